@@ -82,7 +82,7 @@ test.each([
   ['over several lines', 'src/client/client.ts', "import {\n  a,\n} from '../server/app.ts';", 'imports server'],
   ['a package where none is allowed', 'src/domain/run.ts', "import { x } from 'ulid';", 'imports ulid'],
   ['a package of another folder', 'src/engine/engine.ts', "import fastify from 'fastify';", 'imports fastify'],
-  ['Node where it is forbidden', 'src/contract/schemas.ts', "import 'node:fs';", 'imports node:fs'],
+  ['Node where it is forbidden', 'src/contract/problem-document.ts', "import 'node:fs';", 'imports node:fs'],
   ['HTTP in the engine', 'src/engine/engine.ts', "import 'node:http';", 'imports node:http'],
   ['main.ts, except from cli by import()', 'src/cli/main.ts', "import { x } from '../main.ts';", 'imports main.ts'],
   ['the inside of the executor', 'src/engine/engine.ts', "import '../exec/proc/launch.ts';", 'imports exec/proc'],

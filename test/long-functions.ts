@@ -64,30 +64,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'puts the parts of a server together, in the order in which they start and stop',
   },
   {
-    file: 'src/server/handlers/artifacts.ts',
-    name: 'createArtifactHandlers',
-    lines: 110,
-    reason: 'a table of handlers, each a few lines, that share what the server was given',
-  },
-  {
-    file: 'src/server/handlers/events.ts',
-    name: 'createEventHandlers',
-    lines: 88,
-    reason: 'a table of handlers, each a few lines, that share what the server was given',
-  },
-  {
-    file: 'src/server/handlers/runs.ts',
-    name: 'createRunHandlers',
-    lines: 85,
-    reason: 'a table of handlers, each a few lines, that share what the server was given',
-  },
-  {
-    file: 'src/server/handlers/system.ts',
-    name: 'createSystemHandlers',
-    lines: 94,
-    reason: 'a table of handlers, each a few lines, that share what the server was given',
-  },
-  {
     file: 'src/store/log/log-encode.ts',
     name: 'anonymous',
     lines: 97,

@@ -1,9 +1,8 @@
-// The operations of artifacts, a part of the table in operations.ts, and their shapes.
+// The operations on artifacts, and their schemas.
 
 import { Type } from 'typebox';
-import { nullable, timestamp } from './basics.ts';
-import { closed, page, text } from './operation-parts.ts';
 import { routes } from './routes.ts';
+import { closed, nullable, page, text, timestamp } from './schema-parts.ts';
 
 const bytes = Type.Unsafe<Uint8Array>({ type: 'string', format: 'binary' });
 
@@ -12,7 +11,7 @@ const artifact = Type.Object(
     id: Type.String(),
     run_id: Type.String(),
     name: Type.String(),
-    path: Type.String({ description: 'The logical path, `/workspace/…`; never the host’s.' }),
+    path: Type.String({ description: 'The path inside the run, such as `/workspace/…`; never a path on the host.' }),
     media_type: Type.String(),
     size_bytes: Type.Integer(),
     created_at: timestamp,
@@ -20,7 +19,7 @@ const artifact = Type.Object(
     step_id: nullable(
       Type.String({
         description:
-          'The step that named the file, or alone ran while it changed last; null where that cannot be told.',
+          'The step that named the file, or the only step that ran when the file last changed; null if unknown.',
       }),
     ),
     job_id: Type.String(),
@@ -43,10 +42,10 @@ export const artifactOperations = {
     scope: 'artifacts:read',
     query: Type.Object(
       {
-        run_id: text('Artifacts of this run'),
-        job_id: text('Artifacts of this job’s runs'),
-        name: text('Artifacts of this name'),
-        ...page('Rows at most; 1000 without it'),
+        run_id: text('Only artifacts of this run'),
+        job_id: text('Only artifacts of runs of this job'),
+        name: text('Only artifacts with this name'),
+        ...page('How many artifacts to return at most; 1000 by default'),
       },
       closed,
     ),
@@ -58,10 +57,10 @@ export const artifactOperations = {
     tag: 'Artifacts',
     summary: 'Download an artifact',
     scope: 'artifacts:read',
-    headers: { 'If-None-Match': 'An ETag; 304 when nothing changed', Range: 'One range of bytes' },
+    headers: { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed', Range: 'One range of bytes' },
     answers: [
       { status: 200, description: 'The bytes', content: { '*/*': bytes } },
-      { status: 206, description: 'The range', content: { '*/*': bytes } },
+      { status: 206, description: 'The bytes of the range', content: { '*/*': bytes } },
     ],
     problems: ['artifact-not-found', 'artifact-gone', 'range-not-satisfiable', 'artifact-damaged'],
   },

@@ -1,10 +1,9 @@
-// The operations on the audit log, and their shapes.
+// The operation on the audit log, and its schemas.
 
 import { Type } from 'typebox';
 import { auditActions, auditObjectKinds, auditResults } from '../domain/audit.ts';
-import { anyObject, literals, nullable, timestamp } from './basics.ts';
-import { closed, instant, oneOf, page, text } from './operation-parts.ts';
 import { routes } from './routes.ts';
+import { anyObject, closed, instant, literals, nullable, oneOf, page, text, timestamp } from './schema-parts.ts';
 
 const auditEntry = Type.Object({
   id: Type.Integer(),
@@ -34,26 +33,26 @@ export const auditOperations = {
   listAudit: {
     ...routes.listAudit,
     tag: 'Audit',
-    summary: 'Who did what to which object, from where, with what result; newest first',
+    summary: 'List who did what to which object, from where and with what result, newest first',
     scope: 'audit:read',
     query: Type.Object(
       {
-        actor: text('What this principal did'),
-        action: oneOf(auditActions, 'This action'),
-        object: text('What was done to the object of this id'),
-        result: oneOf(auditResults, 'What came of it'),
-        tenant: text('Rows of this tenant; `*` is the instance'),
-        since: instant('At this time or later'),
-        until: instant('Before this time'),
-        q: text('Free text in actor, object, address, request, reason and detail'),
-        ...page('Rows at most; 100 without it, as JSON lines all'),
+        actor: text('Only actions of this principal'),
+        action: oneOf(auditActions, 'Only this action'),
+        object: text('Only actions on the object with this id'),
+        result: oneOf(auditResults, 'Only actions with this result'),
+        tenant: text('Only entries of this tenant; `*` stands for the instance itself'),
+        since: instant('Only entries from this time or later'),
+        until: instant('Only entries from before this time'),
+        q: text('Text to find in actor, object, address, request id, reason or detail'),
+        ...page('How many entries to return at most; by default 100, or all as JSON lines'),
       },
       closed,
     ),
     answers: [
       {
         status: 200,
-        description: 'Rows of the audit log',
+        description: 'Entries of the audit log',
         content: { 'application/json': auditList, 'application/x-ndjson': auditEntry },
       },
     ],

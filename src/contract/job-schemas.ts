@@ -1,7 +1,7 @@
-// The shapes of jobs as JSON Schema. The seed's fields come first in every object.
+// The schemas of jobs. In every object the fields of the API reference come first.
 
 import { Type } from 'typebox';
-import { anyObject, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
+import { anyObject, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
 
 const jobSummary = Type.Object(
   {
@@ -28,7 +28,11 @@ const retryPolicy = Type.Object(
     backoff: literals(['fixed', 'exponential'] as const),
     delay: Type.String(),
     max_delay: Type.String(),
-    on: nullable(Type.Array(Type.Integer(), { description: 'Exit codes; null: every failure. 75 always counts.' })),
+    on: nullable(
+      Type.Array(Type.Integer(), {
+        description: 'Exit codes that are retried, and 75 always is; null: every failure is retried.',
+      }),
+    ),
   },
   { $id: 'RetryPolicy' },
 );
@@ -42,9 +46,11 @@ const jobStep = Type.Object(
     if: nullable(Type.String()),
     matrix: nullable(anyObject),
     foreach: nullable(Type.String()),
-    command: nullable(Type.Array(Type.String(), { description: 'Of a script: the program and its words.' })),
-    job: nullable(Type.String({ description: 'The job that a sub-run runs.' })),
-    args: nullable(Type.Record(Type.String(), Type.Unknown(), { description: 'Of a sub-run.' })),
+    command: nullable(Type.Array(Type.String(), { description: 'For a script: the program and its arguments.' })),
+    job: nullable(Type.String({ description: 'For a sub-run: the job that it runs.' })),
+    args: nullable(
+      Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: the arguments of its job.' }),
+    ),
     approval: nullable(Type.Object({ text: Type.String(), by: nullable(Type.Array(Type.String())) })),
     retry: retryPolicy,
     timeout: nullable(Type.String()),
@@ -58,7 +64,9 @@ export const job = Type.Object(
   {
     ...jobSummary.properties,
     args: anyObject,
-    steps: Type.Array(jobStep, { description: 'The steps as their author wrote them; empty for a single job.' }),
+    steps: Type.Array(jobStep, {
+      description: 'The steps as the author of the job wrote them; empty for a job without steps.',
+    }),
     concurrency: nullable(
       Type.Object({
         limit: Type.Integer(),
@@ -99,7 +107,9 @@ const lastRun = Type.Object(
 const listedJob = Type.Object(
   {
     ...jobSummary.properties,
-    last_runs: Type.Optional(Type.Array(lastRun, { description: 'Newest first; only where they are asked for.' })),
+    last_runs: Type.Optional(
+      Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
+    ),
   },
   { $id: 'ListedJob' },
 );

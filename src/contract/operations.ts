@@ -1,5 +1,5 @@
-// The API as data: every operation once. Routes, validation, OpenAPI and the typed client are made from this table; where each
-// one is stands in routes.ts.
+// The API as data: one entry for each operation. Routes, validation, OpenAPI and the typed client are made from this
+// table. routes.ts has the method and path of each operation.
 
 import { type Static, type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
@@ -10,29 +10,28 @@ import { listedStatuses } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
-import { closed, cursor, instant, json, limit, oneOf, page, text } from './operation-parts.ts';
 import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
+import { closed, cursor, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
-import { workerOperations } from './worker-operations.ts';
 
-/** How an operation answers when it succeeds. */
+/** An answer of an operation that succeeded. */
 export type Answer = {
   readonly status: number;
   readonly description: string;
-  /** Media type → schema; no entry, no body. `Type.Unsafe` stands for bytes and streams. */
+  /** Media type → schema; empty if there is no body. `Type.Unsafe` stands for bytes and streams. */
   readonly content: Readonly<Record<string, TSchema>>;
 };
 
-/** What the audit log says of an operation that was done, or refused. */
+/** How the audit log records the operation. */
 export type OperationAudit = {
   readonly action: AuditAction;
   readonly object: AuditObjectKind;
-  /** Members of body and query that it keeps. Never one that may hold a secret. */
+  /** Members of body and query to record. Never one that may hold a secret. */
   readonly keeps?: readonly string[];
 };
 
@@ -40,24 +39,24 @@ export type Operation = Route & {
   readonly tag: Tag;
   readonly summary: string;
   readonly scope: Scope | 'public';
-  /** Concerns every tenant, and so asks for tenant `*` besides. */
+  /** The operation concerns every tenant, so the caller must have the tenant `*`. */
   readonly isInstanceWide?: true;
   readonly query?: TSchema;
   readonly body?: TSchema;
   readonly headers?: Readonly<Record<string, string>>;
   readonly answers: readonly Answer[];
   readonly problems: readonly ProblemSlug[];
-  /** Of every operation that is not GET; null: it changes nothing. */
+  /** Required unless the method is GET; null: the operation changes nothing. */
   readonly audit?: OperationAudit | null;
 };
 
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
-const ifNoneMatch = { 'If-None-Match': 'An ETag; 304 when nothing changed' };
+const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
 const idempotencyKey = {
-  'Idempotency-Key': '1–255 printable characters; the same key and body within 24 h give the stored answer',
+  'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
 };
-const lastEventId = { 'Last-Event-ID': 'Resumes exactly after this id' };
+const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
 
 export const operations = {
   listJobs: {
@@ -67,27 +66,34 @@ export const operations = {
     scope: 'jobs:read',
     query: Type.Object(
       {
-        source: text('Jobs of this source'),
-        namespace: text('Jobs of exactly this namespace'),
-        prefix: text('Jobs of this namespace and all below it'),
-        tag: text('Jobs with this tag'),
-        q: text('Free text in id, title, description and tags'),
+        source: text('Only jobs of this source'),
+        namespace: text('Only jobs in exactly this namespace'),
+        prefix: text('Only jobs in this namespace or below it'),
+        tag: text('Only jobs with this tag'),
+        q: text('Text to find in id, title, description or tags'),
         ids: Type.Optional(
-          Type.String({ description: 'Jobs of these ids, comma-separated', minLength: 1, maxLength: 16_384 }),
+          Type.String({
+            description: 'Only jobs with these ids, separated by commas',
+            minLength: 1,
+            maxLength: 16_384,
+          }),
         ),
-        last_runs: limit(10, 'So many of the last runs of each job besides, newest first; none without `runs:read`'),
-        ...page('Rows at most; all of them without it, 100 with `last_runs`'),
+        last_runs: limit(
+          10,
+          'Also return this many of the last runs of each job, newest first; needs the scope `runs:read`',
+        ),
+        ...page('How many jobs to return at most; by default all, or 100 with `last_runs`'),
       },
       closed,
     ),
     headers: ifNoneMatch,
-    answers: [json(200, jobSchemas.jobList, 'Jobs by id')],
+    answers: [json(200, jobSchemas.jobList, 'Jobs, sorted by id')],
     problems: ['validation-error'],
   },
   getJob: {
     ...routes.getJob,
     tag: 'Jobs',
-    summary: 'One job, with the schema of its arguments',
+    summary: 'Get a job, with the schema of its arguments',
     scope: 'jobs:read',
     headers: ifNoneMatch,
     answers: [json(200, jobSchemas.job, 'The job')],
@@ -101,8 +107,8 @@ export const operations = {
     body: runSchemas.runRequest,
     headers: idempotencyKey,
     answers: [
-      json(201, Type.Union([runSchemas.runCreated, runSchemas.run]), 'Created; with `async: false` the finished run'),
-      json(202, runSchemas.run, '`async: false`, and not finished within `server.sync_wait`'),
+      json(201, Type.Union([runSchemas.runCreated, runSchemas.run]), 'Created; with `async: false`, the finished run'),
+      json(202, runSchemas.run, 'With `async: false`: the run did not finish within `server.sync_wait`'),
     ],
     problems: [
       'validation-error',
@@ -129,15 +135,15 @@ export const operations = {
     scope: 'runs:read',
     query: Type.Object(
       {
-        job_id: text('Runs of this job'),
-        status: oneOf(listedStatuses, 'Runs of this status; `waiting_approval`: with an open approval'),
-        tenant: text('Runs of this tenant'),
-        label: text('`key` or `key=value`'),
-        source: text('Runs of jobs of this source'),
-        since: instant('Created at this time or later'),
-        until: instant('Created before this time'),
-        q: text('Free text in ids, arguments and errors'),
-        ...page('Rows at most; 100 without it'),
+        job_id: text('Only runs of this job'),
+        status: oneOf(listedStatuses, 'Only runs with this status; `waiting_approval`: runs that wait for an approval'),
+        tenant: text('Only runs of this tenant'),
+        label: text('Only runs with this label: `key` or `key=value`'),
+        source: text('Only runs of jobs of this source'),
+        since: instant('Only runs created at this time or later'),
+        until: instant('Only runs created before this time'),
+        q: text('Text to find in ids, arguments or errors'),
+        ...page('How many runs to return at most; 100 by default'),
       },
       closed,
     ),
@@ -147,7 +153,7 @@ export const operations = {
   getRun: {
     ...routes.getRun,
     tag: 'Runs',
-    summary: 'One run, with its result',
+    summary: 'Get a run, with its result',
     scope: 'runs:read',
     headers: ifNoneMatch,
     answers: [json(200, runSchemas.run, 'The run')],
@@ -156,21 +162,26 @@ export const operations = {
   getRunLogs: {
     ...routes.getRunLogs,
     tag: 'Runs',
-    summary: 'The log of a run: a page, the whole text, or a live stream',
+    summary: 'Get the log of a run: one page, the whole text, or a live stream',
     scope: 'runs:read',
     query: Type.Object(
       {
-        follow: Type.Optional(Type.Boolean({ description: 'Stream: what exists first, then what comes' })),
-        since: instant('Lines strictly after this time'),
-        limit: limit(10_000, 'Lines at most; 1000 without it'),
+        follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
+        since: instant('Only lines after this time, exclusive'),
+        limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
         cursor,
-        before: limit(Number.MAX_SAFE_INTEGER, 'Lines before the one with this `seq`; with `tail` the nearest'),
-        tail: limit(10_000, 'The last lines'),
-        level: oneOf(logLevels, 'Lines of this level or worse'),
-        step_id: text('Lines of this step and its instances'),
-        attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Lines of this attempt' })),
-        q: text('Lines that contain this text'),
-        last_event_id: text('As the header `Last-Event-ID`'),
+        before: limit(
+          Number.MAX_SAFE_INTEGER,
+          'Only lines before the one with this `seq`; with `tail`, the last of them',
+        ),
+        tail: limit(10_000, 'Only this many lines from the end'),
+        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
+        step_id: text('Only lines of this step and its instances'),
+        attempt: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Only lines of this attempt' }),
+        ),
+        q: text('Only lines that contain this text'),
+        last_event_id: text('Same as the header `Last-Event-ID`'),
       },
       closed,
     ),
@@ -192,17 +203,20 @@ export const operations = {
   getRunEvents: {
     ...routes.getRunEvents,
     tag: 'Events',
-    summary: 'The events of one run',
+    summary: 'Stream or list the events of a run',
     scope: 'runs:read',
     query: Type.Object(
-      { types: text('Event names, comma-separated'), last_event_id: text('As the header `Last-Event-ID`') },
+      {
+        types: text('Only events with these names, separated by commas'),
+        last_event_id: text('Same as the header `Last-Event-ID`'),
+      },
       closed,
     ),
     headers: lastEventId,
     answers: [
       {
         status: 200,
-        description: 'Server-sent events, or with `Accept: application/x-ndjson` what there is',
+        description: 'Server-sent events; with `Accept: application/x-ndjson`, the events so far',
         content: { 'text/event-stream': stream, 'application/x-ndjson': Type.Unknown() },
       },
     ],
@@ -211,21 +225,19 @@ export const operations = {
   listRunNotices: {
     ...routes.listRunNotices,
     tag: 'Runs',
-    summary: 'Who was told of the end of a run, and how that went',
+    summary: 'List the notifications about the end of a run, and whether they were delivered',
     scope: 'runs:read',
-    answers: [json(200, runSchemas.notificationList, 'Notifications, in the order of the job’s `notify`')],
+    answers: [json(200, runSchemas.notificationList, 'Notifications, in the order of `notify` in the job')],
     problems: ['run-not-found'],
   },
   cancelRun: {
     ...routes.cancelRun,
     tag: 'Runs',
-    summary: 'Cancel a run; its processes are gone before the answer says so',
+    summary: 'Cancel a run; its processes have ended before the answer says `cancelled`',
     scope: 'runs:write',
     query: Type.Object(
       {
-        force: Type.Optional(
-          Type.Boolean({ description: 'Kill at once, without the time that the job has to end in order' }),
-        ),
+        force: Type.Optional(Type.Boolean({ description: 'Kill at once, without giving the job time to shut down' })),
       },
       closed,
     ),
@@ -239,7 +251,7 @@ export const operations = {
   rerunRun: {
     ...routes.rerunRun,
     tag: 'Runs',
-    summary: 'Run again: from the start, from what failed, or from a step',
+    summary: 'Run a job again: from the start, from the steps that failed, or from one step',
     scope: 'runs:write',
     body: runSchemas.rerunRequest,
     headers: idempotencyKey,
@@ -268,7 +280,7 @@ export const operations = {
   approveRun: {
     ...routes.approveRun,
     tag: 'Runs',
-    summary: 'Approve or deny a step that waits for it',
+    summary: 'Approve or deny a step that waits for approval',
     scope: 'runs:approve',
     body: runSchemas.approvalRequest,
     answers: [json(200, runSchemas.approvalAnswer, 'Decided')],
@@ -278,16 +290,16 @@ export const operations = {
   listRunAttempts: {
     ...routes.listRunAttempts,
     tag: 'Runs',
-    summary: 'Every attempt of the steps of a run, by step and attempt',
+    summary: 'List every attempt of the steps of a run, sorted by step and attempt',
     scope: 'runs:read',
-    query: Type.Object({ step_id: text('Attempts of this step') }, closed),
+    query: Type.Object({ step_id: text('Only attempts of this step') }, closed),
     answers: [json(200, runSchemas.attemptList, 'Attempts')],
     problems: ['validation-error', 'run-not-found'],
   },
   createPlan: {
     ...routes.createPlan,
     tag: 'Runs',
-    summary: 'What a run would do: validates everything, runs nothing',
+    summary: 'Plan a run: checks everything and says what the run would do, but runs nothing',
     scope: 'jobs:read',
     body: runSchemas.runRequest,
     answers: [json(200, runSchemas.plan, 'The plan')],
@@ -300,7 +312,6 @@ export const operations = {
   ...tokenOperations,
   ...auditOperations,
   ...systemOperations,
-  ...workerOperations,
   streamRunEvents: {
     ...routes.streamRunEvents,
     tag: 'Events',
@@ -308,10 +319,10 @@ export const operations = {
     scope: 'runs:read',
     query: Type.Object(
       {
-        run_id: text('Events of this run; the stream ends after its `run.finished`'),
-        job_id: text('Events of this job’s runs'),
-        types: text('Event names, comma-separated'),
-        last_event_id: text('As the header `Last-Event-ID`'),
+        run_id: text('Only events of this run; the stream ends after `run.finished`'),
+        job_id: text('Only events of runs of this job'),
+        types: text('Only events with these names, separated by commas'),
+        last_event_id: text('Same as the header `Last-Event-ID`'),
       },
       closed,
     ),
@@ -329,7 +340,7 @@ export type QueryOf<Id extends OperationId> = PartOf<Id, 'query'>;
 export type BodyOf<Id extends OperationId> = PartOf<Id, 'body'>;
 
 type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
-/** The members of an operation's path, e.g. `{ run_id: string }`. */
+/** The parameters of an operation's path, e.g. `{ run_id: string }`. */
 export type PathOf<Id extends OperationId> = { readonly [Name in Names<(typeof operations)[Id]['path']>]: string };
 
 type FirstContent<A> = A extends readonly [{ content: infer C }, ...unknown[]]

@@ -1,16 +1,16 @@
-// Where each operation of the API is: what a client knows of the table in operations.ts, which has the shapes besides and takes
-// longer to load than a command may.
+// The method and path of each operation. This is all that a client needs of operations.ts, which also has the schemas
+// and takes too long to load for a command.
 
 export const apiBase = '/api/v1';
 
-/** A stream of server-sent events is silent for no longer. */
+/** A stream of server-sent events sends something at least this often. */
 export const heartbeatMs = 15_000;
 
 export type Route = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Below apiBase. `{job_id}` takes the rest of the path, slashes included. */
+  /** Relative to apiBase. `{job_id}` matches the rest of the path, including slashes. */
   readonly path: string;
-  /** Without it, JSON is among what it answers. */
+  /** false: the operation never answers with JSON. */
   readonly isJson?: boolean;
 };
 

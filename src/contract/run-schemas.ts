@@ -1,4 +1,5 @@
-// The shapes of runs, their steps, logs and notices, and of plans, as JSON Schema. The seed's fields come first in every object.
+// The schemas of runs, their steps, logs and notifications, and of plans. In every object the fields of the API
+// reference come first.
 
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
@@ -6,7 +7,7 @@ import { logLevels } from '../domain/log-line.ts';
 import { notificationStatuses } from '../domain/notification.ts';
 import { stepStatuses } from '../domain/run.ts';
 import { tenantPattern } from '../domain/tenant.ts';
-import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './basics.ts';
+import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
 
 const anyJson = Type.Unknown();
 const logLevel = literals(logLevels);
@@ -67,7 +68,7 @@ const isolation = Type.Object({
   environment: literals(['clean', 'passthrough', 'server'] as const),
   no_new_privileges: Type.Boolean(),
   uid: Type.Integer(),
-  // Not on runs of earlier versions.
+  // Runs of earlier versions do not have these.
   namespaces: Type.Optional(Type.Array(literals(['mount', 'pid', 'user', 'network', 'ipc', 'uts', 'cgroup'] as const))),
   user_namespace: Type.Optional(Type.Boolean()),
   capabilities: Type.Optional(literals(['none', 'server'] as const)),
@@ -95,9 +96,11 @@ const termination = nullable(
   Type.Object({
     signals: Type.Array(Type.Object({ signal: Type.String(), at: timestamp, processes: Type.Integer() })),
     remaining: Type.Integer(),
-    // Not on runs of earlier versions.
+    // Runs of earlier versions do not have it.
     proven: Type.Optional(
-      Type.Boolean({ description: 'false: nothing was found, but without a pid namespace that is no proof' }),
+      Type.Boolean({
+        description: 'false: no process was found, but without a pid namespace one could have been missed',
+      }),
     ),
     finished_at: timestamp,
   }),
@@ -107,14 +110,16 @@ const leftBehind = nullable(
   Type.Object(
     {
       count: Type.Integer({ description: 'At most 10,000' }),
-      bytes: Type.Integer({ description: 'Of those that were counted' }),
+      bytes: Type.Integer({ description: 'The size of the files that were counted' }),
       names: Type.Array(Type.String(), {
         maxItems: 20,
-        description: 'In the workspace relative to it, else from the root',
+        description: 'Relative to the workspace, or absolute for files outside it',
       }),
       more: Type.Boolean({ description: 'There are more than `count`' }),
     },
-    { description: 'Files in the workspace or `/tmp` that nothing keeps; null: none, or the run has not ended' },
+    {
+      description: 'Files in the workspace or `/tmp` that were not kept; null: no such files, or the run has not ended',
+    },
   ),
 );
 
@@ -131,10 +136,14 @@ const step = Type.Object(
     exit_code: nullable(Type.Integer()),
     outputs: Type.Record(Type.String(), Type.String()),
     kind: literals(['command', 'job', 'approval', 'group'] as const),
-    message: nullable(Type.String({ description: 'Why it is as it is, in words' })),
-    instance_of: nullable(Type.String({ description: 'The step with `matrix` or `foreach` that it is one of' })),
-    not_before: nullable(Type.String({ format: 'date-time', description: 'A retry does not start before' })),
-    child_run_id: nullable(Type.String({ description: 'The run that it started' })),
+    message: nullable(Type.String({ description: 'Why the step has this status, in words' })),
+    instance_of: nullable(
+      Type.String({ description: 'The step with `matrix` or `foreach` that this is an instance of' }),
+    ),
+    not_before: nullable(
+      Type.String({ format: 'date-time', description: 'The earliest time at which the retry starts' }),
+    ),
+    child_run_id: nullable(Type.String({ description: 'The run that this step started' })),
     approval: nullable(
       Type.Object({
         decision: literals(['approve', 'deny'] as const),
@@ -157,10 +166,12 @@ export const rerunRequest = Type.Object(
           literals(['start', 'failed'] as const),
           Type.Object({ step: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false }),
         ],
-        { description: '`start`, `failed`, or `{step}`; `start` without it' },
+        { description: '`start`, `failed` or `{step}`; `start` by default' },
       ),
     ),
-    args: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object', description: 'Laid over the old ones' })),
+    args: Type.Optional(
+      Type.Unsafe<JsonObject>({ type: 'object', description: 'Arguments that replace those of the earlier run' }),
+    ),
     revision: Type.Optional(literals(['latest'] as const)),
   },
   { $id: 'RerunRequest', additionalProperties: false },
@@ -210,9 +221,9 @@ export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runS
 
 const notification = Type.Object(
   {
-    id: Type.String({ description: 'What the webhook gets as `webhook-id`' }),
+    id: Type.String({ description: 'Sent to the webhook as `webhook-id`' }),
     status: literals(notificationStatuses),
-    origin: Type.String({ description: 'Of the webhook’s address; the rest may be secret' }),
+    origin: Type.String({ description: 'The origin of the webhook’s URL; the rest of the URL may be secret' }),
     attempts: Type.Integer(),
     last_error: nullable(Type.String()),
     created_at: timestamp,
@@ -233,9 +244,9 @@ export const plan = Type.Object(
     security: Type.Object({ profile: securityProfile, isolation }),
     limits,
     grants: Type.Array(grant),
-    network_reach: nullable(Type.String({ description: 'What the run reaches with its network, in words' })),
-    secrets: Type.Array(Type.String({ description: 'Secret arguments that the run would have' })),
-    stored_secrets: Type.Array(Type.String({ description: 'Names of stored secrets that the run would be given' })),
+    network_reach: nullable(Type.String({ description: 'What the run can reach over the network, in words' })),
+    secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
+    stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
     timeouts: Type.Object({
       run: nullable(Type.String()),
       step: nullable(Type.String()),
@@ -258,7 +269,9 @@ export const logLine = Type.Object(
     stream: literals(['stdout', 'stderr'] as const),
     attempt: Type.Integer(),
     recovered: Type.Optional(
-      Type.Literal(true, { description: 'Printed while no server ran; the timestamp is that of the take-up' }),
+      Type.Literal(true, {
+        description: 'Printed while no server ran; the timestamp is the time at which the server resumed the run',
+      }),
     ),
     fields: Type.Optional(anyObject),
   },
@@ -269,7 +282,9 @@ export const logPage = Type.Object(
   {
     logs: Type.Array(logLine),
     next_cursor: nullable(Type.String()),
-    logs_expired: Type.Optional(Type.Boolean({ description: 'true: the run had a log, which retention has removed' })),
+    logs_expired: Type.Optional(
+      Type.Boolean({ description: 'true: the run had a log, but it was removed after its retention time' }),
+    ),
   },
   { $id: 'LogPage' },
 );

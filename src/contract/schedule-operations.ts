@@ -1,9 +1,77 @@
-// The operations of schedules, a part of the table in operations.ts.
+// The operations on schedules, and their schemas.
 
 import { Type } from 'typebox';
-import { closed, json, limit, page, text } from './operation-parts.ts';
+import { catchUps } from '../domain/job.ts';
 import { routes } from './routes.ts';
-import * as schemas from './schedule-schemas.ts';
+import { runRequest } from './run-schemas.ts';
+import { closed, json, limit, nullable, page, text, timestamp } from './schema-parts.ts';
+
+const scheduleRequest = Type.Object(
+  {
+    job_id: runRequest.properties.job_id,
+    cron: Type.String({ maxLength: 256, description: 'A cron pattern with five fields, such as `0 3 * * *`' }),
+    timezone: Type.Optional(
+      Type.String({ maxLength: 64, default: 'UTC', description: 'A time zone, such as `Europe/Berlin`' }),
+    ),
+    args: runRequest.properties.args,
+    catch_up: Type.Optional(
+      Type.Enum<[...typeof catchUps]>([...catchUps], {
+        default: 'none',
+        description: 'Whether missed times start no run, one run for the latest, or one run each',
+      }),
+    ),
+    jitter: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        default: '0s',
+        description: 'Each start is delayed by a random time below this, such as `30s`',
+      }),
+    ),
+    enabled: Type.Optional(Type.Boolean({ default: true })),
+    tenant: runRequest.properties.tenant,
+    name: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 255 }))),
+    labels: runRequest.properties.labels,
+  },
+  { $id: 'ScheduleRequest', additionalProperties: false },
+);
+
+const nextFire = Type.Object({
+  nominal_at: timestamp,
+  local: Type.String({ description: 'The same time in the time zone of the schedule, with its UTC offset' }),
+});
+
+const schedulePreview = Type.Object({ next_fires: Type.Array(nextFire) }, { $id: 'SchedulePreview' });
+
+const schedule = Type.Object(
+  {
+    id: Type.String(),
+    name: nullable(Type.String()),
+    job_id: Type.String(),
+    tenant: Type.String(),
+    source: Type.Enum(['job', 'api']),
+    cron: Type.String(),
+    timezone: Type.String(),
+    args: Type.Record(Type.String(), Type.Unknown()),
+    catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
+    jitter: Type.String(),
+    enabled: Type.Boolean(),
+    labels: Type.Record(Type.String(), Type.String()),
+    next_fires: Type.Array(nextFire),
+    last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
+    last_error: nullable(
+      Type.Object({ nominal_at: timestamp, at: timestamp, type: Type.String(), detail: Type.String() }),
+    ),
+    created_at: nullable(timestamp),
+    updated_at: nullable(timestamp),
+    created_by: nullable(Type.String()),
+  },
+  { $id: 'Schedule' },
+);
+
+const scheduleList = Type.Object(
+  { schedules: Type.Array(schedule), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  { $id: 'ScheduleList' },
+);
 
 const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
 
@@ -11,57 +79,61 @@ export const scheduleOperations = {
   listSchedules: {
     ...routes.listSchedules,
     tag: 'Schedules',
-    summary: 'List schedules: those of config.yaml and those made here',
+    summary: 'List schedules, both those of a config.yaml and those made by the API',
     scope: 'jobs:read',
     query: Type.Object(
       {
-        job_id: text('Schedules of this job'),
-        tenant: text('Schedules of this tenant'),
-        source: Type.Optional(Type.Enum(['job', 'api'], { description: 'Those of config.yaml, or those made here' })),
-        enabled: Type.Optional(Type.Boolean({ description: 'Those that are enabled, or those that are not' })),
-        ...page('Rows at most; all of them without it'),
+        job_id: text('Only schedules of this job'),
+        tenant: text('Only schedules of this tenant'),
+        source: Type.Optional(
+          Type.Enum(['job', 'api'], {
+            description: 'Only those of a config.yaml (`job`), or only those made by the API (`api`)',
+          }),
+        ),
+        enabled: Type.Optional(Type.Boolean({ description: 'Only enabled schedules, or only disabled ones' })),
+        ...page('How many schedules to return at most; all by default'),
       },
       closed,
     ),
-    answers: [json(200, schemas.scheduleList, 'Schedules by job and id')],
+    answers: [json(200, scheduleList, 'Schedules, sorted by job and id')],
     problems: ['validation-error'],
   },
   createSchedule: {
     ...routes.createSchedule,
     tag: 'Schedules',
-    summary: 'Make a schedule',
+    summary: 'Create a schedule',
     scope: 'schedules:write',
-    body: schemas.scheduleRequest,
-    answers: [json(201, schemas.schedule, 'Made')],
+    body: scheduleRequest,
+    answers: [json(201, schedule, 'Created')],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
     ...routes.previewSchedule,
     tag: 'Schedules',
-    summary: 'When a schedule would fire: checks everything, saves nothing',
+    summary: 'Preview a schedule: checks everything and says when it would fire, but saves nothing',
     scope: 'jobs:read',
-    query: Type.Object({ fires: limit(100, 'Fires to show; 10 without it') }, closed),
-    body: schemas.scheduleRequest,
-    answers: [json(200, schemas.schedulePreview, 'The next fires')],
+    query: Type.Object({ fires: limit(100, 'How many fires to show; 10 by default') }, closed),
+    body: scheduleRequest,
+    answers: [json(200, schedulePreview, 'The next fires')],
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
   getSchedule: {
     ...routes.getSchedule,
     tag: 'Schedules',
-    summary: 'One schedule: how it went, and when it fires next',
+    summary: 'Get a schedule: its last fire, its last error and its next fires',
     scope: 'jobs:read',
-    answers: [json(200, schemas.schedule, 'The schedule')],
+    answers: [json(200, schedule, 'The schedule')],
     problems: ['schedule-not-found'],
   },
   replaceSchedule: {
     ...routes.replaceSchedule,
     tag: 'Schedules',
-    summary: 'Replace a schedule that was made here',
+    summary: 'Replace a schedule that was made by the API',
     scope: 'schedules:write',
-    body: schemas.scheduleRequest,
-    answers: [json(200, schemas.schedule, 'As it is now')],
+    body: scheduleRequest,
+    answers: [json(200, schedule, 'The new schedule')],
     problems: [
       'validation-error',
       'permission-denied',
@@ -75,9 +147,9 @@ export const scheduleOperations = {
   deleteSchedule: {
     ...routes.deleteSchedule,
     tag: 'Schedules',
-    summary: 'Remove a schedule that was made here; its runs stay',
+    summary: 'Delete a schedule that was made by the API; its runs are kept',
     scope: 'schedules:write',
-    answers: [{ status: 204, description: 'Removed', content: {} }],
+    answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['schedule-not-found', 'source-managed'],
     audit: { action: 'schedule.delete', object: 'schedule' },
   },

@@ -1,10 +1,9 @@
-// The operations of stored secrets, a part of the table in operations.ts. None gives a value back.
+// The operations on stored secrets, and their schemas. No answer contains the value of a secret.
 
 import { Type } from 'typebox';
-import { nullable, timestamp } from './basics.ts';
-import { closed, json, page } from './operation-parts.ts';
 import { routes } from './routes.ts';
 import { runRequest } from './run-schemas.ts';
+import { closed, json, nullable, page, timestamp } from './schema-parts.ts';
 
 const secret = Type.Object(
   {
@@ -22,16 +21,16 @@ const secretList = Type.Object(
   { $id: 'SecretList' },
 );
 const secretRequest = Type.Object(
-  { value: Type.String({ description: '4 bytes to 64 KiB, without NUL' }) },
+  { value: Type.String({ description: '4 bytes to 64 KiB of text without NUL' }) },
   { $id: 'SecretRequest', ...closed },
 );
 const keyRotation = Type.Object(
   {
-    done: Type.Boolean({ description: 'False where there is more: ask again' }),
-    key_id: Type.String({ description: 'The key that seals from now on' }),
+    done: Type.Boolean({ description: 'false: not everything is sealed with the new key yet; ask again' }),
+    key_id: Type.String({ description: 'The key that seals everything from now on' }),
     resealed: Type.Object({ secrets: Type.Integer(), runs: Type.Integer(), steps: Type.Integer() }),
-    unopened: Type.Integer({ description: 'Sealed texts that their key does not open' }),
-    advice: nullable(Type.String({ description: 'What is left to do for whoever keeps the keys' })),
+    unopened: Type.Integer({ description: 'How many sealed values no key could open' }),
+    advice: nullable(Type.String({ description: 'What the operator should do next' })),
   },
   { $id: 'KeyRotation' },
 );
@@ -39,7 +38,7 @@ const keyRotation = Type.Object(
 const ofTenant = {
   tenant: Type.Optional({
     ...runRequest.properties.tenant,
-    description: 'The caller’s own, or the default one, without it',
+    description: 'By default the caller’s own tenant, or the default tenant',
   }),
 };
 
@@ -47,46 +46,46 @@ export const secretOperations = {
   listSecrets: {
     ...routes.listSecrets,
     tag: 'Secrets',
-    summary: 'List the secrets that are stored: names, never values',
+    summary: 'List the names of stored secrets, never their values',
     scope: 'secrets:write',
     query: Type.Object(
       {
         ...ofTenant,
-        ...page('Rows at most; 1000 without it'),
+        ...page('How many secrets to return at most; 1000 by default'),
       },
       closed,
     ),
-    answers: [json(200, secretList, 'Secrets by name')],
+    answers: [json(200, secretList, 'Secrets, sorted by name')],
     problems: ['validation-error'],
   },
   putSecret: {
     ...routes.putSecret,
     tag: 'Secrets',
-    summary: 'Store a secret, or give it a new value',
+    summary: 'Store a secret, or replace its value',
     scope: 'secrets:write',
     query: Type.Object(ofTenant, closed),
     body: secretRequest,
-    answers: [json(200, secret, 'It has the new value'), json(201, secret, 'Stored')],
+    answers: [json(200, secret, 'The secret has the new value'), json(201, secret, 'Stored')],
     problems: ['validation-error', 'permission-denied', 'not-ready'],
     audit: { action: 'secret.set', object: 'secret' },
   },
   deleteSecret: {
     ...routes.deleteSecret,
     tag: 'Secrets',
-    summary: 'Remove a secret; runs that were given it keep their own copy',
+    summary: 'Delete a secret; runs that have it already keep their copy',
     scope: 'secrets:write',
     query: Type.Object(ofTenant, closed),
-    answers: [{ status: 204, description: 'Removed', content: {} }],
+    answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['validation-error', 'secret-not-found', 'not-ready'],
     audit: { action: 'secret.delete', object: 'secret' },
   },
   rotateSecrets: {
     ...routes.rotateSecrets,
     tag: 'Secrets',
-    summary: 'Seal everything with a new key, some seconds long; the old key goes once nothing needs it',
+    summary: 'Seal everything with a new key, for a few seconds per call; the old key is removed once unused',
     scope: 'admin',
     isInstanceWide: true,
-    answers: [json(200, keyRotation, 'How far it is')],
+    answers: [json(200, keyRotation, 'The progress')],
     problems: ['not-ready'],
     audit: { action: 'secret.rotate', object: 'instance' },
   },

@@ -1,39 +1,144 @@
-// The operations of the instance itself, a part of the table in operations.ts.
+// The operations on the instance itself and its workers, and their schemas.
 
 import { Type } from 'typebox';
-import { closed, json } from './operation-parts.ts';
 import { routes } from './routes.ts';
-import * as schemas from './schemas.ts';
+import { limitMeans } from './run-schemas.ts';
+import { closed, json, labels, literals, nullable, timestamp } from './schema-parts.ts';
+
+const caller = Type.Object(
+  { name: Type.String(), scopes: Type.Array(Type.String()), tenant: Type.String() },
+  { description: 'The caller, and what the caller may do' },
+);
+
+const health = Type.Object(
+  {
+    status: literals(['healthy', 'degraded', 'unhealthy'] as const),
+    version: Type.String(),
+    uptime_seconds: Type.Integer(),
+    checks: Type.Record(Type.String(), Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) })),
+    caller,
+  },
+  { $id: 'Health' },
+);
+
+const capability = Type.Object({ available: Type.Boolean(), detail: nullable(Type.String()) });
+
+const hostCheck = Type.Object({
+  name: Type.String(),
+  status: literals(['ok', 'warn', 'fail'] as const),
+  detail: Type.String(),
+  cure: nullable(Type.String({ description: 'What to install or to configure' })),
+});
+
+const systemInfo = Type.Object(
+  {
+    name: Type.String(),
+    version: Type.String(),
+    sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
+    extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
+    caller,
+    storage: Type.Object({ database: Type.String(), blobs: Type.String() }),
+    queue: Type.Object({
+      depth: Type.Integer({ description: 'Runs that wait; a caller of one tenant sees the runs of that tenant' }),
+      running: Type.Integer({
+        description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
+      }),
+      limits: Type.Object({
+        global_concurrency: Type.Integer(),
+        job_concurrency: nullable(Type.Integer()),
+        max_depth: nullable(Type.Integer()),
+      }),
+    }),
+    executors: Type.Record(Type.String(), capability),
+    isolation: Type.Record(Type.String(), capability),
+    host: Type.Object({ checks: Type.Array(hostCheck) }),
+    limits: Type.Object({
+      body_bytes: Type.Integer(),
+      sync_wait: Type.String(),
+      run: Type.Record(Type.String(), Type.Object({ by: limitMeans, detail: nullable(Type.String()) })),
+    }),
+    workers: Type.Array(Type.Object({ id: Type.String(), host: Type.String(), running: Type.Integer() })),
+  },
+  { $id: 'SystemInfo' },
+);
+
+const removedCount = Type.Integer({ minimum: 0 });
+
+const collected = Type.Object(
+  {
+    done: Type.Boolean({ description: 'false: there is more to remove; ask again' }),
+    removed: Type.Object({
+      events: removedCount,
+      logs: removedCount,
+      artifacts: removedCount,
+      runs: removedCount,
+      workspaces: removedCount,
+      snapshots: removedCount,
+      leftovers: removedCount,
+      audit: removedCount,
+      file_bytes: removedCount,
+      database_bytes: removedCount,
+    }),
+  },
+  { $id: 'Collected' },
+);
+
+const workerList = Type.Object(
+  {
+    workers: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        host: Type.String(),
+        version: Type.String(),
+        labels,
+        concurrency: Type.Integer({ description: 'How many processes may run at once' }),
+        running: Type.Integer({
+          description: 'Processes of steps that run; a caller of one tenant sees the running runs of that tenant',
+        }),
+        seen_at: timestamp,
+      }),
+    ),
+  },
+  { $id: 'WorkerList' },
+);
 
 export const systemOperations = {
   getHealth: {
     ...routes.getHealth,
     tag: 'System',
-    summary: 'Health of this instance',
+    summary: 'Check the health of this instance',
     scope: 'public',
-    answers: [json(200, schemas.health, 'Healthy or degraded'), json(503, schemas.health, 'Cannot accept runs')],
+    answers: [json(200, health, 'Healthy or degraded'), json(503, health, 'Cannot accept runs')],
     problems: [],
   },
   getSystemInfo: {
     ...routes.getSystemInfo,
     tag: 'System',
-    summary: 'Version, sources, limits and what this host can enforce',
+    summary: 'Get the version, the sources, the limits, and what this host can enforce',
     scope: 'jobs:read',
-    answers: [json(200, schemas.systemInfo, 'System information')],
+    answers: [json(200, systemInfo, 'System information')],
     problems: [],
   },
   collectGarbage: {
     ...routes.collectGarbage,
     tag: 'System',
-    summary: 'Remove what is past its retention now, some seconds long',
+    summary: 'Remove now what is past its retention time, for a few seconds per call',
     scope: 'admin',
     isInstanceWide: true,
     query: Type.Object(
-      { dry_run: Type.Optional(Type.Boolean({ description: 'Only say what would be removed' })) },
+      { dry_run: Type.Optional(Type.Boolean({ description: 'Only report what would be removed' })) },
       closed,
     ),
-    answers: [json(200, schemas.collected, 'What was removed; `done` is false where there is more')],
+    answers: [json(200, collected, 'How much was removed; `done` is false if there is more')],
     problems: ['not-ready'],
     audit: { action: 'gc', object: 'instance', keeps: ['dry_run'] },
+  },
+  listWorkers: {
+    ...routes.listWorkers,
+    tag: 'System',
+    summary: 'List the workers, which run the jobs',
+    scope: 'jobs:read',
+    answers: [{ status: 200, description: 'Workers', content: { 'application/json': workerList } }],
+    problems: [],
   },
 } as const;

@@ -1,27 +1,29 @@
-// The operations of API tokens, a part of the table in operations.ts, and their shapes.
+// The operations on API tokens, and their schemas.
 
 import { Type } from 'typebox';
 import { tokenNamePattern, tokenStatuses } from '../domain/api-token.ts';
 import { scopes } from '../domain/principal.ts';
 import { tenantPattern } from '../domain/tenant.ts';
-import { literals, nullable, timestamp } from './basics.ts';
-import { closed, page } from './operation-parts.ts';
 import { routes } from './routes.ts';
+import { closed, literals, nullable, page, timestamp } from './schema-parts.ts';
 
 const tokenRequest = Type.Object(
   {
     name: Type.String({
       pattern: tokenNamePattern,
-      description: 'What it is shown as; no other token in force has it',
+      description: 'The name that the token is shown with; no other active token may have it',
     }),
     scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
     tenant: Type.Optional(
       Type.String({
         pattern: `^[*]$|${tenantPattern.source}`,
-        description: 'Whose runs it reaches, `*` everybody’s; without it, the caller’s own, or the default tenant',
+        description:
+          'The tenant that the token has access to, `*` for all; by default the caller’s own, or the default tenant',
       }),
     ),
-    expires_in: Type.Optional(Type.String({ maxLength: 64, description: 'Such as `90d`; without it, never' })),
+    expires_in: Type.Optional(
+      Type.String({ maxLength: 64, description: 'A duration, such as `90d`; by default the token never expires' }),
+    ),
   },
   { $id: 'TokenRequest', ...closed },
 );
@@ -40,7 +42,7 @@ const token = {
 };
 
 const tokenCreated = Type.Object(
-  { ...token, token: Type.String({ description: 'The token itself, which nobody can be shown again' }) },
+  { ...token, token: Type.String({ description: 'The token itself; it cannot be shown again' }) },
   { $id: 'TokenCreated' },
 );
 
@@ -57,21 +59,21 @@ export const tokenOperations = {
   createToken: {
     ...routes.createToken,
     tag: 'Tokens',
-    summary: 'Make a token; it is shown this once',
+    summary: 'Create a token; it is shown only once',
     scope: 'admin',
     body: tokenRequest,
-    answers: [{ status: 201, description: 'Made', content: { 'application/json': tokenCreated } }],
+    answers: [{ status: 201, description: 'Created', content: { 'application/json': tokenCreated } }],
     problems: ['validation-error', 'permission-denied'],
     audit: { action: 'token.create', object: 'token', keeps: ['name', 'scopes', 'tenant', 'expires_in'] },
   },
   listTokens: {
     ...routes.listTokens,
     tag: 'Tokens',
-    summary: 'List tokens, newest first, those that are revoked or expired too',
+    summary: 'List tokens, newest first, including revoked and expired ones',
     scope: 'admin',
     query: Type.Object(
       {
-        ...page('Rows at most; 1000 without it'),
+        ...page('How many tokens to return at most; 1000 by default'),
       },
       closed,
     ),
@@ -81,7 +83,7 @@ export const tokenOperations = {
   revokeToken: {
     ...routes.revokeToken,
     tag: 'Tokens',
-    summary: 'Revoke a token, at once and for good',
+    summary: 'Revoke a token, immediately and permanently',
     scope: 'admin',
     answers: [{ status: 204, description: 'Revoked', content: {} }],
     problems: ['token-not-found'],

@@ -1,5 +1,6 @@
-// Writes what passes the server to the audit log. An operation that changes something is answered once its entry is durable;
-// refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine (ADR 0018).
+// Writes what passes the server to the audit log. An operation that changes something is answered once its entry is
+// durable; refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine (ADR
+// 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';

@@ -1,5 +1,5 @@
-// The console: the files that `npm run build:console` has made, a fixed table read once, and the one page that all of its own
-// addresses show. It is a client of the API, and nothing here knows what it does.
+// The console: the files that `npm run build:console` has made, a fixed table read once, and the one page that all of
+// its own addresses show. It is a client of the API, and nothing here knows what it does.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -31,8 +31,8 @@ export function isConsolePath(path: string): boolean {
 }
 
 /**
- * No script but the console's own files, nothing from or to another host. Images are also pictures that a run has left, read
- * by the API and shown from memory.
+ * No script but the console's own files, nothing from or to another host. Images are also pictures that a run has left,
+ * read by the API and shown from memory.
  */
 const policy = [
   "default-src 'none'",

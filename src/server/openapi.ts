@@ -1,8 +1,8 @@
 // The OpenAPI 3.1 document, made from the table of operations: the schemas that validate are the ones that document.
 
 import { type Answer, type Operation, operations } from '../contract/operations.ts';
+import { problemDocument } from '../contract/problem-document.ts';
 import { apiBase } from '../contract/routes.ts';
-import { problemDocument } from '../contract/schemas.ts';
 import { tags } from '../contract/tags.ts';
 import { type ProblemSlug, problems } from '../domain/problem.ts';
 import { problemMediaType } from './answers/problem-answers.ts';

@@ -1,4 +1,5 @@
-// What is no operation of the table: the console, probes, the OpenAPI document, pages for people, and the refusal of everything else.
+// What is no operation of the table: the console, probes, the OpenAPI document, pages for people, and the refusal of
+// everything else.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';

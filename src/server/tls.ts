@@ -1,5 +1,5 @@
-// HTTPS, with a certificate that can be replaced while the server runs: each new connection is shown the newest pair that
-// fits together, and those that are open go on.
+// HTTPS, with a certificate that can be replaced while the server runs: each new connection is shown the newest pair
+// that fits together, and those that are open go on.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -73,7 +73,10 @@ export function openTlsCertificate(
   };
 }
 
-/** A handshake that begins with a method would be cut off without a word. Below the socket that failed is the one to answer on. */
+/**
+ * A handshake that begins with a method would be cut off without a word. Below the socket that failed is the one to
+ * answer on.
+ */
 function tellPlainHttp(server: Server): void {
   const open = new Map<string, Socket>();
   server.on('connection', (socket: Socket) => {

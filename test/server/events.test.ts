@@ -179,8 +179,8 @@ describe('the events of all runs', () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
       errors: [
-        { pointer: '?types', message: "'run.finish' is no event; did you mean run.finished?" },
-        { pointer: '?types', message: "'step.outputs' is no event; did you mean step.output?" },
+        { pointer: '?types', message: "'run.finish' is not the name of an event; did you mean run.finished?" },
+        { pointer: '?types', message: "'step.outputs' is not the name of an event; did you mean step.output?" },
       ],
     });
     const all = await stream(`?types=${eventTypes.join(',')}`);

@@ -73,7 +73,8 @@ export function createAdmission(o: {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
       begin(request, reply);
-      // Checked before the caller is known: a foreign page must not use up the limit of the user in whose browser it runs.
+      // Checked before the caller is known: a foreign page must not use up the limit of the user in whose browser it
+      // runs.
       const refusal = ambiguity(request.raw) ?? foreignName(request);
       const hasNoCredential = !refusal && headers.authorization === undefined;
       let found: Principal | Problem | Promise<Principal | Problem> =

@@ -1,5 +1,5 @@
-// Finds the principal behind a credential: a token, a JWT, or one of the credentials that only the server's own user can
-// read (ADR 0015). local-callers.ts decides who needs no credential, and admission.ts what each principal may do.
+// Finds the principal behind a credential: a token, a JWT, or one of the credentials that only the server's own user
+// can read (ADR 0015). local-callers.ts decides who needs no credential, and admission.ts what each principal may do.
 
 import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/api-token.ts';
 import { localPrincipal, type Principal } from '../../domain/principal.ts';

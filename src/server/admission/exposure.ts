@@ -1,4 +1,5 @@
-// Whether the server may listen where it is to: beyond loopback only where something tells its callers apart (ADR 0015).
+// Whether the server may listen where it is to: beyond loopback only where something tells its callers apart (ADR
+// 0015).
 
 import { isLoopback } from '../../lib/loopback.ts';
 import { StartError } from '../../lib/start-error.ts';

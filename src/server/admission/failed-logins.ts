@@ -1,5 +1,5 @@
-// Counts failed logins by the address they came from: after ten in a minute, further failed ones are answered 429. A valid
-// credential is never counted, so nobody who has one is locked out (ADR 0015).
+// Counts failed logins by the address they came from: after ten in a minute, further failed ones are answered 429. A
+// valid credential is never counted, so nobody who has one is locked out (ADR 0015).
 
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../domain/problem.ts';

@@ -1,5 +1,5 @@
-// Where the public keys of a JWT's issuer come from: a file or a URL. Both can change while the server runs; what cannot be
-// read leaves the keys that were good.
+// Where the public keys of a JWT's issuer come from: a file or a URL. Both can change while the server runs; what
+// cannot be read leaves the keys that were good.
 
 import { readFileSync, statSync } from 'node:fs';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';

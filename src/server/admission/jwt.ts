@@ -1,5 +1,5 @@
-// Who a JWT says is calling. It is believed where a key of the issuer has signed it, for this audience, now; what it says of
-// keys itself (`jwk`, `jku`, `x5u`) is not looked at. RFC 7519, RFC 8725.
+// Who a JWT says is calling. It is believed where a key of the issuer has signed it, for this audience, now; what it
+// says of keys itself (`jwk`, `jku`, `x5u`) is not looked at. RFC 7519, RFC 8725.
 
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
@@ -19,7 +19,9 @@ const subjectPattern = /^[!-~](?:[ -~]{0,254}[!-~])?$/;
 /** What is a token for an API. Others that an issuer signs, such as for a logout, are none (RFC 8725, 3.11). */
 const typePattern = /^(?:application\/)?(?:at\+)?jwt$/i;
 
-/** A signature costs 100 µs: a token that was found good is believed for so long, keys that have gone meanwhile or not. */
+/**
+ * A signature costs 100 µs: a token that was found good is believed for so long, keys that have gone meanwhile or not.
+ */
 const believedMs = 60_000;
 const mostBelieved = 4_096;
 

@@ -1,5 +1,5 @@
-// Who may come without a credential: in the mode `auto` the server's own user on loopback, by the kernel's socket table;
-// in `none` everyone; in `required` nobody (ADR 0015).
+// Who may come without a credential: in the mode `auto` the server's own user on loopback, by the kernel's socket
+// table; in `none` everyone; in `required` nobody (ADR 0015).
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';

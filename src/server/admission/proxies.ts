@@ -1,12 +1,15 @@
-// The proxies whose word is taken for whom they pass on (`X-Forwarded-*`). Who comes through one is never the server's own
-// user, whatever it says (ADR 0015).
+// The proxies whose word is taken for whom they pass on (`X-Forwarded-*`). Who comes through one is never the server's
+// own user, whatever it says (ADR 0015).
 
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
-  /** Leaves in `X-Forwarded-For` what is an address: the rest is a client's invention, and would be logged and counted by. */
+  /**
+   * Leaves in `X-Forwarded-For` what is an address: the rest is a client's invention, and would be logged and counted
+   * by.
+   */
   readonly tidy: (request: IncomingMessage) => void;
 };
 

@@ -16,7 +16,10 @@ export type CachedToken = {
 
 export type TokenCache = {
   readonly find: (id: string) => Promise<CachedToken | undefined>;
-  /** Stores that the token was used, at most once a minute. Nobody waits for it, and a database that is full stops nobody. */
+  /**
+   * Stores that the token was used, at most once a minute. Nobody waits for it, and a database that is full stops
+   * nobody.
+   */
   readonly noteUse: (used: CachedToken) => void;
   /** To be called when the token has changed. */
   readonly forget: (id: string) => void;

@@ -1,5 +1,5 @@
-// Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and never
-// shown.
+// Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and
+// never shown.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -67,13 +67,17 @@ export function answerPlainHttp(socket: Duplex): void {
   endWith(new Problem('malformed-request', 'This port speaks HTTPS: call it by https://.'), socket);
 }
 
-/** Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for. */
+/**
+ * Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for.
+ */
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');
   return answer instanceof http.ServerResponse && answer.headersSent;
 }
 
-/** What Node keeps from Fastify: CONNECT would be closed without a word, an unknown `Expect` answered with a bare 417. */
+/**
+ * What Node keeps from Fastify: CONNECT would be closed without a word, an unknown `Expect` answered with a bare 417.
+ */
 export function answerWhatNodeKeeps(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     // Nobody else listens to the socket from here on.

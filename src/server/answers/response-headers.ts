@@ -1,5 +1,5 @@
-// What every answer bears, so that no browser takes it for what it is not: no guessing of types, no framing, no script, no
-// use by other sites, no trace in caches.
+// What every answer bears, so that no browser takes it for what it is not: no guessing of types, no framing, no script,
+// no use by other sites, no trace in caches.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isLocalHost } from '../admission/local-names.ts';

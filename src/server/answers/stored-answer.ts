@@ -1,4 +1,5 @@
-// JSON that was serialised once and is sent many times, with its ETag; 304 to whoever has it already (RFC 9110, 13.1.2).
+// JSON that was serialised once and is sent many times, with its ETag; 304 to whoever has it already (RFC 9110,
+// 13.1.2).
 
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';

@@ -1,4 +1,4 @@
-// How much waits and runs, as a caller may know it: of the instance, or of the caller's own tenant.
+// How many runs wait and how many run: of the whole instance, or of the caller's own tenant.
 
 import type { Reach } from '../../domain/principal.ts';
 import type { Engine } from '../../engine/engine.ts';

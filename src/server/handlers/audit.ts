@@ -1,8 +1,7 @@
-// GET /audit: a page of the audit log as JSON, or all that matches as JSON lines.
+// GET /audit: one page of the audit log as JSON, or all matching entries as JSON lines.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
-import { parseTimestampUs } from '../../lib/clock.ts';
 import type { AuditStore } from '../../store/audit/audit.ts';
 import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audit/audit-list.ts';
 import { defined } from '../answers/defined.ts';
@@ -10,9 +9,10 @@ import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Outlet } from '../streams/open-stream.ts';
 import type { Streams } from '../streams/streams.ts';
+import { toMs } from './query-values.ts';
 
-const pageRows = 100;
-const rowsAtOnce = 500;
+const pageEntries = 100;
+const entriesAtOnce = 500;
 const lines = 'application/x-ndjson';
 
 export function createAuditHandlers(o: {
@@ -24,12 +24,15 @@ export function createAuditHandlers(o: {
       const { limit, offset, cursor } = query;
       const filter = filterOf(request.principal, query);
       if (preferredType(request.raw.headers.accept, ['application/json', lines]) === lines) {
-        // Read before the answer begins: a cursor that is none is a problem, not a stream that breaks off.
+        // The first page is read before the answer begins, so that a wrong cursor is a problem and not a broken stream.
         const read: Read = (page) => o.audit.read({ ...filter, ...page });
-        const first = await read({ limit: Math.min(limit ?? rowsAtOnce, rowsAtOnce), ...defined({ offset, cursor }) });
+        const first = await read({
+          limit: Math.min(limit ?? entriesAtOnce, entriesAtOnce),
+          ...defined({ offset, cursor }),
+        });
         return o.streams.send(request, reply, lines, (outlet) => sendLines(read, first, limit ?? Infinity, outlet));
       }
-      const page = { limit: limit ?? pageRows, ...defined({ offset, cursor }) };
+      const page = { limit: limit ?? pageEntries, ...defined({ offset, cursor }) };
       const { entries, total, nextCursor } = await o.audit.list({ ...filter, ...page });
       return { entries, total, next_cursor: nextCursor };
     },
@@ -61,12 +64,6 @@ async function sendLines(read: Read, first: AuditEntries, limit: number, { signa
     await write(page.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
     left -= page.entries.length;
     if (page.nextCursor === null || left <= 0 || signal.aborted) return;
-    page = await read({ limit: Math.min(left, rowsAtOnce), cursor: page.nextCursor });
+    page = await read({ limit: Math.min(left, entriesAtOnce), cursor: page.nextCursor });
   }
-}
-
-/** Rounded up, as rows are written on whole milliseconds. */
-function toMs(time: string | undefined): number | undefined {
-  const us = time === undefined ? undefined : parseTimestampUs(time);
-  return us === undefined ? undefined : Math.ceil(us / 1000);
 }

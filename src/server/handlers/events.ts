@@ -1,4 +1,4 @@
-// What happens to runs, live and from the journal, as server-sent events or JSON lines.
+// Sends the events of runs, from the journal and then live, as server-sent events or JSON lines.
 
 import { type EventType, eventTypes, type JournalEntry } from '../../domain/event.ts';
 import type { Reach } from '../../domain/principal.ts';
@@ -10,7 +10,7 @@ import type { Journal } from '../../store/journal.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
-import { type FeedPart, followJournal } from '../streams/event-feed.ts';
+import { followJournal } from '../streams/event-feed.ts';
 import { type EventFrames, typesOf } from '../streams/event-frames.ts';
 import { lastEventId } from '../streams/event-ids.ts';
 import type { Outlet } from '../streams/open-stream.ts';
@@ -24,98 +24,98 @@ type Selection = {
   readonly jobId: string | undefined;
   readonly types: ReadonlySet<EventType> | undefined;
   readonly afterId: number;
-  /** The run was over when the stream was asked for: it ends once all of it is out. */
+  /** The run had finished when the stream was opened, so the stream ends once all its events are sent. */
   readonly hasFinished: boolean;
 };
 
 const jsonLines = 'application/x-ndjson';
 
-export function createEventHandlers(o: {
+type Parts = {
   readonly runs: RunReading;
   readonly journal: Journal;
   readonly frames: EventFrames;
   readonly hub: Hub;
   readonly streams: Streams;
   readonly jobIdOf: (idOrAlias: string) => string;
-}): Pick<Handlers, Names> {
-  const { hub, journal, frames, streams } = o;
+};
+
+export function createEventHandlers(o: Parts): Pick<Handlers, Names> {
+  const { streams } = o;
 
   return {
     async streamRunEvents({ request, reply, query }) {
       const jobId = query.job_id === undefined ? undefined : o.jobIdOf(query.job_id);
-      const selection = await select(request, { ...query, runId: query.run_id, jobId });
-      return streams.send(request, reply, eventStream, (outlet) => sendEvents(selection, outlet));
+      const selection = await select(o, request, { ...query, runId: query.run_id, jobId });
+      return streams.send(request, reply, eventStream, (outlet) => sendEvents(o, selection, outlet));
     },
 
     async getRunEvents({ request, reply, path, query }) {
-      const selection = await select(request, { ...query, runId: path.run_id, jobId: undefined });
+      const selection = await select(o, request, { ...query, runId: path.run_id, jobId: undefined });
       const type = preferredType(request.raw.headers.accept, [eventStream, jsonLines]);
       return streams.send(request, reply, type, (outlet) =>
-        type === eventStream ? sendEvents(selection, outlet) : sendJsonLines(selection, outlet),
+        type === eventStream ? sendEvents(o, selection, outlet) : sendJsonLines(o, selection, outlet),
       );
     },
   };
+}
 
-  async function select(
-    request: Exchange<Names>['request'],
-    query: {
-      readonly runId: string | undefined;
-      readonly jobId: string | undefined;
-      readonly types?: string;
-      readonly last_event_id?: string;
-    },
-  ): Promise<Selection> {
-    const { runId, jobId } = query;
-    const types = query.types === undefined ? undefined : readTypes(query.types);
-    const resumed = lastEventId(request, query.last_event_id);
-    const reach = request.principal;
-    const run = runId === undefined ? undefined : await o.runs.summary(runId, reach);
-    if (resumed !== undefined) await assertKept(resumed);
-    return {
-      reach,
-      runId,
-      jobId,
-      types,
-      afterId: resumed ?? (runId === undefined ? hub.latestId : 0),
-      hasFinished: run !== undefined && isFinished(run.status),
-    };
+/** @throws Problem validation-error, run-not-found, events-expired */
+async function select(
+  o: Parts,
+  request: Exchange<Names>['request'],
+  query: {
+    readonly runId: string | undefined;
+    readonly jobId: string | undefined;
+    readonly types?: string;
+    readonly last_event_id?: string;
+  },
+): Promise<Selection> {
+  const { runId, jobId } = query;
+  const types = query.types === undefined ? undefined : readTypes(query.types);
+  const resumed = lastEventId(request, query.last_event_id);
+  const reach = request.principal;
+  const run = runId === undefined ? undefined : await o.runs.summary(runId, reach);
+  if (resumed !== undefined) await assertKept(o, resumed);
+  return {
+    reach,
+    runId,
+    jobId,
+    types,
+    afterId: resumed ?? (runId === undefined ? o.hub.latestId : 0),
+    hasFinished: run !== undefined && isFinished(run.status),
+  };
+}
+
+/** @throws Problem events-expired if events after that id may have been removed */
+async function assertKept({ hub, journal }: Parts, afterId: number): Promise<void> {
+  // The hub may still have entries in memory whose log lines are gone, so the journal decides.
+  if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {
+    throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
   }
+}
 
-  /** @throws Problem events-expired: something between that id and what is kept may be gone. */
-  async function assertKept(afterId: number): Promise<void> {
-    // What the hub has at hand may be of lines that are gone, too.
-    if (afterId > hub.latestId || afterId < (await journal.oldestId()) - 1) {
-      throw new Problem('events-expired', `The journal does not hold the events after ${afterId}.`);
-    }
-  }
-
-  function parts(selection: Selection, signal: AbortSignal): AsyncGenerator<FeedPart, void> {
-    return followJournal({ hub, journal }, selection, signal);
-  }
-
-  async function sendEvents(selection: Selection, { signal, write }: Outlet): Promise<void> {
-    const { runId, hasFinished } = selection;
-    for await (const { entries, isCaughtUp } of parts(selection, signal)) {
-      for (const entry of entries) {
-        if (signal.aborted) return;
-        if (isWanted(entry, selection)) {
-          const { bytes, count } = await frames.sse(entry, selection);
-          await write(bytes, count);
-        }
-        if (runId !== undefined && entry.type === 'run.finished') return;
+async function sendEvents(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
+  const { runId, hasFinished } = selection;
+  for await (const { entries, isCaughtUp } of followJournal(o, selection, signal)) {
+    for (const entry of entries) {
+      if (signal.aborted) return;
+      if (isWanted(entry, selection)) {
+        const { bytes, count } = await o.frames.sse(entry, selection);
+        await write(bytes, count);
       }
-      if (hasFinished && isCaughtUp) return;
+      if (runId !== undefined && entry.type === 'run.finished') return;
     }
+    if (hasFinished && isCaughtUp) return;
   }
+}
 
-  async function sendJsonLines(selection: Selection, { signal, write }: Outlet): Promise<void> {
-    for await (const { entries, isCaughtUp } of parts(selection, signal)) {
-      for (const entry of entries) {
-        if (signal.aborted) return;
-        if (isWanted(entry, selection)) await write(await frames.jsonLines(entry, selection));
-      }
-      if (isCaughtUp) return;
+async function sendJsonLines(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
+  for await (const { entries, isCaughtUp } of followJournal(o, selection, signal)) {
+    for (const entry of entries) {
+      if (signal.aborted) return;
+      if (isWanted(entry, selection)) await write(await o.frames.jsonLines(entry, selection));
     }
+    if (isCaughtUp) return;
   }
 }
 
@@ -135,7 +135,7 @@ function readTypes(text: string): ReadonlySet<EventType> {
     else {
       const meant = nearest(name, eventTypes);
       const hint = meant ? `; did you mean ${meant}?` : '';
-      errors.push({ pointer: '?types', message: `'${name}' is no event${hint}`, keyword: 'enum' });
+      errors.push({ pointer: '?types', message: `'${name}' is not the name of an event${hint}`, keyword: 'enum' });
     }
   }
   if (errors.length > 0) throw validationError(errors);

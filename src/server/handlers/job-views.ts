@@ -1,10 +1,10 @@
-// Jobs as the API shows them: the list, and one of them whole.
+// Jobs as the API shows them: in a list, and one in full.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { InvalidJob, JobDefinition, RetryPolicy, SecurityProfile, StepDefinition } from '../../domain/job.ts';
-import { validationError } from '../../domain/problem.ts';
 import { formatDuration, formatDurationOrNull } from '../../lib/units.ts';
+import { cursorError } from './query-values.ts';
 
 export function createJobViews(o: { readonly catalog: Catalog; readonly defaultProfile: SecurityProfile }) {
   const { catalog } = o;
@@ -63,7 +63,7 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
   };
 }
 
-/** The last runs of a job are not among what is known here. */
+/** Without `last_runs`, which jobs.ts adds. */
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
 
@@ -92,7 +92,7 @@ function matches(job: JobDefinition, query: Asked): boolean {
   return text.includes(q.toLowerCase());
 }
 
-/** Only what can be told of a job that cannot be read is asked of it. */
+/** The part of a query that a job with errors can match too: only its id and source are known. */
 function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: Asked): boolean {
   const { namespace, prefix, ids } = query;
   if (ids !== undefined && !ids.has(id)) return false;
@@ -111,10 +111,10 @@ function cursorOf(id: string): string {
 function idOfCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
-  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+  throw cursorError();
 }
 
-/** In the words of config.yaml. */
+/** With the names that config.yaml uses. */
 function toStepView(step: StepDefinition) {
   const { action } = step;
   return {

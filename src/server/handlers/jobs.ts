@@ -1,4 +1,4 @@
-// The catalogue over HTTP: jobs and what is wrong with those that cannot be used.
+// Lists jobs, those with errors included, and shows one job in full.
 
 import { LRUCache } from 'lru-cache';
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
@@ -12,7 +12,7 @@ import type { Handlers } from '../exchange.ts';
 import { createJobViews } from './job-views.ts';
 
 const cachedChars = 16 * 1024 * 1024;
-/** For this long a job's revision is taken as it was: its files are looked at 4 times a second at the most. */
+/** How long a job's revision is reused, so that its files are looked at no more than 4 times a second. */
 const revisionAgeMs = 250;
 const pageWithRuns = 100;
 

@@ -1,4 +1,4 @@
-// GET /runs/{run_id}/logs: a page as JSON, all of it as text or as JSON lines, or a live stream.
+// GET /runs/{run_id}/logs: one page as JSON, the whole log as text or JSON lines, or a live stream.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { LogLine } from '../../domain/log-line.ts';
@@ -15,6 +15,7 @@ import { lastEventId } from '../streams/event-ids.ts';
 import { followLog, type LogFilter } from '../streams/log-follow.ts';
 import type { Outlet } from '../streams/open-stream.ts';
 import { eventStream, type Streams } from '../streams/streams.ts';
+import { cursorError } from './query-values.ts';
 
 type Query = QueryOf<'getRunLogs'>;
 
@@ -76,7 +77,7 @@ function selectionOf(query: Query) {
   });
 }
 
-/** Where a stream without an id begins: `cursor`, the last `tail` lines, or the first line after `since`. */
+/** Where a stream without `Last-Event-ID` begins: at `cursor`, `tail` lines before the end, or after `since`. */
 async function startOf(log: ReadableLog, query: Query): Promise<number> {
   const { tail, since } = query;
   const cursor = afterCursor(query) ?? 0;
@@ -104,7 +105,7 @@ async function sendLines(log: ReadableLog, query: Query, form: LogForm, { signal
     }
     return;
   }
-  // It ends where the log ends now: a job that never stops must not make an answer that never ends.
+  // The answer ends where the log ends now. Otherwise the answer for a job that never stops would never end.
   const last = (await log.page({ tail: 1, limit: 1, ...defined({ beforeSeq: query.before }) })).lines[0]?.seq ?? 0;
   for await (const piece of log.pieces(form, { ...selectionOf(query), beforeSeq: last + 1 })) {
     await write(piece);
@@ -129,7 +130,7 @@ function resumeAfter({ request, query }: Pick<Exchange<'getRunLogs'>, 'request' 
   const wrong = (['limit', 'before'] as const).filter((name) => query[name] !== undefined);
   if (wrong.length === 0) return lastEventId(request, query.last_event_id);
   throw validationError(
-    wrong.map((name) => ({ pointer: `?${name}`, message: 'does not go with a live stream', keyword: 'not' })),
+    wrong.map((name) => ({ pointer: `?${name}`, message: 'cannot be used with a live stream', keyword: 'not' })),
   );
 }
 
@@ -137,7 +138,7 @@ function resumeAfter({ request, query }: Pick<Exchange<'getRunLogs'>, 'request' 
 function afterCursor({ cursor }: Query): number | undefined {
   if (cursor === undefined) return undefined;
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+  throw cursorError();
 }
 
 function toUs(since: string | undefined): number | undefined {

@@ -1,33 +1,23 @@
-// Runs: create, list, read, cancel, and plans of them.
+// Creates, lists, shows, cancels and repeats runs, decides approvals, and plans runs.
 
 import type { FastifyReply } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
-import { assertReached, type Reach, reaches } from '../../domain/principal.ts';
+import { assertReached } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Created } from '../../engine/once.ts';
-import { parseTimestampUs } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { defined } from '../answers/defined.ts';
-import { type StoredAnswer, sendJson, sendStored } from '../answers/stored-answer.ts';
+import { sendJson, sendStored } from '../answers/stored-answer.ts';
 import type { Exchange, Handlers } from '../exchange.ts';
 import type { RateLimiter } from '../limits/rate-limits.ts';
+import { toMs } from './query-values.ts';
+import { createRunAnswers, type RunFilter } from './run-answers.ts';
 
 const pageRuns = 100;
-const cachedChars = 8 * 1024 * 1024;
-
-/** Answers as they were sent, current while the generation is that of the database (ADR 0025). */
-type KnownRun = {
-  readonly generation: string | number;
-  readonly tenant: string;
-  readonly answer: StoredAnswer;
-  readonly version: number;
-};
-type KnownPage = { readonly generation: string | number; readonly text: string };
 
 type Names =
   | 'createRun'
@@ -43,34 +33,14 @@ type Names =
 export function createRunHandlers(o: {
   readonly runs: RunReading;
   readonly engine: Engine;
-  /** The id behind a job's id or alias. */
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly countRun: RateLimiter['countRun'];
 }): Pick<Handlers, Names> {
   const { runs, engine } = o;
-  const answers = new LRUCache<string, KnownRun>({ maxSize: cachedChars });
-  const pages = new LRUCache<string, KnownPage>({ maxSize: cachedChars });
+  const answers = createRunAnswers(runs);
 
   function starterOf(request: Exchange<Names>['request']): Caller {
     return { ...callerOf(request), countRun: (profile) => o.countRun(request, profile) };
-  }
-
-  async function readRun(id: string, reach: Reach, known: KnownRun | undefined): Promise<StoredAnswer> {
-    // Before reading: what is committed meanwhile makes this entry old, never wrong.
-    const generation = await runs.generation();
-    const { version, tenant } = await runs.version(id, reach);
-    const isSame = known?.version === version;
-    const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
-    answers.set(id, { generation, tenant, answer, version }, { size: answer.text.length });
-    return answer;
-  }
-
-  async function readPage(key: string, filter: RunFilter, reach: Reach): Promise<string> {
-    const generation = await runs.generation();
-    const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
-    const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
-    pages.set(key, { generation, text }, { size: key.length + text.length });
-    return text;
   }
 
   return {
@@ -82,22 +52,11 @@ export function createRunHandlers(o: {
 
     async listRuns({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
-      const filter = toFilter(query, o.jobIdOf);
-      // What is listed depends on the question and on the tenant of whoever asks, and on nothing else of them.
-      const key = JSON.stringify([request.principal.tenant, filter]);
-      const known = pages.get(key);
-      if (known && known.generation === (await runs.generation())) return sendJson(reply, known.text);
-      return sendJson(reply, await readPage(key, filter, request.principal));
+      return sendJson(reply, await answers.list(toFilter(query, o.jobIdOf), request.principal));
     },
 
-    async getRun({ request, reply, path }) {
-      const { principal } = request;
-      const known = answers.get(path.run_id);
-      // For others it is as if it were not there, also in the time that takes: they are answered by the database.
-      const own = known && reaches(principal, known.tenant) ? known : undefined;
-      if (own && own.generation === (await runs.generation())) return sendStored(request, reply, own.answer);
-      return sendStored(request, reply, await readRun(path.run_id, principal, own));
-    },
+    getRun: async ({ request, reply, path }) =>
+      sendStored(request, reply, await answers.run(path.run_id, request.principal)),
 
     async rerunRun({ request, reply, path, body }) {
       const key = idempotencyKeyOf(request);
@@ -147,8 +106,6 @@ function idempotencyKeyOf(request: Exchange<'createRun' | 'rerunRun'>['request']
   throw new Problem('malformed-request', 'The header `Idempotency-Key` takes 1 to 255 printable ASCII characters.');
 }
 
-type RunFilter = Parameters<RunReading['list']>[0];
-
 function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): RunFilter {
   const { job_id: jobId, status, label, since, until, limit = pageRuns, ...rest } = query;
   return {
@@ -167,10 +124,4 @@ function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => st
 function toLabel(text: string): { key: string; value?: string } {
   const at = text.indexOf('=');
   return at < 0 ? { key: text } : { key: text.slice(0, at), value: text.slice(at + 1) };
-}
-
-/** Rounded up: `since` is inclusive and `until` is not, and runs are created on whole milliseconds. */
-function toMs(time: string | undefined): number | undefined {
-  const us = time === undefined ? undefined : parseTimestampUs(time);
-  return us === undefined ? undefined : Math.ceil(us / 1000);
 }

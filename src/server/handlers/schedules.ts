@@ -1,15 +1,15 @@
-// Schedules: those of config.yaml are shown, those made here can be changed too.
+// Schedules. Those of a config.yaml can only be read here; those made by the API can be changed too.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { assertReached } from '../../domain/principal.ts';
-import { validationError } from '../../domain/problem.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
+import { cursorError } from './query-values.ts';
 
 const previewedFires = 10;
 
@@ -78,7 +78,7 @@ function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, e
   return { page, total: matching.length, nextCursor };
 }
 
-/** In the order of the list. No job id holds a NUL, which is less than any other character. */
+/** Sorts as the list does: NUL is less than any other character, and no job id contains it. */
 function placeOf({ schedule }: ScheduleView): string {
   return `${schedule.jobId}\0${schedule.id}`;
 }
@@ -87,7 +87,7 @@ function placeOf({ schedule }: ScheduleView): string {
 function parseCursor(cursor: string): string {
   const place = Buffer.from(cursor, 'base64url').toString();
   if (place.includes('\0')) return place;
-  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+  throw cursorError();
 }
 
 function toAnswer({ schedule, state, nextFires }: ScheduleView) {

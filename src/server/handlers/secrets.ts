@@ -1,11 +1,12 @@
-// Stored secrets, each tenant's for itself, and the rotation of the key that seals them.
+// Stored secrets, which each tenant has for itself, and the rotation of the key that seals them.
 
 import { reaches, tenantFor } from '../../domain/principal.ts';
-import { Problem, validationError } from '../../domain/problem.ts';
+import { Problem } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { StoredSecret } from '../../store/secrets.ts';
 import type { Handlers } from '../exchange.ts';
+import { cursorError } from './query-values.ts';
 
 type Names = 'listSecrets' | 'putSecret' | 'deleteSecret' | 'rotateSecrets';
 
@@ -68,5 +69,5 @@ function toAnswer({ name, tenant, ...row }: StoredSecret) {
 function parseCursor(cursor: string): string {
   const name = Buffer.from(cursor, 'base64url').toString();
   if (/^[\w.-]{1,128}$/.test(name)) return name;
-  throw validationError([{ pointer: '?cursor', message: 'is no `next_cursor` of a page', keyword: 'format' }]);
+  throw cursorError();
 }

@@ -1,4 +1,4 @@
-// The instance itself: its health, what it is made of, what this host can enforce.
+// The instance itself: its health, its configuration, and what its host can enforce.
 
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
@@ -10,6 +10,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Check } from '../../engine/health.ts';
 import type { Retention } from '../../engine/retention/retain.ts';
 import { systemClock } from '../../lib/clock.ts';
+import type { Frozen } from '../../lib/frozen.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Load } from '../limits/pressure.ts';
@@ -23,12 +24,12 @@ export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'col
   readonly assertHealthy: () => void;
 };
 
-/** Well below what clients and proxies wait for an answer. */
+/** Well below the time that clients and proxies wait for an answer. */
 const collectMs = 5_000;
-/** The rest is for whoever else uses the server. */
+/** The share of the time that garbage collection may use. The rest is for other requests. */
 const collectShare = 0.5;
 
-export function createSystemHandlers(o: {
+type Parts = {
   readonly activityOf: ActivityOf;
   readonly config: ServerConfig;
   readonly catalog: Catalog;
@@ -37,14 +38,16 @@ export function createSystemHandlers(o: {
   readonly hostChecks: readonly HostCheck[];
   readonly version: string;
   readonly load: Load;
-}): SystemHandlers {
-  const { config, catalog, engine } = o;
+};
+
+export function createSystemHandlers(o: Parts): SystemHandlers {
+  const { catalog, engine } = o;
   const sinceMs = systemClock.monotonicMs();
 
   function checks(): Record<string, Check> {
     const sources: Check = catalog.isReady
       ? { status: 'ok' }
-      : { status: 'degraded', detail: 'the sources are being read' };
+      : { status: 'degraded', detail: 'the sources are still being read' };
     const complaint = o.load.complaint();
     const load: Check = complaint === null ? { status: 'ok' } : { status: 'degraded', detail: complaint };
     return { ...engine.health(), sources, load };
@@ -59,13 +62,13 @@ export function createSystemHandlers(o: {
     assertHealthy,
     assertReady() {
       assertHealthy();
-      if (!catalog.isReady) throw new Problem('not-ready', 'The sources are being read.');
+      if (!catalog.isReady) throw new Problem('not-ready', 'The sources are still being read.');
     },
 
     getHealth({ request, reply }) {
       const all = checks();
-      const worst = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
-      const status = worst('failing') ? 'unhealthy' : worst('degraded') ? 'degraded' : 'healthy';
+      const has = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
+      const status = has('failing') ? 'unhealthy' : has('degraded') ? 'degraded' : 'healthy';
       if (status === 'unhealthy') reply.code(503);
       return {
         status,
@@ -81,45 +84,46 @@ export function createSystemHandlers(o: {
       return o.retention.collect({ forMs: collectMs, share: collectShare });
     },
 
-    async getSystemInfo({ request }) {
-      const queue = engine.queue();
-      const { depth, running } = await o.activityOf(request.principal);
-      const profiles = Object.entries(engine.host);
-      const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
-      return {
-        name: config.instance.name,
-        version: o.version,
-        sources: config.sources.map(({ name, type, path }) => ({
-          name,
-          type,
-          ...(mayKnowFolders(request.principal) && { path }),
-        })),
-        extensions: config.extensions,
-        caller: callerOf(request.principal),
-        storage: { database: 'sqlite', blobs: 'file' },
-        queue: {
-          depth,
-          running,
-          limits: {
-            global_concurrency: queue.globalConcurrency,
-            job_concurrency: queue.jobConcurrency,
-            max_depth: queue.maxDepth,
-          },
-        },
-        executors: {
-          proc: { available: proc?.[1].available ?? false, detail: proc?.[1].detail ?? null },
-          container: { available: false, detail: 'not in this version' },
-        },
-        isolation: engine.host,
-        host: { checks: [...o.hostChecks] },
-        limits: {
-          body_bytes: config.server.bodyLimitBytes,
-          sync_wait: formatDuration(config.server.syncWaitMs),
-          run: engine.limitReport,
-        },
-        workers: [{ id: hostname(), host: hostname(), running }],
-      };
+    getSystemInfo: async ({ request }) => systemInfo(o, request.principal, await o.activityOf(request.principal)),
+  };
+}
+
+function systemInfo(
+  { config, engine, version, hostChecks }: Parts,
+  caller: Principal,
+  { depth, running }: Awaited<ReturnType<ActivityOf>>,
+): Frozen<AnswerOf<'getSystemInfo'>> {
+  const queue = engine.queue();
+  const profiles = Object.entries(engine.host);
+  const proc = profiles.find(([, profile]) => profile.available) ?? profiles[0];
+  return {
+    name: config.instance.name,
+    version,
+    sources: config.sources.map(({ name, type, path }) => ({ name, type, ...(mayKnowPaths(caller) && { path }) })),
+    extensions: config.extensions,
+    caller: callerOf(caller),
+    storage: { database: 'sqlite', blobs: 'file' },
+    queue: {
+      depth,
+      running,
+      limits: {
+        global_concurrency: queue.globalConcurrency,
+        job_concurrency: queue.jobConcurrency,
+        max_depth: queue.maxDepth,
+      },
     },
+    executors: {
+      proc: { available: proc?.[1].available ?? false, detail: proc?.[1].detail ?? null },
+      container: { available: false, detail: 'not in this version' },
+    },
+    isolation: engine.host,
+    host: { checks: [...hostChecks] },
+    limits: {
+      body_bytes: config.server.bodyLimitBytes,
+      sync_wait: formatDuration(config.server.syncWaitMs),
+      run: engine.limitReport,
+    },
+    workers: [{ id: hostname(), host: hostname(), running }],
   };
 }
 
@@ -127,13 +131,13 @@ function callerOf({ name, scopes, tenant }: Principal): AnswerOf<'getSystemInfo'
   return { name, scopes: [...scopes], tenant };
 }
 
-/** Whoever belongs to a tenant, or is not known, is not told how the instance fares as a whole. */
+/** Only these callers learn why a check of the whole instance fails. */
 function isOperator({ tenant }: Principal): boolean {
   return tenant === '*';
 }
 
-/** Where things lie on the host is for who could look there. */
-function mayKnowFolders(principal: Principal): boolean {
+/** Paths of the host are only for callers who administer it. */
+function mayKnowPaths(principal: Principal): boolean {
   return isOperator(principal) && holdsScope(principal, 'admin');
 }
 

@@ -1,4 +1,4 @@
-// Tokens: made, listed, revoked.
+// Creates, lists and revokes tokens. admission/tokens.ts has the rules.
 
 import type { Tokens } from '../admission/tokens.ts';
 import type { Handlers } from '../exchange.ts';

@@ -1,4 +1,4 @@
-// Who runs the jobs: in this version the server itself, alone.
+// Lists the workers. In this version the server itself is the only one.
 
 import { hostname } from 'node:os';
 import type { Engine } from '../../engine/engine.ts';

@@ -1,5 +1,6 @@
-// How many bytes of bodies may be held at once, by one caller and by all together, from their arrival to their answer (ADR 0019). JSON grows
-// when it is read: some hundred requests of 1 MiB that wait for their runs would fill any heap, within every rate limit.
+// How many bytes of bodies may be held at once, by one caller and by all together, from their arrival to their answer
+// (ADR 0019). JSON grows when it is read: some hundred requests of 1 MiB that wait for their runs would fill any heap,
+// within every rate limit.
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -10,7 +11,10 @@ import { overloadedSeconds } from './shedding.ts';
 /** Bytes of heap for a byte of the body: `{},` takes 64, and what is checked, stored and run are copies. */
 const mostGrowth = 128;
 const shareOfHeap = 0.5;
-/** Of the room: what a caller declares is taken before it comes, and may never come. The server's own user has all that is left. */
+/**
+ * Of the room: what a caller declares is taken before it comes, and may never come. The server's own user has all that
+ * is left.
+ */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;
 

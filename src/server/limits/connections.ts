@@ -1,5 +1,5 @@
-// How many connections are open at once, and for how long. Where there are too many, the one without a request for longest makes
-// room; one whose reader takes nothing of an answer is closed.
+// How many connections are open at once, and for how long. Where there are too many, the one without a request for
+// longest makes room; one whose reader takes nothing of an answer is closed.
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';

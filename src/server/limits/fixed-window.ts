@@ -1,5 +1,5 @@
-// Counts by key, anew in each window of time. Whoever was seen longest ago is forgotten first, so a flood of keys takes no more
-// memory than so many.
+// Counts by key, anew in each window of time. Whoever was seen longest ago is forgotten first, so a flood of keys takes
+// no more memory than so many.
 
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.ts';

@@ -1,5 +1,5 @@
-// Whether the server has more to do than it can: memory near its end, or timers that come seconds late (ADR 0019). What costs
-// is then refused before it begins, so that what is under way, and whoever looks after the server, goes on.
+// Whether the server has more to do than it can: memory near its end, or timers that come seconds late (ADR 0019). What
+// costs is then refused before it begins, so that what is under way, and whoever looks after the server, goes on.
 
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';

@@ -1,5 +1,5 @@
-// Counters and histograms in memory, grouped as Prometheus reads them. Counting costs one lookup in a map; everything else
-// waits until somebody asks for the metrics.
+// Counters and histograms in memory, grouped as Prometheus reads them. Counting costs one lookup in a map; everything
+// else waits until somebody asks for the metrics.
 
 type Labels = Readonly<Record<string, string>>;
 export type Sample = { readonly labels: Labels; readonly value: number };

@@ -15,8 +15,8 @@ export type Outlet = {
   /** Aborted when the reader is gone or the server stops. */
   readonly signal: AbortSignal;
   /**
-   * Resolves when the socket has taken the whole chunk, so that its buffer can be used again, or when the reader is gone.
-   * `events` is the number of events in the chunk, 1 by default.
+   * Resolves when the socket has taken the whole chunk, so that its buffer can be used again, or when the reader is
+   * gone. `events` is the number of events in the chunk, 1 by default.
    */
   readonly write: (chunk: string | Buffer, events?: number) => Promise<void>;
 };
@@ -68,7 +68,8 @@ export function openStream(
 
     async write(chunk, events = 1) {
       if (chunk.length === 0 || gone.signal.aborted) return;
-      // Awaited only if there is something to wait for: an extra tick would hide the time of this write from the next one.
+      // Awaited only if there is something to wait for: an extra tick would hide the time of this write from the next
+      // one.
       const waiting = chunk.length >= largeChunkBytes ? o.waitToWrite() : undefined;
       if (waiting) await waiting;
       if (gone.signal.aborted) return;

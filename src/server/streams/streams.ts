@@ -1,5 +1,5 @@
-// Answers that are written piece by piece: server-sent events, logs as text, JSON lines. Each stream waits only for its own
-// reader, so a slow reader delays nobody else, and one that stops reading is disconnected.
+// Answers that are written piece by piece: server-sent events, logs as text, JSON lines. Each stream waits only for its
+// own reader, so a slow reader delays nobody else, and one that stops reading is disconnected.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { heartbeatMs } from '../../contract/routes.ts';

@@ -1,0 +1,16 @@
+// The schema of a problem document (RFC 9457), which every error of the API is.
+
+import { Type } from 'typebox';
+import { anyObject } from './schema-parts.ts';
+
+export const problemDocument = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String(),
+    errors: Type.Optional(Type.Array(anyObject)),
+  },
+  { $id: 'Problem' },
+);

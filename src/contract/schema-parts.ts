@@ -1,0 +1,37 @@
+// The parts that the schemas of several operations share.
+
+import { type TSchema, Type } from 'typebox';
+import { runStatuses } from '../domain/run.ts';
+
+export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+export const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
+export const timestamp = Type.String({ format: 'date-time' });
+export const anyObject = Type.Record(Type.String(), Type.Unknown());
+export const labels = Type.Record(Type.String(), Type.String());
+
+export const securityProfile = literals(['secure', 'permissive', 'disabled'] as const);
+export const runStatus = literals(runStatuses);
+
+/** For an object that must have no other members. */
+export const closed = { additionalProperties: false } as const;
+
+export const text = (description: string) => Type.Optional(Type.String({ description, maxLength: 1024 }));
+export const limit = (maximum: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, description }));
+export const instant = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
+export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
+  Type.Optional(Type.Enum<[...T]>([...values], { description }));
+
+export const cursor = text('The `next_cursor` of the previous page; stable while rows are added');
+const offset = Type.Optional(
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many rows to skip' }),
+);
+/** The query of a list. `limitText` describes `limit` and its default. */
+export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
+
+export const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
+  status,
+  description,
+  content: { 'application/json': schema },
+});

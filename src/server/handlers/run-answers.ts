@@ -1,0 +1,60 @@
+// The JSON of runs and of pages of runs, kept as it was sent for as long as the database has not changed (ADR 0025).
+
+import { LRUCache } from 'lru-cache';
+import { type Reach, reaches } from '../../domain/principal.ts';
+import type { RunReading } from '../../store/reading.ts';
+import type { StoredAnswer } from '../answers/stored-answer.ts';
+
+export type RunFilter = Parameters<RunReading['list']>[0];
+
+export type RunAnswers = {
+  /** @throws Problem run-not-found */
+  readonly run: (id: string, reach: Reach) => Promise<StoredAnswer>;
+  /** @throws Problem validation-error */
+  readonly list: (filter: RunFilter, reach: Reach) => Promise<string>;
+};
+
+/** An answer is current while the database's generation is the one it was read in. */
+type Generation = string | number;
+type KnownRun = {
+  readonly generation: Generation;
+  readonly tenant: string;
+  readonly answer: StoredAnswer;
+  readonly version: number;
+};
+type KnownPage = { readonly generation: Generation; readonly text: string };
+
+const cachedChars = 8 * 1024 * 1024;
+
+export function createRunAnswers(runs: RunReading): RunAnswers {
+  const answers = new LRUCache<string, KnownRun>({ maxSize: cachedChars });
+  const pages = new LRUCache<string, KnownPage>({ maxSize: cachedChars });
+
+  return {
+    async run(id, reach) {
+      const cached = answers.get(id);
+      // The database answers other tenants, so that they cannot learn from the time it takes that the run exists.
+      const known = cached && reaches(reach, cached.tenant) ? cached : undefined;
+      // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
+      const generation = await runs.generation();
+      if (known?.generation === generation) return known.answer;
+      const { version, tenant } = await runs.version(id, reach);
+      const isSame = known?.version === version;
+      const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
+      answers.set(id, { generation, tenant, answer, version }, { size: answer.text.length });
+      return answer;
+    },
+
+    async list(filter, reach) {
+      // The tenant is all of the caller that the page depends on.
+      const key = JSON.stringify([reach.tenant, filter]);
+      const known = pages.get(key);
+      const generation = await runs.generation();
+      if (known?.generation === generation) return known.text;
+      const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
+      const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
+      pages.set(key, { generation, text }, { size: key.length + text.length });
+      return text;
+    },
+  };
+}
