@@ -1,5 +1,5 @@
-// What a writer does after each commit, on either database engine: it tells the listener what was committed, or remembers
-// why the commit failed and tries to write again each second until that succeeds.
+// What a writer does after each commit, on either database engine: it tells the listener what was committed, or
+// remembers why the commit failed and tries to write again each second until that succeeds.
 
 import type { JournalEntry } from '../domain/event.ts';
 import type { Problem } from '../domain/problem.ts';

@@ -1,5 +1,5 @@
-// The seam between the store and a database engine: one growing journal, transactions one after the other, and reads that
-// never wait for them.
+// The seam between the store and a database engine: one growing journal, transactions one after the other, and reads
+// that never wait for them.
 
 import type { Kysely } from 'kysely';
 import type { NewAuditEntry } from '../domain/audit.ts';
@@ -18,14 +18,14 @@ export type Database = {
   /** Sees what is committed, cannot write. */
   readonly read: Kysely<Schema>;
   /**
-   * Another one after every commit, whoever made it, from the next turn of the event loop at the latest: while it is the
-   * same, what `read` answered still stands.
+   * Another one after every commit, whoever made it, from the next turn of the event loop at the latest: while it is
+   * the same, what `read` answered still stands.
    */
   readonly generation: () => Promise<string | number>;
   /**
-   * Runs `work` in a transaction and resolves once it is durable. Transactions of all servers run one after the other, so
-   * inside, await nothing but queries of `tx.db`. Where the engine rolled back because of another transaction, `work` is
-   * run again: it leaves no trace but in the database and in what it returns.
+   * Runs `work` in a transaction and resolves once it is durable. Transactions of all servers run one after the other,
+   * so inside, await nothing but queries of `tx.db`. Where the engine rolled back because of another transaction,
+   * `work` is run again: it leaves no trace but in the database and in what it returns.
    * @throws Problem not-ready when the database cannot be written
    */
   readonly transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
@@ -48,7 +48,10 @@ export type DatabaseSize = {
 /** Called after each commit with its entries in id order. Must not throw. */
 export type CommitListener = (entries: readonly JournalEntry[]) => void;
 
-/** The database cannot do its work at present: what was asked of it may be right. Thrown by `read` and inside `transact`. */
+/**
+ * The database cannot do its work at present: what was asked of it may be right. Thrown by `read` and inside
+ * `transact`.
+ */
 export class DatabaseFailure extends Error {
   override readonly name = 'DatabaseFailure';
   /** What is stored contradicts itself: waiting does not help. */

@@ -1,17 +1,17 @@
-// Answers kept under an Idempotency-Key: for each tenant, durable, for a day.
+// Responses stored under an Idempotency-Key, per tenant, for one day.
 
 import type { Database, Transaction } from './database.ts';
 
 type StoredAnswer = { readonly status: number; readonly body: string };
 
 export type IdempotencyStore = {
-  /** The request that holds the key, unless it is older than `sinceMs`. No answer: it was never answered. */
+  /** The request that holds the key, unless it is older than `sinceMs`. `answer` is null if it was never answered. */
   readonly find: (
     tenant: string,
     key: string,
     sinceMs: number,
   ) => Promise<{ bodyHash: string; runId: string; answer: StoredAnswer | null } | undefined>;
-  /** False when another request holds the key; one of more than a day ago holds it no longer. */
+  /** False when another request holds the key. A request loses its key after a day. */
   readonly add: (
     tx: Transaction,
     request: {
@@ -34,8 +34,7 @@ export function createIdempotencyStore({ read }: Database): IdempotencyStore {
       const row = await read
         .selectFrom('idempotency')
         .selectAll()
-        .where('tenant', '=', tenant)
-        .where('key', '=', key)
+        .where((eb) => eb.and({ tenant, key }))
         .where('created_at', '>=', sinceMs)
         .executeTakeFirst();
       if (!row) return undefined;
@@ -72,8 +71,7 @@ export function createIdempotencyStore({ read }: Database): IdempotencyStore {
       await tx.db
         .updateTable('idempotency')
         .set({ answer_status: status, answer_body: body })
-        .where('tenant', '=', tenant)
-        .where('key', '=', key)
+        .where((eb) => eb.and({ tenant, key }))
         .execute();
     },
   };

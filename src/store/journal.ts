@@ -10,8 +10,8 @@ export type Journal = {
   /** The oldest id from which on nothing is missing; one past the newest when none is kept. */
   readonly oldestId: () => Promise<number>;
   /**
-   * Entries that own an id after `afterId`, oldest first. The first may be an entry of output that begins before it: the
-   * reader skips inside.
+   * Entries that own an id after `afterId`, oldest first. The first may be an entry of output that begins before it:
+   * the reader skips inside.
    */
   readonly read: (o: {
     readonly afterId: number;

@@ -1,5 +1,5 @@
-// Queries of the hot path, built and compiled once and run with other values each time: compiling takes Kysely longer
-// than SQLite takes to run an insert of many columns (measured: ADR 0002).
+// Prepared queries for the hot path: compiled once, then run with other values each time. Kysely takes longer to
+// compile a query than SQLite takes to insert a row of many columns (measured: ADR 0002).
 
 import type { Compilable, CompiledQuery, Kysely } from 'kysely';
 import type { Schema } from './schema.ts';
@@ -7,8 +7,8 @@ import type { Schema } from './schema.ts';
 type Values = Readonly<Record<string, string | number | null>>;
 
 /**
- * Every value becomes a parameter, so `build` must not look at one: no `in` over a list, no condition. What it is called
- * with later has the same members.
+ * Every value becomes a parameter, so `build` must not look at values: no `in` over a list, no condition. Each call of
+ * the query must have the same members.
  */
 export function prepareQuery<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
@@ -29,7 +29,9 @@ export function prepareQuery<V extends Values, Row>(
   };
 }
 
-/** The same where members may be missing: compiled once for each set of them, which is all that `build` may look at. */
+/**
+ * For values with optional members. Compiles once for each set of members; `build` may look at which ones are there.
+ */
 export function prepareQueries<V extends Values, Row>(
   build: (db: Kysely<Schema>, values: V) => Compilable<Row>,
 ): (db: Kysely<Schema>, values: V) => Promise<readonly Row[]> {
@@ -43,6 +45,12 @@ export function prepareQueries<V extends Values, Row>(
     }
     return query(db, values);
   };
+}
+
+/** Conditions for Kysely's `and`: each column equals its value. Leaves out columns whose value is undefined. */
+export function given<T extends object>(columns: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const known: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  return Object.assign(known, Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)));
 }
 
 /** Stands for a value while a query is built. */

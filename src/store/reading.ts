@@ -1,5 +1,5 @@
-// What is stored, as callers may read it: every question says whose things they see, and what is another tenant's is not
-// there, in the words for what never was (ADR 0015). Handlers have this and nothing of the store behind it.
+// What is stored, as callers may read it: every question says whose things they see, and what is another tenant's is
+// not there, in the words for what never was (ADR 0015). Handlers have this and nothing of the store behind it.
 
 import type { Notification } from '../domain/notification.ts';
 import { type Reach, reaches } from '../domain/principal.ts';

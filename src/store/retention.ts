@@ -1,5 +1,5 @@
-// What retention asks of the database: what is old enough to go, and its rows' end, a hundred at a time. The policy and the
-// order are the engine's (ADR 0013).
+// Finds what is old enough to be removed, and removes its rows, a few hundred at a time. The engine decides what to
+// keep and in which order to remove (ADR 0013).
 
 import { outputTypes } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
@@ -13,23 +13,23 @@ type UnfinishedRun = {
   readonly id: string;
   readonly parentId: string | null;
   readonly revision: string;
-  /** The event that says how far its output was announced; null before the first. */
+  /** The newest event that announced output of the run; null when there is none. */
   readonly lastOutputId: number | null;
 };
 
 export type OldRun = { readonly id: string; readonly endedAtMs: number; readonly parentId: string | null };
 
 export type RetentionStore = {
-  /** Runs that have not ended, some hundred at a time. */
+  /** Runs that have not ended, a few hundred at a time. */
   readonly unfinished: () => AsyncGenerator<readonly UnfinishedRun[]>;
-  /** Deletes of the `limit` oldest events those of before `beforeMs`, but none of `spared`. @returns how many */
+  /** Looks at the `limit` oldest events and deletes those from before `beforeMs`, except `spared`. @returns how many */
   readonly removeEvents: (beforeMs: number, spared: readonly number[], limit: number) => Promise<number>;
   readonly countEvents: (beforeMs: number) => Promise<number>;
-  /** Runs that ended before `beforeMs` and have a log, but none of `spared`. */
+  /** Runs that ended before `beforeMs` and have a log, except `spared`. */
   readonly oldLogs: (beforeMs: number, spared: readonly string[], limit: number) => Promise<readonly string[]>;
-  /** The rows of logs whose files are gone. */
+  /** Deletes the rows of logs whose files were removed. */
   readonly forgetLogs: (runIds: readonly string[], atMs: number) => Promise<void>;
-  /** Runs that ended before `beforeMs`, oldest end first, those after `after`. */
+  /** Runs that ended before `beforeMs`, ordered by end, from behind `after`. */
   readonly oldRuns: (
     beforeMs: number,
     after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,
@@ -37,15 +37,15 @@ export type RetentionStore = {
   ) => Promise<readonly OldRun[]>;
   readonly hasEnded: (runId: string) => Promise<boolean>;
   readonly artifactsOf: (runIds: readonly string[]) => Promise<readonly { id: string; sizeBytes: number }[]>;
-  /** Everything of these runs but their events, which went before; one that has not ended stays. @returns how many */
+  /** Deletes ended runs with everything but their events, which were deleted before. @returns how many */
   readonly removeRuns: (runIds: readonly string[]) => Promise<number>;
-  /** Answers under an Idempotency-Key of before `beforeMs`. @returns how many */
+  /** Deletes responses stored under an Idempotency-Key before `beforeMs`. @returns how many */
   readonly removeAnswers: (beforeMs: number, limit: number) => Promise<number>;
-  /** What becomes of a run's folder; undefined where there is no such run. */
+  /** What decides whether a run's folder is kept; undefined when there is no such run. */
   readonly folderOf: (
     runId: string,
   ) => Promise<{ endedAtMs: number | null; hasSteps: boolean; revision: string } | undefined>;
-  /** What a pass would find now. */
+  /** What a retention pass would remove now. */
   readonly preview: (o: {
     readonly runsBeforeMs: number;
     readonly logsBeforeMs: number;
@@ -90,7 +90,7 @@ function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 're
         .selectFrom('events')
         .select(['id', 'at', 'count'])
         .$if(spared.length > 0, (query) => query.where('id', 'not in', spared))
-        // What nobody has looked at for notifications yet stays.
+        // Keeps events that were not yet checked for notifications.
         .where('id', '<', (eb) =>
           eb.fn.coalesce(
             eb.selectFrom('sequences').select('next_id').where('name', '=', 'notices').$asScalar().$notNull(),
@@ -202,7 +202,7 @@ function createOldRuns({
     async removeRuns(runIds) {
       if (runIds.length === 0) return 0;
       return transact(async (tx) => {
-        // Plans, labels and steps go with them.
+        // Cascades to plans, labels and steps.
         const gone = await tx.db
           .deleteFrom('runs')
           .where('id', 'in', runIds)
@@ -248,8 +248,7 @@ function createOldAnswers({ read, transact }: Database): Pick<RetentionStore, 'r
         for (const { tenant, key } of old) {
           await tx.db
             .deleteFrom('idempotency')
-            .where('tenant', '=', tenant)
-            .where('key', '=', key)
+            .where((eb) => eb.and({ tenant, key }))
             .where('created_at', '<', beforeMs)
             .execute();
         }
@@ -259,7 +258,7 @@ function createOldAnswers({ read, transact }: Database): Pick<RetentionStore, 'r
   };
 }
 
-/** Pending first: one that is claimed meanwhile is then seen among the running. */
+/** Pending runs first: a run that is claimed in the meantime then shows up among the running ones. */
 async function* unfinished(read: Database['read']): AsyncGenerator<readonly UnfinishedRun[]> {
   for (const status of ['pending', 'running'] as const) {
     let last: { readonly created_at: number; readonly id: string } | undefined;

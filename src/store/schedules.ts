@@ -1,5 +1,5 @@
-// Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state holds
-// the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
+// Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state
+// holds the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
 
 import type { Fire, FireError, Schedule, ScheduleState } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';

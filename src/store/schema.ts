@@ -78,10 +78,16 @@ export type RunRow = {
 /** A server that may drive runs. `lease` is a new word at each renewal; `host` and `renewed_at` are for people. */
 export type OwnerRow = { id: string; host: string; lease: string; renewed_at: number };
 
-/** Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's end. */
+/**
+ * Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's
+ * end.
+ */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
-/** What a list filters by is the run's, so a list by label needs no look at the runs. `status` is null until the run has ended. */
+/**
+ * What a list filters by is the run's, so a list by label needs no look at the runs. `status` is null until the run has
+ * ended.
+ */
 type RunLabelRow = {
   run_id: string;
   key: string;
@@ -97,8 +103,8 @@ type RunLabelRow = {
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
 
 /**
- * How many of the runs that were created in the hour beginning at `hour` have ended in which way. `label` is `key=value`, the
- * key alone for any value, and empty for all runs.
+ * How many of the runs that were created in the hour beginning at `hour` have ended in which way. `label` is
+ * `key=value`, the key alone for any value, and empty for all runs.
  */
 export type RunHourRow = {
   label: string;

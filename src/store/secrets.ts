@@ -1,4 +1,4 @@
-// Stored secrets: sealed texts by tenant and name. What is in them is the engine's to know.
+// Stored secrets: sealed texts by tenant and name. Only the engine can open them.
 
 import type { Database, Transaction } from './database.ts';
 import type { Schema, SecretRow } from './schema.ts';
@@ -6,20 +6,20 @@ import type { Schema, SecretRow } from './schema.ts';
 export type StoredSecret = Omit<SecretRow, 'sealed'>;
 
 export type SecretStore = {
-  /** By name, behind `after`; without their texts. */
+  /** Ordered by name, from behind `after`, without the sealed texts. */
   readonly page: (
     tenant: string,
     o: { readonly limit: number; readonly offset?: number; readonly after?: string },
   ) => Promise<{ readonly secrets: StoredSecret[]; readonly total: number }>;
-  /** Of all tenants. */
+  /** How many secrets all tenants have. */
   readonly count: () => Promise<number>;
   readonly sealed: (tenant: string, name: string) => Promise<string | undefined>;
-  /** Adds it, or gives the one of this name a new text. */
+  /** Adds the secret, or replaces its text. */
   readonly put: (
     tx: Transaction,
     secret: Pick<SecretRow, 'tenant' | 'name' | 'sealed'> & { readonly by: string; readonly atMs: number },
   ) => Promise<{ readonly secret: StoredSecret; readonly isNew: boolean }>;
-  /** False where there is none. */
+  /** False when there is no such secret. */
   readonly remove: (tx: Transaction, tenant: string, name: string) => Promise<boolean>;
 };
 
@@ -58,8 +58,7 @@ export function createSecretStore({ read }: Database): SecretStore {
       const row = await read
         .selectFrom('secrets')
         .select('sealed')
-        .where('tenant', '=', tenant)
-        .where('name', '=', name)
+        .where((eb) => eb.and({ tenant, name }))
         .executeTakeFirst();
       return row?.sealed;
     },
@@ -68,8 +67,7 @@ export function createSecretStore({ read }: Database): SecretStore {
       const changed = await tx.db
         .updateTable('secrets')
         .set({ sealed, updated_at: atMs, updated_by: by })
-        .where('tenant', '=', tenant)
-        .where('name', '=', name)
+        .where((eb) => eb.and({ tenant, name }))
         .returning(shown)
         .executeTakeFirst();
       if (changed) return { secret: changed, isNew: false };
@@ -84,8 +82,7 @@ export function createSecretStore({ read }: Database): SecretStore {
     async remove(tx, tenant, name) {
       const removed = await tx.db
         .deleteFrom('secrets')
-        .where('tenant', '=', tenant)
-        .where('name', '=', name)
+        .where((eb) => eb.and({ tenant, name }))
         .returning('name')
         .executeTakeFirst();
       return removed !== undefined;

@@ -1,4 +1,4 @@
-// API tokens. A row is never deleted: what was done under its name stays told.
+// API tokens. A row is never deleted, so that the audit log can always be explained.
 
 import type { ApiToken } from '../domain/api-token.ts';
 import { parseCursor, toCursor } from './cursor.ts';
@@ -6,7 +6,7 @@ import type { Database, Transaction } from './database.ts';
 import type { TokenRow } from './schema.ts';
 
 export type StoredToken = ApiToken & {
-  /** SHA-256 of the secret, in hex. */
+  /** The SHA-256 of the secret, in hexadecimal. */
   readonly hash: string;
 };
 
@@ -22,12 +22,12 @@ export type TokenStore = {
   /** False when another token that is not revoked has the name. */
   readonly add: (tx: Transaction, token: StoredToken) => Promise<boolean>;
   readonly find: (id: string) => Promise<StoredToken | undefined>;
-  /** Those of the tenant, newest first; of all with `*`. @throws Problem validation-error when `cursor` is none */
+  /** Newest first. `*` lists all tenants. @throws Problem validation-error for a malformed cursor */
   readonly list: (tenant: string, page: TokenPage) => Promise<TokenList>;
-  /** One that is revoked already stays as it is. */
+  /** A token that is revoked already stays unchanged. */
   readonly revoke: (tx: Transaction, id: string, atMs: number) => Promise<void>;
   readonly touch: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** Whether any can be used at that time. */
+  /** Whether any token can be used at that time. */
   readonly hasActive: (nowMs: number) => Promise<boolean>;
 };
 

@@ -1,4 +1,4 @@
-// The chain of the audit log: rows numbered and hashed in the order of their commits, and how a hash is made.
+// The hash chain of the audit log. Entries are numbered and hashed in the order of their commits.
 
 import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
@@ -8,7 +8,7 @@ import type { AuditCountRow, AuditRow, Schema } from '../schema.ts';
 
 export type Audited = { readonly entry: NewAuditEntry; readonly atMs: number };
 
-/** The newest row, as far as the next one needs it. */
+/** The part of the newest entry that the next entry needs. */
 export type AuditHead = Pick<AuditRow, 'id' | 'at' | 'hash'>;
 
 const beginning: AuditHead = { id: 0, at: 0, hash: '' };
@@ -23,7 +23,7 @@ export function addToChain(head: AuditHead, audited: readonly Audited[]): AuditR
   });
 }
 
-/** SHA-256 in hexadecimal over the hash before, as a text, and this row as a JSON array. */
+/** SHA-256, in hexadecimal, of the previous hash followed by this entry as a JSON array. */
 export function hashOf(previous: string, row: Omit<AuditRow, 'hash'>): string {
   const { id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail } = row;
   const values = [id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail];
@@ -42,7 +42,7 @@ const addToCount = prepareQuery((db, row: AuditCountRow) =>
     ),
 );
 
-/** The counters once for each kind that a commit has. */
+/** Updates each counter once for all entries of a commit. */
 export async function insertAuditEntries(db: Kysely<Schema>, rows: readonly AuditRow[]): Promise<void> {
   if (rows.length === 0) return;
   const kinds = new Map<string, AuditCountRow>();

@@ -1,5 +1,5 @@
-// Reads the audit log, newest first. One object, or what is no start of a run, is found on an index; everything else by
-// walking the table in slices, so that nothing else stalls (ADR 0018).
+// Reads the audit log, newest first. Entries of one object, and actions other than the start of a run, are found on an
+// index. Everything else is found by walking the table in slices, so that other work can run (ADR 0018).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';
@@ -12,6 +12,7 @@ import {
 } from '../../domain/audit.ts';
 import { validationError } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { given } from '../prepared-query.ts';
 import { contains } from '../run/run-filter.ts';
 import type { AuditRow, Schema } from '../schema.ts';
 
@@ -20,19 +21,19 @@ export type AuditFilter = {
   readonly action?: AuditAction;
   readonly result?: AuditResult;
   readonly tenant?: string;
-  /** The id of what it was done to. */
+  /** The id of the object that was acted on. */
   readonly object?: string;
   /** At this instant or later. */
   readonly sinceMs?: number;
   /** Before this instant. */
   readonly untilMs?: number;
-  /** Free text in actor, object, address, reason and detail; letters of ASCII in either case. */
+  /** Free text in actor, object, address, reason and detail. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
 
 export type AuditListQuery = AuditFilter & {
   readonly limit: number;
-  /** Rows to pass over; not looked at where there is a cursor. */
+  /** How many entries to skip. Ignored with a cursor. */
   readonly offset?: number;
   readonly cursor?: string;
 };
@@ -41,13 +42,13 @@ export type AuditEntries = { readonly entries: AuditEntry[]; readonly nextCursor
 
 export type AuditPage = AuditEntries & { readonly total: number };
 
-/** Ids in between, both of them. */
+/** A range of ids, both ends included. */
 type Range = { readonly from: number; readonly to: number };
 
-/** Some 4 ms. */
+/** About 4 ms of work. */
 const sliceRows = 10_000;
 
-/** @throws Problem validation-error when `cursor` is none */
+/** @throws Problem validation-error for a malformed cursor */
 export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditPage> {
   const { offset = 0, cursor, sinceMs, untilMs } = query;
   const range = await rangeOf(db, sinceMs, untilMs);
@@ -57,15 +58,14 @@ export async function listAudit(db: Kysely<Schema>, query: AuditListQuery): Prom
 }
 
 /**
- * The same without the total, for which the whole log may have to be walked: with it, to read on page by page would take as
- * many walks as there are pages.
- * @throws Problem validation-error when `cursor` is none
+ * Like listAudit, but without the total. Counting the total may walk the whole log, once for each page.
+ * @throws Problem validation-error for a malformed cursor
  */
 export async function readAudit(db: Kysely<Schema>, query: AuditListQuery): Promise<AuditEntries> {
   return readPage(db, query, await rangeOf(db, query.sinceMs, query.untilMs), Infinity);
 }
 
-/** `most` rows are there, or fewer. */
+/** `most`: an upper bound of how many entries match. */
 async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, most: number): Promise<AuditEntries> {
   const { limit, offset = 0, cursor } = query;
   const range = cursor === undefined ? all : { ...all, to: Math.min(all.to, parseCursor(cursor) - 1) };
@@ -81,7 +81,7 @@ async function readPage(db: Kysely<Schema>, query: AuditListQuery, all: Range, m
 
 type Conditions = Omit<AuditFilter, 'sinceMs' | 'untilMs'>;
 
-/** What is passed over is counted and not read: it may be all of the log. */
+/** Counts skipped entries instead of reading them: they may be the whole log. */
 async function* walk(
   db: Kysely<Schema>,
   filter: Conditions,
@@ -118,12 +118,12 @@ async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBou
   const { actor, action, result, tenant, object, q } = filter;
   const isPlain = object === undefined && q === undefined;
   if (isPlain && !isBounded) {
-    let query = db.selectFrom('audit_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
-    if (actor !== undefined) query = query.where('actor', '=', actor);
-    if (action !== undefined) query = query.where('action', '=', action);
-    if (result !== undefined) query = query.where('result', '=', result);
-    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-    return Number((await query.executeTakeFirstOrThrow()).total ?? 0);
+    const counted = await db
+      .selectFrom('audit_counts')
+      .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+      .where((eb) => eb.and(given({ actor, action, result, tenant })))
+      .executeTakeFirstOrThrow();
+    return Number(counted.total ?? 0);
   }
   if (isPlain && [actor, action, result, tenant].every((one) => one === undefined)) {
     return Math.max(0, range.to - range.from + 1);
@@ -152,14 +152,9 @@ function isIndexed({ object, action }: Conditions): boolean {
 
 function conditionsOf({ actor, action, result, tenant, object, q }: Conditions): Expression<SqlBool>[] {
   const eb = expressionBuilder<Schema, 'audit'>();
-  const conditions: Expression<SqlBool>[] = [];
-  if (actor !== undefined) conditions.push(eb('actor', '=', actor));
-  if (action !== undefined) conditions.push(eb('action', '=', action));
-  // What the index leaves out is said again, or SQLite would not use it.
+  const conditions: Expression<SqlBool>[] = [eb.and(given({ actor, action, result, tenant, object_id: object }))];
+  // SQLite uses the partial index only if the query repeats the condition of the index.
   if (action !== undefined && action !== 'run.create') conditions.push(sql<SqlBool>`action <> 'run.create'`);
-  if (result !== undefined) conditions.push(eb('result', '=', result));
-  if (tenant !== undefined) conditions.push(eb('tenant', '=', tenant));
-  if (object !== undefined) conditions.push(eb('object_id', '=', object));
   if (q !== undefined) {
     const inJson = JSON.stringify(q).slice(1, -1);
     const columns = ['actor', 'object_id', 'origin', 'request_id', 'reason'];
@@ -168,7 +163,7 @@ function conditionsOf({ actor, action, result, tenant, object, q }: Conditions):
   return conditions;
 }
 
-/** The rows of a time. Instants never go back along the ids, so that it is found by halving. */
+/** The ids of a time range. Times never decrease along the ids, so a binary search finds them. */
 async function rangeOf(db: Kysely<Schema>, sinceMs: number | undefined, untilMs: number | undefined): Promise<Range> {
   const first = await edge(db, 'asc');
   const last = await edge(db, 'desc');

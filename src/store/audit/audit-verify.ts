@@ -1,4 +1,4 @@
-// Checks the chain of the audit log: every row from the first that is kept to the newest.
+// Verifies the hash chain of the audit log, from the oldest entry to the newest.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -7,14 +7,18 @@ import type { Schema } from '../schema.ts';
 import { hashOf } from './audit-chain.ts';
 
 export type AuditVerdict = {
-  /** Rows whose hashes are right. */
+  /** How many entries have the right hash. */
   readonly rows: number;
   readonly first: { readonly id: number; readonly at: string } | null;
-  /** To be noted elsewhere: who can write the file can make another chain, and not one that ends so. */
+  /**
+   * Note it elsewhere: who can write the database can forge a chain, but not one that ends with a hash noted before.
+   */
   readonly last: { readonly id: number; readonly at: string; readonly hash: string } | null;
-  /** Retention removed the rows up to this one, and its row says with which hash; null where it removed none. */
+  /**
+   * Retention removed the entries up to this id, and its own entry states their last hash. null if it removed nothing.
+   */
   readonly removedThrough: number | null;
-  /** The first row where the chain breaks. */
+  /** The first entry where the chain breaks. */
   readonly broken: { readonly id: number; readonly why: string } | null;
 };
 
@@ -60,7 +64,7 @@ export async function verifyAudit(db: Kysely<Schema>): Promise<AuditVerdict> {
   return found(null);
 }
 
-/** A server may be writing meanwhile: those that come after this are checked and not counted. */
+/** How many entries the counters know. Entries that a server adds after this are verified but not counted. */
 async function countedRows(db: Kysely<Schema>): Promise<number> {
   const { total } = await db
     .selectFrom('audit_counts')
@@ -69,7 +73,7 @@ async function countedRows(db: Kysely<Schema>): Promise<number> {
   return Number(total ?? 0);
 }
 
-/** What the newest row of retention says of the last one that it removed. */
+/** The last removed entry, as the newest entry of retention states it. */
 async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: string } | undefined> {
   const row = await db
     .selectFrom('audit')
@@ -82,7 +86,7 @@ async function anchorOf(db: Kysely<Schema>): Promise<{ through: number; hash: st
   try {
     return JSON.parse(row.detail);
   } catch {
-    // Its own hash says so, too.
+    // The entry's own hash is then wrong, too.
     return undefined;
   }
 }

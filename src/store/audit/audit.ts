@@ -1,24 +1,24 @@
-// The audit log: writing by itself, reading, and what retention gives up. What belongs to a change is written by
-// `record` of its transaction.
+// The audit log: adds single entries, reads the log, and removes old entries. An entry that belongs to a change is
+// added with `record` of the change's transaction.
 
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
 import type { AuditRow } from '../schema.ts';
 import { type AuditEntries, type AuditListQuery, type AuditPage, listAudit, readAudit } from './audit-list.ts';
 
-/** Enters a change of the object with the transaction that makes it. */
+/** Adds the audit entry of a change, in the transaction of the change. */
 export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
 
 export type AuditStore = {
-  /** Resolves once the row is durable. @throws Problem not-ready */
+  /** Resolves once the entry is durable. @throws Problem not-ready */
   readonly record: (entry: NewAuditEntry) => Promise<void>;
-  /** @throws Problem validation-error when `cursor` is none */
+  /** @throws Problem validation-error for a malformed cursor */
   readonly list: (query: AuditListQuery) => Promise<AuditPage>;
-  /** Without a total, for who reads on. @throws Problem validation-error when `cursor` is none */
+  /** Reads a page without the total. @throws Problem validation-error for a malformed cursor */
   readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
-  /** When the oldest row was written. */
+  /** When the oldest entry was written. */
   readonly oldestAtMs: () => Promise<number | null>;
-  /** Removes the oldest, up to `limit`, as far as they are from before `beforeMs`. @returns how many */
+  /** Removes the oldest entries that are from before `beforeMs`, up to `limit`. @returns how many */
   readonly removeBefore: (beforeMs: number, limit: number) => Promise<number>;
   readonly countBefore: (beforeMs: number) => Promise<number>;
 };
@@ -66,7 +66,7 @@ export function createAuditStore(database: Database): AuditStore {
   };
 }
 
-/** The trigger lets go of what is below. */
+/** Allows to delete entries below `firstKept`: a trigger refuses any other deletion. */
 async function giveUp(tx: Transaction, firstKept: number): Promise<void> {
   await tx.db
     .insertInto('sequences')
@@ -84,13 +84,11 @@ async function uncount(tx: Transaction, rows: readonly Kind[]): Promise<void> {
   for (const ofKind of kinds.values()) {
     const [kind] = ofKind;
     if (!kind) continue;
+    const { tenant, actor, action, result } = kind;
     await tx.db
       .updateTable('audit_counts')
       .set((eb) => ({ count: eb('count', '-', ofKind.length) }))
-      .where('tenant', '=', kind.tenant)
-      .where('actor', '=', kind.actor)
-      .where('action', '=', kind.action)
-      .where('result', '=', kind.result)
+      .where((eb) => eb.and({ tenant, actor, action, result }))
       .execute();
   }
   await tx.db.deleteFrom('audit_counts').where('count', '<=', 0).execute();

@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { parseCursor, toCursor } from '../cursor.ts';
 import type { Database, Transaction } from '../database.ts';
+import { given } from '../prepared-query.ts';
 import { toTimestampOrNull } from '../run/run-rows.ts';
 import type { ArtifactRow, Schema } from '../schema.ts';
 import { type ArtifactExpiry, createArtifactExpiry } from './artifact-expiry.ts';
@@ -102,10 +103,9 @@ export function createArtifactStore(o: {
     list: (query) => listArtifacts(read, query, clock.now()),
 
     async get(id, tenant) {
-      const row = await matching(read, tenant === undefined ? {} : { tenant })
-        .selectAll()
-        .where('id', '=', id)
-        .executeTakeFirst();
+      const columns = given({ id, tenant });
+      const query = read.selectFrom('artifacts').selectAll();
+      const row = await query.where((eb) => eb.and(columns)).executeTakeFirst();
       if (!row) return undefined;
       return { ...toArtifact(row), gone: row.expires_at !== null && row.expires_at <= clock.now() };
     },
@@ -190,12 +190,8 @@ export async function addArtifacts(tx: Transaction, artifacts: readonly NewArtif
 type Filter = Pick<ArtifactListQuery, 'tenant' | 'runId' | 'jobId' | 'name'>;
 
 function matching(db: Kysely<Schema>, { tenant, runId, jobId, name }: Filter) {
-  let query = db.selectFrom('artifacts');
-  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-  if (runId !== undefined) query = query.where('run_id', '=', runId);
-  if (jobId !== undefined) query = query.where('job_id', '=', jobId);
-  if (name !== undefined) query = query.where('name', '=', name);
-  return query;
+  const columns = given({ tenant, run_id: runId, job_id: jobId, name });
+  return db.selectFrom('artifacts').where((eb) => eb.and(columns));
 }
 
 /** Counts by the counters where they cover the filter, then subtracts the expired artifacts. */
@@ -205,12 +201,12 @@ async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise
     .select((eb) => eb.fn.countAll().as('count'))
     .where('expires_at', '<=', nowMs)
     .executeTakeFirstOrThrow();
-  let kept = db.selectFrom('artifact_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('count'));
-  if (tenant !== undefined) kept = kept.where('tenant', '=', tenant);
-  if (jobId !== undefined) kept = kept.where('job_id', '=', jobId);
   const counted =
     runId === undefined && name === undefined
-      ? kept
+      ? db
+          .selectFrom('artifact_counts')
+          .select((eb) => eb.fn.sum<number | string | null>('count').as('count'))
+          .where((eb) => eb.and(given({ tenant, job_id: jobId })))
       : matching(db, filter).select((eb) => eb.fn.countAll().as('count'));
   const all = await counted.executeTakeFirstOrThrow();
   return Number(all.count ?? 0) - Number(gone.count);

@@ -1,5 +1,5 @@
-// Stores encoded chunks at the end of a log's file and keeps the state of the log: its last line, its size, and how far each
-// spool is stored.
+// Stores encoded chunks at the end of a log's file and keeps the state of the log: its last line, its size, and how far
+// each spool is stored.
 
 import { type SpoolPosition, spoolKey } from './log-chunk.ts';
 import type { EncodedChunk } from './log-encode.ts';

@@ -1,4 +1,5 @@
-// The files of one log as its writer sees them: one plain file that grows, and full ones that are handed over to be sealed.
+// The files of one log as its writer sees them: one plain file that grows, and full ones that are handed over to be
+// sealed.
 
 import { closeSync, fdatasync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
-// Reads logs, finished or growing. It opens only the segments that can hold matching lines, and lets other work run between
-// the parts it reads.
+// Reads logs, finished or growing. It opens only the segments that can hold matching lines, and lets other work run
+// between the parts it reads.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
@@ -177,7 +177,8 @@ function createFollowing(
     const content = await segments.load(runId, segment, afterSeq + 1);
     // A reader that catches up would otherwise not pause between two batches.
     await yieldNow();
-    // Another reader may have added the batch meanwhile. The copy keeps a few lines from holding a whole segment in memory.
+    // Another reader may have added the batch meanwhile. The copy keeps a few lines from holding a whole segment in
+    // memory.
     return batches.get(key) ?? keep(key, Buffer.from(sliceFrom(content, afterSeq + 1)), afterSeq);
   }
 

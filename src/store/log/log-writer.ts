@@ -1,5 +1,5 @@
-// Appends the output of a run to its log: numbers and dates the lines, and remembers how much of each spool they came from.
-// Past the size limit, it keeps only the end of the output.
+// Appends the output of a run to its log: numbers and dates the lines, and remembers how much of each spool they came
+// from. Past the size limit, it keeps only the end of the output.
 
 import type { Clock } from '../../lib/clock.ts';
 import { type Appended, createLogAppend, type LogAppend, spoolStart } from './log-append.ts';
@@ -24,9 +24,9 @@ export type LogWriter = {
   /** No process reads the attempt's spool below this offset again. Lines that are held back lie above it. */
   readonly spoolOffset: (at: AttemptKey) => number;
   /**
-   * Takes whole, redacted lines with their marks. They are in the file when it returns. When the disk refuses them, it throws
-   * and has taken nothing. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes behind `spoolEnd`
-   * were handed over already, because they hold lines that ended before an earlier line did.
+   * Takes whole, redacted lines with their marks. They are in the file when it returns. When the disk refuses them, it
+   * throws and has taken nothing. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes
+   * behind `spoolEnd` were handed over already, because they hold lines that ended before an earlier line did.
    */
   readonly append: (
     o: AttemptKey & {

@@ -1,4 +1,5 @@
-// What an error of PostgreSQL or of the connection to it means (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+// What an error of PostgreSQL or of the connection to it means
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 
 import { DatabaseError } from 'pg';
 import { DatabaseFailure } from '../database.ts';

@@ -1,5 +1,5 @@
-// The writer of a PostgreSQL database. It runs one transaction at a time across all servers, because the store relies on
-// that (ADR 0037).
+// The writer of a PostgreSQL database. It runs one transaction at a time across all servers, because the store relies
+// on that (ADR 0037).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ControlledTransaction, type Kysely, sql } from 'kysely';

@@ -1,15 +1,16 @@
-// What a run was planned to be, in the shape of today: a database may hold runs of a time when a job was one command.
+// Reads the plan of a run. Plans that earlier versions stored are converted to the current shape: a job used to be a
+// single command.
 
 import { type JobDefinition, type StepDefinition, stepIdOfSingle, type UlcProfile } from '../../domain/job.ts';
 import { noResources } from '../../domain/resources.ts';
 import type { RunPlan } from '../../domain/run.ts';
 
-/** What came with steps, schedules, notifications and limits. */
+/** Defaults for the parts that plans of earlier versions lack. */
 const later = { concurrency: null, onLost: 'fail', schedules: [], notify: [] } as const;
 
 type EarlierJob = Omit<JobDefinition, keyof typeof later> &
   Partial<Pick<JobDefinition, keyof typeof later>> & {
-    /** Where a job has one of its own, it has no steps. */
+    /** A job with its own command has no steps. */
     readonly command?: readonly string[];
     readonly ulcProfile?: UlcProfile;
   };

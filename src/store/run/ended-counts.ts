@@ -1,15 +1,15 @@
-// How many runs have ended, by the hour and the day they were created in and by label. A run counts here from its end on, once and for
-// all: what has not ended is little, and counted on an index.
+// Counters of ended runs: by hour and day of creation, and by label. A run is added once, when it ends. Runs that have
+// not ended are few, and counted on an index.
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
-import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { given, prepareQueries, prepareQuery } from '../prepared-query.ts';
 import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from '../schema.ts';
 
 export const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** `labels` is JSON, as in the run's row. */
+/** `labels` is JSON, as in the row of the run. */
 export type EndedRun = {
   readonly tenant: string;
   readonly job_id: string;
@@ -19,10 +19,10 @@ export type EndedRun = {
   readonly labels: string;
 };
 
-/** Stands for all runs. */
+/** The label under which all runs are counted. */
 const noLabel = '';
 
-/** One row for each `labelN`, all in one statement: its own costs more than a row. */
+/** One row for each `labelN`, all in one statement, because a statement costs more than a row. */
 type Labels = Readonly<Record<`label${number}`, string>>;
 type Labelled = { readonly label: string };
 type Counted = { readonly count: number };
@@ -42,14 +42,8 @@ const addToHour = prepareQueries(
       )
       .returning('count'),
 );
-const removeHour = prepareQuery((db, { label, hour, tenant, source, status }: HourKind & Labelled) =>
-  db
-    .deleteFrom('run_hours')
-    .where('label', '=', label)
-    .where('hour', '=', hour)
-    .where('tenant', '=', tenant)
-    .where('source', '=', source)
-    .where('status', '=', status),
+const removeHour = prepareQuery((db, kind: HourKind & Labelled) =>
+  db.deleteFrom('run_hours').where((eb) => eb.and(kind)),
 );
 const addToDay = prepareQueries((db, { day, tenant, source, status, count, ...labels }: DayKind & Counted & Labels) =>
   db
@@ -62,15 +56,7 @@ const addToDay = prepareQueries((db, { day, tenant, source, status, count, ...la
     )
     .returning('count'),
 );
-const removeDay = prepareQuery((db, { label, day, tenant, source, status }: DayKind & Labelled) =>
-  db
-    .deleteFrom('run_days')
-    .where('label', '=', label)
-    .where('day', '=', day)
-    .where('tenant', '=', tenant)
-    .where('source', '=', source)
-    .where('status', '=', status),
-);
+const removeDay = prepareQuery((db, kind: DayKind & Labelled) => db.deleteFrom('run_days').where((eb) => eb.and(kind)));
 const addToLabel = prepareQueries(
   (db, { tenant, job_id, source, status, count, ...labels }: LabelKind & Counted & Labels) =>
     db
@@ -83,14 +69,8 @@ const addToLabel = prepareQueries(
       )
       .returning('count'),
 );
-const removeLabel = prepareQuery((db, { label, tenant, job_id, source, status }: LabelKind & Labelled) =>
-  db
-    .deleteFrom('run_label_counts')
-    .where('label', '=', label)
-    .where('tenant', '=', tenant)
-    .where('job_id', '=', job_id)
-    .where('source', '=', source)
-    .where('status', '=', status),
+const removeLabel = prepareQuery((db, kind: LabelKind & Labelled) =>
+  db.deleteFrom('run_label_counts').where((eb) => eb.and(kind)),
 );
 const setStatusOfLabels = prepareQuery((db, { id, status }: { id: string; status: RunStatus }) =>
   db.updateTable('run_labels').set({ status }).where('run_id', '=', id),
@@ -106,7 +86,7 @@ export async function countEndedRun(db: Kysely<Schema>, run: EndedRun & { readon
   await addToLabel(db, { ...labelKindOf(run), count: 1, ...numbered(labels) });
 }
 
-/** Of runs that were deleted. */
+/** Subtracts deleted runs. */
 export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedRun[]): Promise<void> {
   const labelled = runs.flatMap((run) => labelsOf(run).map((label) => ({ label, run })));
   const all = [...runs.map((run) => ({ label: noLabel, run })), ...labelled];
@@ -130,7 +110,7 @@ export async function uncountEndedRuns(db: Kysely<Schema>, runs: readonly EndedR
   );
 }
 
-/** What no run is counted in has no row. */
+/** A counter that reaches 0 loses its row. */
 async function uncount<Kind extends Labelled>(
   db: Kysely<Schema>,
   kinds: readonly Kind[],
@@ -164,7 +144,7 @@ function numbered(labels: readonly string[]): Labels {
   return Object.fromEntries(labels.map((label, n) => [`label${n}`, label]));
 }
 
-/** A key has no equals sign. */
+/** The text under which a label is counted. A key cannot contain an equals sign. */
 export function toLabel(key: string, value?: string): string {
   return value === undefined ? key : `${key}=${value}`;
 }
@@ -179,7 +159,7 @@ type TimeFilter = {
   readonly status?: RunStatus;
   readonly tenant?: string;
   readonly source?: string;
-  /** Both whole hours. */
+  /** Both are whole hours. */
   readonly fromMs?: number;
   readonly toMs?: number;
 };
@@ -197,17 +177,14 @@ function prepareSum({ table, start }: Span) {
     let query = db
       .selectFrom(table)
       .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
-      .where('label', '=', label);
+      .where((eb) => eb.and(given({ label, status, tenant, source })));
     if (fromMs !== undefined) query = query.where(at, '>=', fromMs);
     if (toMs !== undefined) query = query.where(at, '<', toMs);
-    if (status !== undefined) query = query.where('status', '=', status);
-    if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-    if (source !== undefined) query = query.where('source', '=', source);
     return query;
   });
 }
 
-/** Full days, and the hours of the begun ones at both ends. */
+/** Sums full days, and the hours of the partial days at both ends. */
 export async function sumEndedByTime(db: Kysely<Schema>, { fromMs, toMs, ...filter }: TimeFilter): Promise<number> {
   const kind = { label: noLabel, ...filter };
   const fromDayMs = fromMs === undefined ? undefined : Math.ceil(fromMs / dayMs) * dayMs;
@@ -236,17 +213,12 @@ type LabelFilter = Labelled & {
   readonly source?: string;
 };
 
-const sumLabels = prepareQueries((db, { label, status, tenant, jobId, source }: LabelFilter) => {
-  let query = db
+const sumLabels = prepareQueries((db, { jobId, ...kind }: LabelFilter) =>
+  db
     .selectFrom('run_label_counts')
     .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
-    .where('label', '=', label);
-  if (status !== undefined) query = query.where('status', '=', status);
-  if (tenant !== undefined) query = query.where('tenant', '=', tenant);
-  if (jobId !== undefined) query = query.where('job_id', '=', jobId);
-  if (source !== undefined) query = query.where('source', '=', source);
-  return query;
-});
+    .where((eb) => eb.and(given({ ...kind, job_id: jobId }))),
+);
 
 export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): Promise<number> {
   return totalIn(await sumLabels(db, filter));

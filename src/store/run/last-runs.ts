@@ -1,4 +1,4 @@
-// The last runs of each of some jobs: one look at an index for each, however many runs there are of the others.
+// The last runs of several jobs. Each job costs one search of an index, however many runs other jobs have.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
@@ -11,7 +11,7 @@ import { toTimestampOrNull } from './run-rows.ts';
 type OfJob = { readonly jobId: string; readonly most: number };
 type Row = Pick<RunRow, 'id' | 'status' | 'created_at' | 'finished_at'>;
 
-/** Jobs looked at in one go: some 3 ms with a million runs, after which others have their turn. */
+/** How many jobs to look up before other work runs: about 3 ms with a million runs. */
 const slice = 10;
 
 const ofAll = prepareQuery((db, of: OfJob): Compilable<Row> => lastOf(db, of));
@@ -30,7 +30,7 @@ export function lastOf(db: Kysely<Schema>, { jobId, most }: OfJob) {
     .limit(most);
 }
 
-/** Newest first; of a tenant's where one is given. */
+/** Newest first. Without a tenant, of all tenants. */
 export async function lastRuns(
   db: Kysely<Schema>,
   { jobIds, most, tenant }: { readonly jobIds: readonly string[]; readonly most: number; readonly tenant?: string },

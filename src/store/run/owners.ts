@@ -1,4 +1,4 @@
-// The servers that drive runs, and their leases (ADR 0039). A server without a row has no lease.
+// Owners: the servers that drive runs, and their leases (ADR 0039). A server without a row has no lease.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database, Transaction } from '../database.ts';
@@ -8,13 +8,13 @@ import type { RunClaim } from './run-moves.ts';
 import { resumeSteps } from './step-moves.ts';
 
 export type OwnerStore = {
-  /** Gives the owner a new lease. False when it had none. */
+  /** Gives the owner a new lease. False when it had no lease before. */
   readonly renew: (tx: Transaction, owner: OwnerRow) => Promise<boolean>;
-  /** Ends a lease. False when it was renewed meanwhile. */
+  /** Ends a lease. False when the owner has renewed it. */
   readonly expire: (tx: Transaction, owner: Pick<OwnerRow, 'id' | 'lease'>) => Promise<boolean>;
-  /** All that have a lease, but for this one. */
+  /** All other owners with a lease. */
   readonly others: (id: string) => Promise<readonly OwnerRow[]>;
-  /** Which of these runs another owner has by now. */
+  /** Which of these runs another owner has taken over. */
   readonly taken: (id: string, runIds: readonly string[]) => Promise<readonly string[]>;
 };
 
@@ -26,12 +26,12 @@ export function createOwnerStore({ read }: Database): OwnerStore {
   return {
     async renew(tx, { id, ...lease }) {
       const row = await tx.db.updateTable('owners').set(lease).where('id', '=', id).returning('id').executeTakeFirst();
-      if (!row)
-        await tx.db
-          .insertInto('owners')
-          .values({ id, ...lease })
-          .execute();
-      return row !== undefined;
+      if (row) return true;
+      await tx.db
+        .insertInto('owners')
+        .values({ id, ...lease })
+        .execute();
+      return false;
     },
     async expire(tx, { id, lease }) {
       const row = await tx.db
@@ -56,7 +56,7 @@ export function createOwnerStore({ read }: Database): OwnerStore {
   };
 }
 
-/** A run that this owner may drive: its own, or one whose owner has no lease. */
+/** Whether this owner may drive the run: it is its own, or its owner has no lease. */
 export function isFreeFor(eb: ExpressionBuilder<Schema, 'runs'>, owner: string): Expression<SqlBool> {
   const lease = eb.selectFrom('owners').select('owners.id').whereRef('owners.id', '=', 'runs.owner');
   return eb.or([eb('owner', '=', owner), eb('owner', 'is', null), eb.not(eb.exists(lease))]);
@@ -78,7 +78,7 @@ const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'>
     .returning('id'),
 );
 
-/** A running run is this owner's, in the next epoch. False when it has moved on, or its owner has a lease. */
+/** Takes a running run over, in the next epoch. False when the run has moved on, or its owner has a lease. */
 export async function takeRun(
   tx: Transaction,
   id: string,

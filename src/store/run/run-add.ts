@@ -1,4 +1,4 @@
-// Adding a run: its row, its plan, its steps, its labels, run.created, and run.waiting where it has to wait.
+// Adds a run: its row, plan, steps and labels. Emits run.created, and run.waiting if the run has to wait.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { RunLimits } from '../../domain/resources.ts';
@@ -15,9 +15,9 @@ export type NewRun = {
   readonly jobId: string;
   readonly tenant: string;
   readonly createdAtMs: number;
-  /** As shown: secrets redacted. */
+  /** As shown to users, with secrets redacted. */
   readonly args: JsonObject;
-  /** The secret arguments, encrypted. */
+  /** The encrypted secret arguments. */
   readonly sealed: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
@@ -35,8 +35,6 @@ export type NewRun = {
   readonly rerunOf: string | null;
   readonly parent: Run['parent'];
 };
-
-const firstAttempt = 1;
 
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
 const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plans').values(row));
@@ -90,7 +88,7 @@ function toRow(run: NewRun): RunRow {
     started_at: null,
     finished_at: null,
     exit_code: null,
-    attempt: firstAttempt,
+    attempt: 1,
     priority: run.priority,
     version: 1,
     queue_ms: queueMs,

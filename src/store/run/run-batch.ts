@@ -1,5 +1,5 @@
-// A batch is what one event of a run brings about, as data. The run controller decides it, possibly in another process. This
-// module applies it in one transaction. A change of an attempt names the epoch in which it was decided (ADR 0014).
+// A batch is what one event of a run brings about, as data. The run controller decides it, possibly in another process.
+// This module applies it in one transaction. A change of an attempt names the epoch in which it was decided (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
 import { addArtifacts, type NewArtifact } from '../blobs/artifacts.ts';

@@ -1,8 +1,8 @@
-// How many runs there are of each kind, kept in the transactions that change it.
+// Counters of runs by status, tenant, job and source. Each transaction that changes runs keeps them up to date.
 
 import type { Compilable, Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
-import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { given, prepareQueries, prepareQuery } from '../prepared-query.ts';
 import type { RunCountRow, Schema } from '../schema.ts';
 
 type Move = { readonly from: RunStatus; readonly to: RunStatus };
@@ -35,7 +35,7 @@ export async function countMovedRun(db: Kysely<Schema>, { tenant, job_id, source
   await countMoved(db, { tenant, job_id, source, ...move });
 }
 
-/** Of runs that were deleted. A kind without runs has no row. */
+/** Subtracts deleted runs. A counter that reaches 0 loses its row. */
 export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { status: RunStatus })[]): Promise<void> {
   const kinds = Map.groupBy(runs, ({ status, tenant, job_id, source }) =>
     JSON.stringify([status, tenant, job_id, source]),
@@ -44,22 +44,17 @@ export async function uncountRuns(db: Kysely<Schema>, runs: readonly (Kind & { s
     const [kind] = ofKind;
     if (!kind) continue;
     const { status, tenant, job_id, source } = kind;
+    const counter = { status, tenant, job_id, source };
     const rest = await db
       .updateTable('run_counts')
       .set((eb) => ({ count: eb('count', '-', ofKind.length) }))
-      .where('status', '=', status)
-      .where('tenant', '=', tenant)
-      .where('job_id', '=', job_id)
-      .where('source', '=', source)
+      .where((eb) => eb.and(counter))
       .returning('count')
       .executeTakeFirst();
     if (rest?.count !== 0) continue;
     await db
       .deleteFrom('run_counts')
-      .where('status', '=', status)
-      .where('tenant', '=', tenant)
-      .where('job_id', '=', job_id)
-      .where('source', '=', source)
+      .where((eb) => eb.and(counter))
       .execute();
   }
 }
@@ -71,14 +66,12 @@ type CountFilter = {
   readonly source?: string;
 };
 
-const sumCounts = prepareQueries((db, kind: CountFilter) => {
-  let query = db.selectFrom('run_counts').select((eb) => eb.fn.sum<number | string | null>('count').as('total'));
-  if (kind.status !== undefined) query = query.where('status', '=', kind.status);
-  if (kind.tenant !== undefined) query = query.where('tenant', '=', kind.tenant);
-  if (kind.jobId !== undefined) query = query.where('job_id', '=', kind.jobId);
-  if (kind.source !== undefined) query = query.where('source', '=', kind.source);
-  return query;
-});
+const sumCounts = prepareQueries((db, { jobId, ...kind }: CountFilter) =>
+  db
+    .selectFrom('run_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where((eb) => eb.and(given({ ...kind, job_id: jobId }))),
+);
 
 export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promise<number> {
   const [row] = await sumCounts(db, kind);

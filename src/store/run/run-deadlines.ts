@@ -63,7 +63,9 @@ export async function nextDeadline(read: Kysely<Schema>, nowMs: number): Promise
   return found.length === 0 ? null : Math.min(...found);
 }
 
-/** After the wall clock was set by `byMs`: moves the deadlines of waiting runs, of the owner's runs, and of their steps. */
+/**
+ * After the wall clock was set by `byMs`: moves the deadlines of waiting runs, of the owner's runs, and of their steps.
+ */
 export async function moveDeadlines(tx: Transaction, byMs: number, owner: string): Promise<void> {
   await tx.db
     .updateTable('runs')

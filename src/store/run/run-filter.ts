@@ -1,4 +1,5 @@
-// Which runs a list shows, as a query of their places: age and id, which an index holds for each filter.
+// Turns the filter of a list of runs into a query for their places. A place is creation time and id, which an index
+// holds for each filter.
 
 import {
   type AliasedExpression,
@@ -12,12 +13,13 @@ import {
 } from 'kysely';
 import type { RunStatus, StepStatus } from '../../domain/run.ts';
 import type { Position } from '../cursor.ts';
+import { given } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
 
 export type RunFilter = {
   readonly jobId?: string;
   readonly status?: RunStatus;
-  /** One of its steps is so. Only for runs under way: each one's steps are looked at, and there are few. */
+  /** At least one step has this status. Only for running runs: they are few, and the query reads the steps of each. */
   readonly stepStatus?: StepStatus;
   readonly tenant?: string;
   readonly source?: string;
@@ -26,14 +28,14 @@ export type RunFilter = {
   readonly sinceMs?: number;
   /** Created before this instant. */
   readonly untilMs?: number;
-  /** Free text in ids, arguments and errors; letters of ASCII in either case. */
+  /** Free text in ids, arguments and errors. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
 
 type Place = { created_at: number; id: string };
 export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
 
-/** What a list by label is found along. Only runs know that they are pending or running. */
+/** Which index a list by label uses. Only `runs` knows which runs are pending or running. */
 export type Way = 'runs' | 'labels';
 
 export function placesOf(db: Kysely<Schema>, filter: RunFilter, way: Way): Places {
@@ -48,7 +50,7 @@ export function newestFirst(query: Places): Places {
   return query.orderBy('place.created_at', 'desc').orderBy('place.id', 'desc');
 }
 
-/** Older than the position. */
+/** The places older than the position. */
 export function below(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -56,7 +58,7 @@ export function below(query: Places, position: Position | undefined): Places {
   );
 }
 
-/** As old as the position, or younger. */
+/** The places as old as the position, or younger. */
 export function downTo(query: Places, position: Position | undefined): Places {
   if (!position) return query;
   return query.where((eb) =>
@@ -69,7 +71,7 @@ function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 
   let query = db.selectFrom('runs').select(['runs.created_at', 'runs.id']);
   for (const condition of conditionsOf(kind, 'runs')) query = query.where(condition);
   if (label) {
-    // A count, since a planner may turn `exists` into a join, and that the other way round.
+    // A count instead of `exists`, which a planner may turn into a join and then reverse.
     query = query.where(
       (eb) =>
         labelsOf(eb, label)
@@ -83,7 +85,7 @@ function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 
   return query.as('place');
 }
 
-/** A label's row bears what else a list filters by, so a list by label never looks at the runs but for their text. */
+/** The row of a label has copies of the run's other filter columns, so only a free-text search has to read the runs. */
 function labelled(
   db: Kysely<Schema>,
   label: NonNullable<RunFilter['label']>,
@@ -114,16 +116,12 @@ function conditionsOf(
   table: 'runs' | 'run_labels',
 ): Expression<SqlBool>[] {
   const eb = expressionBuilder<Schema, 'runs' | 'run_labels'>();
-  const conditions: Expression<SqlBool>[] = [];
-  if (jobId !== undefined) conditions.push(eb(`${table}.job_id`, '=', jobId));
-  if (status !== undefined) conditions.push(eb(`${table}.status`, '=', status));
-  if (stepStatus !== undefined) conditions.push(hasStep(stepStatus));
-  if (tenant !== undefined) conditions.push(eb(`${table}.tenant`, '=', tenant));
-  if (source !== undefined) conditions.push(eb(`${table}.source`, '=', source));
-  return conditions;
+  const columns = { job_id: jobId, status, tenant, source };
+  const equal = Object.fromEntries(Object.entries(columns).map(([name, value]) => [`${table}.${name}`, value]));
+  return [eb.and(given(equal)), ...(stepStatus === undefined ? [] : [hasStep(stepStatus)])];
 }
 
-/** A count, as for labels. */
+/** A count instead of `exists`, for the same reason as with labels. */
 function hasStep(status: StepStatus): Expression<SqlBool> {
   const eb = expressionBuilder<Schema, 'runs'>();
   const steps = eb
@@ -135,7 +133,7 @@ function hasStep(status: StepStatus): Expression<SqlBool> {
 }
 
 function hasText(q: string): Expression<SqlBool> {
-  // Arguments and errors are JSON texts, where a quote or a backslash is written escaped.
+  // Arguments and errors are stored as JSON, which escapes quotes and backslashes.
   const inJson = JSON.stringify(q).slice(1, -1);
   return expressionBuilder<Schema, 'runs'>().or([
     contains('runs.id', q),

@@ -1,5 +1,5 @@
-// The list of runs, newest first. A page is found by key on the index of its filter; of a list without runs, none is looked
-// for.
+// Lists runs, newest first. Finds a page by its key on the index of the filter. The counters say first whether there
+// are any runs to look for.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -13,21 +13,20 @@ import { type FilterValues, toFilter, totalOf, wayOf } from './run-totals.ts';
 
 export type RunListQuery = RunFilter & {
   readonly limit: number;
-  /** Runs to pass over; not looked at where there is a cursor. */
+  /** How many runs to skip. Ignored with a cursor. */
   readonly offset?: number;
   readonly cursor?: string;
 };
 
 export type RunPage = { readonly runs: RunSummary[]; readonly total: number; readonly nextCursor: string | null };
 
-/** A page: one run more is looked for, which tells that there is another. */
 type Found = { readonly rows: readonly SummaryRow[]; readonly hasMore: boolean; readonly total: number };
 type Range = { readonly after: Position | undefined; readonly offset: number; readonly limit: number };
 
-/** Runs looked at in one go for free text: some 2 ms, after which others have their turn. */
+/** How many runs a free-text search reads before it lets other work run: about 2 ms. */
 const searchSlice = 1_000;
 
-/** @throws Problem validation-error when `cursor` is none */
+/** @throws Problem validation-error for a malformed cursor */
 export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise<RunPage> {
   const { limit, offset = 0, cursor, ...filter } = query;
   const after = cursor === undefined ? undefined : parseCursor(cursor);
@@ -68,7 +67,7 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
   const total = await totalOf(db, filter);
   if (total === 0) return { rows: [], hasMore: false, total };
   const { untilMs, ...others } = filter;
-  // One upper end: of two, an index is searched for the first, and all down to the other passed over.
+  // Only one upper bound: with two, SQLite would seek to one of them and then skip row by row to the other.
   const isBelowUntil = untilMs === undefined || (after && after.createdAtMs < untilMs);
   const rows = await selectPage[await wayOf(db, filter)](db, {
     ...(isBelowUntil ? others : filter),
@@ -79,7 +78,9 @@ async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Ra
   return { rows: rows.slice(0, limit), hasMore: rows.length > limit, total };
 }
 
-/** Free text has no index: every run that matches the rest is looked at, slice by slice, so that nothing else stalls. */
+/**
+ * Free text has no index. Reads every run that matches the rest of the filter, in slices, so that other work can run.
+ */
 async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, limit }: Range): Promise<Found> {
   const { q: _, ...rest } = filter;
   const { label, ...kind } = rest;

@@ -1,5 +1,5 @@
-// Every change of a run once it is added: one statement with its precondition in the `where`, made together with the
-// run's counters and its events, so that no two changes can race. Its steps change in step-moves.ts.
+// Changes runs. Each change is one statement with its precondition in the `where`, so that no two changes can race. The
+// same transaction changes the counters and emits the events. step-moves.ts changes the steps.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { JsonValue } from '../../domain/job.ts';
@@ -34,7 +34,7 @@ export type RunChange = {
   readonly result?: { readonly value: JsonValue } | null;
   readonly termination?: Termination | null;
   readonly leftBehind?: LeftBehind | null;
-  /** Of whoever drives it: the move is refused once another has taken it over. */
+  /** The epoch in which the caller drives the run. The move is refused once another process has taken the run over. */
   readonly epoch?: number | undefined;
 };
 
@@ -56,7 +56,7 @@ const updateClaimed = prepareQuery((db, values: RunClaim & { id: string }) =>
     .returning(['job_id', 'tenant', 'source', 'attempt', 'created_at']),
 );
 
-/** False when it is not pending any more. */
+/** False when the run is not pending any more. */
 export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Promise<boolean> {
   const { to } = runMoves.claim;
   const [run] = await updateClaimed(tx.db, { id, ...claim });
@@ -111,7 +111,7 @@ function prepareEnd(move: RunEnd) {
   );
 }
 
-/** False when it had moved on. Its steps are ended before, or with `skipRest`. */
+/** False when the run had moved on. The caller has ended the steps, or calls `skipRest`. */
 export async function endRun(tx: Transaction, id: string, move: RunEnd, change: RunChange): Promise<boolean> {
   const { to } = runMoves[move];
   const { atMs, reason = null, exitCode = null } = change;
@@ -156,12 +156,12 @@ const updateTouched = prepareQuery((db, values: Touch) =>
     .returning('id'),
 );
 
-/** Any epoch will do where none is named. */
+/** With null, any epoch matches. */
 function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null): Expression<SqlBool> {
   return eb('epoch', '=', eb.fn.coalesce(eb.val(epoch), 'epoch'));
 }
 
-/** A step of it has changed. False when it is not running any more, or not in that epoch. */
+/** Marks the run as changed because a step of it has changed. False when it is not running in that epoch any more. */
 export async function touchRun(
   tx: Transaction,
   id: string,

@@ -1,11 +1,11 @@
-// Rows of `runs` and `steps` ↔ the run as the domain knows it.
+// Converts rows of `runs` and `steps` to runs and steps of the domain.
 
 import type { Kysely } from 'kysely';
 import type { Run, RunSummary, Step } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
 
-/** The columns a summary is made of. */
+/** The columns that a summary needs. */
 export const summaryColumns = [
   'id',
   'job_id',
@@ -26,12 +26,12 @@ export const summaryColumns = [
   'error',
 ] as const satisfies (keyof RunRow)[];
 
-/** What a run is born with and only shows: one JSON text. */
+/** The parts of a run that never change and are only shown. They share one JSON column. */
 export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'>;
 
 export type SummaryRow = Pick<RunRow, (typeof summaryColumns)[number]>;
 
-/** Of those that run, the steps are looked at; all others cost no query. */
+/** Reads the steps of running runs, to say whether they wait for an approval. Without such a run, it needs no query. */
 export async function toSummaries(db: Kysely<Schema>, rows: readonly SummaryRow[]): Promise<RunSummary[]> {
   const running = rows.filter(({ status }) => status === 'running').map(({ id }) => id);
   const asking = running.length === 0 ? [] : await stepsAsking(db, running);
@@ -82,7 +82,7 @@ function approvalWords([first, ...others]: readonly string[]): string | null {
   return `${first} and ${others.length === 1 ? 'another step' : `${others.length} other steps`} wait for an approval`;
 }
 
-/** Rows come by their place and attempt: the last of a place stands for its step. */
+/** For rows ordered by step and attempt: the last attempt of each step. */
 export function lastAttempts(rows: readonly StepRow[]): StepRow[] {
   return rows.filter((row, at) => rows[at + 1]?.n !== row.n);
 }
@@ -129,12 +129,12 @@ export function toTimestampOrNull(atMs: number | null): string | null {
   return atMs === null ? null : toTimestamp(atMs);
 }
 
-/** For a nullable column of JSON. */
+/** For a nullable JSON column. */
 export function toJsonOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-/** Typed, as all that is read back here, by the column it comes from. */
+/** Untyped, like all JSON here: the column decides the type. */
 function parseOrNull(json: string | null): ReturnType<typeof JSON.parse> {
   return json === null ? null : JSON.parse(json);
 }

@@ -1,4 +1,4 @@
-// A list's total: summed from counters as far as they cover its filter, and counted on an index for the rest.
+// The total of a list of runs: the sum of counters where they cover the filter, and a count on an index for the rest.
 
 import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../../domain/run.ts';
@@ -8,10 +8,10 @@ import { hourMs, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts
 import { sumRunCounts } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 
-/** A filter without free text, flat: what a prepared query takes. */
+/** A filter without free text, flat, as a prepared query needs it. */
 export type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
 
-/** A look at the label of a run takes as long as passing over so many rows of labels. */
+/** Looking up the label of one run takes as long as skipping this many rows of labels. */
 const rowsOfALook = 40;
 
 const underWay: readonly RunStatus[] = ['pending', 'running'];
@@ -30,7 +30,7 @@ export function toFilter({ key, value, ...rest }: FilterValues): RunFilter {
 }
 
 export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise<number> {
-  // No counter knows of steps.
+  // No counter covers steps.
   if (filter.stepStatus !== undefined) return countOnIndex(db, filter);
   const { key, value, sinceMs, untilMs, ...kind } = filter;
   const isTimed = sinceMs !== undefined || untilMs !== undefined;
@@ -44,7 +44,7 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
-/** Full hours from the counters, the begun ones at both ends on the index. */
+/** Sums the counters of full hours, and counts the partial hours at both ends on the index. */
 async function totalOfTimes(db: Kysely<Schema>, { sinceMs, untilMs, ...filter }: FilterValues): Promise<number> {
   const fromMs = sinceMs === undefined ? undefined : Math.ceil(sinceMs / hourMs) * hourMs;
   const toMs = untilMs === undefined ? undefined : Math.floor(untilMs / hourMs) * hourMs;
@@ -81,8 +81,8 @@ async function countOnIndex(db: Kysely<Schema>, filter: FilterValues): Promise<n
 }
 
 /**
- * How a list by label is found: along the label's rows, of the job if there is one, passing over those of other runs; or along
- * the runs that match the rest, where these are so few that a look at the labels of each takes less.
+ * Which index a list by label uses. Usually the rows of the label, skipping those that do not match the rest of the
+ * filter. If few runs match the rest, looking up the labels of each of them is faster.
  */
 export async function wayOf(db: Kysely<Schema>, filter: FilterValues): Promise<Way> {
   const { key, value, sinceMs: _since, untilMs: _until, ...kind } = filter;

@@ -1,5 +1,5 @@
-// Changes attempts of steps. Each change is one statement with its precondition in the `where`. Only the process that holds
-// the epoch of a running attempt can change it (ADR 0014).
+// Changes attempts of steps. Each change is one statement with its precondition in the `where`. Only the process that
+// holds the epoch of a running attempt can change it (ADR 0014).
 
 import { sql } from 'kysely';
 import type { Decision, StepReason, StepStatus, Termination } from '../../domain/run.ts';

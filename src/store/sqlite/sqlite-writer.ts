@@ -1,5 +1,5 @@
-// The one writer of a SQLite database: a queue of units of work. Units that are queued in one turn of the event loop share
-// a commit. Commits that are made while a sync runs share the next sync (ADR 0002).
+// The one writer of a SQLite database: a queue of units of work. Units that are queued in one turn of the event loop
+// share a commit. Commits that are made while a sync runs share the next sync (ADR 0002).
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
