@@ -1,5 +1,5 @@
-// Every job of every source: which can be used, which cannot and why. Answers from memory; the sources are read when
-// they change, never for a request.
+// All jobs of all sources: the usable ones, and the invalid ones with their errors. Answers come from memory. The
+// catalog reads a source when the source changes, never because of a request.
 
 import { join } from 'node:path';
 import type { InvalidJob, JobDefinition, JobError } from '../domain/job.ts';
@@ -27,30 +27,30 @@ export type JobSource = {
 export type CatalogEntry = {
   readonly definition: JobDefinition;
   readonly source: JobSource;
-  /** On this host. */
+  /** The job's directory on this host. */
   readonly dir: string;
 };
 
 export type Catalog = {
   /** Grows with every visible change. */
   readonly generation: number;
-  /** Every source has been read once. */
+  /** True once every source has been read. */
   readonly isReady: boolean;
-  /** By id. @throws Problem not-ready until every source has been read once */
+  /** Sorted by id. @throws Problem not-ready until every source has been read once */
   entries(): readonly CatalogEntry[];
-  /** By id. @throws Problem not-ready */
+  /** Sorted by id. @throws Problem not-ready */
   invalid(): readonly InvalidJob[];
   /** @throws Problem not-ready, job-not-found, job-invalid with its `errors` */
   find(idOrAlias: string): CatalogEntry;
   aliasesOf(id: string): readonly string[];
-  /** Cached as long as nothing in the job's directory changes. @throws Problem job-invalid, job-not-found */
+  /** Cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found */
   revisionOf(entry: CatalogEntry): Promise<string>;
   /** Resolves when every source has been read once. */
   start(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** undefined where there is no such job, or none that can be used now. */
+/** The job's definition; undefined when there is no such job or it is invalid. */
 export function definitionOf(idOrAlias: string, catalog: Catalog): JobDefinition | undefined {
   try {
     return catalog.find(idOrAlias).definition;
@@ -65,9 +65,9 @@ const hashAttempts = 10;
 
 type Request = {
   readonly sources: readonly JobSource[];
-  /** `from` is a job's id, `to` the name that stands for it. */
+  /** `from` is a job's id, `to` is its alias. */
   readonly aliases: readonly { readonly from: string; readonly to: string }[];
-  /** Host paths that are part of no source, though they may lie in one: the server's own files. */
+  /** Host paths to leave out, even where they lie inside a source: the server's own files. */
   readonly exclude: readonly string[];
   readonly log: LogLines;
 };
@@ -82,7 +82,7 @@ export function createCatalog(o: Request): Catalog {
   }));
   const jobOfAlias = new Map(o.aliases.map(({ from, to }) => [to, from]));
 
-  /** What was made of a job found: the same entry as long as the job is not read again. */
+  /** Keeps the entry made from a found job until that job is read again. */
   const entryOf = new WeakMap<FoundJob, CatalogEntry>();
   const warnOf = createWarnings(log);
   let byId = new Map<string, CatalogEntry>();
@@ -101,7 +101,7 @@ export function createCatalog(o: Request): Catalog {
   }
 
   function assertReady(): void {
-    if (!isReady) throw new Problem('not-ready', 'The sources are being read.', { retry_after: 1 });
+    if (!isReady) throw new Problem('not-ready', 'The server is still reading its sources.', { retry_after: 1 });
   }
 
   function find(idOrAlias: string): CatalogEntry {
@@ -157,7 +157,7 @@ function noEntry(invalid: readonly InvalidJob[], idOrAlias: string, target: stri
   return new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
 }
 
-/** Warns of each invalid job once, and again when it is invalid in another way. */
+/** Logs a warning for each invalid job once, and again when its errors change. */
 function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void {
   const warned = new Set<string>();
   return (invalid) => {
@@ -171,7 +171,7 @@ function createWarnings(log: LogLines): (invalid: readonly InvalidJob[]) => void
   };
 }
 
-/** Hashes a job's directory, and hashes it again only where a change may have gone unseen. */
+/** Hashes a job's directory. Hashes it again only when a change may have been missed. */
 function createRevisions(ignoreOf: (root: string) => Ignore, directories: DirectoryWatch): Catalog['revisionOf'] {
   const revisions = new WeakMap<CatalogEntry, { signature: string; revision: string; isFinal: boolean }>();
   return async (entry) => {
@@ -185,18 +185,18 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
       if (known && state.isSettled && known.signature === state.signature) return known.revision;
       const revision = await hashFiles(state.files);
       if (revision === undefined) continue;
-      // A change replaces the entry, where everything is watched.
+      // Where everything is watched, a change replaces the entry, so this revision stays true.
       const isFinal = entry.source.watch && directories.isComplete && state.isWatched && state.isSettled;
       revisions.set(entry, { signature: state.signature, revision, isFinal });
       return revision;
     }
-    throw unusable(job, 'its directory does not stop changing');
+    throw unusable(job, 'its directory keeps changing');
   };
 }
 
 type Claimant = { readonly source: JobSource; readonly job: FoundJob };
 
-/** By id: those that can be used, and those that cannot, an id that several claim among them. */
+/** Sorts jobs into usable and invalid ones, by id. Jobs that share an id are all invalid. */
 function sortOut(
   found: readonly Claimant[],
   entryOf: WeakMap<FoundJob, CatalogEntry>,
@@ -232,7 +232,7 @@ function collision(id: string, job: FoundJob, other: Claimant): JobError {
     file: fileOf(job),
     line: 1,
     column: 1,
-    message: `the id ${printable(id)} is also that of ${fileOf(other.job)} in the source ${other.source.name}: neither runs`,
+    message: `${fileOf(other.job)} in the source ${other.source.name} has the same id ${printable(id)}, so neither job can run`,
   };
 }
 
@@ -245,7 +245,7 @@ function showError({ file, line, column, message }: JobError): string {
   return `${file}:${line}:${column}: ${message}`;
 }
 
-/** By code unit, the same on every machine. */
+/** Compares by code unit, so the order is the same on every machine. */
 function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

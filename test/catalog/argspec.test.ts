@@ -43,10 +43,10 @@ test.each<[JsonObject, ...string[]]>([
   ],
   [
     argument({ $ref: 'https://example.org/s.json' }),
-    'properties.x.$ref `$ref` must begin with `#`: nothing outside the argspec is read',
+    'properties.x.$ref `$ref` must begin with `#`: only schemas in the argspec itself can be used',
   ],
   [argument({ $ref: '#/$defs/gone' }), 'properties.x.$ref `$ref`: there is no schema at `#/$defs/gone`'],
-  [argument({ $id: 'https://example.org/x' }), 'properties.x.$id `$id` is allowed at the top alone'],
+  [argument({ $id: 'https://example.org/x' }), 'properties.x.$id `$id` is allowed only at the top'],
   [argument({ $ref: '#/properties/x' }), 'properties.x.$ref the reference leads back to itself'],
   [
     argument({ anyOf: [{ $ref: '#/$defs/a' }] }, { $defs: { a: { allOf: [{ $ref: '#/properties/x' }] } } }),
@@ -62,7 +62,7 @@ test.each<[JsonValue, string[]]>([
   [5, [`properties.x.type ${types}`]],
   [['string', 'strng'], [`properties.x.type.1 ${types}`]],
   [[1, 'null'], [`properties.x.type.0 ${types}`]],
-  [['string', 'string'], ['properties.x.type must not hold an item twice']],
+  [['string', 'string'], ['properties.x.type must not contain the same item twice']],
   [[], ['properties.x.type must have at least 1 item']],
 ])('of the type %j nothing is said but what is wrong in the form it has', (type, errors) => {
   expect(errorsIn(argument({ type }))).toEqual(errors);
@@ -83,7 +83,7 @@ test('a schema in which more than 32 references follow one another, or of over 1
   );
   const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, at) => [`a${at}`, { type: 'string' }]));
   expect(errorsIn({ type: 'object', properties: many })).toEqual([
-    ' an argspec must not have more than 1000 schemas in it',
+    ' an argspec must not contain more than 1000 schemas',
   ]);
 });
 
@@ -102,30 +102,30 @@ describe('names of arguments', () => {
     'toString',
   ])('%s has a meaning of its own', (name) => {
     expect(errorsIn({ type: 'object', properties: { [name]: {} } })).toEqual([
-      `properties.${name} the argument name \`${name}\` is a name with a meaning of its own`,
+      `properties.${name} the argument name \`${name}\` is a reserved name`,
     ]);
   });
 
-  test.each(['dry-run', 'a b', '1st', 'a;rm', '$(x)', '', 'é'])('%j is no variable name', (name) => {
-    expect(errorsIn({ type: 'object', properties: { [name]: {} } })[0]).toContain('is no variable name');
+  test.each(['dry-run', 'a b', '1st', 'a;rm', '$(x)', '', 'é'])('%j is not a variable name', (name) => {
+    expect(errorsIn({ type: 'object', properties: { [name]: {} } })[0]).toContain('is not a variable name');
   });
 
   test('two that become one variable are refused', () => {
     expect(errorsIn({ type: 'object', properties: { dry_run: {}, DRY_RUN: {} } })).toEqual([
-      'properties.DRY_RUN `dry_run` and `DRY_RUN` would be the same variable',
+      'properties.DRY_RUN `dry_run` and `DRY_RUN` would become the same variable',
     ]);
   });
 });
 
 describe('format: secret', () => {
-  const misplaced = 'format `format: secret` is for an argument itself, directly below `properties`';
+  const misplaced = 'format `format: secret` is only allowed on an argument itself, directly below `properties`';
   test.each<[JsonObject, string[]]>([
     [argument({ type: 'string', format: 'secret' }), []],
     [argument({ type: 'string', format: 'secret', default: { secret: 'a' } }), []],
     [
       argument({ type: 'string', format: 'secret', default: 'hunter2' }),
       [
-        'properties.x.default the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this',
+        'properties.x.default the default of a secret must be a stored secret, {secret: name}: everyone who can see the job sees its defaults',
       ],
     ],
     [argument({ format: 'secret' }), ['properties.x.format a secret must have `type: string`']],
@@ -163,7 +163,7 @@ describe('the list form', () => {
     expect(translateListForm(list).errors.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
       '0.name each argument needs a `name`',
       '1.requird unknown key `requird`: did you mean `required`?',
-      '2.name `a` is there twice',
+      '2.name `a` is listed twice',
       '2.required must be true or false',
     ]);
     expect(translateListForm([{ name: 'x' }, { name: 'b' }]).originOf(['properties', 'b', 'pattern'])).toEqual([

@@ -76,7 +76,7 @@ describe('arguments', () => {
   test('absurd numbers are refused rather than changed', () => {
     const argspec = object({ i: { type: 'integer' }, any: {} });
     expect(errorsIn(argspec, JSON.parse('{"i": 9007199254740993, "any": 1e999}'))).toEqual([
-      '/args/any is too large a number',
+      '/args/any is too large for a number',
       '/args/i must be at most 9007199254740991',
     ]);
   });
@@ -99,7 +99,7 @@ describe('arguments', () => {
         { a: 1, b: 2 },
         { b: 2, a: 1 },
       ],
-      'must not hold an item twice',
+      'must not contain the same item twice',
     ],
     [{ type: 'array', uniqueItems: true }, [{ a: 1 }, { a: '1' }, [], '[]'], ''],
     [{ const: 5 }, 6, 'must be 5'],
@@ -122,10 +122,10 @@ describe('arguments', () => {
     expect(
       errorsIn(open, { PATH: '/evil', 'x y': 'a', constructor: 'b', Target: 'c', target: 'd', fine: 'e' }),
     ).toEqual([
-      '/args/PATH the argument name is a name with a meaning of its own',
-      '/args/x y the argument name is no variable name: letters, digits and `_`, the first of them no digit',
-      '/args/constructor the argument name is a name with a meaning of its own',
-      '/args/target would be the same variable as `Target`',
+      '/args/PATH the argument name is a reserved name',
+      '/args/x y the argument name is not a variable name: use letters, digits and `_`, and do not begin with a digit',
+      '/args/constructor the argument name is a reserved name',
+      '/args/target would become the same variable as `Target`',
     ]);
   });
 
@@ -133,8 +133,8 @@ describe('arguments', () => {
     const open = object({ o: { type: 'object' } }, { additionalProperties: true });
     const hostile = JSON.parse('{"__proto__": {"polluted": 1}, "o": {"__proto__": {"polluted": 1}}}');
     expect(errorsIn(open, hostile)).toEqual([
-      '/args/__proto__ is no name that is allowed',
-      '/args/o/__proto__ is no name that is allowed',
+      '/args/__proto__ is not an allowed name',
+      '/args/o/__proto__ is not an allowed name',
     ]);
     expect(errorsIn(object({ o: object({}, { required: ['toString'] }) }), { o: {} })).toEqual([
       '/args/o/toString `toString` is missing',
@@ -149,7 +149,7 @@ describe('arguments', () => {
       '/args/b/0 must be well-formed Unicode',
     ]);
     expect(errorsIn(open, { ['n'.repeat(1_025)]: 1, ['n'.repeat(1_024)]: 1 })).toEqual([
-      `/args/${'n'.repeat(1_025)} has a name over 1024 characters`,
+      `/args/${'n'.repeat(1_025)} has a name longer than 1024 characters`,
     ]);
     const deep = JSON.parse(`{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
     expect(errorsIn(open, deep)).toEqual([`/args/a${'/0'.repeat(64)} must not be nested over 64 deep`]);
@@ -284,7 +284,7 @@ describe('an argspec and arguments made to hurt', () => {
     const argspec = object({ x: { type: 'array', uniqueItems: true } });
     const list = Array.from({ length: 50_000 }, (_, at) => ({ at }));
     expect(errorsIn(argspec, { x: list })).toEqual([]);
-    expect(errorsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not hold an item twice']);
+    expect(errorsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not contain the same item twice']);
   });
 
   test('a long text is not held against the format url', () => {

@@ -82,7 +82,7 @@ describe('the tree', () => {
 
     expect(idsOf(catalog)).toEqual(['old']);
     expect(errorsOf(catalog)).toEqual([
-      'both: both/config.yaml:1:1: there are config.yaml and config.d/config.yaml: only one can be the job',
+      'both: both/config.yaml:1:1: config.yaml and config.d/config.yaml both exist: keep only one of them',
     ]);
   });
 
@@ -121,7 +121,8 @@ describe('the tree', () => {
     const catalog = await openCatalog([sourceAt(root)]);
 
     expect(idsOf(catalog)).toEqual(['ok']);
-    const rule = "cannot be part of a job's id: letters, digits, `.`, `_` and `-`, the first of them a letter or digit";
+    const rule =
+      "cannot be part of a job's id: use letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
     expect(errorsOf(catalog)).toEqual([
       `-x: -x/config.yaml:1:1: the directory name \`-x\` ${rule}`,
       `my jobs/a: my jobs/a/config.yaml:1:1: the directory name \`my jobs\` ${rule}`,
@@ -216,8 +217,8 @@ describe('a config.yaml that is none', () => {
       'circle: circle/config.yaml:1:1: config.yaml is a link that cannot be read (ELOOP)',
       'dir: dir/config.yaml:1:1: config.yaml is a directory',
       'gone: gone/config.yaml:1:1: config.yaml is a link to nothing',
-      'out: out/config.yaml:1:1: config.yaml is a link that leads out of the source',
-      'pipe: pipe/config.yaml:1:1: config.yaml is no regular file',
+      'out: out/config.yaml:1:1: config.yaml is a link to a place outside of the source',
+      'pipe: pipe/config.yaml:1:1: config.yaml is not a regular file',
     ]);
   });
 
@@ -245,8 +246,8 @@ describe('several sources', () => {
     expect(
       catalog.invalid().map(({ id, source, path, errors }) => [id, source, path, errors.map((each) => each.message)]),
     ).toEqual([
-      ['x/a', 'first', 'x/a', ['the id x/a is also that of a/config.yaml in the source second: neither runs']],
-      ['x/a', 'second', 'a', ['the id x/a is also that of x/a/config.yaml in the source first: neither runs']],
+      ['x/a', 'first', 'x/a', ['a/config.yaml in the source second has the same id x/a, so neither job can run']],
+      ['x/a', 'second', 'a', ['x/a/config.yaml in the source first has the same id x/a, so neither job can run']],
     ]);
     expect(problemOf(() => catalog.find('x/a'))).toMatchObject({ slug: 'job-invalid', errors: [{}, {}] });
   });

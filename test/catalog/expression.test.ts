@@ -81,8 +81,8 @@ test.each([
   ['steps.test.outputs.tag', 'no such key: tag'],
   ['"v" + args.whole', 'no such overload: string + dyn<int>'],
   ['1 / 0', 'division by zero'],
-  ['9007199254740993', 'the number 9007199254740993 is none that JSON can hold'],
-  ['1.0 / 0.0', 'the number Infinity is none that JSON can hold'],
+  ['9007199254740993', 'the number 9007199254740993 cannot be represented in JSON'],
+  ['1.0 / 0.0', 'the number Infinity cannot be represented in JSON'],
   ['args.env.matches("(?=a)")', 'RE2 does not know the pattern: invalid or unsupported Perl syntax: `(?=`'],
 ])('%s has no value: %s', (text, message) => {
   expect(() => valueIn(text)).toThrow(message);
@@ -99,7 +99,7 @@ test('a foreach over JSON takes 64 levels of it, and any depth of what is none',
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
   expect(itemsOf(nested(64))).toHaveLength(1);
   for (const levels of [65, 10_000, 100_000]) {
-    expect(() => itemsOf(nested(levels))).toThrow('it gives a list that is nested over 64 deep');
+    expect(() => itemsOf(nested(levels))).toThrow('it gives a list that is nested over 64 levels deep');
   }
   expect(itemsOf('['.repeat(1_000))).toEqual(['['.repeat(1_000)]);
 });
@@ -110,13 +110,13 @@ test.each([
   ['cel.bind(a, 1, a)', /^there is no function `bind`: there are all, exists, /],
   ['timestamp("2024-01-01T00:00:00Z")', /^there is no function `timestamp`/],
   ['google', 'there is no name `google`: there are args, steps, run, item, matrix'],
-  ['b"x"', 'it has a value that JSON has not: `b"…"` or `1u`'],
+  ['b"x"', 'it uses a value that JSON does not have: `b"…"` or `1u`'],
   [`"${'x'.repeat(2_000)}"`, 'it is longer than 2,000 characters'],
   [`${'('.repeat(60)}1${')'.repeat(60)}`, 'exceeded maxDepth (50) (character 51)'],
   [`[${'1,'.repeat(600)}1]`, /^exceeded max/],
   ['args.a.map(a, a).map(a, a).map(a, a).map(a, a).map(a, a)', /^it has more than 4 of all, exists/],
-  [Array.from({ length: 18 }, () => 'args.a').join(' + '), 'it adds more than 16 times'],
-  ['args.a.map(a, a+a+a).map(a, a+a+a+a)', 'it adds more than 4 times within all, exists, exists_one, map, filter'],
+  [Array.from({ length: 18 }, () => 'args.a').join(' + '), 'it uses `+` more than 16 times'],
+  ['args.a.map(a, a+a+a).map(a, a+a+a+a)', 'it uses `+` more than 4 times within all, exists, exists_one, map, filter'],
 ])('%s cannot be an expression', (text, message) => {
   expect(checkExpression(text)).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
 });
@@ -135,25 +135,29 @@ describe('an expression that would stall the server is given up', () => {
     [
       'args.text.contains(args.part)',
       { text, part: `${text.slice(0, 50_000)}b${text.slice(0, 50_000)}` },
-      'it searches for a long text in a long text',
+      'it searches for a long text in another long text',
     ],
     [
       'args.text.lastIndexOf(args.part)',
       { text, part: `${text.slice(0, 100_000)}b` },
-      'it searches for a long text in a long text',
+      'it searches for a long text in another long text',
     ],
-    ['args.text', { text: text + text + text }, 'the values it uses have more than 256 KiB of text'],
-    ['args.list', { list: Array.from({ length: 20_001 }, () => 1) }, 'the values it uses have more than 20,000 items'],
+    ['args.text', { text: text + text + text }, 'the values it uses contain more than 256 KiB of text'],
+    [
+      'args.list',
+      { list: Array.from({ length: 20_001 }, () => 1) },
+      'the values it uses contain more than 20,000 items',
+    ],
     ['["", "", "", "", ""].join(args.text + args.text)', { text: text + text }, 'it joins a list to more than 1 MiB'],
     [
       '[args.text + args.text + args.text + args.text + args.text].map(a, a + a)',
       { text: text + text },
-      'its value has more than 1 MiB',
+      'its value is larger than 1 MiB',
     ],
     [
       'args.list.map(a, a + a).map(a, a + a).map(a, a + a).map(a, a + a)',
       { list: [long] },
-      /it takes longer than 50 ms|its value has more than 1 MiB/,
+      /it takes longer than 50 ms|its value is larger than 1 MiB/,
     ],
     ['args.text.split("")', { text }, 'it splits a text into more than 20,000'],
   ])('%s', (expression, args, message) => {
@@ -181,6 +185,6 @@ test('only the values that an expression names are taken along', () => {
   );
   expect(evaluateExpression('steps.s499.status', { ...scope, steps })).toBe('success');
   expect(() => evaluateExpression('steps.map(s, steps[s].status)', { ...scope, steps })).toThrow(
-    'the values it uses have more than 256 KiB of text',
+    'the values it uses contain more than 256 KiB of text',
   );
 });

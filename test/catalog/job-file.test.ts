@@ -165,11 +165,11 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\nqqqqqqq: x', '2:1: unknown key `qqqqqqq`'],
     ['command: ./run.sh\nversion: 1.10', '2:10: `version` must be a string: put it in quotes'],
     ['command: ./run.sh\ntags: x', '2:7: `tags` must be a list, not a string'],
-    ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not hold an item twice'],
+    ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not contain the same item twice'],
     ['command: ./run.sh\nnotify: {on: [failed]}', '2:1: `webhook` is missing'],
     [
       'command: ./run.sh\nnotify: [{webhook: "https://a:b@example.org/"}]',
-      '2:20: `notify.0.webhook` must be an http or https address without user and password',
+      '2:20: `notify.0.webhook` must be an http or https URL without a user and password',
     ],
     ['command: ./run.sh\nexecutor: docker', '2:11: `executor` must be one of "proc", "container"'],
     [
@@ -200,15 +200,15 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\npermissions: {read: [{arg: path}]}', '2:28: there is no argument `path`'],
     ['command: ./run.sh\nimage: x', '2:1: `image` needs `executor: container`'],
     ['executor: container\ncommand: ./run.sh', '1:1: `executor: container` needs an `image`'],
-    ['name: x', '1:1: `command` is missing'],
-    ['command: ./run.sh\nenv: {LD_PRELOAD: /x.so}', '2:7: `LD_PRELOAD` is a variable that a job may not set'],
+    ['name: x', '1:1: `command` is missing: it says what the job runs'],
+    ['command: ./run.sh\nenv: {LD_PRELOAD: /x.so}', '2:7: `LD_PRELOAD` is a variable that a job must not set'],
     [
       'command: ./run.sh\nenv: {A B: x}',
-      '2:7: `A B` is no variable name: letters, digits and `_`, the first of them no digit',
+      '2:7: `A B` is not a variable name: use letters, digits and `_`, and do not begin with a digit',
     ],
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {X: {secret: a}}', '3:19: the argument `a` is not `format: secret`'],
-    ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would be the same variable'],
-    ['command: ./run.sh\ncommand: ./run.sh', '2:1: `command` is there twice'],
+    ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would become the same variable'],
+    ['command: ./run.sh\ncommand: ./run.sh', '2:1: duplicate key `command`'],
     ['command: ./run.sh\nname: "a\\0b"', '2:7: must not hold a NUL character'],
     ['command: ./run.sh\n- x', '2:1: Implicit keys need to be on a single line'],
     ['command: ./run.sh\n---\nname: x', '2:1: there is more than one document'],
@@ -230,7 +230,7 @@ describe('errors have their place and say what is wrong', () => {
 
   test('the same key twice in a map of a quarter of a megabyte costs no more than reading it', async () => {
     const keys = Array.from({ length: 12_000 }, (_, at) => `  k${at}: x`).join('\n');
-    expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: `k7` is there twice']);
+    expect(await errorsIn(`command: ./run.sh\nenv:\n${keys}\n  k7: y\n`)).toEqual(['12003:3: duplicate key `k7`']);
   });
 });
 
@@ -355,23 +355,26 @@ describe('command', () => {
   });
 
   test.each([
-    ['./run.sh --fast  now', '1:10: a string is one path and never split: write it as a list, [./run.sh, --fast, now]'],
+    [
+      './run.sh --fast  now',
+      '1:10: a string must be a single path, because flwd does not split it: write a list, [./run.sh, --fast, now]',
+    ],
     ['./gone.sh', "1:10: `./gone.sh` is not in the job's directory"],
     ['[python3, ./gone.py]', "1:20: `./gone.py` is not in the job's directory"],
     ['./../x', "1:10: `./../x` lies outside the job's directory"],
-    ['./outside', '1:10: `./outside` is a link out of the source, or to nothing'],
+    ['./outside', '1:10: `./outside` is a link to nothing or to a place outside of the source'],
     ['./inner/run.sh', '1:10: `./inner/run.sh` belongs to another job'],
-    ['./lib', '1:10: `./lib` is no regular file'],
+    ['./lib', '1:10: `./lib` is not a regular file'],
     ['./run.sh/x', "1:10: `./run.sh/x` is not in the job's directory"],
     [
       './not-executable',
-      '1:10: `./not-executable` is not executable, and neither its ending nor a `#!` names a language',
+      '1:10: `./not-executable` is not executable, and neither its ending nor a `#!` line names a language: run chmod +x, or add one',
     ],
-    ['run.sh', "1:10: `run.sh` is looked for in PATH: write ./run.sh for the job's own file"],
-    ['lib/x.sh', '1:10: `lib/x.sh` is neither a program nor a file of the job: write ./lib/x.sh'],
+    ['run.sh', "1:10: `run.sh` would be searched for in PATH: write ./run.sh to use the job's own file"],
+    ['lib/x.sh', '1:10: `lib/x.sh` is neither a program in PATH nor a file of the job: write ./lib/x.sh'],
     ['""', '1:10: `command` must have at least 1 character'],
     ['[]', '1:1: `command` must have at least 1 item'],
-    ['[""]', '1:11: the program is missing'],
+    ['[""]', '1:11: the program is missing: the first word must not be empty'],
     ['[tar, 5]', '1:16: `command.1` must be a string: put it in quotes'],
   ])('%s is refused', async (command, error) => {
     expect(await errorsIn(`command: ${command}\n`, files)).toEqual([error]);
@@ -379,7 +382,7 @@ describe('command', () => {
 
   test('a language is for a file of the job', async () => {
     expect(await errorsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
-      '1:10: ulc.shell.bash runs a file of the job: the command must begin with ./',
+      '1:10: ulc.shell.bash runs a file of the job, so the command must begin with ./',
     ]);
   });
 });

@@ -92,7 +92,7 @@ test.each([
   ],
   [
     '{cron: "0 3 * * *", args: {target: x, token: hunter2}}',
-    '6:58: `schedules.0.args.token` must be a stored secret, {secret: name}: everyone sees this',
+    '6:58: `schedules.0.args.token` must be a stored secret, {secret: name}: everyone can see the arguments of a schedule',
   ],
   [
     '{cron: "*/5 * * * *", args: {target: x}, jitter: 5m}',
@@ -104,7 +104,7 @@ test.each([
   ],
   [
     '{cron: "0 3 * * *", args: {target: x}, labels: {schedule_id: x}}',
-    '6:74: `schedules.0.labels.schedule_id` is set by the schedule itself',
+    '6:74: `schedules.0.labels.schedule_id` is a label that flwd sets itself',
   ],
 ])('%s is an error with its place', async (schedule, error) => {
   expect(await read(`schedules: [${schedule}]`)).toEqual([error]);
@@ -126,5 +126,5 @@ test('the same schedule twice is an error', async () => {
   - {cron: "0 3 * * *", args: {target: x}}
   - {cron: "0 3 * * *", args: {target: x}, catch_up: last}
 `),
-  ).toEqual(['8:5: this schedule is `schedules.0` once more']);
+  ).toEqual(['8:5: this schedule is the same as `schedules.0`']);
 });

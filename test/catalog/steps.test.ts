@@ -112,7 +112,7 @@ describe('is refused', () => {
     ],
     [
       steps('id: a, script: ./run.sh, needs: [b]', 'id: b, script: ./run.sh, needs: [a]'),
-      '2:31: the steps need each other in a circle: a → b → a',
+      '2:31: the steps need each other in a cycle: a → b → a',
     ],
     [
       steps(
@@ -120,56 +120,65 @@ describe('is refused', () => {
         'id: b, script: ./run.sh, needs: [c]',
         'id: c, script: ./run.sh, needs: [b]',
       ),
-      '3:31: the steps need each other in a circle: b → c → b',
+      '3:31: the steps need each other in a cycle: b → c → b',
     ],
-    [steps('id: a, script: ./run.sh, needs: [a]'), '2:31: the steps need each other in a circle: a → a'],
-    [steps('id: a, script: ./run.sh', 'id: a, script: ./run.sh'), '3:10: there is a step `a` already'],
+    [steps('id: a, script: ./run.sh, needs: [a]'), '2:31: the steps need each other in a cycle: a → a'],
+    [steps('id: a, script: ./run.sh', 'id: a, script: ./run.sh'), '3:10: another step already has the id `a`'],
     [
       steps('id: a-b, script: ./run.sh', 'id: A_b, script: ./run.sh'),
-      '3:10: the outputs of `a-b` and `A_b` would be the same variables',
+      '3:10: the outputs of `a-b` and `A_b` would become the same variables',
     ],
-    [steps('id: a'), '2:5: a step has one of script, command, job, approval, and `a` has none'],
+    [steps('id: a'), '2:5: a step must have exactly one of script, command, job, approval, and `a` has none'],
     [
       steps('id: a, script: ./run.sh, approval: {text: x}'),
-      '2:5: a step has one of script, command, job, approval, and `a` has 2',
+      '2:5: a step must have exactly one of script, command, job, approval, and `a` has 2',
     ],
     [steps('id: a, script: ./gone.sh'), "2:21: `./gone.sh` is not in the job's directory"],
-    [steps('id: a, script: tar'), '2:21: a script is a file of the job: it must begin with ./'],
+    [steps('id: a, script: tar'), '2:21: a script is a file of the job, so it must begin with ./'],
     [
       steps('id: a, run: make'),
       '2:13: unknown key `run`: did you mean `command: [..]`, or `script: ./file` for a file of the job?',
     ],
     [steps('id: a, script: ./run.sh, timeut: 5m'), '2:31: unknown key `timeut`: did you mean `timeout`?'],
-    [steps('id: a, script: ./run.sh, args: {}'), '2:31: `args` are for a `job` alone'],
+    [steps('id: a, script: ./run.sh, args: {}'), '2:31: `args` are only allowed in a step with `job`'],
     [
       steps('id: a, approval: {text: x}, retry: {limit: 1}'),
-      '2:34: an approval is not tried again: `retry` is for the other steps',
+      '2:34: an approval is never retried: `retry` is only allowed in other steps',
     ],
     [
       steps('id: a, job: ../b'),
-      "2:18: `../b` can be no job's id: the directory name `..` cannot be part of a job's id: " +
-        'letters, digits, `.`, `_` and `-`, the first of them a letter or digit',
+      "2:18: `../b` cannot be the id of a job: the directory name `..` cannot be part of a job's id: " +
+        'use letters, digits, `.`, `_` and `-`, and begin with a letter or digit',
     ],
     [
       'composition: single\nsteps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh',
-      '2:1: `steps` need `composition: steps`',
+      '2:1: a job with `composition: single` must not have `steps`',
     ],
     ['composition: steps', '1:1: `composition: steps` needs `steps`'],
-    ['steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh', '2:1: a job with steps has no `command` of its own'],
+    [
+      'steps: [{id: a, script: ./run.sh}]\ncommand: ./run.sh',
+      '2:1: a job with steps must not have a `command`: each step has its own',
+    ],
     ['command: ./run.sh\nconcurrency: {key: "1"}', '2:1: `limit` is missing'],
   ])('%j', async (config, error) => {
     expect(await errorsIn(config)).toEqual([error]);
   });
 
   test.each([
-    ['matrix: {x: [1], X: [2]}', '2:48: `x` and `X` would be the same variable'],
-    ['matrix: {x: [1]}, foreach: args', '2:49: `matrix` and `foreach` cannot stand side by side'],
-    ['matrix: {"a b": [1]}', '2:40: a variable of a matrix is letters, digits, `_` and `-`, first a letter'],
-    ['matrix: {x: [22, "22"]}', '2:48: `22` would be the same instance as one before it'],
-    ['matrix: {x: ["a]"]}', '2:44: a value is 1 to 100 characters, no `[`, `]`, comma or control character among them'],
+    ['matrix: {x: [1], X: [2]}', '2:48: `x` and `X` would become the same variable'],
+    ['matrix: {x: [1]}, foreach: args', '2:49: `matrix` and `foreach` must not be used together'],
+    [
+      'matrix: {"a b": [1]}',
+      '2:40: the name of a matrix variable must begin with a letter and contain only letters, digits, `_` and `-`',
+    ],
+    ['matrix: {x: [22, "22"]}', '2:48: `22` would be the same instance as an earlier value'],
+    [
+      'matrix: {x: ["a]"]}',
+      '2:44: a value must have 1 to 100 characters, without `[`, `]`, commas and control characters',
+    ],
     [
       `matrix: {x: [${numbers(26)}], y: [${numbers(20)}]}`,
-      '2:31: the matrix makes 520 instances: at most 500 are allowed',
+      '2:31: the matrix makes 520 instances, more than the 500 allowed',
     ],
   ])('%s', async (keys, error) => {
     expect(await errorsIn(steps(`id: a, script: ./run.sh, ${keys}`))).toEqual([error]);
@@ -184,7 +193,7 @@ describe('of 500 steps', () => {
 
   test('a circle through all of them is found', async () => {
     const [error] = await errorsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
-    expect(error).toBe('2:31: the steps need each other in a circle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
+    expect(error).toBe('2:31: the steps need each other in a cycle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
   });
 
   test('that all refer to the first through all between, the reading takes no quadratic time', async () => {
@@ -211,10 +220,10 @@ describe('an expression is refused', () => {
     ],
     ['id: c, script: ./run.sh, if: arg.env', '5:35: `if`: there is no name `arg`: did you mean `args`?'],
     ['id: c, script: ./run.sh, if: args.evn', '5:35: `if`: there is no argument `evn`: did you mean `env`?'],
-    ['id: c, script: ./run.sh, if: args.token', '5:35: `if`: `token` is a secret: no expression sees it'],
+    ['id: c, script: ./run.sh, if: args.token', '5:35: `if`: `token` is a secret, and expressions cannot read secrets'],
     [
       'id: c, script: ./run.sh, foreach: 1 + 1',
-      '5:40: `foreach` must give a list, or a text of lines, and gives an int',
+      '5:40: `foreach` must give a list, or text with one item per line, and gives an int',
     ],
     [
       'id: c, script: ./run.sh, foreach: steps.aa.outputs.x',
@@ -224,7 +233,7 @@ describe('an expression is refused', () => {
       'id: c, script: ./run.sh, needs: [a], if: \'steps["b"].status == "failed"\'',
       '5:47: `if`: `c` does not need `b`, which may not have ended: add it to `needs`',
     ],
-    ['id: c, script: ./run.sh, if: steps.c.x', '5:35: `if`: `c` has not ended before itself'],
+    ['id: c, script: ./run.sh, if: steps.c.x', '5:35: `if`: `c` cannot use its own outputs: it has not ended yet'],
     [
       'id: c, job: x, args: {v: {from: steps.b.x}}',
       '5:38: `from`: `c` does not need `b`, which may not have ended: add it to `needs`',
@@ -247,7 +256,7 @@ describe('an expression is refused', () => {
   test.each([
     ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
     ['run.id', '3:30: `key`: it is asked for before a run has begun, so it sees `args` alone'],
-    ['"[args.env]"', '3:30: `key` must give a text, a number, or true or false, and gives a list'],
+    ['"[args.env]"', '3:30: `key` must give text, a number, or true or false, and gives a list'],
   ])('as the key of concurrency: %s', async (key, error) => {
     expect(
       await errorsIn(`${before}command: ./run.sh\nconcurrency: {limit: 1, key: ${key}}`.replace('\n', '\n')),

@@ -72,11 +72,11 @@ test("another user's home is refused with the reason, by validate, by a run and 
 test.each([
   [
     'command: ["true"]\nartifacts: {paths: [~/out.txt]}\n',
-    '2:21 begins in the workspace, which is the home of a job: leave `~/` out\n',
+    '2:21 must not begin with `~/`: paths already start in the workspace, which is the home of a job\n',
   ],
   [
     'command: ~/bin/x.sh\n',
-    "1:10 `~/bin/x.sh`: a job's home is its workspace, and no shell reads this: write the whole path\n",
+    "1:10 `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the whole path\n",
   ],
 ])('where the home could only be the workspace, validate says so: %j', async (config, message) => {
   const home = createHome({ 'jobs/a/config.yaml': config });

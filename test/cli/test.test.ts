@@ -124,7 +124,7 @@ test('flwd test takes jobs and namespaces, and runs no test where one file is br
     stdout: '',
     stderr:
       'b/tests.yaml:2:3 unknown key `arg`: did you mean `args`?\n' +
-      'b/tests.yaml:4:18 `1.expect.log.0` must be a text, or a regular expression such as `/^done/`\n',
+      'b/tests.yaml:4:18 `1.expect.log.0` must be text, or a regular expression such as `/^done/`\n',
     code: 2,
   });
   expect(await flwd(dir, 'test', 'c')).toEqual({

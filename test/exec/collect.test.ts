@@ -243,7 +243,7 @@ describe('hostile files', () => {
     expect(await find()).toEqual({
       files: [],
       warnings: [
-        'the list that flwd_artifact writes is no regular file; what it names was left',
+        'the list that flwd_artifact writes is not a regular file; what it names was left',
         '/workspace/artifacts/pipe is a pipe and was left',
         '/workspace/artifacts/socket is a socket and was left',
       ],

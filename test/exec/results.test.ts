@@ -74,12 +74,12 @@ describe('a job that puts something else in its place', () => {
 
   test('a folder', async () => {
     mkdirSync(path);
-    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });
 
   test('a pipe keeps nobody waiting', async () => {
     execFileSync('mkfifo', [path]);
-    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is no regular file'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });
 
   test('a socket', async () => {

@@ -1,5 +1,5 @@
-// Checks an argspec when its job is read: that it is JSON Schema 2020-12 with nothing in it that cannot be compiled, and
-// that its arguments can become variables. Compiling waits until the first use (argument-check.ts).
+// Checks a job's argspec when the job is read: it must be JSON Schema 2020-12, contain nothing that cannot be compiled,
+// and name arguments that can become variables. argument-check.ts compiles it on first use.
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
@@ -14,14 +14,14 @@ import { isObject, keywords, type Subschema, subschemas } from './subschemas.ts'
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
 const dialect = 'https://json-schema.org/draft/2020-12/schema';
-/** 1,000 are compiled in 0.4 s, 5,000 in 3 s. One that is referred to is compiled once more. */
+/** Compiling 1,000 schemas takes 0.4 s, 5,000 take 3 s. A schema that a `$ref` points to is compiled twice. */
 const subschemaLimit = 1000;
 
-const tooMany = ruleError([], `an argspec must not have more than ${subschemaLimit} schemas in it`);
+const tooMany = ruleError([], `an argspec must not contain more than ${subschemaLimit} schemas`);
 
 let metaSchema: Ajv2020 | undefined;
 
-/** Made for the first argspec. */
+/** Created when the first argspec is checked. */
 function openMetaSchema(): Ajv2020 {
   metaSchema ??= new Ajv2020({
     allErrors: true,
@@ -33,7 +33,7 @@ function openMetaSchema(): Ajv2020 {
   return metaSchema;
 }
 
-/** Paths are inside the argspec. */
+/** Paths in errors start at the argspec. */
 export function checkArgspec(argspec: JsonObject): MemberError[] {
   const declared = argspec.$schema;
   if (declared !== undefined && declared !== dialect && declared !== `${dialect}#`) {
@@ -56,7 +56,10 @@ export function checkArgspec(argspec: JsonObject): MemberError[] {
   return [...all.flatMap(checkSubschema), ...references.errors, ...checkNames(argspec)].slice(0, errorLimit);
 }
 
-/** `type` alone has two forms, a word or a list of them: what is said of the form that was not written misleads. */
+/**
+ * `type` alone has two forms, a word or a list of words. An error about the form that the author did not use would
+ * mislead.
+ */
 function ofOneForm(errors: readonly ErrorObject[]): ErrorObject[] {
   const types = new Set(errors.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath));
   return errors.filter(({ instancePath, keyword, data }) => {
@@ -75,8 +78,8 @@ function checkSubschema({ schema, path }: Subschema): MemberError[] {
     errors.push(ruleError([...path, ...[step].flat()], message));
 
   for (const key of Object.keys(schema)) {
-    if (key === '$id' && path.length > 0) addError(key, '`$id` is allowed at the top alone');
-    // Other keywords are annotations, as the standard has it; one that looks mistyped would leave a rule out in silence.
+    if (key === '$id' && path.length > 0) addError(key, '`$id` is allowed only at the top');
+    // The standard treats an unknown keyword as an annotation. A mistyped keyword would silently drop a rule.
     const near = keywords.has(key) || key.length < 6 ? undefined : nearest(key, [...keywords]);
     if (near !== undefined && key !== 'example') addError(key, `unknown keyword \`${key}\`: did you mean \`${near}\`?`);
     if (key === 'nullable') addError(key, 'unknown keyword `nullable`: write `type: [string, "null"]`');
@@ -96,7 +99,8 @@ function checkSubschema({ schema, path }: Subschema): MemberError[] {
 
 function checkPattern(pattern: string, addError: (message: string) => void): void {
   try {
-    // The standard asks for ECMA-262, and clients check with their own RegExp. Never executed: it could take for ever.
+    // The standard asks for ECMA-262, and clients check with their own RegExp. Only compiled here: running it might
+    // never end.
     RegExp(pattern, 'u');
     compilePattern(pattern);
   } catch (error) {
@@ -105,12 +109,13 @@ function checkPattern(pattern: string, addError: (message: string) => void): voi
 }
 
 function checkSecret(schema: JsonObject, isArgument: boolean, addError: (step: string, message: string) => void): void {
-  if (!isArgument) addError('format', '`format: secret` is for an argument itself, directly below `properties`');
+  if (!isArgument)
+    addError('format', '`format: secret` is only allowed on an argument itself, directly below `properties`');
   if (schema.type !== 'string') addError('format', 'a secret must have `type: string`');
   if (!Object.hasOwn(schema, 'default') || isStoredSecret(schema.default ?? null)) return;
   addError(
     'default',
-    'the default of a secret must be a stored one, {secret: name}: everyone who sees the job sees this',
+    'the default of a secret must be a stored secret, {secret: name}: everyone who can see the job sees its defaults',
   );
 }
 
@@ -129,7 +134,7 @@ function checkNames(argspec: JsonObject): MemberError[] {
       : [ruleError(['properties', name], `the argument name \`${name}\` ${wrong}`, 'key')];
   });
   const same = findSameVariables(names).map(({ name, before }) =>
-    ruleError(['properties', name], `\`${before}\` and \`${name}\` would be the same variable`, 'key'),
+    ruleError(['properties', name], `\`${before}\` and \`${name}\` would become the same variable`, 'key'),
   );
   return [...unsafe, ...same];
 }

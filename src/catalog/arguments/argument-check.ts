@@ -1,5 +1,5 @@
-// A job's argspec as a compiled check. Whatever the schema and the arguments, a check ends within a bounded number of
-// steps: patterns are matched in linear time, and every schema that is applied is counted.
+// A job's argspec, compiled into a check of arguments. A check always ends within a bounded number of steps: patterns
+// match in linear time, and each schema that is applied is counted.
 
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
@@ -10,16 +10,16 @@ import { resolveReferences } from './references.ts';
 import { toPointer } from './schema-errors.ts';
 import { isObject, mapSubschemas, subschemas } from './subschemas.ts';
 
-/** Fills in defaults. `count` is how many errors there are; the first of them are in `errors`. @throws TooManySteps */
+/** Fills in defaults. `count` is the number of errors; `errors` has the first of them. @throws TooManySteps */
 export type ArgumentCheck = (args: JsonObject) => { readonly errors: readonly ErrorObject[]; readonly count: number };
 
 const noErrors = { errors: [], count: 0 };
 
 export class TooManySteps extends Error {}
 
-/** About a nanosecond each: applying a schema takes 250 and leaves an error behind at times, a pattern a few a character. */
+/** A step takes about a nanosecond. Applying a schema costs 250 steps, a pattern a few per character. */
 const stepLimit = 200_000_000;
-/** ajv-formats' RegExp for `url` takes 6 s for 100 kB; the others are linear. */
+/** The RegExp of ajv-formats for `url` takes 6 s for 100 kB. Those of the other formats are linear. */
 const urlLimit = 2048;
 
 const { url } = fullFormats;
@@ -30,7 +30,7 @@ const formats = {
   secret: true,
 } as const;
 
-/** The argspec has passed checkArgspec. */
+/** The argspec must have passed checkArgspec. */
 export function compileArgspec(argspec: JsonObject): ArgumentCheck {
   let stepsLeft = stepLimit;
   const spend = (steps: number) => {
@@ -38,7 +38,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     if (stepsLeft < 0) throw new TooManySteps();
   };
 
-  // An instance of its own, since Ajv keeps all that an instance has ever compiled.
+  // Each argspec has its own instance, because Ajv keeps everything that an instance has ever compiled.
   const ajv = new Ajv2020({
     allErrors: true,
     useDefaults: true,
@@ -46,7 +46,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     verbose: true,
     strict: false,
     strictNumbers: true,
-    // 0.35 is a multiple of 0.05, for people.
+    // So that 0.35 counts as a multiple of 0.05.
     multipleOfPrecision: 9,
     meta: false,
     validateSchema: false,
@@ -66,7 +66,7 @@ export function compileArgspec(argspec: JsonObject): ArgumentCheck {
     },
     errors: false,
   });
-  // Ajv's own compares each item with each.
+  // Ajv's own check compares every pair of items.
   ajv.removeKeyword('uniqueItems');
   ajv.addKeyword({
     keyword: 'uniqueItems',
@@ -88,7 +88,7 @@ function countedPattern(source: string, spend: (steps: number) => void) {
       spend(text.length * pattern.size);
       return pattern.test(text);
     },
-    // Ajv takes patterns with the same text for the same pattern.
+    // Ajv shares patterns that have the same text.
     toString: () => source,
   };
 }
@@ -102,7 +102,9 @@ function canonical(value: JsonValue): string {
 
 const onlyForReferences = new Set('$id $schema $anchor $ref $dynamicAnchor $dynamicRef $defs definitions'.split(' '));
 
-/** The argspec as Ajv gets it: closed, counted, with references by number and secrets without defaults. */
+/**
+ * The argspec in the form that Ajv gets: closed, with counted steps, numbered references, and no defaults for secrets.
+ */
 function toCompiled(argspec: JsonObject): JsonObject {
   const { targets } = resolveReferences([...subschemas(argspec)]);
   const numbers = new Map([...new Set(targets.values())].map((target, at) => [target, `r${at}`]));
@@ -113,7 +115,7 @@ function toCompiled(argspec: JsonObject): JsonObject {
     if (target) kept.$ref = target.path.length === 0 ? '#' : `#/$defs/${numbers.get(target)}`;
     if (kept.format === 'secret') delete kept.default;
     if (kept.type === 'integer') {
-      // A larger one has lost digits before anyone could check it.
+      // A larger number has already lost digits when it is checked.
       kept.maximum ??= Number.MAX_SAFE_INTEGER;
       kept.minimum ??= Number.MIN_SAFE_INTEGER;
     }
@@ -124,7 +126,7 @@ function toCompiled(argspec: JsonObject): JsonObject {
   return { ...closed(root), $defs: Object.fromEntries(referred) };
 }
 
-/** How much is looked at for each value: `enum` and the like are long at times. */
+/** The number of steps a schema costs for each value. `enum`, for example, can be long. */
 function weightOf(schema: JsonObject): number {
   let weight = 1;
   for (const held of Object.values(schema)) {
@@ -133,7 +135,7 @@ function weightOf(schema: JsonObject): number {
   return weight;
 }
 
-/** Unknown arguments are errors unless the author says otherwise. */
+/** Unknown arguments are errors unless the author allows them. */
 function closed(root: JsonObject): JsonObject {
   if (Object.hasOwn(root, 'additionalProperties') || Object.hasOwn(root, 'unevaluatedProperties')) return root;
   const isComposed = ['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'].some((key) =>

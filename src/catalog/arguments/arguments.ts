@@ -1,4 +1,4 @@
-// Checks a caller's arguments against a job's argspec: defaults filled in, every error found, nothing thrown.
+// Checks a caller's arguments against a job's argspec. Fills in defaults and reports every error; throws nothing.
 
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -9,19 +9,19 @@ import { isObject } from './subschemas.ts';
 import { findSameVariables, whatIsWrongWithArgument } from './variable-names.ts';
 
 const nestingLimit = 64;
-/** Ajv writes the names above a value anew for each that it looks at: with one of 500 kB over 200,000 values, for 18 s. */
+/** For each value it checks, Ajv builds the path to it. With one name of 500 kB above 200,000 values that took 18 s. */
 const nameLimit = 1024;
-/** Shorter ones would have redaction blank out half the log. */
+/** Redacting a shorter secret would blank out half the log. */
 const secretMinBytes = 4;
 
-/** A compiled check takes 70 kB, so only those in use are kept. */
+/** A compiled check takes 70 kB, so only the most recently used ones are kept. */
 const compiledLimit = 200;
 const compiled = new Map<JsonObject, ArgumentCheck>();
 
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
 /**
- * Answers the arguments to run with, if `errors` got none. Pointers begin with `/args`. A stored secret, `{secret:
+ * Returns the arguments for the run if there are no errors. Pointers begin with `/args`. A stored secret, `{secret:
  * name}`, stays as it is.
  */
 export function checkArguments(job: JobArguments, args: JsonObject, allErrors: ErrorList): JsonObject {
@@ -69,15 +69,15 @@ export function checkArguments(job: JobArguments, args: JsonObject, allErrors: E
 type Report = (path: readonly string[], keyword: string, message: string) => void;
 
 /**
- * What no argspec could allow. False: the arguments are not fit to be looked at further. `path` is one list for all, longer
- * by a name while what lies below is looked at.
+ * Finds values that no argspec could allow. Returns false when the arguments must not be checked any further. All calls
+ * share `path`: it grows by one name for each level.
  */
 function checkValues(value: JsonValue, path: string[], addError: Report): boolean {
   if (typeof value === 'string') {
     if (value.includes('\0')) addError(path, 'format', 'must not hold a NUL character');
     else if (!value.isWellFormed()) addError(path, 'format', 'must be well-formed Unicode');
   } else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) addError(path, 'type', 'is too large a number');
+    if (!Number.isFinite(value)) addError(path, 'type', 'is too large for a number');
   } else if (typeof value === 'object' && value !== null) {
     if (path.length > nestingLimit) {
       addError(path, 'maxDepth', `must not be nested over ${nestingLimit} deep`);
@@ -97,11 +97,11 @@ function checkValues(value: JsonValue, path: string[], addError: Report): boolea
 }
 
 function whatIsWrongWithName(name: string): string | undefined {
-  if (name === '__proto__' || name.includes('\0')) return 'is no name that is allowed';
-  return name.length > nameLimit ? `has a name over ${nameLimit} characters` : undefined;
+  if (name === '__proto__' || name.includes('\0')) return 'is not an allowed name';
+  return name.length > nameLimit ? `has a name longer than ${nameLimit} characters` : undefined;
 }
 
-/** Names come from the caller where the argspec allows unknown ones. */
+/** Where the argspec allows unknown arguments, their names come from the caller. */
 function checkNames(names: readonly string[], addError: Report): void {
   const right: string[] = [];
   for (const name of names) {
@@ -110,11 +110,11 @@ function checkNames(names: readonly string[], addError: Report): void {
     else addError([name], 'propertyNames', `the argument name ${wrong}`);
   }
   for (const { name, before } of findSameVariables(right)) {
-    addError([name], 'propertyNames', `would be the same variable as \`${before}\``);
+    addError([name], 'propertyNames', `would become the same variable as \`${before}\``);
   }
 }
 
-/** Of a secret argument: `{secret: name}`, or undefined. */
+/** The default of a secret argument, `{secret: name}`, or undefined. */
 export function secretDefaultOf(job: JobArguments, name: string): JsonValue | undefined {
   const { properties } = job.argspec;
   const schema = isObject(properties) ? properties[name] : undefined;

@@ -1,14 +1,14 @@
-// Regular expressions that match in linear time (RE2), whoever wrote them: no pattern can stall the server.
+// Regular expressions that match in linear time (RE2). No pattern can stall the server, whatever its author wrote.
 
 import { RE2JS } from 're2js';
 
 export type LinearPattern = {
   readonly test: (text: string) => boolean;
-  /** Instructions of the compiled program: steps per character at the worst. */
+  /** Instructions of the compiled program, which is the most steps it can take per character. */
   readonly size: number;
 };
 
-/** @throws Error whose message says what RE2 lacks. */
+/** @throws Error whose message says what RE2 does not support */
 export function compilePattern(pattern: string): LinearPattern {
   const compiled = compile(RE2JS.translateRegExp(pattern));
   return { test: (text) => compiled.test(text), size: compiled.programSize() };
@@ -23,7 +23,7 @@ function compile(translated: string): RE2JS {
   }
 }
 
-/** `*` and `?` stop at a slash, `**` does not. */
+/** `*` and `?` do not match a slash, `**` does. */
 export function compileGlob(glob: string): LinearPattern {
   const source = glob.replace(/\*\*\/|\*\*|\*|\?|[^*?]+/g, (part) => {
     if (part === '**/') return '(?:.*/)?';

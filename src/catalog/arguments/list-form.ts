@@ -1,5 +1,5 @@
-// The list form of an argspec, `args: [{name, type, required, …}]`, translated into the schema form, and errors found
-// in the translation traced back to the list.
+// Translates the list form of an argspec, `args: [{name, type, required, …}]`, into the schema form, and traces errors
+// in the translation back to the list.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { type MemberError, ruleError } from '../job/config-error.ts';
@@ -12,7 +12,7 @@ const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('
 export type Translation = {
   readonly argspec: JsonObject;
   readonly errors: readonly MemberError[];
-  /** The place in the list of a place in the argspec. */
+  /** Maps a path in the argspec to the path in the list. */
   readonly originOf: (path: readonly string[]) => readonly string[];
 };
 
@@ -29,7 +29,7 @@ export function translateListForm(list: readonly JsonObject[]): Translation {
       errors.push(ruleError([position, 'name'], 'each argument needs a `name`', 'name' in item ? 'value' : 'missing'));
       continue;
     }
-    if (positions.has(name)) errors.push(ruleError([position, 'name'], `\`${name}\` is there twice`));
+    if (positions.has(name)) errors.push(ruleError([position, 'name'], `\`${name}\` is listed twice`));
     if (isRequired !== undefined && typeof isRequired !== 'boolean') {
       errors.push(ruleError([position, 'required'], 'must be true or false'));
     }

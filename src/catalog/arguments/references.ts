@@ -1,21 +1,24 @@
-// `$ref` inside an argspec: each must lead to a schema of the same argspec, and following them must come to an end.
+// Checks each `$ref` in an argspec: it must lead to a schema of the same argspec, and a chain of references must end.
 
 import type { JsonObject } from '../../domain/job.ts';
 import { type MemberError, ruleError } from '../job/config-error.ts';
 import { splitPointer, toPointer } from './schema-errors.ts';
 import type { Subschema } from './subschemas.ts';
 
-/** Each is a call when arguments are checked; 64 levels of arguments times this many must fit the stack. */
+/**
+ * Each reference is a function call when arguments are checked. 64 levels of arguments, each with a chain this long,
+ * must fit the stack.
+ */
 const chainLimit = 32;
 const referenceKeys = ['$ref', '$dynamicRef'] as const;
 
 export type References = {
   readonly errors: readonly MemberError[];
-  /** From the pointer of a schema to the one it refers to. */
+  /** Maps the pointer of a schema to the schema that it refers to. */
   readonly targets: ReadonlyMap<string, Subschema>;
 };
 
-/** `$id` is at the top alone, so a dynamic reference or anchor is the same as a plain one. */
+/** `$id` is allowed only at the top, so a dynamic reference or anchor works like a plain one. */
 export function resolveReferences(all: readonly Subschema[]): References {
   const errors: MemberError[] = [];
   const targets = new Map<string, Subschema>();
@@ -24,7 +27,7 @@ export function resolveReferences(all: readonly Subschema[]): References {
 
   for (const { schema, path } of all) {
     if (referenceKeys.every((key) => Object.hasOwn(schema, key))) {
-      errors.push(ruleError([...path, '$dynamicRef'], '`$ref` and `$dynamicRef` cannot stand side by side'));
+      errors.push(ruleError([...path, '$dynamicRef'], '`$ref` and `$dynamicRef` must not be used together'));
     }
     for (const key of referenceKeys) {
       const reference = schema[key];
@@ -33,7 +36,9 @@ export function resolveReferences(all: readonly Subschema[]): References {
       const isPointer = name === '' || name.startsWith('/');
       const target = isPointer ? byPointer.get(toPointer(splitPointer(name))) : byAnchor.get(name);
       if (!reference.startsWith('#')) {
-        errors.push(ruleError([...path, key], `\`${key}\` must begin with \`#\`: nothing outside the argspec is read`));
+        errors.push(
+          ruleError([...path, key], `\`${key}\` must begin with \`#\`: only schemas in the argspec itself can be used`),
+        );
       } else if (target) targets.set(toPointer(path), target);
       else errors.push(ruleError([...path, key], `\`${key}\`: there is no schema at \`${reference}\``));
     }
@@ -49,7 +54,7 @@ export function resolveReferences(all: readonly Subschema[]): References {
   return { errors, targets };
 }
 
-/** How many references have to be followed for one and the same value, at the most. */
+/** Measures the longest chain of references that must be followed for a single value. */
 function measureChains(byPointer: ReadonlyMap<string, Subschema>, targets: ReadonlyMap<string, Subschema>) {
   const known = new Map<string, number>();
   const lengthFrom = (pointer: string): number => {
@@ -72,7 +77,7 @@ function anchorsOf(schema: JsonObject): string[] {
   return [schema.$anchor, schema.$dynamicAnchor].filter((name) => typeof name === 'string');
 }
 
-/** A pointer in a fragment is percent-encoded (RFC 6901, section 6). */
+/** A pointer in a URI fragment is percent-encoded (RFC 6901, section 6). */
 function decode(fragment: string): string {
   try {
     return decodeURIComponent(fragment);

@@ -1,4 +1,5 @@
-// What a JSON Schema found, said for people: each error at the member itself, in words, with the nearest known name.
+// Turns the errors of a JSON Schema check into readable ones: at the member itself, in words, with the nearest known
+// name.
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { nearest } from '../../lib/nearest.ts';
@@ -19,9 +20,9 @@ export function toMemberErrors(
 }
 
 /**
- * `says` in a schema is what its value must be, in words, and `hints` what unknown members of it may have meant; `noun`
- * is what an unknown member would have been. Undefined for an error that only repeats what others say better: that of
- * `if`, and of a branch of `propertyNames`.
+ * A schema may help: `says` describes the value it wants, and `hints` explains unknown members. `noun` names the kind
+ * of member. Returns undefined for an error that only repeats a better one: that of `if`, or of a branch of
+ * `propertyNames`.
  */
 export function toMemberError(error: ErrorObject, noun: (path: readonly string[]) => string): MemberError | undefined {
   if (error.keyword === 'if' || (error.propertyName !== undefined && error.keyword !== 'propertyNames'))
@@ -73,7 +74,7 @@ function messageOf(
     case 'unevaluatedProperties':
       return unknownMember(noun, member, Object.keys(parentSchema?.properties ?? {}), parentSchema?.hints?.[member]);
     case 'propertyNames':
-      return `\`${shorten(member)}\` is no name that is allowed here`;
+      return `\`${shorten(member)}\` is not an allowed name here`;
     case 'type': {
       const wanted = typeof said === 'string' ? said : [params.type].flat().map(kindOf).join(' or ');
       return `must be ${wanted}${hint(wanted, data)}`;
@@ -111,11 +112,11 @@ function messageOf(
     case 'maxProperties':
       return `must have at most ${count(params.limit, 'member')}`;
     case 'uniqueItems':
-      return 'must not hold an item twice';
+      return 'must not contain the same item twice';
     case 'anyOf':
-      return 'must have one of the forms that are allowed here';
+      return 'must have one of the forms allowed here';
     case 'oneOf':
-      return 'must have exactly one of the forms that are allowed here';
+      return 'must have exactly one of the forms allowed here';
     case 'not':
       return 'must not have this form';
     case 'false schema':
@@ -125,7 +126,10 @@ function messageOf(
   }
 }
 
-/** "unknown key `timeut`: did you mean `timeout`?" A `hint` is for what is known from elsewhere, and near to no name here. */
+/**
+ * For example "unknown key `timeut`: did you mean `timeout`?" `hint` explains names that other tools use and that
+ * resemble no name here.
+ */
 export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
   if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;
   const near = nearest(name, known);
@@ -146,7 +150,7 @@ function kindOf(type: string): string {
   return kinds[type] ?? type;
 }
 
-/** YAML makes `1.10` a number and `no` a string: say how to write what was meant. */
+/** YAML reads `1.10` as a number and `no` as a string, so the hint says how to write the intended value. */
 function hint(wanted: string, data: unknown): string {
   const isTextWanted = wanted.includes('a string');
   if (isTextWanted && (typeof data === 'number' || typeof data === 'boolean')) return ': put it in quotes';

@@ -1,16 +1,16 @@
-// Which arguments are secrets, and what may be written in their place.
+// Which arguments are secrets, and what callers may pass in their place.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from './subschemas.ts';
 
-/** Names of the top-level arguments with `format: secret`, of an argspec that has passed. */
+/** The top-level arguments with `format: secret`. The argspec must have been checked. */
 export function findSecretArgs(argspec: JsonObject): string[] {
   return Object.entries(isObject(argspec.properties) ? argspec.properties : {})
     .filter(([, schema]) => isObject(schema) && schema.format === 'secret')
     .map(([name]) => name);
 }
 
-/** `{secret: name}`: the value is kept by the server under that name. */
+/** `{secret: name}` means that the server keeps the value under that name. */
 export function isStoredSecret(value: JsonValue): boolean {
   if (!isObject(value)) return false;
   const { secret, ...rest } = value;

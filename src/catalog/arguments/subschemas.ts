@@ -1,10 +1,10 @@
-// Where a JSON Schema 2020-12 holds further schemas, and every schema in one.
+// Where a JSON Schema 2020-12 can contain further schemas, and a walk through all of them.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 
 type Holder = 'schema' | 'list' | 'map';
 
-/** Those that apply to the same value as the schema they stand in are in place; the others go down into it. */
+/** Schemas in place apply to the same value as the schema that contains them. The others apply to values inside it. */
 const inPlaceHolders: readonly (readonly [Holder, readonly string[]])[] = [
   ['list', ['allOf', 'anyOf', 'oneOf']],
   ['schema', ['not', 'if', 'then', 'else']],
@@ -29,22 +29,22 @@ const assertions = [
   ['minItems', 'maxItems', 'uniqueItems', 'minContains', 'maxContains', 'minProperties', 'maxProperties'],
   ['dependentRequired', 'contentEncoding', 'contentMediaType', 'readOnly', 'writeOnly'],
 ];
-/** Every keyword that means something here. */
+/** Every keyword that has a meaning in an argspec. */
 export const keywords: ReadonlySet<string> = new Set([...holders.keys(), ...annotations, ...assertions.flat()]);
 
 export type Subschema = {
   readonly schema: JsonObject;
   readonly path: readonly string[];
-  /** Schemas of the same value that stand in this one. */
+  /** Paths of schemas inside this one that apply to the same value. */
   readonly inPlace: readonly (readonly string[])[];
 };
 
-/** Of what was JSON. */
+/** For values that came from JSON. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Every schema in the schema, itself first. `true` and `false` are left out. */
+/** Yields the schema itself and every schema inside it, except `true` and `false`. */
 export function* subschemas(schema: JsonObject, path: readonly string[] = []): Generator<Subschema> {
   const children = [...childrenOf(schema)].map((child) => ({ ...child, path: [...path, ...child.step] }));
   yield { schema, path, inPlace: children.filter((child) => child.isInPlace).map((child) => child.path) };
@@ -67,7 +67,9 @@ function* childrenOf(schema: JsonObject): Generator<Child> {
   }
 }
 
-/** The schema anew, of known keywords alone, each schema in it made by `change` from one whose own are changed already. */
+/**
+ * Copies the schema with known keywords only. `change` gets each schema after the schemas inside it have been changed.
+ */
 export function mapSubschemas(
   schema: JsonObject,
   path: readonly string[],

@@ -1,13 +1,15 @@
-// Names that end up as variables of a script or of its environment. One that a shell, the dynamic loader or flwd gives
-// a meaning to could change what runs, so it is refused when the job is read.
+// Names that become variables of a script or of its environment. A name that a shell, the dynamic loader or flwd gives
+// a meaning to could change what runs, so the job is refused.
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** They act on the programs around the script too. glibc's are those it drops for setuid programs (ld.so(8)). */
+/**
+ * These also act on the programs around the script. glibc's are those that it ignores for setuid programs (ld.so(8)).
+ */
 const reservedInEnvironment =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
 
-/** Variables to which bash or the environment of every script gives a meaning. */
+/** Variables that have a meaning to bash, or that every script finds in its environment. */
 const reservedInShell = new Set(
   (
     '_ CDPATH COPROC DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID EXECIGNORE FUNCNAME GLOBIGNORE GROUPS HISTCMD HOME LANG ' +
@@ -16,18 +18,20 @@ const reservedInShell = new Set(
   ).split(' '),
 );
 
-/** Why an argument cannot have the name; undefined when it can. */
+/** Says why an argument cannot have this name; undefined when it can. */
 export function whatIsWrongWithArgument(name: string): string | undefined {
-  if (!plainName.test(name)) return 'is no variable name: letters, digits and `_`, the first of them no digit';
+  if (!plainName.test(name))
+    return 'is not a variable name: use letters, digits and `_`, and do not begin with a digit';
   const isReserved =
     reservedInEnvironment.test(name) || reservedInShell.has(name) || name.startsWith('LC_') || name in Object.prototype;
-  return isReserved ? 'is a name with a meaning of its own' : undefined;
+  return isReserved ? 'is a reserved name' : undefined;
 }
 
-/** Why `env` cannot set the name; undefined when it can. */
+/** Says why `env` cannot set this variable; undefined when it can. */
 export function whatIsWrongWithVariable(name: string): string | undefined {
-  if (!plainName.test(name)) return 'is no variable name: letters, digits and `_`, the first of them no digit';
-  return reservedInEnvironment.test(name) ? 'is a variable that a job may not set' : undefined;
+  if (!plainName.test(name))
+    return 'is not a variable name: use letters, digits and `_`, and do not begin with a digit';
+  return reservedInEnvironment.test(name) ? 'is a variable that a job must not set' : undefined;
 }
 
 /** `build-image` → `BUILD_IMAGE`, as in FLWD_ARG_… and FLWD_STEP_…. */
@@ -35,7 +39,7 @@ export function toVariableName(name: string): string {
   return name.toUpperCase().replace(/[^A-Z0-9]/g, '_');
 }
 
-/** Each name that becomes the same variable as one before it, with that one. */
+/** Finds each name that becomes the same variable as an earlier one. */
 export function findSameVariables(names: readonly string[]): { readonly name: string; readonly before: string }[] {
   const seen = new Map<string, string>();
   const same: { name: string; before: string }[] = [];

@@ -1,4 +1,3 @@
-// What is wrong with an expression, or why it has no value, in words for people: a clause that goes on after
-// `if:` or the like.
+// Says what is wrong with an expression, or why it has no value. The message continues after `if:` or a similar key.
 
 export class ExpressionError extends Error {}

@@ -1,14 +1,14 @@
-// The functions and operators of expressions. Those of CEL whose cost grows faster than their input are bounded anew under
-// another name, which a parsed expression is given before it is checked.
+// The functions and operators of expressions. CEL functions whose cost grows faster than their input have bounded
+// versions under another name. The parser puts that name into the expression before it is checked.
 
 import { Environment } from '@marcbachmann/cel-js';
 import { LRUCache } from 'lru-cache';
 import { compilePattern, type LinearPattern } from '../arguments/linear-pattern.ts';
 import { ExpressionError } from './expression-error.ts';
 
-/** V8 compares 10^10 characters a second in the worst search for a text, and nothing can end it: 20 ms. */
+/** V8 searches a text at up to 10^10 comparisons a second, and nothing can stop a search. This limit means 20 ms. */
 const searchLimit = 200_000_000;
-/** V8 ends the process when a list is too long for it. */
+/** V8 ends the process when a list grows too long. */
 const partLimit = 20_000;
 const joinLimitChars = 1024 * 1024;
 
@@ -23,12 +23,12 @@ export const functions: ReadonlySet<string> = new Set(['has', 'size', 'string', 
 const prefix = 'bounded_';
 const boundedNames: ReadonlySet<string> = new Set(bounded);
 
-/** Undefined for one that is used as it is. */
+/** The name of the bounded version; undefined for a function that needs none of its own. */
 export function boundedName(method: string): string | undefined {
   return boundedNames.has(method) ? prefix + method : undefined;
 }
 
-/** A message of the library with the names that the author wrote. */
+/** Puts the names that the author wrote back into a message of the library. */
 export function withPlainNames(message: string): string {
   return message.replaceAll(prefix, '');
 }
@@ -72,7 +72,8 @@ export const environment = new Environment({
     patternOf(pattern).test(text),
   );
 
-// JSON does not tell 2 from 2.0, so an argument `number` is now an integer, now a double: both count as numbers.
+// JSON does not tell 2 from 2.0, so a `number` argument is sometimes an integer and sometimes a double. Both count as
+// numbers.
 for (const [sign, calculate] of [
   ['+', (a: number, b: number) => a + b],
   ['-', (a: number, b: number) => a - b],
@@ -84,13 +85,14 @@ for (const [sign, calculate] of [
 }
 
 function assertSearchable(text: string, part: string): void {
-  if (text.length * part.length > searchLimit) throw new ExpressionError('it searches for a long text in a long text');
+  if (text.length * part.length > searchLimit)
+    throw new ExpressionError('it searches for a long text in another long text');
 }
 
 function join(list: readonly unknown[], separator: string): string {
   let chars = separator.length * list.length;
   for (const item of list) {
-    if (typeof item !== 'string') throw new ExpressionError('it joins a list that holds more than texts');
+    if (typeof item !== 'string') throw new ExpressionError('it joins a list that contains something other than text');
     chars += item.length;
   }
   if (chars > joinLimitChars) throw new ExpressionError('it joins a list to more than 1 MiB');

@@ -1,5 +1,5 @@
-// The text of an expression → a program that can be run, with what it refers to; or what is wrong with it, in words. Limits
-// on its form keep small what it can build.
+// Parses the text of an expression into a program and the values that it refers to, or says what is wrong. Limits on
+// the expression's form keep what it can build small.
 
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
@@ -17,7 +17,7 @@ import {
 
 const lengthLimitChars = 2_000;
 const messageLimitChars = 300;
-/** A `+` may double a value, one in a comprehension what it doubled before: 16 times there and 13 times around it. */
+/** Each `+` may double a value, and in a comprehension it may double it again for each item. */
 const comprehensionLimit = 4;
 const innerAdditionLimit = 4;
 const additionLimit = 16;
@@ -25,21 +25,21 @@ const additionLimit = 16;
 export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
 export type Root = (typeof roots)[number];
 
-/** Does it use the root at all? */
+/** Whether the expression uses the root at all. */
 export function refersTo(references: References, root: Root): boolean {
   const names = references[root];
   return names === 'all' || names.size > 0;
 }
 
-/** For each root the members that are named; `all` where a member is chosen by a value. */
+/** The members of each root that the expression names; `all` when it computes a member's name. */
 export type References = Readonly<Record<Root, ReadonlySet<string> | 'all'>>;
 
 export type Expression = {
   readonly run: (scope: Readonly<Record<string, unknown>>) => unknown;
-  /** What CEL can tell of its value: `bool`, `string`, `dyn` …. */
+  /** The type that CEL infers: `bool`, `string`, `dyn` and so on. */
   readonly type: string;
   readonly references: References;
-  /** Can its cost grow with the values? */
+  /** Whether its cost can grow with the values. */
   readonly isCostly: boolean;
 };
 
@@ -78,10 +78,10 @@ const tokens: Readonly<Record<string, string>> = {
   STRING: 'a text',
 };
 
-/** What the library found, with the place where it can be told. */
+/** The library's error as a message, with its place when it is known. */
 export function describe(error: unknown): string {
   if (error instanceof ExpressionError) return error.message;
-  if (error instanceof RangeError) return 'it needs more memory or nesting than an expression may';
+  if (error instanceof RangeError) return 'it needs more memory or nesting than an expression may use';
   if (!(error instanceof Error)) return String(error);
   const summary = 'summary' in error && typeof error.summary === 'string' ? error.summary : error.message;
   const isOfText = error instanceof ParseError || error instanceof TypeFault;
@@ -90,7 +90,7 @@ export function describe(error: unknown): string {
   return error.range ? `${inWords(words)} (character ${error.range.start + 1})` : inWords(words);
 }
 
-/** It may repeat a value. */
+/** A summary may repeat a value. */
 function inWords(summary: string): string {
   const words = printable(withPlainNames(summary));
   const shown = words.length > messageLimitChars ? `${words.slice(0, messageLimitChars)}…` : words;
@@ -128,7 +128,7 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
     if (node.op === '+') countAddition(variables.length > 0);
     isCostly ||= ['call', 'in', '==', '!='].includes(node.op);
     if (node.op === 'value' && typeof node.args === 'object' && node.args !== null) {
-      throw new ExpressionError('it has a value that JSON has not: `b"…"` or `1u`');
+      throw new ExpressionError('it uses a value that JSON does not have: `b"…"` or `1u`');
     }
     for (const child of childrenOf(node)) visit(child, variables);
   }
@@ -136,10 +136,10 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
   function countAddition(isInner: boolean): void {
     additions += 1;
     if (isInner) innerAdditions += 1;
-    if (additions > additionLimit) throw new ExpressionError(`it adds more than ${additionLimit} times`);
+    if (additions > additionLimit) throw new ExpressionError(`it uses \`+\` more than ${additionLimit} times`);
     if (innerAdditions > innerAdditionLimit) {
       const names = [...comprehensions].join(', ');
-      throw new ExpressionError(`it adds more than ${innerAdditionLimit} times within ${names}`);
+      throw new ExpressionError(`it uses \`+\` more than ${innerAdditionLimit} times within ${names}`);
     }
   }
 
@@ -155,7 +155,7 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
     const [variable, ...bodies] = args;
     const isLoop = comprehensions.has(name) && variable?.op === 'id';
     for (const body of isLoop ? bodies : args) visit(body, isLoop ? [...variables, variable.args] : variables);
-    // Until it is checked, a call is no more than its name and its arguments.
+    // Before the type check, a call is only a name and arguments.
     call[0] = boundedName(name) ?? name;
   }
 
@@ -189,7 +189,7 @@ function childrenOf(node: ASTNode): readonly ASTNode[] {
   }
 }
 
-/** `steps.build` and `steps["build-it"]`, wherever they go on to. */
+/** Recognizes `steps.build` and `steps["build-it"]`, and whatever follows them. */
 function memberOf(node: ASTNode): { root: Root; name: string } | undefined {
   if (node.op !== '.' && node.op !== '[]') return undefined;
   const [object, member] = node.args;

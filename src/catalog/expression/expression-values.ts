@@ -1,26 +1,29 @@
-// Values of JSON as CEL knows them, and back. CEL has integers and doubles, JSON has numbers: one without a fraction is an
-// integer. Maps, since the members of an object may have any name.
+// Converts JSON values to CEL values and back. CEL has integers and doubles where JSON has numbers: a number without a
+// fraction becomes an integer. Objects become maps, because their members may have any name.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { ExpressionError } from './expression-error.ts';
 
-/** Of all values that one expression sees: with them, what it can build from them stays in memory. */
+/**
+ * The limit for all values of one expression together. They stay in memory, and so does everything the expression
+ * builds from them.
+ */
 const textLimitChars = 256 * 1024;
 const itemLimit = 20_000;
-/** Of what it gives. */
+/** The limit for the result. */
 const resultLimitChars = 1024 * 1024;
 
 type CelValue = null | boolean | bigint | number | string | CelValue[] | Map<string, CelValue>;
 
-/** @throws ExpressionError for values that are too large together. */
+/** @throws ExpressionError when the values together are too large */
 export function createToCel(): (value: JsonValue) => CelValue {
   let chars = 0;
   let items = 0;
   const count = (moreChars: number) => {
     chars += moreChars;
     items += 1;
-    if (chars > textLimitChars) throw new ExpressionError('the values it uses have more than 256 KiB of text');
-    if (items > itemLimit) throw new ExpressionError('the values it uses have more than 20,000 items');
+    if (chars > textLimitChars) throw new ExpressionError('the values it uses contain more than 256 KiB of text');
+    if (items > itemLimit) throw new ExpressionError('the values it uses contain more than 20,000 items');
   };
   return function toCel(value: JsonValue): CelValue {
     count(typeof value === 'string' ? value.length : 0);
@@ -36,12 +39,12 @@ export function createToCel(): (value: JsonValue) => CelValue {
   };
 }
 
-/** @throws ExpressionError for what JSON has no value for. */
+/** @throws ExpressionError for a value that JSON cannot represent */
 export function fromCel(value: unknown): JsonValue {
   let chars = 0;
   const count = (moreChars: number) => {
     chars += moreChars;
-    if (chars > resultLimitChars) throw new ExpressionError('its value has more than 1 MiB');
+    if (chars > resultLimitChars) throw new ExpressionError('its value is larger than 1 MiB');
   };
   return toJson(value);
 
@@ -52,7 +55,7 @@ export function fromCel(value: unknown): JsonValue {
     if (Array.isArray(inner)) return inner.map(toJson);
     if (inner instanceof Map) return toObject(inner);
     if (typeof inner === 'object' && inner.constructor === Object) return toObject(Object.entries(inner));
-    throw new ExpressionError('its value is none that JSON has');
+    throw new ExpressionError('its value cannot be represented in JSON');
   }
 
   function toObject(entries: Iterable<[unknown, unknown]>): JsonObject {
@@ -63,6 +66,6 @@ export function fromCel(value: unknown): JsonValue {
 function toNumber(value: bigint | number): number {
   const number = Number(value);
   const isExact = typeof value === 'bigint' ? Number.isSafeInteger(number) : Number.isFinite(number);
-  if (!isExact) throw new ExpressionError(`the number ${value} is none that JSON can hold`);
+  if (!isExact) throw new ExpressionError(`the number ${value} cannot be represented in JSON`);
   return number;
 }

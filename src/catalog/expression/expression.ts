@@ -1,4 +1,4 @@
-// Expressions of job files, in CEL: what is wrong with one, and the value of one (ADR 0009).
+// Checks and evaluates the expressions of job files, which are written in CEL (ADR 0009).
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isTooDeep, mostNesting } from '../../lib/json-nesting.ts';
@@ -11,17 +11,17 @@ import { createToCel, fromCel } from './expression-values.ts';
 const timeLimitMs = 50;
 
 export type ExpressionScope = {
-  /** Without the secret ones. */
+  /** Secret arguments are left out. */
   readonly args: JsonObject;
-  /** Those that have ended, by id. */
+  /** The steps that have ended, by id. */
   readonly steps: ReadonlyMap<string, { readonly status: string; readonly outputs: JsonObject }>;
   readonly run: JsonObject;
-  /** Of an instance of a step, for the arguments of its sub-run. */
+  /** The item of a step instance, for the arguments of its sub-run. */
   readonly item?: JsonValue;
   readonly matrix?: JsonObject;
 };
 
-/** What is wrong, in words; undefined when nothing is. */
+/** Says what is wrong with the expression; undefined when it is valid. */
 export function checkExpression(text: string): string | undefined {
   try {
     parseExpression(text);
@@ -32,7 +32,7 @@ export function checkExpression(text: string): string | undefined {
   }
 }
 
-/** Takes 50 ms at the most. @throws ExpressionError */
+/** Takes at most 50 ms. @throws ExpressionError */
 export function evaluateExpression(text: string, scope: ExpressionScope): JsonValue {
   const expression = parseExpression(text);
   const visible = toVisible(scope, expression.references);
@@ -45,7 +45,7 @@ export function evaluateExpression(text: string, scope: ExpressionScope): JsonVa
   }
 }
 
-/** What the expression refers to, and no more: the outputs of 500 steps would be much to take along. */
+/** Only the values that the expression refers to: copying the outputs of 500 steps would be expensive. */
 function toVisible(scope: ExpressionScope, references: References): Readonly<Record<string, unknown>> {
   const toCel = createToCel();
   const chosen = (root: Root, names: Iterable<string>, find: (name: string) => JsonValue | undefined) => {
@@ -67,7 +67,7 @@ function toVisible(scope: ExpressionScope, references: References): Readonly<Rec
   };
 }
 
-/** The arguments of a sub-run: literals as they are, `{from: …}` evaluated. @throws ExpressionError */
+/** The arguments of a sub-run. Literals stay as they are, `{from: …}` is evaluated. @throws ExpressionError */
 export function evaluateArguments(args: JsonObject, scope: ExpressionScope): JsonObject {
   const evaluated = Object.entries(args).map(([name, value]): [string, JsonValue] => {
     const text = fromOf(value);
@@ -88,14 +88,14 @@ export function fromOf(value: JsonValue): string | undefined {
   return typeof value.from === 'string' ? value.from : undefined;
 }
 
-/** Of an `if`. @throws ExpressionError */
+/** Evaluates an `if`. @throws ExpressionError */
 export function evaluateCondition(text: string, scope: ExpressionScope): boolean {
   const value = evaluateExpression(text, scope);
   if (typeof value === 'boolean') return value;
   throw new ExpressionError(`it gives ${nameOf(value)}, not true or false`);
 }
 
-/** Of a `foreach`: the items of a list, or the lines of a text without empty ones. @throws ExpressionError */
+/** Evaluates a `foreach`: the items of a list, or the non-empty lines of a text. @throws ExpressionError */
 export function evaluateItems(text: string, scope: ExpressionScope): readonly JsonValue[] {
   const value = evaluateExpression(text, scope);
   if (Array.isArray(value)) return value;
@@ -103,7 +103,7 @@ export function evaluateItems(text: string, scope: ExpressionScope): readonly Js
   return listIn(value) ?? value.split(/\r?\n/).filter((line) => line !== '');
 }
 
-/** An output is a text: a list in it is JSON. @throws ExpressionError */
+/** An output is always text. Text that contains a list is JSON. @throws ExpressionError */
 function listIn(text: string): JsonValue[] | undefined {
   if (!text.trimStart().startsWith('[')) return undefined;
   let value: JsonValue;
@@ -113,7 +113,7 @@ function listIn(text: string): JsonValue[] | undefined {
     return undefined;
   }
   if (!Array.isArray(value)) return undefined;
-  if (isTooDeep(text)) throw new ExpressionError(`it gives a list that is nested over ${mostNesting} deep`);
+  if (isTooDeep(text)) throw new ExpressionError(`it gives a list that is nested over ${mostNesting} levels deep`);
   return value;
 }
 

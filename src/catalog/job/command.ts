@@ -1,4 +1,4 @@
-// What a job starts: its command as a list of words, each file of its own that it names, and the language it is in.
+// Reads a job's command: the list of words, the job's own files that it names, and the language of its script.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { UlcProfile } from '../../domain/job.ts';
@@ -28,7 +28,7 @@ export type Command = {
   readonly errors: readonly MemberError[];
 };
 
-/** Paths are inside `command`. Without `profile` the file's ending or its `#!` decides. */
+/** Paths in errors start at `command`. Without `profile`, the file's ending or its `#!` line decides the language. */
 export function readCommand(
   raw: string | readonly string[],
   profile: UlcProfile | undefined,
@@ -45,16 +45,19 @@ export function readCommand(
 
   if (typeof raw === 'string' && /\s/.test(raw)) {
     const words = raw.trim().split(/\s+/).join(', ');
-    return fails(0, `a string is one path and never split: write it as a list, [${words}]`);
+    return fails(0, `a string must be a single path, because flwd does not split it: write a list, [${words}]`);
   }
-  if (program === '') return fails(0, 'the program is missing');
+  if (program === '') return fails(0, 'the program is missing: the first word must not be empty');
   if (program.startsWith('~'))
-    return fails(0, `\`${program}\`: a job's home is its workspace, and no shell reads this: write the whole path`);
+    return fails(
+      0,
+      `\`${program}\`: no shell expands \`~\` here, and a job's home is its workspace: write the whole path`,
+    );
   if (program.includes('/') && !/^\.?\//.test(program)) {
-    return fails(0, `\`${program}\` is neither a program nor a file of the job: write ./${program}`);
+    return fails(0, `\`${program}\` is neither a program in PATH nor a file of the job: write ./${program}`);
   }
   if (!program.includes('/') && 'stat' in findJobFile(place, program)) {
-    return fails(0, `\`${program}\` is looked for in PATH: write ./${program} for the job's own file`);
+    return fails(0, `\`${program}\` would be searched for in PATH: write ./${program} to use the job's own file`);
   }
   const own = command.map((word) => (word.startsWith('./') ? findJobFile(place, word) : undefined));
   for (const [at, found] of own.entries()) {
@@ -63,17 +66,20 @@ export function readCommand(
   const [file] = own;
   if (!file || 'problem' in file) {
     if (profile === undefined || profile === 'ulc.exec') return { command, ulcProfile: 'ulc.exec', errors: [] };
-    return fails(0, `${profile} runs a file of the job: the command must begin with ./`);
+    return fails(0, `${profile} runs a file of the job, so the command must begin with ./`);
   }
-  if (!file.stat.isFile()) return fails(0, `\`${program}\` is no regular file`);
+  if (!file.stat.isFile()) return fails(0, `\`${program}\` is not a regular file`);
   const ulcProfile = profile ?? profileOf(program, file.hostPath);
   if (ulcProfile === 'ulc.exec' && (file.stat.mode & 0o111) === 0) {
-    return fails(0, `\`${program}\` is not executable, and neither its ending nor a \`#!\` names a language`);
+    return fails(
+      0,
+      `\`${program}\` is not executable, and neither its ending nor a \`#!\` line names a language: run chmod +x, or add one`,
+    );
   }
   return { command, ulcProfile, errors: [] };
 }
 
-/** A job's `ulc_profile` counts for those of its steps that start a file of the job. */
+/** A job's `ulc_profile` applies to those of its steps that start a file of the job. */
 export function profileOfStep(
   raw: string | readonly string[],
   profile: UlcProfile | undefined,

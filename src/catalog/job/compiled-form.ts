@@ -1,10 +1,10 @@
-// Schemas of flwd's own for what people write, as checks that name every error.
+// Compiles flwd's own schemas of what people write, into checks that report every error.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /**
- * Nothing of it is loaded into memory before a schema is compiled: a server is ready before it reads a job. Neither the schema itself is
- * checked nor the code made short, which would each take as long as the rest.
+ * Loads the compiler only with the first schema, so that a server is ready before it reads a job. Does not validate the
+ * schema and does not optimize the generated code: each would take as long as the rest.
  */
 export function createCompiler(
   formats: Readonly<Record<string, (value: string) => boolean>>,

@@ -1,16 +1,16 @@
-// One error found in a part of a config.yaml or of arguments, before anyone knows its line or its JSON Pointer.
+// An error in a config.yaml or in arguments, before its line or its JSON Pointer is known.
 
 import type { Spot } from './config-text.ts';
 
 export type MemberError = {
-  /** To the member itself, also where it is missing. */
+  /** The path to the member, even when the member is missing. */
   readonly path: readonly string[];
   readonly spot: Spot;
   readonly keyword: string;
   readonly message: string;
 };
 
-/** More would hide the first ones rather than help. */
+/** More errors would hide the first ones. */
 export const errorLimit = 100;
 
 export function ruleError(path: readonly string[], message: string, spot: Spot = 'value'): MemberError {
@@ -21,7 +21,7 @@ export function within(path: readonly string[], errors: readonly MemberError[]):
   return errors.map((error) => ({ ...error, path: [...path, ...error.path] }));
 }
 
-/** `timeouts.run: must be a duration …`; what names its member itself stays as it is. */
+/** For example `timeouts.run: must be a duration …`. A message that names its member itself stays as it is. */
 export function errorText({ path, spot, keyword, message }: MemberError): string {
   return spot !== 'value' || keyword === 'rule' || path.length === 0 ? message : `\`${path.join('.')}\` ${message}`;
 }

@@ -1,4 +1,4 @@
-// What the schema of config.yaml cannot say: how its members must agree with each other and with the job's files.
+// Rules that the schema of config.yaml cannot express: its members must agree with each other and with the job's files.
 
 import type { JsonObject } from '../../domain/job.ts';
 import { namesOthersHome, othersHome } from '../../lib/files/home-path.ts';
@@ -11,7 +11,7 @@ import type { RawConfig, RawPath } from './config-schema.ts';
 import { checkGraph } from './step-graph.ts';
 import { checkStep } from './step-rules.ts';
 
-/** Form is checked already; `args` are what was made of it, and none where they are not in order. */
+/** The form has been checked before. `args` is undefined when the arguments have errors. */
 export async function checkRules(
   config: RawConfig,
   args: { readonly argspec: JsonObject; readonly secretArgs: readonly string[] } | undefined,
@@ -26,7 +26,7 @@ export async function checkRules(
   ];
 }
 
-/** Of the arguments. */
+/** Checks everything that refers to arguments. */
 async function checkUses(
   config: RawConfig,
   argspec: JsonObject,
@@ -45,7 +45,7 @@ function mayHaveExpressions({ steps, concurrency }: RawConfig): boolean {
   return steps !== undefined || concurrency?.key !== undefined;
 }
 
-/** With CEL, which takes as long to load as all else of the catalogue: most folders of jobs have none. */
+/** Loads CEL, which takes as long as loading the rest of the catalog, and most jobs do not need it. */
 function expressions() {
   return import('./job-expressions.ts');
 }
@@ -67,12 +67,13 @@ function checkWhatRuns(config: RawConfig): MemberError[] {
   if (hasSteps(config)) {
     if (!config.steps) errors.push(ruleError(['steps'], '`composition: steps` needs `steps`', 'missing'));
     if (config.command !== undefined) {
-      errors.push(ruleError(['command'], 'a job with steps has no `command` of its own', 'key'));
+      errors.push(ruleError(['command'], 'a job with steps must not have a `command`: each step has its own', 'key'));
     }
   } else {
-    if (config.steps) errors.push(ruleError(['steps'], '`steps` need `composition: steps`', 'key'));
+    if (config.steps)
+      errors.push(ruleError(['steps'], 'a job with `composition: single` must not have `steps`', 'key'));
     if (config.command === undefined && !isContainer) {
-      errors.push(ruleError(['command'], '`command` is missing', 'missing'));
+      errors.push(ruleError(['command'], '`command` is missing: it says what the job runs', 'missing'));
     }
   }
   if (isContainer && config.image === undefined) {
@@ -95,15 +96,20 @@ function checkEnv(config: RawConfig, argNames: readonly string[], secretArgs: re
   return Object.entries(config.env ?? {}).flatMap(([name, value]) => {
     if (whatIsWrongWithVariable(name) !== undefined) return [];
     if (argNames.includes(name)) {
-      return [ruleError(['env', name], `the argument \`${name}\` would be the same variable`, 'key')];
+      return [ruleError(['env', name], `the argument \`${name}\` would become the same variable`, 'key')];
     }
     if (typeof value === 'string' || secretArgs.includes(value.secret)) return [];
     if (argNames.includes(value.secret)) {
       return [ruleError(['env', name, 'secret'], `the argument \`${value.secret}\` is not \`format: secret\``)];
     }
-    // It names a file, too.
+    // A stored secret. Its name must also be usable as a file name.
     if (isStoredSecret(value)) return [];
-    return [ruleError(['env', name, 'secret'], `\`${value.secret}\` is no name of a secret`)];
+    return [
+      ruleError(
+        ['env', name, 'secret'],
+        `\`${value.secret}\` cannot be the name of a secret: use letters, digits, \`.\`, \`_\` and \`-\``,
+      ),
+    ];
   });
 }
 
@@ -122,7 +128,7 @@ function checkPaths(
     const message =
       schema === undefined
         ? `there is no argument \`${grant.arg}\``
-        : `the argument \`${grant.arg}\` must have \`type: string\` and be no secret`;
+        : `the argument \`${grant.arg}\` must have \`type: string\` and must not be a secret`;
     return [ruleError([...path, String(at), 'arg'], message)];
   });
 }
@@ -133,7 +139,9 @@ function checkPatterns(config: RawConfig): MemberError[] {
     const inside = pattern.replace(/^\/workspace\//, '');
     const path = ['artifacts', 'paths', String(at), ...(typeof entry === 'string' ? [] : ['path'])];
     if (/^~(?:\/|$)/.test(pattern))
-      return [ruleError(path, 'begins in the workspace, which is the home of a job: leave `~/` out')];
+      return [
+        ruleError(path, 'must not begin with `~/`: paths already start in the workspace, which is the home of a job'),
+      ];
     if (!inside.startsWith('/') && !inside.split('/').includes('..')) return [];
     return [ruleError(path, 'must be a path or pattern inside the workspace')];
   });

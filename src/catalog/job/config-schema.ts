@@ -1,5 +1,6 @@
-// Every key of config.yaml as one TypeBox definition: the JSON Schema that checks it, and the type of what passes. Rules that
-// one member alone cannot break (a file exists, the step graph is sound) are in config-rules.ts. `says` words an error.
+// Every key of config.yaml in one TypeBox definition: the JSON Schema that checks it and the type of a valid file.
+// Rules beyond a single member (a file exists, the step graph has no cycle) are in config-rules.ts. `says` is the
+// wording for an error.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { type Static, type TObjectOptions, type TOptional, type TProperties, type TSchema, Type } from 'typebox';
@@ -23,7 +24,7 @@ export type RawConfig = Static<typeof configSchema>;
 
 type Optional<P extends TProperties> = { [K in keyof P]: TOptional<P[K]> };
 
-/** A map with these members and no others. */
+/** A map with exactly these members. */
 export function map<R extends TProperties, O extends TProperties>(required: R, optional: O, options?: TObjectOptions) {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets which key has which schema
   const optionals = Object.fromEntries(
@@ -32,14 +33,14 @@ export function map<R extends TProperties, O extends TProperties>(required: R, o
   return Type.Object({ ...required, ...optionals }, { additionalProperties: false, ...options });
 }
 
-/** A string, or a map in its place. */
+/** A string, or a map instead of it. */
 function textOr<S extends TSchema>(schema: S, says: string) {
   return Type.Unsafe<string | Static<S>>({ ...schema, type: ['string', 'object'], minLength: 1, says });
 }
 
 export const oneOf = <const V extends readonly string[]>(...values: V) => Type.Enum<[...V]>([...values]);
 export const text = Type.String({ minLength: 1, maxLength: 1000 });
-/** Its length is limited where it is parsed. */
+/** The parser limits its length. */
 const expression = Type.String({ minLength: 1 });
 const flag = Type.Boolean();
 const anyObject = Type.Unsafe<JsonObject>({ type: 'object' });
@@ -129,7 +130,7 @@ const notify = map(
     webhook: Type.String({
       maxLength: 2000,
       format: 'webhook',
-      says: 'an http or https address without user and password',
+      says: 'an http or https URL without a user and password',
     }),
   },
   { on: Type.Array(oneOf('success', 'failed', 'cancelled'), few) },
@@ -211,11 +212,11 @@ const compile = createCompiler({
 });
 
 /**
- * Checks only which keys there are. A job has few of them, so the schema of a key's value is compiled when the first job
- * has that key.
+ * Checks only which keys there are. Most jobs use few keys, so the schema of a key's value is compiled when the first
+ * job uses that key.
  */
 const keys = { ...configSchema, properties: Object.fromEntries(Object.keys(members).map((name) => [name, {}])) };
-/** Each is a schema of the whole file, so that an error carries its path. */
+/** Each is a schema of the whole file, so that an error has its full path. */
 const memberSchemas = Object.entries(members).map(
   ([name, schema]) => [name, { properties: { [name]: schema } }] as const,
 );
@@ -229,7 +230,7 @@ function checkOf(schema: object): ValidateFunction {
   return made;
 }
 
-/** Every error that one member alone can have: unknown keys, wrong types and values. */
+/** Finds the errors that a single member can have: unknown keys, wrong types and wrong values. */
 export function checkConfig(value: JsonValue): { readonly config: RawConfig } | { readonly errors: MemberError[] } {
   const checkKeys = checkOf(keys);
   const errors = checkKeys(value) ? [] : [...(checkKeys.errors ?? [])];
@@ -243,7 +244,7 @@ export function checkConfig(value: JsonValue): { readonly config: RawConfig } | 
   return { config: value as RawConfig };
 }
 
-/** No user and password: `fetch` refuses them, and a log could show them. */
+/** A user and password are refused: `fetch` does not accept them, and a log could reveal them. */
 function isWebhook(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

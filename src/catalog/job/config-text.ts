@@ -1,5 +1,5 @@
-// The text of a config.yaml → a plain JSON value and the place of each part of it. Hostile text costs bounded time and
-// memory, and never more than a slice at once until it is composed.
+// Parses the text of a config.yaml into a JSON value, and finds the place of each of its parts. Hostile text can use
+// only bounded time and memory, and other work can go on until the text is composed.
 
 import {
   type Alias,
@@ -21,20 +21,20 @@ import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml-nesting.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 
-/** Longer ones are read in slices. */
+/** Longer texts are read in slices. */
 const simpleLimit = 16 * 1024;
-/** A dense config.yaml of 256 KiB has 90,000; 260,000 take 2.5 s. */
+/** A dense config.yaml of 256 KiB has 90,000 lexemes; 260,000 take 2.5 s. */
 const lexemeLimit = 100_000;
-/** Documents, directives and comments between them. */
+/** Documents, directives, and comments between them. */
 const tokenLimit = 1000;
-/** Counted before anything is composed: 9,000 of them cost a second. */
+/** Counted before anything is composed: 9,000 aliases cost a second. */
 const aliasLimit = 100;
-/** What the lexer puts before the text of a scalar, whatever that begins with. */
+/** The lexer emits this mark before the text of a scalar, whatever the text begins with. */
 const scalarMark = '\u{1f}';
 const syntaxErrorLimit = 20;
 
 type Place = { readonly line: number; readonly column: number };
-/** A member's value, its key, or the place where it is missing. */
+/** A member's value, its key, or the place where the member is missing. */
 export type Spot = 'value' | 'key' | 'missing';
 type TextError = Place & { readonly message: string };
 
@@ -59,7 +59,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
   const tokens = await tokenize(text, maybeYield);
   if ('message' in tokens) return [errorAt(tokens.offset, tokens.message)];
 
-  // Their own check for equal keys compares each with each: 63 s for 256 KiB of keys.
+  // The library's own check for duplicate keys compares every pair: 63 s for 256 KiB of keys.
   const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
   const [document, second] = composer.compose(tokens, true, text.length);
   if (!document) return [errorAt(0, 'is empty')];
@@ -71,7 +71,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
     return errors.slice(0, syntaxErrorLimit).map(({ offset, message }) => errorAt(offset, message));
   }
   const value = toValue(document);
-  if (value === undefined) return [errorAt(0, 'its aliases stand for too much')];
+  if (value === undefined) return [errorAt(0, 'its aliases expand to too much data')];
   const alien = whatIsNotJson(value);
   const composed = { document, targetOf };
   if (alien) return [{ ...placeOf(text, composed, alien.path, 'value'), message: alien.message }];
@@ -92,8 +92,11 @@ async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] 
     if (isTooDeep(parser)) return { offset: parser.offset, message: tooDeep };
     lexemes += 1;
     if (lexemes > lexemeLimit || tokens.length > tokenLimit) {
-      // Here and not once for all: the first number that is written for a locale takes 10 ms.
-      return { offset: parser.offset, message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs` };
+      // Formatted here and not at load time: formatting the first number for a locale takes 10 ms.
+      return {
+        offset: parser.offset,
+        message: `has more than ${lexemeLimit.toLocaleString('en')} words and signs: make the file smaller`,
+      };
     }
     if (lexemes % 512 === 0) await maybeYield();
   }
@@ -101,7 +104,7 @@ async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] 
   return tokens;
 }
 
-/** Claims more than is known until whatIsNotJson has looked. */
+/** The type is only true after whatIsNotJson has checked the value. */
 function toValue(document: Document.Parsed): JsonValue | undefined {
   try {
     return document.toJS({ maxAliasCount: aliasLimit }) ?? null;
@@ -114,7 +117,10 @@ function toValue(document: Document.Parsed): JsonValue | undefined {
 type TargetOf = (alias: Alias) => unknown;
 type Composed = { readonly document: Document.Parsed; readonly targetOf: TargetOf };
 
-/** What an alias stands for: the last anchor of its name above it. The library looks through the whole text for each. */
+/**
+ * Finds what an alias stands for: the last anchor of its name above it. The library would search the whole text for
+ * each alias.
+ */
 function targetsIn(document: Document.Parsed): TargetOf {
   let anchors: Map<string, { readonly offset: number; readonly node: unknown }[]> | undefined;
   const collect = () => {
@@ -136,7 +142,7 @@ function targetsIn(document: Document.Parsed): TargetOf {
   };
 }
 
-/** Keys that are there twice, and aliases of nothing. */
+/** Finds duplicate keys, and aliases without an anchor. */
 function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
   const misused: { offset: number; message: string }[] = [];
   const open: unknown[] = [document.contents];
@@ -154,7 +160,7 @@ function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: n
       open.push(value);
       const name = keyOf(key);
       if (keys.has(name) && isNode(key)) {
-        misused.push({ offset: key.range?.[0] ?? offset, message: `\`${name}\` is there twice` });
+        misused.push({ offset: key.range?.[0] ?? offset, message: `duplicate key \`${name}\`` });
       }
       keys.add(name);
     }
@@ -162,14 +168,14 @@ function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: n
   return misused;
 }
 
-/** As toJS() names it. */
+/** The key as toJS() names it. */
 function keyOf(key: unknown): string {
   if (!isScalar(key)) return String(key);
   if (key.value === null) return '';
   return typeof key.value === 'string' ? key.value : JSON.stringify(key.value);
 }
 
-/** YAML knows values that JSON does not, and an anchor can hold itself. */
+/** YAML has values that JSON does not, and an anchor can contain itself. */
 function whatIsNotJson(root: unknown): { path: readonly string[]; message: string } | undefined {
   const look = (value: unknown, path: readonly string[]): { path: readonly string[]; message: string } | undefined => {
     if (typeof value === 'string' && value.includes('\0')) return { path, message: 'must not hold a NUL character' };
@@ -199,7 +205,7 @@ function placeOf(text: string, { document, targetOf }: Composed, path: readonly 
     const key = pair?.key;
     if (isNode(key)) offset = key.range?.[0] ?? offset;
     node = pair ? pair.value : item;
-    // A block map or list begins a line below its key; what is missing in it is looked for at the key.
+    // A block map or list begins on the line below its key. A missing member is reported at the key.
     if (isNode(item)) offset = item.range?.[0] ?? offset;
   }
   if (spot === 'value' && isNode(node) && !isMap(node) && !isSeq(node)) offset = node.range?.[0] ?? offset;

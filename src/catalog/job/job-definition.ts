@@ -1,4 +1,5 @@
-// A config.yaml whose form is right → the job's definition with every default filled in, or what does not fit together.
+// Turns a config.yaml of valid form into the job's definition with every default filled in, or lists what does not fit
+// together.
 
 import type { JobDefinition, JsonObject, NotifyRule, UlcProfile } from '../../domain/job.ts';
 import type { Resources } from '../../domain/resources.ts';
@@ -20,7 +21,7 @@ const defaultGraceMs = 10_000;
 
 type Named = { readonly id: string; readonly source: string; readonly path: string };
 
-/** Paths of errors are from the top of config.yaml. */
+/** Paths in errors start at the top of config.yaml. */
 export async function toDefinition(
   config: RawConfig,
   named: Named,
@@ -84,7 +85,7 @@ export async function toDefinition(
   return { definition };
 }
 
-/** What else is wrong with a config.yaml that has errors of form already. */
+/** Finds further errors in a config.yaml that already has errors of form. */
 export async function findErrors(
   { config, isReal, areArgsKnown }: SoundPart,
   id: string,
@@ -95,7 +96,7 @@ export async function findErrors(
 
 async function readParts(config: RawConfig, id: string, place: JobPlace, mayNameArgs: boolean) {
   const { argspec, errors: argErrors } = await readArgspec(config);
-  // Without its arguments nothing could be said about those who name one.
+  // Without the job's arguments, nothing can be said about members that refer to one.
   const areArgsKnown = mayNameArgs && argErrors.length === 0;
   const secretArgs = areArgsKnown ? findSecretArgs(argspec) : [];
   const args = areArgsKnown ? { argspec, secretArgs } : undefined;
@@ -113,7 +114,7 @@ async function readParts(config: RawConfig, id: string, place: JobPlace, mayName
   return { argspec, secretArgs, command, ulcProfile, schedules, errors: all };
 }
 
-/** What checks them is loaded with the first: JSON Schema's own schema, and RE2. */
+/** Loads the checks with the first argspec, because the schema of JSON Schema and RE2 are large. */
 async function checked(argspec: JsonObject): Promise<MemberError[]> {
   const { checkArgspec } = await import('../arguments/argspec.ts');
   return checkArgspec(argspec);
@@ -131,7 +132,7 @@ type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberE
 async function readArgspec(config: RawConfig): Promise<Argspec> {
   const { argspec, args } = config;
   if (argspec && args) {
-    return { argspec, errors: [ruleError(['args'], '`args` and `argspec` cannot stand side by side', 'key')] };
+    return { argspec, errors: [ruleError(['args'], '`args` and `argspec` must not be used together', 'key')] };
   }
   const nested = argspec && Object.keys(argspec).join() === 'args' ? argspec.args : undefined;
   if (Array.isArray(nested) && nested.every(isObject)) {
@@ -168,7 +169,10 @@ function toMs(duration: string | undefined): number | null {
   return duration === undefined ? null : (parseDuration(duration) ?? null);
 }
 
-/** Keys that are understood but not acted on yet: a job with one is listed, and its use is refused by name. */
+/**
+ * Keys that flwd understands but does not act on yet. A job with one is listed, but starting it is refused with the
+ * key's name.
+ */
 function findUnsupported(config: RawConfig, ulcProfiles: readonly UlcProfile[]): string[] {
   const found: Readonly<Record<string, boolean>> = {
     'executor: container': config.executor === 'container',

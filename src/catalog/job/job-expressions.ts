@@ -1,4 +1,5 @@
-// Every expression of a config.yaml: its form, and that it refers only to what is there when it is evaluated.
+// Checks every expression of a config.yaml: its form, and that it refers only to values that exist when it is
+// evaluated.
 
 import type { JsonObject } from '../../domain/job.ts';
 import { nearest } from '../../lib/nearest.ts';
@@ -14,11 +15,11 @@ type Named = { readonly path: readonly string[]; readonly text: string; readonly
 type Kind = 'condition' | 'items' | 'scalar' | 'any';
 type CheckReferences = (references: References, gives: Kind) => string | undefined;
 
-/** What CEL calls the types that each may have; `dyn` is known only when it is evaluated. */
+/** The CEL types that each kind of expression may have. `dyn` is known only at evaluation. */
 const types: Readonly<Record<Exclude<Kind, 'any'>, { readonly names: RegExp; readonly says: string }>> = {
   condition: { names: /^(?:bool|dyn)$/, says: 'true or false' },
-  items: { names: /^(?:list.*|string|dyn)$/, says: 'a list, or a text of lines' },
-  scalar: { names: /^(?:string|int|double|bool|dyn.*)$/, says: 'a text, a number, or true or false' },
+  items: { names: /^(?:list.*|string|dyn)$/, says: 'a list, or text with one item per line' },
+  scalar: { names: /^(?:string|int|double|bool|dyn.*)$/, says: 'text, a number, or true or false' },
 };
 
 export function checkExpressions(config: RawConfig, argspec: JsonObject, secretArgs: readonly string[]): MemberError[] {
@@ -85,9 +86,10 @@ function createArgumentCheck(argspec: JsonObject, secretArgs: readonly string[])
     if (args === 'all') return undefined;
     for (const name of args) {
       if (secretArgs.includes(name)) {
-        // Which arguments of a sub-run are secret is known when it is planned (engine/plan/sub-run-check.ts).
+        // Which arguments of a sub-run are secret is known only when the sub-run is planned
+        // (engine/plan/sub-run-check.ts).
         if (gives === 'any') continue;
-        return `\`${name}\` is a secret: no expression sees it`;
+        return `\`${name}\` is a secret, and expressions cannot read secrets`;
       }
       if (!isClosed || Object.hasOwn(properties, name)) continue;
       const near = nearest(name, Object.keys(properties));
@@ -102,7 +104,7 @@ const checkArgsAlone: CheckReferences = (references) => {
   return others.length === 0 ? undefined : 'it is asked for before a run has begun, so it sees `args` alone';
 };
 
-/** They exist for an instance, and a script has them in its environment. */
+/** `item` and `matrix` exist for each instance of a step; a script finds them in its environment. */
 function checkInstance(step: RawStep, references: References, gives: Kind): string | undefined {
   for (const [root, key, isThere] of [
     ['item', 'foreach', step.foreach !== undefined],
@@ -130,7 +132,7 @@ function createStepCheck(steps: readonly RawStep[]): (step: RawStep) => CheckRef
           id,
           [...ids].filter((other) => other !== step.id),
         );
-      if (id === step.id) return `\`${id}\` has not ended before itself`;
+      if (id === step.id) return `\`${id}\` cannot use its own outputs: it has not ended yet`;
       if (!precedes(id, step.id)) {
         return `\`${step.id}\` does not need \`${id}\`, which may not have ended: add it to \`needs\``;
       }

@@ -1,5 +1,5 @@
-// One job's config.yaml → its definition, or every error in it with file, line and column. Never throws for what a file
-// holds.
+// Turns one job's config.yaml into its definition, or into every error with file, line and column. No content of a file
+// makes it throw.
 
 import type { JobDefinition, JobError } from '../../domain/job.ts';
 import type { Yielder } from '../../lib/yielder.ts';
@@ -20,7 +20,7 @@ export type JobFileInput = {
   readonly source: { readonly name: string; readonly path: string; readonly mountPath: string };
   /** The job's directory relative to the source; `''` for its root. */
   readonly path: string;
-  /** Those that are there: one, or both. */
+  /** The config files that exist: one, or both. */
   readonly configFiles: readonly ConfigFile[];
   readonly ignore: Ignore;
   readonly maybeYield: Yielder;
@@ -40,7 +40,7 @@ export async function readJobFile(input: JobFileInput): Promise<JobDefinition | 
   const wrongId = whatIsWrongWithId(id);
   if (wrongId !== undefined) return [errorAt(wrongId)];
   if (configFiles.length > 1)
-    return [errorAt('there are config.yaml and config.d/config.yaml: only one can be the job')];
+    return [errorAt('config.yaml and config.d/config.yaml both exist: keep only one of them')];
   const read = readSourceFile(source.path, file, sizeLimitBytes);
   if ('message' in read) return [errorAt(`config.yaml ${read.message}`)];
   const parsed = await parseConfigText(read.text, input.maybeYield);

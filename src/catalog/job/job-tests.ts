@@ -1,5 +1,5 @@
-// The tests.yaml beside a job's config.yaml → its tests, or every error in it with file, line and column. No part of
-// the job's definition: only who runs the tests reads it.
+// Reads the tests.yaml beside a job's config.yaml: its tests, or every error with file, line and column. Tests are not
+// part of the job's definition and are read only to run them.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { type Static, Type } from 'typebox';
@@ -39,7 +39,7 @@ const testsSchema = Type.Array(
               minLength: 1,
               maxLength: 1000,
               format: 'pattern',
-              says: 'a text, or a regular expression such as `/^done/`',
+              says: 'text, or a regular expression such as `/^done/`',
             }),
           ),
           artifacts: Type.Array(text, { uniqueItems: true }),
@@ -55,7 +55,7 @@ type RawTest = Static<typeof testsSchema>[number];
 const compile = createCompiler({ span: (value) => parseDuration(value) !== undefined, pattern: isPattern });
 let validate: ValidateFunction<readonly RawTest[]> | undefined;
 
-/** `path` is the job's directory, relative to the source at `root`. undefined: it has no tests. */
+/** `path` is the job's directory, relative to the source at `root`. Returns undefined when the job has no tests. */
 export async function readJobTests(
   root: string,
   path: string,
@@ -88,7 +88,9 @@ function checkTests(
   const names = value.map(({ name }) => name);
   const twice = [...names.entries()].filter(([at, name]) => names.indexOf(name) < at);
   if (twice.length > 0)
-    return { errors: twice.map(([at, name]) => ruleError([String(at), 'name'], `another test is called \`${name}\``)) };
+    return {
+      errors: twice.map(([at, name]) => ruleError([String(at), 'name'], `another test is also called \`${name}\``)),
+    };
   return { tests: value.map(toTest) };
 }
 

@@ -1,5 +1,5 @@
-// Checks a schedule against its job: the pattern, the arguments, the jitter. One of config.yaml when the job is read, one of
-// the API when it is asked for.
+// Checks a schedule against its job: the pattern, the arguments, the jitter. A schedule of config.yaml is checked when
+// the job is read, one of the API when it is requested.
 
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../../domain/job.ts';
@@ -24,8 +24,8 @@ const toError = (path: readonly string[], keyword: string, message: string): Mem
 type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
 
 /**
- * Paths are inside the schedule. Without a job, nothing is said of the arguments. `ofArgs` has the count of those that are
- * not in words.
+ * Paths in errors start at the schedule. Without a job, its arguments are not checked. `ofArgs` also counts the errors
+ * that are not listed.
  */
 export function checkSchedule(
   { cron, timezone, args, jitterMs, labels }: Pick<ScheduleTerms, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
@@ -46,7 +46,7 @@ export function checkSchedule(
   }
   for (const name of scheduleLabels) {
     if (Object.hasOwn(labels, name))
-      errors.push(toError(['labels', name], 'reserved', 'is set by the schedule itself'));
+      errors.push(toError(['labels', name], 'reserved', 'is a label that flwd sets itself'));
   }
   return job ? [...errors, ...checkArgs(args, job, ofArgs)] : errors;
 }
@@ -56,7 +56,11 @@ function checkArgs(args: JsonObject, job: JobArguments, found: ErrorList): Membe
   checkArguments(job, args, found);
   return [
     ...open.map((name) =>
-      toError(['args', name], 'secret', 'must be a stored secret, {secret: name}: everyone sees this'),
+      toError(
+        ['args', name],
+        'secret',
+        'must be a stored secret, {secret: name}: everyone can see the arguments of a schedule',
+      ),
     ),
     ...found
       .named()
@@ -68,13 +72,16 @@ function checkArgs(args: JsonObject, job: JobArguments, found: ErrorList): Membe
   ];
 }
 
-/** What is missing or unknown is named by the message itself. */
+/** A message about a missing or unknown member names the member itself. */
 function spotOf(keyword: string): Spot {
   if (keyword === 'required') return 'missing';
   return keyword === 'additionalProperties' || keyword === 'unevaluatedProperties' ? 'key' : 'value';
 }
 
-/** @param job none where its arguments are not in order. Paths of errors are from the top of config.yaml. */
+/**
+ * Paths in errors start at the top of config.yaml.
+ * @param job undefined when its arguments have errors
+ */
 export function readSchedules(
   schedules: readonly RawSchedule[],
   jobId: string,
@@ -87,7 +94,7 @@ export function readSchedules(
     placeOf.set(schedule.id, before ?? at);
     const found = within(['schedules', String(at)], checkSchedule(schedule, job));
     if (before === undefined) return found;
-    return [...found, ruleError(['schedules', String(at)], `this schedule is \`schedules.${before}\` once more`)];
+    return [...found, ruleError(['schedules', String(at)], `this schedule is the same as \`schedules.${before}\``)];
   });
   return { schedules: read, errors };
 }

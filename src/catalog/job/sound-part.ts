@@ -1,27 +1,30 @@
-// A config.yaml with errors of form, without the members that have them: so that everything else that is wrong with it
-// is found in the same reading. Nothing is ever made of it but errors.
+// Takes the members with errors out of a config.yaml, so that the same reading also finds all other errors in it. The
+// result is only used to find errors.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import type { MemberError } from './config-error.ts';
 import { checkConfig, type RawConfig } from './config-schema.ts';
 
-/** Leaving a member out can make what is around it incomplete. */
+/** Removing a member can make the one around it incomplete. */
 const mostRounds = 4;
-/** They are checked against each other. */
+/** These are checked against each other. */
 const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
 
 type Path = readonly string[];
 
 export type SoundPart = {
   readonly config: RawConfig;
-  /** Is the error one of the config.yaml as it is written, also by what was left out? */
+  /** Whether the error is in the file as written, and not a result of what was removed. */
   readonly isReal: (error: MemberError) => boolean;
-  /** Were the arguments left out, or may they stand under a name that is mistyped? */
+  /** False when the arguments were removed, or may stand under a mistyped key. */
   readonly areArgsKnown: boolean;
 };
 
-/** @param formFaults those of checkConfig; undefined where hardly anything is left */
+/**
+ * @param formErrors the errors of checkConfig
+ * @returns undefined when hardly anything is left
+ */
 export function soundPart(value: JsonValue, formErrors: readonly MemberError[]): SoundPart | undefined {
   if (!isObject(value)) return undefined;
   const rest = structuredClone(value);
@@ -46,7 +49,7 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]):
         config,
         isReal: (error) =>
           !unsure.some((path) => isWithin(error.path, path)) &&
-          // Whether two schedules are the same.
+          // Except for the check whether two schedules are the same.
           !(isLeftOut('schedules') && error.path[0] === 'schedules' && error.path.length === 2),
         areArgsKnown:
           !isLeftOut('args') &&
@@ -59,9 +62,9 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]):
   return undefined;
 }
 
-/** The member itself, or what has it where that must have one; no item of a list, as the others would move. */
+/** The member itself, or the member that requires it. Never an item of a list, because the others would move. */
 function leftOutFor(config: JsonObject, { path, spot }: MemberError): Path | undefined {
-  // The graph is nothing without one of them.
+  // The graph makes no sense without one of its steps.
   if (path[0] === 'steps') return ['steps'];
   for (let at = spot === 'missing' ? path.length - 1 : path.length; at > 0; at -= 1) {
     if (isObject(memberAt(config, path.slice(0, at - 1)) ?? {})) return path.slice(0, at);

@@ -1,5 +1,5 @@
-// The steps of a job as a graph: ids that are told apart, needs that exist and come to an end, and for each step all that has
-// ended before it.
+// The steps of a job as a graph. Checks that ids are unique, that needed steps exist and that there is no cycle, and
+// knows which steps have always ended before another begins.
 
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import { nearest } from '../../lib/nearest.ts';
@@ -9,7 +9,7 @@ import { type MemberError, ruleError } from './config-error.ts';
 type Node = { readonly id: string; readonly needs?: readonly string[] | undefined };
 type Waiting<T> = { readonly step: T; readonly index: number; readonly dependents: Waiting<T>[]; openNeeds: number };
 
-/** Paths are inside `steps`. */
+/** Paths in errors start at `steps`. */
 export function checkGraph(steps: readonly Node[]): MemberError[] {
   return [...checkIds(steps), ...checkNeeds(steps)];
 }
@@ -18,11 +18,11 @@ function checkIds(steps: readonly Node[]): MemberError[] {
   const seen = new Map<string, number>();
   const errors: MemberError[] = [];
   for (const [at, { id }] of steps.entries()) {
-    if (seen.has(id)) errors.push(ruleError([String(at), 'id'], `there is a step \`${id}\` already`));
+    if (seen.has(id)) errors.push(ruleError([String(at), 'id'], `another step already has the id \`${id}\``));
     else seen.set(id, at);
   }
   for (const { name, before } of findSameVariables([...seen.keys()])) {
-    const message = `the outputs of \`${before}\` and \`${name}\` would be the same variables`;
+    const message = `the outputs of \`${before}\` and \`${name}\` would become the same variables`;
     errors.push(ruleError([String(seen.get(name)), 'id'], message));
   }
   return errors;
@@ -40,7 +40,7 @@ function checkNeeds(steps: readonly Node[]): MemberError[] {
   if (cycle) {
     const at = steps.findIndex(({ id }) => id === cycle[0]);
     errors.push(
-      ruleError([String(at), 'needs'], `the steps need each other in a circle: ${shorten(cycle).join(' → ')}`),
+      ruleError([String(at), 'needs'], `the steps need each other in a cycle: ${shorten(cycle).join(' → ')}`),
     );
   }
   return errors;
@@ -55,7 +55,10 @@ function shorten(cycle: readonly string[]): readonly string[] {
   return cycle.length > 10 ? [...cycle.slice(0, 4), '…', ...cycle.slice(-3)] : cycle;
 }
 
-/** Each step after those that it needs, and otherwise in the order of the file; steps in a circle, or after one, are left out. */
+/**
+ * Each step follows the steps that it needs; otherwise the order is that of the file. Steps in a cycle, or behind one,
+ * are left out.
+ */
 export function inGraphOrder<T extends Node>(steps: readonly T[]): T[] {
   const nodes = new Map<string, Waiting<T>>(
     steps.map((step, index) => [step.id, { step, index, openNeeds: 0, dependents: [] }]),
@@ -79,7 +82,7 @@ export function inGraphOrder<T extends Node>(steps: readonly T[]): T[] {
   return order;
 }
 
-/** `build → test → build`; undefined when there is none. */
+/** For example `build → test → build`; undefined when there is no cycle. */
 function findCycle(steps: readonly Node[]): string[] | undefined {
   const ordered = new Set(inGraphOrder(steps).map(({ id }) => id));
   const stuck = new Map(steps.filter(({ id }) => !ordered.has(id)).map((step) => [step.id, step]));
@@ -94,11 +97,11 @@ function findCycle(steps: readonly Node[]): string[] | undefined {
   return [...ids.slice(ids.indexOf(at)), at];
 }
 
-/** Does `before` always end before `id` begins? */
+/** Tells whether `before` always ends before `id` begins. */
 export function createPrecedence(steps: readonly Node[]): (before: string, id: string) => boolean {
   const indexes = new Map(steps.map(({ id }, at) => [id, at]));
   const bitOf = (id: string) => 1n << BigInt(indexes.get(id) ?? 0);
-  /** A bit for each step, so that 500 steps that need each other stay cheap. */
+  /** One bit for each step, so that 500 steps that need each other stay cheap. */
   const masks = new Map<string, bigint>();
   for (const { id, needs = [] } of inGraphOrder(steps)) {
     const known = needs.filter((need) => indexes.has(need));

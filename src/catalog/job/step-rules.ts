@@ -1,4 +1,4 @@
-// One step of a job by itself: it does one thing, and its keys fit what it does.
+// Checks one step by itself: it does exactly one thing, and its keys fit that.
 
 import type { UlcProfile } from '../../domain/job.ts';
 import type { JobPlace } from '../source/job-files.ts';
@@ -10,24 +10,28 @@ import { checkMatrix } from './matrix.ts';
 
 const actions = ['script', 'command', 'job', 'approval'] as const;
 
-/** Paths are inside the step. */
+/** Paths in errors start at the step. */
 export function checkStep(step: RawStep, profile: UlcProfile | undefined, place: JobPlace): MemberError[] {
   const errors: MemberError[] = [];
   const named = actions.filter((action) => Object.hasOwn(step, action));
   if (named.length !== 1) {
     errors.push(
-      ruleError([], `a step has one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none'}`),
+      ruleError(
+        [],
+        `a step must have exactly one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none'}`,
+      ),
     );
   }
   errors.push(...checkCommands(step, profile, place));
   const wrongId = step.job === undefined ? undefined : whatIsWrongWithId(step.job);
-  if (wrongId !== undefined) errors.push(ruleError(['job'], `\`${step.job}\` can be no job's id: ${wrongId}`));
-  if (step.args && step.job === undefined) errors.push(ruleError(['args'], '`args` are for a `job` alone', 'key'));
+  if (wrongId !== undefined) errors.push(ruleError(['job'], `\`${step.job}\` cannot be the id of a job: ${wrongId}`));
+  if (step.args && step.job === undefined)
+    errors.push(ruleError(['args'], '`args` are only allowed in a step with `job`', 'key'));
   if (step.retry && step.approval) {
-    errors.push(ruleError(['retry'], 'an approval is not tried again: `retry` is for the other steps', 'key'));
+    errors.push(ruleError(['retry'], 'an approval is never retried: `retry` is only allowed in other steps', 'key'));
   }
   if (step.matrix && step.foreach !== undefined) {
-    errors.push(ruleError(['foreach'], '`matrix` and `foreach` cannot stand side by side', 'key'));
+    errors.push(ruleError(['foreach'], '`matrix` and `foreach` must not be used together', 'key'));
   }
   return [...errors, ...checkMatrix(step.matrix ?? {})];
 }
@@ -38,7 +42,7 @@ function checkCommands(step: RawStep, profile: UlcProfile | undefined, place: Jo
     const command = step[action];
     if (command === undefined) continue;
     if (action === 'script' && step.script?.startsWith('./') === false) {
-      errors.push(ruleError([action], 'a script is a file of the job: it must begin with ./'));
+      errors.push(ruleError([action], 'a script is a file of the job, so it must begin with ./'));
       continue;
     }
     const { errors: found } = readCommand(command, profileOfStep(command, profile), place);

@@ -1,17 +1,20 @@
-// Watches directories one by one. Node's recursive fs.watch walks and stats the whole tree again on Linux; the catalog
-// holds every directory anyway, so one inotify watch for each is all that is needed.
+// Watches directories one by one. On Linux, Node's recursive fs.watch walks the whole tree again. The catalog knows
+// every directory anyway, so one inotify watch for each is enough.
 
 import { watch as watchFs } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
 import type { LogLines } from '../../lib/logger.ts';
 
-/** `name` is the entry that changed, null where the system does not say; `isReplaced`: it came, went or was renamed. */
+/**
+ * `name` is the entry that changed; null when the system does not say. `isReplaced` means that it appeared, disappeared
+ * or was renamed.
+ */
 export type OnEntry = (name: string | null, isReplaced: boolean) => void;
 
 export type DirectoryWatch = {
-  /** Answers how to stop. */
+  /** Returns a function that stops the watch. */
   watch(dir: string, onEntry: OnEntry): () => void;
-  /** False once the system had no watch left: then changes have to be looked for. */
+  /** False once the system has no watch left. Then the catalog must look for changes itself. */
   readonly isComplete: boolean;
 };
 
@@ -32,7 +35,9 @@ export function createDirectoryWatch(log: LogLines): DirectoryWatch {
       } catch (error) {
         if (['ENOSPC', 'EMFILE'].includes(errorCode(error) ?? '')) {
           isComplete = false;
-          log.warn('inotify limit reached (fs.inotify.max_user_watches): jobs are looked at every 5 s instead');
+          log.warn(
+            'inotify limit reached: flwd looks for changed jobs every 5 s instead; raise fs.inotify.max_user_watches',
+          );
         }
         return nothing;
       }

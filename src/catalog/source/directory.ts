@@ -1,4 +1,4 @@
-// What one directory of a source holds: directories to walk, a job's config.yaml, and scripts that no job claims.
+// What one directory of a source contains: directories to walk, a job's config.yaml, and scripts that belong to no job.
 
 import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +11,11 @@ import { childOf } from './source-path.ts';
 
 export type Directory = {
   readonly subdirectories: ReadonlySet<string>;
-  /** None: no job. Both: a job whose author has to choose. */
+  /** Empty when there is no job here. With two, the author has to remove one. */
   readonly configFiles: readonly ConfigFile[];
-  /** Scripts, where the directory belongs to no job. */
+  /** The number of scripts, when the directory belongs to no job. */
   readonly scripts: number;
-  /** Directories with a config.yaml whose names are no UTF-8, so that nothing can name them. */
+  /** Directories with a config.yaml whose names are not UTF-8, so that no job id can name them. */
   readonly unnamable: readonly string[];
 };
 
@@ -23,7 +23,7 @@ const [configName] = configFiles;
 const olderForm = 'config.d';
 const scriptEnding = /\.(?:sh|py|js|mjs|ps1)$/;
 
-/** Undefined: there is none. @throws what the file system throws when it may not be read. */
+/** Undefined when there is no such directory. @throws the file system's error when it cannot be read */
 export function readDirectory(o: {
   readonly root: string;
   readonly path: string;
@@ -94,7 +94,7 @@ function beginsWithShebang(path: string): boolean {
   }
 }
 
-/** Node shows what is no UTF-8 in a name as U+FFFD, by which nothing can be opened. */
+/** Node replaces bytes in a name that are not UTF-8 by U+FFFD, and such a name opens nothing. */
 function findUnnamable(dir: string): string[] {
   return readdirSync(dir, { encoding: 'buffer' })
     .filter((name) => !name.equals(Buffer.from(name.toString())))

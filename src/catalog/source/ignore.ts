@@ -1,4 +1,4 @@
-// Which files of a source are no part of it: dot directories, node_modules, and what `.flwdignore` at its root names.
+// Decides which files of a source are ignored: dot directories, node_modules, and what `.flwdignore` at its root names.
 
 import { realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -9,17 +9,17 @@ import { nameOf } from './source-path.ts';
 const ignoreFile = '.flwdignore';
 const limitBytes = 64 * 1024;
 
-/** Is the path, relative to the source's root, named by `.flwdignore`? */
+/** Whether `.flwdignore` names the path, which is relative to the source's root. */
 export type Ignore = (path: string, isDirectory: boolean) => boolean;
 
-/** May the directory of that name hold jobs? What is not walked is not watched either. */
+/** Whether a directory of this name may contain jobs. Other directories are neither walked nor watched. */
 export function isWalked(name: string): boolean {
   return !name.startsWith('.') && name !== 'node_modules';
 }
 
 /**
- * One name or glob a line (`*`, `?`, `**`), `#` begins a comment. One with a slash is meant from the source's root, one
- * without at any depth; a slash at the end means directories alone. There is no `!`.
+ * Each line is a name or a glob (`*`, `?`, `**`); `#` begins a comment. A line with a slash starts at the source's
+ * root, a line without one matches at any depth. A slash at the end matches only directories. There is no `!`.
  */
 function parseIgnore(text: string): Ignore {
   const rules = text
@@ -46,8 +46,8 @@ function parseIgnore(text: string): Ignore {
 export const nothingIgnored: Ignore = () => false;
 
 /**
- * Reads a source's `.flwdignore`, again only when it has changed. One that cannot be read names nothing. `exclude` are
- * host paths that are part of no source although they may lie in one: the server's own files.
+ * Reads the `.flwdignore` of a source, and reads it again only when it has changed. A file that cannot be read ignores
+ * nothing. `exclude` are host paths to leave out, even where they lie inside a source: the server's own files.
  */
 export function createIgnoreReader(exclude: readonly string[]): (root: string) => Ignore {
   const known = new Map<string, { signature: string; ignore: Ignore }>();

@@ -1,5 +1,5 @@
-// Which files below a job's directory are its own: not another job's, not `.git`, not what `.flwdignore` names. Links
-// are followed as long as they stay in the source.
+// Which files below a job's directory belong to the job: not those of another job, `.git`, or what `.flwdignore` names.
+// Links are followed as long as they stay in the source.
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';
@@ -22,12 +22,12 @@ function isJobDirectory(dir: string): boolean {
   return configFiles.some((file) => lstatOf(join(dir, file)) !== undefined);
 }
 
-/** Is the entry left out of its job? `path` is relative to the source. */
+/** Whether an entry does not belong to the job. `path` is relative to the source. */
 export function isLeftOut(ignore: Ignore, path: string, isDirectory: boolean): boolean {
   return path === '.git' || path.endsWith('/.git') || ignore(path, isDirectory);
 }
 
-/** What a link in a source leads to; undefined when it leads out of it or nowhere. */
+/** The target of a link in a source; undefined when it is outside of the source or does not exist. */
 export function followLink(root: string, link: string): { readonly path: string; readonly stat: Stats } | undefined {
   try {
     const path = realpathSync.native(link);
@@ -39,7 +39,7 @@ export function followLink(root: string, link: string): { readonly path: string;
 
 export type FoundFile = { readonly hostPath: string; readonly stat: Stats } | { readonly problem: string };
 
-/** A file or directory that a job names, such as `./scripts/build.sh`. `problem` goes on after the name. */
+/** A file or directory that a job names, such as `./scripts/build.sh`. `problem` continues after the name. */
 export function findJobFile({ root, path, ignore }: JobPlace, name: string): FoundFile {
   const inside = normalize(name);
   if (inside.startsWith('/') || inside === '..' || inside.startsWith('../')) {
@@ -54,7 +54,7 @@ export function findJobFile({ root, path, ignore }: JobPlace, name: string): Fou
     at = childOf(at, step);
     mayHoldJobs &&= isWalked(step);
     stat = lstatOf(join(root, at));
-    if (isLeftOut(ignore, at, stat?.isDirectory() ?? false)) return { problem: 'is left out by `.flwdignore`' };
+    if (isLeftOut(ignore, at, stat?.isDirectory() ?? false)) return { problem: 'is ignored by `.flwdignore`' };
     if (stat?.isSymbolicLink()) return followed(root, path, inside);
   }
   return stat ? { hostPath: join(root, at), stat } : { problem: "is not in the job's directory" };
@@ -62,5 +62,7 @@ export function findJobFile({ root, path, ignore }: JobPlace, name: string): Fou
 
 function followed(root: string, path: string, inside: string): FoundFile {
   const found = followLink(root, join(root, path, inside));
-  return found ? { hostPath: found.path, stat: found.stat } : { problem: 'is a link out of the source, or to nothing' };
+  return found
+    ? { hostPath: found.path, stat: found.stat }
+    : { problem: 'is a link to nothing or to a place outside of the source' };
 }

@@ -1,5 +1,5 @@
-// The state of a job's directory: which files are its own, and a signature by which a change is noticed without reading
-// them.
+// The state of a job's directory: the files that belong to the job, and a signature that reveals a change without
+// reading them.
 
 import { type Dirent, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { childOf } from './source-path.ts';
 
 const fileLimit = 10_000;
 const sizeLimitBytes = 100 * 2 ** 20;
-/** A file system's clock may stand still for so long: two writes within it can leave the same times. */
+/** The clock of a file system may not advance for this long: two writes within it can leave the same times. */
 const clockStepMs = 50;
 
 export type JobFile = {
@@ -29,15 +29,15 @@ export type JobState = {
   /** By path. */
   readonly files: readonly JobFile[];
   readonly signature: string;
-  /** False: some file is reached through a link or lies where nobody watches. */
+  /** False when some file is reached through a link or is not watched. */
   readonly isWatched: boolean;
-  /** False: a file is so new that a further change might not show in the signature. */
+  /** False when a file is so new that another change might not show in the signature. */
   readonly isSettled: boolean;
 };
 
 export type IdentifiedJob = JobPlace & { readonly id: string };
 
-/** @throws Problem job-invalid past 10,000 files or 100 MiB, job-not-found when the directory is gone. */
+/** @throws Problem job-invalid above 10,000 files or 100 MiB, job-not-found when the directory is gone */
 export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   const maybeYield = createYielder();
   const files: JobFile[] = [];
@@ -52,7 +52,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
     signature.push(`${path}\0${stat.ino} ${stat.size} ${stat.mode} ${stat.ctimeMs}`);
   };
 
-  /** `real` holds the directories that links have been followed into on the way, so that none is entered twice. */
+  /** `real` are the directories that links have led into so far, so that each is entered only once. */
   type Directory = {
     readonly inside: string;
     readonly host: string;
@@ -98,7 +98,7 @@ export async function readJobState(job: IdentifiedJob): Promise<JobState> {
   };
 }
 
-/** Only the job's own directory must be there; another may be gone since it was listed. */
+/** Only the job's own directory must exist. Another one may have been removed since it was listed. */
 function list(job: IdentifiedJob, dir: string, inside: string): Dirent[] {
   try {
     return readdirSync(dir, { withFileTypes: true });
@@ -118,7 +118,7 @@ function holdsJob(listed: readonly Dirent[], dir: string): boolean {
 }
 
 function tooMuch(job: IdentifiedJob, what: string): Problem {
-  return unusable(job, `its directory holds ${what}: move data elsewhere or name it in .flwdignore`);
+  return unusable(job, `its directory contains ${what}: move data elsewhere or name it in .flwdignore`);
 }
 
 export function unusable(job: IdentifiedJob, message: string): Problem {

@@ -1,4 +1,4 @@
-// The revision of a job: a hash of its files' names, executable bits and content.
+// The revision of a job: a hash over the names, executable bits and content of its files.
 
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -10,8 +10,8 @@ import type { JobFile } from './job-state.ts';
 const chunkBytes = 128 * 1024;
 
 /**
- * The first 16 hex digits of the SHA-256 over path, executable bit and content of each file. `onFile` gets each file's
- * chunks as they are read. Undefined: a file changed or went away meanwhile.
+ * The first 16 hex digits of SHA-256. `onFile` gets the chunks of each file as they are read. Returns undefined when a
+ * file changed or disappeared meanwhile.
  */
 export async function hashFiles(
   files: readonly JobFile[],

@@ -1,19 +1,19 @@
-// The other end of a snapshot's life: which were not taken for long, and how one goes without ever being half there.
+// Finds snapshots that have not been used for long, and removes them in one move, so that no half of one is ever found.
 
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 
 const revision = /^[0-9a-f]{16}$/;
-/** What a crash leaves of making or removing one. */
+/** Left by a crash while a snapshot was made or removed. */
 const unfinished = /^\.(?:draft|gone)-/;
 
-/** Revisions that were taken last before `beforeMs`. */
+/** Revisions that were last used before `beforeMs`. */
 export async function oldSnapshots(dir: string, beforeMs: number): Promise<string[]> {
   return namesBefore(dir, beforeMs, revision);
 }
 
-/** Under another name at once: whoever takes it meanwhile finds none, and copies the job again. */
+/** Renames the snapshot first. A run that wants it meanwhile does not find it, and copies the job again. */
 export async function removeSnapshot(dir: string, name: string): Promise<void> {
   const gone = join(dir, `.gone-${name}`);
   await rm(gone, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// Read-only copies of job directories, named by their revision: what a run starts from, whatever is edited meanwhile.
+// Read-only copies of job directories, named by revision. A run starts from such a copy, so edits do not affect it.
 
 import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, mkdtemp, open, rename, rm, utimes } from 'node:fs/promises';
@@ -15,7 +15,8 @@ import { hashFiles } from './revision.ts';
 type Snapshot = { readonly revision: string; readonly dir: string };
 export type Snapshots = {
   /**
-   * The job's directory as it is now; its mtime says when that was last asked, to ten minutes. Costs a look at its files, and a copy only where they have changed.
+   * Returns a copy of the job's directory as it is now. The mtime of the copy says, within ten minutes, when it was
+   * last used. Costs a look at the job's files, and copies them only if they have changed.
    * @throws Problem job-invalid, job-not-found
    */
   take(entry: CatalogEntry): Promise<Snapshot>;
@@ -27,18 +28,18 @@ const touchMs = 600_000;
 const attemptLimit = 10;
 const nothing = () => {};
 
-/** One copy at a time for each job, and one to begin after it, shared by all who ask meanwhile. */
+/** For each job one copy runs and one more may wait, which all later callers share. */
 type Copies = { running: Promise<unknown>; next: Promise<Snapshot> | undefined };
 
 export function createSnapshots(o: {
   readonly dir: string;
-  /** As for the catalogue, so that both find one revision; what holds `dir` is among them where it lies in a source. */
+  /** The same as for the catalog, so that both find the same revision. Includes `dir` when it lies inside a source. */
   readonly exclude: readonly string[];
 }): Snapshots {
   const ignoreOf = createIgnoreReader(o.exclude);
   const taken = new Map<string, { readonly signature: string; readonly snapshot: Snapshot }>();
   const copiesByDir = new Map<string, Copies>();
-  /** By revision. Few change within the life of a process. */
+  /** By revision. Only few revisions are used while a process lives. */
   const touchedAtMs = new Map<string, number>();
 
   function dirOf(revision: string): string {
@@ -62,7 +63,7 @@ export function createSnapshots(o: {
     return snapshot;
   }
 
-  /** Retention leaves alone what was taken within the hour, at least. */
+  /** Retention keeps whatever was used within the last hour, so ten minutes are exact enough. */
   async function touch({ revision, dir }: Snapshot): Promise<void> {
     const nowMs = performance.now();
     const before = touchedAtMs.get(revision);
@@ -72,7 +73,7 @@ export function createSnapshots(o: {
     await utimes(dir, now, now);
   }
 
-  /** A copy that began before the caller came may lack the very edit that brought them here. */
+  /** A copy that began before the caller came may lack the very edit that the caller wants to run. */
   function takeSerially(entry: CatalogEntry): Promise<Snapshot> {
     const copies: Copies = copiesByDir.get(entry.dir) ?? { running: Promise.resolve(), next: undefined };
     copiesByDir.set(entry.dir, copies);
@@ -95,13 +96,13 @@ export function createSnapshots(o: {
       if (state.isSettled) taken.set(entry.dir, { signature: state.signature, snapshot });
       return snapshot;
     }
-    throw unusable(job, 'its directory does not stop changing');
+    throw unusable(job, 'its directory keeps changing');
   }
 
   return { take, dirOf };
 }
 
-/** Undefined: the directory changed meanwhile. */
+/** Returns undefined when the directory changed meanwhile. */
 async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
   await mkdir(snapshotsDir, { recursive: true });
   const draft = await mkdtemp(join(snapshotsDir, '.draft-'));
@@ -112,9 +113,9 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
     const dir = join(snapshotsDir, revision);
     if (!(await isComplete(dir, state.files))) {
       await rm(dir, { recursive: true, force: true });
-      // A run is on the disk once it is created: what it will execute must be there before it.
+      // Once a run is created it survives a power failure, so the files it will execute must be on the disk before.
       for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
-      // Another job with the same files may have been quicker.
+      // Another job with the same files may have been faster.
       await rename(draft, dir).catch((error: unknown) => {
         if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
       });
@@ -129,7 +130,7 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
   }
 }
 
-/** Jobs may run as another user, whatever the umask. */
+/** Jobs may run as another user, so the umask must not decide the mode. */
 async function createCopy(draft: string, file: JobFile) {
   const path = join(draft, file.path);
   const parents: string[] = [];
@@ -150,7 +151,7 @@ async function createCopy(draft: string, file: JobFile) {
   };
 }
 
-/** The copy's own, `.`, among them. */
+/** Includes `.`, the copy's own folder. */
 function foldersOf(files: readonly JobFile[]): Set<string> {
   const folders = new Set(['.']);
   for (const { path } of files) {
@@ -159,7 +160,7 @@ function foldersOf(files: readonly JobFile[]): Set<string> {
   return folders;
 }
 
-/** Something else than this server may have taken a part of it away. */
+/** Another program may have removed a part of it. */
 async function isComplete(dir: string, files: readonly JobFile[]): Promise<boolean> {
   for (const file of files) {
     const stat = await lstat(join(dir, file.path)).catch(() => undefined);

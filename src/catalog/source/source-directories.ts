@@ -1,5 +1,5 @@
-// The directories of one source: walks them, watches them, and finds those that have changed. What jobs they hold is up to
-// source-tree.ts.
+// The directories of one source: walks them, watches them and finds those that have changed. source-tree.ts reads the
+// jobs in them.
 
 import { join } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';
@@ -20,7 +20,7 @@ export type FoundJob = {
   readonly read: JobDefinition | readonly JobError[];
 };
 
-/** Directories to read again. Each has the names of entries in it that may have been replaced. */
+/** Directories to read again. Each has the names of those entries that may have been replaced. */
 export type Marks = Map<string, Set<string>>;
 
 type Stamp = { readonly identity: string; readonly modified: number };
@@ -29,7 +29,7 @@ export type Node = StampedDirectory & {
   readonly path: string;
   readonly stopWatching: () => void;
   job: FoundJob | undefined;
-  /** Of the config.yaml that `job` was read from. */
+  /** Identifies the config.yaml that `job` was read from. */
   configStamp: string;
 };
 

@@ -1,5 +1,5 @@
-// Reads a small text file of a source, whatever lies there under that name: a pipe must not block the server, a link
-// must not lead out of the source, and an endless file must not fill the memory.
+// Reads a small text file of a source safely: a pipe must not block the server, a link must not lead out of the source,
+// and an endless file must not fill the memory.
 
 import {
   closeSync,
@@ -17,14 +17,14 @@ import { errorCode } from '../../lib/error-code.ts';
 
 export type SourceFile = { readonly text: string } | { readonly message: string };
 
-/** `path` is relative to `root`. `message` goes on after the file's name: `is a directory`. */
+/** `path` is relative to `root`. `message` continues after the file's name: `is a directory`. */
 export function readSourceFile(root: string, path: string, limitBytes: number): SourceFile {
   const found = open(root, join(root, path));
   if (typeof found !== 'number') return found;
   try {
     const stat = fstatSync(found);
     if (stat.isDirectory()) return { message: 'is a directory' };
-    if (!stat.isFile()) return { message: 'is no regular file' };
+    if (!stat.isFile()) return { message: 'is not a regular file' };
     const bytes = readUpTo(found, Math.min(stat.size, limitBytes) + 1, limitBytes);
     if (bytes.length > limitBytes) return { message: `is larger than ${limitBytes / 1024} KiB` };
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
@@ -38,7 +38,7 @@ export function readSourceFile(root: string, path: string, limitBytes: number): 
 }
 
 function open(root: string, path: string): number | { readonly message: string } {
-  // O_NONBLOCK: opening a pipe without a writer would wait for one.
+  // With O_NONBLOCK, opening a pipe does not wait for a writer.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
   try {
     return openSync(path, flags);
@@ -47,7 +47,7 @@ function open(root: string, path: string): number | { readonly message: string }
   }
   try {
     const real = realpathSync.native(path);
-    if (!isWithin(realpathSync.native(root), real)) return { message: 'is a link that leads out of the source' };
+    if (!isWithin(realpathSync.native(root), real)) return { message: 'is a link to a place outside of the source' };
     return openSync(real, flags);
   } catch (error) {
     return {
@@ -71,7 +71,7 @@ function readUpTo(fd: number, expectedBytes: number, limitBytes: number): Buffer
   return buffer.subarray(0, length);
 }
 
-/** Undefined: nothing is there, or it may not be looked at. */
+/** Undefined when nothing is there, or access is denied. */
 export function lstatOf(path: string | Buffer): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
@@ -80,7 +80,7 @@ export function lstatOf(path: string | Buffer): Stats | undefined {
   }
 }
 
-/** As lstatOf, with links followed. */
+/** Like lstatOf, but follows links. */
 export function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
@@ -89,7 +89,7 @@ export function statOf(path: string): Stats | undefined {
   }
 }
 
-/** Both real paths. */
+/** Both paths must be real paths, without links. */
 export function isWithin(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 }

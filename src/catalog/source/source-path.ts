@@ -1,4 +1,4 @@
-// Paths inside a source: relative to its root, `/`-separated, `''` for the root itself.
+// Paths inside a source: relative to its root, separated by `/`; `''` is the root itself.
 
 export function childOf(path: string, name: string): string {
   return path === '' ? name : `${path}/${name}`;

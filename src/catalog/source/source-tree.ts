@@ -1,4 +1,4 @@
-// The jobs of one source. Reads again only the directories that it is told have changed; source-watch.ts notices changes.
+// The jobs of one source. Reads only the directories that source-watch.ts reports as changed.
 
 import type { LogLines } from '../../lib/logger.ts';
 import { createYielder, type Yielder } from '../../lib/yielder.ts';

@@ -1,5 +1,5 @@
-// Keeps the tree of one source current: collects changes for a moment, then has the tree read them. Also notices when the
-// source's root appears, disappears or is replaced, and looks for changes that the watches missed.
+// Keeps the tree of one source current. It collects changes for a moment and then has the tree read them. It also
+// notices when the source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
 import type { LogLines } from '../../lib/logger.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
@@ -127,7 +127,7 @@ function identityOf(root: string): string | undefined {
 type Gathering = {
   mark(path: string, replaced: Iterable<string>): void;
   markWhole(): void;
-  /** What has changed since the last call. */
+  /** Returns everything that has changed since the last call. */
   take(): { readonly marks: Marks; readonly isWhole: boolean };
   close(): void;
 };

@@ -42,7 +42,7 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
   try {
     const stats = fstatSync(fd);
     const { size } = stats;
-    if (!stats.isFile()) return { kind: 'refused', why: 'is no regular file' };
+    if (!stats.isFile()) return { kind: 'refused', why: 'is not a regular file' };
     if (size > maxSizeBytes) return { kind: 'refused', why: `has ${size} bytes; ${maxSizeBytes} are the most` };
     const bytes = Buffer.alloc(size);
     return { kind: 'bytes', bytes: bytes.subarray(0, readSync(fd, bytes, 0, size, 0)) };
