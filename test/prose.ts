@@ -20,7 +20,7 @@ const phrases: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\banew\b/i, '"anew": write "again" or "from the start"'],
   [/\bat the most\b/i, '"at the most": write "at most"'],
   [/\blet(s|ting)? go of\b/i, '"let go of": write "release"'],
-  [/\bse(e|es|en|eing) to\b(?! be\b)/i, '"see to": name who does what'],
+  [/\bse(e|es|eing) to\b(?! be\b)/i, '"see to": name who does what'],
   [
     /\bso (does|do|is|are|has|have|did|was|were|can|may) (one|it|those|they|the|an?|what|who|every|all|each)\b/i,
     '"so does …"',
@@ -28,7 +28,7 @@ const phrases: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/(?:^|[.!?] )Of [a-z]/, 'a sentence that begins with "Of"'],
   [/\bwho(so)?ever\b/i, '"whoever": name the person'],
   [/(?:^|[.!] )What (is|are|was|were|has|have|had|can|cannot|may) (?![^.]*\?)/, '"What is …" in place of a noun'],
-  [/\b(?:taken|takes?|taking|took) up\b(?! (?:space|room|time|memory))/i, '"take up": write "resume"'],
+  [/\b(?:taken|takes?|taking|took) up\b(?! (?:space|room|time|memory|to))/i, '"take up": write "resume"'],
   [/\bwhat (it|they) (was|were|is|are) given\b/i, '"what it was given": name the thing'],
   [/\bothers than\b/i, '"others than": write "other …"'],
   [/\bwrong use\b/i, '"wrong use": write "usage error"'],
