@@ -60,7 +60,7 @@ test('is not lost where the shim has not made the spool yet', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', '');
   const output = open(runLog);
-  await output.follow(attempt, 'take-up');
+  await output.follow(attempt, 'resume');
   write('spool', 'hello\n');
   write('status', shim);
   await output.drain();
@@ -77,7 +77,7 @@ test('is not lost where the shim makes the spool while the log is opened', async
       return runLog.open();
     },
   });
-  await output.follow(attempt, 'take-up');
+  await output.follow(attempt, 'resume');
   await output.drain();
   expect(await messages()).toEqual(['hello']);
 });
@@ -86,7 +86,7 @@ test('is lost where the shim has said who it is and the spool is gone', async ()
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', shim);
   const output = open(runLog);
-  await output.follow(attempt, 'take-up');
+  await output.follow(attempt, 'resume');
   await output.drain();
   expect(await messages()).toEqual(['the output is lost: somebody removed the file it was printed to']);
 });

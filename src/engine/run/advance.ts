@@ -1,5 +1,5 @@
-// Brings a run on from one end to the next: decides what follows, writes it with what has led to it in one
-// transaction, and then starts what begins (ADR 0014).
+// Moves a run from the end of one step to the next: decides what follows, writes that and the end itself in one
+// transaction, and then starts the next processes (ADR 0014).
 
 import { retryDelayMs } from '../../domain/retry.ts';
 import type { Decision as Approval } from '../../domain/run.ts';
@@ -11,50 +11,40 @@ import type { Decision } from './run-state.ts';
 import { attemptsAt } from './step-commands.ts';
 import type { Ending } from './step-endings.ts';
 import type { StepInstance } from './step-instances.ts';
-import { createStepRunner, type StepRunner } from './step-runner.ts';
+import { createStepRunner } from './step-runner.ts';
 
-export type Advance = {
-  readonly runner: StepRunner;
-  /** An instance has ended: its row, and what the state decides. */
-  readonly end: (instance: StepInstance, outcome: Ending & Partial<Outcome>, batch: Batch, approval?: Approval) => void;
-  readonly carryOut: (decisions: readonly Decision[], batch: Batch) => void;
-  /** Decides what follows from the batch, writes all of it, and starts what begins. */
-  readonly complete: (batch: Batch) => Promise<void>;
-  /** For work that nobody awaits: an error of it abandons the run. */
-  readonly watch: (work: Promise<void>) => void;
-  /** All that is watched now. Never rejects. */
-  readonly settled: () => Promise<unknown>;
-};
+export type Advance = ReturnType<typeof createAdvance>;
 
-export function createAdvance(driven: DrivenRun): Advance {
-  const { state, changes, detaching, log } = driven;
+export function createAdvance(driven: DrivenRun) {
+  const { state, changes, detaching, log, attempts } = driven;
   const watched = new Set<Promise<void>>();
   const runner = createStepRunner(driven, {
     onBegin: (batch) => watch(complete(batch)),
     onOutcome: (instance, outcome) => watch(outcome.then((how) => (how ? settle(instance, how) : undefined))),
   });
 
-  /** An attempt is over: it is tried again, or its step has ended. */
+  /** An attempt has ended: the step is retried, or has ended as well. */
   async function settle(instance: StepInstance, outcome: Outcome): Promise<void> {
-    const hadProcess = runner.attemptOf(instance) !== undefined;
+    const hadProcess = attempts.has(instance);
     if (outcome.termination) driven.terminations.push(outcome.termination);
     const delayMs = delayOfRetry(driven, instance, outcome);
     const batch = newBatch();
     if (delayMs !== undefined) {
-      runner.forget(instance);
+      attempts.delete(instance);
       changes.retry(instance, outcome, delayMs, batch);
       driven.lastAttempt = Math.max(driven.lastAttempt, instance.attempt);
       runner.begin(instance, batch);
     } else {
       const ending = hadProcess ? await takeArtifacts(driven, instance, outcome, batch) : outcome;
       batch.result = ending.result;
-      runner.forget(instance);
+      attempts.delete(instance);
       end(instance, ending, batch);
     }
     await complete(batch);
   }
 
-  function end(...[instance, outcome, batch, approval]: Parameters<Advance['end']>): void {
+  /** Writes the end of an instance to the batch, with what the state decides from it. */
+  function end(instance: StepInstance, outcome: Ending & Partial<Outcome>, batch: Batch, approval?: Approval): void {
     changes.end(instance, outcome, batch, approval);
     carryOut(state.end(instance, outcome), batch);
   }
@@ -71,15 +61,17 @@ export function createAdvance(driven: DrivenRun): Advance {
     }
   }
 
+  /** Decides what follows from the batch, writes all of it, and starts the next steps. */
   async function complete(batch: Batch): Promise<void> {
     carryOut(state.next(driven.aborting !== undefined), batch);
     if (state.isOver) return finishRun(driven, batch);
     if (batch.changes.length > 0) await writeBatch(driven, batch);
-    // The run was abandoned or detached meanwhile: nothing starts any more.
+    // The run was abandoned or detached in the meantime: nothing more starts.
     if (driven.phase === 'over' || detaching.signal.aborted) giveUpBatch(batch);
     else carryOn(batch);
   }
 
+  /** For work that nobody awaits: if it fails, the run is abandoned. */
   function watch(work: Promise<void>): void {
     const watching = work
       .catch((error: unknown) => abandonRun(driven, runner, error))
@@ -90,7 +82,10 @@ export function createAdvance(driven: DrivenRun): Advance {
     void watching.finally(() => watched.delete(watching));
   }
 
-  return { runner, end, carryOut, complete, watch, settled: () => Promise.all(watched) };
+  /** Resolves when everything that is watched now has ended. Never rejects. */
+  const settled = (): Promise<unknown> => Promise.all(watched);
+
+  return { runner, end, carryOut, complete, watch, settled };
 }
 
 async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
@@ -103,7 +98,7 @@ async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
   }
 }
 
-/** undefined: the step is not tried again. */
+/** undefined: the step is not retried. */
 function delayOfRetry(
   { aborting, state, job }: DrivenRun,
   instance: StepInstance,
@@ -115,14 +110,14 @@ function delayOfRetry(
   return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
 }
 
-/** The artifacts of a job without steps are taken with the end of its command, and may fail it. */
+/** A job without steps has its artifacts taken when its command ends. They may make the run fail. */
 async function takeArtifacts(
   driven: DrivenRun,
   instance: StepInstance,
   outcome: Outcome,
   batch: Batch,
 ): Promise<Outcome> {
-  // Other steps may still write to the workspace: what this one named is taken at the run's end.
+  // Other steps may still write to the workspace: the files this step named are taken when the run ends.
   if (driven.job.composition !== 'single') return outcome;
   const { artifacts, failure } = await driven.artifacts.take([attemptsAt(driven, instance)]);
   batch.artifacts.push(...artifacts);

@@ -1,5 +1,5 @@
-// How this process stops driving a run: the run's last row is written, or an error of flwd ends it, or it is left to
-// another process.
+// How this process stops driving a run: it writes the run's last row, or an internal error ends the run, or it leaves the
+// run to another process.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Superseded } from '../../store/superseded.ts';
@@ -12,17 +12,17 @@ import { attemptsAt } from './step-commands.ts';
 import { hasEnded } from './step-instances.ts';
 import type { StepRunner } from './step-runner.ts';
 
-/** A server that stops waits so long for the rows of what has ended. */
+/** How long a server that stops waits for the last rows to be written. */
 const finishingMs = 1_500;
 
-/** Every step has ended: takes the artifacts, closes the log, and writes the run's last row with the batch. */
+/** Every step has ended: takes the artifacts, closes the log and writes the batch with the run's last row. */
 export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> {
   if (driven.phase === 'over') return;
   driven.phase = 'over';
   driven.workspaceWatch?.close();
   const { state, job, artifacts, runLog, terminations, log } = driven;
   const begun = state.instances.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
-  // Those of a job without steps were taken with the end of its command.
+  // A job without steps had its artifacts taken when its command ended.
   const isTaken = job.composition === 'single';
   const kept = isTaken ? noArtifacts : await artifacts.take(begun.map((instance) => attemptsAt(driven, instance)));
   const leftBehind = await artifacts.leftBehind();
@@ -39,23 +39,28 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   leave(driven);
 }
 
-/** An error of flwd: what is alive is ended, and the run with it. A run that another process owns is left to it. */
+/** After an internal error: ends the processes and the run. If another process owns the run, it is left to that one. */
 export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: unknown): Promise<void> {
   const { detaching, log, runLog } = driven;
   if (detaching.signal.aborted) return;
   windDown(driven, runner);
   if (error instanceof Superseded) {
     log.warn('another process has taken the run over');
-    detach(driven, runner);
+    detach(driven);
     await atMost(finishingMs, withoutLog(driven, runLog.leave()));
     driven.markFinished();
     return;
   }
-  log.error({ err: error }, 'a run could not be attended');
+  log.error({ err: error }, 'a run failed because of an internal error');
   driven.phase = 'over';
-  const why = { status: 'failed', reason: 'lost', message: 'the engine could not attend to the run' } as const;
-  for (const attempt of runner.attempts()) attempt.interrupt(why);
-  await Promise.all(runner.attempts().map(({ gone }) => gone));
+  const why = {
+    status: 'failed',
+    reason: 'lost',
+    message: 'an internal error ended the run; the server log says why',
+  } as const;
+  const attempts = [...driven.attempts.values()];
+  for (const attempt of attempts) attempt.interrupt(why);
+  await Promise.all(attempts.map(({ gone }) => gone));
   await runLog.close().catch(() => undefined);
   for (const { childRunId, ...instance } of driven.state.instances) {
     if (childRunId !== null && !hasEnded(instance)) driven.around.children.cancel(childRunId);
@@ -67,7 +72,7 @@ export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: u
 async function writeAbandoned(driven: DrivenRun, why: Interruption & { readonly reason: 'lost' }): Promise<void> {
   const { run, state, about, time } = driven;
   const { store } = driven.context;
-  // Also those whose end was decided and not written.
+  // This includes steps whose end was decided but not written.
   const begun = state.instances.filter(({ epoch }) => epoch > 0);
   await driven.write(async (tx) => {
     for (const { stepId, attempt, epoch } of begun) {
@@ -83,34 +88,34 @@ function leave({ markFinished, context, runDir, job, log }: DrivenRun): void {
   context.folders.putAway(runDir, job.composition, log);
 }
 
-/** Leaves the run to the next start, which goes on with it. Never rejects. */
+/** Leaves the run to the next process, which resumes it. Never rejects. */
 export async function detachRun(
   driven: DrivenRun,
   { runner, settled }: { readonly runner: StepRunner; readonly settled: () => Promise<unknown> },
 ): Promise<void> {
   windDown(driven, runner);
-  const isEnding = driven.phase === 'over' || runner.attempts().some((attempt) => attempt.hasEnded());
+  const isEnding = driven.phase === 'over' || [...driven.attempts.values()].some((attempt) => attempt.hasEnded());
   if (isEnding) await atMost(finishingMs, settled());
-  detach(driven, runner);
-  // What hangs must keep neither the server from stopping nor the run's place from the next one.
+  detach(driven);
+  // A log that hangs must not keep the server from stopping, nor the next process from resuming the run.
   await atMost(finishingMs, withoutLog(driven, driven.runLog.release()));
   driven.markFinished();
 }
 
-/** The run is left to another process, even if its log cannot be closed. */
+/** Leaves the run to another process even if its log cannot be closed. */
 function withoutLog({ log }: DrivenRun, left: Promise<void>): Promise<void> {
-  return left.catch((error: unknown) => log.warn({ err: error }, 'the log of a run was left as it was'));
+  return left.catch((error: unknown) => log.warn({ err: error }, 'the log of a run could not be closed'));
 }
 
-/** No step begins any more, and nobody watches how large the workspace is. */
+/** No further step starts, and the size of the workspace is no longer watched. */
 function windDown({ workspaceWatch }: DrivenRun, runner: StepRunner): void {
   runner.withdraw();
   workspaceWatch?.close();
 }
 
-function detach({ detaching }: DrivenRun, runner: StepRunner): void {
+function detach({ detaching, attempts }: DrivenRun): void {
   detaching.abort();
-  for (const attempt of runner.attempts()) attempt.detach();
+  for (const attempt of attempts.values()) attempt.detach();
 }
 
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

@@ -1,31 +1,25 @@
-// The log of a run as its attempts write to it, side by side: one writer, opened by the first line, and what of it has
-// been announced in the journal.
+// The log of a run. Its attempts write to it at the same time through one writer, which the first line opens; new lines
+// are announced in the journal.
 
 import { outputTypeOf } from '../../domain/event.ts';
 import type { JobDefinition } from '../../domain/job.ts';
-import type { Progress, Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Transaction } from '../../store/database.ts';
 import type { LogWriter } from '../../store/log/logs.ts';
 import type { Store } from '../../store/open.ts';
-import { createAnnouncements } from './announcements.ts';
+import { type Announcements, createAnnouncements } from './announcements.ts';
 
-export type RunLog = {
+export type RunLog = Pick<Announcements, 'addLines' | 'addProgress' | 'commit'> & {
   readonly open: () => Promise<LogWriter>;
-  /** Lines and progress that are in the log now, to be announced. */
-  readonly addLines: (lines: { readonly firstSeq: number; readonly count: number }) => void;
-  readonly addProgress: (progress: Progress, afterSeq: number) => void;
-  /** Announces what an earlier process has stored and not announced. */
-  readonly resume: () => Promise<void>;
-  /** A line of the engine's own, a warning. */
+  /** Announces the lines that an earlier process stored but did not announce. */
+  readonly announceRest: () => Promise<void>;
+  /** Adds a warning of the engine itself. */
   readonly note: (at: { readonly stepId: string; readonly attempt: number }, message: string) => Promise<void>;
-  /** Writes what `work` does, and with it the journal rows of what is not announced yet. */
-  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
-  /** Seals the log. What that makes readable is announced by the next commit. */
+  /** Seals the log. The lines that this makes readable are announced by the next commit. */
   readonly close: () => Promise<void>;
-  /** Leaves the log open for the next start, which announces what could not be announced here. */
+  /** Leaves the log open for the next process, which announces what could not be announced here. */
   readonly release: () => Promise<void>;
-  /** Leaves the log, and what is not announced yet, to the process that has taken the run over. */
+  /** Leaves the log and everything that is not announced yet to the process that has taken over the run. */
   readonly leave: () => Promise<void>;
 };
 
@@ -33,10 +27,10 @@ export function createRunLog(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly job: Pick<JobDefinition, 'composition' | 'logs'>;
   readonly store: Store;
-  /** In which the run is driven. */
+  /** The epoch in which this process drives the run. */
   readonly epoch: () => number;
   readonly log: Logger;
-  /** Does the work again while it is the disk that refuses it. */
+  /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunLog {
   const { run, job, store } = o;
@@ -59,7 +53,7 @@ export function createRunLog(o: {
     open,
     addLines: announcements.addLines,
     addProgress: announcements.addProgress,
-    async resume() {
+    async announceRest() {
       const log = await open();
       const announced = await store.journal.lastOutputSeq(run.run_id);
       announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });

@@ -1,44 +1,27 @@
-// Brings the steps of one run to their ends: commands, which need a slot; sub-runs, approvals and delays, which need
-// none. What an end means is decided elsewhere (advance.ts): the runner only hands it over.
+// Runs the steps of one run: commands, which need a slot, and sub-runs, approvals and delays, which do not. What follows
+// from the end of a step is decided in advance.ts.
 
-import type { Attempt } from './attempt/attempt.ts';
 import type { Interruption, Outcome } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import type { Slot } from './slots.ts';
-import { createStepCommands } from './step-commands.ts';
-import { hasEnded, type StepInstance } from './step-instances.ts';
+import { attendCommand } from './step-commands.ts';
+import type { StepInstance } from './step-instances.ts';
 import { createStepWaits } from './step-waits.ts';
 import { driveSubRun } from './sub-run-step.ts';
 
-export type StepRunner = {
-  /** Starts an instance with the batch. What must wait starts later, in a batch of its own. */
-  readonly begin: (instance: StepInstance, batch: Batch) => void;
-  /** Goes on with what a former process has begun. */
-  readonly resume: (instance: StepInstance, holdSlot: () => Slot) => void;
-  readonly attemptOf: (instance: StepInstance) => Attempt | undefined;
-  readonly attempts: () => readonly Attempt[];
-  /** Its outcome is dealt with. */
-  readonly forget: (instance: StepInstance) => void;
-  /** Ends what has begun and not ended. `waiting`: it has not begun, and now never will. */
-  readonly interrupt: (instance: StepInstance, why: Interruption) => 'interrupted' | 'waiting' | 'untouched';
-  /** What is being ended is ended at once. */
-  readonly hasten: () => void;
-  /** Leaves what waits to the next start. Attempts go on until each is detached. */
-  readonly withdraw: () => void;
-};
+export type StepRunner = ReturnType<typeof createStepRunner>;
 
 export function createStepRunner(
   driven: DrivenRun,
   o: {
-    /** A step that waited begins with this batch. */
+    /** A step that waited starts with this batch. */
     readonly onBegin: (batch: Batch) => void;
-    /** A step is on its way. undefined: the run was detached before the step ended. */
+    /** A step has started. The outcome is undefined when the run was detached before the step ended. */
     readonly onOutcome: (instance: StepInstance, outcome: Promise<Outcome | undefined>) => void;
   },
-): StepRunner {
-  const { state, changes, around } = driven;
-  const commands = createStepCommands(driven, o.onOutcome);
+) {
+  const { state, changes, around, attempts } = driven;
   const waits = createStepWaits(driven, {
     onSlot(instance, slot) {
       const batch = newBatch();
@@ -52,6 +35,7 @@ export function createStepRunner(
     },
   });
 
+  /** Starts an instance with the batch. If it must wait, it starts later in a batch of its own. */
   function begin(instance: StepInstance, batch: Batch): void {
     const { kind } = state.stepOf(instance).action;
     if (waits.isEarly(instance)) {
@@ -71,21 +55,25 @@ export function createStepRunner(
   function startCommand(instance: StepInstance, slot: Slot, batch: Batch): void {
     changes.start(instance, 'running', batch);
     batch.slots.push(slot);
-    batch.after.push(() => commands.attend(instance, slot, 'launch'));
+    batch.after.push(() => attend(instance, slot, 'launch'));
+  }
+
+  function attend(instance: StepInstance, slot: Slot, mode: 'launch' | 'resume'): void {
+    const outcome = attendCommand(driven, instance, slot, mode);
+    if (outcome) o.onOutcome(instance, outcome);
   }
 
   return {
     begin,
-    resume(instance, holdSlot) {
+    /** Continues a step that an earlier process started. */
+    resume(instance: StepInstance, holdSlot: () => Slot): void {
       if (instance.status !== 'running') return;
-      if (instance.kind === 'command') commands.attend(instance, holdSlot(), 'take-up');
+      if (instance.kind === 'command') attend(instance, holdSlot(), 'resume');
       else if (instance.kind === 'job') o.onOutcome(instance, driveSubRun(driven, instance));
     },
-    attemptOf: commands.attemptOf,
-    attempts: commands.attempts,
-    forget: commands.forget,
-    interrupt(instance, why) {
-      const attempt = commands.attemptOf(instance);
+    /** Ends a step that has started. `waiting`: it had not started, and now it never will. */
+    interrupt(instance: StepInstance, why: Interruption): 'interrupted' | 'waiting' | 'untouched' {
+      const attempt = attempts.get(instance);
       if (attempt) return attempt.interrupt(why) ? 'interrupted' : 'untouched';
       if (instance.status === 'running' && instance.kind !== 'group') {
         instance.interruption ??= why;
@@ -94,11 +82,7 @@ export function createStepRunner(
       }
       return waits.withdraw(instance) ? 'waiting' : 'untouched';
     },
-    hasten() {
-      for (const attempt of commands.attempts()) attempt.hasten();
-      for (const instance of state.instances)
-        if (instance.childRunId !== null && !hasEnded(instance)) around.children.cancel(instance.childRunId, true);
-    },
+    /** Leaves waiting steps to the next process. Attempts continue until each is detached. */
     withdraw: waits.withdrawAll,
   };
 }

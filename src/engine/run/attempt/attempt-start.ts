@@ -32,7 +32,7 @@ export type AttemptStart = {
   readonly secrets: ReadonlyMap<string, string>;
   readonly workspaceDir: string;
   readonly attemptDir: string;
-  readonly mode: 'launch' | 'take-up';
+  readonly mode: 'launch' | 'resume';
   readonly context: AttemptContext;
   readonly runLog: RunLog;
   /** Does the work again while it is the disk that refuses it. */
@@ -59,7 +59,7 @@ export function startOrResume(o: AttemptStart, isInterrupted: () => boolean): Pr
 
 async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
   const { at, attemptDir, context, plan, withRetry } = o;
-  if (o.mode === 'take-up') {
+  if (o.mode === 'resume') {
     const resumed = await withRetry(() => context.executor.resume(attemptDir));
     if (resumed) return resumed;
     // What it printed is stored, so it had begun.

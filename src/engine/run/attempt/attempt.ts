@@ -69,7 +69,7 @@ export function startAttempt(o: AttemptOptions): Attempt {
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
     return outcomeOf(end, found, {
       // A former server may have ended it for its time, and died before it could say so.
-      interruption: interruption ?? (o.mode === 'take-up' && end.kind === 'signalled' ? o.overdue() : undefined),
+      interruption: interruption ?? (o.mode === 'resume' && end.kind === 'signalled' ? o.overdue() : undefined),
       lastError: output.lastError(),
       redactor,
       resources: o.plan.resources ?? noResources,

@@ -14,7 +14,7 @@ type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
 export type Output = {
   /** Starts reading; a take-up goes on behind what is stored already. */
-  readonly follow: (attempt: SpoolSource, mode: 'launch' | 'take-up') => Promise<void>;
+  readonly follow: (attempt: SpoolSource, mode: 'launch' | 'resume') => Promise<void>;
   /** Resolves when all that is in the spool is in the log. */
   readonly drain: () => Promise<void>;
   /** The last line on stderr, redacted and cut; undefined when there was none. */
@@ -84,7 +84,7 @@ export function createOutput(o: Destination): Output {
   return {
     async follow(attempt, mode) {
       ({ spoolPath } = attempt);
-      if (mode === 'take-up') {
+      if (mode === 'resume') {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
       }
       spool = read();
