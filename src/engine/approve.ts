@@ -1,4 +1,4 @@
-// Hands a decision about an approval to whoever drives its run.
+// Hands the decision on an approval to the run controller that waits for it.
 
 import { Problem } from '../domain/problem.ts';
 import type { Store } from '../store/open.ts';
@@ -24,7 +24,7 @@ export function createApprove(o: {
     await o.store.runs.assertThere(runId, principal);
     const controller = o.register.controllerOf(runId);
     if (controller) return controller.approve(stepId, { decision, by: principal.name, comment });
-    if (!o.resumption.isDone) throw new Problem('not-ready', 'The server is taking up what it left running.');
+    if (!o.resumption.isDone) throw new Problem('not-ready', 'The server is resuming its runs after a restart.');
     const { status = 'gone' } = (await o.store.runs.summary(runId)) ?? {};
     throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);
   };

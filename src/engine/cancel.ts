@@ -1,21 +1,18 @@
-// Cancels runs. The intent is written first: whoever drives the run acts on it, now or after a restart.
+// Cancels runs. The request is stored first, so that the process that drives the run acts on it, now or after a restart.
 
 import type { Reach } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Logger } from '../lib/logger.ts';
-import { retryShortage } from '../lib/shortage.ts';
-import type { Store } from '../store/open.ts';
 import { runNotFound } from '../store/run/runs.ts';
-import { isStorageError } from '../store/storage-error.ts';
 import type { Ends } from './ends.ts';
 import type { Queue } from './queue/queue.ts';
+import type { ControllerContext } from './run/run-context.ts';
 import type { RunRegister } from './run-register.ts';
 
 export type Cancels = {
   /**
-   * The tree is gone before it says `cancelled`. Forced, the job has no time to end in order, also where it was given some before.
+   * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one that
+   * is running is cut short.
    * @throws Problem run-not-found, run-already-finished
    */
   readonly cancel: (
@@ -23,25 +20,24 @@ export type Cancels = {
     reach: Reach,
     o?: { readonly isForced: boolean },
   ) => Promise<{ readonly status: 'cancelled' | 'running' }>;
-  /** The same for whoever does not wait for it; never throws. */
+  /** The same without waiting for the end. Never throws. */
   readonly cancelUnwaited: (runId: string, isForced?: boolean) => void;
 };
 
-/** Beyond the grace period: what the kernel may need to end a tree of processes. */
+/** Added to the grace period: the kernel may need as long to end a tree of processes. */
 const marginMs = 2_000;
 
 export function createCancels(o: {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Logger;
+  readonly context: Pick<ControllerContext, 'store' | 'clock' | 'log'>;
   readonly ends: Ends;
   readonly queue: Pick<Queue, 'remove'>;
   readonly register: Pick<RunRegister, 'controllerOf'>;
+  readonly withRetry: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
 }): Cancels {
-  const { store, clock } = o;
+  const { store, clock, log } = o.context;
 
-  /** `true` when the run never started. */
+  /** True when the run had not started, and never will. */
   async function request(runId: string, isForced: boolean): Promise<boolean> {
     const atMs = clock.now();
     const isWithdrawn = await store.db.transact(async (tx) => {
@@ -61,7 +57,7 @@ export function createCancels(o: {
       const { run, plan } = stored;
       if (run.status === 'cancelled') return { status: 'cancelled' };
       if (isFinished(run.status)) {
-        throw new Problem('run-already-finished', `The run '${runId}' has ended already: ${run.status}.`);
+        throw new Problem('run-already-finished', `The run '${runId}' has already ended: ${run.status}.`);
       }
       const end = o.ends.wait(runId, plan.job.cancel.graceMs + marginMs);
       if (await request(runId, isForced)) return { status: 'cancelled' };
@@ -77,11 +73,9 @@ export function createCancels(o: {
       return { status: 'running' };
     },
     cancelUnwaited(runId, isForced = false) {
-      retryShortage(() => request(runId, isForced), { isPassing: isStorageError, signal: o.signal }).catch(
-        (error: unknown) => {
-          if (!o.signal.aborted) o.log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
-        },
-      );
+      o.withRetry(() => request(runId, isForced)).catch((error: unknown) => {
+        if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
+      });
     },
   };
 }

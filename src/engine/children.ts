@@ -9,7 +9,7 @@ import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
 import type { Store } from '../store/open.ts';
 import { Superseded } from '../store/superseded.ts';
-import type { AddRun } from './create.ts';
+import type { AddRun } from './add-run.ts';
 import type { Hub } from './hub.ts';
 import { type PlanContext, resolveEntry } from './plan/resolve.ts';
 import { deepestSubRun } from './plan/sub-run-check.ts';

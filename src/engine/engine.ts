@@ -1,19 +1,21 @@
-// The engine as its faces see it: plan, create, cancel, approve, run again. It knows nothing of HTTP.
+// The engine as its interfaces see it: plan, create, cancel, approve and rerun runs. It knows nothing of HTTP.
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { ErrorList } from '../domain/error-list.ts';
 import type { SecurityProfile } from '../domain/job.ts';
-import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
+import { holdsScope, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import type { Capabilities, Executor } from '../exec/executor.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
+import { createAddRun } from './add-run.ts';
 import { type Approve, createApprove } from './approve.ts';
+import type { Cancels } from './cancel.ts';
 import { createChildren } from './children.ts';
-import { type Caller, createAddRun, createRuns } from './create.ts';
+import { type Caller, createRuns } from './create.ts';
 import { watchEnds } from './ends.ts';
 import { type Check, createHealth } from './health.ts';
 import type { Hub } from './hub.ts';
@@ -26,7 +28,8 @@ import type { SecretLookup } from './plan/secret-references.ts';
 import type { QueueLimits } from './queue/queue.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import { createRerun, type Rerun } from './rerun.ts';
-import type { ControllerContext } from './run/run-context.ts';
+import type { Resumption } from './resumption.ts';
+import type { Execution } from './run/run-context.ts';
 import { createRunFolders } from './run/run-folders.ts';
 import { createRunning } from './running.ts';
 import { createSchedules, type Schedules } from './schedule/schedules.ts';
@@ -37,50 +40,44 @@ import { createStoredSecrets, type StoredSecrets } from './secrets/stored-secret
 
 export type Engine = {
   readonly hub: Hub;
-  /** What each profile can rely on here. */
+  /** What each security profile can rely on, on this host. */
   readonly host: Capabilities;
-  /** What a run can be held to here. */
+  /** Which limits this host can enforce. */
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** What is wrong with the arguments in a body for `plan` or `createRun` that has other errors. */
+  /** Adds the errors of the arguments to those of a body for `plan` or `createRun` that has other errors. */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList) => void;
-  /** @throws Problem whatever stands in the way of the run */
+  /** @throws Problem why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
   readonly secrets: StoredSecrets;
   readonly rotateKey: KeyRotation['rotate'];
-  /** Of every kind: the server adds those that never come so far. */
+  /** Everything that was refused. The server adds the requests that it refuses itself. */
   readonly refusals: Refusals;
-  /** The tree is gone before it says `cancelled`. @throws Problem run-not-found, run-already-finished */
-  readonly cancel: (
-    runId: string,
-    reach: Reach,
-    o?: { readonly isForced: boolean },
-  ) => Promise<{ readonly status: 'cancelled' | 'running' }>;
+  readonly cancel: Cancels['cancel'];
   readonly approve: Approve;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
   /**
-   * Resumes what a former process left, in the background. With `only`, of the runs that wait just these are started,
-   * besides those that come, and no schedule is looked at.
+   * Resumes in the background what an earlier process left. With `only`, these are the only waiting runs that start
+   * (besides new ones), and no schedule fires.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
-  /** With `only`: this one is started too, if it waits. */
-  readonly attend: (runId: string) => void;
-  /** From now on none begins; those that have go on, and further steps of theirs. */
+  readonly attend: Resumption['attend'];
+  /** From now on no run starts. Runs that have started continue, with their further steps. */
   readonly startNoRuns: () => void;
-  /** Whoever waits for the end of a run is answered with it as it stands, from now on. */
+  /** From now on, requests that wait for the end of a run are answered with the run as it is. */
   readonly endWaits: () => void;
-  /** Takes nothing new, leaves running attempts to their shims. */
+  /** Starts nothing more, and leaves running attempts to their shims. */
   readonly close: () => Promise<void>;
 };
 
-/** Whether a stored secret is there, and fits, is not for those who only read. */
+/** A caller who may only read must not learn whether a stored secret exists or fits. */
 const refuseToLookUp: SecretLookup = async () => {
-  throw new Problem('permission-denied', 'A plan with stored secrets asks for the scope `runs:write`.');
+  throw new Problem('permission-denied', 'A plan with stored secrets needs the scope `runs:write`.');
 };
 
 type EngineOptions = {
@@ -94,12 +91,12 @@ type EngineOptions = {
   readonly log: Logger;
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
-  readonly execution: Omit<ControllerContext, 'store' | 'clock' | 'log' | 'sealer' | 'folders' | 'owner' | 'worker'>;
+  readonly execution: Execution;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
-  /** The id under which runs are driven: the data dir's own (ADR 0039). */
+  /** The id of the data dir, under which runs are driven (ADR 0039). */
   readonly ownerId: string;
-  /** This process, as a run names who executes it. */
+  /** This process, as a run names the process that executes it. */
   readonly worker: string;
 };
 
@@ -107,10 +104,10 @@ export function createEngine(o: EngineOptions): Engine {
   const { store, catalog, log } = o;
   const stopping = new AbortController();
   const { signal } = stopping;
-  // The clock may be set before there is anything here that has deadlines.
+  // The clock may be set before there is anything that has deadlines.
   let moveDeadlines: ((byMs: number) => void) | undefined;
   const clock = watchWallClock(o.clock, (byMs) => {
-    log.warn({ by_ms: byMs }, 'the clock was set; deadlines of runs move with it');
+    log.warn({ by_ms: byMs }, 'the clock was set; the deadlines of runs move with it');
     moveDeadlines?.(byMs);
   });
   const folders = createRunFolders();
@@ -121,16 +118,16 @@ export function createEngine(o: EngineOptions): Engine {
   const host = { executor, paths: o.policy.paths, masked };
   const planContext = { catalog, policy: o.policy, storedSecret: secrets.valueOf, host };
   const ends = watchEnds(o.hub);
-  const runs = createRunning({ ...o, clock, context, ends, signal, children: () => children });
+  const runs = createRunning({ ...o, context, ends, signal, children: () => children });
   const { queue, slots, register, reaper, resumption, cancels } = runs;
   moveDeadlines = (byMs) => {
     for (const controller of register.controllers()) controller.clockSet(byMs);
     reaper.clockSet(byMs);
   };
   const cancel = cancels.cancelUnwaited;
-  const ofRuns = { ...o, ...runs, clock, runsDir, refusals, cancel, untilResumed: resumption.untilDone };
-  const add = createAddRun(ofRuns);
-  const children = createChildren({ ...o, planContext, addRun: add, cancel, signal });
+  const parts = { ...o, ...runs, context, planContext, refusals, cancel };
+  const add = createAddRun({ ...parts, untilResumed: resumption.untilDone });
+  const children = createChildren({ ...parts, addRun: add, signal });
   const once = createOnce(o);
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
   const createRun = createRuns({ ...o, once, ends, resolve, add });
@@ -152,7 +149,7 @@ export function createEngine(o: EngineOptions): Engine {
     secrets,
     rotateKey: createKeyRotation(o).rotate,
     refusals,
-    rerun: createRerun({ ...ofRuns, ...planContext, clock, once, add }),
+    rerun: createRerun({ ...parts, once, add }),
     cancel: cancels.cancel,
     approve: createApprove({ store, ...runs }),
     queue() {
@@ -175,7 +172,7 @@ export function createEngine(o: EngineOptions): Engine {
       await schedules.close();
       runs.owner.stop();
       await reaper.stop();
-      await runs.letGo();
+      await runs.detach();
       await folders.settled();
       await refusals.close();
     },

@@ -1,11 +1,10 @@
-// Ends runs whose run controller has not done its part long after it was told: processes and rows.
+// Ends runs whose run controller was told to end them and still has not, long after it should have: processes and rows.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { isFinished } from '../domain/run.ts';
-import type { SteadyClock } from '../lib/clock.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredRun } from '../store/run/runs.ts';
-import { endWithoutController } from './resume.ts';
+import { endOrphan } from './end-orphan.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import type { RunRegister } from './run-register.ts';
 
@@ -13,27 +12,26 @@ import type { RunRegister } from './run-register.ts';
 export type Due = 'timeout' | 'cancel';
 
 export type ForcedEnds = {
-  /** Told all that are due, each time: forces those that have been due for too long. */
+  /** Call it with all runs that are due. Those that have been due for too long are ended by force. */
   readonly look: (due: ReadonlyMap<string, Due>) => void;
 };
 
-/** Beyond the grace period: after this, the run controller has not done its part. */
+/** How long after the grace period a run controller is considered stuck. */
 const overtimeMs = 15_000;
-/** Large artifacts take their time. */
+/** The same while files are stored: large artifacts take time. */
 const storingMs = 600_000;
 const droppingMs = 2_000;
 
-type Surroundings = {
+type Parts = {
   readonly context: ControllerContext;
   readonly register: RunRegister;
   readonly cancel: (runId: string) => void;
   readonly signal: AbortSignal;
 };
 
-export function createForcedEnds(o: Surroundings & { readonly clock: SteadyClock }): ForcedEnds {
-  const { clock } = o;
-  const { log } = o.context;
-  /** Since when (monotonic) its run controller has been told to end it, by run. */
+export function createForcedEnds(o: Parts): ForcedEnds {
+  const { log, clock } = o.context;
+  /** When each run controller was first told to end its run, on the monotonic clock. */
   const toldSince = new Map<string, number>();
   const forcing = new Set<string>();
 
@@ -45,7 +43,7 @@ export function createForcedEnds(o: Surroundings & { readonly clock: SteadyClock
     forcing.add(runId);
     void forceEnd(runId, nowMs - since, why, o)
       .catch((error: unknown) => {
-        if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'a run past its time could not be ended');
+        if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'an overdue run could not be ended by force');
       })
       .finally(() => forcing.delete(runId));
   }
@@ -53,30 +51,30 @@ export function createForcedEnds(o: Surroundings & { readonly clock: SteadyClock
   return {
     look(due) {
       for (const runId of toldSince.keys()) if (!due.has(runId)) toldSince.delete(runId);
-      // Side by side: one that hangs keeps no other waiting.
+      // Side by side, so that a run that hangs does not hold up the others.
       for (const [runId, why] of due) force(runId, why);
     },
   };
 }
 
-/** Once the run has had its grace period since its run controller was told. */
-async function forceEnd(runId: string, toldForMs: number, why: Due, o: Surroundings): Promise<void> {
+/** Does nothing while the run still has time: its grace period and some more. */
+async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): Promise<void> {
   const { context, register } = o;
   const { store, log } = context;
   const before = await store.runs.execution(runId);
   const controller = register.controllerOf(runId);
   const timeoutMs = controller?.isStoring() ? storingMs : overtimeMs;
   if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
-  // A disk that is full decides nothing about a run whose processes are gone; a sub-run has a grace period of its own.
+  // A full disk decides nothing about a run whose processes are gone, and a sub-run has its own grace period.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
-  log.error({ run_id: runId }, 'a run past its time is ended without its run controller');
+  log.error({ run_id: runId }, 'an overdue run is ended without its run controller');
   await Promise.race([register.drop(runId), delay(droppingMs, undefined, { ref: false })]);
-  // It may have come to something meanwhile.
+  // The run may have ended in the meantime.
   const stored = await store.runs.execution(runId);
   if (stored?.run.status !== 'running') return;
-  const message = 'did not end in time, and what attended to it did not answer';
+  const message = 'did not end in time, and its run controller did not answer';
   const reason = why === 'cancel' ? 'lost' : 'timeout';
-  await endWithoutController(stored, { reason, message }, { ...context, cancelChild: o.cancel });
+  await endOrphan(stored, { reason, message }, context, o.cancel);
 }
 
 async function waitsForSubRun({ attempts }: StoredRun, store: Store): Promise<boolean> {

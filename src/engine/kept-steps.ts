@@ -1,5 +1,5 @@
-// What a rerun keeps of the run before: the rows of steps that succeeded, and of the instances that did where their step as a whole
-// did not. They are the new run's own rows from its start, with their outputs.
+// What a rerun keeps of the earlier run: the rows of steps that succeeded, and of single instances that succeeded although
+// their step did not. They become rows of the new run, with their outputs.
 
 import type { StepDefinition } from '../domain/job.ts';
 import { validationError } from '../domain/problem.ts';
@@ -7,9 +7,10 @@ import { lastAttempts } from '../store/run/run-rows.ts';
 import type { StoredRun } from '../store/run/runs.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
 import type { StepRow } from '../store/schema.ts';
+import type { FirstSteps } from './add-run.ts';
 import type { RerunRequest } from './plan/rerun-arguments.ts';
 import { sealContext } from './run/batch.ts';
-import { unsealOutputs } from './run/run-source.ts';
+import { endedBefore, unsealOutputs } from './run/run-source.ts';
 import { createRunState, type RunState } from './run/run-state.ts';
 import {
   createGroupInstances,
@@ -22,8 +23,8 @@ import { ancestorsOf, type RunFacts } from './run/step-values.ts';
 import type { Sealer } from './secrets/seal.ts';
 
 /**
- * The rows of steps that have succeeded, and of instances that have, where nothing that they need is done anew.
- * @throws Problem validation-error for a step that the job does not have, and where nothing failed
+ * The rows of steps and instances that succeeded, unless they need something that runs again.
+ * @throws Problem validation-error for a step that the job does not have, and when nothing failed
  */
 export function keptRows(
   stored: StoredRun,
@@ -34,7 +35,7 @@ export function keptRows(
   if (typeof from === 'object' && !steps.some(({ id }) => id === from.step)) {
     throw validationError([{ pointer: '/from/step', message: `the job has no step '${from.step}'`, keyword: 'step' }]);
   }
-  // It keeps no workspace to go on from.
+  // A run without steps keeps no workspace to continue from.
   if (stored.plan.job.composition === 'single') return [];
   const rows = lastAttempts(stored.attempts);
   if (from === 'failed' && rows.every(({ status }) => status === 'success' || status === 'skipped')) {
@@ -51,15 +52,15 @@ export function keptRows(
   return succeeded.filter((row) => reached.has(row.instance_of ?? row.step_id));
 }
 
-/** The state and the rows that a rerun begins with. */
+/** The steps that a rerun starts with. */
 export function keptStart(o: {
   readonly stored: StoredRun;
   readonly kept: readonly StepRow[];
-  /** Of the job as it is run again. */
+  /** The steps of the job as it runs again. */
   readonly steps: readonly StepDefinition[];
   readonly run: RunFacts;
   readonly sealer: Sealer;
-}): { readonly state: RunState; readonly steps: readonly NewStep[] } {
+}): FirstSteps {
   const { stored, steps, run, sealer } = o;
   const job = { ...stored.plan.job, steps };
   const oldId = stored.run.run_id;
@@ -86,32 +87,19 @@ export function keptStart(o: {
     const instances = createGroupInstances(instance, step, ofWholeSteps.instancesOf(instance), stepInstances.length);
     const found = instances.map((instance) => {
       const row = rowOf.get(instance.stepId);
-      // Another argument may have made another item of the same place in the list.
+      // With other arguments, the list may hold another item at the same position.
       return row?.item === JSON.stringify(instance.item) ? row : undefined;
     });
     if (found.some((row) => row !== undefined))
       stepInstances.push(...instances.flatMap((instance, at) => (found[at] ? keep(found[at], instance.n) : instance)));
   }
-  return { state: stateOf(), steps: stepInstances.flatMap(toRow) };
+  return { state: stateOf, steps: stepInstances.flatMap(toRow) };
 
   function stateOf(): RunState {
     const ended = [...keptAt]
       .toSorted(([, a], [, b]) => Number(a.item === null) - Number(b.item === null))
-      .map(([instance, row]) => ({ instance, skipped: null, ending: endingOf(row) }));
+      .map(([instance, row]) => endedBefore(row, instance, oldId, sealer));
     return createRunState({ job, run, instances: stepInstances, ended });
-  }
-
-  function endingOf(row: StepRow) {
-    const { exit_code: exitCode } = row;
-    const openOutputs = unsealOutputs(row, oldId, sealer);
-    return {
-      status: 'success',
-      reason: null,
-      message: null,
-      exitCode,
-      outputs: JSON.parse(row.outputs),
-      openOutputs,
-    } as const;
   }
 
   function toRow(instance: StepInstance): NewStep[] {
@@ -121,7 +109,7 @@ export function keptStart(o: {
     return [row ? { ...toNewStep(instance, step), kept: keptOf(row) } : toNewStep(instance, step)];
   }
 
-  /** Sealed outputs are bound to their run. */
+  /** Sealed outputs are bound to their run, so they are sealed again. */
   function keptOf(row: StepRow): NonNullable<NewStep['kept']> {
     const { status, started_at, finished_at, exit_code, outputs } = row;
     const context = sealContext(run.run_id, row.step_id, row.attempt);

@@ -1,4 +1,4 @@
-// The lease under which this engine drives runs, and its look at those of others (ADR 0039).
+// The lease under which this engine drives runs. It also watches the leases of other engines (ADR 0039).
 
 import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -10,11 +10,11 @@ import { isStorageError } from '../store/storage-error.ts';
 
 export type Owner = {
   readonly id: string;
-  /** A transaction that claims runs or takes them over: the lease is renewed with it where that is due. */
+  /** Runs a transaction that claims or takes over runs. If the lease is due, the same transaction renews it. */
   readonly transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
-  /** From now on the lease is renewed while runs are driven. */
+  /** From now on the lease is renewed for as long as runs are driven. */
   readonly start: () => void;
-  /** Ends the leases that others have not renewed for their whole length. */
+  /** Ends the leases that other engines have not renewed in time. */
   readonly expireOthers: () => Promise<void>;
   readonly stop: () => void;
 };
@@ -23,27 +23,25 @@ const leaseMs = 30_000;
 const renewMs = 10_000;
 const tickMs = 5_000;
 
-export function createOwner(o: {
+type Parts = {
   readonly id: string;
   readonly host: string;
   readonly store: Pick<Store, 'db' | 'owners'>;
   readonly clock: SteadyClock;
   readonly log: Logger;
-  /** Of the runs that are driven here. */
+  /** The runs that are driven here. */
   readonly register: () => {
     readonly controllers: () => readonly { readonly runId: string }[];
     readonly drop: (runId: string) => Promise<void>;
   };
-}): Owner {
+};
+
+export function createOwner(o: Parts): Owner {
   const { id, store, clock, log } = o;
-  /** On the monotonic clock, like all times here. */
+  /** On the monotonic clock, like all times in this file. */
   let renewedAtMs: number | undefined;
   let ticker: NodeJS.Timeout | undefined;
-  const drivenRuns = (): readonly string[] =>
-    o
-      .register()
-      .controllers()
-      .map(({ runId }) => runId);
+  const drivenRuns = (): readonly string[] => Array.from(o.register().controllers(), ({ runId }) => runId);
 
   function isDue(): boolean {
     return renewedAtMs === undefined || clock.monotonicMs() - renewedAtMs >= renewMs;
@@ -60,13 +58,13 @@ export function createOwner(o: {
       return work(tx);
     });
     renewedAtMs = startedAtMs;
-    if (!hadLease && !isFirst) report(letGoOfTaken());
+    if (!hadLease && !isFirst) report(dropTaken());
     return result;
   }
 
-  async function letGoOfTaken(): Promise<void> {
+  async function dropTaken(): Promise<void> {
     for (const runId of await store.owners.taken(id, drivenRuns())) {
-      log.warn({ run_id: runId }, 'another server has taken the run over: this one had lost its lease');
+      log.warn({ run_id: runId }, 'this server lost its lease, and another server has taken over the run');
       await o.register().drop(runId);
     }
   }
@@ -90,18 +88,8 @@ export function createOwner(o: {
   };
 }
 
-/** Sees how long the lease of each other server has stayed the same. */
-function createLeaseWatch({
-  id,
-  store,
-  clock,
-  log,
-}: {
-  readonly id: string;
-  readonly store: Pick<Store, 'db' | 'owners'>;
-  readonly clock: SteadyClock;
-  readonly log: Logger;
-}): Owner['expireOthers'] {
+/** Watches how long the lease of each other server has not changed. */
+function createLeaseWatch({ id, store, clock, log }: Parts): Owner['expireOthers'] {
   let seen = new Map<string, { readonly lease: string; readonly sinceMs: number }>();
 
   async function look(): Promise<void> {
@@ -127,7 +115,7 @@ function createLeaseWatch({
     try {
       await look();
     } catch (error) {
-      // While the database is away nobody can renew a lease.
+      // Nobody can renew a lease while the database is unreachable, so the watch starts over.
       seen.clear();
       throw error;
     }

@@ -1,20 +1,17 @@
-// Runs again what has ended: from the start, from what failed, or from a step. What is kept of the old run are the rows of
-// steps that succeeded, with their outputs, and a copy of its workspace.
+// Runs a run again once it has ended: from the start, from what failed, or from a given step. A rerun keeps the rows and
+// outputs of steps that succeeded, and works on a copy of the workspace.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
-import type { Clock } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { Store } from '../store/open.ts';
 import { runNotFound, type StoredRun } from '../store/run/runs.ts';
-import { type Addition, type AddRun, type Caller, onConflictOf } from './create.ts';
+import { type Addition, type AddRun, onConflictOf } from './add-run.ts';
+import type { Caller } from './create.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
 import type { GroundedPlan } from './plan/ground.ts';
@@ -23,29 +20,25 @@ import { type PlanContext, resolveEntry } from './plan/resolve.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Refusals } from './refusals.ts';
 import { copyWorkspace } from './run/copy-workspace.ts';
+import type { ControllerContext } from './run/run-context.ts';
 import { removeRunFolder } from './run/run-folders.ts';
 import { reopenSecrets } from './run/run-secrets.ts';
 import { refuseDenied } from './run-audit.ts';
-import type { Sealer } from './secrets/seal.ts';
 
 export type Rerun = (runId: string, request: RerunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
 
-export function createRerun(
-  o: PlanContext & {
-    readonly store: Store;
-    readonly catalog: Catalog;
-    readonly snapshots: Snapshots;
-    readonly sealer: Sealer;
-    readonly clock: Clock;
-    readonly log: Logger;
-    readonly queue: Queue;
-    readonly runsDir: string;
-    readonly refusals: Pick<Refusals, 'add'>;
-    readonly once: Once;
-    readonly add: AddRun;
-  },
-): Rerun {
-  const { store, sealer, runsDir } = o;
+type Parts = {
+  readonly context: Pick<ControllerContext, 'store' | 'sealer' | 'clock' | 'log' | 'runsDir'>;
+  readonly planContext: PlanContext;
+  readonly snapshots: Snapshots;
+  readonly queue: Queue;
+  readonly refusals: Pick<Refusals, 'add'>;
+  readonly once: Once;
+  readonly add: AddRun;
+};
+
+export function createRerun(o: Parts): Rerun {
+  const { store, clock, log, runsDir } = o.context;
 
   return async (runId, request, caller, idempotencyKey) => {
     const { tenant } = await store.runs.assertThere(runId, caller.principal);
@@ -57,56 +50,24 @@ export function createRerun(
   async function rerun(runId: string, request: RerunRequest, caller: Caller, keep?: KeepAnswer): Promise<Created> {
     const stored = await store.runs.execution(runId);
     if (!stored) throw runNotFound(runId);
-    const { run: old, plan: oldPlan } = stored;
-    if (!isFinished(old.status)) throw new Problem('run-not-finished', `The run '${runId}' is ${old.status}.`);
-    const now = o.catalog.find(old.job_id);
-    const isLatest = request.revision === 'latest';
-    if (!isLatest && !existsSync(o.snapshots.dirOf(oldPlan.revision))) {
-      throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${runId}' are gone.`);
-    }
-    // Whether its job may run at all is today's word, whatever stood in the old one's file.
-    const { enabled } = now.definition;
-    const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
-    const again = argumentsOfRerun(request, {
-      stored,
-      before: reopenSecrets(stored, sealer),
-      job: entry.definition,
-      caller: caller.principal.name,
-    });
-    // What the caller of the old run had tightened stays so; what the job has tightened since holds too.
-    const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? o.policy.defaultProfile;
-    const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
-    const security_profile = tighterProfile(oldPlan.profile, base);
-    const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile };
-    const resolved = await resolveEntry(entry, asked, o, again.before);
-    const plan = { ...resolved, storedArgs: { ...again.storedArgs, ...resolved.storedArgs } };
-    if (!plan.denied) caller.countRun?.(plan.profile);
-    const id = createId('run', o.clock.now());
-    const { steps } = entry.definition;
-    const { from = 'start' } = request;
-    const kept = keptRows(stored, steps, from);
+    const { status } = stored.run;
+    if (!isFinished(status)) throw new Problem('run-not-finished', `The run '${runId}' is ${status}.`);
+    const { plan, ...again } = await planAgain(stored, request, caller, o);
+    const id = createId('run', clock.now());
     const addition: Addition = {
       id,
-      tenant: old.tenant,
-      caller: { name: caller.principal.name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
-      labels: old.labels,
-      priority: old.priority,
-      parent: null,
-      rerunOf: runId,
-      secretsBy: again.secretsBy,
-      ...(isLatest ? {} : { revision: oldPlan.revision }),
-      ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
+      ...again,
       alongside: async (tx, newId, body) => keep?.add(tx, newId, { status: 201, body }),
     };
     const add = async (): Promise<Created> => ({ status: 201, ...(await o.add(plan, addition)), replayed: false });
-    if (from === 'start' || !leftWorkspace(stored)) return add();
-    // What can be told before it is: a copy may be large.
+    if ((request.from ?? 'start') === 'start' || !leftWorkspace(stored)) return add();
+    // A copy may be large, so everything that can be refused is refused before it is made.
     await refuse(plan, addition);
     try {
-      await copyWorkspace(join(runsDir, runId), join(runsDir, id), o.log);
+      await copyWorkspace(join(runsDir, runId), join(runsDir, id), log);
       return await add();
     } catch (error) {
-      await removeRunFolder(join(runsDir, id), o.log);
+      await removeRunFolder(join(runsDir, id), log);
       throw error;
     }
   }
@@ -118,7 +79,54 @@ export function createRerun(
   }
 }
 
-/** That of a run without steps goes with its end, and where no script has run there was none. */
+/** Plans the run: the job as it was or as it is now, with the old and the new arguments, without the steps that are kept. */
+async function planAgain(
+  stored: StoredRun,
+  request: RerunRequest,
+  caller: Caller,
+  { context, planContext, snapshots }: Parts,
+): Promise<{ readonly plan: GroundedPlan } & Omit<Addition, 'id' | 'alongside'>> {
+  const { run: old, plan: oldPlan } = stored;
+  const { sealer } = context;
+  const now = planContext.catalog.find(old.job_id);
+  const isLatest = request.revision === 'latest';
+  if (!isLatest && !existsSync(snapshots.dirOf(oldPlan.revision))) {
+    throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${old.run_id}' are gone.`);
+  }
+  // Whether the job may run at all is decided by its file of today, whatever the old file said.
+  const { enabled } = now.definition;
+  const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
+  const { name } = caller.principal;
+  const again = argumentsOfRerun(request, {
+    stored,
+    before: reopenSecrets(stored, sealer),
+    job: entry.definition,
+    caller: name,
+  });
+  // A profile that the old caller tightened stays tight, and so does one that the job has tightened since.
+  const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? planContext.policy.defaultProfile;
+  const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
+  const security_profile = tighterProfile(oldPlan.profile, base);
+  const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile };
+  const resolved = await resolveEntry(entry, asked, planContext, again.before);
+  if (!resolved.denied) caller.countRun?.(resolved.profile);
+  const { steps } = entry.definition;
+  const kept = keptRows(stored, steps, request.from ?? 'start');
+  return {
+    plan: { ...resolved, storedArgs: { ...again.storedArgs, ...resolved.storedArgs } },
+    tenant: old.tenant,
+    caller: { name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
+    labels: old.labels,
+    priority: old.priority,
+    parent: null,
+    rerunOf: old.run_id,
+    secretsBy: again.secretsBy,
+    ...(isLatest ? {} : { revision: oldPlan.revision }),
+    ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
+  };
+}
+
+/** A run without steps removes its workspace when it ends, and without a script there never was one. */
 function leftWorkspace({ plan, attempts }: StoredRun): boolean {
   return (
     plan.job.composition === 'steps' &&

@@ -1,75 +1,74 @@
-// Brings the runs in the database back to this process: all of them after a start, later those that nobody here drives.
+// Brings the runs in the database back to this process: all of them after a start, and later those that no process drives.
+// Runs are resumed side by side in the background, and a run that cannot be resumed is set aside as failed.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../domain/problem.ts';
 import { wasRestored } from '../exec/run-folder.ts';
-import type { SteadyClock } from '../lib/clock.ts';
-import type { PendingRun, StoredRun } from '../store/run/runs.ts';
+import type { StoredRun } from '../store/run/runs.ts';
 import { Superseded } from '../store/superseded.ts';
+import { endOrphan, isOfEarlierBuild, type Remains } from './end-orphan.ts';
 import type { Owner } from './owner.ts';
 import type { Dispatcher } from './queue/dispatch.ts';
 import type { Queue } from './queue/queue.ts';
-import { addPendingRuns, endWithoutController, type ResumeContext, resumeRun, resumeRuns } from './resume.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import { toSource } from './run/run-source.ts';
 import type { RunRegister } from './run-register.ts';
 
 export type Resumption = {
-  /** All runs of the database are resumed or in the queue. */
+  /** Every run in the database is resumed or in the queue. */
   readonly isDone: boolean;
-  /** It takes longer than it should. */
+  /** Resuming takes longer than it should. */
   readonly isLate: () => boolean;
-  /** Begins, in the background. With `only`, the other waiting runs stay where they are. */
+  /** Starts resuming in the background. With `only`, all other waiting runs are left alone. */
   readonly start: (only?: ReadonlySet<string>) => void;
-  /** With `only`: this run is started too, if it waits. */
+  /** After a start with `only`: also starts this run if it waits. */
   readonly attend: (runId: string) => void;
-  /** Finds runs that nobody here deals with: another process, or an error, has left them so. */
+  /** Finds the runs that another process, or an error, has left with nobody to drive them. */
   readonly resync: () => Promise<void>;
-  /** Resolves when all runs are resumed. @throws Problem not-ready, if the server stops before */
+  /** Resolves when all runs are resumed. @throws Problem not-ready when the server stops first */
   readonly untilDone: () => Promise<void>;
-  /** Nobody needs to wait any longer: the server stops. */
+  /** The server stops: releases everyone who waits in `untilDone`. */
   readonly giveUp: () => void;
-  /** Resolves when nothing is being resumed. */
+  /** Resolves when no run is being resumed. */
   readonly settled: () => Promise<void>;
 };
 
-/** Of 100 running runs it takes less than 2 s. */
+/** Resuming 100 running runs takes less than 2 s. */
 const resumeMs = 5_000;
+const pendingPage = 500;
 
-type Surroundings = Pick<ResumeContext, 'withRetry' | 'signal'> & {
-  readonly clock: SteadyClock;
+type Parts = {
   readonly context: ControllerContext;
   readonly queue: Queue;
   readonly dispatcher: Pick<Dispatcher, 'starting'>;
   readonly register: RunRegister;
   readonly expireOthers: Owner['expireOthers'];
   readonly cancel: (runId: string) => void;
-  /** Deadlines hold from now on. */
+  /** Deadlines are enforced from now on. */
   readonly startDeadlines: () => void;
+  /** Repeats the work while the disk refuses it. */
+  readonly withRetry: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly signal: AbortSignal;
 };
 
-export function createResumption(o: Surroundings): Resumption {
-  const { clock, queue, withRetry, signal } = o;
-  const { store, log } = o.context;
+export function createResumption(o: Parts): Resumption {
+  const { queue, withRetry, signal } = o;
+  const { store, log, clock, owner } = o.context;
   const { promise: done, resolve: markDone } = Promise.withResolvers<void>();
   let only: Set<string> | undefined;
   let isDone = false;
   let wereOrphans: ReadonlySet<string> = new Set();
   let startedAtMs = clock.monotonicMs();
   let resuming: Promise<void> | undefined;
-  const resumeContext = toResumeContext(o, addPending);
-
-  async function addPending(run: PendingRun): Promise<void> {
-    // A sub-run is part of a run that has started.
-    if (only && !only.has(run.id) && run.trigger !== 'job') return;
-    await queue.add(run);
-  }
 
   async function resumeAll(): Promise<void> {
-    // A run that hangs while it is resumed is ended by its deadline.
+    // These come first: a run that hangs while it is resumed is ended by its deadline.
     o.startDeadlines();
-    await resumeRuns(resumeContext);
+    const running = await withRetry(() => store.runs.running(owner.id));
+    await Promise.all(running.map((runId) => resumeRun(runId, o)));
+    if (running.length > 0) log.info({ runs: running.length }, 'resumed running runs');
+    await addPendingRuns(o, only);
     for (const runId of await withRetry(() => store.runs.cancelling('pending'))) o.cancel(runId);
     isDone = true;
     queue.open();
@@ -92,24 +91,24 @@ export function createResumption(o: Surroundings): Resumption {
       if (!only || only.has(runId)) return;
       only.add(runId);
       done
-        .then(() => addPendingRuns(resumeContext))
+        .then(() => addPendingRuns(o, only))
         .catch((error: unknown) => {
-          if (!signal.aborted) log.error({ err: error, run_id: runId }, 'a run that waits was not started');
+          if (!signal.aborted) log.error({ err: error, run_id: runId }, 'a waiting run was not started');
         });
     },
     async resync() {
       if (!isDone || only) return;
       const { pending } = await store.runs.counts();
       await o.expireOthers();
-      if (pending > queue.depth + o.dispatcher.starting) await addPendingRuns(resumeContext);
-      const running = await store.runs.running(o.context.owner.id);
+      if (pending > queue.depth + o.dispatcher.starting) await addPendingRuns(o);
+      const running = await store.runs.running(owner.id);
       const orphans = running.filter((runId) => !queue.has(runId));
-      // One that has just ended, or has just been claimed, may look like one.
+      // A run that has just ended or has just been claimed may look like an orphan, but only once.
       const left = orphans.filter((runId) => wereOrphans.has(runId));
       wereOrphans = new Set(orphans);
       for (const runId of left) {
         log.warn({ run_id: runId }, 'a running run that nothing drove is resumed');
-        await resumeRun(runId, resumeContext);
+        await resumeRun(runId, o);
       }
     },
     async untilDone() {
@@ -123,44 +122,65 @@ export function createResumption(o: Surroundings): Resumption {
   };
 }
 
-/** How one run is resumed here, and how one that cannot be is ended. */
-function toResumeContext(o: Surroundings, addPending: ResumeContext['addPending']): ResumeContext {
-  const { context, register, withRetry, signal } = o;
-  const { store, log, sealer } = context;
-  const ending = { ...context, cancelChild: o.cancel };
-  return {
-    store,
-    log,
-    owner: context.owner,
-    withRetry,
-    addPending,
-    signal,
-    async resume(stored) {
-      const why = { reason: 'lost', message: 'it was running when the backup was made' } as const;
-      const runDir = join(context.runsDir, stored.run.run_id);
-      if (wasRestored(runDir)) return endWithoutController(stored, why, ending);
-      if (isOutOfReach(stored, context.owner.id, runDir)) {
-        const message = `the server on ${stored.run.worker} that drove it is gone: its lease has expired`;
-        return endWithoutController(stored, { reason: 'lost', message }, ending);
-      }
-      const source = toSource(stored, sealer);
-      if (signal.aborted) return;
-      const { run, concurrency } = stored;
-      await register.resume(source, { jobId: run.job_id, ...concurrency }).catch(async (error: unknown) => {
-        if (error instanceof Superseded) await register.drop(run.run_id);
-        throw error;
-      });
-    },
-    async setAside(stored, error) {
-      log.error({ err: error, run_id: stored.run.run_id }, 'a run is set aside as failed');
-      await register.drop(stored.run.run_id);
-      const message = 'the run could not be resumed after a restart; the server log says why';
-      await endWithoutController(stored, { reason: 'lost', message }, ending);
-    },
-  };
+/** Hands the waiting runs in the database to the queue, oldest first. */
+async function addPendingRuns({ context, queue, withRetry }: Parts, only?: ReadonlySet<string>): Promise<void> {
+  let afterId: string | undefined;
+  for (;;) {
+    const page = await withRetry(() => context.store.runs.pending(pendingPage, afterId));
+    for (const run of page) {
+      // A sub-run belongs to a run that has started, so it is always added.
+      if (!only || only.has(run.id) || run.trigger === 'job') await queue.add(run);
+    }
+    afterId = page.at(-1)?.id;
+    if (page.length < pendingPage) return;
+  }
 }
 
-/** Its folder is on the server of its former owner. */
-function isOutOfReach({ owner }: StoredRun, ownId: string, runDir: string): boolean {
-  return owner !== null && owner !== ownId && !existsSync(runDir);
+/** Resumes a running run, or sets it aside as failed. Never rejects. */
+async function resumeRun(runId: string, o: Parts): Promise<void> {
+  const { withRetry, signal } = o;
+  const { store, log } = o.context;
+  try {
+    let plan: StoredRun['plan'] | null = null;
+    try {
+      const stored = await withRetry(() => store.runs.execution(runId));
+      if (stored?.run.status !== 'running' || signal.aborted) return;
+      ({ plan } = stored);
+      if (stored.attempts.some(isOfEarlierBuild)) throw new Error('the run was started by an earlier build of flwd');
+      await resume(stored, o);
+    } catch (error) {
+      if (signal.aborted || error instanceof Superseded) return;
+      // Without its secrets, its output cannot be redacted, so nobody may read it.
+      const now = await withRetry(() => store.runs.remains(runId));
+      if (now) await withRetry(() => setAside({ ...now, plan }, error, o));
+    }
+  } catch (error) {
+    if (!signal.aborted)
+      log.error({ err: error, run_id: runId }, 'a run of the previous server process could not be resumed');
+  }
+}
+
+async function resume(stored: StoredRun, { context, register, signal, cancel }: Parts): Promise<void> {
+  const { run, concurrency, owner } = stored;
+  const runDir = join(context.runsDir, run.run_id);
+  const isLost = (message: string) => endOrphan(stored, { reason: 'lost', message }, context, cancel);
+  if (wasRestored(runDir)) return isLost('it was running when the backup was made');
+  // The run's folder is on the server of its former owner.
+  if (owner !== null && owner !== context.owner.id && !existsSync(runDir)) {
+    return isLost(`the server on ${run.worker} that drove it is gone: its lease has expired`);
+  }
+  const source = toSource(stored, context.sealer);
+  if (signal.aborted) return;
+  await register.resume(source, { jobId: run.job_id, ...concurrency }).catch(async (error: unknown) => {
+    if (error instanceof Superseded) await register.drop(run.run_id);
+    throw error;
+  });
+}
+
+async function setAside(stored: Remains, error: unknown, { context, register, cancel }: Parts): Promise<void> {
+  const { run_id: runId } = stored.run;
+  context.log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
+  await register.drop(runId);
+  const message = 'the run could not be resumed after a restart; the server log says why';
+  await endOrphan(stored, { reason: 'lost', message }, context, cancel);
 }

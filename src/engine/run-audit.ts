@@ -1,11 +1,12 @@
-// What the audit log says of a run that was created, and of one that policy refused.
+// The audit entries of runs that were created and of runs that policy refused.
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
 import type { Run, Trigger } from '../domain/run.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Refusals } from './refusals.ts';
 
-type Asked = {
+/** Who origin for a run, and what it comes from. */
+export type RunOrigin = {
   readonly tenant: string;
   readonly caller: {
     readonly name: string;
@@ -17,23 +18,23 @@ type Asked = {
   readonly parent: Run['parent'];
 };
 
-export function creationOf(plan: GroundedPlan, asked: Asked, runId: string): NewAuditEntry {
-  return { ...entryOf(plan, asked, runId), result: 'done', reason: null };
+export function creationOf(plan: GroundedPlan, origin: RunOrigin, runId: string): NewAuditEntry {
+  return { ...entryOf(plan, origin, runId), result: 'done', reason: null };
 }
 
-/** @throws Problem what stands in the way of the run */
-export function refuseDenied(plan: GroundedPlan, asked: Asked, refusals: Pick<Refusals, 'add'>): void {
+/** @throws Problem why the run is denied */
+export function refuseDenied(plan: GroundedPlan, origin: RunOrigin, refusals: Pick<Refusals, 'add'>): void {
   const { denied } = plan;
   if (!denied) return;
-  const entry = entryOf(plan, asked, null);
-  // What would have been granted was not.
+  const entry = entryOf(plan, origin, null);
+  // Nothing was granted.
   const { grants: _, ...rest }: AuditDetail = entry.detail;
   const detail = { ...rest, message: denied.message };
   refusals.add({ ...entry, result: 'refused', reason: denied.slug, detail }, denied);
   throw denied;
 }
 
-function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }: Asked, runId: string | null) {
+function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }: RunOrigin, runId: string | null) {
   const { trigger } = caller;
   return {
     actor: caller.name,

@@ -10,17 +10,17 @@ import type { Slots } from './run/slots.ts';
 export type RunRegister = {
   readonly controllerOf: (runId: string) => RunController | undefined;
   readonly controllers: () => readonly RunController[];
-  /** Claims a run and begins it, in one transaction with `work`. Where that fails, the permit is still the caller's. */
+  /** Claims a run and starts it, in one transaction with `work`. If that fails, the caller still has to give up the permit. */
   readonly begin: (
     source: ControllerSource,
     permit: Permit,
     work?: (tx: Transaction) => Promise<void>,
   ) => Promise<void>;
-  /** Goes on with a run that a former process left running. */
+  /** Resumes a run that an earlier process left running. */
   readonly resume: (source: ControllerSource, group: ConcurrencyGroup) => Promise<void>;
-  /** Lets go of a run that was ended without its run controller. */
+  /** Stops driving a run that is ended without its run controller, or by another process. */
   readonly drop: (runId: string) => Promise<void>;
-  /** Lets go of all: the next start resumes them. */
+  /** Stops driving all runs: the next start resumes them. */
   readonly detach: () => Promise<void>;
 };
 
@@ -53,7 +53,7 @@ export function createRunRegister(o: {
     async resume(source, group) {
       const { run_id: id, tenant } = source.run;
       const controller = keep(o.createController(source), o.queue.hold(group, { id, tenant }));
-      // A process that held a slot before the restart holds one now, even where the limits were lowered since.
+      // A process that held a slot before the restart still holds one, even if the limits have been lowered since.
       await controller.resume(o.slots.hold);
     },
     async drop(runId) {

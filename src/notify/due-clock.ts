@@ -1,5 +1,6 @@
-// Keeps the dues of notifications where they are in the time that passes, whatever the wall clock is set to (ADR 0028).
+// Keeps the due times of notifications right when the wall clock is set (ADR 0028).
 
+import { createDatabaseTime } from '../engine/database-time.ts';
 import { type Clock, type SteadyClock, watchWallClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
@@ -7,7 +8,7 @@ import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
 export type DueClock = Clock & {
-  /** Once every due in the database is by the clock as it is set now. */
+  /** The time, once every due time in the database is by the clock as it is set now. */
   readonly nowByDatabase: () => Promise<number>;
 };
 
@@ -18,24 +19,12 @@ export function createDueClock(o: {
   readonly signal: AbortSignal;
 }): DueClock {
   const { store, log, signal } = o;
-  let moving: Promise<void> = Promise.resolve();
-  const { now } = watchWallClock(o.clock, (byMs) => {
-    // In this very turn: what is written with the new time is written after this.
+  const { now } = watchWallClock(o.clock, (byMs) => time.clockSet(byMs));
+  const time = createDatabaseTime(now, (byMs) => {
     const move = () => store.db.transact((tx) => store.notifications.moveDues(tx, byMs));
-    const moved = retryShortage(move, { isPassing: isStorageError, signal }).catch((error: unknown) => {
+    return retryShortage(move, { isPassing: isStorageError, signal }).catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'notifications could not be moved with the clock');
     });
-    moving = Promise.all([moving, moved]).then(() => undefined);
   });
-  return {
-    now,
-    async nowByDatabase() {
-      for (;;) {
-        const nowMs = now();
-        const moved = moving;
-        await moved;
-        if (moved === moving) return nowMs;
-      }
-    },
-  };
+  return { now, nowByDatabase: time.now };
 }

@@ -239,7 +239,7 @@ test('a run whose run controller does not answer is ended by the reaper, and giv
   expect(run).toMatchObject({
     status: 'failed',
     reason: 'timeout',
-    error: { message: 'did not end in time, and what attended to it did not answer' },
+    error: { message: 'did not end in time, and its run controller did not answer' },
   });
   expect(byId(run)).toMatchObject({
     work: { status: 'failed', reason: 'timeout' },

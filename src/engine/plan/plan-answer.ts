@@ -6,7 +6,7 @@ import { networkReach } from '../../domain/network-reach.ts';
 import { problemType } from '../../domain/problem.ts';
 import type { Run } from '../../domain/run.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
-import { onConflictOf } from '../create.ts';
+import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { GroundedPlan } from './ground.ts';
 

@@ -1,39 +1,33 @@
-// Starts what waits while slots are free: asks the queue for its claims, and begins each claimed run.
+// Starts waiting runs while slots are free: asks the queue which runs may start, and begins each of them.
 
-import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
-import type { Store } from '../../store/open.ts';
 import { isStorageError } from '../../store/storage-error.ts';
 import { Superseded } from '../../store/superseded.ts';
-import type { ControllerSource } from '../run/run-context.ts';
+import type { ControllerContext, ControllerSource } from '../run/run-context.ts';
 import { toSource } from '../run/run-source.ts';
 import type { RunRegister } from '../run-register.ts';
-import type { Sealer } from '../secrets/seal.ts';
 import type { Claim, Queue } from './queue.ts';
 
 export type Dispatcher = {
-  /** Runs that left the queue and are still pending in the database. */
+  /** How many runs have left the queue and are still pending in the database. */
   readonly starting: number;
-  /** Something may start: looks once in this turn of the event loop, however many ask for it. */
+  /** Something may be able to start. However often it is called, it looks once in each turn of the event loop. */
   readonly wake: () => void;
   readonly stop: () => Promise<void>;
 };
 
-/** After the database has refused a claim. */
+/** How long it pauses after the database has refused a claim. */
 const againMs = 1_000;
 
-type Surroundings = {
-  readonly store: Store;
-  readonly sealer: Sealer;
-  readonly clock: Clock;
-  readonly log: Logger;
+type Parts = {
+  readonly context: ControllerContext;
+  readonly queue: Queue;
+  readonly register: RunRegister;
   readonly cancel: (runId: string) => void;
 };
 
-export function createDispatcher(
-  o: Surroundings & { readonly queue: Queue; readonly register: RunRegister },
-): Dispatcher {
-  const { log, queue } = o;
+export function createDispatcher(o: Parts): Dispatcher {
+  const { queue } = o;
+  const { log } = o.context;
   const starting = new Set<Promise<void>>();
   let claiming: Promise<void> = Promise.resolve();
   let isWoken = false;
@@ -45,7 +39,7 @@ export function createDispatcher(
     isWoken = true;
     setImmediate(() => {
       claiming = claiming.then(claim).catch((error: unknown) => {
-        log.error({ err: error }, 'what waits could not be claimed');
+        log.error({ err: error }, 'waiting runs could not be claimed');
         pause();
       });
     });
@@ -56,7 +50,7 @@ export function createDispatcher(
     if (isPaused || isStopped) return;
     for (const claimed of await queue.claim()) {
       const work = start(claimed).catch((error: unknown) =>
-        log.error({ err: error }, 'a pending run could not be dealt with'),
+        log.error({ err: error }, 'a pending run could not be started'),
       );
       starting.add(work);
       void work.then(() => starting.delete(work));
@@ -65,7 +59,7 @@ export function createDispatcher(
 
   async function start({ run, ...permit }: Claim): Promise<void> {
     try {
-      // Read before the claim: a run that cannot be read is never one without a process.
+      // The run is read before it is claimed, so that a run that cannot be read is never running without a process.
       const source = await sourceOf(run.id, o);
       if (source) return await o.register.begin(source, permit);
       permit.giveUp();
@@ -74,7 +68,7 @@ export function createDispatcher(
       if (error instanceof Superseded || isStopped) return;
       if (!isStorageError(error)) return setAside(run.id, error, o);
       pause();
-      // It keeps its place meanwhile.
+      // Meanwhile it keeps its place in the queue.
       await queue.add(run);
     }
   }
@@ -102,17 +96,18 @@ export function createDispatcher(
   };
 }
 
-/** undefined when there is no such run any more, or it is to be cancelled. */
-async function sourceOf(runId: string, o: Surroundings): Promise<ControllerSource | undefined> {
-  const stored = await o.store.runs.execution(runId);
+/** undefined when the run is no longer pending or is to be cancelled. */
+async function sourceOf(runId: string, { context, cancel }: Parts): Promise<ControllerSource | undefined> {
+  const stored = await context.store.runs.execution(runId);
   if (stored?.run.status !== 'pending') return undefined;
-  if (stored.run.cancel_requested_at === null) return toSource(stored, o.sealer);
-  o.cancel(runId);
+  if (stored.run.cancel_requested_at === null) return toSource(stored, context.sealer);
+  cancel(runId);
   return undefined;
 }
 
 /** Ends a pending run that cannot be started. */
-async function setAside(runId: string, error: unknown, { store, clock, log }: Surroundings): Promise<void> {
+async function setAside(runId: string, error: unknown, { context }: Parts): Promise<void> {
+  const { store, clock, log } = context;
   log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
   const message = 'the run could not be started; the server log says why';
   const change = { atMs: clock.now(), reason: 'start_failed', error: { message } } as const;

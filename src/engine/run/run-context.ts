@@ -1,4 +1,4 @@
-// What driving a run takes: the run itself, what it works with, and what it asks of the engine around it.
+// What a run controller needs: the run itself, the parts it works with, and what it asks of the engine around it.
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { StepAction } from '../../domain/job.ts';
@@ -17,19 +17,22 @@ import type { RunState } from './run-state.ts';
 import type { Slot } from './slots.ts';
 import type { RunFacts } from './step-values.ts';
 
-export type ControllerContext = AttemptContext & {
+/** How runs are executed, as the server is configured. */
+export type Execution = AttemptContext & { readonly artifactLimits: ArtifactLimits };
+
+export type ControllerContext = Execution & {
   readonly store: Store;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly sealer: Sealer;
-  readonly artifactLimits: ArtifactLimits;
   readonly folders: RunFolders;
-  /** Under whose lease runs are driven. */
+  /** The lease under which runs are driven. */
   readonly owner: Pick<Owner, 'id' | 'transact'>;
+  /** This process, as a run names the process that executes it. */
   readonly worker: string;
 };
 
-/** The step, at the attempt and epoch that ask for the sub-run. */
+/** The attempt of a step that starts the sub-run. */
 type ParentStep = {
   readonly runId: string;
   readonly stepId: string;
@@ -38,26 +41,29 @@ type ParentStep = {
 };
 
 export type Children = {
-  /** undefined when so many have started that this one must wait. @throws Problem what stands in its way; Superseded */
+  /**
+   * Answers undefined when too many sub-runs are running and this one must wait.
+   * @throws Problem why it cannot start; Superseded
+   */
   readonly start: (o: {
     readonly run: RunFacts;
     readonly plan: RunPlan;
     readonly at: ParentStep;
     readonly action: Extract<StepAction, { kind: 'job' }>;
-    /** Sees no secrets. */
+    /** Without secrets. */
     readonly scope: ExpressionScope;
-    /** Sees them: for the secret arguments of the sub-run alone. */
+    /** With secrets: only for the secret arguments of the sub-run. */
     readonly openScope: () => ExpressionScope;
     readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;
   readonly cancel: (runId: string, isForced?: boolean) => void;
-  /** How the sub-run ended, as its step's end. Rejects when `signal` does. */
+  /** Waits for the sub-run and answers how its step ends. Rejects when `signal` is aborted. */
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };
 
 /** What a run controller asks of the engine around it. */
 export type Surroundings = {
-  /** A slot at once, or in its turn by `grant`. */
+  /** Answers a slot if one is free; otherwise `grant` is called when it is the step's turn. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
   /** A deadline is in the database from now on. */
@@ -69,14 +75,14 @@ export type ControllerSource = RunSecrets & {
   readonly run: RunFacts;
   readonly plan: RunPlan;
   readonly state: RunState;
-  /** Proofs of attempts that were ended before. */
+  /** What is known about attempts that were terminated earlier. */
   readonly terminations: readonly Termination[];
-  /** Before this process took it up. */
+  /** Whether a cancel was requested before this process drove the run. */
   readonly isCancelRequested: boolean;
-  /** In which it was read: whoever drives it is in the next one. */
+  /** The epoch in which the run was read. Whoever drives it does so in the next one. */
   readonly epoch: number;
-  /** null before the start. */
+  /** null before the run has started. */
   readonly deadlineAtMs: number | null;
-  /** The newest instant in its rows. */
+  /** The latest time in its rows. */
   readonly latestAtMs: number;
 };

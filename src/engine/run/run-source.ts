@@ -1,6 +1,5 @@
-// From what is stored of a run to what driving it takes.
+// Turns a stored run into what a run controller needs to drive it.
 
-import type { Run } from '../../domain/run.ts';
 import { lastAttempts } from '../../store/run/run-rows.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
 import type { StepRow } from '../../store/schema.ts';
@@ -9,10 +8,10 @@ import { sealContext } from './batch.ts';
 import type { ControllerSource } from './run-context.ts';
 import { unsealSecrets } from './run-secrets.ts';
 import { createRunState } from './run-state.ts';
-import type { Ending } from './step-endings.ts';
+import type { EndedBefore } from './step-endings.ts';
 import { restoreStepInstances, type StepInstance } from './step-instances.ts';
 
-/** @throws Error where its secrets cannot be unsealed */
+/** @throws Error when its secrets cannot be unsealed */
 export function toSource(stored: StoredRun, sealer: Sealer): ControllerSource {
   const { run, plan, epoch, deadlineAtMs } = stored;
   const { job } = plan;
@@ -24,7 +23,7 @@ export function toSource(stored: StoredRun, sealer: Sealer): ControllerSource {
       return instance && row.finished_at !== null ? [{ row, instance }] : [];
     })
     .toSorted((a, b) => inOrder(a.row, b.row))
-    .map(({ row, instance }) => ({ instance, ...endOf(row, instance, run, sealer) }));
+    .map(({ row, instance }) => endedBefore(row, instance, run.run_id, sealer));
   return {
     run,
     plan,
@@ -42,23 +41,19 @@ function latestOf({ started_at, finished_at }: StepRow): number {
   return finished_at ?? started_at ?? 0;
 }
 
-/** With the secrets that they hold. */
+/** The outputs of an attempt, including the secrets that they hold. */
 export function unsealOutputs(row: StepRow, runId: string, sealer: Sealer): Record<string, string> {
   if (row.sealed === null) return JSON.parse(row.outputs);
   return JSON.parse(sealer.unseal(row.sealed, sealContext(runId, row.step_id, row.attempt)));
 }
 
-/** An instance before the step that it is one of. */
+/** By the time of their end. An instance comes before the step that it belongs to. */
 function inOrder(a: StepRow, b: StepRow): number {
   return Number(a.finished_at) - Number(b.finished_at) || Number(a.item === null) - Number(b.item === null);
 }
 
-function endOf(
-  row: StepRow,
-  instance: StepInstance,
-  run: Pick<Run, 'run_id'>,
-  sealer: Sealer,
-): { readonly ending: Ending; readonly skipped: StepRow['reason'] } {
+/** How an instance ended, from its row. */
+export function endedBefore(row: StepRow, instance: StepInstance, runId: string, sealer: Sealer): EndedBefore {
   const { status, reason, message, exit_code: exitCode } = row;
   const ending = {
     status: status === 'success' || status === 'cancelled' ? status : 'failed',
@@ -66,7 +61,7 @@ function endOf(
     message,
     exitCode,
     outputs: JSON.parse(row.outputs),
-    openOutputs: unsealOutputs(row, run.run_id, sealer),
+    openOutputs: unsealOutputs(row, runId, sealer),
   } as const;
-  return { ending, skipped: instance.status === 'skipped' ? (reason ?? 'run_ended') : null };
+  return { instance, ending, skipped: instance.status === 'skipped' ? (reason ?? 'run_ended') : null };
 }

@@ -1,0 +1,159 @@
+// Adds a run: asks the queue for admission, takes the snapshot, and stores the run in the one transaction after which it
+// is never lost.
+
+import type { Snapshots } from '../catalog/source/snapshot.ts';
+import type { Concurrency, JobDefinition } from '../domain/job.ts';
+import type { RunStatus } from '../domain/run.ts';
+import { toTimestamp } from '../lib/clock.ts';
+import { lackOfRoom } from '../lib/files/disk-room.ts';
+import { createId } from '../lib/ids.ts';
+import type { Transaction } from '../store/database.ts';
+import type { NewRun } from '../store/run/runs.ts';
+import type { NewStep } from '../store/run/step-moves.ts';
+import { unwritable } from '../store/storage-error.ts';
+import type { GroundedPlan } from './plan/ground.ts';
+import type { Queue } from './queue/queue.ts';
+import type { Refusals } from './refusals.ts';
+import type { ControllerContext, ControllerSource } from './run/run-context.ts';
+import { sealSecrets } from './run/run-secrets.ts';
+import { createRunState, type RunState } from './run/run-state.ts';
+import { createStepInstances, toNewStep } from './run/step-instances.ts';
+import type { RunFacts } from './run/step-values.ts';
+import { creationOf, type RunOrigin, refuseDenied } from './run-audit.ts';
+import type { RunRegister } from './run-register.ts';
+
+/** What a run needs besides its plan. */
+export type Addition = RunOrigin & {
+  /** A new id unless it is given. */
+  readonly id?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly priority: number;
+  readonly depth?: number;
+  /** Who gave the secrets; the caller unless it is given. */
+  readonly secretsBy?: string;
+  /** A snapshot of the job taken earlier; otherwise one is taken now. */
+  readonly revision?: string;
+  /** The steps to start with, if some of them have ended in an earlier run. */
+  readonly start?: (run: RunFacts) => FirstSteps;
+  /** Runs in the transaction that adds the run. */
+  readonly alongside: (tx: Transaction, runId: string, answerBody: string) => Promise<void>;
+};
+
+export type FirstSteps = { readonly steps: readonly NewStep[]; readonly state: () => RunState };
+
+/** Adds a run, and starts it if there is a free slot. Answers its id and the body of the 201. */
+export type AddRun = (
+  plan: GroundedPlan,
+  addition: Addition,
+) => Promise<{ readonly runId: string; readonly body: string }>;
+
+/** @throws Problem why the plan is denied; queue-full, concurrency-conflict, not-ready */
+export function createAddRun(o: {
+  readonly context: Pick<ControllerContext, 'store' | 'runsDir' | 'sealer' | 'clock'>;
+  readonly snapshots: Snapshots;
+  readonly queue: Queue;
+  readonly register: RunRegister;
+  readonly refusals: Pick<Refusals, 'add'>;
+  readonly cancel: (runId: string) => void;
+  /** Resolves when the queue knows all runs. @throws Problem not-ready */
+  readonly untilResumed: () => Promise<void>;
+}): AddRun {
+  const { queue } = o;
+  const { store, runsDir, sealer, clock } = o.context;
+  return async (plan, addition) => {
+    refuseDenied(plan, addition, o.refusals);
+    const lack = lackOfRoom(runsDir);
+    if (lack !== null) throw unwritable(lack);
+    const onConflict = onConflictOf(plan);
+    if (onConflict !== 'queue') await o.untilResumed();
+    const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
+    // From here to the transaction only the admission is awaited, so that runs are stored in the order of their admission.
+    const draft = draftOf(plan, addition, revision, clock.now());
+    const { facts, row } = draft;
+    const { id, jobId, tenant, priority, createdAtMs } = row;
+    const run = { id, jobId, tenant, priority, trigger: facts.trigger.type, createdAtMs, concurrency: plan.group };
+    const admission = await queue.admit({ ...run, onConflict });
+    const waiting = admission.kind === 'wait' ? admission.waiting : null;
+    const status: RunStatus = waiting === null ? 'running' : 'pending';
+    const body = JSON.stringify({ run_id: id, job_id: jobId, status, created_at: facts.created_at });
+    const add = async (tx: Transaction): Promise<void> => {
+      await addition.alongside(tx, id, body);
+      await store.runs.add(tx, { ...row, waiting, sealed: sealSecrets(plan, id, sealer) });
+      tx.record(creationOf(plan, addition, id));
+    };
+    try {
+      if (admission.kind === 'start') {
+        // The same commit claims the slot: there is one fsync between the request and the script.
+        await o.register.begin(toNewSource(plan, draft), admission, add);
+      } else {
+        await store.db.transact(add);
+        await queue.add({ ...run, waiting });
+      }
+    } catch (error) {
+      admission.giveUp();
+      throw error;
+    }
+    for (const other of admission.replaced) o.cancel(other);
+    return { runId: id, body };
+  };
+}
+
+export function onConflictOf({ entry }: GroundedPlan): Concurrency['onConflict'] {
+  return entry.definition.concurrency?.onConflict ?? 'queue';
+}
+
+/** A run before it is stored. */
+type Draft = {
+  readonly facts: RunFacts;
+  readonly row: Omit<NewRun, 'waiting' | 'sealed'>;
+  readonly state: () => RunState;
+};
+
+function draftOf(plan: GroundedPlan, addition: Addition, revision: string, createdAtMs: number): Draft {
+  const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs, args, group } = plan;
+  const { definition: job, source } = plan.entry;
+  const { depth = 0, caller, tenant, priority, labels, rerunOf, parent } = addition;
+  const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
+  const trigger = { type: caller.trigger };
+  const created = { created_by: caller.name, created_at: toTimestamp(createdAtMs) };
+  const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority };
+  const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
+  const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
+  const row = {
+    ...{ id, jobId: job.id, tenant, createdAtMs, args, labels, priority, trigger, steps, rerunOf, parent },
+    createdBy: caller.name,
+    requestId: caller.requestId,
+    source: { name: source.name, type: source.type, revision },
+    security: { profile, isolation: plan.isolation },
+    grants: plan.grants,
+    limits: plan.limits,
+    plan: { job, revision, depth, ...granted, storedArgs, secretsBy },
+    concurrency: { limit: group.limit, key: group.key },
+  };
+  return { facts, row, state };
+}
+
+function firstSteps(job: JobDefinition, run: RunFacts): FirstSteps {
+  const instances = createStepInstances(job.steps, job.title ?? job.name);
+  const steps = instances.flatMap((instance) => {
+    const step = job.steps[instance.index];
+    return step ? [toNewStep(instance, step)] : [];
+  });
+  return { steps, state: () => createRunState({ job, run, instances, ended: [] }) };
+}
+
+/** What a run controller needs to drive a run that has not started. */
+function toNewSource({ secrets, alsoRedacted }: GroundedPlan, { facts, row, state }: Draft): ControllerSource {
+  return {
+    run: facts,
+    plan: row.plan,
+    secrets,
+    alsoRedacted,
+    state: state(),
+    terminations: [],
+    isCancelRequested: false,
+    epoch: 0,
+    deadlineAtMs: null,
+    latestAtMs: row.createdAtMs,
+  };
+}
