@@ -12,38 +12,6 @@ export type LongFunction = {
 
 export const longFunctions: readonly LongFunction[] = [
   { file: 'src/config/config.ts', name: 'toConfig', lines: 88, reason: 'a list of settings, one a line' },
-  { file: 'src/engine/rerun.ts', name: 'createRerun', lines: 89, reason: 'one transaction told in order' },
-  {
-    file: 'src/engine/retention/retain.ts',
-    name: 'createRetention',
-    lines: 145,
-    reason:
-      'one state machine: its parts change the same few variables of a pass over what is old: its turns, its rests, its counts',
-  },
-  {
-    file: 'src/engine/schedule/schedule-roster.ts',
-    name: 'createRoster',
-    lines: 108,
-    reason: 'one state machine: its parts change the same few variables, the schedules as they stand',
-  },
-  {
-    file: 'src/engine/schedule/schedule-ticker.ts',
-    name: 'createTicker',
-    lines: 111,
-    reason: 'one state machine: its parts change the same few variables of a clock that wakes for the next time',
-  },
-  {
-    file: 'src/engine/schedule/schedules.ts',
-    name: 'createSchedules',
-    lines: 132,
-    reason: 'the schedules as the interfaces see them: short methods that share the roster',
-  },
-  {
-    file: 'src/engine/secrets/key-rotation.ts',
-    name: 'createKeyRotation',
-    lines: 89,
-    reason: 'one state machine: its parts change the same few variables of a rotation that goes on after a crash',
-  },
   {
     file: 'src/exec/spool/spool-lines.ts',
     name: 'createSpoolLines',

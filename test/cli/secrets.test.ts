@@ -198,7 +198,7 @@ describe('keys of the environment', () => {
     const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first });
     await served.prints(/listening on/);
     expect((await flwd(instance.dir, 'secrets', 'rotate')).stdout).toMatch(
-      /: 0 stored secrets, 0 runs, 0 steps\nthere is no second key, and the keys of FLWD_SECRET_KEY are changed where they are set: put a new key in front/,
+      /: 0 stored secrets, 0 runs, 0 steps\nthere is no second key, and flwd cannot change the keys in FLWD_SECRET_KEY: put a new key in front/,
     );
     expect(existsSync(join(instance.dataDir, 'secret.key'))).toBe(false);
     await set(instance, 'hunter-22', 'registry');
@@ -206,7 +206,7 @@ describe('keys of the environment', () => {
     await served.ended;
     const rotated = await withKeys(instance, `${second},${first}`, 'secrets', 'rotate');
     expect(rotated.stdout).toMatch(
-      /: 1 stored secrets, 0 runs, 0 steps\nnothing is sealed by the keys behind the first any more, but the keys of FLWD_SECRET_KEY are changed where they are set: take them out there, the last one a day from now/,
+      /: 1 stored secrets, 0 runs, 0 steps\nonly the first key is still in use, but flwd cannot change the keys in FLWD_SECRET_KEY: remove the other keys there/,
     );
     expect(keysInUse(instance)).toHaveLength(1);
   });

@@ -32,7 +32,7 @@ test.each([2 * hourMs, -24 * hourMs])(
     const waiting = await create('ofQueue');
 
     clock.setBy(setMs);
-    const said = () => log.filter(({ msg }) => msg === 'the clock was set; deadlines of runs move with it');
+    const said = () => log.filter(({ msg }) => msg === 'the clock was set; the deadlines of runs move with it');
     await expect.poll(said).toMatchObject([{ by_ms: expect.closeTo(setMs, -2) }]);
     // The rows move a moment after this is said.
     const nowMs = clock.now();
@@ -101,7 +101,7 @@ test('a run keeps its time in the queue where its making is the first to read a 
   await expect.poll(() => messages(held)).toEqual(['held']);
   isArmed = true;
   await create('queued');
-  expect(log.map(({ msg }) => msg)).toContain('the clock was set; deadlines of runs move with it');
+  expect(log.map(({ msg }) => msg)).toContain('the clock was set; the deadlines of runs move with it');
   const nextDeadline = await store.runs.nextDeadline(set.now());
   expect(nextDeadline).toBeGreaterThan(set.now() + 9 * 60_000);
   expect(nextDeadline).toBeLessThanOrEqual(set.now() + 10 * 60_000);

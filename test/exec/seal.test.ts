@@ -205,6 +205,6 @@ describe('a new key', () => {
   });
 
   test('cannot be made where the keys are somebody else’s', () => {
-    expect(() => openKeyring(keyFile, aKey(1)).add()).toThrow('are changed where they are set');
+    expect(() => openKeyring(keyFile, aKey(1)).add()).toThrow('cannot change the keys');
   });
 });

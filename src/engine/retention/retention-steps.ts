@@ -1,4 +1,4 @@
-// What retention removes, kind by kind, in steps of a hundred rows with a rest after each (ADR 0013).
+// How retention removes each kind of data: in steps of a hundred rows, with a rest after each step (ADR 0013).
 
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -9,28 +9,42 @@ import type { Store } from '../../store/open.ts';
 import type { OldRun } from '../../store/retention.ts';
 import { keepWorkspace, removeRunFolder } from '../run/run-folders.ts';
 
-/** How much of each kind, and the bytes of files and of the database. */
-export type Removed = {
-  events: number;
-  logs: number;
-  artifacts: number;
-  runs: number;
-  workspaces: number;
-  snapshots: number;
-  leftovers: number;
-  audit: number;
-  file_bytes: number;
-  database_bytes: number;
-};
+/** How many of each kind, and the bytes in files and in the database. */
+export type Removed = ReturnType<typeof nothingRemoved>;
+
+export function nothingRemoved() {
+  return {
+    events: 0,
+    logs: 0,
+    artifacts: 0,
+    runs: 0,
+    workspaces: 0,
+    snapshots: 0,
+    leftovers: 0,
+    audit: 0,
+    file_bytes: 0,
+    database_bytes: 0,
+  };
+}
+
+export function sum(a: Removed, b: Removed): Removed {
+  const total = { ...a };
+  for (const kind of Object.keys(b) as (keyof Removed)[]) total[kind] += b[kind];
+  return total;
+}
+
+export function countOf(removed: Removed): number {
+  return Object.values(removed).reduce((total, count) => total + count, 0);
+}
 
 export type Rest = {
-  /** Between two steps. */
+  /** Rests between two steps. */
   (): Promise<void>;
-  /** No step more. */
+  /** Whether no further step may start. */
   readonly isOver: () => boolean;
 };
 
-/** What runs that have not ended hold on to. */
+/** What must stay because runs that have not ended need it. */
 export type Held = {
   readonly parents: ReadonlySet<string>;
   readonly revisions: Set<string>;
@@ -48,9 +62,9 @@ export type StepContext = {
 };
 
 const stepRows = 100;
-/** These are small, and a run has several. */
+/** Events are small, and a run has several. */
 const stepEvents = 500;
-/** Of a run without steps the folder goes with its end; later than this, something kept it from going. */
+/** A run without steps removes its folder when it ends. After this long, something kept it from doing so. */
 const ownEndMs = 60_000;
 const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
@@ -98,7 +112,7 @@ export async function removeLogs(context: StepContext, beforeMs: number): Promis
   }
 }
 
-/** Those of before `beforeMs`, and those whose own time is over. */
+/** Removes artifacts from before `beforeMs` and those whose own retention is over. */
 export async function removeArtifacts(context: StepContext, beforeMs: number): Promise<void> {
   const { store, rest, removed, nowMs } = context;
   while (!rest.isOver()) {
@@ -123,7 +137,7 @@ export async function removeAnswers({ store, rest }: StepContext, beforeMs: numb
   }
 }
 
-/** Never one that has not ended, nor one with a parent or a child that has not. */
+/** Keeps runs that have not ended, and runs whose parent or child has not ended. */
 export async function removeRuns(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir } = context;
   const folders = new Set(await readdir(runsDir));
@@ -149,8 +163,8 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
 }
 
 /**
- * Adds to `held` the revisions of workspaces that stay. The folder of a run that is not known is what is left of one that was
- * never added: of a copy that broke off.
+ * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run is left from one that was never added,
+ * because copying its workspace was interrupted.
  */
 export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir, nowMs } = context;
@@ -164,14 +178,14 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
     const { endedAtMs, hasSteps, revision } = folder;
     const isKept = endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs);
     if (isKept) held.revisions.add(revision);
-    // A crash between a run's end and this leaves what its attempts printed, secrets and all.
+    // After a crash at the end of a run, its attempts are still there with all they printed, secrets included.
     if (isKept && endedAtMs !== null && endedAtMs < nowMs - ownEndMs) await keepWorkspace(join(runsDir, runId), log);
     else if (!isKept && (await removeRunFolder(join(runsDir, runId), log))) removed.workspaces += 1;
     await rest();
   }
 }
 
-/** A run is added some time after its folder was made, or the folder goes with what kept it from that. */
+/** Only old folders: a run is added some time after its folder was made. */
 async function removeUnknown({ runsDir, log, nowMs, removed }: StepContext, runId: string): Promise<void> {
   const dir = join(runsDir, runId);
   const { mtimeMs = Infinity } = statSync(dir, { throwIfNoEntry: false }) ?? {};
@@ -202,8 +216,8 @@ export async function removeLeftovers(context: StepContext, beforeMs: number): P
 }
 
 /**
- * A day late, unless it `isAsked`: each step leaves a row that says what went, and one each few minutes would be a log of
- * itself.
+ * Each step leaves an audit entry that says what was removed. To keep these few, entries are removed a day late unless
+ * somebody asked.
  */
 export async function removeAudit(context: StepContext, beforeMs: number, isAsked: boolean): Promise<void> {
   const { store, rest, removed } = context;
@@ -217,7 +231,7 @@ export async function removeAudit(context: StepContext, beforeMs: number, isAske
   }
 }
 
-/** `keptBytes` of free pages stay for what comes next. */
+/** Leaves `keptBytes` of free pages for new data. */
 export async function giveBackSpace(context: StepContext, keptBytes = keptFreeBytes): Promise<void> {
   const { rest, removed } = context;
   const { space } = context.store;

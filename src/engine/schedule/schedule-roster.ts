@@ -1,15 +1,14 @@
-// Which schedules there are: those of the catalogue as it stands, and those made through the API; and the state of each,
-// also of those that are gone. What it knows is what the database holds.
+// The list of schedules: those in job files, as the catalogue has them now, and those made through the API. Everything it
+// knows is in the database.
 
 import type { Catalog } from '../../catalog/catalog.ts';
-import { invariant } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { parseCron } from '../../lib/cron.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import type { Tracked } from './schedule-due.ts';
+import { createTracking } from './schedule-tracking.ts';
 
 export type Roster = {
   /** False until the database and the catalogue have been read. */
@@ -17,7 +16,7 @@ export type Roster = {
   readonly schedules: () => IterableIterator<Schedule>;
   readonly find: (id: string) => Schedule | undefined;
   readonly stateOf: (id: string) => ScheduleState | undefined;
-  /** Those that are enabled. */
+  /** The enabled schedules. */
   readonly active: () => IterableIterator<Tracked>;
   /** Reads the database once, and the catalogue whenever it has changed. */
   readonly refresh: () => Promise<void>;
@@ -25,6 +24,7 @@ export type Roster = {
   readonly remove: (id: string) => Promise<void>;
 };
 
+/** How long the state of a schedule that is gone is kept. */
 const keptMs = 30 * 86_400_000;
 
 export function createRoster(o: {
@@ -35,76 +35,53 @@ export function createRoster(o: {
 }): Roster {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
-  const tracked = new Map<string, Tracked>();
-  let resting = new Map<string, ScheduleState>();
+  const tracking = createTracking();
   let isLoaded = false;
   let generation: number | undefined;
-
-  const stateOf = (id: string): ScheduleState | undefined => tracked.get(id)?.state ?? resting.get(id);
 
   async function load(): Promise<void> {
     const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
     for (const schedule of stored) known.set(schedule.id, schedule);
-    resting = states;
+    tracking.load(states);
     isLoaded = true;
   }
 
-  /** Schedules of the catalogue that are new, changed or gone, in one transaction with what that does to their states. */
+  /** Takes over new, changed and removed schedules from the catalogue. Their states change in one transaction. */
   async function readCatalog(): Promise<void> {
     const seen = catalog.generation;
     const isFirst = generation === undefined;
     const found = new Map(schedulesOf(catalog, o.defaultTenant).map((schedule) => [schedule.id, schedule]));
-    const stays = (schedule: Schedule) => schedule.source === 'api' || found.has(schedule.id);
-    const wanted = [...[...known.values()].filter(({ source }) => source === 'api'), ...found.values()];
-    const gone = [...known.values()].filter((schedule) => !stays(schedule)).map(({ id }) => id);
-    const goneBefore = isFirst ? [...resting.keys()].filter((id) => !found.has(id) && !known.has(id)) : [];
-    await change(wanted, [...gone, ...goneBefore]);
+    const ofApi = [...known.values()].filter(({ source }) => source === 'api');
+    const gone = [...known.values()].filter(({ id, source }) => source !== 'api' && !found.has(id)).map(({ id }) => id);
+    const goneBefore = isFirst ? tracking.restingIds().filter((id) => !found.has(id) && !known.has(id)) : [];
+    await change([...ofApi, ...found.values()], [...gone, ...goneBefore]);
     for (const id of gone) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
   }
 
-  /** Begins what is enabled from now on, lets rest what is not any more. */
+  /** Starts the schedules that are enabled from now on, and rests those that no longer are. */
   async function change(
     wanted: readonly Schedule[],
     gone: readonly string[],
     o: { readonly restart?: boolean; readonly write?: (tx: Transaction) => Promise<void> } = {},
   ): Promise<void> {
+    const { stateOf, track, rest } = tracking;
     const atMs = clock.now();
-    const begins = wanted.filter(({ id, enabled }) => enabled && (stateOf(id)?.idleSinceMs !== null || o.restart));
-    const rests = [...wanted.filter(({ enabled }) => !enabled).map(({ id }) => id), ...gone].filter((id) => {
-      const state = stateOf(id);
-      return state !== undefined && state.idleSinceMs === null;
-    });
-    if (o.write || begins.length + rests.length > 0) {
+    const enabled = wanted.filter((schedule) => schedule.enabled);
+    const disabledIds = wanted.filter((schedule) => !schedule.enabled).map(({ id }) => id);
+    const begins = new Set(enabled.map(({ id }) => id).filter((id) => stateOf(id)?.idleSinceMs !== null || o.restart));
+    const rests = [...disabledIds, ...gone].filter((id) => stateOf(id)?.idleSinceMs === null);
+    if (o.write || begins.size + rests.length > 0) {
       await store.db.transact(async (tx) => {
         await o.write?.(tx);
-        for (const { id } of begins) await store.schedules.begin(tx, id, atMs);
+        for (const id of begins) await store.schedules.begin(tx, id, atMs);
         for (const id of rests) await store.schedules.rest(tx, id, atMs);
       });
     }
-    for (const id of rests) {
-      const state = stateOf(id);
-      tracked.delete(id);
-      if (state) resting.set(id, { ...state, idleSinceMs: atMs });
-    }
-    const begun = new Set(begins.map(({ id }) => id));
-    for (const schedule of wanted) if (schedule.enabled) track(schedule, begun.has(schedule.id) ? atMs : undefined);
-  }
-
-  function track(schedule: Schedule, sinceMs: number | undefined): void {
-    const { id } = schedule;
-    const before = stateOf(id) ?? blank;
-    const state = sinceMs === undefined ? before : { ...before, sinceMs, idleSinceMs: null };
-    resting.delete(id);
-    const own = tracked.get(id);
-    const isSame = own?.schedule.cron === schedule.cron && own.schedule.timezone === schedule.timezone;
-    const times = isSame ? own.times : parseCron(schedule.cron, schedule.timezone);
-    invariant('next' in times, 'a schedule was checked before it came here');
-    // Work that is under way goes on with the same object, so nothing it finds out is lost.
-    if (own) Object.assign(own, { schedule, times, state, due: undefined, kept: isSame ? own.kept : undefined });
-    else tracked.set(id, { schedule, times, state });
+    for (const id of rests) rest(id, atMs);
+    for (const schedule of enabled) track(schedule, begins.has(schedule.id) ? atMs : undefined);
   }
 
   return {
@@ -113,8 +90,8 @@ export function createRoster(o: {
     },
     schedules: () => known.values(),
     find: (id) => known.get(id),
-    stateOf,
-    active: () => tracked.values(),
+    stateOf: tracking.stateOf,
+    active: tracking.active,
     async refresh() {
       if (!isLoaded) await load();
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
@@ -130,15 +107,12 @@ export function createRoster(o: {
     async remove(id) {
       await store.db.transact((tx) => store.schedules.remove(tx, id));
       known.delete(id);
-      tracked.delete(id);
-      resting.delete(id);
+      tracking.forget(id);
     },
   };
 }
 
-const blank: ScheduleState = { sinceMs: 0, settledAtMs: null, idleSinceMs: null, lastFire: null, lastError: null };
-
-/** One of a disabled job is disabled. */
+/** The schedules of a disabled job are disabled as well. */
 function schedulesOf(catalog: Catalog, tenant: string): Schedule[] {
   return catalog.entries().flatMap(({ definition: job }) =>
     job.schedules.map(

@@ -83,7 +83,7 @@ function ringOf(found: Secrets, keyFile: string | undefined): Keyring {
   let keys = found.keys.map(toSealingKey);
 
   function change(next: Secrets): void {
-    if (keyFile === undefined) throw new StartError('the keys of FLWD_SECRET_KEY are changed where they are set');
+    if (keyFile === undefined) throw new StartError('flwd cannot change the keys in FLWD_SECRET_KEY');
     const lines = next.keys.map((key) => toText('fsk_', key));
     if (next.fingerprintKey) lines.push(toText('ffk_', next.fingerprintKey));
     try {
