@@ -1,5 +1,5 @@
-// Adds a run: asks the queue for admission, takes the snapshot, and stores the run in the one transaction after which it
-// is never lost.
+// Adds a run: asks the queue for admission, takes the snapshot, and stores the run in the one transaction after which
+// it is never lost.
 
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
@@ -67,7 +67,8 @@ export function createAddRun(o: {
     const onConflict = onConflictOf(plan);
     if (onConflict !== 'queue') await o.untilResumed();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
-    // From here to the transaction only the admission is awaited, so that runs are stored in the order of their admission.
+    // From here to the transaction only the admission is awaited, so that runs are stored in the order of their
+    // admission.
     const draft = draftOf(plan, addition, revision, clock.now());
     const { facts, row } = draft;
     const { id, jobId, tenant, priority, createdAtMs } = row;

@@ -1,4 +1,5 @@
-// Cancels runs. The request is stored first, so that the process that drives the run acts on it, now or after a restart.
+// Cancels runs. The request is stored first, so that the process that drives the run acts on it, now or after a
+// restart.
 
 import type { Reach } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
@@ -11,8 +12,8 @@ import type { RunRegister } from './run-register.ts';
 
 export type Cancels = {
   /**
-   * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one that
-   * is running is cut short.
+   * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
+   * that is running is cut short.
    * @throws Problem run-not-found, run-already-finished
    */
   readonly cancel: (

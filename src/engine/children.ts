@@ -1,5 +1,5 @@
-// Sub-runs: started for a step in the transaction that names them in its row, so that there is never none, or two; awaited
-// by the journal; cancelled with their parent.
+// Sub-runs. The transaction that adds one also names it in the row of the step that starts it, so a step never has two,
+// or loses one. Waits for sub-runs through the journal, and cancels them with their parent.
 
 import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression/expression.ts';
 import { ExpressionError } from '../catalog/expression/expression-error.ts';
@@ -19,8 +19,8 @@ import { redactedTexts } from './run/run-secrets.ts';
 import { outputsOfResult } from './run/step-values.ts';
 
 /**
- * Sub-runs that have started and not ended, at each depth. A step may start 500, each of which may start 500; those at one
- * depth wait for each other, and never for their own sub-runs, so they come to an end.
+ * The most sub-runs that may run at each depth. A step may start 500 sub-runs, each of which may start 500 more.
+ * Sub-runs wait only for others at the same depth, never for their own sub-runs, so they all end.
  */
 const mostAtADepth = 200;
 
@@ -30,7 +30,7 @@ export function createChildren(o: {
   readonly planContext: PlanContext;
   readonly addRun: AddRun;
   readonly cancel: (runId: string, isForced?: boolean) => void;
-  /** The server stops. */
+  /** Aborted when the server stops. */
   readonly signal: AbortSignal;
 }): Children {
   const { store, hub, signal } = o;
@@ -45,10 +45,10 @@ export function createChildren(o: {
       job_id: action.jobId,
       args: argumentsOfStep(action.args, entry.definition.secretArgs, from),
       tenant: run.tenant,
-      // What the caller of the parent has tightened holds for all that it starts.
+      // A profile that the parent's caller tightened also applies to everything the parent starts.
       security_profile: tighterProfile(parent.profile, base),
     };
-    // What is made of the parent's secrets may reach it: they are kept out of what it says, too.
+    // Texts made from the parent's secrets may reach the sub-run, so they are redacted there too.
     const inherited = { secrets: new Map<string, string>(), alsoRedacted: redactedTexts(from.secrets) };
     const { runId } = await o.addRun(await resolveEntry(entry, request, o.planContext, inherited), {
       tenant: run.tenant,
@@ -61,7 +61,7 @@ export function createChildren(o: {
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
-        // Readers of the run know it by its version.
+        // Readers notice a change of the run by its version.
         await store.steps.touch(tx, at.runId, {});
       },
     });
@@ -72,7 +72,7 @@ export function createChildren(o: {
     async start(from) {
       const depth = (from.plan.depth ?? 0) + 1;
       if (depth > deepestSubRun) {
-        throw new Problem('job-invalid', `Sub-runs may be ${deepestSubRun} deep, and this one would be deeper.`);
+        throw new Problem('job-invalid', `Sub-runs may be nested ${deepestSubRun} deep; this one would be deeper.`);
       }
       const give = (): void => {
         started[depth] = (started[depth] ?? 1) - 1;
@@ -95,7 +95,7 @@ export function createChildren(o: {
   };
 }
 
-/** Resolves with the run once it has ended. */
+/** Waits for the run to end, and answers it. */
 async function untilEnded(
   runId: string,
   o: { readonly store: Pick<Store, 'runs'>; readonly hub: Hub; readonly signal: AbortSignal },
@@ -119,7 +119,7 @@ async function untilEnded(
   }
 }
 
-/** @throws Problem validation-error, which reads as why the step failed */
+/** @throws Problem validation-error, shown as the reason why the step failed */
 function argumentsOfStep(
   args: JsonObject,
   secretArgs: readonly string[],
@@ -135,7 +135,7 @@ function argumentsOfStep(
   return { ...evaluated, ...evaluate(secret ?? {}, (what) => evaluateSecrets(what, openScope())) };
 }
 
-/** What is wrong with a value that may be a secret is not said: it could repeat it. */
+/** The error does not say what is wrong with a value that may be a secret, because it could repeat the value. */
 function evaluateSecrets(args: JsonObject, scope: ExpressionScope): JsonObject {
   const values = Object.entries(args).map(([name, value]) => {
     try {

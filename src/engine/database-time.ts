@@ -1,5 +1,5 @@
-// The wall clock for times that are kept in the database. When the clock is set, the stored times move with it, and nobody
-// compares them with the new time before they have moved.
+// The wall clock for times that are kept in the database. When the clock is set, the stored times move with it, and
+// nobody compares them with the new time before they have moved.
 
 export type DatabaseTime = {
   /** Call it before anybody reads the new time: the move is then written before everything that uses that time. */

@@ -1,12 +1,12 @@
-// Waits for runs to end, by the journal's events: one listener however many wait.
+// Waits for runs to end, using the events of the journal: one listener, however many wait.
 
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Hub } from './hub.ts';
 
 export type Ends = {
-  /** Resolves when the run has ended, or the time is over. Call it before what may end the run. */
+  /** Resolves when the run has ended or the time is up. Call it before anything that may end the run. */
   readonly wait: (runId: string, timeoutMs: number) => Promise<void>;
-  /** Nobody waits any more, whoever comes. */
+  /** Ends all waits, now and from now on. */
   readonly close: () => void;
 };
 

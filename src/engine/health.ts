@@ -1,4 +1,4 @@
-// What is wrong with the engine, in words: its database, its disk, its queue, its isolation.
+// The health of the engine: its database, disk, queue and isolation.
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Executor } from '../exec/executor.ts';
@@ -21,7 +21,7 @@ export function createHealth(o: {
 }): () => Record<string, Check> {
   function complaintOfQueue(): string | null {
     if (o.queue.isFull) return `${o.queue.depth} runs wait, as many as allowed`;
-    if (o.resumption.isLate()) return 'nothing starts before what the server left running is taken up';
+    if (o.resumption.isLate()) return 'no run starts until the runs from before the restart have been resumed';
     return o.queueWatch.complaint();
   }
 

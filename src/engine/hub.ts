@@ -1,24 +1,26 @@
-// Hands committed journal entries to whoever listens, in id order, and keeps the newest of them at hand.
+// Hands committed journal entries to listeners, in the order of their ids, and keeps the latest ones in memory.
 
 import type { JournalEntry } from '../domain/event.ts';
 
 export type Hub = {
   readonly latestId: number;
-  /** Called once for each commit, synchronously; must not throw. */
+  /** Calls the listener once for each commit, synchronously. It must not throw. */
   readonly onEvents: (listener: (entries: readonly JournalEntry[]) => void) => () => void;
-  /** Entries that own an id after `afterId`; undefined when some are older than what is at hand: read the journal. */
+  /**
+   * Entries with an id after `afterId`; undefined when some of them are no longer in memory: read the journal instead.
+   */
   readonly recent: (afterId: number) => readonly JournalEntry[] | undefined;
   readonly publish: (entries: readonly JournalEntry[]) => void;
 };
 
-/** Entries kept at hand: enough that a follower which fell behind by a second needs no query. */
+/** How many entries are kept: a follower that is a second behind needs no query. */
 const ringSize = 8192;
 
 export function createHub(latestId: number): Hub {
   const listeners = new Set<(entries: readonly JournalEntry[]) => void>();
   let ring: JournalEntry[] = [];
   let latest = latestId;
-  /** Everything after this id is in the ring. */
+  /** Every entry with a higher id is in the ring. */
   let floor = latestId;
 
   return {
@@ -54,7 +56,7 @@ export function lastIdOf(entry: JournalEntry): number {
   return entry.id + entry.count - 1;
 }
 
-/** Index of the first entry that owns an id after `afterId`. */
+/** The index of the first entry with an id after `afterId`. */
 function firstAfter(entries: readonly JournalEntry[], afterId: number): number {
   let low = 0;
   let high = entries.length;

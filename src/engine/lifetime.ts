@@ -1,11 +1,11 @@
-// The start and the stop of a server in the audit log. A start that follows a start tells that the one before was killed,
-// unless it stands in a backup that was restored: that one may have gone on after the backup was taken.
+// Records the start and stop of a server in the audit log. A start that follows another start means that the earlier
+// server was killed, except in a restored backup: that server may have continued after the backup was made.
 
 import { type AuditAction, type AuditDetail, ownEntry } from '../domain/audit.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { AuditStore } from '../store/audit/audit.ts';
 
-/** Never keeps a server from its start or stop. @returns says that it stops */
+/** Never keeps a server from starting or stopping. Answers a function that records the stop. */
 export async function recordStart(o: {
   readonly audit: Pick<AuditStore, 'record' | 'list'>;
   readonly detail: AuditDetail;

@@ -1,4 +1,5 @@
-// A request with an Idempotency-Key makes one run, however often it is sent: its answer is kept with the run, and given again.
+// Makes sure that requests with the same Idempotency-Key create only one run: the answer is stored with the run and
+// sent again.
 
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
@@ -8,7 +9,7 @@ import type { Store } from '../store/open.ts';
 import { runNotFound } from '../store/run/runs.ts';
 import type { Sealer } from './secrets/seal.ts';
 
-/** What a request that makes a run is answered. */
+/** The answer to a request that creates a run. */
 export type Created = {
   readonly status: 201 | 202;
   readonly body: string;
@@ -19,7 +20,7 @@ export type Created = {
 type KeptAnswer = { readonly status: number; readonly body: string };
 
 export type KeepAnswer = {
-  /** In the transaction that adds the run; null: what is answered is known later. */
+  /** Runs in the transaction that adds the run. With null, the answer is not known yet. */
   readonly add: (tx: Transaction, runId: string, answer: KeptAnswer | null) => Promise<void>;
   readonly answer: (answer: KeptAnswer) => Promise<void>;
 };
@@ -30,7 +31,7 @@ export type Once = (
   make: (keep: KeepAnswer) => Promise<Created>,
 ) => Promise<Created>;
 
-/** An answer is replayed for this long. */
+/** How long an answer is kept. */
 const replayedMs = 24 * 3_600_000;
 
 export function createOnce({
@@ -42,7 +43,7 @@ export function createOnce({
   readonly sealer: Sealer;
   readonly clock: Clock;
 }): Once {
-  /** Requests that are under way here, with the fingerprint of their body. */
+  /** The requests in progress here, with the fingerprint of their body. */
   const inFlight = new Map<string, string>();
 
   return async ({ tenant, key, body }, make) => {
@@ -57,7 +58,7 @@ export function createOnce({
       if (stored.bodyHash !== bodyHash) throw underWay(key, false);
       const { answer, runId } = stored;
       if (answer) return { status: answer.status === 202 ? 202 : 201, body: answer.body, runId, replayed: true };
-      // The process that was to answer is gone: the run as it stands is what it would have said.
+      // The process that should have answered is gone: answer with the run as it is.
       return { ...(await asItStands(store, runId)), replayed: true };
     } finally {
       inFlight.delete(flight);
@@ -83,11 +84,11 @@ export async function asItStands({ runs }: Pick<Store, 'runs'>, runId: string): 
 
 function underWay(key: string, isSame: boolean): Problem {
   return isSame
-    ? new Problem('idempotency-in-flight', `The first request with the Idempotency-Key '${key}' is still under way.`)
-    : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with another body.`);
+    ? new Problem('idempotency-in-flight', `The first request with the Idempotency-Key '${key}' is still in progress.`)
+    : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with a different body.`);
 }
 
-/** The same members in any order are the same body. */
+/** Bodies with the same members in a different order are the same. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     member !== null && typeof member === 'object' && !Array.isArray(member)

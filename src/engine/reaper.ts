@@ -1,5 +1,6 @@
-// Enforces what must happen by a certain time, or because the database says so, even if nothing in this process acted on
-// it: deadlines, cancels, and runs that wait although they could start. It looks every second, and at the next deadline.
+// Enforces what must happen by a certain time, or because the database says so, even if nothing in this process acted
+// on it: deadlines, cancels, and runs that wait although they could start. It looks every second, and at the next
+// deadline.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';

@@ -1,5 +1,5 @@
-// What was refused, on its way into the audit log: apart from the answer, and so many a minute that nobody fills the disk
-// by asking (ADR 0018).
+// Records refused requests in the audit log, after the answer and at a limited rate, so that nobody can fill the disk
+// with requests (ADR 0018).
 
 import { type NewAuditEntry, ownEntry } from '../domain/audit.ts';
 import type { Problem } from '../domain/problem.ts';
@@ -8,22 +8,22 @@ import type { Logger } from '../lib/logger.ts';
 import type { AuditStore } from '../store/audit/audit.ts';
 
 export type Refusals = {
-  /** Enters it soon, or counts it where there were too many. */
+  /** Records the refusal soon, or only counts it when there are too many. */
   readonly add: (entry: NewAuditEntry, problem: Problem) => void;
-  /** Whether it is dealt with: whoever knows more has added it. */
+  /** Whether this refusal has been recorded already, by a part that knows more about it. */
   readonly knows: (problem: Problem) => boolean;
-  /** Resolves once all that was added is in. */
+  /** Resolves when everything has been written. */
   readonly close: () => Promise<void>;
 };
 
 const refusalWindowMs = 60_000;
-/** A minute. Those nobody knows must not crowd out those somebody knows. */
+/** Limits per minute. Anonymous callers must not crowd out known ones. */
 const mostOfOne = 20;
 const mostOfUnknown = 100;
 const mostOfKnown = 300;
-/** Of one address, what is too much by its nature needs to be said once. */
+/** For each caller, one entry per minute is enough to say that the rate limit was reached. */
 const mostOfLimited = 1;
-/** Told apart in a minute. */
+/** How many callers are told apart in a minute. */
 const mostTold = 1_000;
 const mostNamed = 10;
 
@@ -55,7 +55,7 @@ export function createRefusals(o: {
     writing.add(work);
   }
 
-  /** Says what was left out since it began, and begins anew. */
+  /** Records how many were left out in this window, and starts the next one. */
   function turnOver(): void {
     clearTimeout(timer);
     timer = undefined;

@@ -1,5 +1,5 @@
-// Runs a run again once it has ended: from the start, from what failed, or from a given step. A rerun keeps the rows and
-// outputs of steps that succeeded, and works on a copy of the workspace.
+// Runs a run again once it has ended: from the start, from what failed, or from a given step. A rerun keeps the rows
+// and outputs of steps that succeeded, and works on a copy of the workspace.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -79,7 +79,10 @@ export function createRerun(o: Parts): Rerun {
   }
 }
 
-/** Plans the run: the job as it was or as it is now, with the old and the new arguments, without the steps that are kept. */
+/**
+ * Plans the run: the job as it was or as it is now, with the old and the new arguments, without the steps that are
+ * kept.
+ */
 async function planAgain(
   stored: StoredRun,
   request: RerunRequest,

@@ -1,5 +1,5 @@
-// Brings the runs in the database back to this process: all of them after a start, and later those that no process drives.
-// Runs are resumed side by side in the background, and a run that cannot be resumed is set aside as failed.
+// Brings the runs in the database back to this process: all of them after a start, and later those that no process
+// drives. Runs are resumed side by side in the background, and a run that cannot be resumed is set aside as failed.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

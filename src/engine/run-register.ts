@@ -10,7 +10,10 @@ import type { Slots } from './run/slots.ts';
 export type RunRegister = {
   readonly controllerOf: (runId: string) => RunController | undefined;
   readonly controllers: () => readonly RunController[];
-  /** Claims a run and starts it, in one transaction with `work`. If that fails, the caller still has to give up the permit. */
+  /**
+   * Claims a run and starts it, in one transaction with `work`. If that fails, the caller still has to give up the
+   * permit.
+   */
   readonly begin: (
     source: ControllerSource,
     permit: Permit,

@@ -1,5 +1,5 @@
-// Puts together what starts, drives and ends runs in this process: the queue and its slots, the register of running runs,
-// the reaper, and the resumption of what an earlier process left.
+// Puts together what starts, drives and ends runs in this process: the queue and its slots, the register of running
+// runs, the reaper, and the resumption of what an earlier process left.
 
 import { retryShortage } from '../lib/shortage.ts';
 import { isStorageError } from '../store/storage-error.ts';

@@ -1,4 +1,4 @@
-// When a notification is tried again: 15 attempts over 22 hours, thinner and thinner.
+// When a notification is retried: 15 attempts over 22 hours, with growing delays.
 
 const firstDelayMs = 5_000;
 const factor = 3;
@@ -8,14 +8,14 @@ const longestRetryAfterMs = 12 * 3_600_000;
 
 export const mostAttempts = 15;
 
-/** `attempts` have been made, all in vain. `random` is in [0, 1). */
+/** The delay after `attempts` failed attempts. `random` is in [0, 1). */
 export function delayAfter(attempts: number, retryAfterMs: number | null, random: number): number {
   const delayMs = Math.min(firstDelayMs * factor ** (attempts - 1), longestDelayMs);
   const spreadMs = Math.round(delayMs * (1 - jitter + 2 * jitter * random));
   return Math.max(spreadMs, Math.min(retryAfterMs ?? 0, longestRetryAfterMs));
 }
 
-/** RFC 9110, 10.2.3: seconds, or a date; null when it is neither. */
+/** Reads seconds or a date (RFC 9110, 10.2.3); null when it is neither. */
 export function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;

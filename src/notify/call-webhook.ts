@@ -1,4 +1,4 @@
-// One attempt to deliver: a POST that follows no redirect and reads nothing of the answer but its status and Retry-After.
+// One attempt to deliver a notification: a POST that follows no redirect and reads only the status and Retry-After.
 
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -10,15 +10,15 @@ export type Attempt =
   | { readonly isDelivered: true }
   | {
       readonly isDelivered: false;
-      /** In words, with nothing of the address. */
+      /** Describes the error without the address. */
       readonly error: string;
       readonly hasTimedOut: boolean;
-      /** The receiver wants no more of it. */
+      /** The receiver wants no more notifications. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
     };
 
-/** @throws the reason of `signal` once that is aborted, and nothing else */
+/** @throws only the reason of `signal`, once it is aborted */
 export async function callWebhook(o: {
   readonly url: string;
   readonly id: string;
@@ -48,7 +48,7 @@ export async function callWebhook(o: {
     if (!timeout.aborted) return failed(unreachable(error));
     return { ...failed(`no answer within ${o.timeoutMs / 1000} s`), hasTimedOut: true };
   }
-  // The body is the receiver's: as long as it likes, and of no use here.
+  // The body of the answer is of no use, and may be of any length.
   await response.body?.cancel().catch(() => undefined);
   const { status } = response;
   if (status >= 200 && status < 300) return { isDelivered: true };
@@ -64,7 +64,7 @@ function failed(error: string) {
   return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null } as const;
 }
 
-/** The cause's code alone: its message may have the address in it. */
+/** Only the code of the cause: its message may contain the address. */
 function unreachable(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return `it cannot be reached (${errorCode(cause) ?? 'no connection'})`;

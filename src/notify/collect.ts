@@ -1,4 +1,5 @@
-// From the journal to rows: looks at what has ended behind the cursor, and writes a row for each webhook to be told.
+// Turns ended runs into notifications: reads the runs that ended after the cursor, and adds a row for each webhook to
+// call.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hub } from '../engine/hub.ts';
@@ -10,12 +11,12 @@ import type { NewNotification } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
-/** What ends within this long is one look. */
+/** Runs that end within this time are handled together. */
 const lookDelayMs = 50;
 const againMs = 1_000;
 const cursorSavedEveryMs = 10_000;
 
-/** Resolves once the signal is aborted and nothing is being written. `onAdded` is called when there are new rows. */
+/** Resolves when the signal is aborted and nothing is being written. `onAdded` is called when there are new rows. */
 export async function collectNotifications(
   o: {
     readonly store: Pick<Store, 'db' | 'notifications'>;
@@ -54,7 +55,7 @@ export async function collectNotifications(
     while (cursor <= toId && !signal.aborted) {
       const ended = await notifications.ended({ fromId: cursor, toId });
       const last = ended.at(-1);
-      // Behind the last that was found there may be more of them than one look takes.
+      // If the query found runs, there may be more of them behind the last one.
       const next = last ? last.eventId + 1 : toId + 1;
       const added = ended.flatMap(({ runId, status, notify }) =>
         notify.flatMap(({ on, webhook }, n): NewNotification[] => {
@@ -78,8 +79,8 @@ export async function collectNotifications(
   }
 
   function report(error: unknown): void {
-    // That it cannot write at present, the store has said already.
-    if (!isStorageError(error)) log.error({ err: error }, 'ended runs could not be looked at for notifications');
+    // The store has already logged that it cannot write at present.
+    if (!isStorageError(error)) log.error({ err: error }, 'notifications for ended runs could not be created');
   }
 
   while (!signal.aborted) {

@@ -1,4 +1,4 @@
-// From rows to calls: delivers what is due, a few at a time, and writes down how each attempt ended.
+// Delivers the notifications that are due, a few at a time, and records how each attempt ended.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Run } from '../domain/run.ts';
@@ -17,15 +17,15 @@ import type { Signer } from './signing.ts';
 export type Outcome = 'delivered' | 'retried' | 'failed';
 
 export type Delivery = {
-  /** There may be something due. */
+  /** Call it when something may be due. */
   readonly wake: () => void;
-  /** Resolves once the signal is aborted and no call is under way. */
+  /** Resolves when the signal is aborted and no call is in progress. */
   readonly ended: Promise<void>;
 };
 
 const mostCalls = 4;
 const mostCallsToOrigin = 2;
-/** Dues are read from the clock this often, however it was set meanwhile. */
+/** How often due times are compared with the clock, even if the clock was set in between. */
 const lookEveryMs = 1_000;
 const againMs = 1_000;
 
@@ -48,7 +48,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   async function startDue(): Promise<void> {
     let hasStarted = true;
     while (hasStarted && !signal.aborted) {
-      // A first call to one origin goes before a second one to another.
+      // The first call to one origin comes before the second call to another.
       hasStarted =
         (await startSome((origin) => calls.countTo(origin) === 0 && calls.mayCall(origin))) ||
         (await startSome(calls.mayCall));
@@ -72,13 +72,13 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   async function deliver(notification: DueNotification): Promise<void> {
     try {
       const run = await runs.get(notification.runId);
-      // Removed meanwhile, and the notification with it.
+      // The run has been removed, and the notification with it.
       if (!run) return;
       const { id, webhook: url } = notification;
       const { signer, timeoutMs } = o;
       const attempt = await callWebhook({ url, id, body: notificationBody(run), signer, clock, timeoutMs, signal });
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
-      // A disk that is full is no reason to call again.
+      // The call is not repeated because the disk is full: only storing its result is.
       await retryShortage(() => settle(notification, attempt), { isPassing: isStorageError, signal });
     } catch (error) {
       if (signal.aborted) return;
@@ -107,7 +107,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
         const nextAtMs = await notifications.nextDueAtMs(nowMs);
         if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
       } catch (error) {
-        log.error({ err: error }, 'notifications that are due could not be read');
+        log.error({ err: error }, 'due notifications could not be read');
         timer = setTimeout(wake.raise, againMs);
       }
       await wake.raised();
@@ -119,10 +119,10 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   return { wake: wake.raise, ended: run() };
 }
 
-/** The calls under way, and which origin may have the next. */
+/** The calls in progress, and which origin may have the next one. */
 function createCalls(onEnd: () => void) {
   const calls = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
-  /** Origins whose last call had no answer in time. */
+  /** Origins whose last call got no answer in time. */
   const hanging = new Set<string>();
   const countTo = (origin: string) => [...calls.values()].filter((call) => call.origin === origin).length;
 
@@ -131,14 +131,16 @@ function createCalls(onEnd: () => void) {
     has: (id: string) => calls.has(id),
     isFull: () => calls.size >= mostCalls,
     knownOrigins: () => [...new Set([...hanging, ...[...calls.values()].map(({ origin }) => origin)])],
-    /** An origin that answers finds a call free, however many others hang: those get all but one, and each of them one. */
+    /**
+     * Origins that do not answer share all calls but one, and have one call each, so that the others find a free call.
+     */
     mayCall: (origin: string): boolean => {
       const own = countTo(origin);
       const others = [...calls.values()].filter((call) => hanging.has(call.origin)).length;
       if (hanging.has(origin)) return own === 0 && others < mostCalls - 1;
       return own === 0 || (own < mostCallsToOrigin && calls.size < mostCalls - 1);
     },
-    /** @param done never rejects */
+    /** `done` never rejects. */
     add(id: string, origin: string, done: Promise<void>): void {
       const ended = done.finally(() => {
         calls.delete(id);
@@ -156,7 +158,7 @@ function createCalls(onEnd: () => void) {
   };
 }
 
-/** What becomes of a notification after one attempt. */
+/** The state of a notification after an attempt. */
 function settlement(before: DueNotification, attempt: Attempt, atMs: number, random: () => number) {
   const attempts = before.attempts + 1;
   if (attempt.isDelivered) return { status: 'delivered', attempts, error: null, nextAtMs: null, atMs } as const;
@@ -168,8 +170,8 @@ function settlement(before: DueNotification, attempt: Attempt, atMs: number, ran
 }
 
 /**
- * What a webhook is told of a run that has ended: the same text each time. It has nothing that `GET /runs/{run_id}` does
- * not show, and neither arguments nor results.
+ * What a webhook is told of a run that has ended: the same text each time. It contains nothing that `GET
+ * /runs/{run_id}` does not show, and neither arguments nor results.
  */
 function notificationBody(run: Run): string {
   const { started_at: startedAt, finished_at: finishedAt } = run;

@@ -1,4 +1,4 @@
-// Tells webhooks how runs end: at least once, signed, without holding up a run (ADR 0012).
+// Tells webhooks how runs end: at least once, signed, and without delaying a run (ADR 0012).
 
 import type { Hub } from '../engine/hub.ts';
 import type { SteadyClock } from '../lib/clock.ts';
@@ -10,15 +10,15 @@ import { createDueClock } from './due-clock.ts';
 import type { Signer } from './signing.ts';
 
 export type Notifier = {
-  /** How attempts ended since the start. */
+  /** How attempts have ended since the start. */
   readonly outcomes: Readonly<Record<Outcome, number>>;
-  /** Breaks off the calls under way: they are made again after the next start. */
+  /** Aborts the calls in progress. They are repeated after the next start. */
   readonly close: () => Promise<void>;
 };
 
 const answerMs = 10_000;
 
-/** Begins with what a former process has left. */
+/** Starts with the notifications that an earlier process left. */
 export function startNotifier(o: {
   readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
   readonly hub: Hub;

@@ -1,4 +1,4 @@
-// Signs notifications as Standard Webhooks says, with keys of a file.
+// Signs notifications as defined by Standard Webhooks, with keys from a file.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
 import { createHmac, randomBytes } from 'node:crypto';
@@ -19,8 +19,9 @@ const fewestBytes = 24;
 const mostBytes = 64;
 
 /**
- * Makes the key file where there is none. Each of its lines signs, so a key can be replaced while receivers know the old one.
- * @throws StartError when what is there are no keys
+ * Creates the key file if it is missing. Every key in it signs, so a key can be replaced while receivers still use the
+ * old one.
+ * @throws StartError when the file holds anything but keys
  */
 export function openSigner(keyFile: string): Signer {
   const text = openKeyFile(keyFile, () => Buffer.from(`whsec_${randomBytes(newKeyBytes).toString('base64')}\n`));
@@ -28,7 +29,8 @@ export function openSigner(keyFile: string): Signer {
   const keys = lines.map(readKey).filter((key) => key !== undefined);
   if (keys.length === 0 || keys.length < lines.length) {
     throw new StartError(
-      `${keyFile} holds no keys for notifications: each line must be whsec_ and ${fewestBytes} to ${mostBytes} bytes in base64; restore it from a backup, or remove it to get a new one`,
+      `${keyFile} must hold one key for notifications a line, each whsec_ and ${fewestBytes} to ${mostBytes} bytes in ` +
+        'base64; restore the file from a backup, or remove it to get a new key',
     );
   }
   return {

@@ -126,10 +126,10 @@ test('files of the configuration that are not there or cannot be used are said w
     const at = lines.findIndex((line) => line.startsWith(`fail  ${name}`));
     return lines.slice(at, at + 2).map((line) => line.replace(`fail  ${name}`, '').trim());
   };
-  const key = `${join(dir, 'secret.key')} holds no keys of flwd`;
+  const key = `${join(dir, 'secret.key')} must hold one key a line`;
   expect(said('secret key')).toEqual([
     expect.stringContaining(key),
-    expect.stringContaining('restore it from a backup'),
+    expect.stringContaining('restore the file from a backup'),
   ]);
   const certificate = `\`server.tls.cert_file\`: ${join(dir, 'no.crt')} is not there`;
   expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put the certificate there')]);

@@ -183,8 +183,8 @@ describe('secure', () => {
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
       errors: [
-        { pointer: '/args/from', message: `there is no '${args.from}' on this host`, keyword: 'path' },
-        { pointer: '/args/to', message: `there is no '${args.to}' on this host`, keyword: 'path' },
+        { pointer: '/args/from', message: `'${args.from}' does not exist on this host`, keyword: 'path' },
+        { pointer: '/args/to', message: `'${args.to}' does not exist on this host`, keyword: 'path' },
       ],
     });
   });

@@ -101,7 +101,7 @@ describe('nothing gets less than it was promised:', () => {
     ['permissive', "This host cannot enforce 'permissive': bubblewrap is not installed: apt-get install bubblewrap"],
     [
       'without-network',
-      "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks: install bubblewrap, or set network: all.",
+      "This host has no bubblewrap. Without it, a run cannot be cut off from the network, which the job's permissions.network asks for: install bubblewrap, or set network: all.",
     ],
   ])('%s is refused', async (job_id, detail) => {
     const answer = await server.fetch('/runs', { body: { job_id } });

@@ -61,7 +61,7 @@ test('two runs that end at once cannot pass the quota together, and the one that
     {
       reason: 'quota_exceeded',
       message:
-        'the artifact /workspace/artifacts/a.txt would pass persistence.artifacts.quota_hard of 100 bytes; 60 are taken',
+        'the artifact /workspace/artifacts/a.txt would exceed persistence.artifacts.quota_hard of 100 bytes; 60 are used',
       stepId: null,
     },
   ]);

@@ -83,7 +83,7 @@ test('its running run ends with its processes, its waiting one starts, and its e
   expect(
     next.log.find(({ run_id, msg }) => run_id === running && msg === 'a run is set aside as failed'),
   ).toMatchObject({
-    err: { message: 'an earlier build of flwd has started it' },
+    err: { message: 'the run was started by an earlier build of flwd' },
   });
   expect(await next.messages(running)).toEqual(['held']);
   expect(await next.finished(waiting)).toMatchObject({ status: 'success', steps: [{ status: 'success' }] });

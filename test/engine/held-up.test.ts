@@ -119,7 +119,7 @@ test('health says so when what a former server left is not taken up for five sec
   clock.forward(7_000);
   expect(next.engine.health().queue).toEqual({
     status: 'degraded',
-    detail: 'nothing starts before what the server left running is taken up',
+    detail: 'no run starts until the runs from before the restart have been resumed',
   });
   letGo();
   await expect.poll(() => next.engine.health().queue).toEqual({ status: 'ok' });

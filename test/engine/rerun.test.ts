@@ -46,7 +46,7 @@ test('without its workspace a run cannot be run again from its middle, and from 
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });
   await expect(opened.engine.rerun(runId, { from: 'failed' }, caller)).rejects.toMatchObject({
     slug: 'workspace-expired',
-    message: `The workspace of '${runId}' is not kept any more.`,
+    message: `The workspace of '${runId}' is no longer kept.`,
   });
   expect(await again(opened, runId, { args: { ok: true } })).toMatchObject({ status: 'success', rerun_of: runId });
 });

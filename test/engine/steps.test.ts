@@ -225,7 +225,7 @@ test('a secret that is written into the step of a sub-run is refused before anyt
   await expect(create('parent')).rejects.toMatchObject({
     slug: 'job-invalid',
     message:
-      "The job 'parent' cannot run: its step 'x' holds a text for 'token', a secret argument of 'child': whoever is shown the job would read it.",
+      "The job 'parent' cannot run: its step 'x' contains a text for 'token', a secret argument of 'child': everyone who may see the job could read it.",
   });
   expect(await finished(await create('open'))).toMatchObject({ status: 'success' });
 });

@@ -102,7 +102,7 @@ describe('the key file', () => {
 
   test.each([0, 31, 33])('of %i bytes is refused by name, and left as it is', (size) => {
     writeFileSync(keyFile, Buffer.alloc(size));
-    expect(() => openSealer(keyFile)).toThrow(`${keyFile} holds no keys of flwd`);
+    expect(() => openSealer(keyFile)).toThrow(`${keyFile} must hold one key a line`);
     expect(readFileSync(keyFile)).toHaveLength(size);
   });
 
@@ -154,14 +154,14 @@ describe('several keys', () => {
     'written as %j are refused unrepeated',
     (given) => {
       expect(() => openSealer(keyFile, given)).toThrow(
-        /^FLWD_SECRET_KEY holds no keys: each is fsk_ and 32 bytes in base64/,
+        /^FLWD_SECRET_KEY must hold one or more keys separated by commas; each is fsk_ and 32 bytes in base64/,
       );
     },
   );
 
   test('a file with a line that is no key is refused, and not one of its lines is repeated', () => {
     writeFileSync(keyFile, `${aKey(1)}\nhunter22\n`);
-    expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*holds no keys of flwd/);
+    expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*must hold one key a line/);
   });
 });
 

@@ -340,7 +340,7 @@ describe('a sub-run', () => {
     expect(refused).toMatchObject({
       status: 422,
       detail: expect.stringContaining(
-        "gives the secret argument 'token' to 'to' of 'shows', which is no secret argument",
+        "passes the secret argument 'token' to 'to' of 'shows', which is not a secret argument",
       ),
     });
   });

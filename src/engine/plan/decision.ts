@@ -1,4 +1,5 @@
-// Why a run got what it got, for the audit log: who chose its profile, what was asked for beyond it, and what allowed that.
+// Explains the decisions about a run for the audit log: who chose its profile, what else was asked for, and what
+// allowed it.
 
 import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
 import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';
@@ -28,13 +29,13 @@ export function decisionOf(o: {
 
 export type GrantedPath = {
   readonly kind: 'read' | 'write';
-  /** As the author or caller wrote it. */
+  /** As the author or the caller wrote it. */
   readonly shown: string;
-  /** With its links followed. */
+  /** With links followed. */
   readonly path: string;
 };
 
-/** The decision with what the host grants, and what allowed that. */
+/** Adds what the host grants to the decision, and what allowed each grant. */
 export function withGrants(
   decision: AuditDetail,
   o: {
@@ -42,7 +43,7 @@ export function withGrants(
     readonly network: Network;
     readonly source: string;
     readonly granted: readonly GrantedPath[];
-    /** Of `security.paths`. */
+    /** The roots in `security.paths`. */
     readonly roots: readonly string[];
   },
 ): AuditDetail {
@@ -60,7 +61,7 @@ export function withGrants(
   return grants.length === 0 ? decision : { ...decision, grants };
 }
 
-/** What the job, or its caller, wants otherwise than it would be. */
+/** What the job or its caller asks for beyond the defaults. */
 function askedBy({ permissions }: JobDefinition, profile: SecurityProfile | undefined): AuditDetail | undefined {
   const { network, read, write, resources } = permissions;
   const { cpu, memoryBytes, pids, workspaceBytes } = resources;

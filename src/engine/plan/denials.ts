@@ -1,11 +1,11 @@
-// What stands in the way of a run, in the order in which it was found: a plan names the first.
+// Collects the reasons why a run is denied, in the order in which they are found. A plan reports the first.
 
 import { Problem } from '../../domain/problem.ts';
 
 export type Denials = {
   readonly found: readonly Problem[];
   readonly add: (problem: Problem) => void;
-  /** What is decided; `otherwise` where a problem is thrown, which is added. */
+  /** Answers what `decide` answers. When it throws a problem, that is added and the answer is `otherwise`. */
   readonly orElse: <T>(decide: () => T, otherwise: T) => T;
 };
 

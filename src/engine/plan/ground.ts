@@ -1,5 +1,5 @@
-// From a plan to what it comes to on one host: whether and how the host can do what policy allows. To be asked where the
-// run is claimed; a server that runs jobs itself asks in the request that creates it.
+// Checks a plan against one host: whether and how the host can do what policy allows. This belongs where the run is
+// claimed; a server that runs jobs itself does it in the request that creates the run.
 
 import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -16,30 +16,30 @@ import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
 import type { Plan, WantedPath } from './plan.ts';
 
-/** The host that a run would be on. */
+/** The host that would run it. */
 export type Host = {
   readonly executor: Pick<Executor, 'report' | 'isolation'>;
-  /** Absolute paths, links followed, below which a job may be granted more. */
+  /** Absolute paths with links followed. A job may be granted access below them. */
   readonly paths: readonly string[];
-  /** Real paths that are never granted: the server's own files. */
+  /** Real paths of the server's own files, which are never granted. */
   readonly masked: () => readonly string[];
 };
 
-/** What a run of the request would be here. `denied` is why it would not be started. */
+/** What a run would be on this host. `denied` says why it would not start. */
 export type GroundedPlan = Plan & {
   readonly isSandboxed: boolean;
   readonly isolation: Isolation;
   readonly limits: RunLimits;
-  /** Host paths, resolved, links and all. */
+  /** Absolute host paths with links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Arguments that name a path → the path, resolved. */
+  /** By argument: the paths that arguments name, with links followed. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
   readonly grants: readonly Grant[];
   readonly denied: Problem | null;
 };
 
-/** @throws Problem validation-error where a path that it asks for is not there, and nothing else stands in its way */
+/** @throws Problem validation-error when a path it asks for does not exist and nothing else denies the run */
 export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
   const { profile, network } = plan;
   const report = host.executor.report(profile);
@@ -61,7 +61,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
     read: paths('read'),
     write: paths('write'),
     resolvedArgs,
-    // Under a profile that is not allowed nothing is granted.
+    // Under a profile that is not allowed, nothing is granted.
     grants: plan.isProfileAllowed ? grants : [],
     decision: withGrants(plan.decision, {
       profile,
@@ -105,7 +105,7 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
     if (!found) continue;
     const { asked, path } = found;
     if (path === undefined) {
-      // What lies outside the granted roots is refused alike whether it is there or not.
+      // A path outside the granted roots is refused with the same error whether it exists or not.
       if (isWider) mayHave(wanted, asked);
       errors.add(missingPath(wanted));
       continue;
@@ -119,12 +119,14 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
   return { granted, resolvedArgs };
 }
 
-/** What the profile shows anyway is no grant, but an argument that names a path is still resolved for the script. */
+/**
+ * A path that the profile shows anyway needs no grant. If an argument names it, it is still resolved for the script.
+ */
 function isBeyond(profile: SecurityProfile, kind: WantedPath['kind']): boolean {
   return profile === 'secure' || (profile === 'permissive' && kind === 'write');
 }
 
-/** The path that is asked for, and with every link followed; undefined when it names somebody else's home. */
+/** The path as asked for, and with links followed. undefined when it names another user's home. */
 async function lookUp(wanted: WantedPath, sourcePath: string, errors: ErrorList) {
   const { shown } = wanted;
   if (namesOthersHome(shown)) {
@@ -140,7 +142,8 @@ function refuseIsolation({ profile, network }: Plan, report: ProfileReport, deni
     denials.add(
       new Problem(
         'isolation-unavailable',
-        "This host has no bubblewrap, and without it a run cannot be kept from the network, as the job's permissions.network asks: install bubblewrap, or set network: all.",
+        'This host has no bubblewrap. Without it, a run cannot be cut off from the network, which ' +
+          "the job's permissions.network asks for: install bubblewrap, or set network: all.",
       ),
     );
   }
@@ -150,7 +153,7 @@ function refuseIsolation({ profile, network }: Plan, report: ProfileReport, deni
   }
 }
 
-/** A device, a pipe or a socket reaches further than the path it has. */
+/** A device, a pipe or a socket gives access to more than its path. */
 async function isFolderOrFile(path: string): Promise<boolean> {
   try {
     const stats = await stat(path);
@@ -161,7 +164,7 @@ async function isFolderOrFile(path: string): Promise<boolean> {
 }
 
 function missingPath(wanted: WantedPath): ValidationError {
-  return { pointer: pointerOf(wanted), message: `there is no '${wanted.shown}' on this host`, keyword: 'path' };
+  return { pointer: pointerOf(wanted), message: `'${wanted.shown}' does not exist on this host`, keyword: 'path' };
 }
 
 function pointerOf({ arg }: WantedPath): string {

@@ -1,4 +1,4 @@
-// What POST /plans answers: what a run would be, and why it would wait or be refused.
+// The answer of POST /plans: what a run would be, and why it would wait or be refused.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';

@@ -1,5 +1,5 @@
-// From a request to a plan: the job, its checked arguments, and what policy gives a run of it: profile, network, limits, and
-// the paths that it may ask a host for. Whether a host can do all that is ground.ts's. Runs nothing and writes nothing.
+// Plans a requested run: its job, its checked arguments, and what policy gives it (profile, network, limits, and the
+// paths it may ask for). ground.ts checks whether a host can do that. Planning runs nothing and writes nothing.
 
 import { type Catalog, type CatalogEntry, definitionOf } from '../../catalog/catalog.ts';
 import { evaluateExpression } from '../../catalog/expression/expression.ts';
@@ -36,60 +36,60 @@ export type RunRequest = {
   readonly security_profile?: SecurityProfile;
 };
 
-/** One whose tenant is decided: its stored secrets are looked at. */
+/** A request whose tenant is known, so its stored secrets can be looked up. */
 export type PlanRequest = RunRequest & { readonly tenant: string };
 
 export type SecurityPolicy = {
   readonly defaultProfile: SecurityProfile;
   readonly allowProfiles: readonly SecurityProfile[];
-  /** Absolute host paths below which a job may be granted more. */
+  /** Absolute host paths. A job may be granted access below them. */
   readonly paths: readonly string[];
-  /** Whether the API takes jobs with the network for the operator. */
+  /** Whether jobs with network access may act as the operator in the API. */
   readonly trustsJobs: boolean;
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
-  /** What a run of the profile gets, and may ask for at most. */
+  /** What a run of the profile gets, and the most it may ask for. */
   readonly resources: (profile: SecurityProfile) => Resources;
 };
 
-/** What policy gives a run of the request, on whichever host it comes to run. */
+/** What policy gives a run, whichever host runs it. */
 export type Plan = RunSecrets & {
   readonly entry: CatalogEntry;
-  /** Defaults applied; secrets read `[redacted]`. */
+  /** With defaults; secrets are shown as `[redacted]`. */
   readonly args: JsonObject;
-  /** Names of the stored secrets among them. */
+  /** The names of the stored secrets that the run gets. */
   readonly storedSecrets: readonly string[];
-  /** Arguments that are stored secrets → their names. */
+  /** By argument: the name of the stored secret that it takes its value from. */
   readonly storedArgs: Readonly<Record<string, string>>;
-  /** Where it is denied, the one that was asked for. */
+  /** If the profile is denied, the one that was asked for. */
   readonly profile: SecurityProfile;
   readonly isProfileAllowed: boolean;
   readonly network: Network;
-  /** What job and instance say; a host may limit what they leave open. */
+  /** What the job and the instance say. A host may limit what they leave open. */
   readonly resources: Resources;
   /** The most that the instance lets a run of the profile have. */
   readonly ceilings: Resources;
-  /** What the job asks to see or write beyond its profile. */
+  /** The paths that the job asks to read or write beyond its profile. */
   readonly wantedPaths: readonly WantedPath[];
-  /** What may be granted to it. */
+  /** What may be granted to the job. */
   readonly leave: Leave;
   readonly group: ConcurrencyGroup;
-  /** For the audit log. */
+  /** Explains the decisions in the audit log. */
   readonly decision: AuditDetail;
-  /** Why a run of it would not be started. */
+  /** Why a run would not start. */
   readonly denials: readonly Problem[];
 };
 
 export type WantedPath = {
   readonly kind: 'read' | 'write';
-  /** As the author or caller wrote it; a relative one is below the source's folder. */
+  /** As the author or the caller wrote it. A relative path is below the folder of the source. */
   readonly shown: string;
-  /** The argument that names it; null: the job's file does. */
+  /** The argument that names the path; null when the job file does. */
   readonly arg: string | null;
 };
 
 const redacted = '[redacted]';
 const noSecrets: RunSecrets = { secrets: new Map(), alsoRedacted: [] };
-/** It is in the sentence that says why a run waits. */
+/** Limited because the key is part of the sentence that says why a run waits. */
 const longestKeyChars = 256;
 
 export type PolicyContext = {
@@ -99,8 +99,9 @@ export type PolicyContext = {
 };
 
 /**
- * `entry` may be another than the catalogue has by now; `before` are the secrets of the run that this one follows.
- * @throws Problem validation-error. Everything that only stands in the way of starting it is in `denials`.
+ * `entry` may be an older version of the job than the catalogue has. `before` are the secrets of the run that this one
+ * repeats.
+ * @throws Problem validation-error. Everything else that denies the run is in `denials`.
  */
 export async function planRun(
   entry: CatalogEntry,
@@ -163,7 +164,7 @@ function applyPolicy(
   };
 }
 
-/** Splits secret values off. What is kept with the run reads `[redacted]`. */
+/** Separates the secret values. The arguments that are stored with the run show `[redacted]` instead. */
 function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonObject; secrets: Map<string, string> } {
   const secrets = new Map<string, string>();
   const open: JsonObject = { ...args };
@@ -176,18 +177,18 @@ function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonOb
   return { open, secrets };
 }
 
-/** What later versions bring is refused by name, never passed over in silence. */
+/** Settings that this version does not support are refused by name, never ignored. */
 function refuseWhatComesLater(entry: CatalogEntry, denials: Denials): void {
   const { id, unsupported, enabled } = entry.definition;
   const later: string[] = unsupported.map((key) => `'${key}' in the job '${id}'`);
   if (later.length > 0) {
-    denials.add(new Problem('not-supported-yet', `This version does not act on ${later.join(', ')}.`));
+    denials.add(new Problem('not-supported-yet', `This version does not support ${later.join(', ')}.`));
   }
   if (!enabled)
     denials.add(new Problem('job-invalid', `The job '${id}' is disabled: its config.yaml says enabled: false.`));
 }
 
-/** @throws Problem validation-error where `concurrency.key` has no value for these arguments, or one that is too long */
+/** @throws Problem validation-error when `concurrency.key` has no value for these arguments, or too long a value */
 function groupOf(job: JobDefinition, args: JsonObject): ConcurrencyGroup {
   const { id: jobId, concurrency } = job;
   const limit = concurrency?.limit ?? null;

@@ -1,5 +1,5 @@
-// The arguments of a request for a run, checked against its job: also those of a body with other errors, so that the
-// caller learns of all of them at once.
+// Checks the arguments of a requested run against its job, even if the rest of the body has errors, so that the caller
+// learns of all errors at once.
 
 import { checkArguments } from '../../catalog/arguments/arguments.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
@@ -7,10 +7,10 @@ import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 
-/** Searching a log for a secret costs by its length; keys and tokens are far below this. */
+/** Redacting a secret from a log costs time in proportion to its length. Keys and tokens are far shorter than this. */
 export const longestSecretBytes = 64 * 1024;
 
-/** Answers the arguments to run with, if `errors` got none. */
+/** Answers the arguments to run with, if there are no `errors`. */
 export function checkRequestArguments(job: JobDefinition, given: JsonObject, errors: ErrorList): JsonObject {
   const args = checkArguments(job, given, errors);
   for (const name of job.secretArgs) {
@@ -22,7 +22,7 @@ export function checkRequestArguments(job: JobDefinition, given: JsonObject, err
   return args;
 }
 
-/** Nothing can be said where the body names no job, or its arguments are no object. */
+/** Adds no errors when the body names no job, or its arguments are not an object. */
 export function addArgumentErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body) || typeof body.job_id !== 'string') return;
   const { job_id: jobId, args = {} } = body;

@@ -1,5 +1,5 @@
-// The arguments of a rerun: the old ones, and over them those that its caller gives. Secrets that nobody stored are their
-// giver's: they go along where the same is done with them again, or where their giver asks for something else.
+// The arguments of a rerun: the old ones, overridden by those of its caller. Secrets that are not stored belong to
+// whoever gave them: they are reused only for the same work, or if the same person asks for something else.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -10,24 +10,25 @@ import { type RunSecrets, redactedTexts } from '../run/run-secrets.ts';
 
 export type RerunRequest = {
   readonly from?: 'start' | 'failed' | { readonly step: string };
-  /** Laid over the old ones. */
+  /** Override the old arguments. */
   readonly args?: JsonObject;
-  /** The job as it is now, instead of as it was. */
+  /** Runs the job as it is now instead of as it was. */
   readonly revision?: 'latest';
 };
 
 type RerunArguments = {
   readonly args: JsonObject;
-  /** What the environment gets as it did before, and what the old run was given: kept outputs may hold that. */
+  /**
+   * The secrets the environment gets again, and everything the old run was given, because kept outputs may contain it.
+   */
   readonly before: RunSecrets;
   readonly storedArgs: NonNullable<RunPlan['storedArgs']>;
   readonly secretsBy: string;
 };
 
 /**
- * @param job as it will run
- * @param before the old run's secrets
- * @throws Problem validation-error for each secret that must be given anew
+ * `job` is the job as it will run, and `before` are the secrets of the old run.
+ * @throws Problem validation-error for each secret that must be given again
  */
 export function argumentsOfRerun(
   { from = 'start', args: given = {}, revision }: RerunRequest,
@@ -59,7 +60,9 @@ export function argumentsOfRerun(
   }
   const mayHoldSecrets = o.before.alsoRedacted.length > 0 || [...ofArguments.keys()].some((name) => !named.has(name));
   if (isOthers && from !== 'start' && plan.job.composition === 'steps' && mayHoldSecrets) {
-    const message = `must be \`start\`: what the old run has left may hold secrets that '${giver}' gave, and this rerun does something else with them`;
+    const message =
+      `must be \`start\`: the files and outputs of the old run may contain secrets that '${giver}' gave, ` +
+      'and this rerun does something else with them';
     errors.push({ pointer: '/from', message, keyword: 'secret' });
   }
   if (errors.length > 0) throw validationError(errors);
@@ -72,6 +75,6 @@ export function argumentsOfRerun(
 }
 
 function anew(name: string, why: string): ValidationError {
-  const message = `must be given anew, as a text or as {"secret": name}: ${why}`;
+  const message = `must be given again, as a text or as {"secret": name}: ${why}`;
   return { pointer: `/args/${name}`, message, keyword: 'secret' };
 }

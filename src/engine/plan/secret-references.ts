@@ -1,5 +1,5 @@
-// `{secret: name}` in the arguments or the environment of a job → its value, in the run's tenant, before the arguments are
-// checked: the check sees a text.
+// Replaces `{secret: name}` in the arguments and the environment of a job with the stored secret of the run's tenant.
+// This happens before the arguments are checked, so the check sees a text.
 
 import { secretDefaultOf } from '../../catalog/arguments/arguments.ts';
 import { isStoredSecret } from '../../catalog/arguments/secret-arguments.ts';
@@ -9,18 +9,21 @@ import { Problem } from '../../domain/problem.ts';
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 
 type Found = {
-  /** With values in the place of references; what is not available stays a reference. */
+  /** With values instead of references. A secret that is unavailable stays a reference. */
   readonly args: JsonObject;
-  /** Arguments that name one → its name. */
+  /** By argument: the name of the secret it refers to. */
   readonly ofArguments: ReadonlyMap<string, string>;
-  /** What the environment asks for, by name. */
+  /** The secrets that the environment refers to, by name. */
   readonly ofEnvironment: ReadonlyMap<string, string>;
-  /** Names of stored secrets that the job would get, sorted. */
+  /** The names of all stored secrets that the job would get, sorted. */
   readonly names: readonly string[];
   readonly denied: Problem | undefined;
 };
 
-/** `kept` are values that a former run was given under these names. @throws what the lookup throws, but for secret-unavailable */
+/**
+ * `kept` are values that an earlier run was given under these names.
+ * @throws what the lookup throws, except secret-unavailable
+ */
 export async function lookUpSecrets(
   job: JobDefinition,
   given: JsonObject,
@@ -66,7 +69,7 @@ function nameIn(value: JsonObject[string]): string | undefined {
   return typeof value.secret === 'string' ? value.secret : undefined;
 }
 
-/** Names that are no arguments of the job. */
+/** The names in the environment that are not arguments of the job. */
 function storedInEnvironment({ env, secretArgs }: JobDefinition): Set<string> {
   const asked = Object.values(env).flatMap((value) => (typeof value === 'string' ? [] : [value.secret]));
   return new Set(asked.filter((name) => !secretArgs.includes(name)));

@@ -1,14 +1,15 @@
-// What stands in the way of a job's sub-runs, before a run of it is created: jobs that are not there, circles, chains that
-// are too long, secrets written into a job. Jobs may change while a run is under way, so each sub-run is checked again when it starts.
+// Checks the sub-runs of a job before a run of it is created: jobs that do not exist, circles, nesting that is too
+// deep, secrets written into a job. Jobs may change while a run is in progress, so each sub-run is checked again when
+// it starts.
 
 import { fromOf } from '../../catalog/expression/expression.ts';
 import { parseExpression } from '../../catalog/expression/expression-syntax.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 
-/** A chain of sub-runs is no longer than this. */
+/** How deep sub-runs may be nested. */
 export const deepestSubRun = 8;
 
-/** In words; undefined when nothing does. `find` answers undefined for a job that cannot be used. */
+/** Describes the first error; undefined when there is none. `find` answers undefined for a job that cannot be used. */
 export function whatIsWrongWithSubRuns(
   job: JobDefinition,
   find: (idOrAlias: string) => JobDefinition | undefined,
@@ -27,11 +28,13 @@ export function whatIsWrongWithSubRuns(
       if (!child) return `${here} runs the job '${action.jobId}', which is not there or cannot be used`;
       const literal = child.secretArgs.find((name) => typeof action.args[name] === 'string');
       if (literal !== undefined) {
-        return `${here} holds a text for '${literal}', a secret argument of '${action.jobId}': whoever is shown the job would read it`;
+        const argument = `'${literal}', a secret argument of '${action.jobId}'`;
+        return `${here} contains a text for ${argument}: everyone who may see the job could read it`;
       }
       const given = handedSecret(one, action.args, child.secretArgs);
       if (given !== undefined) {
-        return `${here} gives the secret argument '${given.secret}' to '${given.to}' of '${action.jobId}', which is no secret argument there`;
+        const argument = `the secret argument '${given.secret}'`;
+        return `${here} passes ${argument} to '${given.to}' of '${action.jobId}', which is not a secret argument`;
       }
       const wrong = visit(child, [...way, one.id]);
       if (wrong !== undefined) return wrong;

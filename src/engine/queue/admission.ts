@@ -1,4 +1,4 @@
-// Whether a run starts, waits or is refused, by what waits and runs in this process.
+// Decides whether a run starts, waits or is refused, given what waits and runs in this process.
 
 import type { Concurrency } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -12,9 +12,9 @@ export type QueueState = {
   readonly limits: QueueLimits;
   readonly slots: Slots;
   readonly groups: ConcurrencyGroups;
-  /** Runs and steps that wait. */
+  /** The runs and steps that wait. */
   readonly order: FairQueue;
-  /** Also the runs that are being stored, which are not in `order` yet. */
+  /** Includes the runs that are being stored, which are not in `order` yet. */
   readonly waiting: WaitingRuns;
   isOpen: boolean;
   startsRuns: boolean;
@@ -60,7 +60,9 @@ export function permit({ slots, groups }: QueueState, group: ConcurrencyGroup, r
   };
 }
 
-/** Null when a run of the group would start. One that others wait before waits for what they wait for, else for them. */
+/**
+ * Why a run of the group would wait: for what the runs before it wait for, or for those runs. Null when it would start.
+ */
 export function whyWait(state: QueueState, group: ConcurrencyGroup): string | null {
   const { isOpen, isClosed, startsRuns, groups, slots, order } = state;
   if (isClosed || !startsRuns || !isOpen) return startingWords;
@@ -69,7 +71,7 @@ export function whyWait(state: QueueState, group: ConcurrencyGroup): string | nu
   return order.peek((id) => isBlocked(state, id)) === undefined ? null : whoIsBefore(state);
 }
 
-/** Whether no run of the group may start now; `id` is the group's. */
+/** Whether no run of the group may start now. `id` is the group's. */
 export function isBlocked({ startsRuns, waiting, groups }: QueueState, id: string): boolean {
   const group = waiting.groupOf(id);
   return !startsRuns || (group !== undefined && groups.whyNone(group) !== null);
@@ -81,7 +83,8 @@ export function isFull({ limits: { maxDepth }, waiting }: QueueState): boolean {
 
 function fullness(state: QueueState): Problem | null {
   if (!isFull(state)) return null;
-  const detail = `${inWords(state.waiting.boundedDepth)} already; scheduler.queue.max_depth is ${state.limits.maxDepth}.`;
+  const { maxDepth } = state.limits;
+  const detail = `${inWords(state.waiting.boundedDepth)} already; scheduler.queue.max_depth is ${maxDepth}.`;
   return new Problem('queue-full', detail, { retry_after: queueFullRetrySeconds });
 }
 
@@ -93,7 +96,7 @@ function inWords(count: number): string {
   return count === 1 ? '1 run waits' : `${count} runs wait`;
 }
 
-/** Those that have started, then those that wait, oldest first. */
+/** Runs that have started, then runs that wait, oldest first. */
 function inGroup({ groups, waiting }: QueueState, group: ConcurrencyGroup): readonly GroupRun[] {
   return [...groups.running(group), ...waiting.inGroup(group)];
 }
@@ -107,7 +110,9 @@ function conflictOf({ jobId, limit, key }: ConcurrencyGroup, others: readonly Gr
   );
 }
 
-/** The newest run of a group takes the place of those before it; where they are another tenant's, it waits for the end. */
+/**
+ * The newest run replaces the earlier runs of its group. Runs of another tenant are not replaced: it waits for them.
+ */
 function replacedBy(
   { tenant }: Pick<NewcomerRun, 'tenant'>,
   { limit }: ConcurrencyGroup,

@@ -1,26 +1,26 @@
-// How many runs of a job, or of one value of its `concurrency.key`, may have started and not ended: the limits that hold a
-// run back although a slot is free.
+// Limits how many runs of a job, or with the same value of its `concurrency.key`, run at once. These limits can hold
+// back a run although a slot is free.
 
-/** What a run is counted by. */
+/** The runs that are counted together. */
 export type ConcurrencyGroup = {
   readonly jobId: string;
-  /** The job's `concurrency.limit`; null without one. */
+  /** The job's `concurrency.limit`; null if it has none. */
   readonly limit: number | null;
-  /** The value of `concurrency.key`; null without one. */
+  /** The value of `concurrency.key`; null if the job has none. */
   readonly key: string | null;
 };
 
-/** A run as a concurrency group counts it. */
+/** A run, as a concurrency group counts it. */
 export type GroupRun = { readonly id: string; readonly tenant: string };
 
 export type ConcurrencyGroups = {
-  /** The sentence that says why another one cannot start; null when it can. */
+  /** Says why another run cannot start; null when it can. */
   readonly whyNone: (group: ConcurrencyGroup) => string | null;
   /** Counts a run from its start to its end. */
   readonly hold: (group: ConcurrencyGroup, run: GroupRun) => { readonly release: () => void };
-  /** Whether a run is counted in any group. */
+  /** Whether the run is counted in any group. */
   readonly holds: (runId: string) => boolean;
-  /** Runs that have started and not ended, oldest first. */
+  /** The runs that have started and not ended, oldest first. */
   readonly running: (group: ConcurrencyGroup) => readonly GroupRun[];
 };
 
@@ -64,7 +64,7 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
   };
 }
 
-/** Names a concurrency group among all of them. */
+/** Identifies a concurrency group. */
 export function groupId({ jobId, key }: ConcurrencyGroup): string {
   return key === null ? jobId : `${jobId}\n${key}`;
 }

@@ -1,5 +1,5 @@
-// The queue of a server that is alone: in memory, over the fair queue. Each decision is taken before its promise is
-// returned, so nothing comes between a question, its answer and the slot that goes with it.
+// The queue of a single server: in memory, on top of the fair queue. Each decision is made before its promise is
+// returned, so nothing can happen between a question, its answer and the slot that belongs to it.
 
 import type { Slot, Slots } from '../run/slots.ts';
 import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, startingWords, whyWait } from './admission.ts';
@@ -11,15 +11,15 @@ import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.t
 type Grants = Map<string, (slot: Slot) => void>;
 type Tell = (runId: string, waiting: string) => void;
 
-/** Heads of the queue that are told why they wait, each time. */
+/** How many heads of the queue are told, each time, why they wait. */
 const mostTold = 50;
 
 export function createEmbeddedQueue(o: {
   readonly limits: QueueLimits;
   readonly slots: Slots;
-  /** Something may be claimed now. */
+  /** Called when something may be claimed. */
   readonly onReady: () => void;
-  /** A run waits for something else than it was told last. */
+  /** Called when the reason why a run waits has changed. */
   readonly tell: Tell;
 }): Queue {
   const { limits, slots, onReady, tell } = o;
@@ -77,7 +77,7 @@ export function createEmbeddedQueue(o: {
     open() {
       state.isOpen = true;
       onReady();
-      // Wherever in the queue they are: what they were told is not so any more.
+      // Tells every run in the queue, because the reason they were given is no longer true.
       setImmediate(() => {
         for (const run of waiting.all()) if (run.waiting === startingWords) tellAgain(state, run, tell);
       });
@@ -91,7 +91,7 @@ export function createEmbeddedQueue(o: {
   };
 }
 
-/** One slot after the other, each to what is due first. */
+/** Gives out one slot after the other, each to the next in order. */
 function giveOut(state: QueueState, grants: Grants): Claim[] {
   const { slots, order, waiting } = state;
   const claims: Claim[] = [];
@@ -109,7 +109,7 @@ function giveOut(state: QueueState, grants: Grants): Claim[] {
   return claims;
 }
 
-/** Those at the head of their group say why they wait now; the rest says what it was told when it came. */
+/** Tells the heads of the groups why they wait now. The other runs keep the reason they were given when they came. */
 function tellHeads(state: QueueState, tell: Tell): void {
   let told = 0;
   for (const { id } of state.order.heads()) {

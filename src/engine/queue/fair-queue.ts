@@ -1,5 +1,5 @@
-// What waits for a slot, in the order in which it is due: weighted fair queueing over tenants (start-time fair queueing),
-// by priority and age inside each. Slots, limits and what a concurrency group stands for are the caller's.
+// Orders what waits for a slot: weighted fair queueing between tenants (start-time fair queueing), then priority and
+// age within each tenant. The caller manages slots, limits and the meaning of concurrency groups.
 
 import { type BinaryHeap, createBinaryHeap } from '../../domain/binary-heap.ts';
 import { invariant } from '../../domain/problem.ts';
@@ -7,29 +7,29 @@ import { invariant } from '../../domain/problem.ts';
 export type QueueItem = {
   readonly id: string;
   readonly tenant: string;
-  /** −100 to 100, higher first. Never across tenants. */
+  /** From −100 to 100, higher first. Priorities of different tenants are not compared. */
   readonly priority: number;
-  /** Whether its run has started: a further step of it goes before runs that have not, at the same priority. */
+  /** Whether the run has started. At the same priority, its further steps come before runs that have not started. */
   readonly isStarted: boolean;
   readonly createdAtMs: number;
-  /** What may block it, such as its job and concurrency key; '' is never blocked. */
+  /** What may block the item, such as its job and concurrency key. '' is never blocked. */
   readonly group: string;
 };
 
-/** Must answer the same for a concurrency group as long as one call lasts. */
+/** Must give the same answer for a group throughout one call. */
 type IsBlocked = (group: string) => boolean;
 
 export type FairQueue = {
   readonly size: number;
   readonly has: (id: string) => boolean;
-  /** An id that waits already stays as it is, so what is found twice may be added twice. */
+  /** Does nothing if an item with this id already waits. */
   readonly add: (item: QueueItem) => void;
   readonly remove: (id: string) => QueueItem | undefined;
-  /** The next whose group is not blocked, taken out; its tenant is charged. */
+  /** Takes the next item whose group is not blocked, and charges its tenant. */
   readonly take: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** What `take` would give, without taking or charging. */
+  /** What `take` would answer, without taking or charging. */
   readonly peek: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** The first of each group of each tenant, as long as the queue is not changed meanwhile. */
+  /** The first item of each group of each tenant. Do not change the queue while iterating. */
   readonly heads: () => Iterable<QueueItem>;
 };
 
@@ -38,27 +38,27 @@ type GroupQueue = { readonly name: string; readonly items: BinaryHeap<QueueItem>
 type Tenant = {
   readonly queues: Map<string, GroupQueue>;
   readonly byHead: BinaryHeap<GroupQueue>;
-  /** In virtual time: when what it was given last is paid for. */
+  /** The virtual time at which what the tenant last took is paid for. */
   paidAt: number;
 };
 
 type Choice = { readonly item: QueueItem; readonly tenant: Tenant; readonly startTag: number };
 
 /**
- * Adding, removing and taking are logarithmic in the items of a concurrency group and in the groups of a tenant; taking
- * also looks once at each tenant and at the blocked groups that would come first.
+ * Adding, removing and taking are logarithmic in the items of a group and in the groups of a tenant. Taking also looks
+ * once at each tenant, and at the blocked groups that would come first.
  */
 export function createFairQueue(o: { readonly weightOf: (tenant: string) => number }): FairQueue {
   const items = new Map<string, QueueItem>();
   const tenants = new Map<string, Tenant>();
-  /** Virtual time: the turn of the one that was taken last. */
+  /** The virtual time of the last item taken. */
   let now = 0;
 
   function choose(isBlocked: IsBlocked): Choice | undefined {
     const isOpen = ({ name }: GroupQueue) => name === '' || !isBlocked(name);
     let best: Choice | undefined;
     for (const tenant of tenants.values()) {
-      // Whoever was idle or blocked is due now and not earlier: nobody saves up turns.
+      // A tenant that was idle or blocked is due now, not earlier: nobody saves up turns.
       const startTag = Math.max(now, tenant.paidAt);
       if (best && startTag > best.startTag) continue;
       const item = tenant.byHead.firstThat(isOpen)?.items.first();
@@ -75,7 +75,7 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
     changeHead(tenant, queue, () => queue.items.remove(item));
   }
 
-  /** An idle tenant that owes nothing is as good as a new one; when nothing waits, nobody owes anybody. */
+  /** A tenant that is idle and owes nothing is like a new one. When nothing waits, no tenant owes anything. */
   function forgetPaid(): void {
     for (const [name, { queues, paidAt }] of tenants) {
       if (items.size === 0 || (queues.size === 0 && paidAt <= now)) tenants.delete(name);
@@ -123,7 +123,7 @@ function createTenant(): Tenant {
   return { queues: new Map(), byHead: createBinaryHeap((a, b) => goesBefore(headOf(a), headOf(b))), paidAt: 0 };
 }
 
-/** A concurrency group stands among its tenant's by its head, so it steps aside while that may change. */
+/** A group is sorted among its tenant's groups by its head, so it is taken out while the head may change. */
 function changeHead(tenant: Tenant, queue: GroupQueue, change: () => void): void {
   tenant.byHead.remove(queue);
   change();

@@ -1,5 +1,5 @@
-// The queue is woken by what changes. This finds what was forgotten, and says so when something does not start though it
-// could.
+// Changes wake the queue. This watch wakes it when that was forgotten, and reports when something does not start
+// although it could.
 
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Slots } from '../run/slots.ts';
@@ -7,11 +7,11 @@ import type { Queue } from './queue.ts';
 
 export type QueueWatch = {
   readonly look: () => Promise<void>;
-  /** What is wrong with the queue, in words; null when nothing is. */
+  /** What is wrong with the queue; null when nothing is. */
   readonly complaint: () => string | null;
 };
 
-/** A run that could start is started within a turn of the event loop. */
+/** A run that can start should start within one turn of the event loop. */
 const startableMs = 5_000;
 
 export function watchQueue(o: {
@@ -34,7 +34,7 @@ export function watchQueue(o: {
     },
     complaint() {
       if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;
-      // Steps of running runs are not counted among them.
+      // The depth does not count steps of running runs.
       const { depth } = queue;
       const waiting = depth === 0 ? 'steps wait' : depth === 1 ? '1 run waits' : `${depth} runs wait`;
       return `${waiting} although ${slots.free === 1 ? '1 slot is' : `${slots.free} slots are`} free`;

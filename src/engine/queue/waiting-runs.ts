@@ -1,4 +1,4 @@
-// The runs that wait in this process: how many, of which concurrency group, and what each was told that it waits for.
+// The runs that wait in this process: how many, in which concurrency group, and the reason each was given for waiting.
 
 import type { PendingRun } from '../../store/run/runs.ts';
 import { type ConcurrencyGroup, type GroupRun, groupId } from './concurrency-groups.ts';
@@ -8,16 +8,16 @@ export type WaitingRun = PendingRun & { waiting: string | null };
 export type WaitingRuns = {
   readonly depth: number;
   /**
-   * Those that `max_depth` bounds. Sub-runs are not among them: their parents have started, and would wait for ever for
-   * one that is refused.
+   * How many count towards `max_depth`. Sub-runs do not: their parents have started, and would wait forever for a
+   * sub-run that is refused.
    */
   readonly boundedDepth: number;
   readonly get: (runId: string) => WaitingRun | undefined;
   readonly all: () => Iterable<WaitingRun>;
-  /** One that is there already keeps its place in its group. */
+  /** A run that is already there keeps its position in its group. */
   readonly add: (run: PendingRun) => void;
   readonly remove: (runId: string) => void;
-  /** With the limit that the newest run of it came with: the job may have been edited. */
+  /** With the limit of its newest run, because the job may have been edited. */
   readonly groupOf: (id: string) => ConcurrencyGroup | undefined;
   /** Oldest first. */
   readonly inGroup: (group: ConcurrencyGroup) => readonly GroupRun[];

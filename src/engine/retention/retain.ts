@@ -1,5 +1,5 @@
-// Retention: removes everything that is past its retention, in one pass after another while the server runs, and at once
-// when asked.
+// Retention: removes everything that is past its retention, in one pass after another while the server runs, and at
+// once when asked.
 
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
 import { oldSnapshots } from '../../catalog/source/snapshot-removal.ts';

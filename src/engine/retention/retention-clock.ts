@@ -1,11 +1,11 @@
-// The time by which retention removes: never ahead because the wall clock was wrong for a while (ADR 0036).
+// The time that retention uses. It never runs ahead because the wall clock was wrong for a while (ADR 0036).
 
 import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
 
-/** Whoever looks after a machine has seen by then that its clock is wrong. */
+/** By then, an administrator has noticed that the clock is wrong. */
 const doubtMs = 86_400_000;
 
-/** The wall clock, less what it was put forward in the last day and has not been put back since. */
+/** The wall clock, minus what it was moved forward in the last day and has not been moved back since. */
 export function createRetentionClock(clock: SteadyClock): SteadyClock {
   let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
   const { now, monotonicMs } = watchWallClock(clock, (byMs) => {
@@ -27,7 +27,7 @@ export function createRetentionClock(clock: SteadyClock): SteadyClock {
   return {
     monotonicMs,
     now() {
-      // A clock that was set back counts at once, even where reading it took too long to tell by how much.
+      // A clock that was set back counts at once, even if the reading took too long to tell by how much.
       const nowMs = Math.min(now(), clock.now());
       doubted = doubted.filter(({ sinceMs }) => monotonicMs() - sinceMs < doubtMs);
       return nowMs - doubted.reduce((sum, { byMs }) => sum + byMs, 0);

@@ -163,8 +163,8 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
 }
 
 /**
- * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run is left from one that was never added,
- * because copying its workspace was interrupted.
+ * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run is left from one that was never
+ * added, because copying its workspace was interrupted.
  */
 export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir, nowMs } = context;

@@ -1,5 +1,5 @@
-// What a run's output adds to the journal, in the order in which the script said it: lines by their numbers, and progress
-// between them.
+// Announces the output of a run in the journal, in the order in which the script printed it: lines by their numbers,
+// and progress between them.
 
 import type { OutputType } from '../../domain/event.ts';
 import type { Progress, Run } from '../../domain/run.ts';
@@ -13,18 +13,18 @@ type Lines = { readonly firstSeq: number; count: number };
 type Between = { readonly afterSeq: number; readonly progress: Progress };
 
 export type Announcements = {
-  /** Lines are announced a moment later; those of that moment share a journal row. */
+  /** Lines are announced a moment later, so that all lines of that moment share a journal row. */
   readonly addLines: (lines: Readonly<Lines>) => void;
-  /** Announced at once, with the lines around it. */
+  /** Progress is announced at once, with the lines around it. */
   readonly addProgress: (progress: Progress, afterSeq: number) => void;
-  /** Writes what `work` does, and with it what is left to announce. */
+  /** Runs `work` in a transaction that also writes everything still to be announced. */
   readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
   readonly flush: () => Promise<void>;
-  /** Announces nothing more by itself. */
+  /** Stops the timer: nothing more is announced until the next call. */
   readonly pause: () => void;
 };
 
-/** Lines of this long share one journal row; a run that ends sooner needs no transaction of its own for them. */
+/** Lines printed within this time share a journal row. A run that ends sooner needs no extra transaction for them. */
 const lineDelayMs = 10;
 const againMs = 1_000;
 
@@ -49,9 +49,10 @@ export function createAnnouncements(o: {
     let taken: readonly (Lines | Between)[] = [];
     try {
       await store.db.transact(async (tx) => {
-        taken = [...taken, ...waiting.splice(0)]; // The first when the transaction is run again.
+        // The transaction may run more than once: what was taken the first time is still in `taken`.
+        taken = [...taken, ...waiting.splice(0)];
         if (taken.length > 0 && !(await store.runs.isHeld(tx, run.run_id, o.epoch()))) {
-          throw new Superseded('another process has taken the run over');
+          throw new Superseded('another process drives the run by now');
         }
         for (const next of taken) {
           if ('count' in next)
@@ -113,7 +114,9 @@ function enqueue(waiting: (Lines | Between)[], next: Lines | Between): void {
   }
 }
 
-/** Lines whose announcement failed are announced with the next ones; progress is out of date by then. */
+/**
+ * Lines that could not be announced are announced with the next ones. Progress is out of date by then and is dropped.
+ */
 function putBack(taken: readonly (Lines | Between)[], waiting: readonly (Lines | Between)[]): (Lines | Between)[] {
   const lines = taken.filter((next) => 'count' in next);
   const whole: (Lines | Between)[] = [];

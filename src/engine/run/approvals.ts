@@ -15,7 +15,7 @@ export async function approveStep(
   stepId: string,
   decision: Decision,
 ): Promise<void> {
-  if (phase === 'waiting') throw new Problem('not-ready', 'The server is taking the run up.');
+  if (phase === 'waiting') throw new Problem('not-ready', 'The server is resuming the run after a restart.');
   const instance = state.instances.find((one) => one.stepId === stepId && one.kind === 'approval');
   if (instance?.status !== 'waiting_approval' || phase === 'over') {
     throw new Problem('approval-not-pending', `The step '${stepId}' of the run does not wait for an approval.`);
@@ -27,7 +27,7 @@ export async function approveStep(
   await completed;
 }
 
-/** @throws Problem permission-denied where the step names others */
+/** @throws Problem permission-denied when the step names other approvers */
 function endingOf({ id, action }: StepDefinition, { decision, by }: Decision): Ending {
   if (action.kind === 'approval' && action.by && !action.by.includes(by)) {
     throw new Problem(

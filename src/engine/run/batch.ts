@@ -1,5 +1,5 @@
-// A batch is what one event brings about: changes as data, which the store applies in one transaction, and what starts
-// once they are durable (ADR 0014).
+// A batch is everything that follows from one event: changes as data, which the store applies in one transaction, and
+// what starts once they are stored (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
 import type { NewArtifact } from '../../store/blobs/artifacts.ts';
@@ -12,11 +12,11 @@ import type { Slot } from './slots.ts';
 export type Batch = {
   readonly changes: StepChange[];
   readonly artifacts: NewArtifact[];
-  /** Called in order once the changes are durable. */
+  /** Called in order once the changes are stored. */
   readonly after: (() => void)[];
-  /** For the processes that `after` starts. */
+  /** The slots of the processes that `after` starts. */
   readonly slots: Slot[];
-  /** For the first process that needs one. */
+  /** A free slot for the first process that needs one. */
   spare: Slot | undefined;
   result: Run['result'];
 };
@@ -25,7 +25,7 @@ export function newBatch(spare?: Slot): Batch {
   return { changes: [], artifacts: [], after: [], slots: [], spare, result: null };
 }
 
-/** `run`: what becomes of the run itself. @throws Superseded */
+/** `run` says what happens to the run itself. @throws Superseded */
 export async function applyBatch(
   tx: Transaction,
   { about, context }: { readonly about: About; readonly context: Pick<ControllerContext, 'store' | 'sealer'> },
@@ -38,17 +38,17 @@ export async function applyBatch(
   );
 }
 
-/** What sealed outputs are bound to. */
+/** The context that sealed outputs are bound to. */
 export function sealContext(runId: string, stepId: string, attempt: number): string {
   return `${runId} ${stepId} ${attempt}`;
 }
 
-/** The batch is durable. */
+/** Call it once the batch is stored. */
 export function carryOn({ after }: Batch): void {
   for (const act of after) act();
 }
 
-/** The batch was not written, or the run has ended meanwhile: nothing of the batch starts. */
+/** Call it when the batch was not stored or the run has ended: nothing of the batch starts. */
 export function giveUpBatch({ slots, spare }: Batch): void {
   for (const slot of slots) slot.release();
   spare?.release();

@@ -1,4 +1,4 @@
-// The files that a run leaves as artifacts: found once its processes are gone, and kept all of them or none.
+// The artifacts of a run: found once its processes are gone, and kept all or not at all.
 
 import type { JobDefinition } from '../../domain/job.ts';
 import { isMediaType } from '../../domain/media-type.ts';
@@ -15,7 +15,7 @@ import type { Store } from '../../store/open.ts';
 
 export type ArtifactLimits = {
   readonly maxSizeBytes: number;
-  /** Over all artifacts of the instance. */
+  /** For all artifacts of the instance together. */
   readonly quotaBytes: number;
   readonly ttlMs: number | null;
 };
@@ -23,26 +23,26 @@ export type ArtifactLimits = {
 export type ArtifactFailure = {
   readonly reason: RunReason;
   readonly message: string;
-  /** The step that named the file; null where none did. */
+  /** The step that named the file; null when no step did. */
   readonly stepId: string | null;
 };
 
 export type Collected = {
   readonly artifacts: readonly NewArtifact[];
   readonly warnings: readonly ArtifactWarning[];
-  /** In the workspace: what was found, kept or not. */
+  /** Where files were found in the workspace, whether they are kept or not. */
   readonly places: ReadonlySet<BytePath>;
-  /** Why what ended well is a failed run all the same. */
+  /** Why the run fails although its steps succeeded. */
   readonly failure: ArtifactFailure | null;
 };
 
 export async function collect(o: {
   readonly workspaceDir: string;
-  /** In the order in which their names count. */
+  /** In the order in which the files they name count. */
   readonly namers: readonly Namer[];
-  /** Which step a file is from that nobody named; null where that cannot be told. */
+  /** The step that a file nobody named comes from; null when that is unknown. */
   readonly stepOf: (change: LastChange) => string | null;
-  /** The files may become the artifacts themselves: the workspace is removed next, and nobody else holds on to them. */
+  /** Whether a file may become the artifact itself: the workspace is removed next, and nobody else uses it. */
   readonly mayLink: boolean;
   readonly job: JobDefinition;
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
@@ -60,7 +60,9 @@ export async function collect(o: {
   const warnings = found.warnings.map((warning) => ({ ...warning, text: o.redactor.text(warning.text) }));
   const tooLarge = found.files.find((file) => file.sizeBytes > o.limits.maxSizeBytes);
   if (tooLarge) {
-    const message = `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; persistence.artifacts.max_size is ${o.limits.maxSizeBytes}`;
+    const { maxSizeBytes } = o.limits;
+    const limit = `persistence.artifacts.max_size is ${maxSizeBytes}`;
+    const message = `the artifact ${tooLarge.path} has ${tooLarge.sizeBytes} bytes; ${limit}`;
     return { ...failed('artifact_too_large', message, tooLarge, o), warnings, places: found.places };
   }
   return { ...(await keep(found.files, o)), warnings, places: found.places };
@@ -76,7 +78,7 @@ function failed(
   return { artifacts: [], failure: { reason, message: redactor.text(message), stepId } };
 }
 
-/** All of the files, or none and why. */
+/** Keeps all of the files, or none and says why. */
 async function keep(
   found: readonly FoundArtifact[],
   o: Parameters<typeof collect>[0],
@@ -88,7 +90,8 @@ async function keep(
   const room = await store.artifacts.takeRoom(files, limits.quotaBytes);
   if (room.kind === 'full') {
     const first = files.find(({ id }) => id === room.id);
-    const message = `the artifact ${first?.path} would pass persistence.artifacts.quota_hard of ${limits.quotaBytes} bytes; ${room.usedBytes} are taken`;
+    const limit = `persistence.artifacts.quota_hard of ${limits.quotaBytes} bytes`;
+    const message = `the artifact ${first?.path} would exceed ${limit}; ${room.usedBytes} are used`;
     return failed('quota_exceeded', message, first, o);
   }
 
@@ -123,7 +126,7 @@ async function keep(
   return { artifacts: staged, failure: null };
 }
 
-/** What is left of one that held a secret is none. */
+/** A media type that held a secret is no longer one after redaction. */
 function openMediaType(redacted: string): string {
   return isMediaType(redacted) ? redacted : 'application/octet-stream';
 }

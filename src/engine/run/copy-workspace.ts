@@ -1,4 +1,4 @@
-// A copy of the workspace of a run that has ended, for one that goes on from it.
+// Copies the workspace of a run that has ended, for a rerun that continues from it.
 
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -8,28 +8,32 @@ import { runConfined } from '../../exec/confined.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isShortage } from '../../lib/shortage.ts';
 
-/** As cp(1) says them in English. */
+/** The error messages of cp(1) in English. */
 const shortage =
   /No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files|Cannot allocate memory/;
 
-/** What it leaves where it fails is its caller's to remove. @throws Problem workspace-expired, not-ready, execution-error */
+/**
+ * If it fails, the caller removes what it left behind.
+ * @throws Problem workspace-expired, not-ready, execution-error
+ */
 export async function copyWorkspace(fromRunDir: string, toRunDir: string, log: Logger): Promise<void> {
   const source = join(fromRunDir, 'workspace');
   try {
     if (existsSync(source)) await copy(source, toRunDir);
   } catch (error) {
-    // Retention may have taken it meanwhile.
+    // Retention may have removed the workspace in the meantime.
     if (existsSync(source)) throw explain(error, basename(fromRunDir), log);
   }
   if (!existsSync(source)) {
-    throw new Problem('workspace-expired', `The workspace of '${basename(fromRunDir)}' is not kept any more.`);
+    throw new Problem('workspace-expired', `The workspace of '${basename(fromRunDir)}' is no longer kept.`);
   }
 }
 
 async function copy(source: string, toRunDir: string): Promise<void> {
   await mkdir(toRunDir, { mode: 0o700 });
-  // Owners, modes, links and holes as they are, and no block twice where the file system can share them. cp(1) follows a folder that is
-  // swapped for a link while it copies, by a run that was handed a descriptor of the old workspace.
+  // Keeps owners, modes, links and holes, and shares blocks where the file system can. cp(1) would follow a folder that
+  // is swapped for a link during the copy, by a run that was handed a descriptor of the old workspace: it runs
+  // confined.
   await runConfined(
     ['cp', '-a', '--reflink=auto', '/from', '/to/workspace'],
     [

@@ -1,4 +1,4 @@
-// The instances of a step with `matrix` or `foreach`: their ids, and what makes each the one it is.
+// The instances of a step with `matrix` or `foreach`: their ids and their values.
 
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JsonValue, StepDefinition } from '../../domain/job.ts';
@@ -11,7 +11,7 @@ export type InstanceItem = { readonly stepId: string; readonly item: Item };
 
 const mostInstances = 500;
 
-/** Every combination, the last variable changing first. The job was checked to have no more than 500. */
+/** Every combination; the last variable changes first. The job file was checked to have at most 500. */
 export function matrixInstances(stepId: string, matrix: NonNullable<StepDefinition['matrix']>): InstanceItem[] {
   let combinations: Record<string, string | number | boolean>[] = [{}];
   for (const [name, values] of Object.entries(matrix)) {
@@ -23,7 +23,7 @@ export function matrixInstances(stepId: string, matrix: NonNullable<StepDefiniti
   });
 }
 
-/** @throws ExpressionError where there are too many */
+/** @throws ExpressionError when there are too many */
 export function foreachInstances(stepId: string, items: readonly JsonValue[]): InstanceItem[] {
   if (items.length > mostInstances) {
     throw new ExpressionError(`it gives ${items.length} items; ${mostInstances} are allowed`);

@@ -1,5 +1,5 @@
-// Removes a folder in which a job could write, and in which an accomplice of it may still: another run that was handed a descriptor
-// of it. Each name is looked up below a descriptor, so that a folder that is swapped for a link meanwhile leads nowhere.
+// Removes a folder that a job could write to. Another run may still write to it through a descriptor that it was
+// handed, so each name is looked up below an open descriptor: a folder that is swapped for a link then leads nowhere.
 
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, opendir, rmdir, unlink } from 'node:fs/promises';
@@ -8,14 +8,14 @@ import { errorCode } from '../../lib/error-code.ts';
 import { pathOnly } from '../../lib/files/mount-table.ts';
 
 const asFolder = constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** Each level holds a descriptor. Beyond, programs go on that need none for each. */
+/** Each level keeps a descriptor open. Deeper folders are removed by programs that do not need one for each. */
 const mostLevels = 64;
-/** What is added meanwhile, or passed over by a listing that changes. */
+/** Repeated because files may be added meanwhile, or missed by a listing that changes. */
 const mostRounds = 3;
 
 class TooDeep extends Error {}
 
-/** A folder or a file. `dir` itself lies where no job can swap it. */
+/** Removes a folder or a file. No job can swap `dir` itself. */
 export async function removeTree(dir: string): Promise<void> {
   try {
     await removeFolder(Buffer.from(dir), 0);
@@ -46,19 +46,19 @@ async function removeFolder(path: Buffer, level: number): Promise<void> {
 
 async function empty(folder: FileHandle, level: number): Promise<void> {
   const here = `/proc/self/fd/${folder.fd}`;
-  // Names are bytes.
+  // Names are bytes, not text.
   for await (const entry of await opendir(here, { encoding: 'latin1' })) {
     const path = Buffer.concat([Buffer.from(`${here}/`), Buffer.from(entry.name, 'latin1')]);
     try {
       await (entry.isDirectory() ? removeFolder(path, level + 1) : unlink(path));
     } catch (error) {
-      // Gone or swapped; what is there by now is found in the next round.
+      // The name is gone or was swapped: whatever is there now is found in the next round.
       if (!['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR'].includes(errorCode(error) ?? '')) throw error;
     }
   }
 }
 
-/** A job may leave folders that are closed even to their owner. Root needs no permission. */
+/** A job may leave folders that even their owner cannot open. Root needs no permission. */
 async function openFolder(path: Buffer): Promise<FileHandle> {
   if (process.geteuid?.() === 0) return open(path, asFolder);
   const found = await open(path, pathOnly | asFolder);
@@ -71,10 +71,12 @@ async function openFolder(path: Buffer): Promise<FileHandle> {
   }
 }
 
-/** Folders deeper than there are descriptors for. rm(1) and chmod(1) go from folder to folder, as Node cannot. */
+/**
+ * For folders nested too deeply for one descriptor each: rm(1) and chmod(1) change into each folder, which Node cannot.
+ */
 async function removeDeep(dir: string): Promise<void> {
   const there = [{ from: dir, at: '/left', access: 'write' }] as const;
-  // What they cannot open or remove, rmdir finds; the mount itself they never can.
+  // They cannot remove the mount itself, so they always fail. Whatever else they leave makes rmdir fail.
   await runConfined(['chmod', '-R', 'u+rwX', '--', '/left'], there).catch(() => undefined);
   await runConfined(['rm', '-rf', '--', '/left'], there).catch(() => undefined);
   await rmdir(dir);

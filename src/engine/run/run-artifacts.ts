@@ -1,5 +1,5 @@
-// The artifacts of one run: taken once, all together, when no process of it is left. What one could still change might lead
-// anywhere on the host by the time it is opened.
+// Takes the artifacts of a run, all at once, when none of its processes is left: a path that a process could still
+// change might lead anywhere on the host by the time it is opened.
 
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/left-behind.ts';
@@ -20,11 +20,11 @@ import type { RunLog } from './run-log.ts';
 
 export type RunArtifacts = {
   /**
-   * Of its steps in their order, each with all its attempts, of which the last names files. None where the run has no workspace,
-   * because nothing of it was ever started.
+   * `steps` are in order, each with all its attempts; the last attempt names the files. Answers no artifacts when
+   * nothing of the run was ever started and it has no workspace.
    */
   readonly take: (steps: readonly (readonly Namer[])[]) => Promise<Collected>;
-  /** The files that nothing keeps, once all that is kept has been taken. Said in the log, too. */
+  /** The files that nothing keeps, after everything to keep has been taken. They are also named in the log. */
   readonly leftBehind: () => Promise<LeftBehind | null>;
 };
 
@@ -52,12 +52,12 @@ export function createRunArtifacts(o: {
   readonly executor: Pick<Executor, 'isRunAlive'>;
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 }): RunArtifacts {
-  /** null: nothing was started, or a process of it is left. */
+  /** null: nothing was started, or a process is still left. */
   let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
 
   return {
     async take(steps) {
-      // A rerun has rows of attempts that were another run's.
+      // The rows of a rerun include attempts of the earlier run, which have no folder here.
       const namers = steps.flatMap((attempts) => attempts.slice(-1)).filter(({ attemptDir }) => existsSync(attemptDir));
       const last = namers.at(-1);
       if (!last || !existsSync(o.workspaceDir)) return noArtifacts;
@@ -79,7 +79,7 @@ export function createRunArtifacts(o: {
       const left = await findLeftFiles({ dir: o.workspaceDir, shownBelow: '', isKept }).then(
         (found) => joinLeftFiles([found, ...namers.flatMap(({ attemptDir }) => readTmpLeft(attemptDir) ?? [])]),
         (error: unknown) => {
-          o.log.warn({ err: error, run_id: o.run.run_id }, 'the files that a run leaves behind were not counted');
+          o.log.warn({ err: error, run_id: o.run.run_id }, 'the files that a run left behind could not be counted');
           return null;
         },
       );
@@ -93,13 +93,13 @@ export function createRunArtifacts(o: {
 
 const longestNameChars = 255;
 
-/** Redacted first: a secret may hold what is replaced. */
+/** Redacts first, because a secret may contain characters that are replaced. */
 function toShownName(name: string, redactor: Redactor): string {
   const shown = withoutControls(redactor.text(name)).toWellFormed();
   return shown.length <= longestNameChars ? shown : `${shown.slice(0, longestNameChars - 1).toWellFormed()}…`;
 }
 
-/** Over a network or a shared folder it can hand a file that is open for writing to another run, which writes on. */
+/** With a network or a shared folder, the run can hand a file that is open for writing to another run. */
 function canMeetOthers({ profile, network, write }: Pick<RunPlan, 'profile' | 'network' | 'write'>): boolean {
   return profile !== 'secure' || network !== 'none' || write.length > 0;
 }

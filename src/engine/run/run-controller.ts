@@ -1,5 +1,6 @@
-// Drives one run, from its first step to its last row. It turns decisions into rows and processes: everything that follows
-// from the end of a step is one transaction, and a process starts only after that transaction is stored (ADR 0014).
+// Drives one run, from its first step to its last row. It turns decisions into rows and processes: everything that
+// follows from the end of a step is one transaction, and a process starts only after that transaction is stored (ADR
+// 0014).
 
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';

@@ -1,5 +1,5 @@
-// How this process stops driving a run: it writes the run's last row, or an internal error ends the run, or it leaves the
-// run to another process.
+// How this process stops driving a run: it writes the run's last row, or an internal error ends the run, or it leaves
+// the run to another process.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Superseded } from '../../store/superseded.ts';

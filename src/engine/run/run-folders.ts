@@ -1,4 +1,4 @@
-// Removes the folder of a run, with its workspace, whatever the job has left in it.
+// Removes the folder of a run with its workspace, whatever the job has left there.
 
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -10,9 +10,9 @@ import type { Logger } from '../../lib/logger.ts';
 import { removeTree } from './remove-tree.ts';
 
 export type RunFolders = {
-  /** The folder of a run that has ended. Of a job with steps the workspace stays, for a rerun. */
+  /** Removes the folder of a run that has ended. A job with steps keeps its workspace for a rerun. */
   readonly putAway: (dir: string, composition: JobDefinition['composition'], log: Logger) => void;
-  /** Resolves when nothing is being put away, or after a while: a later start removes the rest. */
+  /** Resolves when nothing is being removed, or after a while: a later start removes the rest. */
   readonly settled: () => Promise<void>;
 };
 
@@ -33,7 +33,7 @@ export function createRunFolders(): RunFolders {
   };
 }
 
-/** Never rejects: what cannot be removed now is tried again by retention. */
+/** Never rejects: retention tries again to remove what could not be removed. */
 export async function removeRunFolder(dir: string, log: Logger): Promise<boolean> {
   try {
     await remove(dir);
@@ -44,7 +44,7 @@ export async function removeRunFolder(dir: string, log: Logger): Promise<boolean
   }
 }
 
-/** Of a run whose steps may be run again: its workspace stays, its attempts go. Never rejects. */
+/** Removes the attempts of a run and keeps its workspace for a rerun. Never rejects. */
 export async function keepWorkspace(dir: string, log: Logger): Promise<void> {
   try {
     const names = await readdir(dir);
@@ -60,8 +60,8 @@ async function remove(dir: string): Promise<void> {
 }
 
 /**
- * Has the job left nothing where it may write? Then what is there is a handful of files, removed at once: a walk that waits
- * for each of them costs 0.7 ms of every run. A folder that is not empty cannot be removed by rmdir(2).
+ * Whether the job left nothing in the folders it may write to. Only a few files of ours are then left, and removing
+ * them at once saves 0.7 ms a run over a walk that awaits each of them. rmdir(2) fails for a folder that is not empty.
  */
 function hasOnlyOurs(dir: string): boolean {
   try {

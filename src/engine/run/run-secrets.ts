@@ -1,14 +1,14 @@
-// The secrets of a run: those that its scripts get, and those that are only kept out of what it says. Sealed, they go
-// with the run, so that a retry or a restart does not depend on what is stored under their names by then.
+// The secrets of a run: those that its scripts get, and those that are only redacted from its output. They are stored
+// with the run, sealed, so that a retry or a restart does not depend on the secrets stored under these names by then.
 
 import { Problem } from '../../domain/problem.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
 import type { Sealer } from '../secrets/seal.ts';
 
 export type RunSecrets = {
-  /** By the name of the argument, or of the stored secret that the environment asks for. */
+  /** By the name of the argument, or of the stored secret that the environment names. */
   readonly secrets: ReadonlyMap<string, string>;
-  /** Of the run that it came from: texts made of them may reach this one. */
+  /** Secrets of the run it comes from: texts made from them may reach this run. */
   readonly alsoRedacted: readonly string[];
 };
 
@@ -20,7 +20,7 @@ export function sealSecrets({ secrets, alsoRedacted }: RunSecrets, runId: string
   return sealer.seal(JSON.stringify(alsoRedacted.length === 0 ? values : [values, alsoRedacted]), runId);
 }
 
-/** @throws Error where they cannot be opened */
+/** @throws Error when they cannot be opened */
 export function unsealSecrets({ run, sealed }: Pick<StoredRun, 'run' | 'sealed'>, sealer: Sealer): RunSecrets {
   if (sealed === null) return { secrets: new Map(), alsoRedacted: [] };
   const held: Values | [Values, string[]] = JSON.parse(sealer.unseal(sealed, run.run_id));
@@ -33,7 +33,7 @@ export function redactedTexts({ secrets, alsoRedacted }: RunSecrets): string[] {
   return [...new Set([...secrets.values(), ...alsoRedacted])];
 }
 
-/** For whoever asks for a run anew. @throws Problem secret-unavailable */
+/** The secrets of an earlier run, for a rerun. @throws Problem secret-unavailable */
 export function reopenSecrets(stored: StoredRun, sealer: Sealer): RunSecrets {
   try {
     return unsealSecrets(stored, sealer);

@@ -1,5 +1,5 @@
-// Decides which steps of a run begin, are skipped or are expanded to instances, given the steps that have ended. It
-// decides and remembers; rows and processes are the run controller's.
+// Decides which steps start, are skipped or expand to instances, given the steps that have ended. It only decides and
+// remembers; the run controller writes the rows and starts the processes.
 
 import { type ExpressionScope, evaluateCondition, evaluateItems } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
@@ -31,17 +31,17 @@ export type RunState = {
   readonly stepOf: (instance: StepInstance) => StepDefinition;
   readonly values: ReadonlyMap<string, StepValue>;
   readonly scope: ExpressionScope;
-  /** Those that its step would be expanded to now; empty when it would not begin, or has no instances. */
+  /** The instances that the step would expand to now; empty when it would not start or does not expand. */
   readonly instancesOf: (instance: StepInstance) => readonly InstanceItem[];
-  /** What follows from all that has ended since the last call. While `isAborting`, nothing begins. */
+  /** What follows from everything that has ended since the last call. With `isAborting`, nothing starts. */
   readonly next: (isAborting: boolean) => Decision[];
-  /** An instance has ended; with the last instance of a step, the step has. */
+  /** An instance has ended. When it is the last one of its step, the step has ended too. */
   readonly end: (instance: StepInstance, ending: Ending) => Decision[];
-  /** An instance that has not begun never will. */
+  /** An instance that has not started never will. */
   readonly drop: (instance: StepInstance, reason: StepReason, message: string) => Decision[];
-  /** What made the run a failure; undefined when nothing did. */
+  /** What made the run fail; undefined when nothing did. */
   readonly failure: () => Failure | undefined;
-  /** Of the step that ended last and had one. */
+  /** The exit code of the last step to end that has one. */
   readonly exitCode: () => number | null;
 };
 
@@ -49,7 +49,7 @@ type RunSteps = {
   readonly job: JobDefinition;
   readonly run: RunFacts;
   readonly instances: readonly StepInstance[];
-  /** In the order of their ends. */
+  /** In the order in which they ended. */
   readonly ended: readonly EndedBefore[];
 };
 
@@ -73,7 +73,7 @@ export function createRunState(o: RunSteps): RunState {
         return skip(instance, 'condition', 'condition', `its \`if\` does not hold: ${step.condition}`);
       }
       what = 'foreach';
-      // Some of them have ended in an earlier run.
+      // Some instances have ended in an earlier run.
       const before = endings.instancesOf(instance);
       if (before) return expand(instance, before, []);
       const items = itemsOf(step, scope);
@@ -103,7 +103,7 @@ export function createRunState(o: RunSteps): RunState {
     if (isSkipped) {
       return skip(instance, 'upstream_failed', 'upstream_failed', whyUnreached(stepOf(instance), steps, endings));
     }
-    // A retry that waits: its condition held before the first attempt.
+    // A retry that waits: the condition was true before the first attempt.
     return instance.attempt > 1 ? [{ kind: 'begin', instance }] : decide(instance);
   }
 
@@ -130,7 +130,7 @@ export function createRunState(o: RunSteps): RunState {
   };
 }
 
-/** Of a run that has begun: the instances that it has, then what has ended. */
+/** For a run that has started: restores its instances, then what has ended. */
 function restoreEndings(o: RunSteps): StepEndings {
   const endings = createStepEndings(o);
   const ofSteps = Map.groupBy(
@@ -142,14 +142,14 @@ function restoreEndings(o: RunSteps): StepEndings {
   return endings;
 }
 
-/** @throws what else it is */
+/** @throws the error itself unless it comes from an expression */
 function endingOf(error: unknown, what: string): Ending {
   if (!(error instanceof ExpressionError)) throw error;
   const message = `\`${what}\`: ${error.message}`;
   return { status: 'failed', reason: 'start_failed', message, exitCode: null, outputs: {}, openOutputs: {} };
 }
 
-/** undefined: the step has no instances. @throws ExpressionError */
+/** undefined: the step does not expand. @throws ExpressionError */
 function itemsOf(step: StepDefinition, scope: ExpressionScope): InstanceItem[] | undefined {
   if (step.matrix) return matrixInstances(step.id, step.matrix);
   return step.foreach === null ? undefined : foreachInstances(step.id, evaluateItems(step.foreach, scope));

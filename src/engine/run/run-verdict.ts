@@ -1,4 +1,4 @@
-// How a run ends by what its steps, its artifacts and its interruption say.
+// How a run ends, given its steps, its artifacts and what interrupted it.
 
 import type { RunReason, Termination } from '../../domain/run.ts';
 import type { RunChange } from '../../store/run/runs.ts';
@@ -8,7 +8,7 @@ import type { RunState } from './run-state.ts';
 
 export function runVerdict(o: {
   readonly state: RunState;
-  /** What ended it before its time, where it ended anything. */
+  /** What ended the run early, if it ended any step. */
   readonly aborted: Interruption | undefined;
   readonly artifactFailure: ArtifactFailure | null;
   readonly terminations: readonly Termination[];
@@ -36,12 +36,12 @@ export function runVerdict(o: {
   }
 }
 
-/** `condition` and `run_ended` are reasons of steps that were skipped, and no step fails by them. */
+/** Only skipped steps have the reasons `condition` and `run_ended`; no step fails with them. */
 function toRunReason(reason: Interruption['reason']): RunReason {
   return reason === null || reason === 'condition' || reason === 'run_ended' ? 'upstream_failed' : reason;
 }
 
-/** The proofs of several attempts as one. */
+/** Joins what is known about the terminations of several attempts. */
 export function joinTerminations(all: readonly Termination[]): Termination | null {
   const [first, ...others] = all;
   if (!first) return null;

@@ -1,6 +1,6 @@
-// How many processes may run at once. A slot is held by a running process, never by what only waits.
+// Limits how many processes run at once. Only running processes hold a slot, never anything that waits.
 
-/** Released once, when the process is gone. */
+/** Release it once, when the process is gone. */
 export type Slot = { readonly release: () => void };
 
 export type Slots = {
@@ -8,7 +8,7 @@ export type Slots = {
   readonly running: number;
   readonly free: number;
   readonly whyNone: () => string | null;
-  /** A slot whatever the limit says: it was asked before, or the process is there already. */
+  /** Answers a slot regardless of the limit: the caller has checked it, or the process is already running. */
   readonly hold: () => Slot;
 };
 

@@ -1,5 +1,5 @@
-// What a run controller decides of its steps: each change of an instance, in memory at once, and as data in the batch that
-// the store applies. A change of an attempt that another process holds by now fails the whole batch.
+// What a run controller decides about its steps: each change applies to the instance in memory at once, and goes as
+// data into the batch that the store applies. If another process holds the attempt by now, the whole batch fails.
 
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -14,9 +14,9 @@ export type StepChanges = ReturnType<typeof createStepChanges>;
 
 export function createStepChanges(o: {
   readonly state: RunState;
-  /** The wall clock: deadlines and pauses are by it. */
+  /** The wall clock, for deadlines and pauses. */
   readonly clock: Clock;
-  /** What the run's rows are dated by. */
+  /** Dates the rows of the run. */
   readonly time: Clock;
   readonly worker: string;
   /** A deadline is in the database from now on. */
@@ -28,7 +28,7 @@ export function createStepChanges(o: {
     const atMs = time.now();
     const { timeoutMs, action } = state.stepOf(instance);
     const { stepId, attempt } = instance;
-    // The whole of its instances has no time of its own.
+    // A group of instances has no deadline of its own.
     const deadlineAtMs = timeoutMs === null || instance.kind === 'group' ? null : clock.now() + timeoutMs;
     Object.assign(instance, { status, epoch: 1, deadlineAtMs });
     const message = status === 'waiting_approval' && action.kind === 'approval' ? action.text : null;
@@ -37,7 +37,7 @@ export function createStepChanges(o: {
     if (deadlineAtMs !== null) batch.after.push(() => o.noticeDeadline(deadlineAtMs));
   }
 
-  /** The row alone: what follows from it is the state's. */
+  /** Writes only the row. The state decides what follows. */
   function end(
     instance: StepInstance,
     outcome: Ending & Partial<Outcome>,
@@ -52,7 +52,7 @@ export function createStepChanges(o: {
     batch.changes.push({ kind: 'end', at, ending, openOutputs: holdsSecret ? openOutputs : null });
   }
 
-  /** Ends the attempt, and makes the next one, which waits for `delayMs`. */
+  /** Ends the attempt and creates the next one, which starts after `delayMs`. */
   function retry(instance: StepInstance, outcome: Outcome, delayMs: number, batch: Batch): void {
     end(instance, outcome, batch);
     const notBeforeMs = clock.now() + delayMs;

@@ -1,5 +1,5 @@
-// How the steps of a run have ended so far, and what that tells the steps that follow: values, outputs, failures. A
-// step with instances (`matrix`, `foreach`) ends with the last of them.
+// How the steps of a run have ended so far, and what later steps can know of it: values, outputs and failures. A step
+// with instances (`matrix`, `foreach`) ends with the last of them.
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { JobDefinition } from '../../domain/job.ts';
@@ -19,7 +19,7 @@ export type Ending = {
   readonly openOutputs: Readonly<Record<string, string>>;
 };
 
-/** The end of an instance that this one brings about: of its step, or its own where it is skipped. */
+/** An end that follows from the end of an instance: of its step, or of itself when it is skipped. */
 export type EndDecision =
   | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
   | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
@@ -32,7 +32,7 @@ export type StepEndings = {
   readonly scope: ExpressionScope;
   readonly end: (instance: StepInstance, ending: Ending) => EndDecision[];
   readonly skip: (instance: StepInstance, how: StepEnd, reason: StepReason, message: string) => EndDecision[];
-  /** An end that is in the database. Call it in the order of the ends. */
+  /** Restores an end that is in the database. Call it in the order of the ends. */
   readonly restore: (before: EndedBefore) => void;
   /** The instances that the step of `whole` was expanded to. */
   readonly instancesOf: (whole: StepInstance) => readonly StepInstance[] | undefined;
@@ -52,7 +52,7 @@ export type EndedBefore = {
 type Steps = {
   readonly job: JobDefinition;
   readonly run: RunFacts;
-  /** The first ones are the steps of the job, in its order. */
+  /** The steps of the job come first, in its order. */
   readonly instances: readonly StepInstance[];
 };
 
@@ -62,7 +62,7 @@ export function createStepEndings(o: Steps): StepEndings {
   const seen = new Map<string, ScopeStep>();
   const endings = new Map<StepInstance, Ending>();
   const failures = new Map<number, Failure>();
-  /** By the index of a step that was expanded: its instances, and how many have not ended. */
+  /** The instances of each step that was expanded, by the index of the step, and how many have not ended. */
   const groups = new Map<number, { readonly instances: readonly StepInstance[]; left: number }>();
   let lastExitCode: number | null = null;
 
@@ -118,7 +118,7 @@ export function createStepEndings(o: Steps): StepEndings {
     skip,
     restore({ instance, ending, skipped }) {
       const group = instance.item === null ? undefined : groups.get(instance.index);
-      // The end of its step, where it has come, is restored by itself.
+      // If the step has ended too, that end is restored by its own call.
       if (group) group.left -= 1;
       if (instance.item === null && skipped !== null) {
         skip(instance, skipped === 'condition' ? 'condition' : 'upstream_failed', skipped, '');

@@ -1,5 +1,5 @@
-// The steps of a run as its run controller holds them: one instance for each of the job's steps, and behind them one
-// for each instance of those with `matrix` or `foreach`. An instance is at its last attempt.
+// The steps of a run as its run controller holds them: first an instance for each step of the job, then one for each
+// instance of the steps with `matrix` or `foreach`. An instance describes its latest attempt.
 
 import type { StepDefinition } from '../../domain/job.ts';
 import type { StepKind, StepStatus } from '../../domain/run.ts';
@@ -9,14 +9,14 @@ import type { Interruption } from './attempt/outcome.ts';
 import type { InstanceItem, Item } from './expand.ts';
 
 export type StepInstance = {
-  /** From 1, and the name of its attempts' folders. */
+  /** Counts from 1, and names the folders of the attempts. */
   readonly n: number;
   readonly stepId: string;
   readonly name: string;
   readonly kind: StepKind;
-  /** Of the job's step. */
+  /** The index of the job's step. */
   readonly index: number;
-  /** What makes it this instance; null for a step of the job itself. */
+  /** The values of this instance; null for a step of the job itself. */
   readonly item: Item | null;
   attempt: number;
   epoch: number;
@@ -24,7 +24,7 @@ export type StepInstance = {
   notBeforeMs: number | null;
   deadlineAtMs: number | null;
   childRunId: string | null;
-  /** What is to end it, where that has no process yet to be told. */
+  /** What ends the instance as soon as there is a process to end. */
   interruption: Interruption | undefined;
 };
 
@@ -47,7 +47,7 @@ export function createStepInstances(steps: readonly StepDefinition[], titleOfSin
   });
 }
 
-/** Behind the `count` instances that there are. */
+/** Numbers the instances after the `count` that exist. */
 export function createGroupInstances(
   group: StepInstance,
   step: StepDefinition,
@@ -65,7 +65,7 @@ export function createGroupInstances(
   }));
 }
 
-/** `rows` are the last attempts, by place. */
+/** `rows` are the latest attempts, in order. */
 export function restoreStepInstances(steps: readonly StepDefinition[], rows: readonly StepRow[]): StepInstance[] {
   return rows.map((row) => ({
     n: row.n,
@@ -84,7 +84,7 @@ export function restoreStepInstances(steps: readonly StepDefinition[], rows: rea
   }));
 }
 
-/** As it is stored before its first attempt, or with `notBeforeMs` before its next. */
+/** The row of an instance before its first attempt or, with `notBeforeMs`, before its next one. */
 export function toNewStep(instance: StepInstance, step: StepDefinition): NewStep & { readonly attempt: number } {
   return {
     step_id: instance.stepId,
@@ -103,7 +103,7 @@ export function hasEnded({ status }: Pick<StepInstance, 'status'>): boolean {
   return status !== 'pending' && status !== 'running' && status !== 'waiting_approval';
 }
 
-/** The name of an attempt's folder inside its run's. */
+/** The name of an attempt's folder in the folder of its run. */
 export function attemptFolder(n: number, attempt: number): string {
   return `${n}-${attempt}`;
 }

@@ -1,4 +1,4 @@
-// What a step can know of the steps before it: the scope of its expressions, and its own part of the environment.
+// What a step can know of earlier steps: the scope of its expressions, and its part of the environment.
 
 import { toVariableName } from '../../catalog/arguments/variable-names.ts';
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
@@ -7,14 +7,14 @@ import type { Run, StepStatus } from '../../domain/run.ts';
 import { toShellText } from '../../exec/shell-text.ts';
 import type { Item } from './expand.ts';
 
-/** How a step ended, for those that follow. */
+/** How a step ended, as later steps see it. */
 export type StepValue = {
   readonly status: StepStatus;
-  /** As shown. */
+  /** Redacted, as shown. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** With the secrets that they hold. */
+  /** With the secrets in them. */
   readonly open: Readonly<Record<string, string>>;
-  /** Its outputs are lists, as JSON. */
+  /** The outputs of a group are lists, as JSON. */
   readonly isGroup: boolean;
 };
 
@@ -25,7 +25,7 @@ export type RunFacts = Pick<
 
 export type ScopeStep = { readonly status: StepStatus; readonly outputs: JsonObject };
 
-/** Expressions see no secrets: what they decide is shown. `steps` may grow meanwhile. */
+/** Expressions see no secrets, because what they decide is shown. `steps` may grow later. */
 export function scopeOf(
   run: RunFacts,
   secretArgs: readonly string[],
@@ -47,7 +47,7 @@ export function scopeOf(
   };
 }
 
-/** With the secrets, for what is handed on sealed. */
+/** The scope with secrets, for values that are handed on sealed. */
 export function openScopeOf(
   closed: ExpressionScope,
   secrets: ReadonlyMap<string, string>,
@@ -66,10 +66,10 @@ function outputsInScope({ outputs, isGroup }: StepValue): JsonObject {
   return Object.fromEntries(Object.entries(outputs).map(([key, list]) => [key, JSON.parse(list)]));
 }
 
-/** The kernel takes no longer variable (execve(2)); what is longer is in no variable. */
+/** The kernel accepts no longer variables (execve(2)), so they are left out. */
 const longestBytes = 128 * 1024;
 
-/** FLWD_MATRIX_<NAME> or FLWD_ITEM, and FLWD_STEP_<ID>_<KEY> for each output of the steps that it needs, near and far. */
+/** FLWD_MATRIX_<NAME> or FLWD_ITEM, and FLWD_STEP_<ID>_<KEY> for the outputs of all steps it needs, even indirectly. */
 export function stepVariables(
   item: Item | null,
   ancestors: Iterable<string>,
@@ -91,13 +91,13 @@ export function stepVariables(
   return variables;
 }
 
-/** The outputs of a step's instances as lists, in the order of the instances; one that has none of a key counts as empty. */
+/** The outputs of a step's instances as lists, in the order of the instances. A missing output counts as empty. */
 export function joinOutputs(instances: readonly Readonly<Record<string, string>>[]): Record<string, string> {
   const keys = new Set(instances.flatMap((outputs) => Object.keys(outputs)));
   return Object.fromEntries([...keys].map((key) => [key, JSON.stringify(instances.map((one) => one[key] ?? ''))]));
 }
 
-/** The result of a sub-run as the outputs of the step that started it. */
+/** The result of a sub-run, as outputs of the step that started it. */
 export function outputsOfResult(result: Run['result']): Record<string, string> {
   const value = result?.value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
@@ -105,7 +105,7 @@ export function outputsOfResult(result: Run['result']): Record<string, string> {
   return Object.fromEntries(Object.entries(members).map(([key, member]) => [key, toShellText(member)]));
 }
 
-/** Ids of the steps that each step needs, and of those that they need. */
+/** The ids of the steps that a step needs, directly or indirectly. */
 export function ancestorsOf(steps: readonly StepDefinition[], id: string): ReadonlySet<string> {
   const byId = new Map(steps.map((step) => [step.id, step.needs]));
   const found = new Set<string>();

@@ -1,4 +1,4 @@
-// A step that is a run of another job: from the start of that run to its end.
+// A step that runs another job: from the start of that run to its end.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant, Problem } from '../../domain/problem.ts';
@@ -8,10 +8,10 @@ import type { DrivenRun } from './driven-run.ts';
 import type { StepInstance } from './step-instances.ts';
 import { openScopeOf } from './step-values.ts';
 
-/** Between two looks whether a sub-run may start. */
+/** How long to wait before asking again whether a sub-run may start. */
 const noRoomMs = 250;
 
-/** undefined: the run was detached first. Goes on with a sub-run that a former process has started. */
+/** Starts the sub-run, or waits for the one that an earlier process started. undefined: the run was detached first. */
 export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Promise<Outcome | undefined> {
   const { children } = driven.around;
   const { signal } = driven.detaching;
@@ -33,7 +33,7 @@ export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Pr
   return instance.interruption ? { ...outcome, ...instance.interruption } : outcome;
 }
 
-/** undefined: there is no room for it at present, or it was interrupted. */
+/** undefined: there is no room for it at present, or the step was interrupted. */
 async function start(driven: DrivenRun, instance: StepInstance): Promise<string | undefined> {
   const { run, plan, state } = driven;
   const { action } = state.stepOf(instance);
@@ -43,6 +43,6 @@ async function start(driven: DrivenRun, instance: StepInstance): Promise<string 
   const scope = { ...state.scope, ...instance.item };
   const openScope = () => openScopeOf(scope, driven.secrets, state.values);
   const from = { run, plan, at, action, scope, openScope, secrets: driven };
-  // Repeated: a server that has just started may not have read its sources yet.
+  // Repeated, because a server that has just started may not have read its sources yet.
   return driven.withRetry(() => (instance.interruption ? undefined : driven.around.children.start(from)));
 }

@@ -1,26 +1,26 @@
-// What of a schedule is due: its first nominal time that has not been dealt with, those that it has missed, and when
-// its run starts for each.
+// What is due for a schedule: its first nominal time that has not been dealt with, the times it has missed, and when
+// the run of each of them starts.
 
 import { createHash } from 'node:crypto';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron.ts';
 
-/** A schedule that is there and enabled. */
+/** An enabled schedule. */
 export type Tracked = {
   schedule: Schedule;
   times: CronTimes;
   state: ScheduleState;
-  /** The nominal time that is being tried again. */
+  /** The nominal time whose start is being retried. */
   kept?: number | undefined;
-  /** How long it rests next. */
+  /** How long the next pause is. */
   pauseMs?: number | undefined;
-  /** Not to be looked at before. */
+  /** It pauses until then. */
   restsUntilMs?: number | undefined;
   work?: Promise<void> | undefined;
   due?: { readonly cursorMs: number; readonly nominalAtMs: number | null; readonly startsAtMs: number } | undefined;
 };
 
-/** Nominal times up to here have been dealt with. */
+/** All nominal times up to here have been dealt with. */
 export function cursorOf({ state }: Pick<Tracked, 'state'>): number {
   return Math.max(state.sinceMs, state.settledAtMs ?? state.sinceMs);
 }
@@ -36,22 +36,22 @@ export function dueOf(tracked: Tracked): NonNullable<Tracked['due']> {
   return tracked.due;
 }
 
-/** Those that should have started by `untilMs`, the newest `limit` of them, oldest first. */
+/** The newest `limit` times that should have started by `untilMs`, oldest first. */
 export function missedOf({ schedule, times, due }: Tracked, untilMs: number, limit: number) {
-  // The newest of them may still be waiting for its jitter.
+  // The newest of them may still be delayed by its jitter.
   const found = newestTimes(times, { afterMs: due?.cursorMs ?? untilMs, untilMs, limit: limit + 1 });
   const missed = found.times.filter((nominalAtMs) => startsAtMs(schedule, nominalAtMs, times) <= untilMs);
   return { times: missed.slice(-limit), isCut: found.isCut || missed.length > limit };
 }
 
-/** When its run starts for a nominal time: after the same share of its jitter whenever it is asked. */
+/** When the run of a nominal time starts. The jitter of a time is the same whenever it is asked for. */
 export function startsAtMs(
   { id, jitterMs }: { readonly id: string; readonly jitterMs: number },
   nominalAtMs: number,
   times: CronTimes,
 ): number {
   if (jitterMs === 0) return nominalAtMs;
-  // A change of daylight saving can bring two times closer to each other than they ever are otherwise.
+  // When daylight saving changes, two times can be closer to each other than usual.
   const gapMs = (times.next(nominalAtMs) ?? Infinity) - nominalAtMs;
   const hash = createHash('sha256').update(`${id} ${nominalAtMs}`).digest().readUInt32BE();
   return nominalAtMs + Math.floor((hash / 2 ** 32) * Math.min(jitterMs, gapMs));
@@ -60,15 +60,15 @@ export function startsAtMs(
 const firstWindowMs = 60_000;
 
 /**
- * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first; `isCut`: there are older ones. The
- * stretch may be months long, so it is not walked through from its start.
+ * The newest times after `afterMs` up to `untilMs`, at most `limit`, oldest first. `isCut`: there are older ones. The
+ * span may be months long, so it is not walked from its start.
  */
 export function newestTimes(
   times: CronTimes,
   o: { readonly afterMs: number; readonly untilMs: number; readonly limit: number },
 ): { readonly times: readonly number[]; readonly isCut: boolean } {
   const { afterMs, untilMs, limit } = o;
-  // What is walked in one window is walked once more in the next, which is twice as long.
+  // Each window is twice as long as the one before and includes it.
   for (let windowMs = firstWindowMs; ; windowMs *= 2) {
     const fromMs = Math.max(afterMs, untilMs - windowMs);
     const found: number[] = [];

@@ -1,4 +1,4 @@
-// Starts the run of a schedule for one nominal time, together with the note that this time is dealt with.
+// Starts the run of a schedule for one nominal time, in the same transaction that marks this time as dealt with.
 
 import { Problem, problemType } from '../../domain/problem.ts';
 import type { FireError, Schedule, ScheduleState } from '../../domain/schedule.ts';
@@ -10,14 +10,14 @@ import type { Alongside, Caller } from '../create.ts';
 import type { Created } from '../once.ts';
 import type { RunRequest } from '../plan/plan.ts';
 
-/** What has become of the nominal time: `kept` means that it may be tried again; `gone`, that the schedule is no more. */
+/** What happened to the nominal time. `kept`: it may be tried again. `gone`: the schedule no longer exists. */
 type Fired = { readonly outcome: 'settled' | 'kept' | 'gone'; readonly state: Partial<ScheduleState> };
 
 export type Firing = {
   readonly start: (schedule: Schedule, nominalAtMs: number, isLastTry: () => boolean) => Promise<Fired>;
 };
 
-/** What may pass: no room in the queue, a disk that cannot be written, sources that are being read. */
+/** Problems that may pass: a full queue, a disk that cannot be written, sources that are still being read. */
 const passing: ReadonlySet<string> = new Set(['queue-full', 'not-ready', 'execution-error']);
 
 export function createFiring(o: {
@@ -48,7 +48,7 @@ export function createFiring(o: {
       undefined,
       async (tx, runId) => {
         if (await store.schedules.fire(tx, id, { nominalAtMs, atMs, runId })) return;
-        throw new Problem('idempotency-conflict', `The schedule '${id}' has dealt with ${labels.nominal_at} already.`);
+        throw new Problem('idempotency-conflict', `The schedule '${id}' has already dealt with ${labels.nominal_at}.`);
       },
     );
     log.info({ schedule_id: id, job_id: jobId, run_id: runId, nominal_at: labels.nominal_at }, 'a schedule fired');
@@ -62,7 +62,7 @@ export function createFiring(o: {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         const { slug } = error;
-        // What the database says holds, whatever was known here: this time, or a later one, has been dealt with.
+        // The database is right, whatever was known here: this time, or a later one, has been dealt with.
         if (slug === 'idempotency-conflict') {
           await store.db.transact((tx) => store.schedules.settle(tx, schedule.id, nominalAtMs, null));
           const state = (await store.schedules.states()).get(schedule.id);

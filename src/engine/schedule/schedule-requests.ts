@@ -1,4 +1,4 @@
-// A request for a schedule → its terms, with everything that is wrong with it.
+// Turns a request for a schedule into its terms, and finds everything that is wrong with it.
 
 import { toPointer } from '../../catalog/arguments/schema-errors.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
@@ -30,12 +30,12 @@ export function readScheduleRequest(
   return { terms, job };
 }
 
-/** What is wrong with a body that has other errors: of members that have the right type alone. */
+/** Adds the errors of a body that has other errors, looking only at members of the right type. */
 export function addScheduleErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
   const { job_id: jobId, cron, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? definitionOf(jobId, catalog) : undefined;
-  // Where there is no pattern that could be wrong, any will do.
+  // If a pattern is missing or has the wrong type, any valid one will do.
   const request = {
     job_id: '',
     cron: typeof cron === 'string' ? cron : '* * * * *',

@@ -1,5 +1,5 @@
-// The list of schedules: those in job files, as the catalogue has them now, and those made through the API. Everything it
-// knows is in the database.
+// The list of schedules: those in job files, as the catalogue has them now, and those made through the API. Everything
+// it knows is in the database.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
@@ -39,13 +39,6 @@ export function createRoster(o: {
   let isLoaded = false;
   let generation: number | undefined;
 
-  async function load(): Promise<void> {
-    const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
-    for (const schedule of stored) known.set(schedule.id, schedule);
-    tracking.load(states);
-    isLoaded = true;
-  }
-
   /** Takes over new, changed and removed schedules from the catalogue. Their states change in one transaction. */
   async function readCatalog(): Promise<void> {
     const seen = catalog.generation;
@@ -67,12 +60,12 @@ export function createRoster(o: {
     gone: readonly string[],
     o: { readonly restart?: boolean; readonly write?: (tx: Transaction) => Promise<void> } = {},
   ): Promise<void> {
-    const { stateOf, track, rest } = tracking;
     const atMs = clock.now();
+    const isActive = (id: string): boolean => tracking.stateOf(id)?.idleSinceMs === null;
     const enabled = wanted.filter((schedule) => schedule.enabled);
-    const disabledIds = wanted.filter((schedule) => !schedule.enabled).map(({ id }) => id);
-    const begins = new Set(enabled.map(({ id }) => id).filter((id) => stateOf(id)?.idleSinceMs !== null || o.restart));
-    const rests = [...disabledIds, ...gone].filter((id) => stateOf(id)?.idleSinceMs === null);
+    const disabled = wanted.filter((schedule) => !schedule.enabled);
+    const begins = new Set(enabled.map(({ id }) => id).filter((id) => !isActive(id) || o.restart));
+    const rests = [...disabled.map(({ id }) => id), ...gone].filter(isActive);
     if (o.write || begins.size + rests.length > 0) {
       await store.db.transact(async (tx) => {
         await o.write?.(tx);
@@ -80,8 +73,8 @@ export function createRoster(o: {
         for (const id of rests) await store.schedules.rest(tx, id, atMs);
       });
     }
-    for (const id of rests) rest(id, atMs);
-    for (const schedule of enabled) track(schedule, begins.has(schedule.id) ? atMs : undefined);
+    for (const id of rests) tracking.rest(id, atMs);
+    for (const schedule of enabled) tracking.track(schedule, begins.has(schedule.id) ? atMs : undefined);
   }
 
   return {
@@ -90,10 +83,14 @@ export function createRoster(o: {
     },
     schedules: () => known.values(),
     find: (id) => known.get(id),
-    stateOf: tracking.stateOf,
-    active: tracking.active,
+    ...tracking,
     async refresh() {
-      if (!isLoaded) await load();
+      if (!isLoaded) {
+        const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
+        for (const schedule of stored) known.set(schedule.id, schedule);
+        tracking.load(states);
+        isLoaded = true;
+      }
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
     },
     async put(schedule) {

@@ -1,5 +1,5 @@
-// Looks at the clock and deals with the nominal times that have come: it starts their runs, or, for missed times, does what
-// `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
+// Looks at the clock and deals with the nominal times that have come: it starts their runs, or, for missed times, does
+// what `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
 
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';

@@ -1,5 +1,6 @@
-// Replaces the key that seals secrets while the server works: it adds a new key, seals everything again, and then drops the
-// old key. It may be interrupted at any point: the keys still open everything, and the next call continues (ADR 0017).
+// Replaces the key that seals secrets while the server works: it adds a new key, seals everything again, and then drops
+// the old key. It may be interrupted at any point: the keys still open everything, and the next call continues (ADR
+// 0017).
 
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -148,7 +149,7 @@ function adviceOf(cannotAdd: string | undefined, cannotDrop: string | undefined)
   }
   if (cannotDrop === undefined) return null;
   return (
-    `only the first key is still in use, but ${cannotDrop}: remove the other keys there. Keep the last one for another ` +
-    'day, because it recognizes requests with an Idempotency-Key from before the rotation'
+    `only the first key is still in use, but ${cannotDrop}: remove the other keys there. Keep the last one for ` +
+    'another day, because it recognizes requests with an Idempotency-Key from before the rotation'
   );
 }

@@ -1,5 +1,5 @@
-// The keys that seal: of a file that is made where there is none, or given by the environment. The first seals, all open, so
-// that a key can be replaced while texts of the old one are still there (ADR 0017).
+// The keys that seal secrets, from a file that is created when it is missing, or from the environment. The first key
+// seals and all keys open, so a key can be replaced while texts sealed by the old one still exist (ADR 0017).
 
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { openKeyFile, replaceKeyFile } from '../../instance/key-file.ts';
@@ -7,7 +7,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { StartError } from '../../lib/start-error.ts';
 
 export type SealingKey = {
-  /** Derived from the key: it says which one a text needs, and nothing about it. */
+  /** Derived from the key. It tells which key a text needs, and reveals nothing about it. */
   readonly id: string;
   readonly sealing: Buffer;
   readonly fingerprint: Buffer;
@@ -18,9 +18,9 @@ export type Keyring = {
   /** Never empty. */
   readonly keys: readonly SealingKey[];
   readonly fingerprintKey: Buffer;
-  /** Puts a new key first. @throws StartError where the keys are not flwd's to change */
+  /** Adds a new key in front. @throws StartError when flwd may not change the keys */
   readonly add: () => void;
-  /** Drops all but the first. @throws StartError where the keys are not flwd's to change */
+  /** Drops all keys but the first. @throws StartError when flwd may not change the keys */
   readonly dropOthers: () => void;
 };
 
@@ -29,20 +29,23 @@ type Secrets = { readonly keys: readonly Buffer[]; readonly fingerprintKey: Buff
 const keyBytes = 32;
 
 /**
- * `given` are the keys of the environment, as text: the file is then neither made nor read. `storedSecrets` are already sealed
- * by a key: where there are any, no other one is made. @throws StartError when there is no key
+ * `given` are the keys from the environment; the file is then neither created nor read. If there are `storedSecrets`, a
+ * key has sealed them, and no new key is created.
+ * @throws StartError when there is no key
  */
 export function openKeyring(keyFile: string, given: string | null = null, storedSecrets = 0): Keyring {
   if (given !== null) {
     const keys = given.split(',').map((text) => parseKey(text.trim(), 'fsk_'));
     if (keys.some((key) => key === undefined))
-      throw new StartError(`FLWD_SECRET_KEY holds no keys: ${whatKeysAre}, separated by commas`);
+      throw new StartError(`FLWD_SECRET_KEY must hold one or more keys separated by commas; ${whatKeysAre}`);
     return ringOf({ keys: keys.filter((key) => key !== undefined), fingerprintKey: undefined }, undefined);
   }
   const bytes = openKeyFile(keyFile, () => {
     if (storedSecrets > 0) {
       throw new StartError(
-        `the key file ${keyFile} is not there, and the database holds secrets that a key has sealed (${storedSecrets}): set FLWD_SECRET_KEY where the keys were given by it, or put the key file back; where the key is lost, write a new one into the file, and set the secrets again`,
+        `the key file ${keyFile} is missing, but the database holds secrets sealed with it (${storedSecrets}); ` +
+          'put the key file back, or set FLWD_SECRET_KEY if the keys came from there; if the key is lost, write a new ' +
+          'key into the file and set the secrets again',
       );
     }
     return Buffer.from(`${toText('fsk_', randomBytes(keyBytes))}\n`);
@@ -54,7 +57,7 @@ const whatKeysAre = 'each is fsk_ and 32 bytes in base64';
 
 /** @throws StartError */
 function readSecrets(bytes: Buffer, keyFile: string): Secrets {
-  // As it was made before: the bytes of one key, and nothing else.
+  // An older form of the file: the bytes of a single key.
   if (bytes.length === keyBytes) return { keys: [bytes], fingerprintKey: undefined };
   const lines = bytes
     .toString('latin1')
@@ -65,7 +68,8 @@ function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   const others = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
   if (keys.length > 0 && keys.length + others.length === lines.length) return { keys, fingerprintKey: others[0] };
   throw new StartError(
-    `${keyFile} holds no keys of flwd, one a line, of which ${whatKeysAre}; restore it from a backup, or remove it to get a new one, which cannot open what the old one sealed`,
+    `${keyFile} must hold one key a line, and ${whatKeysAre}; restore the file from a backup, or remove it to get ` +
+      'a new key, which cannot open what the old one sealed',
   );
 }
 
@@ -95,7 +99,7 @@ function ringOf(found: Secrets, keyFile: string | undefined): Keyring {
     keys = next.keys.map(toSealingKey);
   }
 
-  // Of the oldest: a key that was put in front must not make known requests unknown.
+  // Taken from the oldest key, so that adding a key in front does not make known requests unknown.
   const fingerprintKey = (): Buffer => secrets.fingerprintKey ?? keys.at(-1)?.fingerprint ?? Buffer.alloc(keyBytes);
   return {
     origin: keyFile === undefined ? 'environment' : 'file',

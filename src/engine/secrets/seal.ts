@@ -1,17 +1,17 @@
-// Seals secrets for the database: AES-256-GCM under the first key of the keyring. A sealed text names its key, so that it is
-// known which ones are still of an older key (ADR 0017).
+// Seals secrets for the database with AES-256-GCM under the first key of the keyring. A sealed text names its key, so
+// that the texts of older keys can be found (ADR 0017).
 
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import type { Keyring, SealingKey } from './keyring.ts';
 
 export type Sealer = {
-  /** `context` is bound to the text, not hidden in it: the same one is needed to unseal. */
+  /** `context` is authenticated but not part of the result: unsealing needs the same one. */
   seal(text: string, context: string): string;
-  /** Throws where the key, the context or the text is another one. */
+  /** Throws when the key, the context or the text does not match. */
   unseal(sealed: string, context: string): string;
   /** The id of the key that seals now. */
   readonly keyId: string;
-  /** The same for the same text, and worth nothing to whoever lacks the key. */
+  /** The same for the same text, and useless without the key. */
   fingerprint(text: string): string;
 };
 
@@ -35,8 +35,8 @@ export function createSealer(keyring: Keyring): Sealer {
     },
     unseal(sealed, context) {
       const [, id, bytes = ''] = /^(?:v1|v2\.([0-9a-f]+))\.([\w-]*)$/.exec(sealed) ?? [undefined, '', undefined];
-      if (id === '') throw new Error('the sealed text is of another version of flwd');
-      // One of before names no key.
+      if (id === '') throw new Error('the sealed text was written by another version of flwd');
+      // Texts of an older version do not name their key.
       const keys = id === undefined ? keyring.keys : keyring.keys.filter((key) => key.id === id);
       if (keys.length === 0) throw new Error(`a sealed text needs the key ${id}, which is not among the keys`);
       for (const key of keys) {
@@ -52,7 +52,7 @@ export function createSealer(keyring: Keyring): Sealer {
   };
 }
 
-/** undefined where the key, the context or the bytes are other ones. */
+/** undefined when the key, the context or the bytes do not match. */
 function open(bytes: Buffer, { sealing }: SealingKey, context: string): string | undefined {
   try {
     const decipher = createDecipheriv(algorithm, sealing, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });

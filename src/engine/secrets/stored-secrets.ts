@@ -1,4 +1,5 @@
-// Stored secrets as the faces and the plans of runs see them: put, listed, removed; their values are for runs alone.
+// Stored secrets, as the interfaces and the plans of runs see them: they can be put, listed and removed. Only runs get
+// values.
 
 import type { Principal } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -24,7 +25,7 @@ export type StoredSecrets = {
   readonly valueOf: (tenant: string, name: string) => Promise<string>;
 };
 
-/** Shorter ones would have redaction blank out half of a log. */
+/** With shorter secrets, redaction would blank out half of a log. */
 const fewestBytes = 4;
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
@@ -65,14 +66,14 @@ export function createStoredSecrets(o: {
   };
 }
 
-/** What the text of a stored secret is bound to. A tenant has no space in it. */
+/** The context that a stored secret is bound to. A tenant contains no space. */
 export function contextOfSecret(tenant: string, name: string): string {
   return `secret ${tenant} ${name}`;
 }
 
 type NewSecret = { readonly tenant: string; readonly name: string; readonly value: string };
 
-/** No message repeats the value. @throws Problem validation-error */
+/** The messages never repeat the value. @throws Problem validation-error */
 function refuse({ tenant, name: given, value }: NewSecret): void {
   const bytes = Buffer.byteLength(value);
   const wrong =
@@ -90,7 +91,9 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
     const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
     errors.push({ pointer: '', message, keyword: 'pattern' });
   }
-  if (!tenantPattern.test(tenant)) errors.push({ pointer: '?tenant', message: 'is no tenant', keyword: 'pattern' });
+  if (!tenantPattern.test(tenant)) {
+    errors.push({ pointer: '?tenant', message: 'is not a valid tenant', keyword: 'pattern' });
+  }
   if (wrong !== undefined) errors.push({ pointer: '/value', message: wrong, keyword: 'format' });
   if (errors.length > 0) throw validationError(errors);
 }

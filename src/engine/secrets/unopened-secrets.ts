@@ -1,4 +1,5 @@
-// What the keys of an instance do not open: asked after a restore and at each start, before anybody needs it.
+// Counts what the keys of an instance cannot open. Asked after a restore and at each start, before a run needs a
+// secret.
 
 import type { Store } from '../../store/open.ts';
 import { type SealedText, sealedOfUnfinished, sealedTexts } from '../../store/sealed-texts.ts';
@@ -9,7 +10,7 @@ export type Unopened = { readonly runs: number; readonly secrets: number };
 
 const pageSize = 500;
 
-/** Stored secrets, and runs that have not ended. `sealer` is undefined where there is no key at all. */
+/** Counts stored secrets and runs that have not ended. `sealer` is undefined when there is no key at all. */
 export async function countUnopened(
   { db }: Pick<Store, 'db'>,
   sealer: Pick<Sealer, 'unseal'> | undefined,

@@ -1,4 +1,4 @@
-// Starts the process of an attempt, or finds the one that a former server has started.
+// Starts the process of an attempt, or finds the one that an earlier server started.
 
 import type { CommandAction, JsonObject } from '../../../domain/job.ts';
 import { noResources } from '../../../domain/resources.ts';
@@ -12,10 +12,10 @@ export type AttemptContext = {
   readonly executor: Executor;
   readonly runsDir: string;
   readonly snapshotDir: (revision: string) => string;
-  /** Host folders that no job may see, whatever its profile shows: the server's own files. */
+  /** The server's own files, which no job may see, whatever its profile shows. */
   readonly masked: () => readonly string[];
   readonly passthrough: (plan: RunPlan) => readonly string[];
-  /** Told of the attempts whose processes may call this server (ADR 0032). */
+  /** Keeps track of the attempts whose processes may call this server (ADR 0032). */
   readonly runCallers: {
     readonly enter: (attemptDir: string, hasNetwork: boolean) => void;
     readonly leave: (attemptDir: string) => void;
@@ -35,17 +35,17 @@ export type AttemptStart = {
   readonly mode: 'launch' | 'resume';
   readonly context: AttemptContext;
   readonly runLog: RunLog;
-  /** Does the work again while it is the disk that refuses it. */
+  /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 };
 
-/** undefined: it was interrupted while the disk had no room for it. */
+/** undefined: the attempt was interrupted while the disk had no room for it. */
 export function startOrResume(o: AttemptStart, isInterrupted: () => boolean): Promise<AttemptProcess | undefined> {
   const { attemptDir, context, plan } = o;
   const { runCallers } = context;
-  // A `disabled` one is the server's own user in all it does, and can read `cli.token`.
+  // With the profile `disabled`, a job acts as the server's own user and can read `cli.token`.
   if (plan.profile === 'disabled') return start(o, isInterrupted);
-  // Before it starts: it may call the server at once.
+  // Before the start, because the attempt may call the server at once.
   runCallers.enter(attemptDir, plan.network === 'all');
   const starting = start(o, isInterrupted);
   starting
@@ -62,7 +62,7 @@ async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<Att
   if (o.mode === 'resume') {
     const resumed = await withRetry(() => context.executor.resume(attemptDir));
     if (resumed) return resumed;
-    // What it printed is stored, so it had begun.
+    // Some of its output is stored, so it had started.
     if ((await o.runLog.open()).spoolOffset(at) > 0) return withRetry(() => context.executor.resume(attemptDir, true));
   }
   const spec = toSpec(o);
@@ -99,7 +99,7 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
   };
 }
 
-/** Whether it shows more of the host than every secure sandbox does: only then is there something to mask. */
+/** Whether the job sees more of the host than in every secure sandbox. Only then is there something to mask. */
 function showsHost({ profile, read, write }: Pick<RunPlan, 'profile' | 'read' | 'write'>): boolean {
   return profile === 'permissive' || read.length > 0 || write.length > 0;
 }

@@ -1,5 +1,5 @@
-// One attempt of a step as a process: from its launch, or from the restart that resumes it, until nothing is left of it
-// and all that it printed is in the log. What its end means for the run is decided by advance.ts.
+// One attempt of a step as a process, from its launch, or from the restart that resumes it, until no process is left
+// and all output is in the log. What its end means for the run is decided in advance.ts.
 
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
@@ -11,30 +11,31 @@ import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcom
 import { createOutput } from './output.ts';
 
 export type Attempt = {
-  /** The process tree is gone. */
+  /** No process of the attempt is left. */
   readonly gone: Promise<void>;
   /**
-   * All is in the log. An error of flwd is a failure too, with the process tree ended. Never settles after `detach`.
+   * All output is in the log. An internal error also counts as a failure, and ends the processes. Never settles after
+   * `detach`.
    */
   readonly outcome: Promise<Outcome>;
-  /** Ends it by the job's ladder. False when it has ended, or is being ended already. */
+  /** Ends the attempt as the job's `cancel` says. False when it has ended or is already being ended. */
   readonly interrupt: (why: Interruption) => boolean;
-  /** What is being ended has no more time for it. */
+  /** Cuts the grace period of an attempt that is being ended short. */
   readonly hasten: () => void;
-  /** Lets go of it: the shim goes on, and what it left is for the next start to store. */
+  /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
   readonly detach: () => void;
   readonly hasEnded: () => boolean;
 };
 
-/** Of an attempt that this process has detached. */
+/** The outcome of an attempt that this process has detached. */
 const never = new Promise<never>(() => undefined);
 
 type AttemptOptions = AttemptStart & {
   readonly redactor: Redactor;
   readonly log: Logger;
-  /** Why its time is over. */
+  /** Why the attempt is out of time; undefined when it is not. */
   readonly overdue: () => Interruption | undefined;
-  /** A signal was sent, to so many processes. */
+  /** A signal was sent to this many processes. */
   readonly onSignal: (signal: string, processes: number) => void;
 };
 
@@ -68,7 +69,7 @@ export function startAttempt(o: AttemptOptions): Attempt {
     if (end.kind === 'not-started' && end.cause) logError(end.cause, 'an attempt could not be started');
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
     return outcomeOf(end, found, {
-      // A former server may have ended it for its time, and died before it could say so.
+      // An earlier server may have ended it because its time was up, and died before it could store that.
       interruption: interruption ?? (o.mode === 'resume' && end.kind === 'signalled' ? o.overdue() : undefined),
       lastError: output.lastError(),
       redactor,
@@ -77,16 +78,20 @@ export function startAttempt(o: AttemptOptions): Attempt {
     });
   }
 
-  /** What is still alive would go on unwatched. */
+  /** Ends the processes, which would otherwise run on unwatched. */
   async function giveUp(error: unknown): Promise<Outcome> {
     if (isDetached) return never;
-    logError(error, 'an attempt could not be attended');
+    logError(error, 'an attempt failed because of an internal error');
     if (process) terminate(process);
     const proof = (await termination) ?? null;
     hasEnded = true;
     markGone();
     const reason = process ? 'lost' : 'start_failed';
-    return { ...nothingDone, ...failed(reason, 'the engine could not attend to it'), termination: proof };
+    return {
+      ...nothingDone,
+      ...failed(reason, 'an internal error ended it; the server log says why'),
+      termination: proof,
+    };
   }
 
   function logError(error: unknown, message: string): void {

@@ -1,4 +1,4 @@
-// How an attempt ends, and how that reads as its step's end. A failing job is data, never an exception.
+// How an attempt ends, and how its step then ends. A failing job is data, never an exception.
 
 import { join } from 'node:path';
 import type { JsonValue } from '../../../domain/job.ts';
@@ -9,7 +9,7 @@ import { readResult } from '../../../exec/collect/results.ts';
 import type { AttemptEnd } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 
-/** What ends an attempt that does not end by itself, and how its step then reads. */
+/** What ends an attempt early, and how its step then ends. */
 export type Interruption =
   | { readonly status: 'cancelled'; readonly reason: null; readonly message: null }
   | { readonly status: 'failed'; readonly reason: StepReason; readonly message: string };
@@ -22,13 +22,13 @@ export type Outcome = {
   readonly message: string | null;
   readonly exitCode: number | null;
   readonly result: { readonly value: JsonValue } | null;
-  /** As shown, and with the secrets that they hold. */
+  /** As shown; `openOutputs` are the same with the secrets in them. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly openOutputs: Readonly<Record<string, string>>;
   readonly termination: Termination | null;
 };
 
-/** What there is of a step that nothing was started for. */
+/** The outcome of a step for which nothing was started. */
 export const nothingDone = {
   exitCode: null,
   result: null,
@@ -43,7 +43,7 @@ export function failed(reason: StepReason, message: string, exitCode: number | n
 
 type Found = Pick<Outcome, 'result' | 'outputs' | 'openOutputs'> & { readonly invalid: string | null };
 
-/** What a script left behind, after its last process is gone. */
+/** What a script left behind. Read it after its last process is gone. */
 export function readBack(attemptDir: string, redactor: Redactor): Found {
   const outDir = join(attemptDir, 'out');
   const result = readResult(outDir);
@@ -75,7 +75,7 @@ export function outcomeOf(
   if (interruption && termination && termination.remaining > 0) {
     return { ...given, ...failed('lost', `${termination.remaining} of its processes could not be ended`) };
   }
-  // A script may catch the signal and exit as it likes: what ended it is still the interruption.
+  // A script may catch the signal and exit with any code: it still ended because of the interruption.
   if (interruption && end.kind !== 'lost') return { ...given, exitCode, ...interruption };
   if (end.kind === 'not-started') return { ...given, ...failed('start_failed', o.redactor.text(end.message)) };
   if (end.kind === 'lost') return { ...given, ...failed('lost', end.message ?? lostMessage) };

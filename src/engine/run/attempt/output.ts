@@ -1,4 +1,4 @@
-// What an attempt prints, on its way from the spool to the run's log: redacted before anything else sees it.
+// The output of an attempt on its way from the spool to the run's log. It is redacted before anything else sees it.
 
 import { statSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
@@ -13,11 +13,11 @@ import type { RunLog } from '../run-log.ts';
 type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
 export type Output = {
-  /** Starts reading; a take-up goes on behind what is stored already. */
+  /** Starts reading. After a restart it continues behind the part that is already stored. */
   readonly follow: (attempt: SpoolSource, mode: 'launch' | 'resume') => Promise<void>;
-  /** Resolves when all that is in the spool is in the log. */
+  /** Resolves when everything in the spool is in the log. */
   readonly drain: () => Promise<void>;
-  /** The last line on stderr, redacted and cut; undefined when there was none. */
+  /** The last line on stderr, redacted and shortened; undefined when there was none. */
   readonly lastError: () => string | undefined;
   /** Stops reading. */
   readonly close: () => void;
@@ -27,7 +27,7 @@ type Destination = {
   readonly at: { readonly stepId: string; readonly attempt: number };
   readonly redactor: Redactor;
   readonly runLog: RunLog;
-  /** Does the work again while it is the disk that refuses it. */
+  /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 };
 
@@ -37,7 +37,7 @@ export function createOutput(o: Destination): Output {
   let spool: SpoolFollower | undefined;
   let spoolPath = '';
   let spoolEnd = 0;
-  /** What lies below was printed while no server read it. */
+  /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
   let lastError: string | undefined;
   const leaps: SpoolJump[] = [];
@@ -52,7 +52,7 @@ export function createOutput(o: Destination): Output {
     announce(runLog, appended);
   }
 
-  /** A line that began where the spool was cut off is waited for no longer. */
+  /** Stops waiting for the rest of a line that began where the spool was cut off. */
   async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
     const rest = lines.flush();
     if (rest.length > 0) await append(log, rest, false);
@@ -60,7 +60,7 @@ export function createOutput(o: Destination): Output {
     await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
   }
 
-  /** From where reading has come to. */
+  /** Reads on from the current offset. */
   function read(): SpoolFollower {
     return followSpool({
       path: spoolPath,
@@ -95,7 +95,7 @@ export function createOutput(o: Destination): Output {
         try {
           await spool.drain();
         } catch (error) {
-          // What it could not read is in the spool still.
+          // The part that could not be read is still in the spool.
           spool = undefined;
           throw error;
         }
@@ -104,18 +104,18 @@ export function createOutput(o: Destination): Output {
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },
-    // Once more: without the escape sequences that were in it, a secret may have come together.
+    // Redacted again: a secret may appear once the escape sequences inside it are removed.
     lastError: () => lastError && o.redactor.text(lastError),
     close: () => spool?.close(),
   };
 }
 
-/** Where a former process has left the spool: how much there is of it, and how much of that is in the log. */
+/** Where an earlier process left the spool: its size, and how much of it is in the log. */
 async function lookBack(
   { spoolPath, hasBegun }: SpoolSource,
   { at, runLog, withRetry }: Destination,
 ): Promise<{ readonly recoveredEnd: number; readonly spoolEnd: number }> {
-  // Read before the look for the spool: a shim makes that before it says who it is.
+  // This comes before the check for the spool: a shim creates the spool before it reports that it has begun.
   const isBegun = await withRetry(hasBegun);
   const size = statSync(spoolPath, { throwIfNoEntry: false })?.size;
   const spoolEnd = (await runLog.open()).spoolOffset(at);
@@ -127,14 +127,14 @@ async function lookBack(
 }
 
 function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnType<LogWriter['append']>>): void {
-  // Of several in one read the last one says where the script is.
+  // If several were read at once, the last one says where the script is now.
   const latest = progress.at(-1);
   if (!latest) {
     runLog.addLines({ firstSeq, count });
     return;
   }
   const { percent, message, afterSeq } = latest;
-  // Lines that are held back were counted before it, and become readable after it.
+  // Lines that are held back were counted before it and become readable after it.
   const before = Math.min(count, afterSeq - firstSeq + 1);
   runLog.addLines({ firstSeq, count: before });
   runLog.addProgress({ percent, message }, afterSeq);
@@ -144,7 +144,7 @@ function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnT
 const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
 const shownErrorLength = 500;
 
-/** As a terminal would show it: without its colours, and of a line that was written over, what came last. */
+/** The line as a terminal shows it: without colours, and only its last state if it was overwritten. */
 function lastErrorIn(bytes: Buffer): string | undefined {
   const at = bytes.lastIndexOf(errorMark);
   if (at < 0) return undefined;
