@@ -44,10 +44,10 @@ export function createRoster(o: {
     const seen = catalog.generation;
     const isFirst = generation === undefined;
     const found = new Map(schedulesOf(catalog, o.defaultTenant).map((schedule) => [schedule.id, schedule]));
-    const ofApi = [...known.values()].filter(({ source }) => source === 'api');
-    const gone = [...known.values()].filter(({ id, source }) => source !== 'api' && !found.has(id)).map(({ id }) => id);
+    const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
+    const gone = idsOf(job).filter((id) => !found.has(id));
     const goneBefore = isFirst ? tracking.restingIds().filter((id) => !found.has(id) && !known.has(id)) : [];
-    await change([...ofApi, ...found.values()], [...gone, ...goneBefore]);
+    await change([...api, ...found.values()], [...gone, ...goneBefore]);
     for (const id of gone) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
@@ -61,11 +61,9 @@ export function createRoster(o: {
     o: { readonly restart?: boolean; readonly write?: (tx: Transaction) => Promise<void> } = {},
   ): Promise<void> {
     const atMs = clock.now();
-    const isActive = (id: string): boolean => tracking.stateOf(id)?.idleSinceMs === null;
-    const enabled = wanted.filter((schedule) => schedule.enabled);
-    const disabled = wanted.filter((schedule) => !schedule.enabled);
-    const begins = new Set(enabled.map(({ id }) => id).filter((id) => !isActive(id) || o.restart));
-    const rests = [...disabled.map(({ id }) => id), ...gone].filter(isActive);
+    const { enabled = [], disabled = [] } = Object.groupBy(wanted, (one) => (one.enabled ? 'enabled' : 'disabled'));
+    const begins = new Set(idsOf(enabled).filter((id) => !tracking.isActive(id) || o.restart));
+    const rests = [...idsOf(disabled), ...gone].filter(tracking.isActive);
     if (o.write || begins.size + rests.length > 0) {
       await store.db.transact(async (tx) => {
         await o.write?.(tx);
@@ -83,7 +81,8 @@ export function createRoster(o: {
     },
     schedules: () => known.values(),
     find: (id) => known.get(id),
-    ...tracking,
+    stateOf: tracking.stateOf,
+    active: tracking.active,
     async refresh() {
       if (!isLoaded) {
         const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
@@ -126,4 +125,8 @@ function schedulesOf(catalog: Catalog, tenant: string): Schedule[] {
       }),
     ),
   );
+}
+
+function idsOf(schedules: readonly Schedule[]): string[] {
+  return schedules.map(({ id }) => id);
 }

@@ -14,6 +14,8 @@ export function createTracking() {
 
   return {
     stateOf,
+    /** Whether the schedule was enabled at the last change. */
+    isActive: (id: string): boolean => stateOf(id)?.idleSinceMs === null,
     /** The states of schedules before any of them is known to be enabled. */
     load(states: Map<string, ScheduleState>): void {
       resting = states;
