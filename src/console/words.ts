@@ -1,4 +1,4 @@
-// States and times as the pages write them.
+// The words for statuses, origins and times, and the paths of pages.
 
 import { statusGlyphs } from '../client/looks.ts';
 import { awayWords, durationWords, tookFor } from '../client/took.ts';
@@ -16,24 +16,24 @@ export const statusLooks: Readonly<Record<StepStatus, { readonly glyph: string; 
   failed: { glyph: statusGlyphs.failed, word: 'failed' },
   cancelled: { glyph: statusGlyphs.cancelled, word: 'cancelled' },
   skipped: { glyph: statusGlyphs.skipped, word: 'skipped' },
-  waiting_approval: { glyph: statusGlyphs.waiting_approval, word: 'waits for approval' },
+  waiting_approval: { glyph: statusGlyphs.waiting_approval, word: 'waiting for approval' },
 };
 
 const reasons: Readonly<Record<string, string>> = {
-  exit: 'a process ended with an error',
-  signal: 'a process was ended by a signal',
-  timeout: 'its time was up',
-  out_of_memory: 'it needed more memory than it may have',
+  exit: 'a process exited with an error',
+  signal: 'a process was killed by a signal',
+  timeout: 'it timed out',
+  out_of_memory: 'it ran out of memory',
   lost: 'its processes were lost',
   start_failed: 'it could not be started',
-  upstream_failed: 'a step before it failed',
-  approval_denied: 'its approval was denied',
+  upstream_failed: 'a step that it needs failed',
+  approval_denied: 'approval was denied',
   invalid_result: 'its result is not valid',
   artifact_too_large: 'an artifact is too large',
   artifact_not_stored: 'an artifact could not be stored',
   quota_exceeded: 'a quota is used up',
-  condition: 'its condition did not hold',
-  run_ended: 'the run ended before its turn',
+  condition: 'its condition was false',
+  run_ended: 'the run ended first',
 };
 
 export function reasonWords(reason: string | null): string {
@@ -42,18 +42,18 @@ export function reasonWords(reason: string | null): string {
 
 type Sentence = { readonly told: string; readonly soFar: string };
 
-/** How a run is, or went, and why. `soFar` changes all the time while it runs, so it is no news. */
+/** The state of a run and the reason for it. `soFar` changes every second while it runs, so it is not announced. */
 export function runSentence(run: Run, nowMs: number): Sentence {
   const took = tookFor(run.started_at, run.finished_at, nowMs);
   const code = run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
   switch (run.status) {
     case 'pending':
-      return told(`Waits: ${run.waiting ?? 'for its turn'}.`);
+      return told(`Waiting: ${run.waiting ?? 'in the queue'}.`);
     case 'running': {
-      if (run.cancel_requested_at !== null) return told('Is being cancelled: its processes have been told to end.');
-      if (run.waiting !== null) return told(`Waits: ${run.waiting}.`);
+      if (run.cancel_requested_at !== null) return told('Being cancelled: its processes were asked to stop.');
+      if (run.waiting !== null) return told(`Waiting: ${run.waiting}.`);
       const progress = run.progress ? `, ${run.progress.percent} % – ${run.progress.message}` : '';
-      return { told: 'Has been running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
+      return { told: 'Running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
     }
     case 'success':
       return told(`Succeeded in ${took}${waitedWords(run)}.`);
@@ -67,7 +67,7 @@ export function runSentence(run: Run, nowMs: number): Sentence {
       const time = took === '' ? '' : `${took}${waitedWords(run)}`;
       const what = `${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
       if (time === '') return told(`Failed${where}: ${what}`);
-      // The step did not take as long.
+      // The duration is the run's, not the step's.
       return told(where === '' ? `Failed after ${time}: ${what}` : `Failed${where}: ${what} The run took ${time}.`);
     }
   }
@@ -77,17 +77,17 @@ function told(text: string): Sentence {
   return { told: text, soFar: '' };
 }
 
-/** What is not worth a word is not waiting. */
+/** Shorter waits are not mentioned. */
 const leastWaitMs = 1_000;
 
 function waitedWords(run: Run): string {
-  // Of one that was begun again, the time before is not waiting alone.
+  // Before a later attempt the run did not only wait.
   const startedAt = run.attempt === 1 ? run.started_at : null;
   const ms = startedAt === null ? 0 : Date.parse(startedAt) - Date.parse(run.created_at);
   return ms < leastWaitMs ? '' : ` (it waited ${durationWords(ms)})`;
 }
 
-/** By whom, and on what way. */
+/** Who or what started a run, and through which interface. */
 export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' | 'created_by'>): string {
   switch (trigger.type) {
     case 'api':
@@ -109,7 +109,7 @@ export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' 
   }
 }
 
-/** A clock that is looked at every ten seconds is behind what has just happened. */
+/** The clock that pages use ticks every ten seconds, so a new timestamp can lie that far ahead of it. */
 const nowMostMs = 10_000;
 
 export function relativeTime(timestamp: string, nowMs: number): string {
@@ -120,7 +120,7 @@ export function relativeTime(timestamp: string, nowMs: number): string {
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const wholeTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
 
-/** Of the day, to the millisecond, where the reader is. */
+/** Time of day to the millisecond, in the browser's time zone. */
 export function clockTime(timestamp: string): string {
   const at = new Date(timestamp);
   return `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
@@ -130,10 +130,10 @@ export function fullTime(timestamp: string): string {
   return wholeTime.format(new Date(timestamp));
 }
 
-/** Controls, and what changes the direction of text. */
+/** Control characters, and characters that change the direction of text. */
 const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A text of others, none of which turns around what stands beside it. */
+/** Replaces characters of untrusted text that could change how the text beside it is shown. */
 export function harmless(text: string): string {
   return text.replaceAll(unsafe, '�');
 }

@@ -83,7 +83,7 @@ const pages = [
   [`/runs/${report}?tab=artifacts`, 'a.txt'],
   [`/runs/${report}?tab=details`, 'Isolation'],
   [`/runs/${report}?tab=events`, 'run.finished'],
-  [`/runs/${steps}`, 'No line was printed here.'],
+  [`/runs/${steps}`, 'No output.'],
   ['/system', 'run.create'],
 ] as const;
 
@@ -120,7 +120,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
     await page.goto(`${server.url}/runs/${steps}`);
     await page.getByRole('button', { name: 'Graph' }).click();
-    await page.getByRole('region', { name: 'Graph of the steps' }).getByRole('link').first().waitFor();
+    await page.getByRole('region', { name: 'Step graph' }).getByRole('link').first().waitFor();
     expect(await errorsOf(page)).toEqual([]);
   });
 
@@ -176,7 +176,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   await page.keyboard.press('Escape');
   await page.keyboard.press('?');
   const keys = page.getByRole('dialog', { name: 'Keys' });
-  await keys.getByText('to the search of the page').waitFor();
+  await keys.getByText('search this page').waitFor();
   expect(await errorsOf(page)).toEqual([]);
   const single = keys.getByRole('checkbox', { name: 'use single-character keys' });
   await single.uncheck();

@@ -18,7 +18,7 @@ testWith('chromium')('Markdown is drawn whatever its charset, and a text that is
   const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
   await page.getByRole('button', { name: 'Preview notes.md' }).click();
   await page.getByRole('region', { name: 'Content of notes.md' }).getByRole('heading', { name: 'Title' }).waitFor();
-  const cut = page.getByText('These are its first 200,000 characters.');
+  const cut = page.getByText('Showing the first 200,000 characters.');
   await page.getByRole('button', { name: 'Preview whole.txt' }).click();
   expect(await page.getByRole('region', { name: 'Content of whole.txt' }).textContent()).toMatch(/xy$/);
   expect(await cut.count()).toBe(0);
@@ -46,7 +46,7 @@ testWith('chromium')('stand with the folder that they were in, page by page, and
   await page.getByRole('tab', { name: 'artifacts' }).click();
   await page.getByText('2 of 3.').waitFor();
   await page.getByRole('button', { name: 'More' }).click();
-  await page.getByText('3 in all.').waitFor();
+  await page.getByText('3 in total.').waitFor();
   await page.getByRole('button', { name: 'out/a.txt', exact: true }).click();
   await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
 });
@@ -64,14 +64,14 @@ testWith('chromium')(
     const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
     await page.getByRole('button', { name: 'Preview large.txt' }).click();
     expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
-    await page.getByText('These are its first 200,000 characters.').waitFor();
+    await page.getByText('Showing the first 200,000 characters.').waitFor();
     await page.getByRole('button', { name: 'Preview none.txt' }).click();
-    await page.getByText('It is empty.').waitFor();
+    await page.getByText('The file is empty.').waitFor();
     await page.getByRole('button', { name: 'Preview list.csv' }).click();
     const table = page.getByRole('region', { name: 'Content of list.csv' });
     await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
     expect(await table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
     expect(await table.getByRole('row').count()).toBe(201);
-    await page.getByText('The first 200 rows.').waitFor();
+    await page.getByText('Showing the first 200 rows.').waitFor();
   },
 );

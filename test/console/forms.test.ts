@@ -1,4 +1,4 @@
-// What must not get lost, or be untrue, on the way into a run: earlier inputs, JSON, several lines, secrets, copies, reruns.
+// What the start form must not lose: earlier arguments, JSON, texts of several lines, secrets, copied commands, reruns.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -54,9 +54,9 @@ const argsOf = async (runId: string | undefined): Promise<Record<string, unknown
 const jsonOf = (page: Page) => page.getByRole('textbox', { name: 'Arguments as JSON' });
 
 describe('a list', () => {
-  testWith('chromium')('of objects has fields for each item, and says there what is wrong with it', async () => {
+  testWith('chromium')('of objects has fields for each item, with the errors of the item', async () => {
     const page = await browser.open(`${server.url}/jobs/hosts`);
-    await page.getByText('One required value is missing.').waitFor();
+    await page.getByText('1 required value is missing.').waitFor();
     await page.getByRole('button', { name: 'Add to hosts' }).click();
     const item = page.getByRole('group', { name: 'hosts, item 1' });
     const errors = page.locator('.fault:not(:empty)');
@@ -69,7 +69,7 @@ describe('a list', () => {
     await item.getByLabel(/^port/).pressSequentially('1.50');
     await item.getByLabel(/^day/).fill('2026-02-03');
     await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await page.getByText('The arguments are not right yet.').waitFor();
+    await page.getByText('Some arguments need attention.').waitFor();
     await expect.poll(() => errors.allTextContents()).toEqual(['Required.']);
     await item.getByLabel(/^name/).fill('web-01');
     await page.getByText('Starts at once').waitFor();
@@ -80,7 +80,7 @@ describe('a list', () => {
     expect(args.hosts).toEqual([{ name: 'web-01', port: 1.5, day: '2026-02-03' }]);
   });
 
-  testWith('chromium')('of choices of which none comes twice is ticked off', async () => {
+  testWith('chromium')('of distinct choices is a group of checkboxes', async () => {
     const page = await browser.open(`${server.url}/jobs/hosts`);
     const parts = page.getByRole('group', { name: 'parts' });
     await parts.getByRole('checkbox', { name: 'mail' }).check();
@@ -90,16 +90,16 @@ describe('a list', () => {
   });
 });
 
-testWith('chromium')('a default inside an object is promised where the object is given', async () => {
+testWith('chromium')('a default inside an object is shown once the object is given', async () => {
   const page = await browser.open(`${server.url}/jobs/hosts`);
   const user = page.getByLabel('user', { exact: true });
-  await page.getByText('backup where db is given without it').waitFor();
+  await page.getByText('backup if db is given without it').waitFor();
   expect(await user.getAttribute('placeholder')).toBe('');
   await page.getByLabel('host', { exact: true }).fill('db-02');
   await expect.poll(() => user.getAttribute('placeholder')).toBe('backup');
 });
 
-testWith('chromium')('what is typed is there again after a look elsewhere, but for secrets', async () => {
+testWith('chromium')('typed arguments are still there after a visit to another page, except secrets', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   await page.getByLabel('text', { exact: true }).fill('half a thought');
   await page.getByLabel('key', { exact: true }).fill('hush-hush');
@@ -110,49 +110,52 @@ testWith('chromium')('what is typed is there again after a look elsewhere, but f
   expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
 });
 
-testWith('chromium')('while no server can be reached it is said once, and the plan comes by itself', async () => {
-  const page = await browser.open(`${server.url}/jobs/note`);
-  await page.getByText('Starts at once').waitFor();
-  await page.route('**/plans', (route) => route.abort());
-  await page.getByLabel('text', { exact: true }).fill('a');
-  const lost = page.getByRole('main').getByText('No server can be reached');
-  await lost.waitFor();
-  expect(await lost.count()).toBe(1);
-  await page.unroute('**/plans');
-  await page.getByText('Starts at once').waitFor();
-  expect(await lost.count()).toBe(0);
-});
+testWith('chromium')(
+  'an unreachable server is reported once, and the plan loads by itself when the server is back',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/note`);
+    await page.getByText('Starts at once').waitFor();
+    await page.route('**/plans', (route) => route.abort());
+    await page.getByLabel('text', { exact: true }).fill('a');
+    const lost = page.getByRole('main').getByText('No server can be reached');
+    await lost.waitFor();
+    expect(await lost.count()).toBe(1);
+    await page.unroute('**/plans');
+    await page.getByText('Starts at once').waitFor();
+    expect(await lost.count()).toBe(0);
+  },
+);
 
-describe('earlier inputs', () => {
-  testWith('chromium')('bring the form into view', async () => {
+describe('the arguments of an earlier run', () => {
+  testWith('chromium')('scroll the form into view', async () => {
     const runId = await start({ text: 'earlier' });
     const page = await browser.open(`${server.url}/jobs/note`, { height: 300 });
     const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
     await row.getByRole('link', { name: 'Start with these arguments' }).click();
-    await page.getByText(`Filled in from ${runId}.`).waitFor();
+    await page.getByText(`These are the arguments of ${runId}.`).waitFor();
     const isFocused = "document.activeElement === document.querySelector('form[aria-label=Arguments]')";
     await expect.poll(() => page.evaluate(isFocused)).toBe(true);
     const top = "document.querySelector('form[aria-label=Arguments]').getBoundingClientRect().top";
     expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(150);
   });
 
-  testWith('chromium')('come into JSON where the arguments are written as JSON', async () => {
+  testWith('chromium')('are filled in as JSON while the form shows JSON', async () => {
     const runId = await start({ text: 'earlier', key: 'hush-hush' });
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByRole('button', { name: 'As JSON' }).click();
     const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
     await row.getByRole('link', { name: 'Start with these arguments' }).click();
-    await page.getByText(`Filled in from ${runId}.`).waitFor();
+    await page.getByText(`These are the arguments of ${runId}.`).waitFor();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
   });
 
-  testWith('chromium')('that no field can hold come as JSON, and stay there until they can', async () => {
+  testWith('chromium')('are shown as JSON while they fit no field', async () => {
     const runId = await start({ text: 'a', more: null });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
-    await page.getByText('As JSON: no field holds more.').waitFor();
+    await page.getByText('They are shown as JSON, because no field fits more.').waitFor();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'a', more: null });
     await page.getByRole('button', { name: 'As fields' }).click();
-    await page.getByRole('alert').filter({ hasText: 'No field can hold this as it is written: more.' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'No field fits more as written.' }).waitFor();
     await jsonOf(page).fill('{"text": "b"}');
     await page.getByRole('button', { name: 'As fields' }).click();
     expect(await page.getByLabel('text', { exact: true }).inputValue()).toBe('b');
@@ -160,12 +163,12 @@ describe('earlier inputs', () => {
 });
 
 testWith('chromium')(
-  'a secret survives the way to JSON and back, which says that it is not sent from there',
+  'a typed secret is kept when the form switches to JSON and back, and the JSON says that it leaves it out',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByLabel('key', { exact: true }).fill('hush-hush');
     await page.getByRole('button', { name: 'As JSON' }).click();
-    await page.getByText('Not here, and not sent from here: key').waitFor();
+    await page.getByText('The JSON leaves out secret values: key').waitFor();
     expect(await jsonOf(page).inputValue()).toBe('{}');
     await page.getByRole('button', { name: 'As fields' }).click();
     expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('hush-hush');
@@ -176,7 +179,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')('what is wrong with the JSON is tied to it', async () => {
+testWith('chromium')('the JSON input is described by its errors', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   await page.getByRole('button', { name: 'As JSON' }).click();
   await jsonOf(page).fill('{"count": 10}');
@@ -188,7 +191,7 @@ testWith('chromium')('what is wrong with the JSON is tied to it', async () => {
   expect(described).toBe('count must be at most 9');
 });
 
-testWith('chromium')('a text keeps its line breaks, where it comes from a run and where it is pasted', async () => {
+testWith('chromium')('a text keeps its line breaks, whether it comes from a run or is pasted', async () => {
   const runId = await start({ text: 'one\ntwo' });
   const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
   const text = page.getByLabel('text', { exact: true });
@@ -212,7 +215,7 @@ testWith('chromium')('a text keeps its line breaks, where it comes from a run an
 });
 
 testWith('chromium')(
-  'what is copied says where a secret belongs, and lets itself in where a token is asked for',
+  'a copied command has a placeholder for a secret, and sends a token if the server needs one',
   async () => {
     await using guarded = await startServing({ authMode: 'required', jobs: { note: bash('true', note) } });
     const { credential, headers } = await guarded.token({ scopes: ['jobs:read', 'runs:write'] });
@@ -220,7 +223,7 @@ testWith('chromium')(
     await page.getByLabel('API token').fill(credential);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByLabel('key', { exact: true }).fill('hush-hush');
-    await page.getByText('SECRET stands where the value of key belongs.').waitFor();
+    await page.getByText('Replace SECRET with the value of key.').waitFor();
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     await page.getByText('Copied.', { exact: true }).waitFor();
@@ -236,7 +239,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')('a rerun plans what would run: what is emptied is as it was', async () => {
+testWith('chromium')('the plan of a rerun uses the earlier value of an emptied field', async () => {
   const runId = await start({ text: 'old', count: 3 });
   const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
   const plan = page.getByRole('region', { name: 'Plan' });
@@ -247,24 +250,24 @@ testWith('chromium')('a rerun plans what would run: what is emptied is as it was
   await count.fill('');
   expect(await count.getAttribute('placeholder')).toBe('3');
   await plan.getByText('count = 3').waitFor();
-  await page.getByRole('link', { name: 'start anew with its inputs' }).click();
-  await page.getByText(`Filled in from ${runId}.`).waitFor();
+  await page.getByRole('link', { name: 'start a new run with these arguments' }).click();
+  await page.getByText(`These are the arguments of ${runId}.`).waitFor();
   await count.fill('');
   await plan.getByText('text = old').waitFor();
   await expect.poll(() => plan.getByText('count =').count()).toBe(0);
 });
 
-testWith('chromium')('a rerun of an old revision says that the plan is of the new one', async () => {
+testWith('chromium')('a rerun of an old revision says that the plan shows the new one', async () => {
   const runId = await start({ text: 'old' });
   const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-  await page.getByText(`${runId} is run again on its revision`).waitFor();
+  await page.getByText(`This reruns ${runId} at its revision`).waitFor();
   const changed = page.getByText(`The job has changed since ${runId}.`);
   expect(await changed.count()).toBe(0);
   await writeFile(join(server.root, 'jobs/note/run.sh'), '#!/bin/bash\necho new\n', { mode: 0o755 });
   await changed.waitFor();
 });
 
-describe('after an answer that broke off', () => {
+describe('when the connection breaks before the answer', () => {
   const rerunsOf = async (runId: string): Promise<number> => {
     const { runs } = JSON.parse(await (await server.fetch('/runs?limit=1000')).text());
     const all = await Promise.all(
@@ -274,7 +277,7 @@ describe('after an answer that broke off', () => {
     );
     return all.filter(({ rerun_of: of }) => of === runId).length;
   };
-  /** The server does it, and the page is not told. */
+  /** The server acts on the first request, but its answer does not reach the page. */
   const breakFirst = async (page: Page): Promise<void> => {
     await page.route(
       '**/rerun',
@@ -286,7 +289,7 @@ describe('after an answer that broke off', () => {
     );
   };
 
-  testWith('chromium')('a run is run again once, however often the button is pressed', async () => {
+  testWith('chromium')('pressing Rerun again does not create a second run', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await breakFirst(page);
@@ -301,19 +304,19 @@ describe('after an answer that broke off', () => {
     expect(await rerunsOf(runId)).toBe(2);
   });
 
-  testWith('chromium')('so is one with edits', async () => {
+  testWith('chromium')('nor does submitting a rerun with edits again', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-    await page.getByText(`${runId} is run again on its revision`).waitFor();
+    await page.getByText(`This reruns ${runId} at its revision`).waitFor();
     await breakFirst(page);
-    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('button', { name: 'Rerun' }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
-    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('button', { name: 'Rerun' }).click();
     await page.getByText(`as a rerun of ${runId}`).waitFor();
     expect(await rerunsOf(runId)).toBe(1);
   });
 
-  testWith('chromium')('so is each of several', async () => {
+  testWith('chromium')('nor does rerunning a selection again', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);

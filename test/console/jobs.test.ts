@@ -124,7 +124,7 @@ describe('a form', () => {
   testWith('chromium')('says beside a field what the server says of it, and nothing before its turn', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const form = page.getByRole('form', { name: 'Arguments' });
-    await form.getByText('One required value is missing.').waitFor();
+    await form.getByText('1 required value is missing.').waitFor();
     expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
     await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
     const errorOf = (name: RegExp) =>
@@ -162,7 +162,7 @@ describe('a form', () => {
     const text = form.getByRole('textbox', { name: 'Arguments as JSON' });
     expect(JSON.parse(await text.inputValue())).toEqual({ who: 'Ada' });
     await text.fill('{"who": ');
-    await form.getByText('It is no JSON yet.').waitFor();
+    await form.getByText('This is not valid JSON yet.').waitFor();
     await text.fill('{"who": "Ada", "times": 99}');
     await form.getByText('times must be at most 9').waitFor();
     await text.fill('{"who": "Ada", "times": 4}');
@@ -181,7 +181,7 @@ describe('a form', () => {
     await page.getByRole('link', { name: 'Rerun with edits' }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Alan');
     await page.getByLabel(/^times/).fill('5');
-    await page.getByRole('button', { name: 'Run again' }).click();
+    await page.getByRole('button', { name: 'Rerun' }).click();
     await page.getByText(`as a rerun of ${runId}`).waitFor();
     await page.getByRole('log').getByText('Alan, 5 times').waitFor();
     const again = JSON.parse(await (await server.fetch(`/runs/${page.url().split('/').at(-1)}`)).text());
@@ -192,7 +192,7 @@ describe('a form', () => {
   testWith('chromium')('neither shows nor sends a typed secret when it is told to take a stored one', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const token = page.getByLabel('token', { exact: true });
-    const stored = page.getByRole('checkbox', { name: 'the name of a stored secret' });
+    const stored = page.getByRole('checkbox', { name: 'use a stored secret' });
     await page.getByLabel(/^who/).fill('Ada');
     await token.fill('hunter2');
     await page.getByText('Starts at once').waitFor();
@@ -217,7 +217,7 @@ describe('a form', () => {
     await page.getByLabel(/^who/).fill("O'Neil");
     // A name that was typed before the tick is kept.
     await page.getByLabel('token', { exact: true }).fill('greeter');
-    await page.getByRole('checkbox', { name: 'the name of a stored secret' }).check();
+    await page.getByRole('checkbox', { name: 'use a stored secret' }).check();
     await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
     await page.getByText('Starts at once').waitFor();
     await page.getByRole('button', { name: 'Copy as curl' }).click();

@@ -145,7 +145,7 @@ describe('a clock that is wrong', () => {
     const run = await quiet.addRun();
     await run.move('claim');
     const page = await browser.open(`${quiet.url}/runs/${run.id}`, { clockMs: Date.now() - 300_000 });
-    await page.getByText(/Has been running for [1-9]/).waitFor();
+    await page.getByText(/Running for [1-9]/).waitFor();
     await page.getByText(/Started by local.*, (?:now|\d+s ago)/).waitFor();
   });
 });

@@ -315,7 +315,7 @@ testWith('chromium')('a step with a matrix has its instances below it, and their
   await server.post(`/runs/${runId}/cancel`, {});
   await page.getByText(/Cancelled after/).waitFor();
   await steps.getByRole('link', { name: 'ship' }).click();
-  await page.getByText(/^It never ran: /).waitFor();
+  await page.getByText(/^This step did not run: /).waitFor();
 });
 
 testWith('chromium')('a run that fails while it is watched leaves its reader where they were', async () => {

@@ -1,4 +1,4 @@
-// What the pages are made of and needs no browser: colours of a line, the text query of runs, and rows that are kept up to date.
+// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list, the timeline and the graph.
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
@@ -15,7 +15,7 @@ const shown = (message: string): string[] =>
   );
 
 describe('a line of output', () => {
-  test('keeps its colours, until they end', () => {
+  test('keeps its colours until they are reset', () => {
     expect(shown(`a ${esc}[1;31mred${esc}[22m still${esc}[0m b`)).toEqual(['a ', 'red|fg-1 bold', ' still|fg-1', ' b']);
     expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual([
       'green|fg-10',
@@ -25,7 +25,7 @@ describe('a line of output', () => {
     expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg-3']);
   });
 
-  test('can be read on any background', () => {
+  test('is readable on any background', () => {
     expect(shown(`${esc}[31;43mred on yellow`)).toEqual(['red on yellow|rgb(205 0 0)|rgb(205 205 0)']);
     expect(shown(`${esc}[48;5;233mdark${esc}[48;2;240;240;240mlight`)).toEqual([
       'dark|rgb(255 255 255)|rgb(18 18 18)',
@@ -34,7 +34,7 @@ describe('a line of output', () => {
     expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg-9']);
   });
 
-  test('is inverse where it says so', () => {
+  test('is shown inverse when its sequences say so', () => {
     expect(shown(`${esc}[7mx${esc}[31my${esc}[42mz${esc}[27mw`)).toEqual([
       'x|inverse',
       'y|rgb(255 255 255)|rgb(205 0 0)',
@@ -44,12 +44,12 @@ describe('a line of output', () => {
     expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
   });
 
-  test('turns nothing around, and neither does a name', () => {
+  test('cannot change the direction of text, and neither can a name', () => {
     expect(shown('a\u202eb')).toEqual(['a�b']);
     expect(harmless('exe.\u202etxt')).toBe('exe.�txt');
   });
 
-  test('does nothing else to the page', () => {
+  test('loses every other control sequence', () => {
     expect(shown(`a${esc}[2J${esc}]0;title\u0007b${esc}]8;;http://x${esc}\\c${esc}(Bd`)).toEqual(['a', 'b', 'c', 'd']);
     expect(shown('a\u0000b\u202Ec\rd')).toEqual(['a�b�c�d']);
     expect(shown('50%\r')).toEqual(['50%']);
@@ -57,9 +57,9 @@ describe('a line of output', () => {
   });
 });
 
-describe('the query of runs', () => {
+describe('the filter of runs', () => {
   const now = Date.parse('2026-11-26T10:00:30Z');
-  test('is read as a person writes it', () => {
+  test('is turned into a query of the API', () => {
     expect(readRunQuery('job:backup/daily status:failed since:2d label:team=ops disk full', now)).toEqual({
       query: {
         job_id: 'backup/daily',
@@ -75,7 +75,7 @@ describe('the query of runs', () => {
     expect(readRunQuery('10:30 run_01ABC', now)).toEqual({ query: { q: '10:30 run_01ABC' }, errors: [] });
   });
 
-  test('says what is wrong with it', () => {
+  test('reports what is wrong with it', () => {
     expect(readRunQuery('status:lost', now).errors).toEqual([
       "There is no status 'lost'. Use one of pending, running, success, failed, cancelled, waiting_approval.",
     ]);
@@ -88,7 +88,7 @@ describe('the query of runs', () => {
     ]);
   });
 
-  test('gets a filter, another one in its place, and loses it', () => {
+  test('can have a status added, replaced and removed', () => {
     expect(withFilter('job:a text', 'status', 'failed')).toBe('status:failed job:a text');
     expect(withFilter('status:failed job:a "label:b c"', 'status', 'running')).toBe('status:running job:a "label:b c"');
     expect(withFilter('status:failed job:a', 'status', null)).toBe('job:a');
@@ -122,19 +122,19 @@ describe('rows of runs', () => {
   });
   const ids = ({ rows }: RunRows): string => rows.map(({ run_id: id }) => id.slice(4)).join(' ');
 
-  test('get what is new in front, and keep what was read behind', () => {
+  test('get new runs in front and keep the older ones behind', () => {
     const held = withOlder(withNewest(null, page('c3', 5, 4, 3)), page('c1', 2, 1));
     const grown = withNewest(held, page('c4', 6, 5, 4));
     expect([ids(grown), grown.cursor]).toEqual(['6 5 4 3 2 1', 'c1']);
   });
 
-  test('are read anew where too much came for one page', () => {
+  test('are replaced when more new runs came than fit one page', () => {
     const held = withNewest(null, page('c3', 5, 4, 3));
-    const anew = withNewest(held, page('c7', 9, 8, 7));
-    expect([ids(anew), anew.cursor]).toEqual(['9 8 7', 'c7']);
+    const replaced = withNewest(held, page('c7', 9, 8, 7));
+    expect([ids(replaced), replaced.cursor]).toEqual(['9 8 7', 'c7']);
   });
 
-  test('change where an event says so, however far down', () => {
+  test('change with an event, however far down they are', () => {
     const held = withNewest(null, page(null, 2, 1));
     const frame = (event: string, data: object) => ({ id: '1', event, data: { ...data, timestamp: 'T' } });
     const changed = withEvent(held, frame('run.finished', { run_id: 'run_1', status: 'failed' }));
@@ -146,7 +146,7 @@ describe('rows of runs', () => {
   });
 });
 
-describe('the time of a step', () => {
+describe('the timeline of a step', () => {
   const at = (second: number): string => new Date(second * 1000).toISOString();
   const step = (step_id: string, members: Partial<Step>): Step => ({
     step_id,
@@ -188,7 +188,7 @@ describe('the time of a step', () => {
       .find(({ step: { step_id: id } }) => id === one.step_id)
       ?.bars.map(({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`);
 
-  test('is waiting from when its needs have ended, or its last attempt, and running from its start', () => {
+  test('shows waiting from the end of its needs, or of its last attempt, and running from its start', () => {
     expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10.0s']);
     expect(bars(again)).toEqual([
       'waiting 120-123 waited 3.0s',
@@ -199,14 +199,14 @@ describe('the time of a step', () => {
     expect([bars(ship), bars(skipped)]).toEqual([[], []]);
   });
 
-  test('is tied to the end of what it waited for', () => {
+  test('is linked to the end of the steps that it needed', () => {
     expect(needsOver(rowsOf(run, attempts, nowMs))).toEqual([
       { key: 'build ask', from: { row: 0, ms: 120_000 }, to: { row: 1, ms: 120_000 }, ids: ['build', 'ask'] },
       { key: 'build test', from: { row: 0, ms: 120_000 }, to: { row: 2, ms: 120_000 }, ids: ['build', 'test'] },
     ]);
   });
 
-  test('is drawn with no more of the time before the run began than it has run', () => {
+  test('shows at most as much time before the start of the run as the run has taken', () => {
     expect(drawnTime(run, nowMs)).toEqual({ fromMs: 50_000, toMs: 170_000 });
     expect(drawnTime({ ...run, started_at: null }, nowMs)).toEqual({ fromMs: 0, toMs: 170_000 });
   });

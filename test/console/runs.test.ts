@@ -169,10 +169,7 @@ describe('a run', () => {
     await expect.poll(() => isInView(page, 'the last words')).toBe(true);
     expect(await log(page).getByText('fetched 1', { exact: true }).count()).toBe(0);
     await page.getByRole('button', { name: 'Graph' }).click();
-    await page
-      .getByRole('region', { name: 'Graph of the steps' })
-      .getByRole('link', { name: 'fetch: success' })
-      .click();
+    await page.getByRole('region', { name: 'Step graph' }).getByRole('link', { name: 'fetch: success' }).click();
     await expect.poll(() => isInView(page, 'fetched 500')).toBe(true);
     const chosen = page.getByRole('region', { name: 'Steps', exact: true }).locator('[aria-current=true]');
     await expect.poll(() => chosen.allTextContents()).toEqual(['✓ fetch', 'fetch']);
@@ -195,7 +192,7 @@ describe('a run', () => {
     await expect.poll(() => kept.getByRole('link').allTextContents()).toEqual(['fetch']);
     expect(await kept.getByRole('img').getAttribute('aria-label')).toBe('kept from the earlier run');
     await kept.getByRole('link').click();
-    await page.getByText('It was kept from the earlier run, which has its log.').waitFor();
+    await page.getByText('This step was kept from the earlier run, which has its log.').waitFor();
     const again = page.url();
     await page.getByRole('combobox', { name: 'Step to rerun from' }).focus();
     await page.keyboard.press('ArrowDown');
@@ -209,7 +206,7 @@ describe('a run', () => {
   testWith('chromium')('is watched live, and cancelled', async () => {
     const runId = await started('demo/waits');
     const page = await browser.open(`${server.url}/runs/${runId}`);
-    await page.getByText(/Has been running for/).waitFor();
+    await page.getByText(/Running for/).waitFor();
     await log(page).getByText('begun').waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page
@@ -227,10 +224,10 @@ describe('a run', () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('ask waits for an approval').waitFor();
-    await page.getByRole('button', { name: 'waits for approval', exact: true }).click();
+    await page.getByRole('button', { name: 'waiting for approval', exact: true }).click();
     await expect.poll(() => page.url()).toContain(encodeURIComponent('status:waiting_approval job:demo/ask'));
     await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
-    await page.getByText('Waits: ask waits for an approval.').waitFor();
+    await page.getByText('Waiting: ask waits for an approval.').waitFor();
     const asked = page.getByRole('region', { name: 'Approval of ask' });
     await asked.getByText('Shall it go on?').waitFor();
     await asked.getByRole('textbox', { name: 'Comment' }).fill('go');

@@ -1,5 +1,5 @@
-// The catalogue as the pages show it. No event reports a changed job file, so the catalogue is read every few seconds. While
-// nothing has changed that is cheap: the browser sends the ETag of its cached answer by itself.
+// The catalogue as the pages show it. No event reports a changed job file, so the catalogue is read every few seconds.
+// While nothing has changed that is cheap: the browser sends the ETag of its cached answer by itself.
 
 import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { ApiProblem } from '../../client/api-problem.ts';

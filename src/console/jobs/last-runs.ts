@@ -1,4 +1,5 @@
-// The last runs of the jobs whose rows are drawn. They are read when a row appears, and again after an event of its job.
+// The last runs of the jobs whose rows are drawn. They are read when a row appears, and again after an event of its
+// job.
 
 import { useMemo, useRef } from 'react';
 import type { Client } from '../../client/client.ts';

@@ -13,12 +13,12 @@ export const LogLineRow = memo(function LogLineRow(o: {
   readonly href: string;
   readonly hasTime: boolean;
   readonly hasStep: boolean;
-  /** Marked where it stands; empty: nothing. */
+  /** The text to highlight; empty: none. */
   readonly search: string;
   readonly isMarked: boolean;
 }): ReactNode {
   const { line } = o;
-  // What is looked for may stand in what was written over.
+  // A match may be in a part of the line that later output overwrote, so during a search the whole line is shown.
   const text = o.search === '' ? writtenLast(line.message) : line.message;
   return (
     <div className={`line level-${line.level}${o.isMarked ? ' line-marked' : ''}`} data-seq={line.seq}>
@@ -36,7 +36,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
         {toPieces(text.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
         {text.length > mostShown && (
           <span className="quiet">
-            … {(text.length - mostShown).toLocaleString('en')} more characters, in the download
+            … {(text.length - mostShown).toLocaleString('en')} more characters; download the log to see them
           </span>
         )}
         {line.fields && <span className="quiet"> {JSON.stringify(line.fields)}</span>}

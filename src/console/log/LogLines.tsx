@@ -1,4 +1,4 @@
-// The lines of a log, and the keys that lead through them.
+// The lines of a log, and the keys that move through them.
 
 import type { KeyboardEvent, MouseEvent, ReactNode } from 'react';
 import { LogLineRow } from './LogLineRow.tsx';
@@ -37,7 +37,7 @@ export function LogLines(o: {
         role="log"
         aria-live="off"
         aria-label="Log"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
         tabIndex={0}
         onScroll={onScroll}
         onClick={onClick}
@@ -66,7 +66,7 @@ export function LogLines(o: {
   );
 }
 
-/** Enter leads from the log to the number of the first line in sight, the arrows from number to number. */
+/** Enter moves the focus to the number of the first visible line, and the arrows move it from number to number. */
 function moveToLink(event: KeyboardEvent<HTMLElement>): boolean {
   const { currentTarget: pane, target, key } = event;
   const row = target instanceof HTMLElement ? target.closest('.line') : null;

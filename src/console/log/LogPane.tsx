@@ -1,5 +1,5 @@
-// The log of a run: which of its lines, what is looked for in them, and how they are shown. Line, step, level and attempt live
-// in the URL, so that a link leads to the same place.
+// The log of a run with its filters and its search. Line, step, level and attempt are in the URL, so a link opens the
+// same place.
 
 import { type ReactNode, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -18,7 +18,7 @@ export type LogPlace = {
   readonly attempt: number | null;
   readonly level: LogLevel;
   readonly line: number | null;
-  /** Looked for; empty: nothing. */
+  /** The text to search for; empty: none. */
   readonly find: string;
 };
 
@@ -86,7 +86,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
   );
 }
 
-/** The step and the attempt that the lines are of, where there are several. */
+/** Selects the step and the attempt, if there are several. */
 function StepChoices(o: LogPaneProps & { readonly ofOne: Step | undefined }): ReactNode {
   const { run, place, go, ofOne } = o;
   const { step, attempt } = place;
@@ -102,7 +102,7 @@ function StepChoices(o: LogPaneProps & { readonly ofOne: Step | undefined }): Re
           value={step ?? ''}
           onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
         >
-          <option value="">all steps, by time</option>
+          <option value="">all steps, in time order</option>
           {printing.map(({ step_id: id }) => (
             <option key={id}>{id}</option>
           ))}
@@ -146,7 +146,7 @@ function Levels({ place, go }: PlaceProps): ReactNode {
 
 function Search({ place, go, search }: PlaceProps & { readonly search: LogSearch }): ReactNode {
   const { find } = place;
-  // A line of the URL is left for the next hit.
+  // The next match replaces a line that the URL names.
   const turn = (by: 1 | -1): void => {
     if (place.line !== null) go({ ...place, line: null });
     search.turn(by);
@@ -170,10 +170,10 @@ function Search({ place, go, search }: PlaceProps & { readonly search: LogSearch
       {find !== '' && (
         <span className="found">
           <span role="status">{search.words}</span>
-          <button type="button" aria-label="Previous hit" disabled={!search.hasOthers} onClick={() => turn(-1)}>
+          <button type="button" aria-label="Previous match" disabled={!search.hasOthers} onClick={() => turn(-1)}>
             ↑
           </button>
-          <button type="button" aria-label="Next hit" disabled={!search.hasOthers} onClick={() => turn(1)}>
+          <button type="button" aria-label="Next match" disabled={!search.hasOthers} onClick={() => turn(1)}>
             ↓
           </button>
         </span>
@@ -182,7 +182,7 @@ function Search({ place, go, search }: PlaceProps & { readonly search: LogSearch
   );
 }
 
-/** Why there are no lines, or not the one that was asked for. */
+/** Says why there are no lines, or why the wanted line is missing. */
 function NoLines(o: {
   readonly log: RunLog;
   readonly run: Run;
@@ -194,10 +194,10 @@ function NoLines(o: {
   if (!held) return error === null && <Loading what="the log" />;
   return (
     <>
-      {held.isExpired && <Empty>The log has been removed, as its retention says.</Empty>}
+      {held.isExpired && <Empty>The log was deleted when its retention time ended.</Empty>}
       {held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(o.run, o.ofOne)}</Empty>}
       {held.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
-        <Empty>There is no line {line.toLocaleString('en')}: this is where the log ends.</Empty>
+        <Empty>The log ends before line {line.toLocaleString('en')}.</Empty>
       )}
     </>
   );
@@ -205,9 +205,9 @@ function NoLines(o: {
 
 function emptyWords(run: Run, step: Step | undefined): string {
   if (step && hasNeverRun(step))
-    return `It never ran: ${(step.message ?? reasonWords(step.reason)).replace(/\.$/, '')}.`;
-  if (step && isKept(run, step)) return `It was ${keptWords}, which has its log.`;
-  return run.finished_at === null ? 'Nothing has been printed yet.' : 'No line was printed here.';
+    return `This step did not run: ${(step.message ?? reasonWords(step.reason)).replace(/\.$/, '')}.`;
+  if (step && isKept(run, step)) return `This step was ${keptWords}, which has its log.`;
+  return run.finished_at === null ? 'No output yet.' : 'No output.';
 }
 
 function hasNeverRun({ status, started_at: startedAt }: Step): boolean {

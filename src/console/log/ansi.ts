@@ -1,18 +1,19 @@
-// A line of a script's output as pieces with their colours. Of everything else that a terminal would act upon, nothing is left.
+// Splits a line of a script's output into pieces with their colours, and removes everything else that a terminal would
+// act on.
 
 import { harmless } from '../words.ts';
 
 export type Piece = {
   readonly text: string;
-  /** Of the stylesheet: `fg-1`, `bold`, `inverse`, … */
+  /** Classes of the stylesheet: `fg-1`, `bold`, `inverse`, … */
   readonly classes: string;
-  /** Colours outside of the sixteen, and all on a background. */
+  /** Set for colours outside the sixteen, and for every colour on a background. */
   readonly colour: string | null;
   readonly background: string | null;
 };
 
 type Rgb = readonly [red: number, green: number, blue: number];
-/** One of the sixteen by its number, which a theme may show as it likes, or what it says. */
+/** The number of one of the sixteen colours, which the theme defines, or an exact colour. */
 type Colour = number | Rgb;
 
 type Style = {
@@ -35,7 +36,10 @@ const plain: Style = {
   isInverse: false,
 };
 
-/** On a background a script means the colours of a terminal, not those of a theme: they are chosen to be read together. */
+/**
+ * On a background, a terminal's colours are used instead of the theme's, because scripts choose them to be read
+ * together.
+ */
 const sixteen: readonly Rgb[] = [
   [0, 0, 0],
   [205, 0, 0],
@@ -57,13 +61,13 @@ const sixteen: readonly Rgb[] = [
 
 const escapeCharacter = String.fromCharCode(0x1b);
 const bell = String.fromCharCode(0x07);
-/** SGR as its group; other CSI sequences, OSC strings, and two-character sequences without one. */
+/** SGR sequences, with their parameters as the group; other CSI sequences, OSC strings, and two-character sequences. */
 const sequences = new RegExp(
   `${escapeCharacter}(?:\\[([\\d;:]*)m|\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escapeCharacter}]*(?:${bell}|${escapeCharacter}\\\\)|[ -/]*[0-~])`,
   'g',
 );
 
-/** Of a line that was written over, as progress is, what a terminal would show in the end. */
+/** What a terminal would show in the end of a line that overwrites itself, such as a progress bar. */
 export function writtenLast(message: string): string {
   const line = message.replace(/\r+$/, '');
   return line.slice(line.lastIndexOf('\r') + 1);
@@ -110,7 +114,7 @@ function toCss(colour: Colour): string {
   return `rgb(${toRgb(colour).join(' ')})`;
 }
 
-/** Black or white, whichever is further from it (relative luminance, WCAG 2). */
+/** Black or white, whichever has more contrast (relative luminance, WCAG 2). */
 function inkOn(rgb: Rgb): Rgb {
   const [red, green, blue] = rgb.map((byte) => (byte / 255) ** 2.2);
   const luminance = 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);
@@ -160,7 +164,7 @@ function extended(codes: readonly number[], at: number): { readonly colour: Colo
   return { colour: [level(Math.floor(of / 36)), level(Math.floor(of / 6) % 6), level(of % 6)], taken: 2 };
 }
 
-/** Of a colour's part in the cube of 216. */
+/** The brightness of one component of the 6×6×6 colour cube. */
 function level(part: number): number {
   return part === 0 ? 0 : 55 + part * 40;
 }

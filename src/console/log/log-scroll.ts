@@ -1,16 +1,16 @@
-// Where the lines of a log are scrolled to: they stay where they are when anything about them grows, and follow the end where
-// somebody looks at it.
+// The scroll position of a log. Lines keep their place when the log grows above or below them; at the end of the log,
+// the pane follows new lines.
 
 import { type RefObject, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
 import type { Opening, RunLog } from './run-log.ts';
 
-/** What keeps its place in the pane: the end of the log, or a line so far below the pane's edge. */
+/** What keeps its place in the pane: the end of the log, or a line at this offset from the pane's upper edge. */
 type Anchor = 'end' | { readonly seq: number; readonly offset: number };
 
 export type LogScroll = {
   readonly pane: RefObject<HTMLDivElement | null>;
   readonly isFollowing: boolean;
-  /** How many lines have come at the end since the reader left it. */
+  /** How many lines have been added since the reader left the end. */
   readonly newCount: number;
   readonly onScroll: () => void;
   readonly toEnd: () => void;
@@ -20,14 +20,14 @@ const nearPx = 1_500;
 const atEndPx = 24;
 const rowPx = 20;
 
-/** @param marked the line that is brought into sight */
+/** @param marked the line to scroll to */
 export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   const { held, look, opening, liveCount, jump } = log;
   const pane = useRef<HTMLDivElement>(null);
-  /** How many lines had come when the reader left the end; null: it is followed. */
+  /** How many live lines there were when the reader left the end; null: the reader is at the end. */
   const [leftAt, setLeftAt] = useState(opening.start === 'end' ? null : 0);
   const anchor = useRef<Anchor>('end');
-  /** Where it was put last: a scroll that finds it there was not the reader's. */
+  /** The position that was set last. A scroll event at this position was not caused by the reader. */
   const putAt = useRef(0);
   const placed = useRef<Opening | null>(null);
 
@@ -64,7 +64,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   useLayoutEffect(() => {
     const shown = pane.current;
     if (!shown || !held) return;
-    // Once for each opening, when its lines are there.
+    // Once for each opening, after its lines have been read.
     if (placed.current !== opening) place(shown, opening);
     placed.current = opening;
     keep();
@@ -103,11 +103,13 @@ function putTo(shown: HTMLElement, at: Anchor): void {
     return;
   }
   const row = rowFrom(shown, at.seq);
-  // Of a line that is no longer as high, a part stays in sight.
+  // If the line has become lower, a part of it stays visible.
   if (row) shown.scrollTop = row.offsetTop - Math.max(at.offset, rowPx - row.offsetHeight);
 }
 
-/** Rows that come into sight turn out higher than was assumed; with the width of the pane, or its wrapping, all of them change. */
+/**
+ * Rows that become visible are higher than estimated, and all rows change with the width of the pane and with wrapping.
+ */
 function useResized(pane: RefObject<HTMLElement | null>, changed: () => void): void {
   const onResize = useEffectEvent(changed);
   useEffect(() => {
@@ -129,7 +131,7 @@ function seqOf(row: HTMLElement): number {
   return Number(row.dataset.seq);
 }
 
-/** The row of this line, or what is held of those behind it; the last where there is none. */
+/** The row of this line; without it, of the next line that is held, or of the last. */
 function rowFrom(pane: HTMLElement, seq: number): HTMLElement | null {
   return firstRow(pane, (row) => seqOf(row) >= seq);
 }
@@ -138,7 +140,7 @@ export function firstInSight(pane: HTMLElement): HTMLElement | null {
   return firstRow(pane, (row) => row.offsetTop + row.offsetHeight > pane.scrollTop);
 }
 
-/** Of rows that are in order, the first that is far enough; else the last. */
+/** The first row that is far enough, or else the last, by binary search. */
 function firstRow(pane: HTMLElement, isFarEnough: (row: HTMLElement) => boolean): HTMLElement | null {
   const rows = pane.firstElementChild?.children ?? [];
   let [low, high] = [0, rows.length - 1];

@@ -1,4 +1,4 @@
-// What is looked for in a log, by the server: the lines that have it, and which of them is looked at.
+// The search in a log. The server finds the matching lines; the page remembers which match is shown.
 
 import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -6,18 +6,18 @@ import { type FoundLines, findLines, type LogFilter } from '../../client/log-pag
 import { useClient } from '../session/session.tsx';
 
 export type LogSearch = {
-  /** Of the line that is looked at. */
+  /** The number of the line that is shown. */
   readonly seq: number | null;
   readonly words: string;
   readonly hasOthers: boolean;
-  /** Asks the server anew. */
+  /** Searches again. */
   readonly again: () => void;
   readonly turn: (by: 1 | -1) => void;
 };
 
 type Found = FoundLines & {
   readonly at: number;
-  /** The line that was looked at before it was looked for again. */
+  /** The line that was shown before the search was repeated. */
   readonly near: number | null;
   readonly note: string;
 };
@@ -26,7 +26,7 @@ const nothing: Found = { seqs: [], isCut: false, at: 0, near: null, note: '' };
 const searching: Found = { ...nothing, note: 'searching…' };
 const searchMs = 60_000;
 
-/** Empty: for nothing. Looks again when the filter changes, and stays near the line it was at. */
+/** Searches again when the filter changes, and stays near the line that was shown. An empty text finds nothing. */
 export function useLogSearch(runId: string, { level, stepId, attempt = null }: LogFilter, text: string): LogSearch {
   const client = useClient();
   const [asked, setAsked] = useState(0);

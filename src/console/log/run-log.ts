@@ -1,5 +1,5 @@
-// The log of a run as a page holds it: opened at its end, its start or around a line; it follows what the run prints, and
-// gets more when somebody scrolls out of it.
+// The part of a run's log that a page holds. It opens at the end, at the start or around a line, follows new output,
+// and reads more when the user scrolls.
 
 import {
   type Dispatch,
@@ -29,7 +29,7 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
 import { keepStream, useVisible } from '../session/streams.ts';
 
-/** What is, or was, read afresh; another object each time. */
+/** A place at which the log is opened. Each opening is a new object. */
 export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: LogStart };
 
 type Held = LogStretch<LogLine> & {
@@ -40,9 +40,9 @@ type Held = LogStretch<LogLine> & {
 type Opened = {
   readonly opening: Opening;
   readonly held: Held | null;
-  /** The last line that is known of, held or not; null: somewhere behind what is held. */
+  /** The last line that the server has reported, held or not; null: unknown, somewhere after the held lines. */
   readonly toldSeq: number | null;
-  /** How many lines have come live since it was opened. */
+  /** How many lines the stream has brought since the log was opened. */
   readonly liveCount: number;
 };
 
@@ -53,19 +53,21 @@ export type RunLog = Pick<Opened, 'opening' | 'held' | 'liveCount'> & {
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
   readonly later: () => void;
-  /** Where somebody looks: at the end, wherever that comes to be, or from a line on. */
+  /** Notes where the reader is: at the end, even as it moves, or at a line. */
   readonly look: (at: 'end' | number) => void;
 };
 
-/** So many stay light on a page. */
+/** A page with more lines becomes slow. */
 const mostLines = 2_000;
-/** So many are drawn within a frame or two. */
+/** As many as are drawn within a frame or two. */
 const firstLines = 500;
 const linesAbove = 200;
 const drawMs = 60;
 const readMs = 30_000;
 
-/** `start` is where it opens, also when the filter leads to another log; a level leaves the reader in place. */
+/**
+ * `start` is where the log opens, and opens again for another step or attempt. Another level keeps the reader's place.
+ */
 export function useRunLog(runId: string, filter: LogFilter, start: LogStart): RunLog {
   const client = useClient();
   const lookedAt = useRef<LogStart>(start);
@@ -93,7 +95,7 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   return { opening, held, liveCount, error, jump, look, ...more };
 }
 
-/** Reads what is wanted. */
+/** Reads the log at the wanted place. */
 function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: string | null) => void): void {
   useEffect(() => {
     const ending = new AbortController();
@@ -106,7 +108,7 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
       (error: unknown) => {
         if (ending.signal.aborted) return;
         setError(errorText(error));
-        // What is held of this log may stay.
+        // The lines that are held of this log may stay.
         setOpened((now) =>
           now.opening.source === wanted.source ? now : { opening: wanted, held: null, toldSeq: null, liveCount: 0 },
         );
@@ -116,7 +118,7 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
   }, [wanted, setOpened, setError]);
 }
 
-/** Follows what the run prints; for somebody who has left the end, what comes there is counted. */
+/** Follows the run's output. While the reader is not at the end, new lines are counted. */
 function useLiveLines(
   opened: Opened,
   setOpened: SetOpened,
@@ -126,7 +128,7 @@ function useLiveLines(
   const isVisible = useVisible();
   const isToEnd = held?.isToEnd ?? false;
   const isLive = isVisible && o.isWanted && toldSeq !== null;
-  /** What is known of when the stream is opened. */
+  /** The last lines that are known when the stream is opened. */
   const known = useEffectEvent(() => ({ told: toldSeq ?? 0, last: isToEnd && held ? lastOf(held) : (toldSeq ?? 0) }));
   const { lookedAt } = o;
   useEffect(() => {
@@ -167,7 +169,7 @@ function useLiveLines(
   }, [opening, setOpened, isLive, isToEnd, lookedAt]);
 }
 
-/** Reads on before and after what is held, one page at a time. */
+/** Reads lines before and after the held ones, one page at a time. */
 function useMoreLines(
   { opening, held }: Opened,
   setOpened: SetOpened,

@@ -17,8 +17,8 @@ type ArtifactPage = AnswerOf<'listArtifacts'>;
 type Artifact = ArtifactPage['artifacts'][number];
 
 /**
- * These are shown by an `<img>`, from memory. There an SVG runs no script and loads nothing; opened in its own tab, it has
- * the policy of the page that made its address.
+ * These are shown by an `<img>`, from memory. There an SVG runs no script and loads nothing; opened in its own tab, it
+ * has the policy of the page that made its address.
  */
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/svg+xml'];
 const mostPreviewBytes = 2 ** 20;
@@ -89,7 +89,7 @@ function ArtifactList({ runId, first }: { readonly runId: string; readonly first
         ))}
       </ul>
       <p className="quiet">
-        {cursor === null ? `${artifacts.length} in all.` : `${artifacts.length} of ${first.total}.`}{' '}
+        {cursor === null ? `${artifacts.length} in total.` : `${artifacts.length} of ${first.total}.`}{' '}
         {cursor !== null && (
           <button type="button" disabled={isReading} onClick={() => void readMore(cursor)}>
             More
@@ -144,7 +144,7 @@ function ArtifactRow(o: {
   );
 }
 
-/** In the folder of artifacts, or the workspace. */
+/** The path inside the artifacts folder or the workspace. */
 function placeOf({ path, name }: Artifact): string {
   return /^\/workspace\/(?:artifacts\/)?(.+)$/.exec(path)?.[1] ?? name;
 }
@@ -157,7 +157,7 @@ function isText(type: string): boolean {
   return /^text\/|[/+](?:json|xml|yaml|javascript)\b/.test(type);
 }
 
-/** Of `text/markdown; charset=utf-8` what stands before the parameters. */
+/** The media type without its parameters, such as `; charset=utf-8`. */
 function essenceOf(type: string): string {
   return (type.split(';')[0] ?? '').trim().toLowerCase();
 }
@@ -166,9 +166,9 @@ type Content = { readonly text: string; readonly isCut: boolean } | { readonly u
 
 function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const { media_type: type, size_bytes: size } = artifact;
-  if (size === 0) return <p className="quiet preview">It is empty.</p>;
+  if (size === 0) return <p className="quiet preview">The file is empty.</p>;
   if (isPicture(type) && size > mostPreviewBytes)
-    return <p className="quiet preview">A picture of more than {formatSize(mostPreviewBytes)} is not shown here.</p>;
+    return <p className="quiet preview">Pictures larger than {formatSize(mostPreviewBytes)} have no preview.</p>;
   return <ReadPreview artifact={artifact} />;
 }
 
@@ -209,7 +209,7 @@ function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
       <TextPreview type={essenceOf(type)} text={content.text} label={`Content of ${placeOf(artifact)}`} />
       {content.isCut && (
         <p className="quiet preview">
-          These are its first {content.text.length.toLocaleString('en')} characters. The rest is in what is downloaded.
+          Showing the first {content.text.length.toLocaleString('en')} characters. Download the file to see the rest.
         </p>
       )}
     </>
@@ -231,23 +231,23 @@ function TextPreview(o: { readonly type: string; readonly text: string; readonly
     <div className="preview">
       <Table label={label} head={head} rows={rows.slice(0, mostPreviewRows)}>
         {rows.length > mostPreviewRows && (
-          <p className="quiet">The first {mostPreviewRows} rows. The rest is in what is downloaded.</p>
+          <p className="quiet">Showing the first {mostPreviewRows} rows. Download the file to see the rest.</p>
         )}
       </Table>
     </div>
   );
 }
 
-/** A cell of a CSV file, and what ends it; in quotes it may hold commas, line breaks, and quotes that stand twice. */
+/** A cell of a CSV file and its end. A quoted cell may contain commas, line breaks and doubled quotes. */
 const cells = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r\n|\n|\r|$)/y;
 
-/** The first rows of a CSV file; empty where the text has another form. */
+/** The first rows of a CSV file; empty if the text is not CSV. */
 function csvRows(text: string, most: number): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   cells.lastIndex = 0;
   while (rows.length < most) {
-    // An end of a line ends no row that has not begun.
+    // A line break at the end of the file does not start another row.
     if (cells.lastIndex === text.length && row.length === 0) break;
     const found = cells.exec(text);
     if (!found) return [];

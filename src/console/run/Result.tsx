@@ -1,4 +1,4 @@
-// The result of a run: a table where it is rows, Markdown where it is a text, and JSON.
+// The result of a run: objects as a table, text as Markdown, anything else as JSON.
 
 import { type ReactNode, useState } from 'react';
 import { showValue } from '../../domain/argument-fields.ts';
@@ -14,7 +14,7 @@ const mostRows = 1_000;
 export function Result({ run }: { readonly run: Run }): ReactNode {
   const [wantsJson, setWantsJson] = useState(false);
   if (!run.result) {
-    return <Empty>{run.finished_at === null ? 'There is no result yet.' : 'It has given no result.'}</Empty>;
+    return <Empty>{run.finished_at === null ? 'No result yet.' : 'This run has no result.'}</Empty>;
   }
   const { value } = run.result;
   const rows = rowsOf(value);
@@ -41,7 +41,7 @@ export function Result({ run }: { readonly run: Run }): ReactNode {
   );
 }
 
-/** A list of objects is a table, and an object one of two columns. */
+/** A list of objects becomes a table, and an object a table of names and values. */
 function rowsOf(value: unknown): Row[] | null {
   if (Array.isArray(value)) {
     const rows = value.flatMap((one) => (isRow(one) ? [one] : []));
@@ -67,7 +67,7 @@ function RowsTable({ rows }: { readonly rows: readonly Row[] }): ReactNode {
     >
       {rows.length > mostRows && (
         <p className="quiet">
-          The first {mostRows} of {rows.length}; the JSON has them all.
+          Showing the first {mostRows} of {rows.length} rows. The JSON has them all.
         </p>
       )}
     </Table>

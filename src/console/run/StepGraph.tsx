@@ -1,4 +1,4 @@
-// The steps of a run as a graph: each stands right of what it needs.
+// The steps of a run as a graph. Each step is to the right of the steps that it needs.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -14,15 +14,15 @@ export function StepGraph(o: {
   readonly chosen: string | null;
   readonly hrefOf: (id: string) => string;
 }): ReactNode {
-  // The instances of a group stand for it in the list below; in the graph it is one.
+  // The graph shows a step with instances as one node; the list below shows the instances.
   const steps = o.run.steps.filter(({ instance_of: of }) => of === null);
   const chosen = o.run.steps.find(({ step_id: id }) => id === o.chosen);
   const chosenId = chosen?.instance_of ?? chosen?.step_id;
   const { places, edges, width, height } = layOut(steps);
   return (
-    <Scrolls label="Graph of the steps" className="graph">
+    <Scrolls label="Step graph" className="graph">
       <svg width={width + 2} height={height + 2} viewBox={`-1 -1 ${width + 2} ${height + 2}`}>
-        <title>Steps and what they need</title>
+        <title>Steps and their dependencies</title>
         {edges.map(({ key, points }) => (
           <path key={key} className="edge" d={pathThrough(points)} />
         ))}
@@ -55,7 +55,7 @@ export function StepGraph(o: {
   );
 }
 
-/** Bent from column to column, straight through a column. */
+/** A curve between columns, and a straight line through a column. */
 function pathThrough([first, ...rest]: readonly Point[]): string {
   if (!first) return '';
   let from = first;

@@ -1,5 +1,5 @@
-// The steps of a run over time, waiting apart from running, with lines from each to what waited for it; on demand as a graph
-// above. Each leads to its log; the one whose log is shown is chosen in both.
+// The steps of a run on a timeline that tells waiting from running, with lines to the steps that needed them; on demand
+// also as a graph. Each step links to its log, and the step whose log is shown is highlighted.
 
 import { Fragment, type ReactNode, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
@@ -15,7 +15,7 @@ import { drawnTime, needsOver, rowsOf, type StepBar, type StepRow } from './step
 
 const StepGraph = onDemand('the graph', async () => (await import('./StepGraph.tsx')).StepGraph);
 
-/** The instances of a step, more than which are counted. */
+/** A step with more instances shows only their counts until the user unfolds it. */
 const mostUnfolded = 5;
 
 export function Steps(o: {
@@ -89,7 +89,7 @@ export function Steps(o: {
   );
 }
 
-/** How many instances are how. */
+/** How many instances have each status. */
 function Counts({ of }: { readonly of: readonly Step[] }): ReactNode {
   return [...Map.groupBy(of, ({ status }) => status)].map(([status, { length }]) => (
     <Fragment key={status}>
@@ -98,7 +98,7 @@ function Counts({ of }: { readonly of: readonly Step[] }): ReactNode {
   ));
 }
 
-/** When the page opens, and whenever another is chosen, that row is in sight; or the first that has failed. */
+/** Scrolls to the selected row, or to the first that has failed, when the page opens and when the selection changes. */
 function useShownRow(list: RefObject<HTMLUListElement | null>, chosen: string | null): void {
   useEffect(() => {
     const rows = list.current;
@@ -133,7 +133,7 @@ function Told({ of: step, isKept }: { readonly of: Step; readonly isKept: boolea
     ),
     childId !== null && (
       <Link href={runPath(childId)} className="small">
-        its run
+        show its run
       </Link>
     ),
   ].filter(Boolean);
@@ -146,10 +146,10 @@ function Told({ of: step, isKept }: { readonly of: Step; readonly isKept: boolea
 }
 
 type Span = Pick<StepBar, 'fromMs' | 'toMs'>;
-/** Where the bars are drawn; every row is as high as the first. */
+/** The area of the bars. All rows have the height of the first. */
 type Frame = { readonly left: number; readonly width: number; readonly rowPx: number };
 
-/** null: there is no room for them. */
+/** null: the page is too narrow for bars. */
 function useTimelineFrame(list: RefObject<HTMLUListElement | null>): Frame | null {
   const [frame, setFrame] = useState<Frame | null>(null);
   useEffect(() => {
@@ -166,7 +166,7 @@ function useTimelineFrame(list: RefObject<HTMLUListElement | null>): Frame | nul
   return frame;
 }
 
-/** From the end of each step to the beginning of those that need it. */
+/** Lines from the end of each step to the start of the steps that need it. */
 function Needs(o: {
   readonly rows: readonly StepRow[];
   readonly drawn: Span;
@@ -189,7 +189,7 @@ function Needs(o: {
   );
 }
 
-/** @param o.without says why there are no bars */
+/** @param o.without - the reason if there are no bars */
 function Timeline(o: { readonly bars: readonly StepBar[]; readonly drawn: Span; readonly without: string }): ReactNode {
   const { bars, drawn, without } = o;
   return (
@@ -216,6 +216,6 @@ function percent(share: number): string {
 }
 
 function shareOf(ms: number, { fromMs, toMs }: Span): number {
-  // A run that was made this very moment has no time yet.
+  // The duration of a run that was created just now may be zero.
   return (Math.min(Math.max(ms, fromMs), toMs) - fromMs) / Math.max(1, toMs - fromMs);
 }

@@ -1,4 +1,4 @@
-// Where the steps of a graph stand: each right of what it needs, and lines that pass a column go below its steps.
+// Lays out the step graph: each step right of the steps that it needs; lines that cross a column pass below its steps.
 
 import type { Step } from '../words.ts';
 
@@ -9,7 +9,9 @@ export const box = { width: 168, height: 40, gapX: 56, gapY: 14 };
 
 export function layOut(steps: readonly GraphStep[]): {
   readonly places: ReadonlyMap<string, Point>;
-  /** From the right of a step to the left of one that needs it, with two points for each column between. */
+  /**
+   * From the right edge of a step to the left edge of one that needs it, with two points for each column in between.
+   */
   readonly edges: readonly { readonly key: string; readonly points: readonly Point[] }[];
   readonly width: number;
   readonly height: number;
@@ -25,7 +27,7 @@ export function layOut(steps: readonly GraphStep[]): {
       return [step.step_id, { x: xOf(depth), y }];
     }),
   );
-  // All lines from a step share one way past a column.
+  // All lines from a step share one path through a column.
   const ways = new Map<string, number>();
   const wayOf = (from: string, depth: number): number => {
     const key = `${depth} ${from}`;
@@ -58,7 +60,7 @@ export function layOut(steps: readonly GraphStep[]): {
   return { places, edges, width, height: Math.max(...bottoms.values()) - box.gapY };
 }
 
-/** How many steps there are at most before each. */
+/** The length of the longest chain of steps before each step. */
 function depthsOf(steps: readonly GraphStep[]): Map<string, number> {
   const byId = new Map(steps.map((step) => [step.step_id, step]));
   const depths = new Map<string, number>();

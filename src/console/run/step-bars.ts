@@ -1,4 +1,4 @@
-// What a step did over time: when it waited for its turn, and when it ran.
+// The timeline of the steps: when each waited and when it ran.
 
 import { isKept } from '../../client/shown-steps.ts';
 import { durationWords } from '../../client/took.ts';
@@ -16,7 +16,7 @@ export type StepBar = {
   readonly words: string;
 };
 
-/** From when to when the steps are drawn. Of the time before the run began, as much as it has run at most. */
+/** The time span of the timeline. Waiting before the start takes up half of it at most. */
 export function drawnTime(run: RunTimes, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
   const createdMs = Date.parse(run.created_at);
   const toMs = Math.max(createdMs + 1, run.finished_at === null ? nowMs : Date.parse(run.finished_at));
@@ -27,13 +27,13 @@ export function drawnTime(run: RunTimes, nowMs: number): { readonly fromMs: numb
 
 export type StepRow = { readonly step: Step; readonly bars: readonly StepBar[] };
 
-/** A step waits from when what it needs has ended, or its last attempt has, until it starts. */
+/** A step waits from the end of the steps that it needs, or of its last attempt, until it starts. */
 export function rowsOf(run: RunTimes, attempts: readonly Step[], nowMs: number): StepRow[] {
   const attemptsOf = Map.groupBy(attempts, ({ step_id: id }) => id);
   const ends = new Map(run.steps.map(({ step_id: id, finished_at: at }) => [id, at]));
   return run.steps.map((step) => {
     const ofStep = (attemptsOf.get(step.step_id) ?? []).toSorted((one, other) => one.attempt - other.attempt);
-    // What an earlier run did is not of this time.
+    // Steps kept from an earlier run have times of that run.
     return { step, bars: isKept(run, step) ? [] : barsOf(run, ofStep, { readyMs: readyAt(run, step, ends), nowMs }) };
   });
 }
@@ -65,7 +65,7 @@ function barsOf(
 
 type Place = { readonly row: number; readonly ms: number };
 
-/** What waited for what, where both have begun: from the end of the one to the beginning of the other. */
+/** The dependencies between steps that have both started: from the end of one to the start of the other. */
 export function needsOver(
   rows: readonly StepRow[],
 ): { readonly key: string; readonly from: Place; readonly to: Place; readonly ids: readonly [string, string] }[] {
@@ -89,7 +89,7 @@ export function needsOver(
   });
 }
 
-/** null: something that it needs has not ended. */
+/** When the step could start; null: a step that it needs has not ended. */
 function readyAt(run: RunTimes, { needs }: Step, ends: ReadonlyMap<string, string | null>): number | null {
   const times = needs.flatMap((need) => {
     const end = ends.get(need) ?? null;

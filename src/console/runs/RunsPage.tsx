@@ -1,4 +1,5 @@
-// The page of all runs: a text filter, kept in the URL, and a live, endless list whose runs can be cancelled or rerun together.
+// The page of all runs: a text filter, kept in the URL, and a live, endless list whose runs can be cancelled or rerun
+// together.
 
 import { type ReactNode, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';

@@ -1,5 +1,5 @@
-// A live list of runs, newest first. Events change its rows in place; older runs are read when the user scrolls to the end; Back
-// shows the list as the user left it.
+// A live list of runs, newest first. Events change its rows in place; older runs are read when the user scrolls to the
+// end; Back shows the list as the user left it.
 
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
@@ -100,7 +100,10 @@ function useScrollMemory(place: string): void {
   );
 }
 
-/** Cancels runs. The server answers when the processes are gone, which may take long; an event says sooner that it has begun. */
+/**
+ * Cancels runs. The server answers when the processes are gone, which may take long; an event says sooner that it has
+ * begun.
+ */
 function useCancels() {
   const client = useClient();
   const cancelling = useRef(new Map<string, () => void>());

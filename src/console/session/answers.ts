@@ -1,4 +1,5 @@
-// Reads from the server and caches what it answers, with TanStack Query. Pages ask with `useAnswer`; events call `useRefresh`.
+// Reads from the server and caches what it answers, with TanStack Query. Pages ask with `useAnswer`; events call
+// `useRefresh`.
 
 import {
   QueryClient,
@@ -66,8 +67,8 @@ export function useRefresh(): (filters: QueryFilters) => void {
 }
 
 /**
- * A request under way may have been answered before the change that asks for this refresh, so another one follows it. It is not
- * cancelled: on a busy server changes come faster than answers, and no answer would ever arrive.
+ * A request under way may have been answered before the change that asks for this refresh, so another one follows it.
+ * It is not cancelled: on a busy server changes come faster than answers, and no answer would ever arrive.
  */
 async function refresh(answers: QueryClient, filters: QueryFilters): Promise<void> {
   const isUnderWay = answers.isFetching(filters) > 0;

@@ -1,4 +1,5 @@
-// The session: the client that calls the server, with the token of this tab if there is one, and the answers it has read.
+// The session: the client that calls the server, with the token of this tab if there is one, and the answers it has
+// read.
 
 import { QueryClientProvider } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';

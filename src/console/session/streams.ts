@@ -8,7 +8,9 @@ import { useClient } from './session.tsx';
 
 const retryMs = 2_000;
 
-/** Whether the page is visible. A hidden one holds no stream: all tabs of a browser share six connections to a server. */
+/**
+ * Whether the page is visible. A hidden one holds no stream: all tabs of a browser share six connections to a server.
+ */
 export function useVisible(): boolean {
   return useSyncExternalStore(
     (changed) => {

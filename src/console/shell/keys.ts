@@ -1,24 +1,24 @@
-// The keyboard, wherever nothing is being typed: `?`, `/`, Ctrl-K, g and a letter, j and k.
+// Keyboard shortcuts of all pages. They do not apply while the user types into a field.
 
 import { useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
 
 export const keyList = [
-  ['?', 'these keys'],
-  ['/', 'to the search of the page'],
-  ['Ctrl-K', 'jobs, runs and pages by name'],
+  ['?', 'show these keys'],
+  ['/', 'search this page'],
+  ['Ctrl-K', 'go to a job, run or page'],
   ['g j', 'jobs'],
   ['g r', 'runs'],
   ['g s', 'system'],
-  ['j, k', 'next and previous in a list'],
-  ['Enter', 'open it; in a log, to the numbers of its lines, which are links'],
+  ['j, k', 'next or previous row of a list'],
+  ['Enter', 'open the row; in a log, move to the line numbers, which are links'],
   ['Esc', 'close, or leave the search'],
 ] as const;
 
 const places: Readonly<Record<string, string>> = { j: '/jobs', r: '/runs', s: '/system' };
 const chordMs = 1_000;
 
-/** Keys that are a single letter or sign can be turned off: who speaks to the machine, or types by accident, presses many (WCAG 2.1.4). */
+/** Single-character keys can be turned off: speech input and accidental typing trigger many of them (WCAG 2.1.4). */
 export function useKeys(o: {
   readonly hasSingle: boolean;
   readonly openHelp: () => void;

@@ -1,4 +1,4 @@
-// The fields of a job, nested as its schema nests them: of each what it is for, what it is typed into, and what is wrong with it.
+// The fields of a job's arguments, nested as in its schema. Each shows its description, its input and its error.
 
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
@@ -23,15 +23,15 @@ type Entry = { readonly field: ArgumentField; readonly index: number };
 type Shared = {
   readonly id: string;
   readonly filled: readonly FieldTexts[];
-  /** What they come to. */
+  /** The arguments that the fields amount to. */
   readonly args: JsonObject;
-  /** Those of the run that is run again. */
+  /** The arguments of the run that is rerun. */
   readonly before: JsonObject | null;
-  /** By field, of those whose turn has come. */
+  /** The errors to show, by field: those of fields that the user has touched. */
   readonly fieldErrors: ReadonlyMap<number, string>;
-  /** All that the server says. */
+  /** All errors that the server reports. */
   readonly errors: readonly ArgumentError[];
-  /** It is everybody's turn. */
+  /** The user has tried to start the job, so all errors are shown. */
   readonly isTried: boolean;
   readonly change: (index: number, filled: FieldTexts) => void;
 };
@@ -41,7 +41,7 @@ export function ArgumentsForm(o: Shared & { readonly fields: readonly ArgumentFi
   return <Members entries={o.fields.map((field, index) => ({ field, index }))} depth={0} shared={o} />;
 }
 
-/** Members that follow each other below the same name stand in a group of that name. */
+/** Fields of the same object form a group with its name. */
 function Members(o: {
   readonly entries: readonly Entry[];
   readonly depth: number;
@@ -99,15 +99,15 @@ function Name({ field }: { readonly field: ArgumentField }): ReactNode {
 function Field(o: FieldProps): ReactNode {
   const { id, field, filled, left, change } = o;
   const { kind } = field;
-  // What is wrong inside an item stands there.
+  // An error inside an item is shown there.
   const isInside = filled.texts.some((_, index) => errorsOfItem(o.errors, field.path, index).length > 0);
   const error = field.itemFields.length > 0 && isInside ? undefined : o.error;
   const shared = { field, left, describedBy: `${id}-about ${id}-fault`, isWrong: error !== undefined };
   const namesId = `${id}-names`;
-  /** What the field held as a secret when "the name of a stored secret" was ticked. */
+  /** The secret that was typed before "use a stored secret" was ticked. */
   const [typed, setTyped] = useState<FieldTexts['texts']>([]);
   const tick = (isStored: boolean): void => {
-    // A typed secret must not be shown as a name, nor be sent as one: the server would repeat it.
+    // A typed secret must not be shown or sent as a name, because the server repeats names in its errors.
     if (isStored) setTyped(filled.texts);
     change({ texts: isStored ? [] : typed, isStored });
   };
@@ -141,8 +141,8 @@ function Field(o: FieldProps): ReactNode {
       {filled.isStored && <StoredNames id={namesId} found={found} />}
       {kind === 'secret' && (
         <label className="check">
-          <input type="checkbox" checked={filled.isStored} onChange={(event) => tick(event.target.checked)} /> the name
-          of a stored secret
+          <input type="checkbox" checked={filled.isStored} onChange={(event) => tick(event.target.checked)} /> use a
+          stored secret
         </label>
       )}
       <p className="hint" id={`${id}-about`}>
@@ -155,7 +155,7 @@ function Field(o: FieldProps): ReactNode {
   );
 }
 
-/** Of what no browser has an input for. */
+/** Examples for formats that browsers have no input for. */
 const timeExamples: Readonly<Record<string, string>> = { 'date-time': '2026-01-31T09:30:00Z', time: '09:30:00Z' };
 
 function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
@@ -165,14 +165,14 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
   return [
     ...field.constraints,
     ...(defaultValue !== undefined && left === null
-      ? [`${showValue(defaultValue)} where ${path.slice(0, -1).join('.')} is given without it`]
+      ? [`${showValue(defaultValue)} if ${path.slice(0, -1).join('.')} is given without it`]
       : []),
     ...(format === 'date' && left ? [`${left.shown} ${left.why === 'default' ? 'by default' : left.why}`] : []),
     ...(shown.length > 0 ? [`e.g. ${shown.join(', ')}`] : []),
   ];
 }
 
-/** Proposed to whoever may list them. */
+/** Suggests the names of stored secrets, if the caller may list them. */
 function StoredNames(o: { readonly id: string; readonly found: (names: readonly string[]) => void }): ReactNode {
   const client = useClient();
   const [names, setNames] = useState<readonly string[]>([]);
@@ -185,7 +185,7 @@ function StoredNames(o: { readonly id: string; readonly found: (names: readonly 
         setNames(all);
         found(all);
       },
-      // Without them a name is typed.
+      // Without the list, the user types the name.
       () => {},
     );
     return () => ending.abort();
@@ -199,7 +199,7 @@ function StoredNames(o: { readonly id: string; readonly found: (names: readonly 
   );
 }
 
-/** More of them are found faster where they are typed. */
+/** A longer list of choices is faster to type than to search for a checkbox. */
 const mostChecks = 30;
 
 type ListProps = FieldProps & {
@@ -283,7 +283,7 @@ function Item(o: ItemProps): ReactNode {
   const { itemFields } = field;
   const [held, setHeld] = useState(() => ({ text, filled: itemTexts(itemFields, text) }));
   const [touched, setTouched] = useState<ReadonlySet<number>>(new Set());
-  // It has been changed from elsewhere: another item was taken away, or an earlier run filled it in.
+  // The text was changed elsewhere: another item was removed, or the arguments of an earlier run were filled in.
   if (held.text !== text) setHeld({ text, filled: itemTexts(itemFields, text) });
   const { filled } = held;
   if (itemFields.length === 0 || filled === null) {

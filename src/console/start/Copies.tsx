@@ -1,4 +1,4 @@
-// The start of a job as a command for somewhere else, with what it needs to be let in there.
+// Buttons that copy the start of a job as a command for curl or flwd.
 
 import type { ReactNode } from 'react';
 import { useSession } from '../session/session.tsx';
@@ -11,7 +11,7 @@ export function Copies({
 }: {
   readonly jobId: string;
   readonly args: Readonly<Record<string, unknown>>;
-  /** The names of those that are the word SECRET in `args`. */
+  /** The names of the secrets whose values are replaced by SECRET in `args`. */
   readonly secrets: readonly string[];
 }): ReactNode {
   const { hasToken } = useSession();
@@ -24,8 +24,8 @@ export function Copies({
   ].join(' ');
   const words = Object.keys(args).length > 0 ? ` --args ${shellWord(JSON.stringify(args))}` : '';
   const notes = [
-    ...(secrets.length > 0 ? [`SECRET stands where the value of ${secrets.join(', ')} belongs.`] : []),
-    ...(hasToken ? ['$FLWD_TOKEN is the token, which is not copied.'] : []),
+    ...(secrets.length > 0 ? [`Replace SECRET with the value of ${secrets.join(', ')}.`] : []),
+    ...(hasToken ? ['Set $FLWD_TOKEN to your token; it is not copied.'] : []),
   ];
   return (
     <>
@@ -34,7 +34,7 @@ export function Copies({
         label="Copy as flwd"
         text={`flwd --remote ${shellWord(location.origin)} run ${shellWord(jobId)}${words}`}
       />
-      {notes.length > 0 && <p className="hint">In what is copied, {notes.join(' ')}</p>}
+      {notes.length > 0 && <p className="hint">{notes.join(' ')}</p>}
     </>
   );
 }

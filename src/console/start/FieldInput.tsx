@@ -1,4 +1,4 @@
-// What one value is typed into, or chosen with: an input of its kind.
+// The input for one value, depending on its kind.
 
 import { type ClipboardEvent, type ReactNode, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
@@ -10,7 +10,7 @@ export type InputProps = {
   readonly text: string;
   readonly label?: string;
   readonly isStored?: boolean;
-  /** Of a `<datalist>`. */
+  /** The id of a `<datalist>`. */
   readonly list?: string;
   readonly left: LeftEmpty | null;
   readonly describedBy: string;
@@ -62,7 +62,7 @@ export function FieldInput(o: InputProps): ReactNode {
       look={lookOf(kind, field.format, text)}
       isLong={field.isLong}
       isHidden={kind === 'secret' && !o.isStored}
-      placeholder={o.isStored ? 'its name' : kind === 'secret' && o.left ? o.left.why : fallback}
+      placeholder={o.isStored ? 'name' : kind === 'secret' && o.left ? o.left.why : fallback}
     />
   );
 }
@@ -70,8 +70,8 @@ export function FieldInput(o: InputProps): ReactNode {
 type Look = { readonly type: string; readonly inputMode?: 'decimal' };
 
 /**
- * Those of the browser, where what they give is what the schema wants: its time of a day, and of one hour, knows no zone. A
- * date that is none stays a text, which one could not see otherwise.
+ * The browser's own input, if its value has the form that the schema wants: the browser's times have no zone. Text that
+ * is not a date stays in a text input, because a date input would not show it.
  */
 function lookOf(kind: string, format: string | null, text: string): Look {
   if (kind === 'integer' || kind === 'number') return { type: 'text', inputMode: 'decimal' };
@@ -80,7 +80,7 @@ function lookOf(kind: string, format: string | null, text: string): Look {
   return { type: format === 'email' ? 'email' : format === 'uri' ? 'url' : 'text' };
 }
 
-/** A line; several, once there is a line break in it, which an `<input>` would take out of the text. */
+/** One line, or several once the text has a line break: an `<input>` would remove it. */
 function LineInput(o: {
   readonly shared: Readonly<Record<string, unknown>> & { readonly id: string };
   readonly text: string;
@@ -93,7 +93,7 @@ function LineInput(o: {
   const { shared, text, set, placeholder } = o;
   const [hadLines, setHadLines] = useState(false);
   const hasLines = o.isLong || hadLines || /\n/.test(text + placeholder);
-  // It stays as large when they are taken out again: who types in it would lose it.
+  // It stays a textarea when the line breaks are removed: replacing it would take the focus away.
   if (hasLines && !hadLines) setHadLines(true);
   if (hasLines) {
     return (

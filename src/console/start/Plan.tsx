@@ -1,4 +1,4 @@
-// What would happen if the job were started now, and what the server says of the arguments meanwhile.
+// The plan: what the server would do if the job were started now, or what is wrong with the arguments.
 
 import { type ReactNode, useEffect, useState } from 'react';
 import { askOutlook, type Outlook } from '../../client/outlook.ts';
@@ -14,8 +14,12 @@ type PlanAnswer = AnswerOf<'createPlan'>;
 const settleMs = 250;
 const retryMs = 2_000;
 
-/** What the server says of the arguments once typing pauses; null: not known yet. `nudge` grows when it may have changed. */
-export function useOutlook(jobId: string, args: JsonObject, nudge: number): Outlook | null {
+/**
+ * Asks the server about the arguments when typing pauses.
+ * @param losses - how often the server could not be reached; when the number grows, the server is asked again
+ * @returns null: there is no answer yet
+ */
+export function useOutlook(jobId: string, args: JsonObject, losses: number): Outlook | null {
   const client = useClient();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
   const key = JSON.stringify(args);
@@ -34,13 +38,13 @@ export function useOutlook(jobId: string, args: JsonObject, nudge: number): Outl
       clearTimeout(timer);
       ending.abort();
     };
-  }, [client, jobId, key, nudge]);
+  }, [client, jobId, key, losses]);
   return outlook;
 }
 
 export function Plan(o: {
   readonly outlook: Outlook | null;
-  /** What it is that is planned, where that is not what would be started. */
+  /** Says what is planned, if that is not what would be started. */
   readonly note: string | null;
 }): ReactNode {
   const { outlook } = o;
@@ -53,9 +57,9 @@ export function Plan(o: {
       ) : (
         <p className="quiet">
           {outlook === null
-            ? 'Being asked for…'
+            ? 'Loading…'
             : outlook.kind === 'none'
-              ? 'It cannot be had now.'
+              ? 'The plan is not available now.'
               : 'Fill in the form to see what will run.'}
         </p>
       )}
@@ -67,9 +71,9 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
   const { profile, isolation } = plan.security;
   const { run, step, queue } = plan.timeouts;
   const times = [
-    ['the run', run],
-    ['a step', step],
-    ['waiting', queue],
+    ['run', run],
+    ['step', step],
+    ['queue', queue],
   ].flatMap(([what, time]) => (time ? [`${what} ${time}`] : []));
   return (
     <Facts
@@ -84,7 +88,7 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
         ['Steps', plan.steps.length > 1 ? stepsWords(plan.steps) : null],
         ['Memory', plan.limits.memory ? `${formatSize(plan.limits.memory.bytes)}, by ${plan.limits.memory.by}` : null],
         ['Processes', plan.limits.pids ? `${plan.limits.pids.count}, by ${plan.limits.pids.by}` : null],
-        ['Time', times.join(', ')],
+        ['Timeouts', times.join(', ')],
         ['Secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],
         ['Revision', <code key="revision">{plan.revision.slice(0, 12)}</code>],
         [
@@ -106,14 +110,14 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
   );
 }
 
-/** Each with those that it waits for; what waits for none starts first. */
+/** Each step with the steps that it needs. */
 function stepsWords(steps: PlanAnswer['steps']): string {
   const words = steps.map(({ step_id: id, needs }) => (needs.length === 0 ? id : `${id} after ${needs.join(' and ')}`));
   return `${steps.length}: ${words.join('; ')}`;
 }
 
 const filesystemWords: Readonly<Record<PlanAnswer['security']['isolation']['filesystem'], string>> = {
-  workspace: 'its own workspace, and a read-only system',
-  'host-read-only': 'the host’s, read-only',
-  host: 'the host’s',
+  workspace: 'its own workspace; the system is read-only',
+  'host-read-only': 'all files of the host, read-only',
+  host: 'all files of the host',
 };

@@ -1,4 +1,4 @@
-// The form that starts a job, or runs one of its runs again, with what the server says of it.
+// The form that starts a job or reruns one of its runs, and beside it the plan.
 
 import { type ReactNode, useRef } from 'react';
 import { Link } from 'wouter';
@@ -17,7 +17,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
   const mayStart = useScopes()('runs:write');
   const frame = useRef<HTMLFormElement>(null);
   const form = useStartForm(job, () => {
-    // It may have been asked for from below.
+    // The link to an earlier run's arguments may be below the form.
     frame.current?.scrollIntoView({ block: 'start' });
     frame.current?.focus({ preventScroll: true });
   });
@@ -42,7 +42,7 @@ export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactN
           if (mayStart !== false) void request.start(read.args, focusWrong);
         }}
       >
-        <h2>{form.rerunOf === null ? 'Start' : 'Run again'}</h2>
+        <h2>{form.rerunOf === null ? 'Start' : 'Rerun'}</h2>
         <EarlierNote form={form} />
         {typed.json === null ? (
           <ArgumentsForm
@@ -86,8 +86,8 @@ function EarlierNote({ form: { known, rerunOf } }: { readonly form: Form }): Rea
       {known.before !== null && (
         <>
           {' '}
-          To leave something out that it had,{' '}
-          <Link href={`?from=${encodeURIComponent(rerunOf ?? '')}`}>start anew with its inputs</Link>.
+          To remove an argument,{' '}
+          <Link href={`?from=${encodeURIComponent(rerunOf ?? '')}`}>start a new run with these arguments</Link>.
         </>
       )}
     </p>
@@ -111,8 +111,7 @@ function JsonInput({ form, json }: { readonly form: Form; readonly json: string 
       </label>
       {secrets.length > 0 && (
         <p className="hint" id="json-secrets">
-          Not here, and not sent from here: {secrets.join(', ')}, which is secret. Write it in, or go back to the
-          fields.
+          The JSON leaves out secret values: {secrets.join(', ')}. Add them here, or go back to the fields.
         </p>
       )}
     </>
@@ -126,7 +125,7 @@ function Actions(o: { readonly form: Form; readonly jobId: string; readonly mayS
     <div className="actions">
       {o.mayStart && (
         <button type="submit" className="primary" disabled={request.isStarting || isNoJson}>
-          {request.isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Run again'}
+          {request.isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Rerun'}
         </button>
       )}
       <button type="button" disabled={isNoJson} onClick={turnOver}>

@@ -1,17 +1,17 @@
-// What has been typed into the forms of jobs and not been started: in memory, without secrets, for whoever typed it.
+// Drafts: what a user has typed into the forms of jobs and not started yet. They are kept in memory, without secrets.
 
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { type FieldTexts, isSecret, noTexts, openArguments, readJsonText, typedSecrets } from './form-texts.ts';
 
 type Draft = {
   readonly filled: readonly FieldTexts[];
-  /** Where the arguments are written as JSON. */
+  /** The arguments as JSON; null: they are typed into fields. */
   readonly json: string | null;
 };
 
 const drafts = new Map<string, Draft & { readonly signOuts: number }>();
 
-/** `signOuts` of the session: what somebody typed who has signed out since is nobody's. */
+/** @param signOuts of the session: a draft of a user who has signed out is not shown to the next one */
 export function draftOf(jobId: string, signOuts: number): Draft | null {
   const draft = drafts.get(jobId);
   return draft?.signOuts === signOuts ? draft : null;
@@ -32,7 +32,7 @@ export function dropDraft(jobId: string): void {
   drafts.delete(jobId);
 }
 
-/** null: there may be secrets in it that cannot be told. */
+/** The text without secrets. null: it cannot be parsed, so it may contain some. */
 function openJson(fields: readonly ArgumentField[], json: string): string | null {
   if (!fields.some(isSecret)) return json;
   const { args, error } = readJsonText(json);

@@ -1,4 +1,4 @@
-// The run whose arguments a form starts with: to start another one like it, or to run it again.
+// The earlier run whose arguments fill the form, to start a run like it or to rerun it.
 
 import { useEffect, useEffectEvent, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -9,19 +9,21 @@ import { openArguments } from './form-texts.ts';
 
 export type EarlierRun = {
   readonly runId: string;
-  /** It is run again, with what is changed in the form. */
+  /** The form reruns it, with the changes made there. */
   readonly isRerun: boolean;
 };
 
 type KnownRun = {
-  /** What was filled in, or why it could not be. */
+  /** Says what was filled in, or why nothing was. */
   readonly note: string | null;
-  /** The arguments of a run that is run again; of its secrets, that there were some. */
+  /** The arguments of the run that is rerun. Its secrets are masked. */
   readonly before: JsonObject | null;
   readonly revision: string | null;
 };
 
-/** @param fillIn puts the arguments into the form, and returns the names of those that no field can hold */
+const emptyFields = 'Fields that you leave empty keep their values, secrets included.';
+
+/** @param fillIn puts the arguments into the form and returns the names of those that fit no field */
 export function useEarlierRun(
   earlier: EarlierRun | null,
   fields: readonly ArgumentField[],
@@ -36,14 +38,14 @@ export function useEarlierRun(
     const ending = new AbortController();
     client.call('getRun', { path: { run_id: runId }, signal: ending.signal }).then(
       ({ args, source }) => {
-        const homeless = onArguments(openArguments(fields, args));
-        const asJson = homeless.length > 0 ? ` As JSON: no field holds ${homeless.join(', ')}.` : '';
+        const unfit = onArguments(openArguments(fields, args));
+        const asJson = unfit.length > 0 ? ` They are shown as JSON, because no field fits ${unfit.join(', ')}.` : '';
         setKnown({
           revision: source.revision,
           before: isRerun ? JSON.parse(JSON.stringify(args)) : null,
           note: isRerun
-            ? `${runId} is run again on its revision, with what is changed here.${asJson} What is left empty stays as it was, secrets too.`
-            : `Filled in from ${runId}.${asJson} Secrets have to be given anew.`,
+            ? `This reruns ${runId} at its revision, with your changes.${asJson} ${emptyFields}`
+            : `These are the arguments of ${runId}.${asJson} Secrets must be entered again.`,
         });
       },
       (error: unknown) => {

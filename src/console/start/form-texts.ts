@@ -1,13 +1,13 @@
-// What is typed into a job's form: the texts of each field, and the arguments that make of them.
+// Converts between the texts in the fields of a form and the arguments of a job.
 
 import { type ArgumentField, setArgument, showValue } from '../../domain/argument-fields.ts';
 import { type ArgumentError, readFields, toFieldPointer } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
 
 export type FieldTexts = {
-  /** None: it is left out. More than one of a list alone. */
+  /** Empty: the argument is left out. Only a list has more than one. */
   readonly texts: readonly string[];
-  /** Of a secret: what is typed is the name of a stored one. */
+  /** The text is the name of a stored secret. */
   readonly isStored: boolean;
 };
 
@@ -16,7 +16,7 @@ type Arguments = Readonly<Record<string, unknown>>;
 export type ReadArguments = {
   readonly args: JsonObject;
   readonly fieldErrors: ReadonlyMap<number, string>;
-  /** Of the whole. */
+  /** An error that concerns all arguments. */
   readonly error?: string;
 };
 
@@ -26,7 +26,7 @@ export function isSecret(field: ArgumentField | undefined): boolean {
   return field?.kind === 'secret' || field?.itemKind === 'secret';
 }
 
-/** As they would be typed. What no field can hold is not among them: `heldByNoField` tells. */
+/** The arguments as a user would type them. It drops those that fit no field: see `heldByNoField`. */
 export function textsOf(fields: readonly ArgumentField[], args: Arguments): FieldTexts[] {
   return fields.map((field) => {
     const value = valueAt(args, field.path);
@@ -38,12 +38,13 @@ export function textsOf(fields: readonly ArgumentField[], args: Arguments): Fiel
   });
 }
 
-/** What a field that is left empty comes to. */
+/** The value of a field that is left empty. */
 export type LeftEmpty = { readonly shown: string; readonly why: 'default' | 'as it was' };
 
 /**
- * null: there is none of it. Defaults are filled in where the object that they are in is given, and a rerun takes each argument
- * that is not given from before, as a whole.
+ * A default applies if the object that contains it is given. A rerun takes each top-level argument that is not given
+ * from the earlier run.
+ * @returns null: an empty field has no value
  */
 export function leftEmpty(field: ArgumentField, args: Arguments, before: Arguments | null): LeftEmpty | null {
   const { path, defaultValue } = field;
@@ -57,13 +58,13 @@ export function leftEmpty(field: ArgumentField, args: Arguments, before: Argumen
   return typeof holder === 'object' ? { shown: showValue(defaultValue), why: 'default' } : null;
 }
 
-/** An item of a list of objects as its fields; null: they cannot hold it. */
+/** Converts an item of a list of objects to its fields; null: it does not fit them. */
 export function itemTexts(fields: readonly ArgumentField[], text: string): FieldTexts[] | null {
   const { args, error } = readJsonText(text);
   return error !== undefined || heldByNoField(fields, args).length > 0 ? null : textsOf(fields, args);
 }
 
-/** And back. What a field cannot read stays as it is typed, for the server to refuse. */
+/** The reverse of `itemTexts`. Text that a field cannot read is kept as typed, and the server refuses it. */
 export function itemText(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): string {
   const { args, fieldErrors } = readTexts(fields, filled);
   const item: Record<string, unknown> = { ...args };
@@ -75,7 +76,7 @@ export function itemText(fields: readonly ArgumentField[], filled: readonly Fiel
   return JSON.stringify(item);
 }
 
-/** Beside a field the name of what is missing need not be said, nor that it is once there is some: the server is being asked. */
+/** Shortens errors about missing values to "Required.", and drops them once the user has typed something. */
 export function besideFields(
   fields: readonly ArgumentField[],
   filled: readonly FieldTexts[],
@@ -100,7 +101,7 @@ function nameOfStored(value: unknown): string | null {
   return typeof secret === 'string' && Object.keys(value ?? {}).length === 1 ? secret : null;
 }
 
-/** The members that would be others, or none, if they were typed into fields. */
+/** The names of the arguments that would change or vanish if they were typed into fields. */
 export function heldByNoField(fields: readonly ArgumentField[], args: Arguments): string[] {
   const { args: held } = readTexts(fields, textsOf(fields, args));
   return Object.keys(args).filter((name) => sorted(args[name]) !== sorted(held[name]));
@@ -114,7 +115,7 @@ function sorted(value: unknown): string | undefined {
   );
 }
 
-/** Those of an earlier run without its secrets, which have to be given anew. */
+/** The arguments of an earlier run without its secrets. */
 export function openArguments(fields: readonly ArgumentField[], args: Arguments): JsonObject {
   const open: JsonObject = JSON.parse(JSON.stringify(args));
   for (const field of fields) {
@@ -151,7 +152,7 @@ export function readTexts(fields: readonly ArgumentField[], filled: readonly Fie
   return { args: plain, fieldErrors: read.fieldErrors };
 }
 
-/** The arguments as they may be shown; what is secret and not stored is `instead`, or left out. */
+/** The arguments as they may be shown: typed secrets are replaced by `instead`, or left out if it is null. */
 export function shownArguments(
   fields: readonly ArgumentField[],
   filled: readonly FieldTexts[],
@@ -165,7 +166,7 @@ export function shownArguments(
   return readTexts(fields, shown).args;
 }
 
-/** The indexes of the fields with a secret that is typed here. */
+/** The indexes of the fields into which a secret is typed. */
 export function typedSecrets(fields: readonly ArgumentField[], filled: readonly FieldTexts[]): number[] {
   return [...fields.keys()].filter((index) => {
     const { texts, isStored } = filled[index] ?? noTexts;
@@ -178,10 +179,10 @@ export function readJsonText(text: string): ReadArguments {
   try {
     const value: unknown = JSON.parse(text.trim() === '' ? '{}' : text);
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return { ...nothing, error: 'It must be an object.' };
+      return { ...nothing, error: 'The arguments must be a JSON object.' };
     const args: JsonObject = JSON.parse(JSON.stringify(value));
     return { ...nothing, args };
   } catch {
-    return { ...nothing, error: 'It is no JSON yet.' };
+    return { ...nothing, error: 'This is not valid JSON yet.' };
   }
 }

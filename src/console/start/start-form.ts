@@ -1,4 +1,4 @@
-// The state of the form that starts a job, or runs one of its runs again: what is typed, what the server says of it, and the
+// The state of the form that starts a job or reruns one of its runs: the typed arguments, the server's answer, and the
 // words for both.
 
 import { useCallback, useEffect, useMemo, useRef } from 'react';
@@ -10,17 +10,17 @@ import { type ArgumentError, type FormErrors, placeErrors } from '../../domain/f
 import { type EarlierRun, useEarlierRun } from './earlier-run.ts';
 import { besideFields, type FieldTexts, openArguments, typedSecrets } from './form-texts.ts';
 import { useOutlook } from './Plan.tsx';
-import { notRight, useStartRequest } from './start-request.ts';
+import { notValid, useStartRequest } from './start-request.ts';
 import { type TypedArguments, useTypedArguments } from './typed-arguments.ts';
 
 const noErrors: readonly ArgumentError[] = [];
 
-/** @param onFilledIn the arguments of an earlier run are about to be filled in */
+/** @param onFilledIn is called before the arguments of an earlier run are filled in */
 export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   const earlier = earlierOf(new URLSearchParams(useSearch()));
   const rerunOf = earlier?.isRerun ? earlier.runId : null;
   const schema = JSON.stringify(job.args);
-  // A job that is read again with the same schema keeps what is typed.
+  // When the job is read again and its schema is the same, the typed arguments stay.
   const fields = useMemo(() => argumentFields(job.args), [schema]);
   const typed = useTypedArguments(job.id, fields, earlier);
   const known = useEarlierRun(earlier, fields, (args) => {
@@ -29,7 +29,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   });
   const { filled, json, touched, read } = typed;
   const { before } = known;
-  /** A rerun lays what is given over what was. */
+  /** A rerun overrides the earlier run's arguments with the given ones. */
   const planned = useMemo(
     () => (before === null ? read.args : { ...openArguments(fields, before), ...read.args }),
     [fields, before, read],
@@ -43,7 +43,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     () => formErrors(fields, { filled, json, read }, errors, rerunOf !== null),
     [fields, filled, json, read, errors, rerunOf],
   );
-  // Nobody is told that a field is missing before it was their turn to fill it in.
+  // An error is shown once the user has touched the field or tried to start.
   const shownErrors = new Map([...fieldErrors.byField].filter(([index]) => isTried || touched.has(index)));
   const isUntouched =
     earlier === null && !typed.isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
@@ -61,9 +61,9 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     ...useChanges(typed, setNote),
     secrets: typedSecrets(fields, filled).map((index) => fields[index]?.path.join('.') ?? ''),
     words,
-    /** The note says what `words` would. */
+    /** The note says the same as `words`, or makes them pointless. */
     isSaid:
-      note !== null && (note === words.text || words.tone === 'good' || (note === notRight && words.tone === 'bad')),
+      note !== null && (note === words.text || words.tone === 'good' || (note === notValid && words.tone === 'bad')),
     planNote: rerunOf === null ? null : changedWords(job, rerunOf, known.revision),
   };
 }
@@ -74,7 +74,7 @@ function earlierOf(asked: URLSearchParams): EarlierRun | null {
   return runId === null ? null : { runId, isRerun: rerunOf !== null };
 }
 
-/** Changes of what is typed: what was said before holds no more. */
+/** Changes to the typed arguments. Each clears the note about the earlier ones. */
 function useChanges(typed: TypedArguments, setNote: (note: string | null) => void) {
   const { change: changeField, writeJson, turnOver, json } = typed;
   const change = useCallback(
@@ -92,14 +92,13 @@ function useChanges(typed: TypedArguments, setNote: (note: string | null) => voi
     },
     turnOver: (): void => {
       const names = turnOver().join(', ');
-      if (names !== '')
-        setNote(`No field can hold this as it is written: ${names}. Without it, there are fields again.`);
+      if (names !== '') setNote(`No field fits ${names} as written. Remove or change this to go back to the fields.`);
       else if (json !== null) setNote(null);
     },
   };
 }
 
-/** What was said of a server that could not be reached holds no more once it can. */
+/** Calls `found` when a server that could not be reached answers again. */
 function useFoundAgain(outlook: Outlook | null, found: () => void): void {
   const isLost = outlook?.kind === 'none';
   const wasLost = useRef(isLost);
@@ -118,7 +117,7 @@ function formErrors(
   const { byField: placed, others } = placeErrors(json === null ? fields : [], errors, read.fieldErrors);
   const byField = besideFields(fields, filled, placed, errors);
   if (!isRerun) return { byField, others };
-  // What is left empty is as it was.
+  // An empty field keeps the earlier run's value, so it has no error.
   const isFilled = (index: number): boolean => (filled[index]?.texts.length ?? 0) > 0;
   return { byField: new Map([...byField].filter(([index]) => isFilled(index))), others };
 }
@@ -129,13 +128,14 @@ function formWords(
   { isUntouched, isRerun }: { readonly isUntouched: boolean; readonly isRerun: boolean },
 ): OutlookWords {
   const count = byField.size + others.length;
-  if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Would run again with this.', tone: 'good' };
+  if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Ready to rerun.', tone: 'good' };
   if (!isUntouched || count === 0) return outlookWords(outlook, count);
-  const text = count === 1 ? 'One required value is missing.' : `${count} required values are missing.`;
+  const text = count === 1 ? '1 required value is missing.' : `${count} required values are missing.`;
   return { text, tone: 'open' };
 }
 
 function changedWords(job: AnswerOf<'getJob'>, rerunOf: string, revision: string | null): string | null {
   if (revision === null || revision === job.revision) return null;
-  return `The job has changed since ${rerunOf}. This is what it would do now; run again it does what it did at revision ${revision.slice(0, 12)}.`;
+  const used = revision.slice(0, 12);
+  return `The job has changed since ${rerunOf}. The plan shows the job as it is now; the rerun uses revision ${used}.`;
 }

@@ -1,4 +1,4 @@
-// The request that starts a job, or runs a run again, and what came of it.
+// The request that starts a job or reruns a run, and its outcome.
 
 import { useState } from 'react';
 import { useLocation } from 'wouter';
@@ -10,22 +10,22 @@ import { useClient } from '../session/session.tsx';
 import { runPath } from '../words.ts';
 import { dropDraft } from './drafts.ts';
 
-export const notRight = 'The arguments are not right yet.';
+export const notValid = 'Some arguments need attention.';
 
 type StartRequest = {
   readonly isStarting: boolean;
-  /** Somebody has asked for the start, whatever came of it. */
+  /** The user has tried to start the job, with or without success. */
   readonly isTried: boolean;
-  /** Grows each time that the server could not be reached. */
+  /** How often the server could not be reached. */
   readonly losses: number;
-  /** Why it did not start; null: nothing is known against it. */
+  /** Why the last try failed. */
   readonly note: string | null;
   readonly setNote: (note: string | null) => void;
-  /** Leads to the run when it has started. */
+  /** Opens the page of the run when it has started. */
   readonly start: (args: JsonObject, onFailure: () => void) => Promise<void>;
 };
 
-/** @param rerunOf the run to run again; null: a new run is started */
+/** @param rerunOf the run to rerun; null: a new run is started */
 export function useStartRequest(jobId: string, rerunOf: string | null): StartRequest {
   const client = useClient();
   const [, navigate] = useLocation();
@@ -48,7 +48,7 @@ export function useStartRequest(jobId: string, rerunOf: string | null): StartReq
       if (rerunOf === null) dropDraft(jobId);
       navigate(runPath(runId));
     } catch (error) {
-      setNote(errorsOf(error) ? notRight : errorText(error));
+      setNote(errorsOf(error) ? notValid : errorText(error));
       if (isPassing(error)) setLosses((count) => count + 1);
       onFailure();
     } finally {

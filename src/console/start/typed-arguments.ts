@@ -1,5 +1,5 @@
-// What is typed into a job's form, into its fields or as JSON, and the arguments that it comes to. It is kept as a draft until
-// it is started.
+// The arguments that a user types into a job's form, in fields or as JSON. They are kept as a draft until the job is
+// started.
 
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
@@ -21,17 +21,17 @@ import {
 
 export type TypedArguments = {
   readonly filled: readonly FieldTexts[];
-  /** The text where the arguments are written as JSON; null: they are typed into fields. */
+  /** The arguments as JSON; null: they are typed into fields. */
   readonly json: string | null;
-  /** The fields that somebody has typed into. */
+  /** The fields that the user has typed into. */
   readonly touched: ReadonlySet<number>;
   readonly isTyped: boolean;
   readonly read: ReadArguments;
   readonly change: (index: number, next: FieldTexts) => void;
   readonly writeJson: (json: string) => void;
-  /** Fills in the arguments of an earlier run. @returns what no field can hold: then they are written as JSON */
+  /** Fills in the arguments of an earlier run. @returns the names that fit no field: with any, the form shows JSON */
   readonly fillIn: (args: JsonObject) => readonly string[];
-  /** From fields to JSON, or back. @returns what no field can hold: then it stays JSON */
+  /** Switches between fields and JSON. @returns the names that fit no field: with any, the form stays JSON */
   readonly turnOver: () => readonly string[];
 };
 
@@ -61,19 +61,19 @@ export function useTypedArguments(
     [fields],
   );
   function fillIn(args: JsonObject): readonly string[] {
-    const homeless = heldByNoField(fields, args);
+    const unfit = heldByNoField(fields, args);
     setFilled(textsOf(fields, args));
-    setJson((held) => (held === null && homeless.length === 0 ? null : JSON.stringify(args, null, 2)));
-    return homeless;
+    setJson((held) => (held === null && unfit.length === 0 ? null : JSON.stringify(args, null, 2)));
+    return unfit;
   }
   function turnOver(): readonly string[] {
     if (json === null) {
       setJson(JSON.stringify(shownArguments(fields, filled, null), null, 2));
       return [];
     }
-    const homeless = heldByNoField(fields, read.args);
-    if (homeless.length > 0) return homeless;
-    // A secret that was typed into its field is there still.
+    const unfit = heldByNoField(fields, read.args);
+    if (unfit.length > 0) return unfit;
+    // A secret that was typed into its field before stays there.
     setFilled((held) =>
       textsOf(fields, read.args).map((one, index) =>
         one.texts.length === 0 && isSecret(fields[index]) ? (held[index] ?? one) : one,

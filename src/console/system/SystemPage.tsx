@@ -1,4 +1,5 @@
-// The page of the instance: its health, waiting runs, schedules, queue, sources, isolation, tokens, secrets and audit log.
+// The page of the instance: its health, waiting runs, schedules, queue, sources, isolation, tokens, secrets and audit
+// log.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';

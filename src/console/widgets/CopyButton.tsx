@@ -1,4 +1,4 @@
-// Copies a text, and says that it has.
+// A button that copies a text and confirms it.
 
 import { type ReactNode, useState } from 'react';
 
@@ -9,7 +9,7 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
       await navigator.clipboard.writeText(text);
       setNote('Copied.');
     } catch {
-      setNote('The browser did not let it be copied.');
+      setNote('The browser does not allow copying on this page.');
     }
   };
   return (
@@ -24,7 +24,7 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
   );
 }
 
-/** As one word of a POSIX shell. */
+/** Quotes a text as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

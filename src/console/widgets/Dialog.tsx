@@ -1,4 +1,4 @@
-// A dialog of the browser's own: it holds the focus, closes on Esc, and gives the focus back.
+// The browser's own dialog: it keeps the focus, closes on Esc, and returns the focus.
 
 import { type ReactNode, useEffect, useRef } from 'react';
 
@@ -11,7 +11,7 @@ export function Dialog(o: {
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
-    // Else it is what closes it.
+    // Without this the close button has the focus.
     shown?.querySelector('input')?.focus();
     return () => shown?.close();
   }, []);
@@ -28,10 +28,10 @@ export function Dialog(o: {
   );
 }
 
-/** Asks before something is done that cannot be undone. */
+/** Asks for confirmation of an action that cannot be undone. */
 export function Confirm(o: {
   readonly title: string;
-  /** What would happen. */
+  /** What the action does. */
   readonly text: string;
   readonly yes: string;
   readonly no: string;

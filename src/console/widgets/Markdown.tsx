@@ -1,5 +1,5 @@
-// Markdown as far as reports use it: headings, paragraphs, lists, tables, code, emphasis, links. It makes elements and no HTML,
-// so what a job writes stays text.
+// Shows the Markdown that reports use: headings, paragraphs, lists, tables, code, emphasis and links. It creates React
+// elements and no HTML, so nothing that a job writes can become markup.
 
 import type { ReactNode } from 'react';
 import { type Block, blocksOf, inlinesOf } from './markdown-blocks.ts';
@@ -17,7 +17,7 @@ export function Markdown({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-/** Its headings stand below those of the page. */
+/** The page has the h1, so headings start at h2. */
 const headings = ['h2', 'h3', 'h4', 'h5', 'h6', 'h6'] as const;
 
 function Drawn({ block }: { readonly block: Block }): ReactNode {

@@ -1,5 +1,5 @@
-// The structure of a Markdown text. A job wrote it, so no text may take longer to read than it is long: no expression here
-// looks at the same characters again and again.
+// Parses Markdown. The text comes from a job and is untrusted, so parsing takes linear time: no expression here
+// backtracks over the same characters again and again.
 
 export type Block =
   | { readonly kind: 'heading'; readonly level: number; readonly text: string }
@@ -15,17 +15,17 @@ export type Inline =
 const mostText = 100_000;
 const mostLine = 10_000;
 
-/** null: it is too large to be more than a text, or has lines that nobody wrote by hand. */
+/** null: the text is too large, or has lines too long, to be shown as Markdown. */
 export function blocksOf(text: string): Block[] | null {
   if (text.length > mostText) return null;
-  // All that `.` stops at.
+  // These are all the line breaks that `.` does not match.
   const lines = text.split(/\r\n|[\n\r\u2028\u2029]/);
   if (lines.some((line) => line.length > mostLine)) return null;
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at] ?? '';
     const [marks] = /^#{1,6}(?=\s)/.exec(line) ?? [];
-    /** The lines from here on that are like this, without what marks them. */
+    /** Takes the following lines that match, each as the pattern's first group. */
     const take = (pattern: RegExp): string[] => {
       const taken: string[] = [];
       for (; at < lines.length; at++) {
@@ -64,12 +64,12 @@ export function blocksOf(text: string): Block[] | null {
   return blocks;
 }
 
-/** An item of what is to be done, with whether it is. */
+/** An item of a task list, with a box that shows whether it is done. */
 function ticked(item: string): string {
   return item.replace(/^\[([ xX])\](?=\s)/, (_, mark: string) => (mark === ' ' ? '☐' : '☑'));
 }
 
-/** Without the marks that may close it. */
+/** The title without closing `#` marks. */
 function titleOf(rest: string): string {
   const title = rest.trim();
   let end = title.length;
@@ -90,7 +90,7 @@ function cellsOf(row: string): string[] {
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
-/** None of them has within it what opens it: a part that is never closed is looked at once. */
+/** No alternative contains the character that opens it, so a part that is never closed is scanned once. */
 const inlines =
   /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|(!?)\[([^[\]]*)\]\(((?:[^()[\]\s]|\([^()[\]\s]*\))+)(?:\s"[^"[\]]*")?\)/g;
 
