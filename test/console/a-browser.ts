@@ -1,4 +1,4 @@
-// Somebody at a browser: Debian's Chromium, one for all tests of a file, a page of its own for each.
+// Debian's Chromium: one browser for all tests of a file, and a page for each test.
 
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, expect, onTestFinished } from 'vitest';
@@ -16,17 +16,17 @@ export type PageOptions = {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
-  /** Where the reader is. */
+  /** The browser's time zone. */
   readonly timezone?: string;
-  /** What goes wrong in the page is what the test is about. */
+  /** Errors in the page are expected. */
   readonly mayFail?: boolean;
-  /** The page is of another server, and calls the one under test. */
+  /** The page comes from another server and calls the one under test. */
   readonly isForeign?: boolean;
-  /** What the clock says when the page is opened; from then on the test can turn it. */
+  /** The time when the page is opened. From then on the test controls the clock. */
   readonly clockMs?: number;
 };
 
-/** A browser for the tests of a file; each page is of its own storage, and what goes wrong in it fails the test. */
+/** Opens pages for the tests of a file. Each has its own storage, and an error in it fails the test. */
 export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => Promise<Page> } {
   let launched: Promise<Browser> | undefined;
   afterAll(async () => (await launched)?.close());
@@ -46,7 +46,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(error.message));
       page.on('console', (message) => {
-        // Whatever the policy forbids is said here; answers that are no success are part of some tests.
+        // Violations of the page's policy appear here. Failed requests do, too, but some tests expect them.
         if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) errors.push(message.text());
       });
       const foreign: string[] = [];

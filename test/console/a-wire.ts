@@ -1,12 +1,12 @@
-// The wire between a browser and a server, which a test can cut.
+// A connection between a browser and a server that a test can cut or let hang.
 
 import { connect, createServer, type Socket } from 'node:net';
 
 export type Wire = {
-  /** In place of the server's. */
+  /** To use instead of the server's own URL. */
   readonly url: string;
   readonly cut: () => void;
-  /** Nothing comes through any more, on what is open and on what is opened, and neither end is told. */
+  /** Nothing passes any more, on open and on new connections, and neither end notices. */
   readonly hang: () => void;
   readonly fix: () => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;

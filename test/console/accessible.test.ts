@@ -1,4 +1,4 @@
-// Every page by the rules of WCAG AA, in both themes, on a desk and on a phone; the keyboard; and who has to sign in.
+// Accessibility: WCAG AA on every page in both themes, phones, the keyboard, and signing in.
 
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
@@ -67,7 +67,7 @@ async function errorsOf(page: Page): Promise<string[]> {
   return found.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 160)}`));
 }
 
-/** @returns how many pixels a page is wider than its window */
+/** @returns by how many pixels a page is wider than its window */
 async function overflow(page: Page): Promise<number> {
   return page.evaluate('document.documentElement.scrollWidth - innerWidth');
 }
@@ -88,7 +88,7 @@ const pages = [
 ] as const;
 
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
-  testWith('chromium')('every page keeps the rules of WCAG AA', async () => {
+  testWith('chromium')('every page passes WCAG AA', async () => {
     const page = await browser.open(`${server.url}/jobs`, { theme });
     const errors: string[] = [];
     for (const [path, text] of pages) {
@@ -101,7 +101,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
 });
 
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
-  testWith('chromium')('a form that is filled in wrongly keeps them, and one that is written as JSON', async () => {
+  testWith('chromium')('a form with errors passes WCAG AA, and so does one in JSON', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/report`, { theme });
     await page.getByLabel('count').fill('often');
     await page.getByLabel('token', { exact: true }).fill('hush-hush');
@@ -113,7 +113,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
   });
 
-  testWith('chromium')('a preview keeps them, and the graph', async () => {
+  testWith('chromium')('a preview and the step graph pass WCAG AA', async () => {
     const page = await browser.open(`${server.url}/runs/${report}?tab=artifacts`, { theme });
     await page.getByRole('button', { name: 'Preview a.txt' }).click();
     await page.getByRole('region', { name: 'Content of a.txt' }).waitFor();
@@ -124,7 +124,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
   });
 
-  testWith('chromium')('an approval keeps them, and the question before a cancel', async () => {
+  testWith('chromium')('an approval and the confirmation of a cancel pass WCAG AA', async () => {
     await using asking = await startServing({ executes: true, jobs: { ask } });
     const { run_id: waiting } = JSON.parse(await (await asking.post('/runs', { job_id: 'ask' })).text());
     const page = await browser.open(`${asking.url}/runs/${waiting}`, { theme });
@@ -138,7 +138,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     await page.getByText(/Cancelled (after|before)/).waitFor();
   });
 
-  testWith('chromium')('signing in keeps them', async () => {
+  testWith('chromium')('the sign-in dialog passes WCAG AA', async () => {
     await using guarded = await startServing({ authMode: 'required' });
     const page = await browser.open(guarded.url, { theme });
     await page.getByLabel('API token').waitFor();
@@ -158,7 +158,7 @@ testWith('chromium')('no page is wider than a phone', async () => {
   expect(wide).toEqual([]);
 });
 
-testWith('chromium')('the keyboard goes everywhere', async () => {
+testWith('chromium')('everything can be reached by keyboard', async () => {
   const page = await browser.open(server.url);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.keyboard.press('j');
@@ -195,7 +195,7 @@ testWith('chromium')('the keyboard goes everywhere', async () => {
   await page.getByRole('heading', { name: 'demo/report' }).waitFor();
 });
 
-testWith('chromium')('where a token is asked for, one signs in with it, for this tab', async () => {
+testWith('chromium')('a server that needs a token lets the user sign in, for this tab', async () => {
   await using guarded = await startServing({ authMode: 'required', jobs: { 'demo/report': bash('true') } });
   const { credential } = await guarded.token({ scopes: ['jobs:read', 'runs:read'] });
   const page = await browser.open(guarded.url);
@@ -223,7 +223,7 @@ testWith('chromium')('where a token is asked for, one signs in with it, for this
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
 
-testWith('chromium')('a part of the console that cannot be had is said to be missing, and asked for anew', async () => {
+testWith('chromium')('code that cannot be loaded is reported, and loaded by a retry', async () => {
   const page = await browser.open(`${server.url}/runs`, { mayFail: true });
   await page.route('**/assets/SystemPage*', (route) => route.abort());
   await page.getByRole('link', { name: 'System' }).click();
@@ -233,7 +233,7 @@ testWith('chromium')('a part of the console that cannot be had is said to be mis
   await page.getByRole('heading', { name: 'System', level: 1 }).waitFor();
 });
 
-testWith('chromium')('a server that goes away is said to be gone, and what is there stays', async () => {
+testWith('chromium')('a server that goes away is reported, and the page keeps its content', async () => {
   const passing = await startServing({ jobs: { 'demo/report': bash('true') } });
   const page = await browser.open(passing.url);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();

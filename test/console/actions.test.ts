@@ -1,4 +1,4 @@
-// What a person does with a run, and is told of it: cancel and kill, approve, and read how it went.
+// Actions on runs and their feedback: cancel, kill, approve, and the account of what happened.
 
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -58,7 +58,7 @@ const focused = (page: Page): Promise<string> =>
     '((at) => `${at.nodeName} ${at.getAttribute("aria-label") ?? at.textContent}`)(document.activeElement)',
   );
 
-testWith('chromium')('a cancel is told signal by signal, and whoever cannot wait kills', async () => {
+testWith('chromium')('a cancel is reported signal by signal, and a user who cannot wait kills the run', async () => {
   const page = await browser.open(`${server.url}/runs/${await started('demo/stubborn')}`);
   await expect.poll(() => page.getByRole('log').getByText('begun').count()).toBe(2);
   await page.getByRole('button', { name: 'Cancel' }).click();
@@ -75,7 +75,7 @@ testWith('chromium')('a cancel is told signal by signal, and whoever cannot wait
   await expect.poll(() => focused(page)).toBe('OL Cancel');
 });
 
-testWith('chromium')('a cancel of several waits for the grace of none', async () => {
+testWith('chromium')('cancelling several runs waits for no grace period', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
   const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
@@ -90,29 +90,32 @@ testWith('chromium')('a cancel of several waits for the grace of none', async ()
 });
 
 describe('a run', () => {
-  testWith('chromium')('says who approved it, what its steps gave, and when it ran in which zone', async () => {
-    const runId = await started('demo/told');
-    const page = await browser.open(`${server.url}/runs/${runId}`);
-    await page.getByRole('textbox', { name: 'Comment' }).fill('looks right');
-    await page.getByRole('button', { name: 'Approve' }).click();
-    await page
-      .getByText(/Failed in after/)
-      .or(page.getByText(/Succeeded in/))
-      .first()
-      .waitFor();
-    await steps(page).filter({ hasText: 'ask' }).getByText('approved by local: looks right').waitFor();
-    await page.getByText('Started by local through the API').waitFor();
-    expect(await steps(page).locator('code').allTextContents()).toEqual(['ask', 'go']);
-    await page.getByRole('tab', { name: 'details' }).click();
-    const outputs = page.getByRole('region', { name: 'Step outputs' });
-    await expect
-      .poll(() => outputs.getByRole('cell').allTextContents())
-      .toEqual(expect.arrayContaining(['go', 'colour', 'green']));
-    const ended = page.getByRole('definition').filter({ hasText: /\d:\d\d:\d\d (?:UTC|GMT)/ });
-    expect(await ended.count()).toBe(3);
-  });
+  testWith('chromium')(
+    'says who approved it, which outputs its steps gave, and when it ran, with the time zone',
+    async () => {
+      const runId = await started('demo/told');
+      const page = await browser.open(`${server.url}/runs/${runId}`);
+      await page.getByRole('textbox', { name: 'Comment' }).fill('looks right');
+      await page.getByRole('button', { name: 'Approve' }).click();
+      await page
+        .getByText(/Failed in after/)
+        .or(page.getByText(/Succeeded in/))
+        .first()
+        .waitFor();
+      await steps(page).filter({ hasText: 'ask' }).getByText('approved by local: looks right').waitFor();
+      await page.getByText('Started by local through the API').waitFor();
+      expect(await steps(page).locator('code').allTextContents()).toEqual(['ask', 'go']);
+      await page.getByRole('tab', { name: 'details' }).click();
+      const outputs = page.getByRole('region', { name: 'Step outputs' });
+      await expect
+        .poll(() => outputs.getByRole('cell').allTextContents())
+        .toEqual(expect.arrayContaining(['go', 'colour', 'green']));
+      const ended = page.getByRole('definition').filter({ hasText: /\d:\d\d:\d\d (?:UTC|GMT)/ });
+      expect(await ended.count()).toBe(3);
+    },
+  );
 
-  testWith('chromium')('is silent while nothing changes but the time', async () => {
+  testWith('chromium')('announces nothing while only the duration changes', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     const sentence = page.locator('.sentence');
     await expect.poll(() => sentence.textContent()).toMatch(/Running for \ds/);
@@ -123,7 +126,7 @@ describe('a run', () => {
     expect(await live.textContent()).toBe('● running Running');
   });
 
-  testWith('chromium')('has its parts under the arrow keys', async () => {
+  testWith('chromium')('has tabs that the arrow keys move through', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     await page.getByRole('tab', { name: 'log' }).focus();
     await page.keyboard.press('ArrowLeft');
@@ -135,7 +138,7 @@ describe('a run', () => {
     await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toBe('log');
   });
 
-  testWith('chromium')('says on a phone, too, why a step failed', async () => {
+  testWith('chromium')('says why a step failed on a phone, too', async () => {
     const runId = await started('demo/fails', { async: false });
     const page = await browser.open(`${server.url}/runs/${runId}`, { width: 360, height: 740 });
     await steps(page)
@@ -145,7 +148,7 @@ describe('a run', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
   });
 
-  testWith('chromium')('that had to wait says for how long', async () => {
+  testWith('chromium')('that had to wait says how long', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await new Promise((resolve) => setTimeout(resolve, 1_100));

@@ -1,4 +1,4 @@
-// The artifacts of a run, as a person looks at them.
+// The artifacts of a run in the browser.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -9,7 +9,7 @@ const server = await startServing();
 afterAll(() => server.close());
 const browser = aBrowser();
 
-testWith('chromium')('Markdown is drawn whatever its charset, and a text that is cut says so', async () => {
+testWith('chromium')('Markdown with a charset is rendered, and a preview that is cut says so', async () => {
   const run = await server.addRun();
   await server.addArtifact(run, { name: 'notes.md', content: '# Title\n', mediaType: 'text/markdown; charset=utf-8' });
   const long = 'x'.repeat(199_999);
@@ -27,7 +27,7 @@ testWith('chromium')('Markdown is drawn whatever its charset, and a text that is
   expect(await page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
 });
 
-testWith('chromium')('of a run that goes on it is said when they come, and then they do', async () => {
+testWith('chromium')('the page of a running run says when artifacts appear, and then shows them', async () => {
   const run = await server.addRun();
   await run.move('claim');
   const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
@@ -37,7 +37,7 @@ testWith('chromium')('of a run that goes on it is said when they come, and then 
   await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();
 });
 
-testWith('chromium')('stand with the folder that they were in, page by page, and say how many there are', async () => {
+testWith('chromium')('artifacts are listed with their folders, page by page, and with their number', async () => {
   const run = await server.addRun();
   for (const name of ['artifacts/out/a.txt', 'artifacts/out/b.txt', 'log/a.txt'])
     await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
@@ -51,27 +51,24 @@ testWith('chromium')('stand with the folder that they were in, page by page, and
   await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
 });
 
-testWith('chromium')(
-  'that are large are shown as far as they are read, empty ones as empty, CSV as a table',
-  async () => {
-    const run = await server.addRun();
-    const mediaType = 'text/plain';
-    await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });
-    await server.addArtifact(run, { name: 'none.txt', content: '', mediaType });
-    const content = `name,"what, it is"\n${'a,"b ""c"""\n'.repeat(201)}`;
-    await server.addArtifact(run, { name: 'list.csv', content, mediaType: 'text/csv' });
-    const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
-    const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
-    await page.getByRole('button', { name: 'Preview large.txt' }).click();
-    expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
-    await page.getByText('Showing the first 200,000 characters.').waitFor();
-    await page.getByRole('button', { name: 'Preview none.txt' }).click();
-    await page.getByText('The file is empty.').waitFor();
-    await page.getByRole('button', { name: 'Preview list.csv' }).click();
-    const table = page.getByRole('region', { name: 'Content of list.csv' });
-    await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
-    expect(await table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
-    expect(await table.getByRole('row').count()).toBe(201);
-    await page.getByText('Showing the first 200 rows.').waitFor();
-  },
-);
+testWith('chromium')('large artifacts are shown in part, empty ones as empty, CSV as a table', async () => {
+  const run = await server.addRun();
+  const mediaType = 'text/plain';
+  await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });
+  await server.addArtifact(run, { name: 'none.txt', content: '', mediaType });
+  const content = `name,"what, it is"\n${'a,"b ""c"""\n'.repeat(201)}`;
+  await server.addArtifact(run, { name: 'list.csv', content, mediaType: 'text/csv' });
+  const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
+  const answer = page.waitForResponse((response) => /\/artifacts\/art/.test(response.url()));
+  await page.getByRole('button', { name: 'Preview large.txt' }).click();
+  expect((await answer).headers()['content-length']).toBe(`${2 ** 20}`);
+  await page.getByText('Showing the first 200,000 characters.').waitFor();
+  await page.getByRole('button', { name: 'Preview none.txt' }).click();
+  await page.getByText('The file is empty.').waitFor();
+  await page.getByRole('button', { name: 'Preview list.csv' }).click();
+  const table = page.getByRole('region', { name: 'Content of list.csv' });
+  await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
+  expect(await table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
+  expect(await table.getByRole('row').count()).toBe(201);
+  await page.getByText('Showing the first 200 rows.').waitFor();
+});

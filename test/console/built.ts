@@ -1,3 +1,3 @@
-// Vitest global setup: the console is built once, as `npm start` builds it.
+// Vitest global setup: builds the console once, as `npm start` does.
 
 export { buildConsole as setup } from '../../build-console.ts';

@@ -1,4 +1,4 @@
-// Pages of another server on this machine, open in the browser of the user whom the server takes for `local`.
+// Pages of another server on this machine, in the browser of the user whom flwd treats as `local`.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -16,7 +16,7 @@ const server = await startServing({
 });
 afterAll(() => server.close());
 
-/** Serves this page on a port of its own, and calls itself by a name of loopback. */
+/** Serves a page on another port, under a loopback name. */
 async function aPage(html: string, name: string): Promise<string> {
   const other = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end(html));
   await once(other.listen(0, '127.0.0.1'), 'listening');
@@ -29,7 +29,7 @@ async function aPage(html: string, name: string): Promise<string> {
 const answered = (path: string) => expect.poll(() => requests.find((request) => request.path === path));
 
 testWith('chromium').for(['127.0.0.1', 'localhost'])(
-  'a page of another port of %s changes nothing as the server’s user',
+  'a page on another port of %s cannot change anything as the server’s user',
   async (name) => {
     const run = await server.addRun();
     const api = `${server.url}/api/v1`;
@@ -55,7 +55,7 @@ testWith('chromium').for(['127.0.0.1', 'localhost'])(
   },
 );
 
-testWith('chromium')('what a page of another port loads, it loads as nobody', async () => {
+testWith('chromium')('a page on another port loads without any identity', async () => {
   requests.length = 0;
   await browser.open(
     await aPage(
@@ -72,7 +72,7 @@ testWith('chromium')('what a page of another port loads, it loads as nobody', as
 });
 
 testWith('chromium').for(['127.0.0.1', 'localhost'])(
-  'a link on another page leads to the console, which goes on as the server’s user at %s',
+  'a link on another page opens the console, which works as the server’s user at %s',
   async (name) => {
     const there = `http://${name}:${new URL(server.url).port}/runs`;
     const page = await browser.open(await aPage(`<a href="${there}">runs</a>`, 'localhost'), { isForeign: true });

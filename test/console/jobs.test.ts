@@ -1,4 +1,4 @@
-// Jobs and the starts they make, as a person does it in a browser.
+// Jobs in the browser: the list, the page of a job, and its start form.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -42,7 +42,7 @@ const browser = aBrowser();
 
 describe('jobs', () => {
   testWith('chromium')(
-    'are listed with how they went and when they run next, invalid ones with the place',
+    'are listed with their last and next runs, and invalid ones with the place of the error',
     async () => {
       const page = await browser.open(server.url);
       const jobs = page.getByRole('list', { name: 'Jobs' });
@@ -71,7 +71,7 @@ describe('jobs', () => {
   });
 });
 
-testWith('chromium')('a job says when it runs by itself, and which of its schedules do not', async () => {
+testWith('chromium')('a job shows when its schedules start it, and which are paused', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting`);
   const facts = page.locator('.facts').first();
   await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*0 3 \* \* \* \S+, next in \d+/);
@@ -83,7 +83,7 @@ testWith('chromium')('a job says when it runs by itself, and which of its schedu
 
 describe('a form', () => {
   testWith('chromium')(
-    'has a field of its kind for each argument, and starts the job with what is filled in',
+    'has a fitting input for each argument, and starts the job with the typed arguments',
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       const form = page.getByRole('form', { name: 'Arguments' });
@@ -121,25 +121,28 @@ describe('a form', () => {
     },
   );
 
-  testWith('chromium')('says beside a field what the server says of it, and nothing before its turn', async () => {
-    const page = await browser.open(`${server.url}/jobs/demo/greeting`);
-    const form = page.getByRole('form', { name: 'Arguments' });
-    await form.getByText('1 required value is missing.').waitFor();
-    expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
-    await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
-    const errorOf = (name: RegExp) =>
-      form
-        .locator('.field')
-        .filter({ has: page.getByLabel(name) })
-        .locator('.fault');
-    await expect.poll(() => errorOf(/^who/).textContent()).toBe('must have at most 8 characters');
-    expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
-    await form.getByRole('textbox', { name: /^times/ }).fill('often');
-    await expect.poll(() => errorOf(/^times/).textContent()).toBe('must be a whole number');
-    await form.getByRole('button', { name: 'Start', exact: true }).click();
-    await form.getByRole('alert').waitFor();
-    expect(page.url()).toMatch(/\/jobs\/demo\/greeting$/);
-  });
+  testWith('chromium')(
+    'shows the errors of the server beside their fields, and none before the user has touched the field',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs/demo/greeting`);
+      const form = page.getByRole('form', { name: 'Arguments' });
+      await form.getByText('1 required value is missing.').waitFor();
+      expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
+      await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
+      const errorOf = (name: RegExp) =>
+        form
+          .locator('.field')
+          .filter({ has: page.getByLabel(name) })
+          .locator('.fault');
+      await expect.poll(() => errorOf(/^who/).textContent()).toBe('must have at most 8 characters');
+      expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
+      await form.getByRole('textbox', { name: /^times/ }).fill('often');
+      await expect.poll(() => errorOf(/^times/).textContent()).toBe('must be a whole number');
+      await form.getByRole('button', { name: 'Start', exact: true }).click();
+      await form.getByRole('alert').waitFor();
+      expect(page.url()).toMatch(/\/jobs\/demo\/greeting$/);
+    },
+  );
 
   testWith('chromium')('is filled in from an earlier run, without its secret', async () => {
     const args = { who: 'Grace', words: ['x'], mail: { to: 'g@example.org' }, token: 'hush-hush' };
@@ -153,7 +156,7 @@ describe('a form', () => {
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
   });
 
-  testWith('chromium')('can be written as JSON, for what no field can hold', async () => {
+  testWith('chromium')('can be written as JSON, for arguments that fit no field', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const form = page.getByRole('form', { name: 'Arguments' });
     await form.getByLabel(/^who/).fill('Ada');
@@ -173,7 +176,7 @@ describe('a form', () => {
     await page.getByRole('log').getByText('Ada, 4 times').waitFor();
   });
 
-  testWith('chromium')('runs a run again with what is changed, its secret among what is not', async () => {
+  testWith('chromium')('reruns a run with changes, and keeps its secret', async () => {
     const args = { who: 'Alan', times: 2, token: 'hush-hush' };
     const answer = await server.post('/runs', { job_id: 'demo/greeting', args, async: false });
     const { run_id: runId } = JSON.parse(await answer.text());
@@ -189,7 +192,7 @@ describe('a form', () => {
     expect(Object.keys(again.args)).toContain('token');
   });
 
-  testWith('chromium')('neither shows nor sends a typed secret when it is told to take a stored one', async () => {
+  testWith('chromium')('neither shows nor sends a typed secret once a stored one is chosen', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const token = page.getByLabel('token', { exact: true });
     const stored = page.getByRole('checkbox', { name: 'use a stored secret' });
@@ -209,13 +212,13 @@ describe('a form', () => {
     expect([await token.inputValue(), await token.getAttribute('type')]).toEqual(['hunter2', 'password']);
   });
 
-  testWith('chromium')('is copied as a command that does the same, a stored secret by its name', async () => {
+  testWith('chromium')('is copied as a command that does the same, with a stored secret by name', async () => {
     const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
     expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByLabel(/^who/).fill("O'Neil");
-    // A name that was typed before the tick is kept.
+    // A name that was typed before the box was ticked is kept.
     await page.getByLabel('token', { exact: true }).fill('greeter');
     await page.getByRole('checkbox', { name: 'use a stored secret' }).check();
     await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
@@ -223,7 +226,7 @@ describe('a form', () => {
     await page.getByRole('button', { name: 'Copy as curl' }).click();
     await page.getByText('Copied.').waitFor();
     const command: string = await page.evaluate('navigator.clipboard.readText()');
-    // What curl would be given, by the shell that a person pastes it into.
+    // The arguments that the shell would pass to curl.
     const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
     const [url = '', option, header, data, body = ''] = stdout.split('\n');
     expect([option, header, data]).toEqual(['-H', 'content-type: application/json', '-d']);

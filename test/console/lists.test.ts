@@ -1,4 +1,4 @@
-// Lists that are longer than their room: of runs, and of the steps of one.
+// Long lists: runs, and the steps of one run.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -31,54 +31,54 @@ async function finished(jobId: string): Promise<string> {
   return JSON.parse(await answer.text()).run_id;
 }
 
-testWith('chromium')('a run of many steps has the failed one in sight, and counts the instances of one', async () => {
-  const page = await browser.open(`${server.url}/runs/${await finished('demo/many')}`);
-  await page.getByText(/Failed in each/).waitFor();
-  const steps = page.getByRole('region', { name: 'Steps', exact: true });
-  const rows = steps.getByRole('listitem');
-  expect(await rows.count()).toBe(16);
-  const failed = rows.last();
-  const isInSight = async (): Promise<boolean> => {
-    const [box, own] = [await page.locator('.over-time').boundingBox(), await failed.boundingBox()];
-    return box !== null && own !== null && own.y >= box.y - 1 && own.y + own.height <= box.y + box.height + 1;
-  };
-  await expect.poll(isInSight).toBe(true);
-  await steps.getByRole('button', { name: /7\s+success\s+1\s+failed/ }).click();
-  expect(await rows.count()).toBe(23);
-});
-
 testWith('chromium')(
-  'the list of runs is where it was for whoever comes back to it, and new for whoever comes anew',
+  'a run of many steps scrolls to the failed one, and counts the instances of a matrix',
   async () => {
-    await using many = await startServing();
-    for (let n = 0; n < 600; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
-    const page = await browser.open(`${many.url}/runs`);
-    await page.getByText('600 runs').waitFor();
-    const scrolled = (): Promise<number> => page.evaluate('scrollY');
-    await page.mouse.move(600, 500);
-    await expect
-      .poll(async () => {
-        await page.mouse.wheel(0, 3_000);
-        return scrolled();
-      })
-      .toBeGreaterThan(15_000);
-    const link = page.locator('[data-row]:visible').nth(-50);
-    await link.scrollIntoViewIfNeeded();
-    const [path, before] = [await link.getAttribute('href'), await scrolled()];
-    await link.click();
-    await page.getByRole('tab', { name: 'log' }).waitFor();
-    await page.goBack();
-    await expect.poll(scrolled).toBe(before);
-    await expect.poll(() => page.locator(`[href="${path}"]`).isVisible()).toBe(true);
-    await page.getByRole('link', { name: 'System', exact: true }).click();
-    await page.getByRole('heading', { name: 'System' }).waitFor();
-    await page.getByRole('link', { name: 'Runs', exact: true }).click();
-    await page.getByText('600 runs').waitFor();
-    expect(await scrolled()).toBe(0);
+    const page = await browser.open(`${server.url}/runs/${await finished('demo/many')}`);
+    await page.getByText(/Failed in each/).waitFor();
+    const steps = page.getByRole('region', { name: 'Steps', exact: true });
+    const rows = steps.getByRole('listitem');
+    expect(await rows.count()).toBe(16);
+    const failed = rows.last();
+    const isInSight = async (): Promise<boolean> => {
+      const [box, own] = [await page.locator('.over-time').boundingBox(), await failed.boundingBox()];
+      return box !== null && own !== null && own.y >= box.y - 1 && own.y + own.height <= box.y + box.height + 1;
+    };
+    await expect.poll(isInSight).toBe(true);
+    await steps.getByRole('button', { name: /7\s+success\s+1\s+failed/ }).click();
+    expect(await rows.count()).toBe(23);
   },
 );
 
-testWith('chromium')('the list of runs leads to what several were run again as', async () => {
+testWith('chromium')('Back shows the list of runs as it was left, and a link shows it from the top', async () => {
+  await using many = await startServing();
+  for (let n = 0; n < 600; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
+  const page = await browser.open(`${many.url}/runs`);
+  await page.getByText('600 runs').waitFor();
+  const scrolled = (): Promise<number> => page.evaluate('scrollY');
+  await page.mouse.move(600, 500);
+  await expect
+    .poll(async () => {
+      await page.mouse.wheel(0, 3_000);
+      return scrolled();
+    })
+    .toBeGreaterThan(15_000);
+  const link = page.locator('[data-row]:visible').nth(-50);
+  await link.scrollIntoViewIfNeeded();
+  const [path, before] = [await link.getAttribute('href'), await scrolled()];
+  await link.click();
+  await page.getByRole('tab', { name: 'log' }).waitFor();
+  await page.goBack();
+  await expect.poll(scrolled).toBe(before);
+  await expect.poll(() => page.locator(`[href="${path}"]`).isVisible()).toBe(true);
+  await page.getByRole('link', { name: 'System', exact: true }).click();
+  await page.getByRole('heading', { name: 'System' }).waitFor();
+  await page.getByRole('link', { name: 'Runs', exact: true }).click();
+  await page.getByText('600 runs').waitFor();
+  expect(await scrolled()).toBe(0);
+});
+
+testWith('chromium')('after a rerun of several runs the list links to the new ones', async () => {
   const runId = await finished('demo/fails');
   const page = await browser.open(`${server.url}/runs?q=${runId}`);
   await page.getByText('exited with code 3: no more').waitFor();
@@ -90,7 +90,7 @@ testWith('chromium')('the list of runs leads to what several were run again as',
   await rows.getByText('as a rerun').waitFor();
 });
 
-testWith('chromium')('the runs that wait are linked by what they wait for, each with its own number', async () => {
+testWith('chromium')('waiting runs are linked by the reason that they wait, with their numbers', async () => {
   await Promise.all(Array.from({ length: 21 }, () => server.post('/runs', { job_id: 'demo/ask' })));
   const page = await browser.open(`${server.url}/system`);
   const waiting = page.getByRole('region', { name: 'Waiting runs' });

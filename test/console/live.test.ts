@@ -1,4 +1,4 @@
-// What a page shows goes on being true: over connections that break or hang, in many windows, by a clock that is wrong.
+// Pages stay up to date: over connections that break or hang, in many windows, and with a wrong clock.
 
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
@@ -12,7 +12,7 @@ const hourMs = 3_600_000;
 const browser = aBrowser();
 const rowsOf = (page: Page) => page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
 
-/** As a tab that another one hides. */
+/** As if another tab hid this one, or no longer did. */
 async function setVisible(page: Page, isVisible: boolean): Promise<void> {
   await page.evaluate(`Object.defineProperty(document, 'visibilityState', {
     configurable: true,
@@ -21,7 +21,7 @@ async function setVisible(page: Page, isVisible: boolean): Promise<void> {
 }
 
 describe('a list of runs', () => {
-  testWith('chromium')('goes on when the server has forgotten the events at which it was cut off', async () => {
+  testWith('chromium')('goes on after the server has deleted the events that it missed', async () => {
     await using quiet = await startServing({ retention: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
     const run = await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -40,7 +40,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith('chromium')('goes on after a connection that hangs, which is said', async () => {
+  testWith('chromium')('reports a connection that hangs, and goes on after it', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -58,7 +58,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith('chromium')('knows of what happened far down while nobody looked', async () => {
+  testWith('chromium')('shows changes far down in the list that happened while the tab was hidden', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     await first.move('claim');
@@ -76,7 +76,7 @@ describe('a list of runs', () => {
     expect(await rowsOf(page).count()).toBe(131);
   });
 
-  testWith('chromium')('is chosen from as a whole, and cancelled together, once that is confirmed', async () => {
+  testWith('chromium')('can be selected as a whole and cancelled after a confirmation', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     await quiet.addRun();
@@ -101,7 +101,7 @@ describe('a list of runs', () => {
     expect(await page.getByRole('checkbox', { checked: true }).getAttribute('aria-label')).toBe(`Select ${id}`);
   });
 
-  testWith('chromium')('says nothing against a filter that is half typed', async () => {
+  testWith('chromium')('reports no error about a filter that is typed halfway', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     const page = await browser.open(`${quiet.url}/runs`, { clockMs: Date.now() });
@@ -139,8 +139,8 @@ describe('many windows', () => {
   });
 });
 
-describe('a clock that is wrong', () => {
-  testWith('chromium')('moves nothing into the future', async () => {
+describe('a wrong clock', () => {
+  testWith('chromium')('puts nothing into the future', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');
@@ -150,7 +150,7 @@ describe('a clock that is wrong', () => {
   });
 });
 
-testWith('chromium')('what several parts of a page lack for the same reason is said once', async () => {
+testWith('chromium')('an error that several parts of a page share is shown once', async () => {
   await using quiet = await startServing();
   await using wire = await openWire(quiet.url);
   const page = await browser.open(`${wire.url}/system`, { mayFail: true });
@@ -158,7 +158,7 @@ testWith('chromium')('what several parts of a page lack for the same reason is s
   wire.cut();
   await expect.poll(() => page.getByRole('alert').allTextContents()).toHaveLength(1);
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
-  // All that is asked for now and then has been asked for.
+  // Each part that is polled has been polled.
   const asked = new Set<string>();
   page.on('requestfailed', (request) => asked.add(new URL(request.url()).pathname));
   await expect
@@ -171,7 +171,7 @@ testWith('chromium')('what several parts of a page lack for the same reason is s
 });
 
 testWith('chromium')(
-  'a run is followed over a server that closes its streams, also before it prints anything',
+  'a run is followed when the server closes its streams, even before it prints anything',
   async () => {
     await using quiet = await startServing();
     const gate = await openStreamGate(quiet.url);

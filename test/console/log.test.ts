@@ -1,4 +1,4 @@
-// The log of a run, as somebody reads it in a browser: they stay where they are, whatever comes and however long its lines are.
+// The log of a run in the browser: the reader keeps their place, however much is added and however long the lines are.
 
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -14,7 +14,7 @@ const rs = String.fromCharCode(0x1e);
 const server = await startServing({
   executes: true,
   jobs: {
-    // Errors are rare, and far apart.
+    // Errors are rare and far apart.
     'demo/loud': bash(
       `awk 'BEGIN { for (n = 1; n <= ${million}; n++) if (n % 1000 == 1 && n <= 300000) printf "\\036eerror %d\\n", n; else printf "line %d of many\\n", n }'`,
     ),
@@ -42,7 +42,7 @@ const server = await startServing({
     },
   },
 });
-/** Where nothing but the test prints. */
+/** A server on which only the test prints. */
 const quiet = await startServing();
 afterAll(() => Promise.all([server.close(), quiet.close()]));
 const browser = aBrowser();
@@ -50,7 +50,7 @@ const browser = aBrowser();
 const log = (page: Page) => page.getByRole('log', { name: 'Log' });
 const toEnd = (page: Page) => page.getByRole('button', { name: /to the end|new line/ });
 
-/** How far below the pane's lower edge the log goes on. */
+/** How many pixels of the log are below the pane's lower edge. */
 const belowEnd = (page: Page): Promise<number> =>
   page.evaluate<number>(
     '(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(document.querySelector(".log"))',
@@ -75,7 +75,7 @@ async function scroll(page: Page, by: number): Promise<void> {
   await page.mouse.wheel(0, by);
 }
 
-/** 600 lines of which each is a dozen rows high where it is wrapped. */
+/** 600 lines, each a dozen rows high when wrapped. */
 async function aLogOfLongLines() {
   const run = await quiet.addRun();
   await run.move('claim');
@@ -84,7 +84,7 @@ async function aLogOfLongLines() {
 }
 
 describe('a log of long lines', () => {
-  testWith('chromium')('opens at its very end, and stays there when the window gets narrower', async () => {
+  testWith('chromium')('opens at its end, and stays there when the window gets narrower', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await log(page).locator('[data-seq="600"]').waitFor();
@@ -103,7 +103,7 @@ describe('a log of long lines', () => {
     expect(await toEnd(page).count()).toBe(0);
   });
 
-  testWith('chromium')('does not move its reader when it is wrapped or not, or the window changes', async () => {
+  testWith('chromium')('does not move its reader when wrapping or the window changes', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -121,7 +121,7 @@ describe('a log of long lines', () => {
     expect(await settled(() => firstInSight(page))).toBe(seq);
   });
 
-  testWith('chromium')('is read upwards without a jump, however high its lines turn out to be', async () => {
+  testWith('chromium')('is read upwards without jumps, however high its lines are', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -129,7 +129,7 @@ describe('a log of long lines', () => {
     while (seen > 560) {
       await scroll(page, -400);
       const now = await settled(() => firstInSight(page));
-      // A row has 60 px at least.
+      // A row is at least 60 px high.
       expect(seen - now).toBeGreaterThanOrEqual(0);
       expect(seen - now).toBeLessThanOrEqual(7);
       seen = now;
@@ -137,7 +137,7 @@ describe('a log of long lines', () => {
   });
 });
 
-/** What is read once it has been the same for some frames. */
+/** The value once it has been the same for some frames. */
 async function settled(read: () => Promise<number>): Promise<number> {
   let [last, times] = [Number.NaN, 0];
   await expect
@@ -166,7 +166,7 @@ describe('a log of a million lines', () => {
     const short = await quiet.addRun();
     await short.print('one line');
     const other = await browser.open(`${quiet.url}/runs`);
-    // How long a log of one line takes on this machine now.
+    // How long a log of one line takes on this machine at the moment.
     const shortMs = await msOf(async () => {
       await other.goto(`${quiet.url}/runs/${short.id}`);
       await log(other).getByText('one line').waitFor();
@@ -181,9 +181,9 @@ describe('a log of a million lines', () => {
       await log(page).locator(`[data-seq="${million}"]`).waitFor();
       await expect.poll(() => belowEnd(page)).toBeLessThan(2);
     });
-    // A second on a machine that does nothing else.
+    // One second on an idle machine.
     expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
-    // The end, and the stream of what comes.
+    // The end of the log, and the stream of new lines.
     expect(requests).toBe(2);
     expect(await log(page).locator('.line').count()).toBe(500);
     await scroll(page, -100_000);
@@ -192,7 +192,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBe(3);
   });
 
-  testWith('chromium')('is scrolled through by what is rare in it, from line to line', async () => {
+  testWith('chromium')('filtered to rare lines, scrolls from one to the next', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}?level=error`);
     let requests = 0;
     page.on('request', (request) => {
@@ -204,7 +204,7 @@ describe('a log of a million lines', () => {
     while (seen > 1) {
       await scroll(page, -600);
       const now = await settled(() => firstInSight(page));
-      // A wheel of 600 px passes over 30 lines; nothing is left out, however far they are apart.
+      // A wheel of 600 px passes over 30 lines. None is skipped, however far apart they are.
       expect(now).toBeLessThan(seen);
       if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(31_000);
       seen = now;
@@ -212,7 +212,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBeLessThanOrEqual(3);
   });
 
-  testWith('chromium')('has the last of too many hits, and says that there are more', async () => {
+  testWith('chromium')('shows the last of too many matches, and says that there are more', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}`);
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('error 9');
     await page.keyboard.press('Enter');
@@ -231,7 +231,7 @@ describe('a log of a million lines', () => {
   });
 });
 
-testWith('chromium')('who leaves the end is told of every line that comes there', async () => {
+testWith('chromium')('a reader who leaves the end sees how many lines are added there', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print(...Array.from({ length: 300 }, (_, n) => `first ${n + 1}`));
@@ -252,7 +252,7 @@ testWith('chromium')('who leaves the end is told of every line that comes there'
   expect(await toEnd(page).count()).toBe(0);
 });
 
-testWith('chromium')('a level leaves the reader at the line they read', async () => {
+testWith('chromium')('changing the level keeps the reader at their line', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print(
@@ -269,7 +269,7 @@ testWith('chromium')('a level leaves the reader at the line they read', async ()
   expect(filtered - seq).toBeLessThan(3);
 });
 
-/** Nine hours ahead, all year. */
+/** UTC+9 all year. */
 async function expectTokyoTime(time: Locator): Promise<void> {
   const atMs = Date.parse((await time.getAttribute('datetime')) ?? '');
   const there = new Date(atMs + 9 * 3_600_000).toISOString();
@@ -279,7 +279,7 @@ async function expectTokyoTime(time: Locator): Promise<void> {
   );
 }
 
-testWith('chromium')('a line has its local time, and a link that keys can reach', async () => {
+testWith('chromium')('a line has its local time, and a link that can be reached by keyboard', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print('one', 'two', 'three');
@@ -297,7 +297,7 @@ testWith('chromium')('a line has its local time, and a link that keys can reach'
   expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe('2');
 });
 
-testWith('chromium')('a step with a matrix has its instances below it, and their lines for a log', async () => {
+testWith('chromium')('a step with a matrix has its instances below it, and their lines as its log', async () => {
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/matrix' })).text());
   const page = await browser.open(`${server.url}/runs/${runId}`);
   await log(page).getByText('goes on').waitFor();
@@ -318,7 +318,7 @@ testWith('chromium')('a step with a matrix has its instances below it, and their
   await page.getByText(/^This step did not run: /).waitFor();
 });
 
-testWith('chromium')('a run that fails while it is watched leaves its reader where they were', async () => {
+testWith('chromium')('a run that fails while it is watched does not move its reader', async () => {
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/fails' })).text());
   const page = await browser.open(`${server.url}/runs/${runId}`);
   await log(page).getByText('begins').waitFor();

@@ -1,4 +1,4 @@
-// The list of jobs where there are many of them, where others run all the time, and while their files change.
+// The list of jobs when there are many, when some run all the time, and while their files change.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ afterAll(() => server.close());
 const browser = aBrowser();
 
 describe('many jobs', () => {
-  testWith('chromium')('are drawn where one looks, and searched all', async () => {
+  testWith('chromium')('are drawn only where the user looks, and are all searched', async () => {
     const page = await browser.open(server.url);
     await page.getByText('1003 of 1003 jobs').waitFor();
     await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
@@ -35,7 +35,7 @@ describe('many jobs', () => {
     await page.getByRole('link', { name: 'many/job-0900' }).waitFor();
   });
 
-  testWith('chromium')('have their own last runs, however many runs another has, and new ones come alone', async () => {
+  testWith('chromium')('each show their last runs, and an event reads only those of its own job', async () => {
     const nightly = await server.addRun({ jobId: 'a/nightly' });
     await nightly.move('claim');
     await nightly.finish('fail');
@@ -44,7 +44,8 @@ describe('many jobs', () => {
     const rowOf = (id: string) => page.getByRole('listitem').filter({ has: page.getByRole('link', { name: id }) });
     await rowOf('a/nightly').getByText('failed').waitFor();
     await expect.poll(() => rowOf('a/minutely').getByText('pending').count()).toBe(8);
-    // The page asks for both once its stream of events is open. The request that shows this run is that one, or follows it.
+    // The page reads both again once its event stream is open. The request that shows this run is that one or a later
+    // one.
     const warm = await server.addRun({ jobId: 'a/nightly' });
     const newest = rowOf('a/nightly').getByRole('link').last();
     await expect.poll(() => newest.getAttribute('href')).toBe(`/runs/${warm.id}`);
@@ -58,19 +59,22 @@ describe('many jobs', () => {
   });
 });
 
-testWith('chromium')('the runs of a part of an id are found without the filter, which says so', async () => {
-  const run = await server.addRun({ jobId: 'disk/usage' });
-  const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);
-  await page.getByText('needs the whole id of a job').waitFor();
-  await page.getByRole('link', { name: 'disk', exact: true }).click();
-  await page.getByRole('list', { name: 'Runs' }).getByText(run.id).waitFor();
-});
+testWith('chromium')(
+  'a job: filter with a part of an id finds nothing, and links to the search that does',
+  async () => {
+    const run = await server.addRun({ jobId: 'disk/usage' });
+    const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);
+    await page.getByText('needs the whole id of a job').waitFor();
+    await page.getByRole('link', { name: 'disk', exact: true }).click();
+    await page.getByRole('list', { name: 'Runs' }).getByText(run.id).waitFor();
+  },
+);
 
 describe('while files change', () => {
-  testWith('chromium')('a job that is mended, and one that is new, are seen without anything being done', async () => {
+  testWith('chromium')('a fixed job and a new job appear without a reload', async () => {
     const page = await browser.open(`${server.url}/jobs?namespace=disk`);
     await page.getByText(/, 2 invalid/).waitFor();
-    // A namespace is not the beginning of a word.
+    // A namespace is more than a common prefix.
     expect(await page.getByRole('region', { name: 'Invalid jobs' }).textContent()).not.toContain('diskette');
     const jobPage = await browser.open(`${server.url}/jobs/disk/broken`);
     await jobPage.getByRole('alert').filter({ hasText: 'config.yaml:1:' }).waitFor();
@@ -80,7 +84,7 @@ describe('while files change', () => {
     await page.getByRole('link', { name: 'disk/new' }).waitFor();
     await page.getByText(/, 1 invalid/).waitFor();
     await jobPage.getByRole('form', { name: 'Arguments' }).waitFor();
-    // What is typed stays, whatever becomes of the file meanwhile.
+    // The typed arguments stay when the file becomes invalid.
     await jobPage.getByRole('button', { name: 'As JSON' }).click();
     await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"a": 1}');
     await writeFile(join(server.root, 'jobs/disk/broken/config.yaml'), 'command: [');

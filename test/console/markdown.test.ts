@@ -1,11 +1,11 @@
-// Markdown as a job may write it: what it means, and that no text holds the page up.
+// Markdown as jobs write it: its parts, and that no text blocks the page.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blocksOf, inlinesOf } from '../../src/console/widgets/markdown-blocks.ts';
 
 describe('a text of Markdown', () => {
-  test('is headings, paragraphs, lists, tables, code, quotes and rules', () => {
+  test('has headings, paragraphs, lists, tables, code, quotes and rules', () => {
     const text = `# Disks ##
 all is *well*
 so far
@@ -34,7 +34,7 @@ so far
     ]);
   });
 
-  test('has parts that stand out, and links to the web alone', () => {
+  test('has emphasis and code, and links to the web only', () => {
     expect(inlinesOf('a `b` **c** __d__ *e* [f](https://x.org/y) [g](javascript:h)')).toEqual([
       { kind: 'text', text: 'a ' },
       { kind: 'code', text: 'b' },
@@ -51,7 +51,7 @@ so far
     ]);
   });
 
-  test('names its pictures, and what is left of a link that is dropped is its text', () => {
+  test('shows pictures by name, and a dropped link as its text', () => {
     const textOf = (text: string): string =>
       inlinesOf(text)
         .map((part) => part.text)
@@ -63,24 +63,24 @@ so far
     expect(inlinesOf(`[f](${target} "g")`)).toEqual([{ kind: 'link', text: 'f', target }]);
   });
 
-  test('ticks off what is done', () => {
+  test('has boxes for tasks', () => {
     expect(blocksOf('- [x] one\n- [ ] two\n- [y] three')).toEqual([
       { kind: 'list', isOrdered: false, items: ['☑ one', '☐ two', '[y] three'] },
     ]);
   });
 
-  test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('has the lines that %j has', (text) => {
+  test.each(['a\rb', 'a\u2028b', 'a\u2029b', 'a\r\nb'])('has the same lines as %j', (text) => {
     expect(blocksOf(text)).toEqual([{ kind: 'paragraph', text: 'a\nb' }]);
   });
 
-  test('loses no word, whatever is in it', () => {
+  test('loses no word, whatever it contains', () => {
     const marks = '\r \n \u2028 \u2029 \u0085 \u00a0 \t # ` ``` > - * + _ 1. 2) | [ ] ( ) \\ : word word'.split(/ /);
     const piece = fc.nat(marks.length).map((n) => marks[n] ?? ' ');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
         const text = pieces.join('');
         const blocks = blocksOf(text) ?? [];
-        // What follows it on its line is the language.
+        // The rest of that line is the language.
         if (text.includes('```')) return;
         expect(JSON.stringify(blocks).split('word')).toHaveLength(text.split('word').length);
       }),
@@ -88,7 +88,7 @@ so far
     );
   });
 
-  test('that is too large, or whose lines are, is no more than a text', () => {
+  test('that is too large, or has too long lines, is shown as plain text', () => {
     expect(blocksOf('a\n'.repeat(50_001))).toBeNull();
     expect(blocksOf('a'.repeat(10_001))).toBeNull();
     expect(blocksOf(`${'a'.repeat(10_000)}\n`)).toHaveLength(1);
@@ -98,7 +98,7 @@ so far
   test.each(pieces.split(' '))('of nothing but %s is read as fast as any other', (piece) => {
     for (const between of ['', ' ', '\n']) {
       const unit = piece + between;
-      // As lines as long as they may be, and as one paragraph.
+      // As lines of the maximum length, and as one paragraph.
       const line = unit.repeat(Math.floor(9_900 / unit.length));
       const text = `${line}x)\n`.repeat(10);
       const begun = performance.now();
@@ -106,7 +106,7 @@ so far
       inlinesOf(text);
       blocksOf(`# ${line}x`);
       blocksOf(`|a\n${line}x`);
-      // A few milliseconds; what is quadratic takes seconds.
+      // This takes a few milliseconds; a quadratic parser takes seconds.
       expect(performance.now() - begun).toBeLessThan(1_000);
     }
   });

@@ -1,4 +1,5 @@
-// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list, the timeline and the graph.
+// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list, the timeline and
+// the graph.
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';

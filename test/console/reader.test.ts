@@ -1,4 +1,4 @@
-// Somebody whose token may look and no more.
+// Users whose token lacks scopes.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -26,7 +26,7 @@ async function signedIn(path: string, credential: string) {
   return page;
 }
 
-testWith('chromium')('sees that a run waits for an approval, and no button that would be refused', async () => {
+testWith('chromium')('a read-only token shows that a run waits for approval, without buttons', async () => {
   const page = await signedIn(`/runs/${runId}`, looker.credential);
   await page.getByText('is waiting for approval: Go on?').waitFor();
   await page.getByRole('link', { name: 'demo/ask' }).first().waitFor();
@@ -34,12 +34,12 @@ testWith('chromium')('sees that a run waits for an approval, and no button that 
   expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
 });
 
-testWith('chromium')('with the scopes to operate there are the buttons', async () => {
+testWith('chromium')('a token with the scopes to operate shows the buttons', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
   for (const name of ['Approve', 'Deny', 'Cancel']) await page.getByRole('button', { name }).waitFor();
 });
 
-testWith('chromium')('who may read and approve runs alone has the buttons for that alone', async () => {
+testWith('chromium')('a token that may only read and approve runs shows only those buttons', async () => {
   const approver = await server.token({ scopes: ['runs:read', 'runs:approve'] });
   const page = await signedIn(`/runs/${runId}`, approver.credential);
   await page.getByRole('button', { name: 'Approve' }).waitFor();
@@ -47,7 +47,7 @@ testWith('chromium')('who may read and approve runs alone has the buttons for th
   expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
 });
 
-testWith('chromium')('no button is offered while nobody knows whether it would be refused', async () => {
+testWith('chromium')('no button is shown before the scopes are known', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
   await page.getByRole('button', { name: 'Cancel' }).waitFor();
   const askedFor = /\/api\/v1\/(?:health|system\/info)$/;
@@ -60,7 +60,7 @@ testWith('chromium')('no button is offered while nobody knows whether it would b
   await page.getByRole('button', { name: 'Cancel' }).waitFor();
 });
 
-testWith('chromium')('who may not start runs is told so, and cannot choose runs to cancel', async () => {
+testWith('chromium')('a token that may not start runs is told so, and cannot select runs to cancel', async () => {
   const page = await signedIn('/jobs/demo/ask', looker.credential);
   await page.getByText('Your token does not let you start runs.').waitFor();
   expect(await page.getByRole('button', { name: 'Start' }).count()).toBe(0);
@@ -70,7 +70,7 @@ testWith('chromium')('who may not start runs is told so, and cannot choose runs 
   expect(await page.getByRole('button', { name: /^Choose/ }).count()).toBe(0);
 });
 
-testWith('chromium')('is told on the page of the system what the token does not show, and of no failure', async () => {
+testWith('chromium')('the system page says what the token may not see, without an error', async () => {
   const page = await signedIn('/system', looker.credential);
   const section = (name: string) => page.getByRole('region', { name });
   await section('Waiting runs').getByRole('link', { name: runId }).waitFor();
@@ -81,7 +81,7 @@ testWith('chromium')('is told on the page of the system what the token does not 
   expect(await page.getByRole('alert').count()).toBe(0);
 });
 
-testWith('chromium')('reads code as code in what the server says', async () => {
+testWith('chromium')('code in the messages of the server is shown as code', async () => {
   const page = await browser.open(`${server.url}/runs`);
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   await page.keyboard.press('Escape');

@@ -1,4 +1,4 @@
-// A run and the list of them, as somebody watches them in a browser: the log above all.
+// Runs in the browser: the page of a run with its log, and the list of runs.
 
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
@@ -91,14 +91,14 @@ async function isInView(page: Page, text: string): Promise<boolean> {
   return own.y >= pane.y && own.y + own.height <= Math.min(bottom, pane.y + pane.height);
 }
 
-/** With the wheel, as far as it goes. */
+/** Scrolls with the wheel as far as possible. */
 async function scroll(page: Page, by: 1 | -1): Promise<void> {
   await log(page).hover();
   await page.mouse.wheel(0, by * 1_000_000);
 }
 
 describe('a run', () => {
-  testWith('chromium')('is shown with its colours, result, artifacts, arguments and events', async () => {
+  testWith('chromium')('shows its colours, result, artifacts, arguments and events', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}`);
     await page.getByText(/Succeeded in/).waitFor();
     await page.getByText(/Started by local/).waitFor();
@@ -121,7 +121,7 @@ describe('a run', () => {
     await page.getByText('run.finished').waitFor();
   });
 
-  testWith('chromium')('says which files it left where nothing keeps them', async () => {
+  testWith('chromium')('says which files it left that nothing keeps', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/leaves')}`);
     await page.getByText(/Succeeded in/).waitFor();
     const note = page.getByText(
@@ -130,7 +130,7 @@ describe('a run', () => {
     await expect.poll(() => note.count()).toBe(1);
   });
 
-  testWith('chromium')('has an SVG shown as a picture, none of whose scripts runs', async () => {
+  testWith('chromium')('shows an SVG as a picture without running its scripts', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}?tab=artifacts`);
     await page.getByRole('button', { name: 'Preview chart.svg' }).click();
     const picture = page.getByRole('img', { name: 'chart.svg' });
@@ -145,7 +145,7 @@ describe('a run', () => {
     }
   });
 
-  testWith('chromium')('is read as Markdown where it is prose, and never as HTML', async () => {
+  testWith('chromium')('shows a text as Markdown, and never as HTML', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/prose')}?tab=result`);
     await page.getByText('well', { exact: true }).waitFor();
     await page.getByRole('tab', { name: 'artifacts' }).click();
@@ -203,7 +203,7 @@ describe('a run', () => {
     await expect.poll(() => page.url()).not.toBe(again);
   });
 
-  testWith('chromium')('is watched live, and cancelled', async () => {
+  testWith('chromium')('is watched live and cancelled', async () => {
     const runId = await started('demo/waits');
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await page.getByText(/Running for/).waitFor();
@@ -220,7 +220,7 @@ describe('a run', () => {
       .toMatch(/requested .*SIGTERM to \d+ process.*no process is left/);
   });
 
-  testWith('chromium')('that waits for an approval gets it', async () => {
+  testWith('chromium')('that waits for approval is approved', async () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('ask waits for an approval').waitFor();
@@ -238,14 +238,14 @@ describe('a run', () => {
     await page.getByText('No runs match.').waitFor();
   });
 
-  testWith('chromium')('that is unknown is said to be', async () => {
+  testWith('chromium')('that does not exist is reported', async () => {
     const page = await browser.open(`${server.url}/runs/run_0`);
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/run_0/);
   });
 });
 
 describe('a large log', () => {
-  testWith('chromium')('opens at its end, scrolls, is searched, and has a link for each line', async () => {
+  testWith('chromium')('opens at its end, scrolls, can be searched, and has a link for each line', async () => {
     const runId = await finished('demo/loud');
     await server.fetch(`/runs/${runId}/logs?tail=1`);
     const page = await browser.open(`${server.url}/runs/${runId}`);
@@ -277,7 +277,7 @@ describe('a large log', () => {
   });
 
   testWith('chromium')(
-    'counts what is new to somebody who reads further up, and loses nothing while the connection is away',
+    'counts new lines while the reader is further up, and loses none while the connection is broken',
     async () => {
       await using quiet = await startServing();
       const run = await quiet.addRun();
@@ -302,7 +302,7 @@ describe('a large log', () => {
 });
 
 describe('the list of runs', () => {
-  testWith('chromium')('is filtered by a text that lives in the URL, and grows by itself', async () => {
+  testWith('chromium')('is filtered by a text kept in the URL, and grows by itself', async () => {
     await started('demo/held');
     const page = await browser.open(`${server.url}/runs`);
     await page.getByRole('searchbox', { name: 'Filter runs' }).fill('job:demo/held since:1h');
@@ -328,7 +328,7 @@ describe('the list of runs', () => {
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
   });
 
-  testWith('chromium')('has what began before its events were told, too', async () => {
+  testWith('chromium')('includes runs that started before its event stream was open', async () => {
     await started('demo/held');
     const page = await browser.open(`${server.url}/jobs`);
     const told = Promise.withResolvers<void>();
@@ -343,7 +343,7 @@ describe('the list of runs', () => {
     await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
-  testWith('chromium')('has no end but the last run', async () => {
+  testWith('chromium')('scrolls to the very last run', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));

@@ -1,4 +1,4 @@
-// Who is at the console, while the page is open.
+// Signing in and out while a page is open.
 
 import { expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -8,49 +8,52 @@ import { aBrowser } from './a-browser.ts';
 
 const browser = aBrowser();
 
-testWith('chromium')('a token that ends in the middle of a form costs nothing that was typed', async () => {
-  await using guarded = await startServing({
-    authMode: 'required',
-    executes: true,
-    jobs: {
-      'demo/greet': bash('true', { argspec: { type: 'object', properties: { name: { type: 'string' } } } }),
-    },
-  });
-  const first = await guarded.token({ scopes: ['jobs:read', 'runs:read', 'runs:write'] });
-  const page = await browser.open(`${guarded.url}/jobs/demo/greet`);
-  const asked = page.getByRole('dialog', { name: 'Sign in' });
-  await asked.getByLabel('API token').fill(first.credential);
-  await asked.getByRole('button', { name: 'Sign in' }).click();
-  await asked.waitFor({ state: 'detached' });
-  const form = page.getByRole('form', { name: 'Arguments' });
-  await form.getByRole('textbox', { name: 'name' }).fill('Ada');
-  await page.getByText('Starts at once').first().waitFor();
-  const admin = await guarded.token();
-  await guarded.fetch(`/tokens/${first.id}`, { method: 'DELETE', headers: admin.headers });
-  await form.getByRole('textbox', { name: 'name' }).press('End');
-  await page.keyboard.type(' L');
-  await asked.waitFor();
-  // The dialog may come before the last letter.
-  const typed = await form.getByRole('textbox', { name: 'name' }).inputValue();
-  expect(typed).toMatch(/^Ada/);
-  const second = await guarded.token({ scopes: ['jobs:read', 'runs:read', 'runs:write'] });
-  await asked.getByLabel('API token').fill(second.credential);
-  await page.keyboard.press('Enter');
-  await asked.waitFor({ state: 'detached' });
-  expect(await form.getByRole('textbox', { name: 'name' }).inputValue()).toBe(typed);
-  await page.getByText('Starts at once').first().waitFor();
+testWith('chromium')(
+  'a token that is deleted while the user fills in a form loses nothing that was typed',
+  async () => {
+    await using guarded = await startServing({
+      authMode: 'required',
+      executes: true,
+      jobs: {
+        'demo/greet': bash('true', { argspec: { type: 'object', properties: { name: { type: 'string' } } } }),
+      },
+    });
+    const first = await guarded.token({ scopes: ['jobs:read', 'runs:read', 'runs:write'] });
+    const page = await browser.open(`${guarded.url}/jobs/demo/greet`);
+    const asked = page.getByRole('dialog', { name: 'Sign in' });
+    await asked.getByLabel('API token').fill(first.credential);
+    await asked.getByRole('button', { name: 'Sign in' }).click();
+    await asked.waitFor({ state: 'detached' });
+    const form = page.getByRole('form', { name: 'Arguments' });
+    await form.getByRole('textbox', { name: 'name' }).fill('Ada');
+    await page.getByText('Starts at once').first().waitFor();
+    const admin = await guarded.token();
+    await guarded.fetch(`/tokens/${first.id}`, { method: 'DELETE', headers: admin.headers });
+    await form.getByRole('textbox', { name: 'name' }).press('End');
+    await page.keyboard.type(' L');
+    await asked.waitFor();
+    // The dialog may open before the last letter is typed.
+    const typed = await form.getByRole('textbox', { name: 'name' }).inputValue();
+    expect(typed).toMatch(/^Ada/);
+    const second = await guarded.token({ scopes: ['jobs:read', 'runs:read', 'runs:write'] });
+    await asked.getByLabel('API token').fill(second.credential);
+    await page.keyboard.press('Enter');
+    await asked.waitFor({ state: 'detached' });
+    expect(await form.getByRole('textbox', { name: 'name' }).inputValue()).toBe(typed);
+    await page.getByText('Starts at once').first().waitFor();
 
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await asked.waitFor();
-  expect(await form.count()).toBe(0);
-  await page.keyboard.press('Escape');
-  await asked.waitFor({ state: 'detached' });
-  await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
-  await asked.waitFor();
-});
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await asked.waitFor();
+    expect(await form.count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await asked.waitFor({ state: 'detached' });
+    await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
+    await asked.waitFor();
+  },
+);
 
 testWith('chromium')(
-  'what a token may not do is said without more; with one that is refused nobody is signed in',
+  'what a token may not do is reported without a retry, and a refused token does not sign in',
   async () => {
     await using guarded = await startServing({
       authMode: 'required',

@@ -1,4 +1,4 @@
-// What a browser must have before it shows a page, of the console as it is built.
+// The size of what a browser loads before the built console shows a page.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const files = new Map(
   readdirSync(join(built, 'assets')).map((name) => [name, readFileSync(join(built, 'assets', name), 'utf8')]),
 );
 
-/** The scripts that `index.html` names, with all that they import, and not what they may come to import. */
+/** The scripts that `index.html` names and everything that they import statically. */
 function firstScripts(): Set<string> {
   const html = readFileSync(join(built, 'index.html'), 'utf8');
   const found = new Set([...html.matchAll(/(?:src|href)="\/assets\/([^"]+\.js)"/g)].map(([, name]) => name ?? ''));
@@ -22,7 +22,7 @@ function firstScripts(): Set<string> {
   return found;
 }
 
-test('the first load is at most 250 kB of JavaScript, compressed, without the graph, the form and Markdown', () => {
+test('the first load is at most 250 kB of compressed JavaScript, without the graph, the form and Markdown', () => {
   const first = firstScripts();
   const bytes = [...first].map((name) => gzipSync(files.get(name) ?? '').length);
   expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(250_000);
