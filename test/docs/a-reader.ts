@@ -1,0 +1,175 @@
+// A reader who does what a page says, in a new home folder, from the first block to the last. The language of a block, and
+// the invisible word after it, say what to do with it:
+//
+//   sh              commands: all of them must succeed
+//   sh fails        commands of which the last must fail
+//   sh background   a program that keeps running in another terminal, and says `listening`
+//   sh instead      the same, after all such programs have been stopped with Ctrl-C
+//   bash, python, yaml with a path after the language or as first comment: a file to write; with the comment
+//                   `# at the end of PATH`, lines to append to it
+//   text            lines that an earlier block prints; `…` stands for anything, and spaces may be more or fewer
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { type Block, blocksOf, root } from './pages.ts';
+
+type Terminal = {
+  readonly printed: () => string;
+  readonly ended: Promise<number>;
+  readonly interrupt: () => Promise<unknown>;
+};
+
+/** Follows the page; throws with the place of the first block that does not do what the page says. */
+export async function follow(page: string, folders: readonly string[] = []): Promise<void> {
+  const { home, start } = await createHome(folders);
+  const checkout = join(home, 'flwd');
+  mkdirSync(checkout);
+  symlinkSync(join(root, 'bin'), join(checkout, 'bin'));
+  let folder = checkout;
+  const terminals: Terminal[] = [];
+  const printed = () => terminals.map((each) => each.printed()).join('\n');
+
+  for (const block of blocksOf(page)) {
+    const file = fileOf(block);
+    if (block.language === 'sh') {
+      if (block.mark === 'instead') await Promise.all(terminals.map((each) => each.interrupt()));
+      const terminal = start(folder, block);
+      terminals.push(terminal);
+      if (['background', 'instead'].includes(block.mark)) await waitFor(terminal.printed, [/listening/], block);
+      else {
+        const code = await terminal.ended;
+        if ((code === 0) !== (block.mark !== 'fails'))
+          throw new Error(`${block.place} ended with ${code}:\n${block.text}\n${terminal.printed()}`);
+        folder = /^cwd=(.*)$/m.exec(terminal.printed())?.[1] ?? folder;
+      }
+    } else if (file) write(file.path.replace(/^~/, home), folder, file.isAppended, start.adapt(block.text));
+    else if (block.language === 'text') await waitFor(printed, linesOf(start.adapt(block.text)), block);
+    else if (block.language !== 'crontab') throw new Error(`${block.place}: what is a reader to do with it?`);
+  }
+}
+
+/** The file that a block says it is. */
+function fileOf({ language, mark, text }: Block): { readonly path: string; readonly isAppended: boolean } | undefined {
+  if (!['bash', 'python', 'yaml'].includes(language)) return undefined;
+  const [, appended, path = mark] = /^# (at the end of )?(\S+)\n/.exec(text) ?? [];
+  return path === '' ? undefined : { path, isAppended: appended !== undefined };
+}
+
+function write(path: string, folder: string, isAppended: boolean, text: string): void {
+  const target = path.startsWith('/') ? path : join(folder, path);
+  mkdirSync(dirname(target), { recursive: true });
+  if (isAppended) appendFileSync(target, `\n${text}`);
+  else writeFileSync(target, text, { flag: 'wx' });
+}
+
+async function waitFor(printed: () => string, patterns: readonly RegExp[], { place }: Block): Promise<void> {
+  const missing = () => patterns.filter((pattern) => !pattern.test(printed())).map(String);
+  await expect.poll(missing, { timeout: 30_000, message: `${place} is not what was printed` }).toEqual([]);
+}
+
+function linesOf(text: string): RegExp[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.map((line) => {
+    const exact = line
+      .trim()
+      .replaceAll(/[^\p{L}\p{N} …]/gu, '\\$&')
+      .replaceAll('…', '.*')
+      .replaceAll(/ +/g, ' +');
+    return new RegExp(exact);
+  });
+}
+
+async function createHome(folders: readonly string[]) {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-reader-')));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  // Jobs of a server that is root run as another user.
+  chmodSync(home, 0o711);
+  for (const folder of folders) mkdirSync(join(home, folder));
+  const programs = writePrograms(home);
+  const [api = 0, listener = 0] = await freePorts(2);
+  const adapt = (text: string) => text.replaceAll(/\b8080\b/g, String(api)).replaceAll(/\b9000\b/g, String(listener));
+  const env = {
+    HOME: home,
+    PATH: `${programs}:${home}/.local/bin:${process.env.PATH}`,
+    LANG: 'C.UTF-8',
+    FLWD_SERVER_BIND: `127.0.0.1:${api}`,
+  };
+
+  const start = (cwd: string, { text }: Block): Terminal => {
+    // Where the reader is afterwards, and for a server that is root the permission that its jobs lack.
+    const after = `echo "cwd=$PWD"; for d in ~/www ~/backups; do if [ -d "$d" ]; then chmod a+rwx "$d"; fi; done`;
+    const child = spawn('bash', ['-c', `set -eo pipefail\n${adapt(text)}\n${after}`], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return watch(child);
+  };
+  return { home, start: Object.assign(start, { adapt }) };
+}
+
+function watch(child: ChildProcess): Terminal {
+  let seen = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (seen += String(chunk)));
+  const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
+  const interrupt = () => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+    return ended;
+  };
+  onTestFinished(async () => void (await interrupt()));
+  return { printed: () => seen, ended, interrupt };
+}
+
+/** Stand-ins for what would change the machine, and for programs that the reader has by other means. */
+function writePrograms(home: string): string {
+  const folder = join(home, '.programs');
+  mkdirSync(folder);
+  symlinkSync(process.execPath, join(folder, 'node'));
+  const write = (name: string, script: string) =>
+    writeFileSync(join(folder, name), `#!/bin/bash\nset -eu\n${script}\n`, { mode: 0o755 });
+  write('sudo', '[ "$*" = "apt-get install bubblewrap npm" ]');
+  write('npx', `[ "$1" = flwd ]; shift; exec node '${root}/bin/flwd.js' "$@"`);
+  write(
+    'npm',
+    `self=$(dirname "$0"); PATH=\${PATH#"$self":}; cd '${root}'
+    case "$*" in
+      ci) exec npm ci --dry-run --no-audit --no-fund ;;
+      start) FLWD_INSTANCE_DATA_DIR="$HOME/examples" exec npm start ;;
+      test) exec node --eval 'process.exit(require("./package.json").scripts.test === "vitest run" ? 0 : 1)' ;;
+      *) exit 1 ;;
+    esac`,
+  );
+  return folder;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) =>
+          server.once('listening', () => {
+            const address = server.address();
+            if (address === null || typeof address === 'string') reject(new Error('no port'));
+            else resolve(address.port);
+          }),
+        ),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
