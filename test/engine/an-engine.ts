@@ -1,5 +1,5 @@
-// An engine with its real store, catalogue and scripts, in this process: it can be stopped and opened again on its folder,
-// and its disk can be full.
+// An engine with a real store, catalogue and scripts in this process. A test can stop it, open it again on its folder,
+// and fill its disk.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,24 +43,24 @@ export type Opened = {
   readonly engine: Engine;
   readonly store: Store;
   readonly retention: Retention;
-  /** What it wrote to its own log. */
+  /** What the engine wrote to its own log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
-  /** The run once it is so. */
+  /** Waits until the run matches, and answers it. */
   readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
   readonly finished: (runId: string) => Promise<Run>;
-  /** The runs that it drives, or may take over. */
+  /** The runs that the engine drives or may take over. */
   readonly running: () => Promise<readonly string[]>;
-  /** Its log, but for what it says of files that are not kept: most jobs of tests leave some. */
+  /** The log of the run without notes about files that are not kept: most jobs of tests leave some. */
   readonly messages: (runId: string) => Promise<string[]>;
   readonly close: () => Promise<void>;
 };
 
-/** A folder for the data of one test; with `sizeMiB`, a disk of its own. */
+/** A folder for the data of one test. With `sizeMiB`, it is on its own disk. */
 export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; readonly inodes?: number } = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-engine-'));
   onTestFinished(() => {
-    // Jobs go on without their server.
+    // Jobs outlive their server.
     for (const { pid } of processesOf(dir)) kill(pid);
     rmSync(dir, { recursive: true, force: true });
   });
@@ -68,7 +68,7 @@ export function dataFolder({ sizeMiB, inodes }: { readonly sizeMiB?: number; rea
   return dir;
 }
 
-/** It may have ended since it was seen. */
+/** The process may have ended since it was seen. */
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
@@ -81,11 +81,11 @@ const capabilities = await probeHost();
 
 const { FLWD_TEST_POSTGRES: postgresDir } = process.env;
 const isOnPostgres = postgresDir !== undefined;
-/** For what looks into the file of the database, or fills its disk: the project `parts` runs it. */
+/** For tests that open the database file or fill its disk. Only the project `parts` runs them. */
 export const testOnSqlite = test.skipIf(isOnPostgres);
 export const testOnSqliteWithDisk = isOnPostgres ? testOnSqlite : testWithDisk;
 
-/** On SQLite, or in the project that has one on PostgreSQL. */
+/** On SQLite, or on PostgreSQL in the project that has a server. */
 export async function openStoreIn(
   dataDir: string,
   parts: Omit<Parameters<typeof openStore>[0], 'dbPath'>,
@@ -99,24 +99,24 @@ export async function openEngine(
   o: {
     readonly jobs?: Readonly<Record<string, JobFiles>>;
     readonly limits?: Partial<QueueLimits>;
-    /** The root whose database it opens, where that is not its own. */
+    /** The root whose database it opens, if not its own. */
     readonly databaseOf?: string;
-    /** Logs and artifacts, elsewhere than the database. */
+    /** Where logs and artifacts go, if not to the data folder. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
-    /** What holds runs to their limits; nothing, unless it is given. */
+    /** Enforces the limits of runs. Without it, nothing does. */
     readonly limitHost?: LimitHost;
-    /** What a run gets, and may ask for at most. */
+    /** What a run gets, and the most it may ask for. */
     readonly resources?: Partial<Resources>;
     readonly security?: Partial<SecurityPolicy>;
-    /** Whether its source is; it is, unless this says no. */
+    /** Whether the source is trusted. True by default. */
     readonly trusted?: boolean;
-    /** What retention is told; without it everything is kept. */
+    /** How long retention keeps things. By default, everything is kept forever. */
     readonly policy?: Partial<RetentionPolicy>;
-    /** The instant at which retention looks. */
+    /** The time that retention sees. */
     readonly nowMs?: number;
-    /** Before the engine starts. */
+    /** Called before the engine starts. */
     readonly beforeStart?: (store: Store) => void;
   } = {},
 ): Promise<Opened> {
@@ -193,7 +193,7 @@ export async function openEngine(
     },
     async finished(runId) {
       const run = await when(runId, (one) => one.finished_at !== null);
-      // What is committed is seen a sync before the journal tells of it.
+      // A commit is visible slightly before the journal reports it.
       await store.db.transact(async () => undefined).catch(() => undefined);
       return run;
     },

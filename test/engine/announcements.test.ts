@@ -10,7 +10,7 @@ import { aRun } from '../store/a-run.ts';
 import { nowMs, openSqlite } from '../store/engines.ts';
 import { moveRun } from '../store/moves.ts';
 
-/** Those of a running run; `failures` is how many of the next transactions are rolled back. */
+/** The announcements of a running run. `failures` is how many of the next transactions are rolled back. */
 async function setUp(failures = 0) {
   const dir = await mkdtemp(join(tmpdir(), 'flwd-announcements-'));
   const { database, runs, journal } = await openSqlite(dir);
@@ -40,7 +40,7 @@ async function setUp(failures = 0) {
     epoch: () => 1,
     log: pino({ level: 'silent' }),
   });
-  /** `1-3` for lines, the percentage for progress, in the order of their ids. */
+  /** `1-3` for lines and the percentage for progress, in the order of their ids. */
   const announced = async (): Promise<string[]> => {
     const entries = await journal.read({ afterId: before, runId: run.id, limit: 100 });
     return entries.map((entry) =>
@@ -52,7 +52,7 @@ async function setUp(failures = 0) {
   return { announcements, announced, database, runs, runId: run.id };
 }
 
-test('lines of one moment are announced together, after it', async () => {
+test('lines printed at nearly the same time are announced together, a moment later', async () => {
   const { announcements, announced } = await setUp();
   announcements.addLines({ firstSeq: 1, count: 2 });
   announcements.addLines({ firstSeq: 3, count: 1 });
@@ -60,7 +60,7 @@ test('lines of one moment are announced together, after it', async () => {
   await expect.poll(announced).toEqual(['1-3']);
 });
 
-test('progress is announced between the lines before it and those after it', async () => {
+test('progress is announced between the lines before and after it', async () => {
   const { announcements, announced } = await setUp();
   announcements.addLines({ firstSeq: 1, count: 3 });
   announcements.addProgress({ percent: 50, message: '' }, 3);
@@ -70,7 +70,7 @@ test('progress is announced between the lines before it and those after it', asy
   await expect.poll(announced).toEqual(['1-3', '50%', '4-4', '60%', '5-6']);
 });
 
-test('what is left when the run ends is announced with its end', async () => {
+test('everything left to announce when the run ends is announced with its end', async () => {
   const { announcements, announced } = await setUp();
   announcements.addProgress({ percent: 100, message: '' }, 0);
   announcements.addLines({ firstSeq: 1, count: 2 });
@@ -78,14 +78,14 @@ test('what is left when the run ends is announced with its end', async () => {
   expect(await announced()).toEqual(['100%', '1-2']);
 });
 
-test('lines whose announcement failed are announced once, in their place, with the next ones', async () => {
+test('lines whose announcement failed are announced once, in order, with the next ones', async () => {
   const { announcements, announced, database } = await setUp(2);
   announcements.addLines({ firstSeq: 1, count: 3 });
   announcements.addProgress({ percent: 50, message: '' }, 3);
   announcements.addLines({ firstSeq: 4, count: 1 });
   announcements.addProgress({ percent: 60, message: '' }, 4);
   announcements.pause();
-  // A transaction behind theirs: both have failed by then.
+  // This transaction comes after theirs: both have failed by then.
   await database.transact(async () => undefined);
   announcements.addLines({ firstSeq: 5, count: 1 });
   announcements.addProgress({ percent: 70, message: '' }, 5);

@@ -1,4 +1,4 @@
-// Cancels in every state that a run can be in, and across restarts: an intent in the database that somebody acts on.
+// Cancels in every state of a run and across restarts. The request is stored in the database, and somebody acts on it.
 
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -20,7 +20,7 @@ async function holds({ create, messages }: Opened, jobId = 'hold'): Promise<stri
   return runId;
 }
 
-/** Asks for cancels as another process would, while no server runs. */
+/** Requests cancels as another process would while no server runs. */
 async function requestCancels(root: string, runIds: readonly string[]): Promise<void> {
   const dataDir = join(root, 'data');
   const store = await openStoreIn(dataDir, {
@@ -47,16 +47,16 @@ test('a run that waits for its next attempt is cancelled at once, and no attempt
   expect(await messages(runId)).toEqual(['tried']);
 });
 
-test('a run that is to end while its next attempt is being written starts none', async () => {
+test('a run that is to end while its next attempt is being written does not start it', async () => {
   const jobs = {
     flaky: bash('echo tried; exit 1', {
-      // For the first attempt, however busy the machine is.
+      // Enough for the first attempt even on a busy machine.
       timeouts: { run: '3s' },
       retry: { limit: 3, backoff: 'fixed', delay: '100ms' },
     }),
   };
   const { create, finished, messages, store } = await openEngine(dataFolder(), { jobs });
-  // The retry is decided before the deadline, and in the database after it.
+  // The retry is decided before the deadline, and stored after it.
   const { promise: past, resolve: markPast } = Promise.withResolvers<void>();
   const { pastDeadline } = store.runs;
   const { apply } = store.runs;
@@ -121,7 +121,7 @@ test('a run that waits for an approval, or whose steps wait for slots, is cancel
   expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 
-test('a cancel goes down a chain of sub-runs to one that is pending', async () => {
+test('a cancel goes down a chain of sub-runs to a pending one', async () => {
   const jobs = {
     hold,
     leaf: bash('echo never'),
@@ -148,7 +148,7 @@ test('a cancel goes down a chain of sub-runs to one that is pending', async () =
   await engine.cancel(holder, localPrincipal);
 });
 
-test('what is to be cancelled by the time a server starts is cancelled by it: running, waiting, between attempts, gated', async () => {
+test('a server that starts acts on stored cancels of runs that are running, waiting, between attempts or awaiting approval', async () => {
   const jobs = {
     hold,
     quick: bash('echo never'),
@@ -185,7 +185,7 @@ test('what is to be cancelled by the time a server starts is cancelled by it: ru
   expect(await next.finished(other)).toMatchObject({ status: 'success' });
 });
 
-test('the intent that another process writes is acted on: of a running run within a second, of one that waits at its turn', async () => {
+test('a cancel that another process stored ends a running run within a second, and a waiting one at its turn', async () => {
   const jobs = { hold, quick: bash('echo never') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);
@@ -198,7 +198,7 @@ test('the intent that another process writes is acted on: of a running run withi
   expect(await opened.finished(pending)).toMatchObject({ status: 'cancelled', started_at: null });
 });
 
-test('thirty stubborn runs that are cancelled at once leave nothing alive, each with its proof and its ladder', async () => {
+test('thirty stubborn runs cancelled at once leave no process behind, and each has its proof and its signals', async () => {
   const command = `sleep 8012.${process.pid}`;
   const stubborn = `trap "" TERM; (setsid ${command} &); echo held; while :; do ${command} || true; done`;
   const jobs = {
@@ -208,7 +208,7 @@ test('thirty stubborn runs that are cancelled at once leave nothing alive, each 
   const { create, engine, finished, messages, store } = opened;
   const runIds = await Promise.all(Array.from({ length: 30 }, () => create('stubborn')));
   for (const runId of runIds) await expect.poll(() => messages(runId)).toEqual(['held']);
-  // The answer says `running` where a busy machine takes longer than the grace period and two seconds.
+  // On a busy machine that takes longer than the grace period and two seconds, the answer is `running`.
   await Promise.all(runIds.map((runId) => engine.cancel(runId, localPrincipal)));
   const runs = await Promise.all(runIds.map(finished));
   expect(processesWith(command)).toEqual([]);

@@ -3,7 +3,7 @@ import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
-test('a cancel that comes after the script has ended is too late, though its artifacts are still being put away', async () => {
+test('a cancel after the script has ended is too late, even while its artifacts are being stored', async () => {
   const leaves = bash('truncate -s 128M "$FLWD_ARTIFACTS_DIR/large"; flwd_result 7');
   const opened = await openEngine(dataFolder(), { jobs: { leaves } });
   const runId = await opened.create('leaves');
@@ -14,7 +14,7 @@ test('a cancel that comes after the script has ended is too late, though its art
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success', result: { value: 7 }, exit_code: 0 });
 });
 
-test('a forced cancel cuts the time short that the job has been given to end in order', async () => {
+test('a forced cancel cuts the grace period of a job short', async () => {
   const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.1 || true; done`, {
     cancel: { grace: '10m' },
   });
@@ -31,7 +31,7 @@ test('a forced cancel cuts the time short that the job has been given to end in 
   });
 });
 
-test('a forced cancel goes down to sub-runs', async () => {
+test('a forced cancel also reaches sub-runs', async () => {
   const stubborn = bash(`trap 'echo not yet' TERM; echo ready; while true; do sleep 0.1 || true; done`, {
     cancel: { grace: '10m' },
   });

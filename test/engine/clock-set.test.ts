@@ -1,4 +1,4 @@
-// A wall clock that is set while runs run: time that passes is what counts, forward and back.
+// The wall clock is set while runs run, forward and back: only the time that passes counts.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -14,7 +14,7 @@ const untilGo = 'echo held; until [ -e go ]; do sleep 0.02; done';
 const ofStep = { steps: [script('work', { timeout: '10m' })] };
 
 test.each([2 * hourMs, -24 * hourMs])(
-  'a clock that is set by %d ms ends no run, step or wait before its time, and none of them later',
+  'a clock set by %d ms ends no run, step or wait too early or too late',
   async (setMs) => {
     const clock = movableClock();
     const jobs = {
@@ -34,7 +34,7 @@ test.each([2 * hourMs, -24 * hourMs])(
     clock.setBy(setMs);
     const said = () => log.filter(({ msg }) => msg === 'the clock was set; the deadlines of runs move with it');
     await expect.poll(said).toMatchObject([{ by_ms: expect.closeTo(setMs, -2) }]);
-    // The rows move a moment after this is said.
+    // The rows are moved slightly after this is logged.
     const nowMs = clock.now();
     const isLeft = (atMs: number | null) => Number(atMs) > nowMs + 4 * 60_000 && Number(atMs) <= nowMs + 5 * 60_000;
     await expect.poll(() => store.runs.nextDeadline(nowMs)).toSatisfy(isLeft);
@@ -49,7 +49,7 @@ test.each([2 * hourMs, -24 * hourMs])(
   },
 );
 
-test('a run lasts as long as it took, whatever the clock was set to meanwhile', async () => {
+test('the duration of a run is the time it took, however the clock was set meanwhile', async () => {
   const clock = movableClock();
   const jobs = { told: steps(ofStep, { work: untilGo }) };
   const { create, finished, messages, engine } = await openEngine(dataFolder(), { jobs, clock });
@@ -66,7 +66,7 @@ test('a run lasts as long as it took, whatever the clock was set to meanwhile', 
   expect(Date.parse(finished_at ?? '') - Date.parse(started_at ?? '')).toBeGreaterThanOrEqual(60_000);
 });
 
-test('the pause before a retry is as long as it was, also for the server that starts after the clock was set', async () => {
+test('the pause before a retry keeps its length, also for a server that starts after the clock was set', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const jobs = { flaky: bash('exit 1', { retry: { limit: 1, backoff: 'fixed', delay: '10m' } }) };
@@ -86,7 +86,7 @@ test('the pause before a retry is as long as it was, also for the server that st
   expect(await next.store.runs.get(runId)).toMatchObject({ attempt: 2, steps: [{ attempt: 2, started_at: null }] });
 });
 
-test('a run keeps its time in the queue where its making is the first to read a clock that was set', async () => {
+test('a run keeps its full time in the queue when its creation is the first to read a clock that was set', async () => {
   const set = movableClock();
   let isArmed = false;
   const now = () => {
@@ -107,7 +107,7 @@ test('a run keeps its time in the queue where its making is the first to read a 
   expect(nextDeadline).toBeLessThanOrEqual(set.now() + 10 * 60_000);
 });
 
-test('a run is not ended by a deadline in the database that is not its own any more', async () => {
+test('a deadline in the database that no longer applies does not end the run', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const jobs = { held: bash(untilGo, { timeouts: { run: '10m' } }) };

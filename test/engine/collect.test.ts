@@ -1,4 +1,4 @@
-// What becomes of a finished run's artifacts when the store cannot take them.
+// What happens to the artifacts of a finished run when the store cannot take them.
 
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ async function setUp(quotaBytes: number) {
   return { blobsDir, ended, store };
 }
 
-test('two runs that end at once cannot pass the quota together, and the one that fails says by which artifact', async () => {
+test('two runs that end at once cannot exceed the quota together, and the one that fails names the artifact', async () => {
   const { ended } = await setUp(100);
   const both = await Promise.all([ended('run_1', { 'a.txt': 60 }), ended('run_2', { 'a.txt': 60 })]);
   expect(both.flatMap(({ artifacts }) => artifacts)).toHaveLength(1);
@@ -67,7 +67,7 @@ test('two runs that end at once cannot pass the quota together, and the one that
   ]);
 });
 
-test('a disk that takes no artifact is no quota: the run says which could not be stored, and none is kept', async () => {
+test('when the disk takes no artifact, the run names the one that could not be stored, and keeps none', async () => {
   const { ended, blobsDir } = await setUp(100);
   await writeFile(join(blobsDir, 'artifacts'), 'in the way');
   expect(await ended('run_1', { 'a.txt': 60 })).toMatchObject({
@@ -82,14 +82,14 @@ test('a disk that takes no artifact is no quota: the run says which could not be
   expect(await readdir(join(blobsDir, 'artifacts'))).toHaveLength(1);
 });
 
-test('a media type that holds a secret is none', async () => {
+test('a media type that contained a secret is replaced', async () => {
   const { ended } = await setUp(100);
   const named = JSON.stringify({ path: 'artifacts/a.txt', name: null, media_type: 'text/hunter2-secret' });
   const { artifacts } = await ended('run_1', { 'a.txt': 60 }, `${named}\n`);
   expect(artifacts).toMatchObject([{ mediaType: 'application/octet-stream' }]);
 });
 
-test('while a process of any attempt is left nothing is taken, and the run says why', async () => {
+test('no artifact is taken while a process of any attempt is left, and the run says why', async () => {
   const { store } = await setUp(1_000);
   const spec = sample(`echo x > artifacts/a.txt; ${nap}`);
   const runDir = dirname(spec.attemptDir);

@@ -1,4 +1,4 @@
-// Time that a run, a step or a wait may take: it ends what is over it, whatever that is doing, over restarts too.
+// The time limits of runs, steps and waits: they end what takes too long, in any state and across restarts.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -10,7 +10,7 @@ import { byId, script, steps } from './step-jobs.ts';
 
 const nap = `sleep 8010.${process.pid}`;
 
-test('timeouts.run ends the step that runs by the ladder, and the rest never has its turn', async () => {
+test('timeouts.run ends the running step with the signals of the job, and later steps never start', async () => {
   const jobs = {
     long: steps(
       {
@@ -52,7 +52,7 @@ test('timeouts.run ends the step that runs by the ladder, and the rest never has
   ]);
 });
 
-test('the time of a run goes on while its steps wait for a slot or for their next attempt', async () => {
+test('the time of a run passes while its steps wait for a slot or for their next attempt', async () => {
   const limit = { timeouts: { run: '600ms' } };
   const jobs = {
     hold: bash(nap),
@@ -85,7 +85,7 @@ test('the time of a run goes on while its steps wait for a slot or for their nex
   expect(engine.queue()).toMatchObject({ running: 0 });
 });
 
-test('a step past its timeout is tried again as its retry says, and the last attempt fails the run', async () => {
+test('a step that times out is retried as `retry` says, and its last attempt fails the run', async () => {
   const jobs = {
     slow: steps(
       { steps: [script('slow', { timeout: '250ms', retry: { limit: 1, backoff: 'fixed', delay: '10ms' } })] },
@@ -119,7 +119,7 @@ test('a step past its timeout is tried again as its retry says, and the last att
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('an approval past its timeout fails, and what does not depend on it goes on', async () => {
+test('an approval that times out fails, and steps that do not need it continue', async () => {
   const jobs = {
     gated: steps(
       {
@@ -147,7 +147,7 @@ test('an approval past its timeout fails, and what does not depend on it goes on
   });
 });
 
-test('a sub-run that takes longer than its step may is cancelled, and the step has timed out', async () => {
+test('a sub-run that takes longer than its step may is cancelled, and the step times out', async () => {
   const jobs = {
     child: bash(`echo started; ${nap}`, { cancel: { grace: '200ms' } }),
     parent: steps({ steps: [{ id: 'sub', job: 'child', timeout: '600ms' }] }),
@@ -166,7 +166,7 @@ test('a sub-run that takes longer than its step may is cancelled, and the step h
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('deadlines that pass while no server is there are kept by the next: of runs, steps, approvals and sub-runs', async () => {
+test('deadlines of runs, steps, approvals and sub-runs that pass while no server runs are enforced by the next one', async () => {
   const clock = movableClock();
   const jobs = {
     ofRun: bash(`echo held; ${nap}`, { timeouts: { run: '1h' } }),
@@ -202,7 +202,7 @@ test('deadlines that pass while no server is there are kept by the next: of runs
   await next.engine.cancel(patient, localPrincipal);
 });
 
-test('a run whose run controller does not answer is ended by the reaper, and gives back its slot and its place', async () => {
+test('a run whose run controller does not respond is ended by the reaper, and its slot is freed', async () => {
   const clock = movableClock();
   const jobs = {
     stuck: steps(
@@ -216,7 +216,7 @@ test('a run whose run controller does not answer is ended by the reaper, and giv
     ),
   };
   const { create, engine, finished, store } = await openEngine(dataFolder(), { jobs, clock });
-  // What its script prints is never stored, nor refused.
+  // The store neither writes nor refuses what the script prints.
   const { openWriter } = store.logs;
   const hang = () => new Promise<never>(() => undefined);
   let isHeld = false;
@@ -233,7 +233,7 @@ test('a run whose run controller does not answer is ended by the reaper, and giv
   await expect.poll(() => processesWith(nap)).toEqual([]);
   expect(await store.runs.get(runId)).toMatchObject({ status: 'running' });
 
-  // Its process is gone: what it left may take long to store.
+  // Its process is gone: storing what it left may take long.
   clock.forward(700_000);
   const run = await finished(runId);
   expect(run).toMatchObject({

@@ -1,4 +1,4 @@
-// A database of the time when a job was one command, with what it has left running, waiting and ended.
+// A database from when a job was one command, with running, waiting and finished runs in it.
 
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ function lower(text: string): string {
   });
 }
 
-/** Puts what is in the database into one of the first schema. */
+/** Rewrites the database to the first schema. */
 async function lowerDatabase(path: string): Promise<void> {
   renameSync(path, `${path}.new`);
   for (const end of ['-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
@@ -50,7 +50,7 @@ async function lowerDatabase(path: string): Promise<void> {
   database.close();
 }
 
-test('its running run ends with its processes, its waiting one starts, and its ended one can be run again', async () => {
+test('its running run ends with its processes, its waiting run starts, and its finished run can be run again', async () => {
   const root = dataFolder();
   const jobs = {
     hold: bash(`echo held; ${nap}`),

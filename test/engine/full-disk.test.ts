@@ -9,7 +9,7 @@ import { bash } from '../support/jobs.ts';
 import { fillDisk, fillInodes, testWithDisk as test } from '../support/small-disk.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 
-/** Says `ready`, ends once it is told, having said `done`. */
+/** Prints `ready`, and ends once it is told to, after printing `done`. */
 const told = bash('echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go; echo done');
 
 const waiting = 'a run waits for the disk';
@@ -25,7 +25,7 @@ async function ready(opened: Opened, jobId: string): Promise<string> {
 }
 
 describe('while the disk is full', () => {
-  test('a script that ends then is a success once there is room, with its whole log and its events', async () => {
+  test('a script that ends then succeeds once there is room, with its whole log and its events', async () => {
     const root = dataFolder({ sizeMiB: 16 });
     const opened = await openEngine(root, { jobs: { told } });
     const runId = await ready(opened, 'told');
@@ -45,7 +45,7 @@ describe('while the disk is full', () => {
     await expect.poll(() => existsSync(join(root, 'data', 'runs', runId))).toBe(false);
   });
 
-  test('what is printed waits in the spool for the disk of the logs, and not a line is lost', async () => {
+  test('output waits in the spool while the disk of the logs is full, and no line is lost', async () => {
     const logs = dataFolder({ sizeMiB: 1 });
     const opened = await openEngine(dataFolder(), { blobsDir: logs, jobs: { counts: bash('seq 20000') } });
     const free = fillDisk(logs);
@@ -59,7 +59,7 @@ describe('while the disk is full', () => {
     expect(lines.lines.map(({ message }) => Number(message))).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
   });
 
-  test('the end of a log past its limit, held back until it closes, is stored once there is room', async () => {
+  test('the end of a log over its limit, held back until the log closes, is stored once there is room', async () => {
     const logs = dataFolder({ sizeMiB: 1 });
     const chatty = bash('seq 100000; echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go', {
       logs: { max_size: '256kB' },
@@ -84,7 +84,7 @@ describe('while the disk is full', () => {
     );
   });
 
-  test('stopping is orderly, and the next start ends the run as its script did', async () => {
+  test('the server stops in order, and the next start ends the run the way its script ended', async () => {
     const root = dataFolder({ sizeMiB: 16 });
     const opened = await openEngine(root, { jobs: { told } });
     const [ending, going] = [await ready(opened, 'told'), await ready(opened, 'told')];
@@ -104,7 +104,7 @@ describe('while the disk is full', () => {
 });
 
 describe('while the disk has no inodes left', () => {
-  test('health says so, a new run is refused, and one that waits starts once there is room', async () => {
+  test('health reports it, new runs are refused, and a waiting run starts once there is room', async () => {
     const root = dataFolder({ sizeMiB: 16, inodes: 300 });
     const opened = await openEngine(root, { jobs: { told }, limits: { globalConcurrency: 1 } });
     const first = await ready(opened, 'told');
@@ -120,7 +120,7 @@ describe('while the disk has no inodes left', () => {
         'The server cannot write its data: the disk has no room for more files (free inodes: 0): free space, or run flwd gc.',
       members: { retry_after: 5 },
     });
-    // The second run has its place from now on, on a disk without room.
+    // From now on the second run is in the queue, on a disk without room.
     await opened.engine.cancel(first, localPrincipal);
     await expect.poll(() => opened.log).toContainEqual(expect.objectContaining({ run_id: second, msg: waiting }));
     expect(await opened.store.runs.get(second)).toMatchObject({ status: 'running' });

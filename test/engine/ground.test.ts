@@ -1,4 +1,4 @@
-// One plan on hosts that differ: policy is decided once, and each host says by itself whether and how it can do that.
+// One plan on different hosts: policy is decided once, and each host decides whether and how it can do that.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const able = { available: true, detail: null };
 const unable = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
 const none = { by: 'none', detail: 'not in this test' } as const;
 
-/** A plan of a job, and hosts to ground it on. */
+/** A plan of a job, and hosts to check it against. */
 async function setUp(permissions: JobConfig, root = dataFolder()) {
   await writeJob(join(root, 'jobs', 'reader'), bash(':', { permissions }));
   const path = join(root, 'jobs');
@@ -60,7 +60,7 @@ function reasonsOf({ denials }: Plan): string[] {
   return denials.map(({ message }) => message);
 }
 
-test('a plan is denied where the host cannot enforce its profile, and runs where one can', async () => {
+test('a plan is denied on a host that cannot enforce its profile, and runs on one that can', async () => {
   const { plan, host } = await setUp({});
   expect(reasonsOf(plan)).toEqual([]);
   expect((await ground(plan, host({}))).denied).toBeNull();
@@ -70,7 +70,7 @@ test('a plan is denied where the host cannot enforce its profile, and runs where
   });
 });
 
-test('a path is granted by the host that has it below the paths it may give away', async () => {
+test('a path is granted on a host that allows the folder it is in', async () => {
   const root = dataFolder();
   const path = join(root, 'data');
   const { plan, host } = await setUp({ read: [path] }, root);
@@ -83,7 +83,7 @@ test('a path is granted by the host that has it below the paths it may give away
   expect(refused).toMatchObject({ read: [], grants: [], denied: { slug: 'grant-not-allowed' } });
 });
 
-test('where the instance limits no memory, the host does that can count it', async () => {
+test('if the instance does not limit memory, a host that can enforce a limit sets one', async () => {
   const { plan, host } = await setUp({ resources: { memory: '999GiB' } });
   expect(plan.resources.memoryBytes).toBe(999 * 2 ** 30);
   expect((await ground(plan, host({}))).resources.memoryBytes).toBe(999 * 2 ** 30);

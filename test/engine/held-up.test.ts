@@ -1,4 +1,4 @@
-// What holds a server up is said, and decides nothing about a run that has ended in time.
+// Delays of the server are reported, and decide nothing about a run that ended in time.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { movableClock } from './movable-clock.ts';
 const told = 'echo ready; until [ -e go ]; do sleep 0.02; done; seq 20000';
 
 testWithDisk(
-  'a script that ended in time is no timeout, though its log could not be stored until long after',
+  'a script that ended in time does not time out, although its log could only be stored much later',
   async () => {
     const clock = movableClock();
     const [root, logs] = [dataFolder(), dataFolder({ sizeMiB: 1 })];
@@ -43,7 +43,7 @@ testWithDisk(
   },
 );
 
-/** What the engine asks before it takes anything up is answered when the test says so. */
+/** The engine's first questions before it resumes anything wait until the test lets them go. */
 function heldResume() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const beforeStart = ({ runs }: Store): void => {
@@ -53,7 +53,7 @@ function heldResume() {
   return { beforeStart, letGo: resolve };
 }
 
-test('runs that were asked for while the server took up what it left say later what they wait for then', async () => {
+test('runs requested while the server resumes its runs show afterwards what they wait for', async () => {
   const root = dataFolder();
   const limits = { globalConcurrency: 1 };
   const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8019'), quick: bash('true') }, limits });
@@ -74,7 +74,7 @@ test('runs that were asked for while the server took up what it left say later w
 });
 
 test.each(['reject', 'cancel_running'])(
-  'on_conflict: %s counts what is yet to be taken up, running and pending',
+  'on_conflict: %s counts running and pending runs that are yet to be resumed',
   async (on_conflict) => {
     const root = dataFolder();
     const limits = { globalConcurrency: 1 };
@@ -94,7 +94,7 @@ test.each(['reject', 'cancel_running'])(
       () => 'created',
       ({ slug }) => slug,
     );
-    // By the time that this one is there, that one is as far as it gets.
+    // Once this one exists, the other one can get no further.
     await next.engine.cancel(await next.create('hold'), localPrincipal);
     letGo();
     expect(await second).toBe(on_conflict === 'reject' ? 'concurrency-conflict' : 'created');
@@ -105,7 +105,7 @@ test.each(['reject', 'cancel_running'])(
   },
 );
 
-test('health says so when what a former server left is not taken up for five seconds', async () => {
+test('health reports when the runs of an earlier server are not resumed within five seconds', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { hold: bash('echo held; sleep 8020') } });
   const holder = await opened.create('hold');

@@ -14,7 +14,7 @@ const output = (id: number, count: number): JournalEntry => ({
 });
 const ids = (entries: readonly JournalEntry[] | undefined) => entries?.map(({ id }) => id);
 
-test('a listener gets every commit once, until it leaves', () => {
+test('a listener gets each commit once, until it unsubscribes', () => {
   const hub = createHub(0);
   const seen: number[] = [];
   const leave = hub.onEvents((entries) => seen.push(...entries.map(({ id }) => id)));
@@ -24,7 +24,7 @@ test('a listener gets every commit once, until it leaves', () => {
   expect(seen).toEqual([1, 2]);
 });
 
-test('what came after an id is at hand, an output row that was read in part included', () => {
+test('entries after an id are in memory, including an output entry that was partly read', () => {
   const hub = createHub(10);
   hub.publish([started(11), output(12, 5), started(17)]);
   expect(hub.latestId).toBe(17);
@@ -34,7 +34,7 @@ test('what came after an id is at hand, an output row that was read in part incl
   expect(ids(hub.recent(17))).toEqual([]);
 });
 
-test('what is older than the hub or fell out of it must be read from the journal', () => {
+test('entries older than the hub, or dropped from it, must be read from the journal', () => {
   const hub = createHub(10);
   expect(hub.recent(9)).toBeUndefined();
   hub.publish(Array.from({ length: 20_000 }, (_, i) => started(11 + i)));

@@ -1,4 +1,4 @@
-// Lines that the script writes in pieces, while its other stream and its helpers write lines of their own.
+// Lines that a script writes in pieces while its other stream and its helpers write lines of their own.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { dataFolder, type Opened, openEngine } from './an-engine.ts';
 const token = 'correct-horse-battery-staple-4711';
 const takesToken = { args: [{ name: 'token', type: 'string', format: 'secret' }] };
 const halves = 't=$(cat "$FLWD_SECRETS_DIR/token"); first=${t:0:16}; second=${t:16}';
-/** Lets what the script has written to stderr reach the spool before it goes on. */
+/** Gives the spool time to receive what the script has written to stderr. */
 const untilTold = (file: string): string => `until [ -e ${file} ]; do sleep 0.02; done; rm ${file}`;
 
 function tell(root: string, runId: string, file: string): void {
@@ -21,7 +21,7 @@ async function printed({ store }: Opened, runId: string): Promise<string[]> {
   return lines.map(({ stream, level, message }) => `${stream} ${level}: ${message}`);
 }
 
-test('a line of stdout that stderr and the helpers cut into stays one line, and a secret in it is redacted', async () => {
+test('a line of stdout that stderr and helpers interrupt stays one line, and a secret in it is redacted', async () => {
   const root = dataFolder();
   const jobs = {
     cut: bash(
@@ -51,7 +51,7 @@ printf "\${second:4} end\\nover\\n"
   ]);
 });
 
-test('a line that was begun under one server is ended under the next, and nothing is doubled', async () => {
+test('a line begun under one server ends under the next one, and nothing is repeated', async () => {
   const root = dataFolder();
   const jobs = {
     cut: bash(

@@ -32,7 +32,7 @@ async function openRotation() {
   return { root, store, keyFile, keyring, parts, secrets, put, left, keyId: () => parts.sealer.keyId };
 }
 
-test('what is not done in the time of one call is done by the next ones, and the old key stays until then', async () => {
+test('what one call has no time for is done by the next ones, and the old key stays until then', async () => {
   const { keyFile, put, left, parts, keyId } = await openRotation();
   for (let n = 0; n < 450; n++) await put(`s${String(n).padStart(3, '0')}`);
   const old = keyId();
@@ -64,7 +64,7 @@ test('what is not done in the time of one call is done by the next ones, and the
   expect(await opened.valueOf('default', 'put-meanwhile')).toBe('the value of put-meanwhile');
 });
 
-test('what its key does not open is counted, left as it is, and no reason to go on for ever', async () => {
+test('texts that their key cannot open are counted and left alone, and do not keep the rotation from ending', async () => {
   const { store, keyFile, put, parts, left, keyId } = await openRotation();
   for (const name of ['a', 'b', 'c']) await put(name);
   const old = keyId();
@@ -82,7 +82,7 @@ test('what its key does not open is counted, left as it is, and no reason to go 
   expect(readFileSync(keyFile, 'utf8').match(/^fsk_/gm)).toHaveLength(1);
 });
 
-test('two that ask at once are served one after the other', async () => {
+test('two calls at once are served one after the other', async () => {
   const { put, parts } = await openRotation();
   await put('a');
   const { rotate } = createKeyRotation(parts);
@@ -95,7 +95,7 @@ test('two that ask at once are served one after the other', async () => {
 });
 
 testWith('bwrap')(
-  'outputs of steps that hold a secret are sealed anew while the run goes on, and reach the next step',
+  'outputs that hold a secret are sealed again while the run is running, and reach the next step',
   async () => {
     const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
     const { engine, store, create, when, finished, messages } = await openEngine(dataFolder(), {
@@ -137,7 +137,7 @@ testWith('bwrap')(
   },
 );
 
-testOnSqlite('the texts of a key are found by an index, not by looking at every run', async () => {
+testOnSqlite('the texts of a key are found with an index, without reading every run', async () => {
   const { root } = await openRotation();
   const database = new DatabaseSync(join(root, 'data/flwd.db'), { readOnly: true });
   for (const [table, place] of [
@@ -159,7 +159,7 @@ testOnSqlite('the texts of a key are found by an index, not by looking at every 
   database.close();
 });
 
-test('a clock that is set forward meanwhile ends no call before its time', async () => {
+test('a clock that is set forward meanwhile does not end a call early', async () => {
   const { put, parts } = await openRotation();
   for (let n = 0; n < 201; n++) await put(`s${n}`);
   let days = 0;

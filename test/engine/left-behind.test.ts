@@ -1,4 +1,4 @@
-// What a run says of the files that it leaves where nothing keeps them: on real processes.
+// What a run reports about files that nothing keeps, with real processes.
 
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,13 +13,13 @@ async function ran(opened: Opened, jobId: string, args = {}): Promise<Run> {
   return opened.finished(await opened.create(jobId, args));
 }
 
-/** All of its log. */
+/** The whole log. */
 async function printed({ store }: Opened, run: Run): Promise<string[]> {
   const { lines } = await store.logs.page(run.run_id, { limit: 100 });
   return lines.map(({ stream, message }) => `${stream} ${message}`);
 }
 
-test('files that stay in the workspace are counted, named in the log, and told with what would keep them', async () => {
+test('files that stay in the workspace are counted and named in the log, with what would keep them', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { backup: bash('mkdir -p ~/backups; echo x > ~/backups/dump.sql; echo dumped') },
   });
@@ -34,7 +34,7 @@ test('files that stay in the workspace are counted, named in the log, and told w
   ]);
 });
 
-test('what is kept as an artifact, lies on the host or is no file is not left behind', async () => {
+test('artifacts, files on the host and entries that are not files do not count as left behind', async () => {
   const root = dataFolder();
   const granted = join(root, 'granted');
   mkdirSync(granted);
@@ -56,7 +56,7 @@ test('what is kept as an artifact, lies on the host or is no file is not left be
   expect(await ran(opened, 'failing')).toMatchObject({ status: 'failed', left_behind: { count: 1, names: ['half'] } });
 });
 
-test('steps share one workspace, of which the run says once at its end what is left', async () => {
+test('steps share a workspace, and the run reports once, at its end, what is left in it', async () => {
   const jobs = {
     two: steps(
       { steps: [script('one'), script('two', { needs: ['one'] })] },
@@ -69,7 +69,7 @@ test('steps share one workspace, of which the run says once at its end what is l
   expect(await printed(opened, run)).toHaveLength(1);
 });
 
-test('names are redacted and printable, and no more than 20 of them are told', async () => {
+test('names are redacted and printable, and at most 20 of them are listed', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: {
       hostile: bash(
@@ -88,7 +88,7 @@ test('names are redacted and printable, and no more than 20 of them are told', a
   expect(run.left_behind?.names).toHaveLength(20);
 });
 
-test('a run that leaves more files than are counted says so', async () => {
+test('a run says so when it leaves more files than are counted', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { flood: bash('mkdir d; cd d; touch {1..10050}') },
   });
@@ -97,7 +97,7 @@ test('a run that leaves more files than are counted says so', async () => {
   expect((await printed(opened, run))[0]).toMatch(/^stderr more than 10,000 files \(0B\) left in the workspace or /);
 });
 
-test('files in /tmp count, though they are memory of the sandbox, and a granted folder below it does not', async () => {
+test('files in /tmp count although they are in memory, and a granted folder below /tmp does not', async () => {
   const root = dataFolder();
   const granted = join(root, 'granted');
   mkdirSync(granted);

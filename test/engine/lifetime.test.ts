@@ -1,4 +1,4 @@
-// What the audit log says of the server before: whether it was killed.
+// Whether the audit log says that the earlier server was killed.
 
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { ownEntry } from '../../src/domain/audit.ts';
 import { recordStart } from '../../src/engine/lifetime.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 
-test('a server that was killed is told by the next; one that a backup was taken of is not taken for it', async () => {
+test('the next server reports that one was killed, but not because of a backup made while it ran', async () => {
   const { audit } = (await openEngine(dataFolder())).store;
   const start = () => recordStart({ audit, detail: {}, log: pino({ level: 'silent' }) });
   const newest = async () => (await audit.list({ action: 'server.start', limit: 1 })).entries[0]?.detail;

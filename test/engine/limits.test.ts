@@ -1,4 +1,4 @@
-// Limits as the one who reads a run sees them: what was in force, and what ended a run that wanted more.
+// Limits as readers of a run see them: what was in force, and what ended a run that wanted more.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,13 +15,13 @@ afterAll(() => {
   rmSync(place, { recursive: true });
 });
 const hasCgroups = 'dir' in limitHost.memory;
-/** What needs a memory cgroup that the server may make; in CI it runs all the same, and fails. */
+/** Needs a memory cgroup that the server may create. In CI these tests always run, and fail without one. */
 const testWithCgroups = test.skipIf(!hasCgroups && !process.env.CI);
 
 const resources = { memory: '64MiB', pids: 64, cpu: 1, workspace: '8MiB' };
 const permissions = { resources };
 
-testWithCgroups('a run out of memory says so and how much it had, and takes no other along', async () => {
+testWithCgroups('a run out of memory says so and how much it had, and no other run suffers', async () => {
   const { create, finished, messages } = await openEngine(dataFolder(), {
     jobs: {
       bomb: python('b = []\nwhile True: b.append(bytearray(4194304))', { permissions }),
@@ -47,7 +47,7 @@ testWithCgroups('a run out of memory says so and how much it had, and takes no o
   expect(await messages(patient)).toEqual(['held', 'unharmed']);
 });
 
-test('a workspace that grows past its limit ends the run, which says how far', async () => {
+test('a workspace that grows beyond its limit ends the run, which reports the size', async () => {
   const script = 'while :; do head -c 1048576 /dev/zero > "$RANDOM$RANDOM"; sleep 0.02; done';
   const { create, finished } = await openEngine(dataFolder(), { jobs: { hoard: bash(script, { permissions }) } });
   const run = await finished(await create('hoard'));
@@ -58,7 +58,7 @@ test('a workspace that grows past its limit ends the run, which says how far', a
   expect(run.termination).toMatchObject({ remaining: 0 });
 });
 
-test('the limits of the instance hold for a job that asks for none, and bound one that does', async () => {
+test('the limits of the instance apply to a job that asks for none, and are the most that a job may ask for', async () => {
   const { engine } = await openEngine(dataFolder(), {
     jobs: {
       silent: bash(':'),
@@ -87,7 +87,7 @@ test('the limits of the instance hold for a job that asks for none, and bound on
   });
 });
 
-testWithCgroups('without any limit asked for, a run gets three quarters of the memory', async () => {
+testWithCgroups('without any configured limit, a run gets three quarters of the memory', async () => {
   const { engine } = await openEngine(dataFolder(), { jobs: { silent: bash(':') }, limitHost });
   const { limits } = await engine.plan({ job_id: 'silent' }, caller);
   expect(limits.memory?.bytes).toBeGreaterThan(2 ** 28);

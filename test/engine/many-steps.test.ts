@@ -1,4 +1,4 @@
-// Runs of as many steps as a job may have: what each step costs does not grow with their number.
+// Runs with as many steps as a job may have: the cost of a step does not grow with their number.
 
 import { StatementSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
@@ -17,7 +17,7 @@ const job =
 const chain = job((n) => (n === 0 ? [] : [idAt(n - 1)]));
 const fan = job(() => []);
 
-/** Rows are read and written once a step or so: the statements are the work, whatever the machine does meanwhile. */
+/** Rows are read and written about once a step. Counting statements does not depend on the load of the machine. */
 async function statementsOf(opened: Awaited<ReturnType<typeof openEngine>>, jobId: string, count: number) {
   const spies = (['run', 'all', 'get', 'iterate'] as const).map((name) => vi.spyOn(StatementSync.prototype, name));
   const cpuBefore = process.cpuUsage();
@@ -46,12 +46,12 @@ test.each([
 ])('%s of 500 steps costs ten times what one of 50 does', { timeout: 120_000 }, async (_, shape) => {
   const jobs = { few: shape(50), many: shape(500) };
   const opened = await openEngine(dataFolder(), { jobs });
-  // The first run of a process pays for what is made once.
+  // The first run of a process pays for what is prepared once.
   await statementsOf(opened, 'few', 50);
   const few = await statementsOf(opened, 'few', 50);
   const many = await statementsOf(opened, 'many', 500);
   expect(many.statements).toBeLessThan(12 * few.statements);
-  // Rough, since other tests run beside it: a quadratic cost would be a hundred times.
+  // A loose bound, since other tests run at the same time: a quadratic cost would be a hundred times as high.
   expect(many.cpuMs).toBeLessThan(25 * few.cpuMs);
   expect(opened.engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });

@@ -14,7 +14,7 @@ function timesOf(pattern: string) {
   return times;
 }
 
-test('the newest times of a stretch are those that a walk through all of it finds', () => {
+test('the newest times of a span are the same as those found by walking through all of it', () => {
   const startMs = Date.parse('2026-03-25T00:00:00Z');
   assert(
     property(
@@ -55,7 +55,7 @@ test('ten years of minutes are not walked through', () => {
   expect(asked).toBeLessThan(1_000);
 });
 
-test('jitter is the same whenever it is asked, below what was said, and before the next time', () => {
+test('the jitter of a time is the same whenever it is asked for, within its limit, and before the next time', () => {
   assert(
     property(
       patterns,

@@ -1,11 +1,11 @@
-// A clock with which a test lets time pass, or sets the wall clock as an operator or NTP does.
+// A clock with which a test lets time pass, or sets the wall clock as an administrator or NTP does.
 
 import type { SteadyClock } from '../../src/lib/clock.ts';
 
 export function movableClock(): SteadyClock & {
-  /** Time passes. */
+  /** Lets time pass. */
   readonly forward: (ms: number) => void;
-  /** The wall clock is set; no time passes. */
+  /** Sets the wall clock. No time passes. */
   readonly setBy: (ms: number) => void;
 } {
   let passedMs = 0;

@@ -1,4 +1,4 @@
-// The output of an attempt that a server resumes while the attempt's shim is still making its files.
+// The output of an attempt that a server resumes while the shim of the attempt is still creating its files.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { moveRun } from '../store/moves.ts';
 const log = pino({ level: 'silent' });
 const shim = '{"pid":1,"start_ticks":1,"boot_id":"another"}\n';
 
-/** A running run with an attempt whose folder holds nothing yet. */
+/** A running run with an attempt whose folder is still empty. */
 async function setUp() {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-output-'));
   const attemptDir = join(dir, 'attempt');
@@ -56,7 +56,7 @@ async function setUp() {
   return { attempt, runLog, open, messages, write };
 }
 
-test('is not lost where the shim has not made the spool yet', async () => {
+test('is not lost when the shim has not created the spool yet', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', '');
   const output = open(runLog);
@@ -67,7 +67,7 @@ test('is not lost where the shim has not made the spool yet', async () => {
   expect(await messages()).toEqual(['hello']);
 });
 
-test('is not lost where the shim makes the spool while the log is opened', async () => {
+test('is not lost when the shim creates the spool while the log is being opened', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   const output = open({
     ...runLog,
@@ -82,7 +82,7 @@ test('is not lost where the shim makes the spool while the log is opened', async
   expect(await messages()).toEqual(['hello']);
 });
 
-test('is lost where the shim has said who it is and the spool is gone', async () => {
+test('is lost when the shim has reported itself and the spool is gone', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', shim);
   const output = open(runLog);

@@ -1,4 +1,4 @@
-// Several engines on one database: each drives its own runs, and takes those of another only once its lease is over.
+// Several engines on one database: each drives its own runs, and takes over those of another only after its lease.
 
 import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ async function holding(root: string) {
   const first = await openEngine(root, { jobs });
   const runId = await first.create('hold');
   await expect.poll(() => first.messages(runId)).toEqual(['held']);
-  // On SQLite, what another engine has announced since a database was opened is unknown to its writer.
+  // On SQLite, a writer does not know what another engine has announced since the database was opened.
   await expect.poll(() => first.store.journal.lastOutputSeq(runId)).toBe(1);
   return { first, runId };
 }
@@ -25,7 +25,7 @@ function tell(root: string, runId: string): void {
   writeFileSync(join(root, 'data/runs', runId, 'workspace', `go-${process.pid}`), '');
 }
 
-/** Resolves once an engine has looked at the database several times from now on. */
+/** Resolves after the engine has looked at the database several more times. */
 async function untilLooked({ store }: Opened): Promise<void> {
   const { counts } = store.runs;
   let looks = 0;
@@ -37,7 +37,7 @@ async function untilLooked({ store }: Opened): Promise<void> {
   await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThanOrEqual(3);
 }
 
-test('a second engine on the same database leaves alone what the first one drives', async () => {
+test('a second engine on the same database leaves the runs of the first one alone', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   const second = await openEngine(dataFolder(), { databaseOf: root });
@@ -48,7 +48,7 @@ test('a second engine on the same database leaves alone what the first one drive
   expect(await first.messages(runId)).toEqual(['held', 'done']);
 });
 
-test('a run whose owner has not renewed its lease for 30 s ends as lost, and its script is left to itself', async () => {
+test('a run whose owner has not renewed its lease for 30 s ends as lost, and its script is left alone', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   await first.close();
@@ -69,13 +69,13 @@ test('a run whose owner has not renewed its lease for 30 s ends as lost, and its
   tell(root, runId);
 });
 
-test('an engine whose lease was ended by another lets go of the runs that this one took', async () => {
+test('an engine whose lease was ended by another stops driving the runs that the other took over', async () => {
   const root = dataFolder();
   const firstClock = movableClock();
   const first = await openEngine(root, { jobs, clock: firstClock });
   const runId = await first.create('hold');
   await expect.poll(() => first.messages(runId)).toEqual(['held']);
-  // On SQLite, what another engine has announced since a database was opened is unknown to its writer.
+  // On SQLite, a writer does not know what another engine has announced since the database was opened.
   await expect.poll(() => first.store.journal.lastOutputSeq(runId)).toBe(1);
   const clock = movableClock();
   const second = await openEngine(dataFolder(), { databaseOf: root, clock });
@@ -90,7 +90,7 @@ test('an engine whose lease was ended by another lets go of the runs that this o
   expect(await first.store.runs.get(runId)).toMatchObject({ status: 'failed', reason: 'lost' });
 });
 
-test('a restart on the same data dir resumes at once, and a copy of it waits for the lease', async () => {
+test('a restart on the same data dir resumes at once, and a copy of the data dir waits for the lease', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   await first.close();
@@ -108,7 +108,7 @@ test('a restart on the same data dir resumes at once, and a copy of it waits for
   expect(await next.messages(runId)).toEqual(['held', 'done']);
 });
 
-test('a data dir that was moved resumes its scripts once the lease of its former id is over', async () => {
+test('a data dir that was moved resumes its scripts once the lease of its former id has expired', async () => {
   const root = dataFolder();
   const { first, runId } = await holding(root);
   await first.close();

@@ -1,4 +1,4 @@
-// What every queue does, whatever it keeps its runs in. `open` gives a queue of its own to each test.
+// What every queue does, wherever it keeps its runs. `open` opens a new queue for each test.
 
 import { expect, test } from 'vitest';
 import type { Admission, Claim, NewcomerRun, Queue, QueueLimits } from '../../src/engine/queue/queue.ts';
@@ -6,11 +6,11 @@ import type { Slots } from '../../src/engine/run/slots.ts';
 
 type OpenQueue = {
   readonly queue: Queue;
-  /** Of this process. */
+  /** The slots of this process. */
   readonly slots: Slots;
-  /** How often it has said that something may be claimed. */
+  /** How often the queue has reported that something may be claimed. */
   readonly readyCount: () => number;
-  /** What waiting runs were told since they came, by run. */
+  /** The reasons that waiting runs were given since they came, by run. */
   readonly told: () => Promise<ReadonlyMap<string, string>>;
 };
 
@@ -36,7 +36,7 @@ export function testQueue(open: Open): void {
     expect(queue.has('a')).toBe(true);
   });
 
-  test('of runs that are admitted in the same moment, no more start than slots are free', async () => {
+  test('of runs admitted at the same moment, only as many start as there are free slots', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 3 });
     const admissions = await Promise.all(Array.from({ length: 20 }, (_, n) => queue.admit(run(`run_${n}`))));
     expect(admissions.filter(({ kind }) => kind === 'start')).toHaveLength(3);
@@ -44,7 +44,7 @@ export function testQueue(open: Open): void {
     expect(queue.depth).toBe(17);
   });
 
-  test('what waits is claimed by priority, then by age, one claim for each free slot', async () => {
+  test('waiting runs are claimed by priority, then by age, one for each free slot', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 2 });
     const holders = [slots.hold(), slots.hold()];
     for (const [n, priority] of [0, 0, 10, -5].entries()) await wait(queue, run(`run_${n}`, { priority }));
@@ -58,7 +58,7 @@ export function testQueue(open: Open): void {
     expect(queue.depth).toBe(0);
   });
 
-  test('tenants are given their turns by their weights', async () => {
+  test('tenants get their turns by their weights', async () => {
     const weightOf = (tenant: string) => (tenant === 'big' ? 3 : 1);
     const { queue, slots } = await openWith({ globalConcurrency: 8, weightOf });
     const holders = Array.from({ length: 8 }, () => slots.hold());
@@ -68,7 +68,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim()).filter((id) => id.startsWith('small'))).toEqual(['small_0', 'small_1']);
   });
 
-  test('a step of a run takes its turn among the runs that wait, before those of the same priority', async () => {
+  test('a step of a run takes its turn among waiting runs, before those of the same priority', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('waits'));
@@ -83,7 +83,7 @@ export function testQueue(open: Open): void {
     expect(slots.running).toBe(1);
   });
 
-  test('a step is given a free slot at once where nothing waits, and one that is withdrawn is given none', async () => {
+  test('a step gets a free slot at once when nothing waits, and a withdrawn step gets none', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const slot = queue.requestSlot(facts('started'), 1, never);
     expect(slot).toBeDefined();
@@ -94,7 +94,7 @@ export function testQueue(open: Open): void {
     expect(slots.running).toBe(0);
   });
 
-  test('a run does not overtake a step that waits, and says what it waits for', async () => {
+  test('a run does not overtake a waiting step, and says what it waits for', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     queue.requestSlot(facts('started'), 1, never);
@@ -104,7 +104,7 @@ export function testQueue(open: Open): void {
     expect(await queue.startable()).toBeDefined();
   });
 
-  test('a group holds back its own runs alone, from the claim to the release', async () => {
+  test('a group holds back only its own runs, from the claim to the release', async () => {
     const { queue } = await openWith({ globalConcurrency: 8 });
     const first = await started(queue, run('first', keyed('a')));
     const waiting = "1 of 1 runs of job with the concurrency key 'a' are running";
@@ -118,7 +118,7 @@ export function testQueue(open: Open): void {
     other.giveUp();
   });
 
-  test('job_concurrency bounds a job over all its keys, also by runs that a former process started', async () => {
+  test('job_concurrency limits a job across all its keys, including runs that an earlier process started', async () => {
     const { queue } = await openWith({ globalConcurrency: 8, jobConcurrency: 2 });
     const resumed = queue.hold(group(), { id: 'resumed', tenant: 'default' });
     expect(queue.has('resumed')).toBe(true);
@@ -128,7 +128,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['b']);
   });
 
-  test('the newest limit of a job holds for all its runs that wait', async () => {
+  test('the newest limit of a job applies to all its waiting runs', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 3 });
     await started(queue, run('a', keyed('k', 1)));
     await wait(queue, run('b', keyed('k', 1)));
@@ -155,7 +155,7 @@ export function testQueue(open: Open): void {
     expect(await queue.admit(run('d', rejected))).toMatchObject({ kind: 'wait' });
   });
 
-  test('on_conflict: cancel_running names the oldest of the same tenant', async () => {
+  test('on_conflict: cancel_running names the oldest runs of the same tenant', async () => {
     const { queue } = await openWith({ globalConcurrency: 1 });
     const replaces = { ...keyed('a', 2), onConflict: 'cancel_running' } as const;
     await started(queue, run('theirs', { ...replaces, tenant: 'acme' }));
@@ -164,7 +164,7 @@ export function testQueue(open: Open): void {
     expect(await wait(queue, run('third', replaces))).toMatchObject({ replaced: ['first', 'second'] });
   });
 
-  test('max_depth refuses what would wait beyond it, but for sub-runs', async () => {
+  test('max_depth refuses further waiting runs, except sub-runs', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1, maxDepth: 2 });
     const holder = slots.hold();
     await wait(queue, run('sub', { trigger: 'job' }));
@@ -185,7 +185,7 @@ export function testQueue(open: Open): void {
     holder.release();
   });
 
-  test('a run that is removed is not claimed', async () => {
+  test('a removed run is not claimed', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('a'));
@@ -196,7 +196,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['b']);
   });
 
-  test('a run that is found twice, or while it runs, is given out once', async () => {
+  test('a run that is added twice, or while it runs, is claimed once', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 4 });
     const holders = Array.from({ length: 4 }, () => slots.hold());
     await wait(queue, run('a'));
@@ -210,7 +210,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['a']);
   });
 
-  test('a claim that is given up and added again keeps its place', async () => {
+  test('a claim that is given up and added again keeps its position', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('a'));
@@ -222,7 +222,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['a']);
   });
 
-  test('heads of the queue are told what they wait for now', async () => {
+  test('the heads of the queue are told what they wait for now', async () => {
     const { queue, told } = await openWith({ globalConcurrency: 1 });
     const first = await started(queue, run('first', keyed('a')));
     const second = await wait(queue, run('second', keyed('a')));
@@ -232,7 +232,7 @@ export function testQueue(open: Open): void {
     await expect.poll(told).toEqual(new Map([['second', '1 of 1 slots are taken']]));
   });
 
-  test('nothing starts before it is open, and then what waits is told something else', async () => {
+  test('nothing starts before the queue is open, and then waiting runs get another reason', async () => {
     const { queue, slots, told } = await open({ globalConcurrency: 1 });
     const starting = 'the server is starting or stopping';
     expect(await wait(queue, run('a'))).toMatchObject({ waiting: starting });
@@ -246,7 +246,7 @@ export function testQueue(open: Open): void {
     expect(idsOf(await queue.claim())).toEqual(['a']);
   });
 
-  test('without runs, only steps start', async () => {
+  test('with startNoRuns, only steps start', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('a'));
@@ -259,7 +259,7 @@ export function testQueue(open: Open): void {
     expect([await queue.claim(), granted]).toEqual([[], ['step']]);
   });
 
-  test('closed, it gives out nothing more', async () => {
+  test('a closed queue gives out nothing', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const holder = slots.hold();
     await wait(queue, run('a'));
@@ -269,7 +269,7 @@ export function testQueue(open: Open): void {
     expect(queue.requestSlot(facts('started'), 1, never)).toBeUndefined();
   });
 
-  test('it says when something may be claimed: a run came or left, a group has room', async () => {
+  test('it reports when something may be claimed: a run came or left, or a group has room', async () => {
     const { queue, slots, readyCount } = await openWith({ globalConcurrency: 1 });
     const { hold } = await started(queue, run('first', keyed('a')));
     slots.hold();

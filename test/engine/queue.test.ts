@@ -1,4 +1,4 @@
-// The queue with real runs: whose turn it is, what a job's concurrency says, and what is said of those that wait.
+// The queue with real runs: whose turn it is, what a job's concurrency allows, and what waiting runs say.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -22,13 +22,13 @@ async function holds(opened: Opened, jobId = 'hold', args = {}): Promise<string>
   return runId;
 }
 
-/** Run ids in the order in which they were started. */
+/** Run ids in the order in which they started. */
 async function started({ store }: Opened): Promise<string[]> {
   const events = await store.journal.read({ afterId: 0, limit: 10_000 });
   return events.flatMap(({ type, runId }) => (type === 'run.started' && runId !== null ? [runId] : []));
 }
 
-test('a higher priority goes first, and those of the same in the order in which they came', async () => {
+test('a higher priority goes first, and runs of the same priority start in the order in which they came', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { hold, quick: bash('true') },
     limits: { globalConcurrency: 1 },
@@ -58,7 +58,7 @@ test('tenants get their turns by their weights, however many runs one of them ha
   }
 });
 
-test('a concurrency key is 256 characters at most: it is said to those that wait', async () => {
+test('a concurrency key has at most 256 characters, because waiting runs show it', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { keyed: keyed('queue') } });
   await expect(opened.create('keyed', { target: 'x'.repeat(257) })).rejects.toMatchObject({
     slug: 'validation-error',
@@ -74,7 +74,7 @@ test('a concurrency key is 256 characters at most: it is said to those that wait
   await holds(opened, 'keyed', { target: 'x'.repeat(256) });
 });
 
-test('on_conflict: reject refuses another run of the same key, over restarts, and no other key', async () => {
+test('on_conflict: reject refuses another run with the same key, across restarts, and no other key', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('reject') } });
   await holds(opened, 'keyed', { target: 'a' });
@@ -95,7 +95,7 @@ test('on_conflict: reject refuses another run of the same key, over restarts, an
   await next.engine.cancel(await holds(next, 'keyed', { target: 'a' }), localPrincipal);
 });
 
-test('on_conflict: reject holds for a run that is asked for while the server still resumes the first', async () => {
+test('on_conflict: reject applies to a run requested while the server is still resuming the first one', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('reject') } });
   const first = await holds(opened, 'keyed', { target: 'a' });
@@ -106,7 +106,7 @@ test('on_conflict: reject holds for a run that is asked for while the server sti
   await expect.poll(() => next.engine.cancel(first, localPrincipal)).toEqual({ status: 'cancelled' });
 });
 
-test('on_conflict: cancel_running puts the newest in the place of what runs and of what waits, over restarts', async () => {
+test('on_conflict: cancel_running replaces running and waiting runs with the newest, across restarts', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('cancel_running') } });
   const first = await holds(opened, 'keyed', { target: 'a' });
@@ -128,7 +128,7 @@ test('on_conflict: cancel_running puts the newest in the place of what runs and 
   for (const runId of [other, fourth]) await next.engine.cancel(runId, localPrincipal);
 });
 
-test('on_conflict: cancel_running spares another tenant’s runs, those that run and those that wait, over restarts', async () => {
+test('on_conflict: cancel_running spares running and waiting runs of another tenant, across restarts', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('cancel_running') } });
   const target = { target: 'a' };
@@ -150,7 +150,7 @@ test('on_conflict: cancel_running spares another tenant’s runs, those that run
   for (const runId of [last, waits, theirs]) await next.engine.cancel(runId, localPrincipal);
 });
 
-test('on_conflict holds between runs that are asked for in the same moment, though none of them can start', async () => {
+test('on_conflict applies between runs requested at the same moment, although none of them can start', async () => {
   const jobs = { hold, rejects: keyed('reject'), replaces: keyed('cancel_running') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);
@@ -166,7 +166,7 @@ test('on_conflict holds between runs that are asked for in the same moment, thou
   expect(runs.map(({ status }) => status).toSorted()).toEqual(['cancelled', 'cancelled', 'success']);
 });
 
-test('on_conflict: queue lets as many of a key run as the limit says, and the others say what they wait for', async () => {
+test('on_conflict: queue runs as many of a key as the limit allows, and the others say what they wait for', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { keyed: keyed('queue', 2) } });
   const first = await holds(opened, 'keyed', { target: 'a' });
@@ -187,7 +187,7 @@ test('on_conflict: queue lets as many of a key run as the limit says, and the ot
   for (const runId of await next.running()) await next.engine.cancel(runId, localPrincipal);
 });
 
-test('job_concurrency counts runs from their start to their end, those taken up after a restart too', async () => {
+test('job_concurrency counts runs from start to end, including those resumed after a restart', async () => {
   const root = dataFolder();
   const limits = { jobConcurrency: 1 };
   const gated = steps({ steps: [{ id: 'ok', approval: { text: 'Go?' } }] });
@@ -206,14 +206,14 @@ test('job_concurrency counts runs from their start to their end, those taken up 
   await next.engine.cancel(second, localPrincipal);
 });
 
-test('a run at the head of its queue says what it waits for now, when that has changed', async () => {
+test('a run at the head of its queue says what it waits for now, after that has changed', async () => {
   const jobs = { hold, keyed: keyed('queue') };
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 2 } });
   const [holder, first] = [await holds(opened), await holds(opened, 'keyed', { target: 'a' })];
   const second = await opened.create('keyed', { target: 'a' });
   const key = "1 of 1 runs of keyed with the concurrency key 'a' are running";
   expect(await opened.store.runs.get(second)).toMatchObject({ waiting: key });
-  // Its key is free now, and the slot is another's.
+  // Its key is free now, and another run has the slot.
   const other = await opened.create('hold', {}, { priority: 10 });
   await opened.engine.cancel(first, localPrincipal);
   await expect.poll(() => opened.messages(other)).toEqual(['held']);
@@ -221,7 +221,7 @@ test('a run at the head of its queue says what it waits for now, when that has c
   for (const runId of [second, other, holder]) await opened.engine.cancel(runId, localPrincipal);
 });
 
-test('sub-runs are not refused by a full queue', async () => {
+test('a full queue does not refuse sub-runs', async () => {
   const jobs = {
     hold,
     child: bash('true'),
@@ -247,7 +247,7 @@ test('sub-runs are not refused by a full queue', async () => {
   expect(await opened.finished(parent)).toMatchObject({ status: 'success' });
 });
 
-test('a pending run that nobody told the queue of is found in the database, and run', async () => {
+test('a pending run that the queue was not told of is found in the database and started', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { quick: bash('echo ran') } });
   const model = await opened.create('quick');
   await opened.finished(model);
@@ -283,7 +283,7 @@ test('a pending run that nobody told the queue of is found in the database, and 
   expect(await opened.messages(id)).toEqual(['ran']);
 });
 
-test('health says so when something could start for five seconds and does not, and takes it back', async () => {
+test('health reports when something could have started for five seconds, until it does', async () => {
   const opened = await openEngine(dataFolder(), {
     jobs: { hold, quick: bash('true') },
     limits: { globalConcurrency: 1 },
@@ -308,7 +308,7 @@ test('health says so when something could start for five seconds and does not, a
   await expect.poll(() => opened.engine.health().queue).toEqual({ status: 'ok' });
 });
 
-testOnSqliteWithDisk('a full disk keeps what waits from starting, and health says why', async () => {
+testOnSqliteWithDisk('a full disk keeps waiting runs from starting, and health says why', async () => {
   const root = dataFolder({ sizeMiB: 16 });
   const opened = await openEngine(root, { jobs: { hold, quick: bash('true') }, limits: { globalConcurrency: 1 } });
   const holder = await holds(opened);

@@ -34,7 +34,7 @@ function refuse(count: number, over: Partial<NewAuditEntry> = {}): void {
 
 const omitted = () => written.filter(({ action }) => action === 'audit.omit').map(({ detail }) => detail);
 
-test('of one address there are twenty rows a minute; when it is over, one row says how many were left out, and whose', () => {
+test('there are twenty entries a minute for an address; then one entry says how many were left out, and whose', () => {
   refuse(120);
   expect(written).toHaveLength(20);
   vi.advanceTimersByTime(60_000);
@@ -47,7 +47,7 @@ test('of one address there are twenty rows a minute; when it is over, one row sa
   expect(omitted()).toHaveLength(1);
 });
 
-test('of ten thousand addresses there are a hundred rows a minute, and one more', () => {
+test('there are a hundred entries a minute for ten thousand addresses, and one more', () => {
   for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
   expect(written).toHaveLength(100);
   vi.advanceTimersByTime(60_000);
@@ -55,20 +55,20 @@ test('of ten thousand addresses there are a hundred rows a minute, and one more'
   expect(omitted()).toMatchObject([{ count: 9_900, by: expect.arrayContaining([{ who: 'others', count: 8_900 }]) }]);
 });
 
-test('those whom nobody knows leave room for those whom somebody knows', () => {
+test('anonymous callers leave room for known ones', () => {
   for (let n = 0; n < 10_000; n++) refuse(1, { from: `10.0.${n >> 8}.${n & 255}` });
   refuse(30, { actor: 'ci' });
   expect(written.filter(({ actor }) => actor === 'ci')).toHaveLength(20);
 });
 
-test('of what is over a limit already there is one row a minute', () => {
+test('for callers over a rate limit there is one entry a minute', () => {
   refuse(500, { reason: 'rate-limited' });
   expect(written).toHaveLength(1);
   refuse(1);
   expect(written).toHaveLength(2);
 });
 
-test('what is left out is said when the server stops', async () => {
+test('what was left out is recorded when the server stops', async () => {
   refuse(21);
   await refusals.close();
   expect(omitted()).toMatchObject([{ count: 1 }]);

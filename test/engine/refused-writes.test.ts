@@ -1,4 +1,4 @@
-// What the database refuses once costs no slot for ever, and starts nothing that nobody wrote down.
+// A write that the database refuses once costs no slot, and nothing starts that was not stored.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A rerun of an old revision is held to today's policy: what would be refused as a new run is refused as a rerun, too.
+// A rerun of an old revision follows the policy of today: whatever a new run is refused for, a rerun is refused for
+// too.
 
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { caller, dataFolder, openEngine } from './an-engine.ts';
 
 type Options = NonNullable<Parameters<typeof openEngine>[1]>;
 
-/** A job that ran once, under another policy or as another definition than there is now. */
+/** A job that ran once, under another policy or with another definition than it has now. */
 async function once(job: JobFiles, before: Options, after: Options & { readonly job?: JobFiles }, root = dataFolder()) {
   const first = await openEngine(root, { jobs: { job }, ...before });
   const runId = await first.create('job');
@@ -19,7 +20,7 @@ async function once(job: JobFiles, before: Options, after: Options & { readonly 
   return { runId, opened: await openEngine(root, after) };
 }
 
-/** What a new run is refused with, and each rerun in the same words. */
+/** What a new run is refused with. Each rerun must be refused in the same words. */
 async function refused({ runId, opened: { engine, create } }: Awaited<ReturnType<typeof once>>): Promise<Problem> {
   const problemOf = (asked: Promise<unknown>): Promise<unknown> => asked.catch((error: unknown) => error);
   const afresh = await problemOf(create('job'));
@@ -32,7 +33,7 @@ async function refused({ runId, opened: { engine, create } }: Awaited<ReturnType
   return afresh;
 }
 
-test('a job that is disabled by now is not run again as it was', async () => {
+test('a job that has been disabled is not run again as it was', async () => {
   const disabled = bash('echo ran', { enabled: false });
   expect(await refused(await once(bash('echo ran'), {}, { job: disabled }))).toMatchObject({
     slug: 'job-invalid',
@@ -40,13 +41,13 @@ test('a job that is disabled by now is not run again as it was', async () => {
   });
 });
 
-test('a profile that the instance allows no more', async () => {
+test('a profile that the instance no longer allows', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   const after = await once(loose, {}, { security: { allowProfiles: ['secure'] } });
   expect(await refused(after)).toMatchObject({ slug: 'profile-not-allowed' });
 });
 
-test('a source that is trusted no more', async () => {
+test('a source that is no longer trusted', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   expect(await refused(await once(loose, {}, { trusted: false }))).toMatchObject({
     slug: 'profile-not-allowed',
@@ -54,7 +55,7 @@ test('a source that is trusted no more', async () => {
   });
 });
 
-test('a grant that `may_grant` does not list any more', async () => {
+test('a grant that `may_grant` no longer lists', async () => {
   const network = bash('echo ran', { permissions: { network: 'all' } });
   const after = await once(network, { security: { mayGrant: () => ['network'] } }, {});
   expect(await refused(after)).toMatchObject({
@@ -63,7 +64,7 @@ test('a grant that `may_grant` does not list any more', async () => {
   });
 });
 
-test('a path that is below none of `security.paths` any more', async () => {
+test('a path that is no longer below any of `security.paths`', async () => {
   const root = dataFolder();
   const dir = join(realpathSync(root), 'shared');
   mkdirSync(dir);
@@ -76,7 +77,7 @@ test('a path that is below none of `security.paths` any more', async () => {
   });
 });
 
-test('a profile that the job itself has tightened since holds for what ran before', async () => {
+test('a profile that the job has tightened since also applies to reruns', async () => {
   const loose = bash('echo loose', { security_profile: 'permissive' });
   const tight = bash('echo tight', { security_profile: 'secure' });
   const { runId, opened } = await once(loose, {}, { job: tight });

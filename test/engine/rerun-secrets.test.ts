@@ -1,4 +1,4 @@
-// Whose secrets go along with a rerun: those that somebody gave are not handed to what another has chosen.
+// Which secrets a rerun reuses: secrets that one person gave are not handed to something that another has chosen.
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { script, steps } from './step-jobs.ts';
 
 const secret = { type: 'string', format: 'secret' };
 const argspec = { type: 'object', properties: { token: secret, other: secret, to: { type: 'string' } } };
-/** Shows what it was given in a way that redaction does not know. */
+/** Prints its secret in a form that redaction does not know. */
 const sends = 'echo "$(rev < "$FLWD_SECRETS_DIR/token")"; echo "to $to"';
 const sent = (text: string): string => text.split('').toReversed().join('');
 
@@ -41,7 +41,7 @@ function refusal(pointer: string, ...more: string[]): object {
 describe('of a job with a secret argument', () => {
   const jobs = { sends: bash(sends, { argspec }) };
 
-  test('another may run the same again with it', async () => {
+  test('another caller may run the same again with the secret', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     const run = await started(opened, 'sends', anns);
     for (const request of [{}, { args: {} }, { args: { to: 'registry' } }]) {
@@ -50,7 +50,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('another who changes where it goes, or what is done with it, must give one', async () => {
+  test('another caller who changes where the secret goes, or what is done with it, must give one', async () => {
     const root = dataFolder();
     const opened = await openEngine(root, { jobs });
     const run = await started(opened, 'sends', anns);
@@ -67,7 +67,7 @@ describe('of a job with a secret argument', () => {
     }
     const next = await again(opened, run, 'bob', { args: { to: 'elsewhere', token: 'the-token-of-bob' } });
     expect(await opened.messages(next.run_id)).toEqual([sent('the-token-of-bob'), 'to elsewhere']);
-    // Those are bob's from then on.
+    // From then on the secret is bob's.
     const third = await again(opened, next, 'bob', { args: { to: 'anywhere' } });
     expect(await opened.messages(third.run_id)).toContain('to anywhere');
     await expect(opened.engine.rerun(next.run_id, { args: { to: 'registry' } }, by('ann'))).rejects.toMatchObject(
@@ -75,7 +75,7 @@ describe('of a job with a secret argument', () => {
     );
   });
 
-  test('nor does a rerun in between make them another’s', async () => {
+  test('a rerun in between does not pass ownership to another caller', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     const run = await started(opened, 'sends', { ...anns, other: 'a-second-one' });
     const bobs = await again(opened, await again(opened, run, 'bob'), 'bob');
@@ -86,7 +86,7 @@ describe('of a job with a secret argument', () => {
     expect(await opened.messages(back.run_id)).toContain(sent(anns.token));
   });
 
-  test('whoever gave it may change everything else', async () => {
+  test('the person who gave the secret may change everything else', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     const run = await started(opened, 'sends', anns);
     for (const request of [{ args: { to: 'elsewhere' } }, { revision: 'latest' }] satisfies Request[]) {
@@ -95,7 +95,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('a stored one is looked up again, as anybody in the tenant may', async () => {
+  test('a stored secret is looked up again, as for anyone in the tenant', async () => {
     const opened = await openEngine(dataFolder(), { jobs });
     await opened.engine.secrets.put(
       { tenant: 'default', name: 'shared', value: 'the-first-shared' },
@@ -114,7 +114,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('it is shown by no revision that takes it as a secret no more, whoever asks', async () => {
+  test('no revision that no longer takes it as a secret shows it, whoever asks', async () => {
     const root = dataFolder();
     const opened = await openEngine(root, { jobs });
     const run = await started(opened, 'sends', anns);
@@ -128,7 +128,7 @@ describe('of a job with a secret argument', () => {
   });
 });
 
-test('what steps have left of somebody’s secrets is not handed on either', async () => {
+test('what steps left of a secret is not handed on either', async () => {
   const jobs = {
     two: steps(
       { argspec, steps: [script('login'), script('use', { needs: ['login'] })] },
@@ -151,7 +151,7 @@ test('what steps have left of somebody’s secrets is not handed on either', asy
   ]);
 });
 
-test('a sub-run’s are those of whoever gave its parent’s', async () => {
+test('the secrets of a sub-run belong to whoever gave those of its parent', async () => {
   const jobs = {
     sends: bash(sends, { argspec }),
     parent: steps({

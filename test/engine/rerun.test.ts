@@ -1,4 +1,4 @@
-// Running again what has ended: what is carried over, what may have changed meanwhile, and what is gone.
+// Reruns: what they keep, what may have changed since, and what is gone.
 
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ async function again(
   return finished((await engine.rerun(runId, request, caller)).runId);
 }
 
-test('a run that has not ended is not run again, and neither is one that is not there', async () => {
+test('a run that has not ended cannot be run again, and neither can one that does not exist', async () => {
   const { create, engine } = await openEngine(dataFolder(), { jobs: { hold: bash('sleep 8014') } });
   const runId = await create('hold');
   await expect(engine.rerun(runId, {}, caller)).rejects.toMatchObject({ slug: 'run-not-finished' });
@@ -38,7 +38,7 @@ test('a run that has not ended is not run again, and neither is one that is not 
   });
 });
 
-test('without its workspace a run cannot be run again from its middle, and from its start it can', async () => {
+test('without its workspace a run cannot be run again from the middle, but it can from its start', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs: { two } });
   const runId = await opened.create('two');
@@ -51,7 +51,7 @@ test('without its workspace a run cannot be run again from its middle, and from 
   expect(await again(opened, runId, { args: { ok: true } })).toMatchObject({ status: 'success', rerun_of: runId });
 });
 
-test('a run is run again as it was, or as the job is now where that is asked for', async () => {
+test('a run is run again as it was, or with the job as it is now on request', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs: { job: bash('echo old') } });
   const runId = await first.create('job');
@@ -71,7 +71,7 @@ test('a run is run again as it was, or as the job is now where that is asked for
   expect(await again(opened, runId, { revision: 'latest' })).toMatchObject({ status: 'success' });
 });
 
-test('a step that the job does not have, and arguments that do not fit, are told by name', async () => {
+test('errors name a step that the job does not have, and arguments that do not fit', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { two } });
   const runId = await opened.create('two');
   await opened.finished(runId);
@@ -84,7 +84,7 @@ test('a step that the job does not have, and arguments that do not fit, are told
   });
 });
 
-test('from what failed is refused where nothing did', async () => {
+test('from what failed is refused when nothing failed', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { works: steps({ steps: [script('a')] }, { a: 'true' }) } });
   const runId = await opened.create('works');
   expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
@@ -93,7 +93,7 @@ test('from what failed is refused where nothing did', async () => {
   });
 });
 
-test('secret arguments go over to the run that is run again, and stay redacted there', async () => {
+test('secret arguments are passed on to a rerun, and stay redacted there', async () => {
   const root = dataFolder();
   const reads = 'echo "token $(cat "$FLWD_SECRETS_DIR/token") $ok"';
   const opened = await openEngine(root, { jobs: { reads: bash(reads, secretArgs) } });
@@ -108,7 +108,7 @@ test('secret arguments go over to the run that is run again, and stay redacted t
   expect(await next.messages(other.run_id)).toEqual(['token [redacted] false']);
 });
 
-test('an output that holds a secret is redacted for readers and whole for later steps, after restarts and reruns too', async () => {
+test('an output that holds a secret is redacted for readers and whole for later steps, across restarts and reruns', async () => {
   const root = dataFolder();
   const jobs = {
     sealed: steps(
@@ -149,7 +149,7 @@ test('an output that holds a secret is redacted for readers and whole for later 
   expect(JSON.stringify(second)).not.toContain('hunter2');
 });
 
-test('from a step of a job with a matrix: what comes before it is kept, the instances are made anew', async () => {
+test('from a step of a job with a matrix: earlier steps are kept, the instances are created again', async () => {
   const jobs = {
     fan: steps(
       {
@@ -184,7 +184,7 @@ test('from a step of a job with a matrix: what comes before it is kept, the inst
   expect(fromSum.steps).toHaveLength(5);
 });
 
-test('a run that its caller had tightened is as tight when it is run again', async () => {
+test('a run whose profile its caller tightened keeps it when it is run again', async () => {
   const loose = bash('echo ran', { security_profile: 'permissive' });
   const opened = await openEngine(dataFolder(), { jobs: { loose } });
   const runId = await opened.create('loose', {}, { security_profile: 'secure' });
@@ -195,7 +195,7 @@ test('a run that its caller had tightened is as tight when it is run again', asy
   expect(await again(opened, open)).toMatchObject({ security: { profile: 'permissive' } });
 });
 
-test('from what failed begins on the old workspace, whether a step is kept or not; from the start on a new one', async () => {
+test('from what failed uses the old workspace, whether a step is kept or not; from the start uses a new one', async () => {
   const root = dataFolder();
   const jobs = {
     notes: steps(
@@ -218,7 +218,7 @@ test('from what failed begins on the old workspace, whether a step is kept or no
     await expect(opened.engine.rerun(runId, { from }, caller)).rejects.toMatchObject({ slug: 'workspace-expired' });
   }
 
-  // One in which no script has run has left none.
+  // A run in which no script has run has left no workspace.
   const asks = await opened.create('asks');
   await opened.when(asks, (run) => byId(run).ok?.status === 'waiting_approval');
   await opened.engine.approve(asks, { step_id: 'ok', decision: 'deny' }, caller);
@@ -227,7 +227,7 @@ test('from what failed begins on the old workspace, whether a step is kept or no
   await opened.when(asksAgain, (run) => byId(run).ok?.status === 'waiting_approval');
 });
 
-test('a single job keeps no workspace: from what failed is from its start', async () => {
+test('a single job keeps no workspace: from what failed means from its start', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { fails: bash('echo ran; exit 1'), works: bash('echo ran') } });
   for (const jobId of ['fails', 'works']) {
     const runId = await opened.create(jobId);
@@ -239,7 +239,7 @@ test('a single job keeps no workspace: from what failed is from its start', asyn
   }
 });
 
-test('expressions are told of the new run, not of the old one', async () => {
+test('expressions see the new run, not the old one', async () => {
   const jobs = {
     told: steps(
       {
@@ -262,7 +262,7 @@ test('expressions are told of the new run, not of the old one', async () => {
   expect(await opened.messages(next.run_id)).toEqual([`${next.created_at} ${next.run_id}`]);
 });
 
-test('a run that would be refused is, before its workspace is copied', async () => {
+test('a run that would be refused is refused before its workspace is copied', async () => {
   const root = dataFolder();
   const jobs = {
     one: steps(
@@ -277,7 +277,7 @@ test('a run that would be refused is, before its workspace is copied', async () 
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('one');
   await opened.finished(runId);
-  // The end is there to be read a moment before the group is free.
+  // The end can be read slightly before the group is free.
   const holder = await vi.waitFor(() => opened.create('one', { ok: true }), { timeout: 20_000 });
   await expect.poll(() => opened.messages(holder)).toEqual(['held']);
   rmSync(join(root, 'data', 'runs', runId), { recursive: true });
@@ -288,7 +288,7 @@ test('a run that would be refused is, before its workspace is copied', async () 
 });
 
 testWithDisk(
-  'a workspace that cannot be copied for want of room leaves nothing, and is copied once there is some',
+  'a workspace that cannot be copied for lack of room leaves nothing, and is copied once there is room',
   async () => {
     const root = dataFolder({ sizeMiB: 24 });
     const jobs = {
@@ -366,7 +366,7 @@ test('from what failed, instances that succeeded are kept with their outputs, in
   for (const id of kept) expect(byId(run)[id]?.started_at, id).toBe(byId(old)[id]?.started_at);
 });
 
-test('a rerun that waits with kept instances goes on with them after a restart, and runs none where all had succeeded', async () => {
+test('a waiting rerun with kept instances continues after a restart, and runs none when all had succeeded', async () => {
   const root = dataFolder();
   const jobs = {
     hold: bash('until [ -e /workspace/go ]; do sleep 0.02; done'),

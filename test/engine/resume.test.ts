@@ -1,4 +1,4 @@
-// What one engine leaves, the next resumes: the same attempts, the same log, what waits, and what is past saving.
+// What one engine leaves, the next resumes: the same attempts, the same log, waiting runs, and what cannot be saved.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const nap = `sleep 8013.${process.pid}`;
-/** Says `ready`, and `done` once it is told by a file of its step's name. */
+/** Prints `ready`, and `done` once a file with its step's name tells it to. */
 const told =
   'echo "ready $FLWD_STEP_ID"; until [ -e "go-$FLWD_STEP_ID" ]; do sleep 0.02; done; echo "done $FLWD_STEP_ID"';
 
@@ -36,13 +36,13 @@ test('a run that another process has taken over is left to it, with its processe
   tell(root, runId, 'a');
   await expect.poll(() => opened.log.map(({ msg }) => msg)).toContain('another process has taken the run over');
 
-  // Nobody drives it: this process finds it again, and goes on.
+  // Nobody drives it: this process finds it again and continues.
   tell(root, runId, 'b');
   expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
   expect((await opened.messages(runId)).filter((message) => message.startsWith('done'))).toHaveLength(2);
 });
 
-test('steps that run side by side are resumed with the same attempts, the next epoch and nothing doubled', async () => {
+test('parallel steps are resumed with the same attempts and the next epoch, and nothing is repeated', async () => {
   const root = dataFolder();
   const jobs = {
     wide: steps(
@@ -55,7 +55,7 @@ test('steps that run side by side are resumed with the same attempts, the next e
   await expect.poll(async () => (await opened.messages(runId)).toSorted()).toEqual(['ready a', 'ready b', 'ready c']);
   const shown = await lines(opened, runId);
   await opened.close();
-  // Printed while no server is there.
+  // Printed while no server runs.
   tell(root, runId, 'b');
   await expect.poll(() => processesWith(join(root, 'data', 'runs', runId, '2-1'))).toEqual([]);
 
@@ -149,7 +149,7 @@ test('delays, approvals, sub-runs, half a matrix and queued steps survive two re
   expect(next.engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 
-test('a step that waits for a slot does not start beside the process that has it, after a restart either', async () => {
+test('a step that waits for a slot does not start beside the process that holds it, even after a restart', async () => {
   const root = dataFolder();
   const jobs = {
     gated: steps(
@@ -178,7 +178,7 @@ test('a step that waits for a slot does not start beside the process that has it
   await next.engine.cancel(pending, localPrincipal);
 });
 
-test('a step whose shim died with the machine is lost, or tried again where the job says so, and no other step is', async () => {
+test('a step whose shim died with the machine is lost or retried, as the job says, and other steps are not affected', async () => {
   const root = dataFolder();
   const work = `echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 2 ] || ${nap}`;
   const two = [script('before'), script('work', { needs: ['before'] }), script('after', { needs: ['work'] })];
@@ -221,7 +221,7 @@ test('a step whose shim died with the machine is lost, or tried again where the 
   ]);
 });
 
-test('whoever held an attempt before it was taken up changes nothing of it any more', async () => {
+test('a process that held an attempt before it was resumed can no longer change it', async () => {
   const root = dataFolder();
   const jobs = { told: steps({ steps: [script('work')] }, { work: told }) };
   const opened = await openEngine(root, { jobs });
@@ -247,7 +247,7 @@ test('whoever held an attempt before it was taken up changes nothing of it any m
   expect(await end(2)).toBe(false);
 });
 
-test('a run whose record cannot be read is set aside with its reason, and the others go on', async () => {
+test('a run whose record cannot be read is set aside with the reason, and the others continue', async () => {
   const root = dataFolder();
   const jobs = { told: steps({ steps: [script('work')] }, { work: told }), quick: bash('echo ran') };
   const limits = { globalConcurrency: 2 };
@@ -272,7 +272,7 @@ test('a run whose record cannot be read is set aside with its reason, and the ot
   expect(await next.messages(sound)).toEqual(['ready work', 'done work']);
 });
 
-test('a parent that cannot be taken up takes its sub-run along', async () => {
+test('a parent that cannot be resumed takes its sub-run with it', async () => {
   const root = dataFolder();
   const jobs = {
     child: bash(`echo held; ${nap}`),
@@ -292,7 +292,7 @@ test('a parent that cannot be taken up takes its sub-run along', async () => {
   expect(processesWith(nap)).toEqual([]);
 });
 
-/** What they are about to do, so that no later start can read it. */
+/** Changes what they are about to do, so that no later start can read it. */
 async function spoilPlans({ store }: Opened, runIds: readonly string[]): Promise<void> {
   await store.db.transact(async ({ db }) => {
     await db.updateTable('run_plans').set({ plan: '{' }).where('run_id', 'in', runIds).execute();
@@ -303,7 +303,7 @@ function missing(): never {
   throw new Error('there is no such run');
 }
 
-test('a run that was running when a backup was made is lost, whatever on_lost says, and so is one that waited for somebody', async () => {
+test('a run that was running, or waiting for a person, when a backup was made is lost, whatever on_lost says', async () => {
   const root = dataFolder();
   const jobs = {
     again: bash(`echo held; ${nap}`, { on_lost: 'retry' }),

@@ -1,11 +1,11 @@
-// The time of retention on a machine that is so busy that reading its clocks takes a while.
+// The time of retention on a machine so busy that reading its clocks takes a while.
 
 import { expect, test } from 'vitest';
 import { createRetentionClock } from '../../src/engine/retention/retention-clock.ts';
 
 const hourMs = 3_600_000;
 
-/** `readings`: how long each takes; the last of them holds for all that follow. */
+/** `readings` are how long each reading takes. The last one applies to all that follow. */
 function busyClock() {
   let passedMs = 0;
   let setMs = 0;
@@ -31,7 +31,7 @@ function busyClock() {
   };
 }
 
-test('a clock that was put forward is not believed while reading it takes long, nor afterwards', () => {
+test('a clock that was put forward is not trusted while reading it takes long, nor afterwards', () => {
   const { clock, setBy, readingsTake, rightNow } = busyClock();
   const retention = createRetentionClock(clock);
   setBy(1_000 * hourMs);

@@ -1,4 +1,4 @@
-// Retention on a real store with real runs: what is past its bound goes, in order, and what is held stays.
+// Retention on a real store with real runs: it removes what is past its retention, in order, and keeps what is needed.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ function filesBelow(dir: string): string[] {
   );
 }
 
-test('a run past its time goes with everything of it, and what has not ended stays', async () => {
+test('an old run is removed with everything that belongs to it, and runs that have not ended stay', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const old = await first.create('prints', {}, { labels: { team: 'ops' } });
@@ -93,7 +93,7 @@ test.each(['hold', 'staged'])(
     await expect.poll(() => first.store.journal.lastOutputSeq(running)).toBe(1);
     await first.close();
     const second = await openEngine(root, { policy: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
-    // All but the one that says how far its output was announced.
+    // All but the event that says how much of the output was announced.
     expect((await second.retention.collect(asked)).removed.events).toBeGreaterThan(2);
     const before = await second.store.journal.latestId();
     await second.close();
@@ -108,7 +108,7 @@ test.each(['hold', 'staged'])(
   },
 );
 
-test('a log goes before its run, and leaves word', async () => {
+test('a log is removed before its run, and the run says so', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('prints');
@@ -122,14 +122,14 @@ test('a log goes before its run, and leaves word', async () => {
   expect(await opened.store.runs.get(runId)).toMatchObject({ status: 'success' });
 });
 
-testOnSqlite('a log whose files are gone, and a moment later its rows, reads as one that is gone', async () => {
+testOnSqlite('a log whose files are removed, and shortly after its rows, reads as removed', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('prints');
   await opened.finished(runId);
   await opened.store.logs.removeFiles([runId]);
   const page = opened.store.logs.page(runId, { limit: 10 });
-  // Once the reader has read the rows, and before the quarter of a second that it waits, however busy the machine is.
+  // Between reading the rows and the quarter of a second that the reader waits, however busy the machine is.
   await yieldNow();
   using database = new DatabaseSync(join(root, 'data', 'flwd.db'));
   database.exec('DELETE FROM log_segments');
@@ -137,7 +137,7 @@ testOnSqlite('a log whose files are gone, and a moment later its rows, reads as 
   expect(await opened.store.logs.lines(runId, 1, 2)).toEqual([]);
 });
 
-test('an artifact past the time of all artifacts is gone as one past its own', async () => {
+test('an artifact past the retention of all artifacts is removed like one past its own', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('prints');
@@ -152,7 +152,7 @@ test('an artifact past the time of all artifacts is gone as one past its own', a
   expect(filesBelow(join(root, 'data', 'artifacts'))).toEqual([]);
 });
 
-test('the folder of a run without steps goes with the next pass; what runs stays, and what nobody knows for a day', async () => {
+test('the folder of a run without steps is removed by the next pass, an unknown folder after a day, and running ones stay', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const [ended, running] = [await opened.create('prints'), await opened.create('hold')];
@@ -175,7 +175,7 @@ test('the folder of a run without steps goes with the next pass; what runs stays
   await later.engine.cancel(running, localPrincipal);
 });
 
-test('a workspace of a run with steps, and the snapshot it needs, stay for their time', async () => {
+test('the workspace of a run with steps, and the snapshot it needs, stay for their retention', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('stepped');
@@ -197,11 +197,11 @@ test('a workspace of a run with steps, and the snapshot it needs, stay for their
   const late = await openEngine(root, { policy, nowMs: Date.now() + 4 * hourMs });
   expect((await late.retention.collect(asked)).removed).toMatchObject({ workspaces: 1, snapshots: 1 });
   expect([existsSync(folder), readdirSync(snapshots)]).toEqual([false, []]);
-  // Taken again, it is there again.
+  // Taken again, it exists again.
   await late.finished(await late.create('stepped'));
 });
 
-test('a snapshot that was taken within its time stays', async () => {
+test('a snapshot that was taken recently stays', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs, policy: { snapshotsMs: hourMs } });
   const snapshots = join(root, 'data', 'snapshots');
@@ -210,7 +210,7 @@ test('a snapshot that was taken within its time stays', async () => {
   expect(readdirSync(snapshots)).toHaveLength(1);
 });
 
-test('what a crash has left without a row goes after a day', async () => {
+test('what a crash left without a row is removed after a day', async () => {
   const root = dataFolder();
   const first = await openEngine(root, { jobs });
   const runId = await first.create('prints');
@@ -254,7 +254,7 @@ testOnSqlite('the database file shrinks', async () => {
   expect(statSync(path).size).toBeLessThan(before / 10);
 });
 
-testOnSqliteWithDisk('a disk that is full is no hindrance: files go first, then the rows', async () => {
+testOnSqliteWithDisk('a full disk does not stop retention: files are removed first, then the rows', async () => {
   const root = dataFolder({ sizeMiB: 24 });
   const first = await openEngine(root, { jobs: { prints: bash('seq 200000') } });
   const runIds = await Promise.all(Array.from({ length: 4 }, () => first.create('prints')));
@@ -273,7 +273,7 @@ testOnSqliteWithDisk('a disk that is full is no hindrance: files go first, then 
   expect(opened.store.db.failure()).toBeNull();
 });
 
-/** Copies the one run of the database, in SQL: thousands of real ones would take minutes. */
+/** Copies the only run of the database in SQL: thousands of real ones would take minutes. */
 function multiplyRun(root: string, times: number): void {
   const database = new DatabaseSync(join(root, 'data', 'flwd.db'));
   const columns = (table: string): string[] =>
@@ -298,12 +298,12 @@ function multiplyRun(root: string, times: number): void {
   database.close();
 }
 
-test('a server that stops waits for a second for the removal of a large folder, and leaves the rest', async () => {
+test('a server that stops waits a second for the removal of a large folder, and leaves the rest', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   await opened.finished(await opened.create('stepped'));
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-  // A disk that takes its time.
+  // A slow disk.
   const folderOf = () => {
     begin();
     return new Promise<never>(() => undefined);
@@ -331,7 +331,7 @@ test('a server that stops waits for a second for the removal of a large folder, 
   expect(lines).toEqual([]);
 }, 3_000);
 
-test('rows of the audit log go when asked, and by themselves once the oldest is a day past its time', async () => {
+test('audit entries are removed on request, and by themselves once the oldest is a day past its retention', async () => {
   const root = dataFolder();
   const policy = { auditMs: hourMs };
   const first = await openEngine(root);
@@ -346,7 +346,7 @@ test('rows of the audit log go when asked, and by themselves once the oldest is 
   const late = await openEngine(root, { policy, nowMs: Date.now() + 26 * hourMs });
   expect(await late.store.audit.list({ limit: 1 })).toMatchObject({ total: 1_100 });
   late.retention.start();
-  // In three steps; the last has the rows of the two before it, too, as the clock of retention is ahead here.
+  // In three steps. The last one includes the entries of the first two, because the clock of retention is ahead here.
   await expect
     .poll(() => late.store.audit.list({ limit: 10 }))
     .toMatchObject({
@@ -359,7 +359,7 @@ test('rows of the audit log go when asked, and by themselves once the oldest is 
   expect((await again.retention.collect(asked)).removed).toMatchObject({ audit: 1 });
 });
 
-test('a clock that is put forward makes nothing old before a day has passed, nor once it is put back', async () => {
+test('a clock that is put forward makes nothing old for a day, nor once it is put back', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const policy = { runsMs: 48 * hourMs, logsMs: 48 * hourMs, artifactsMs: 48 * hourMs };
@@ -378,14 +378,14 @@ test('a clock that is put forward makes nothing old before a day has passed, nor
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0, logs: 0, artifacts: 0 });
   expect(await rowsOf(opened)).toEqual(kept);
 
-  // It stays as it was set: by then it is believed.
+  // It stays as it was set: by then it is trusted.
   clock.setBy(100 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 0 });
   clock.forward(24 * hourMs);
   expect((await retention.collect(asked)).removed).toMatchObject({ runs: 1, logs: 1, artifacts: 1 });
 });
 
-test('an artifact whose own time is over by a clock that is ahead is back when the clock is', async () => {
+test('an artifact that expired only because the clock was ahead is back when the clock is', async () => {
   const clock = movableClock();
   const root = dataFolder();
   const artifactLimits = { maxSizeBytes: 2 ** 20, quotaBytes: 2 ** 30, ttlMs: hourMs };

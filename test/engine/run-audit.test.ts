@@ -3,7 +3,7 @@ import { bash } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
 import { openClocked, scheduled } from './schedule-fixture.ts';
 
-test('what a schedule started, and what policy did not let it start, is entered as done by the schedule', async () => {
+test('runs that a schedule started, and runs that policy refused it, are recorded as done by the schedule', async () => {
   const jobs = {
     allowed: scheduled({ cron: '0 3 * * *' }),
     refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 3 * * *' }] }),
@@ -32,7 +32,7 @@ test('what a schedule started, and what policy did not let it start, is entered 
   ]);
 });
 
-test('a run that was not added, since what belongs to it failed, has no row', async () => {
+test('a run that was not added, because something in its transaction failed, has no entry', async () => {
   const opened = await openEngine(dataFolder(), { jobs: { quick: bash('true') } });
   Object.assign(opened.store.idempotency, { add: () => Promise.reject(new Error('refused')) });
   await expect(opened.engine.createRun({ job_id: 'quick' }, caller, 'key-1')).rejects.toMatchObject({
@@ -42,7 +42,7 @@ test('a run that was not added, since what belongs to it failed, has no row', as
   expect(await opened.store.audit.list({ limit: 10 })).toMatchObject({ total: 0 });
 });
 
-test('a plan that is denied shows the profile that was asked for, and those grants alone that were allowed', async () => {
+test('a plan that is denied shows the profile that was asked for, and only the grants that were allowed', async () => {
   const { engine } = await openEngine(dataFolder(), {
     jobs: {
       bare: bash(':', { security_profile: 'disabled' }),

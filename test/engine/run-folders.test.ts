@@ -12,7 +12,9 @@ import { dataFolder } from './an-engine.ts';
 const test = testWith('bwrap', 'python3');
 const log = pino({ level: 'silent' });
 
-/** The workspace of a run in which every folder is a link to `outside` at times, and the other way round, until the test has ended. */
+/**
+ * A workspace in which every folder is a link to `outside` at times, and then a folder again, until the test has ended.
+ */
 async function swappedWorkspace(root: string): Promise<{ runDir: string; outside: string }> {
   const outside = join(root, 'outside');
   mkdirSync(outside);
@@ -39,7 +41,7 @@ while True:
     for pair in range(30):
         exchange(workspace, b'folder-%d' % pair, workspace, b'link-%d' % pair, 2)`;
 
-test('what is swapped for links while a run’s folder is removed leads nowhere', async () => {
+test('folders swapped for links while a run’s folder is removed lead nowhere', async () => {
   for (let round = 0; round < 2; round += 1) {
     const { runDir, outside } = await swappedWorkspace(dataFolder());
     for (let tries = 0; tries < 20 && !(await removeRunFolder(runDir, log)); tries += 1);
@@ -48,12 +50,12 @@ test('what is swapped for links while a run’s folder is removed leads nowhere'
   }
 });
 
-test('what is swapped for links while a workspace is copied leads nowhere', async () => {
+test('folders swapped for links while a workspace is copied lead nowhere', async () => {
   const root = dataFolder();
   const { runDir } = await swappedWorkspace(root);
   for (let round = 0; round < 10; round += 1) {
     const copy = join(root, 'runs', `copy_${round}`);
-    // It may well fail, because a folder is a link by now.
+    // This may well fail, because a folder is a link by now.
     await copyWorkspace(runDir, copy, log).catch(() => undefined);
   }
   const find = (name: string) => spawnSync('find', [join(root, 'runs'), '-name', name], { encoding: 'utf8' }).stdout;
@@ -61,7 +63,7 @@ test('what is swapped for links while a workspace is copied leads nowhere', asyn
   expect(find('kept')).toBe('');
 });
 
-test.each([20, 70, 300])('folders in each other are removed, %d of them', async (levels) => {
+test.each([20, 70, 300])('%d nested folders are removed', async (levels) => {
   const dir = join(dataFolder(), 'runs', 'run_1');
   mkdirSync(join(dir, 'workspace'), { recursive: true });
   const nest = `import os, sys
@@ -72,7 +74,7 @@ open('file', 'w')`;
   expect(existsSync(dir)).toBe(false);
 });
 
-test('folders that a job has closed are removed by a server that is not root, and what links lead to is not', async () => {
+test('folders that a job has closed are removed by a server that is not root, and targets of links are not', async () => {
   const root = dataFolder();
   chmodSync(root, 0o755);
   const dir = join(root, 'runs', 'run_1');

@@ -94,7 +94,7 @@ describe.each([
   ['in one life of the server', aScene()],
   ['over restarts of the server', aScene({ restartsAtMs: restarts })],
 ])('the steps of a run %s', (_, scenes) => {
-  test('end as their needs, their conditions and their instances say, each once, with the reason', () => {
+  test('end as their needs, conditions and instances say, each once, with the reason', () => {
     assert(
       property(scenes, (scene) => {
         const { rows, state, starts, mostRunning } = simulate(scene);
@@ -110,7 +110,7 @@ describe.each([
     );
   });
 
-  test('fail the run by one of those that failed first, and never by one that may fail', () => {
+  test('fail the run with one of those that failed first, and never with one that may fail', () => {
     assert(
       property(scenes, (scene) => {
         const { rows, state } = simulate(scene);
@@ -130,7 +130,7 @@ describe.each([
   });
 });
 
-test('the steps of a run that is cancelled all end, and none of them begins afterwards, over restarts too', () => {
+test('the steps of a cancelled run all end, and none of them starts afterwards, even after restarts', () => {
   assert(
     property(aScene({ cancelAtMs: nat(120), restartsAtMs: restarts }), (scene) => {
       const { rows, state, starts } = simulate(scene);

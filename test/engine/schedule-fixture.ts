@@ -1,4 +1,4 @@
-// An engine whose clock stands still until the test moves it, and what its schedules have started.
+// An engine whose clock stands still until the test moves it, and the runs that its schedules have started.
 
 import { expect } from 'vitest';
 import type { JobSchedule } from '../../src/domain/job.ts';
@@ -9,9 +9,9 @@ export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 
 export type Clocked = Opened & {
-  /** Sets the clock and deals with what is due then. */
+  /** Sets the clock, and deals with what is due then. */
   readonly at: (time: string | number) => Promise<void>;
-  /** Moves the clock on in steps, as it moves on a server that runs. */
+  /** Moves the clock forward in steps, as on a server that runs. */
   readonly walk: (until: string, stepMs: number) => Promise<void>;
   /** The nominal times of the runs of a job, oldest first. */
   readonly fires: (jobId: string) => Promise<string[]>;

@@ -1,4 +1,4 @@
-// Schedules of a server that runs through both changes of daylight saving, and through one while it is off.
+// Schedules of a server that runs through both changes of daylight saving, and of one that is off during a change.
 
 import { expect, test } from 'vitest';
 import { dataFolder } from './an-engine.ts';
@@ -29,13 +29,13 @@ test('in autumn, the night with two times 02:30 has one run', async () => {
   expect(await fires('night')).toEqual(['2026-10-24T00:30Z', '2026-10-25T00:30Z', '2026-10-26T01:30Z']);
 });
 
-test('a change by half an hour is one too', async () => {
+test('a change by half an hour works too', async () => {
   const { walk, fires } = await openClocked(dataFolder(), '2026-10-02T14:00:00Z', { jobs });
   await walk('2026-10-05T12:00:00Z', 15 * minuteMs);
   expect(await fires('howe')).toEqual(['2026-10-02T15:45Z', '2026-10-03T15:30Z', '2026-10-04T15:15Z']);
 });
 
-test('what is caught up after a change counts each night once', async () => {
+test('catching up after a change counts each night once', async () => {
   const root = dataFolder();
   const all = { night: scheduled({ cron: '30 2 * * *', ...berlin, catch_up: 'all' }) };
   const before = await openClocked(root, '2026-10-23T22:00:00Z', { jobs: all });

@@ -1,4 +1,4 @@
-// When schedules start runs: on time, after a downtime, when the clock is wrong, when something stands in the way.
+// When schedules start runs: on time, after a downtime, with a wrong clock, and when something is in the way.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -11,7 +11,7 @@ import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts'
 const start = '2026-06-01T00:00:30Z';
 const hourly = (more: Readonly<Record<string, unknown>> = {}) => scheduled({ cron: '0 * * * *', ...more });
 
-test('a run says which schedule started it, and for when', async () => {
+test('a run says which schedule started it, and for which time', async () => {
   const jobs = { hourly: hourly({ labels: { team: 'ops' } }) };
   const { at, store, engine } = await openClocked(dataFolder(), start, { jobs });
   await at('2026-06-01T00:59:59.999Z');
@@ -36,7 +36,7 @@ test('a run says which schedule started it, and for when', async () => {
   ]);
 });
 
-test('on a clock that runs, a schedule fires within a second', async () => {
+test('with a running clock, a schedule fires within a second', async () => {
   let offsetMs = 0;
   const clock = { ...systemClock, now: () => Date.now() + offsetMs };
   const { engine } = await openEngine(dataFolder(), { jobs: { often: scheduled({ cron: '* * * * *' }) }, clock });
@@ -52,7 +52,7 @@ test('on a clock that runs, a schedule fires within a second', async () => {
   });
 });
 
-test('after a downtime, catch_up says what becomes of what was missed', async () => {
+test('after a downtime, catch_up decides what happens to missed times', async () => {
   const root = dataFolder();
   const jobs = { none: hourly(), last: hourly({ catch_up: 'last' }), all: hourly({ catch_up: 'all' }) };
   const before = await openClocked(root, start, { jobs });
@@ -70,7 +70,7 @@ test('after a downtime, catch_up says what becomes of what was missed', async ()
   expect(await fires('all')).toEqual([...each, '2026-06-01T05:00Z']);
 });
 
-test('a machine that slept is one that was off', async () => {
+test('a machine that slept is treated like one that was off', async () => {
   const jobs = { none: hourly(), last: hourly({ catch_up: 'last' }) };
   const { at, fires } = await openClocked(dataFolder(), start, { jobs });
   await at('2026-06-01T09:20:00Z');
@@ -86,7 +86,7 @@ test('a quick restart loses nothing, whatever catch_up says', async () => {
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
 });
 
-test('of very many that were missed, the newest 100 are caught up, and the log says so', async () => {
+test('of very many missed times, the newest 100 are caught up, and the log says so', async () => {
   const root = dataFolder();
   const jobs = { often: scheduled({ cron: '* * * * *', catch_up: 'all' }) };
   await (await openClocked(root, start, { jobs })).close();
@@ -98,7 +98,7 @@ test('of very many that were missed, the newest 100 are caught up, and the log s
   expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: it catches up the newest 100');
 });
 
-test('a clock that is set back fires no time twice, nor after a restart', async () => {
+test('a clock that is set back fires no time twice, even after a restart', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };
   const first = await openClocked(root, start, { jobs });
@@ -113,7 +113,7 @@ test('a clock that is set back fires no time twice, nor after a restart', async 
   expect(await fires('hourly')).toEqual([...fired, '2026-06-01T03:00Z']);
 });
 
-test('a clock that was put forward and back again silences no schedule, and says so', async () => {
+test('a clock that was put forward and back again silences no schedule, and the log says so', async () => {
   const { at, walk, fires, log } = await openClocked(dataFolder(), start, {
     jobs: { often: scheduled({ cron: '* * * * *' }) },
   });
@@ -139,7 +139,7 @@ test('jitter delays the start, not the nominal time', async () => {
   expect(Math.max(...delays)).toBeLessThan(20 * minuteMs + 10_000);
 });
 
-test('a start that fails is told on its schedule, not repeated, and keeps no other from its own', async () => {
+test('a start that fails is reported by its schedule, is not repeated, and delays no other schedule', async () => {
   const jobs = {
     refused: bash('true', { security_profile: 'disabled', schedules: [{ cron: '0 * * * *' }] }),
     hourly: hourly(),
@@ -159,7 +159,7 @@ test('a start that fails is told on its schedule, not repeated, and keeps no oth
   expect(log.filter(({ problem }) => problem === 'profile-not-allowed')).toHaveLength(1);
 });
 
-test('a full queue is tried again, until the next time is due', async () => {
+test('with a full queue, the start is retried until the next time is due', async () => {
   const jobs = { hold: bash('echo held; sleep 8004'), hourly: hourly() };
   const limits = { globalConcurrency: 1, maxDepth: 0 };
   const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
@@ -179,7 +179,7 @@ test('a full queue is tried again, until the next time is due', async () => {
   expect(await state()).toMatchObject({ lastError: null });
 });
 
-test('where every time is to be caught up, a full queue only delays them', async () => {
+test('if every time is to be caught up, a full queue only delays them', async () => {
   const jobs = { hold: bash('echo held; sleep 8005'), hourly: hourly({ catch_up: 'all' }) };
   const limits = { globalConcurrency: 1, maxDepth: 0 };
   const { at, create, engine, finished, fires, messages } = await openClocked(dataFolder(), start, { jobs, limits });
@@ -195,7 +195,7 @@ test('where every time is to be caught up, a full queue only delays them', async
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
 });
 
-test('a run that could not be added has not fired its schedule, and is added once the store can', async () => {
+test('a schedule whose run could not be added has not fired, and adds it once the store can', async () => {
   const { at, fires, store, engine } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   const { add } = store.runs;
   Object.assign(store.runs, { add: () => Promise.reject(new Error('torn off')) });
@@ -211,7 +211,7 @@ test('a run that could not be added has not fired its schedule, and is added onc
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z']);
 });
 
-test('one made through the API begins when it is made, enabled or given another pattern', async () => {
+test('a schedule made through the API begins when it is made, enabled or given another pattern', async () => {
   const jobs = { quick: bash('true') };
   const { at, fires, engine } = await openClocked(dataFolder(), start, { jobs });
   const { schedules } = engine;
@@ -231,7 +231,7 @@ test('one made through the API begins when it is made, enabled or given another 
   expect(await fires('quick')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:30Z']);
 });
 
-test('starts its runs in the tenant of who made it; one of config.yaml in the default one', async () => {
+test('schedules run in the tenant of whoever made them; those in config.yaml run in the default tenant', async () => {
   const jobs = { quick: bash('true'), hourly: hourly() };
   const { at, engine, store } = await openClocked(dataFolder(), start, { jobs });
   const ann = { kind: 'token', name: 'ann', scopes: [], tenant: 'acme' } as const;
@@ -244,7 +244,7 @@ test('starts its runs in the tenant of who made it; one of config.yaml in the de
   expect(own).toMatchObject({ created_by: `schedule:${schedule.id}` });
 });
 
-test('one of config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {
+test('a schedule in config.yaml that was gone for a while catches up nothing, and fires nothing again', async () => {
   const root = dataFolder();
   const jobs = { hourly: hourly({ catch_up: 'all' }) };
   const first = await openClocked(root, start, { jobs });
@@ -258,7 +258,7 @@ test('one of config.yaml that was gone for a while catches up nothing, and fires
   expect(await fires('hourly')).toEqual(['2026-06-01T01:00Z', '2026-06-01T02:00Z', '2026-06-01T03:00Z']);
 });
 
-test('nothing is started once the engine is closed', async () => {
+test('nothing starts once the engine is closed', async () => {
   const { at, engine, fires } = await openClocked(dataFolder(), start, { jobs: { hourly: hourly() } });
   await engine.close();
   await at('2026-06-01T01:00:01Z');

@@ -1,4 +1,4 @@
-// A run that cannot be dealt with is set aside, and keeps no other from its turn.
+// A run that cannot be handled is set aside, and does not hold up the others.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const jobs = {
   quick: bash('true', { argspec }),
 };
 
-test('a waiting run whose secrets cannot be read any more fails as not started, and those behind it run', async () => {
+test('a waiting run whose secrets can no longer be read fails as not started, and the runs behind it run', async () => {
   const root = dataFolder();
   const limits = { globalConcurrency: 1 };
   const opened = await openEngine(root, { jobs, limits });
@@ -40,7 +40,7 @@ test('a waiting run whose secrets cannot be read any more fails as not started, 
   expect(next.engine.queue()).toMatchObject({ running: 0 });
 });
 
-test('a running one whose secrets cannot be read any more is ended before it is lost', async () => {
+test('the processes of a running run whose secrets can no longer be read are ended before it is lost', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('keeps', { token: 'hunter2-secret' });
@@ -57,7 +57,7 @@ test('a running one whose secrets cannot be read any more is ended before it is 
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('a running one whose log cannot be written on is ended before it is lost, and only then its slot is free', async () => {
+test('the processes of a running run whose log cannot be continued are ended before it is lost and its slot is free', async () => {
   const root = dataFolder();
   const opened = await openEngine(root, { jobs });
   const runId = await opened.create('hold');

@@ -1,5 +1,5 @@
-// A run over its state with a simulated clock, a few slots, processes that end as they are told to, restarts that forget
-// everything but the rows and the processes, and a cancel.
+// A run over its state with a simulated clock, a few slots, processes that end as they are told, restarts that keep
+// only the rows and the processes, and a cancel.
 
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
 import { createRunState, type Decision, type RunState } from '../../src/engine/run/run-state.ts';
@@ -7,7 +7,7 @@ import type { Ending } from '../../src/engine/run/step-endings.ts';
 import { createStepInstances, type StepInstance } from '../../src/engine/run/step-instances.ts';
 import type { RunFacts } from '../../src/engine/run/step-values.ts';
 
-/** What the processes of a step or of an instance do. */
+/** What the processes of a step or an instance do. */
 export type Script = {
   readonly failures: number;
   readonly retries: number;
@@ -24,7 +24,7 @@ export type Scene = {
   readonly restartsAtMs: readonly number[];
 };
 
-/** What the database has of an instance. */
+/** What the database holds of an instance. */
 type Row = {
   readonly instance: StepInstance;
   readonly end: { readonly ending: Ending; readonly skipped: Ending['reason']; readonly atMs: number } | null;
@@ -37,11 +37,11 @@ export type Course = {
   readonly mostRunning: number;
 };
 
-/** What lives on after a cancel, at most. */
+/** How long a process lives after a cancel, at most. */
 const graceMs = 10;
 const nothing = { reason: null, message: null, exitCode: null, outputs: {}, openOutputs: {} } as const;
 
-/** @throws Error where something begins too early, or begins or ends twice */
+/** @throws Error when something starts too early, or starts or ends twice */
 export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }: Scene): Course {
   let state = createRunState({ job, run, instances: createStepInstances(job.steps, ''), ended: [] });
   const rows: Row[] = state.instances.map((instance) => ({ instance: { ...instance }, end: null }));
@@ -151,7 +151,7 @@ export function simulate({ job, run, scriptOf, slots, cancelAtMs, restartsAtMs }
 
 export type Expected = { readonly status: 'success' | 'failed' | 'skipped'; readonly reason: Ending['reason'] };
 
-/** By the rules alone, from each step back to what it needs, without an order or a clock. */
+/** Follows only the rules, from each step back to what it needs, without an order or a clock. */
 export function expectedOf(steps: readonly StepDefinition[], scriptOf: Scene['scriptOf']): Map<string, Expected> {
   const known = new Map<string, Expected>();
   const find = (id: string): StepDefinition => {
@@ -183,7 +183,7 @@ export function expectedOf(steps: readonly StepDefinition[], scriptOf: Scene['sc
   return known;
 }
 
-/** The step's own id, or those of its instances. */
+/** The id of the step itself, or of its instances. */
 export function instanceIdsOf({ id, matrix, foreach }: StepDefinition): string[] {
   if (matrix) return (matrix.node ?? []).map((node) => `${id}[node=${node}]`);
   return foreach === null ? [id] : (JSON.parse(foreach) as number[]).map((_, at) => `${id}[${at}]`);

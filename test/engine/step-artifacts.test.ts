@@ -1,4 +1,4 @@
-// What steps name as artifacts, while other steps of their run go on writing to the same workspace: on real processes.
+// Artifacts that steps name while other steps of the run write to the same workspace, with real processes.
 
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const isRoot = process.geteuid?.() === 0;
-/** A step that goes on until the test says so. */
+/** A step that continues until the test ends it. */
 const untilGo = 'until [ -e go ]; do sleep 0.02; done';
 
 function workspaceOf(root: string, runId: string): string {
@@ -31,7 +31,7 @@ async function kept({ store }: Opened, runId: string): Promise<string[]> {
   return (await Promise.all(texts)).toSorted();
 }
 
-test('nothing is taken while a step lives, and a folder that it swaps for a link leads to no file of the host', async () => {
+test('no artifact is taken while a step is alive, and a folder swapped for a link leads to no file of the host', async () => {
   const root = dataFolder();
   const host = join(root, 'host');
   mkdirSync(host);
@@ -64,7 +64,7 @@ test('nothing is taken while a step lives, and a folder that it swaps for a link
   });
 });
 
-test('a file that steps name side by side is taken once, as it is at the run’s end', async () => {
+test('a file that parallel steps name is taken once, as it is at the end of the run', async () => {
   const root = dataFolder();
   const jobs = {
     both: steps(
@@ -82,7 +82,7 @@ test('a file that steps name side by side is taken once, as it is at the run’s
   expect(await kept(opened, runId)).toEqual(['first of a: one\ntwo', 'other.txt of c: found']);
 });
 
-test('files of a workspace that is kept stay the job’s, a rerun reads them, and what changes there changes no artifact', async () => {
+test('files of a kept workspace still belong to the job: a rerun reads them, and changes there change no artifact', async () => {
   const root = dataFolder();
   const jobs = {
     again: steps(
@@ -109,12 +109,12 @@ test('files of a workspace that is kept stay the job’s, a rerun reads them, an
   expect(await opened.messages(rerun)).toEqual(['changed', 'found']);
   const artifacts = ['found.txt of make: found', 'named.txt of make: changed'];
   expect(await kept(opened, runId)).toEqual(artifacts);
-  // Not a name of the same file.
+  // Not a second name of the same file.
   writeFileSync(join(workspaceOf(root, runId), 'named.txt'), 'changed again');
   expect(await kept(opened, runId)).toEqual(artifacts);
 });
 
-test('a file over its limit fails the run at its end, by the step that named it', async () => {
+test('a file over its limit fails the run at its end, and names the step that named it', async () => {
   const jobs = {
     large: steps(
       { steps: [script('big'), script('next', { needs: ['big'] })] },
@@ -136,7 +136,7 @@ test('a file over its limit fails the run at its end, by the step that named it'
   expect(await opened.messages(runId)).toEqual(['went on']);
 });
 
-test('what a step named before a restart is taken at the run’s end, and by a cancel too', async () => {
+test('files that a step named before a restart are taken at the end of the run, even after a cancel', async () => {
   const root = dataFolder();
   const jobs = {
     long: steps(
@@ -162,7 +162,7 @@ test('what a step named before a restart is taken at the run’s end, and by a c
   }
 });
 
-test('a file that no step named is the artifact of the only step that ran while it changed last, else of none', async () => {
+test('a file that no step named belongs to the only step that ran when it last changed, if there was only one', async () => {
   const together = (own: string, other: string) => `touch ${own}.on; until [ -e ${other}.on ]; do sleep 0.01; done`;
   const jobs = {
     makers: steps(
@@ -199,7 +199,7 @@ test('a file that no step named is the artifact of the only step that ran while 
   ]);
 });
 
-test('every attempt of a step counts as the step, and a file that a rerun was handed is of no step', async () => {
+test('every attempt of a step counts as the step, and a file that a rerun was handed belongs to no step', async () => {
   const jobs = {
     again: steps(
       {

@@ -1,4 +1,4 @@
-// How steps end, and what that makes of their run: what they leave, what is over its limit, what cannot be decided.
+// How steps end, and what that means for their run: what they leave, what exceeds limits, what cannot be decided.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -25,7 +25,7 @@ test('a step that always runs does not run once its run is cancelled', async () 
   expect(await messages(runId)).toEqual(['held']);
 });
 
-test('a cancel that comes too late is none, though a step had run out of time before', async () => {
+test('a cancel that comes too late changes nothing, although a step had timed out before', async () => {
   const jobs = {
     lenient: steps(
       {
@@ -44,7 +44,7 @@ test('a cancel that comes too late is none, though a step had run out of time be
   expect(run).toMatchObject({ status: 'success' });
 });
 
-test('continue_on_error lets what needs the step go on, and not what needs another that failed', async () => {
+test('continue_on_error lets steps that need the failed step continue, but not those that need another failed one', async () => {
   const jobs = {
     mixed: steps(
       {
@@ -74,7 +74,7 @@ test('continue_on_error lets what needs the step go on, and not what needs anoth
   expect(await messages(runId)).toContain('reported');
 });
 
-test('a file is an artifact of the step that names it, and what nobody names is taken once, at the end', async () => {
+test('a file is an artifact of the step that names it, and files that nobody names are taken once, at the end', async () => {
   const jobs = {
     makes: steps(
       {
@@ -83,7 +83,7 @@ test('a file is an artifact of the step that names it, and what nobody names is 
       },
       {
         a: 'echo one > named.txt; flwd_artifact named.txt; echo shared > "$FLWD_ARTIFACTS_DIR/shared.bin"',
-        // A tick of the kernel's coarse clock tells the file of one step from those of the next.
+        // One tick of the kernel's coarse clock separates the file of one step from those of the next.
         b: 'flwd_artifact named.txt; echo two > late.txt; flwd_artifact "$FLWD_ARTIFACTS_DIR/shared.bin"; sleep 0.02',
         c: 'echo three > end.txt',
       },
@@ -101,7 +101,7 @@ test('a file is an artifact of the step that names it, and what nobody names is 
   ]);
 });
 
-test('outputs over their limit fail the step in words, and what needs it is skipped', async () => {
+test('outputs over their limit fail the step with a message, and steps that need it are skipped', async () => {
   const jobs = {
     large: steps(
       { steps: [script('big'), script('next', { needs: ['big'] })] },
@@ -115,7 +115,7 @@ test('outputs over their limit fail the step in words, and what needs it is skip
   expect(byId(run)).toMatchObject({ big: { outputs: {} }, next: { status: 'skipped', reason: 'upstream_failed' } });
 });
 
-test('an `if` or a `foreach` that has no answer at run time fails its step and says why', async () => {
+test('an `if` or a `foreach` without a value at run time fails its step and says why', async () => {
   const jobs = {
     asks: steps(
       {
@@ -143,7 +143,7 @@ test('an `if` or a `foreach` that has no answer at run time fails its step and s
   expect(await messages(asks.run_id)).toEqual([]);
 });
 
-test('an instance that fails fails its step by name, and the other instances go on', async () => {
+test('an instance that fails makes its step fail and is named, and the other instances continue', async () => {
   const jobs = {
     fan: steps(
       { steps: [script('build', { matrix: { node: [20, 22, 24] } }), script('ship', { needs: ['build'] })] },
@@ -168,7 +168,7 @@ test('an instance that fails fails its step by name, and the other instances go 
   expect((await messages(runId)).toSorted()).toEqual(['on 20', 'on 22', 'on 24']);
 });
 
-test('two steps that print at the same time lose no line, and each has its own in order', async () => {
+test('two steps that print at the same time lose no line, and each has its lines in order', async () => {
   const jobs = {
     loud: steps(
       { steps: [script('a'), script('b')] },
@@ -207,7 +207,7 @@ test('a sub-run that is cancelled by itself fails its step, which says so', asyn
   });
 });
 
-test('why a script failed is told as a terminal shows its last line of stderr, and without its secrets', async () => {
+test('the reason why a script failed is its last line of stderr, as a terminal shows it, without secrets', async () => {
   const argspec = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
   const [red, plain] = [String.raw`\e[31;1m`, String.raw`\e[0m`];
   const jobs = {

@@ -1,9 +1,9 @@
-// Jobs of several steps for tests, and what their runs show of them.
+// Jobs with several steps for tests, and what their runs show.
 
 import type { Run, Step } from '../../src/domain/run.ts';
 import type { JobFiles } from '../support/jobs.ts';
 
-/** A job whose steps run scripts of these names. */
+/** A job whose steps run the scripts of these names. */
 export function steps(
   config: Readonly<Record<string, unknown>>,
   scripts: Readonly<Record<string, string>> = {},
@@ -12,7 +12,7 @@ export function steps(
   return { 'config.yaml': JSON.stringify(config), ...Object.fromEntries(files) };
 }
 
-/** A step that runs the script of its name. */
+/** A step that runs the script with its name. */
 export function script(id: string, more: object = {}): object {
   return { id, script: `./${id}.sh`, ...more };
 }

@@ -1,4 +1,4 @@
-// Runs of many steps, on real processes: their order, what they hand on, what is skipped and why.
+// Runs with many steps and real processes: their order, what they hand on, what is skipped and why.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -29,7 +29,7 @@ test('steps run in the order of their needs, hand on outputs and share one works
   expect(await messages(runId)).toEqual(['building', 'built', 'testing v1.2', 'shipping v1.2']);
 });
 
-test('what needs a failed step is skipped and says so, other branches go on, and always runs after all', async () => {
+test('steps that need a failed step are skipped and say so, other branches continue, and `always` runs after all', async () => {
   const jobs = {
     mixed: steps(
       {
@@ -65,7 +65,7 @@ test('what needs a failed step is skipped and says so, other branches go on, and
   expect(await messages(runId)).toContain('cleaned');
 });
 
-test('a failed step with continue_on_error fails neither the run nor what needs it', async () => {
+test('a failed step with continue_on_error fails neither the run nor the steps that need it', async () => {
   const jobs = {
     lenient: steps(
       { steps: [script('lint', { continue_on_error: true }), script('build', { needs: ['lint'] })] },
@@ -78,7 +78,7 @@ test('a failed step with continue_on_error fails neither the run nor what needs 
   expect(byId(run)).toMatchObject({ lint: { status: 'failed', reason: 'exit' }, build: { status: 'success' } });
 });
 
-test('a matrix and a foreach make instances, whose outputs join to lists', async () => {
+test('a matrix and a foreach create instances, whose outputs are joined to lists', async () => {
   const jobs = {
     fan: steps(
       {
@@ -113,7 +113,7 @@ test('a matrix and a foreach make instances, whose outputs join to lists', async
   expect(await messages(runId)).toEqual(['["<x>","<y>"] ["22-a","22-b","24-a","24-b"]']);
 });
 
-test('a step is tried again as its retry says, each time as an attempt with lines of its own', async () => {
+test('a step is retried as its `retry` says, and each attempt has its own lines', async () => {
   const jobs = {
     flaky: bash('echo "attempt $FLWD_ATTEMPT"; [ "$FLWD_ATTEMPT" = 3 ] || exit 75', {
       retry: { limit: 5, backoff: 'fixed', delay: '20ms', on: [1] },
@@ -176,7 +176,7 @@ test('a sub-run needs no slot of its parent: one slot is enough for both, and it
   expect(await messages(runId)).toEqual(['blue 3']);
 });
 
-test('a sub-run that fails fails its step; a cancel of the parent cancels the child', async () => {
+test('a sub-run that fails makes its step fail; cancelling the parent cancels the child', async () => {
   const jobs = {
     broken: bash('echo no >&2; exit 4'),
     slow: bash('echo started; sleep 8004'),
@@ -195,7 +195,7 @@ test('a sub-run that fails fails its step; a cancel of the parent cancels the ch
   expect(await store.runs.get(childId)).toMatchObject({ status: 'cancelled', termination: { remaining: 0 } });
 });
 
-test('jobs that start each other in a circle, or one that is not there, are refused by name', async () => {
+test('jobs that start each other in a circle, or that do not exist, are refused by name', async () => {
   const jobs = {
     a: steps({ steps: [{ id: 'b', job: 'b' }] }),
     b: steps({ steps: [{ id: 'a', job: 'a' }] }),
@@ -211,7 +211,7 @@ test('jobs that start each other in a circle, or one that is not there, are refu
   });
 });
 
-test('a secret that is written into the step of a sub-run is refused before anything starts', async () => {
+test('a secret written into the step of a sub-run is refused before anything starts', async () => {
   const argspec = {
     type: 'object',
     properties: { token: { type: 'string', format: 'secret' }, to: { type: 'string' } },
@@ -230,7 +230,7 @@ test('a secret that is written into the step of a sub-run is refused before anyt
   expect(await finished(await create('open'))).toMatchObject({ status: 'success' });
 });
 
-test('an approval waits without a slot, over a restart, and is decided once', async () => {
+test('an approval waits without a slot, across a restart, and is decided once', async () => {
   const jobs = {
     gated: steps(
       {
@@ -273,7 +273,7 @@ test('an approval waits without a slot, over a restart, and is decided once', as
   expect(await next.finished(denied)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
 });
 
-test('a run is run again from what failed, on a copy of its workspace, with the outputs of what succeeded', async () => {
+test('a run is run again from what failed, on a copy of its workspace, with the outputs of steps that succeeded', async () => {
   const jobs = {
     release: steps(
       {

@@ -1,4 +1,4 @@
-// A server that stops lets go of what runs, and leaves nothing half told.
+// A server that stops leaves its running runs to the next one, with nothing half written.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ test('a run that was about to start when the server stops is started by the next
   const limits = { globalConcurrency: 20 };
   const opened = await openEngine(root, { jobs: { greets: bash('echo hello') }, limits });
   const runIds: string[] = [];
-  // It stops while runs are still made: the last ones are in the database, and have no process yet.
+  // The server stops while runs are being created: the last ones are in the database and have no process yet.
   const making = Array.from({ length: 20 }, async () => {
     runIds.push(await opened.create('greets'));
     if (runIds.length === 5) await opened.engine.close();

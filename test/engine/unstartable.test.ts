@@ -1,4 +1,4 @@
-// Attempts that cannot be started, for good or for a while, and what is left of them.
+// Attempts that cannot be started, forever or for a while, and what is left of them.
 
 import { expect, test } from 'vitest';
 import { createRunCallers } from '../../src/exec/proc/run-callers.ts';
@@ -20,7 +20,7 @@ test('without descriptors a run waits until it can be started', async () => {
   expect(tries).toBe(2);
 });
 
-test('an attempt that could not be started is not taken for a caller any more', async () => {
+test('an attempt that could not be started may no longer call the server', async () => {
   const runCallers = createRunCallers();
   const masked = () => {
     throw new Error('a fault');

@@ -1,4 +1,4 @@
-// Runs that wait: how many may, how long, and what is told of them.
+// Waiting runs: how many there may be, how long they may wait, and what they say.
 
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -18,7 +18,7 @@ async function fullHouse(maxDepth: number | null = null): Promise<Opened & { hol
   return { ...opened, holder };
 }
 
-test('no more runs wait than max_depth allows, however many are asked for at once', async () => {
+test('at most max_depth runs wait, however many are requested at once', async () => {
   const { create, engine, holder, store } = await fullHouse(3);
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => create('quick')));
   const refused = outcomes.filter(({ status }) => status === 'rejected');
@@ -34,7 +34,7 @@ test('no more runs wait than max_depth allows, however many are asked for at onc
   await engine.cancel(holder, localPrincipal);
 });
 
-test('a place is given back when the run is not created', async () => {
+test('a place in the queue is given back when the run is not created', async () => {
   const { create, engine, holder, store } = await fullHouse(1);
   const { transact } = store.db;
   Object.assign(store.db, { transact: () => Promise.reject(new Error('refused')) });
@@ -44,7 +44,7 @@ test('a place is given back when the run is not created', async () => {
   await engine.cancel(holder, localPrincipal);
 });
 
-test('a plan says that the queue is full, and nothing of it where the run would start', async () => {
+test('a plan says that the queue is full, unless the run would start at once', async () => {
   const { create, engine, finished, holder } = await fullHouse(1);
   const plan = () => engine.plan({ job_id: 'quick' }, caller);
   expect(await plan()).toMatchObject({ waiting: '1 of 1 slots are taken', denied: null });
@@ -61,7 +61,7 @@ test('a plan says that the queue is full, and nothing of it where the run would 
   await expect.poll(plan).toMatchObject({ waiting: null, denied: null });
 });
 
-test('a run that has to wait from the start tells so among its events', async () => {
+test('a run that waits from the start says so in its events', async () => {
   const { create, engine, holder, store } = await fullHouse();
   const runId = await create('quick');
   const entries = await store.journal.read({ afterId: 0, runId, limit: 10 });
@@ -72,7 +72,7 @@ test('a run that has to wait from the start tells so among its events', async ()
   await engine.cancel(holder, localPrincipal);
 });
 
-test('timeouts.queue is kept behind hundreds of older runs that may wait for longer', async () => {
+test('timeouts.queue is enforced behind hundreds of older runs that may wait longer', async () => {
   const { create, finished, store } = await fullHouse();
   await Promise.all(Array.from({ length: 250 }, () => create('quick')));
   expect(await finished(await create('hasty'))).toMatchObject({

@@ -1,4 +1,4 @@
-// A notifier over a real store, in this process: runs end as the test says, time passes as it says, and it can be stopped and
+// A notifier over a real store in this process. Runs end and time passes as the test says, and it can be stopped and
 // opened again on its folder.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ export type Opened = {
   readonly store: Store;
   readonly notifier: Notifier;
   readonly log: readonly Readonly<Record<string, unknown>>[];
-  /** `nowMs` is the time that passes; the wall clock is set by `setMs` besides. */
+  /** `nowMs` is the time that passes. `setMs` is how much the wall clock is set on top of that. */
   readonly time: { nowMs: number; setMs: number };
-  /** A run that ends at once; its id. */
+  /** Adds a run that ends at once, and answers its id. */
   readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;
   readonly close: () => Promise<void>;
 };

@@ -13,7 +13,7 @@ function when<T>(look: () => T | Promise<T>): Promise<T> {
   return vi.waitFor(look, { interval: 10, timeout: 60_000 });
 }
 
-/** The one notice of the run, once it is so. */
+/** The only notification of the run, once it matches. */
 async function notificationWhen(opened: Opened, runId: string, expected: Readonly<Record<string, unknown>>) {
   return when(async () => {
     const [notification] = await opened.store.notifications.list(runId);
@@ -22,7 +22,7 @@ async function notificationWhen(opened: Opened, runId: string, expected: Readonl
   });
 }
 
-test('the end of a run is told as a signed POST that any Standard Webhooks library can verify', async () => {
+test('the end of a run is sent as a signed POST that any Standard Webhooks library can verify', async () => {
   const receiver = await startReceiver();
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: `${receiver.url}/hooks/T0KEN?x=1` }], 'fail', {
@@ -75,7 +75,7 @@ test('the end of a run is told as a signed POST that any Standard Webhooks libra
   expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
 });
 
-test('only the ends that a job asks for are told, each webhook for itself', async () => {
+test('only the ends that a job asks for are sent, to each webhook independently', async () => {
   const receiver = await startReceiver();
   const opened = await openNotifier(dataFolder());
   const rules = [
@@ -105,7 +105,7 @@ test('runs that ask for nothing leave no row behind, and the cursor is not writt
   await when(async () => expect(await opened.store.notifications.cursor()).toBeGreaterThan(1));
 });
 
-test('a receiver that fails is asked again when the clock says so, later each time, under the same id', async () => {
+test('a receiver that fails is called again at growing delays, with the same id', async () => {
   const receiver = await startReceiver();
   receiver.answer = (response, n) => answerWith(n < 3 ? 500 : 200)(response, n);
   const opened = await openNotifier(dataFolder());
@@ -127,28 +127,25 @@ test('a receiver that fails is asked again when the clock says so, later each ti
   await when(() => expect(opened.notifier.outcomes).toEqual({ delivered: 1, retried: 2, failed: 0 }));
 });
 
-test.each([2 * hourMs, -24 * hourMs])(
-  'a clock that is set by %d ms makes no retry come early, and none late',
-  async (setMs) => {
-    const receiver = await startReceiver();
-    receiver.answer = (response, n) => answerWith(n < 2 ? 500 : 200)(response, n);
-    const opened = await openNotifier(dataFolder());
-    const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
-    await notificationWhen(opened, runId, {
-      status: 'pending',
-      attempts: 1,
-      next_attempt_at: '2024-01-15T10:30:05.000Z',
-    });
-    opened.time.setMs = setMs;
-    const nextAt = new Date(startMs + 5_000 + setMs).toISOString();
-    await notificationWhen(opened, runId, { status: 'pending', attempts: 1, next_attempt_at: nextAt });
-    expect(receiver.received).toHaveLength(1);
-    opened.time.nowMs += 5_000;
-    await notificationWhen(opened, runId, { status: 'delivered', attempts: 2, finished_at: nextAt });
-  },
-);
+test.each([2 * hourMs, -24 * hourMs])('a clock set by %d ms makes no retry early or late', async (setMs) => {
+  const receiver = await startReceiver();
+  receiver.answer = (response, n) => answerWith(n < 2 ? 500 : 200)(response, n);
+  const opened = await openNotifier(dataFolder());
+  const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  await notificationWhen(opened, runId, {
+    status: 'pending',
+    attempts: 1,
+    next_attempt_at: '2024-01-15T10:30:05.000Z',
+  });
+  opened.time.setMs = setMs;
+  const nextAt = new Date(startMs + 5_000 + setMs).toISOString();
+  await notificationWhen(opened, runId, { status: 'pending', attempts: 1, next_attempt_at: nextAt });
+  expect(receiver.received).toHaveLength(1);
+  opened.time.nowMs += 5_000;
+  await notificationWhen(opened, runId, { status: 'delivered', attempts: 2, finished_at: nextAt });
+});
 
-test('after 15 attempts a notification is given up, with one line in the log that hides the address', async () => {
+test('a notification is given up after 15 attempts, with one log line that hides the address', async () => {
   const receiver = await startReceiver();
   receiver.answer = answerWith(503);
   const opened = await openNotifier(dataFolder());
@@ -188,7 +185,7 @@ test('410 ends it at once', async () => {
   await notificationWhen(opened, runId, { status: 'failed', attempts: 1, last_error: 'the answer was 410' });
 });
 
-test('a redirect is a failure, and nobody else is called', async () => {
+test('a redirect counts as a failure, and its target is not called', async () => {
   const elsewhere = await startReceiver();
   const receiver = await startReceiver();
   receiver.answer = answerWith(307, { location: elsewhere.url });
@@ -201,14 +198,14 @@ test('a redirect is a failure, and nobody else is called', async () => {
   expect(elsewhere.received).toEqual([]);
 });
 
-test('a receiver that is not there is a failure that names no address', async () => {
+test('a receiver that cannot be reached is a failure that does not show the address', async () => {
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: 'http://127.0.0.1:9/T0KEN' }]);
   const notification = await notificationWhen(opened, runId, { status: 'pending', attempts: 1 });
   expect(notification?.last_error).toMatch(/^it cannot be reached \([\w ]+\)$/);
 });
 
-test('a receiver that hangs is left after the timeout, and others are told meanwhile', async () => {
+test('a call to a receiver that hangs times out, and other receivers are called meanwhile', async () => {
   const hanging = await startReceiver();
   hanging.answer = () => undefined;
   const receiver = await startReceiver();
@@ -222,7 +219,7 @@ test('a receiver that hangs is left after the timeout, and others are told meanw
   await notificationWhen(opened, hung[0] ?? '', { status: 'pending', attempts: 1, last_error: 'no answer within 3 s' });
 });
 
-test('any number of receivers that hang leave a call to those that answer', async () => {
+test('any number of receivers that hang leave a call for those that answer', async () => {
   const hangers = await Promise.all(Array.from({ length: 4 }, startReceiver));
   for (const hanging of hangers) hanging.answer = () => undefined;
   const receiver = await startReceiver();
@@ -232,7 +229,7 @@ test('any number of receivers that hang leave a call to those that answer', asyn
     for (let n = 0; n < 4; n += 1) await opened.end([{ on: ['failed'], webhook: hanging?.url ?? '' }]);
   }
   await when(() => expect([first, second].map((hanging) => hanging?.received.length)).toEqual([2, 1]));
-  // Both are at their first calls still.
+  // Both calls are still the first ones.
   const promptMs = await msOf(async () => {
     const prompt = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
     await notificationWhen(opened, prompt, { status: 'delivered' });
@@ -252,39 +249,36 @@ test('any number of receivers that hang leave a call to those that answer', asyn
       .execute();
     expect(rows).toHaveLength(4);
   });
-  // All of them are known to hang, and have more that is due.
+  // All of them are known to hang and have more notifications due.
   const laterMs = await msOf(async () => {
     const later = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
     await notificationWhen(opened, later, { status: 'delivered' });
   });
-  // Sooner than any of them is given up, on a machine that is not much slower than that.
+  // Sooner than any of them is given up, unless the machine is much slower than that.
   expect(laterMs).toBeLessThan(Math.max(2_500, 5 * promptMs));
 });
 
-testWithDisk(
-  'a notice that was delivered and cannot be written down is not sent again while the disk is full',
-  async () => {
-    const dir = dataFolder();
-    mountDisk(dir, 8);
-    writeFileSync(join(dir, 'notify.key'), 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n');
-    const receiver = await startReceiver();
-    const { promise: full, resolve: isFull } = Promise.withResolvers<() => void>();
-    receiver.answer = (response) => {
-      isFull(fillDisk(dir));
-      receiver.answer = answerWith(200);
-      response.end();
-    };
-    const opened = await openNotifier(dir);
-    const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
-    const free = await full;
-    await when(() => expect(opened.store.db.failure()).not.toBeNull());
-    free();
-    await notificationWhen(opened, runId, { status: 'delivered', attempts: 1 });
-    expect(receiver.received).toHaveLength(1);
-  },
-);
+testWithDisk('a notification whose delivery cannot be stored is not sent again while the disk is full', async () => {
+  const dir = dataFolder();
+  mountDisk(dir, 8);
+  writeFileSync(join(dir, 'notify.key'), 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n');
+  const receiver = await startReceiver();
+  const { promise: full, resolve: isFull } = Promise.withResolvers<() => void>();
+  receiver.answer = (response) => {
+    isFull(fillDisk(dir));
+    receiver.answer = answerWith(200);
+    response.end();
+  };
+  const opened = await openNotifier(dir);
+  const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  const free = await full;
+  await when(() => expect(opened.store.db.failure()).not.toBeNull());
+  free();
+  await notificationWhen(opened, runId, { status: 'delivered', attempts: 1 });
+  expect(receiver.received).toHaveLength(1);
+});
 
-test('an answer without an end is not waited for', async () => {
+test('the end of the answer is not waited for', async () => {
   const receiver = await startReceiver();
   receiver.answer = (response) => void response.writeHead(200).write('x'.repeat(100_000));
   const opened = await openNotifier(dataFolder(), { timeoutMs: 20_000 });
@@ -292,7 +286,7 @@ test('an answer without an end is not waited for', async () => {
   await notificationWhen(opened, runId, { status: 'delivered' });
 });
 
-test('what was under way when the server stopped is delivered after the next start, under the same id', async () => {
+test('calls in progress when the server stopped are made again after the next start, with the same id', async () => {
   const receiver = await startReceiver();
   receiver.answer = () => undefined;
   const dir = dataFolder();
@@ -309,7 +303,7 @@ test('what was under way when the server stopped is delivered after the next sta
   expect(after?.body).toBe(before?.body);
 });
 
-test('a run that ended while nobody looked is told after the next start, once', async () => {
+test('a run that ended while no notifier ran is reported once after the next start', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const first = await openNotifier(dir);
@@ -326,13 +320,13 @@ test('a run that ended while nobody looked is told after the next start, once', 
   expect(receiver.received.map(({ body }) => JSON.parse(body).data.run_id)).toEqual([runId, other]);
 });
 
-test('more runs than one look takes are all told', async () => {
+test('more ended runs than one look finds are all reported', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const first = await openNotifier(dir);
   await first.notifier.close();
   const rule = [{ on: ['failed'], webhook: receiver.url }] as const;
-  // A look takes 200.
+  // One look finds 200.
   await Promise.all(Array.from({ length: 210 }, () => first.end(rule)));
   await first.close();
 
@@ -341,7 +335,7 @@ test('more runs than one look takes are all told', async () => {
   expect(new Set(receiver.received.map(({ body }) => JSON.parse(body).data.run_id)).size).toBe(210);
 });
 
-test('every line of the key file signs', async () => {
+test('every key in the file signs', async () => {
   const receiver = await startReceiver();
   const dir = dataFolder();
   const keys = ['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'bmV3LWtleS1vZi10d2VudHktZm91ci1ieXRlcy1vci1tb3Jl'];

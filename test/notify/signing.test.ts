@@ -12,8 +12,8 @@ function keyFile(content?: string): string {
   return path;
 }
 
-// The example of the specification's own libraries.
-test('a message is signed as Standard Webhooks says', () => {
+// The example that the specification's own libraries use.
+test('a message is signed as Standard Webhooks defines it', () => {
   const signer = openSigner(keyFile('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n'));
   const message = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', body: '{"test": 2432232314}', atMs: 1_614_265_330_999 };
   expect(signer.headers(message)).toEqual({
@@ -23,7 +23,7 @@ test('a message is signed as Standard Webhooks says', () => {
   });
 });
 
-test('the first start makes a key for its user alone, and the next one keeps it', () => {
+test('the first start creates a key that only its user can read, and the next start keeps it', () => {
   const path = keyFile();
   const message = { id: 'notice_1', body: '{}', atMs: 0 };
   const first = openSigner(path).headers(message);
@@ -33,7 +33,7 @@ test('the first start makes a key for its user alone, and the next one keeps it'
 });
 
 test.each(['', 'secret\n', 'whsec_c2hvcnQ=\n', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nother\n'])(
-  'a file of %j is refused, and what it holds is not shown',
+  'a file of %j is refused, and its content is not shown',
   (content) => {
     const path = keyFile(content);
     expect(() => openSigner(path)).toThrow(

@@ -52,7 +52,7 @@ export function createAnnouncements(o: {
         // The transaction may run more than once: what was taken the first time is still in `taken`.
         taken = [...taken, ...waiting.splice(0)];
         if (taken.length > 0 && !(await store.runs.isHeld(tx, run.run_id, o.epoch()))) {
-          throw new Superseded('another process drives the run by now');
+          throw new Superseded('another process has taken the run over');
         }
         for (const next of taken) {
           if ('count' in next)

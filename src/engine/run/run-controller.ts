@@ -91,7 +91,7 @@ async function resume(driven: DrivenRun, advance: Advance, holdSlot: () => Slot)
   const { store, owner, worker } = driven.context;
   const takeover = { owner: owner.id, worker, epoch: driven.epoch };
   const isTaken = await driven.withRetry(() => owner.transact((tx) => store.runs.take(tx, run.run_id, takeover)));
-  if (!isTaken) throw new Superseded('another process drives the run by now');
+  if (!isTaken) throw new Superseded('another process has taken the run over');
   driven.epoch += 1;
   for (const instance of state.instances) if (instance.epoch > 0 && !hasEnded(instance)) instance.epoch += 1;
   await driven.runLog.announceRest();
