@@ -1,5 +1,5 @@
-// The console: the files that `npm run build:console` has made, a fixed table read once, and the one page that all of
-// its own addresses show. It is a client of the API, and nothing here knows what it does.
+// Serves the console: the files that `npm run build:console` made, read once into a table, and one page for all of its
+// addresses. The console is a client of the API, and the server knows nothing else about it (ADR 0024, ADR 0043).
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -15,15 +15,15 @@ import { isUnchanged } from './answers/stored-answer.ts';
 type File = {
   readonly type: string;
   readonly bytes: Buffer;
-  /** null: it is no smaller so. */
+  /** null: compression does not make the file smaller. */
   readonly gzipped: Buffer | null;
   readonly etag: string;
 };
 
-/** By their path on the server, e.g. `/assets/index-Cg2d0WVe.js`. */
+/** Keyed by the path on the server, e.g. `/assets/index-Cg2d0WVe.js`. */
 type Files = ReadonlyMap<string, File>;
 
-/** What the console shows by itself; the server knows no more of it than that it is the same page. */
+/** The addresses of the console. The same page answers all but `/assets/*`. */
 export const consolePaths = ['/', '/jobs', '/jobs/*', '/runs', '/runs/*', '/system', '/assets/*'] as const;
 
 export function isConsolePath(path: string): boolean {
@@ -31,8 +31,8 @@ export function isConsolePath(path: string): boolean {
 }
 
 /**
- * No script but the console's own files, nothing from or to another host. Images are also pictures that a run has left,
- * read by the API and shown from memory.
+ * Allows only the console's own scripts, and no other host. `blob:` is for pictures among the artifacts of a run, which
+ * the console reads by the API and shows from memory.
  */
 const policy = [
   "default-src 'none'",
@@ -48,7 +48,7 @@ const policy = [
 ].join('; ');
 
 const page = '/index.html';
-/** Their names hold a hash of their content. */
+/** For files whose name contains a hash of their content. */
 const unchanging = 'public, max-age=31536000, immutable';
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -56,14 +56,14 @@ const types: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
-/** Of the package: in a checkout the server runs from `src`, else it lies in `dist` itself. */
+/** In a checkout the server runs from `src`; in the package it runs from `dist`. */
 const builtDir = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../dist/console/' : '../console/', import.meta.url),
 );
 
 export type ConsoleAnswer = (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
-/** @param unbuilt answers for the page where there is no console */
+/** @param unbuilt answers instead of the page if the console has not been built */
 export function createConsole(unbuilt: ConsoleAnswer, dir: string = builtDir): ConsoleAnswer {
   let files: Files | undefined;
   return (request, reply) => {
@@ -71,7 +71,7 @@ export function createConsole(unbuilt: ConsoleAnswer, dir: string = builtDir): C
     const path = pathOf(request);
     const isAsset = path.startsWith('/assets/');
     const file = files.get(isAsset ? path : page);
-    if (!file && isAsset) throw new Problem('not-found', `'${path}' is no file of this version's console.`);
+    if (!file && isAsset) throw new Problem('not-found', `The console of this version has no file '${path}'.`);
     if (!file) return unbuilt(request, reply);
     const { type, bytes, gzipped, etag } = file;
     if (!isAsset) reply.raw.setHeader('Content-Security-Policy', policy);

@@ -1,4 +1,4 @@
-// What a handler gets and what it may answer, by operation id. A missing handler is a compile error.
+// The types of the handlers: what each gets and what it may answer. A missing handler is a compile error.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
@@ -8,12 +8,12 @@ import type { RecordChange } from '../store/audit/audit.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; known once the request was admitted. */
+    /** The caller; known once the request has been admitted. */
     principal: Principal;
   }
 }
 
-/** A request as the router hands it over: nothing of it is checked yet. */
+/** A request as it comes from the router, before validation. */
 export type Incoming = FastifyRequest<{
   Params: Readonly<Record<string, string>>;
   Querystring: Readonly<Record<string, string | string[]>>;
@@ -25,11 +25,14 @@ export type Exchange<Id extends OperationId> = {
   readonly path: PathOf<Id>;
   readonly query: QueryOf<Id>;
   readonly body: BodyOf<Id>;
-  /** For the audit log; where the handler does not call it, what was done is entered before the answer goes out. */
+  /**
+   * Writes the audit entry in a transaction. If the handler does not call it, the entry is written before the answer is
+   * sent.
+   */
   readonly record: RecordChange;
 };
 
-/** The reply, once it is sent or taken over; or the JSON of a 200. */
+/** The reply, if the handler sends it or takes it over; else the JSON of a 200. */
 type Result<Id extends OperationId> = FastifyReply | Frozen<AnswerOf<Id>>;
 
 export type Handlers = {

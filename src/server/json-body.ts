@@ -1,4 +1,5 @@
-// Reads a request's body: UTF-8, JSON, and not nested so deep that something later would run out of stack.
+// Reads the body of a request as UTF-8 and JSON. Refuses bodies nested so deeply that later code could run out of
+// stack.
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
@@ -13,7 +14,7 @@ export function acceptJson(app: FastifyInstance): void {
     if (coding !== 'identity') {
       return done(new Problem('unsupported-media-type', 'The body must not be compressed.'));
     }
-    // No body at all: whether the operation needs one is not for here.
+    // No body. validation.ts decides whether the operation needs one.
     if (body.length === 0) return done(null, undefined);
     if (!isUtf8(body)) return done(new Problem('malformed-request', 'The body is not UTF-8.'));
     const text = body.toString('utf8');

@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document, made from the table of operations: the schemas that validate are the ones that document.
+// Makes the OpenAPI 3.1 document from the table of operations, with the same schemas that validate requests.
 
 import { type Answer, type Operation, operations } from '../contract/operations.ts';
 import { problemDocument } from '../contract/problem-document.ts';
@@ -10,7 +10,7 @@ import { isShed } from './limits/shedding.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What every operation may answer. */
+/** The problems that every operation may answer. */
 const everywhere: readonly ProblemSlug[] = [
   'malformed-request',
   'headers-too-large',
@@ -24,7 +24,7 @@ const everywhere: readonly ProblemSlug[] = [
 const bearer: Json = {
   type: 'http',
   scheme: 'bearer',
-  description: 'A token of this instance, or a JWT of its issuer. On loopback the server’s own user needs none.',
+  description: 'A token of this instance, or a JWT of its issuer. The server’s own user needs no token on loopback.',
 };
 
 export function createOpenApi(version: string): Json {
@@ -57,7 +57,7 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
     operationId: id,
     summary,
     tags: [tag],
-    // The scopes of a scheme that is not OAuth: roles, which OpenAPI 3.1 lets stand here.
+    // The scheme is not OAuth, so these count as roles, which OpenAPI 3.1 allows here.
     security: scope === 'public' ? [] : [{ bearer: [scope] }],
     description: demandOf(operation),
     parameters: [...pathParameters(operation), ...queryParameters(operation, refer), ...headerParameters(operation)],
@@ -67,8 +67,8 @@ function describe(id: string, operation: Operation, refer: (schema: object) => J
 }
 
 function demandOf({ scope, isInstanceWide }: Operation): string {
-  if (scope === 'public') return 'Asks for no scope.';
-  return `Asks for the scope \`${scope}\`${isInstanceWide ? ' and for every tenant, `*`' : ''}.`;
+  if (scope === 'public') return 'Needs no scope.';
+  return `Needs the scope \`${scope}\`${isInstanceWide ? ' and the tenant `*`' : ''}.`;
 }
 
 function pathParameters({ path }: Operation): Json[] {
@@ -77,7 +77,7 @@ function pathParameters({ path }: Operation): Json[] {
     in: 'path',
     required: true,
     schema: { type: 'string' },
-    ...(name === 'job_id' && { description: 'Takes the rest of the path; a slash may be sent as it is or as %2F.' }),
+    ...(name === 'job_id' && { description: 'Matches the rest of the path. A slash may be sent as it is or as %2F.' }),
   }));
 }
 
@@ -122,7 +122,7 @@ function byKind(id: string, operation: Operation): ProblemSlug[] {
 
 type Responses = Record<string, { readonly description: string; readonly content: Json }>;
 
-/** A status may be an answer of the operation and a problem, too. */
+/** The same status may belong to an answer of the operation and to a problem. */
 function merge(answers: Responses, failures: Responses): Responses {
   const both = { ...answers, ...failures };
   for (const [status, failure] of Object.entries(failures)) {
@@ -152,7 +152,7 @@ function problemResponses(id: string, operation: Operation, problem: Json): Resp
   );
 }
 
-/** Moves every schema that has a name among the components, and leaves a reference. */
+/** Moves every schema with an `$id` to the components, and puts a reference in its place. */
 function hoist(schema: object, components: Map<string, Json>): Json {
   const { $id, ...rest }: { $id?: unknown } = schema;
   const copy = Object.fromEntries(Object.entries(rest).map(([key, member]) => [key, hoistWithin(member, components)]));

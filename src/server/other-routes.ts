@@ -1,5 +1,5 @@
-// What is no operation of the table: the console, probes, the OpenAPI document, pages for people, and the refusal of
-// everything else.
+// The routes that are not operations of the API: the console, probes, metrics, the OpenAPI document and /docs.
+// Everything else is refused here.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';
@@ -84,17 +84,17 @@ export function addOtherRoutes(
     await admitPublic(request, reply);
     if (allowed.length === 0) throw new Problem('not-found', `'${path}' is not part of the API.`);
     reply.header('allow', allowed.join(', '));
-    throw new Problem('method-not-allowed', `'${path}' takes ${allowed.join(', ')}, not ${request.method}.`);
+    throw new Problem('method-not-allowed', `'${path}' supports ${allowed.join(', ')}, not ${request.method}.`);
   }
 
-  // Before the body is read: nobody has asked yet who sends it.
+  // Before the body is read, because the caller is not known yet.
   app.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done();
     refuse(request, reply).catch(done);
   });
 }
 
-/** A browser that somebody has sent to a page which is none of ours: the console says so, with the way back. */
+/** Whether a person opened an unknown address in a browser. The console then says so, with a link back. */
 function isForPerson({ method, headers, url }: FastifyRequest): boolean {
   return method === 'GET' && !url.startsWith('/api/') && (headers.accept ?? '').startsWith('text/html');
 }

@@ -1,4 +1,4 @@
-// Plain pages for people who open the server in a browser: no script, nothing from elsewhere.
+// Plain pages for people who open the server in a browser, without scripts and without anything from other hosts.
 
 import { createHash } from 'node:crypto';
 import { type Operation, operations } from '../contract/operations.ts';
@@ -11,16 +11,16 @@ const style =
 
 export const pageSecurityPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; frame-ancestors 'none'`;
 
-/** In the place of the console. */
+/** Shown instead of the console if that has not been built. */
 export function startPage(version: string): string {
   return page(
     'flwd',
-    `<p>flwd ${escapeHtml(version)} turns scripts into jobs. Its console is not built here: in the checkout, <code>npm run build:console</code> makes it,
-<code>npm start</code> too; then start the server again.</p>
+    `<p>flwd ${escapeHtml(version)} turns scripts into jobs. Its console has not been built. In the checkout, run
+<code>npm run build:console</code>, and start the server again.</p>
 <ul>
 <li><a href="${apiBase}/jobs">${apiBase}/jobs</a>: the API</li>
-<li><a href="/docs">/docs</a>: what the API can do</li>
-<li><a href="${apiBase}/health">${apiBase}/health</a>: how this instance is</li>
+<li><a href="/docs">/docs</a>: the operations of the API</li>
+<li><a href="${apiBase}/health">${apiBase}/health</a>: the health of this instance</li>
 </ul>`,
   );
 }
@@ -33,11 +33,11 @@ export function docsPage(version: string): string {
   });
   return page(
     `flwd API ${version}`,
-    `<p>The same as OpenAPI 3.1: <a href="${apiBase}/openapi.json">${apiBase}/openapi.json</a></p>
+    `<p>This page as an OpenAPI 3.1 document: <a href="${apiBase}/openapi.json">${apiBase}/openapi.json</a></p>
 ${sections.join('\n')}
 <h2>Problems</h2>
 ${table(
-  ['status', 'type', 'cause', 'cure'],
+  ['status', 'type', 'cause', 'what to do'],
   Object.entries(problems).map(([slug, { status, cause, fix }]) => [
     String(status),
     `<code id="${slug}">${slug}</code>`,
@@ -45,7 +45,7 @@ ${table(
     withCode(fix),
   ]),
 )}
-<p>Each as <code>application/problem+json</code>, with a type such as <code>${problemType('not-found')}</code>.</p>`,
+<p>Errors are answered as <code>application/problem+json</code>, with a type such as <code>${problemType('not-found')}</code>.</p>`,
   );
 }
 
@@ -57,7 +57,7 @@ function operationText(id: string, operation: Operation): string {
     ...membersOf(body).map(([name, text]) => [`<code>${name}</code>`, 'body', withCode(text)]),
   ];
   return `<h3 id="${id}"><code>${method} ${apiBase}${path}</code></h3>
-<p>${withCode(summary)}. ${scope === 'public' ? 'Asks for no scope.' : `Scope <code>${scope}</code>.`}</p>
+<p>${withCode(summary)}. ${scope === 'public' ? 'Needs no scope.' : `Needs the scope <code>${scope}</code>.`}</p>
 ${inputs.length > 0 ? table(['name', 'in', ''], inputs) : ''}`;
 }
 
@@ -90,7 +90,7 @@ function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }
 
-/** Of a text that marks code with backticks. */
+/** Turns text with code in backticks into HTML. */
 function withCode(text: string): string {
   return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }

@@ -1,4 +1,4 @@
-// From the table of operations to routes: method, path, scope and input of each; the handler does the rest.
+// Adds a route for each operation. A route checks scope, load and input, and then calls the handler.
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Operation, type OperationId, operations } from '../contract/operations.ts';
@@ -20,7 +20,7 @@ export function addOperations(
     readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
-    /** What is wrong with a faulty body beyond its schema. */
+    /** Adds errors that a schema cannot express, for a body that is already known to be invalid. */
     readonly addBodyErrors: Readonly<Partial<Record<OperationId, (body: unknown, errors: ErrorList) => void>>>;
   },
 ): void {
@@ -46,14 +46,14 @@ export function addOperations(
       handler: (request: Incoming, reply: FastifyReply) => {
         const record = o.audit.recorderOf(operation, request);
         const exchange = { request, reply, path: toPath(request), ...readInput(request), record };
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas of this very id have checked it
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it was checked by the schemas of this operation
         return handle?.(exchange as never);
       },
     });
   }
 }
 
-/** Methods of a path that the API has; empty for any other. HEAD goes where GET goes. */
+/** The methods that the API has for a path, with HEAD wherever there is GET; empty for an unknown path. */
 export function methodsOf(path: string): string[] {
   const methods = operationList
     .filter(([, operation]) => patternOf(operation.path).test(path))
@@ -63,7 +63,7 @@ export function methodsOf(path: string): string[] {
 
 const operationList = Object.entries<Operation>(operations);
 
-/** `{job_id}` takes the rest of the path, slashes included. */
+/** `{job_id}` matches the rest of the path, including slashes. */
 function toRoute(path: string): string {
   return apiBase + path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
 }

@@ -1,4 +1,4 @@
-// What the server needs of the configuration.
+// The part of the configuration that the server needs.
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { AuthMode } from './admission/local-callers.ts';
@@ -30,7 +30,7 @@ export type ServerConfig = {
     /** null: plain HTTP. */
     readonly tls: TlsConfig | null;
     readonly corsOrigins: readonly string[];
-    /** true: whoever connects; or addresses and CIDR ranges. */
+    /** true to trust every peer, or a list of addresses and CIDR ranges. */
     readonly trustProxy: boolean | readonly string[];
   };
   readonly sources: readonly { readonly name: string; readonly type: string; readonly path: string }[];

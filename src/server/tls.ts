@@ -1,5 +1,5 @@
-// HTTPS, with a certificate that can be replaced while the server runs: each new connection is shown the newest pair
-// that fits together, and those that are open go on.
+// HTTPS with a certificate that can be replaced while the server runs. New connections get the newest certificate that
+// fits its key; open connections continue.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -19,11 +19,11 @@ const lookAgainMs = 1_000;
 
 export type TlsCertificate = {
   readonly createServer: (options: ServerOptions, handler: RequestListener) => Server;
-  /** SHA-256 of what the next connection is shown, as `AB:CD:…`. */
+  /** SHA-256 of the certificate that the next connection gets, as `AB:CD:…`. */
   readonly fingerprint: () => string;
 };
 
-/** @throws StartError where the certificate and its key cannot be used */
+/** @throws StartError if the certificate or its key cannot be used */
 export function openTlsCertificate(
   config: TlsConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
@@ -43,12 +43,12 @@ export function openTlsCertificate(
     try {
       pair = readPair(config);
       for (const server of servers) server.setSecureContext(pair.context);
-      log.info({ valid_to: pair.certificate.validTo }, 'the certificate was read anew');
+      log.info({ valid_to: pair.certificate.validTo }, 'the certificate was read again');
       warnOfEnd();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      // The certificate and its key are two files: between the two of a replacement, they do not fit.
-      log.warn({ reason }, 'the new certificate cannot be used; the earlier one holds');
+      // The certificate and its key are two files, which do not fit together while only one of them has been replaced.
+      log.warn({ reason }, 'the new certificate cannot be used; the earlier one stays in use');
     }
   }
 
@@ -60,7 +60,7 @@ export function openTlsCertificate(
   return {
     createServer(options, handler) {
       const server = createServer({ ...options, ...pair.context }, handler);
-      // Before Node's own listener, which takes the certificate for this very connection.
+      // Runs before Node's own listener, which chooses the certificate for this connection.
       server.prependListener('connection', look);
       tellPlainHttp(server);
       servers.push(server);
@@ -74,8 +74,8 @@ export function openTlsCertificate(
 }
 
 /**
- * A handshake that begins with a method would be cut off without a word. Below the socket that failed is the one to
- * answer on.
+ * Answers a client that speaks plain HTTP, instead of closing the connection. The answer goes to the socket below the
+ * TLS one.
  */
 function tellPlainHttp(server: Server): void {
   const open = new Map<string, Socket>();
@@ -112,12 +112,16 @@ type Pair = { readonly context: SecureContextOptions; readonly certificate: X509
 
 /** @throws StartError, which names the key of the configuration and what to do */
 function readPair({ certFile, keyFile }: TlsConfig): Pair {
-  const cert = read('server.tls.cert_file', certFile, 'put the certificate there, then those of its issuers, as PEM');
-  const key = read('server.tls.key_file', keyFile, 'put the private key of the certificate there, as PEM');
+  const cert = read(
+    'server.tls.cert_file',
+    certFile,
+    'put a PEM file there, with the certificate followed by those of its issuers',
+  );
+  const key = read('server.tls.key_file', keyFile, 'put a PEM file with the private key of the certificate there');
   const certificate = toCertificate(cert, certFile);
   if (!certificate.checkPrivateKey(toKey(key, keyFile))) {
     throw new StartError(
-      `\`server.tls.key_file\`: ${keyFile} is not the key of the certificate in ${certFile}; give the two that were made together`,
+      `\`server.tls.key_file\`: ${keyFile} does not belong to the certificate in ${certFile}; name the key that the certificate was made with`,
     );
   }
   const context = { cert, key, minVersion: 'TLSv1.2' } as const;
@@ -125,7 +129,7 @@ function readPair({ certFile, keyFile }: TlsConfig): Pair {
     createSecureContext(context);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(`\`server.tls.cert_file\`: ${certFile} cannot be used: ${reason}; make another certificate`);
+    throw new StartError(`\`server.tls.cert_file\`: ${certFile} cannot be used: ${reason}; create a new certificate`);
   }
   return { context, certificate };
 }
@@ -143,10 +147,10 @@ function toCertificate(bytes: Buffer, path: string): X509Certificate {
   try {
     if (bytes.includes('-----BEGIN CERTIFICATE-----')) return new X509Certificate(bytes);
   } catch {
-    // Said below, for both.
+    // The error below covers this case too.
   }
   throw new StartError(
-    `\`server.tls.cert_file\`: ${path} holds no certificate in PEM; convert it: openssl x509 -outform pem`,
+    `\`server.tls.cert_file\`: ${path} has no certificate in PEM format; convert it: openssl x509 -outform pem`,
   );
 }
 
@@ -154,11 +158,11 @@ function toKey(bytes: Buffer, path: string): KeyObject {
   try {
     return createPrivateKey(bytes);
   } catch {
-    // PKCS #8, and what was there before it. Node has no code of its own for it.
+    // PEM marks encrypted keys, in PKCS #8 and in the older format; Node has no error code for them.
     const isLocked = bytes.includes('ENCRYPTED');
     const reason = isLocked
-      ? 'is locked by a passphrase; unlock it: openssl pkey'
-      : 'holds no private key in PEM; convert it: openssl pkey -outform pem';
+      ? 'is encrypted with a passphrase; remove the passphrase: openssl pkey'
+      : 'has no private key in PEM format; convert it: openssl pkey -outform pem';
     throw new StartError(`\`server.tls.key_file\`: ${path} ${reason}`);
   }
 }

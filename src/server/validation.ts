@@ -1,5 +1,5 @@
-// Checks a request's query and body against the operation's schemas, and names every error at once. Bodies are taken as
-// they are; a query parameter, which is a text, is first read as the number or boolean that its schema asks for.
+// Checks the query and the body of a request against the schemas of the operation, and reports all errors at once.
+// Query parameters are strings, so they are first converted to the number or boolean that the schema expects.
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Operation } from '../contract/operations.ts';
@@ -10,12 +10,13 @@ import { parseTimestampUs } from '../lib/clock.ts';
 import { nearest } from '../lib/nearest.ts';
 import type { Incoming } from './exchange.ts';
 
-/** A longer one is not repeated to whoever sent it. */
+/** A longer name is not repeated in the error. */
 const longestName = 1024;
 
 type Input = { readonly query: unknown; readonly body: unknown };
 
-// The schemas are flwd's own: checking them, at the first request, would take longer than compiling what it needs.
+// The schemas are our own. Validating the schemas themselves would take longer than compiling those that a request
+// needs.
 const ajv = new Ajv2020({
   allErrors: true,
   verbose: true,
@@ -27,8 +28,8 @@ const ajv = new Ajv2020({
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
 /**
- * `addBodyErrors` adds what is wrong with a faulty body beyond its schema.
- * @returns reads the input of a request to the operation; throws the Problem validation-error or malformed-request
+ * `addBodyErrors` adds errors that a schema cannot express, for a body that is already known to be invalid.
+ * @returns a function that reads the input of a request, or throws the Problem validation-error or malformed-request
  */
 export function createInputReader(
   operation: Operation,
@@ -40,7 +41,7 @@ export function createInputReader(
   let checkBody: ValidateFunction | undefined;
 
   return (request) => {
-    // Made when there is one: the list takes 4 µs, as long as the rest of this for a query without errors.
+    // Created with the first error: it takes 4 µs, as long as everything else here for a query without errors.
     let errors: ErrorList | undefined;
     const list = (): ErrorList => (errors ??= createErrorList());
     let query: unknown;
@@ -52,7 +53,7 @@ export function createInputReader(
     }
     if (bodySchema) {
       if (request.body === undefined)
-        throw new Problem('malformed-request', 'The request has no body; it must be JSON.');
+        throw new Problem('malformed-request', 'The request has no body; send a JSON body.');
       checkBody ??= ajv.compile(bodySchema);
       if (!checkBody(request.body)) addErrors(list(), checkBody, (path) => path);
     } else if (request.body !== undefined) {
@@ -104,7 +105,7 @@ function readValue(text: string, type: string | undefined): string | number | bo
   return text;
 }
 
-/** An operation without a body takes none, or `{}`, which some clients send for politeness. */
+/** An operation without a body also accepts `{}`, which some clients always send. */
 function addUnexpectedBody(body: unknown, errors: ErrorList): void {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     errors.add({ pointer: '', message: 'must be an object', keyword: 'type' });

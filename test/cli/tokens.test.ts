@@ -86,7 +86,7 @@ test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists 
 describe('what is wrong is told, and the exit code says of what kind it is', () => {
   const create = (dir: string, ...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
   const wrong = (stderr: unknown) => ({ code: 2, stdout: '', stderr });
-  const tooShort = wrong('--expires must be a duration such as `90d`, from `1m` up to `3650d`\n');
+  const tooShort = wrong('--expires must be a duration such as `90d`, between `1m` and `3650d`\n');
 
   test('where there is no instance', async () => {
     const dir = createInstance();
@@ -111,7 +111,7 @@ describe('what is wrong is told, and the exit code says of what kind it is', () 
     expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
     expect(await create(dir, '--name', 'a b', ...scopes)).toEqual(wrong(expect.stringMatching(/^--name must /)));
     expect(await create(dir, '--name', 'local', ...scopes)).toEqual(
-      wrong('--name is the name of a caller without a token\n'),
+      wrong('--name is reserved for callers without a token; choose another name\n'),
     );
     expect(await flwd(dir, 'tokens', 'revoke', 'token_x')).toEqual({
       code: 3,
@@ -174,7 +174,7 @@ test('a server beyond loopback starts once there is a token, and lets in nobody 
   const dir = createInstance({ bind: `${address ?? '0.0.0.0'}:0` });
   const refused = await flwd(dir, 'serve');
   expect(refused).toMatchObject({ code: 2, stdout: '' });
-  expect(refused.stderr).toContain('there is no token that would let anybody in there. Make one: flwd tokens create');
+  expect(refused.stderr).toContain('no token exists, so nobody could log in. Create a token: flwd tokens create');
   const token = await made(dir, '--name', 'first', ...scopes);
   const { url } = await serve(dir);
   if (address) expect((await ask(url)).status).toBe(401);

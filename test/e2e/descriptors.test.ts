@@ -31,7 +31,7 @@ testWith('prlimit')('says so, as long as it lasts, and goes on', async () => {
   expect(refused.status).toBe(503);
   expect(JSON.parse(refused.body)).toMatchObject({
     type: 'https://flowd.org/problems/overloaded',
-    detail: expect.stringMatching(/no descriptors or memory left to look who is calling.*ulimit -n/),
+    detail: expect.stringMatching(/no file descriptors or memory left to find out who is calling.*ulimit -n/),
   });
   // What anyone may read, anyone may read; and more than once the server has looked at its memory meanwhile.
   await expect

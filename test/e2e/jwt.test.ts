@@ -55,7 +55,7 @@ test('a new key holds without a restart', async () => {
   await writeFile(jwksFile, keySetOf(next));
   expect(await call('/runs', await next.sign({ scope: 'runs:read' }))).toMatchObject({ status: 200 });
   expect(await call('/runs', await key.sign({ scope: 'runs:read' }))).toMatchObject({ status: 401 });
-  expect(server.stderr).toContain('the keys of JWTs were read anew');
+  expect(server.stderr).toContain('the keys of JWTs were read again');
 });
 
 test('a key file that cannot be used keeps the server from starting, with what to do', async () => {

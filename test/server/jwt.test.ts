@@ -72,7 +72,7 @@ describe('keys from a file', () => {
   test.each([
     ['that is not there', undefined, 'is not there'],
     ['that is cut off', '{"keys": [', 'is not JSON'],
-    ['that is something else', '[]', 'is no JSON Web Key Set'],
+    ['that is something else', '[]', 'is not a JSON Web Key Set'],
     ['that is huge', `{"keys": []}${' '.repeat(1_048_577)}`, 'is over 1 MiB'],
     ['with a shared secret', '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', 'a private or a shared key'],
     [
@@ -177,7 +177,7 @@ describe('keys from a URL', () => {
     ['answers an error', (response) => response.writeHead(500).end(), 'status 500'],
     ['leads elsewhere', leadElsewhere, ''],
     ['answers a page', (response) => response.end('<html>'), 'is not JSON'],
-    ['answers something else', (response) => response.end('{}'), 'no JSON Web Key Set'],
+    ['answers something else', (response) => response.end('{}'), 'not a JSON Web Key Set'],
     ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'over 1 MiB'],
   ])('hold on while the URL %s, with one warning', async (_what, fail, reason) => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));
@@ -190,7 +190,7 @@ describe('keys from a URL', () => {
       expect(await verify(await key.sign({ exp, sub: `s${i}` }))).toBeDefined();
     }
     expect(issuer.asked()).toBe(4);
-    expect(warnings).toEqual([expect.stringContaining('the earlier ones hold')]);
+    expect(warnings).toEqual([expect.stringContaining('the earlier ones stay valid')]);
     expect(warnings[0]).toContain(reason);
   });
 
@@ -200,7 +200,7 @@ describe('keys from a URL', () => {
     // Neither the token's fault nor a failed login.
     for (let i = 0; i < 2; i++) await expect(verify(await key.sign())).rejects.toMatchObject({ slug: 'not-ready' });
     expect(issuer.asked()).toBe(1);
-    expect(warnings).toEqual([expect.stringContaining('no JWT is let in until they can')]);
+    expect(warnings).toEqual([expect.stringContaining('every JWT is refused until they can be')]);
     issuer.answer((response) => response.end(keySetOf(key)));
     goAhead(10_000);
     expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });

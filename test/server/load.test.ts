@@ -22,7 +22,7 @@ function overloaded(detail: string): void {
 }
 
 test('what costs is refused with Retry-After, and says of what there is too much', async () => {
-  overloaded('the heap holds 93 % of what it may');
+  overloaded('the heap is 93 % full');
   const answers = [
     await server.fetch('/jobs'),
     await server.fetch('/runs?q=x'),
@@ -37,13 +37,13 @@ test('what costs is refused with Retry-After, and says of what there is too much
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(await answer.json()).toMatchObject({
       type: 'https://flowd.org/problems/overloaded',
-      detail: 'The server has too much to do: the heap holds 93 % of what it may.',
+      detail: 'The server is overloaded: the heap is 93 % full.',
     });
   }
 });
 
 test('whoever looks after the server, cancels or deletes is answered; health is degraded and says why', async () => {
-  overloaded('the server is 3 s behind');
+  overloaded('timers are 3 s late');
   expect((await server.fetch('//healthz')).status).toBe(204);
   expect((await server.fetch('//readyz')).status).toBe(204);
   expect((await server.fetch('//metrics')).status).toBe(200);
@@ -53,7 +53,7 @@ test('whoever looks after the server, cancels or deletes is answered; health is 
   expect(health.status).toBe(200);
   expect(await health.json()).toMatchObject({
     status: 'degraded',
-    checks: { load: { status: 'degraded', detail: 'the server is 3 s behind' } },
+    checks: { load: { status: 'degraded', detail: 'timers are 3 s late' } },
   });
 });
 

@@ -59,7 +59,7 @@ test('who comes through a trusted proxy is never the server’s own user, whatev
     const answer = await ask('/jobs', headers);
     expect(answer).toMatchObject({ status: 401 });
     expect(answer.body).toContain(
-      'The request needs a token (`Authorization: Bearer …`); `flwd tokens create --name NAME --scopes A,B` makes one.',
+      'The request needs a token (`Authorization: Bearer …`). To create one: `flwd tokens create --name NAME --scopes A,B`.',
     );
   }
   const direct = await behind(['10.0.0.1']);

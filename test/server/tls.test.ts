@@ -102,7 +102,7 @@ describe('a new certificate', () => {
     expect(await getSecurely(`${url}/healthz`, second)).toMatchObject({ status: 204, shown: 'second' });
     await expect(getSecurely(`${url}/healthz`, first)).rejects.toThrow('self-signed certificate');
     expect(await getSecurely(`${url}/healthz`, first, { agent })).toMatchObject({ status: 204, shown: 'first' });
-    expect(logged).toEqual(['the certificate was read anew: ']);
+    expect(logged).toEqual(['the certificate was read again: ']);
   });
 
   test('that does not fit its key, is broken or is gone, leaves the old one, with one warning each', async () => {
@@ -119,10 +119,10 @@ describe('a new certificate', () => {
     }
     expect(logged.map((line) => line.replaceAll(/\/\S*\//g, ''))).toEqual([
       expect.stringContaining(
-        'the earlier one holds: `server.tls.key_file`: key.pem is not the key of the certificate in',
+        'the earlier one stays in use: `server.tls.key_file`: key.pem does not belong to the certificate in',
       ),
-      expect.stringContaining('`server.tls.cert_file`: cert.pem holds no certificate in PEM'),
-      expect.stringContaining('`server.tls.key_file`: key.pem holds no private key in PEM'),
+      expect.stringContaining('`server.tls.cert_file`: cert.pem has no certificate in PEM'),
+      expect.stringContaining('`server.tls.key_file`: key.pem has no private key in PEM'),
       expect.stringContaining('`server.tls.key_file`: key.pem is not there'),
     ]);
     put(second);
@@ -145,15 +145,23 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
   [
     'a certificate that is none',
     { cert: first.key },
-    '`server.tls.cert_file`: /.*cert.pem holds no certificate in PEM; convert',
+    '`server.tls.cert_file`: /.*cert.pem has no certificate in PEM format; convert',
   ],
-  ['a certificate that is cut off', { cert: first.cert.slice(0, 200) }, 'holds no certificate in PEM'],
-  ['a key that is none', { key: first.cert }, '`server.tls.key_file`: /.*key.pem holds no private key in PEM; convert'],
-  ['the key of another', { key: second.key }, 'key.pem is not the key of the certificate in /.*cert.pem; give the two'],
+  ['a certificate that is cut off', { cert: first.cert.slice(0, 200) }, 'has no certificate in PEM'],
+  [
+    'a key that is none',
+    { key: first.cert },
+    '`server.tls.key_file`: /.*key.pem has no private key in PEM format; convert',
+  ],
+  [
+    'the key of another',
+    { key: second.key },
+    'key.pem does not belong to the certificate in /.*cert.pem; name the key',
+  ],
   [
     'a key that is locked',
     { key: String(createPrivateKey(first.key).export({ ...pem, cipher: 'aes-256-cbc', passphrase: 'x' })) },
-    'key.pem is locked by a passphrase; unlock it: openssl pkey',
+    'key.pem is encrypted with a passphrase; remove the passphrase: openssl pkey',
   ],
 ])('%s keeps the server from starting, and says what to do', (_what, wrong, message) => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
@@ -182,7 +190,7 @@ describe('what is no TLS', () => {
     ]) {
       const { status, head, body } = await sendRaw(plain, request);
       expect([status, head]).toEqual([400, expect.stringContaining('application/problem+json')]);
-      expect(JSON.parse(body)).toMatchObject({ detail: 'This port speaks HTTPS: call it by https://.' });
+      expect(JSON.parse(body)).toMatchObject({ detail: 'This port speaks HTTPS; use an https:// URL.' });
     }
     expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
   });

@@ -116,7 +116,7 @@ describe('making a token', () => {
     const first = await made({ name: 'once', scopes: ['runs:read'] });
     const again = await make({ name: 'once', scopes: ['runs:read'] });
     expect(again.status).toBe(400);
-    expect(await again.json()).toMatchObject({ detail: expect.stringContaining('revoke that first') });
+    expect(await again.json()).toMatchObject({ detail: expect.stringContaining('revoke that token first') });
     expect(await revoke(first.id)).toBe(204);
     await made({ name: 'once', scopes: ['runs:read'] });
     expect((await listed()).filter(({ name }) => name === 'once').map(({ status }) => status)).toEqual([

@@ -50,7 +50,7 @@ testWith('tmux')('who is not let in reads the whole command that makes a token, 
   const terminal = await openTui(guarded.url, { columns: 80, rows: 24 });
   const screen = await terminal.sees('not let in');
   const [refusal = ''] = screen.split(/\n.*Unauthenticated/);
-  expect(refusal.replaceAll(/\s+/g, ' ')).toContain('`flwd tokens create --name NAME --scopes A,B` makes one.');
+  expect(refusal.replaceAll(/\s+/g, ' ')).toContain('To create one: `flwd tokens create --name NAME --scopes A,B`.');
 });
 
 testWith('tmux')('who is not let in any more asks for nothing until somebody says so', async () => {

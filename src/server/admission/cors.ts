@@ -1,20 +1,20 @@
-// Pages of other origins that may call (the Fetch standard's CORS protocol): those of the list, letter by letter. Their
-// browsers send no cookie and no ambient authority along; a page brings a token.
+// CORS: lets pages of the listed origins call the API and read the answers. An origin must match the list exactly.
+// There are no cookies, so a page has to send a token (ADR 0044).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isLocalOrigin } from './local-names.ts';
 
 export type Cors = {
   readonly isListed: (origin: string) => boolean;
-  /** What lets a listed page read the answer, whatever it is. */
+  /** Lets a listed page read the answer, errors included. */
   readonly setHeaders: (request: IncomingMessage, answer: ServerResponse) => void;
-  /** Whether the browser of a listed page asks what it may send. */
+  /** Whether this is the preflight of a listed page. */
   readonly isPreflight: (request: IncomingMessage) => boolean;
-  /** @param methods those of the path */
+  /** @param methods the methods that the path has */
   readonly setPreflightHeaders: (answer: ServerResponse, methods: readonly string[]) => void;
 };
 
-const sent = [
+const requestHeaders = [
   'Accept',
   'Authorization',
   'Content-Type',
@@ -27,7 +27,7 @@ const sent = [
   'X-Request-Id',
 ].join(', ');
 
-const shown = [
+const exposedHeaders = [
   'Accept-Ranges',
   'Content-Disposition',
   'Content-Range',
@@ -42,7 +42,7 @@ const shown = [
   'X-Request-Id',
 ].join(', ');
 
-const rememberedSeconds = 600;
+const maxAgeSeconds = 600;
 
 export function createCors(o: { readonly origins: readonly string[]; readonly isDev: boolean }): Cors {
   const listed = new Set(o.origins);
@@ -53,11 +53,11 @@ export function createCors(o: { readonly origins: readonly string[]; readonly is
     isListed,
     setHeaders({ headers: { origin } }, answer) {
       if (isOff) return;
-      // Without an Origin too: a cache must not give that answer to a page.
+      // Set even without an Origin, so that a cache does not give this answer to a page.
       answer.setHeader('Vary', 'Origin');
       if (origin === undefined || !isListed(origin)) return;
       answer.setHeader('Access-Control-Allow-Origin', origin);
-      answer.setHeader('Access-Control-Expose-Headers', shown);
+      answer.setHeader('Access-Control-Expose-Headers', exposedHeaders);
     },
     isPreflight: ({ method, headers }) =>
       method === 'OPTIONS' &&
@@ -66,8 +66,8 @@ export function createCors(o: { readonly origins: readonly string[]; readonly is
       isListed(headers.origin),
     setPreflightHeaders(answer, methods) {
       answer.setHeader('Access-Control-Allow-Methods', methods.join(', '));
-      answer.setHeader('Access-Control-Allow-Headers', sent);
-      answer.setHeader('Access-Control-Max-Age', rememberedSeconds);
+      answer.setHeader('Access-Control-Allow-Headers', requestHeaders);
+      answer.setHeader('Access-Control-Max-Age', maxAgeSeconds);
     },
   };
 }

@@ -1,12 +1,11 @@
-// Whether the server may listen where it is to: beyond loopback only where something tells its callers apart (ADR
-// 0015).
+// Refuses to start a server that other machines can reach but nobody can log in to (ADR 0015).
 
 import { isLoopback } from '../../lib/loopback.ts';
 import { StartError } from '../../lib/start-error.ts';
 import type { TokenStore } from '../../store/tokens.ts';
 import type { AuthMode } from './local-callers.ts';
 
-/** @throws StartError that says what to do */
+/** @throws StartError */
 export async function assertGuarded(o: {
   readonly host: string;
   readonly port: number;
@@ -19,9 +18,9 @@ export async function assertGuarded(o: {
   const port = o.port || 8080;
   const local = `127.0.0.1:${port}`;
   throw new StartError(
-    `${o.host} can be reached from other machines, and there is no token that would let anybody in there. Make one: ` +
-      'flwd tokens create --name NAME --scopes admin (with the --config or --data-dir of this server), or configure ' +
-      `auth.jwt. Or bind to ${local} and come in through a tunnel: ssh -L ${port}:${local} HOST. ` +
-      'With auth.mode: none everyone who reaches it may do everything',
+    `${o.host} can be reached from other machines, but no token exists, so nobody could log in. Create a token: ` +
+      'flwd tokens create --name NAME --scopes admin (with the --config or --data-dir of this server); or configure ' +
+      `auth.jwt. Or bind to ${local} and use a tunnel: ssh -L ${port}:${local} HOST. ` +
+      'With `auth.mode: none`, everyone who can reach the server may do everything',
   );
 }

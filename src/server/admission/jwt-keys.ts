@@ -1,5 +1,5 @@
-// Where the public keys of a JWT's issuer come from: a file or a URL. Both can change while the server runs; what
-// cannot be read leaves the keys that were good.
+// Reads the public keys of the issuer of JWTs, from a file or a URL. Both may change while the server runs. If the new
+// keys cannot be read, the earlier ones stay valid (ADR 0043 says why jose does not fetch them).
 
 import { readFileSync, statSync } from 'node:fs';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
@@ -12,11 +12,11 @@ import { StartError } from '../../lib/start-error.ts';
 export type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 export type KeySource = {
-  /** Looks whether the keys are others by now, at most once a second, where looking waits for nobody. */
+  /** Checks a file for new keys, at most once a second; does nothing for a URL. */
   readonly watch: () => void;
-  /** @throws where there were never any */
+  /** @throws Problem not-ready if no keys could be read so far */
   readonly current: () => Promise<KeySet>;
-  /** For a token that the current keys do not fit: others, if there are others by now. */
+  /** For a token that no current key fits. @returns undefined if there are no newer keys */
   readonly newer: () => Promise<KeySet | undefined>;
 };
 
@@ -25,7 +25,7 @@ type Parts = { readonly clock: Clock; readonly log: Logger };
 const mostBytes = 1_048_576;
 const lookAgainMs = 1_000;
 
-/** @throws StartError where the file cannot be used */
+/** @throws StartError if the file cannot be used */
 export function openKeyFileSource(path: string, { clock, log }: Parts): KeySource {
   let keys: KeySet;
   let seen: string;
@@ -36,9 +36,9 @@ export function openKeyFileSource(path: string, { clock, log }: Parts): KeySourc
     throw new StartError(`\`auth.jwt.jwks_file\`: ${path} ${reasonOf(error)}; put the issuer’s JSON Web Key Set there`);
   }
   let lookedAtMs = clock.now();
-  let warnedOf = '';
+  let lastWarning = '';
 
-  /** Whether the keys are others now. */
+  /** @returns whether there are new keys */
   function look(): boolean {
     lookedAtMs = clock.now();
     let stamp = '';
@@ -46,14 +46,14 @@ export function openKeyFileSource(path: string, { clock, log }: Parts): KeySourc
       stamp = stampOf(path);
       if (stamp === seen) return false;
       keys = readKeys(path);
-      warnedOf = '';
-      log.info({ file: path }, 'the keys of JWTs were read anew');
+      lastWarning = '';
+      log.info({ file: path }, 'the keys of JWTs were read again');
       return true;
     } catch (error) {
       const reason = reasonOf(error);
-      if (reason !== warnedOf)
-        log.warn({ file: path, reason }, 'the new keys of JWTs cannot be used; the earlier ones hold');
-      warnedOf = reason;
+      if (reason !== lastWarning)
+        log.warn({ file: path, reason }, 'the new keys of JWTs cannot be used; the earlier ones stay valid');
+      lastWarning = reason;
       return false;
     } finally {
       seen = stamp;
@@ -84,7 +84,7 @@ const cooldownMs = 10_000;
 const timeoutMs = 5_000;
 const retryAfterSeconds = cooldownMs / 1000;
 
-/** Fetches at once, so that the first token need not wait, and every five minutes that tokens come. */
+/** Fetches the keys at once, so that the first token need not wait, and again every five minutes while tokens come. */
 export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySource {
   let keys: KeySet | undefined;
   let fetchedAtMs = -Infinity;
@@ -92,7 +92,7 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
   let isFailing = false;
   let pending: Promise<boolean> | undefined;
 
-  /** Whether the keys are others now. However many ask, and with whatever tokens: one fetch in ten seconds. */
+  /** Fetches at most once in ten seconds, however many tokens ask for it. @returns whether there are new keys */
   function fetchAgain(): Promise<boolean> {
     if (pending) return pending;
     if (Math.abs(clock.now() - triedAtMs) < cooldownMs) return Promise.resolve(false);
@@ -106,7 +106,7 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
         return true;
       })
       .catch((error: unknown) => {
-        const effect = keys ? 'the earlier ones hold' : 'no JWT is let in until they can';
+        const effect = keys ? 'the earlier ones stay valid' : 'every JWT is refused until they can be';
         if (!isFailing) log.warn({ url, reason: reasonOf(error) }, `the keys of JWTs cannot be fetched; ${effect}`);
         isFailing = true;
         return false;
@@ -123,7 +123,7 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
     async current() {
       if (!keys || Math.abs(clock.now() - fetchedAtMs) >= freshMs) await fetchAgain();
       if (!keys) {
-        const detail = 'The keys of JWTs cannot be fetched, so no JWT can be checked; the server’s log says why.';
+        const detail = 'The keys for JWTs cannot be fetched, so no JWT can be checked. The log of the server says why.';
         throw new Problem('not-ready', detail, { retry_after: retryAfterSeconds });
       }
       return keys;
@@ -135,19 +135,19 @@ export function createKeyUrlSource(url: string, { clock, log }: Parts): KeySourc
 async function fetchKeys(url: string): Promise<KeySet> {
   const response = await fetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
-    // Where it leads might not be https, and nobody has checked it.
+    // A redirect may lead to plain HTTP, which the check of the configuration forbids.
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
   });
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new UnusableKeys(`were answered with status ${response.status}`);
+    throw new UnusableKeys(`the server answered with status ${response.status}`);
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > mostBytes) throw new UnusableKeys('are over 1 MiB');
+    if (size > mostBytes) throw new UnusableKeys('the answer is over 1 MiB');
     chunks.push(chunk);
   }
   return toKeySet(Buffer.concat(chunks).toString('utf8'));
@@ -156,7 +156,7 @@ async function fetchKeys(url: string): Promise<KeySet> {
 function toKeySet(text: string): KeySet {
   const set = parse(text);
   const isSecret = set.keys.some((key) => key.kty === 'oct' || key.d !== undefined);
-  if (isSecret) throw new UnusableKeys('has a private or a shared key, and only public ones may be there');
+  if (isSecret) throw new UnusableKeys('has a private or a shared key; only public keys may be there');
   return createLocalJWKSet(set);
 }
 
@@ -171,11 +171,11 @@ function parse(text: string): JSONWebKeySet {
     createLocalJWKSet(set);
     return set;
   } catch {
-    throw new UnusableKeys('is no JSON Web Key Set: {"keys": […]}');
+    throw new UnusableKeys('is not a JSON Web Key Set: {"keys": […]}');
   }
 }
 
-/** The message goes on after the name of the file or the URL. */
+/** The message continues a sentence that begins with the name of the file. */
 class UnusableKeys extends Error {}
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,5 @@
-// Who a JWT says is calling. It is believed where a key of the issuer has signed it, for this audience, now; what it
-// says of keys itself (`jwk`, `jku`, `x5u`) is not looked at. RFC 7519, RFC 8725.
+// Finds the principal of a JWT. The token must be signed with a key of the issuer, be for this audience and be valid
+// now. Keys that the token itself names (`jwk`, `jku`, `x5u`) are ignored. RFC 7519, RFC 8725.
 
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
@@ -13,21 +13,22 @@ import type { JwtConfig } from '../server-config.ts';
 import type { JwtVerifier } from './authentication.ts';
 import { createKeyUrlSource, type KeySet, type KeySource, openKeyFileSource } from './jwt-keys.ts';
 
-/** Some identity providers list a user's groups in it; a request's headers have 16 KiB. */
+/** Some identity providers list all groups of a user in the token. All headers together have 16 KiB. */
 const mostCharacters = 8_192;
 const subjectPattern = /^[!-~](?:[ -~]{0,254}[!-~])?$/;
-/** What is a token for an API. Others that an issuer signs, such as for a logout, are none (RFC 8725, 3.11). */
+/** The `typ` of a token for an API. An issuer signs other tokens too, such as those for a logout (RFC 8725, 3.11). */
 const typePattern = /^(?:application\/)?(?:at\+)?jwt$/i;
 
 /**
- * A signature costs 100 µs: a token that was found good is believed for so long, keys that have gone meanwhile or not.
+ * Checking a signature costs 100 µs, so a valid token stays valid for this long, even if its key is withdrawn
+ * meanwhile.
  */
 const believedMs = 60_000;
 const mostBelieved = 4_096;
 
 type Believed = { readonly principal: Principal; readonly untilMs: number };
 
-/** @throws StartError where the file of the keys cannot be used */
+/** @throws StartError if the file of the keys cannot be used */
 export function createJwtVerifier(
   config: JwtConfig,
   o: { readonly defaultTenant: string; readonly clock: Clock; readonly log: Logger },
@@ -58,7 +59,7 @@ export function createJwtVerifier(
   return {
     async verify(token) {
       if (token.length > mostCharacters) return undefined;
-      // Also for a token that is believed: the operator hears of a broken file before a new key is needed.
+      // Before the cache is asked, so that the log warns of a broken key file before a new key is needed.
       source.watch();
       const id = createHash('sha256').update(token).digest('base64');
       const known = believed.get(id);
@@ -68,7 +69,7 @@ export function createJwtVerifier(
         believed.set(id, found);
         return found.principal;
       } catch (error) {
-        // Not the token's fault, nor a failed login.
+        // The keys could not be read. That does not count as a failed login.
         if (error instanceof Problem) throw error;
         log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'a JWT was refused');
         return undefined;
@@ -79,7 +80,7 @@ export function createJwtVerifier(
 
 class Refused extends Error {}
 
-/** With the keys there are; where none of them fits, once more with those that have come since. */
+/** Tries the current keys and, if no key fits, newer ones. */
 async function verifySignature(token: string, source: KeySource, options: JWTVerifyOptions): Promise<JWTPayload> {
   try {
     return await verifyWith(await source.current(), token, options);
@@ -98,7 +99,7 @@ async function verifyWith(keys: KeySet, token: string, options: JWTVerifyOptions
     return checkType(payload, protectedHeader.typ);
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-    // A token without `kid`: any of the issuer's keys may have signed it.
+    // A token without `kid` may be signed with any key of the issuer.
     for await (const key of error) {
       try {
         const { payload, protectedHeader } = await jwtVerify(token, key, options);
@@ -119,19 +120,21 @@ function checkType(payload: JWTPayload, typ = 'JWT'): JWTPayload {
 function toPrincipal(payload: JWTPayload, config: JwtConfig, defaultTenant: string): Principal {
   const { sub } = payload;
   if (typeof sub !== 'string' || !subjectPattern.test(sub))
-    throw new Refused('its `sub` is no name of 1 to 256 characters');
+    throw new Refused('its `sub` is not 1 to 256 printable ASCII characters');
   const held = toScopes(claimOf(payload, config.scopeClaim));
   const principal = { kind: 'jwt', name: `jwt:${sub}`, scopes: held, tenant: '' } as const;
   const claimed = claimOf(payload, config.tenantClaim);
   const tenant = claimed === undefined ? defaultTenant : claimed;
-  if (typeof tenant !== 'string') throw new Refused('its tenant is no text');
+  if (typeof tenant !== 'string') throw new Refused('its tenant is not a string');
   if (tenant === '*' ? !holdsScope(principal, 'admin') : !tenantPattern.test(tenant)) {
-    throw new Refused(tenant === '*' ? 'its tenant is `*`, without the scope `admin`' : 'its tenant is no name of one');
+    throw new Refused(
+      tenant === '*' ? 'its tenant is `*`, which needs the scope `admin`' : 'its tenant is not a valid name',
+    );
   }
   return { ...principal, tenant };
 }
 
-/** A text with spaces (RFC 8693, 4.2) or a list. */
+/** The claim is a string with spaces (RFC 8693, 4.2) or a list. */
 function toScopes(claim: unknown): readonly Scope[] {
   const words: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
   return scopes.filter((scope) => words.includes(scope));

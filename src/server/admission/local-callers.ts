@@ -1,5 +1,5 @@
-// Who may come without a credential: in the mode `auto` the server's own user on loopback, by the kernel's socket
-// table; in `none` everyone; in `required` nobody (ADR 0015).
+// Decides who needs no credential. With `auth.mode: auto` it is the server's own user on loopback, found in the
+// kernel's socket table; with `none` it is everyone; with `required` it is nobody (ADR 0015).
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,22 +14,22 @@ import type { Proxies } from './proxies.ts';
 
 export type AuthMode = 'auto' | 'none' | 'required';
 
-/** Of a server whose jobs run as its own user: who may be a run's process (ADR 0032). */
+/** Tells the processes of runs from the server's own user, when jobs run as that user (ADR 0032). */
 export type RunCallers = {
-  /** Whether a run may have opened a connection that is accepted now. */
+  /** Whether a run could have opened a connection that is accepted now. */
   readonly canCall: () => boolean;
-  /** @throws the system's error where there is no telling at present, for want of descriptors or memory */
+  /** @throws the system's error if descriptors or memory are used up */
   readonly ownerOf: (inode: string) => Promise<'outside' | 'run' | 'unknown'>;
 };
 
 export type LocalCallers = {
-  /** At once where the connection is known already; a Problem says why it is nobody. */
+  /** Synchronous for a known connection. A Problem says why the caller needs a credential. */
   readonly identify: (request: IncomingMessage) => Principal | Problem | Promise<Principal | Problem>;
-  /** Notes of each connection, when it is accepted, whether a run may have opened it. Any other may be a run's. */
+  /** Remembers, for each connection as it is accepted, whether a run could have opened it. */
   readonly watch: (server: Server) => void;
 };
 
-/** @param runs null: no run's process can be taken for the server's own user, or the operator has it so */
+/** @param runs null: no process of a run can be mistaken for the server's own user, or the operator accepts that */
 export function createLocalCallers(o: {
   readonly mode: AuthMode;
   readonly proxies: Pick<Proxies, 'isTrusted'>;
@@ -39,7 +39,7 @@ export function createLocalCallers(o: {
   if (o.mode === 'none') return { identify: () => localPrincipal, watch: () => undefined };
   if (o.mode === 'required') return { identify: () => nobody('token'), watch: () => undefined };
   const known = new WeakMap<Socket, Principal | Lack>();
-  /** Connections that no run can have opened. One that reuses a port may be accepted before the earlier one closes. */
+  /** Connections that no run can have opened. The port of one may be used again before its `close` event arrives. */
   const cleared = new Map<string, Socket>();
 
   async function ownerOf(socket: Socket): Promise<Principal | Lack | undefined> {
@@ -59,20 +59,20 @@ export function createLocalCallers(o: {
       return toCaller(owner);
     } catch (error) {
       if (!isShortage(error)) throw error;
-      return new Problem('overloaded', noTelling, { retry_after: 1 });
+      return new Problem('overloaded', cannotLook, { retry_after: 1 });
     }
   }
 
   return {
     identify(request) {
       const { headers, socket } = request;
-      // Also one that says nothing of whom it passes on.
+      // Even if this proxy does not say whom it forwards.
       if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
-      // Some write `_` for `-`, as CGI does.
+      // Some proxies write `_` instead of `-`, as CGI does.
       for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');
-      // A notification goes where a job's author has it sent, and may be any flwd's of this user.
+      // The author of a job chooses where notifications go, so one may come from another flwd of this user.
       if (headers['user-agent']?.startsWith('flwd/')) return nobody('token');
-      // The browser that a page runs in may be this user's.
+      // A foreign page may run in a browser of this very user.
       if (!isLocalHost(headers.host ?? '') || isFromForeignPage(request)) return nobody('token');
       const owner = known.get(socket);
       return owner === undefined ? identify(socket) : toCaller(owner);
@@ -93,18 +93,18 @@ export function createLocalCallers(o: {
 }
 
 const token =
-  'The request needs a token (`Authorization: Bearer …`); `flwd tokens create --name NAME --scopes A,B` makes one.';
+  'The request needs a token (`Authorization: Bearer …`). To create one: `flwd tokens create --name NAME --scopes A,B`.';
 
-/** What nobody is told to bring, and why. */
+/** What a caller who gets no access is told. */
 const needs = {
   token,
-  run: `${token} It comes from a job, which is never taken for the server’s user; a secret can hand it the token.`,
-  unknown: `${token} While a job has the network, only a process that the server finds in /proc needs no token.`,
+  run: `${token} The request comes from a job, which never counts as the server’s user; give the job a token as a secret.`,
+  unknown: `${token} While a job has network access, only processes that the server can find in /proc need no token.`,
 };
 
-const noTelling =
-  'The server has no descriptors or memory left to look who is calling: send a token, or try again. ' +
-  'A higher limit (`ulimit -n`, LimitNOFILE of systemd) helps.';
+const cannotLook =
+  'The server has no file descriptors or memory left to find out who is calling. Send a token, or try again. The ' +
+  'operator can raise the limit: `ulimit -n`, or LimitNOFILE in systemd.';
 
 type Lack = keyof typeof needs;
 
@@ -116,7 +116,7 @@ function toCaller(owner: Principal | Lack | undefined): Principal | Problem {
   return typeof owner === 'object' ? owner : nobody(owner ?? 'token');
 }
 
-/** By which a proxy says that it passes on somebody else (RFC 7239, RFC 9110, and what was there before them). */
+/** The headers by which a proxy says that it forwards for somebody else: RFC 7239, RFC 9110 and older ones. */
 const proxyHeader = new RegExp(
   `^(?:${[
     'forwarded',

@@ -1,5 +1,5 @@
-// Which names are this machine's own, and which page of a browser sends a request. A page cannot change the headers
-// that this looks at: `Host`, `Origin` and `Sec-Fetch-Site`.
+// Recognizes names of this machine, and requests that a page of another site sends. It reads `Host`, `Origin` and
+// `Sec-Fetch-Site`, which a page cannot change.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
@@ -15,8 +15,8 @@ export function isLocalOrigin(origin: string): boolean {
 }
 
 /**
- * Whether a page of another origin sends the request, as far as its browser says. `Origin` is compared with `Host`, and
- * not with a list of local names: another user can serve a page from the same port of another loopback address.
+ * Whether a page of another origin sends the request, according to its browser. `Origin` is compared with `Host` and
+ * not with a list of local names, because another user can serve a page from the same port of another loopback address.
  */
 export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean {
   if (isFromAnotherSite(headers)) return true;
@@ -24,9 +24,7 @@ export function isFromForeignPage({ headers, socket }: IncomingMessage): boolean
   return headers.origin !== undefined && headers.origin !== own;
 }
 
-/**
- * curl and hooks do not send the header; `none` is what a person typed or opened from a bookmark (W3C Fetch Metadata).
- */
+/** curl does not send this header. `none` means that a person typed the address or opened a bookmark. */
 export function isFromAnotherSite({ 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
   return site !== undefined && site !== 'same-origin' && site !== 'none';
 }

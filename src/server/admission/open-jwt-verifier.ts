@@ -1,11 +1,11 @@
-// What JWTs take is loaded where they are asked for: most instances have no issuer.
+// Loads the code for JWTs only if the configuration names an issuer, which most do not.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { JwtConfig } from '../server-config.ts';
 import type { JwtVerifier } from './authentication.ts';
 
-/** null: no issuer is configured. @throws StartError where the file of the keys cannot be used */
+/** null: no issuer is configured. @throws StartError if the file of the keys cannot be used */
 export async function openJwtVerifier(
   config: JwtConfig | null,
   o: { readonly defaultTenant: string; readonly clock: Clock; readonly log: Logger },

@@ -1,4 +1,4 @@
-// Which user owns the other end of a loopback connection, from the kernel's socket table (proc_net(5)).
+// Finds the user at the other end of a loopback connection, in the kernel's socket table (proc_net(5)).
 
 import { readFile } from 'node:fs/promises';
 import { errorCode } from '../../lib/error-code.ts';
@@ -11,16 +11,16 @@ export type Connection = {
   readonly localPort: number;
 };
 
-/** The socket at the other end: its owner, and the inode by which its holders are found. */
+/** The socket at the other end: its owner, and the inode that leads to the processes which hold it. */
 export type PeerSocket = { readonly uid: number; readonly inode: string };
 
-/** A reading takes milliseconds, more with each connection there is. */
+/** Requests share a read of a table, because it takes milliseconds, and more with every connection. */
 const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
   createSharedRead(async () => {
     try {
       return await readFile(file, 'latin1');
     } catch (error) {
-      // Without IPv6 there is no such table.
+      // The table does not exist without IPv6.
       if (errorCode(error) === 'ENOENT') return '';
       throw error;
     }
@@ -28,8 +28,8 @@ const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((file) =>
 );
 
 /**
- * undefined when the kernel does not say.
- * @throws the system's error where there is no telling at present, for want of descriptors or memory
+ * @returns undefined if the table does not have the connection
+ * @throws the system's error if descriptors or memory are used up
  */
 export async function findPeer(connection: Connection): Promise<PeerSocket | undefined> {
   for (const readTable of tables) {
@@ -39,7 +39,7 @@ export async function findPeer(connection: Connection): Promise<PeerSocket | und
   return undefined;
 }
 
-/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: a peer that may have closed one direction. */
+/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: the peer may have closed one direction. */
 const connectedStates: readonly string[] = ['01', '04', '05', '08'];
 
 /** @param table the text of /proc/net/tcp or tcp6 */
@@ -51,14 +51,14 @@ export function peerIn(table: string, connection: Connection): PeerSocket | unde
     if (at < 0) continue;
     const end = table.indexOf('\n', at);
     const [, , state = '', , , , uid, , inode = '0'] = table.slice(at + 1, end < 0 ? undefined : end).split(/\s+/);
-    // A socket that its process has closed shows uid 0 and inode 0: without this, anyone who sends a request and hangs
-    // up would pass for root.
+    // A socket that its process has closed has uid 0 and inode 0. Without this check, a caller who sends a request and
+    // hangs up would count as root.
     if (inode !== '0' && connectedStates.includes(state)) return { uid: Number(uid), inode };
   }
   return undefined;
 }
 
-/** How the table writes an address: each group of four bytes in the host's order, little-endian; IPv4 also as IPv6. */
+/** The address as the table writes it: groups of four bytes in host order (little-endian); IPv4 also as IPv6. */
 function endpoints(address: string, port: number): string[] {
   const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   if (address === '::1') return [`${'0'.repeat(24)}01000000${end}`];

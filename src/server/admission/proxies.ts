@@ -1,5 +1,5 @@
-// The proxies whose word is taken for whom they pass on (`X-Forwarded-*`). Who comes through one is never the server's
-// own user, whatever it says (ADR 0015).
+// The proxies that are trusted to say for whom they forward (`X-Forwarded-*`). A caller behind a proxy is never the
+// server's own user, whatever the proxy says (ADR 0015).
 
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
@@ -7,15 +7,15 @@ import { BlockList, isIP } from 'node:net';
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
   /**
-   * Leaves in `X-Forwarded-For` what is an address: the rest is a client's invention, and would be logged and counted
-   * by.
+   * Removes from `X-Forwarded-For` what is not an address. A client could invent it, and it would be logged and
+   * counted.
    */
   readonly tidy: (request: IncomingMessage) => void;
 };
 
 const mostHops = 32;
 
-/** @param trust true: whoever connects; or addresses and CIDR ranges */
+/** @param trust true to trust every peer, or a list of addresses and CIDR ranges */
 export function createProxies(trust: boolean | readonly string[]): Proxies {
   if (trust === false) return { isTrusted: () => false, tidy: () => undefined };
   return { isTrusted: trust === true ? () => true : toTest(trust), tidy };
@@ -40,12 +40,12 @@ function tidy({ headers }: IncomingMessage): void {
   const given = headers['x-forwarded-for'];
   if (given === undefined) return;
   const hops = String(given).split(',').slice(-mostHops).map(withoutPort);
-  // From the right, where each proxy has added whom it saw; what stands left of nonsense is worth no more than it.
+  // Each proxy adds an address on the right. Everything left of an invalid entry is as worthless as that entry.
   const firstGood = hops.findLastIndex((hop) => isIP(hop) === 0) + 1;
   headers['x-forwarded-for'] = hops.slice(firstGood).join(', ');
 }
 
-/** Some write the port too: `192.0.2.1:50000`, `[2001:db8::1]:50000`. */
+/** Some proxies add the port: `192.0.2.1:50000`, `[2001:db8::1]:50000`. */
 function withoutPort(hop: string): string {
   const text = hop.trim();
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(text) ?? [];

@@ -1,17 +1,18 @@
-// What Node reads leniently, and another program in front of the server could read as something else (RFC 9112).
+// Refuses requests that Node accepts, but that a proxy in front of the server could understand differently (RFC 9112).
 
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../../domain/problem.ts';
 
-/** What makes it unclear what the request asks for, and of whom. */
+/** @returns the problem of a request whose target or server is ambiguous */
 export function ambiguity({ httpVersionMajor, url = '', headers, rawHeaders }: IncomingMessage): Problem | undefined {
-  if (httpVersionMajor !== 1) return new Problem('malformed-request', 'This server speaks HTTP/1.1.');
-  // Section 3.2: of two, Node keeps the first in silence.
-  if (countOf('host', rawHeaders) > 1) return new Problem('malformed-request', 'The header `Host` is there twice.');
+  if (httpVersionMajor !== 1) return new Problem('malformed-request', 'This server speaks HTTP/1.1 only.');
+  // Section 3.2. Node silently keeps the first of two.
+  if (countOf('host', rawHeaders) > 1)
+    return new Problem('malformed-request', 'The request has more than one `Host` header.');
   if (url.startsWith('/')) return undefined;
   const [, authority] = /^https?:\/\/([^/?#]*)/i.exec(url) ?? [];
-  if (authority === undefined) return new Problem('malformed-request', 'The request asks for no path.');
-  // Section 3.2.2: the authority is what counts, and the rest of the server looks at `Host`.
+  if (authority === undefined) return new Problem('malformed-request', 'The request line has no path.');
+  // Section 3.2.2: the authority counts, but the rest of the server looks at `Host`.
   if (authority.toLowerCase() === headers.host?.toLowerCase()) return undefined;
   return new Problem('malformed-request', 'The request line and the header `Host` name different servers.');
 }

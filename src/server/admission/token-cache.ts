@@ -45,7 +45,7 @@ export function createTokenCache(o: {
     const readAtMs = clock.now();
     const changesBefore = changes;
     const token = await store.tokens.find(id);
-    // A token changed meanwhile. What was read may be older than that change, and must not be cached.
+    // A token changed meanwhile, so the token just read may be outdated and must not be cached.
     if (changes !== changesBefore) return find(id);
     if (!token) return undefined;
     const { name, scopes, tenant } = token;

@@ -1,4 +1,4 @@
-// Making, showing and revoking tokens: who may do it to which (ADR 0015). What a token lets in is authentication's.
+// Creates, lists and revokes tokens, and decides who may do so to which (ADR 0015).
 
 import { randomBytes } from 'node:crypto';
 import type { AnswerOf, BodyOf, QueryOf } from '../../contract/operations.ts';
@@ -21,9 +21,9 @@ export type Tokens = {
     by: Principal,
     record?: RecordChange,
   ) => Promise<AnswerOf<'createToken'>>;
-  /** Those of the principal's tenant. @throws Problem validation-error */
+  /** Lists the tokens of the principal's tenant. @throws Problem validation-error */
   readonly list: (page: QueryOf<'listTokens'>, by: Principal) => Promise<AnswerOf<'listTokens'>>;
-  /** Again is no error. @throws Problem token-not-found */
+  /** Revoking a token again is not an error. @throws Problem token-not-found */
   readonly revoke: (id: string, by: Principal, record?: RecordChange) => Promise<void>;
 };
 
@@ -36,7 +36,7 @@ export function createTokens(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
   readonly clock: Clock;
   readonly defaultTenant: string;
-  /** Called once that is durable. */
+  /** Called once the revocation is durable. */
   readonly onRevoked: (id: string) => void;
 }): Tokens {
   const { store, clock } = o;
@@ -45,7 +45,8 @@ export function createTokens(o: {
     async create(request, by, record) {
       const nowMs = clock.now();
       const tenant = tenantFor(by, request.tenant, o.defaultTenant);
-      if (isReservedName(request.name)) throw nameError('is the name of a caller without a token', 'reserved');
+      if (isReservedName(request.name))
+        throw nameError('is reserved for callers without a token; choose another name', 'reserved');
       const expiresInMs = request.expires_in === undefined ? null : readLifetime(request.expires_in);
       const token: ApiToken = {
         id: createId('token', nowMs),
@@ -64,7 +65,8 @@ export function createTokens(o: {
         record?.(tx, token);
         return true;
       });
-      if (!isAdded) throw nameError('is the name of another token; choose another one, or revoke that first', 'unique');
+      if (!isAdded)
+        throw nameError('is the name of another token; choose another name, or revoke that token first', 'unique');
       return { ...toAnswer(token, nowMs), token: formatCredential(token.id, secret) };
     },
 
@@ -86,7 +88,7 @@ export function createTokens(o: {
   };
 }
 
-/** The members by name: whatever else a row holds, its hash for one, stays here. */
+/** Lists the members one by one, so that nothing else in a row, such as its hash, gets out. */
 function toAnswer(token: ApiToken, nowMs: number) {
   return {
     id: token.id,
@@ -105,7 +107,7 @@ function toAnswer(token: ApiToken, nowMs: number) {
 function readLifetime(text: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined && ms >= shortestMs && ms <= longestMs) return ms;
-  const message = 'must be a duration such as `90d`, from `1m` up to `3650d`';
+  const message = 'must be a duration such as `90d`, between `1m` and `3650d`';
   throw validationError([{ pointer: '/expires_in', message, keyword: 'duration' }]);
 }
 

@@ -8,10 +8,7 @@ export type ByteRange = { readonly start: number; readonly end: number };
 const isMalformed = 1;
 const isUnsatisfiable = 2;
 
-/**
- * @returns undefined for a header to ignore: none, a malformed one, or one with several ranges. Then all bytes are
- * sent.
- */
+/** @returns undefined if the header is missing, malformed, or has several ranges; then all bytes are sent */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
   const { type, ranges, code } = parse(sizeBytes, header?.trim() ?? '');
   if (type !== 'bytes' || code & isMalformed || ranges.length > 1) return undefined;

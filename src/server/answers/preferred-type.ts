@@ -1,4 +1,5 @@
-// Which of the media types on offer a caller prefers (RFC 9110, 12.5.1). One that takes none of them gets the first.
+// Chooses the media type that the caller prefers among those on offer (RFC 9110, 12.5.1), or the first one if it
+// accepts none of them.
 
 export function preferredType<const T extends string>(accept: string | undefined, offers: readonly [T, ...T[]]): T {
   const ranges = (accept ?? '*/*').split(',').map((range, order) => {

@@ -1,5 +1,5 @@
-// Every error as application/problem+json (RFC 9457). What is no Problem is a bug: logged with the request's id, and
-// never shown.
+// Answers every error as application/problem+json (RFC 9457). An error that is not a Problem is a bug: it is logged
+// with the id of the request, and the caller sees only that id.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -10,7 +10,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { storageProblem } from '../../store/storage-error.ts';
 import { safetyHeaders } from './response-headers.ts';
 
-// An import of it loads Node's `fetch`, for the names that it exports: 30 ms of a start.
+// An `import` would load Node's `fetch` too, because of the names that the module exports: 30 ms of every start.
 const http = process.getBuiltinModule('node:http');
 
 export const problemMediaType = 'application/problem+json';
@@ -25,7 +25,11 @@ export function answerError(
   if (!known)
     log.error({ err: error, request_id: request.id, method: request.method, path: pathOf(request) }, 'internal error');
   const problem =
-    known ?? new Problem('internal-error', `Something went wrong; the server's log has it under ${request.id}.`);
+    known ??
+    new Problem(
+      'internal-error',
+      `An unexpected error occurred. The log of the server describes it under the id ${request.id}.`,
+    );
   note(problem, request);
   const retryAfter = problem.members.retry_after;
   if (typeof retryAfter === 'number') reply.header('retry-after', Math.max(1, Math.ceil(retryAfter)));
@@ -34,27 +38,27 @@ export function answerError(
     const isGiven = request.raw.headers.authorization !== undefined;
     reply.header('www-authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
   }
-  // As bytes, or Fastify would add a charset, which this media type does not have.
+  // Sent as bytes, or Fastify would add a charset, which this media type does not have.
   return reply
     .code(problem.status)
     .type(problemMediaType)
     .send(Buffer.from(toDocument(problem, pathOf(request))));
 }
 
-/** The path as it was asked for: still encoded, without the query. */
+/** The path of the request, still encoded and without the query. */
 export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
   return raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
 }
 
-/** Answers what never became a request: noise on the socket, headers that are too long or never end. */
+/** Answers input that never became a request: no HTTP at all, or headers that are too long or never end. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  // The rest of what was refused is read and dropped: a reset would overtake the answer.
+  // The rest of a refused request is read and dropped. Otherwise a reset could overtake the answer.
   if (socket.writableEnded && !socket.destroyed) return;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy(error);
     return;
   }
-  const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is no HTTP.'] as const);
+  const [slug, detail] = unreadable[error.code ?? ''] ?? (['malformed-request', 'This is not HTTP.'] as const);
   endWith(new Problem(slug, detail), socket);
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
@@ -62,13 +66,13 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 
 const lingerMs = 1_000;
 
-/** For who speaks plain HTTP where the server speaks HTTPS. */
+/** For a client that speaks plain HTTP to an HTTPS port. */
 export function answerPlainHttp(socket: Duplex): void {
-  endWith(new Problem('malformed-request', 'This port speaks HTTPS: call it by https://.'), socket);
+  endWith(new Problem('malformed-request', 'This port speaks HTTPS; use an https:// URL.'), socket);
 }
 
 /**
- * Bytes into an answer under way would corrupt it. Node itself looks at this member, which it has no other name for.
+ * Writing into an answer that has begun would corrupt it. Node has no public name for the current answer of a socket.
  */
 function isAnswering(socket: Socket): boolean {
   const answer: unknown = Reflect.get(socket, '_httpMessage');
@@ -76,13 +80,14 @@ function isAnswering(socket: Socket): boolean {
 }
 
 /**
- * What Node keeps from Fastify: CONNECT would be closed without a word, an unknown `Expect` answered with a bare 417.
+ * Answers the requests that Node handles before Fastify sees them. Node would close CONNECT without an answer, and
+ * answer an unknown `Expect` with an empty 417.
  */
 export function answerWhatNodeKeeps(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    // Nobody else listens to the socket from here on.
+    // From here on no other code listens to the socket.
     socket.on('error', () => socket.destroy());
-    endWith(new Problem('malformed-request', 'CONNECT is for proxies, and this is none.'), socket);
+    endWith(new Problem('malformed-request', 'This server is not a proxy, so CONNECT is not supported.'), socket);
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const problem = new Problem('malformed-request', 'The header `Expect` can only be `100-continue`.');
@@ -97,7 +102,7 @@ export function answerWhatNodeKeeps(server: Server): void {
   });
 }
 
-/** On the socket itself, where there is nothing else to answer by. */
+/** Writes the answer to the socket itself, because there is no response object. */
 function endWith(problem: Problem, socket: Duplex): void {
   const document = toDocument(problem, '/');
   const head = [
@@ -112,7 +117,7 @@ function endWith(problem: Problem, socket: Duplex): void {
 
 const unreadable: Readonly<Record<string, readonly [ProblemSlug, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['malformed-request', 'The request did not arrive within server.read_timeout.'],
-  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The request line and headers are over 16 KiB.'],
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The request line and headers are larger than 16 KiB.'],
 };
 
 function toDocument(problem: Problem, instance: string): string {
@@ -129,19 +134,19 @@ function toProblem(error: unknown): Problem | undefined {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupported-media-type', 'The body must be application/json.');
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('body-too-large', 'The body is over server.body_limit.');
+      return new Problem('body-too-large', 'The body is larger than server.body_limit.');
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.');
     case 'ECONNRESET':
-      return new Problem('malformed-request', 'The connection broke off before the body was there.');
+      return new Problem('malformed-request', 'The connection ended before the whole body had arrived.');
     default:
       return isRefusal(error) ? new Problem('malformed-request', 'The request cannot be read.') : undefined;
   }
 }
 
-/** What Fastify itself has refused for a reason that it may give in a later version. */
+/** Whether Fastify refused the request, for a reason that this version does not list above. */
 function isRefusal(error: Error): boolean {
   const status = 'statusCode' in error ? Number(error.statusCode) : 500;
   return error.name === 'FastifyError' && status >= 400 && status < 500;

@@ -1,5 +1,5 @@
-// What every answer bears, so that no browser takes it for what it is not: no guessing of types, no framing, no script,
-// no use by other sites, no trace in caches.
+// The headers that every answer has, so that browsers do not guess its type, frame it, run scripts in it, let other
+// sites use it, or keep it in a cache (ADR 0044).
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isLocalHost } from '../admission/local-names.ts';
@@ -9,14 +9,14 @@ export const safetyHeaders: readonly (readonly [name: string, value: string])[] 
   ['Referrer-Policy', 'no-referrer'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
   ['X-Frame-Options', 'DENY'],
-  // A page of a listed origin asks by CORS, which this does not concern.
+  // Does not affect CORS requests, which pages of listed origins use.
   ['Cross-Origin-Resource-Policy', 'same-origin'],
   ['Cross-Origin-Opener-Policy', 'same-origin'],
-  // What has an ETag says otherwise.
+  // Answers with an ETag override it.
   ['Cache-Control', 'no-store'],
 ];
 
-/** A year. Not for `localhost`, or browsers would ask whatever else listens there for HTTPS too. */
+/** One year. Never for `localhost`: browsers would then require HTTPS from all other servers there too. */
 const strictTransport = 'max-age=31536000';
 
 export function setSafetyHeaders({ socket, headers: { host = '' } }: IncomingMessage, answer: ServerResponse): void {
@@ -24,5 +24,5 @@ export function setSafetyHeaders({ socket, headers: { host = '' } }: IncomingMes
   if ('encrypted' in socket && !isLocalHost(host)) answer.setHeader('Strict-Transport-Security', strictTransport);
 }
 
-/** May be kept by who asked, and is asked for anew each time. */
+/** For answers with an ETag: the browser may keep them, but must revalidate them on each use. */
 export const revalidated = 'private, no-cache';

@@ -1,4 +1,4 @@
-// JSON that was serialised once and is sent many times, with its ETag; 304 to whoever has it already (RFC 9110,
+// JSON that is serialized once and sent many times, with an ETag; a caller that has it already gets 304 (RFC 9110,
 // 13.1.2).
 
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ export function sendJson(reply: FastifyReply, text: string): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(text);
 }
 
-/** Does `If-None-Match` name this ETag? */
+/** Whether `If-None-Match` names this ETag. */
 export function isUnchanged(request: FastifyRequest, etag: string): boolean {
   const given = request.raw.headers['if-none-match'];
   if (given === undefined) return false;

@@ -1,6 +1,6 @@
-// How many bytes of bodies may be held at once, by one caller and by all together, from their arrival to their answer
-// (ADR 0019). JSON grows when it is read: some hundred requests of 1 MiB that wait for their runs would fill any heap,
-// within every rate limit.
+// Limits how many bytes of request bodies are held at once, for one caller and in all, from their arrival to their
+// answer (ADR 0019). JSON grows when it is parsed: a hundred requests of 1 MiB that wait for their runs would fill any
+// heap, although they stay within every rate limit.
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,19 +8,22 @@ import { Problem } from '../../domain/problem.ts';
 import { counterKey } from './rate-limits.ts';
 import { overloadedSeconds } from './shedding.ts';
 
-/** Bytes of heap for a byte of the body: `{},` takes 64, and what is checked, stored and run are copies. */
+/** Bytes of heap per byte of body: parsing `{},` takes 64 bytes, and validating, storing and running make copies. */
 const mostGrowth = 128;
 const shareOfHeap = 0.5;
 /**
- * Of the room: what a caller declares is taken before it comes, and may never come. The server's own user has all that
- * is left.
+ * Shares of the room. A body takes its room before it arrives, and may never arrive. Only the server's own user has no
+ * share.
  */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;
 
-/** @returns takes room for a request's body until it is answered, or throws the Problem overloaded */
+/**
+ * @returns a function that takes room for the body of a request until the answer is sent, or throws the Problem
+ * overloaded
+ */
 export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest, reply: FastifyReply) => void {
-  // One of the largest is always taken.
+  // There is always room for one body of the largest size.
   const heapBytes = getHeapStatistics().heap_size_limit * shareOfHeap;
   const roomBytes = Math.max(bodyLimitBytes, Math.floor(heapBytes / mostGrowth));
   const mostOfOne = Math.max(bodyLimitBytes, roomBytes * shareOfOne);
@@ -43,13 +46,17 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
   return ({ raw, principal }, reply) => {
     const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
     const bytes = coding === undefined ? Number(length ?? 0) : bodyLimitBytes;
-    // One over the limit is refused without being read.
+    // A body over the limit is refused without being read.
     if (bytes === 0 || bytes > bodyLimitBytes) return;
     const by = counterKey(principal);
     if (!hasRoom(by, principal.kind === 'local', bytes)) {
-      throw new Problem('overloaded', 'Too many request bodies are being dealt with.', {
-        retry_after: overloadedSeconds,
-      });
+      throw new Problem(
+        'overloaded',
+        'The bodies of other requests take all the memory that is set aside for bodies; try again later.',
+        {
+          retry_after: overloadedSeconds,
+        },
+      );
     }
     take(by, bytes);
     reply.raw.once('close', () => take(by, -bytes));

@@ -1,5 +1,5 @@
-// How many connections are open at once, and for how long. Where there are too many, the one without a request for
-// longest makes room; one whose reader takes nothing of an answer is closed.
+// Limits how many connections are open at once. If there are too many, the one that has been idle for longest is
+// closed. A connection whose client stops reading an answer is closed as well.
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -7,19 +7,20 @@ import type { Socket } from 'node:net';
 import { isThere } from '../../lib/files/is-there.ts';
 
 const mostConnections = 10_000;
-/** As POSIX has it at least. */
+/** The least that POSIX allows. */
 const fewestDescriptors = 256;
 
-/** Half of the descriptors that this process may open: the other half is for runs and files. */
+/** Half of the file descriptors that this process may open. The other half is for runs and files. */
 export function connectionLimit(): number {
   return Math.min(mostConnections, Math.floor(descriptorLimit() / 2));
 }
 
 export function boundConnections(server: Server, o: { readonly limit: number; readonly stallMs: number }): void {
-  // What Node would drop in silence may be what admission asks for; 16 KiB of headers bound their number.
+  // Node would silently drop further headers, which could be ones that admission checks. 16 KiB of headers are the
+  // limit.
   server.maxHeadersCount = 0;
   let open = 0;
-  // By both ends, which a TLS socket shares with the one below it. In the order in which they fell idle.
+  // Keyed by both ends, which a TLS socket shares with the socket below it, and in the order in which they became idle.
   const idle = new Map<string, Socket>();
   const busy = new Map<string, number>();
 
@@ -32,7 +33,7 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
       idle.delete(ends);
     });
     if (open <= o.limit) return;
-    // The newest is among them: it goes itself where all others are at work.
+    // The new connection is idle too, so it is the one to close if all others are busy.
     for (const [place, oldest] of idle) {
       idle.delete(place);
       oldest.destroy();
@@ -45,7 +46,7 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
     idle.delete(ends);
     busy.set(ends, (busy.get(ends) ?? 0) + 1);
     response.once('prefinish', () => {
-      // Node starts this time anew while bytes leave, and sets its own once the answer is out.
+      // Node restarts this timeout whenever bytes leave, and replaces it once the answer is sent.
       if (socket.writableLength > 0) socket.setTimeout(o.stallMs);
     });
     response.once('close', () => {
@@ -59,7 +60,7 @@ export function boundConnections(server: Server, o: { readonly limit: number; re
   });
 }
 
-/** The same for a TLS socket as for the one below it. */
+/** A key for a connection; the same for a TLS socket and the socket below it. */
 export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

@@ -1,13 +1,13 @@
-// Counts by key, anew in each window of time. Whoever was seen longest ago is forgotten first, so a flood of keys takes
-// no more memory than so many.
+// Counts per key within a window of time. Keys that were not seen for longest are forgotten first, so a flood of keys
+// cannot grow the memory (ADR 0043).
 
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../lib/clock.ts';
 
-/** The count with this one in it, and when the key's window is over. */
+/** The count including this one, and the time until the window of the key ends. */
 type Use = { readonly count: number; readonly endsInMs: number };
 
-/** The first of a key begins its window. @returns counts one */
+/** The first count of a key begins its window. @returns a function that counts one */
 export function createFixedWindow(o: {
   readonly windowMs: number;
   readonly mostKeys: number;
@@ -21,7 +21,7 @@ export function createFixedWindow(o: {
   return (key) => {
     const nowMs = o.clock.now();
     let window = windows.get(key);
-    // A clock that was set back must not make a window longer.
+    // If the clock is set back, the window must not last longer.
     if (!window || Math.abs(nowMs - window.sinceMs) >= o.windowMs) {
       window = { sinceMs: nowMs, count: 0 };
       windows.set(key, window);

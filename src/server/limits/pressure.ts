@@ -1,12 +1,12 @@
-// Whether the server has more to do than it can: memory near its end, or timers that come seconds late (ADR 0019). What
-// costs is then refused before it begins, so that what is under way, and whoever looks after the server, goes on.
+// Notices when the server is overloaded: memory is nearly used up, or timers are seconds late (ADR 0019). New work is
+// then refused, so that current work can finish and the operator can still reach the server.
 
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { isShortage } from '../../lib/shortage.ts';
 
 export type Load = {
-  /** What there is too much of, in words; null while all is well. */
+  /** The reason for the overload, in words; null if there is no overload. */
   readonly complaint: () => string | null;
 };
 
@@ -19,7 +19,7 @@ const latestMs = 2_000;
 type Watched = Load & { readonly close: () => void };
 
 export function watchLoad(): Watched {
-  // Of a process without a cgroup it is 0, or more than any machine has.
+  // Without a cgroup limit it is 0, or more than any machine has.
   const constrained = process.constrainedMemory();
   const memoryBytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
   let dueAtMs = performance.now() + everyMs;
@@ -29,19 +29,19 @@ export function watchLoad(): Watched {
   function measure(lateMs: number): string | null {
     const { used_heap_size: heapBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
     const ofHeap = heapBytes / heapLimitBytes;
-    if (ofHeap > mostOfHeap) return `the heap holds ${percent(ofHeap)} of what it may`;
+    if (ofHeap > mostOfHeap) return `the heap is ${percent(ofHeap)} full`;
     const ofMemory = residentBytes() / memoryBytes;
     if (Number.isNaN(ofMemory))
-      return 'the server has no file descriptors or memory left: for descriptors, raise ulimit -n (LimitNOFILE of systemd)';
-    if (ofMemory > mostOfMemory) return `the server takes ${percent(ofMemory)} of the memory that it may`;
-    return lateMs > latestMs ? `the server is ${Math.round(lateMs / 1000)} s behind` : null;
+      return 'the server has no file descriptors or memory left; raise `ulimit -n`, or LimitNOFILE in systemd';
+    if (ofMemory > mostOfMemory) return `the server uses ${percent(ofMemory)} of its memory`;
+    return lateMs > latestMs ? `timers are ${Math.round(lateMs / 1000)} s late` : null;
   }
 
   const timer = setInterval(() => {
     const nowMs = performance.now();
     const found = measure(nowMs - dueAtMs);
     dueAtMs = nowMs + everyMs;
-    // One look may fall on a moment: the machine slept, or garbage was about to be collected.
+    // A single measurement may be a coincidence: the machine slept, or garbage was about to be collected.
     looks = found === null ? 0 : looks + 1;
     complaint = looks >= looksInARow ? found : null;
   }, everyMs);
@@ -49,7 +49,7 @@ export function watchLoad(): Watched {
   return { complaint: () => complaint, close: () => clearInterval(timer) };
 }
 
-/** NaN where the server lacks the descriptor or the memory to read it. */
+/** NaN if no file descriptor or memory is left to read it. */
 function residentBytes(): number {
   try {
     return process.memoryUsage.rss();

@@ -1,4 +1,4 @@
-// How many requests a principal may send, and how many runs it may start in a profile (ADR 0019).
+// Limits how many requests a caller may send, and how many runs it may start in a security profile (ADR 0019).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SecurityProfile } from '../../domain/job.ts';
@@ -10,11 +10,14 @@ import type { RateLimit, ServerConfig } from '../server-config.ts';
 import { createFixedWindow } from './fixed-window.ts';
 
 const defaults = { local: 1000, others: 100, windowMs: 1000 };
-/** Callers that are told apart at a time. */
+/** How many callers are counted separately at a time. */
 const mostCallers = 5_000;
 
 export type RateLimiter = {
-  /** Counts a request of `request.principal`, and says what is left. @throws Problem rate-limited */
+  /**
+   * Counts a request of `request.principal`, and sets the headers that say what is left.
+   * @throws Problem rate-limited
+   */
   readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Counts a run in the profile. @throws Problem rate-limited */
   readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => void;
@@ -29,7 +32,7 @@ export function createRateLimiter(o: {
   const configured = profiles[defaultProfile].rateLimit;
   const windowMs = configured?.windowMs ?? defaults.windowMs;
   const known = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
-  // Apart, so that a flood of addresses gives nobody known a new window.
+  // Separate, so that a flood of addresses cannot push out the counter of a known caller.
   const addresses = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
   const runs = new Map<string, RateLimit & { readonly count: ReturnType<typeof createFixedWindow> }>();
   for (const [profile, { rateLimit }] of Object.entries(profiles)) {
@@ -41,7 +44,7 @@ export function createRateLimiter(o: {
     countRequest({ principal, ip }, { raw }) {
       const limit = configured?.limit ?? (principal.kind === 'local' ? defaults.local : defaults.others);
       const use = principal.kind === 'anonymous' ? addresses(networkOf(ip)) : known(counterKey(principal));
-      // Set on the raw answer, which keeps the spelling of the names.
+      // Set on the raw answer, because Fastify would turn the names into lower case.
       raw.setHeader('X-RateLimit-Limit', limit);
       raw.setHeader('X-RateLimit-Remaining', Math.max(0, limit - use.count));
       raw.setHeader('X-RateLimit-Reset', Math.ceil((clock.now() + use.endsInMs) / 1000));
@@ -56,13 +59,13 @@ export function createRateLimiter(o: {
   };
 }
 
-/** Kinds may share a name one day; a counter they never share. */
+/** Includes the kind, because two callers of different kinds may have the same name. */
 export function counterKey({ kind, name }: Principal): string {
   return `${kind} ${name}`;
 }
 
 function exceeded(what: string, { limit, windowMs }: RateLimit, endsInMs: number): Problem {
-  return new Problem('rate-limited', `More than ${limit} ${what} in ${windowMs} ms.`, {
+  return new Problem('rate-limited', `There were more than ${limit} ${what} in ${windowMs} ms; try again later.`, {
     retry_after: Math.ceil(endsInMs / 1000),
   });
 }

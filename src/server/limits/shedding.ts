@@ -1,4 +1,4 @@
-// What is refused while the server has too much to do, and what is answered all the same (ADR 0019).
+// Which operations are refused while the server is overloaded (ADR 0019).
 
 import type { Operation, OperationId } from '../../contract/operations.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -6,7 +6,7 @@ import type { Load } from './pressure.ts';
 
 export const overloadedSeconds = 5;
 
-/** What says how the server is, and what takes load or rights away. */
+/** Everything but the health check, and operations that reduce load or take away rights. */
 export function isShed(id: string, { method }: Operation): boolean {
   const kept: readonly string[] = ['getHealth', 'cancelRun'] satisfies OperationId[];
   return method !== 'DELETE' && !kept.includes(id);
@@ -16,5 +16,5 @@ export function isShed(id: string, { method }: Operation): boolean {
 export function assertRoom(load: Load): void {
   const complaint = load.complaint();
   if (complaint === null) return;
-  throw new Problem('overloaded', `The server has too much to do: ${complaint}.`, { retry_after: overloadedSeconds });
+  throw new Problem('overloaded', `The server is overloaded: ${complaint}.`, { retry_after: overloadedSeconds });
 }

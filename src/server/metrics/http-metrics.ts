@@ -1,4 +1,4 @@
-// Requests by operation, never by path, and the streams that some of them are.
+// Counts requests by operation, never by path, and streams.
 
 import type { FastifyInstance } from 'fastify';
 import type { Streams } from '../streams/streams.ts';
@@ -6,7 +6,7 @@ import { createCounter, createHistogram, type Family, single } from './families.
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The operation's id, or what else the route is. */
+    /** The id of the operation, or the path of a route that is not an operation. */
     readonly operation?: string;
   }
 }
@@ -14,16 +14,16 @@ declare module 'fastify' {
 const boundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const statusClasses = ['', '1xx', '2xx', '3xx', '4xx', '5xx'];
 
-/** To be called before there are routes. */
+/** To be called before routes are added. */
 export function createHttpMetrics(app: FastifyInstance, streams: Streams): readonly Family[] {
   const requests = createCounter(
     'flwd_http_requests_total',
-    'Requests answered; an answer that the client left is none.',
+    'Requests answered, without those whose client left before the answer.',
     ['operation', 'method', 'status'],
   );
   const duration = createHistogram(
     'flwd_http_request_duration_seconds',
-    'Time from a request to the end of its answer, streams apart.',
+    'Time from a request to the end of its answer, without streams.',
     ['operation', 'method'],
     boundaries,
   );
@@ -38,18 +38,13 @@ export function createHttpMetrics(app: FastifyInstance, streams: Streams): reado
   return [
     requests.family,
     duration.family,
-    single('gauge', 'flwd_sse_streams', 'Streams of server-sent events that are open.', () => counts.open),
+    single('gauge', 'flwd_sse_streams', 'Open streams of server-sent events.', () => counts.open),
     single('counter', 'flwd_sse_streams_opened_total', 'Streams of server-sent events opened.', () => counts.opened),
-    single(
-      'counter',
-      'flwd_sse_events_sent_total',
-      'Server-sent events sent, all streams together.',
-      () => counts.events,
-    ),
+    single('counter', 'flwd_sse_events_sent_total', 'Server-sent events sent, over all streams.', () => counts.events),
     single(
       'counter',
       'flwd_slow_readers_disconnected_total',
-      'Streams ended because their reader took nothing for server.write_timeout.',
+      'Streams that were ended because their reader stopped reading for server.write_timeout.',
       () => counts.stalled,
     ),
   ];

@@ -1,4 +1,4 @@
-// What `GET /metrics` answers, put together from its parts.
+// Puts together what `GET /metrics` answers.
 
 import type { FastifyInstance } from 'fastify';
 import type { Engine } from '../../engine/engine.ts';
@@ -12,15 +12,15 @@ import { createProcessMetrics } from './process-metrics.ts';
 import { createRunMetrics } from './run-metrics.ts';
 
 export type Metrics = {
-  /** Prometheus's text format. */
+  /** All metrics in Prometheus's text format. */
   readonly text: () => Promise<string>;
   readonly close: () => void;
 };
 
-/** How attempts to deliver notifications ended since the start. */
+/** How many attempts to deliver a notification ended in each way, since the start. */
 export type NotificationOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed', number>>;
 
-/** To be called before there are routes. */
+/** To be called before routes are added. */
 export function createMetrics(o: {
   readonly app: FastifyInstance;
   readonly streams: Streams;
@@ -35,7 +35,7 @@ export function createMetrics(o: {
   const own = createProcessMetrics(o);
   const notifications: Family = {
     name: 'flwd_notices_total',
-    help: 'Attempts to deliver a notification, by how they ended; failed: given up.',
+    help: 'Attempts to deliver a notification, by outcome; failed means given up.',
     kind: 'counter',
     samples: () => Object.entries(o.notificationOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
   };
@@ -49,9 +49,9 @@ export function createMetrics(o: {
     ]);
     return [
       ...runs.families,
-      single('gauge', 'flwd_runs_running', 'Runs that have started and not ended.', () => counts.running),
+      single('gauge', 'flwd_runs_running', 'Runs that have started but not ended.', () => counts.running),
       notifications,
-      single('gauge', 'flwd_notices_pending', 'Notifications that are not delivered yet.', () => pendingNotifications),
+      single('gauge', 'flwd_notices_pending', 'Notifications that wait for delivery.', () => pendingNotifications),
       ...http,
       ...storageFamilies(size),
       ...own.families,
@@ -73,11 +73,16 @@ export function createMetrics(o: {
 
 function storageFamilies({ database, logBytes, artifacts }: StorageSize): readonly Family[] {
   return [
-    single('gauge', 'flwd_database_bytes', 'The database file.', () => database.bytes),
-    single('gauge', 'flwd_database_wal_bytes', 'The log of the database’s own changes.', () => database.walBytes),
-    single('gauge', 'flwd_database_free_pages', 'Pages of the database that hold nothing.', () => database.freePages),
-    single('gauge', 'flwd_log_bytes', 'Logs of runs on the disk, those being written apart.', () => logBytes),
-    single('gauge', 'flwd_artifacts', 'Artifacts that are kept.', () => artifacts.count),
-    single('gauge', 'flwd_artifact_bytes', 'Their bytes.', () => artifacts.bytes),
+    single('gauge', 'flwd_database_bytes', 'Size of the database file.', () => database.bytes),
+    single('gauge', 'flwd_database_wal_bytes', 'Size of the write-ahead log of the database.', () => database.walBytes),
+    single('gauge', 'flwd_database_free_pages', 'Unused pages in the database file.', () => database.freePages),
+    single(
+      'gauge',
+      'flwd_log_bytes',
+      'Size of the logs of runs on disk, without those that are being written.',
+      () => logBytes,
+    ),
+    single('gauge', 'flwd_artifacts', 'Artifacts that are stored.', () => artifacts.count),
+    single('gauge', 'flwd_artifact_bytes', 'Size of the stored artifacts.', () => artifacts.bytes),
   ];
 }

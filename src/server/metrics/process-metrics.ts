@@ -1,11 +1,11 @@
-// The process itself, under the names that every Prometheus client uses for it.
+// Metrics of the process, under the names that Prometheus clients usually give them.
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isThere } from '../../lib/files/is-there.ts';
 import { type Family, type Sample, single } from './families.ts';
 
-/** Of the timer that measures the delay; it wakes the process this often, so it runs only where somebody scrapes. */
+/** How often the timer that measures the delay wakes the process. It runs only once somebody has scraped. */
 const resolutionMs = 20;
 const percentiles = [50, 99, 100];
 const descriptors = '/proc/self/fd';
@@ -16,14 +16,14 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
 } {
   let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 
-  /** Since the last time it was asked for. */
+  /** Since the last scrape. */
   function* loopDelays(): Generator<Sample> {
     if (!delay) {
       delay = monitorEventLoopDelay({ resolution: resolutionMs });
       delay.enable();
     }
     for (const percentile of percentiles) {
-      // A measured delay has the timer's own pace in it.
+      // A measured delay includes the interval of the timer itself.
       const ms = delay.count === 0 ? 0 : Math.max(0, delay.percentile(percentile) / 1e6 - resolutionMs);
       yield { labels: { percentile: String(percentile) }, value: ms / 1000 };
     }
@@ -34,7 +34,7 @@ export function createProcessMetrics(o: { readonly version: string; readonly sta
     families: [
       {
         name: 'flwd_build_info',
-        help: 'Always 1; the version is its label.',
+        help: 'Always 1; the label has the version.',
         kind: 'gauge',
         samples: () => [{ labels: { version: o.version }, value: 1 }],
       },

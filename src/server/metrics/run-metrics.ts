@@ -1,10 +1,10 @@
-// What happens to runs, counted from the journal's events as they are committed.
+// Counts what happens to runs, from the events of the journal as they are committed.
 
 import type { JournalEntry } from '../../domain/event.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createCounter, createHistogram, type Family, single } from './families.ts';
 
-/** Each has series of its own; what comes after so many is `other`, or a scrape would grow without end. */
+/** Each job has series of its own. Further jobs count as `other`, or the answer could grow without end. */
 const mostJobs = 1_000;
 const otherJobs = 'other';
 
@@ -15,7 +15,7 @@ export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'q
   readonly families: readonly Family[];
   readonly close: () => void;
 } {
-  const created = createCounter('flwd_runs_created_total', 'Runs created, by what started them.', ['trigger']);
+  const created = createCounter('flwd_runs_created_total', 'Runs created, by trigger.', ['trigger']);
   const finished = createCounter('flwd_runs_finished_total', 'Runs that have ended.', ['job_id', 'status', 'reason']);
   const wait = createHistogram(
     'flwd_run_wait_seconds',
@@ -57,13 +57,16 @@ export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'q
       finished.family,
       wait.family,
       duration.family,
-      single('gauge', 'flwd_queue_depth', 'Runs that wait for their start.', () => queue().depth),
-      single('gauge', 'flwd_queue_stuck', 'Is the queue full, or does not start what could? 1 or 0.', () =>
-        health().queue?.status === 'ok' ? 0 : 1,
+      single('gauge', 'flwd_queue_depth', 'Runs that wait to start.', () => queue().depth),
+      single(
+        'gauge',
+        'flwd_queue_stuck',
+        '1 if the queue is full or does not start runs that could start, else 0.',
+        () => (health().queue?.status === 'ok' ? 0 : 1),
       ),
-      single('gauge', 'flwd_slots_taken', 'Processes of steps that hold a slot.', () => queue().running),
-      single('gauge', 'flwd_slots', 'Processes of steps that may hold one at a time.', () => queue().globalConcurrency),
-      single('gauge', 'flwd_journal_latest_id', 'The newest id of an event.', () => hub.latestId),
+      single('gauge', 'flwd_slots_taken', 'Slots that are taken by processes of steps.', () => queue().running),
+      single('gauge', 'flwd_slots', 'Slots for processes of steps.', () => queue().globalConcurrency),
+      single('gauge', 'flwd_journal_latest_id', 'The id of the newest event.', () => hub.latestId),
     ],
     close: hub.onEvents((entries) => {
       for (const entry of entries) count(entry);

@@ -1,5 +1,5 @@
-// The journal as one gapless sequence: what is kept, then what comes. Pulled from the hub's newest entries where they
-// reach back far enough, else from the database.
+// Reads the journal without gaps: first the entries it has, then new ones as they come. Entries come from the hub's
+// memory if it reaches back far enough, and otherwise from the database.
 
 import type { JournalEntry } from '../../domain/event.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
@@ -10,13 +10,16 @@ import { defined } from '../answers/defined.ts';
 
 export type FeedPart = {
   readonly entries: readonly JournalEntry[];
-  /** Nothing more is there now. */
+  /** There are no further entries at the moment. */
   readonly isCaughtUp: boolean;
 };
 
 const pageEntries = 500;
 
-/** Entries that own an id after `afterId`, of one run or of all that are reached, until the signal is aborted. */
+/**
+ * Yields the entries with an id after `afterId`, of one run or of all that the caller may see, until the signal is
+ * aborted.
+ */
 export async function* followJournal(
   o: { readonly hub: Hub; readonly journal: Journal },
   from: { readonly afterId: number; readonly runId: string | undefined; readonly reach: Reach },
@@ -31,7 +34,7 @@ export async function* followJournal(
   let afterId = from.afterId;
   try {
     while (!signal.aborted) {
-      // All up to here is committed, so a page that is not full holds every entry up to here that matches.
+      // Everything up to this id is committed, so a page that is not full has every matching entry up to it.
       const latestId = hub.latestId;
       const recent = hub.recent(afterId);
       const found = recent ?? (await journal.read({ afterId, limit: pageEntries, ...defined({ runId }) }));

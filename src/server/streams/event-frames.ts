@@ -1,5 +1,5 @@
-// Journal entries → what is sent of them. An output entry stands for lines of a run's log, which it is expanded from.
-// Frames of what many streams follow are made once.
+// Turns journal entries into the events that are sent. An entry for output stands for lines of a log, which are read
+// from there. Frames are cached, because many streams send the same ones.
 
 import { LRUCache } from 'lru-cache';
 import { type EventType, eventsOfLine, isOutput, type JournalEntry } from '../../domain/event.ts';
@@ -12,13 +12,13 @@ type EventFrame = {
   readonly data: Readonly<Record<string, unknown>>;
 };
 
-/** What a stream sends of an entry: events of these types, all without them, whose ids are after `afterId`. */
+/** The events of an entry to send: those of these types (undefined: all) with an id after `afterId`. */
 type Cut = { readonly types: ReadonlySet<EventType> | undefined; readonly afterId: number };
 
 export type EventFrames = {
-  /** As server-sent events, and how many they are. */
+  /** The events as server-sent events, and their number. */
   readonly sse: (entry: JournalEntry, cut: Cut) => Promise<SseFrames>;
-  /** As JSON, one object a line. */
+  /** The events as JSON, one object per line. */
   readonly jsonLines: (entry: JournalEntry, cut: Cut) => Promise<string>;
 };
 
@@ -26,13 +26,13 @@ type SseFrames = { readonly bytes: Buffer; readonly count: number };
 
 const cachedBytes = 8 * 1024 * 1024;
 
-/** The types of the events that an entry stands for. */
+/** The types of the events that an entry expands to. */
 export function typesOf({ type }: JournalEntry): readonly EventType[] {
   return type === 'run.output' || type === 'step.output' ? eventsOfLine[type] : [type];
 }
 
 export function createEventFrames(logs: LogStore): EventFrames {
-  /** By the entry's id and the types that are sent of it. */
+  /** Keyed by the id of the entry and the types that are sent. */
   const whole = new LRUCache<string, Promise<SseFrames>>({ maxSize: cachedBytes });
 
   async function expand(entry: JournalEntry): Promise<readonly EventFrame[]> {
@@ -59,7 +59,7 @@ export function createEventFrames(logs: LogStore): EventFrames {
     const frames = await framesOf(entry, cut);
     let json = '';
     const texts = frames.map(({ id, type, data }, at) => {
-      // The events of a line share its data.
+      // The events of a line have the same data.
       if (data !== frames[at - 1]?.data) json = JSON.stringify(data);
       return `id: ${id}\nevent: ${type}\ndata: ${json}\n\n`;
     });

@@ -1,5 +1,5 @@
-// After which id a stream resumes: the header a reconnecting EventSource sends, else the query parameter that a first
-// request may bear.
+// Reads the id after which a stream resumes: from the header that a reconnecting EventSource sends, or else from the
+// query parameter, which a first request may have.
 
 import type { FastifyRequest } from 'fastify';
 import { Problem, validationError } from '../../domain/problem.ts';

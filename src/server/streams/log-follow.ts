@@ -1,5 +1,5 @@
-// Follows the log of a run: what is stored first, then what comes, then the end. It pulls, so a slow reader costs
-// nobody anything, and nothing is sent twice or passed over.
+// Follows the log of a run: the stored lines first, then new ones, then the end. Each stream reads at its own pace, so
+// a slow reader delays nobody, and no line is skipped or sent twice.
 
 import { isOfStep, type LogLevel, type LogLine, logLevels } from '../../domain/log-line.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -16,7 +16,9 @@ export type LogFilter = {
   readonly text?: string | undefined;
 };
 
-/** Writes `log` frames of the lines after `afterSeq`, and `end` once the run is finished and its last line is out. */
+/**
+ * Writes a `log` event for each line after `afterSeq`, and `end` once the run has finished and its last line is sent.
+ */
 export async function followLog(
   { log, hub }: { readonly log: ReadableLog; readonly hub: Hub },
   from: { readonly afterSeq: number; readonly filter: LogFilter },
@@ -44,7 +46,7 @@ export async function followLog(
     if (now === undefined || isFinished(now)) hasFinished = true;
     let seq = from.afterSeq;
     while (!signal.aborted) {
-      // A run is finished only after its log is closed, so what is not there now will never be.
+      // A run finishes only after its log is closed, so if it has finished, no further lines will come.
       const isLast = hasFinished;
       const batch = await log.next(seq);
       if (batch) {
@@ -63,7 +65,7 @@ export async function followLog(
   }
 }
 
-/** Lines of a batch that pass the filter. */
+/** The lines of a batch that match the filter. */
 function linesOf(batch: LogBatch, filter: LogFilter): LogLine[] {
   return batch.lines().filter(matcherOf(filter));
 }
@@ -86,7 +88,7 @@ function matcherOf({ level, stepId, attempt, text }: LogFilter): (line: LogLine)
     (wanted === undefined || toLowerAscii(printed(line)).includes(wanted));
 }
 
-/** About what the script printed, which is what a page of the log is searched in. */
+/** The text to search, the same as for a page of the log: close to what the script printed. */
 function printed({ message, fields }: LogLine): string {
   return fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
 }

@@ -98,7 +98,8 @@ export function openStream(
     stop,
 
     endEarly() {
-      // A client resumes a stream of events where it ended. Of anything else it must see that this is not everything.
+      // A client resumes a stream of events where it ended. With other media types it must notice that something is
+      // missing.
       if (o.isOfEvents && !isWriting) stop();
       else if (!raw.writableEnded) raw.destroy();
     },
