@@ -1,4 +1,5 @@
-// Puts the parts of a server together, and starts and stops them. With operator.ts and sources.ts the only file that names concrete parts.
+// Puts the parts of a server together, starts them and stops them. Only this file, operator.ts and sources.ts name concrete
+// implementations.
 
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -8,14 +9,16 @@ import { createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/source/snapshot.ts';
 import { type Config, foldersOf } from './config/config.ts';
 import { findOwnPaths } from './config/own-paths.ts';
+import type { AuditDetail } from './domain/audit.ts';
 import type { JournalEntry } from './domain/event.ts';
-import { createEngine } from './engine/engine.ts';
+import { createEngine, type Engine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
 import { createRetention, type Retention } from './engine/retention/retain.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
+import type { Executor } from './exec/executor.ts';
 import { probeHost } from './exec/host/host.ts';
 import { checkHost } from './exec/host/host-checks.ts';
 import { closeLimitHost, openLimitHost } from './exec/host/limit-host.ts';
@@ -30,240 +33,211 @@ import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts
 import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
 import { packageVersion } from './instance/version.ts';
-import { systemClock } from './lib/clock.ts';
-import { createLogger } from './lib/logger.ts';
+import { systemClock as clock } from './lib/clock.ts';
+import { createLogger, type Logger } from './lib/logger.ts';
 import { startNotifier } from './notify/notifier.ts';
 import { openSigner } from './notify/signing.ts';
 import { assertGuarded } from './server/admission/exposure.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
-import { createServer } from './server/app.ts';
+import { createServer, type Server, type ServerParts } from './server/app.ts';
 import { watchLoad } from './server/limits/pressure.ts';
 import { openStore, type Store } from './store/open.ts';
 import { explainOpening } from './store/sqlite/sqlite-files.ts';
 
-/** Commands wait for 10 s. */
+/** How long commands may have to wait for the first reading of the sources. They give up after 10 s. */
 const readWithinMs = 8_000;
 
-/** Of `serve --dev`, which is on loopback alone. */
+/** The token of `serve --dev`, which listens on loopback only. */
 const devToken = 'dev-token';
 
 export type RunningServer = {
   readonly url: string;
-  /** SHA-256 of the certificate that it shows by now; null: plain HTTP. */
+  /** SHA-256 of the certificate that the server shows now; null: plain HTTP. */
   readonly certificate: () => string | null;
   readonly cliToken: string;
-  /** Runs that have not begun wait for the next start; those that have go on. */
+  /** Pending runs then wait for the next start; running ones continue. */
   readonly startNoRuns: () => void;
-  /** Starts this run too, if it waits, in an instance that starts only some. */
+  /** In an instance that starts only some runs: start this one too, if it is pending. */
   readonly attend: (runId: string) => void;
   /** Resolves when another process has taken the data dir from this one. */
   readonly lost: Promise<OwnerInfo>;
   readonly stop: () => Promise<void>;
 };
 
-/** An instance for as long as a command takes: it starts the command's own runs and these, and does nothing by itself. */
+/** An instance that lives as long as one command. It starts that command's runs and the ones listed here, nothing else. */
 export type Ephemeral = {
-  /** Of the data dir, which the command has taken already. */
+  /** The command already owns the data dir. */
   readonly ownership: Ownership;
   readonly runs: ReadonlySet<string>;
-  /** The command is there to remove things: on a full disk, too, at full speed, and down to the last byte. */
+  /** The command removes data: at full speed, and even when the disk is full. */
   readonly makesRoom?: boolean;
-  /** For tests of jobs, which tell nobody how they ended; no job sees these host paths, which are another instance's. */
+  /** For tests of jobs: no notifications, and jobs cannot see these host paths, which belong to another instance. */
   readonly trial?: { readonly hides: readonly string[] };
 };
 
+/** What the functions below share while a server starts. */
+type Start = {
+  readonly config: Config;
+  readonly ephemeral: Ephemeral | undefined;
+  readonly log: Logger;
+  /** Registers how to close a part. Parts are closed in reverse order. */
+  readonly onStop: (close: () => unknown) => void;
+};
+
 /**
- * Starts everything, in the order in which the parts need each other: health answers before runs are resumed.
- * @throws Error when another server owns the data dir, the port is taken, or the database is of a newer version
+ * Starts all parts in the order in which they need each other. The health check answers before runs are resumed.
+ * @throws Error when another server owns the data dir, the port is taken, or a newer version wrote the database
  */
 export async function serve(config: Config, configFile: string | null, ephemeral?: Ephemeral): Promise<RunningServer> {
-  const startedAtMs = systemClock.now();
-  const clock = systemClock;
   const log = createLogger(config.logging);
-  const { dataDir } = config.instance;
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =
     ephemeral?.ownership ??
-    (await acquireOwnership(dataDir, { warn: (message) => log.warn(message), onLost: lost.resolve }));
-  const opened: (() => Promise<void>)[] = [() => ownership.release()];
-  const closeAll = async (): Promise<void> => {
-    const failures: unknown[] = [];
-    for (const close of opened.toReversed()) {
-      await close().catch((error: unknown) => {
-        log.error({ err: error }, 'a part of the server could not be closed');
-        failures.push(error);
-      });
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
-  };
-
+    (await acquireOwnership(config.instance.dataDir, { warn: (message) => log.warn(message), onLost: lost.resolve }));
+  const { onStop, stop } = createStop(log);
+  onStop(() => ownership.release());
+  const start: Start = { config, ephemeral, log, onStop };
   try {
-    // Other processes look at the host while this one goes on; where the start fails before they are asked, it waits for them.
-    const probing = probeHost();
-    const checking = checkHost(probing, config.security, config.auth);
-    const checked = Promise.allSettled([checking]);
-    opened.push(async () => void (await checked));
-    const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
-    const folders = foldersOf(config);
-    const { runsDir, snapshotsDir } = folders;
-    await mkdir(runsDir, { recursive: true, mode: 0o700 });
-    const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
-    if (giveBack) opened.push(giveBack);
-    // Commits can only come once something writes, and nothing does before the hub exists.
-    let hub: Hub | undefined;
-    const store = await openStore({
-      dbPath: config.persistence.dbPath,
-      blobsDir: config.persistence.blobsDir,
-      clock,
-      log,
-      onCommit: (entries: readonly JournalEntry[]) => hub?.publish(entries),
-    });
-    opened.push(() => store.close());
-    let recordStop: (() => Promise<void>) | undefined;
-    opened.push(async () => recordStop?.());
-    const { auth } = config;
-    const { bind } = config.server;
-    await assertGuarded({ ...bind, mode: auth.mode, hasJwt: jwt !== null, tokens: store.tokens, nowMs: startedAtMs });
-    const cliToken = writeCliToken(dataDir);
-    opened.push(async () => removeCliToken(dataDir, cliToken));
-    hub = createHub(await store.journal.latestId());
-
-    const { secretKeyFile, secretKey } = config.persistence;
-    const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
-    const sealer = createSealer(keyring);
-    const unopened = await countUnopened(store, sealer);
-    if (unopened.secrets > 0 || unopened.runs > 0)
-      log.warn(
-        unopened,
-        'stored secrets or runs are sealed by a key that is not among the keys here: add it to the key file or FLWD_SECRET_KEY and start again, or set these secrets again',
-      );
-    const signer = openSigner(config.notify.signingKeyFile);
-    const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
-    const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
-    const catalog = createCatalog({ sources, aliases: config.aliases, exclude: own.written, log });
-    opened.push(() => catalog.close());
-    const snapshots = createSnapshots({ dir: snapshotsDir, exclude: own.written });
-    const forkServer = openForkServer(join(dataDir, 'pipes'));
-    opened.push(() => forkServer.close());
-    const limitHost = openLimitHost(dataDir);
-    opened.push(async () => closeLimitHost(limitHost));
-    sweepGroups(limitHost, runsDir);
-    const runCallers = createRunCallers();
-    const ownerId = openOwnerId(dataDir);
-    await enterLeft(runCallers, { store, ownerId, runsDir });
-    const { security } = config;
-    const [capabilities] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
-    const engine = createEngine({
-      store,
-      catalog,
-      snapshots,
-      keyring,
-      sealer,
-      hub,
-      clock,
-      log,
-      policy: {
-        defaultProfile: security.defaultProfile,
-        allowProfiles: security.allowProfiles,
-        paths: await Promise.all(security.paths.map(resolveLinks)),
-        trustsJobs: trustsJobs(auth),
-        mayGrant: (profile) => security.profiles[profile].mayGrant,
-        resources: (profile) => security.profiles[profile].resources,
-      },
-      limits: {
-        globalConcurrency: config.scheduler.globalConcurrency,
-        jobConcurrency: config.scheduler.jobConcurrency,
-        maxDepth: config.scheduler.queue.maxDepth,
-        weightOf(tenant) {
-          const { weights, defaultWeight } = config.scheduler.queue;
-          return Object.hasOwn(weights, tenant) ? (weights[tenant] ?? defaultWeight) : defaultWeight;
-        },
-      },
-      execution: {
-        executor: createProcExecutor({ capabilities, limitHost, forkServer }),
-        runsDir,
-        snapshotDir: (revision) => snapshots.dirOf(revision),
-        masked: own.now,
-        runCallers,
-        passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
-        artifactLimits: {
-          maxSizeBytes: config.persistence.artifacts.maxSizeBytes,
-          quotaBytes: config.persistence.artifacts.quotaHardBytes,
-          ttlMs: config.persistence.artifacts.ttlMs,
-        },
-      },
-      defaultTenant: config.instance.defaultTenant,
-      syncWaitMs: config.server.syncWaitMs,
-      ownerId,
-      worker: hostname(),
-    });
-    opened.push(() => engine.close());
-    const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
-    opened.push(async () => notifier?.close());
-
-    const retention = createRetention({ ...folders, policy: config.persistence.retention, store, clock, log });
-    opened.push(() => retention.close());
-
-    const load = watchLoad();
-    opened.push(async () => load.close());
-    const server = await createServer({
-      config,
-      catalog,
-      store,
-      engine,
-      retention: ephemeral?.makesRoom ? undisturbed(retention) : retention,
-      log,
-      clock,
-      version: packageVersion(),
-      startedAtMs,
-      notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
-      hostChecks: await checking,
-      load,
-      jwt,
-      ownCredentials: auth.isDev ? [cliToken, devToken] : [cliToken],
-      // A root server's jobs run as another user.
-      runCallers: isServerRoot || auth.trustJobs ? null : runCallers,
-    });
-    opened.push(() => server.close());
-    opened.push(async () => engine.endWaits());
-    if (!ephemeral)
-      recordStop = await recordStart({
-        audit: store.audit,
-        detail: {
-          version: packageVersion(),
-          pid: process.pid,
-          bind: `${config.server.bind.host}:${config.server.bind.port}`,
-          auth: config.auth.mode,
-          default_profile: security.defaultProfile,
-          allow_profiles: security.allowProfiles,
-        },
-        log,
-      });
-    const listening = await server.listen();
-    let isClosing = false;
-    opened.push(async () => {
-      isClosing = true;
-      ownership.announce(null);
-    });
-    const reading = catalog
-      .start()
-      .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
-    engine.start(ephemeral?.runs);
-    if (!ephemeral) retention.start();
-    // Commands wait until it is said where they are answered: before the jobs are read they would be refused.
-    void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
-      if (!isClosing) ownership.announce(listening);
-    });
-    if (ephemeral) await reading;
-    const { startNoRuns, attend } = engine;
-    return { ...listening, cliToken, startNoRuns, attend, lost: lost.promise, stop: closeAll };
+    const parts = await startParts(start, configFile, ownership);
+    return { ...parts, lost: lost.promise, stop };
   } catch (error) {
-    await closeAll().catch(() => undefined);
+    await stop().catch(() => undefined);
     throw explainOpening(error, config.persistence.dbPath);
   }
 }
 
-/** Runs that go on can call before they are resumed. */
+/** A part that cannot be closed is logged, and the others are closed all the same. */
+function createStop(log: Logger): { readonly onStop: Start['onStop']; readonly stop: () => Promise<void> } {
+  const closers: (() => unknown)[] = [];
+  return {
+    onStop: (close) => void closers.push(close),
+    async stop() {
+      const failures: unknown[] = [];
+      for (const close of closers.toReversed()) {
+        try {
+          await close();
+        } catch (error) {
+          log.error({ err: error }, 'a part of the server could not be closed');
+          failures.push(error);
+        }
+      }
+      if (failures.length > 0) throw new AggregateError(failures, 'some parts of the server could not be closed');
+    },
+  };
+}
+
+async function startParts(
+  start: Start,
+  configFile: string | null,
+  ownership: Ownership,
+): Promise<Omit<RunningServer, 'lost' | 'stop'>> {
+  const { config, ephemeral, log, onStop } = start;
+  const { dataDir } = config.instance;
+  const startedAtMs = clock.now();
+  // Other processes probe the host while this one continues; a start that fails early still waits for them.
+  const probing = probeHost();
+  const checking = checkHost(probing, config.security, config.auth);
+  const checked = Promise.allSettled([checking]);
+  onStop(() => checked);
+
+  const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
+  await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
+  const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
+  if (giveBack) onStop(giveBack);
+  const storage = await openStorage(start, jwt !== null);
+  const { store } = storage;
+  let recordStop: (() => Promise<void>) | undefined;
+  onStop(() => recordStop?.());
+  const cliToken = writeCliToken(dataDir);
+  onStop(() => removeCliToken(dataDir, cliToken));
+  const jobs = openJobs(start, configFile);
+  const host = openHost(start);
+  const runCallers = createRunCallers();
+  const ownerId = openOwnerId(dataDir);
+  await enterLeft(runCallers, { store, ownerId, runsDir: foldersOf(config).runsDir });
+  const [capabilities] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
+  const executor = createProcExecutor({ capabilities, ...host });
+  const engine = await openEngine(start, { ...storage, ...jobs, executor, runCallers, ownerId });
+
+  const { listen, retention } = await openServer(start, {
+    ...storage,
+    ...jobs,
+    engine,
+    startedAtMs,
+    hostChecks: await checking,
+    jwt,
+    ownCredentials: config.auth.isDev ? [cliToken, devToken] : [cliToken],
+    // The jobs of a root server run as another user, which no caller mistakes for the server's.
+    runCallers: isServerRoot || config.auth.trustJobs ? null : runCallers,
+  });
+  if (!ephemeral) recordStop = await recordStart({ audit: store.audit, detail: startDetail(config), log });
+  const listening = await listen();
+  let isClosing = false;
+  onStop(() => {
+    isClosing = true;
+    ownership.announce(null);
+  });
+  const reading = jobs.catalog
+    .start()
+    .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
+  engine.start(ephemeral?.runs);
+  if (!ephemeral) retention.start();
+  // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
+  void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
+    if (!isClosing) ownership.announce(listening);
+  });
+  if (ephemeral) await reading;
+  return { ...listening, cliToken, startNoRuns: engine.startNoRuns, attend: engine.attend };
+}
+
+/** The database, the feed of its changes, and the keys that protect what it holds. */
+async function openStorage({ config, log, onStop }: Start, hasJwt: boolean) {
+  const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
+  // Commits come only once something writes, and nothing writes before the hub exists.
+  let hub: Hub | undefined;
+  const onCommit = (entries: readonly JournalEntry[]): void => hub?.publish(entries);
+  const store = await openStore({ dbPath, blobsDir, clock, log, onCommit });
+  onStop(() => store.close());
+  const { mode } = config.auth;
+  await assertGuarded({ ...config.server.bind, mode, hasJwt, tokens: store.tokens, nowMs: clock.now() });
+  hub = createHub(await store.journal.latestId());
+
+  const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
+  const sealer = createSealer(keyring);
+  const unopened = await countUnopened(store, sealer);
+  if (unopened.secrets > 0 || unopened.runs > 0)
+    log.warn(
+      unopened,
+      'no key here opens some stored secrets or runs: add their key to the key file or to FLWD_SECRET_KEY and restart, or set these secrets again',
+    );
+  return { store, hub, keyring, sealer, signer: openSigner(config.notify.signingKeyFile) };
+}
+
+type Storage = Awaited<ReturnType<typeof openStorage>>;
+
+function openJobs({ config, ephemeral, log, onStop }: Start, configFile: string | null) {
+  const own = findOwnPaths(config, configFile, ephemeral?.trial?.hides ?? []);
+  const exclude = own.written;
+  const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs' }));
+  const catalog = createCatalog({ sources, aliases: config.aliases, exclude, log });
+  onStop(() => catalog.close());
+  return { catalog, snapshots: createSnapshots({ dir: foldersOf(config).snapshotsDir, exclude }), masked: own.now };
+}
+
+type Jobs = ReturnType<typeof openJobs>;
+
+/** What starts processes, and what limits them. */
+function openHost({ config, onStop }: Start) {
+  const { dataDir } = config.instance;
+  const forkServer = openForkServer(join(dataDir, 'pipes'));
+  onStop(() => forkServer.close());
+  const limitHost = openLimitHost(dataDir);
+  onStop(() => closeLimitHost(limitHost));
+  sweepGroups(limitHost, foldersOf(config).runsDir);
+  return { forkServer, limitHost };
+}
+
+/** A run that outlived the last server may call the API before it is resumed. */
 async function enterLeft(
   runCallers: RunCallers,
   { store, ownerId, runsDir }: { readonly store: Store; readonly ownerId: string; readonly runsDir: string },
@@ -274,12 +248,105 @@ async function enterLeft(
   }
 }
 
-/** Nobody else has a use for the time that is left. */
-function undisturbed(retention: Retention): Retention {
+async function openEngine(
+  { config, log, onStop }: Start,
+  {
+    masked,
+    executor,
+    runCallers,
+    ...parts
+  }: Storage & Jobs & { readonly executor: Executor; readonly runCallers: RunCallers; readonly ownerId: string },
+): Promise<Engine> {
+  const { security, scheduler } = config;
+  const { artifacts } = config.persistence;
+  const engine = createEngine({
+    ...parts,
+    clock,
+    log,
+    policy: {
+      defaultProfile: security.defaultProfile,
+      allowProfiles: security.allowProfiles,
+      paths: await Promise.all(security.paths.map(resolveLinks)),
+      trustsJobs: trustsJobs(config.auth),
+      mayGrant: (profile) => security.profiles[profile].mayGrant,
+      resources: (profile) => security.profiles[profile].resources,
+    },
+    limits: {
+      globalConcurrency: scheduler.globalConcurrency,
+      jobConcurrency: scheduler.jobConcurrency,
+      maxDepth: scheduler.queue.maxDepth,
+      weightOf(tenant) {
+        const { weights, defaultWeight } = scheduler.queue;
+        return Object.hasOwn(weights, tenant) ? (weights[tenant] ?? defaultWeight) : defaultWeight;
+      },
+    },
+    execution: {
+      executor,
+      runsDir: foldersOf(config).runsDir,
+      snapshotDir: (revision) => parts.snapshots.dirOf(revision),
+      masked,
+      runCallers,
+      passthrough: (plan) => security.profiles[plan.profile].envPassthrough,
+      artifactLimits: {
+        maxSizeBytes: artifacts.maxSizeBytes,
+        quotaBytes: artifacts.quotaHardBytes,
+        ttlMs: artifacts.ttlMs,
+      },
+    },
+    defaultTenant: config.instance.defaultTenant,
+    syncWaitMs: config.server.syncWaitMs,
+    worker: hostname(),
+  });
+  onStop(() => engine.close());
+  return engine;
+}
+
+/** Granted paths are compared with their links followed. A path that does not exist is compared as it is written. */
+function resolveLinks(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
+/** The HTTP server, with the notifications and the retention that it reports on. */
+async function openServer(
+  { config, ephemeral, log, onStop }: Start,
+  parts: Pick<Storage, 'store' | 'hub' | 'signer'> &
+    Pick<ServerParts, 'catalog' | 'engine' | 'startedAtMs' | 'hostChecks' | 'jwt' | 'ownCredentials' | 'runCallers'>,
+): Promise<{ readonly listen: Server['listen']; readonly retention: Retention }> {
+  const { store, hub, signer, engine } = parts;
+  const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
+  onStop(() => notifier?.close());
+  const policy = config.persistence.retention;
+  const retention = createRetention({ ...foldersOf(config), policy, store, clock, log });
+  onStop(() => retention.close());
+  const load = watchLoad();
+  onStop(() => load.close());
+  const server = await createServer({
+    ...parts,
+    config,
+    retention: ephemeral?.makesRoom ? atFullSpeed(retention) : retention,
+    log,
+    clock,
+    version: packageVersion(),
+    notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
+    load,
+  });
+  onStop(() => server.close());
+  onStop(() => engine.endWaits());
+  return { listen: server.listen, retention };
+}
+
+/** Nobody else needs the time or the disk: takes all of both. */
+function atFullSpeed(retention: Retention): Retention {
   return { ...retention, collect: ({ forMs }) => retention.collect({ forMs, share: 1, keptFreeBytes: 0 }) };
 }
 
-/** Granted paths are compared with their links followed; one that is not there yet is compared as it is written. */
-function resolveLinks(path: string): Promise<string> {
-  return realpath(path).catch(() => path);
+function startDetail({ server: { bind }, auth, security }: Config): AuditDetail {
+  return {
+    version: packageVersion(),
+    pid: process.pid,
+    bind: `${bind.host}:${bind.port}`,
+    auth: auth.mode,
+    default_profile: security.defaultProfile,
+    allow_profiles: security.allowProfiles,
+  };
 }

@@ -26,12 +26,6 @@ export const longFunctions: readonly LongFunction[] = [
     reason: 'one state machine: reading, handing over and jumping all move the same offset in the same buffer',
   },
   {
-    file: 'src/main.ts',
-    name: 'serve',
-    lines: 191,
-    reason: 'puts the parts of a server together, in the order in which they start and stop',
-  },
-  {
     file: 'src/store/log/log-encode.ts',
     name: 'anonymous',
     lines: 97,
