@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../src/config/config.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { startHostProbe } from '../src/host-probe.ts';
 import { serve } from '../src/main.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import { countDays } from '../src/store/migrations/0011-run-days.ts';
@@ -36,7 +38,7 @@ const configWith = (retention: Readonly<Record<string, string>>) => {
 
 async function fill(): Promise<void> {
   mkdirSync(join(root, 'jobs'));
-  await (await serve(configWith({}), null)).stop();
+  await (await start(configWith({}))).stop();
   const db = new DatabaseSync(database);
   const long = 'x'.repeat(600);
   const ids = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}),
@@ -89,7 +91,7 @@ function rowsLeft(): number {
 
 async function measure(what: string, config: ReturnType<typeof configWith>, seconds: number): Promise<void> {
   const before = rowsLeft();
-  const server = await serve(config, null);
+  const server = await start(config);
   await delay(500);
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   histogram.enable();
@@ -108,7 +110,7 @@ async function measure(what: string, config: ReturnType<typeof configWith>, seco
 
 async function idle(config: ReturnType<typeof configWith>): Promise<void> {
   const before = rowsLeft();
-  const server = await serve(config, null);
+  const server = await start(config);
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   histogram.enable();
   const startedAt = performance.now();
@@ -146,3 +148,7 @@ try {
   rmSync(root, { recursive: true });
 }
 process.exit();
+
+function start(config: Config) {
+  return serve(config, { configFile: null, probe: startHostProbe(config) });
+}

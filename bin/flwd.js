@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// The executable: sees to it that Node is new enough, then hands over to src (in a checkout) or dist.
+// The executable: checks that Node is new enough, then runs src (in a checkout) or dist.
 // Plain JavaScript that an old Node can read.
 
-// An import of them reads each of their exports, and so loads Node's streams.
+// An `import` of these would read each of their exports, and so load Node's streams.
 const builtin = async (id) => process.getBuiltinModule?.(id) ?? import(id);
-const { existsSync } = await builtin('node:fs');
+const { existsSync, mkdirSync } = await builtin('node:fs');
 const { fileURLToPath } = await builtin('node:url');
 
 const neededMajor = 24;
@@ -13,9 +13,7 @@ const words = process.argv.slice(2);
 
 if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
   const isCheckout = existsSync(besideMe('../src'));
-  // Stripping the types takes twice as long as starting Node. What is kept lies in the checkout: whoever can change it can change
-  // the sources too. Node's own place for it is below the shared /tmp, where another user could have put what is run.
-  if (isCheckout) (await import('node:module')).enableCompileCache(besideMe('../node_modules/.cache/flwd'));
+  await keepCompiledCode(besideMe(isCheckout ? '../node_modules/.cache/flwd' : '../dist/.cache'));
   const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
   process.exitCode = await main(words);
 } else if (existsSync(besideMe('../node_modules/node/bin/node'))) {
@@ -23,6 +21,20 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
 } else {
   console.error(`flwd needs Node ${neededMajor} or newer; this is ${process.version} (${process.execPath})`);
   process.exitCode = 2;
+}
+
+/**
+ * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the package: whoever
+ * can write the package can change the code itself, which is not true of Node's default below the shared /tmp. A user who may not
+ * write the package starts without.
+ */
+async function keepCompiledCode(folder) {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    return;
+  }
+  (await builtin('node:module')).enableCompileCache(folder);
 }
 
 /** Runs this file again with the Node of the checkout, and is for its caller what that one is. */

@@ -19,8 +19,6 @@ import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
 import type { Executor } from './exec/executor.ts';
-import { probeHost } from './exec/host/host.ts';
-import { checkHost } from './exec/host/host-checks.ts';
 import { closeLimitHost, openLimitHost } from './exec/host/limit-host.ts';
 import { trustsJobs } from './exec/host/network-check.ts';
 import { isServerRoot } from './exec/job-user.ts';
@@ -28,6 +26,7 @@ import { sweepGroups } from './exec/proc/attempt-groups.ts';
 import { openForkServer } from './exec/proc/fork-server.ts';
 import { createProcExecutor } from './exec/proc/proc-executor.ts';
 import { createRunCallers, type RunCallers } from './exec/proc/run-callers.ts';
+import type { HostProbe } from './host-probe.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
@@ -88,7 +87,11 @@ type Start = {
  * Starts all parts in the order in which they need each other. The health check answers before runs are resumed.
  * @throws Error when another server owns the data dir, the port is taken, or a newer version wrote the database
  */
-export async function serve(config: Config, configFile: string | null, ephemeral?: Ephemeral): Promise<RunningServer> {
+export async function serve(
+  config: Config,
+  o: { readonly configFile: string | null; readonly probe: HostProbe; readonly ephemeral?: Ephemeral },
+): Promise<RunningServer> {
+  const { ephemeral } = o;
   const log = createLogger(config.logging);
   const lost = Promise.withResolvers<OwnerInfo>();
   const ownership =
@@ -98,7 +101,7 @@ export async function serve(config: Config, configFile: string | null, ephemeral
   onStop(() => ownership.release());
   const start: Start = { config, ephemeral, log, onStop };
   try {
-    const parts = await startParts(start, configFile, ownership);
+    const parts = await startParts(start, o, ownership);
     return { ...parts, lost: lost.promise, stop };
   } catch (error) {
     await stop().catch(() => undefined);
@@ -128,17 +131,14 @@ function createStop(log: Logger): { readonly onStop: Start['onStop']; readonly s
 
 async function startParts(
   start: Start,
-  configFile: string | null,
+  { configFile, probe }: { readonly configFile: string | null; readonly probe: HostProbe },
   ownership: Ownership,
 ): Promise<Omit<RunningServer, 'lost' | 'stop'>> {
   const { config, ephemeral, log, onStop } = start;
   const { dataDir } = config.instance;
   const startedAtMs = clock.now();
-  // Other processes probe the host while this one continues; a start that fails early still waits for them.
-  const probing = probeHost();
-  const checking = checkHost(probing, config.security, config.auth);
-  const checked = Promise.allSettled([checking]);
-  onStop(() => checked);
+  // A start that fails early still waits for the processes that probe the host.
+  onStop(() => Promise.allSettled([probe.checks]));
 
   const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
   await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
@@ -155,7 +155,7 @@ async function startParts(
   const runCallers = createRunCallers();
   const ownerId = openOwnerId(dataDir);
   await enterLeft(runCallers, { store, ownerId, runsDir: foldersOf(config).runsDir });
-  const [capabilities] = await Promise.all([probing, giveBack ? undefined : keepReserve(dataDir)]);
+  const [capabilities] = await Promise.all([probe.capabilities, giveBack ? undefined : keepReserve(dataDir)]);
   const executor = createProcExecutor({ capabilities, ...host });
   const engine = await openEngine(start, { ...storage, ...jobs, executor, runCallers, ownerId });
 
@@ -164,7 +164,7 @@ async function startParts(
     ...jobs,
     engine,
     startedAtMs,
-    hostChecks: await checking,
+    hostChecks: await probe.checks,
     jwt,
     ownCredentials: config.auth.isDev ? [cliToken, devToken] : [cliToken],
     // The jobs of a root server run as another user, which no caller mistakes for the server's.

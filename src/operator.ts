@@ -9,9 +9,9 @@ import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
-import { probeHost } from './exec/host/host.ts';
-import { checkDataDir, checkHost } from './exec/host/host-checks.ts';
+import { checkDataDir } from './exec/host/host-checks.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
+import { startHostProbe } from './host-probe.ts';
 import { withLentRoom } from './instance/disk-reserve.ts';
 import { readOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
@@ -39,18 +39,18 @@ export async function readNames({ persistence }: Config, mostRuns: number): Prom
 export async function examineHost(
   config: Config,
 ): Promise<{ checks: HostCheck[]; canRunDefault: boolean; isDamaged: boolean }> {
-  const host = await probeHost();
+  const probe = startHostProbe(config);
   const stored = await examineStored(config);
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
-    ...(await checkHost(host, config.security, config.auth)),
+    ...(await probe.checks),
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,
     ok('clock', `${now} UTC; schedules and tokens go by it`),
   ];
   const isDamaged = stored.some(({ status }) => status === 'fail');
-  return { checks, canRunDefault: host[config.security.defaultProfile].available, isDamaged };
+  return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, isDamaged };
 }
 
 const restoreWords = 'stop the server and restore a backup (flwd restore)';

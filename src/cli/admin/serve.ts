@@ -25,8 +25,10 @@ export async function run(options: Options): Promise<ExitCode> {
   if (config.auth.isDev)
     log.warn('--dev: whoever has the token dev-token, any process on this machine, may do everything');
   if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
+  const { startHostProbe } = await import('../../host-probe.ts');
+  const probe = startHostProbe(config);
   const { serve } = await import('../../main.ts');
-  const server = await onceFree(() => serve(config, file && resolve(file)), {
+  const server = await onceFree(() => serve(config, { configFile: file && resolve(file), probe }), {
     dataDir: config.instance.dataDir,
     log,
     stopAsked,

@@ -27,6 +27,8 @@ export async function openEphemeral(
     onLost: () => onYield?.(opening.promise),
     onAttend: (runId) => void opening.promise.then((own) => own.attend(runId)).catch(() => undefined),
   });
+  const { startHostProbe } = await import('../../host-probe.ts');
+  const probe = startHostProbe(config);
   const { serve } = await import('../../main.ts');
   const bind = { host: '127.0.0.1', port: 0 };
   try {
@@ -38,8 +40,7 @@ export async function openEphemeral(
         // What the command has to say is said by the command.
         logging: { ...config.logging, level: 'error' },
       },
-      file,
-      { ...o, ownership },
+      { configFile: file, probe, ephemeral: { ...o, ownership } },
     );
     let closing: Promise<void> | undefined;
     const own: Owner = {
