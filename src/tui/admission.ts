@@ -1,5 +1,6 @@
-// Whether the server lets us in. Once it has not (401), nothing is asked any more but whether it does again, now and then or
-// when somebody says so: each refusal is a failed login to it, and too many of them lock out others as well.
+// Stops all requests once the server has refused the token (401). From then on the UI asks only now and then, or when
+// the user presses a key, whether the token is accepted again: the server counts each refusal as a failed login, and
+// too many of them lock out other users of this address as well.
 
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import { ApiProblem } from '../client/api-problem.ts';
@@ -7,10 +8,10 @@ import type { Client } from '../client/client.ts';
 import type { Frame, ResumingStream } from '../client/resuming-stream.ts';
 
 export type Admission = {
-  /** While there is a refusal, it asks for nothing and throws that. */
+  /** While there is a refusal, it sends nothing and throws the refusal. */
   readonly client: Client;
   readonly refusal: ApiProblem | null;
-  /** Counts how often we were let in again. */
+  /** Counts how often the token was accepted again. */
   readonly epoch: number;
   readonly askAgain: () => void;
 };

@@ -1,4 +1,4 @@
-// The frame around the screens: one line above, one below, the screens in between as a stack, the help over them.
+// The frame around the screens: a header, a footer, and between them a stack of screens, or the help.
 
 import { Box, useApp, useInput, usePaste, useWindowSize } from 'ink';
 import { createElement as h, type ReactElement, useCallback, useRef, useState } from 'react';
@@ -84,7 +84,9 @@ export function App({ client, where, attend }: AppProps): ReactElement {
   return h(
     Box,
     { flexDirection: 'column', width: columns, height: rows },
-    ...(hasRoom ? top : [line([`flwd needs ${leastColumns}×${leastRows}, this is ${columns}×${rows}`], 'no room')]),
+    ...(hasRoom
+      ? top
+      : [line([`flwd needs ${leastColumns}×${leastRows}; this terminal is ${columns}×${rows}`], 'no room')]),
     h(
       Box,
       { key: 'body', flexDirection: 'column', height: bodyRows, overflow: 'hidden' },
@@ -95,7 +97,7 @@ export function App({ client, where, attend }: AppProps): ReactElement {
         ...stack.map((place, depth) => screenOf(place, hasRoom && !isHelping && depth === stack.length - 1, depth)),
       ),
     ),
-    footer(!hasRoom ? '' : isHelping ? 'any key: back' : `${admission.refusal ? 'Ctrl-R: ask again  ' : ''}${keys}`),
+    footer(!hasRoom ? '' : isHelping ? 'any key: back' : `${admission.refusal ? 'Ctrl-R: try again  ' : ''}${keys}`),
   );
 }
 
@@ -118,12 +120,12 @@ const connectionLooks: Readonly<Record<Connection['state'], Span>> = {
   healthy: { text: '● healthy', colour: 'green' },
   degraded: { text: '● degraded', colour: 'yellow' },
   unhealthy: { text: '● unhealthy', colour: 'red' },
-  lost: { text: '✗ no connection, trying again', colour: 'red' },
+  lost: { text: '✗ no connection, retrying', colour: 'red' },
 };
 
 function header(where: string, { state }: Connection, { refusal }: Admission, columns: number): ReactElement[] {
   if (refusal) {
-    const rows = wrapped(`flwd  ${where}  ✗ not let in: ${refusal.message}`, columns, mostRefusalRows);
+    const rows = wrapped(`flwd  ${where}  ✗ refused: ${refusal.message}`, columns, mostRefusalRows);
     return rows.map((text, index) => line([{ text, colour: 'red' }], `refusal ${index}`));
   }
   const look = connectionLooks[state];

@@ -1,4 +1,4 @@
-// Text as a person counts it: an emoji of several parts, or a letter with its accent, is one character.
+// Splits text into the characters that a user sees: an emoji of several parts, or a letter with its accent, is one.
 
 const segmenter = new Intl.Segmenter();
 

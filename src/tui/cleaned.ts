@@ -1,19 +1,19 @@
-// Text of others made fit for a terminal: of what could move the cursor, set the clipboard or reorder letters, nothing
-// passes. A script's output keeps its colours.
+// Makes untrusted text safe for a terminal: it removes everything that could move the cursor, set the clipboard or
+// reorder letters. A script's output keeps its colours.
 
 import { characters } from './characters.ts';
 
-/** Controls, line and paragraph separators, and what changes the direction of text. */
+/** Control characters, line and paragraph separators, and characters that change the direction of text. */
 const unsafe = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const escapeCharacter = String.fromCharCode(0x1b);
 const sgr = new RegExp(`${escapeCharacter}\\[([\\d;]*)m`, 'g');
 
-/** One line of it. */
+/** The text as one line. */
 export function cleaned(text: string): string {
   return text.replaceAll('\t', '  ').replaceAll(/\r?\n/g, '⏎').replaceAll(unsafe, '�');
 }
 
-/** A line of output from the column `from` on, its colours kept or dropped. */
+/** A line of output, starting at the column `from`, with or without its colours. */
 export function cleanedOutput(message: string, o: { readonly from?: number; readonly hasColours: boolean }): string {
   let left = o.from ?? 0;
   let hasStyle = false;
@@ -36,13 +36,13 @@ export function cleanedOutput(message: string, o: { readonly from?: number; read
   return hasStyle ? `${line}${escapeCharacter}[0m` : line;
 }
 
-/** No style and no part of a colour has a greater number. */
+/** The largest number of a style or of a colour component. */
 const mostCode = 255;
 
-/** Without those that hide text or make it blink; null when nothing is left. */
+/** Drops styles that hide text or make it blink; null when none is left. */
 function visibleStyles(parameters: string): string | null {
   const given = parameters.split(';').map(Number);
-  // Written anew, 1e21 would be `1e+21`, whose `e` ends the sequence and moves the cursor.
+  // As text, the number 1e21 is `1e+21`, whose `e` would end the sequence and move the cursor.
   if (given.some((code) => code > mostCode)) return null;
   const kept: number[] = [];
   for (let i = 0; i < given.length; i++) {

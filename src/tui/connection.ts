@@ -1,4 +1,4 @@
-// Whether the server is there, and how it says it is.
+// Watches whether the server can be reached, and whether it is healthy.
 
 import { useEffect, useState } from 'react';
 import { ApiProblem } from '../client/api-problem.ts';
@@ -11,7 +11,7 @@ export type Connection = {
 
 const everyMs = 2_000;
 const retryMs = 500;
-/** A server that takes the connection and says nothing is as good as none. */
+/** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;
 
 export function useConnection(client: Client, isLetIn: boolean): Connection {
@@ -43,7 +43,7 @@ async function stateOf(client: Client, ending: AbortSignal): Promise<Connection[
     const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
     return (await client.call('getHealth', { signal })).status;
   } catch (error) {
-    // It answers, if not as one would like.
+    // It answers, but with an error.
     return error instanceof ApiProblem ? (error.status === 429 ? 'degraded' : 'unhealthy') : 'lost';
   }
 }

@@ -1,4 +1,4 @@
-// The help: every key, in as many columns as it takes to show all of them in the rows there are.
+// The help: all keys, in as many columns as the available rows require.
 
 import type { ReactElement } from 'react';
 import { type Cell, cells } from './line.ts';
@@ -8,23 +8,23 @@ const keys: readonly (readonly [string, string] | readonly [string])[] = [
   ['↑ ↓ PgUp PgDn', 'choose, scroll'],
   ['Enter', 'open'],
   ['Esc', 'back'],
-  ['Ctrl-C', 'end at once'],
-  ['Ctrl-Z', 'suspend; fg'],
-  ['But in a form'],
+  ['Ctrl-C', 'quit at once'],
+  ['Ctrl-Z', 'suspend (fg)'],
+  ['Outside forms'],
   ['1  2', 'jobs, runs'],
   ['g  G', 'first, last'],
   ['/', 'search'],
-  ['q', 'back, or end'],
+  ['q', 'back, or quit'],
   ['Form'],
   ['Tab  ↑ ↓', 'next field'],
-  ['Space ← →', 'other choice'],
+  ['Space ← →', 'next choice'],
   ['Enter', 'add to a list'],
   ['Ctrl-S', 'start'],
   ['Runs'],
   ['s', 'status'],
   ['c  unfinished', 'cancel, kill'],
   ['a  d  waiting', 'approve, deny'],
-  ['r  finished', 'run again'],
+  ['r  finished', 'rerun'],
   ['l', 'lowest level'],
   ['n  N', 'next, previous'],
   ['f', 'follow'],

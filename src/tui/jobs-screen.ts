@@ -1,4 +1,4 @@
-// All jobs, and the way to each one's form.
+// The screen of all jobs. Enter opens a job's form.
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useMemo, useState } from 'react';
@@ -12,7 +12,7 @@ import { moved, windowAround } from './windowed.ts';
 import { statusLooks } from './words.ts';
 
 const everyMs = 5_000;
-/** Of the newest runs, as many as one cheap look gives. */
+/** The last status of each job is taken from this many newest runs: one cheap request. */
 const newestRuns = 200;
 
 type JobRow = {
@@ -20,7 +20,7 @@ type JobRow = {
   readonly title: string;
   readonly tags: readonly string[];
   readonly isEnabled: boolean;
-  /** Of a job that is invalid. */
+  /** Why the job is invalid. */
   readonly error: string | null;
 };
 
@@ -31,7 +31,7 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const [chosenId, setChosenId] = useState<string | null>(null);
   const { value, error } = useLoaded({ isActive, key: '', everyMs }, (signal) => client.call('listJobs', { signal }));
 
-  // Whoever may not see runs sees jobs all the same.
+  // A user who may not read runs still sees the jobs.
   const { value: newest } = useLoaded({ isActive, key: '', everyMs }, (signal) =>
     client.call('listRuns', { query: { limit: newestRuns }, signal }),
   );
@@ -46,8 +46,8 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
   const listRows = rows - 4;
 
   const keys = isSearching
-    ? 'type to search   Enter: done   Esc: all jobs'
-    : '↑↓ choose  Enter: start  /: search  2: runs  ?: help  q: end';
+    ? 'type to search   Enter: done   Esc: clear'
+    : '↑↓ move  Enter: start  /: search  2: runs  ?: help  q: quit';
   usePresses(isActive, keys, (press) => {
     if (isSearching && onSearch(press)) return true;
     const to = moved(chosen, press.key, found.length, listRows);
@@ -93,14 +93,14 @@ export function JobsScreen({ isActive }: ScreenProps): Body {
       { spans: [value ? countOf(value.jobs.length + value.invalid.length, found.length) : ''], width: 16 },
     ]),
     ...found.slice(start, end).map((job, index) => jobLine(job, lastOf.get(job.id), start + index === chosen, columns)),
-    value === null && error === null && line(['reading…'], 'reading'),
-    value !== null && found.length === 0 && line([search.text ? 'No job matches.' : 'There are no jobs.'], 'none'),
+    value === null && error === null && line(['loading…'], 'loading'),
+    value !== null && found.length === 0 && line([search.text ? 'No jobs match.' : 'No jobs yet.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
     paragraph(belowOf(row, error), 2, 'below'),
   );
 }
 
-/** By id; those with the text in id, title, description or tags. */
+/** The jobs with the text in id, title, description or tags, sorted by id. */
 function jobRows({ jobs, invalid }: AnswerOf<'listJobs'>, search: string): JobRow[] {
   const wanted = search.toLowerCase();
   const has = (...texts: readonly (string | null)[]): boolean =>
@@ -131,7 +131,7 @@ function belowOf(row: JobRow | undefined, error: string | null): Span {
   return { text: row?.title ?? '', colour: 'gray' };
 }
 
-/** @param last how its last run is */
+/** @param last the status of its last run */
 function jobLine(job: JobRow, last: RunStatus | undefined, isChosen: boolean, columns: number): ReactElement {
   const isWide = columns >= 90;
   const name: Cell['spans'] = [

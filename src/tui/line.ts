@@ -1,4 +1,4 @@
-// A line of the screen, made of spans; whatever they hold takes exactly one row.
+// A line of the screen, made of spans. Whatever they contain, it takes exactly one row.
 
 import { Box, Text } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
@@ -12,17 +12,17 @@ export type Span = {
   readonly colour?: Colour | undefined;
   readonly isBold?: boolean;
   readonly isInverse?: boolean;
-  /** It has gone through `cleanedOutput`. */
+  /** The text is from `cleanedOutput`, so it is not cleaned again. */
   readonly isOutput?: true;
 };
 
 export type Cell = {
   readonly spans: readonly (Span | string)[];
-  /** Columns; without it, the cell takes what is left. */
+  /** In columns; without it, the cell takes the rest of the line. */
   readonly width?: number;
 };
 
-/** More than any line can show, of what may be a megabyte. */
+/** A text may be a megabyte long; no line shows more than this. */
 const mostUnits = 2_000;
 
 export const hasColours = (process.env.NO_COLOR ?? '') === '';
@@ -62,7 +62,7 @@ function toText(span: Span | string, index: number): ReactElement {
   );
 }
 
-/** Words over several rows, as many as there are. */
+/** Text wrapped over this many rows. */
 export function paragraph(span: Span, rows: number, key?: string | number): ReactElement {
   return h(
     Box,
@@ -75,7 +75,7 @@ export function paragraph(span: Span, rows: number, key?: string | number): Reac
   );
 }
 
-/** What is typed, with its cursor; of a text wider than the room the end around the cursor. */
+/** A text that is being typed, with its cursor. If it is too wide, the part before the cursor is cut. */
 export function typed(text: string, cursor: number, columns: number): Span[] {
   const shown = cleanedBefore(text.slice(0, cursor), columns - 1);
   const under = characters(text.slice(cursor))[0] ?? ' ';

@@ -1,10 +1,10 @@
-// The way into the terminal UI. Nothing of it is loaded by any other command.
+// Starts the terminal UI. No other command loads its code.
 
 import type { TuiOptions } from './terminal.ts';
 
-/** Resolves when the user has ended it. The terminal is as it was before, however it ends. @throws what the app threw */
+/** Resolves when the user quits. However the UI ends, the terminal is restored. @throws what the app threw */
 export async function runTui(o: TuiOptions): Promise<void> {
-  // Read by React when it is loaded: its other build measures and checks every render.
+  // React reads this when it is loaded. Its development build measures and checks every render.
   process.env.NODE_ENV ??= 'production';
   const { occupyTerminal } = await import('./terminal.ts');
   await occupyTerminal(o);

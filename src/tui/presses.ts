@@ -1,10 +1,10 @@
-// What a person does at the keyboard, one press at a time, whatever number of them the terminal hands over at once.
+// Key presses, one at a time, although the terminal may deliver several at once.
 
 import type { Key } from 'ink';
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { characters } from './characters.ts';
 
-/** `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself; `text` is what a text field takes of it. */
+/** `key` is a name such as `up`, `enter` or `ctrl-s`, or the character itself; `text` is what a text field inserts. */
 export type Press = { readonly key: string; readonly text: string };
 
 const named = [
@@ -44,14 +44,14 @@ export function toPresses(input: string, key: Key): Press[] {
   });
 }
 
-/** Line ends as scripts know them. */
+/** Line breaks become `\n`, as scripts expect. */
 export function toPaste(text: string): Press {
   return { key: 'paste', text: text.replaceAll(/\r\n?/g, '\n') };
 }
 
 /**
- * Hands on one press after another, each only once the screen has taken up what the last one changed: `/` and what is typed
- * into the search it opens may come in one piece.
+ * Delivers presses one by one, each after the screen has been drawn with the changes of the last: `/` and the text for
+ * the search that it opens may arrive together.
  */
 export function usePressQueue(deliver: (press: Press) => void): (presses: readonly Press[]) => void {
   const waiting = useRef<Press[]>([]);

@@ -1,4 +1,4 @@
-// The runs, newest first, as they come and go.
+// The screen of all runs, newest first and live.
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useState } from 'react';
@@ -39,8 +39,8 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
   );
   const listRows = rows - 3;
   const keys = isSearching
-    ? 'ids, arguments, errors with…   Enter: done   Esc: all'
-    : '↑↓ choose  Enter: open  s: status  /: search  q: back';
+    ? 'search ids, arguments, errors   Enter: done   Esc: clear'
+    : '↑↓ move  Enter: open  s: status  /: search  q: back';
   usePresses(isActive, keys, (press) => {
     if (isSearching) {
       const edited = editText(search, press);
@@ -75,8 +75,8 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
     { flexDirection: 'column', height: rows },
     cells([{ spans: title }, { spans: [value ? countOf(runs.length, value.total) : ''], width: 24 }], 'title'),
     ...runs.slice(start, end).map((run, index) => runLine(run, start + index === chosen, columns)),
-    value === null && error === null && line(['reading…'], 'reading'),
-    value !== null && runs.length === 0 && line(['No run is like that.'], 'none'),
+    value === null && error === null && line(['loading…'], 'loading'),
+    value !== null && runs.length === 0 && line([status || search.text ? 'No runs match.' : 'No runs yet.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
     line([error === null ? belowOf(runs[chosen]) : { text: error, colour: 'red' }], 'below'),
   );

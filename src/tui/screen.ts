@@ -1,4 +1,4 @@
-// What every screen gets: the way to the server, the room it has, and the way to other screens.
+// What every screen needs: the client, its size, and the way to other screens.
 
 import { createContext, type ReactElement, useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../client/client.ts';
@@ -12,28 +12,28 @@ export type Place =
   | { readonly name: 'form'; readonly jobId: string }
   | { readonly name: 'run'; readonly runId: string };
 
-/** true: the press is used up. */
+/** true: the press has been handled. */
 type PressHandler = (press: Press) => boolean;
 
 export type Surroundings = {
   readonly client: Client;
-  /** To be told of each run that is started here. */
+  /** Must be called with each run that is started here. */
   readonly attend: (runId: string) => void;
   readonly columns: number;
-  /** Of the body, between header and footer. */
+  /** The rows between header and footer. */
   readonly rows: number;
-  /** Counts how often the server was found again after it was lost, or let us in again. */
+  /** Counts how often the server became reachable again, or accepted the token again. */
   readonly epoch: number;
   readonly open: (place: Place) => void;
   readonly back: () => void;
-  /** Of the screen on top. */
+  /** Sets the handler of the top screen. */
   readonly takePresses: (handler: PressHandler) => void;
-  /** The keys that apply, for the footer. */
+  /** Shows the available keys in the footer. */
   readonly showKeys: (keys: string) => void;
 };
 
 export type ScreenProps = {
-  /** It is the one on top. The others keep what they hold, draw nothing and ask for nothing. */
+  /** It is the top screen. The others keep their state, draw nothing and send no requests. */
   readonly isActive: boolean;
 };
 
@@ -43,7 +43,7 @@ export const SurroundingsContext = createContext<Surroundings | null>(null);
 
 export function useSurroundings(): Surroundings {
   const surroundings = useContext(SurroundingsContext);
-  if (!surroundings) throw new Error('A screen is drawn outside the app.');
+  if (!surroundings) throw new Error('useSurroundings was called outside the app.');
   return surroundings;
 }
 
@@ -60,8 +60,8 @@ export function usePresses(isActive: boolean, keys: string, handler: PressHandle
 type Loaded<T> = { readonly value: T | null; readonly error: string | null };
 
 /**
- * What `load` gives, again every `everyMs` and when `nudge` grows, afresh when `key` changes. The last value stays while the
- * next is awaited, and where it cannot be had.
+ * Calls `load` every `everyMs`, when `nudge` grows, and when `key` changes. The last value stays until the next one
+ * arrives, and when the next request fails.
  */
 export function useLoaded<T>(
   o: { readonly isActive: boolean; readonly key: string; readonly everyMs: number; readonly nudge?: number },
@@ -70,7 +70,7 @@ export function useLoaded<T>(
   const { epoch } = useSurroundings();
   const [loaded, setLoaded] = useState<Loaded<T>>({ value: null, error: null });
   const wake = useRef(() => {});
-  // `key` stands for what `load` depends on, `epoch` for a server found again
+  // `key` stands for what `load` depends on; `epoch` changes when the server is reachable again
   useEffect(() => {
     if (!o.isActive) return undefined;
     const { again, stop } = keepLoaded(async (signal) => {

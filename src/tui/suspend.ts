@@ -1,13 +1,13 @@
-// Ctrl-Z, as it is in a program that leaves the terminal's keys to the terminal: the shell has it until `fg`.
+// Ctrl-Z suspends the UI, as it would any program: the shell has the terminal until `fg`.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { useApp } from 'ink';
 import { useEffect, useMemo } from 'react';
 
-/** Of our own time, in which a signal to ourselves has certainly come. */
+/** A signal that the process sends to itself arrives well within this time. */
 const settleMs = 100;
 
-/** @returns stops the process, and whatever else of it the shell waits for */
+/** @returns a function that stops the whole process group, for which the shell waits */
 export function useSuspend(): () => void {
   const { suspendTerminal } = useApp();
   const suspend = useMemo(() => {
@@ -15,7 +15,7 @@ export function useSuspend(): () => void {
       process.off('SIGTSTP', suspendNow);
       try {
         await suspendTerminal(async () => {
-          // Without a shell that could continue it, nothing stops, and it goes on at once.
+          // Without a shell that could continue it, the process does not stop, and goes on at once.
           process.kill(0, 'SIGTSTP');
           await pause(settleMs);
         });

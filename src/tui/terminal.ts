@@ -1,5 +1,5 @@
-// Takes the terminal for the app, and gives it back whatever happens: when the user ends it, when the app throws, when
-// anything in the process does, and on the signals that end a process.
+// Takes over the terminal for the app, and restores it however the app ends: when the user quits, when an error is
+// thrown anywhere in the process, and on signals.
 
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,14 +10,14 @@ import { App } from './app.ts';
 
 export type TuiOptions = {
   readonly client: Client;
-  /** Which server this is, for the header. */
+  /** The server, for the header. */
   readonly where: string;
-  /** Called with each run that is started here, as soon as there is one. */
+  /** Called with each run as soon as it has been started here. */
   readonly attend: (runId: string) => void;
 };
 
 const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
-/** Out of the alternate screen, no bracketed paste, the cursor shown. */
+/** Leaves the alternate screen, turns bracketed paste off, shows the cursor. */
 const restoring = '\u{1b}[?1049l\u{1b}[?2004l\u{1b}[?25h';
 
 export async function occupyTerminal(o: TuiOptions): Promise<void> {
@@ -38,7 +38,7 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
     giveBack();
     process.exit(128 + constants.signals[signal]);
   }
-  /** Without SIGHUP too: whoever started it may have kept that from it. */
+  /** The terminal is gone. SIGHUP may not arrive: the parent process may have blocked it. */
   function onGone(): void {
     onSignal('SIGHUP');
   }
@@ -59,7 +59,7 @@ export async function occupyTerminal(o: TuiOptions): Promise<void> {
   for (const event of ['end', 'close', 'error']) process.stdin.on(event, onGone);
   process.stdout.on('error', onGone);
   process.on('exit', giveBack);
-  // Before whoever else listens: what they say of it belongs on the screen that stays.
+  // Before other listeners: what they print must appear on the restored screen.
   process.prependListener('uncaughtException', onUncaught);
   try {
     await Promise.race([app.waitUntilExit(), failure.promise]);

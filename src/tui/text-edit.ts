@@ -15,7 +15,7 @@ export function textOf(text: string): TextEdit {
   return { text, cursor: text.length };
 }
 
-/** null: not a key of a text. */
+/** null: the key does not edit text. */
 export function editText({ text, cursor }: TextEdit, press: Press): TextEdit | null {
   const before = text.slice(0, cursor);
   const after = text.slice(cursor);

@@ -1,4 +1,4 @@
-// States and times as the screens write them.
+// How the screens show statuses, log levels and times.
 
 import { statusGlyphs } from '../client/looks.ts';
 import type { LogLevel } from '../domain/log-line.ts';
@@ -24,7 +24,7 @@ export const levelColours: Readonly<Record<LogLevel, Colour | undefined>> = {
   fatal: 'red',
 };
 
-/** In the time of the reader's clock: `11-26 17:46:17`. */
+/** Local time: `11-26 17:46:17`. */
 export function atTime(timestamp: string): string {
   const at = new Date(timestamp);
   return `${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;

@@ -1,10 +1,10 @@
-// A text over several lines of the screen, whose number must be known before they are drawn.
+// Wraps a text into lines, whose number must be known before they are drawn.
 
 import stringWidth from 'string-width';
 import { characters } from './characters.ts';
 import { cleaned } from './cleaned.ts';
 
-/** Parted between words where that is possible. The last of `mostLines` holds all that is left, however long it is. */
+/** Breaks between words if possible. The last of `mostLines` lines holds the rest, however long it is. */
 export function wrapped(text: string, columns: number, mostLines: number): string[] {
   const lines: string[] = [];
   let rest = cleaned(text);

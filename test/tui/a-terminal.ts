@@ -1,4 +1,4 @@
-// A terminal with somebody in front of it: a shell in tmux, whose screen is read and whose keys are pressed.
+// A terminal for tests: a shell in tmux. Tests read its screen and press its keys.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,20 +11,20 @@ const run = promisify(execFile);
 const program = join(import.meta.dirname, 'programs', 'tui.ts');
 
 export type Terminal = {
-  /** What is on the screen, blanks at the ends of lines cut off; with `colours`, escape sequences and all. */
+  /** The text on the screen without trailing blanks; with `colours`, including escape sequences. */
   readonly screen: (o?: { readonly colours?: boolean }) => Promise<string>;
-  /** Waits until the screen is like that. */
+  /** Waits until the screen matches. */
   readonly sees: (pattern: RegExp | string) => Promise<string>;
-  /** Key names of tmux, `Enter` or `C-s`, one after the other. */
+  /** Presses keys, by their tmux names (`Enter`, `C-s`), one after the other. */
   readonly press: (...keys: readonly string[]) => Promise<void>;
-  /** All of it at once, as a fast typist or a paste without brackets would. */
+  /** Sends all of it at once, like a fast typist or a paste without brackets. */
   readonly type: (text: string) => Promise<void>;
-  /** As a terminal pastes. */
+  /** Pastes as a terminal does, with brackets. */
   readonly paste: (text: string) => Promise<void>;
   readonly resize: (columns: number, rows: number) => Promise<void>;
-  /** The process that the shell has started. */
+  /** The process that the shell runs. */
   readonly pid: () => Promise<number>;
-  /** What tmux knows of the pane, e.g. `#{alternate_on}`. */
+  /** A tmux variable of the pane, e.g. `#{alternate_on}`. */
   readonly state: (format: string) => Promise<string>;
 };
 
@@ -43,7 +43,7 @@ export async function openTerminal(
   const size = ['-x', String(columns), '-y', String(rows)];
   onTestFinished(async () => {
     await tmux('kill-server').catch(() => undefined);
-    // The shell and what it started may not be gone yet.
+    // The shell and its processes may still be running.
     rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   await tmux('new-session', '-d', ...size, `exec bash --noprofile --rcfile ${rc}`);
@@ -77,7 +77,7 @@ export async function openTerminal(
   };
 }
 
-/** A terminal in which the UI of this server is on the screen. */
+/** A terminal that runs the UI of this server. */
 export async function openTui(
   url: string,
   o: {

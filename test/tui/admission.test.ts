@@ -1,4 +1,4 @@
-// A server that does not let in any more who was let in: it is left in peace until somebody says so.
+// A server that no longer accepts the token. The UI sends it nothing more until the user asks for it.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ afterAll(() => server.close());
 
 type Door = { readonly url: string; isOpen: boolean; refused: number };
 
-/** In front of the server; while it is shut, the token that goes on to the server is a wrong one. */
+/** A proxy in front of the server. While it is closed, it passes on a wrong token. */
 async function openDoor(): Promise<Door> {
   const streams = new AbortController();
   const { signal } = streams;
@@ -45,15 +45,15 @@ async function openDoor(): Promise<Door> {
   return door;
 }
 
-testWith('tmux')('who is not let in reads the whole command that makes a token, in 80 columns', async () => {
+testWith('tmux')('a user without a token can read the whole command that creates one, in 80 columns', async () => {
   await using guarded = await startServing({ authMode: 'required', jobs: { demo: bash('true') } });
   const terminal = await openTui(guarded.url, { columns: 80, rows: 24 });
-  const screen = await terminal.sees('not let in');
+  const screen = await terminal.sees('refused:');
   const [refusal = ''] = screen.split(/\n.*Unauthenticated/);
   expect(refusal.replaceAll(/\s+/g, ' ')).toContain('To create one: `flwd tokens create --name NAME --scopes A,B`.');
 });
 
-testWith('tmux')('who is not let in any more asks for nothing until somebody says so', async () => {
+testWith('tmux')('after the token is refused nothing is sent until the user asks for it', async () => {
   const { credential } = await server.token();
   const door = await openDoor();
   const run = await server.addRun();
@@ -65,13 +65,13 @@ testWith('tmux')('who is not let in any more asks for nothing until somebody say
   await terminal.sees(/● running +demo/);
   door.isOpen = false;
   await terminal.press('1');
-  await terminal.sees(/^flwd .* ✗ not let in: \S/);
+  await terminal.sees(/^flwd .* ✗ refused: \S/);
   await terminal.sees('Unauthenticated: ');
-  await terminal.sees(/\n *Ctrl-R: ask again {2}↑↓ choose/);
+  await terminal.sees(/\n *Ctrl-R: try again {2}↑↓ move/);
   const before = door.refused;
   await terminal.press('2');
   await terminal.sees(/Runs[\s\S]*Unauthenticated: /);
-  // More than it takes to look at a list again.
+  // Longer than the interval at which a list is read.
   await pause(6_000);
   expect(door.refused).toBe(before);
   await terminal.press('C-r');
@@ -80,7 +80,7 @@ testWith('tmux')('who is not let in any more asks for nothing until somebody say
   await terminal.press('C-r');
   await terminal.sees(/^flwd .* ● \w+\n[\s\S]*● running +demo/);
   await terminal.press('Enter');
-  await run.print('here again');
-  await terminal.sees('I here again');
+  await run.print('back again');
+  await terminal.sees('I back again');
   expect(await terminal.screen()).not.toContain('Unauthenticated');
 });

@@ -1,4 +1,4 @@
-// Steps that wait for somebody to approve them, as that is done at a terminal.
+// Approving and denying steps at a terminal.
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -30,7 +30,7 @@ async function start(terminal: Terminal): Promise<void> {
   await terminal.sees(/\? \w+ +\d+s +(Deploy|Really)\?/);
 }
 
-testWith('tmux')('a step that waits is approved with a comment, another one denied', async () => {
+testWith('tmux')('a waiting step is approved with a comment, and another one denied', async () => {
   const terminal = await openTui(server.url, { columns: 60, rows: 20 });
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');
@@ -49,19 +49,19 @@ testWith('tmux')('a step that waits is approved with a comment, another one deni
   await terminal.press('Enter');
   await terminal.sees(/✓ ask +[\d.]+\w+ +approved by local/);
   await terminal.type('\t');
-  await terminal.sees(/❯ ✓ build[\s\S]*a: approve {2}d: deny {2}Enter: its log {2}Tab: log {2}q: back$/);
+  await terminal.sees(/❯ ✓ build[\s\S]*a: approve {2}d: deny {2}Enter: show log {2}Tab: log {2}q: back$/);
   await terminal.type('dy');
   await terminal.sees(/✗ other/);
   await terminal.sees('✗ failed');
   await terminal.type('\t');
-  await terminal.sees(/\n *r: again {2}l: level/);
+  await terminal.sees(/\n *r: rerun {2}l: level/);
   const { runs } = JSON.parse(await (await server.fetch('/runs')).text());
   const { steps } = JSON.parse(await (await server.fetch(`/runs/${runs[0].run_id}`)).text());
   expect(steps[1]).toMatchObject({ approval: { decision: 'approve', comment: 'as agreed' } });
   expect(steps[2]).toMatchObject({ approval: { decision: 'deny', comment: null } });
 });
 
-testWith('tmux')('the chosen one of several is asked for, and another one by the arrows', async () => {
+testWith('tmux')('of several waiting steps the selected one is decided, and the arrows select another', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');
@@ -77,7 +77,7 @@ testWith('tmux')('the chosen one of several is asked for, and another one by the
   await terminal.sees(/✗ ask +[\d.]+\w+ +denied by local/);
 });
 
-testWith('tmux')('who may not approve is told so', async () => {
+testWith('tmux')('a user who may not approve is told so', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/owned');
   await terminal.press('Down', 'Enter');

@@ -30,15 +30,15 @@ test.each([
   [`\u{1b}[48;5;${'9'.repeat(400)}mmoved`, 'moved'],
   ['\u{1b}[?25lcursor', '�[?25lcursor'],
   ['\u{1b}]8;;http://x\u{7}link', '�]8;;http://x�link'],
-])('of the output %j the screen gets %j', (message, shown) => {
+])('the output %j is shown as %j', (message, shown) => {
   expect(cleanedOutput(message, coloured)).toBe(shown);
 });
 
-test('without colours, none are left', () => {
+test('colours can be turned off', () => {
   expect(cleanedOutput('\u{1b}[31mred\u{1b}[0m', { hasColours: false })).toBe('red');
 });
 
-test('a line begins at a column, its colours as they are there', () => {
+test('a line that starts at a column has the colours of that column', () => {
   expect(cleanedOutput('ab\u{1b}[31mcd\u{1b}[0mef', { from: 3, hasColours: true })).toBe(
     '\u{1b}[31md\u{1b}[0mef\u{1b}[0m',
   );
@@ -46,7 +46,7 @@ test('a line begins at a column, its colours as they are there', () => {
   expect(cleanedOutput('ab', { from: 9, hasColours: true })).toBe('');
 });
 
-test('whatever a script prints, no control character passes but in an SGR sequence', () => {
+test('whatever a script prints, control characters pass only as part of an SGR sequence', () => {
   const hostile = fc.string({
     unit: fc.constantFrom('\u{1b}', '[', ']', '3', '1', ';', 'm', 'J', '?', '\u{7}', '\u{9b}', 'a', '\n', '\u{202e}'),
     maxLength: 40,

@@ -1,4 +1,4 @@
-// A server that goes away and comes back, and one that lets in only who has a token.
+// Servers that go away and come back, and servers that need a token.
 
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished } from 'vitest';
@@ -15,7 +15,7 @@ afterAll(() => server.close());
 
 type Line = { readonly url: string; readonly cut: () => Promise<void>; readonly fix: () => Promise<void> };
 
-/** A way to the server that can be cut. */
+/** A connection to the server that can be cut. */
 async function openLine(): Promise<Line> {
   const { hostname, port } = new URL(server.url);
   const sockets = new Set<Socket>();
@@ -47,7 +47,7 @@ async function openLine(): Promise<Line> {
   return { url: `http://127.0.0.1:${ownPort}`, cut, fix };
 }
 
-testWith('tmux')('a lost server is said to be lost, and all goes on once it is back', async () => {
+testWith('tmux')('a lost connection is reported, and everything goes on when the server is back', async () => {
   const line = await openLine();
   const run = await server.addRun();
   await run.move('claim');
@@ -59,7 +59,7 @@ testWith('tmux')('a lost server is said to be lost, and all goes on once it is b
   await terminal.press('Enter');
   await terminal.sees(/I before$/m);
   await line.cut();
-  await terminal.sees('✗ no connection, trying again');
+  await terminal.sees('✗ no connection, retrying');
   await run.print('meanwhile');
   await run.finish();
   expect(await terminal.screen()).toContain('● running');
@@ -70,43 +70,40 @@ testWith('tmux')('a lost server is said to be lost, and all goes on once it is b
   await expect.poll(() => terminal.screen()).not.toContain('no connection');
 });
 
-testWith('tmux')(
-  'a run goes on being followed over a server that closes its streams, and it has printed nothing yet',
-  async () => {
-    const gate = await openStreamGate(server.url);
-    const run = await server.addRun();
-    await run.move('claim');
-    const terminal = await openTui(gate.url);
-    await terminal.sees(/❯ demo/);
-    await terminal.press('2');
-    await terminal.sees(/● running +demo/);
-    await terminal.press('Enter');
-    // Its log and its events.
-    await expect.poll(gate.open).toBe(2);
-    gate.endStreams();
-    await expect.poll(gate.open).toBe(0);
-    await run.print('late');
-    await terminal.sees(/I late$/m);
-    await run.finish();
-    await terminal.sees('✓ success');
-  },
-);
+testWith('tmux')('a run that has printed nothing is still followed after the server closes its streams', async () => {
+  const gate = await openStreamGate(server.url);
+  const run = await server.addRun();
+  await run.move('claim');
+  const terminal = await openTui(gate.url);
+  await terminal.sees(/❯ demo/);
+  await terminal.press('2');
+  await terminal.sees(/● running +demo/);
+  await terminal.press('Enter');
+  // One stream for its log and one for its events.
+  await expect.poll(gate.open).toBe(2);
+  gate.endStreams();
+  await expect.poll(gate.open).toBe(0);
+  await run.print('late');
+  await terminal.sees(/I late$/m);
+  await run.finish();
+  await terminal.sees('✓ success');
+});
 
-testWith('tmux')('a server that is not there yet is waited for', async () => {
+testWith('tmux')('a server that does not run yet is waited for', async () => {
   const line = await openLine();
   await line.cut();
   const terminal = await openTui(line.url);
-  await terminal.sees('✗ no connection, trying again');
+  await terminal.sees('✗ no connection, retrying');
   await terminal.sees(`No server can be reached at ${line.url}`);
   await terminal.press('?');
-  await terminal.sees('end at once');
+  await terminal.sees('quit at once');
   await terminal.press('x');
   await line.fix();
   await terminal.sees(/❯ demo/);
   expect(await terminal.screen()).not.toContain('No server');
 });
 
-testWith('tmux')('what a token does not allow is said where it was asked for', async () => {
+testWith('tmux')('a missing scope is reported where the user needed it', async () => {
   const { credential } = await executing.token({ scopes: ['jobs:read'] });
   const terminal = await openTui(executing.url, { token: credential });
   await terminal.sees(/❯ demo/);

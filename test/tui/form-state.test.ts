@@ -24,7 +24,7 @@ const schema = {
 };
 const fields = ['name', 'days', 'quiet', 'mode', 'hosts', 'key', 'for', 'a/b'] as const;
 
-/** The form with these keys pressed in this field; a word is its characters. */
+/** Presses these keys in a field of the form. A word stands for its characters. */
 function filled(form: FormState, name: (typeof fields)[number], ...keys: readonly string[]): FormState {
   return keys.reduce(
     (state, key) => {
@@ -37,7 +37,7 @@ function filled(form: FormState, name: (typeof fields)[number], ...keys: readonl
 
 const empty = createForm(schema);
 
-test('what is filled in makes the arguments, what is not is left out', () => {
+test('filled fields become arguments, and empty ones are left out', () => {
   expect(readForm(empty)).toEqual({ args: {}, fieldErrors: new Map() });
   let form = filled(empty, 'name', 'A', 'd', 'a');
   form = filled(form, 'days', '7');
@@ -51,12 +51,12 @@ test('what is filled in makes the arguments, what is not is left out', () => {
   });
 });
 
-test('what cannot be read is an error of its field, and no argument', () => {
+test('text that cannot be read is an error of its field, and not an argument', () => {
   const form = filled(filled(empty, 'days', 'x'), 'name', 'n');
   expect(readForm(form)).toEqual({ args: { name: 'n' }, fieldErrors: new Map([[1, 'must be a whole number']]) });
 });
 
-test('a choice goes round, over none of them, and to the first with a letter', () => {
+test('a choice wraps around through the empty one, and a letter selects the first match', () => {
   const chosen = (...keys: string[]): unknown => readForm(filled(empty, 'mode', ...keys)).args.mode;
   expect(chosen('<right>')).toBe('fast');
   expect(chosen('<left>')).toBe(3);
@@ -66,7 +66,7 @@ test('a choice goes round, over none of them, and to the first with a letter', (
   expect(chosen('z')).toBeUndefined();
 });
 
-test('a choice with a default begins as it, and is sent as it is shown', () => {
+test('a choice starts with its default, and is sent as shown', () => {
   const mode = { enum: ['dev', 'staging', 'prod'], default: 'staging' };
   const form = createForm({
     properties: { mode, sure: { type: 'boolean', default: true }, in: { type: 'object', properties: { mode } } },
@@ -80,7 +80,7 @@ test('a choice with a default begins as it, and is sent as it is shown', () => {
   expect(sent('<left>', '<backspace>')).toBe('staging');
 });
 
-test('an item of a list is taken back to be changed', () => {
+test('backspace takes back the last item of a list for editing', () => {
   const form = filled(empty, 'hosts', 'a', '<enter>', 'b', '<enter>', '<backspace>', '<backspace>', 'c');
   expect(readForm(form).args.hosts).toEqual(['a', 'c']);
 });
@@ -91,13 +91,13 @@ test('a secret is shown as dots', () => {
   expect(key && shownText(key)).toBe('•••');
 });
 
-test('the focus goes round, and past the last field to the start', () => {
+test('the focus wraps around, from the last field through the start button to the first', () => {
   expect(focus(empty, -1).focused).toBe(fields.length);
   expect(focus(empty, fields.length + 1).focused).toBe(0);
   expect(pressField(focus(empty, -1), { key: 'a', text: 'a' })).toBeNull();
 });
 
-test('an error of the server stands beside the field that it is about', () => {
+test('an error of the server is shown beside its field', () => {
   const errors = [
     { pointer: '/args/name', message: 'is missing' },
     { pointer: '/args/hosts/1', message: 'must be a text' },
@@ -117,7 +117,7 @@ test('an error of the server stands beside the field that it is about', () => {
   expect(others).toEqual(['unknown is not known', 'is too much', '/job_id is odd']);
 });
 
-test('what cannot be read is not also missing', () => {
+test('a value that cannot be read is not reported as missing, too', () => {
   const own = new Map([[0, 'must be a whole number']]);
   const errors = [{ pointer: '/args/name', message: 'is missing' }];
   expect(placeErrors(empty, errors, own)).toEqual({ byField: own, others: [] });

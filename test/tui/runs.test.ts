@@ -1,4 +1,4 @@
-// Runs and their logs, as a person watches them at a terminal. What the runs do, the tests say.
+// The screens of runs and their logs at a terminal. On one server the tests decide what the runs do.
 
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -52,7 +52,7 @@ async function openNewestRun(terminal: Terminal): Promise<void> {
 }
 
 describe('the list of runs', () => {
-  testWith('tmux')('shows what comes and goes, and only those of a status or with a text', async () => {
+  testWith('tmux')('is live, and can be filtered by status and text', async () => {
     const first = await server.addRun({ jobId: 'demo/first' });
     const terminal = await openTui(server.url);
     await terminal.sees(/❯ demo/);
@@ -69,7 +69,7 @@ describe('the list of runs', () => {
     await terminal.sees(/Runs failed/);
     await expect.poll(() => terminal.screen()).not.toContain('demo/first');
     await terminal.type('ss');
-    await terminal.sees(/Runs waiting_approval[\s\S]*No run is like that\./);
+    await terminal.sees(/Runs waiting_approval[\s\S]*No runs match\./);
     await terminal.type('s/demo/first\r');
     expect(await terminal.sees(/Runs \/demo\/first +1\n.*○ pending +demo\/first/)).not.toContain('demo/second');
     await first.move('withdraw');
@@ -77,7 +77,7 @@ describe('the list of runs', () => {
   });
 });
 
-testWith('tmux')('the list of jobs says how the last run of each is', async () => {
+testWith('tmux')('the list of jobs shows the status of each last run', async () => {
   const terminal = await openTui(executing.url);
   const look = await terminal.sees(/❯ demo\/long *$/m);
   expect(look).not.toMatch(/demo\/steps +[✓✗]/);
@@ -86,7 +86,7 @@ testWith('tmux')('the list of jobs says how the last run of each is', async () =
 });
 
 describe('the log of a run', () => {
-  testWith('tmux')('comes as it is printed, by levels', async () => {
+  testWith('tmux')('is live, and can be filtered by level', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const terminal = await openTui(server.url);
@@ -108,7 +108,7 @@ describe('the log of a run', () => {
     await terminal.sees('✓ success');
   });
 
-  testWith('tmux')('keeps the colours of the script, and nothing else that a terminal would obey', async () => {
+  testWith('tmux')('keeps the colours of the script, and no other control sequence', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const terminal = await openTui(server.url);
@@ -124,7 +124,7 @@ describe('the log of a run', () => {
     expect(await terminal.state('#{pane_title}')).not.toBe('title');
   });
 
-  testWith('tmux')('is searched by the server, and gone through from one end to the other', async () => {
+  testWith('tmux')('is searched by the server, and can be read from one end to the other', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const lines = Array.from({ length: 12_000 }, (_, i) => `line ${i + 1}${(i + 1) % 4_000 === 0 ? ' needle' : ''}`);
@@ -155,7 +155,7 @@ describe('the log of a run', () => {
     expect(rest).toEqual(rest.map((_, index) => top + index + 1));
   });
 
-  testWith('tmux')('stays where somebody reads, while more is printed', async () => {
+  testWith('tmux')('keeps the place of its reader while more is printed', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print(...Array.from({ length: 300 }, (_, i) => `line ${i + 1}`));
@@ -181,7 +181,7 @@ describe('the log of a run', () => {
 });
 
 describe('a run', () => {
-  testWith('tmux')('is seen with its steps, its log and its keys in 60 columns and 15 rows', async () => {
+  testWith('tmux')('shows its steps, its log and its keys in 60 columns and 15 rows', async () => {
     const run = await server.addRun({ jobId: 'demo/small' });
     await run.move('claim');
     await run.print(...Array.from({ length: 30 }, (_, i) => `line ${i + 1} ${'x'.repeat(80)}`));
@@ -202,7 +202,7 @@ describe('a run', () => {
     await run.finish();
   });
 
-  testWith('tmux')('shows its steps as they go, and can be run again from what failed', async () => {
+  testWith('tmux')('shows its steps live, and its failed steps can be rerun', async () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/steps');
     await terminal.press('Down', 'Enter');
@@ -227,7 +227,7 @@ describe('a run', () => {
   });
 
   testWith('tmux')(
-    'that has failed opens at the log of the step that did, and shows the values of a matrix',
+    'that has failed opens at the log of the failed step, and shows the values of a matrix',
     async () => {
       const started = await executing.post('/runs', { job_id: 'demo/versions', async: false });
       expect(started.status).toBe(201);
@@ -244,7 +244,7 @@ describe('a run', () => {
     },
   );
 
-  testWith('tmux')('says which steps a rerun has kept from the earlier run', async () => {
+  testWith('tmux')('shows which steps a rerun has kept from the earlier run', async () => {
     const started = await executing.post('/runs', { job_id: 'demo/versions', async: false });
     const { run_id: runId } = JSON.parse(await started.text());
     await executing.post(`/runs/${runId}/rerun`, { from: 'failed' });
@@ -256,22 +256,19 @@ describe('a run', () => {
     expect(screen).toMatch(/✗ {3}\[node=24,db=pg\] +\S+ +exited with code 1$/m);
   });
 
-  testWith('tmux')(
-    'says in 80 columns how many files it left where nothing keeps them, and what keeps them',
-    async () => {
-      const started = await executing.post('/runs', { job_id: 'demo/untidy', async: false });
-      expect(started.status).toBe(201);
-      const terminal = await openTui(executing.url, { columns: 80, rows: 24 });
-      await openNewestRun(terminal);
-      const screen = await terminal.sees(/✓ success/);
-      expect(screen.replaceAll(/\s+/g, ' ')).toContain(
-        '3 files (6B) left in the workspace or /tmp are not kept: notes.txt, of-the-first-day.csv, ' +
-          'of-the-second-day.csv; artifacts.paths would keep them, permissions.write would put them on the host',
-      );
-    },
-  );
+  testWith('tmux')('says in 80 columns how many files it left that are not kept, and how to keep them', async () => {
+    const started = await executing.post('/runs', { job_id: 'demo/untidy', async: false });
+    expect(started.status).toBe(201);
+    const terminal = await openTui(executing.url, { columns: 80, rows: 24 });
+    await openNewestRun(terminal);
+    const screen = await terminal.sees(/✓ success/);
+    expect(screen.replaceAll(/\s+/g, ' ')).toContain(
+      '3 files (6B) left in the workspace or /tmp are not kept: notes.txt, of-the-first-day.csv, ' +
+        'of-the-second-day.csv; artifacts.paths would keep them, permissions.write would put them on the host',
+    );
+  });
 
-  testWith('tmux')('is cancelled once that is said twice', async () => {
+  testWith('tmux')('is cancelled after a confirmation', async () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/long');
     await terminal.press('Enter');
@@ -279,7 +276,7 @@ describe('a run', () => {
     await terminal.press('Enter');
     await terminal.sees('begun');
     await terminal.type('r');
-    await terminal.sees('It is not finished yet');
+    await terminal.sees('The run has not finished yet');
     await terminal.type('c');
     await terminal.sees('Cancel this run?');
     await terminal.type('n');
@@ -287,16 +284,16 @@ describe('a run', () => {
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
     await terminal.sees('Cancelled by TERM: no process is left');
-    await terminal.sees(/\n *r: again {2}l: level/);
+    await terminal.sees(/\n *r: rerun {2}l: level/);
     await terminal.type('c');
-    await terminal.sees('It is finished');
+    await terminal.sees('The run has finished');
     await terminal.type('ra');
     await terminal.sees(/● running/);
     await terminal.type('cy');
     await terminal.sees(/– cancelled/);
   });
 
-  testWith('tmux')('that takes its time to end is killed, once that is said as well', async () => {
+  testWith('tmux')('that does not stop can be killed, after another confirmation', async () => {
     const terminal = await openTui(executing.url);
     await terminal.sees('demo/stubborn');
     await terminal.type('/stubborn\r\r');
@@ -308,7 +305,7 @@ describe('a run', () => {
     await terminal.sees('not yet');
     await terminal.sees(/Cancelling…[\s\S]*\n *c: kill {2}l: level/);
     await terminal.type('c');
-    await terminal.sees('Kill it at once?');
+    await terminal.sees('Kill this run now?');
     await terminal.type('y');
     await terminal.sees(/– cancelled/);
     await terminal.sees(/Cancelled by .*KILL/);

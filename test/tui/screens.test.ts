@@ -1,4 +1,4 @@
-// Jobs, forms and the starts they make, as a person does it at a terminal.
+// The screens of jobs and forms at a terminal.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,7 +57,7 @@ async function runs(): Promise<{ job_id: string; args: Record<string, unknown>; 
 }
 
 describe('jobs', () => {
-  testWith('tmux')('stand in a list with what is wrong with those that are invalid', async () => {
+  testWith('tmux')('are listed, and invalid ones with their error', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('disk/usage');
     const screen = await terminal.sees('● healthy');
@@ -71,7 +71,7 @@ describe('jobs', () => {
     await terminal.sees(/❯ disk\/usage/);
   });
 
-  testWith('tmux')('are searched by id, title and tag, however fast that is typed', async () => {
+  testWith('tmux')('are searched by id, title and tag, even when all of it is typed at once', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('disk/usage');
     await terminal.type('/how full\r');
@@ -81,12 +81,12 @@ describe('jobs', () => {
     await terminal.press('Escape');
     await terminal.sees('demo/greeting');
     await terminal.type('/nothing such');
-    await terminal.sees('No job matches');
+    await terminal.sees('No jobs match');
   });
 });
 
 describe('a form', () => {
-  testWith('tmux')('says beside a field what the server says of it, while it is typed', async () => {
+  testWith('tmux')('shows the errors of the server beside their fields while the user types', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('demo/greeting');
     await terminal.press('Enter');
@@ -108,7 +108,7 @@ describe('a form', () => {
     await terminal.sees('Not yet: one fault');
   });
 
-  testWith('tmux')('makes the arguments of a run, and a secret is never seen', async () => {
+  testWith('tmux')('starts a run with its arguments, and never shows a secret', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'flwd-attended-'));
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     const terminal = await openTui(server.url, { env: { TUI_ATTENDED: join(dir, 'runs') } });
@@ -136,7 +136,7 @@ describe('a form', () => {
     expect(readFileSync(join(dir, 'runs'), 'utf8')).toBe(`${run?.run_id}\n`);
   });
 
-  testWith('tmux')('shows of a choice what is sent, from the first key on', async () => {
+  testWith('tmux')('shows which choice is sent, from the first key on', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('demo/rollout');
     await terminal.press('Down', 'Enter');
@@ -154,7 +154,7 @@ describe('a form', () => {
     expect(run).toMatchObject({ job_id: 'demo/rollout', args: { stage: 'staging' } });
   });
 
-  testWith('tmux')('does not start while something is wrong, and goes to where that is', async () => {
+  testWith('tmux')('does not start with errors, and moves to the first one', async () => {
     const before = (await runs()).length;
     const terminal = await openTui(server.url);
     await terminal.sees('demo/greeting');
@@ -162,12 +162,12 @@ describe('a form', () => {
     await terminal.sees('is missing');
     await terminal.press('BTab');
     await terminal.press('Enter');
-    const screen = await terminal.sees('The arguments are not right yet');
+    const screen = await terminal.sees('Some arguments need attention');
     expect(screen).toMatch(/❯ who\*/);
     expect(await runs()).toHaveLength(before);
   });
 
-  testWith('tmux')('is as it was left, when one comes back from its run', async () => {
+  testWith('tmux')('keeps its arguments when the user comes back from the run', async () => {
     const terminal = await openTui(server.url);
     await terminal.sees('demo/greeting');
     await terminal.press('Enter');
@@ -182,19 +182,19 @@ describe('a form', () => {
   });
 });
 
-describe('the room', () => {
-  testWith('tmux')('may be 60 columns and 15 rows, and less is said to be too little', async () => {
+describe('the terminal', () => {
+  testWith('tmux')('may have 60 columns and 15 rows, and a smaller one is reported', async () => {
     const terminal = await openTui(server.url, { columns: 60, rows: 15 });
     await terminal.sees('disk/usage');
-    expect(await terminal.screen()).toMatch(/q: end$/);
+    expect(await terminal.screen()).toMatch(/q: quit$/);
     await terminal.press('Enter');
     let screen = await terminal.sees('is missing');
     for (const part of ['flwd', 'times', 'tags', '[ Start ]', 'Whom to greet', 'Ctrl-S: start'])
       expect(screen).toContain(part);
     await terminal.resize(59, 15);
-    await terminal.sees('flwd needs 60×15, this is 59×15');
+    await terminal.sees('flwd needs 60×15; this terminal is 59×15');
     await terminal.resize(80, 14);
-    await terminal.sees('flwd needs 60×15, this is 80×14');
+    await terminal.sees('flwd needs 60×15; this terminal is 80×14');
     await terminal.resize(120, 40);
     screen = await terminal.sees('is missing');
     expect(screen.split('\n')).toHaveLength(40);
@@ -203,16 +203,16 @@ describe('the room', () => {
     await terminal.sees(/❯ demo\/greeting/);
     await terminal.press('?');
     screen = await terminal.sees('any key: back');
-    expect(screen).toMatch(/Ctrl-C +end at once/);
+    expect(screen).toMatch(/Ctrl-C +quit at once/);
     expect(screen).toMatch(/n {2}N +next, previous/);
-    expect(screen.indexOf('But in a form')).toBeLessThan(screen.indexOf('jobs, runs'));
+    expect(screen.indexOf('Outside forms')).toBeLessThan(screen.indexOf('jobs, runs'));
     expect(screen).toMatch(/c {2}unfinished +cancel, kill/);
-    expect(screen).toMatch(/r {2}finished +run again/);
+    expect(screen).toMatch(/r {2}finished +rerun/);
     await terminal.press('x');
     await terminal.sees(/❯ demo\/greeting/);
   });
 
-  testWith('tmux')('has colours, and none with NO_COLOR', async () => {
+  testWith('tmux')('shows colours, and none with NO_COLOR', async () => {
     const colour = /\[3[1-6]m/;
     const terminal = await openTui(server.url);
     await terminal.sees('healthy');

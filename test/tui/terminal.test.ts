@@ -1,4 +1,4 @@
-// The terminal is as it was, however the UI ends.
+// The terminal is restored, however the UI ends.
 
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -14,9 +14,9 @@ import { openTui, type Terminal } from './a-terminal.ts';
 const server = await startServing({ jobs: { 'demo/hello': bash('true') } });
 afterAll(() => server.close());
 
-/** The shell has it again: it says how the UI ended, the terminal echoes and edits its lines, the cursor shows. */
+/** The shell shows the exit code, the terminal echoes and edits lines, and the cursor is visible. */
 async function isRestored(terminal: Terminal, code: number): Promise<void> {
-  // What is typed before the shell has its prompt back may be thrown away.
+  // Input before the shell's prompt may be lost.
   await terminal.sees(/\[\d+\] ready>$/);
   await terminal.sees(`[${code}] ready>`);
   await terminal.type(
@@ -26,26 +26,26 @@ async function isRestored(terminal: Terminal, code: number): Promise<void> {
   expect(await terminal.state('#{alternate_on} #{cursor_flag}')).toBe('0 1');
 }
 
-testWith('tmux')('it takes the whole screen, and gives it back when the user ends it', async () => {
+testWith('tmux')('the UI takes the whole screen, and restores it when the user quits', async () => {
   const terminal = await openTui(server.url);
   expect(await terminal.sees('demo/hello')).not.toContain('ready>');
   expect(await terminal.state('#{alternate_on} #{cursor_flag}')).toBe('1 0');
   await terminal.press('q');
-  expect(await terminal.sees('the user has ended it')).not.toContain('demo/hello');
+  expect(await terminal.sees('the user has quit')).not.toContain('demo/hello');
   await isRestored(terminal, 0);
 });
 
-testWith('tmux')('Ctrl-C ends it at once, in the middle of a form too', async () => {
+testWith('tmux')('Ctrl-C quits at once, even inside a form', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/hello');
   await terminal.press('Enter');
   await terminal.sees('[ Start ]');
   await terminal.press('C-c');
-  await terminal.sees('the user has ended it');
+  await terminal.sees('the user has quit');
   await isRestored(terminal, 0);
 });
 
-testWith('tmux')('Ctrl-Z gives it back to the shell, and fg goes on where it was', async () => {
+testWith('tmux')('Ctrl-Z returns to the shell, and fg continues where the user was', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/hello');
   await terminal.press('Enter');
@@ -63,7 +63,7 @@ testWith('tmux')('Ctrl-Z gives it back to the shell, and fg goes on where it was
   await terminal.type('clear; fg\n');
   await terminal.sees(/❯ demo\/hello/);
   await terminal.press('q');
-  await terminal.sees('the user has ended it');
+  await terminal.sees('the user has quit');
   await isRestored(terminal, 0);
 });
 
@@ -71,14 +71,14 @@ testWith('tmux').for([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
   ['SIGINT', 130],
-] as const)('%s ends it, and the shell sees that', async ([signal, code]) => {
+] as const)('%s ends the UI, and the shell sees that', async ([signal, code]) => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/hello');
   process.kill(await terminal.pid(), signal);
   await isRestored(terminal, code);
 });
 
-/** No SIGHUP comes of it: the terminal controls nobody. */
+/** This terminal controls no process, so none gets SIGHUP when it vanishes. */
 const vanishing = `
 import os, pty, subprocess, sys
 ours, theirs = pty.openpty()
@@ -91,13 +91,13 @@ try: print(ui.wait(15))
 finally: ui.kill()
 `;
 
-testWith('python3')('it ends when its terminal vanishes without a word', async () => {
+testWith('python3')('the UI ends when its terminal vanishes without SIGHUP', async () => {
   const env = { PATH: process.env.PATH, TERM: 'xterm-256color' };
   const words = ['-c', vanishing, process.execPath, bin, 'tui', '--remote', server.url];
   expect((await promisify(execFile)('python3', words, { env })).stdout).toBe('129\n');
 });
 
-testWith('tmux')('what nobody caught is said on the screen that stays', async () => {
+testWith('tmux')('an uncaught error is printed on the restored screen', async () => {
   const terminal = await openTui(server.url);
   await terminal.sees('demo/hello');
   process.kill(await terminal.pid(), 'SIGUSR2');
@@ -105,7 +105,7 @@ testWith('tmux')('what nobody caught is said on the screen that stays', async ()
   expect(await terminal.screen()).toContain('broken on purpose');
 });
 
-testWith('tmux')('an answer that is none of flwd ends it with what it met', async () => {
+testWith('tmux')('an answer that is not from flwd ends the UI with an error', async () => {
   const other = createServer((_, response) => response.setHeader('content-type', 'application/json').end('{}'));
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const terminal = await openTui(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);

@@ -1,4 +1,4 @@
-// Keys, the text they make, and the rows they choose.
+// Key presses, the text that they edit, and the rows that they select.
 
 import type { Key } from 'ink';
 import { expect, test } from 'vitest';
@@ -15,7 +15,7 @@ function edited(from: TextEdit, ...keys: readonly string[]): TextEdit | null {
   }, from);
 }
 
-test('one piece of input is as many presses as it has keys', () => {
+test('a piece of input is split into one press per key', () => {
   expect(toPresses('/a\r', noKey).map(({ key }) => key)).toEqual(['/', 'a', 'enter']);
   expect(toPresses('x\t\u{7f}\u{13}\u{0}', noKey).map(({ key }) => key)).toEqual(['x', 'tab', 'backspace', 'ctrl-s']);
   expect(toPresses('s', { ctrl: true } as Key)).toEqual([{ key: 'ctrl-s', text: '' }]);
@@ -24,11 +24,11 @@ test('one piece of input is as many presses as it has keys', () => {
   expect(toPresses('x', { meta: true } as Key)).toEqual([]);
 });
 
-test('what is pasted is one press, with the line ends of scripts', () => {
+test('a paste is one press, with line breaks as scripts expect them', () => {
   expect(toPaste('a\r\nb\rc')).toEqual({ key: 'paste', text: 'a\nb\nc' });
 });
 
-test('a text is edited by characters, whatever they are made of', () => {
+test('a text is edited by whole characters, such as an emoji of several parts', () => {
   expect(edited(emptyText, 'a', 'b', 'left', 'x')).toEqual({ text: 'axb', cursor: 2 });
   expect(edited(textOf('a👨‍👩‍👧b'), 'left', 'backspace')).toEqual({ text: 'ab', cursor: 1 });
   expect(edited(textOf('abc'), 'home', 'delete', 'end', 'backspace')).toEqual({ text: 'b', cursor: 1 });
@@ -37,7 +37,7 @@ test('a text is edited by characters, whatever they are made of', () => {
   expect(edited(emptyText, 'enter')).toBeNull();
 });
 
-test('the window of a list holds the row that is chosen', () => {
+test('the visible part of a list contains the selected row', () => {
   expect(windowAround(5, 4, 10)).toEqual({ start: 0, end: 5 });
   expect(windowAround(100, 0, 10)).toEqual({ start: 0, end: 10 });
   expect(windowAround(100, 50, 10)).toEqual({ start: 45, end: 55 });
@@ -45,7 +45,7 @@ test('the window of a list holds the row that is chosen', () => {
   expect(windowAround(0, 0, 10)).toEqual({ start: 0, end: 0 });
 });
 
-test('keys of a list stay within it', () => {
+test('keys do not move out of a list', () => {
   expect(moved(0, 'up', 5, 3)).toBe(0);
   expect(moved(3, 'pagedown', 5, 3)).toBe(4);
   expect(moved(3, 'g', 5, 3)).toBe(0);

@@ -1,4 +1,4 @@
-// The form of a job: its arguments, what the server says of them as they are typed, and the start.
+// The form of a job: its arguments, the server's answer to them while the user types, and the start.
 
 import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
@@ -75,7 +75,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   }
 
   if (!isActive) return null;
-  if (!job || !form) return line([error === null ? 'reading…' : { text: error, colour: 'red' }]);
+  if (!job || !form) return line([error === null ? 'loading…' : { text: error, colour: 'red' }]);
   const words = startError === null ? outlookWords(outlook, errors.byField.size + errors.others.length) : null;
   const summary: Span = words
     ? { text: [words.text, ...errors.others].join('; '), colour: toneColours[words.tone] }
@@ -103,12 +103,15 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   );
 }
 
-/** @param onErrors the arguments are not right yet */
+/** @param onErrors is called when the server refuses the arguments */
 function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
   const { client, open, attend } = useSurroundings();
   const [startError, setStartError] = useState<string | null>(null);
   const [isStarting, setStarting] = useState(false);
-  /** The same until something is changed or has started, so that a press after a broken answer starts nothing twice. */
+  /**
+   * Stays the same until something changes or the run has started, so that a retry after a lost answer starts no second
+   * run.
+   */
   const startKey = useRef(randomUUID());
   async function start(): Promise<void> {
     if (isStarting) return;
@@ -122,13 +125,13 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
       open({ name: 'run', runId });
     } catch (error) {
       if (!errorsOf(error)) return setStartError(errorText(error));
-      setStartError('The arguments are not right yet.');
+      setStartError('Some arguments need attention.');
       onErrors();
     } finally {
       setStarting(false);
     }
   }
-  /** Something is changed. */
+  /** An argument has changed. */
   function forget(): void {
     startKey.current = randomUUID();
     setStartError(null);
@@ -136,12 +139,12 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
   return { startError, isStarting, start, forget };
 }
 
-/** What the server says of the arguments once typing pauses; null: not known yet. */
+/** The server's answer to the arguments, asked for when typing pauses; null: there is none yet. */
 function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
   const { client, epoch } = useSurroundings();
   const [outlook, setOutlook] = useState<Outlook | null>(null);
   const key = JSON.stringify(args);
-  // `key` stands for `args`, `epoch` for a server found again
+  // `key` stands for `args`; `epoch` changes when the server is reachable again
   useEffect(() => {
     if (!isActive) return undefined;
     const ending = new AbortController();
@@ -151,7 +154,7 @@ function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook
       if (!signal.aborted) setOutlook(answer);
     };
     const timer = setTimeout(() => void ask(), settleMs);
-    // What it would wait for may be over.
+    // What the run would wait for may have ended.
     const refresh = setInterval(() => void ask(), refreshMs);
     return () => {
       clearTimeout(timer);
@@ -182,7 +185,7 @@ function aboutOf({ fields, focused }: FormState, description: string | null): st
     field.kind === 'choice' || field.itemKind === 'choice' ? field.choices.map(showValue).join(' | ') : '';
   const example = field.examples[0] === undefined ? '' : `e.g. ${showValue(field.examples[0])}`;
   const isUnset = (field.kind === 'choice' || field.kind === 'boolean') && edit?.text === '';
-  const fallback = isUnset && field.defaultValue !== undefined ? `${showValue(field.defaultValue)} without one` : '';
+  const fallback = isUnset && field.defaultValue !== undefined ? `default ${showValue(field.defaultValue)}` : '';
   const facts = [kind, choices, ...field.constraints, fallback, example].filter((fact) => fact !== '').join(', ');
   return [field.description ?? field.title, facts].filter(Boolean).join(' · ');
 }
@@ -228,7 +231,7 @@ function valueSpans(formField: FormField, isFocused: boolean, width: number): Sp
   };
   if (!isFocused) return isEmpty ? [fallback] : [{ text: shown.replace(/, $/, '') }];
   if (isEmpty) return [...typed('', 0, width), fallback];
-  // Of what is typed into it, only the end is still being edited; a secret's characters are as many dots.
+  // Only the last item of a list is being edited. A secret has as many dots as characters.
   const added = shown.slice(
     0,
     shown.length - (shown.endsWith(edit.text) ? edit.text.length : characters(edit.text).length),

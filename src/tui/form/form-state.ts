@@ -1,4 +1,4 @@
-// A form being filled in: what is typed into each field, and the arguments that make of it.
+// The state of a form: what is typed into each field, and the resulting arguments.
 
 import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
 import { type FormErrors, placeErrors as placeOnFields, readFields } from '../../domain/filled-fields.ts';
@@ -8,15 +8,15 @@ import { editText, emptyText, type TextEdit, textOf } from '../text-edit.ts';
 
 export type FormField = {
   readonly field: ArgumentField;
-  /** What is typed; of a list, its next item. */
+  /** The typed text; for a list, its next item. */
   readonly edit: TextEdit;
-  /** Of a list, what has been added. */
+  /** The items that have been added to a list. */
   readonly items: readonly string[];
 };
 
 export type FormState = {
   readonly fields: readonly FormField[];
-  /** The field; past the last one, what starts the job. */
+  /** The index of the field; after the last one comes the start button. */
   readonly focused: number;
 };
 
@@ -27,15 +27,15 @@ export function createForm(schema: Readonly<Record<string, unknown>>): FormState
   return { fields, focused: 0 };
 }
 
-/** All that can be chosen, of a field that is a choice; else none. */
+/** The options of a choice; empty for other fields. */
 function optionsOf({ kind, choices }: ArgumentField): string[] {
   if (kind === 'boolean') return ['true', 'false'];
   return kind === 'choice' ? choices.map(showValue) : [];
 }
 
 /**
- * A choice begins as what it is without one. Not inside an object: one argument more would be a whole object of them, and
- * others in it may be required.
+ * A choice starts with its default. Not inside an object: sending the default would send the whole object, which may
+ * have other, required members.
  */
 function untouched(field: ArgumentField): string {
   const { path, defaultValue } = field;
@@ -48,7 +48,7 @@ export function focus({ fields }: FormState, index: number): FormState {
   return { fields, focused: (index + count) % count };
 }
 
-/** null: not a key of the focused field. */
+/** null: the focused field does not use the key. */
 export function pressField(form: FormState, press: Press): FormState | null {
   const focused = form.fields[form.focused];
   if (!focused) return null;
@@ -74,7 +74,7 @@ function changed(formField: FormField, press: Press): FormField | null {
   return edited && { ...formField, edit: edited };
 }
 
-/** Nothing chosen, where that can be, comes after the last choice, and before the first. */
+/** If the field may be empty, the empty choice is between the last and the first one. */
 function cycled(field: ArgumentField, text: string, key: string): string | null {
   const choices = [...(untouched(field) === '' ? [''] : []), ...optionsOf(field)];
   const at = Math.max(0, choices.indexOf(text));
@@ -86,14 +86,14 @@ function cycled(field: ArgumentField, text: string, key: string): string | null 
   return rest.find((choice) => choice.toLowerCase().startsWith(key.toLowerCase())) ?? text;
 }
 
-/** The arguments of what is filled in, and what cannot be read as one. */
+/** The arguments that the fields amount to, and the errors of fields that cannot be read. */
 export function readForm({ fields }: FormState): ReturnType<typeof readFields> {
   return readFields(
     fields.map(({ field, edit, items }) => ({ field, texts: edit.text === '' ? items : [...items, edit.text] })),
   );
 }
 
-/** The server's errors, and those of our own, at the fields that they belong to. */
+/** Assigns the server's errors, and our own, to their fields. */
 export function placeErrors(
   { fields }: FormState,
   errors: readonly Readonly<Record<string, unknown>>[],
@@ -106,7 +106,7 @@ export function placeErrors(
   );
 }
 
-/** What the field shows, cursor aside; nothing of a secret. */
+/** The text that the field shows, without the cursor. Secrets are shown as dots. */
 export function shownText({ field, edit, items }: FormField): string {
   const typed = isSecret(field) ? '•'.repeat(characters(edit.text).length) : edit.text;
   const added = items.map((item) => (isSecret(field) ? '•••' : item));

@@ -1,4 +1,4 @@
-// The lines of a log as they are drawn.
+// Draws the lines of a log.
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
@@ -13,7 +13,7 @@ export type LogPaneProps = {
   readonly view: LogView;
   readonly rows: number;
   readonly columns: number;
-  /** Columns that are scrolled out to the left. */
+  /** How many columns are scrolled out on the left. */
   readonly left: number;
   readonly hasSteps: boolean;
   readonly found: ReadonlySet<number>;
@@ -32,7 +32,7 @@ export function LogPane({ view, rows, ...o }: LogPaneProps): ReactElement {
 function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
   const { seq, level, timestamp, text } = held;
   const isCurrent = seq === o.current;
-  // Colours take room in it, and none on the screen.
+  // Escape sequences take up characters of the text, but no columns.
   const part = text.slice(0, (o.left + o.columns) * unitsForColumn);
   const shown = cleanedOutput(part, { from: o.left, hasColours: hasColours && !isCurrent });
   const colour = levelColours[level];

@@ -1,4 +1,4 @@
-// Looking for a text in the whole log of a run, and going from one line that has it to the next.
+// The search in the whole log of a run, and the steps from one match to the next.
 
 import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -10,9 +10,9 @@ import { broughtUp, nextFound, topOf } from './log-view.ts';
 
 export type LogSearch = {
   readonly text: string;
-  /** `seq` of the lines that have it. */
+  /** The `seq` of the matching lines. */
   readonly found: readonly number[];
-  /** The last of them: there are more before these. */
+  /** There are more matches before these. */
   readonly isCut: boolean;
   readonly current: number | null;
   readonly note: string;

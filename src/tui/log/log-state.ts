@@ -1,5 +1,4 @@
-// The log of a run on the screen, kept up to date: it holds a stretch of lines, follows what the run prints, and gets more
-// when somebody scrolls out of it.
+// The part of a run's log that the screen holds. It follows the run's output, and reads more when the user scrolls.
 
 import { useCallback, useEffect, useEffectEvent, useMemo, useReducer, useRef, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -29,9 +28,9 @@ import {
 } from './log-view.ts';
 
 const linesAbove = 200;
-/** Above the line that is jumped to. */
+/** Lines shown above the line that is jumped to. */
 const linesInSight = 3;
-/** How near the edge of what is held somebody may come before more is asked for. */
+/** More lines are read when the screen is this close to the edge of the held ones. */
 const marginLines = 200;
 const retryMs = 1_000;
 const drawMs = 50;
@@ -39,7 +38,7 @@ const drawMs = 50;
 export type Log = {
   readonly view: LogView;
   readonly change: (change: (view: LogView) => LogView) => void;
-  /** Reads afresh from there. */
+  /** Reads the log again from there. */
   readonly jump: (start: LogStart) => void;
   readonly isReading: boolean;
   readonly note: string | null;
@@ -58,10 +57,10 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   return { view, change, jump, isReading, note: followError ?? note };
 }
 
-/** Which log is meant; another object for another one. */
+/** Names a log. Another log is another object. */
 type Source = Omit<LogSource, 'signal'>;
 
-/** Reads the log from where it is wanted. */
+/** Reads the log at the wanted place. */
 function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pick<Log, 'isReading' | 'note' | 'jump'> {
   const { epoch } = useSurroundings();
   const [opening, setOpening] = useState<{ readonly start: LogStart }>({ start: 'end' });
@@ -70,7 +69,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
   const { level, stepId } = source.filter;
   const wanted = useMemo(() => ({ level, stepId, opening }), [level, stepId, opening]);
   const had = useRef<typeof wanted | null>(null);
-  // it is read again for a server found again while it could not be read
+  // if it could not be read, it is read again when the server is reachable again
   useEffect(() => {
     if (!isActive || had.current === wanted) return undefined;
     const ending = new AbortController();
@@ -80,7 +79,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
         if (ending.signal.aborted) return;
         had.current = wanted;
         change(() => opened);
-        setNote(isExpired ? 'The log has been removed, as its retention says.' : null);
+        setNote(isExpired ? 'The log was deleted when its retention time ended.' : null);
         setReading(false);
       },
       (error: unknown) => {
@@ -93,7 +92,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
   return { isReading, note, jump };
 }
 
-/** Follows what the run prints. @returns why it cannot be followed; null: it can */
+/** Follows the run's output. @returns why that failed; null: it has not */
 function useLiveLines(isLive: boolean, source: Source, view: LogView, change: ChangeView): string | null {
   const { epoch } = useSurroundings();
   const [error, setError] = useState<string | null>(null);
@@ -120,7 +119,7 @@ function useLiveLines(isLive: boolean, source: Source, view: LogView, change: Ch
         const line = toLine(frame);
         last = line.seq;
         waiting.push(heldLine(line));
-        // No more of them can be held.
+        // More lines than these are not held anyway.
         if (waiting.length > 2 * mostLines) waiting = waiting.slice(-mostLines - 1);
         timer ??= setTimeout(draw, drawMs);
       }
@@ -183,7 +182,7 @@ function useMore(o: {
         change((held) =>
           held.lines[0]?.seq === first ? withEarlier(held, { ...before, lines: before.lines.map(heldLine) }) : held,
         ),
-      leaveIt,
+      ignore,
     );
     return () => ending.abort();
   }, [wantsEarlier, first, source, change]);
@@ -195,11 +194,11 @@ function useMore(o: {
         change((held) =>
           held.lines.at(-1)?.seq === last ? withLater(held, { ...after, lines: after.lines.map(heldLine) }) : held,
         ),
-      leaveIt,
+      ignore,
     );
     return () => ending.abort();
   }, [wantsLater, last, source, change]);
 }
 
-/** The next scroll asks again. */
-function leaveIt(): void {}
+/** Errors are ignored here: the next scroll tries again. */
+function ignore(): void {}

@@ -1,15 +1,15 @@
-// The part of a log that is held and looked at: a stretch of its lines without gaps, and which of them are on the screen.
+// The held part of a log, a stretch of lines without gaps, and which of them are on the screen.
 
 import { appended, extended, type LogStretch, prepended } from '../../client/log-stretch.ts';
 import type { LogLine } from '../../domain/log-line.ts';
 
-/** Of a line what is shown: message and further members as one text, which may be the first part of a long one. */
+/** The shown part of a line: message and other members as one text. A long text is cut. */
 export type HeldLine = Pick<LogLine, 'seq' | 'timestamp' | 'level' | 'step_id'> & { readonly text: string };
 
 export type LogView = LogStretch<HeldLine> & {
   /** The last line is kept on the screen. */
   readonly isFollowing: boolean;
-  /** Index of the first line on the screen, while it is not following. */
+  /** Index of the first line on the screen while it does not follow the end. */
   readonly top: number;
 };
 
@@ -22,25 +22,25 @@ export function heldLine({ seq, timestamp, level, step_id, message, fields }: Lo
   return { seq, timestamp, level, step_id, text: text.length <= mostUnits ? text : firstPart(text) };
 }
 
-/** A copy, since a slice would hold on to all of it. */
+/** A copy, because a slice would keep the whole text in memory. */
 function firstPart(text: string): string {
   return `${Buffer.from(text.slice(0, mostUnits), 'utf16le').toString('utf16le')}…`;
 }
 
 export const emptyLog: LogView = { lines: [], isFromStart: true, isToEnd: false, isFollowing: true, top: 0 };
 
-/** Index of the first line on a screen of so many rows. */
+/** Index of the first line on a screen with this many rows. */
 export function topOf({ lines, isFollowing, top }: LogView, rows: number): number {
   const last = Math.max(0, lines.length - rows);
   return isFollowing ? last : Math.min(top, last);
 }
 
-/** What a run printed last. */
+/** Appends new output. */
 export function withLast(view: LogView, lines: readonly HeldLine[]): LogView {
   return appended(view, lines, { mostLines, isFollowed: view.isFollowing });
 }
 
-/** What comes before the first line. */
+/** Adds lines before the first one. */
 export function withEarlier(view: LogView, before: Pick<LogView, 'lines' | 'isFromStart'>): LogView {
   const isCut = before.lines.length + view.lines.length > mostLines;
   return {
@@ -50,7 +50,7 @@ export function withEarlier(view: LogView, before: Pick<LogView, 'lines' | 'isFr
   };
 }
 
-/** What comes after the last line. */
+/** Adds lines after the last one. */
 export function withLater(
   view: LogView,
   after: { readonly lines: readonly HeldLine[]; readonly isLast: boolean },
@@ -59,20 +59,20 @@ export function withLater(
   return { ...extended(view, after, mostLines), top: Math.max(0, view.top - cut) };
 }
 
-/** By so many lines; whoever scrolls down to the end of a log follows it. */
+/** Scrolls by this many lines. Scrolling down to the end of the log follows it from then on. */
 export function scrolled(view: LogView, by: number, rows: number): LogView {
   const last = Math.max(0, view.lines.length - rows);
   const top = Math.max(0, Math.min(last, topOf(view, rows) + by));
   return { ...view, top, isFollowing: view.isToEnd && top === last && by >= 0 };
 }
 
-/** With this line in the upper part of the screen; null where it is not held. */
+/** Scrolls this line into the upper part of the screen; null: the line is not held. */
 export function broughtUp(view: LogView, seq: number, rows: number): LogView | null {
   const index = view.lines.findIndex((line) => line.seq === seq);
   return index < 0 ? null : { ...view, top: Math.max(0, index - Math.floor(rows / 3)), isFollowing: false };
 }
 
-/** The next of the lines found, in this direction, around the end too; the lines are in order. */
+/** The next match in this direction, continuing at the other end. The matches are in order. */
 export function nextFound(found: readonly number[], from: number | null, direction: 1 | -1): number | null {
   if (from === null) return found.at(direction === 1 ? 0 : -1) ?? null;
   return direction === 1

@@ -1,4 +1,4 @@
-// An approval that is about to be given or denied: of which step, and with what comment.
+// The question before a step is approved or denied: which step, and with which comment.
 
 import type { BodyOf } from '../../contract/operations.ts';
 import { characters } from '../characters.ts';
@@ -10,11 +10,11 @@ import type { StepAnswer } from './run-parts.ts';
 export type Approval = {
   readonly decision: 'approve' | 'deny';
   readonly stepId: string;
-  /** null: none is being typed. */
+  /** null: no comment is being typed. */
   readonly comment: TextEdit | null;
 };
 
-/** null: it is let be. */
+/** Handles a press. null: the user has cancelled. */
 export function changedApproval(
   asked: Approval,
   press: Press,
@@ -36,12 +36,12 @@ export function toDecision({ decision, stepId, comment }: Approval): BodyOf<'app
   return { step_id: stepId, decision, ...(comment?.text && { comment: comment.text }) };
 }
 
-/** Its keys are seen whatever the step says. */
+/** The question for the footer. A long message is cut, so that the keys are always visible. */
 export function approvalWords(asked: Approval, waiting: readonly StepAnswer[], columns: number): string {
   const step = waiting.find(({ step_id: id }) => id === asked.stepId);
   const about = step?.message ? `${asked.stepId}: ${step.message}` : asked.stepId;
   const others = waiting.length > 1 ? '  ↑↓: other' : '';
-  const keys = asked.comment ? `  Enter: ${asked.decision}  Esc: not` : `  y: yes  n: no  c: comment${others}`;
+  const keys = asked.comment ? `  Enter: ${asked.decision}  Esc: cancel` : `  y: yes  n: no  c: comment${others}`;
   const question = characters(`${asked.decision === 'approve' ? 'Approve' : 'Deny'} ${about}`);
   const room = columns - keys.length;
   return `${question.length > room ? `${question.slice(0, room - 1).join('')}…` : question.join('')}${keys}`;

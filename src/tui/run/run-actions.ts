@@ -1,4 +1,4 @@
-// What can be done with a run, asked for once more before it is done.
+// The actions on a run. Each asks for confirmation.
 
 import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
@@ -11,29 +11,29 @@ import { type Approval, approvalWords, changedApproval, toDecision } from './app
 import { type RunAnswer, waitingSteps } from './run-parts.ts';
 
 export type RunActions = {
-  /** Those that there are for the run as it is, for the footer. */
+  /** The available actions, for the footer. */
   readonly keys: string;
-  /** A step waits to be approved or denied. */
+  /** A step waits for approval. */
   readonly isWaitedFor: boolean;
-  /** For the footer, while something is asked. */
+  /** The open question, for the footer. */
   readonly question: string | null;
-  /** What is typed for it. */
+  /** The comment that is being typed. */
   readonly typing: TextEdit | null;
-  /** How the last one goes, where that is not to be seen. */
+  /** The progress of the last action, if the screen does not show it otherwise. */
   readonly note: string | null;
-  /** What went wrong with the last one. */
+  /** Why the last action failed. */
   readonly error: Span | null;
-  /** true: the press was for one of them. */
+  /** true: an action has handled the press. */
   readonly take: (press: Press) => boolean;
 };
 
 const questions = {
   cancel: 'Cancel this run?   y: yes   n: no',
-  kill: 'Kill it at once?   y: yes   n: no',
-  rerun: 'Run again?   a: all of it   f: from what failed   n: no',
+  kill: 'Kill this run now?   y: yes   n: no',
+  rerun: 'Rerun?   a: all steps   f: failed steps   n: no',
 } as const;
 
-/** @param chosenStep the one that an approval is for, where it waits for one */
+/** @param chosenStep is the step to approve or deny, if it waits for that */
 export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
   const { columns } = useSurroundings();
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);
@@ -59,7 +59,7 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
   }
 
   return {
-    keys: isOver ? 'r: again' : isCancelling ? 'c: kill' : 'c: cancel',
+    keys: isOver ? 'r: rerun' : isCancelling ? 'c: kill' : 'c: cancel',
     isWaitedFor: waiting.length > 0,
     question: approval ? approvalWords(approval, waiting, columns) : asked && questions[asked],
     typing: approval?.comment ?? null,
@@ -74,15 +74,15 @@ export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: 
         const { step_id: stepId } = waiting.find(({ step_id: id }) => id === chosenStep) ?? waiting[0];
         setApproval({ decision: key === 'a' ? 'approve' : 'deny', stepId, comment: null });
       } else if (!run || (key !== 'c' && key !== 'r')) return false;
-      else if (key === 'c' && isOver) requests.say('It is finished.');
-      else if (key === 'r' && !isOver) requests.say('It is not finished yet.');
+      else if (key === 'c' && isOver) requests.say('The run has finished.');
+      else if (key === 'r' && !isOver) requests.say('The run has not finished yet.');
       else setAsked(key === 'r' ? 'rerun' : isCancelling ? 'kill' : 'cancel');
       return true;
     },
   };
 }
 
-/** What is asked of the server, and what has become of it. */
+/** The requests for the actions, and their outcome. */
 function useRunRequests(runId: string) {
   const { client, open, attend } = useSurroundings();
   const [note, setNote] = useState<string | null>(null);
@@ -103,7 +103,7 @@ function useRunRequests(runId: string) {
     setCancelled(true);
     try {
       const { status } = await client.call('cancelRun', { path });
-      return status === 'cancelled' ? null : 'Its processes have been told to end, and are still there.';
+      return status === 'cancelled' ? null : 'Its processes were asked to stop and are still running.';
     } catch (error) {
       setCancelled(false);
       throw error;
@@ -111,7 +111,7 @@ function useRunRequests(runId: string) {
   };
   const kill = async (): Promise<string | null> => {
     const { status } = await client.call('cancelRun', { path, query: { force: true } });
-    return status === 'cancelled' ? null : 'Its processes have been killed, and are still there.';
+    return status === 'cancelled' ? null : 'Its processes were killed and are still there.';
   };
   const rerun = async (from: 'start' | 'failed'): Promise<null> => {
     const { run_id: newId } = await client.call('rerunRun', { path, body: { from } });

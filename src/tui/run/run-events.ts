@@ -1,36 +1,36 @@
-// When to look at runs again: the server says what happens to them.
+// Follows the server's events, to know when runs must be read again.
 
 import { useEffect, useState } from 'react';
 import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { useSurroundings } from '../screen.ts';
 
-/** Whatever comes in a burst is looked at once. */
+/** Events of one burst cause one refresh. */
 const settleMs = 200;
 const retryMs = 1_000;
 const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 
-/** @returns a number that grows with what happens, to this run or, without one, to any */
+/** @returns a number that grows with each burst of events of this run, or of any run without one */
 export function useRunEvents(isActive: boolean, runId: string | null): number {
   const { client, epoch } = useSurroundings();
   const [changes, setChanges] = useState(0);
-  // afresh for a server found again, or one that lets us in again
+  // opened again when the server is reachable, or accepts the token, again
   useEffect(() => {
     if (!isActive) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
     let timer: NodeJS.Timeout | undefined;
-    const ring = (): void => {
+    const noteChange = (): void => {
       timer ??= setTimeout(() => {
         timer = undefined;
         setChanges((count) => count + 1);
       }, settleMs);
     };
     const query = { types, ...(runId !== null && { run_id: runId }) };
-    // Without events it is looked at now and then all the same.
+    // If the stream fails for good, polling still keeps the screen up to date.
     void keepOpen({ signal, retryMs }, async () => {
-      // Rung once it is open: of what happened before, it says nothing.
-      for await (const _ of client.stream('streamRunEvents', { query, signal, onOpen: ring })) ring();
+      // Once open, the stream does not report what happened before, so that counts as a change.
+      for await (const _ of client.stream('streamRunEvents', { query, signal, onOpen: noteChange })) noteChange();
       return true;
     });
     return () => {

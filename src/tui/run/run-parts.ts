@@ -1,4 +1,4 @@
-// What stands above the log of a run: its state in a sentence, and its steps.
+// The part of the screen above the log of a run: the run's state in a sentence, and its steps.
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
@@ -17,12 +17,12 @@ import { wrapped } from '../wrapped.ts';
 export type RunAnswer = AnswerOf<'getRun'>;
 export type StepAnswer = RunAnswer['steps'][number];
 
-/** Those that somebody must approve or deny. */
+/** The steps that wait for approval. */
 export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** `error` stands in the place of the sentence, which takes `sentenceRows` at most. */
+/** An `error` replaces the sentence, which takes at most `sentenceRows` rows. */
 export function summaryLines(
   run: RunAnswer,
   o: {
@@ -36,7 +36,7 @@ export function summaryLines(
   const state = run.cancel_requested_at !== null && !isFinished(run.status) ? 'cancelling' : run.status;
   const progress =
     run.progress && !isFinished(run.status) ? `${Math.round(run.progress.percent)} % ${run.progress.message}` : '';
-  // Progress changes all the time: the log below it must not move with its length.
+  // Progress changes all the time, and the log below must not move with its length.
   const isProgress = o.error === null && progress !== '';
   const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
   const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
@@ -58,7 +58,7 @@ export function summaryLines(
   ];
 }
 
-/** Why it is as it is. */
+/** The reason for the run's status, or its result or arguments. */
 function sentenceOf(run: RunAnswer): Span {
   if (run.error) {
     const place = run.error.step_id && run.steps.length > 1 ? `${run.error.step_id}: ` : '';
@@ -78,14 +78,14 @@ function cancelWords({ termination }: RunAnswer): string {
   return `Cancelled${signals === '' ? '' : ` by ${signals}`}: ${leftWords(termination)}`;
 }
 
-/** @param steps those of the run, in the order in which they are shown */
+/** @param steps - the steps of the run in the order in which they are shown */
 export function stepLines(
   run: RunAnswer,
   steps: readonly StepAnswer[],
   o: {
     readonly rows: number;
     readonly chosen: number | null;
-    /** The one whose log alone is shown. */
+    /** The only step whose log is shown; null: the log of all steps is shown. */
     readonly logOf: string | null;
     readonly nowMs: number;
     readonly columns: number;
@@ -94,7 +94,7 @@ export function stepLines(
   const shown = steps.findIndex(({ step_id: id }) => id === o.logOf);
   const { start, end } = windowAround(steps.length, o.chosen ?? (shown < 0 ? currentStep(steps) : shown), o.rows);
   const labels = steps.map((step) => labelOf(step).length + 4);
-  // Names and values of a matrix are worth more room than most of what is said about a step.
+  // Step names with matrix values get more room than the text about the step.
   const width = Math.min(Math.max(Math.floor(o.columns * 0.45), ...labels), Math.floor(o.columns * 0.7));
   return h(
     Box,
@@ -105,7 +105,7 @@ export function stepLines(
   );
 }
 
-/** Of an instance its values: `[node=24,db=pg]`, below the step that it is one of. */
+/** An instance is labelled with its values, `[node=24,db=pg]`, below its step. */
 function labelOf({ name, step_id: id, instance_of: of }: StepAnswer): string {
   if (of !== null && id.startsWith(`${of}[`)) return `  ${id.slice(of.length)}`;
   return name === '' ? id : name;
@@ -115,7 +115,7 @@ function stepWords({ message, child_run_id: childId, reason }: StepAnswer): stri
   return message ?? (childId === null ? reason : `→ ${childId}`) ?? '';
 }
 
-/** The first that goes on, or else the last that has begun. */
+/** The first step that is running, or else the last that has started. */
 function currentStep(steps: readonly StepAnswer[]): number {
   const going = steps.findIndex(({ status }) => status === 'running' || status === 'waiting_approval');
   return going >= 0

@@ -1,4 +1,4 @@
-// One run: how it is, its steps as they go, its log as it comes.
+// The screen of a run: its state, its steps and its log, all live.
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useEffect, useMemo, useState } from 'react';
@@ -25,7 +25,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
     client.call('getRun', { path: { run_id: runId }, signal }),
   );
   const nowMs = useNow(isActive && run !== null && !isFinished(run.status));
-  /** null: the keys are for the log. */
+  /** null: the keys move in the log. */
   const [chosenStep, setChosenStep] = useState<number | null>(null);
   const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
   const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
@@ -62,7 +62,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   }
 
   if (!isActive) return null;
-  if (!run) return line([error === null ? 'reading…' : { text: error, colour: 'red' }]);
+  if (!run) return line([error === null ? 'loading…' : { text: error, colour: 'red' }]);
   return h(
     Box,
     { flexDirection: 'column', height: rows },
@@ -82,7 +82,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   );
 }
 
-/** Between steps and log: what is shown of the log, what is typed or told, and where in the log that is. */
+/** The bar between steps and log: the filter of the log, a note or the text that is typed, and the place in the log. */
 function barOf(shown: ShownLog, actions: RunActions, rows: number, columns: number): ReactElement {
   const { log, level, left, typing } = shown;
   const stepId = shown.stepId ?? '';
@@ -107,11 +107,11 @@ function barOf(shown: ShownLog, actions: RunActions, rows: number, columns: numb
   );
 }
 
-/** As many as 60 columns have room for. */
+/** The most important keys, as many as fit into 60 columns. */
 function keysOf({ keys, isWaitedFor }: RunActions, isTyping: boolean, isOnSteps: boolean): string {
-  if (isTyping) return 'type what to look for   Enter: find   Esc: not';
-  if (isOnSteps && isWaitedFor) return 'a: approve  d: deny  Enter: its log  Tab: log  q: back';
-  if (isOnSteps) return '↑↓ choose  Enter: its log, or run  Tab: log  q: back';
+  if (isTyping) return 'type the text to find   Enter: find   Esc: cancel';
+  if (isOnSteps && isWaitedFor) return 'a: approve  d: deny  Enter: show log  Tab: log  q: back';
+  if (isOnSteps) return '↑↓ move  Enter: show log or run  Tab: log  q: back';
   if (isWaitedFor) return `a: approve  d: deny  ${keys}  /: find  ?: help  q: back`;
   return `${keys}  l: level  /: find  ?: help  q: back`;
 }

@@ -1,4 +1,4 @@
-// The log on the screen of a run: which of its lines, from where on, and what is looked for in them.
+// The log on the screen of a run: its filters, its position and its search.
 
 import { useEffect, useMemo, useState } from 'react';
 import { failingStep } from '../../client/shown-steps.ts';
@@ -15,15 +15,15 @@ export type ShownLog = {
   readonly search: LogSearch;
   readonly found: ReadonlySet<number>;
   readonly level: LogLevel;
-  /** null: of all steps. */
+  /** null: all steps. */
   readonly stepId: string | null;
-  /** How many columns it is moved sideways. */
+  /** How many columns are scrolled out on the left. */
   readonly left: number;
-  /** What is typed to be looked for; null: nothing is being typed. */
+  /** The search text that is being typed; null: none. */
   readonly typing: TextEdit | null;
-  /** Shows the lines of this step alone, or of all again. */
+  /** Shows only the lines of this step, or those of all steps again. */
   readonly toggleStep: (stepId: string) => void;
-  /** true: the press was for the log. */
+  /** true: the log has handled the press. */
   readonly take: (press: Press) => boolean;
 };
 
@@ -34,14 +34,14 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
   const [stepId, setStepId] = useState<string | null>(null);
   const [left, setLeft] = useState(0);
   const [typing, setTyping] = useState<TextEdit | null>(null);
-  // As it was when it was opened: whoever watches a run is not moved when it fails.
+  // Decided once, when the screen opens: a user who watches a run is not moved when a step fails.
   const [openedFor, setOpenedFor] = useState<string | null>(null);
   useEffect(() => {
     if (run === null || openedFor === run.run_id) return;
     setOpenedFor(run.run_id);
     setStepId(failingStep(run));
   }, [run, openedFor]);
-  // Before that it is not known whose log is wanted.
+  // Before that it is not known which step's log to show.
   const log = useLog(isActive && openedFor === runId, runId, { level, stepId }, rows);
   const search = useLogSearch({ runId, level, stepId, rows }, log);
   const found = useMemo(() => new Set(search.found), [search.found]);
@@ -53,7 +53,7 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
     return true;
   }
 
-  /** Other lines around the same place. */
+  /** Changes the filters and stays near the same place. */
   function narrow(nextLevel: LogLevel, nextStepId: string | null): void {
     setLevel(nextLevel);
     setStepId(nextStepId);
@@ -78,7 +78,7 @@ export function useShownLog(isActive: boolean, runId: string, run: RunAnswer | n
   return { log, search, found, level, stepId, left, typing, toggleStep, take };
 }
 
-/** @returns whether the key moves it */
+/** @returns whether the key moves the log */
 function moveLog(log: Log, key: string, rows: number): boolean {
   const by = { up: -1, k: -1, down: 1, j: 1, pageup: -rows, pagedown: rows }[key];
   if (by !== undefined) log.change((view) => scrolled(view, by, rows));

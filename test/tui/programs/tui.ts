@@ -1,4 +1,4 @@
-// The terminal UI over a server, without the command line: URL and token come from the environment.
+// Runs the terminal UI without the command line: URL and token come from the environment.
 
 import { appendFileSync } from 'node:fs';
 import { createClient } from '../../../src/client/client.ts';
@@ -6,7 +6,7 @@ import { runTui } from '../../../src/tui/main.ts';
 
 const { TUI_URL = '', TUI_TOKEN, TUI_ATTENDED } = process.env;
 const client = createClient({ baseUrl: TUI_URL, ...(TUI_TOKEN && { token: TUI_TOKEN }), client: 'cli' });
-// As the command line does.
+// Like the command line.
 process.on('uncaughtException', (error) => {
   process.stderr.write(`${error.name}: ${error.message}\n`);
   process.exit(70);
@@ -19,4 +19,4 @@ await runTui({
   where: TUI_URL,
   attend: (runId) => TUI_ATTENDED && appendFileSync(TUI_ATTENDED, `${runId}\n`),
 });
-process.stdout.write('the user has ended it\n');
+process.stdout.write('the user has quit\n');
