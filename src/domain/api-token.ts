@@ -1,4 +1,5 @@
-// API tokens: `flwd_<id>_<secret>`. The id finds the row and may be shown; of the secret only a hash is kept (ADR 0015).
+// API tokens: `flwd_<id>_<secret>`. The id finds the stored token and may be shown. Of the secret only a hash is kept
+// (ADR 0015).
 
 import type { Scope } from './principal.ts';
 
@@ -6,20 +7,23 @@ export type ApiToken = {
   readonly id: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** `*`: every tenant. */
+  /** `*` means every tenant. */
   readonly tenant: string;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** null: never. */
+  /** null means that it never expires. */
   readonly expiresAtMs: number | null;
-  /** Behind by up to a minute. */
+  /** Up to a minute late. */
   readonly lastUsedAtMs: number | null;
   readonly revokedAtMs: number | null;
 };
 
 export const tokenNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$';
 
-/** Names of principals that are no tokens. Compared without case: a person reads `Local` as `local`. */
+/**
+ * Principals that are not tokens have these names. Names are compared without case, because people read `Local` as
+ * `local`.
+ */
 const reservedNames = ['local', 'anonymous'];
 
 export function isReservedName(name: string): boolean {
@@ -33,7 +37,7 @@ export function formatCredential(id: string, secret: string): string {
   return `${tokenPrefix}${id.slice('token_'.length)}_${secret}`;
 }
 
-/** undefined: the text is no token. */
+/** undefined when the text is not a token. */
 export function parseCredential(text: string): { readonly id: string; readonly secret: string } | undefined {
   const [, ulid, secret] = /^flwd_([0-9A-HJKMNP-TV-Z]{26})_([0-9a-f]{64})$/.exec(text) ?? [];
   return ulid && secret ? { id: `token_${ulid}`, secret } : undefined;

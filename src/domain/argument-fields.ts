@@ -1,52 +1,55 @@
-// A job's argspec as what a person fills in: one field for each member, and what is typed into it as a value. The command
-// line makes its flags of them, the terminal UI its forms. What the server says of the arguments is what holds.
+// A job's argspec as fields that a person fills in, and what is typed into a field as a value. The command line makes
+// flags of them and the terminal UI makes forms. The server has the last word on whether arguments are valid.
 
-/** Of a JSON Schema, as the API gives it. */
+/** A JSON Schema, as the API returns it. */
 type Schema = Readonly<Record<string, unknown>>;
 
 type FieldKind = 'text' | 'integer' | 'number' | 'boolean' | 'choice' | 'secret' | 'list' | 'json';
 
 export type ArgumentField = {
-  /** From the top of the arguments: `['retention', 'days']`. */
+  /** Starts at the arguments: `['retention', 'days']`. */
   readonly path: readonly string[];
   readonly kind: FieldKind;
-  /** What a list is a list of. */
+  /** The kind of a list's items. */
   readonly itemKind: Exclude<FieldKind, 'list'> | null;
-  /** What an item of a list of objects is made of; else none. */
+  /** The fields of an item in a list of objects; otherwise empty. */
   readonly itemFields: readonly ArgumentField[];
-  /** Of a list: none of its items comes twice. */
+  /** Whether the items of a list must differ. */
   readonly isUnique: boolean;
-  /** All the values that fit, of a choice or of a list's items; else none. */
+  /** All allowed values of a choice or of a list's items; otherwise empty. */
   readonly choices: readonly unknown[];
   readonly isRequired: boolean;
   readonly title: string | null;
   readonly description: string | null;
-  /** undefined without one. */
+  /** undefined when there is no default. */
   readonly defaultValue: unknown;
   readonly examples: readonly unknown[];
   readonly format: string | null;
-  /** Of a text: it may be more than a line. */
+  /** Whether a text may have several lines. */
   readonly isLong: boolean;
-  /** The titles of the forms that it may have, where they have some. */
+  /** Titles of the forms that the value may have, if it has several. */
   readonly alternatives: readonly string[];
-  /** What is asked of a value, in words: `1 to 365`, `path`. */
+  /** What the value must satisfy, in words: `1 to 365`, `path`. */
   readonly constraints: readonly string[];
 };
 
 type ReadValue = { readonly value: unknown } | { readonly error: string };
 
-/** Members of members are fields of their own, as deep as this; below it an object is one field, as JSON. */
+/** Members of members become fields down to this depth. Below it, an object is one field that takes JSON. */
 const mostDepth = 4;
 const mostChoices = 500;
-/** What may be longer is no line. */
+/** A text that may be longer gets more than one line. */
 const longestLine = 200;
 
-/** Of a JSON Schema of type object. Whatever is no plain member of it, such as what `oneOf` has, is left to `--args`. */
+/**
+ * The fields for a JSON Schema of type object. Members that cannot be fields, such as those in `oneOf`, are left to
+ * `--args`.
+ */
 export function argumentFields(schema: Schema): ArgumentField[] {
   return membersOf(schema, schema, []);
 }
 
-/** `depth` counts what an item is in, too. */
+/** `depth` also counts the levels above an item. */
 function membersOf(schema: Schema, root: Schema, above: readonly string[], depth = 0): ArgumentField[] {
   const required = Array.isArray(schema.required) ? schema.required : [];
   return Object.entries(asObject(schema.properties) ?? {}).flatMap(([name, member]) => {
@@ -93,7 +96,10 @@ function toField(
   };
 }
 
-/** Of the types that a schema allows, `null` aside: leaving a field out is how a person says nothing. */
+/**
+ * The kind that the schema's types allow. `null` does not count, because a person who means nothing leaves the field
+ * empty.
+ */
 function kindOf(schema: Schema): FieldKind {
   if (schema.format === 'secret') return 'secret';
   if (choicesOf(schema).length > 0) return 'choice';
@@ -160,7 +166,7 @@ function between(least: unknown, most: unknown, unit?: { readonly one: string; r
     : `${showValue(least)} to ${showValue(most)}${unit?.many ?? ''}`;
 }
 
-/** What a person typed, as a value of the field; of a list, one item of it. */
+/** Turns typed text into a value of the field; for a list, into one item. */
 export function readFieldText(field: ArgumentField, text: string): ReadValue {
   const kind = field.itemKind ?? field.kind;
   switch (kind) {
@@ -193,22 +199,22 @@ function readBoolean(text: string): ReadValue {
   return { error: 'must be true or false' };
 }
 
-/** A word that is no JSON is itself as a text, so that a field of several types takes both. */
+/** Text that is not JSON stands for itself, so a field of several types accepts both. */
 function readJson(text: string): ReadValue {
   try {
     const value: unknown = JSON.parse(text);
     return { value };
   } catch {
-    return /^\s*[[{"]/.test(text) ? { error: 'is no JSON' } : { value: text };
+    return /^\s*[[{"]/.test(text) ? { error: 'is not JSON' } : { value: text };
   }
 }
 
-/** As a person reads it, and types it: a text as it is, everything else as JSON. */
+/** A value as a person reads and types it: text as it is, everything else as JSON. */
 export function showValue(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Sets what the path leads to in arguments being made, and what it leads through. */
+/** Sets a value in arguments that are being built, and creates the objects on the path to it. */
 export function setArgument(args: Record<string, unknown>, path: readonly string[], value: unknown): void {
   let at = args;
   for (const [depth, name] of path.entries()) {

@@ -1,8 +1,8 @@
-// What the audit log holds: who did what to which object, from where, with what result, and why (ADR 0018).
+// An entry of the audit log: who did what to which object, from where, with what result, and why (ADR 0018).
 
 import type { PrincipalKind } from './principal.ts';
 
-/** Every action there is. A released name never changes its meaning. */
+/** All actions. A released name never changes its meaning. */
 export const auditActions = [
   'run.create',
   'run.cancel',
@@ -26,14 +26,14 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
-/** `failed`: it broke off, and may have been done in part. */
+/** `failed` means that the action was interrupted and may be half done. */
 export const auditResults = ['done', 'refused', 'failed'] as const;
 export type AuditResult = (typeof auditResults)[number];
 
 export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'instance'] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
-/** `id` is null where there is none yet, or none at all. */
+/** `id` is null when the object has no id, or none yet. */
 export type AuditObject = { readonly kind: AuditObjectKind; readonly id: string | null };
 
 export type AuditDetail = Readonly<Record<string, unknown>>;
@@ -41,7 +41,7 @@ export type AuditDetail = Readonly<Record<string, unknown>>;
 export type NewAuditEntry = {
   /** A principal's name, or `system:` and a part of the server. */
   readonly actor: string;
-  /** Of the object; `*`: the whole instance. */
+  /** The tenant of the object; `*` means the whole instance. */
   readonly tenant: string;
   readonly action: AuditAction;
   readonly object: AuditObject | null;
@@ -54,7 +54,7 @@ export type NewAuditEntry = {
   readonly detail: AuditDetail | null;
 };
 
-/** As it is served. */
+/** An entry as the API returns it. */
 export type AuditEntry = {
   readonly id: number;
   readonly at: string;
@@ -81,15 +81,18 @@ export function kindOfActor(name: string): ActorKind {
 
 const longestChars = 256;
 
-/** What a caller wrote, as far as it may stand in the log: no secret of a token, no control characters, not endless. */
+/** Makes text of a caller fit for the log: without token secrets and control characters, and not too long. */
 export function toAuditText(text: string): string {
   const masked = text.replaceAll(/flwd_([A-Za-z0-9]+)_[\w-]+/g, 'flwd_$1_[redacted]').replaceAll(/\p{Cc}/gu, ' ');
-  // A cut through a pair would be stored as another text than was hashed.
+  // Cutting a surrogate pair in half would store another text than was hashed.
   const cut = masked.length <= longestChars ? masked : `${masked.slice(0, longestChars)}…`;
   return cut.toWellFormed();
 }
 
-/** What nobody asked for by a request: the operator on the data dir itself, or a part of the server. */
+/**
+ * An entry for something that no request asked for: the operator works on the data dir, or a part of the server acts by
+ * itself.
+ */
 export function ownEntry(
   actor: 'local' | `system:${string}`,
   entry: Pick<NewAuditEntry, 'action' | 'object' | 'tenant' | 'detail'>,

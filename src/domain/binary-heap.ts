@@ -1,16 +1,21 @@
-// A binary heap that knows where each value stands, so that any of them can be taken out.
+// A binary heap that knows the position of each value, so that any value can be removed.
 
 export type BinaryHeap<T> = {
   readonly size: number;
   readonly first: () => T | undefined;
-  /** The first that passes; asks only about what comes before it, and about what it has not yet seen to come after. */
+  /**
+   * The first value that passes. Tests only the values before it, and those that are not yet known to come after it.
+   */
   readonly firstThat: (passes: (value: T) => boolean) => T | undefined;
   readonly add: (value: T) => void;
-  /** False where it is not there. The order among those that stay must be as it was when they came. */
+  /**
+   * Returns false when the value is not in the heap. The remaining values must compare as they did when they were
+   * added.
+   */
   readonly remove: (value: T) => boolean;
 };
 
-/** `isBefore` is a total order: two values never stand at the same place. */
+/** `isBefore` must be a total order: no two values are equal. */
 export function createBinaryHeap<T extends object>(isBefore: (a: T, b: T) => boolean): BinaryHeap<T> {
   const values: T[] = [];
   const places = new Map<T, number>();

@@ -1,28 +1,28 @@
-// Gathers the errors of one request from everything that checks it, so that one answer names them all.
+// Collects the errors of one request from all its checks, so that a single answer names them all.
 
 import type { ValidationError } from './problem.ts';
 
 /**
- * A body of 1 MiB can hold 520,000 errors, and one long name can stand in the pointer of each: an answer of 50 MB, or
- * of gigabytes. Past either bound errors are only counted: nobody reads more, and to find words for ten thousand takes
- * 0.3 s.
+ * A body of 1 MiB can have 520,000 errors, and one long name can be part of every pointer: an answer of 50 MB, or of
+ * gigabytes. Above either bound, errors are only counted. Nobody reads more, and wording ten thousand errors takes 0.3
+ * s.
  */
 const mostErrors = 100;
 const mostChars = 2 ** 17;
 
 export type ErrorList = {
-  /** Of all, named or not. */
+  /** The number of all errors, listed or not. */
   readonly size: number;
   readonly unnamed: number;
-  /** The next one would only be counted: no need to find words for it. */
+  /** True when another error would only be counted, so there is no need to word it. */
   readonly isFull: boolean;
-  /** The same error again is one error, among those that are named. */
+  /** An error that is already listed does not count again. */
   add(error: ValidationError): void;
-  /** Counts errors that nobody has put into words. */
+  /** Counts errors that have no wording. */
   addUnnamed(count: number): void;
-  /** By the member of the body they are in; each member's in the order in which they were found. */
+  /** Grouped by member of the body, each group in the order of discovery. */
   named(): ValidationError[];
-  /** The same, and a last one that says how many were counted only. */
+  /** The same, with a last entry that says how many errors were only counted. */
   errors(): ValidationError[];
 };
 
@@ -57,7 +57,7 @@ export function createErrorList(): ErrorList {
     },
     named: inOrder,
     errors() {
-      const more = { pointer: '', message: `has ${unnamed} more faults`, keyword: 'more' };
+      const more = { pointer: '', message: `has ${unnamed} more errors`, keyword: 'more' };
       return unnamed > 0 ? [...inOrder(), more] : inOrder();
     },
   };

@@ -1,4 +1,5 @@
-// What happens to a run, as written to the journal in the transaction that made it happen, and as streamed.
+// An event of a run. It is written to the journal in the transaction that made it happen, and streamed in the same
+// form.
 
 import type { JobDefinition } from './job.ts';
 import type { LogLevel } from './log-line.ts';
@@ -21,11 +22,11 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** The types of rows that announce output; `step.output` for jobs with steps (ADR 0004). */
+/** Journal entries that announce output; `step.output` is for jobs with steps (ADR 0004). */
 export const outputTypes = ['run.output', 'step.output'] as const;
 export type OutputType = (typeof outputTypes)[number];
 
-/** The events of each line that a row announces, in the order of their ids. */
+/** The events that an entry announces for each line, in the order of their ids. */
 export const eventsOfLine: Readonly<Record<OutputType, readonly OutputType[]>> = {
   'run.output': ['run.output'],
   'step.output': ['run.output', 'step.output'],
@@ -39,7 +40,7 @@ export function isOutput<E extends { readonly type: EventType }>(event: E): even
   return event.type in eventsOfLine;
 }
 
-/** What an event is about, beside run, job, tenant and time. Flat, as it is sent. */
+/** An event's data, besides run, job, tenant and time. Flat, as it is sent. */
 type EventData = {
   readonly status?: StepStatus;
   readonly reason?: StepReason | null;
@@ -50,15 +51,15 @@ type EventData = {
   readonly percent?: number;
   readonly signal?: string;
   readonly attempt?: number;
-  /** Of `run.created`. */
+  /** For `run.created`. */
   readonly trigger?: Trigger['type'];
-  /** Of `run.started`: from its creation. */
+  /** For `run.started`: the time since the run was created. */
   readonly waited_ms?: number;
-  /** Of `run.finished`: from its start; null when it never started. */
+  /** For `run.finished`: the time since the run started; null when it never started. */
   readonly duration_ms?: number | null;
 };
 
-/** An event about to be written: the journal gives it its id. */
+/** An event to be written. The journal assigns its id. */
 export type NewEvent = {
   readonly type: Exclude<EventType, OutputType>;
   readonly runId: string;
@@ -67,18 +68,18 @@ export type NewEvent = {
   readonly data: EventData;
 };
 
-/** Lines of output about to be announced: one row reserves the ids of their events (ADR 0004). */
+/** Lines of output to be announced. One entry reserves the ids of all their events (ADR 0004). */
 export type NewOutput = {
   readonly type: OutputType;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** First line's seq; the lines are `firstSeq … firstSeq + lineCount - 1`. */
+  /** Seq of the first line. The lines are `firstSeq … firstSeq + lineCount - 1`. */
   readonly firstSeq: number;
   readonly lineCount: number;
 };
 
-/** A row of the journal. `id` is its first event's; it owns the ids `id … id + count - 1`. */
+/** A journal entry. `id` is the id of its first event; it owns the ids `id … id + count - 1`. */
 export type JournalEntry = (NewEvent | NewOutput) & {
   readonly id: number;
   readonly count: number;

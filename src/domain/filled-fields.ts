@@ -1,22 +1,21 @@
-// Fields that a person has filled in: the arguments that make of them, and which field an error of the arguments
-// belongs to.
+// Turns fields that a person has filled in into arguments, and assigns the errors of arguments to fields.
 
 import { type ArgumentField, readFieldText, setArgument } from './argument-fields.ts';
 import type { JsonObject } from './job.ts';
 
 export type FilledField = {
   readonly field: ArgumentField;
-  /** What is typed; none: it is left out. More than one of a list alone. */
+  /** The typed texts. No text: the argument is left out. Only a list can have several. */
   readonly texts: readonly string[];
 };
 
-/** As the server gives it. */
+/** An error as the server returns it. */
 export type ArgumentError = { readonly pointer?: unknown; readonly message?: unknown; readonly keyword?: unknown };
 
-/** By index of the field; `others` concern none. */
+/** Errors by index of the field. `others` belong to no field. */
 export type FormErrors = { readonly byField: ReadonlyMap<number, string>; readonly others: readonly string[] };
 
-/** The arguments of what is filled in, and what cannot be read as one. */
+/** Reads the filled fields as arguments, and lists the texts that cannot be read. */
 export function readFields(filled: readonly FilledField[]): {
   readonly args: JsonObject;
   readonly fieldErrors: ReadonlyMap<number, string>;
@@ -37,7 +36,9 @@ export function readFields(filled: readonly FilledField[]): {
   return { args: plain, fieldErrors };
 }
 
-/** The server's errors where they belong: a pointer to a field or into it, or to what the field is in. */
+/**
+ * Assigns each of the server's errors to a field: its pointer leads to the field, into it, or to something around it.
+ */
 export function placeErrors(
   fields: readonly ArgumentField[],
   errors: readonly ArgumentError[],
@@ -54,7 +55,7 @@ export function placeErrors(
       continue;
     }
     const inside = pointers.flatMap((known, i) => (known.startsWith(`${pointer}/`) ? [i] : []));
-    // It misses a whole, because a part of it could not be read, or nothing of it is filled in.
+    // The whole argument is missing because a part could not be read, or because nothing in it was filled in.
     const [part] = inside;
     if (part === undefined || pointer === '/args')
       others.push(`${pointer.replace(/^\/args\/?/, '')} ${message}`.trim());
@@ -63,7 +64,7 @@ export function placeErrors(
   return { byField, others };
 }
 
-/** The errors at an item of a list and inside it, as those of arguments that the item is. */
+/** The errors of a list's item, as if the item were the arguments. */
 export function errorsOfItem(
   errors: readonly ArgumentError[],
   path: readonly string[],

@@ -1,11 +1,11 @@
-// What was found out about the host that flwd runs on: one fact each, without a path of the host in it.
+// One result of checking the host that flwd runs on. It never contains a path of the host.
 
 export type HostCheck = {
   readonly name: string;
-  /** `fail`: jobs cannot run as configured. `warn`: something works less well, or not at all. */
+  /** `fail` means that jobs cannot run as configured, `warn` that something works less well or not at all. */
   readonly status: 'ok' | 'warn' | 'fail';
   readonly detail: string;
-  /** What to install or to set; null where there is nothing to do. */
+  /** What to install or to set; null when there is nothing to do. */
   readonly cure: string | null;
 };
 

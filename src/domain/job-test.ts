@@ -1,4 +1,4 @@
-// A test that a job brings along: what it is run with, and what is to come of it.
+// A test that comes with a job: how to run it, and what to expect.
 
 import type { JsonObject, JsonValue, SecurityProfile } from './job.ts';
 import type { RunStatus } from './run.ts';
@@ -6,28 +6,28 @@ import type { RunStatus } from './run.ts';
 export type JobTest = {
   readonly name: string;
   readonly args: JsonObject;
-  /** null: as it would run. */
+  /** null means the profile that the job would have anyway. */
   readonly profile: SecurityProfile | null;
   readonly expect: Expectation;
 };
 
-/** What is undefined is not looked at. */
+/** Members that are undefined are not checked. */
 export type Expectation = {
   readonly status: RunStatus;
   readonly exitCode: number | undefined;
-  /** All of it. */
+  /** The whole result. */
   readonly result: JsonValue | undefined;
-  /** Members that it has among others. */
+  /** Members that the result must have, among others. */
   readonly resultIncludes: JsonValue | undefined;
-  /** Each a part of a line, or a `/pattern/` that a line matches. */
+  /** Each is a part of a line, or a `/pattern/` that matches a line. */
   readonly log: readonly string[];
-  /** Names that are among those of the artifacts. */
+  /** Names that must be among the artifacts. */
   readonly artifacts: readonly string[];
-  /** Longer, and it is cancelled. */
+  /** A run that takes longer is cancelled. */
   readonly maxDurationMs: number;
 };
 
-/** `/pattern/` or `/pattern/i` → the expression; undefined for a plain text. @throws SyntaxError */
+/** Parses `/pattern/` or `/pattern/i`; undefined for plain text. @throws SyntaxError */
 export function patternOf(text: string): RegExp | undefined {
   const [, source, flags] = /^\/(.+)\/([imsu]*)$/s.exec(text) ?? [];
   return source === undefined ? undefined : new RegExp(source, flags);

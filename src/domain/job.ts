@@ -12,7 +12,7 @@ export type Network = 'none' | 'all';
 /** A host path, or the argument that holds one. */
 export type PathGrant = string | { readonly arg: string };
 
-/** A value for an environment variable: a text, or the name of a secret argument. */
+/** The value of an environment variable: text, or the name of a secret argument. */
 type EnvValue = string | { readonly secret: string };
 
 export type ArtifactPattern = {
@@ -22,12 +22,12 @@ export type ArtifactPattern = {
 };
 
 export type RetryPolicy = {
-  /** How often it is tried again; 0: never. */
+  /** The number of retries. */
   readonly limit: number;
   readonly backoff: 'fixed' | 'exponential';
   readonly delayMs: number;
   readonly maxDelayMs: number;
-  /** Exit codes; null: every failure. 75 always counts. */
+  /** Exit codes to retry after; null means every failure. Exit code 75 is always retried. */
   readonly on: readonly number[] | null;
 };
 
@@ -42,7 +42,7 @@ export type StepAction =
   | CommandAction
   /** A sub-run. An argument is a literal, or `{from: <CEL>}`. */
   | { readonly kind: 'job'; readonly jobId: string; readonly args: JsonObject }
-  /** `by` holds names of principals; null: whoever holds runs:approve. */
+  /** `by` lists names of principals; null means everyone with runs:approve. */
   | { readonly kind: 'approval'; readonly text: string; readonly by: readonly string[] | null };
 
 export type StepDefinition = {
@@ -51,13 +51,13 @@ export type StepDefinition = {
   readonly action: StepAction;
   /** Ids of steps that must have ended first. */
   readonly needs: readonly string[];
-  /** The `if`: CEL over args, steps and run; null: it always holds. */
+  /** The `if`: CEL over args, steps and run; null means always. */
   readonly condition: string | null;
   readonly matrix: Readonly<Record<string, readonly (string | number | boolean)[]>> | null;
-  /** CEL that gives a list, or a text whose lines are one. */
+  /** CEL that gives a list, or text with one item per line. */
   readonly foreach: string | null;
   readonly retry: RetryPolicy;
-  /** For each attempt; null: none. */
+  /** For each attempt; null means no limit. */
   readonly timeoutMs: number | null;
   readonly continueOnError: boolean;
   readonly always: boolean;
@@ -65,43 +65,43 @@ export type StepDefinition = {
 
 export type Concurrency = {
   readonly limit: number;
-  /** CEL over args; null: all runs of the job. */
+  /** CEL over args; null means that all runs of the job share one group. */
   readonly key: string | null;
   readonly onConflict: 'queue' | 'reject' | 'cancel_running';
 };
 
 export const catchUps = ['none', 'last', 'all'] as const;
-/** What becomes of times that were missed: nothing, one run for the newest, or one for each. */
+/** What happens to missed times: nothing, one run for the newest, or one run for each. */
 export type CatchUp = (typeof catchUps)[number];
 
-/** When runs of a job start by themselves, in config.yaml or through the API, with every default filled in. */
+/** When runs of a job start by themselves, from config.yaml or the API, with every default filled in. */
 export type ScheduleTerms = {
   /** Five fields. */
   readonly cron: string;
-  /** IANA. */
+  /** An IANA name. */
   readonly timezone: string;
   readonly args: JsonObject;
   readonly catchUp: CatchUp;
-  /** A start is delayed by less than this. */
+  /** Each start is delayed by a random time shorter than this. */
   readonly jitterMs: number;
   readonly enabled: boolean;
   readonly labels: Readonly<Record<string, string>>;
 };
 
-/** One of config.yaml; its id is made of what it does, not of its place (ADR 0011). */
+/** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */
 export type JobSchedule = ScheduleTerms & { readonly id: string };
 
-/** Who is told when a run ends so. */
+/** Whom to notify when a run ends in one of these ways. */
 export type NotifyRule = {
   readonly on: readonly ('success' | 'failed' | 'cancelled')[];
-  /** Absolute, http or https. It may hold a token, so nobody is shown more than its origin. */
+  /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
   readonly webhook: string;
 };
 
 export type JobDefinition = {
-  /** mountPath + directory path, `/`-separated. */
+  /** mountPath and directory path, separated by `/`. */
   readonly id: string;
-  /** Last segment of the id. */
+  /** The last segment of the id. */
   readonly name: string;
   /** The id without its last segment; empty at the root. */
   readonly namespace: string;
@@ -113,24 +113,24 @@ export type JobDefinition = {
   readonly enabled: boolean;
   /** The source's name. */
   readonly source: string;
-  /** The job's directory relative to its source, `/`-separated; `.` for the root. Never a host path. */
+  /** The job's directory relative to its source, separated by `/`; `.` is the root. Never a host path. */
   readonly path: string;
   readonly executor: 'proc' | 'container';
   readonly image: string | null;
-  /** JSON Schema 2020-12 as served: the author's, or the translation of the list form. */
+  /** JSON Schema 2020-12 as served: the author's own, or the translated list form. */
   readonly argspec: JsonObject;
   /** Names of the top-level arguments with `format: secret`. */
   readonly secretArgs: readonly string[];
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly composition: 'single' | 'steps';
-  /** Never empty: a single job has one, `step_01`, whose action is its command. */
+  /** Never empty: a job without steps has one, `step_01`, whose action is the job's command. */
   readonly steps: readonly StepDefinition[];
   readonly concurrency: Concurrency | null;
-  /** When the machine under a run dies. */
+  /** What to do when the machine dies under a run. */
   readonly onLost: 'fail' | 'retry';
   readonly timeouts: { readonly runMs: number | null; readonly stepMs: number | null; readonly queueMs: number | null };
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
-  /** null: the instance's default. */
+  /** null means the instance's default. */
   readonly securityProfile: SecurityProfile | null;
   readonly permissions: {
     readonly network: Network | null;
@@ -141,16 +141,16 @@ export type JobDefinition = {
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
   readonly schedules: readonly JobSchedule[];
-  /** Empty: nobody is told. */
+  /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
-  /** Keys of config.yaml that are valid but that this version does not act on yet, e.g. `image`. */
+  /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */
   readonly unsupported: readonly string[];
 };
 
 export const cancelSignals = ['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2', 'KILL'] as const;
 export type CancelSignal = (typeof cancelSignals)[number];
 
-/** Where in which file something is wrong. `file` is relative to the source; line and column count from 1. */
+/** The place of an error. `file` is relative to the source; line and column count from 1. */
 export type JobError = {
   readonly file: string;
   readonly line: number;
@@ -158,7 +158,7 @@ export type JobError = {
   readonly message: string;
 };
 
-/** A job that cannot be used, listed beside the others. */
+/** A job that cannot be used. It is listed beside the others. */
 export type InvalidJob = {
   readonly id: string;
   readonly source: string;

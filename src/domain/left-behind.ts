@@ -1,15 +1,15 @@
-// The files that a run leaves where nothing keeps them, as it is said in the log and by each interface.
+// Describes the files that a run leaves where nothing keeps them, for the log and each interface.
 
 export type LeftBehind = {
   readonly count: number;
   readonly bytes: number;
-  /** Of some of them, fit to be shown: in the workspace relative to it, else from the root. */
+  /** Some of the names, safe to show: relative to the workspace, or from the root. */
   readonly names: readonly string[];
-  /** There are more than were counted. */
+  /** True when there are more files than were counted. */
   readonly more: boolean;
 };
 
-/** Where the counting stops. */
+/** Counting stops here. */
 export const mostLeftFiles = 10_000;
 export const mostLeftNames = 20;
 

@@ -1,4 +1,4 @@
-// A line of a run's log, and the marks by which a script's streams and helpers speak through one spool file.
+// A line of a run's log, and the marks that keep a script's streams and helpers apart in one spool file.
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -6,20 +6,20 @@ export type LogLevel = (typeof logLevels)[number];
 export type LogLine = {
   /** Counts from 1 over the whole run, all attempts. */
   readonly seq: number;
-  /** RFC 3339 with microseconds, growing strictly within a run. */
+  /** RFC 3339 with microseconds, strictly increasing within a run. */
   readonly timestamp: string;
   readonly level: LogLevel;
   readonly message: string;
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
   readonly attempt: number;
-  /** Printed while no server ran: the timestamp is that of the take-up. */
+  /** Printed while no server ran: the timestamp is that of the resume. */
   readonly recovered?: true;
   /** The other members of a structured line. */
   readonly fields?: Readonly<Record<string, unknown>>;
 };
 
-/** Whether what `ofLine` names is this step, or an instance of it: `test[linux]` is one of `test`. */
+/** Whether a line's step is this step or an instance of it: `test[linux]` is an instance of `test`. */
 export function isOfStep(ofLine: string, stepId: string): boolean {
   return ofLine === stepId || ofLine.startsWith(`${stepId}[`);
 }
@@ -31,7 +31,7 @@ export function isOfStep(ofLine: string, stepId: string): boolean {
 export const spoolMark = 0x1e;
 export const spoolMarks = {
   E: { stream: 'stderr', level: 'error' },
-  /** The engine's own: it must not end up in what a script hands to another program. */
+  /** The engine's own mark: it must not appear in output that a script passes to another program. */
   W: { stream: 'stderr', level: 'warn' },
   t: { stream: 'stdout', level: 'trace' },
   d: { stream: 'stdout', level: 'debug' },
@@ -41,12 +41,14 @@ export const spoolMarks = {
   f: { stream: 'stdout', level: 'fatal' },
 } as const satisfies Record<string, { stream: 'stdout' | 'stderr'; level: LogLevel }>;
 
-/** `RS P 40 copying`: progress, from flwd_progress. Announced and kept on the run, not a line of the log. */
+/**
+ * `RS P 40 copying` is progress, from flwd_progress. It is announced and kept on the run, but is not a line of the log.
+ */
 export const progressMark = 'P';
 
 const markLetters = new Set([...Object.keys(spoolMarks), progressMark].map((letter) => letter.charCodeAt(0)));
 
-/** Where the next RS with a known letter behind it is; Infinity where there is none. */
+/** The position of the next RS that a known letter follows; Infinity when there is no such mark. */
 export function findMark(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(spoolMark, from); at >= 0; at = bytes.indexOf(spoolMark, at + 1)) {
     if (markLetters.has(bytes[at + 1] ?? 0)) return at;

@@ -1,4 +1,4 @@
-// What a job can do with the network, in words for the person who decides whether it gets it.
+// Says what a job can do with the network, for the person who decides whether it gets it.
 
 import type { Network, SecurityProfile } from './job.ts';
 
@@ -7,11 +7,11 @@ export const reachOfNetwork =
   'databases without a password, development servers, abstract UNIX sockets';
 
 /**
- * null: the run has no network.
- * @param trustsJobs whether the API takes jobs with the network for the operator
+ * Returns null when the run has no network.
+ * @param trustsJobs whether the API treats jobs with network access as the operator
  */
 export function networkReach(network: Network, profile: SecurityProfile, trustsJobs: boolean): string | null {
   if (network === 'none') return null;
-  if (profile === 'disabled' || trustsJobs) return `${reachOfNetwork}; flwd’s own API takes the job for the operator`;
-  return `${reachOfNetwork}; flwd’s own API asks it for a token, other flwd servers of the same user may not`;
+  if (profile === 'disabled' || trustsJobs) return `${reachOfNetwork}; flwd’s own API treats the job as the operator`;
+  return `${reachOfNetwork}; flwd’s own API asks it for a token, but other flwd servers of the same user may not`;
 }

@@ -1,9 +1,9 @@
-// A notification: the end of a run, told to one webhook that its job names.
+// A notification: tells one webhook of a job that a run has ended.
 
 export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
 
-/** As the API answers it: of the webhook's address the origin alone. */
+/** As the API returns it. Of the webhook's URL it shows only the origin. */
 export type Notification = {
   readonly id: string;
   readonly status: NotificationStatus;

@@ -1,4 +1,5 @@
-// Which security profile a run gets, and what beyond it. Pure: paths come in resolved, links and all.
+// Decides the security profile of a run and what it may have beyond that. Pure functions: paths must have been
+// resolved, with all links followed.
 
 import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
@@ -10,14 +11,14 @@ const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'
 
 export type GrantKind = 'network' | 'read' | 'write';
 
-/** What a run may be granted beyond its profile. */
+/** What a run may get beyond its profile. */
 export type Leave = {
   readonly profile: SecurityProfile;
   readonly mayGrant: readonly GrantKind[];
   readonly trusted: boolean;
 };
 
-/** What every secure sandbox sees read-only anyway; asking for it needs no leave. */
+/** Every secure sandbox sees these read-only, so no permission is needed. */
 const systemPaths = [
   '/usr',
   '/bin',
@@ -35,13 +36,13 @@ type Wanted = {
   readonly requested: SecurityProfile | undefined;
 };
 
-/** The profile that is asked for, allowed or not: the caller's, else the job's, else the instance's default. */
+/** The requested profile, allowed or not: the caller's, else the job's, else the instance's default. */
 export function wantedProfile({ job, instance, requested }: Wanted): SecurityProfile {
   return requested ?? job ?? instance;
 }
 
 /**
- * The profile of a run: the job's, or the instance's default, tightened by the caller.
+ * The profile of a run: the job's or the instance's default, which the caller may tighten.
  * @throws Problem profile-not-allowed
  */
 export function chooseProfile(
@@ -52,20 +53,20 @@ export function chooseProfile(
   if (profiles.indexOf(chosen) > profiles.indexOf(base)) {
     throw new Problem(
       'profile-not-allowed',
-      `The job runs as '${base}'; a request may tighten that, not loosen it to '${chosen}'.`,
+      `The job runs as '${base}'. A request may only tighten that, not loosen it to '${chosen}'.`,
     );
   }
   if (!o.allowed.includes(chosen)) {
     throw new Problem(
       'profile-not-allowed',
-      `This instance does not allow the profile '${chosen}'; security.allow_profiles lists ${o.allowed.join(', ')}.`,
+      `This instance does not allow the profile '${chosen}'. security.allow_profiles allows ${o.allowed.join(', ')}.`,
     );
   }
-  // It would get more than the sandbox by naming another profile.
+  // By naming another profile, the job would get more than the sandbox.
   if (!o.trusted && chosen !== 'secure') {
     throw new Problem(
       'profile-not-allowed',
-      `The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as '${chosen}'.`,
+      `The job's source is not trusted (trusted: false in flwd.yaml), so its jobs can only run as 'secure', and this one would run as '${chosen}'.`,
     );
   }
   return chosen;
@@ -84,8 +85,8 @@ export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Ne
 }
 
 /**
- * The limits of a run: what the job asks for, else the instance's. What it would get without asking is also the most it
- * may ask for.
+ * The limits of a run: what the job asks for, else the instance's default. The default is also the most that a job may
+ * ask for.
  * @throws Problem grant-not-allowed
  */
 export function chooseResources(o: {
@@ -108,7 +109,7 @@ export function chooseResources(o: {
   };
 }
 
-/** The memory of a run on a host, where the instance sets no limit. @throws Problem grant-not-allowed */
+/** The memory limit of a run on a host, when the instance sets no limit. @throws Problem grant-not-allowed */
 export function chooseHostMemory(o: {
   readonly profile: SecurityProfile;
   readonly askedBytes: number | null;
@@ -117,7 +118,7 @@ export function chooseHostMemory(o: {
   const { askedBytes, hostBytes } = o;
   if (askedBytes === null || askedBytes <= hostBytes) return askedBytes ?? hostBytes;
   const setting = settingOf(o.profile, 'memory');
-  const limit = `this host gives a run ${formatSize(hostBytes)} at most; ${setting} sets another limit.`;
+  const limit = `this host allows a run at most ${formatSize(hostBytes)}; ${setting} sets another limit.`;
   throw tooMuch('memory', formatSize(askedBytes), limit);
 }
 
@@ -133,7 +134,7 @@ function tooMuch(name: string, asked: string, limit: string): Problem {
 }
 
 /**
- * Checks one path that a job wants to see, or to write, beyond what its profile gives it.
+ * Checks one path that a job wants to read or write beyond its profile.
  * @param path absolute and resolved
  * @param shown the path as the author or caller wrote it, for messages
  * @throws Problem grant-not-allowed
@@ -146,7 +147,7 @@ export function checkPath(
 ): void {
   const conflict = grantConflict(kind, path, o.masked);
   if (conflict === 'inside') {
-    throw new Problem('grant-not-allowed', `'${shown}' belongs to the server itself, which no job may see.`);
+    throw new Problem('grant-not-allowed', `'${shown}' belongs to the server itself, so no job may see it.`);
   }
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
   requireGrant(kind, `'${shown}'`, o);
@@ -158,23 +159,23 @@ export function checkPath(
         `reads (flwd config show names it), ${entry}; a running server must be restarted.`,
     );
   }
-  // Said last: who may not have the path anyway need not know what lies in it.
+  // Checked last: a caller who may not have the path anyway must not learn what is in it.
   if (conflict === 'above') {
     throw new Problem(
       'grant-not-allowed',
-      `'${shown}' cannot be written by a job: it holds what belongs to the server itself.`,
+      `'${shown}' must not be writable by a job: it contains files of the server itself.`,
     );
   }
 }
 
-/** As an item of a list in YAML: in quotes where it is not plain. */
+/** The path as an item of a YAML list, quoted where needed. */
 function asEntry(path: string): string {
   return /^~?[\w./-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /**
- * Whether a path may not be granted for the sake of what is masked, the server's own: nobody sees that, and who may write above it
- * could move it out from under its mask, or put something else in its place.
+ * Whether a path must not be granted because of the server's own masked paths. A job must not see them. A job that
+ * could write above one could move it out from under its mask, or replace it.
  */
 export function grantConflict(
   kind: 'read' | 'write',
@@ -185,7 +186,7 @@ export function grantConflict(
   return kind === 'write' && masked.some((own) => isBelow(own, path)) ? 'above' : undefined;
 }
 
-/** Which of `security.paths` a granted path is below; `system` where every secure sandbox sees it. */
+/** The entry of `security.paths` that contains a granted path; `system` when every secure sandbox sees the path. */
 export function rootOf(path: string, kind: GrantKind, roots: readonly string[]): string | undefined {
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return 'system';
   return roots.find((root) => isBelow(path, root));

@@ -1,4 +1,4 @@
-// Who is calling, what they may do, and whose things they see.
+// Who is calling, what they may do, and which tenant's objects they see.
 
 import { Problem } from './problem.ts';
 
@@ -18,48 +18,48 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** `local`: the server's own user on loopback. `schedule`: a schedule that starts a run. */
+/** `local` is the server's own user on loopback. `schedule` is a schedule that starts a run. */
 export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'anonymous';
 
 export type Principal = {
   readonly kind: PrincipalKind;
-  /** A token's name, `jwt:` and the subject, `local`, `schedule:` and its id: no two kinds can have one name. */
+  /** A token's name, `jwt:` and the subject, `local`, or `schedule:` and its id. No two kinds can share a name. */
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** `*`: every tenant. */
+  /** `*` means every tenant. */
   readonly tenant: string;
 };
 
 /** The server's own user on loopback. */
 export const localPrincipal: Principal = { kind: 'local', name: 'local', scopes, tenant: '*' };
 
-/** Nobody known; may read what is public. */
+/** An unknown caller, who may read what is public. */
 export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scopes: [], tenant: '' };
 
-/** `:write` includes `:read`, `admin` includes all. */
+/** `:write` includes `:read`, `admin` includes everything. */
 export function holdsScope({ scopes: held }: { readonly scopes: readonly string[] }, scope: Scope): boolean {
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** Whose things somebody sees: one tenant's, or with `*` every one's. A principal has one. */
+/** Whose objects someone sees: those of one tenant, or with `*` of every tenant. Every principal has a reach. */
 export type Reach = Pick<Principal, 'tenant'>;
 
-/** What is another tenant's does not exist for the principal. */
+/** Objects of another tenant do not exist for the principal. */
 export function reaches(reach: Reach, tenant: string): boolean {
   return reach.tenant === '*' || reach.tenant === tenant;
 }
 
 /**
- * Whose thing it is that a principal makes: who belongs to a tenant makes it there.
- * @throws Problem permission-denied where another one is asked for
+ * The tenant of an object that the principal creates. A principal of one tenant creates it there.
+ * @throws Problem permission-denied when another tenant is requested
  */
 export function tenantFor({ name, tenant }: Principal, asked: string | undefined, defaultTenant: string): string {
   assertReached({ name, tenant }, asked);
   return tenant === '*' ? (asked ?? defaultTenant) : tenant;
 }
 
-/** @throws Problem permission-denied where another tenant is asked for, whether there is one of that name or not */
+/** @throws Problem permission-denied when another tenant is requested, whether or not it exists */
 export function assertReached({ name, tenant }: Pick<Principal, 'name' | 'tenant'>, asked: string | undefined): void {
   if (asked === undefined || reaches({ tenant }, asked)) return;
-  throw new Problem('permission-denied', `The tenant '${asked}' is not that of '${name}'; leave \`tenant\` out.`);
+  throw new Problem('permission-denied', `The tenant '${asked}' is not the tenant of '${name}'; leave \`tenant\` out.`);
 }

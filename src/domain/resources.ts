@@ -1,10 +1,10 @@
-// What a run may use at most, by what that is enforced, and how both are shown.
+// The limits of a run, how each is enforced, and how both are shown.
 
 import { formatSize } from '../lib/units.ts';
 
-/** null: no limit. */
+/** null means no limit. */
 export type Resources = {
-  /** Cores; a part of one is possible. */
+  /** Cores; may be a fraction. */
   readonly cpu: number | null;
   readonly memoryBytes: number | null;
   /** Processes and threads. */
@@ -12,10 +12,10 @@ export type Resources = {
   readonly workspaceBytes: number | null;
 };
 
-/** `polling`: found after the fact. `none`: stated, and not enforced. */
+/** `polling` finds an excess only after the fact. `none` means that the limit is stated but not enforced. */
 export type LimitMeans = 'cgroup-v2' | 'cgroup-v1' | 'rlimit' | 'polling' | 'none';
 
-/** What a host can enforce; `detail` says why it is not more. */
+/** What a host can enforce. `detail` says why it cannot enforce more. */
 export type LimitReport = Readonly<
   Record<'cpu' | 'memory' | 'pids' | 'workspace', { readonly by: LimitMeans; readonly detail: string | null }>
 >;
@@ -24,7 +24,7 @@ export const noResources: Resources = { cpu: null, memoryBytes: null, pids: null
 
 type Held<Amount> = (Amount & { readonly by: LimitMeans }) | null;
 
-/** As a run and a plan show it: `null` where there is no limit. Runs of version 0.1 have `log_bytes` alone. */
+/** As a run and a plan show it; `null` means no limit. Runs of version 0.1 have only `log_bytes`. */
 export type RunLimits = {
   readonly log_bytes: number;
   readonly cpu?: Held<{ readonly cores: number }>;
@@ -47,11 +47,14 @@ export function shownLimits(resources: Resources, report: LimitReport, logBytes:
 /** Why a run ended with reason `out_of_memory`. */
 export function outOfMemoryMessage({ memoryBytes }: Resources): string {
   return memoryBytes === null
-    ? 'needed more memory than there was'
+    ? 'needed more memory than the host has'
     : `needed more than its ${formatSize(memoryBytes)} of memory`;
 }
 
-/** Why a run ended with reason `quota_exceeded`. A workspace is looked at from time to time, so it may have grown well past its limit. */
+/**
+ * Why a run ended with reason `quota_exceeded`. The workspace is measured from time to time, so it may have grown well
+ * past its limit.
+ */
 export function workspaceOverMessage(limitBytes: number, foundBytes: number): string {
   const limit = formatSize(limitBytes);
   if (!Number.isFinite(foundBytes))

@@ -1,16 +1,16 @@
-// Whether an attempt that failed is tried again, and when.
+// Decides whether a failed attempt is retried, and when.
 
 import type { RetryPolicy } from './job.ts';
 import type { StepReason } from './run.ts';
 
 /** EX_TEMPFAIL (sysexits.h): the script itself asks for a retry. */
 const askedForExitCode = 75;
-/** A machine that dies under every attempt must not be tried for ever. */
+/** A run whose machine dies under every attempt must not be retried forever. */
 const mostLosses = 3;
 
 /**
- * Milliseconds until the next attempt; undefined when there is none.
- * @param attempt the one that failed, from 1
+ * Milliseconds until the next attempt; undefined when there is no other attempt.
+ * @param attempt the failed attempt, counted from 1
  */
 export function retryDelayMs(
   policy: RetryPolicy,

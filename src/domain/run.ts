@@ -22,12 +22,12 @@ export type RunReason =
   | 'artifact_not_stored'
   | 'quota_exceeded';
 
-/** Every legal move. A store checks and applies one in a single statement, so no two can race. */
+/** Every legal move. A store checks and applies a move in a single statement, so no two can race. */
 export const runMoves = {
   claim: { from: ['pending'], to: 'running' },
   succeed: { from: ['running'], to: 'success' },
   fail: { from: ['running'], to: 'failed' },
-  /** It waited for too long, or cannot be started. */
+  /** It waited too long, or cannot be started. */
   expire: { from: ['pending'], to: 'failed' },
   /** Cancelled before it was claimed. */
   withdraw: { from: ['pending'], to: 'cancelled' },
@@ -44,7 +44,7 @@ export type RunError = { readonly message: string; readonly step_id?: string };
 
 export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';
 
-/** What was in force for a run, shown on it. Runs of earlier versions lack the last members. */
+/** The isolation that was in force for a run. Runs of earlier versions lack the last members. */
 export type Isolation = {
   readonly pid_namespace: boolean;
   readonly network: Network;
@@ -52,13 +52,13 @@ export type Isolation = {
   readonly environment: 'clean' | 'passthrough' | 'server';
   readonly no_new_privileges: boolean;
   readonly uid: number;
-  /** Those of its own. */
+  /** The run's own namespaces. */
   readonly namespaces?: readonly Namespace[];
-  /** It is in one of its own. */
+  /** Whether the run has its own user namespace. */
   readonly user_namespace?: boolean;
-  /** `server`: those that the server has. */
+  /** `server` means the server's own capabilities. */
   readonly capabilities?: 'none' | 'server';
-  /** The version of the filter of system calls; null: none. */
+  /** The version of the system call filter; null means no filter. */
   readonly seccomp?: number | null;
 };
 
@@ -67,25 +67,28 @@ export type Grant = { readonly kind: 'network' | 'read' | 'write'; readonly path
 export type Termination = {
   /** Each signal sent, when, and to how many processes. */
   readonly signals: readonly { readonly signal: string; readonly at: string; readonly processes: number }[];
-  /** Processes of it found afterwards. */
+  /** Processes of the run that were found afterwards. */
   readonly remaining: number;
-  /** Whether it is certain that nothing else is left; not where there was no pid namespace. Absent in what version 0.1 stored: true. */
+  /**
+   * Whether it is certain that nothing else is left, which needs a pid namespace. Runs stored by version 0.1 lack it:
+   * true.
+   */
   readonly proven?: boolean;
   readonly finished_at: string;
 };
 
-/** What lists of runs can be asked for: also those with an open approval, whose own status is `running`. */
+/** The statuses that lists of runs can be filtered by. A run with an open approval has the status `running` itself. */
 export const listedStatuses = [...runStatuses, 'waiting_approval'] as const;
 export type ListedStatus = (typeof listedStatuses)[number];
 
-/** What a step may be besides what a run is. */
+/** The statuses of a step: those of a run, and two more. */
 export const stepStatuses = [...runStatuses, 'skipped', 'waiting_approval'] as const;
 export type StepStatus = (typeof stepStatuses)[number];
 
-/** Why a step failed, or was skipped: `run_ended` is the run's own end before its turn. */
+/** Why a step failed or was skipped. `run_ended` means that the run ended before the step was reached. */
 export type StepReason = RunReason | 'condition' | 'run_ended';
 
-/** `group` is the whole of the instances of a step with `matrix` or `foreach`. */
+/** `group` stands for all instances of a step with `matrix` or `foreach`. */
 export type StepKind = 'command' | 'job' | 'approval' | 'group';
 
 export type Decision = {
@@ -104,20 +107,20 @@ export type Step = {
   readonly kind: StepKind;
   readonly status: StepStatus;
   readonly reason: StepReason | null;
-  /** Why, in words. */
+  /** The reason in words. */
   readonly message: string | null;
   readonly attempt: number;
   readonly needs: readonly string[];
-  /** The step whose instance it is. */
+  /** The step that this is an instance of. */
   readonly instance_of: string | null;
-  /** A retry does not start before. */
+  /** A retry does not start earlier. */
   readonly not_before: string | null;
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly exit_code: number | null;
-  /** Of a group: the instances' values, as JSON lists. */
+  /** For a group: the instances' values, as JSON lists. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** The run that it started. */
+  /** The run that the step started. */
   readonly child_run_id: string | null;
   readonly approval: Decision | null;
   readonly termination: Termination | null;
@@ -125,7 +128,7 @@ export type Step = {
 
 export type Progress = { readonly percent: number; readonly message: string };
 
-/** A run as the API answers it. Times are RFC 3339 with milliseconds. */
+/** A run as the API returns it. Times are RFC 3339 with milliseconds. */
 export type Run = {
   readonly run_id: string;
   readonly job_id: string;
@@ -149,7 +152,7 @@ export type Run = {
   readonly limits: RunLimits;
   readonly grants: readonly Grant[];
   readonly termination: Termination | null;
-  /** null: nothing, or it has not ended. */
+  /** null when nothing was left, or the run has not ended. */
   readonly left_behind: LeftBehind | null;
   readonly trigger: Trigger;
   readonly created_by: string;
@@ -161,7 +164,7 @@ export type Run = {
   readonly request_id: string | null;
 };
 
-/** What the list of runs shows: everything but the parts that can be large. */
+/** A run as lists show it: everything except the parts that can be large. */
 export type RunSummary = Pick<
   Run,
   | 'run_id'
@@ -183,28 +186,31 @@ export type RunSummary = Pick<
   | 'error'
 >;
 
-/** How one of a job's last runs stands. */
+/** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
 
-/** What a run must remember to be executed, by this server or the one started after it. Never served. */
+/** What is needed to execute a run, by this server or by one that is started later. Never served. */
 export type RunPlan = {
   readonly job: JobDefinition;
   readonly revision: string;
   readonly profile: SecurityProfile;
   readonly network: Network;
-  /** Absent in what version 0.1 stored: true. */
+  /** Runs stored by version 0.1 lack it: true. */
   readonly isSandboxed?: boolean;
-  /** Absent in what version 0.1 stored: no limits. */
+  /** Runs stored by version 0.1 lack it: no limits. */
   readonly resources?: Resources;
-  /** Host paths, resolved, links and all. */
+  /** Resolved host paths, with all links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Of a sub-run: how far it is from the run that nobody's step started; none: 0. */
+  /** For a sub-run: the number of runs above it. Missing means 0. */
   readonly depth?: number;
-  /** Arguments that name a granted path, as the script gets them: resolved. */
+  /** Arguments that name a granted path, in the resolved form that the script gets. */
   readonly resolvedArgs: Readonly<Record<string, string>>;
-  /** Secret arguments that were given as the name of a stored secret → that name. */
+  /** For each secret argument that names a stored secret: that name. */
   readonly storedArgs?: Readonly<Record<string, string>>;
-  /** The principal who gave the others, also over reruns by somebody else; absent in what version 0.1 stored: who created it. */
+  /**
+   * The principal who gave the other secret arguments, also after reruns by somebody else. Runs stored by version 0.1
+   * lack it: the creator.
+   */
   readonly secretsBy?: string;
 };

@@ -1,8 +1,9 @@
-// What is known of a schedule beside its terms: whose it is, and how it went. Its rules are in docs/adr/0011-schedules.md.
+// The state of a schedule, besides its terms: whose it is, and how its last starts went. The rules are in
+// docs/adr/0011-schedules.md.
 
 import type { ScheduleTerms } from './job.ts';
 
-/** One made through the API, or one of a job's config.yaml, which has no times and no author of its own. */
+/** A schedule of the API, or one of a job's config.yaml, which has no times and no author of its own. */
 export type Schedule = ScheduleTerms & {
   readonly id: string;
   readonly name: string | null;
@@ -17,7 +18,7 @@ export type Schedule = ScheduleTerms & {
 /** The newest nominal time for which a run was started. */
 export type Fire = { readonly nominalAtMs: number; readonly atMs: number; readonly runId: string };
 
-/** Why no run was started for a nominal time, and none was since. `type` is that of a problem. */
+/** Why no run was started for a nominal time, as long as no later start has worked. `type` is the type of a problem. */
 export type FireError = {
   readonly nominalAtMs: number;
   readonly atMs: number;
@@ -26,15 +27,15 @@ export type FireError = {
 };
 
 export type ScheduleState = {
-  /** Only nominal times after it count: when the schedule was first seen, changed or enabled. */
+  /** Only nominal times after this one count: when the schedule was first seen, changed or enabled. */
   readonly sinceMs: number;
-  /** The newest nominal time dealt with: fired, failed or passed over. */
+  /** The newest nominal time that is settled: fired, failed or skipped. */
   readonly settledAtMs: number | null;
-  /** Since when it is gone or disabled. */
+  /** When the schedule disappeared or was disabled. */
   readonly idleSinceMs: number | null;
   readonly lastFire: Fire | null;
   readonly lastError: FireError | null;
 };
 
-/** Labels that a run of a schedule has of its own. */
+/** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;

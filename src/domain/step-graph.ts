@@ -1,9 +1,9 @@
-// The steps of one run as a graph: which of them may begin, which are skipped, and how the run ends by them. It decides by
-// what has ended alone; conditions, instances and processes are the caller's.
+// The steps of one run as a graph: decides which steps may begin, which are skipped, and how the run ends, given the
+// steps that have ended. Conditions, instances and processes are up to the caller.
 
 import { invariant } from './problem.ts';
 
-/** What the graph has to know of a step, in the job's order. */
+/** What the graph must know about a step, in the job's order. */
 export type GraphStep = {
   readonly id: string;
   readonly needs: readonly string[];
@@ -13,29 +13,31 @@ export type GraphStep = {
 
 export type StepEnd = 'success' | 'failed' | 'cancelled' | 'condition' | 'upstream_failed';
 
-/** `skip`: something that it needs has failed, or was never reached. Else its turn has come. */
+/** `skip` means that a needed step failed or was never reached. Otherwise the step may begin. */
 type ReadyStep = { readonly index: number; readonly skip: boolean };
 
 export type StepGraph = {
-  /** Every step has ended. */
+  /** True when every step has ended. */
   readonly isOver: boolean;
-  /** Steps whose turn has come since the last call; each is told once. One that is skipped has to be ended, too. */
+  /**
+   * Steps that have become ready since the last call. Each is returned once. The caller must end skipped steps, too.
+   */
   readonly takeReady: () => readonly ReadyStep[];
   /** Each step ends once. */
   readonly end: (index: number, how: StepEnd) => void;
   readonly endOf: (index: number) => StepEnd | undefined;
-  /** The step that failed the run: the first that failed and was not to be passed over. */
+  /** The step that failed the run: the first failed step without `continue_on_error`. */
   readonly failedIndex: number | undefined;
 };
 
-/** The needs exist and come to an end: the job was checked when it was read. */
+/** The job was checked when it was read, so all needs exist and there is no cycle. */
 export function createStepGraph(steps: readonly GraphStep[]): StepGraph {
   const indexOf = new Map(steps.map(({ id }, index) => [id, index]));
   const dependents: number[][] = steps.map(() => []);
   const openNeeds = steps.map(({ needs }, index) => {
     for (const need of needs) {
       const at = indexOf.get(need);
-      invariant(at !== undefined, 'a step needs steps of its job alone');
+      invariant(at !== undefined, 'a step needs only steps of its own job');
       dependents[at]?.push(index);
     }
     return needs.length;
@@ -46,7 +48,7 @@ export function createStepGraph(steps: readonly GraphStep[]): StepGraph {
   let left = steps.length;
   let failedIndex: number | undefined;
 
-  /** A step that was skipped by its own condition has done what it had to. */
+  /** A step that its own condition skipped counts as done. */
   function isFailure(index: number, how: StepEnd): boolean {
     if (how === 'success' || how === 'condition') return false;
     return how !== 'failed' || !steps[index]?.continueOnError;

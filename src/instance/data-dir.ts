@@ -1,5 +1,5 @@
-// The data dir is a folder that only its owner can enter. One that others can read is closed with a warning, and refused
-// where closing it could break something else; so is one that others can have written into.
+// The data dir is a folder that only its owner can enter. If others can read it, it is closed with a warning, or
+// refused when closing it could break something else. If others could have written to it, it is refused as well.
 
 import { statSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
@@ -8,8 +8,8 @@ import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owne
 import { StartError } from '../lib/start-error.ts';
 
 /**
- * Creates `dataDir` (mode 0700) or makes sure that nobody else can enter it. An existing folder that others can enter is
- * only closed when it is empty or holds `ownFile`, so a mistyped path such as `/tmp` is left as it is.
+ * Creates `dataDir` with mode 0700, or makes sure that nobody else can enter it. An existing open folder is only closed
+ * when it is empty or contains `ownFile`, so a mistyped path such as `/tmp` stays as it is.
  * @throws StartError when the folder cannot be used
  */
 export async function openDataDir(dataDir: string, ownFile: string, warn: (message: string) => void): Promise<void> {
@@ -17,7 +17,8 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     const stats = await stat(dataDir);
-    // Only root comes so far in a folder of another's, and would leave files there that its server cannot read.
+    // Only root gets this far in another user's folder, and would leave files there that the owner's server cannot
+    // read.
     if (isAnothers(stats)) throw unusable(dataDir, foreign(stats.uid));
     if ((stats.mode & 0o077) === 0) return;
     const names = await readdir(dataDir);
@@ -33,14 +34,15 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
   }
 }
 
-/** For root: whether it would have to write into the folder of another user. */
+/** For root: whether the folder belongs to another user. */
 export async function isForeign(dataDir: string): Promise<boolean> {
   const stats = await stat(dataDir).catch(() => undefined);
   return stats !== undefined && isAnothers(stats);
 }
 
 /**
- * Whoever can write there can pass for the server that has it, and be sent what is for that one. Root may ask the server of another user.
+ * A user who can write to the folder could pose as its server and receive what is meant for it. Root may talk to
+ * another user's server.
  * @throws StartError
  */
 export function assertAskable(dataDir: string): void {
@@ -52,7 +54,7 @@ export function assertAskable(dataDir: string): void {
 
 function open(stats: Parameters<typeof showMode>[0]): string {
   const what = 'what is there may not be flwd’s (look through it, then chmod 700 it)';
-  return `other users can write into it (mode ${showMode(stats)}), so ${what}`;
+  return `other users can write to it (mode ${showMode(stats)}), so ${what}`;
 }
 
 function foreign(uid: number): string {
@@ -60,7 +62,7 @@ function foreign(uid: number): string {
 }
 
 export function unusable(dataDir: string, reason: string): StartError {
-  return new StartError(`the data dir ${dataDir} cannot be used: ${reason}; mend that, or choose another (--data-dir)`);
+  return new StartError(`the data dir ${dataDir} cannot be used: ${reason}; fix that, or choose another (--data-dir)`);
 }
 
 const reasons: Record<string, string> = {

@@ -1,16 +1,16 @@
-// A file that holds some room on the disk. Opening a database takes room, even to read it or to remove what fills the disk:
-// a command that removes gives the whole reserve up first, one that reads a part of it.
+// A file that reserves some room on the disk. Opening a database takes room, even to read it or to delete what fills
+// the disk. A command that deletes first frees the whole reserve, a command that reads frees a part of it.
 
 import { appendFile, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 
 const reserveBytes = 4 * 2 ** 20;
-/** What is left for the command that removes. */
+/** Kept for the command that deletes. */
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
 
-/** Where there is room for it; else it comes with a later start. */
+/** Does nothing on a full disk; a later start creates the reserve. */
 export async function keepReserve(dataDir: string): Promise<void> {
   const path = pathIn(dataDir);
   const hasBytes = await sizeOf(path);
@@ -23,13 +23,16 @@ export async function keepReserve(dataDir: string): Promise<void> {
   }
 }
 
-/** @returns what makes it again */
+/** @returns a function that creates the reserve again */
 export async function giveUpReserve(dataDir: string): Promise<() => Promise<void>> {
   await rm(pathIn(dataDir), { force: true });
   return () => keepReserve(dataDir);
 }
 
-/** On a full disk, enough to open the database. @returns what takes the room back, if it is still there; null where none is lent */
+/**
+ * On a full disk, frees enough room to open the database. @returns a function that takes the room back if it is still
+ * free; null when nothing was freed
+ */
 export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) | null> {
   const hasBytes = await sizeOf(pathIn(dataDir));
   if (lackOfRoom(dataDir) === null || hasBytes - lentBytes < keptBytes) return null;
@@ -37,7 +40,7 @@ export async function lendRoom(dataDir: string): Promise<(() => Promise<void>) |
   return () => keepReserve(dataDir);
 }
 
-/** For work on a database that another process may have. */
+/** For work on a database that another process may have open. */
 export async function withLentRoom<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   const giveBack = await lendRoom(dataDir);
   try {

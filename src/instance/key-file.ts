@@ -1,4 +1,4 @@
-// A file that holds a secret of the server: made once, for its user alone, and never half-written.
+// A file that holds a secret of the server: created once, for its user alone, and never half-written.
 
 import { randomBytes } from 'node:crypto';
 import {
@@ -19,9 +19,9 @@ import { whyUnreadable } from '../lib/files/watched-file.ts';
 import { StartError } from '../lib/start-error.ts';
 
 /**
- * What the file holds; where there is none, it is made of what `create` gives. Written aside and linked into place: of two
- * that start at once, one's key is there first and whole, and both use it.
- * @throws StartError where it cannot be read or made
+ * Reads the file. If it does not exist, creates it with the bytes that `create` returns. It is written under another
+ * name and linked into place: when two servers start at once, one key is complete first and both use it.
+ * @throws StartError when it can be neither read nor created
  */
 export function openKeyFile(path: string, create: () => Buffer): Buffer {
   const found = read(path);
@@ -33,12 +33,12 @@ export function openKeyFile(path: string, create: () => Buffer): Buffer {
     const code = errorCode(error);
     if (code === undefined) throw error;
     throw new StartError(
-      `the key file ${path} is not there and cannot be made (${code}): let the user that flwd runs as write to ${dirname(path)}, or put the key file there`,
+      `the key file ${path} does not exist and cannot be created (${code}): let the user that flwd runs as write to ${dirname(path)}, or put the key file there`,
     );
   }
   const made = read(path);
   if (made) return made;
-  throw new StartError(`the key file ${path} was removed while flwd started: start it again`);
+  throw new StartError(`the key file ${path} was removed while flwd was starting: start it again`);
 }
 
 function make(path: string, bytes: Buffer): void {
@@ -54,7 +54,7 @@ function make(path: string, bytes: Buffer): void {
   syncFolderNow(dirname(path));
 }
 
-/** In the place of what is there, whole at any moment; durable when it returns. @throws what the system says */
+/** Replaces the file. It is complete at every moment, and durable when this returns. @throws errors of the system */
 export function replaceKeyFile(path: string, bytes: Buffer): void {
   const place = realpathSync(path);
   const draft = `${place}.${randomBytes(8).toString('hex')}`;
@@ -76,7 +76,7 @@ function read(path: string): Buffer | undefined {
     const reason = whyUnreadable(error);
     if (reason === undefined) throw error;
     throw new StartError(
-      `the key file ${path} ${reason}: it must be a file that the user that flwd runs as can read; mend it, or restore it from a backup`,
+      `the key file ${path} ${reason}: it must be a file that the user that flwd runs as can read; fix that, or restore the file from a backup`,
     );
   }
 }

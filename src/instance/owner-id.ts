@@ -1,5 +1,5 @@
-// `owner.id` in the data dir: the id under which servers on this folder drive runs (ADR 0039). It also names the file's own
-// inode, so that a copy of the folder gets an id of its own.
+// `owner.id` in the data dir: the id under which servers on this folder own runs (ADR 0039). It also contains the inode
+// of the file, so that a copy of the folder gets its own id.
 
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { syncFolderNow } from '../lib/files/sync-folder.ts';
 
 const form = /^(owner_[0-9a-f-]{36}) (\d+)\n$/;
 
-/** For the owner of the data dir alone. Makes the file where it is missing, or is a copy. */
+/** May only be called by the owner of the data dir. Creates the file when it is missing, or when it is a copy. */
 export function openOwnerId(dataDir: string): string {
   return readOwnerId(dataDir) ?? makeOwnerId(dataDir);
 }
 
-/** undefined: no server has started on this folder yet. */
+/** undefined when no server has started on this folder yet. */
 export function readOwnerId(dataDir: string): string | undefined {
   let fd: number;
   try {

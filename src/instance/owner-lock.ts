@@ -1,5 +1,5 @@
-// One owner of a data dir. The kernel's lock on `flwd.lock` decides who that is and ends with the process, however it
-// ends; the socket `flwd.sock` beside it tells everyone else who the owner is.
+// Makes sure that a data dir has one owner. The kernel's lock on `flwd.lock` decides who that is, and ends with the
+// process, however that ends. Through the socket `flwd.sock` beside it everyone else learns who the owner is.
 
 import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
@@ -10,30 +10,30 @@ import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
   readonly pid: number;
-  /** null while it starts, and from the moment that it is about to end: nobody may send it anything more. */
+  /** null while the owner starts, and once it is about to end: then nobody may send it anything. */
   readonly url: string | null;
-  /** SHA-256 of the certificate that it shows, where it speaks HTTPS. */
+  /** SHA-256 of its certificate, when it speaks HTTPS. */
   readonly certificate?: string | null;
-  /** A command that has no server, and has the data dir until it ends. */
+  /** A command without a server, which owns the data dir until the command ends. */
   readonly isEphemeral?: boolean;
-  /** A server has asked such a command for the data dir: it is the server's turn. */
+  /** A server has asked such a command for the data dir, and the command is handing it over. */
   readonly makesWay?: boolean;
 };
 
 /** Where an owner listens. */
 type Address = {
   readonly url: string;
-  /** SHA-256 of the certificate that it shows by now; null: it speaks plain HTTP. */
+  /** SHA-256 of its current certificate; null when it speaks plain HTTP. */
   readonly certificate?: () => string | null;
 };
 
 export type Ownership = {
-  /** What askers are told from now on; null: it is about to end. */
+  /** Sets what others are told from now on; null means that the owner is about to end. */
   announce(address: Address | null): void;
   release(): Promise<void>;
 };
 
-/** Another live process has the data dir. `owner` is null when it does not say who it is, e.g. while it starts. */
+/** Another live process owns the data dir. `owner` is null when it does not answer, for example while it starts. */
 export class DataDirOwned extends Error {
   override readonly name = 'DataDirOwned';
   readonly owner: OwnerInfo | null;
@@ -48,38 +48,39 @@ export class DataDirOwned extends Error {
 
 const lockFile = 'flwd.lock';
 const socketFile = 'flwd.sock';
-/** sun_path holds 108 bytes with its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
+/** sun_path holds 108 bytes including its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
 const maxSocketPathBytes = 103;
 const answerWithinMs = 1_000;
-/** Two starters at once can turn each other away for a moment; the one that tries again wins. */
+/** Two processes that start at once can refuse each other for a moment. The one that tries again wins. */
 const lockWaitMs = 200;
 const sqliteBusy = 5;
-/** How often an owner looks whether its two files are where it put them. */
+/** How often an owner checks that its two files are still in place. */
 const lookMs = 1_000;
 
 export type OwnerEvents = {
   readonly warn: (message: string) => void;
-  /** Somebody asks this owner to make way. */
+  /** Called when a server asks this owner to hand over. */
   readonly onYield?: () => void;
-  /** Another command waits for this run, which this owner may not have been asked for. */
+  /** Called when another command waits for a run that this owner may not be running. */
   readonly onAttend?: (runId: string) => void;
-  /** Another process has taken the data dir from this one. */
+  /** Called when another process has taken the data dir. */
   readonly onLost?: (owner: OwnerInfo) => void;
 };
 
 /**
- * Creates the data dir and takes it for this process. Until it is released, the owner puts back what somebody removes of the lock and the socket.
+ * Creates the data dir and takes it for this process. Until it is released, the owner restores the lock and the socket
+ * when somebody removes them.
  * @throws DataDirOwned, or StartError when the folder cannot be used
  */
 export async function acquireOwnership(
   dataDir: string,
   { isEphemeral, ...events }: OwnerEvents & Pick<OwnerInfo, 'isEphemeral'>,
 ): Promise<Ownership> {
-  // Root may ask the server of another user, and must not take the place of it.
+  // Root may talk to another user's server, but must not take its place.
   const other = (await isForeign(dataDir)) ? await findOwner(dataDir).catch(() => null) : null;
   if (other) throw new DataDirOwned(dataDir, other);
   await openDataDir(dataDir, lockFile, events.warn);
-  // Somebody has removed the lock: an owner that is alive puts it back within this time.
+  // Somebody has removed the lock. A live owner restores it within this time.
   if (isWithoutLock(dataDir)) await delay(1.5 * lookMs);
   const lock = takeLock(dataDir);
   if (!lock) throw new DataDirOwned(dataDir, await findOwner(dataDir));
@@ -119,7 +120,7 @@ function isWithoutLock(dataDir: string): boolean {
   return names.length > 0 && !names.includes(lockFile);
 }
 
-/** For the holder of the lock: the lock of an owner that is too busy to put it back may have been removed. */
+/** For the holder of the lock. The previous owner may be alive but too busy to restore a removed lock. */
 async function assertUnanswered(dataDir: string): Promise<void> {
   // A process that is being killed loses its lock a moment before its socket.
   for (let triesLeft = 3; ; triesLeft--) {
@@ -132,13 +133,13 @@ async function assertUnanswered(dataDir: string): Promise<void> {
 
 type Answering = OwnerEvents & { readonly info: () => OwnerInfo };
 
-/** Each look is two calls of stat(2), unless something is amiss. */
+/** Each check is two calls of stat(2), unless something is wrong. */
 function keepOwnership(
   dataDir: string,
   o: { readonly answering: Answering; readonly lock: DatabaseSync; readonly socket: Server },
 ): Pick<Ownership, 'release'> {
   const { warn, onLost } = o.answering;
-  // A lock that was removed is kept: the folder may only have been moved, and its database is still in use.
+  // A lock whose file was removed is kept: the folder may only have been moved, and its database is still in use.
   const locks = new Map([[fileId(dataDir, lockFile), o.lock]]);
   let { socket } = o;
   let socketId = fileId(dataDir, socketFile);
@@ -177,7 +178,7 @@ function keepOwnership(
       })
       .catch((error: unknown) => {
         const found = error instanceof Error ? error.message : String(error);
-        if (found !== trouble) warn(`the data dir ${dataDir} is not as it was: ${found}`);
+        if (found !== trouble) warn(`the data dir ${dataDir} has changed: ${found}`);
         trouble = found;
       })
       .finally(() => {
@@ -189,7 +190,7 @@ function keepOwnership(
     async release() {
       clearInterval(timer);
       await looking;
-      // The listener also holds on to the locks, which SQLite would release when they are collected.
+      // The listener also keeps the locks referenced. SQLite would release them when they are garbage collected.
       await closeServer(socket);
       for (const lock of locks.values()) lock.close();
     },
@@ -200,14 +201,14 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** Tells a file from another one at its path. undefined: it is not there. */
+/** Identifies a file, to notice another file at its path; undefined when there is no file. */
 function fileId(dataDir: string, name: string): string | undefined {
   const stats = statSync(join(dataDir, name), { throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}`;
 }
 
 /**
- * Node has no flock(2), but SQLite takes such a lock. A socket alone cannot decide: of two starters that both find a
+ * Node has no flock(2), but SQLite takes such a lock. A socket alone cannot decide: when two processes both find a
  * stale one, each can remove the other's. Trap: POSIX drops the lock when this process closes any other descriptor of
  * the file, so nothing may open it a second time.
  */
@@ -225,7 +226,7 @@ function takeLock(dataDir: string): DatabaseSync | undefined {
   }
 }
 
-/** For the holder of the lock only: a socket that is already there has nobody behind it. */
+/** Only for the holder of the lock, so an existing socket belongs to nobody. */
 async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answering): Promise<Server> {
   rmSync(join(dataDir, socketFile), { force: true });
   const address = socketAddress(dataDir);
@@ -240,11 +241,11 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
     asker.end(`${JSON.stringify(info())}\n`);
   });
   await new Promise<void>((resolve, reject) => {
-    // Stays for good: a failing accept(2) (EMFILE) is an error event too.
+    // Stays attached: a failing accept(2) (EMFILE) is an error event, too.
     server.on('error', reject);
     server.listen(address.path, resolve);
   });
-  // close() unlinks the path it was given, which goes through the address's descriptor.
+  // close() unlinks the path it was given, and that path goes through the address's descriptor.
   server.once('close', address.close);
   chmodSync(join(dataDir, socketFile), 0o600);
   return server.unref();
@@ -253,23 +254,28 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
 const yieldWord = 'yield';
 const attendWord = 'attend';
 
-/** null: there is none, or it does not answer. @throws StartError where another user could answer in its place */
+/**
+ * null when there is no owner, or it does not answer. @throws StartError when another user could answer in its place
+ */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   return (await askOwner(dataDir, '')).owner;
 }
 
-/** False: it has ended, and what it listened on may be somebody else's by now. One that is too busy to answer is still there. */
+/**
+ * False when it has ended, because what it listened on may belong to someone else by now. A busy owner that does not
+ * answer is still there.
+ */
 export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');
   return isThere && (owner === null || (owner.pid === pid && owner.url === url));
 }
 
-/** Of an owner that has it for a command alone: it leaves the data dir to a server, and goes on as a client of it. */
+/** Asks an owner that runs a single command to hand the data dir over to a server, and to continue as its client. */
 export async function askToYield(dataDir: string): Promise<void> {
   await askOwner(dataDir, `${yieldWord}\n`);
 }
 
-/** Of an owner that has it for a command alone: it starts this run too, if it waits. */
+/** Asks an owner that runs a single command to start this run as well, if it is waiting. */
 export async function askToAttend(dataDir: string, runId: string): Promise<void> {
   await askOwner(dataDir, `${attendWord} ${runId}\n`);
 }
@@ -301,7 +307,7 @@ async function askOwner(dataDir: string, word: string): Promise<Reply> {
   return { isThere, owner };
 }
 
-/** A path to the socket that fits into sun_path; a longer one goes by way of an open descriptor of the folder. */
+/** A path to the socket that fits into sun_path. A longer path is reached through an open descriptor of the folder. */
 function socketAddress(dataDir: string): { path: string; close: () => void } {
   const path = join(dataDir, socketFile);
   if (Buffer.byteLength(path) <= maxSocketPathBytes) return { path, close: () => {} };

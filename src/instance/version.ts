@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
-/** Of the package that this file is in, from src and from dist alike. */
+/** Reads the version of the package that contains this file, from src and from dist alike. */
 export function packageVersion(): string {
   const manifest: { version: string } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),

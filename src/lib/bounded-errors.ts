@@ -1,11 +1,11 @@
-// Keeps Ajv from holding an object for each of half a million errors, and from copying them all for each `$ref` that finds
-// one more (50,000 took 6 s): the code that it generates keeps the first thousand and counts them all.
+// Keeps Ajv from storing half a million errors, and from copying them all for each `$ref` that finds one more (50,000
+// took 6 s). The code that Ajv generates is changed so that it keeps the first thousand and counts the rest.
 
 const mostKept = 1_000;
 
 /**
- * For Ajv's option `code.process`. No quote and no line end comes in, so that a text of the schema that reads like
- * generated code stays a text.
+ * For Ajv's option `code.process`. Adds no quotes and no line ends, so that text in a schema that looks like generated
+ * code stays text.
  */
 export function boundErrors(code: string): string {
   return code
@@ -21,7 +21,7 @@ export function boundErrors(code: string): string {
     .replaceAll(/([\w.]+)\.errors = vErrors;return/g, '$1.errors = vErrors;$1.errorCount = errors;return');
 }
 
-/** How many errors the last call of a check found, kept or not. */
+/** The number of errors that the last call of a check found, including those it did not keep. */
 export function errorCountOf(check: object): number {
   return 'errorCount' in check && typeof check.errorCount === 'number' ? check.errorCount : 0;
 }

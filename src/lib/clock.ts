@@ -1,28 +1,28 @@
-// Time comes from a Clock alone, so a test can hold it still.
+// All time comes from a Clock, so a test can stop it.
 
 export type Clock = {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
 };
 
-/** Also counts the time that passes, which nobody can set. */
+/** Also measures elapsed time, which setting the clock does not change. */
 export type SteadyClock = Clock & {
-  /** Milliseconds since an instant of its own. */
+  /** Milliseconds since an arbitrary instant. */
   readonly monotonicMs: () => number;
 };
 
 export const systemClock: SteadyClock = { now: Date.now, monotonicMs: () => performance.now() };
 
-/** The wall clock drifts by less between two looks, so a larger difference means that it was set. */
+/** The wall clock drifts by less between two checks, so a larger difference means that somebody set it. */
 const leastSetMs = 500;
-/** A process that was stopped between its two readings would take the pause for a clock that was set. */
+/** A process that was paused between its two readings would take the pause for a changed clock. */
 const longestReadingMs = 20;
-/** A reading that took longer says nothing, and is made again. */
+/** A reading that took longer says nothing and is repeated. */
 const mostReadings = 3;
 
 /**
- * The same clock; `onSet` is told by how much the wall clock was set before anybody reads the new time. Where no reading is
- * quick enough to tell, the time goes on from the last one that was.
+ * The same clock, but `onSet` learns by how much the wall clock was set before anyone reads the new time. When no
+ * reading is fast enough to tell, the time continues from the last reliable one.
  */
 export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void): SteadyClock {
   let aheadMs = clock.now() - clock.monotonicMs();
@@ -44,7 +44,7 @@ export function watchWallClock(clock: SteadyClock, onSet: (byMs: number) => void
   };
 }
 
-/** The time from `startMs` on as it passes, whatever the wall clock is set to. */
+/** Time that starts at `startMs` and passes steadily, whatever the wall clock is set to. */
 export function steadyFrom(startMs: number, { monotonicMs }: SteadyClock): Clock {
   const aheadMs = startMs - monotonicMs();
   return { now: () => Math.round(aheadMs + monotonicMs()) };
@@ -52,29 +52,31 @@ export function steadyFrom(startMs: number, { monotonicMs }: SteadyClock): Clock
 
 const longestTimerMs = 2 ** 31 - 1;
 
-/** A timer asked to wait for longer than 24.8 days fires at once: this is the longest delay it keeps, at most `ms`. */
+/** A timer set to more than 24.8 days fires at once. Returns the longest delay that a timer keeps, at most `ms`. */
 export function toTimerDelay(ms: number): number {
   return Math.min(Math.max(0, ms), longestTimerMs);
 }
 
-/** An instant in milliseconds → RFC 3339 UTC with milliseconds. */
+/** Formats milliseconds since the epoch as RFC 3339 UTC with milliseconds. */
 export function toTimestamp(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
-/** An instant in microseconds → RFC 3339 UTC with microseconds, the form of log lines. */
+/** Formats microseconds since the epoch as RFC 3339 UTC with microseconds, as in log lines. */
 export function toMicroTimestamp(atUs: number): string {
   const ms = Math.floor(atUs / 1000);
   const us = String(atUs - ms * 1000).padStart(3, '0');
   return `${new Date(ms).toISOString().slice(0, -1)}${us}Z`;
 }
 
-/** RFC 3339 → microseconds since the epoch, finer digits cut off; undefined when it is no such instant. */
+/**
+ * Parses RFC 3339 into microseconds since the epoch and drops finer digits; undefined when the text is no such instant.
+ */
 export function parseTimestampUs(text: string): number | undefined {
   const match = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3])(:[0-5]\d:[0-5]\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/i.exec(text);
   if (!match) return undefined;
   const [, day = '', hour, minutes, fraction = '', zone = ''] = match;
-  // Date takes the 30th of February for the 1st of March.
+  // Date reads February 30 as March 1.
   const midnight = new Date(`${day}T00:00:00Z`);
   if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day)) return undefined;
   const ms = Date.parse(`${day}T${hour}${minutes}${zone.toUpperCase()}`);

@@ -1,18 +1,18 @@
-// Cron patterns of five fields: the instants at which they fire in a time zone. What is promised around changes of
-// daylight saving is in docs/adr/0011-schedules.md.
+// Cron patterns of five fields, and the instants at which they fire in a time zone. docs/adr/0011-schedules.md says
+// what happens when daylight saving changes.
 
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
 
 export type CronTimes = {
-  /** The first instant after `afterMs`; null when there is none. */
+  /** The first instant after `afterMs`; null when the pattern never fires again. */
   readonly next: (afterMs: number) => number | null;
 };
 
-/** Any instant will do; from this one on the next 29th of February is near. */
+/** Any instant works; from this one, the next February 29 is near. */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
-/** What other crons take in place of five fields. */
+/** Names that other crons accept in place of five fields. */
 const nicknames = new Map([
   ['@yearly', '0 0 1 1 *'],
   ['@annually', '0 0 1 1 *'],
@@ -23,7 +23,7 @@ const nicknames = new Map([
   ['@hourly', '0 * * * *'],
 ]);
 
-/** `problem` goes on after the pattern's name. The time zone is one. */
+/** `problem` continues after the pattern's name. `timezone` must be valid. */
 export function parseCron(pattern: string, timezone: string): CronTimes | { readonly problem: string } {
   if (!/^\S+( \S+){4}$/.test(pattern)) {
     const meant = nicknames.get(pattern.toLowerCase());
@@ -38,7 +38,7 @@ export function parseCron(pattern: string, timezone: string): CronTimes | { read
   }
 }
 
-/** The shortest time between two of the times to come, in milliseconds. */
+/** The shortest time between two future firings, in milliseconds. */
 export function shortestGapMs({ next }: CronTimes): number {
   let shortest = Infinity;
   let at = next(referenceMs);
@@ -69,7 +69,7 @@ export function toLocalTimestamp(atMs: number, timezone: string): string {
   return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}${offset}`;
 }
 
-/** Making one takes longer than twenty uses of it. */
+/** Creating a format takes longer than using it twenty times. */
 const formats = new LRUCache<string, Intl.DateTimeFormat>({ max: 100 });
 
 function formatOf(timezone: string): Intl.DateTimeFormat {
@@ -90,7 +90,7 @@ function formatOf(timezone: string): Intl.DateTimeFormat {
   return format;
 }
 
-/** `CronPattern: Invalid value for minute: 61` → `invalid value for minute: 61`. */
+/** For example `CronPattern: Invalid value for minute: 61` becomes `invalid value for minute: 61`. */
 function toWords(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const said = message.replace(/^Cron\w*: /, '').replace(/\.$/, '');

@@ -1,4 +1,4 @@
-/** The same shape, to read only. */
+/** The same type, but read-only at every depth. */
 export type Frozen<T> = T extends (infer Item)[]
   ? readonly Frozen<Item>[]
   : T extends object

@@ -1,9 +1,9 @@
-// Identifiers that sort by creation: a prefix and a ULID in upper case (https://github.com/ulid/spec).
+// Identifiers that sort by creation: a prefix and an upper-case ULID (https://github.com/ulid/spec).
 
 import { randomFillSync } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 
-/** Asking the system's generator for each of 16 characters takes 80 µs an id, twice as long as a short answer. */
+/** Asking the system's generator for each of 16 characters takes 80 µs per id, twice as long as a short answer. */
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 
@@ -19,7 +19,7 @@ export function createId(prefix: 'run' | 'artifact' | 'schedule' | 'notice' | 't
   return `${prefix}_${nextUlid(nowMs)}`;
 }
 
-/** Spreads files over 1,024 folders by the id's random part; a ULID's last characters are its most random. */
+/** Spreads files over 1,024 folders by the id's last characters, which are the most random of a ULID. */
 export function shardOf(id: string): string {
   return id.slice(-2);
 }

@@ -1,10 +1,10 @@
-// How deep JSON may be nested. JSON.parse takes any depth, and JSON.stringify and all else that recurses ends at some
-// 3,000: so depth is looked at before anything is made of a text that a stranger wrote.
+// Limits how deep JSON may be nested. JSON.parse accepts any depth, but JSON.stringify and other recursive code fails
+// at about 3,000. So text from outside is checked before anything is made from it.
 
 export const mostNesting = 64;
 
 export function isTooDeep(json: string): boolean {
-  // Each level is two characters.
+  // Each level takes two characters.
   if (json.length <= 2 * mostNesting) return false;
   let depth = 0;
   let isInString = false;

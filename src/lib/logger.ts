@@ -1,9 +1,9 @@
-// The server's own log: pino, as JSON lines or as text for people.
+// The server's own log, written with pino: JSON lines, or text for people.
 
 import { type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
-/** For whoever only writes to it. */
+/** For code that only writes to the log. */
 export type LogLines = Pick<Logger, 'info' | 'warn' | 'error'>;
 export type LogFormat = 'text' | 'json';
 
@@ -21,7 +21,7 @@ const levelNames: Record<number, string> = {
   60: 'fatal',
 };
 
-/** One readable line a record: time, level, message, then the other members as key=value. */
+/** Writes one readable line per record: time, level, message, then the other members as key=value. */
 function textStream(out: NodeJS.WritableStream): { write(line: string): void } {
   return {
     write(line) {
@@ -36,7 +36,7 @@ function textStream(out: NodeJS.WritableStream): { write(line: string): void } {
   };
 }
 
-/** Names and messages come from jobs and callers: none of them makes a line of its own, or is obeyed by a terminal. */
+/** Names and messages come from jobs and callers. They must not start a new line or control a terminal. */
 function onOneLine(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,

@@ -1,4 +1,4 @@
-// Which addresses lead nowhere but to this machine.
+// Recognizes addresses that lead only to this machine.
 
 import { isIP } from 'node:net';
 

@@ -1,6 +1,6 @@
-// "Did you mean": the candidate closest to a word by edit distance, if any is close enough.
+// Finds the candidate for "did you mean": the one closest by edit distance, if any is close enough.
 
-/** Longer words are no slip of the pen, and the distance costs by the length. */
+/** A longer word is not a typing error, and the cost of the distance grows with the length. */
 const longestWord = 64;
 
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

@@ -1,4 +1,4 @@
-// What is kept of a secret that is random by itself, 256 bits of it: nothing that a slower hash could make harder to guess.
+// The stored form of a random secret of 256 bits. A slower hash would not make it harder to guess.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 
@@ -7,7 +7,7 @@ export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'hex');
 }
 
-/** Of two hashes, in a time that does not depend on how much of them is alike. */
+/** Compares two hashes in a time that does not depend on how similar they are. */
 export function isSameHash(one: string, other: string): boolean {
   return timingSafeEqual(Buffer.from(one, 'hex'), Buffer.from(other, 'hex'));
 }

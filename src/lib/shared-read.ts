@@ -1,6 +1,6 @@
-// One reading for all who ask at the same time: what is read costs more than the answer that each takes out of it.
+// Lets all callers that ask at the same time share one read, which costs more than the part that each of them takes.
 
-/** A question that comes during a reading shares the next one, which begins after it. It rejects as the reading does. */
+/** A call during a read shares the next read, which begins after the current one. Rejects if that read rejects. */
 export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> = Promise.resolve();
   let next: Promise<T> | undefined;

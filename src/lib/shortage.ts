@@ -1,5 +1,5 @@
-// What a host may lack for a while: room on a disk, descriptors, memory. It says nothing about the work it stands in the way
-// of, so that work waits and is tried again.
+// A temporary shortage of the host: disk space, file descriptors or memory. It is not the fault of the work that it
+// stops, so that work waits and is retried.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
@@ -20,39 +20,39 @@ export function isShortage(error: unknown): boolean {
 }
 
 /**
- * Where one stored file is read, the disk's refusal is about that file: a bad sector, which no waiting fixes. A refusal
- * to write is about the disk.
+ * An I/O error while reading one file means that file: a bad sector, which waiting does not fix. An error while writing
+ * means the disk.
  */
 export function isUnreadable(error: unknown): boolean {
   return errorCode(error) === 'EIO' && !(error instanceof Error && 'syscall' in error && error.syscall === 'write');
 }
 
-/** What the host lacks, in words; undefined when that is not what the error says. */
+/** What the host lacks, in words; undefined when the error has another cause. */
 export function shortageIn(error: unknown): string | undefined {
   const code = errorCode(error) ?? '';
   return Object.hasOwn(shortages, code) ? shortages[code] : undefined;
 }
 
-/** Room on the disk alone. */
+/** Only disk space. */
 export function isDiskFull(error: unknown): boolean {
   return ['EDQUOT', 'ENOSPC'].includes(errorCode(error) ?? '');
 }
 
-/** Descriptors or memory, which come back by themselves. */
+/** File descriptors or memory, which become free again by themselves. */
 export function isHostShort(error: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(errorCode(error) ?? '');
 }
 
 /**
- * Does the work again until it is not `isPassing` that fails it; work that was refused must have changed nothing.
- * @throws what else the work throws; the signal's reason, before each try
+ * Repeats the work until it does not fail with an error that `isPassing`. Work that fails must have changed nothing.
+ * @throws any other error of the work; the signal's reason, checked before each try
  */
 export async function retryShortage<T>(
   work: () => T | Promise<T>,
   o: {
     readonly isPassing?: (error: unknown) => boolean;
     readonly signal?: AbortSignal;
-    /** Called once, when there is something to wait for. */
+    /** Called once, at the first wait. */
     readonly onWait?: (error: unknown) => void;
   } = {},
 ): Promise<T> {

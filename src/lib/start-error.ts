@@ -1,4 +1,4 @@
-// Why a server cannot start, where that is for its operator to fix. The message says what to do.
+// Why a server cannot start, when its operator can fix it. The message says what to do.
 
 export class StartError extends Error {
   override readonly name = 'StartError';

@@ -1,15 +1,15 @@
-// Runs a function that must not go on for long, and ends it where it stands when it does. What it does in one call of the
-// engine, such as a search in a long text, cannot be ended: its inputs are bounded by the caller.
+// Runs a function with a time limit and stops it when it takes longer. A single call into the JavaScript engine, such
+// as a search in a long text, cannot be stopped, so callers must limit the input.
 
 import { type Context, createContext, Script } from 'node:vm';
 
 const script = new Script('work()');
 let sandbox: Context | undefined;
 
-/** The clock also runs while others have the processor, which says nothing about the function. */
+/** The clock also runs while other processes have the CPU, which says nothing about the function. */
 const turns = 3;
 
-/** `work` may be run again from its beginning. Costs 0.2 ms. @throws TimeLimitPassed, and what `work` throws */
+/** May run `work` again from the beginning. Costs 0.2 ms. @throws TimeLimitPassed, and errors of `work` */
 export function withinTime<T>(limitMs: number, work: () => T): T {
   const before = process.threadCpuUsage();
   for (let turn = 1; turn <= turns; turn += 1) {
@@ -23,7 +23,7 @@ export function withinTime<T>(limitMs: number, work: () => T): T {
 
 export class TimeLimitPassed extends Error {}
 
-/** Undefined when it was ended. */
+/** Undefined when the time was over. */
 function runOnce<T>(limitMs: number, work: () => T): { readonly value: T } | undefined {
   let result: { readonly value: T } | undefined;
   sandbox ??= createContext({});
@@ -40,7 +40,7 @@ function runOnce<T>(limitMs: number, work: () => T): { readonly value: T } | und
   return result;
 }
 
-/** It is an error of the other context, and so no instance of this one's Error. */
+/** The error comes from the other context, so it is not an instance of this context's Error. */
 function isTimeout(error: unknown): boolean {
   return (
     typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'

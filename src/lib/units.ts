@@ -20,7 +20,7 @@ const sizeUnits: Record<string, number> = {
   TiB: 2 ** 40,
 };
 
-/** `1h30m` → milliseconds; undefined when it is no duration. */
+/** Parses `1h30m` into milliseconds; undefined when the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/.test(text)) return undefined;
   let total = 0;
@@ -31,7 +31,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
-/** `1GiB` → bytes; a bare number is bytes; undefined when it is no size. */
+/** Parses `1GiB` into bytes; undefined when the text is not a size. A bare number is bytes. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$/.exec(text);
   if (!match) return undefined;
@@ -39,7 +39,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Milliseconds → a text that parses back: 5,400,000 → `1h30m`. */
+/** Formats milliseconds so that they parse back: 5,400,000 becomes `1h30m`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';
   let rest = ms;
@@ -58,7 +58,7 @@ export function formatDurationOrNull(ms: number | null): string | null {
   return ms === null ? null : formatDuration(ms);
 }
 
-/** Bytes → a text that parses back to nearly as many: 67,108,864 → `64MiB`, 1,500,000 → `1.43MiB`. */
+/** Formats bytes so that they parse back to nearly as many: 67,108,864 becomes `64MiB`, 1,500,000 becomes `1.43MiB`. */
 export function formatSize(bytes: number): string {
   const unit = ['TiB', 'GiB', 'MiB', 'KiB'].find((name) => bytes >= (sizeUnits[name] ?? 1)) ?? 'B';
   return `${Math.round((bytes / (sizeUnits[unit] ?? 1)) * 100) / 100}${unit}`;

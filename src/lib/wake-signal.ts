@@ -1,8 +1,8 @@
-// Something to wait for that may be raised before anyone waits: a signal is never lost, and several count as one.
+// A signal that may be raised before anyone waits for it. It is never lost, and several count as one.
 
 export type WakeSignal = {
   readonly raise: () => void;
-  /** Resolves once it was raised since the last time, or the signal is aborted. */
+  /** Resolves when the signal has been raised since the last time, or when the AbortSignal is aborted. */
   readonly raised: () => Promise<void>;
 };
 

@@ -1,20 +1,21 @@
-// How deep YAML may be nested. The library recurses when it composes a document, and V8 ends the process when a RegExp is
-// compiled with the stack nearly full: 5,000 brackets are enough. So depth is looked at before.
+// Limits how deep YAML may be nested. The library recurses when it composes a document, and V8 ends the process when it
+// compiles a RegExp with a nearly full stack: 5,000 brackets are enough. So the depth is checked before.
 
 import { Lexer, Parser } from 'yaml';
 
 export const nestingLimit = 64;
-export const tooDeep = `is nested over ${nestingLimit} deep`;
+export const tooDeep = `is nested over ${nestingLimit} levels deep`;
 
-/** Of what the parser was given so far. */
+/** Checks the input that the parser has seen so far. */
 export function isTooDeep(parser: Parser): boolean {
-  // The document and the innermost scalar are on the stack, too.
+  // The stack also contains the document and the innermost scalar.
   return parser.stack.length > nestingLimit + 2;
 }
 
 /** The offset at which the text becomes too deep; undefined when it does not. */
 export function findTooDeep(text: string): number | undefined {
-  // Each level takes one of these signs at the least; to look at each lexeme takes as long as to read the text.
+  // Each level needs one of these characters. Counting them first saves lexing the text, which takes as long as reading
+  // it.
   if ((text.match(/[[{:?-]/g)?.length ?? 0) <= nestingLimit) return undefined;
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {

@@ -1,10 +1,10 @@
-// Long work in slices: reading thousands of jobs must not keep the server from answering.
+// Divides long work into slices, so that a server can answer while it reads thousands of jobs.
 
 const usualSliceMs = 8;
 
 /**
- * `await maybeYield()` between units of work: returns at once until the slice is used up, then lets everything else run
- * first.
+ * Call `await maybeYield()` between units of work. It returns at once until the slice is used up, then lets all other
+ * work run first.
  */
 export type Yielder = () => Promise<void> | undefined;
 

@@ -168,7 +168,7 @@ describe('arguments', () => {
       const errors = errorsIn(argspec, { list: Array.from({ length: 50_000 }, () => 'x') });
       expect(performance.now() - startedAt).toBeLessThan(2_000);
       expect(errors).toHaveLength(101);
-      expect(errors.at(-1)).toBe(' has 49900 more faults');
+      expect(errors.at(-1)).toBe(' has 49900 more errors');
       expect(errors[99]).toBe('/args/list/99 must be an integer, not a string');
     },
   );

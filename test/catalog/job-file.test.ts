@@ -238,10 +238,10 @@ describe('text made to hurt', () => {
   const size = 250_000;
   const tenfold = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at}, `.repeat(9)}]`).join('\n');
   test.each([
-    ['nested lists', '['.repeat(size), /nested over 64 deep/],
-    ['nested maps', '{a: '.repeat(size / 4), /nested over 64 deep/],
-    ['nested dashes', '- '.repeat(size / 2), /nested over 64 deep/],
-    ['a list that holds itself', 'command: &x [*x, *x]', /nested over 64 deep/],
+    ['nested lists', '['.repeat(size), /nested over 64 levels deep/],
+    ['nested maps', '{a: '.repeat(size / 4), /nested over 64 levels deep/],
+    ['nested dashes', '- '.repeat(size / 2), /nested over 64 levels deep/],
+    ['a list that holds itself', 'command: &x [*x, *x]', /nested over 64 levels deep/],
     ['aliases of aliases', `a0: &a0 [x]\n${tenfold}`, /aliases/],
     ['many aliases', `a: &a x\nb: [${'*a, '.repeat(50_000)}]`, /aliases|more than/],
     ['many commas', `[${'a,'.repeat(size / 2)}]`, /more than 100,000/],

@@ -54,7 +54,7 @@ test("another user's home is refused with the reason, by validate, by a run and 
     'jobs/others/config.yaml': 'command: ["true"]\npermissions: {read: [~ada/data]}\n',
     'jobs/given/config.yaml': 'command: ["true"]\nargs: [{name: from}]\npermissions: {read: [{arg: from}]}\n',
   });
-  const reason = "names another user's home, which is not looked up: write it in full\n";
+  const reason = "names another user's home, which flwd does not look up: write the whole path\n";
   expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(
     `jobs/others/config.yaml:2:22 \`~ada/data\` ${reason}`,
   );

@@ -7,8 +7,8 @@ import { bash, writeJob } from '../support/jobs.ts';
 import { createFolder, flwd } from './terminal.ts';
 
 test.each([
-  ['secure', 'flwd’s own API asks it for a token, other flwd servers of the same user may not'],
-  ['disabled', 'flwd’s own API takes the job for the operator'],
+  ['secure', 'flwd’s own API asks it for a token, but other flwd servers of the same user may not'],
+  ['disabled', 'flwd’s own API treats the job as the operator'],
 ])('the plan of a job that is %s and has the network says: %s', async (security_profile, words) => {
   const dir = createFolder();
   const config = 'security: { allow_profiles: [secure, disabled] }\ninstance: { data_dir: ./data }\n';

@@ -137,7 +137,7 @@ describe('a start that cannot be is told in one line', () => {
     const seen = await flwd(dir, ...anyPort);
     expect(seen).toMatchObject({ code: 2, stdout: '' });
     expect(seen.stderr).toBe(
-      `the data dir ${dir}/.flwd cannot be used: it is not a folder; mend that, or choose another (--data-dir)\n`,
+      `the data dir ${dir}/.flwd cannot be used: it is not a folder; fix that, or choose another (--data-dir)\n`,
     );
   });
 

@@ -64,7 +64,7 @@ test.each([
   [{ enum: [1, 'one'] }, 'two', { error: 'must be one of 1, one' }],
   [{ type: 'array', items: { type: 'integer' } }, '3', { value: 3 }],
   [{ type: 'object' }, '{"a":1}', { value: { a: 1 } }],
-  [{ type: 'object' }, '{"a":', { error: 'is no JSON' }],
+  [{ type: 'object' }, '{"a":', { error: 'is not JSON' }],
   [{ type: ['integer', 'string'] }, 'word', { value: 'word' }],
   [{ type: 'string' }, '12', { value: '12' }],
 ])('in a field of %j %j reads as %j', (member, text, read) => {

@@ -34,10 +34,10 @@ test('past a hundred errors, or 128 KiB of them, the rest is counted', () => {
   expect(many).toMatchObject({ size: 105, unnamed: 5 });
   expect(many.named()).toHaveLength(100);
   expect(many.errors()).toHaveLength(101);
-  expect(many.errors().at(-1)).toEqual({ pointer: '', message: 'has 5 more faults', keyword: 'more' });
+  expect(many.errors().at(-1)).toEqual({ pointer: '', message: 'has 5 more errors', keyword: 'more' });
 
   const long = createErrorList();
   for (let at = 0; at < 20; at++) long.add(toError(`/${'x'.repeat(2 ** 15)}/${at}`));
   expect(long.errors()).toHaveLength(5);
-  expect(long.errors().at(-1)).toMatchObject({ message: 'has 16 more faults' });
+  expect(long.errors().at(-1)).toMatchObject({ message: 'has 16 more errors' });
 });

@@ -29,13 +29,13 @@ describe('the profile of a run', () => {
   });
 
   test('must be one that the instance allows', () => {
-    expect(() => choose({ job: 'disabled' })).toThrow(refused('security.allow_profiles lists secure, permissive.'));
+    expect(() => choose({ job: 'disabled' })).toThrow(refused('security.allow_profiles allows secure, permissive.'));
     expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
   });
 
   test('is `secure` alone where its source is not trusted, whoever names another', () => {
     const message =
-      "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs run as 'secure' alone, and this one would run as 'permissive'.";
+      "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs can only run as 'secure', and this one would run as 'permissive'.";
     expect(() => choose({ job: 'permissive', trusted: false })).toThrow(refused(message));
     expect(() => choose({ instance: 'permissive', trusted: false })).toThrow(refused(message));
     expect(choose({ job: 'permissive', requested: 'secure', trusted: false })).toBe('secure');
@@ -74,7 +74,7 @@ describe('the limits of a run', () => {
       expect.objectContaining({
         slug: 'grant-not-allowed',
         message:
-          'The job asks for memory of 999GiB in permissions.resources, but this host gives a run 1GiB at most; security.profiles.secure.resources.memory sets another limit.',
+          'The job asks for memory of 999GiB in permissions.resources, but this host allows a run at most 1GiB; security.profiles.secure.resources.memory sets another limit.',
       }),
     );
   });
@@ -160,7 +160,7 @@ describe('a path that a secure job asks for', () => {
 
   test('is refused to be written above what belongs to the server, which is not named, and may be read', () => {
     expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
-      "'data' cannot be written by a job: it holds what belongs to the server itself.",
+      "'data' must not be writable by a job: it contains files of the server itself.",
     );
     expect(() => checkPath('read', '/srv/data', 'data', leave)).not.toThrow();
     expect(() => checkPath('write', '/srv', '/srv', leave)).toThrow('is not below any');

@@ -109,7 +109,7 @@ describe('requests', () => {
       msOf(async () => {
         const { errors: most } = await problemOf({ list });
         expect(most).toHaveLength(101);
-        expect(most?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more faults', keyword: 'more' });
+        expect(most?.at(-1)).toEqual({ pointer: '', message: 'has 519900 more errors', keyword: 'more' });
       }),
     );
   });
@@ -123,7 +123,7 @@ describe('requests', () => {
     const many = { ['x'.repeat(1_024)]: args['x'.repeat(500_000)] };
     const answer = await (await server.fetch('/runs', { body: { job_id: 'lists', args: many } })).text();
     expect(answer.length).toBeLessThan(500_000);
-    expect(answer).toMatch(/has \d+ more faults/);
+    expect(answer).toMatch(/has \d+ more errors/);
     expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 

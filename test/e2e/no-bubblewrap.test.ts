@@ -115,7 +115,7 @@ describe('nothing gets less than it was promised:', () => {
       422,
       expect.objectContaining({
         detail:
-          "This instance does not allow the profile 'disabled'; security.allow_profiles lists secure, permissive.",
+          "This instance does not allow the profile 'disabled'. security.allow_profiles allows secure, permissive.",
       }),
     ]);
   });

@@ -78,7 +78,7 @@ test.each(Object.entries(places))('%s is granted to no job', async (_, target) =
     const problem: ProblemAnswer = JSON.parse(await answer.text());
     expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
       status: 422,
-      detail: `'${target}' belongs to the server itself, which no job may see.`,
+      detail: `'${target}' belongs to the server itself, so no job may see it.`,
     });
   }
 });
@@ -91,7 +91,7 @@ test.each(around)('%s, which holds some of it, is granted to no job that would w
     const problem: ProblemAnswer = JSON.parse(await answer.text());
     expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
       status: 422,
-      detail: `'${target}' cannot be written by a job: it holds what belongs to the server itself.`,
+      detail: `'${target}' must not be writable by a job: it contains files of the server itself.`,
     });
   }
 });
@@ -153,7 +153,7 @@ describe('where a file system of the server’s own is mounted a second time,', 
       const problem: ProblemAnswer = JSON.parse(await answer.text());
       expect({ status: answer.status, detail: problem.detail }, job_id).toEqual({
         status: 422,
-        detail: `'${seen}' belongs to the server itself, which no job may see.`,
+        detail: `'${seen}' belongs to the server itself, so no job may see it.`,
       });
     }
   });

@@ -215,7 +215,7 @@ describe('the folder itself', () => {
       if (gid !== undefined) await chown(dataDir, 0, gid);
       await chmod(dataDir, mode);
       await expect(own(dataDir)).rejects.toThrow(
-        `the data dir ${dataDir} cannot be used: other users can write into it (mode ${mode.toString(8)}), so what is there may not be flwd’s (look through it, then chmod 700 it); mend that, or choose another (--data-dir)`,
+        `the data dir ${dataDir} cannot be used: other users can write to it (mode ${mode.toString(8)}), so what is there may not be flwd’s (look through it, then chmod 700 it); fix that, or choose another (--data-dir)`,
       );
       expect(await modeOf(dataDir)).toBe(mode.toString(8));
     }
@@ -234,7 +234,7 @@ describe('the folder itself', () => {
     await own(dataDir);
     await chown(dataDir, 65_534, 65_534);
     await expect(own(dataDir)).rejects.toThrow(
-      `the data dir ${dataDir} cannot be used: it belongs to another user, uid 65534 (run flwd as that user, or chown -R the folder); mend that, or choose another (--data-dir)`,
+      `the data dir ${dataDir} cannot be used: it belongs to another user, uid 65534 (run flwd as that user, or chown -R the folder); fix that, or choose another (--data-dir)`,
     );
     await chown(dataDir, 0, 0);
     const owner = contend(dataDir);
@@ -251,7 +251,7 @@ describe('the folder itself', () => {
     expect(await findOwner(dataDir)).toMatchObject({ url });
     await chmod(dataDir, 0o707);
     await expect(findOwner(dataDir)).rejects.toThrow(
-      `other users can write into it (mode 707), so what is there may not`,
+      `other users can write to it (mode 707), so what is there may not`,
     );
     await chmod(dataDir, 0o755);
     expect(await findOwner(dataDir)).toMatchObject({ url });

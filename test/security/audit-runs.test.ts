@@ -147,7 +147,7 @@ describe('the row of a run says', () => {
         }),
       );
     const allowed =
-      "This instance does not allow the profile 'disabled'; security.allow_profiles lists secure, permissive.";
+      "This instance does not allow the profile 'disabled'. security.allow_profiles allows secure, permissive.";
     const object = { kind: 'run', id: null };
     const about = { object, source: 'local-fs' };
     await expect.poll(refused).toEqual(

@@ -86,7 +86,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
   }
 
   test.each([
-    ['the server’s own', keys, "'it' belongs to the server itself, which no job may see."],
+    ['the server’s own', keys, "'it' belongs to the server itself, so no job may see it."],
     [
       'not granted',
       outside,

@@ -171,7 +171,7 @@ describe('a request for a run', () => {
     );
     const named = ['/job_id', ...names.slice(0, 99).map((name) => `/${name}`)];
     expect(errors.map(({ pointer }) => pointer)).toEqual([...named, '']);
-    expect(errors.at(-1)).toEqual({ pointer: '', message: 'has 5901 more faults', keyword: 'more' });
+    expect(errors.at(-1)).toEqual({ pointer: '', message: 'has 5901 more errors', keyword: 'more' });
     expect(detail).toBe('/job_id: is required (and 6000 more)');
   });
 

@@ -1,27 +1,29 @@
-// Whether a disk has room for what a run needs at the least: some files, and some bytes in them.
+// Checks whether a disk has enough room for a run: a few files, and a few bytes in them.
 
 import { statfsSync } from 'node:fs';
 import { formatSize } from '../units.ts';
 
-/** A run makes some fifteen files and folders before its script starts. */
+/** A run creates about fifteen files and folders before its script starts. */
 const leastFiles = 32;
-/** More than a reading command borrows from the reserve, so that no run starts on that. */
+/** More than a reading command borrows from the reserve, so that no run starts on borrowed space. */
 const leastBytes = 2 ** 20;
 
 const fix = 'free space, or run flwd gc';
 
 type Lack = { readonly lack: string; readonly fix: string };
 
-/** In words. */
+/** Says in words what is missing. */
 export function lackOfRoom(dir: string): string | null {
   const found = findLackOfRoom(dir);
   return found && `${found.lack}: ${found.fix}`;
 }
 
-/** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no bound. */
+/**
+ * null when there is room, or when the file system does not say: btrfs counts no inodes, and a tmpfs may have no limit.
+ */
 export function findLackOfRoom(dir: string): Lack | null {
   try {
-    // What only root may take is not counted: jobs have other users, and ext4 keeps some of it even from root.
+    // Space reserved for root does not count: jobs have other users, and ext4 keeps some of it even from root.
     const { blocks, bavail, bsize, files, ffree } = statfsSync(dir);
     const freeBytes = bavail * bsize;
     if (blocks > 0 && freeBytes < leastBytes) return { lack: `the disk is full (${formatSize(freeBytes)} free)`, fix };
@@ -29,7 +31,7 @@ export function findLackOfRoom(dir: string): Lack | null {
       return { lack: `the disk has no room for more files (free inodes: ${ffree})`, fix };
     return null;
   } catch {
-    // Whoever uses the folder finds out why.
+    // Using the folder will show the error.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-// Who besides this user, and root, has a say in a file: its owner, and whoever its mode lets write.
+// Who can write a file besides this user and root: its owner, and users that its mode allows.
 
 type Owned = { readonly uid: number; readonly gid: number; readonly mode: number };
 
@@ -6,7 +6,10 @@ export function isAnothers({ uid }: Pick<Owned, 'uid'>): boolean {
   return uid !== 0 && uid !== process.geteuid?.();
 }
 
-/** The group with the number of the owner is the owner's own: what a umask of 002 leaves open to it is open to nobody else. */
+/**
+ * A group with the same number as the owner is the owner's own. A umask of 002 opens files to that group and to nobody
+ * else.
+ */
 export function isWritableByOthers({ uid, gid, mode }: Owned): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid);
 }

@@ -1,8 +1,8 @@
-// `~` at the beginning of a path, as a shell has it: the home of the user that this process runs as. Of other users' homes
-// nothing is known.
+// Expands `~` at the beginning of a path as a shell does: to the home of the user that this process runs as. Homes of
+// other users are not looked up.
 
-/** Why `~name/…` is refused, in words that go on after it. */
-export const othersHome = "names another user's home, which is not looked up: write it in full";
+/** Why `~name/…` is refused; continues after the path. */
+export const othersHome = "names another user's home, which flwd does not look up: write the whole path";
 
 export function namesOthersHome(path: string): boolean {
   return /^~[^/]/.test(path);

@@ -1,10 +1,10 @@
-// Whether there is something at a path, for files that mostly are not there: an error of the file system, with its stack, takes
-// 20 µs more to make than to look.
+// Checks whether a path exists, for files that usually do not: creating an error with its stack takes 20 µs longer than
+// this check.
 
 import { lstatSync } from 'node:fs';
 import { errorCode } from '../error-code.ts';
 
-/** Links are not followed. @throws what the system says, but that nothing is there */
+/** Does not follow links. @throws every error of the system except "not found" */
 export function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;

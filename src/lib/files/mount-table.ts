@@ -1,4 +1,4 @@
-// The kernel's table of mounts (proc_pid_mountinfo(5)), and what can be told from it.
+// Reads the kernel's mount table (proc_pid_mountinfo(5)) and answers questions about it.
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -7,11 +7,11 @@ import { isShortage } from '../shortage.ts';
 
 type Mount = {
   readonly id: string;
-  /** The id of the mount that it lies on. */
+  /** The id of the mount that this one lies on. */
   readonly parent: string;
-  /** Of its file system, as MAJOR:MINOR. */
+  /** Its file system's device, as MAJOR:MINOR. */
   readonly device: string;
-  /** The folder or file of that file system which it shows. */
+  /** The folder or file of the file system that the mount shows. */
   readonly root: string;
   readonly place: string;
   readonly isReadOnly: boolean;
@@ -20,10 +20,10 @@ type Mount = {
 /** By id. */
 export type Mounts = ReadonlyMap<string, Mount>;
 
-/** O_PATH of open(2), which Node has no name for: nothing is read, and no device or pipe does anything. */
+/** O_PATH of open(2), for which Node has no name. It reads nothing and triggers no device or pipe. */
 export const pathOnly = 0o10_000_000;
 
-/** A process that has ended has no mounts, and neither has a system without /proc. */
+/** A process that has ended has no mounts, and a system without /proc has none to show. */
 export function mountsOf(pid: number | 'self'): Mounts {
   let text: string;
   try {
@@ -41,14 +41,15 @@ export function mountsOf(pid: number | 'self'): Mounts {
   );
 }
 
-/** The id of the mount that something open lies in. */
+/** The id of the mount that contains an open file. */
 export function mountIdOf(fd: number): string {
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
 }
 
 /**
- * Where else the host shows what lies at these real paths, or what is mounted below them: other mounts of the same file systems,
- * whole or in part. Not found: what another file system passes on, as overlayfs, FUSE and NFS do, and hard links.
+ * Finds all other places where the host shows the content of these real paths, or what is mounted below them: further
+ * mounts of the same file systems, whole or in part. Does not find hard links, nor what another file system passes on,
+ * as overlayfs, FUSE and NFS do.
  */
 export function otherPlacesOf(paths: readonly string[]): string[] {
   const mounts = mountsOf('self');
@@ -58,7 +59,7 @@ export function otherPlacesOf(paths: readonly string[]): string[] {
     for (const other of mounts.values()) {
       if (other.device !== device) continue;
       const place = placeIn(other, root);
-      // Only a mount of something wider can show it above an own path, and to hide that would hide too much.
+      // Only a mount of a wider folder can show it above its own path. Hiding that mount would hide too much.
       if (place === undefined || paths.some((path) => isBelow(path, place))) continue;
       if (idAt(place) === other.id) found.add(place);
     }
@@ -70,7 +71,7 @@ type Part = Pick<Mount, 'device' | 'root'>;
 
 function partAt(path: string, mounts: Mounts): Part[] {
   const own = mounts.get(idAt(path) ?? '');
-  // What is not there yet will be where its folder is.
+  // A path that does not exist yet will be where its folder is.
   if (!own) return path === '/' ? [] : partAt(dirname(path), mounts).map((part) => inside(part, basename(path)));
   return isBelow(path, own.place) ? [inside(own, path.slice(own.place.length))] : [];
 }
@@ -83,13 +84,13 @@ function mountedBelow(paths: readonly string[], mounts: Mounts): Part[] {
   return [...mounts.values()].filter(({ place }) => paths.some((path) => place !== path && isBelow(place, path)));
 }
 
-/** Where a mount shows a part of its file system: all of it, or what of it is the mount's root. */
+/** Where a mount shows a part of its file system: the whole part, or the piece that is the mount's root. */
 function placeIn(mount: Mount, root: string): string | undefined {
   if (isBelow(mount.root, root)) return mount.place;
   return isBelow(root, mount.root) ? join(mount.place, root.slice(mount.root.length)) : undefined;
 }
 
-/** The mount that is in the place now: another may lie over it. */
+/** The topmost mount at the place: another may lie over it. */
 function idAt(path: string): string | undefined {
   let fd: number;
   try {

@@ -1,4 +1,4 @@
-// Makes the names in a folder last through a power cut.
+// Makes the names in a folder survive a power failure.
 
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const flags = constants.O_RDONLY | constants.O_DIRECTORY;
 
-/** A new name is durable once its folder is. */
+/** A new name is durable once its folder has been synced. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, flags);
   try {
@@ -18,7 +18,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The same for what is made before anything else can wait. */
+/** The same, for files that are created before anything else can wait. */
 export function syncFolderNow(path: string): void {
   const fd = openSync(path, flags);
   try {
@@ -28,7 +28,7 @@ export function syncFolderNow(path: string): void {
   }
 }
 
-/** Everything that was written to the disk of `path` is on it. Node has no syncfs(2); coreutils has. */
+/** Writes everything to the disk that contains `path`. Node has no syncfs(2), but coreutils has. */
 export async function syncDisk(path: string): Promise<void> {
   await run('sync', ['-f', path]);
 }

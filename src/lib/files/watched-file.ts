@@ -1,15 +1,15 @@
-// A file of the operator's that may be replaced while the server runs.
+// A file of the operator that may be replaced while the server runs.
 
 import { statSync } from 'node:fs';
 import { errorCode } from '../error-code.ts';
 
-/** Another one for each file that was moved there or written over it. @throws where there is none */
+/** Changes whenever the file is replaced or overwritten. @throws when there is no such file */
 export function stampOf(path: string): string {
   const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
   return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
-/** Why it cannot be read, in words that go on after its name; undefined where the error is none of the system's. */
+/** Why the file cannot be read, to continue after its name; undefined for anything but a system error. */
 export function whyUnreadable(error: unknown): string | undefined {
   const code = errorCode(error);
   return code === undefined ? undefined : (reasons[code] ?? `cannot be read (${code})`);
@@ -18,6 +18,6 @@ export function whyUnreadable(error: unknown): string | undefined {
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'is not there',
   ENOTDIR: 'is not there',
-  EACCES: 'may not be read by this user',
+  EACCES: 'cannot be read by this user',
   EISDIR: 'is a folder',
 };
