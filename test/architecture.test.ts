@@ -2,7 +2,7 @@
 // Shows that each rule bites on a planted breach.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { expect, test } from 'vitest';
@@ -61,6 +61,15 @@ const uncounted = 'src/store/migrations';
 test('the sources keep the dependency table', () => {
   expect(sources.size).toBeGreaterThan(10);
   expect(breachesOf(sources)).toEqual([]);
+});
+
+test('every file that docs/architecture.md names exists', () => {
+  const root = join(import.meta.dirname, '..');
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const named = [...page.matchAll(/`([\w.-]+\/[\w./-]+\.(?:tsx?|bash))`/g)].map(([, path = '']) => path);
+  const missing = named.filter((path) => !sources.has(`src/${path}`) && !existsSync(join(root, path)));
+  expect(named.length).toBeGreaterThan(40);
+  expect(missing).toEqual([]);
 });
 
 test.each([
