@@ -1,10 +1,10 @@
-// Builds the console where it is missing, or older than what it is made of: for `npm start` in a checkout, and for its tests.
+// Builds the console if it is missing or older than its sources: for `npm start` in a checkout, and for its tests.
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = import.meta.dirname;
-/** What a page is made of. */
+/** The folders whose files are in the console's pages. */
 const folders = ['console', 'client', 'contract', 'domain', 'lib'];
 
 export async function buildConsole(): Promise<void> {
@@ -18,7 +18,7 @@ export async function buildConsole(): Promise<void> {
     throw error;
   });
   if (vite) await vite.build({ configFile: join(root, 'vite.config.ts'), logLevel: 'warn' });
-  else console.warn('The console is not built: vite is not installed. npm ci brings it.');
+  else console.warn('The console is not built, because vite is not installed: run npm ci.');
 }
 
 function filesOf(dir: string): string[] {
@@ -26,7 +26,7 @@ function filesOf(dir: string): string[] {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** 0: there is no such file. */
+/** 0 if the file does not exist. */
 function changedAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

@@ -1,4 +1,4 @@
-// Builds what the package runs, from src/cli/main.ts to dist: flwd and what it depends on in a few files (ADR 0026).
+// Builds the package's code from src/cli/main.ts into dist: flwd with its dependencies, in a few files (ADR 0026).
 
 import { join } from 'node:path';
 import { defineConfig, type Plugin, type Rolldown } from 'vite';
@@ -6,7 +6,7 @@ import { defineConfig, type Plugin, type Rolldown } from 'vite';
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
-  // The same whatever NODE_ENV says: React's other build checks and measures each render.
+  // Ignores NODE_ENV: React's development build checks and measures each render.
   plugins: [withoutHttp2(), builtinsAsTheyAre(), asciiOnly()],
   define: { 'process.env.NODE_ENV': '"production"' },
   ssr: { noExternal: true, target: 'node' },
@@ -20,18 +20,19 @@ export default defineConfig({
     rolldownOptions: {
       input: { 'cli/main': join(import.meta.dirname, 'src/cli/main.ts') },
       external: [
-        // Ink asks for it when DEV is set.
+        // Ink imports it only if DEV is set.
         'react-devtools-core',
-        // Fastify asks for them where it checks and serializes by schemas, and for its own tests (src/server/app.ts).
+        // Fastify imports them to check and serialize by schemas, and for its own tests; flwd does neither
+        // (src/server/app.ts).
         '@fastify/ajv-compiler',
         '@fastify/fast-json-stringify-compiler',
         'light-my-request',
       ],
       output: {
         entryFileNames: '[name].js',
-        // As deep as the folders of src: what is found from a file's own place is found from here too.
+        // As deep as the folders of src, so that paths relative to a file still work.
         chunkFileNames: 'parts/[name]-[hash].js',
-        // The first takes what it wants from the second.
+        // Modules that belong to both groups go to the first.
         codeSplitting: { groups: [{ name: quickPart, priority: 1 }, { name: askingPart }] },
         comments: { jsdoc: false, annotation: false, legal: false },
       },
@@ -39,13 +40,13 @@ export default defineConfig({
   },
 });
 
-/** What a command loads to ask an instance; and what those load that ask none and must be quickest. */
+/** Modules of commands that ask an instance, and of the commands that ask no instance and must be fastest. */
 const asking = ['command-line', 'job/jobs', 'session/session'];
 const quickest = ['version', 'completion/complete'];
 
 /**
- * Each file takes half a millisecond to load, whatever is in it: what every command that asks an instance loads is one. What the
- * quickest commands share with them is another, which is all that these load of it.
+ * Loading a file takes half a millisecond, whatever it contains. So everything that all commands that ask an instance
+ * load is one file. The part of it that the fastest commands need as well is another file, so that they load only that.
  */
 function askingPart(id: string, graph: Rolldown.ChunkingContext): string | null {
   return isLoadedBy(asking, id, graph) ? 'asking' : null;
@@ -62,8 +63,8 @@ function isLoadedBy(commands: readonly string[], id: string, graph: Rolldown.Chu
 }
 
 /**
- * An `import` of a module of Node's reads each of its exports, and some of them load what nobody asked for: that of node:http loads
- * what `fetch` needs, for its WebSocket, which takes longer than Node to start.
+ * An `import` of one of Node's modules reads each of its exports, and some of these load more code: the WebSocket of
+ * node:http loads everything that `fetch` needs, which takes longer than Node's own start.
  */
 function builtinsAsTheyAre(): Plugin {
   return {
@@ -92,7 +93,7 @@ function withoutHttp2(): Plugin {
   };
 }
 
-/** V8 keeps a source that has one character beyond Latin-1 at two bytes for each: three megabytes of a server. */
+/** V8 stores a source with a single character beyond Latin-1 at two bytes for each character: 3 MB of a server. */
 function asciiOnly(): Plugin {
   return {
     name: 'ascii-only',

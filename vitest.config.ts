@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Projects of their own for what needs something first: the tests of the package that it is packed and installed, those of
-// the console that it is built.
+// Tests that need preparation are separate projects: those of the package need it packed and installed, those of the
+// console need it built.
 const ofThePackage = [
   'test/conformance/**/*.test.ts',
   'test/e2e/**/*.test.ts',
@@ -10,10 +10,10 @@ const ofThePackage = [
 ];
 
 const onPostgres = 'test/store/postgres.test.ts';
-/** Of the engine, those that have no database, or are about the file of one. */
+/** Tests of the engine that have no database, or are about SQLite's file. */
 const notOverPostgres =
   'test/engine/{announcements,collect,earlier-build,ends,full-disk,hub,many-steps,missed-fires,output,refusals,run-state,slots}.test.ts';
-/** Suites of the store and of the engine that run once more over PostgreSQL. */
+/** Suites of the store and of the engine that run again over PostgreSQL. */
 const overPostgres = [
   'test/engine/*.test.ts',
   onPostgres,
@@ -24,8 +24,8 @@ const ofTheConsole = 'test/console/**/*.test.ts';
 
 export default defineConfig({
   test: {
-    // These end what hangs; a machine that is busy with other things must not reach them. At a load of 26 on 2 cores
-    // a server took more than 20 s to start, and tests of ten commands more than 50 s.
+    // These timeouts end tests that hang, and must be long enough for a busy machine. At a load of 26 on 2 cores, a
+    // server took more than 20 s to start, and tests of ten commands more than 50 s.
     testTimeout: 180_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000, interval: 25 } },

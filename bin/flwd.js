@@ -24,9 +24,9 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
 }
 
 /**
- * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the package: whoever
- * can write the package can change the code itself, which is not true of Node's default below the shared /tmp. A user who may not
- * write the package starts without.
+ * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the
+ * package: whoever can write the package can change the code itself, which is not true of Node's default below the
+ * shared /tmp. A user who may not write the package starts without.
  */
 async function keepCompiledCode(folder) {
   try {
@@ -37,7 +37,7 @@ async function keepCompiledCode(folder) {
   (await builtin('node:module')).enableCompileCache(folder);
 }
 
-/** Runs this file again with the Node of the checkout, and is for its caller what that one is. */
+/** Runs this file again with the Node of the checkout, and passes on signals, exit code and output. */
 async function runWith(node) {
   const { spawn } = await import('node:child_process');
   const child = spawn(node, [fileURLToPath(import.meta.url), ...words], { stdio: 'inherit' });

@@ -1,8 +1,8 @@
-# Completion of flwd in bash 4.4 or newer: eval "$(flwd completion bash)". Needs no other package.
+# Completion for bash 4.4 or newer: eval "$(flwd completion bash)". Needs no other package.
 
 _flwd() {
   COMPREPLY=()
-  # Readline also breaks words at = and :, which flwd's have within: what no blank parts is one word.
+  # Readline also splits words at = and :, which flwd's words contain. Here only blanks separate words.
   local rest=$COMP_LINE part at=-1 cursor=0 raw=
   local -a words=()
   for ((part = 0; part <= COMP_CWORD; part++)); do
@@ -13,7 +13,7 @@ _flwd() {
     rest=${trimmed#"${COMP_WORDS[part]}"}
   done
   cursor=$at
-  # Of the word at the cursor, what stands before the cursor.
+  # The part of the word before the cursor.
   local point=${COMP_LINE:0:COMP_POINT}
   local last=${COMP_WORDS[COMP_CWORD]} before=${words[cursor]-}
   while [[ $last && $point != *"$last" ]]; do last=${last%?}; done
@@ -47,7 +47,7 @@ _flwd() {
     esac
   done < <("${words[0]/#\~/$HOME}" __complete "$((cursor - 1))" "${words[@]:1:cursor}" 2>/dev/null)
 
-  # Readline puts what it gets in the place of its own last part alone.
+  # Readline replaces only the last part of the word, as it splits it.
   local own=$last
   case $own in *[=:]) own= ;; esac
   local skip=$((${#raw} - ${#own})) index

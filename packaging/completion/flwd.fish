@@ -1,4 +1,4 @@
-# Completion of flwd in fish 3.4 or newer: flwd completion fish | source
+# Completion for fish 3.4 or newer: flwd completion fish | source
 
 function __flwd_complete
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
@@ -18,7 +18,7 @@ function __flwd_complete
     end
 end
 
-# Of --config=FILE, what stands before the file is a part of the word.
+# In --config=FILE, the part before the file belongs to the word.
 function __flwd_prefix
     set -l prefix (string match -r '^--[^=]*=' -- $argv[1])
     while read -l line

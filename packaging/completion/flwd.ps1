@@ -1,4 +1,4 @@
-# Completion of flwd in PowerShell 7: flwd completion powershell | Out-String | Invoke-Expression
+# Completion for PowerShell 7: flwd completion powershell | Out-String | Invoke-Expression
 
 Register-ArgumentCompleter -Native -CommandName flwd -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
@@ -9,7 +9,7 @@ Register-ArgumentCompleter -Native -CommandName flwd -ScriptBlock {
     })
     $command = $words[0]
     $rest = @($words | Select-Object -Skip 1)
-    # After a blank there is a new word, which has no element.
+    # After a blank a new word begins, which has no element yet.
     if ($wordToComplete -eq '') { $rest += '' }
     & $command __complete ($rest.Count - 1) @rest 2>$null | ForEach-Object { ConvertFrom-Json $_ } | ForEach-Object {
         if ($_.files) {

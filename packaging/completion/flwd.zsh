@@ -1,5 +1,5 @@
 #compdef flwd
-# Completion of flwd in zsh: eval "$(flwd completion zsh)", or this file as _flwd in a folder of $fpath.
+# Completion for zsh: eval "$(flwd completion zsh)", or this file as _flwd in a folder of $fpath.
 
 _flwd() {
   emulate -L zsh

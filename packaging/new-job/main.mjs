@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The arguments are JSON in a file. It starts in an empty folder of its own; the job's folder is FLWD_JOB_DIR.
+// The arguments are JSON in a file. The script starts in an empty folder; the job's folder is FLWD_JOB_DIR.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -21,11 +21,11 @@ for (let round = 1; round <= times; round++) {
     const date = dated ? ` It is ${new Date().toISOString().slice(0, 10)}.` : '';
     const text = `Hello, ${name}.${date}`;
     greetings.push(style === 'loud' ? text.toUpperCase() : text);
-    console.log(greetings.at(-1)); // what it prints is its log
+    console.log(greetings.at(-1)); // printed lines become the log
   }
   flwd('progress', Math.floor((100 * round) / times), `${greetings.length} greetings`);
 }
 
-// Files in here are kept as artifacts.
+// Files in this folder are kept as artifacts.
 writeFileSync(join(FLWD_ARTIFACTS_DIR, 'greetings.txt'), `${greetings.join('\n')}\n`);
 flwd('result', JSON.stringify({ greetings: greetings.length }));

@@ -1,4 +1,4 @@
-# The arguments are JSON in a file. It starts in an empty folder of its own; the job's folder is $env:FLWD_JOB_DIR.
+# The arguments are JSON in a file. The script starts in an empty folder; the job's folder is $env:FLWD_JOB_DIR.
 # Needs PowerShell 7 (`pwsh`) on the machine that runs it: https://aka.ms/install-powershell
 
 $ErrorActionPreference = 'Stop'
@@ -14,12 +14,12 @@ foreach ($round in 1..$arguments.times) {
         $text = "Hello, $name."
         if ($arguments.dated) { $text += " It is $(Get-Date -Format yyyy-MM-dd)." }
         if ($arguments.style -eq 'loud') { $text = $text.ToUpper() }
-        Write-Output $text   # what it prints is its log
+        Write-Output $text   # printed lines become the log
         $greetings += $text
     }
     flwd_progress ([math]::Floor(100 * $round / $arguments.times)) "$($greetings.Count) greetings"
 }
 
-# Files in here are kept as artifacts.
+# Files in this folder are kept as artifacts.
 $greetings | Set-Content (Join-Path $env:FLWD_ARTIFACTS_DIR 'greetings.txt')
 flwd_result (@{ greetings = $greetings.Count } | ConvertTo-Json -Compress)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The arguments are JSON in a file. It starts in an empty folder of its own; the job's folder is $FLWD_JOB_DIR."""
+"""The arguments are JSON in a file. The script starts in an empty folder; the job's folder is $FLWD_JOB_DIR."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 args = json.loads(Path(os.environ["FLWD_ARGS_FILE"]).read_text(encoding="utf-8"))
-artifacts = Path(os.environ["FLWD_ARTIFACTS_DIR"])  # files in here are kept
+artifacts = Path(os.environ["FLWD_ARTIFACTS_DIR"])  # files in this folder are kept
 
 
 def flwd(helper, *words):
@@ -26,7 +26,7 @@ for turn in range(1, args["times"] + 1):
             text += f" It is {datetime.date.today()}."
         if args["style"] == "loud":
             text = text.upper()
-        print(text)  # what it prints is its log
+        print(text)  # printed lines become the log
         greetings.append(text)
     flwd("progress", 100 * turn // args["times"], f"{len(greetings)} greetings")
 
