@@ -1,4 +1,4 @@
-// The text of docs/cli.md, from the tables of commands.
+// Writes docs/cli.md from the tables of commands.
 
 import { type Command, instance, type Option, printing } from '../src/cli/command.ts';
 import { commandSections } from '../src/cli/commands.ts';
@@ -7,7 +7,7 @@ import { sentenceOf, usageOf, written } from '../src/cli/help.ts';
 
 export function cliPage(row: (...cells: readonly string[]) => string): string {
   const optionTable = (options: readonly Option[]): string =>
-    row('option', 'what it is for') +
+    row('option', 'meaning') +
     row('---', '---') +
     options.map((option) => row(`\`${written(option)}\``, aboutOf(option))).join('');
 
@@ -29,7 +29,7 @@ export function cliPage(row: (...cells: readonly string[]) => string): string {
   return [
     introduction,
     optionTable(instance),
-    '## What is printed\n',
+    '## Output\n',
     printingText,
     optionTable(printing),
     '## Exit codes\n',
@@ -39,18 +39,18 @@ export function cliPage(row: (...cells: readonly string[]) => string): string {
 }
 
 const sets = [
-  { options: printing, link: '[how to print](#what-is-printed)' },
+  { options: printing, link: '[output](#output)' },
   { options: instance, link: '[the instance](#which-instance)' },
 ];
 
-/** Described once for all commands: only where the whole set is there. */
+/** Options that the page describes once for all commands. */
 function sharedBy(options: readonly Option[]): readonly Option[] {
   return sets.flatMap((set) => (hasAll(options, set.options) ? set.options : []));
 }
 
 function sharedNote(options: readonly Option[]): string | undefined {
   const links = sets.flatMap((set) => (hasAll(options, set.options) ? [set.link] : []));
-  return links.length > 0 ? `Besides, the options for ${links.join(' and for ')}.\n` : undefined;
+  return links.length > 0 ? `Also takes the options for ${links.join(' and ')}.\n` : undefined;
 }
 
 function hasAll(options: readonly Option[], wanted: readonly Option[]): boolean {
@@ -74,55 +74,62 @@ const introduction = `# The command line
 
 <!-- Made by \`npm run docs\` from src/cli/commands.ts. -->
 
-\`flwd help\` lists the commands, \`flwd COMMAND --help\` says all of one, \`flwd JOB --help\` what a job takes.
+\`flwd help\` lists all commands, \`flwd COMMAND --help\` prints the options of one, \`flwd JOB --help\` prints the
+arguments of a job.
 
-## Calling a job
+## Run a job
 
 \`\`\`sh
-flwd run backup/daily --target /srv --keep.days 7   # a job by its id, its arguments as options
-flwd backup/daily --target /srv                     # without \`run\` it is the same
-flwd backup daily --target /srv                     # and so with spaces for the slashes
+flwd run backup/daily --target /srv --keep.days 7   # the job's id, then its arguments as options
+flwd backup/daily --target /srv                     # the same without \`run\`
+flwd backup daily --target /srv                     # the same with spaces for the slashes
 \`\`\`
 
-- A word that is a command is the command: \`flwd runs\`. With a colon before it it is never anything else: \`:runs\`. A job of that name is called
-  by \`flwd run runs\`.
-- \`backup\` is likely to be a namespace of jobs, too: \`flwd backup daily\` is the job \`backup/daily\` where there is one, else a backup into the
-  folder \`daily\`. \`flwd :backup daily\` is always the latter.
-- An argument is an option with its path: \`--keep.days 7\`, \`--keep.days=7\`. A boolean stands alone, or with \`--no-\` before it. A list takes its option
-  once for each item, or JSON.
-- Options before the job's name are flwd's, and every word after \`--\` is the job's: \`flwd run --json deploy -- --config prod\`. After the job's
-  name, flwd refuses an option that the job also has as an argument. Write \`--args.config\` there, as the job's help does.
-- If several arguments are wrong, the command names all of them, one a line, as the API does.
-- A secret has no place on a command line, where others on the machine read it: \`--token.file FILE\` (\`-\` for standard input), \`--token.env NAME\`,
-  \`--token.stored NAME\` for one that \`flwd secrets set\` has stored. At a terminal flwd asks for one that is needed and not given.
-- \`--args\` and \`--args-file\` give all arguments at once; options are laid over them.
+- If a word is both a command and a job, it means the command: \`flwd runs\`. To run a job of that name, write
+  \`flwd run runs\`. A colon makes sure that a command is meant: \`flwd :runs\`.
+- \`backup\` is the exception: \`flwd backup daily\` runs the job \`backup/daily\` if there is one. Otherwise it writes a
+  backup into the folder \`daily\`. \`flwd :backup daily\` always writes a backup.
+- The option of a nested argument is its path: \`--keep.days 7\` or \`--keep.days=7\`. A boolean needs no value, and
+  \`--no-\` before its name makes it false. For a list, repeat the option once for each item, or give JSON.
+- Options before the job's name belong to flwd. Every word after \`--\` belongs to the job:
+  \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that could be either its own
+  or the job's. Write \`--args.config\` there, as the job's help does.
+- If several arguments are wrong, flwd lists all of them, one per line.
+- Other users of the machine can read command lines, so a secret is never given there. Use \`--token.file FILE\` (\`-\`
+  reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
+  \`flwd secrets set\` has stored. At a terminal, flwd asks for a required secret.
+- \`--args\` and \`--args-file\` give all arguments at once. Options override them.
 
 ## Which instance
 
-The first of these that there is:
+A command uses the first of these that applies:
 
-1. \`--remote NAME\`, or \`FLWD_REMOTE\`: a server elsewhere, by its name under \`remotes\` in flwd.yaml or by its address. Its token is in \`token_file\` of the
-   remote; without one, and for an address, it is \`FLWD_TOKEN\`. A token that is set beside \`FLWD_REMOTE\` is not sent to another address that
-   \`--remote\` names. The remote's \`ca_file\` names a private CA ([install](install.md#use-a-private-ca)).
-2. The server that has the data dir (\`--data-dir\`, else \`instance.data_dir\`): asked as its own user, whatever \`auth.mode\` says.
-3. None: the command is an instance itself for as long as it takes. It runs its own run and takes up the runs that it is asked for; it fires no
-   schedule and removes nothing by itself. Other commands use it meanwhile. When it ends, one of
-   them takes its place, and their runs go on.
+1. **Another server**: \`--remote NAME\` or \`FLWD_REMOTE\`, either a name under \`remotes\` in flwd.yaml or an address. The
+   token comes from the remote's \`token_file\`; without one, and for an address, it comes from \`FLWD_TOKEN\`. If
+   \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd does not send \`FLWD_TOKEN\` there. For a private CA,
+   set the remote's \`ca_file\` ([install](install.md#use-a-private-ca)).
+2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The command calls it as its own
+   user, whatever \`auth.mode\` says.
+3. **No server**: the command starts a temporary instance for as long as it takes. It runs its own run and resumes the
+   runs that it is about. It starts no schedules and removes no data. Other commands can use it at the same time; when it
+   ends, one of them takes over.
 
-Where there is no data dir yet, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` make one; \`flwd jobs\` and the help of a job
-need none. Every other command that asks an instance says that there is none, and ends with 3.
+If the data dir does not exist, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` create it.
+\`flwd jobs\` and the help of a job do not need it. Every other command that needs an instance exits with 3.
 
-A run is named by its id, by a part of it that no other of the newest 1,000 runs shares (8 letters or more of its beginning or its end), or, where nothing is
-ended or decided by it, by a job: \`flwd logs backup/daily\` is about its last run.
+To name a run, give its id or a unique part of it: 8 or more letters of its beginning or end. Commands that only read
+also take a job and use its last run: \`flwd logs backup/daily\`.
 
-A server has the sources that it was started with: \`--jobs\` of another command, and the sources in the flwd.yaml of the current folder, change nothing
-about what it runs. \`flwd sources\` says where its jobs come from. \`flwd backup\`, \`restore\` and \`audit verify\` work on the data dir itself, and are refused
-where \`FLWD_REMOTE\` is set.
+A running server keeps the sources that it was started with. \`--jobs\` and the flwd.yaml of the current folder do not
+change them; \`flwd sources\` lists them. \`flwd backup\`, \`flwd restore\` and \`flwd audit verify\` work on the files of the
+data dir, so they refuse to run while \`FLWD_REMOTE\` is set.
 `;
 
-const printingText = `Data goes to standard output, everything else to standard error. For \`flwd logs\` the whole log is data: lines that the script wrote
-to its standard error are printed on standard output, too, so that \`flwd logs RUN | grep Error\` finds them. \`flwd run\` prints each line to the stream
-that the script wrote it to. At a terminal tables fit its width, times are relative, and there is colour unless
-\`NO_COLOR\` is set; piped, times are RFC 3339 and nothing is cut. With \`--json\` the command prints what the API answers: of a list the API's object
-with all its pages in one, of a stream an object a line. What only removes something answers nothing.
+const printingText = `Data goes to standard output, everything else to standard error. For \`flwd logs\` the whole log is data, including what
+the script wrote to its standard error, so \`flwd logs RUN | grep Error\` finds every line. \`flwd run\` prints each line to
+the stream that the script wrote it to.
+
+At a terminal, tables fit its width, times are relative, and text has colours unless \`NO_COLOR\` is set. In a pipe, times
+are RFC 3339 and nothing is cut. With \`--json\`, commands print the API's answers: a list as one object with all pages, a
+stream as one object per line. Commands that only remove something print nothing.
 `;

@@ -33,7 +33,7 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['fastify', 'ajv', 'jose', 'lru-cache', 'prom-client', 'range-parser'],
     node: true,
   },
-  client: { folders: ['domain', 'contract', 'lib'], packages: [], node: false },
+  client: { folders: ['domain', 'contract', 'lib'], packages: ['eventsource-parser'], node: false },
   cli: {
     folders: ['client', 'contract', 'domain', 'instance', 'lib', 'config'],
     packages: ['string-width', 'yaml'],

@@ -11,7 +11,6 @@ export type LongFunction = {
 };
 
 export const longFunctions: readonly LongFunction[] = [
-  { file: 'src/config/config.ts', name: 'toConfig', lines: 88, reason: 'a list of settings, one a line' },
   {
     file: 'src/exec/spool/spool-lines.ts',
     name: 'createSpoolLines',

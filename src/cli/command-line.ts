@@ -1,5 +1,5 @@
-// Reads a command line by the table of commands: which command, with which options. What does not fit is refused with
-// the nearest thing that would.
+// Reads a command line by the table of commands: which command, with which options. Refuses what does not fit and
+// suggests the nearest word that would.
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
@@ -11,17 +11,19 @@ export type Call = {
   readonly command: Command;
   readonly options: Options;
   readonly operands: readonly string[];
-  /** Of a job call: what is the job's own, from the first word that is no part of its name. */
+  /** For a job call: the job's own words, from the first one that is not part of its name. */
   readonly argumentWords: readonly string[];
-  /** Options of flwd's own that stand after the job's name, where one may take them for the job's. Without their dashes. */
+  /**
+   * flwd's own options that follow the job's name, where they could be mistaken for the job's. Without their dashes.
+   */
   readonly optionsAfterJob: readonly string[];
-  /** The first word is no command: a job's, or a slip. */
+  /** The first word is not a command: it is a job or a typo. */
   readonly isImplicit: boolean;
-  /** All of them, where they may be a job's and its arguments instead. */
+  /** All words, if they may be a job and its arguments instead of this command. */
   readonly jobWords?: readonly string[];
 };
 
-/** Of a command that is named, as it stands in the table; of a job's first words, `run`. */
+/** A command from the table; `run` where the words begin with a job. */
 type Found = { readonly command: Command; readonly rest: readonly string[]; readonly isImplicit: boolean };
 
 const helpWords = ['--help', '-h'];
@@ -61,7 +63,7 @@ function endOfOptions(words: readonly string[]): number {
   return at === -1 ? words.length : at;
 }
 
-/** `flwd --remote prod runs` is `flwd runs --remote prod`: what every command that asks an instance has may come first. */
+/** `flwd --remote prod runs` is `flwd runs --remote prod`: options that most commands share may come first. */
 function splitAtCommand(words: readonly string[]): {
   readonly leading: readonly string[];
   readonly words: readonly string[];
@@ -80,10 +82,10 @@ function isWrittenAs({ name, short }: Option, written: string): boolean {
   return written === `--${name}` || (short !== undefined && written === `-${short}`);
 }
 
-/** The command that the words begin with; `:serve` is `serve`. */
+/** The command that the words begin with. `:serve` is `serve`. */
 export function findCommand(words: readonly string[]): Found {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
-  // `audit verify` is no `audit` with a word too many.
+  // The longest name first: `audit verify` is not `audit` with an extra word.
   const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
   if (command) return { command, rest: words.slice(command.name.split(' ').length), isImplicit: false };
 
@@ -95,17 +97,16 @@ export function findCommand(words: readonly string[]): Found {
     if (first === words[0]) return { command: findCommand(['run']).command, rest: words, isImplicit: true };
     throw new Refusal(`unknown command \`${first}\`${hint(first, verbs) ?? '; see flwd --help'}`);
   }
-  if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} ${oneOf(within)}?`);
-  throw new Refusal(
-    `unknown command \`${first} ${second}\`${hint(second, within) ?? `; flwd ${first} ${oneOf(within)}?`}`,
-  );
+  if (second === '' || second.startsWith('-')) throw new Refusal(`flwd ${first} needs a command: ${oneOf(within)}`);
+  const which = hint(second, within) ?? `; flwd ${first} takes ${oneOf(within)}`;
+  throw new Refusal(`unknown command \`${first} ${second}\`${which}`);
 }
 
 function oneOf(words: readonly string[]): string {
   return [words.slice(0, -1).join(', '), words.at(-1)].join(' or ');
 }
 
-/** The commands of which the word is the first of two, where it is none itself. */
+/** The commands whose first word this is, unless it is a command itself. */
 export function groupOf(word: string): readonly Command[] {
   if (commands.some(({ name }) => name === word)) return [];
   return commands.filter(({ name }) => name.startsWith(`${word} `));
@@ -115,8 +116,9 @@ const byLength: readonly Command[] = commands.toSorted((a, b) => b.name.split(' 
 export const verbs: readonly string[] = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
 
 /**
- * Of a job call, what is no option of flwd's own is the job's: its name first, then its arguments. After `--` every word is an
- * argument. Before it, an argument of a name that flwd has itself is written in full: `--args.json`.
+ * In a job call, words that are not flwd's own options belong to the job: first its name, then its arguments. After
+ * `--`, every word is an argument. Before it, an argument with the name of a flwd option is written in full:
+ * `--args.json`.
  */
 function readWords(command: Command, words: readonly string[]): Omit<Call, 'command' | 'isImplicit'> {
   const { tokens } = parseArgs({
@@ -154,7 +156,7 @@ function readWords(command: Command, words: readonly string[]): Omit<Call, 'comm
   }
   const [extra] = operands;
   if (extra !== undefined && !command.operands)
-    throw new Refusal(`\`${extra}\` is one word too many for flwd ${command.name}`);
+    throw new Refusal(`unexpected word \`${extra}\`: flwd ${command.name} takes no operands`);
   return { options, operands, argumentWords, optionsAfterJob };
 }
 
@@ -171,7 +173,7 @@ function knownOption(command: Command, name: string, written: string): Option {
 export function unknownOption(command: Command, written: string): Refusal {
   const names = command.options.map((option) => `--${option.name}`);
   if (written === `--${dataDir.name}`)
-    return new Refusal(`flwd ${command.name} takes no ${written}: it works on no instance of yours`);
+    return new Refusal(`flwd ${command.name} takes no ${written}: it does not work on an instance`);
   return new Refusal(`unknown option ${written}${hint(written, names) ?? `; see flwd ${command.name} --help`}`);
 }
 
@@ -181,18 +183,18 @@ function optionValue(
   token: { readonly value: string | undefined; readonly inlineValue: boolean | undefined },
 ): string {
   const written = `--${option.name}`;
-  if (given.length > 0 && !option.isRepeatable) throw new Refusal(`${written} is there twice`);
+  if (given.length > 0 && !option.isRepeatable) throw new Refusal(`${written} is given twice`);
   if (!option.value) {
     if (token.value !== undefined) throw new Refusal(`${written} takes no value`);
     return '';
   }
-  // `-` is standard input, and numbers may be negative.
+  // `-` means standard input, and numbers may be negative.
   const isAnotherOption = token.inlineValue === false && /^-(?=.)(?!\d)/.test(token.value ?? '');
   if (!token.value || isAnotherOption) throw new Refusal(`${written} needs a value: ${written} ${option.value}`);
   return token.value;
 }
 
-/** What stands after the refusal of a word, where something near is known. */
+/** The end of an error about an unknown word, if a known word is near it. */
 export function hint(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);
   return near && `; did you mean \`${near}\`?`;

@@ -1,4 +1,4 @@
-// The commands of flwd, in one table: --help and docs/cli.md print it, the command line is read by it.
+// The table of all commands. The command line is read by it; --help and docs/cli.md are printed from it.
 
 import { instanceCommands } from './admin/instance-commands.ts';
 import type { Command } from './command.ts';

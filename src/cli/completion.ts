@@ -1,4 +1,4 @@
-// `flwd completion SHELL`: the script by which a shell asks flwd (`flwd __complete`) what may follow.
+// `flwd completion SHELL`: prints the script with which a shell asks flwd (`flwd __complete`) for completions.
 
 import { readFileSync } from 'node:fs';
 import type { Options } from './command.ts';
@@ -16,8 +16,8 @@ export function run(_options: Options, operands: readonly string[]): ExitCode {
   const shell = oneOperand(operands, 'flwd completion bash, zsh, fish or powershell');
   const script = scripts.get(shell);
   if (script === undefined)
-    throw new Refusal(`flwd completes in bash, zsh, fish and powershell; it has no script for \`${shell}\``);
-  // Of the package that this file is in, from src and from dist alike.
+    throw new Refusal(`no completion for \`${shell}\`: flwd completes in bash, zsh, fish and powershell`);
+  // The same path leads to the package's folder from src and from dist.
   process.stdout.write(readFileSync(new URL(`../../packaging/completion/${script}`, import.meta.url)));
   return exitCodes.done;
 }

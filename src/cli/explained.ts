@@ -1,4 +1,4 @@
-// What stopped a command, as it is said to whoever typed it: all but bugs can be fixed by them.
+// Turns an error into what the user is told. Everything but a bug can be fixed by the user or an operator.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
@@ -8,7 +8,7 @@ import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { flagOf } from './job/argument-words.ts';
 
-/** A Refusal, or the error itself where it is a bug. */
+/** A Refusal; a bug stays the error it is. */
 export function explained(error: unknown): unknown {
   if (error instanceof ServerUnreachable) return new Refusal(error.message, exitCodes.unreachable);
   if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);
@@ -20,19 +20,19 @@ export function explained(error: unknown): unknown {
 
 function diskFull(error: unknown): string {
   const path = error instanceof Error && 'path' in error ? String(error.path) : undefined;
-  const what = 'the disk has no room (bytes or inodes)';
-  return `${path === undefined ? what : `${path} cannot be written: ${what}`}; free some, or run flwd gc`;
+  const what = 'the disk is full (no free bytes or inodes)';
+  return `${path === undefined ? what : `cannot write ${path}: ${what}`}; free some space, or run flwd gc`;
 }
 
-/** Forbidden by the instance, though what they ask for is well-formed. */
+/** The request is well-formed, but the instance forbids it. */
 const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
 
 function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
   if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;
-  // Of a proxy, whose server is not there.
+  // From a proxy that cannot reach its server.
   if (status === 502 || status === 504) return exitCodes.unreachable;
-  // Trying again does not repair it.
+  // Trying again does not help.
   if (slug.endsWith('-damaged')) return exitCodes.runFailed;
   const isForLater = status === 409 || status === 429 || status >= 500;
   return isForLater ? exitCodes.refused : exitCodes.wrongUse;
@@ -40,13 +40,13 @@ function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
 
 const mostErrors = 20;
 
-/** Each error on a line of its own, at the option it was given by. */
+/** One error per line, each under the option that caused it. */
 function messageOf({ message, members }: ApiProblem | Problem): string {
   const errors = errorsOf(members.errors);
   return errors.length === 0 ? message : toLines(errors.map(lineOf));
 }
 
-/** Of the arguments of a job, where the server has refused them. */
+/** The job's arguments that the server refused. */
 export function argumentErrors(error: unknown): { readonly pointer: string; readonly line: string }[] {
   if (!(error instanceof ApiProblem)) return [];
   const errors = errorsOf(error.members.errors).filter(({ pointer }) => pointer.startsWith('/args/'));
@@ -60,10 +60,10 @@ export function toLines(lines: readonly string[]): string {
 
 function lineOf({ pointer, message }: ValidationError): string {
   const option = optionOf(pointer);
-  // A sentence of its own, such as `a secret must have …`, and not what its subject is the option of.
+  // The message is a sentence of its own, such as `a secret must have …`, so a colon separates it from the option.
   if (/^(?:there|an?|the|no|unknown) /.test(message))
     return [option.replace(/\b$/, ':'), message].filter(Boolean).join(' ');
-  // Of what is missing, the message has the name as well.
+  // A "missing" message repeats the name.
   return [option, message.replace(/^`[^`]*` (?=is missing$)/, '')].filter(Boolean).join(' ');
 }
 
@@ -81,7 +81,7 @@ function errorsOf(errors: unknown): ValidationError[] {
   });
 }
 
-/** Members that are not called what the option is that they come from. */
+/** Members of a request whose option has another name. */
 const otherwise: Readonly<Record<string, string>> = {
   expires_in: '--expires',
   q: '--search',

@@ -1,15 +1,15 @@
-// Why a file or a folder could not be read or written, in words.
+// Says in words why a file or folder could not be read or written.
 
 import { errorCode } from '../lib/error-code.ts';
 
 const words: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EACCES: 'this user may not',
-  EPERM: 'this user may not',
+  ENOENT: 'no such file or folder',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
   EISDIR: 'it is a folder',
-  ENOTDIR: 'what is above it is no folder',
+  ENOTDIR: 'part of its path is not a folder',
   ENOSPC: 'the disk is full',
-  EROFS: 'it is on a file system that cannot be written',
+  EROFS: 'the file system is read-only',
 };
 
 export function fileTrouble(error: unknown): string {

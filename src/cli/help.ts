@@ -1,4 +1,4 @@
-// `flwd help`: the table of commands, as text; of a job, what it takes.
+// `flwd help`: prints the table of commands, one command, or the arguments of a job.
 
 import type { Command, Option, Options } from './command.ts';
 import { findCommand, groupOf } from './command-line.ts';
@@ -31,7 +31,7 @@ async function textOf(options: Options, operands: readonly string[]): Promise<st
 }
 
 function groupHelp(word: string, group: readonly Command[]): string {
-  return `Usage: flwd ${word} COMMAND [OPTIONS]\n\n${table(group.map(rowOf))}\nAll of a command: flwd ${word} COMMAND --help\n`;
+  return `Usage: flwd ${word} COMMAND [OPTIONS]\n\n${table(group.map(rowOf))}\nOptions of a command: flwd ${word} COMMAND --help\n`;
 }
 
 function overview(): string {
@@ -42,7 +42,7 @@ Usage: flwd COMMAND [OPTIONS]     (flwd :COMMAND is the same)
        flwd JOB [ARGUMENTS]       (flwd backup/daily, or flwd backup daily)
 
 ${sections.join('\n')}
-All of a command: flwd COMMAND --help; what a job takes: flwd JOB --help
+Options of a command: flwd COMMAND --help. Arguments of a job: flwd JOB --help.
 `;
 }
 
@@ -66,7 +66,7 @@ export function sentenceOf({ about }: Pick<Command, 'about'>): string {
   return `${about[0]?.toUpperCase()}${about.slice(1)}.`;
 }
 
-/** As it is typed: `--follow, -f`, `--tail N`. */
+/** As the user types it: `--follow, -f`, `--tail N`. */
 export function written({ name, short, value }: Option): string {
   return `--${name}${short ? `, -${short}` : ''}${value ? ` ${value}` : ''}`;
 }

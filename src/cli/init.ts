@@ -1,4 +1,4 @@
-// `flwd init`: a new job that runs at once, or one made of a script that there is.
+// `flwd init`: creates a new job that runs as it is, or turns an existing script into a job.
 
 import { readFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
@@ -14,7 +14,7 @@ import { createOutput, type Output } from './terminal/output.ts';
 const languages = ['bash', 'python', 'node', 'pwsh'] as const;
 type Language = (typeof languages)[number];
 
-/** The first file of a new job, and what starts it. */
+/** The script of a new job, and the command that starts it. */
 const mains: Readonly<Record<Language, { readonly file: string; readonly command: string }>> = {
   bash: { file: 'main.sh', command: './main.sh' },
   python: { file: 'main.py', command: './main.py' },
@@ -44,7 +44,7 @@ async function initFrom(
   },
 ): Promise<ExitCode> {
   const { options, output } = o;
-  if (options.has('language')) throw new Refusal('--language is that of the script: leave it out with --from');
+  if (options.has('language')) throw new Refusal('--language is for new jobs: leave it out with --from');
   const path =
     o.operands.length === 0 ? placeFor(script, options) : oneOperand(o.operands, 'flwd init --from SCRIPT PATH');
   const { jobOfScript } = await import('./init/script-job.ts');
@@ -57,15 +57,13 @@ async function initFrom(
   });
   await describeJob(path, files, { options, output, sample });
   const count = guess.arguments.length;
-  const found =
-    count === 0 ? 'no arguments were found' : `${count === 1 ? '1 argument is' : `${count} arguments are`} a guess`;
-  output.say(
-    `${found}: check ${join(path, 'config.yaml')}${guess.doubts.length > 0 ? ', which names what is in doubt' : ''}`,
-  );
+  const found = count === 0 ? 'found no arguments' : `guessed ${count === 1 ? '1 argument' : `${count} arguments`}`;
+  const doubts = guess.doubts.length > 0 ? '; comments there mark what is uncertain' : '';
+  output.say(`${found}: check ${join(path, 'config.yaml')}${doubts}`);
   return exitCodes.done;
 }
 
-/** In the first source, called as the script is. */
+/** In the first source, with the name of the script. */
 function placeFor(script: string, options: Options): string {
   const [source] = loadConfiguration(options).config.sources;
   const folder = source && source.path !== process.cwd() ? relative(process.cwd(), source.path) : 'jobs';
@@ -97,6 +95,6 @@ function titleOf(path: string): string {
   const name = basename(resolve(path))
     .replaceAll(/[-_.]+/g, ' ')
     .trim();
-  if (name === '') throw new Refusal(`${path} names no job: flwd init jobs/hello`);
+  if (name === '') throw new Refusal(`${path} does not name a job: try flwd init jobs/hello`);
   return `${name[0]?.toUpperCase()}${name.slice(1)}`;
 }

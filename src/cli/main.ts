@@ -1,4 +1,4 @@
-// The command line's edge: runs the command that the words name and turns whatever happens into an exit code.
+// The entry point of the command line: runs the named command and turns whatever happens into an exit code.
 
 import type { Options } from './command.ts';
 import type { Call } from './command-line.ts';
@@ -7,7 +7,7 @@ import type { ExitCode } from './exit-code.ts';
 
 type Verb = { run(options: Options, operands: readonly string[], call: Call): ExitCode | Promise<ExitCode> };
 
-/** A command's code is loaded when it is called and not before. */
+/** The code of a command is loaded only when the command is called. */
 const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   run: () => import('./run/run.ts'),
   plan: () => import('./job/plan.ts'),
@@ -56,7 +56,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   help: () => import('./help.ts'),
 };
 
-/** These are read without the table of commands, which takes longer to load than they do: a person waits for a Tab. */
+/** These work without the table of commands, which takes longer to load than they take: a person is waiting for Tab. */
 const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[]): ExitCode | Promise<ExitCode> }>>> =
   {
     __complete: () => import('./completion/complete.ts'),
@@ -65,7 +65,7 @@ const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[
 const asksForVersion = ['version', ':version', '--version', '-V'];
 
 export async function main(words: readonly string[]): Promise<ExitCode> {
-  // `flwd help | head -1` closes the pipe; a server whose reader has gone goes on all the same.
+  // `flwd help | head -1` closes the pipe. A server keeps running when nobody reads its log any more.
   process.stderr.on('error', () => {});
   let unwritten: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error) => {
@@ -87,11 +87,11 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
     const verb = await verbs[nameOf(call)]();
     if (call.options.has('jobs')) await (await import('./job/jobs-option.ts')).warnWhereServed(call);
     const exitCode = await verb.run(call.options, call.operands, call);
-    // A write that fails says so a moment later.
+    // A failed write is reported a moment later.
     await new Promise(setImmediate);
     if (exitCode !== 0 || unwritten === undefined || unwritten.code === 'EPIPE') return exitCode;
     const { Refusal } = await import('./exit-code.ts');
-    throw new Refusal(`standard output cannot be written (${unwritten.code}): some of it is missing`);
+    throw new Refusal(`cannot write all of the output to standard output (${unwritten.code})`);
   } catch (error) {
     return report(error);
   }
@@ -102,7 +102,7 @@ function nameOf({ command: { name } }: Call): CommandName {
   return name as CommandName;
 }
 
-/** Without files to open, what explains an error cannot be loaded, and that would be an error to report again. */
+/** Without free file descriptors, the code that explains errors cannot be loaded either. */
 function endPlainly(error: unknown): never {
   process.stderr.write(`flwd: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(70);
@@ -114,7 +114,7 @@ async function report(error: unknown): Promise<ExitCode> {
     import('./exit-code.ts'),
   ]);
   const { forTerminal } = await import('./terminal/terminal-text.ts');
-  // It may be another machine's, and name what others have named.
+  // The text may come from another machine and contain names that others chose.
   const print = (text: string): void => {
     const lines = text.split('\n').map((line) => `${forTerminal(line, false)}\n`);
     process.stderr.write(lines.join(''));
@@ -125,6 +125,6 @@ async function report(error: unknown): Promise<ExitCode> {
     return known.exitCode;
   }
   const trace = known instanceof Error ? known.stack : String(known);
-  print(`flwd: this is a bug in flwd; please report it with what follows\n${trace}`);
+  print(`flwd: this is a bug in flwd; please report it together with the following\n${trace}`);
   return exitCodes.bug;
 }

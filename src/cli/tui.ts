@@ -1,4 +1,4 @@
-// `flwd tui`: jobs, runs and their logs in the terminal.
+// `flwd tui`: shows jobs, runs and their logs in the terminal.
 
 import type { Options } from './command.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
@@ -6,7 +6,7 @@ import { withSession } from './session/session.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
-    throw new Refusal('flwd tui needs a terminal; flwd jobs, runs and logs print the same for programs');
+    throw new Refusal('flwd tui needs a terminal; in scripts, use flwd jobs, runs and logs');
   const { runTui } = await import('../tui/main.ts');
   await withSession(options, ({ client, where, attend }) => runTui({ client, where, attend }), { mayCreate: true });
   return exitCodes.done;

@@ -1,4 +1,4 @@
-// `flwd version`.
+// `flwd version`: prints the version.
 
 import { packageVersion } from '../instance/version.ts';
 import type { Options } from './command.ts';

@@ -1,13 +1,13 @@
-// Server-sent events over connections that may break: each new one resumes after the last id, so nothing is lost or
-// doubled.
+// Server-sent events over connections that may break. Each new connection resumes after the last id, so no event is lost
+// or repeated.
 
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { heartbeatMs } from '../contract/routes.ts';
 import { ApiProblem, ServerUnreachable } from './api-problem.ts';
 import { isPassing } from './error-words.ts';
-import { createSseParser, type ServerSentEvent } from './sse-parser.ts';
 
 export type Frame = {
-  /** Resumes after this frame; empty where the stream gave none yet. */
+  /** The stream can resume after this id; empty before the first one. */
   readonly id: string;
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -17,23 +17,23 @@ export type ResumingStream = AsyncIterable<Frame>;
 
 const firstDelayMs = 250;
 const longestDelayMs = 5_000;
-/** A server writes now and then even if nothing happens: one that is not heard of for so long is not there any more. */
+/** A server sends something regularly even if nothing happens. One that is silent for this long is gone. */
 const longestSilenceMs = 3 * heartbeatMs;
 
 /**
- * Ends after `lastEvent`, or when the signal is aborted. A server that stops closes its streams too, so a closed stream alone
- * says nothing about the run.
+ * Ends after `lastEvent` or when the signal is aborted. A stream that closes says nothing about the run, because a server
+ * that stops closes its streams as well.
  */
 export async function* streamEvents(o: {
   readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Pick<Response, 'body'>>;
   readonly signal: AbortSignal | undefined;
-  /** What comes last where the stream is of one run. */
+  /** The last event of a stream about one run. */
   readonly lastEvent: string | undefined;
-  /** Whether the run has ended. Asked where the last event may not be among those that were asked for. */
+  /** Whether the run has ended. Needed where the last event may not be among the requested ones. */
   readonly hasEnded?: (signal: AbortSignal) => Promise<boolean>;
-  /** The server has taken it up, at first and each time again: what happens from here on will be said. */
+  /** The server accepted the stream, for the first time or again. It sends everything that happens from now on. */
   readonly onOpen: (() => void) | undefined;
-  /** It broke off, and the first try to resume it failed. */
+  /** The stream broke, and the first attempt to resume it failed. */
   readonly onBreak: ((error: Error) => void) | undefined;
   readonly silenceMs?: number;
 }): AsyncGenerator<Frame, void> {
@@ -41,7 +41,7 @@ export async function* streamEvents(o: {
   let hasOpened = false;
   let delayMs = firstDelayMs;
   let isBroken = false;
-  /** The run is known to have ended: a stream that is opened from now on and brings nothing has nothing left to bring. */
+  /** The run has ended. A new connection that then brings no event has none left to bring. */
   let isOver = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;
@@ -54,16 +54,16 @@ export async function* streamEvents(o: {
       for await (const event of eventsOf(response, timeout)) {
         isEmpty = false;
         const data: Frame['data'] = JSON.parse(event.data);
-        lastId = event.id;
+        lastId = event.id ?? lastId;
         delayMs = firstDelayMs;
-        yield { ...event, data };
+        yield { id: lastId, event: event.event ?? 'message', data };
         if (event.event === o.lastEvent) return;
       }
       if (isEmpty && isOver) return;
       isOver = isEmpty && o.hasEnded !== undefined && (await timeout.with(o.hasEnded(timeout.signal)));
     } catch (error) {
       if (o.signal?.aborted) return;
-      // A first answer that is none is the caller's to know; later, only what another try cannot fix.
+      // The caller handles a first connection that fails; later, only errors that another attempt cannot fix.
       if (!hasOpened || !isPassing(error)) throw error;
       if (!isBroken && (error instanceof ApiProblem || error instanceof ServerUnreachable)) {
         isBroken = true;
@@ -76,15 +76,16 @@ export async function* streamEvents(o: {
 }
 
 type SilenceTimeout = {
-  /** The caller's, and aborted when it is over. */
+  /** Aborted by the caller's signal or by the timeout. */
   readonly signal: AbortSignal;
-  /** It lasts anew for each that is waited for, and is not tried in between: a reader may take its time. */
+  /** Starts the time again for each awaited promise. It does not run in between, so a reader may be slow. */
   readonly with: <T>(awaited: Promise<T>) => Promise<T>;
 };
 
 function createSilenceTimeout(signal: AbortSignal | undefined, ms: number): SilenceTimeout {
   const silence = new AbortController();
-  const giveUp = (): void => silence.abort(new DOMException('Nothing was heard of the server.', 'TimeoutError'));
+  const giveUp = (): void =>
+    silence.abort(new DOMException('The server has been silent for too long.', 'TimeoutError'));
   return {
     signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
     async with(awaited) {
@@ -97,15 +98,17 @@ function createSilenceTimeout(signal: AbortSignal | undefined, ms: number): Sile
 async function* eventsOf(
   { body }: Pick<Response, 'body'>,
   timeout: SilenceTimeout,
-): AsyncGenerator<ServerSentEvent, void> {
+): AsyncGenerator<EventSourceMessage, void> {
   if (!body) return;
-  const parse = createSseParser();
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await timeout.with(reader.read());
       if (done) return;
-      yield* parse(value);
+      parser.feed(value);
+      yield* events.splice(0);
     }
   } finally {
     await reader.cancel().catch(() => undefined);

@@ -1,122 +1,19 @@
-// The configuration of one server, as the rest of flwd sees it: values that were checked, in the units of the code.
+// The configuration of one server as the rest of flwd sees it: checked values, in the units of the code.
 
 import { join } from 'node:path';
 import type { SecurityProfile } from '../domain/job.ts';
-import type { Resources } from '../domain/resources.ts';
-import { enabledExtensions } from './extensions.ts';
-import { type JwtConfig, toJwtConfig } from './jwt.ts';
-import type { KeyPath } from './keys.ts';
-import type { Bind } from './kind.ts';
-import { type TlsConfig, toTlsConfig } from './listening.ts';
+import type { Frozen } from '../lib/frozen.ts';
+import { toJwtConfig } from './jwt.ts';
+import { extensions, type KeyPath } from './keys.ts';
 import { type Settings, valueAt } from './settings.ts';
-import { type Source, toSources } from './sources.ts';
+import { toSources } from './sources.ts';
 
-type ProfileConfig = {
-  readonly envPassthrough: readonly string[];
-  /** null: the server's own default. */
-  readonly rateLimit: { readonly limit: number; readonly windowMs: number } | null;
-  readonly mayGrant: readonly ('network' | 'read' | 'write')[];
-  readonly resources: Resources;
-};
+export type Config = ReturnType<typeof toConfig>;
 
-/** null: for ever. */
-type RetentionConfig = {
-  readonly runsMs: number | null;
-  readonly logsMs: number | null;
-  readonly artifactsMs: number | null;
-  readonly workspacesMs: number | null;
-  readonly snapshotsMs: number | null;
-  /** At most that of logs and runs: an event of output is read from the log. */
-  readonly eventsMs: number | null;
-  readonly auditMs: number | null;
-};
-
-type Remote = {
-  readonly baseUrl: string;
-  readonly tokenFile: string | null;
-  /** null: the authorities that Node knows. */
-  readonly caFile: string | null;
-};
-
-export type Config = {
-  readonly instance: { readonly name: string; readonly dataDir: string; readonly defaultTenant: string };
-  readonly sources: readonly Source[];
-  readonly server: {
-    readonly bind: Bind;
-    readonly readTimeoutMs: number;
-    readonly writeTimeoutMs: number;
-    readonly idleTimeoutMs: number;
-    readonly syncWaitMs: number;
-    readonly bodyLimitBytes: number;
-    readonly tls: TlsConfig | null;
-    readonly corsOrigins: readonly string[];
-    readonly trustProxy: boolean | readonly string[];
-  };
-  readonly auth: {
-    readonly mode: 'auto' | 'none' | 'required';
-    /** `dev-token` may do everything, and pages of localhost may call with a token. */
-    readonly isDev: boolean;
-    readonly trustJobs: boolean;
-    readonly jwt: JwtConfig | null;
-  };
-  readonly security: {
-    readonly defaultProfile: SecurityProfile;
-    readonly allowProfiles: readonly SecurityProfile[];
-    /** Absolute. */
-    readonly paths: readonly string[];
-    readonly profiles: Readonly<Record<SecurityProfile, ProfileConfig>>;
-  };
-  readonly persistence: {
-    readonly dbPath: string;
-    readonly blobsDir: string;
-    readonly secretKeyFile: string;
-    /** Keys of the environment, in place of the file. */
-    readonly secretKey: string | null;
-    readonly artifacts: {
-      readonly maxSizeBytes: number;
-      readonly quotaHardBytes: number;
-      /** null: for ever. */
-      readonly ttlMs: number | null;
-    };
-    readonly retention: RetentionConfig;
-  };
-  readonly scheduler: {
-    readonly globalConcurrency: number;
-    readonly jobConcurrency: number | null;
-    readonly queue: {
-      readonly maxDepth: number | null;
-      readonly defaultWeight: number;
-      readonly weights: Readonly<Record<string, number>>;
-    };
-  };
-  readonly notify: { readonly signingKeyFile: string };
-  readonly aliases: readonly { readonly from: string; readonly to: string }[];
-  /** Other instances of flwd, by name. */
-  readonly remotes: Readonly<Record<string, Remote>>;
-  readonly logging: { readonly level: string; readonly format: 'text' | 'json' };
-  readonly extensions: readonly string[];
-};
-
-/** From settings without errors. */
-export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Config {
-  const get = <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
-
-  function toProfile(name: SecurityProfile): ProfileConfig {
-    const limit = get('security.profiles.<profile>.rate_limit.limit', name);
-    const windowMs = get('security.profiles.<profile>.rate_limit.window', name);
-    return {
-      envPassthrough: get('security.profiles.<profile>.env_passthrough', name),
-      rateLimit: limit === null ? null : { limit, windowMs },
-      mayGrant: get('security.profiles.<profile>.may_grant', name),
-      resources: {
-        cpu: get('security.profiles.<profile>.resources.cpu', name),
-        memoryBytes: get('security.profiles.<profile>.resources.memory', name),
-        pids: get('security.profiles.<profile>.resources.pids', name),
-        workspaceBytes: get('security.profiles.<profile>.resources.workspace', name),
-      },
-    };
-  }
-
+/** Takes settings without errors. null means "none", and for a lifetime "forever". */
+export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
+  const get = reader(settings);
+  const named: readonly string[] = get('extensions.enabled');
   return freeze({
     instance: {
       name: get('instance.name'),
@@ -124,32 +21,29 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       defaultTenant: get('instance.default_tenant'),
     },
     sources: toSources(settings),
-    server: {
-      bind: get('server.bind'),
-      readTimeoutMs: get('server.read_timeout'),
-      writeTimeoutMs: get('server.write_timeout'),
-      idleTimeoutMs: get('server.idle_timeout'),
-      syncWaitMs: get('server.sync_wait'),
-      bodyLimitBytes: get('server.body_limit'),
-      tls: toTlsConfig(settings),
-      corsOrigins: get('server.cors_origins'),
-      trustProxy: get('server.trust_proxy'),
+    server: toServer(settings),
+    auth: {
+      mode: get('auth.mode'),
+      /** `dev-token` may do everything, and pages of localhost may call with a token. */
+      isDev: o.isDev,
+      trustJobs: get('auth.trust_jobs'),
+      jwt: toJwtConfig(settings),
     },
-    auth: { mode: get('auth.mode'), isDev: o.isDev, trustJobs: get('auth.trust_jobs'), jwt: toJwtConfig(settings) },
     security: {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),
       paths: get('security.paths'),
       profiles: {
-        secure: toProfile('secure'),
-        permissive: toProfile('permissive'),
-        disabled: toProfile('disabled'),
+        secure: toProfile(settings, 'secure'),
+        permissive: toProfile(settings, 'permissive'),
+        disabled: toProfile(settings, 'disabled'),
       },
     },
     persistence: {
       dbPath: get('persistence.db_path'),
       blobsDir: get('persistence.blobs.path'),
       secretKeyFile: get('persistence.secret_key_file'),
+      /** Keys from the environment, which replace the file. */
       secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
@@ -168,26 +62,78 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }): Co
       },
     },
     notify: { signingKeyFile: get('notify.signing_key_file') },
-    aliases: (settings.items.get('aliases') ?? []).map(({ at }) => ({
+    aliases: itemsAt(settings, 'aliases').map((at) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),
     })),
-    remotes: Object.fromEntries(
-      (settings.items.get('remotes') ?? []).map(({ at }) => [
+    remotes: toRemotes(settings),
+    logging: { level: get('logging.level'), format: get('logging.format') },
+    extensions: extensions.filter((name) => named.includes(name)),
+  });
+}
+
+function reader(settings: Settings) {
+  return <P extends KeyPath>(path: P, at?: number | string) => valueAt(settings, path, at);
+}
+
+function itemsAt(settings: Settings, list: string): readonly (number | string)[] {
+  return (settings.items.get(list) ?? []).map(({ at }) => at);
+}
+
+function toServer(settings: Settings) {
+  const get = reader(settings);
+  const certFile = get('server.tls.cert_file');
+  const keyFile = get('server.tls.key_file');
+  return {
+    bind: get('server.bind'),
+    readTimeoutMs: get('server.read_timeout'),
+    writeTimeoutMs: get('server.write_timeout'),
+    idleTimeoutMs: get('server.idle_timeout'),
+    syncWaitMs: get('server.sync_wait'),
+    bodyLimitBytes: get('server.body_limit'),
+    tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
+    corsOrigins: get('server.cors_origins'),
+    trustProxy: get('server.trust_proxy'),
+  };
+}
+
+function toProfile(settings: Settings, name: SecurityProfile) {
+  const get = reader(settings);
+  const limit = get('security.profiles.<profile>.rate_limit.limit', name);
+  const windowMs = get('security.profiles.<profile>.rate_limit.window', name);
+  return {
+    envPassthrough: get('security.profiles.<profile>.env_passthrough', name),
+    /** null: the server's default. */
+    rateLimit: limit === null ? null : { limit, windowMs },
+    mayGrant: get('security.profiles.<profile>.may_grant', name),
+    resources: {
+      cpu: get('security.profiles.<profile>.resources.cpu', name),
+      memoryBytes: get('security.profiles.<profile>.resources.memory', name),
+      pids: get('security.profiles.<profile>.resources.pids', name),
+      workspaceBytes: get('security.profiles.<profile>.resources.workspace', name),
+    },
+  };
+}
+
+/** Other instances of flwd, by name. */
+function toRemotes(settings: Settings) {
+  const get = reader(settings);
+  const remotes = itemsAt(settings, 'remotes').map(
+    (at) =>
+      [
         at,
         {
           baseUrl: get('remotes.<name>.base_url', at),
           tokenFile: get('remotes.<name>.auth.token_file', at),
+          /** null: the authorities that Node knows. */
           caFile: get('remotes.<name>.ca_file', at),
         },
-      ]),
-    ),
-    logging: { level: get('logging.level'), format: get('logging.format') },
-    extensions: enabledExtensions(settings),
-  });
+      ] as const,
+  );
+  return Object.fromEntries(remotes);
 }
 
-function toRetention(settings: Settings): RetentionConfig {
+function toRetention(settings: Settings) {
   const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit') => {
     const value = valueAt(settings, `persistence.retention.${name}`);
     return value === 'never' ? null : value;
@@ -201,14 +147,17 @@ function toRetention(settings: Settings): RetentionConfig {
     artifactsMs: kept('artifacts'),
     workspacesMs: kept('workspaces'),
     snapshotsMs: kept('snapshots'),
+    /** Output events are read from the log, so they cannot outlive it. */
     eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
     auditMs: kept('audit'),
   };
 }
 
-function freeze<T extends object>(value: T): T {
+function freeze<T extends object>(value: T): Frozen<T> {
   for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) freeze(member);
-  return Object.freeze(value);
+  Object.freeze(value);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has just been frozen
+  return value as Frozen<T>;
 }
 
 /** Folders of the data dir that no key moves. */

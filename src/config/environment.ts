@@ -1,4 +1,4 @@
-// Overrides from the environment: FLWD_<SECTION>_<KEY>, and FLOWD_ as it was called before.
+// Overrides from the environment: FLWD_<SECTION>_<KEY>, or FLOWD_, the former prefix.
 
 import { nearest } from '../lib/nearest.ts';
 import { type Key, type KeyPath, keys, securityProfiles } from './keys.ts';
@@ -8,7 +8,7 @@ import { keyPaths, locate, root } from './shape.ts';
 
 type Variable = { readonly path: KeyPath; readonly at?: string };
 
-/** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have none. */
+/** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have no variable. */
 export const variables: ReadonlyMap<string, Variable> = new Map(
   keyPaths
     .filter((path) => !/\[\]|<name>|secret_key$/.test(path))
@@ -25,8 +25,8 @@ export const variables: ReadonlyMap<string, Variable> = new Map(
 const sections = [...root.members.keys()].map((section) => `${section.toUpperCase()}_`);
 
 /**
- * An empty variable counts as none. Answers a warning for each that looks like a key but is none: others may share the
- * prefix (Kubernetes names FLWD_SERVER_PORT after a service), so it is no error.
+ * Ignores empty variables. Returns a warning for each variable that looks like a key but is not one. That is no error,
+ * because other programs may use the prefix: Kubernetes sets FLWD_SERVER_PORT for a service named flwd-server.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, settings: Settings): string[] {
   for (const [name, { path, at }] of variables) {
@@ -40,6 +40,6 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, sett
     const [, name = ''] = /^FLO?WD_(.+)$/.exec(full) ?? [];
     if (variables.has(name) || !sections.some((section) => name.startsWith(section))) return [];
     const near = nearest(name, [...variables.keys()]);
-    return `the variable ${full} is no key and is ignored${near ? `; did you mean FLWD_${near}?` : ''}`;
+    return `ignoring the variable ${full}, which sets no key${near ? `; did you mean FLWD_${near}?` : ''}`;
   });
 }

@@ -1,19 +1,8 @@
-// Whose JWTs are let in. What lets somebody in is said in full or not at all: there is no issuer or audience by default.
+// Which JWTs the server accepts. The settings must be complete: issuer and audience have no defaults.
 
 import { isLoopback } from '../lib/loopback.ts';
 import type { KeyPath } from './keys.ts';
 import { addError, type Settings, settingAt, valueAt } from './settings.ts';
-
-export type JwtConfig = {
-  readonly issuer: string;
-  readonly audience: string;
-  /** The JSON Web Key Set: a file's absolute path, or a URL. */
-  readonly keys: { readonly file: string } | { readonly url: string };
-  readonly tenantClaim: string;
-  readonly scopeClaim: string;
-  readonly algorithms: readonly string[];
-  readonly clockSkewMs: number;
-};
 
 export function checkJwt(settings: Settings): void {
   const isSet = (path: KeyPath) => settingAt(settings, path)?.origin.kind !== 'default';
@@ -21,36 +10,23 @@ export function checkJwt(settings: Settings): void {
   const url = valueAt(settings, 'auth.jwt.jwks_url');
   const first = jwtKeys.find(isSet);
   if (first === undefined) return;
-  if (file === null && url === null) {
-    addError(
-      settings,
-      first,
-      undefined,
-      `\`${first}\` needs \`auth.jwt.jwks_file\` or \`auth.jwt.jwks_url\` beside it`,
-    );
-  }
-  if (file !== null && url !== null) {
-    addError(
-      settings,
-      'auth.jwt.jwks_url',
-      undefined,
-      'only one of `auth.jwt.jwks_file` and `auth.jwt.jwks_url` can be set',
-    );
-  }
+  if (file === null && url === null)
+    addError(settings, first, `\`${first}\` also needs \`auth.jwt.jwks_file\` or \`auth.jwt.jwks_url\``);
+  if (file !== null && url !== null)
+    addError(settings, 'auth.jwt.jwks_url', 'set only one of `auth.jwt.jwks_file` and `auth.jwt.jwks_url`');
   for (const path of ['auth.jwt.issuer', 'auth.jwt.audience'] as const) {
     if (valueAt(settings, path) !== null) continue;
-    const why = 'without it, anybody’s token that these keys have signed would be let in';
-    addError(settings, first, undefined, `\`${path}\` is missing: ${why}`);
+    const why = 'without it, the server would accept every token that these keys have signed';
+    addError(settings, first, `\`${path}\` is missing: ${why}`);
   }
   const wrong = url === null ? undefined : unsafe(new URL(url));
-  if (wrong) addError(settings, 'auth.jwt.jwks_url', undefined, `\`auth.jwt.jwks_url\` ${wrong}`);
-  if (valueAt(settings, 'auth.jwt.algorithms').length === 0) {
-    addError(settings, 'auth.jwt.algorithms', undefined, '`auth.jwt.algorithms` must name one at least');
-  }
+  if (wrong) addError(settings, 'auth.jwt.jwks_url', `\`auth.jwt.jwks_url\` ${wrong}`);
+  if (valueAt(settings, 'auth.jwt.algorithms').length === 0)
+    addError(settings, 'auth.jwt.algorithms', '`auth.jwt.algorithms` must name at least one');
 }
 
-/** null: no JWT is let in. */
-export function toJwtConfig(settings: Settings): JwtConfig | null {
+/** null: the server accepts no JWTs. */
+export function toJwtConfig(settings: Settings) {
   const file = valueAt(settings, 'auth.jwt.jwks_file');
   const url = valueAt(settings, 'auth.jwt.jwks_url');
   const issuer = valueAt(settings, 'auth.jwt.issuer');
@@ -75,9 +51,9 @@ const jwtKeys = [
   'auth.jwt.audience',
 ] as const satisfies readonly KeyPath[];
 
-/** Whoever can answer for the URL decides who is let in. */
+/** Anyone who can answer for the URL decides who may log in. */
 function unsafe({ protocol, hostname, username, password }: URL): string | undefined {
-  if (username !== '' || password !== '') return 'can have no user and no password';
+  if (username !== '' || password !== '') return 'must not contain a user or password';
   if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined;
-  return 'must begin with https://, since whoever can change its answer decides who is let in';
+  return 'must begin with https://, because anyone who can change its answer decides who may log in';
 }

@@ -1,4 +1,4 @@
-// The kinds of value a configuration key can have: how each is read from YAML or text, and what it is called in an error.
+// The kinds of values that configuration keys can have: how to read them from YAML or text, and how errors name them.
 
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
@@ -6,17 +6,17 @@ import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {
-  /** As docs/configuration.md names it. */
+  /** The name in docs/configuration.md. */
   readonly name: string;
   /** Completes "must be …". */
   readonly expected: string;
-  /** Shown as it was resolved. */
+  /** Shown as an absolute path. */
   readonly isPath?: true;
-  /** Words among which a typo has a nearest one. */
+  /** The possible words, for suggestions after a typo. */
   readonly words?: readonly string[];
-  /** A value as YAML gives it → the value meant; undefined: not of this kind. */
+  /** Converts a value from YAML; undefined: it is not of this kind. */
   read(raw: unknown, base: Base): T | undefined;
-  /** The text of an environment variable → what YAML would have given. */
+  /** Converts the text of an environment variable to what YAML would have given. */
   fromText(text: string): unknown;
 };
 
@@ -71,7 +71,7 @@ export const amount: Kind<number> = {
   fromText: toNumber,
 };
 
-/** Milliseconds. The maximum keeps what becomes a timer below the 24.8 days after which Node fires it at once. */
+/** Milliseconds. Durations for timers need a maximum, because Node fires timers above 24.8 days at once. */
 export function duration(minimum = '0s', maximum?: string): Kind<number> {
   const minimumMs = parseDuration(minimum) ?? 0;
   const maximumMs = (maximum && parseDuration(maximum)) || longestMs;
@@ -87,12 +87,12 @@ export function duration(minimum = '0s', maximum?: string): Kind<number> {
   };
 }
 
-/** How long something is kept: milliseconds. */
+/** How long to keep something, in milliseconds. */
 export function lifetime(minimum: string): Kind<number | 'never'> {
   const bounded = duration(minimum);
   return {
     name: 'duration, `never`',
-    expected: `${bounded.expected}, or \`never\` to keep it for ever`,
+    expected: `${bounded.expected}, or \`never\` to keep it forever`,
     read: (raw, base) => (raw === 'never' ? raw : bounded.read(raw, base)),
     fromText: asIs,
   };
@@ -124,10 +124,10 @@ export function choice<const W extends string>(...words: readonly W[]): Kind<W> 
   };
 }
 
-/** An absolute path; `~/` is the user's home. */
+/** Resolves to an absolute path. `~/` is the user's home. */
 export const path: Kind<string> = {
   name: 'path',
-  expected: 'a path (`~/` is the home of this user, no other home is looked up)',
+  expected: 'a path (`~/` is this user’s home; `~name/` is not supported)',
   isPath: true,
   read(raw, base) {
     if (typeof raw !== 'string' || raw === '' || raw.includes('\0') || namesOthersHome(raw)) return undefined;
@@ -138,7 +138,7 @@ export const path: Kind<string> = {
 
 export const bind: Kind<Bind> = {
   name: 'host:port',
-  expected: 'a host and a port such as `127.0.0.1:8080` or `"[::1]:8080"` (port 0: any free one)',
+  expected: 'a host and a port such as `127.0.0.1:8080` or `"[::1]:8080"` (port 0 means any free port)',
   read(raw) {
     const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(String(raw)) ?? [];
     const host = bracketed ?? plain ?? '';
@@ -157,10 +157,10 @@ export const url: Kind<string> = {
   fromText: asIs,
 };
 
-/** As a browser writes it: small letters, no port where it is the scheme's, no slash at the end. */
+/** As browsers write it: lower case, without the scheme's default port and without a slash at the end. */
 export const origin: Kind<string> = {
   name: 'origin',
-  expected: 'an origin such as `https://console.example.org`, without a path; `*` would be every page there is',
+  expected: 'an origin such as `https://console.example.org`, without a path; `*` is not supported',
   read(raw) {
     if (typeof raw !== 'string' || !URL.canParse(raw)) return undefined;
     const given = new URL(raw);
@@ -201,7 +201,7 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   };
 }
 
-/** In the environment: `name=value,name=value`. */
+/** Written as `name=value,name=value` in the environment. */
 export function mapOf<T>(value: Kind<T>): Kind<Readonly<Record<string, T>>> {
   return {
     name: `map of ${value.name}`,

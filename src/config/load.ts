@@ -1,4 +1,4 @@
-// Finds flwd.yaml, lays the environment and the flags over it, and answers one frozen Config or every error at once.
+// Finds flwd.yaml, applies the environment and the flags, and returns one frozen Config, or throws all errors at once.
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
@@ -6,11 +6,10 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
 import { withHome } from '../lib/files/home-path.ts';
-import { checkDev, checkSettings } from './checks.ts';
+import { checkDev, checkSettings, noteExtensions } from './checks.ts';
 import { type Config, toConfig } from './config.ts';
 import { configPlaces } from './config-places.ts';
 import { readEnvironment } from './environment.ts';
-import { noteExtensions } from './extensions.ts';
 import type { KeyPath } from './keys.ts';
 import {
   createSettings,
@@ -37,12 +36,12 @@ export type Flags = {
 export type LoadedConfig = {
   readonly config: Config;
   readonly settings: Settings;
-  /** As errors show it; null: there is no flwd.yaml. */
+  /** The path as errors show it; null: no flwd.yaml was found. */
   readonly file: string | null;
   readonly warnings: readonly string[];
 };
 
-/** The configuration cannot be used. Each error is a line: where, and what. */
+/** The configuration cannot be used. Each line of the message is one error and its place. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly errors: readonly string[];
@@ -101,25 +100,25 @@ function findFile(given: string | undefined, cwd: string, home: string) {
   return undefined;
 }
 
-/** One that is found where flwd happens to be started, such as /tmp, must be this user's own: it says what code is run. */
+/** A file found in a folder such as /tmp must belong to this user, because it decides which code flwd runs. */
 function readOwn(path: string, shown: string, isNamed: boolean): { text: string; warnings: string[] } {
-  // A pipe that another user has left there would hold up the opening for ever.
+  // A named pipe that another user left there would block forever.
   const file = openSync(path, isNamed ? constants.O_RDONLY : constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(file);
     const isOpen = isWritableByOthers(stats);
-    const open = `can be written by other users (mode ${showMode(stats)}), who then decide what this server runs: chmod go-w ${shown}`;
+    const open = `can be written by other users (mode ${showMode(stats)}), who could then decide what this server runs: chmod go-w ${shown}`;
     if (!isNamed) {
       const other = [stats, lstatSync(path)].find(isAnothers);
       if (other) {
         throw unusable(
           shown,
-          `belongs to another user (uid ${other.uid}), so it is not taken unasked: chown it, or name it: --config ${shown}`,
+          `belongs to another user (uid ${other.uid}), so flwd does not use it: chown it, or name it with --config ${shown}`,
         );
       }
-      if (isOpen) throw unusable(shown, `${open}, or name it: --config ${shown}`);
+      if (isOpen) throw unusable(shown, `${open}, or name it with --config ${shown}`);
       if (!stats.isFile() && !stats.isDirectory())
-        throw unusable(shown, `is no regular file, so it is not taken unasked: name it: --config ${shown}`);
+        throw unusable(shown, `is not a regular file, so flwd does not use it: name it with --config ${shown}`);
     }
     return { text: readFileSync(file, 'utf8'), warnings: isOpen ? [`${shown} ${open}`] : [] };
   } finally {
@@ -132,12 +131,12 @@ function unusable(shown: string, message: string): ConfigError {
 }
 
 const unreadable: Record<string, string> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'no permission',
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
   EISDIR: 'it is a folder',
 };
 
-/** Errors of the file in its order, then the others. */
+/** Errors in the file come first, in the order of its lines. */
 function byLine(a: SettingError, b: SettingError): number {
   return rank(a.origin) - rank(b.origin);
 }

@@ -1,4 +1,4 @@
-// Where a server keeps its own, links followed: no job may see it.
+// The server's own files, with links resolved. No job may see them.
 
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,34 +7,34 @@ import type { Config } from './config.ts';
 
 export type OwnPaths = {
   /**
-   * Real paths, those included that a link of the operator's leads to by now: a renewed key is often a switched link. And where
-   * the same is mounted a second time.
+   * Real paths as of now. Includes the present targets of the operator's links, since a key is often renewed by switching
+   * a link, and other mount points of the same files.
    */
   readonly now: () => readonly string[];
-  /** The same as they are written: to be followed by who reads them. */
+  /** The same paths as the operator wrote them; readers must resolve links themselves. */
   readonly written: readonly string[];
 };
 
-/** To be called once all of it exists. `others` are real paths of another instance's. */
+/** Call this once the files exist. @param others real paths of another instance, which are hidden as well */
 export function findOwnPaths(config: Config, configFile: string | null, others: readonly string[]): OwnPaths {
   const { instance, server, auth, persistence, notify } = config;
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = realpathSync(dbPath);
   const fixed = [instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpathSync(path));
   const edge = [
-    // With keys of the environment there is no file of them.
+    // Does not exist if the keys come from the environment.
     secretKeyFile,
-    // Whoever may write the keys of JWTs decides who is let in.
+    // Anyone who can write the keys of JWTs decides who may log in.
     ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
     ...(server.tls ? [server.tls.keyFile] : []),
-    // It may name a database with its password, and more that is the operator's alone.
+    // May contain the password of a database, and more that only the operator may see.
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];
-  /** Also what a link has led to: an earlier key may still be there. */
+  /** Includes former targets of links, where earlier keys may still be. */
   const known = new Set([...fixed, database, `${database}-wal`, `${database}-shm`, ...others]);
 
   function now(): readonly string[] {
-    // One that is not there yet is compared as it is written.
+    // A path that does not exist yet is compared as it is written.
     const missing = edge.filter((path) => !isAdded(path));
     const own = [...known, ...missing];
     return [...own, ...otherPlacesOf(own)];

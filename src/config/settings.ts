@@ -1,4 +1,4 @@
-// What flwd.yaml, the environment and the flags say, key by key: the value, where it came from, and every error found.
+// The settings from flwd.yaml, the environment and the flags: each value, where it came from, and every error.
 
 import { isDeepStrictEqual } from 'node:util';
 import { nearest } from '../lib/nearest.ts';
@@ -20,13 +20,13 @@ export type Setting = {
 
 export type SettingError = { readonly origin: Origin; readonly message: string };
 
-/** An item of a list by its index, an entry of a map by its name. */
+/** An item of a list, by index, or an entry of a map, by name. */
 export type Item = { readonly at: number | string; readonly origin: Origin };
 
 export type Settings = {
   /** By place: `server.bind`, `sources[0].path`. */
   readonly entries: Map<string, Setting>;
-  /** Of `sources`, `aliases` and `remotes`, where they are given. */
+  /** The items of `sources`, `aliases` and `remotes`, if they are given. */
   readonly items: Map<string, readonly Item[]>;
   readonly errors: SettingError[];
 };
@@ -39,13 +39,13 @@ export function settingAt(settings: Settings, path: KeyPath, at?: number | strin
   return settings.entries.get(locate(path, at));
 }
 
-/** Only for settings whose defaults are filled in. */
+/** Call this only after the defaults are filled in. */
 export function valueAt<P extends KeyPath>(settings: Settings, path: P, at?: number | string): ValueOf<P> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind of this very key has read it
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind of this key has read it
   return settingAt(settings, path, at)?.value as ValueOf<P>;
 }
 
-/** Sets a key to what was written; what is not of its kind is an error. */
+/** Sets a key to what the user wrote. A value of the wrong kind is recorded as an error. */
 export function put(
   settings: Settings,
   path: KeyPath,
@@ -64,7 +64,7 @@ export function put(
   settings.entries.set(place, { path, raw, value, origin });
 }
 
-/** Gives every key that is not set its default, and refuses what is missing or not supported yet. */
+/** Gives every unset key its default, and records errors for missing keys and unsupported values. */
 export function fillDefaults(settings: Settings, known: Omit<Known, 'dataDir' | 'name'>, base: Base): void {
   for (const path of keyPaths) {
     const { kind, default: given, notYet, isRequired, isSecret }: Key = keys[path];
@@ -86,8 +86,8 @@ export function fillDefaults(settings: Settings, known: Omit<Known, 'dataDir' | 
   }
 }
 
-/** What the rules between keys find, at the place of the key. */
-export function addError(settings: Settings, path: KeyPath, at: string | number | undefined, message: string): void {
+/** Records an error where the key was set. */
+export function addError(settings: Settings, path: KeyPath, message: string, at?: string | number): void {
   settings.errors.push({ origin: settingAt(settings, path, at)?.origin ?? { kind: 'default' }, message });
 }
 

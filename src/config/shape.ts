@@ -1,4 +1,4 @@
-// The table of keys as a tree, the way flwd.yaml nests them.
+// Turns the table of keys into a tree, nested as in flwd.yaml.
 
 import { isKeyPath, type KeyPath, keys, securityProfiles } from './keys.ts';
 
@@ -8,12 +8,12 @@ export type Shape =
   | { readonly type: 'key'; readonly path: KeyPath }
   | Section
   | { readonly type: 'list'; readonly item: Section }
-  /** A map by name; `names` are the only ones, where there are only some. */
+  /** A map by name. `names` lists the possible names; null: any. */
   | { readonly type: 'map'; readonly item: Section; readonly names: readonly string[] | null };
 
 export const keyPaths = Object.keys(keys).filter(isKeyPath);
 
-/** The path of a key in a file: `sources[].path` and 2 → `sources[2].path`. */
+/** The place of a key in a file: `sources[].path` at 2 is `sources[2].path`. */
 export function locate(path: KeyPath, at: number | string = ''): string {
   return path.replace('[]', `[${at}]`).replace(/<\w+>/, String(at));
 }

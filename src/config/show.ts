@@ -1,4 +1,4 @@
-// Settings as an operator reads them: key, value, origin.
+// Lists all settings for an operator: key, value, origin.
 
 import { type Key, keys } from './keys.ts';
 import { itemsOf, type Origin, type Setting, type Settings, valueAt } from './settings.ts';
@@ -6,7 +6,7 @@ import { keyPaths, locate } from './shape.ts';
 
 type Row = readonly [key: string, value: string, from: string];
 
-/** In the order of the table of keys; those of one source, profile, alias or remote together. */
+/** In the order of the table of keys. Keys of one source, profile, alias or remote stay together. */
 export function showSettings(settings: Settings): readonly Row[] {
   const rows = keyPaths.flatMap((path) =>
     itemsOf(settings, path).flatMap(({ at }) => {

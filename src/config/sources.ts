@@ -1,4 +1,4 @@
-// Where jobs come from: the sources of flwd.yaml, of --jobs, or the one there is without either.
+// Where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
 
 import { statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -7,20 +7,20 @@ import type { Base } from './kind.ts';
 import { type Item, placeOf, put, type Settings, settingAt, valueAt } from './settings.ts';
 import { keyPaths } from './shape.ts';
 
-/** A folder of jobs; only type `fs` exists in this version. */
+/** A folder of jobs. This version supports only the type `fs`. */
 export type Source = {
   readonly name: string;
   readonly type: 'fs';
   /** Absolute. */
   readonly path: string;
-  /** As the operator wrote it. */
+  /** The path as the operator wrote it. */
   readonly displayPath: string;
   readonly mountPath: string;
   readonly watch: boolean;
   readonly trusted: boolean;
 };
 
-/** --jobs: these folders take the place of all other sources. */
+/** The folders of --jobs replace all other sources. */
 export function replaceSources(settings: Settings, dirs: readonly string[], base: Base): void {
   for (const place of settings.entries.keys()) if (place.startsWith('sources[')) settings.entries.delete(place);
   const origin = { kind: 'flag', name: '--jobs' } as const;
@@ -31,7 +31,7 @@ export function replaceSources(settings: Settings, dirs: readonly string[], base
   for (const [at, dir] of dirs.entries()) put(settings, 'sources[].path', at, dir, origin, base);
 }
 
-/** The source of a flwd.yaml that has none: `jobs` beside it, or the folder itself where there is no such folder. */
+/** The default source: the folder `jobs` beside flwd.yaml, or else the folder of flwd.yaml itself. */
 export function addDefaultSource(settings: Settings, base: Base): void {
   const origin = { kind: 'default' } as const;
   settings.items.set('sources', [{ at: 0, origin }]);
@@ -39,7 +39,7 @@ export function addDefaultSource(settings: Settings, base: Base): void {
   put(settings, 'sources[].path', 0, isFolder(join(base.dir, 'jobs')) ? './jobs' : '.', origin, base);
 }
 
-/** Names the sources that have no name, and finds what is wrong with any. */
+/** Checks all sources, and names those without a name. */
 export function checkSources(settings: Settings, base: Base): void {
   const items = settings.items.get('sources') ?? [];
   const taken = new Map<string, Item>();
@@ -48,7 +48,7 @@ export function checkSources(settings: Settings, base: Base): void {
     const first = taken.get(name);
     if (name && first) {
       const origin = settingAt(settings, 'sources[].name', item.at)?.origin ?? item.origin;
-      const message = `another source is called \`${name}\` (${placeOf(first.origin)}): names must differ`;
+      const message = `another source has the name \`${name}\` (${placeOf(first.origin)}): give each its own name`;
       settings.errors.push({ origin, message });
     }
     if (name) taken.set(name, item);
@@ -64,7 +64,7 @@ export function checkSources(settings: Settings, base: Base): void {
 function checkSource(settings: Settings, { at, origin }: Item): void {
   const type = valueAt(settings, 'sources[].type', at);
   if (type !== 'fs') {
-    const message = `sources of type \`${type}\` are not supported yet: this version reads folders (\`fs\`)`;
+    const message = `sources of type \`${type}\` are not supported yet: this version reads only folders (\`fs\`)`;
     settings.errors.push({ origin: settingAt(settings, 'sources[].type', at)?.origin ?? origin, message });
     return;
   }
@@ -72,7 +72,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
     const { sourceTypes }: Key = keys[path];
     const setting = settingAt(settings, path, at);
     if (!setting || setting.origin.kind === 'default' || !sourceTypes || sourceTypes.includes(type)) continue;
-    const message = `\`${path.slice('sources[].'.length)}\` belongs to sources of type ${sourceTypes.join(' or ')}, this one is of type fs`;
+    const message = `\`${path.slice('sources[].'.length)}\` is only for sources of type ${sourceTypes.join(' or ')}, but this one has the type fs`;
     settings.errors.push({ origin: setting.origin, message });
   }
   const path = settingAt(settings, 'sources[].path', at);
@@ -83,12 +83,12 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   } else if (path && isWalkedTo(valueAt(settings, 'instance.data_dir'), String(path.value))) {
     const isDefault = path.origin.kind === 'default';
     const where = isDefault ? settingAt(settings, 'instance.data_dir')?.origin : path.origin;
-    const message = `the source ${String(path.raw)} holds the data dir, whose snapshots would be taken for jobs: keep them apart`;
+    const message = `the source ${String(path.raw)} contains the data dir, whose snapshots would become jobs: move one of them`;
     settings.errors.push({ origin: where ?? origin, message });
   }
 }
 
-/** Dot folders and node_modules of a source are not walked. */
+/** Folders that begin with a dot and node_modules are never searched for jobs. */
 function isWalkedTo(dir: string, source: string): boolean {
   return relative(source, dir)
     .split('/')
@@ -107,7 +107,7 @@ export function toSources(settings: Settings): readonly Source[] {
   }));
 }
 
-/** The folder's name as a source's, with a number behind it where another source has it. */
+/** A source's name from its folder, with a number if the name is taken. */
 function freeName(folder: string, taken: ReadonlyMap<string, unknown>): string {
   const name =
     folder

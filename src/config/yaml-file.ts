@@ -1,4 +1,4 @@
-// Reads flwd.yaml into settings: each value with its line and column, each unknown key with the nearest known one.
+// Reads flwd.yaml into settings, with the line and column of each value. Suggests the nearest key for an unknown one.
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { nearest } from '../lib/nearest.ts';
@@ -7,7 +7,7 @@ import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
 import { root, type Section, type Shape } from './shape.ts';
 
-/** `file` is the name that errors show. */
+/** @param file the name that errors show */
 export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
   const addError: AddError = (origin, message) => settings.errors.push({ origin, message });
   const nodes = openDocument(text, file, addError);
@@ -15,14 +15,14 @@ export function readYaml(text: string, file: string, base: Base, settings: Setti
 }
 
 type AddError = (origin: Origin, message: string) => void;
-/** The nodes of one document, aliases resolved. */
+/** The nodes of one document, with aliases resolved. */
 type Nodes = {
   readonly contents: Node;
   readonly resolved: (node: unknown) => Node | null;
   readonly originOf: (node: Node | null) => Origin;
 };
 
-/** undefined where there is nothing to read, or it is no YAML. */
+/** undefined if the file is empty or not valid YAML. */
 function openDocument(text: string, file: string, addError: AddError): Nodes | undefined {
   const deepAt = findTooDeep(text);
   if (deepAt !== undefined) {
@@ -42,7 +42,7 @@ function openDocument(text: string, file: string, addError: AddError): Nodes | u
   function resolved(node: unknown): Node | null {
     if (!isAlias(node)) return isNode(node) ? node : null;
     const anchored = node.resolve(document);
-    if (!anchored) addError(originOf(node), `there is no anchor &${node.source} above`);
+    if (!anchored) addError(originOf(node), `there is no anchor &${node.source} before this alias`);
     return anchored ?? null;
   }
 
@@ -114,7 +114,7 @@ function readDocument(
     return isScalar(value) ? value.value : undefined;
   }
 
-  /** A scalar, or a list or map of scalars: no kind of value is deeper. */
+  /** A scalar, or a list or map of scalars. No value is nested deeper. */
   function plain(node: Node): unknown {
     if (isSeq(node)) return node.items.map(scalar);
     if (isMap(node))
@@ -127,5 +127,5 @@ function readDocument(
 
 function unknown(what: string, name: string, known: readonly string[]): string {
   const near = nearest(name, known);
-  return `unknown ${what} \`${name}\`, ${near ? `did you mean \`${near}\`?` : `the known ones are ${known.join(', ')}`}`;
+  return `unknown ${what} \`${name}\`; ${near ? `did you mean \`${near}\`?` : `known: ${known.join(', ')}`}`;
 }

@@ -28,7 +28,7 @@ async function shown({ dir }: Instance, id: string): Promise<Run> {
 async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   const asking = start(dir, ['run', job, '--verbose']);
   const [, id = ''] = await asking.prints(/(run_\w+) of /);
-  await asking.prints(/ waits for an approval/);
+  await asking.prints(/ waits for approval/);
   asking.child.kill('SIGKILL');
   await asking.ended;
   return id;
@@ -42,9 +42,9 @@ test('without a server, approve sees to the run until it waits again, then to it
 
   const first = await flwd(instance.dir, 'approve', id, '--comment', 'go');
   expect(first).toMatchObject({ code: 0, stdout: `approved first of ${id}\n` });
-  expect(first.stderr).toContain(`no server has ${instance.dataDir}: this command sees to ${id}`);
+  expect(first.stderr).toContain(`no server is running on ${instance.dataDir}, so this command continues ${id}`);
   expect(first.stderr).toContain('ship: success\n');
-  expect(first.stderr).toMatch(new RegExp(`second waits for an approval: second\\?: flwd approve ${id} second\n$`));
+  expect(first.stderr).toMatch(new RegExp(`second waits for approval: second\\?: flwd approve ${id} second\n$`));
   expect(await shown(instance, id)).toMatchObject({
     status: 'running',
     steps: [{}, { approval: { decision: 'approve', by: 'local', comment: 'go' } }, {}, { status: 'waiting_approval' }],
@@ -72,7 +72,7 @@ test('with a server, they return at once; a step that is not named is the one th
   expect(await flwd(instance.dir, 'approve', both)).toEqual({
     code: 2,
     stdout: '',
-    stderr: `several steps of ${both} wait; which one?\n  flwd approve ${both} left    left?\n  flwd approve ${both} right    right?\n`,
+    stderr: `several steps of ${both} are waiting; choose one:\n  flwd approve ${both} left    left?\n  flwd approve ${both} right    right?\n`,
   });
   const left = await flwd(instance.dir, 'approve', both, 'left');
   expect(left).toEqual({ code: 0, stdout: `approved left of ${both}\n`, stderr: '' });
@@ -91,10 +91,10 @@ test('without a server, approve stays no longer where a sub-run waits, and says 
   const approved = await flwd(instance.dir, 'approve', outer);
   expect(approved).toMatchObject({ code: 0, stdout: `approved go of ${outer}\n` });
   const [, child = ''] =
-    /first waits for an approval: first\?: flwd approve (run_\w+) first\n$/.exec(approved.stderr) ?? [];
+    /first waits for approval: first\?: flwd approve (run_\w+) first\n$/.exec(approved.stderr) ?? [];
   expect(await flwd(instance.dir, 'approve', outer)).toMatchObject({
     code: 6,
-    stderr: `no step of ${outer} waits for an approval: it is running; its step inner is the run ${child}\n`,
+    stderr: `no step of ${outer} is waiting for approval: the run is running; its step inner started the run ${child}\n`,
   });
 });
 
@@ -105,7 +105,7 @@ test('where nothing waits there is nothing to decide', async () => {
   expect(await flwd(dir, 'deny', id)).toEqual({
     code: 6,
     stdout: '',
-    stderr: `no step of ${id} waits for an approval: it is success\n`,
+    stderr: `no step of ${id} is waiting for approval: the run is success\n`,
   });
   expect(await flwd(dir, 'approve', 'run_x')).toMatchObject({ code: 3, stdout: '' });
   expect(await flwd(dir, 'approve')).toMatchObject({ code: 2, stdout: '' });

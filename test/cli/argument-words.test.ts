@@ -61,17 +61,17 @@ test.each([
 test.each([
   [['--count', 'x'], '--count x: must be a whole number'],
   [['--mode', 'slow'], '--mode slow: must be one of fast, safe'],
-  [['--dry', 'maybe'], '`maybe` is one word too many: arguments are written --target TEXT --count N --dry true|false'],
+  [['--dry', 'maybe'], "unexpected word `maybe`: the job's arguments are --target TEXT --count N --dry true|false"],
   [['--dry=maybe'], '--dry maybe: must be true or false'],
   [['--taget', 'x'], 'the job takes no --taget; did you mean `--target`?'],
   [['--tokn', 'x'], 'the job takes no --tokn; did you mean `--token.file`?'],
   [['--backup-pasword.env', 'x'], 'the job takes no --backup-pasword.env; did you mean `--backup_password.env`?'],
-  [['--target'], '--target needs a value: --target TEXT; one that begins with -- is written --target=--…'],
-  [['--target', '--dry'], '--target needs a value: --target TEXT; one that begins with -- is written --target=--…'],
-  [['--target', 'a', '--target', 'b'], '--target is there twice'],
-  [['--token.env', 'NO_SUCH_VARIABLE'], '--token.env NO_SUCH_VARIABLE: there is no such variable in the environment'],
-  [['--token.file', '/no/such'], '--token.file /no/such: cannot be read: there is no such file or folder'],
-  [['word'], '`word` is one word too many: arguments are written --target TEXT --count N --dry true|false'],
+  [['--target'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],
+  [['--target', '--dry'], '--target needs a value: --target TEXT; write a value that begins with -- as --target=--…'],
+  [['--target', 'a', '--target', 'b'], '--target is given twice'],
+  [['--token.env', 'NO_SUCH_VARIABLE'], '--token.env NO_SUCH_VARIABLE: the environment has no such variable'],
+  [['--token.file', '/no/such'], '--token.file /no/such: cannot be read: no such file or folder'],
+  [['word'], "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false"],
 ])('%j is refused: %s', (words, message) => {
   expect(read(...words).errors).toEqual([message]);
 });
@@ -96,8 +96,8 @@ test('everything that is wrong with the words is named, and what is right is rea
     errors: [
       '--count x: must be a whole number',
       'the job takes no --taget; did you mean `--target`?',
-      '--mode needs a value: --mode fast|safe; one that begins with -- is written --mode=--…',
-      '`word` is one word too many: arguments are written --target TEXT --count N --dry true|false',
+      '--mode needs a value: --mode fast|safe; write a value that begins with -- as --mode=--…',
+      "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false",
       '--mode slow: must be one of fast, safe',
     ],
   });
@@ -109,7 +109,7 @@ test('a secret of a file loses its last newline, and one on the command line is 
   expect(read('--token.file', file)).toEqual({ args: { token: 'first\nlast' }, warnings: [], errors: [] });
   expect(read('--token', 'open')).toEqual({
     args: { token: 'open' },
-    warnings: [expect.stringMatching(/^--token: what stands on a command line can be read by others/)],
+    warnings: [expect.stringMatching(/^--token: other users of this machine can read command lines/)],
     errors: [],
   });
 });

@@ -73,7 +73,7 @@ test('an artifact takes no other file’s place, but for --force', async () => {
   writeFileSync(join(dir, 'mine'), 'mine');
   symlinkSync('mine', join(dir, 'a.txt'));
   const refused = await get();
-  expect(refused).toEqual({ code: 6, stdout: '', stderr: 'a.txt is there already; --force replaces it\n' });
+  expect(refused).toEqual({ code: 6, stdout: '', stderr: 'a.txt already exists; --force replaces it\n' });
   expect(await get('--force')).toMatchObject({ code: 0 });
   expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe('hello');
   expect(readFileSync(join(dir, 'mine'), 'utf8')).toBe('mine');
@@ -81,7 +81,7 @@ test('an artifact takes no other file’s place, but for --force', async () => {
   expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   expect(await get('-o', 'none/a')).toMatchObject({
     code: 2,
-    stderr: 'none/a cannot be written: there is no such file or folder\n',
+    stderr: 'cannot write none/a: no such file or folder\n',
   });
 });
 

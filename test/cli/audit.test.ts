@@ -64,7 +64,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
   expect(await flwd(dir, 'audit', '--since', '2999-01-01T00:00:00Z')).toEqual({
     code: 0,
     stdout: '',
-    stderr: 'no rows\n',
+    stderr: 'no entries\n',
   });
   await served.stop();
 });
@@ -77,7 +77,7 @@ test('without a server it is printed from the file, by tenant and time too', asy
   expect(await actions('--tenant', 'acme')).toEqual(['token.create']);
   expect(await actions('--tenant', '*', '--until', '2999-01-01T00:00:00Z')).toEqual(['server.stop', 'server.start']);
   expect(await actions('--until', '2001-01-01T00:00:00Z')).toEqual([]);
-  expect(await flwd(dir, 'audit', '--actor', 'nobody')).toEqual({ code: 0, stdout: '', stderr: 'no rows\n' });
+  expect(await flwd(dir, 'audit', '--actor', 'nobody')).toEqual({ code: 0, stdout: '', stderr: 'no entries\n' });
 });
 
 test('what the operator does without a server is entered as done by `local`', async () => {
@@ -111,7 +111,7 @@ test('verify says what is there and what to note, and finds a change, with or wi
   const { dir, dataDir, serve } = await createInstance({});
   const served = await serve();
   const seen =
-    /^rows 1 \(20\S+Z\) to 1 \(20\S+Z\) are as they were written: 1\nthe last one, 1, has the hash [0-9a-f]{64}\n$/;
+    /^verified 1 entries, 1 \(20\S+Z\) to 1 \(20\S+Z\): none was changed or removed\nentry 1, the last one, has the hash [0-9a-f]{64}\n$/;
   expect(await flwd(dir, 'audit', 'verify')).toEqual({ stdout: expect.stringMatching(seen), stderr: '', code: 0 });
   await served.stop();
 
@@ -119,17 +119,20 @@ test('verify says what is there and what to note, and finds a change, with or wi
   file.exec("DROP TRIGGER audit_keeps; UPDATE audit SET origin = '10.0.0.1' WHERE id = 2");
   file.close();
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({
-    stdout: expect.stringMatching(/^rows 1 \S+ to 1 \S+ are as they were written: 1\n/),
-    stderr: 'the audit log is broken at row 2: its hash does not fit it and the row before\n',
+    stdout: expect.stringMatching(/^verified 1 entries, 1 \S+ to 1 \S+: none was changed or removed\n/),
+    stderr: 'the audit log is damaged at entry 2: its hash does not fit it and the row before\n',
     code: 1,
   });
 });
 
 test.each([
-  [['--action', 'token.crate'], '--action token.crate: there is none; did you mean `token.create`?'],
-  [['--result', 'x'], '--result x: there is none; there are done, refused, failed'],
-  [['--since', 'yesterday'], '--since yesterday is no time such as 2026-01-31T12:00:00Z, and no duration such as 2d'],
-  [['--limit', '0'], '--limit 0 is no number from 1 on'],
+  [['--action', 'token.crate'], '--action does not take `token.crate`; did you mean `token.create`?'],
+  [['--result', 'x'], '--result does not take `x`; use one of done, refused, failed'],
+  [
+    ['--since', 'yesterday'],
+    '--since yesterday is neither a time such as 2026-01-31T12:00:00Z nor a duration such as 2d',
+  ],
+  [['--limit', '0'], '--limit 0 is not a number of at least 1'],
 ])('what cannot be meant is refused: %j', async (args, message) => {
   const { dir } = await createInstance({});
   expect(await flwd(dir, 'audit', ...args)).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
@@ -139,7 +142,7 @@ test('where there is no instance none is made to print of', async () => {
   const { dir, dataDir } = await createInstance({});
   const seen = {
     stdout: '',
-    stderr: expect.stringContaining(`there is no instance of flwd in ${dataDir} yet`),
+    stderr: expect.stringContaining(`there is no flwd instance in ${dataDir} yet`),
     code: 3,
   };
   expect(await flwd(dir, 'audit')).toEqual(seen);

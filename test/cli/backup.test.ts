@@ -32,7 +32,7 @@ describe('a backup of a running instance', () => {
     const taken = await flwd(instance.dir, 'backup', dest);
     expect(taken).toMatchObject({ stderr: '', code: 0 });
     expect(taken.stdout).toMatch(
-      /^\/\S+ has \d+ files, [\d.]+\w+; flwd restore \S+ puts them back\nsecret.key and notify.key are not in it/,
+      /^copied \d+ files \([\d.]+\w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
     );
     expect(existsSync(join(dest, 'secret.key'))).toBe(false);
     expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
@@ -44,7 +44,7 @@ describe('a backup of a running instance', () => {
     const restored = await flwd(other.dir, 'restore', dest);
     expect(restored).toMatchObject({ code: 0 });
     expect(restored.stdout).toMatch(
-      /^restored \d+ files as they were at \S+\nruns that were running then, and end as lost at the next start: 1\n/,
+      /^restored \d+ files from \S+\n1 runs were running at that time; the next start marks them as lost\n/,
     );
     const again = await other.serve();
     expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
@@ -104,12 +104,12 @@ describe('the key', () => {
     const waiting = await served.start('secret', { token: 'a secret of length' });
     const dest = join(createFolder(), 'backup');
     const taken = await flwd(instance.dir, 'backup', '--include-key', dest);
-    expect(taken.stdout).toContain('secret.key and notify.key are in it');
+    expect(taken.stdout).toContain('secret.key and notify.key are included');
     await served.stop();
 
     const other = await createInstance(jobs);
     expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
-      'start at the next start even if they have run since: 1',
+      '1 runs were waiting at that time; the next start starts them, even if they have run since',
     );
     expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
     const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');
@@ -144,7 +144,7 @@ describe('the key', () => {
       expect(restored).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(
-          /sealed by a key that is not among the keys here, and not to be read without it: stored secrets: 1; runs that have not ended, with their secret arguments: 1\nput the key file of that time/,
+          /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put the key file of that time/,
         ),
       });
     }
@@ -226,7 +226,7 @@ describe('beside a job that is called so', () => {
     const { dir } = await createInstance(named);
     expect(await flwd(dir, 'backup', '--src', '/srv')).toEqual({
       stdout: '',
-      stderr: 'flwd backup is a command, which has no --src; there is a job `backup`: flwd run backup --src …\n',
+      stderr: 'the command flwd backup has no option --src; to run the job `backup`: flwd run backup --src …\n',
       code: 2,
     });
     expect((await flwd(dir, 'run', 'backup', '--help')).stdout).toMatch(/^Usage: flwd run backup \[ARGUMENTS\]\n/);
@@ -240,7 +240,7 @@ describe('beside a job that is called so', () => {
     const { stderr, code } = await flwd(dir, 'backup', 'daily');
     expect(code).toBe(0);
     expect(stderr).toBe(
-      `copied the instance in ${dataDir} to ${join(dir, 'daily')}: there is no job \`backup/daily\`\n`,
+      `no job is named \`backup/daily\`, so the instance in ${dataDir} was copied to ${join(dir, 'daily')}\n`,
     );
     expect(existsSync(join(dir, 'daily'))).toBe(true);
   });
@@ -256,7 +256,7 @@ test.each([
   const verb = words[0] === 'audit' ? 'audit verify' : words[0];
   expect(await ended).toMatchObject({
     code: 2,
-    stderr: `flwd ${verb} works on the data dir itself: run it on that machine, or unset FLWD_REMOTE\n`,
+    stderr: `flwd ${verb} works on the files of the data dir: run it on that machine, or unset FLWD_REMOTE\n`,
   });
   expect(existsSync(join(dir, 'there'))).toBe(false);
 });

@@ -35,7 +35,7 @@ test.each(['logs --follow RUN', 'events'])('flwd %s ends when its reader has gon
 test('what could not be written to a full disk is not passed over', async () => {
   const { dir } = await createInstance(jobs);
   const { stdout, stderr } = await inShell(dir, '"$NODE" "$FLWD" jobs --json > /dev/full');
-  expect(stderr).toBe('standard output cannot be written (ENOSPC): some of it is missing\n');
+  expect(stderr).toBe('cannot write all of the output to standard output (ENOSPC)\n');
   expect(stdout).toBe('codes 2\n');
 });
 
@@ -46,12 +46,12 @@ test('a run is left where its server is gone: that is said, and Ctrl-C ends the 
   const { child, ended, prints } = start(dir, ['endless']);
   await prints(/^on$/m);
   server.child.kill('SIGKILL');
-  await prints(/No server can be reached at http\S+ It is tried again until it answers\./);
+  await prints(/No server can be reached at http\S+ Trying again until it answers\./);
   child.kill('SIGINT');
   const { code, stderr } = await ended;
   expect(code).toBe(130);
   expect(stderr).toMatch(
-    /it could not be cancelled: No server can be reached .*\nrun_\w+ is still running; `flwd cancel/,
+    / could not be cancelled: No server can be reached .*\nrun_\w+ is still running; `flwd cancel/,
   );
 });
 

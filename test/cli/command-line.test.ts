@@ -27,7 +27,7 @@ describe('help', () => {
     const { code, stdout } = await flwd(createFolder(), ...words);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Usage: flwd tokens COMMAND /);
-    expect(stdout).toMatch(/^ {2}tokens create +make a token/m);
+    expect(stdout).toMatch(/^ {2}tokens create +create a token/m);
     expect(stdout).toMatch(/^ {2}tokens revoke ID +revoke a token/m);
   });
 
@@ -55,28 +55,28 @@ describe('help', () => {
 
 test.each([
   ['', 'which command? See flwd --help'],
-  ['sevre', 'there is no command and no job `sevre`; did you mean `serve`?'],
+  ['sevre', 'there is no command or job `sevre`; did you mean `serve`?'],
   [':sevre', 'unknown command `sevre`; did you mean `serve`?'],
-  ['zzzzzz', 'there is no command and no job `zzzzzz`; see flwd --help, and flwd jobs for the jobs'],
+  ['zzzzzz', 'there is no command or job `zzzzzz`; see flwd --help for commands and flwd jobs for jobs'],
   [':zzzzzz', 'unknown command `zzzzzz`; see flwd --help'],
-  ['help sevre', 'there is no command and no job `sevre`; did you mean `serve`?'],
-  ['config', 'flwd config validate or show?'],
+  ['help sevre', 'there is no command or job `sevre`; did you mean `serve`?'],
+  ['config', 'flwd config needs a command: validate or show'],
   ['config shwo', 'unknown command `config shwo`; did you mean `show`?'],
   ['--bind x serve', '--bind: options come after the command, as in flwd COMMAND --bind'],
-  ['--config x serve', 'x: cannot be read: there is no such file'],
+  ['--config x serve', 'x: cannot be read: no such file'],
   ['serve --bnd x', 'unknown option --bnd; did you mean `--bind`?'],
   ['serve -z', 'unknown option -z; see flwd serve --help'],
   ['serve --bind', '--bind needs a value: --bind HOST:PORT'],
   ['serve --bind --log text', '--bind needs a value: --bind HOST:PORT'],
   ['serve --log=', '--log needs a value: --log FORMAT'],
-  ['serve --log text --log json', '--log is there twice'],
-  ['serve jobs', '`jobs` is one word too many for flwd serve'],
-  ['version now', '`now` is one word too many for flwd version'],
+  ['serve --log text --log json', '--log is given twice'],
+  ['serve jobs', 'unexpected word `jobs`: flwd serve takes no operands'],
+  ['version now', 'unexpected word `now`: flwd version takes no operands'],
   [
     'serve --dev --bind 0.0.0.0:1',
-    '--bind: 0.0.0.0:1 can be reached from other machines, and --dev is for loopback alone',
+    '--bind: 0.0.0.0:1 can be reached from other machines, but --dev is only for loopback',
   ],
-  ['tokens', 'flwd tokens create, list or revoke?'],
+  ['tokens', 'flwd tokens needs a command: create, list or revoke'],
   ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
 ])('flwd %s is wrong use: exit 2 and one line that helps', async (line, message) => {
   const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));

@@ -32,6 +32,6 @@ test.each([
 ])('it is typed as %s where npm says %o', async (name, env) => {
   const { dir } = await createInstance({});
   expect((await start(dir, ['jobs', '--config=flwd.yaml'], env).ended).stderr).toBe(
-    `no jobs in ${join(dir, 'jobs')}; ${name} init jobs/hello --config flwd.yaml makes one\n`,
+    `no jobs in ${join(dir, 'jobs')}; ${name} init jobs/hello --config flwd.yaml creates one\n`,
   );
 });

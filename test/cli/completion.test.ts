@@ -41,7 +41,7 @@ test('flwd completion of a shell that there is no script for is wrong use', asyn
   expect(await flwd(createFolder(), 'completion', 'csh')).toEqual({
     code: 2,
     stdout: '',
-    stderr: 'flwd completes in bash, zsh, fish and powershell; it has no script for `csh`\n',
+    stderr: 'no completion for `csh`: flwd completes in bash, zsh, fish and powershell\n',
   });
   expect((await flwd(createFolder(), 'completion')).code).toBe(2);
 });

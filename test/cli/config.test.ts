@@ -21,7 +21,7 @@ describe('flwd config validate', () => {
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 2,
       stdout: '',
-      stderr: `flwd.yaml:3:3: unknown key \`bdoy_limit\`, did you mean \`body_limit\`?
+      stderr: `flwd.yaml:3:3: unknown key \`bdoy_limit\`; did you mean \`body_limit\`?
 flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, not \`nobody\`
 `,
     });
@@ -32,7 +32,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 0,
       stdout: 'flwd.yaml is valid\n',
-      stderr: 'flwd: flwd.yaml:1:24: the extension `maint` is accepted and changes nothing\n',
+      stderr: 'flwd: flwd.yaml:1:24: the extension `maint` is accepted but has no effect\n',
     });
   });
 
@@ -41,7 +41,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     expect(await ended).toEqual({
       code: 0,
       stdout: 'flwd.yaml is valid\n',
-      stderr: 'flwd: the variable FLWD_SERVER_BNID is no key and is ignored; did you mean FLWD_SERVER_BIND?\n',
+      stderr: 'flwd: ignoring the variable FLWD_SERVER_BNID, which sets no key; did you mean FLWD_SERVER_BIND?\n',
     });
   });
 });
@@ -87,7 +87,7 @@ describe('flwd config show', () => {
     expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'none.yaml: cannot be read: there is no such file\n',
+      stderr: 'none.yaml: cannot be read: no such file\n',
     });
   });
 });

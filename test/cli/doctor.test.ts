@@ -63,7 +63,7 @@ test('without bubblewrap it says what to install, and exits with 2', async () =>
   expect(stdout).toMatch(
     /^ok {4}profile disabled {2,}not allowed; bubblewrap is not installed, so a run has no sandbox/m,
   );
-  expect(stdout).toMatch(/The default profile, secure, cannot be enforced on this host: its runs are refused/);
+  expect(stdout).toMatch(/The default profile, secure, cannot be enforced on this host: runs with it fail/);
 });
 
 test('a bubblewrap that is too old is named', async () => {

@@ -47,7 +47,7 @@ testWith('bwrap')('a run that --detach left is taken up by the next command that
   const instance = await createInstance(jobs);
   const detached = await flwd(instance.dir, 'run', 'waits', '--detach');
   expect(detached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/) });
-  expect(detached.stderr).toContain('the next flwd command on it does, or flwd serve');
+  expect(detached.stderr).toContain('the next flwd command on this instance does, or `flwd serve');
   const runId = detached.stdout.trim();
   const follower = start(instance.dir, ['logs', runId, '--follow']);
   await follower.prints(/^ready$/m);
@@ -70,7 +70,7 @@ testWith('bwrap')(
     const second = await server.start('quick');
     await server.stop();
     const owner = start(instance.dir, ['events']);
-    await owner.prints(/no server has .*: there is only what other commands do/);
+    await owner.prints(/no server is running on .*: only what other commands do will appear/);
     finish(instance, first);
     await owner.prints(new RegExp(`run.finished .*${first}`));
     expect(await flwd(instance.dir, 'logs', second, '--follow')).toMatchObject({ code: 0, stdout: 'quick\n' });

@@ -112,6 +112,6 @@ test('a run that is not there is not found, and a type that is none is refused w
   expect(await flwd(dir, 'events', '--type', 'run.finish')).toEqual({
     code: 2,
     stdout: '',
-    stderr: '--type run.finish: there is none; did you mean `run.finished`?\n',
+    stderr: '--type does not take `run.finish`; did you mean `run.finished`?\n',
   });
 });

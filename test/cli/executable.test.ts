@@ -18,7 +18,7 @@ test('on a Node that is too old, a checkout goes on with the Node among its pack
   expect(await ended).toEqual({
     code: 2,
     stdout: '',
-    stderr: 'unknown command `config wrong`; flwd config validate or show?\n',
+    stderr: 'unknown command `config wrong`; flwd config takes validate or show\n',
   });
 });
 

@@ -44,7 +44,7 @@ test('an export takes no other folder’s place, and leaves none of a run that i
   const { run_id: id } = await server.run('plain');
   mkdirSync(join(dir, 'out'));
   const refused = await flwd(dir, 'export', id, 'out');
-  expect(refused).toEqual({ code: 6, stdout: '', stderr: 'out is there already: name a folder that is not\n' });
+  expect(refused).toEqual({ code: 6, stdout: '', stderr: 'out already exists: name a new folder\n' });
   expect(existsSync(join(dir, 'out'))).toBe(true);
   expect(await flwd(dir, 'export', 'run_x', 'other')).toMatchObject({ code: 3, stdout: '' });
   expect(existsSync(join(dir, 'other'))).toBe(false);

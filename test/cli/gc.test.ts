@@ -26,7 +26,7 @@ test('of a new instance there is nothing to remove, and where there is none, non
   const { dir, dataDir, serve } = await createInstance({});
   expect(await flwd(dir, 'gc')).toEqual({
     stdout: '',
-    stderr: `there is no instance of flwd in ${dataDir} yet: flwd serve makes one, and so does the first flwd run; --data-dir names another\n`,
+    stderr: `there is no flwd instance in ${dataDir} yet: flwd serve or a first flwd run creates one; --data-dir names another folder\n`,
     code: 3,
   });
   expect(existsSync(dataDir)).toBe(false);
@@ -48,7 +48,7 @@ testWith('bwrap')('on a stopped instance it removes what is past its time, and s
   const dry = await flwd(instance.dir, 'gc', '--dry-run');
   expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+B of files, [\d.]+\w+ of the database\n$/);
   const { stdout, code } = await flwd(instance.dir, 'gc');
-  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B of files, /);
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B in files, /);
   expect(code).toBe(0);
   expect((await flwd(instance.dir, 'gc')).stdout).toMatch(/^removed nothing/);
 
@@ -65,7 +65,7 @@ testWith('bwrap')('on a running instance the server does it', async () => {
 
   const { stdout, stderr, code } = await flwd(instance.dir, 'gc');
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B of files, /);
+  expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B in files, /);
   expect((await served.fetch(`/runs/${runId}`)).status).toBe(404);
   const expired = await served.fetch('/events/runs', { headers: { 'last-event-id': '1' } });
   expect([expired.status, await expired.text()]).toEqual([410, expect.stringContaining('events-expired')]);

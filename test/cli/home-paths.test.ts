@@ -65,7 +65,7 @@ test("another user's home is refused with the reason, by validate, by a run and 
   });
   writeFiles(home, { 'flwd.yaml': 'security: {paths: [~ada/data]}\n' });
   expect((await flwd(home, 'config', 'validate')).stderr).toContain(
-    'must be a list, each a path (`~/` is the home of this user, no other home is looked up), not the list',
+    'must be a list, each a path (`~/` is this user’s home; `~name/` is not supported), not the list',
   );
 });
 
@@ -86,6 +86,6 @@ test.each([
 test('--config takes it as --data-dir does', async () => {
   const home = createHome({ 'etc/flwd.yaml': 'instance: {name: mine}\n' });
   const seen = await flwd(join(home, 'data'), 'config', 'show', '--config=~/etc/flwd.yaml');
-  expect(seen.stderr).toContain('there is no such file');
+  expect(seen.stderr).toContain('no such file');
   expect(await flwd(home, 'config', 'validate', '--config=~/etc/flwd.yaml')).toMatchObject({ code: 0 });
 });

@@ -70,7 +70,7 @@ test('a script with paths, the network and files beside it becomes a job that as
     `(flwd config show names it), security: {paths: [${dir}]}`,
   );
   expect(await flwd(dir, 'test')).toMatchObject({
-    stderr: 'no tests: a job has them in a tests.yaml beside its config.yaml\n',
+    stderr: 'no tests found: put a tests.yaml beside the config.yaml of a job\n',
     code: 0,
   });
 });

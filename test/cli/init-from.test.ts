@@ -65,7 +65,7 @@ test('a bash script with options, words and variables runs as it did, with its m
     stdout: 'jobs/pack/config.yaml\njobs/pack/pack.sh\njobs/pack/run.sh\njobs/pack/tests.yaml\n',
     stderr:
       'next:\n  flwd pack --region VALUE --source_dir VALUE\n  flwd pack --help\n' +
-      '8 arguments are a guess: check jobs/pack/config.yaml\n',
+      'guessed 8 arguments: check jobs/pack/config.yaml\n',
     code: 0,
   });
   expect(readFileSync(join(dir, 'jobs/pack/pack.sh'), 'utf8')).toBe(options);

@@ -91,10 +91,10 @@ test('a job whose name is that of a command is run with flwd run', async () => {
 });
 
 test.each([
-  [[], 'one is needed: flwd init PATH, as in flwd init jobs/hello\n'],
-  [['a', 'b'], '`b` is one word too many: flwd init PATH, as in flwd init jobs/hello\n'],
-  [['a', '--data-dir', 'x'], 'flwd init takes no --data-dir: it works on no instance of yours\n'],
-  [['jobs/a', '-l', 'perl'], '--language perl: there is none; there are bash, python, node, pwsh\n'],
+  [[], 'missing operand: flwd init PATH, as in flwd init jobs/hello\n'],
+  [['a', 'b'], 'unexpected word `b`: flwd init PATH, as in flwd init jobs/hello\n'],
+  [['a', '--data-dir', 'x'], 'flwd init takes no --data-dir: it does not work on an instance\n'],
+  [['jobs/a', '-l', 'perl'], '--language does not take `perl`; use one of bash, python, node, pwsh\n'],
   [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the directory name `a b` cannot be part of a job's id: "],
 ])('flwd init %j is wrong use', async (words, message) => {
   const dir = createFolder();

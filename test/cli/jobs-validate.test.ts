@@ -86,9 +86,9 @@ test('what bash cannot read of a script is a warning, and nothing of it is run',
 });
 
 test.each([
-  ['', 'which folder? flwd jobs validate DIR…'],
-  ['nope', 'there is no folder nope'],
-  ['file', 'file is no folder'],
+  ['', 'flwd jobs validate needs a folder: flwd jobs validate DIR…'],
+  ['nope', 'there is not a folder nope'],
+  ['file', 'file is not a folder'],
 ])('jobs validate %s is wrong use', async (word, message) => {
   const dir = createFolder();
   writeFiles(dir, { file: '' });

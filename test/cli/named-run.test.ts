@@ -28,7 +28,7 @@ testWith('bwrap')(
     });
     expect(await flwd(dir, 'logs', 'says')).toEqual({
       stdout: `of ${last}\n`,
-      stderr: `the last run of says is ${last}\n`,
+      stderr: `using ${last}, the last run of says\n`,
       code: 0,
     });
     expect((await flwd(dir, 'artifacts', 'says', '--quiet')).stdout).toContain('kept');
@@ -37,7 +37,7 @@ testWith('bwrap')(
     expect(existsSync(join(dir, 'saved/run.json'))).toBe(true);
     expect((await flwd(dir, 'events', '--run', 'says', '--json')).stdout.trim().split('\n').at(-1)).toContain(last);
     const again = await flwd(dir, 'rerun', 'says', '--detach');
-    expect(again).toMatchObject({ stderr: `the last run of says is ${last}\n`, code: 0 });
+    expect(again).toMatchObject({ stderr: `using ${last}, the last run of says\n`, code: 0 });
     expect(await served.finished(again.stdout.trim())).toMatchObject({ rerun_of: last });
     expect((await flwd(dir, 'runs', '--status', 'failed')).stdout).toMatch(/ says +failed .* exit code 3\n/);
   },
@@ -63,12 +63,12 @@ test('what ends or decides a run takes no job, and no part that several runs sha
   const several = await flwd(dir, 'cancel', shared);
   expect(several).toMatchObject({ stdout: '', code: 2 });
   expect(several.stderr).toBe(
-    `2 runs are called ${shared}…; which one?\n  ${second}  gated  running\n  ${first}  gated  running\n`,
+    `2 runs match ${shared}; choose one:\n  ${second}  gated  running\n  ${first}  gated  running\n`,
   );
   for (const verb of ['cancel', 'approve', 'deny'])
     expect(await flwd(dir, verb, 'gated')).toEqual({
       stdout: '',
-      stderr: `\`gated\` is a job, and this takes the id of a run: the last one is ${second} (running); flwd runs --job gated lists them\n`,
+      stderr: `\`gated\` is a job, but an id of a run is needed: its last run is ${second} (running); flwd runs --job gated lists them\n`,
       code: 3,
     });
 
@@ -79,6 +79,6 @@ test('what ends or decides a run takes no job, and no part that several runs sha
   });
   const unlike = first.slice(0, shared.length + 1);
   expect(await flwd(dir, 'cancel', unlike)).toMatchObject({ stdout: `cancelled ${first}\n`, code: 0 });
-  expect(await flwd(dir, 'cancel', first)).toMatchObject({ stdout: `${first} was cancelled already\n`, code: 0 });
+  expect(await flwd(dir, 'cancel', first)).toMatchObject({ stdout: `${first} was already cancelled\n`, code: 0 });
   expect(await flwd(dir, 'deny', second.slice(-8))).toMatchObject({ stdout: `denied ask of ${second}\n`, code: 0 });
 });

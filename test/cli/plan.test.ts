@@ -16,7 +16,7 @@ test('a plan says of each step when, how often and for how long it runs, and siz
   expect(code).toBe(0);
   expect(stdout).toContain(
     [
-      'steps      build; for each of the matrix {"node":[22,24]}; retried 2 times; for 10m at most',
+      'steps      build; once for each combination of {"node":[22,24]}; retried 2 times; for at most 10m',
       '           ship after build; if steps.build.status == "success"; retried once',
       '           tidy after ship; for each of ["a", "b"]; always',
       '',

@@ -107,11 +107,11 @@ test('by ca_file a remote is trusted, in calls, streams and downloads', async ()
 
 test.each([
   [undefined, '`ca_file` of the remote `prod`: DIR/ca.pem is not there\n'],
-  ['no PEM\n', 'DIR/ca.pem has no certificate in it; put the certificate of the authority there, as PEM\n'],
-  [selfSigned.key, 'DIR/ca.pem has no certificate in it; put the certificate of the authority there, as PEM\n'],
+  ['no PEM\n', "DIR/ca.pem contains no certificate; put the authority's certificate there in PEM format\n"],
+  [selfSigned.key, "DIR/ca.pem contains no certificate; put the authority's certificate there in PEM format\n"],
   [
     `${selfSigned.cert}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`,
-    'DIR/ca.pem has a certificate in it that cannot be read; put the certificate of the authority there, as PEM\n',
+    "DIR/ca.pem contains a certificate that cannot be read; put the authority's certificate there in PEM format\n",
   ],
 ])('a ca_file that cannot be used is refused before anything is sent: %#', async (text, message) => {
   const dir = createFolder();
@@ -126,7 +126,7 @@ test('a ca_file beside an address without TLS is refused', async () => {
   const dir = createFolder();
   writeRemote(dir, 'http://localhost:1', { ca_file: 'ca.pem' });
   expect(await flwd(dir, 'runs', '--remote', 'prod')).toMatchObject({
-    stderr: 'the remote `prod` has a `ca_file`, and its address no TLS: http://localhost:1\n',
+    stderr: 'the remote `prod` has a `ca_file`, but its address is not https: http://localhost:1\n',
     code: 2,
   });
 });

@@ -99,19 +99,19 @@ test('arguments come from a file or standard input too, with flags laid over the
 test.each([
   [['backup/daily', '--keep.days', '0'], 2, '--keep.days must be at least 1\n'],
   [['backup/daily', '--tarjet', 'x'], 2, 'the job takes no --tarjet; did you mean `--target`?\n'],
-  [['backup/dayly'], 2, 'there is no command and no job `backup/dayly`; did you mean `backup/daily`?\n'],
+  [['backup/dayly'], 2, 'there is no command or job `backup/dayly`; did you mean `backup/daily`?\n'],
   [['run', 'backup/dayly'], 3, 'there is no job `backup/dayly`; did you mean `backup/daily`?\n'],
-  [['run', 'backup/daily', '--args', '{'], 2, /^--args: is no JSON/],
-  [['run', 'backup/daily', '--args', '[1]'], 2, '--args: is no object such as {"target": "/srv"}\n'],
-  [['run', 'backup/daily', '--label', 'x'], 2, '--label x is no KEY=VALUE\n'],
-  [['run', 'backup/daily', '--security-profile', 'open'], 2, /^--security-profile open: there is none/],
-  [['run'], 2, 'which job? flwd run JOB; flwd jobs lists them\n'],
-  [['runs', 'run_01ARZ3NDEKTSV4RRFFQ69G5FAV'], 3, /no instance of flwd in .*data yet/],
-  [['logs'], 2, 'one is needed: flwd logs RUN; flwd runs lists them\n'],
+  [['run', 'backup/daily', '--args', '{'], 2, /^--args is not valid JSON/],
+  [['run', 'backup/daily', '--args', '[1]'], 2, '--args must be an object such as {"target": "/srv"}\n'],
+  [['run', 'backup/daily', '--label', 'x'], 2, '--label x must have the form KEY=VALUE\n'],
+  [['run', 'backup/daily', '--security-profile', 'open'], 2, /^--security-profile does not take `open`; use one of /],
+  [['run'], 2, 'flwd run needs a job: flwd run JOB; flwd jobs lists the jobs\n'],
+  [['runs', 'run_01ARZ3NDEKTSV4RRFFQ69G5FAV'], 3, /no flwd instance in .*data yet/],
+  [['logs'], 2, 'missing operand: flwd logs RUN; flwd runs lists the runs\n'],
   [
     ['jobs', '--remote', 'prod'],
     2,
-    'no remote is called `prod`: flwd.yaml has none; an address begins with http:// or https://\n',
+    'there is no remote `prod`: flwd.yaml has no remotes. An address begins with http:// or https://\n',
   ],
   [['jobs', '--remote', 'http://127.0.0.1:1'], 5, 'No server can be reached at http://127.0.0.1:1.\n'],
 ])('flwd %j ends with %i and says what to do', async (words, code, stderr) => {
@@ -223,7 +223,7 @@ test('--detach prints the id and leaves the run to whoever comes next', async ()
     slow: bash('echo begun; until [ -e go ]; do sleep 0.1; done; rm go; echo over'),
   });
   const left = await flwd(dir, 'slow', '--detach');
-  expect(left).toMatchObject({ code: 0, stderr: expect.stringContaining('no server is there to see to its end') });
+  expect(left).toMatchObject({ code: 0, stderr: expect.stringContaining('no server is running to finish it') });
   const runId = left.stdout.trim();
   expect(runId).toMatch(/^run_\w{26}$/);
   writeFileSync(join(dataDir, 'runs', runId, 'workspace', 'go'), '');
@@ -247,7 +247,7 @@ test('--detach without a server leaves a run that waits for an approval, and say
   });
   const left = await flwd(dir, 'gated', '-d');
   expect(left).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w{26}\n$/) });
-  expect(left.stderr).toContain(`it waits for an approval: flwd approve ${left.stdout.trim()}\n`);
+  expect(left.stderr).toContain(`it waits for approval: flwd approve ${left.stdout.trim()}\n`);
 });
 
 test('whoever may run a job and not see artifacts has the exit code of the run', async () => {

@@ -22,11 +22,11 @@ test.each([
   ["Error: ENOENT: no such file or directory, open '/srv/x'", 'permissions: {read: [...]}'],
   ["FileNotFoundError: [Errno 2] No such file or directory: '/srv/data/access.log'", 'permissions: {read: [...]}'],
   ["OSError: [Errno 30] Read-only file system: '/srv/data/x'", 'permissions: {write: [...]}'],
-  ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'", 'the job runs as uid 65534'],
+  ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'", 'profile secure runs the job as uid 65534'],
   ['socket.gaierror: [Errno -2] Name or service not known', 'permissions: {network: all}'],
   ['cp: cannot create regular file: Read-only file system', 'permissions: {write: [...]}'],
-  ['./main.sh: line 3: /srv/x/log: Permission denied', 'the job runs as uid 65534'],
-  ['PermissionError: [Errno 13] EACCES', 'the job runs as uid 65534'],
+  ['./main.sh: line 3: /srv/x/log: Permission denied', 'profile secure runs the job as uid 65534'],
+  ['PermissionError: [Errno 13] EACCES', 'profile secure runs the job as uid 65534'],
   ['curl: (6) Could not resolve host: example.org', 'permissions: {network: all}'],
   ['ssh: Could not resolve hostname backup: Temporary failure in name resolution', 'permissions: {network: all}'],
   ['connect: Network is unreachable', 'permissions: {network: all}'],
@@ -56,7 +56,7 @@ test('nothing is said of what the sandbox has no part in', () => {
 
 test('flwd run ends with it, on standard error alone', async () => {
   const { dir } = await createInstance({ pack: bash('tar -cf /dev/null "$target"', { args: [{ name: 'target' }] }) });
-  const hint = 'hint: the job sees only its own files (profile secure): `permissions: {read: [...]}` lets it see more';
+  const hint = 'hint: profile secure shows the job only its own files: allow more with `permissions: {read: [...]}`';
   const seen = await flwd(dir, 'pack', '--target', join(dir, 'jobs'));
   expect(seen.stdout).toBe('');
   expect(seen.stderr).toContain(`${hint}; docs/jobs.md#what-a-job-sees\nrun_`);

@@ -95,7 +95,7 @@ describe('at a terminal', () => {
   testWith('tmux')('what is not the same twice is not stored', async () => {
     const instance = await createInstance({});
     expect(await typed(instance, 'hunter-22', 'hunter-23')).toBe(
-      'registry:\nregistry, again:\nthat was not the same twice; nothing is stored\n[2] ready>',
+      'registry:\nregistry, again:\nthe two values differ; nothing was stored\n[2] ready>',
     );
     expect(existsSync(instance.dataDir)).toBe(false);
   });
@@ -127,7 +127,7 @@ describe('a new key', () => {
     const { stdout, stderr, code } = await flwd(instance.dir, 'secrets', 'rotate');
     expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
     expect(stdout).toMatch(
-      /^sealed anew by the key [0-9a-f]{12}: 1 stored secrets, 1 runs, 0 steps\nthe old key is gone from here; backups of before need it still\n$/,
+      /^encrypted with the new key [0-9a-f]{12}: 1 stored secrets, 1 runs, 0 steps\nthe old key was removed here; older backups still need it\n$/,
     );
     const [now, ...others] = keysInUse(instance);
     expect(others).toEqual([]);
@@ -180,7 +180,7 @@ describe('a new key', () => {
     expect(keysInUse(instance)).toHaveLength(2);
 
     const { stdout } = await flwd(instance.dir, 'secrets', 'rotate');
-    expect(stdout).toMatch(/: 1 stored secrets, 0 runs, 0 steps\nthe old key is gone/);
+    expect(stdout).toMatch(/: 1 stored secrets, 0 runs, 0 steps\nthe old key was removed/);
     expect(keyLines(instance)[0]).toBe(added);
     expect(keyLines(instance)).not.toContain(old);
     expect(keysInUse(instance)).toHaveLength(1);
@@ -241,7 +241,7 @@ describe('keys of the environment', () => {
   test('in flwd.yaml are refused: jobs may read it', async () => {
     const instance = await createInstance({}, { persistence: { secret_key: first } });
     const { code, stderr } = await flwd(instance.dir, 'secrets', 'list');
-    expect([code, stderr]).toEqual([2, expect.stringContaining('set the variable FLWD_SECRET_KEY')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('set FLWD_SECRET_KEY instead')]);
     expect(stderr).not.toContain(first);
   });
 
@@ -277,7 +277,7 @@ testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing
   warned.child.kill('SIGTERM');
   const { stdout, stderr } = await warned.ended;
   expect(stdout + stderr).toMatch(
-    /warn {2}stored secrets or runs are sealed by a key that is not among the keys here: add it [^\n]+ runs=0 secrets=1\n/,
+    /warn {2}no key here opens some stored secrets or runs: add their key [^\n]+ runs=0 secrets=1\n/,
   );
   const served = await instance.serve();
   const answer = await served.fetch('/runs', {

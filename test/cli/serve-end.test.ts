@@ -51,10 +51,10 @@ describe('a server that is told to stop', () => {
     child.kill('SIGTERM');
     const { code, stderr } = await ended;
     expect(code).toBe(0);
-    const named = [...stderr.matchAll(/ (run_\w+) of hold goes on without the server$/gm)].map(([, id]) => id);
+    const named = [...stderr.matchAll(/ (run_\w+) of hold continues without the server$/gm)].map(([, id]) => id);
     expect(named).toEqual(ids.toReversed().slice(0, 10));
-    expect(stderr).toMatch(/ and so does 1 more; flwd runs --status running lists them$/m);
-    expect(stderr).toMatch(/ the next start takes them up again; flwd serve --stop-runs ends /);
+    expect(stderr).toMatch(/ 1 more run continues; flwd runs --status running lists them$/m);
+    expect(stderr).toMatch(/ the next start resumes them; to end them with the server, use flwd serve --stop-runs/);
     for (const id of ids) expect(processesWith(id)).not.toEqual([]);
   });
 
@@ -89,7 +89,7 @@ describe('a server that is told to stop', () => {
     child.kill('SIGINT');
     await prints(/ending 1 run/);
     let isKilling = false;
-    void prints(/killing what is left/).then(() => {
+    void prints(/killing the runs that are left/).then(() => {
       isKilling = true;
     });
     const again = (): boolean => {
@@ -116,7 +116,7 @@ describe('a server that is told to stop', () => {
 
     const second = await serve(instance);
     second.child.kill('SIGTERM');
-    expect((await second.ended).stderr).toContain(`${runId} of hold goes on without the server`);
+    expect((await second.ended).stderr).toContain(`${runId} of hold continues without the server`);
     const third = await serve(instance, '--stop-runs');
     third.child.kill('SIGTERM');
     const { code, stderr } = await third.ended;

@@ -128,7 +128,9 @@ describe('a start that cannot be is told in one line', () => {
     const bind = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
     const seen = await flwd(createFolder(), 'serve', '--data-dir', '.flwd', '--bind', bind);
     expect(seen).toMatchObject({ code: 6, stdout: '' });
-    expect(seen.stderr).toBe(`${bind} is taken: stop what listens there, or choose another (--bind)\n`);
+    expect(seen.stderr).toBe(
+      `${bind} is in use: stop the program that listens there, or choose another address with --bind\n`,
+    );
   });
 
   test('the data dir cannot be one: exit 2', async () => {

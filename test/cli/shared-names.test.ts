@@ -31,7 +31,7 @@ test('the help of a job writes an argument that is called like an option of flwd
     '  --args.help TEXT',
     '  --target TEXT',
   ]);
-  expect(help).toContain('Where flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.\n');
+  expect(help).toContain('If flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.\n');
   expect(await flwd(dir, 'deploy')).toMatchObject({
     code: 2,
     stderr: '--args.config is missing: --args.config TEXT\n',
@@ -81,7 +81,7 @@ test('a command that flwd prints for a job with an argument of such a name is no
   expect(await flwd(dir, '--config', 'flwd.yaml', 'deploy', 'prod')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /whose arguments are options: flwd --config flwd\.yaml deploy --args\.config prod\n$/,
+      /takes its arguments as options: flwd --config flwd\.yaml deploy --args\.config prod\n$/,
     ),
   });
   expect(await flwd(dir, '--config', 'flwd.yaml', ...words)).toMatchObject({

@@ -17,7 +17,7 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   await expect.poll(async () => (await flwd(dir, 'jobs', '--json')).stdout).toContain('theirs/d');
 
   const { stdout, stderr, code } = await flwd(dir, 'sources');
-  expect({ code, stderr }).toEqual({ code: 0, stderr: 'flwd jobs says what is wrong with them\n' });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: 'flwd jobs shows what is wrong with them\n' });
   expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
     ['SOURCE', 'TYPE', 'WHERE', 'JOBS', 'BROKEN'],
     ['ours', 'fs', join(dir, 'jobs/ours'), '2', '0'],
@@ -39,17 +39,17 @@ test('with a server, --jobs is said to have no effect, and a job that is not fou
   const { prints } = start(dir, ['serve']);
   const [, url] = await prints(/listening on (\S+)/);
   const other = createFolder();
-  const among = `among the jobs of the server at ${url} (flwd sources lists where they come from)`;
+  const among = `on the server at ${url} (flwd sources lists where its jobs come from)`;
 
   const run = await flwd(dir, 'nowhere', '--jobs', other);
   expect(run.code).toBe(2);
   expect(run.stderr).toBe(
-    `flwd: --jobs has no effect: the server at ${url} is asked, which has sources of its own (flwd sources); --data-dir names another instance\nthere is no command and no job \`nowhere\` ${among}; see flwd --help, and flwd jobs for the jobs\n`,
+    `flwd: --jobs has no effect: the server at ${url} has its own sources (see flwd sources); --data-dir selects another instance\nthere is no command or job \`nowhere\` ${among}; see flwd --help for commands and flwd jobs for jobs\n`,
   );
   const { code, stderr } = await flwd(dir, 'jobs', 'nowhere', '--remote', String(url));
   expect({ code, stderr }).toMatchObject({ code: 3 });
   expect(stderr).toContain(
-    `there is no job \`nowhere\` among the jobs of the server at ${url} (flwd sources --remote ${url} lists where they come from)`,
+    `there is no job \`nowhere\` on the server at ${url} (flwd sources --remote ${url} lists where its jobs come from)`,
   );
 });
 

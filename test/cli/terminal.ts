@@ -18,7 +18,7 @@ export type Started = {
 /** A new folder, gone after the test. */
 export function createFolder(): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-cli-')));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }));
   return dir;
 }
 

@@ -71,12 +71,12 @@ test('flwd test says what was expected, what came, and the last lines of the log
   });
   const { stdout, stderr, code } = await flwd(dir, 'test');
   expect(stdout.replaceAll(/\(\d.*s\)/g, '(T)')).toBe(`failed hi: one (T)
-  status: expected failed, came success
-  exit_code: expected 3, came 0
-  result: expected {"a":1}, came {"a":1,"b":{"c":[1,2],"d":null}}
-  log: expected bye, came in no line
-  log: expected /^bye/, came in no line
-  artifacts: expected y, came x.txt
+  status: expected failed, got success
+  exit_code: expected 3, got 0
+  result: expected {"a":1}, got {"a":1,"b":{"c":[1,2],"d":null}}
+  log: expected bye, which is in no line
+  log: expected /^bye/, which is in no line
+  artifacts: expected y, got x.txt
   the last lines of its log:
     hello Ada
 `);
@@ -98,10 +98,10 @@ test('a test fails where its run is refused, takes too long, or has another resu
   const { stdout, code } = await flwd(dir, 'test', '--json');
   expect(outcomes(stdout)).toEqual({
     refused: [expect.stringMatching(/^refused: --who is missing/)],
-    list: ['result_includes: expected {"b":{"c":[1]}} in it, came {"a":1,"b":{"c":[1,2],"d":null}}'],
-    member: ['result_includes: expected {"e":1} in it, came {"a":1,"b":{"c":[1,2],"d":null}}'],
+    list: ['result_includes: expected a result with {"b":{"c":[1]}}, got {"a":1,"b":{"c":[1,2],"d":null}}'],
+    member: ['result_includes: expected a result with {"e":1}, got {"a":1,"b":{"c":[1,2],"d":null}}'],
     right: [],
-    slow: ['max_duration: expected 300ms at most, was cancelled then'],
+    slow: ['max_duration: expected at most 300ms, was cancelled then'],
   });
   expect(code).toBe(1);
 });

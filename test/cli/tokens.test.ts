@@ -47,7 +47,9 @@ test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists 
   expect(created).toEqual({
     code: 0,
     stdout: expect.stringMatching(/^flwd_\w+\n$/),
-    stderr: expect.stringMatching(/^token_\w{26} \(ci\) of tenant acme, until 20\S+Z; it is not shown again\n$/),
+    stderr: expect.stringMatching(
+      /^token_\w{26} \(ci\) of tenant acme, expires 20\S+Z; flwd does not show it again\n$/,
+    ),
   });
   const { url } = server ?? (await serve(dir));
   const token = created.stdout.trim();
@@ -73,12 +75,12 @@ test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists 
   expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({
     code: 3,
     stdout: '',
-    stderr: 'no token in force is called ci; flwd tokens list shows those that were\n',
+    stderr: 'no active token is named ci; flwd tokens list shows revoked and expired ones\n',
   });
   expect(await revoke()).toEqual({
     code: 0,
     stdout: '',
-    stderr: expect.stringMatching(new RegExp(`^${id} was revoked before, 20\\S+Z\n$`)),
+    stderr: expect.stringMatching(new RegExp(`^${id} was already revoked, 20\\S+Z\n$`)),
   });
   expect((await ask(url, token)).status).toBe(401);
 });
@@ -92,14 +94,14 @@ describe('what is wrong is told, and the exit code says of what kind it is', () 
     const dir = createInstance();
     expect(await create(dir, '--name', 'a')).toEqual(wrong(expect.stringContaining('--name and --scopes')));
     expect(await create(dir, '--name', 'a', '--scopes', 'run:read')).toEqual(
-      wrong('--scopes: there is no `run:read`; did you mean `runs:read`?\n'),
+      wrong('--scopes: unknown scope `run:read`; did you mean `runs:read`?\n'),
     );
     expect(await flwd(dir, 'tokens', 'revoke')).toEqual(wrong(expect.stringContaining('flwd tokens revoke ID')));
     for (const args of [['list'], ['revoke', 'token_x']])
       expect(await flwd(dir, 'tokens', ...args)).toEqual({
         code: 3,
         stdout: '',
-        stderr: expect.stringMatching(/^there is no instance of flwd in \S+ yet: /),
+        stderr: expect.stringMatching(/^there is no flwd instance in \S+ yet: /),
       });
     expect(existsSync(join(dir, 'data'))).toBe(false);
     expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
@@ -194,9 +196,9 @@ test('a token that is revoked or expired is none that a server could start with'
 test('with auth.mode none everyone is the operator, and the log warns of it', async () => {
   const dir = createInstance({ bind: '0.0.0.0:0', auth: { mode: 'none' } });
   const { url, prints } = await serve(dir);
-  await prints(/auth\.mode is none: whoever reaches the server may do everything/);
+  await prints(/auth\.mode is none: anyone who reaches the server may do everything/);
   await prints(/listening on \S+ \(0\.0\.0\.0:0, reachable from other machines\)/);
-  await prints(/without TLS: tokens travel in clear/);
+  await prints(/without TLS: tokens are sent unencrypted/);
   expect((await ask(url, undefined, '/tokens')).status).toBe(200);
   expect((await ask(url, 'flwd_x')).status).toBe(401);
 });
@@ -204,7 +206,7 @@ test('with auth.mode none everyone is the operator, and the log warns of it', as
 test('serve --dev has a token that everyone knows, and warns of it', async () => {
   const dir = createInstance({ auth: { mode: 'required' } });
   const { url, prints, child, ended } = await serve(dir, '--dev');
-  await prints(/--dev: whoever has the token dev-token/);
+  await prints(/--dev: anyone with the token dev-token/);
   expect((await ask(url)).status).toBe(401);
   expect((await ask(url, 'dev-token', '/tokens')).status).toBe(200);
   child.kill('SIGTERM');
@@ -220,7 +222,7 @@ test('a token that was revoked after a backup is of use again once that is resto
   expect((await flwd(dir, 'backup', backup)).code).toBe(0);
   await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
   const { stdout } = await flwd(dir, 'restore', backup, '--force');
-  expect(stdout).toContain('tokens as they were then, to be revoked again where they have been since: 1\n');
+  expect(stdout).toContain('1 tokens are as they were at that time: revoke again those that you revoked since\n');
   const { url } = await serve(dir);
   expect((await ask(url, token)).status).toBe(200);
 });

@@ -31,9 +31,9 @@ test.each([
   [
     ['bad', '3'],
     2,
-    'there is no command and no job `bad/3`; there is the job `bad`, whose arguments are options: flwd bad --n 3\n',
+    'there is no command or job `bad/3`; the job `bad` takes its arguments as options: flwd bad --n 3\n',
   ],
-  [['run', 'plain', '3'], 3, 'there is no job `plain/3`; there is the job `plain`, which takes no arguments\n'],
+  [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, '--backup_password is missing: --backup_password.file FILE\n--n is missing: --n N\n'],
   [
     ['many', '--count', 'x', '--taget', '/srv', '--keep.days', '0', '--name=ab'],
@@ -52,7 +52,7 @@ test.each([
     2,
     '--backup_password: a secret must have at least 4 bytes\n',
   ],
-  [['bad', '--args-file', 'none'], 2, '--args-file none: cannot be read: there is no such file or folder\n'],
+  [['bad', '--args-file', 'none'], 2, 'cannot read --args-file none: no such file or folder\n'],
 ])('%j is answered with what to write', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, ...words)).toEqual({ stdout: '', stderr, code });
@@ -73,9 +73,9 @@ test('where there are no jobs, it is said where they were looked for', async () 
   const empty = createFolder();
   expect(await flwd(empty, 'jobs')).toEqual({
     stdout: '',
-    stderr: `no jobs in ${empty}; flwd init jobs/hello makes one\n`,
+    stderr: `no jobs in ${empty}; flwd init jobs/hello creates one\n`,
     code: 0,
   });
   const { dir } = await createInstance(jobs);
-  expect((await flwd(dir, 'jobs', '--tag', 'none')).stderr).toBe('no such jobs\n');
+  expect((await flwd(dir, 'jobs', '--tag', 'none')).stderr).toBe('no jobs match\n');
 });

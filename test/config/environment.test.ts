@@ -56,8 +56,8 @@ test('a variable that looks like a key but is none is a warning, others of that 
     { FLWD_SERVER_BNID: 'x', FLWD_SERVER_PORT_8080_TCP_ADDR: '10.0.0.1', FLWD_RUN_ID: 'run_1', FLWD_TOKEN: 't' },
   );
   expect(warnings).toEqual([
-    'the variable FLWD_SERVER_BNID is no key and is ignored; did you mean FLWD_SERVER_BIND?',
-    'the variable FLWD_SERVER_PORT_8080_TCP_ADDR is no key and is ignored',
+    'ignoring the variable FLWD_SERVER_BNID, which sets no key; did you mean FLWD_SERVER_BIND?',
+    'ignoring the variable FLWD_SERVER_PORT_8080_TCP_ADDR, which sets no key',
   ]);
 });
 

@@ -18,12 +18,12 @@ security:
   allow_profiles: [secure, permisive]
 `),
   ).toEqual([
-    'flwd.yaml:2:3: unknown key `nme`, did you mean `name`?',
+    'flwd.yaml:2:3: unknown key `nme`; did you mean `name`?',
     expect.stringMatching(/^flwd\.yaml:4:9: `server\.bind` must be a host and a port/),
     'flwd.yaml:5:17: `server.read_timeout` must be a duration such as `30s` or `1h30m`, from 100ms up to 24h, not `soon`',
     'flwd.yaml:6:15: `server.body_limit` must be a size such as `64KiB` or `1GiB`, from 1KiB up to 256MiB, not the list `1`',
     'flwd.yaml:7:12: `scheduler` must be a map of keys',
-    'flwd.yaml:8:1: unknown key `serer`, did you mean `server`?',
+    'flwd.yaml:8:1: unknown key `serer`; did you mean `server`?',
     'flwd.yaml:10:19: `security.allow_profiles` must be a list, each one of `secure`, `permissive`, `disabled`, not the list `secure, permisive`; did you mean `permissive`?',
   ]);
 });
@@ -42,7 +42,7 @@ test.each([
 
 test('an unknown key that is like none is told which there are', () => {
   expect(errorsOf('worker: { zzzzzzzz: 1 }')).toEqual([
-    'flwd.yaml:1:11: unknown key `zzzzzzzz`, the known ones are enabled, labels',
+    'flwd.yaml:1:11: unknown key `zzzzzzzz`; known: enabled, labels',
   ]);
 });
 
@@ -61,16 +61,16 @@ test.each([
   ['persistence: { artifacts: { ttl: 99999999w } }', 'a duration'],
   ['worker: { enabled: yes }', 'true or false'],
   ['instance: { name: "a b" }', 'a name of letters'],
-  ['instance: { default_tenant: Ops }', 'small letters'],
+  ['instance: { default_tenant: Ops }', 'lower-case letters'],
   ['instance: { data_dir: [a] }', 'a path'],
   ['security: { paths: /srv }', 'a list, each a path'],
   ['sources: [{ path: ., mountPath: /ops }]', 'the beginning of job ids'],
   ['sources: [{ path: ., mountPath: ops/../x }]', 'the beginning of job ids'],
   ['aliases: [{ from: a, to: "b c" }]', 'a job id'],
   ['remotes: { prod: { base_url: "ftp://x" } }', 'a URL'],
-  ['security: { profiles: { permissive: { env_passthrough: [FLWD_TOKEN] } } }', 'not one of flwd’s'],
+  ['security: { profiles: { permissive: { env_passthrough: [FLWD_TOKEN] } } }', 'does not begin with FLWD_'],
   ['server: { cors_origins: ["*"] }', 'an origin such as'],
-  ['server: { cors_origins: "*" }', '`*` would be every page there is'],
+  ['server: { cors_origins: "*" }', '`*` is not supported'],
   ['server: { cors_origins: ["https://*.example.org"] }', 'an origin such as'],
   ['server: { cors_origins: ["null"] }', 'an origin such as'],
   ['server: { cors_origins: ["https://a.example/console"] }', 'without a path'],
@@ -98,7 +98,7 @@ test.each([
   ['text that is no YAML', 'server: {bind: [', /^flwd\.yaml:1:\d+: /],
   ['a tab for indentation', 'server:\n\tbind: x', /^flwd\.yaml:2:1: /],
   ['a key that is there twice', 'server: {}\nserver: {}', /^flwd\.yaml:2:1: Map keys must be unique/],
-  ['an alias without an anchor', 'server: *nothing', /^flwd\.yaml:1:9: there is no anchor &nothing above/],
+  ['an alias without an anchor', 'server: *nothing', /^flwd\.yaml:1:9: there is no anchor &nothing before this alias/],
   ['a tag', 'instance: { name: !secret x }', /^flwd\.yaml:1:19: .*!secret/],
   ['two documents', 'server: {}\n---\nserver: {}', /^flwd\.yaml:2:1: .*multiple documents/],
 ])('%s is an error with its place', (_what, yaml, message) => {
@@ -114,7 +114,7 @@ describe('what later versions act on', () => {
   test.each([
     [
       'persistence: { blobs: { store: s3 } }',
-      '`persistence.blobs.store` with `s3` is not supported yet: this version keeps blobs in files',
+      '`persistence.blobs.store` with `s3` is not supported yet: this version stores blobs in files',
     ],
     [
       'security: { profiles: { secure: { network: all } } }',
@@ -162,7 +162,7 @@ describe('rules between keys', () => {
       expect(project.errors()).toEqual([]);
       expect(project.errors({ dev: true })).toEqual([
         expect.stringMatching(
-          /^flwd\.yaml:1:17: .* can be reached from other machines, and --dev is for loopback alone$/,
+          /^flwd\.yaml:1:17: .* can be reached from other machines, but --dev is only for loopback$/,
         ),
       ]);
     },
@@ -175,7 +175,7 @@ describe('rules between keys', () => {
   test.each(['cert_file', 'key_file'])('`tls.%s` alone is half a certificate', (name) => {
     const other = name === 'cert_file' ? 'key_file' : 'cert_file';
     expect(errorsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
-      `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` needs \`server.tls.${other}\` beside it`,
+      `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` also needs \`server.tls.${other}\``,
     ]);
   });
 
@@ -196,20 +196,20 @@ describe('rules between keys', () => {
 
   test('a rate window needs a limit', () => {
     expect(errorsOf('security: { profiles: { secure: { rate_limit: { window: 2s } } } }')).toEqual([
-      'flwd.yaml:1:57: `window` needs `limit` beside it',
+      'flwd.yaml:1:57: `window` also needs `limit`',
     ]);
   });
 
   test('a profile has one of three names', () => {
     expect(errorsOf('security: { profiles: { secur: {} } }')).toEqual([
-      'flwd.yaml:1:25: unknown name `secur`, did you mean `secure`?',
+      'flwd.yaml:1:25: unknown name `secur`; did you mean `secure`?',
     ]);
   });
 
   test('an alias has both its names, and no other has the same', () => {
     expect(errorsOf('aliases:\n  - { from: a }\n  - { from: a, to: x }\n  - { from: b, to: x }\n')).toEqual([
       'flwd.yaml:2:5: `aliases[0].to` is missing',
-      'flwd.yaml:4:20: another alias is called `x` too',
+      'flwd.yaml:4:20: another alias has the name `x`',
     ]);
   });
 });

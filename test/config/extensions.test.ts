@@ -26,9 +26,9 @@ describe('extensions.enabled', () => {
     const { config, warnings } = enabled('[maint, tui, triggers, export]').load();
     expect(config.extensions).toEqual(['tui']);
     expect(warnings).toEqual([
-      'flwd.yaml:1:24: the extension `triggers` is accepted and changes nothing',
-      'flwd.yaml:1:24: the extension `export` is accepted and changes nothing',
-      'flwd.yaml:1:24: the extension `maint` is accepted and changes nothing',
+      'flwd.yaml:1:24: the extension `triggers` is accepted but has no effect',
+      'flwd.yaml:1:24: the extension `export` is accepted but has no effect',
+      'flwd.yaml:1:24: the extension `maint` is accepted but has no effect',
     ]);
     expect(enabled('[tui]').load().warnings).toEqual([]);
   });

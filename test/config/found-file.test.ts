@@ -14,8 +14,8 @@ describe('a flwd.yaml that is found', () => {
   test.each([0o666, 0o602])('that every user may write, with the mode %o, is refused', (mode) => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), mode);
-    const open = `can be written by other users (mode ${mode.toString(8)}), who then decide what this server runs: chmod go-w flwd.yaml`;
-    expect(errors()).toEqual([`flwd.yaml: ${open}, or name it: --config flwd.yaml`]);
+    const open = `can be written by other users (mode ${mode.toString(8)}), who could then decide what this server runs: chmod go-w flwd.yaml`;
+    expect(errors()).toEqual([`flwd.yaml: ${open}, or name it with --config flwd.yaml`]);
     const { config, warnings } = load({ config: 'flwd.yaml' });
     expect([config.instance.name, warnings]).toEqual(['planted', [`flwd.yaml ${open}`]]);
   });
@@ -39,7 +39,7 @@ describe('a flwd.yaml that is found', () => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chownSync(join(dir, 'flwd.yaml'), another, another);
     expect(errors()).toEqual([
-      'flwd.yaml: belongs to another user (uid 65534), so it is not taken unasked: chown it, or name it: --config flwd.yaml',
+      'flwd.yaml: belongs to another user (uid 65534), so flwd does not use it: chown it, or name it with --config flwd.yaml',
     ]);
     expect(load({ config: 'flwd.yaml' })).toMatchObject({ config: { instance: { name: 'planted' } }, warnings: [] });
   });
@@ -48,7 +48,7 @@ describe('a flwd.yaml that is found', () => {
     const { dir, errors } = createProject({ 'jobs/': '' });
     execFileSync('mkfifo', ['-m', '600', join(dir, 'flwd.yaml')]);
     expect(errors()).toEqual([
-      'flwd.yaml: is no regular file, so it is not taken unasked: name it: --config flwd.yaml',
+      'flwd.yaml: is not a regular file, so flwd does not use it: name it with --config flwd.yaml',
     ]);
     chmodSync(join(dir, 'flwd.yaml'), 0o666);
     expect(errors()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);

@@ -28,15 +28,15 @@ test.each(['https://id.example.org/jwks', 'http://localhost:8080/jwks', 'http://
 
 describe('what would let in more than was meant is refused, with its place', () => {
   test.each([
-    ['jwks_file: a', '`auth.jwt.issuer` is missing: without it, anybody’s token'],
+    ['jwks_file: a', '`auth.jwt.issuer` is missing: without it, the server would accept every token'],
     ['jwks_file: a, issuer: me', '`auth.jwt.audience` is missing'],
     ['jwks_url: "https://a.example/", audience: flwd', '`auth.jwt.issuer` is missing'],
-    [named, '`auth.jwt.issuer` needs `auth.jwt.jwks_file` or `auth.jwt.jwks_url` beside it'],
-    [`${named}, jwks_file: a, jwks_url: "https://a.example/"`, 'only one of `auth.jwt.jwks_file` and'],
+    [named, '`auth.jwt.issuer` also needs `auth.jwt.jwks_file` or `auth.jwt.jwks_url`'],
+    [`${named}, jwks_file: a, jwks_url: "https://a.example/"`, 'set only one of `auth.jwt.jwks_file` and'],
     [`${named}, jwks_url: "http://id.example.org/jwks"`, '`auth.jwt.jwks_url` must begin with https://'],
     [`${named}, jwks_url: "http://localhost.example.org/"`, 'must begin with https://'],
-    [`${named}, jwks_url: "https://u:p@id.example.org/"`, 'can have no user and no password'],
-    [`${named}, jwks_file: a, algorithms: []`, 'must name one at least'],
+    [`${named}, jwks_url: "https://u:p@id.example.org/"`, 'must not contain a user or password'],
+    [`${named}, jwks_file: a, algorithms: []`, 'must name at least one'],
     [`${named}, jwks_file: a, algorithms: [none]`, 'each one of `RS256`'],
     [`${named}, jwks_file: a, algorithms: [RS256, HS256]`, 'each one of `RS256`'],
     [`${named}, jwks_file: a, clock_skew: 1h`, 'up to 5m'],

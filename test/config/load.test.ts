@@ -94,7 +94,7 @@ test('the first flwd.yaml of the current folder and the home is read, or the one
 
 test('what --config names must be there and be a file', () => {
   const { errors } = createProject({ 'folder/': '' });
-  expect(errors({ config: 'none.yaml' })).toEqual(['none.yaml: cannot be read: there is no such file']);
+  expect(errors({ config: 'none.yaml' })).toEqual(['none.yaml: cannot be read: no such file']);
   expect(errors({ config: 'folder' })).toEqual(['folder: cannot be read: it is a folder']);
 });
 

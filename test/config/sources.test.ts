@@ -44,7 +44,7 @@ test('a folder that is not there is an error, not an empty source', () => {
 
 test('two sources of one name are an error that names both places', () => {
   const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - { name: a, path: . }\n  - { name: a, path: . }\n' });
-  expect(errors()).toEqual(['flwd.yaml:3:13: another source is called `a` (flwd.yaml:2:5): names must differ']);
+  expect(errors()).toEqual(['flwd.yaml:3:13: another source has the name `a` (flwd.yaml:2:5): give each its own name']);
 });
 
 test('git and OCI sources are refused as not supported yet, without errors of detail', () => {
@@ -53,8 +53,8 @@ test('git and OCI sources are refused as not supported yet, without errors of de
       'sources:\n  - { type: git, url: https://example.org/jobs.git, ref: main }\n  - { type: oci, image: x }\n',
   });
   expect(errors()).toEqual([
-    'flwd.yaml:2:13: sources of type `git` are not supported yet: this version reads folders (`fs`)',
-    'flwd.yaml:3:13: sources of type `oci` are not supported yet: this version reads folders (`fs`)',
+    'flwd.yaml:2:13: sources of type `git` are not supported yet: this version reads only folders (`fs`)',
+    'flwd.yaml:3:13: sources of type `oci` are not supported yet: this version reads only folders (`fs`)',
   ]);
 });
 
@@ -63,8 +63,8 @@ test('a key of another type of source is an error', () => {
     'flwd.yaml': 'sources:\n  - path: .\n    url: https://example.org\n    subdir: x\n',
   });
   expect(errors()).toEqual([
-    'flwd.yaml:3:10: `url` belongs to sources of type git, this one is of type fs',
-    'flwd.yaml:4:13: `subdir` belongs to sources of type git or oci, this one is of type fs',
+    'flwd.yaml:3:10: `url` is only for sources of type git, but this one has the type fs',
+    'flwd.yaml:4:13: `subdir` is only for sources of type git or oci, but this one has the type fs',
   ]);
 });
 
@@ -79,9 +79,9 @@ test('the data dir may lie in a dot folder of a source, but not where it would b
   expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
   expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
   expect(createProject().errors({ dataDir: 'data' })).toEqual([
-    '--data-dir: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
+    '--data-dir: the source . contains the data dir, whose snapshots would become jobs: move one of them',
   ]);
   expect(errors({ jobs: ['.'], dataDir: 'data' })).toEqual([
-    '--jobs: the source . holds the data dir, whose snapshots would be taken for jobs: keep them apart',
+    '--jobs: the source . contains the data dir, whose snapshots would become jobs: move one of them',
   ]);
 });

@@ -1,4 +1,4 @@
-// `flwd audit verify`: checks the chain of the audit log, and prints what to note elsewhere.
+// `flwd audit verify`: checks the hash chain of the audit log, and prints the last hash for safekeeping elsewhere.
 
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -15,16 +15,17 @@ export async function run(options: Options): Promise<ExitCode> {
     process.stdout.write(`${JSON.stringify({ rows, first, last, removed_through: removedThrough, broken })}\n`);
     return broken ? exitCodes.runFailed : exitCodes.done;
   }
-  if (removedThrough !== null) process.stdout.write(`rows up to ${removedThrough} were removed by retention\n`);
+  if (removedThrough !== null)
+    process.stdout.write(`entries up to ${removedThrough} were removed when their retention ended\n`);
   if (first && last) {
     process.stdout.write(
-      `rows ${first.id} (${first.at}) to ${last.id} (${last.at}) are as they were written: ${rows}\n`,
+      `verified ${rows} entries, ${first.id} (${first.at}) to ${last.id} (${last.at}): none was changed or removed\n`,
     );
-    process.stdout.write(`the last one, ${last.id}, has the hash ${last.hash}\n`);
+    process.stdout.write(`entry ${last.id}, the last one, has the hash ${last.hash}\n`);
   }
   if (!broken) {
     if (!first) process.stdout.write('the audit log is empty\n');
     return exitCodes.done;
   }
-  throw new Refusal(`the audit log is broken at row ${broken.id}: ${broken.why}`, exitCodes.runFailed);
+  throw new Refusal(`the audit log is damaged at entry ${broken.id}: ${broken.why}`, exitCodes.runFailed);
 }

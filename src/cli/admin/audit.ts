@@ -1,4 +1,4 @@
-// `flwd audit`: prints the audit log, newest first; as a server has it, else straight from the database.
+// `flwd audit`: prints the audit log, newest first. Asks the server if one is running, else reads the database itself.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { type AuditEntry, auditActions, auditResults } from '../../domain/audit.ts';
@@ -30,7 +30,7 @@ export async function run(options: Options): Promise<ExitCode> {
       count += page.entries.length;
       cursor = page.next_cursor;
     }
-    if (count === 0) output.say('no rows');
+    if (count === 0) output.say('no entries');
     else if (!output.isJson) await printRows(shown, output);
   });
   return exitCodes.done;

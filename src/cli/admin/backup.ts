@@ -1,4 +1,4 @@
-// `flwd backup DEST`: a whole copy of the instance, whether its server runs or not.
+// `flwd backup DEST`: copies the whole instance, whether its server is running or not.
 
 import { resolve } from 'node:path';
 import { formatSize } from '../../lib/units.ts';
@@ -15,15 +15,16 @@ export async function run(options: Options, operands: readonly string[], call: C
   const [word] = call.argumentWords;
   if (word !== undefined) throw await unknownArgument(call, word);
   const [given, extra] = operands;
-  if (given === undefined || extra !== undefined) throw new Refusal('flwd backup takes one folder: flwd backup DEST');
+  if (given === undefined || extra !== undefined) throw new Refusal('flwd backup needs one folder: flwd backup DEST');
   assertOfThisMachine('backup', options);
   const { config } = loadConfiguration(options);
   const includesKey = options.has('include-key');
   const { backUp } = await import('../../operator.ts');
   const { files, bytes, missing, damaged } = await backUp(config, { destination: resolve(given), includesKey });
+  // `flwd backup daily` may have been meant as a job.
   if (call.jobWords)
     process.stderr.write(
-      `copied the instance in ${config.instance.dataDir} to ${resolve(given)}: there is no job \`${[call.command.name, ...operands].join('/')}\`\n`,
+      `no job is named \`${[call.command.name, ...operands].join('/')}\`, so the instance in ${config.instance.dataDir} was copied to ${resolve(given)}\n`,
     );
   if (options.has('json')) {
     const made = { folder: given, files, bytes, missing, damaged, includes_key: includesKey };
@@ -31,26 +32,26 @@ export async function run(options: Options, operands: readonly string[], call: C
     return damaged.length > 0 ? exitCodes.runFailed : exitCodes.done;
   }
   const lines = [
-    `${given} has ${files} files, ${formatSize(bytes)}; ${commandText(options, 'restore', given)} puts them back`,
+    `copied ${files} files (${formatSize(bytes)}) to ${given}; restore them with ${commandText(options, 'restore', given)}`,
   ];
-  if (missing > 0) lines.push(`${missing} were removed by retention meanwhile and are not in it`);
+  if (missing > 0) lines.push(`left out ${missing} files that reached the end of their retention during the copy`);
   lines.push(
     includesKey
-      ? 'secret.key and notify.key are in it: whoever has them can read the secrets, and sign notifications'
-      : 'secret.key and notify.key are not in it (--include-key): keep a copy elsewhere, or stored secrets and secret arguments are lost, and receivers of notifications need a new key',
-    'the sources are not in it: they are yours to keep',
+      ? 'secret.key and notify.key are included: anyone who has this backup can read the secrets and sign notifications'
+      : 'secret.key and notify.key are not included (--include-key): keep a copy elsewhere. Without them, stored secrets and secret arguments are lost, and receivers of notifications need a new key',
+    'the job sources are not included: back them up yourself',
   );
   process.stdout.write(`${lines.join('\n')}\n`);
   if (damaged.length === 0) return exitCodes.done;
   for (const what of damaged) process.stderr.write(`${what}\n`);
   throw new Refusal(
     `${damaged.length === 1 ? '1 file of the instance is' : `${damaged.length} files of the instance are`} damaged or missing. ` +
-      'The backup has what could be read of it; an earlier backup may have it whole.',
+      'The backup contains everything that could be read. An earlier backup may have the rest.',
     exitCodes.runFailed,
   );
 }
 
-/** With `flwd backup --src /srv`, the job `backup` may be meant. */
+/** With `flwd backup --src /srv`, the user may mean the job `backup`. */
 async function unknownArgument({ command, options, argumentWords }: Call, word: string): Promise<Refusal> {
   const [{ isKnownJob }, { withJobs }] = await Promise.all([
     import('../job/find-job.ts'),
@@ -59,16 +60,16 @@ async function unknownArgument({ command, options, argumentWords }: Call, word: 
   const { name } = command;
   const isJob = await withJobs(options, (jobs) => isKnownJob(jobs, [name]));
   if (!isJob) return unknownOption(command, word);
-  // Without the values: one of them may be a secret.
+  // Show no values: one of them may be a secret.
   const named = argumentWords.flatMap((each) =>
     each.startsWith('--') ? [each.replace(/=.*$/s, ''), ...(each.includes('=') ? ['…'] : [])] : ['…'],
   );
   return new Refusal(
-    `flwd ${name} is a command, which has no ${word.replace(/=.*$/s, '')}; there is a job \`${name}\`: ${commandText(options, 'run', name, ...named)}`,
+    `the command flwd ${name} has no option ${word.replace(/=.*$/s, '')}; to run the job \`${name}\`: ${commandText(options, 'run', name, ...named)}`,
   );
 }
 
-/** undefined: no job is called so. `flwd :backup daily`, and `flwd backup ./daily`, are never one. */
+/** undefined: no such job. `flwd :backup daily` and `flwd backup ./daily` never run a job. */
 async function readJobCall(words: readonly string[]): Promise<Call | undefined> {
   const call = readCommandLine(['run', ...words]);
   const [{ isKnownJob }, { withJobs }] = await Promise.all([

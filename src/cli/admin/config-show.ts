@@ -1,4 +1,4 @@
-// `flwd config show`: every setting in force and where it comes from, one a line.
+// `flwd config show`: prints every setting and where it comes from, one per line.
 
 import { showSettings } from '../../config/show.ts';
 import type { Options } from '../command.ts';
@@ -16,6 +16,6 @@ export function run(options: Options): ExitCode {
   }
   const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
   const lines = rows.map(([key, value, from]) => `${key.padEnd(width(0))}  ${value.padEnd(width(1))}  ${from}\n`);
-  process.stdout.write(`# ${file ?? 'there is no flwd.yaml'}\n${lines.join('')}`);
+  process.stdout.write(`# ${file ?? 'no flwd.yaml found'}\n${lines.join('')}`);
   return exitCodes.done;
 }

@@ -1,5 +1,4 @@
-// `flwd config validate`: says that the configuration can be used, or every error of it, and of the files that it
-// names.
+// `flwd config validate`: checks the configuration and the files that it names, and prints every error.
 
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -14,6 +13,6 @@ export async function run(options: Options): Promise<ExitCode> {
     process.stderr.write(`flwd: ${cure === null ? detail : `${detail}; ${cure}`}\n`);
   if (errors.length > 0) return exitCodes.wrongUse;
   if (options.has('json')) process.stdout.write(`${JSON.stringify({ file, warnings })}\n`);
-  else process.stdout.write(file ? `${file} is valid\n` : 'there is no flwd.yaml; the defaults are in force\n');
+  else process.stdout.write(file ? `${file} is valid\n` : 'no flwd.yaml found; flwd uses its defaults\n');
   return exitCodes.done;
 }

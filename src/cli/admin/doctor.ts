@@ -1,5 +1,5 @@
-// `flwd doctor`: what this host can enforce, what it cannot and what to do about it, and whether what is stored can be read.
-// Exits with 0 where the default profile can be enforced and no damage is found. Needs no server, and disturbs none.
+// `flwd doctor`: says what this host can enforce, how to fix what it cannot, and whether stored data can be read. Exits
+// with 0 if the host can enforce the default profile and no data is damaged. Needs no server and disturbs none.
 
 import type { HostCheck } from '../../domain/host-check.ts';
 import type { Options } from '../command.ts';
@@ -33,10 +33,10 @@ function table(checks: readonly HostCheck[]): string {
 function verdict(profile: string, canRun: boolean): string {
   return canRun
     ? `The default profile, ${profile}, can be enforced on this host.`
-    : `The default profile, ${profile}, cannot be enforced on this host: its runs are refused with isolation-unavailable.`;
+    : `The default profile, ${profile}, cannot be enforced on this host: runs with it fail with isolation-unavailable.`;
 }
 
-/** Last, since whoever reads one line reads this one. */
+/** Comes last, because people read the last line first. */
 function failures(checks: readonly HostCheck[]): string {
   const names = checks.filter(({ status }) => status === 'fail').map(({ name }) => name);
   if (names.length === 0) return '';

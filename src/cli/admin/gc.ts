@@ -1,4 +1,4 @@
-// `flwd gc`: removes what is past its retention and says what it was. A server that has the data dir does it itself.
+// `flwd gc`: removes data past its retention and prints how much. A running server does the work itself.
 
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -23,7 +23,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
-/** Some seconds a call, until there is nothing more; says what was removed also where it breaks off. */
+/** Each call takes a few seconds; repeats until nothing is left. Reports what was removed even if it breaks off. */
 async function collect(
   client: Client,
   o: { readonly isDryRun: boolean; readonly output: Output; readonly signal: AbortSignal },
@@ -33,7 +33,7 @@ async function collect(
     for (let isOver = false; !isOver && !o.signal.aborted; ) {
       const { done, removed } = await client.call('collectGarbage', { query: { dry_run: o.isDryRun } });
       total = { done, removed: total ? sum(total.removed, removed) : removed };
-      // A disk that is full can stand in the way of what is left: it is no better for being asked again.
+      // A full disk can prevent the rest. Asking again would not help.
       isOver = done || Object.values(removed).every((count) => count === 0);
     }
   } finally {
@@ -56,7 +56,7 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['workspaces', 'workspace', 'workspaces'],
   ['snapshots', 'snapshot', 'snapshots'],
   ['leftovers', 'leftover', 'leftovers'],
-  ['audit', 'row of the audit log', 'rows of the audit log'],
+  ['audit', 'audit entry', 'audit entries'],
 ];
 const kinds = [...nouns.map(([kind]) => kind), 'file_bytes', 'database_bytes'] as const;
 
@@ -69,6 +69,6 @@ function toText(removed: Removed, isDryRun: boolean): string {
   const verb = isDryRun ? 'would remove' : 'removed';
   if (counts.length === 0 && fileBytes === 0 && databaseBytes === 0) return `${verb} nothing\n`;
   const what = counts.length === 0 ? 'nothing' : counts.join(', ');
-  const bytes = `${formatSize(fileBytes)} of files, ${formatSize(databaseBytes)} of the database`;
+  const bytes = `${formatSize(fileBytes)} in files, ${formatSize(databaseBytes)} in the database`;
   return `${verb} ${what}: ${bytes}\n`;
 }

@@ -1,4 +1,4 @@
-// The commands for who runs an instance, a part of the table in commands.ts.
+// The commands for operators of an instance; part of the table in commands.ts.
 
 import { auditActions, auditResults } from '../../domain/audit.ts';
 import { scopes } from '../../domain/principal.ts';
@@ -17,63 +17,62 @@ import {
 const secretTenant: Option = {
   name: 'tenant',
   value: 'TENANT',
-  about: 'whose it is; without it the token’s own tenant, else the default one',
+  about: 'the tenant of the secret; default: the token’s tenant, else the default tenant',
 };
 const overrides: readonly Option[] = [
-  { name: 'bind', value: 'HOST:PORT', about: 'where to listen, for server.bind' },
+  { name: 'bind', value: 'HOST:PORT', about: 'listen here; overrides server.bind' },
   dataDir,
   jobsDir,
   {
     name: 'profile',
     value: 'PROFILE',
     choices: ['secure', 'permissive', 'disabled'],
-    about: 'secure, permissive or disabled, for security.default_profile',
+    about: 'secure, permissive or disabled; overrides security.default_profile',
   },
-  { name: 'log', value: 'FORMAT', choices: ['text', 'json'], about: 'text or json, for logging.format' },
+  { name: 'log', value: 'FORMAT', choices: ['text', 'json'], about: 'text or json; overrides logging.format' },
 ];
 
 export const instanceCommands = [
   {
     name: 'serve',
-    about: 'serve the API and run jobs, until SIGTERM or Ctrl-C',
+    about: 'serve the API and run jobs until SIGTERM or Ctrl-C',
     options: [
       configFile,
       ...overrides,
       {
         name: 'dev',
-        about: 'on loopback alone: the token dev-token may do everything, and pages of localhost may call with a token',
+        about: 'for development on loopback: dev-token may do everything, and pages of localhost may call with a token',
       },
       {
         name: 'stop-runs',
-        about: 'when told to stop, cancel what runs and wait for its end; a second signal kills it',
+        about: 'on SIGTERM or Ctrl-C, cancel running jobs and wait until they end; a second signal kills them',
       },
     ],
   },
   {
     name: 'config validate',
-    about: 'check flwd.yaml and say all that is wrong with it',
+    about: 'check flwd.yaml and print every error in it',
     options: [json, configFile],
   },
   {
     name: 'config show',
-    about: 'print every setting that would be in force, and where it comes from',
+    about: 'print every setting and where it comes from',
     options: [json, configFile, ...overrides],
   },
   {
     name: 'doctor',
-    about:
-      'say what this host can enforce, what it lacks and what to do; exits with 0 if the default profile can be had',
+    about: 'say what this host can enforce and how to fix what it cannot; exits with 0 if the default profile works',
     options: [json, configFile, dataDir],
   },
   {
     name: 'gc',
-    about: 'remove what is past its retention now, on a stopped or a running instance',
-    options: [{ name: 'dry-run', about: 'only say what would be removed' }, ...printing, ...instance],
+    about: 'remove data past its retention now, whether the server is running or not',
+    options: [{ name: 'dry-run', about: 'only print what would be removed' }, ...printing, ...instance],
     examples: ['flwd gc --dry-run'],
   },
   {
     name: 'secrets set',
-    about: 'store a secret: its value is what standard input has, or is typed unseen',
+    about: 'store a secret; reads its value from standard input, or asks for it without showing it',
     examples: ['flwd secrets set registry-token', 'flwd secrets set deploy-key --tenant team-a < id_ed25519'],
     options: [secretTenant, ...printing, ...instance],
     operands: 'NAME',
@@ -91,24 +90,28 @@ export const instanceCommands = [
   },
   {
     name: 'secrets rotate',
-    about: 'seal everything with a new key, and drop the old one',
+    about: 'encrypt everything with a new key, and remove the old key',
     options: [...printing, ...instance],
   },
   {
     name: 'tokens create',
-    about: 'make a token and print it; it is not shown again',
+    about: 'create a token and print it; flwd shows it only once',
     examples: [
       'flwd tokens create --name ci --scopes runs:write,jobs:read --expires 90d',
       "flwd tokens create --name prometheus --scopes metrics:read --tenant '*'",
     ],
     options: [
-      { name: 'name', value: 'NAME', about: 'what it is shown as; no other token in force has it' },
-      { name: 'scopes', value: 'A,B', choices: scopes, about: `what it may do: ${scopes.join(', ')}` },
-      { name: 'tenant', value: 'TENANT', about: 'whose runs it reaches, * everybody’s; else the default tenant' },
+      { name: 'name', value: 'NAME', about: 'a name that no other active token has' },
+      { name: 'scopes', value: 'A,B', choices: scopes, about: `what the token allows: ${scopes.join(', ')}` },
+      {
+        name: 'tenant',
+        value: 'TENANT',
+        about: 'whose runs the token reaches, * for all; default: the default tenant',
+      },
       {
         name: 'expires',
         value: 'TIME',
-        about: 'how long it is of use, from 1m to 3650d, such as 90d; else until it is revoked',
+        about: 'when the token expires, from 1m to 3650d, such as 90d; default: never',
       },
       ...printing,
       ...instance,
@@ -116,12 +119,12 @@ export const instanceCommands = [
   },
   {
     name: 'tokens list',
-    about: 'print every token, those that are revoked or expired too',
+    about: 'list all tokens, including revoked and expired ones',
     options: [...printing, ...instance],
   },
   {
     name: 'tokens revoke',
-    about: 'revoke a token, at once and for good; its name will do where no other in force has it',
+    about: 'revoke a token at once and for good, by its id or by its name if only one active token has it',
     options: [...printing, ...instance],
     operands: 'ID',
   },
@@ -129,15 +132,15 @@ export const instanceCommands = [
     name: 'audit',
     about: 'print the audit log, newest first',
     options: [
-      { name: 'since', value: 'TIME', about: 'since this time (RFC 3339), or this long ago, such as 2d' },
-      { name: 'until', value: 'TIME', about: 'before this time' },
-      { name: 'actor', value: 'NAME', about: 'what this principal did' },
-      { name: 'action', value: 'ACTION', choices: auditActions, about: 'this action, such as token.create' },
-      { name: 'object', value: 'ID', about: 'what was done to this run, token or schedule' },
+      { name: 'since', value: 'TIME', about: 'entries since this time (RFC 3339) or this long ago, such as 2d' },
+      { name: 'until', value: 'TIME', about: 'entries before this time' },
+      { name: 'actor', value: 'NAME', about: 'entries caused by this principal' },
+      { name: 'action', value: 'ACTION', choices: auditActions, about: 'entries of this action, such as token.create' },
+      { name: 'object', value: 'ID', about: 'entries about this run, token or schedule' },
       { name: 'result', value: 'RESULT', choices: auditResults, about: 'done, refused or failed' },
-      { name: 'tenant', value: 'TENANT', about: 'rows of this tenant; * those of the whole instance' },
-      { name: 'limit', value: 'N', about: 'so many rows at most; 100 without it, as JSON all' },
-      { name: 'json', about: 'one JSON object a line' },
+      { name: 'tenant', value: 'TENANT', about: 'entries of this tenant; * for those of the whole instance' },
+      { name: 'limit', value: 'N', about: 'how many entries to print; default: 100, with --json all' },
+      { name: 'json', about: 'print one JSON object per line' },
       quiet,
       ...instance,
     ],
@@ -149,14 +152,14 @@ export const instanceCommands = [
   },
   {
     name: 'audit verify',
-    about: 'check the chain of the audit log, on a stopped or a running instance, and print its last id and hash',
+    about: 'check the hash chain of the audit log, and print its last id and hash; the server may be running',
     options: [json, configFile, dataDir],
   },
   {
     name: 'backup',
-    about: 'copy database, logs, artifacts and snapshots of a stopped or a running instance into a new folder',
+    about: 'copy database, logs, artifacts and snapshots into a new folder; the server may be running',
     options: [
-      { name: 'include-key', about: 'copy the keys too: whoever has the backup can then read the secrets' },
+      { name: 'include-key', about: 'copy the keys too: anyone who has the backup can then read the secrets' },
       json,
       configFile,
       dataDir,
@@ -166,8 +169,8 @@ export const instanceCommands = [
   },
   {
     name: 'restore',
-    about: 'check a backup and put it in the place of a stopped instance',
-    options: [{ name: 'force', about: 'replace what is in the data dir' }, json, configFile, dataDir],
+    about: 'check a backup and restore it; the server must be stopped',
+    options: [{ name: 'force', about: 'replace the contents of the data dir' }, json, configFile, dataDir],
     operands: 'SOURCE',
   },
   {
@@ -185,7 +188,7 @@ export const instanceCommands = [
   { name: 'version', about: 'print the version', options: [json] },
   {
     name: 'help',
-    about: 'print this, or all of one command',
+    about: 'list all commands, or print the options of one',
     options: [],
     operands: '[COMMAND]',
   },

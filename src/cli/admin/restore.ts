@@ -1,4 +1,4 @@
-// `flwd restore SOURCE`: checks a backup and puts it in the place of a stopped instance.
+// `flwd restore SOURCE`: checks a backup and restores it. The server must be stopped.
 
 import { resolve } from 'node:path';
 import type { Options } from '../command.ts';
@@ -9,7 +9,7 @@ import { assertOfThisMachine } from '../session/session.ts';
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [given, extra] = operands;
   if (given === undefined || extra !== undefined)
-    throw new Refusal('flwd restore takes one folder: flwd restore SOURCE');
+    throw new Refusal('flwd restore needs one folder: flwd restore SOURCE');
   assertOfThisMachine('restore', options);
   const { config } = loadConfiguration(options);
   const { restore } = await import('../../operator.ts');
@@ -25,21 +25,22 @@ export async function run(options: Options, operands: readonly string[]): Promis
     process.stdout.write(`${JSON.stringify(shown)}\n`);
     return exitCode;
   }
-  const lines = [`restored ${files} files as they were at ${createdAt}`];
-  if (running > 0) lines.push(`runs that were running then, and end as lost at the next start: ${running}`);
+  const lines = [`restored ${files} files from ${createdAt}`];
+  if (running > 0) lines.push(`${running} runs were running at that time; the next start marks them as lost`);
   if (pending > 0)
-    lines.push(`runs that were waiting then, and start at the next start even if they have run since: ${pending}`);
+    lines.push(`${pending} runs were waiting at that time; the next start starts them, even if they have run since`);
   const shut = [
     ...(unopened.secrets > 0 ? [`stored secrets: ${unopened.secrets}`] : []),
-    ...(unopened.runs > 0 ? [`runs that have not ended, with their secret arguments: ${unopened.runs}`] : []),
+    ...(unopened.runs > 0 ? [`unfinished runs with secret arguments: ${unopened.runs}`] : []),
   ];
   if (shut.length > 0) {
     lines.push(
-      `sealed by a key that is not among the keys here, and not to be read without it: ${shut.join('; ')}`,
-      'put the key file of that time in place before the next start, or add its lines to the one that is there',
+      `no key here can decrypt some of the data (${shut.join('; ')})`,
+      'before the next start, put the key file of that time in place, or add its lines to the present key file',
     );
   }
-  if (tokens > 0) lines.push(`tokens as they were then, to be revoked again where they have been since: ${tokens}`);
+  if (tokens > 0)
+    lines.push(`${tokens} tokens are as they were at that time: revoke again those that you revoked since`);
   process.stdout.write(`${lines.join('\n')}\n`);
   if (damaged.length === 0) return exitCode;
   for (const what of damaged) process.stderr.write(`${what}\n`);

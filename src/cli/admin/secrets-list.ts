@@ -1,4 +1,4 @@
-// `flwd secrets list`: the names of a tenant's secrets; never what is in them.
+// `flwd secrets list`: lists the names of a tenant's secrets, never their values.
 
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';

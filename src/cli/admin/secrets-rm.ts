@@ -1,4 +1,4 @@
-// `flwd secrets rm NAME`: removes a stored secret; runs that were given it keep their own copy.
+// `flwd secrets rm NAME`: removes a stored secret. Runs that already received it keep their copy.
 
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -7,7 +7,7 @@ import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const name = oneOperand(operands, 'flwd secrets rm NAME; flwd secrets list shows them');
+  const name = oneOperand(operands, 'flwd secrets rm NAME; flwd secrets list shows the names');
   const output = createOutput(options);
   const [tenant] = options.get('tenant') ?? [];
   const query = { ...(tenant !== undefined && { tenant }) };

@@ -1,5 +1,5 @@
-// `flwd secrets rotate`: seals everything with a new key, and drops the old one. What stops it does no harm: it goes on when
-// it is called again.
+// `flwd secrets rotate`: encrypts everything with a new key, and removes the old one. If it is interrupted, no data is
+// lost: the next call continues.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
@@ -22,7 +22,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return whole.done ? exitCodes.done : exitCodes.interrupted;
 }
 
-/** Some seconds a call; what the last one answers, with the counts of them all. */
+/** Each call takes a few seconds. Returns the last answer with the sum of all counts. */
 async function untilDone(rotate: () => Promise<Rotation>, signal: AbortSignal): Promise<Rotation> {
   const resealed = { secrets: 0, runs: 0, steps: 0 };
   for (;;) {
@@ -36,10 +36,10 @@ async function untilDone(rotate: () => Promise<Rotation>, signal: AbortSignal): 
 
 function toText({ done, key_id: keyId, resealed, unopened, advice }: Rotation): string {
   const counts = `${resealed.secrets} stored secrets, ${resealed.runs} runs, ${resealed.steps} steps`;
-  const lines = [`sealed anew by the key ${keyId}: ${counts}`];
-  if (!done) lines.push('there is more: flwd secrets rotate goes on with it; until then the old key is needed, too');
-  if (unopened > 0) lines.push(`${unopened} more cannot be opened by their key, and stay as they are`);
+  const lines = [`encrypted with the new key ${keyId}: ${counts}`];
+  if (!done) lines.push('not finished: run flwd secrets rotate again; until then, keep the old key');
+  if (unopened > 0) lines.push(`${unopened} more cannot be decrypted by any key here and were not changed`);
   if (advice !== null) lines.push(advice);
-  else if (done) lines.push('the old key is gone from here; backups of before need it still');
+  else if (done) lines.push('the old key was removed here; older backups still need it');
   return `${lines.join('\n')}\n`;
 }

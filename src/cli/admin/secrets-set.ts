@@ -1,5 +1,5 @@
-// `flwd secrets set NAME`: stores what standard input has, or what is typed. Never an argument: others on the machine can
-// read those.
+// `flwd secrets set NAME`: stores a value from standard input or a prompt. Never from an argument, which other users of
+// the machine can read.
 
 import { buffer } from 'node:stream/consumers';
 import type { Options } from '../command.ts';
@@ -10,9 +10,11 @@ import { askSecret } from '../terminal/secret-prompt.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [name, extra] = operands;
-  // What is one word too many may be the value: it is not repeated.
+  // An unexpected word may be the value, so it is not repeated.
   if (name === undefined || extra !== undefined)
-    throw new Refusal('flwd secrets set takes one NAME, and the value on standard input: flwd secrets set NAME < FILE');
+    throw new Refusal(
+      'flwd secrets set takes a NAME and reads the value from standard input: flwd secrets set NAME < FILE',
+    );
   const output = createOutput(options);
   const [tenant] = options.get('tenant') ?? [];
   const value = process.stdin.isTTY ? await askTwice(name) : withoutLastNewline(toText(await buffer(process.stdin)));
@@ -31,11 +33,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
   return exitCodes.done;
 }
 
-/** Nothing shows what was typed, so a slip would be stored unseen. @throws Refusal */
+/** The prompt shows nothing, so a typo would go unnoticed. @throws Refusal */
 async function askTwice(name: string): Promise<string> {
   const value = await askSecret(`${name}: `);
   if ((await askSecret(`${name}, again: `)) === value) return value;
-  throw new Refusal('that was not the same twice; nothing is stored');
+  throw new Refusal('the two values differ; nothing was stored');
 }
 
 /** @throws Refusal */
@@ -43,11 +45,11 @@ function toText(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Refusal('the value is no UTF-8 text; store it in base64, and have the job decode it');
+    throw new Refusal('the value is not UTF-8 text; store it as base64 and let the job decode it');
   }
 }
 
-/** One line is typed or echoed with its newline; a file of several, such as a key, is taken as it is. */
+/** Drops the newline after a typed or echoed line. A file of several lines, such as a key, stays as it is. */
 function withoutLastNewline(given: string): string {
   return /^[^\n]*\n$/.test(given) ? given.replace(/\r?\n$/, '') : given;
 }

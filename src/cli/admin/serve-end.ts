@@ -1,5 +1,4 @@
-// What becomes of the runs of a server that is told to stop: they go on without it, or, where that is asked for, they end
-// before it does.
+// What happens to runs when a server is told to stop: they continue without it, or, with --stop-runs, they end first.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
@@ -9,7 +8,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
 
-/** Of the five seconds that a stop may take. */
+/** A part of the five seconds that a stop may take. */
 const lookMs = 1_000;
 const mostNamed = 10;
 const mostAtOnce = 100;
@@ -21,7 +20,7 @@ function listRunning(client: Client, limit: number, signal?: AbortSignal): Promi
   return client.call('listRuns', { query: { status: 'running', limit }, ...(signal && { signal }) });
 }
 
-/** Says which runs go on. */
+/** Logs which runs continue. */
 export async function nameRunning(client: Client, log: Logger): Promise<void> {
   const found = await listRunning(client, mostNamed, AbortSignal.timeout(lookMs)).catch(() => undefined);
   if (!found) {
@@ -29,20 +28,21 @@ export async function nameRunning(client: Client, log: Logger): Promise<void> {
     return;
   }
   const { runs, total } = found;
-  for (const { run_id: runId, job_id: jobId } of runs) log.warn(`${runId} of ${jobId} goes on without the server`);
+  for (const { run_id: runId, job_id: jobId } of runs) log.warn(`${runId} of ${jobId} continues without the server`);
   const more = total - runs.length;
-  if (more > 0) log.warn(`and so ${more === 1 ? 'does' : 'do'} ${more} more; flwd runs --status running lists them`);
-  if (total > 0) log.warn('the next start takes them up again; flwd serve --stop-runs ends what runs before it ends');
+  if (more > 0)
+    log.warn(`${more} more ${more === 1 ? 'run continues' : 'runs continue'}; flwd runs --status running lists them`);
+  if (total > 0) log.warn('the next start resumes them; to end them with the server, use flwd serve --stop-runs');
 }
 
 export type RunsEnd = {
-  /** Resolves once none runs. */
+  /** Resolves when no run is left. */
   readonly whole: Promise<void>;
-  /** From now on they have no time to end in order. */
+  /** Kills the runs that are left instead of waiting for them. */
   readonly kill: () => void;
 };
 
-/** For a server that starts no more of them. */
+/** For a server that starts no more runs. */
 export function endRuns(client: Client, log: Logger): RunsEnd {
   let isForced = false;
 
@@ -51,7 +51,7 @@ export function endRuns(client: Client, log: Logger): RunsEnd {
       await client.call('cancelRun', { path: { run_id: runId }, query: { force: isForced } });
       return true;
     } catch (error) {
-      // It has ended by itself.
+      // The run has ended by itself.
       if (error instanceof ApiProblem && error.slug === 'run-already-finished') return true;
       const known = explained(error);
       log.warn(`${runId} could not be cancelled: ${known instanceof Refusal ? known.message : String(known)}`);
@@ -68,7 +68,7 @@ export function endRuns(client: Client, log: Logger): RunsEnd {
 
   async function untilNone(): Promise<void> {
     const { total } = await listRunning(client, 1);
-    if (total > 0) log.warn(`ending ${total === 1 ? '1 run' : `${total} runs`}; a second signal kills what is left`);
+    if (total > 0) log.warn(`ending ${total === 1 ? '1 run' : `${total} runs`}; a second signal kills the rest`);
     for (let left = total; left > 0; ) left = await pass();
   }
 

@@ -1,4 +1,4 @@
-// `flwd serve`: a server from its first line to its last signal.
+// `flwd serve`: runs a server until a signal stops it.
 
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,8 +23,8 @@ export async function run(options: Options): Promise<ExitCode> {
   const log = createLogger(config.logging);
   for (const warning of warnings) log.warn(warning);
   if (config.auth.isDev)
-    log.warn('--dev: whoever has the token dev-token, any process on this machine, may do everything');
-  if (config.auth.mode === 'none') log.warn('auth.mode is none: whoever reaches the server may do everything');
+    log.warn('--dev: anyone with the token dev-token may do everything, which includes any process on this machine');
+  if (config.auth.mode === 'none') log.warn('auth.mode is none: anyone who reaches the server may do everything');
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
   const { serve } = await import('../../main.ts');
@@ -37,7 +37,7 @@ export async function run(options: Options): Promise<ExitCode> {
   });
   const { bind, tls } = config.server;
   const isOpen = !isLoopback(bind.host);
-  if (isOpen && !tls) log.warn('the server is reached from other machines without TLS: tokens travel in clear');
+  if (isOpen && !tls) log.warn('other machines can reach this server without TLS: tokens are sent unencrypted');
   const reach = isOpen ? ` (${showBind(bind)}, reachable from other machines)` : '';
   process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
   const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
@@ -53,7 +53,7 @@ export async function run(options: Options): Promise<ExitCode> {
     const { whole, kill } = endRuns(client, log);
     again = () => {
       again = endAtOnce;
-      log.warn('killing what is left');
+      log.warn('killing the runs that are left');
       kill();
     };
     await whole;
@@ -63,11 +63,10 @@ export async function run(options: Options): Promise<ExitCode> {
   process.exit(isLost ? exitCodes.refused : exitCodes.done);
 }
 
-/** Two servers would both start the runs that wait. */
-const lostCause =
-  'somebody removed flwd.lock and flwd.sock while this server could not put them back; this server ends';
+/** Two servers would both start the pending runs, so this one ends. */
+const lostCause = 'someone removed flwd.lock and flwd.sock, and this server could not restore them; this server ends';
 
-/** A command that has no server makes way for one when it is asked to, which takes a moment. */
+/** How long a command may take to leave the data dir after it was asked to. */
 const commandMs = 10_000;
 const againMs = 100;
 
@@ -85,10 +84,10 @@ async function onceFree<T>(
     try {
       return await start();
     } catch (error) {
-      // Nobody's: it starts, or ends, and says in a moment what it is.
+      // Without an owner, another process is just starting or ending; its name is known in a moment.
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isEphemeral)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
-      // A command that starts or leaves takes its time; each of several may have it once before it makes way.
+      // A command takes time to start and to leave. Each of several gets this time once.
       if (error.owner && (error.owner.pid !== command || !error.owner.url))
         deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;
@@ -102,15 +101,18 @@ async function onceFree<T>(
   }
 }
 
-/** What an operator can fix becomes a Refusal; everything else is a bug and stays what it is. */
+/** What an operator can fix becomes a Refusal. Everything else is a bug and stays as it is. */
 function explained(error: unknown, bind: string): unknown {
   const code = errorCode(error) ?? '';
   if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;
   if (code === 'EADDRINUSE') {
-    return new Refusal(`${bind} is taken: stop what listens there, or choose another (--bind)`, exitCodes.refused);
+    return new Refusal(
+      `${bind} is in use: stop the program that listens there, or choose another address with --bind`,
+      exitCodes.refused,
+    );
   }
   const reason = unusableBinds[code];
-  return reason ? new Refusal(`${bind} cannot be used: ${reason}; choose another (--bind)`) : error;
+  return reason ? new Refusal(`cannot listen on ${bind}: ${reason}; choose another address with --bind`) : error;
 }
 
 const unusableBinds: Record<string, string> = {

@@ -1,4 +1,4 @@
-// `flwd tokens create`: makes a token and prints it, this once, alone on standard output.
+// `flwd tokens create`: creates a token and prints it, once, as the only text on standard output.
 
 import type { BodyOf } from '../../contract/operations.ts';
 import { scopes } from '../../domain/principal.ts';
@@ -21,8 +21,8 @@ export async function run(options: Options): Promise<ExitCode> {
     return exitCodes.done;
   }
   output.text(`${made.token}\n`);
-  const until = made.expires_at ? `until ${made.expires_at}` : 'until it is revoked';
-  output.say(`${made.id} (${made.name}) of ${ofTenant(made.tenant)}, ${until}; it is not shown again`);
+  const until = made.expires_at ? `expires ${made.expires_at}` : 'does not expire';
+  output.say(`${made.id} (${made.name}) of ${ofTenant(made.tenant)}, ${until}; flwd does not show it again`);
   return exitCodes.done;
 }
 
@@ -50,5 +50,7 @@ function toScope(word: string): TokenRequest['scopes'][number] {
   const scope = scopes.find((known) => known === word);
   if (scope) return scope;
   const near = nearest(word, scopes);
-  throw new Refusal(`--scopes: there is no \`${word}\`; ${near ? `did you mean \`${near}\`?` : scopes.join(', ')}`);
+  throw new Refusal(
+    `--scopes: unknown scope \`${word}\`; ${near ? `did you mean \`${near}\`?` : `use ${scopes.join(', ')}`}`,
+  );
 }

@@ -1,4 +1,4 @@
-// `flwd tokens list`: every token there is or was, newest first; never the token itself.
+// `flwd tokens list`: lists every token ever created, newest first; never the token itself.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
@@ -19,7 +19,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** Revoked and expired tokens too. */
+/** Includes revoked and expired tokens. */
 export async function listTokens({ client }: Session): Promise<TokenList> {
   const pages = await everyPage((from) => client.call('listTokens', { query: { limit: 1_000, ...from } }));
   return { ...pages[0], tokens: pages.flatMap(({ tokens }) => tokens), next_cursor: null };

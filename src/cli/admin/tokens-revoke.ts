@@ -1,4 +1,4 @@
-// `flwd tokens revoke ID`: from now on the token lets nobody in.
+// `flwd tokens revoke ID`: the token is refused from now on.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
@@ -11,29 +11,29 @@ import { listTokens } from './tokens-list.ts';
 type Token = AnswerOf<'listTokens'>['tokens'][number];
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const word = oneOperand(operands, 'flwd tokens revoke ID, such as token_01…; flwd tokens list shows them');
+  const word = oneOperand(operands, 'flwd tokens revoke ID, such as token_01…; flwd tokens list shows the ids');
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const { tokens } = await listTokens(session);
     const before = tokens.find((token) => token.id === word) ?? tokenCalled(tokens, word, session);
     const id = before?.id ?? word;
     await session.client.request('revokeToken', { path: { token_id: id } });
-    if (before?.status === 'revoked') output.say(`${id} was revoked before, ${output.time(before.revoked_at)}`);
+    if (before?.status === 'revoked') output.say(`${id} was already revoked, ${output.time(before.revoked_at)}`);
     else output.say(`revoked ${id}${before ? ` (${before.name})` : ''}`);
     return exitCodes.done;
   });
 }
 
-/** The one in force of this name. @throws Refusal where there are several, or only former ones */
+/** The active token of this name. @throws Refusal where there are several, or only revoked or expired ones */
 function tokenCalled(tokens: readonly Token[], name: string, { command }: Session): Token | undefined {
   const called = tokens.filter((token) => token.name === name);
   const [first, second] = called.filter(({ status }) => status === 'active');
   if (second)
-    throw new Refusal(`several tokens in force are called ${name}: name one by its id; ${command('tokens', 'list')}`);
+    throw new Refusal(`several active tokens are named ${name}: give the id; ${command('tokens', 'list')} shows it`);
   if (first) return first;
   if (called.length > 0)
     throw new Refusal(
-      `no token in force is called ${name}; ${command('tokens', 'list')} shows those that were`,
+      `no active token is named ${name}; ${command('tokens', 'list')} shows revoked and expired ones`,
       exitCodes.notFound,
     );
   return undefined;

@@ -1,4 +1,4 @@
-// The arguments of a job as words of a command line: `--target /srv --keep.days 7`.
+// Reads the arguments of a job from a command line: `--target /srv --keep.days 7`.
 
 import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
@@ -15,12 +15,12 @@ function splitAtEquals(word: string): readonly [string, string?] {
 
 type Args = Record<string, unknown>;
 
-/** `path` is where in the arguments it is, of a word that names one. */
+/** `path` is the argument that the word names; null if it names none. */
 export type WordError = { readonly path: readonly string[] | null; readonly message: string };
 
 /**
- * What the words say, laid over `base`, and everything that is wrong with them. A secret's value comes from where nobody else
- * reads it: `--token.file`, `--token.env`, or `--token.stored`, which names one that the instance has.
+ * Lays the words over `base` and collects everything that is wrong with them. A secret's value comes from where nobody
+ * else can read it: `--token.file`, `--token.env`, or `--token.stored`, which names a stored secret.
  */
 export function readArguments(
   fields: readonly ArgumentField[],
@@ -43,7 +43,7 @@ export function readArguments(
     const next = words[at + 1];
     if (!found) {
       errors.push({ path: null, message: unknownFlag(fields, written.slice(2)) });
-      // Most likely its value.
+      // The next word is most likely its value.
       if (inline === undefined && next !== undefined && !next.startsWith('--')) at++;
       continue;
     }
@@ -59,13 +59,13 @@ export function readArguments(
     }
     const text = isNextItsValue ? (words[++at] ?? '') : (inline ?? String(!found.isNegated));
     if (field.kind !== 'list' && given.has(field)) {
-      refuse(`${flagOf(field)} is there twice`);
+      refuse(`${flagOf(field)} is given twice`);
       continue;
     }
     given.add(field);
     if (field.kind === 'secret' && found.from === 'here')
       warn(
-        `${written}: what stands on a command line can be read by others on this machine; better ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME`,
+        `${written}: other users of this machine can read command lines; use ${written}.file FILE, ${written}.env NAME or ${written}.stored NAME instead`,
       );
     const read = field.kind === 'secret' ? secretFrom(found.from, text) : readFieldText(field, text);
     if ('error' in read) {
@@ -84,7 +84,7 @@ export function readArguments(
   return { args, errors };
 }
 
-/** Options after the job's name that the job has as arguments too: nobody can tell whose was meant. */
+/** Options after the job's name that both flwd and the job have, so the user's intent is unclear. */
 export function sharedWords(
   fields: readonly ArgumentField[],
   { command, operands, optionsAfterJob }: Pick<Call, 'command' | 'operands' | 'optionsAfterJob'>,
@@ -110,10 +110,10 @@ function secretFrom(from: SecretFrom, text: string): Read {
   if (from === 'here') return { value: text };
   if (from === 'file') return readSecretFile(text);
   const value = process.env[text];
-  return value === undefined ? { error: 'there is no such variable in the environment' } : { value };
+  return value === undefined ? { error: 'the environment has no such variable' } : { value };
 }
 
-/** `-`: standard input. One newline at the end is not part of it. */
+/** `-` means standard input. One newline at the end is not part of the secret. */
 function readSecretFile(path: string): Read {
   try {
     return { value: readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '') };
@@ -124,12 +124,12 @@ function readSecretFile(path: string): Read {
 
 const ofFlwd: ReadonlySet<string> = new Set(['help', ...jobCommands[0].options.map(({ name }) => name)]);
 
-/** As it is typed: `--keep.days`, or `--args.json` where `flwd run` has an option of that name. */
+/** As the user types it: `--keep.days`, or `--args.json` if `flwd run` has an option of that name. */
 export function flagOf(field: Pick<ArgumentField, 'path'>): string {
   return flag(field, '');
 }
 
-/** What sets a boolean to false: `--no-dry`. */
+/** The flag that sets a boolean to false: `--no-dry`. */
 export function negatedFlagOf(field: Pick<ArgumentField, 'path'>): string {
   return flag(field, 'no-');
 }
@@ -169,7 +169,7 @@ function withoutPrefix(name: string): string {
 }
 
 function unknownFlag(fields: readonly ArgumentField[], name: string): string {
-  // A secret is not to be typed: what is suggested in its place says where it comes from.
+  // A secret must not be typed, so the suggestion says where to read it from.
   const spellings = new Map(
     fields.flatMap((each) => [
       [flagOf(each), safeFlagOf(each)] as const,
@@ -193,7 +193,7 @@ function safeFlagOf(field: ArgumentField): string {
   return field.kind === 'secret' ? `${flagOf(field)}.file` : flagOf(field);
 }
 
-/** With what stands for its value: `--count N`, `--token.file FILE`. */
+/** The flag with a placeholder: `--count N`, `--token.file FILE`. */
 export function usageOfField(field: ArgumentField): string {
   return `${safeFlagOf(field)} ${field.kind === 'secret' ? 'FILE' : placeholderOf(field)}`;
 }
@@ -204,16 +204,16 @@ function isTruth(word: string | undefined): boolean {
 
 function needsArgument(written: string, field: ArgumentField): string {
   const usage = `${written} ${placeholderOf(field)}`;
-  return `${written} needs a value: ${usage}; one that begins with -- is written ${written}=--…`;
+  return `${written} needs a value: ${usage}; write a value that begins with -- as ${written}=--…`;
 }
 
 function strayWord(word: string, fields: readonly ArgumentField[]): string {
   const examples = fields.slice(0, 3).map(usageOfField);
-  const hint = fields.length === 0 ? 'the job takes no arguments' : `arguments are written ${examples.join(' ')}`;
-  return `\`${word}\` is one word too many: ${hint}`;
+  const hint = fields.length === 0 ? 'the job takes no arguments' : `the job's arguments are ${examples.join(' ')}`;
+  return `unexpected word \`${word}\`: ${hint}`;
 }
 
-/** What stands for the value in help: `TEXT`, `a|b|c`. */
+/** The placeholder for a value in help texts: `TEXT`, `a|b|c`. */
 export function placeholderOf({ kind, itemKind, choices }: ArgumentField): string {
   const shown = itemKind ?? kind;
   if (shown === 'choice') return choices.length <= 5 ? choices.map(showValue).join('|') : 'CHOICE';

@@ -1,4 +1,4 @@
-// Which job a command's words name, among those that an instance has.
+// Finds the job that a command's words name.
 
 import { argumentFields } from '../../domain/argument-fields.ts';
 import { hint, verbs } from '../command-line.ts';
@@ -14,12 +14,12 @@ export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Pro
   } catch (error) {
     const known = explained(error);
     if (!(known instanceof Refusal)) throw error;
-    // One that is broken is one all the same.
+    // A broken job is a known job, too.
     return known.exitCode !== exitCodes.notFound;
   }
 }
 
-/** `backup daily` is `backup/daily`. @throws Refusal with what it may have been meant to be */
+/** `backup daily` means `backup/daily`. @throws Refusal that suggests what may have been meant */
 export async function findJob(jobs: KnownJobs, words: readonly string[], isImplicit: boolean): Promise<Job> {
   const id = words.join('/');
   try {
@@ -31,20 +31,20 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const ids = listed.flatMap((job) => [job.id, ...job.aliases]);
     const server = await jobs.server?.();
     const among = server
-      ? ` among the jobs of the server at ${server} (${jobs.command('sources')} lists where they come from)`
+      ? ` on the server at ${server} (${jobs.command('sources')} lists where its jobs come from)`
       : '';
-    const what = `there is no ${isImplicit ? 'command and no job' : 'job'} \`${id}\`${among}`;
+    const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
     const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
     throw new Refusal(
-      what + (near ?? `; see flwd --help, and ${jobs.command('jobs')} for the jobs`),
+      what + (near ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
     );
   }
 }
 
-/** Of a job whose name the words begin with: how its arguments are written. */
+/** If the words begin with the name of a job: how to write its arguments. */
 async function strayWords(
   { get, command }: KnownJobs,
   words: readonly string[],
@@ -54,7 +54,7 @@ async function strayWords(
   if (depth === -1) return undefined;
   const id = words.slice(0, depth).join('/');
   const [first] = argumentFields((await get(id)).args);
-  if (!first) return `there is the job \`${id}\`, which takes no arguments`;
+  if (!first) return `the job \`${id}\` exists but takes no arguments`;
   const example = first.kind === 'secret' ? usageOfField(first).split(' ') : [flagOf(first), words[depth] ?? ''];
-  return `there is the job \`${id}\`, whose arguments are options: ${command(...(verbs.includes(id) ? ['run'] : []), id, ...example)}`;
+  return `the job \`${id}\` takes its arguments as options: ${command(...(verbs.includes(id) ? ['run'] : []), id, ...example)}`;
 }

@@ -1,4 +1,4 @@
-// The commands for jobs, a part of the table in commands.ts.
+// The commands for jobs; part of the table in commands.ts.
 
 import { catchUps } from '../../domain/job.ts';
 import {
@@ -18,17 +18,17 @@ const label: Option = {
   name: 'label',
   value: 'KEY=VALUE',
   isRepeatable: true,
-  about: 'a label for runs; repeatable',
+  about: 'add a label to the run; repeatable',
 };
 
-/** The arguments of a job besides its own flags, and what a run is made with. */
+/** Options for the arguments of a job and the settings of its run. */
 const request: readonly Option[] = [
-  ...wholeArguments('flags are laid over it'),
+  ...wholeArguments('flags override it'),
   {
     name: 'security-profile',
     value: 'PROFILE',
     choices: ['secure', 'permissive', 'disabled'],
-    about: 'run it in this profile, no looser than the job and the instance allow',
+    about: 'run in this profile, if the job and the instance allow it',
   },
   tenant,
 ];
@@ -36,11 +36,11 @@ const request: readonly Option[] = [
 export const jobCommands = [
   {
     name: 'run',
-    about: 'run a job with its arguments, show what it prints and wait for its end; flwd JOB is the same',
+    about: 'run a job, print its output and wait until it ends; flwd JOB does the same',
     options: [
       ...request,
       label,
-      { name: 'priority', value: 'N', about: 'from -100 to 100: runs of a higher one start first' },
+      { name: 'priority', value: 'N', about: 'from -100 to 100; runs with a higher priority start first' },
       { name: 'detach', short: 'd', about: 'print the id of the run and leave it running' },
       ...printing,
       ...instance,
@@ -55,7 +55,7 @@ export const jobCommands = [
   },
   {
     name: 'plan',
-    about: 'say what a run of a job would be and do, and whether it would wait or be refused; runs nothing',
+    about: 'show what a run of a job would do and whether it would start, wait or be refused; runs nothing',
     options: [...request, ...printing, ...instance],
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
@@ -63,12 +63,12 @@ export const jobCommands = [
   },
   {
     name: 'jobs',
-    about: 'list the jobs, or show one of them',
+    about: 'list jobs, or show one job',
     options: [
-      { name: 'source', value: 'NAME', about: 'those of this source' },
-      { name: 'prefix', value: 'NAMESPACE', about: 'those of this namespace and all below it' },
-      { name: 'tag', value: 'TAG', about: 'those with this tag' },
-      { name: 'search', value: 'TEXT', about: 'those with this text in id, title, description or tags' },
+      { name: 'source', value: 'NAME', about: 'jobs of this source' },
+      { name: 'prefix', value: 'NAMESPACE', about: 'jobs of this namespace and those below it' },
+      { name: 'tag', value: 'TAG', about: 'jobs with this tag' },
+      { name: 'search', value: 'TEXT', about: 'jobs with this text in id, title, description or tags' },
       ...printing,
       ...instance,
     ],
@@ -77,27 +77,27 @@ export const jobCommands = [
   },
   {
     name: 'jobs validate',
-    about: 'read folders of jobs, or jobs, as a source would, and say what is wrong where; asks no instance',
+    about: 'check jobs or folders of jobs and print every error with its place; needs no instance',
     options: [json, quiet],
     operands: 'DIR…',
   },
   {
     name: 'init',
-    about: 'make a job that runs at once, or one of a script that there is',
+    about: 'create a job that runs as it is, or turn an existing script into a job',
     options: [
       {
         name: 'language',
         short: 'l',
         value: 'LANGUAGE',
         choices: ['bash', 'python', 'node', 'pwsh'],
-        about: 'bash, python, node or pwsh; bash without it',
+        about: 'bash, python, node or pwsh; default: bash',
       },
       {
         name: 'from',
         value: 'SCRIPT',
-        about: 'make it of a copy of this script, with a guess at what the script takes',
+        about: 'copy this script into the job and guess which arguments it takes',
       },
-      { name: 'name', value: 'TITLE', about: 'its title; that of the folder without it' },
+      { name: 'name', value: 'TITLE', about: 'the title of the job; default: made from its folder’s name' },
       json,
       quiet,
       configFile,
@@ -112,37 +112,37 @@ export const jobCommands = [
   },
   {
     name: 'test',
-    about: 'run the tests that jobs bring along in their tests.yaml, on an instance that is gone afterwards',
+    about: 'run the tests in the jobs’ tests.yaml files, on a temporary instance',
     options: [json, quiet, configFile, jobsDir],
     operands: '[JOB or NAMESPACE]…',
     examples: ['flwd test', 'flwd test backup/daily', 'flwd test --jobs ./jobs --json'],
   },
   {
     name: 'sources',
-    about: 'list where jobs come from, with how many jobs each has, and how many are broken',
+    about: 'list the sources of jobs, with the number of jobs and of broken jobs in each',
     options: [...printing, ...instance],
   },
   {
     name: 'schedules',
-    about: 'list the schedules, and when each fires next',
-    options: [{ name: 'job', value: 'JOB', about: 'those of this job' }, tenant, ...printing, ...instance],
+    about: 'list schedules and their next times',
+    options: [{ name: 'job', value: 'JOB', about: 'schedules of this job' }, tenant, ...printing, ...instance],
   },
   {
     name: 'schedules add',
-    about: 'have a job run by itself, and print the id of the schedule',
+    about: 'run a job on a schedule, and print the id of the schedule',
     options: [
-      { name: 'cron', value: 'PATTERN', about: "when: five fields, such as '0 3 * * *'" },
-      { name: 'timezone', value: 'ZONE', about: 'in which zone, such as Europe/Berlin; else UTC' },
+      { name: 'cron', value: 'PATTERN', about: "when to run: five fields, such as '0 3 * * *'" },
+      { name: 'timezone', value: 'ZONE', about: 'the time zone of the pattern, such as Europe/Berlin; default: UTC' },
       {
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'of times that were missed: none, the last, or all of them',
+        about: 'which missed times to make up for after downtime: none, the last one or all',
       },
-      { name: 'jitter', value: 'TIME', about: 'delay each start by less than this, such as 30s' },
-      { name: 'name', value: 'NAME', about: 'what to call it' },
-      { name: 'next', value: 'N', about: 'only say when it would fire, so many times; saves nothing' },
-      ...wholeArguments('flags are laid over it'),
+      { name: 'jitter', value: 'TIME', about: 'delay each start by a random time up to this, such as 30s' },
+      { name: 'name', value: 'NAME', about: 'a name for the schedule' },
+      { name: 'next', value: 'N', about: 'only print the next N times; creates nothing' },
+      ...wholeArguments('flags override it'),
       label,
       tenant,
       ...printing,
@@ -154,25 +154,25 @@ export const jobCommands = [
   },
   {
     name: 'schedules rm',
-    about: 'remove a schedule that was made by flwd schedules add or through the API; its runs stay',
+    about: 'remove a schedule that flwd schedules add or the API created; its runs remain',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules pause',
-    about: 'have such a schedule start nothing until it is resumed',
+    about: 'pause such a schedule: it starts no runs until it is resumed',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },
   {
     name: 'schedules resume',
-    about: 'have it start runs again',
+    about: 'resume a paused schedule',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },
   {
     name: 'tui',
-    about: 'find and start jobs, watch and search runs and their logs, all in the terminal; ? says its keys',
+    about: 'browse, start and watch jobs and runs in the terminal; ? shows the keys',
     options: instance,
   },
 ] as const satisfies readonly Command[];

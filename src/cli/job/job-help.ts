@@ -1,4 +1,4 @@
-// What a job is and takes, written from its argspec: `flwd JOB --help`, `flwd jobs JOB`.
+// Describes a job and its arguments: `flwd JOB --help`, `flwd jobs JOB`.
 
 import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
 import { verbs } from '../command-line.ts';
@@ -10,7 +10,7 @@ export function jobHelp(job: Job, output: Output): string {
   const fields = argumentFields(job.args);
   const isTaking = fields.length > 0 ? ' [ARGUMENTS]' : '';
   const lines = [
-    // A job that is called like a command is not what its name alone stands for.
+    // A job with the name of a command needs `run`.
     `Usage: flwd ${verbs.includes(job.id) ? 'run ' : ''}${job.id}${isTaking}`,
     '',
     ...(job.title === null ? [] : [output.paint('strong', printable(job.title))]),
@@ -23,7 +23,7 @@ export function jobHelp(job: Job, output: Output): string {
 }
 
 function argumentLines(fields: readonly ArgumentField[], output: Output): string[] {
-  if (fields.length === 0) return ['It takes no arguments.', ''];
+  if (fields.length === 0) return ['The job takes no arguments.', ''];
   const heads = fields.map(spelling);
   const column = Math.min(34, Math.max(...heads.map(({ length }) => length)) + 4);
   const rows = fields.flatMap((field, at) => {
@@ -34,10 +34,10 @@ function argumentLines(fields: readonly ArgumentField[], output: Output): string
   });
   const hasSecret = fields.some(({ kind }) => kind === 'secret');
   const secretNote =
-    '  A secret comes from a file (- is standard input), from the environment, or is a stored one, by name;';
-  const notes = hasSecret ? ['', secretNote, '  one that is missing is asked for.'] : [];
+    '  A secret comes from a file (- reads standard input), from the environment, or from a stored secret.';
+  const notes = hasSecret ? ['', secretNote, '  At a terminal, flwd asks for a required one.'] : [];
   if (fields.some(isNamedAsOption))
-    notes.push('', '  Where flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.');
+    notes.push('', '  If flwd has an option of the same name, write --args.NAME, or --NAME after a lone --.');
   return ['Arguments:', ...rows, ...notes, ''];
 }
 
@@ -48,7 +48,7 @@ function spelling(field: ArgumentField): string {
   return `${flag} ${placeholderOf(field)}${field.kind === 'list' ? '…' : ''}`;
 }
 
-/** What it is, then what is asked of it, each on a line. */
+/** The description, then the rules for the value. */
 function aboutField(field: ArgumentField): string[] {
   const { title, description, isRequired, defaultValue, examples, choices, constraints, kind, itemKind } = field;
   const words = [title, description].filter((text) => text !== null && text !== '').join(': ');
@@ -70,7 +70,7 @@ function aboutLines(job: Job): string[] {
   return [
     `Job ${job.id} of ${job.source} (${job.path}), revision ${job.revision.slice(0, 12)}`,
     `  runs ${composition === 'steps' ? `the steps ${names}` : job.executor} in the profile ${profile}`,
-    ...(timeouts.run === null ? [] : [`  for ${timeouts.run} at most`]),
+    ...(timeouts.run === null ? [] : [`  for at most ${timeouts.run}`]),
     ...(job.aliases.length > 0 ? [`  also called ${job.aliases.join(', ')}`] : []),
     ...(job.tags.length > 0 ? [`  tagged ${job.tags.join(', ')}`] : []),
     ...(job.enabled ? [] : ['  disabled: it does not run']),

@@ -1,4 +1,4 @@
-// `--jobs` of a command that asks an instance: a server has the jobs that it was started with, whoever asks it.
+// Warns if `--jobs` has no effect because a server is running, which keeps the jobs that it was started with.
 
 import { findOwner } from '../../instance/owner-lock.ts';
 import { instance, jobsDir } from '../command.ts';
@@ -14,6 +14,6 @@ export async function warnWhereServed({ command, options }: Call): Promise<void>
   const owner = await findOwner(loadConfiguration(options).config.instance.dataDir);
   if (!owner?.url || owner.isEphemeral) return;
   process.stderr.write(
-    `flwd: --${jobsDir.name} has no effect: the server at ${owner.url} is asked, which has sources of its own (flwd sources); --data-dir names another instance\n`,
+    `flwd: --${jobsDir.name} has no effect: the server at ${owner.url} has its own sources (see flwd sources); --data-dir selects another instance\n`,
   );
 }

@@ -1,4 +1,4 @@
-// `flwd jobs validate`: whether the jobs of folders can be used, or everything that is wrong with them.
+// `flwd jobs validate`: checks jobs, or folders of jobs, and prints everything that is wrong with them.
 
 import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -12,7 +12,7 @@ const longestBashMs = 10_000;
 const mostBashErrors = 3;
 
 export async function run(options: Options, dirs: readonly string[]): Promise<ExitCode> {
-  if (dirs.length === 0) throw new Refusal('which folder? flwd jobs validate DIR…');
+  if (dirs.length === 0) throw new Refusal('flwd jobs validate needs a folder: flwd jobs validate DIR…');
   const output = createOutput(options);
   for (const dir of dirs) assertFolder(dir);
   const read = await Promise.all(dirs.map(validateFolder));
@@ -35,17 +35,17 @@ function placed({ file, line, column, message }: JobError): string {
 
 function assertFolder(dir: string): void {
   const stat = statSync(dir, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) throw new Refusal(stat ? `${dir} is no folder` : `there is no folder ${dir}`);
+  if (!stat?.isDirectory()) throw new Refusal(stat ? `${dir} is not a folder` : `there is no folder ${dir}`);
 }
 
 type Validated = {
   readonly valid: readonly { readonly id: string; readonly path: string }[];
   readonly invalid: readonly { readonly id: string; readonly path: string; readonly errors: readonly JobError[] }[];
-  /** Of what runs them. */
+  /** About the scripts of jobs. */
   readonly warnings: readonly JobError[];
 };
 
-/** Paths begin with the folder as it was typed. */
+/** All paths begin with the folder as it was typed. */
 async function validateFolder(dir: string): Promise<Validated> {
   const { readJobFolder } = await import('../../sources.ts');
   const { jobs, invalid } = await readJobFolder(resolve(dir), isJob(dir) ? basename(resolve(dir)) : '.');
@@ -71,12 +71,12 @@ async function validateFolder(dir: string): Promise<Validated> {
   };
 }
 
-/** Its id is then that of the folder: where it will be mounted is not known. */
+/** The folder is a job itself. Its id is then the folder's name, because nobody knows where it will be mounted. */
 function isJob(dir: string): boolean {
   return ['config.yaml', 'config.d/config.yaml'].some((file) => existsSync(join(dir, file)));
 }
 
-/** What `bash -n` has against the bash scripts that a job starts; empty where there is no bash. @param dir the job's own */
+/** Errors that `bash -n` finds in a job's bash scripts; empty if there is no bash. @param dir the job's folder */
 async function bashErrors({ steps }: JobDefinition, dir: string): Promise<JobError[]> {
   const files = steps.flatMap(({ action }) =>
     action.kind === 'command' && action.ulcProfile === 'ulc.shell.bash' ? [normalize(action.command[0] ?? '')] : [],
@@ -86,14 +86,14 @@ async function bashErrors({ steps }: JobDefinition, dir: string): Promise<JobErr
 
 function readWithBash(dir: string, file: string): Promise<JobError[]> {
   const path = join(dir, file);
-  // A script may turn extglob on, which nothing does here. BASH_ENV is not passed on.
+  // The script may enable extglob, which `bash -n` does not see. BASH_ENV is not passed on.
   const words = ['-O', 'extglob', '-n', '--', path];
   const options = { timeout: longestBashMs, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
   return new Promise((resolve) => {
     execFile('bash', words, options, (_, __, said) => {
       const found = said.split('\n').flatMap((line): JobError[] => {
         const [, number, message] = /: line (\d+): (.*)$/.exec(line) ?? [];
-        // The second line repeats the one that is meant.
+        // Bash repeats the faulty code on a second line.
         if (number === undefined || message === undefined || /^`.*'$/.test(message)) return [];
         return [{ file, line: Number(number), column: 1, message: `bash: ${message}` }];
       });

@@ -1,4 +1,4 @@
-// `flwd jobs`: the jobs there are, or one of them.
+// `flwd jobs`: lists the jobs, or shows one.
 
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -28,7 +28,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     else await printJobs(list, output);
     if (!output.isJson && list.jobs.length + list.invalid.length === 0)
       output.say(
-        [source, prefix, tag, q].every((by) => by === undefined) ? await noJobs(jobs, options) : 'no such jobs',
+        [source, prefix, tag, q].every((by) => by === undefined) ? await noJobs(jobs, options) : 'no jobs match',
       );
     return exitCodes.done;
   });
@@ -36,10 +36,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
 
 async function noJobs({ server, command }: KnownJobs, options: Options): Promise<string> {
   const at = await server?.();
-  if (at) return `the server at ${at} has no jobs; ${command('sources')} says where it looks for them`;
+  if (at) return `the server at ${at} has no jobs; ${command('sources')} shows where it looks for them`;
   const { sources } = loadConfiguration(options).config;
   const where = sources.map(({ path }) => path).join(', ');
-  return `no jobs${where && ` in ${where}`}; ${command('init', 'jobs/hello')} makes one`;
+  return `no jobs${where && ` in ${where}`}; ${command('init', 'jobs/hello')} creates one`;
 }
 
 async function printJobs({ jobs, invalid }: JobList, output: Output): Promise<void> {

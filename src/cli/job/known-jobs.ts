@@ -1,5 +1,5 @@
-// The jobs of an instance for a command that only wants to know of them: as its server has them, or, where there is none, as
-// its sources have them now. That makes no data dir.
+// The jobs of an instance, for commands that only read them: from the running server, or else from the sources as they
+// are now. Creates no data dir.
 
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
@@ -17,13 +17,13 @@ export type KnownJobs = {
   readonly list: (query: QueryOf<'listJobs'>) => JobList | Promise<JobList>;
   /** @throws ApiProblem or Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Job>;
-  /** A command for the same instance, as it is typed. */
+  /** Writes a command for the same instance, as the user can type it. */
   readonly command: Session['command'];
-  /** Where the server is that is asked; undefined: none is. */
+  /** The address of the server that answers; undefined: the sources are read without one. */
   readonly server?: () => Promise<string | undefined>;
 };
 
-/** @param work gets the session too, where there is a server. @throws Refusal */
+/** @param work also receives the session if a server is running. @throws Refusal */
 export async function withJobs<T>(
   options: Options,
   work: (jobs: KnownJobs, session?: Session) => Promise<T>,

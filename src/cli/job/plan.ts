@@ -1,4 +1,4 @@
-// `flwd plan JOB`: what a run of a job would be.
+// `flwd plan JOB`: shows what a run of a job would do.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
@@ -14,7 +14,7 @@ import { type Job, jobsOf } from './known-jobs.ts';
 type Plan = AnswerOf<'createPlan'>;
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  if (operands.length === 0) throw new Refusal('which job? flwd plan JOB; flwd jobs lists them');
+  if (operands.length === 0) throw new Refusal('flwd plan needs a job: flwd plan JOB; flwd jobs lists the jobs');
   const output = createOutput(options);
   return withSession(
     options,
@@ -53,21 +53,21 @@ function describe(plan: Plan, job: Job, output: Output): void {
     ['retry', job.composition === 'steps' ? '' : retryWords(job.retry)],
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
   ]);
-  const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
-  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
+  const start = plan.waiting === null ? 'would start at once' : `would wait: ${plan.waiting}`;
+  output.text(plan.denied ? `${output.paint('bad', 'would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }
 
-/** What its author says of when, how often and for how long it runs. */
+/** The step's rules in the job file: when, how often and for how long it runs. */
 function rulesOf(step: Job['steps'][number] | undefined): string[] {
   if (!step) return [];
   const { matrix, foreach, retry, timeout } = step;
   return [
-    ...(matrix === null ? [] : [`for each of the matrix ${JSON.stringify(matrix)}`]),
-    ...(foreach === null ? [] : [`for each of ${foreach}`]),
+    ...(matrix === null ? [] : [`once for each combination of ${JSON.stringify(matrix)}`]),
+    ...(foreach === null ? [] : [`once for each item of ${foreach}`]),
     ...(step.if === null ? [] : [`if ${step.if}`]),
     ...(step.always ? ['always'] : []),
     ...(retry.limit === 0 ? [] : [`retried ${retryWords(retry)}`]),
-    ...(timeout === null ? [] : [`for ${timeout} at most`]),
+    ...(timeout === null ? [] : [`for at most ${timeout}`]),
   ];
 }
 

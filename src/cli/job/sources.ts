@@ -1,4 +1,5 @@
-// `flwd sources`: where jobs come from, and how many each source has. Without a server, as the sources are now.
+// `flwd sources`: lists the sources of jobs and counts their jobs. Without a server, it reads the sources as they are
+// now.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
@@ -58,5 +59,5 @@ async function printSources(
       { text: String(invalid), style: invalid > 0 ? 'bad' : 'faint' },
     ]),
   );
-  if (sources.some(({ invalid }) => invalid > 0)) output.say(`${command('jobs')} says what is wrong with them`);
+  if (sources.some(({ invalid }) => invalid > 0)) output.say(`${command('jobs')} shows what is wrong with them`);
 }

@@ -1,4 +1,4 @@
-// What a test of a job expected and what came of its run: what differs, in words.
+// Compares the run of a job's test with what the test expects, and describes the differences.
 
 import { isDeepStrictEqual } from 'node:util';
 import { durationWords } from '../../client/took.ts';
@@ -8,40 +8,40 @@ import { type Expectation, patternOf } from '../../domain/job-test.ts';
 export type Came = {
   readonly status: string;
   readonly exitCode: number | null;
-  /** What flwd says of a failure. */
+  /** flwd's error message, if the run failed. */
   readonly why: string | null;
-  /** undefined: it gave none. */
+  /** undefined: the run returned no result. */
   readonly result: unknown;
   readonly artifacts: readonly string[];
   readonly durationMs: number;
-  /** It was cancelled for that. */
+  /** It took too long and was cancelled. */
   readonly isOverdue: boolean;
-  /** What was expected of the log and is in no line of it. */
+  /** Expected texts that no line of the log contains. */
   readonly missingInLog: readonly string[];
 };
 
-/** Nothing: all is as it was expected. */
+/** Empty if the run did what the test expects. */
 export function differences(expect: Expectation, came: Came): string[] {
   const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
   const took = came.isOverdue ? 'was cancelled then' : `took ${durationWords(came.durationMs)}`;
-  const tooLong = `max_duration: expected ${durationWords(expect.maxDurationMs)} at most, ${took}`;
+  const tooLong = `max_duration: expected at most ${durationWords(expect.maxDurationMs)}, ${took}`;
   const why = came.why === null ? '' : `: ${came.why}`;
   return [
     ...(isTooLong ? [tooLong] : []),
-    ...(expect.status === came.status ? [] : [`status: expected ${expect.status}, came ${came.status}${why}`]),
+    ...(expect.status === came.status ? [] : [`status: expected ${expect.status}, got ${came.status}${why}`]),
     ...(expect.exitCode === undefined || expect.exitCode === came.exitCode
       ? []
-      : [`exit_code: expected ${expect.exitCode}, came ${came.exitCode ?? 'none'}`]),
+      : [`exit_code: expected ${expect.exitCode}, got ${came.exitCode ?? 'none'}`]),
     ...(expect.result === undefined || isDeepStrictEqual(expect.result, came.result)
       ? []
-      : [`result: expected ${show(expect.result)}, came ${show(came.result)}`]),
+      : [`result: expected ${show(expect.result)}, got ${show(came.result)}`]),
     ...(expect.resultIncludes === undefined || includes(came.result, expect.resultIncludes)
       ? []
-      : [`result_includes: expected ${show(expect.resultIncludes)} in it, came ${show(came.result)}`]),
-    ...came.missingInLog.map((text) => `log: expected ${text}, came in no line`),
+      : [`result_includes: expected a result with ${show(expect.resultIncludes)}, got ${show(came.result)}`]),
+    ...came.missingInLog.map((text) => `log: expected ${text}, which is in no line`),
     ...expect.artifacts
       .filter((name) => !came.artifacts.includes(name))
-      .map((name) => `artifacts: expected ${name}, came ${came.artifacts.join(', ') || 'none'}`),
+      .map((name) => `artifacts: expected ${name}, got ${came.artifacts.join(', ') || 'none'}`),
   ];
 }
 
@@ -49,7 +49,7 @@ function show(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
 
-/** Members of an object among others, at any depth; a list has all its items. */
+/** An object may have more members, at any depth; a list must have exactly these items. */
 function includes(value: unknown, part: JsonValue): boolean {
   if (Array.isArray(part))
     return Array.isArray(value) && value.length === part.length && part.every((item, at) => includes(value[at], item));
@@ -67,7 +67,7 @@ export type LogWatch = {
 
 const lastLines = 20;
 
-/** Goes along with the lines of a log, however many there are. */
+/** Looks for texts in a log line by line, without keeping it. */
 export function watchLog(wanted: readonly string[]): LogWatch {
   const left = new Map(wanted.map((text) => [text, patternOf(text)]));
   const last: string[] = [];

@@ -1,4 +1,4 @@
-// `flwd test`: runs the tests that jobs bring along, in the real sandbox, on an instance of their own.
+// `flwd test`: runs the tests of jobs in the real sandbox, on a temporary instance.
 
 import type { Client } from '../../client/client.ts';
 import { durationWords } from '../../client/took.ts';
@@ -18,7 +18,7 @@ import { differences, watchLog } from './test-verdict.ts';
 import { cores, withTrial } from './trial.ts';
 
 type Case = { readonly jobId: string; readonly test: JobTest };
-/** Tests that may not run beside each other. */
+/** Tests that must run one after another. */
 type Sequence = readonly Case[];
 type Verdict = Case & {
   readonly status: string | null;
@@ -33,7 +33,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const sequences = await findTests(operands, loaded.config);
   const count = sequences.flat().length;
   if (count === 0) {
-    output.say('no tests: a job has them in a tests.yaml beside its config.yaml');
+    output.say('no tests found: put a tests.yaml beside the config.yaml of a job');
     return exitCodes.done;
   }
   const stopping = new AbortController();
@@ -49,7 +49,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }
 }
 
-/** @throws Refusal where there is no such job, or where a file is broken */
+/** @throws Refusal if there is no such job, or a file is broken */
 async function findTests(
   words: readonly string[],
   config: Parameters<typeof withTrial>[0]['config'],
@@ -66,15 +66,15 @@ async function findTests(
   ];
   if (broken.length > 0) throw new Refusal(broken.map(placed).join('\n'));
   const testless = jobs.find(({ definition: { id }, tests }) => !tests && words.includes(id));
-  if (testless) throw new Refusal(`${testless.definition.id} has no tests.yaml beside its config.yaml`);
+  if (testless) throw new Refusal(`the job ${testless.definition.id} has no tests.yaml beside its config.yaml`);
   return jobs.flatMap(({ definition: { id: jobId, concurrency }, tests }): Sequence[] => {
     const cases = tests && 'tests' in tests ? tests.tests.map((test) => ({ jobId, test })) : [];
-    // They would wait for each other, be refused, or cancel each other.
+    // With a concurrency rule, tests that run together would wait for, refuse or cancel each other.
     return concurrency ? [cases] : cases.map((one) => [one]);
   });
 }
 
-/** The job itself, or one below it. */
+/** The word names this job or a namespace above it. */
 function isNamed(id: string, word: string): boolean {
   return id === word || id.startsWith(`${word}/`);
 }
@@ -86,7 +86,7 @@ async function unknownJob(id: string, config: Parameters<typeof withTrial>[0]['c
     id,
     jobs.map(({ definition }) => definition.id),
   );
-  return new Refusal(`there is no job \`${id}\`${near ?? '; flwd jobs lists them'}`, exitCodes.notFound);
+  return new Refusal(`there is no job \`${id}\`${near ?? '; flwd jobs lists the jobs'}`, exitCodes.notFound);
 }
 
 function placed({ file, line, column, message }: JobError): string {
@@ -142,7 +142,7 @@ async function runTest(client: Client, { jobId, test }: Case, signal: AbortSigna
     };
     return { jobId, test, status, durationMs, failures: differences(expect, came), lastLines: log.lastLines() };
   } catch (error) {
-    // The job or the instance refuses it: it is this test that has failed.
+    // The job or the instance refused the run, so this test has failed.
     const known = explained(error);
     if (!(known instanceof Refusal)) throw error;
     return { jobId, test, status: null, durationMs: 0, failures: [`refused: ${known.message}`], lastLines: [] };

@@ -1,5 +1,5 @@
-// An instance for the tests of jobs: set up as the user's own, with a data dir that is gone afterwards. The user's own is
-// left alone, and hidden from the jobs.
+// A temporary instance for the tests of jobs. It has the user's configuration and its own data dir, which is removed
+// afterwards. The user's own instance is not touched, and jobs cannot see it.
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
@@ -30,7 +30,7 @@ export async function withTrial<T>(loaded: LoadedConfig, work: (client: Client) 
     }
   } finally {
     await rm(dir, { recursive: true, force: true }).catch((error: unknown) => {
-      process.stderr.write(`flwd: ${dir} could not be removed (${errorCode(error) ?? 'unknown error'})\n`);
+      process.stderr.write(`flwd: cannot remove ${dir} (${errorCode(error) ?? 'unknown error'})\n`);
     });
   }
 }
@@ -56,13 +56,13 @@ function inFolder(config: Config, dir: string): Config {
       secretKeyFile: join(dir, 'secret.key'),
       secretKey: null,
     },
-    // A run that waits for a sub-run holds no place.
+    // A run that waits for a sub-run occupies no slot.
     scheduler: { ...config.scheduler, globalConcurrency: cores, jobConcurrency: null },
     notify: { signingKeyFile: join(dir, 'notify.key') },
   };
 }
 
-/** Of the user's own instance, where there is one. */
+/** The files of the user's own instance, if there is one. */
 async function ownPaths({ instance, persistence, notify, server, auth, remotes }: Config): Promise<string[]> {
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const paths = [

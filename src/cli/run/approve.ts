@@ -1,5 +1,5 @@
-// `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: decides what a step waits for. Where no server has the data dir, the
-// command then sees to the run itself.
+// `flwd approve RUN [STEP]` and `flwd deny RUN [STEP]`: decides about a step that waits for approval. If no server has
+// the data dir, the command then drives the run itself.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';
@@ -15,7 +15,7 @@ import { findRunId } from './named-run.ts';
 
 type Run = AnswerOf<'getRun'>;
 
-/** What runs at the start of an instance is taken up in some moments. */
+/** An instance that has just started needs a moment to resume its runs. */
 const readyWithinMs = 10_000;
 const againMs = 50;
 
@@ -23,7 +23,7 @@ export async function run(options: Options, operands: readonly string[], { comma
   const decision = command.name === 'deny' ? 'deny' : 'approve';
   const [word, given, extra] = operands;
   if (word === undefined || extra !== undefined)
-    throw new Refusal(`which run, and which step of it? flwd ${decision} RUN [STEP]`);
+    throw new Refusal(`flwd ${decision} needs a run and takes a step: flwd ${decision} RUN [STEP]`);
   const output = createOutput(options);
   const [comment] = options.get('comment') ?? [];
   return withSession(options, async (session) => {
@@ -41,7 +41,7 @@ export async function run(options: Options, operands: readonly string[], { comma
   });
 }
 
-/** @throws Refusal where the run has no such step */
+/** @throws Refusal if the run has no such step */
 function stepOf({ run_id: runId, steps }: Run, given: string): string {
   const names = steps.map(({ step_id: id }) => id);
   if (names.includes(given)) return given;
@@ -49,7 +49,7 @@ function stepOf({ run_id: runId, steps }: Run, given: string): string {
   throw new Refusal(`${runId} has no step \`${given}\`${there}`, exitCodes.notFound);
 }
 
-/** @throws Refusal where it is not one alone */
+/** @throws Refusal unless exactly one step waits */
 function stepThatWaits(
   { run_id: runId, status, steps }: Run,
   decision: 'approve' | 'deny',
@@ -60,13 +60,13 @@ function stepThatWaits(
   if (first && !second) return first.step_id;
   if (first) {
     const lines = waiting.map(({ step_id: id, message }) => `  ${command(decision, runId, id)}    ${message ?? ''}`);
-    throw new Refusal(`several steps of ${runId} wait; which one?\n${lines.join('\n')}`);
+    throw new Refusal(`several steps of ${runId} are waiting; choose one:\n${lines.join('\n')}`);
   }
   const children = steps.flatMap(({ step_id: id, status: is, child_run_id: child }) =>
-    is === 'running' && child !== null ? [`; its step ${id} is the run ${child}`] : [],
+    is === 'running' && child !== null ? [`; its step ${id} started the run ${child}`] : [],
   );
   throw new Refusal(
-    `no step of ${runId} waits for an approval: it is ${status}${children.join('')}`,
+    `no step of ${runId} is waiting for approval: the run is ${status}${children.join('')}`,
     exitCodes.refused,
   );
 }

@@ -1,4 +1,4 @@
-// `flwd artifacts get ARTIFACT`: its bytes, into a file or to standard output.
+// `flwd artifacts get ARTIFACT`: saves an artifact to a file, or writes it to standard output.
 
 import { join } from 'node:path';
 import { formatSize } from '../../lib/units.ts';
@@ -19,7 +19,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const id = oneOperand(operands, 'flwd artifacts get ARTIFACT; flwd artifacts RUN lists them');
   const output = createOutput(options);
   const [to = '.'] = options.get('output') ?? [];
-  if (to === '-' && output.isJson) throw new Refusal('--json and --output - both want standard output');
+  if (to === '-' && output.isJson) throw new Refusal('--json and --output - both need standard output: choose one');
   const leaving = new AbortController();
   const release = onInterrupt(() => leaving.abort());
   try {
@@ -50,7 +50,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   }
 }
 
-/** Where it takes long enough to be seen. */
+/** Downloads that end within 200 ms show nothing. */
 function showProgress({ fileName, expectedBytes, received }: Download, output: Output): () => void {
   const status = createStatusLine(!output.isQuiet);
   const redraw = setInterval(() => {

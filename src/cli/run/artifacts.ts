@@ -1,4 +1,4 @@
-// `flwd artifacts RUN`: what a run has left.
+// `flwd artifacts RUN`: lists the artifacts of a run.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
@@ -14,12 +14,12 @@ type ArtifactList = AnswerOf<'listArtifacts'>;
 const mostOfPage = 1_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const word = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd artifacts RUN; flwd runs lists the runs');
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const runId = await findRunId(session, word, { output, orLastOf: true });
     const list = await listArtifacts(session, runId);
-    // A run that is not there has none either.
+    // The API lists no artifacts for a run that does not exist; getRun reports that.
     if (list.artifacts.length === 0) await session.client.call('getRun', { path: { run_id: runId } });
     if (output.isJson) output.json(list);
     else await printArtifacts(list, output);

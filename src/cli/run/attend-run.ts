@@ -1,4 +1,4 @@
-// Stays for a run that has nobody else to see to it: until it has ended, or only waits for people.
+// Drives a run for which no server is responsible, until it ends or only waits for people.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';
@@ -16,12 +16,14 @@ type Question = { readonly runId: string; readonly stepId: string; readonly text
 
 const everyMs = 200;
 
-/** Ctrl-C leaves the run as it is. @param before as it was when the command came */
+/** Ctrl-C leaves the run as it is. @param before the run when the command started */
 export async function attendRun(session: Session, before: Run, output: Output): Promise<ExitCode> {
   const { client, where } = session;
   const { run_id: runId } = before;
   session.attend(runId);
-  output.say(`no server has ${where}: this command sees to ${runId}, until it ends or waits for an approval again`);
+  output.say(
+    `no server is running on ${where}, so this command continues ${runId} until it ends or waits for approval`,
+  );
   const leaving = new AbortController();
   const release = onInterrupt(() => leaving.abort());
   try {
@@ -36,7 +38,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
       if (questions) {
         if (questions.length === 0) await describeEnd(session, run, output);
         for (const { runId: of, stepId, text } of questions)
-          output.say(`${stepId} waits for an approval: ${text}: ${session.command('approve', of, stepId)}`);
+          output.say(`${stepId} waits for approval: ${text}: ${session.command('approve', of, stepId)}`);
         return exitCodes.done;
       }
       await delay(everyMs, undefined, { signal: leaving.signal });
@@ -52,7 +54,7 @@ export async function attendRun(session: Session, before: Run, output: Output): 
   }
 }
 
-/** What all that is left of a run waits for, its sub-runs' included; undefined while anything moves. */
+/** The approvals that a run and its sub-runs wait for; undefined while anything else is still going on. */
 async function questionsOf(client: Client, run: Run): Promise<readonly Question[] | undefined> {
   if (run.status !== 'running' || run.cancel_requested_at !== null) return undefined;
   const open = run.steps.filter((step) => !hasEnded(step));

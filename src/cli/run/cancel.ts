@@ -1,4 +1,4 @@
-// `flwd cancel RUN…`: ends runs.
+// `flwd cancel RUN…`: cancels runs.
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { Options } from '../command.ts';
@@ -8,9 +8,10 @@ import { type Session, withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 
-/** One that cannot be cancelled keeps none of the others from it. */
+/** If one run cannot be cancelled, the others still are. */
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  if (operands.length === 0) throw new Refusal('which run? flwd cancel RUN…; flwd runs --status running lists them');
+  if (operands.length === 0)
+    throw new Refusal('flwd cancel needs a run: flwd cancel RUN…; flwd runs --status running lists them');
   const output = createOutput(options);
   return withSession(options, async (session) => {
     const { client } = session;
@@ -23,7 +24,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
         const query = { force: options.has('force') };
         const answer = await client.call('cancelRun', { path: { run_id: runId }, query });
         if (output.isJson) output.json(answer);
-        else if (before === 'cancelled') output.text(`${runId} was cancelled already\n`);
+        else if (before === 'cancelled') output.text(`${runId} was already cancelled\n`);
         else output.text(answer.status === 'cancelled' ? `cancelled ${runId}\n` : `${runId} is still ending\n`);
       } catch (error) {
         const known = explained(error);
@@ -36,7 +37,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
   });
 }
 
-/** undefined for who may cancel it and not look at it, and where there is none, which cancelling it says. */
+/** undefined if the token may cancel but not read runs, or if the run does not exist, which cancelling reports. */
 async function statusOf({ client }: Session, runId: string): Promise<string | undefined> {
   try {
     return (await client.call('getRun', { path: { run_id: runId } })).status;

@@ -1,4 +1,4 @@
-// The bytes of an artifact on their way here: counted, and held against the sum that the server has of them.
+// Downloads an artifact, counts its bytes and compares its checksum with the server's.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,11 +7,11 @@ import { errorCode } from '../../lib/error-code.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 
 export type Download = {
-  /** What it may be saved as: one name, without folders. */
+  /** The name to save it as, without folders. */
   readonly fileName: string;
-  /** null: the server does not say. */
+  /** null: the server did not send a size. */
   readonly expectedBytes: number | null;
-  /** Once. Ends with a Refusal where they are not what the server has. */
+  /** Can be read once. Ends with a Refusal if the bytes differ from the server's. */
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly received: () => { readonly sizeBytes: number; readonly sha256: string | null };
 };
@@ -37,7 +37,10 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
     }
     sha256 = hash.digest('hex');
     if (expected !== undefined && sha256 !== expected)
-      throw new Refusal(`${id} came damaged: its sha256 is not the server's; try it again`, exitCodes.unreachable);
+      throw new Refusal(
+        `${id} arrived damaged: its SHA-256 differs from the server's; try again`,
+        exitCodes.unreachable,
+      );
   }
 
   return {
@@ -48,7 +51,7 @@ export async function startDownload(client: Client, id: string, signal?: AbortSi
   };
 }
 
-/** Ends with a Refusal where the connection breaks. */
+/** Ends with a Refusal if the connection breaks. */
 export async function* bytesOf(
   { body }: Pick<Response, 'body'>,
   { name, signal }: { readonly name: string; readonly signal: AbortSignal | undefined },
@@ -57,18 +60,18 @@ export async function* bytesOf(
     for await (const chunk of body ?? []) yield chunk;
   } catch (error) {
     if (signal?.aborted || !(error instanceof TypeError)) throw error;
-    throw new Refusal(`${name} broke off on its way; try it again`, exitCodes.unreachable);
+    throw new Refusal(`the connection broke while ${name} was downloaded; try again`, exitCodes.unreachable);
   }
 }
 
-/** Whoever serves it chooses no folder, and no hidden file. */
+/** The server cannot choose a folder or a hidden file. */
 function toFileName(disposition: string, id: string): string {
   const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? [];
   const [, plain = ''] = /filename="([^"]*)"/i.exec(disposition) ?? [];
   return safeName(decoded(encoded) ?? plain) || safeName(id);
 }
 
-/** A name that is one of a file, whatever it was. */
+/** Turns any text into the name of a file. */
 function safeName(name: string): string {
   return name.replaceAll(/[/\\\p{Cc}\p{Cf}\u2028\u2029]/gu, '_').replace(/^\.+/, '_');
 }
@@ -81,7 +84,7 @@ function decoded(text: string | undefined): string | undefined {
   }
 }
 
-/** To standard output. Who reads no further has enough. */
+/** Writes to standard output. A reader that stops reading, such as `head`, ends the download. */
 export async function writeOut({ chunks }: Download): Promise<void> {
   const { stdout } = process;
   let isGone = false;

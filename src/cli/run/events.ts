@@ -1,4 +1,4 @@
-// `flwd events`: what happens to runs, as it happens, until Ctrl-C; of one run all that has happened, until its end.
+// `flwd events`: prints what happens to runs until Ctrl-C; with --run, everything about one run until its end.
 
 import type { Frame } from '../../client/resuming-stream.ts';
 import { type EventType, eventTypes } from '../../domain/event.ts';
@@ -17,7 +17,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const [word] = options.get('run') ?? [];
   const [jobId] = options.get('job') ?? [];
   const asked = readTypes(options);
-  // A line of a job with steps is two events; people want to read it once.
+  // Jobs with steps report each line as two events. People want to read it once.
   const shown = asked.length > 0 || output.isJson ? asked : eventTypes.filter((type) => type !== 'step.output');
   return withSession(options, async (session) => {
     const runId = word === undefined ? undefined : await findRunId(session, word, { output, orLastOf: true });
@@ -27,7 +27,8 @@ export async function run(options: Options): Promise<ExitCode> {
       ...(shown.length > 0 && { types: shown.join(',') }),
     };
     if (runId !== undefined) session.attend(runId);
-    else if (session.isEphemeral()) output.say(`no server has ${session.where}: there is only what other commands do`);
+    else if (session.isEphemeral())
+      output.say(`no server is running on ${session.where}: only what other commands do will appear here`);
     const leaving = new AbortController();
     let isInterrupted = false;
     const releases = [
@@ -61,7 +62,7 @@ function readTypes(options: Options): EventType[] {
     const type = eventTypes.find((one) => one === name);
     if (type) return type;
     throw new Refusal(
-      `--type ${name}: there is none${hint(name, eventTypes) ?? `; there are ${eventTypes.join(', ')}`}`,
+      `--type does not take \`${name}\`${hint(name, eventTypes) ?? `; use one of ${eventTypes.join(', ')}`}`,
     );
   });
 }

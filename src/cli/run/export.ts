@@ -1,4 +1,4 @@
-// `flwd export RUN DEST`: all that is known of a run as a folder of files, for a report or an archive.
+// `flwd export RUN DEST`: saves everything that is known of a run in a folder, for a report or an archive.
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { isThere, writeNewFile } from './new-file.ts';
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const [word, folder, extra] = operands;
   if (word === undefined || folder === undefined || extra !== undefined)
-    throw new Refusal('which run, and where to? flwd export RUN DEST, a folder that is not there yet');
+    throw new Refusal('flwd export needs a run and a new folder: flwd export RUN DEST');
   const output = createOutput(options);
   const leaving = new AbortController();
   const release = onInterrupt(() => leaving.abort());
@@ -55,7 +55,7 @@ async function exportRun(session: Session, runId: string, to: To): Promise<void>
     await save('log.txt', 'text/plain', 'getRunLogs');
     await save('log.ndjson', 'application/x-ndjson', 'getRunLogs');
     const artifacts = await saveArtifacts(session, runId, to);
-    if (isExpired) output.warn('its log has been removed by retention');
+    if (isExpired) output.warn('the log is missing: its retention has ended');
     if (output.isJson) output.json({ run_id: runId, folder, artifacts });
     else output.text(`${folder}\n`);
   } catch (error) {
@@ -64,7 +64,7 @@ async function exportRun(session: Session, runId: string, to: To): Promise<void>
   }
 }
 
-/** @returns their names as they are saved */
+/** @returns the names of the saved files */
 async function saveArtifacts(session: Session, runId: string, { folder, output, signal }: To): Promise<string[]> {
   const { artifacts } = await listArtifacts(session, runId);
   const names: string[] = [];
@@ -78,18 +78,18 @@ async function saveArtifacts(session: Session, runId: string, { folder, output, 
       names.push(saved);
     } catch (error) {
       if (!(error instanceof ApiProblem && error.slug === 'artifact-gone')) throw error;
-      output.warn(`the artifact ${name} is gone: ${error.message}`);
+      output.warn(`the artifact ${name} no longer exists: ${error.message}`);
     }
   }
   return names;
 }
 
 async function makeFolder(folder: string): Promise<void> {
-  // What a run prints and leaves is for those who may read it.
+  // Only this user may read what the run printed and left.
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
     if (errorCode(error) === 'EEXIST')
-      throw new Refusal(`${folder} is there already: name a folder that is not`, exitCodes.refused);
-    throw new Refusal(`${folder} cannot be made: ${fileTrouble(error)}`);
+      throw new Refusal(`${folder} already exists: name a new folder`, exitCodes.refused);
+    throw new Refusal(`cannot create ${folder}: ${fileTrouble(error)}`);
   });
 }
 

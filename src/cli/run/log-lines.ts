@@ -1,4 +1,4 @@
-// Lines of a run's log as a command prints them, and where they come from.
+// Reads the log of a run and prints its lines.
 
 import type { Client } from '../../client/client.ts';
 import type { QueryOf } from '../../contract/operations.ts';
@@ -12,14 +12,14 @@ type PrintedLine = {
   readonly message: string;
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
-  /** Read when no server had been there: its time is that of the reading. */
+  /** Printed while no server was running: the time is when it was read. */
   readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
 
 export type LinePrinter = (line: PrintedLine) => void;
 
-/** @param o.to one stream for all lines, or `same`: each line goes to the stream that the script wrote it to */
+/** @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to */
 export function createLinePrinter(
   output: Output,
   o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly to: 'stdout' | 'stderr' | 'same' },
@@ -37,7 +37,9 @@ export function createLinePrinter(
   };
 }
 
-/** What there is and what comes, until the run has ended, or until the signal. @throws ApiProblem, ServerUnreachable */
+/**
+ * Prints the lines so far and those to come, until the run ends or the signal. @throws ApiProblem, ServerUnreachable
+ */
 export async function followLog(
   client: Client,
   runId: string,
@@ -57,9 +59,9 @@ export async function followLog(
   for await (const { event, data } of frames) if (event === 'log') o.print(toLine(data));
 }
 
-/** What is said when a stream breaks off that is tried again for as long as it takes. */
+/** Printed when a stream breaks; the client then reconnects until it succeeds. */
 export function breakWords(error: Error): string {
-  return `${error.message} It is tried again until it answers.`;
+  return `${error.message} Trying again until it answers.`;
 }
 
 function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {

@@ -1,4 +1,4 @@
-// `flwd logs RUN`: the log of a run, whole, its end, or as it comes.
+// `flwd logs RUN`: prints the log of a run, all of it or its end, and follows it.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
@@ -14,21 +14,21 @@ import { findRunId } from './named-run.ts';
 const pageLines = 10_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists the runs');
   const output = createOutput(options);
   const query = queryOf(options);
   return withSession(options, async (session) => {
     const { client } = session;
     const runId = await findRunId(session, word, { output, orLastOf: true });
     const of = await client.call('getRun', { path: { run_id: runId } });
-    // Followed without a server, it is to get on, too.
+    // If there is no server, this command also drives the run that it follows.
     session.attend(runId);
     const print: LinePrinter = output.isJson
       ? output.json
       : createLinePrinter(output, {
           showsStep: of.steps.length > 1 && !options.has('step'),
           showsTime: options.has('timestamps'),
-          // The log is the data of this command, also what the script wrote to its standard error.
+          // The log is this command's data, including what the script wrote to its standard error.
           to: 'stdout',
         });
     const leaving = new AbortController();
@@ -38,7 +38,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const onBreak = (error: Error): void => output.warn(breakWords(error));
       if (options.has('follow')) await followLog(client, runId, { query, print, signal, onBreak });
       else if ((await printAll(session, runId, { query, print, signal })).isExpired)
-        output.warn('its log has been removed by retention');
+        output.warn('the log was removed when its retention ended');
     } finally {
       release();
     }

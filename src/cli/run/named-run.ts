@@ -1,5 +1,5 @@
-// The run that a word of a command line names: by its id, by the part of it that no other recent run shares, or, where that
-// cannot hit the wrong one badly, as the last of a job.
+// Finds the run that the user named: by its id, by a unique part of the id, or, for commands that only read, as the
+// last run of a job.
 
 import { exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
@@ -8,13 +8,13 @@ import type { Output } from '../terminal/output.ts';
 const wholeId = /^run_[0-9A-Z]{26}$/;
 const partOfId = /^(?:run_)?[0-9A-Z]+$/i;
 const shortestPart = 8;
-/** An id is looked for among so many runs, the newest. */
+/** Only this many of the newest runs are searched for a part of an id. */
 const recent = 1_000;
 
 /**
- * What nothing is found for stays as it is: the API says what is wrong with it.
- * @param o.orLastOf the word may be a job: its last run is meant, and said so
- * @throws Refusal where several runs are meant, or a job's name does not do
+ * A word that matches nothing is returned unchanged, and the API says what is wrong with it.
+ * @param o.orLastOf the word may be a job; its last run is used, and the user is told
+ * @throws Refusal if several runs match, or a job is named where only a run will do
  */
 export async function findRunId(
   { client, command }: Session,
@@ -29,7 +29,7 @@ export async function findRunId(
     if (first && others.length > 0) {
       const lines = [first, ...others.slice(0, 4)].map((run) => `  ${run.run_id}  ${run.job_id}  ${run.status}`);
       const more = others.length > 4 ? ['  …'] : [];
-      throw new Refusal([`${others.length + 1} runs are called ${word}…; which one?`, ...lines, ...more].join('\n'));
+      throw new Refusal([`${others.length + 1} runs match ${word}; choose one:`, ...lines, ...more].join('\n'));
     }
     if (first) return first.run_id;
   }
@@ -37,14 +37,14 @@ export async function findRunId(
   const [last] = runs;
   if (!last) return word;
   if (!orLastOf) {
-    const what = `\`${word}\` is a job, and this takes the id of a run: the last one is ${last.run_id} (${last.status})`;
+    const what = `\`${word}\` is a job, but an id of a run is needed: its last run is ${last.run_id} (${last.status})`;
     throw new Refusal(`${what}; ${command('runs', '--job', word)} lists them`, exitCodes.notFound);
   }
-  output.say(`the last run of ${last.job_id} is ${last.run_id}`);
+  output.say(`using ${last.run_id}, the last run of ${last.job_id}`);
   return last.run_id;
 }
 
-/** Its beginning, with `run_` or without, or its end. */
+/** The beginning of the id, with or without `run_`, or its end. */
 function isPartOf(part: string, id: string): boolean {
   return id.startsWith(part) || id.slice('run_'.length).startsWith(part) || id.endsWith(part);
 }

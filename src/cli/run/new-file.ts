@@ -1,4 +1,4 @@
-// A file that is there whole or not at all, and in no other's place.
+// Writes a file completely or not at all, and replaces no other file unless asked to.
 
 import { constants, lstatSync, statSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Under a name of its own until it is whole. @throws Refusal */
+/** The file has a temporary name until it is complete. @throws Refusal */
 export async function writeNewFile(
   path: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<string>,
@@ -24,7 +24,7 @@ export async function writeNewFile(
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there && !mayReplace) throw taken(path);
   if (there && !there.isFile() && !there.isSymbolicLink())
-    throw new Refusal(`${path} is no file that could be replaced; --output - is standard output`);
+    throw new Refusal(`${path} is not a regular file, so it is not replaced; --output - writes to standard output`);
   const unfinished = join(dirname(path), `.${basename(path).slice(0, 100)}.${process.pid}.part`);
   const file = await open(unfinished, 'wx').catch((error: unknown) => {
     throw unwritable(path, error);
@@ -42,12 +42,12 @@ export async function writeNewFile(
   }
 }
 
-/** Not in the place of one that has come meanwhile. */
+/** Does not replace a file that appeared in the meantime. */
 async function putInPlace(from: string, to: string): Promise<void> {
   try {
     await link(from, to).catch((error: unknown) => {
       if (errorCode(error) === 'EEXIST') throw error;
-      // No links on this file system.
+      // This file system has no hard links.
       return copyFile(from, to, constants.COPYFILE_EXCL);
     });
   } catch (error) {
@@ -60,9 +60,9 @@ function refuse(path: string, error: unknown): never {
 }
 
 function taken(path: string): Refusal {
-  return new Refusal(`${path} is there already; --force replaces it`, exitCodes.refused);
+  return new Refusal(`${path} already exists; --force replaces it`, exitCodes.refused);
 }
 
 function unwritable(path: string, error: unknown): Refusal {
-  return new Refusal(`${path} cannot be written: ${fileTrouble(error)}`);
+  return new Refusal(`cannot write ${path}: ${fileTrouble(error)}`);
 }

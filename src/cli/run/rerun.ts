@@ -1,4 +1,4 @@
-// `flwd rerun RUN`: the same again, from its start or from a step on, as a run of its own.
+// `flwd rerun RUN`: starts a run again, from its beginning or from a step, as a new run.
 
 import { randomUUID } from 'node:crypto';
 import { isKept } from '../../client/shown-steps.ts';
@@ -15,7 +15,7 @@ import { readBase } from './run-request.ts';
 import { detach, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
-  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists them');
+  const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
   const output = createOutput(options);
   const body = await readRequest(options);
   return withSession(options, async (session) => {
@@ -25,7 +25,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const { run_id: id } = await client.call('rerunRun', {
         path: { run_id: earlier },
         body,
-        // Where the answer is lost on the way, asking again makes no second run.
+        // If the answer is lost, the repeated request creates no second run.
         headers: { 'idempotency-key': randomUUID() },
       });
       session.attend(id);

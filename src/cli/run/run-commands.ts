@@ -1,4 +1,4 @@
-// The commands for runs, a part of the table in commands.ts.
+// The commands for runs; part of the table in commands.ts.
 
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
@@ -6,7 +6,7 @@ import { listedStatuses } from '../../domain/run.ts';
 import { type Command, instance, limit, type Option, printing, tenant, wholeArguments } from '../command.ts';
 
 const decision: readonly Option[] = [
-  { name: 'comment', value: 'TEXT', about: 'why; the run shows it' },
+  { name: 'comment', value: 'TEXT', about: 'the reason, which the run shows' },
   ...printing,
   ...instance,
 ];
@@ -14,16 +14,21 @@ const decision: readonly Option[] = [
 export const runCommands = [
   {
     name: 'runs',
-    about: 'list runs, newest first, or show one of them',
+    about: 'list runs, newest first, or show one run',
     options: [
-      { name: 'job', value: 'JOB', about: 'those of this job' },
-      { name: 'status', value: 'STATUS', choices: listedStatuses, about: listedStatuses.join(', ') },
-      { name: 'since', value: 'TIME', about: 'created since this time (RFC 3339), or this long ago, such as 2d' },
-      { name: 'until', value: 'TIME', about: 'created before it' },
-      { name: 'label', value: 'KEY=VALUE', about: 'those with this label' },
-      { name: 'search', value: 'TEXT', about: 'those with this text in ids, arguments or errors' },
+      { name: 'job', value: 'JOB', about: 'runs of this job' },
+      {
+        name: 'status',
+        value: 'STATUS',
+        choices: listedStatuses,
+        about: `runs in this state: ${listedStatuses.join(', ')}`,
+      },
+      { name: 'since', value: 'TIME', about: 'runs created since this time (RFC 3339) or this long ago, such as 2d' },
+      { name: 'until', value: 'TIME', about: 'runs created before this time' },
+      { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
+      { name: 'search', value: 'TEXT', about: 'runs with this text in ids, arguments or errors' },
       limit,
-      { name: 'id', value: 'RUN', about: 'this run, whole' },
+      { name: 'id', value: 'RUN', about: 'show this run' },
       tenant,
       ...printing,
       ...instance,
@@ -33,23 +38,22 @@ export const runCommands = [
   },
   {
     name: 'logs',
-    about: 'print the log of a run, with both of its streams on standard output',
+    about: 'print the log of a run; both of its streams go to standard output',
     options: [
-      { name: 'follow', short: 'f', about: 'go on with what comes, until the run has ended' },
-      { name: 'tail', value: 'N', about: 'the last lines only' },
+      { name: 'follow', short: 'f', about: 'keep printing new lines until the run ends' },
+      { name: 'tail', value: 'N', about: 'only the last N lines' },
       {
         name: 'level',
         value: 'LEVEL',
         choices: logLevels,
-        about: `lines of this level or worse: ${logLevels.join(', ')}`,
+        about: `lines of this level or more severe: ${logLevels.join(', ')}`,
       },
       { name: 'step', value: 'STEP', about: 'lines of this step and its instances' },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
       {
         name: 'timestamps',
         short: 't',
-        about:
-          'begin each line with its time; ~ before it: it was printed earlier, while no server was there to read it',
+        about: 'start each line with its time; ~ marks lines that were printed while no server was running',
       },
       ...printing,
       ...instance,
@@ -59,9 +63,9 @@ export const runCommands = [
   },
   {
     name: 'cancel',
-    about: 'cancel runs: their processes are gone when it says so',
+    about: 'cancel runs and wait until all of their processes have ended',
     options: [
-      { name: 'force', about: 'kill them at once, without the time that the job has to end in order' },
+      { name: 'force', about: 'kill them at once instead of letting the job end in order' },
       ...printing,
       ...instance,
     ],
@@ -70,15 +74,15 @@ export const runCommands = [
   },
   {
     name: 'rerun',
-    about: 'run a finished run again, as a run of its own; shows it like flwd run does',
+    about: 'run a finished run again as a new run, and show it as flwd run does',
     options: [
       {
         name: 'from',
         value: 'FROM',
-        about: 'failed: what did not succeed; a step: that one and what needs it; else start',
+        about: 'failed: what did not succeed; a step: this one and all that need it; default: start',
       },
-      { name: 'latest', about: 'with the job as it is now, not as it was' },
-      ...wholeArguments('they are laid over those of that run'),
+      { name: 'latest', about: 'use the current version of the job, not the one of that run' },
+      ...wholeArguments('they override those of that run'),
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
       ...printing,
       ...instance,
@@ -88,14 +92,14 @@ export const runCommands = [
   },
   {
     name: 'approve',
-    about: 'approve the step of a run that waits for it; without a server, see to what comes of it',
+    about: 'approve a step that waits for it; without a server, continue the run',
     options: decision,
     operands: 'RUN [STEP]',
     examples: ['flwd approve run_01…', 'flwd approve run_01… ask --comment "after the backup"'],
   },
   {
     name: 'deny',
-    about: 'deny it: the step fails',
+    about: 'deny a step that waits for approval; the step fails',
     options: decision,
     operands: 'RUN [STEP]',
   },
@@ -107,10 +111,15 @@ export const runCommands = [
   },
   {
     name: 'artifacts get',
-    about: 'save an artifact under its name in the current folder, and print where',
+    about: 'save an artifact in the current folder under its own name, and print its path',
     options: [
-      { name: 'output', short: 'o', value: 'PATH', about: 'a file or a folder to save it to; - is standard output' },
-      { name: 'force', about: 'replace the file that is there' },
+      {
+        name: 'output',
+        short: 'o',
+        value: 'PATH',
+        about: 'a file or folder to save it to; - writes to standard output',
+      },
+      { name: 'force', about: 'replace an existing file' },
       ...printing,
       ...instance,
     ],
@@ -119,16 +128,16 @@ export const runCommands = [
   },
   {
     name: 'events',
-    about: 'print what happens to runs, as it happens, until Ctrl-C; of one run all of it, until its end',
+    about: 'print events of runs as they happen, until Ctrl-C; with --run, all events of one run until its end',
     options: [
-      { name: 'run', value: 'RUN', about: 'of this run, from its creation to its end' },
-      { name: 'job', value: 'JOB', about: 'of the runs of this job' },
+      { name: 'run', value: 'RUN', about: 'events of this run, from its creation to its end' },
+      { name: 'job', value: 'JOB', about: 'events of this job’s runs' },
       {
         name: 'type',
         value: 'TYPE',
         choices: eventTypes,
         isRepeatable: true,
-        about: 'of this type, such as run.finished; repeatable; by default all types but step.output, with --json all',
+        about: 'events of this type, such as run.finished; repeatable; default: all but step.output, with --json all',
       },
       ...printing,
       ...instance,
@@ -137,7 +146,7 @@ export const runCommands = [
   },
   {
     name: 'export',
-    about: 'save all that is known of a run in a new folder: itself, its events, its log, its artifacts',
+    about: 'save everything known of a run in a new folder: the run, its events, log and artifacts',
     options: [...printing, ...instance],
     operands: 'RUN DEST',
   },

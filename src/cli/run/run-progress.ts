@@ -1,4 +1,4 @@
-// How a run goes, in one line: for how long, its steps, its own progress.
+// The progress of a run in one line: how long it takes, its steps, and what the job itself reports.
 
 import type { Client } from '../../client/client.ts';
 import { tookFor } from '../../client/took.ts';
@@ -10,14 +10,14 @@ type Run = AnswerOf<'getRun'>;
 
 export type RunProgress = {
   readonly text: () => string;
-  /** Goes on until the signal. */
+  /** Reads events until the signal. */
   readonly follow: (client: Client, signal: AbortSignal) => Promise<void>;
 };
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const barCells = 20;
 
-/** @param o.onStep a step has begun or ended, in words */
+/** @param o.onStep called with a sentence when a step starts or ends */
 export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
   o: {
@@ -25,7 +25,7 @@ export function createRunProgress(
     readonly output: Output;
     readonly command: Session['command'];
     readonly onStep: (words: string) => void;
-    /** Nothing goes on before somebody decides. */
+    /** Called when the run waits for someone to decide. */
     readonly onQuestion: (words: string) => void;
   },
 ): RunProgress {
@@ -51,12 +51,12 @@ export function createRunProgress(
       ended.add(step);
     }
     if (o.steps.length === 0) return;
-    if (event === 'step.started') o.onStep(`${step} has begun`);
-    if (event === 'step.finished') o.onStep(`${step} has ended: ${String(data.status)}`);
-    if (event === 'step.skipped') o.onStep(`${step} is skipped`);
-    if (event === 'step.retrying') o.onStep(`${step} is tried again`);
+    if (event === 'step.started') o.onStep(`${step} started`);
+    if (event === 'step.finished') o.onStep(`${step} ended: ${String(data.status)}`);
+    if (event === 'step.skipped') o.onStep(`${step} was skipped`);
+    if (event === 'step.retrying') o.onStep(`${step} is retried`);
     if (event === 'step.waiting_approval')
-      o.onQuestion(`${step} waits for an approval: ${o.command('approve', run.run_id, step)}`);
+      o.onQuestion(`${step} waits for approval: ${o.command('approve', run.run_id, step)}`);
   }
 
   return {

@@ -1,4 +1,4 @@
-// The request of a run, from the words of a command line.
+// Builds the request for a run from the words of a command line.
 
 import { readFileSync } from 'node:fs';
 import type { Client } from '../../client/client.ts';
@@ -16,7 +16,7 @@ import { readChoice } from '../option-values.ts';
 import type { Output } from '../terminal/output.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 
-/** What runs and plans are asked with. @throws Refusal that names everything that is wrong with the arguments */
+/** The body of a request for a run or a plan. @throws Refusal that lists everything wrong with the arguments */
 export async function readRunRequest(
   job: Job,
   call: Call,
@@ -42,8 +42,8 @@ export async function readRunRequest(
 }
 
 /**
- * `ask` has the server check what could be read: what else is wrong is said together with `errors`.
- * @throws Refusal where there are errors
+ * If there are errors, the server is asked as well (`ask`), so that its errors are listed together with these.
+ * @throws Refusal if there are errors
  */
 export async function assertSound(errors: readonly WordError[], ask: () => Promise<unknown>): Promise<void> {
   if (errors.length === 0) return;
@@ -65,12 +65,12 @@ export function toJson(args: Record<string, unknown>): JsonObject {
   return JSON.parse(JSON.stringify(args));
 }
 
-/** Of `--args` or `--args-file`. @throws Refusal */
+/** The value of `--args` or `--args-file`. @throws Refusal */
 export async function readBase(options: Options): Promise<Record<string, unknown>> {
   const [text] = options.get('args') ?? [];
   const [file] = options.get('args-file') ?? [];
   if (text !== undefined && file !== undefined)
-    throw new Refusal('--args and --args-file are both there: one is enough');
+    throw new Refusal('--args and --args-file are both given: use one of them');
   if (text !== undefined)
     return parseArgs(text === '-' ? readText(0, '--args -') : text, text === '-' ? '--args -' : '--args');
   if (file !== undefined) return parseArgs(readText(file, `--args-file ${file}`), `--args-file ${file}`);
@@ -81,14 +81,14 @@ function readText(from: string | number, written: string): string {
   try {
     return readFileSync(from, 'utf8');
   } catch (error) {
-    throw new Refusal(`${written}: cannot be read: ${fileTrouble(error)}`);
+    throw new Refusal(`cannot read ${written}: ${fileTrouble(error)}`);
   }
 }
 
 async function parseArgs(text: string, written: string): Promise<Record<string, unknown>> {
   const value = /^\s*\{/.test(text) ? parseJson(text, written) : await parseYaml(text, written);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Refusal(`${written}: is no object such as {"target": "/srv"}`);
+    throw new Refusal(`${written} must be an object such as {"target": "/srv"}`);
   return { ...value };
 }
 
@@ -97,7 +97,7 @@ function parseJson(text: string, written: string): unknown {
     const value: unknown = JSON.parse(text);
     return value;
   } catch (error) {
-    throw new Refusal(`${written}: is no JSON: ${error instanceof Error ? error.message : ''}`);
+    throw new Refusal(`${written} is not valid JSON: ${error instanceof Error ? error.message : ''}`);
   }
 }
 
@@ -107,12 +107,12 @@ async function parseYaml(text: string, written: string): Promise<unknown> {
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error) throw new Refusal(`${written}: is neither JSON nor YAML: ${error.message.split('\n')[0]}`);
+  if (error) throw new Refusal(`${written} is neither JSON nor YAML: ${error.message.split('\n')[0]}`);
   const value: unknown = document.toJS();
   return value;
 }
 
-/** At a terminal, those that the job cannot do without. */
+/** At a terminal, asks for the secrets that the job requires. */
 async function askForSecrets(
   fields: readonly ArgumentField[],
   args: Record<string, unknown>,
@@ -129,10 +129,7 @@ function isAtTerminal(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/**
- * As the server would say it, and how it is written here; without what an error names already, or a prompt would ask
- * for.
- */
+/** Errors in the words of the command line, without arguments that have an error already or that a prompt asks for. */
 function missingArguments(
   fields: readonly ArgumentField[],
   args: JsonObject,
@@ -141,7 +138,7 @@ function missingArguments(
   const isNamed = ([top]: readonly string[]): boolean => errors.some(({ path }) => path?.[0] === top);
   return fields
     .filter(
-      // What is below another member may be part of that one's default.
+      // A nested argument may be part of its parent's default.
       ({ isRequired, defaultValue, path }) =>
         isRequired && defaultValue === undefined && path.length === 1 && !isGiven(args, path) && !isNamed(path),
     )

@@ -1,4 +1,5 @@
-// A run to watch: its lines as they come, how it goes at the bottom of a terminal, and what became of it.
+// Watches a run: prints its lines as they come, shows its progress at the bottom of the terminal, and describes its
+// end.
 
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
 import { tookFor } from '../../client/took.ts';
@@ -20,15 +21,15 @@ const redrawMs = 200;
 export type WatchedRun = {
   readonly runId: string;
   readonly jobId: string;
-  /** None where its job has no steps. */
+  /** Empty if the job has no steps. */
   readonly steps: readonly string[];
-  /** Since before it was made. */
+  /** Collected since before the run was created. */
   readonly interrupts: Interrupts;
 };
 
 /**
- * Ctrl-C cancels it, a second one kills it; where a server has it that does neither, nothing is left but to leave it.
- * @throws ApiProblem, ServerUnreachable, Refusal where it is left
+ * Ctrl-C cancels the run, a second one kills it. If a server has the run and does neither, a third one leaves it.
+ * @throws ApiProblem, ServerUnreachable, Refusal if the run is left
  */
 export async function watchRun(
   session: Session,
@@ -68,9 +69,11 @@ export async function watchRun(
     const words = isForced ? `killing ${runId}` : `cancelling ${runId}; Ctrl-C again kills it`;
     status.above(() => output.warn(words));
     void client.call('cancelRun', { path, query: { force: isForced } }).catch((error: unknown) => {
-      // It has ended meanwhile: that is seen below.
+      // The run has ended in the meantime; that is handled below.
       if (error instanceof ApiProblem && error.slug === 'run-already-finished') return;
-      status.above(() => output.warn(`it could not be cancelled: ${error instanceof Error ? error.message : ''}`));
+      status.above(() =>
+        output.warn(`${runId} could not be cancelled: ${error instanceof Error ? error.message : ''}`),
+      );
       if (error instanceof ServerUnreachable) leaving.abort();
     });
   });
@@ -98,7 +101,7 @@ export async function watchRun(
   }
 }
 
-/** On standard error, whatever became of it. */
+/** Prints to standard error how the run ended. */
 export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
   const isGood = run.status === 'success';
   const { started_at: startedAt, finished_at: finishedAt } = run;
@@ -115,14 +118,14 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
       output.say(`artifact ${name}: ${session.command('artifacts', 'get', id)}`);
     await hintAtSandbox(session, run, output);
   } catch (error) {
-    // How the run ended is known, and decides how this command ends.
+    // The result of the run is known and decides the exit code, so this is only a warning.
     if (!(error instanceof ServerUnreachable)) throw error;
-    output.warn(`what the run has left is not listed: ${error.message}`);
+    output.warn(`the artifacts of the run cannot be listed: ${error.message}`);
   }
   output.say(output.paint('faint', `${run.run_id}: ${session.command('runs', run.run_id)}`));
 }
 
-/** Whoever may run a job need not be let see what it leaves. */
+/** A token that may run a job may lack the scope to see its artifacts. */
 async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf<'listArtifacts'>['artifacts']> {
   try {
     return (await client.call('listArtifacts', { query: { run_id: runId } })).artifacts;
@@ -132,7 +135,7 @@ async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf
   }
 }
 
-/** What failed, and where. */
+/** The error, and the step in which it happened. */
 function whyOf({ error, steps }: Run): string {
   if (error === null) return '';
   const { message, step_id: step } = error;

@@ -1,4 +1,4 @@
-// `flwd run JOB`, and `flwd JOB`: runs a job and shows what it prints, until it has ended.
+// `flwd run JOB` and `flwd JOB`: runs a job and prints its output until it ends.
 
 import { randomUUID } from 'node:crypto';
 import type { Options } from '../command.ts';
@@ -15,10 +15,10 @@ import { readRunRequest } from './run-request.ts';
 import { detach, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  if (operands.length === 0) throw new Refusal('which job? flwd run JOB; flwd jobs lists them');
+  if (operands.length === 0) throw new Refusal('flwd run needs a job: flwd run JOB; flwd jobs lists the jobs');
   const output = createOutput(options);
   const extra = readExtra(options);
-  // A slip in the name of a job makes no instance.
+  // A typo in the name of a job must not create an instance.
   if (isOfThisMachine(options) && !hasInstance(loadConfiguration(options).config))
     await withJobs(options, (jobs) => findJob(jobs, operands, call.isImplicit));
   return withSession(
@@ -29,7 +29,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       const create = async (): Promise<string> => {
         const { run_id: runId } = await session.client.call('createRun', {
           body: { ...request, ...extra },
-          // Where the answer is lost on the way, asking again makes no second run.
+          // If the answer is lost, the repeated request creates no second run.
           headers: { 'idempotency-key': randomUUID() },
         });
         session.attend(runId);
@@ -50,7 +50,7 @@ function readExtra(options: Options) {
   const labels = readLabels(options);
   const [priority] = options.get('priority') ?? [];
   if (priority !== undefined && !/^[+-]?\d{1,3}$/.test(priority))
-    throw new Refusal(`--priority ${priority} is no whole number from -100 to 100`);
+    throw new Refusal(`--priority ${priority} is not a whole number from -100 to 100`);
   return {
     ...(labels && { labels }),
     ...(priority !== undefined && { priority: Number(priority) }),

@@ -1,4 +1,4 @@
-// `flwd runs`: runs, newest first, or one of them whole.
+// `flwd runs`: lists runs, newest first, or shows one.
 
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { tookFor } from '../../client/took.ts';
@@ -23,8 +23,7 @@ const mostOfPage = 1_000;
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const output = createOutput(options);
   const [word, extra] = [...(options.get('id') ?? []), ...operands];
-  if (extra !== undefined)
-    throw new Refusal(`\`${extra}\` is one word too many: flwd runs shows one run, or lists them`);
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd runs lists runs, or shows one`);
   const query = queryOf(options);
   return withSession(options, async (session) => {
     if (word !== undefined) {
@@ -102,10 +101,10 @@ async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output):
       whyOf(run),
     ]),
   );
-  if (total > runs.length) output.say(`${runs.length} of ${total}; --limit shows more`);
+  if (total > runs.length) output.say(`showing ${runs.length} of ${total}; --limit shows more`);
 }
 
-/** Of what a schedule starts, that says it all: its id is in the whole run. */
+/** For a scheduled run, its trigger says enough; `flwd runs RUN` shows the schedule's id. */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return type === 'schedule' ? type : `${by} (${type})`;
 }

@@ -1,5 +1,5 @@
-// What to say of a run that failed in the sandbox as scripts do that were never in one: it cannot find a file that is there, may
-// not touch one, or knows no network.
+// Explains failures that are typical of scripts in a sandbox for the first time: a missing file, a denied permission,
+// no network.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
@@ -9,9 +9,9 @@ type Run = Pick<AnswerOf<'getRun'>, 'status' | 'reason' | 'security'>;
 
 const lookedAt = 20;
 
-const lead = 'the job sees only its own files (profile secure)';
+const lead = 'profile secure shows the job only its own files';
 
-/** A code is a word in capitals: Python's `FileNotFoundError` is no ENOTFOUND. */
+/** Error codes match in capitals only: Python's `FileNotFoundError` is not ENOTFOUND. */
 type Kind = {
   readonly says: RegExp;
   readonly code: RegExp;
@@ -24,28 +24,29 @@ const kinds: readonly Kind[] = [
     code: /\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b/,
     hint: ({ security }) =>
       security.isolation.network === 'none'
-        ? 'the job has no network (profile secure): `permissions: {network: all}` gives it one'
+        ? 'profile secure gives the job no network: allow it with `permissions: {network: all}`'
         : undefined,
   },
   {
     says: /permission denied|operation not permitted/i,
     code: /\b(?:EACCES|EPERM)\b/,
     hint: ({ security }) =>
-      `the job runs as uid ${security.isolation.uid} (profile secure): that user must be allowed to, by the file's owner, mode or ACL`,
+      `profile secure runs the job as uid ${security.isolation.uid}: the file's owner, mode or ACL must let that user in`,
   },
   {
     says: /read-only file system/i,
     code: /\bEROFS\b/,
-    hint: () => `${lead} to write to: \`permissions: {write: [...]}\` adds to them`,
+    hint: () =>
+      'profile secure lets the job write only to its own files: allow more with `permissions: {write: [...]}`',
   },
   {
     says: /no such file or directory/i,
     code: /\bENOENT\b/,
-    hint: () => `${lead}: \`permissions: {read: [...]}\` lets it see more`,
+    hint: () => `${lead}: allow more with \`permissions: {read: [...]}\``,
   },
 ];
 
-/** One line on standard error, where there is something to say. */
+/** Prints a hint on standard error if the run's error is a typical one. */
 export async function hintAtSandbox({ client }: Session, run: AnswerOf<'getRun'>, output: Output): Promise<void> {
   if (!isOfSandbox(run)) return;
   const { logs } = await client.call('getRunLogs', { path: { run_id: run.run_id }, query: { tail: lookedAt } });
@@ -59,8 +60,8 @@ function isOfSandbox({ status, reason, security }: Run): boolean {
 }
 
 /**
- * undefined where nothing speaks for it.
- * @param lines the last ones that the script wrote to standard error
+ * undefined if no known error is found.
+ * @param lines the last lines that the script wrote to standard error
  */
 export function sandboxHint(run: Run, lines: readonly string[]): string | undefined {
   if (!isOfSandbox(run)) return undefined;

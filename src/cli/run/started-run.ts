@@ -1,4 +1,4 @@
-// What a command does with a run that it has started: shows it to its end, or leaves it running.
+// What a command does with the run it started: shows it until its end, or leaves it running.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -17,19 +17,19 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
   return ended.status === 'success' ? exitCodes.done : exitCodes.runFailed;
 }
 
-/** Its processes go on without this one; what comes after them needs a server, or the next command. */
+/** The run's processes continue without this command. What follows them needs a server or the next command. */
 export async function detach(session: Session, runId: string, output: Output): Promise<ExitCode> {
   let run = await session.client.call('getRun', { path: { run_id: runId } });
   if (session.isEphemeral()) {
     if (!isUnderWay(run)) {
-      output.say(`waiting for ${runId} to start: no server has ${session.where}`);
+      output.say(`waiting for ${runId} to start: no server is running on ${session.where}`);
       run = await untilUnderWay(session, runId);
     }
     if (run.steps.some((step) => step.status === 'waiting_approval'))
-      output.say(`it waits for an approval: ${session.command('approve', runId)}`);
+      output.say(`it waits for approval: ${session.command('approve', runId)}`);
     else if (!isFinished(run.status))
       output.say(
-        `no server is there to see to its end: the next flwd command on it does, or ${session.command('serve')}`,
+        `no server is running to finish it: the next flwd command on this instance does, or \`${session.command('serve')}\``,
       );
   }
   if (output.isJson) output.json(run);
@@ -41,7 +41,7 @@ function isUnderWay({ status, steps }: Run): boolean {
   return isFinished(status) || steps.some((step) => ['running', 'waiting_approval'].includes(step.status));
 }
 
-/** From then on there is nothing to start until something ends, or somebody decides. */
+/** After these, nothing needs to be started until something ends or someone decides. */
 const goesOnAlone = new Set(['step.started', 'step.waiting_approval', 'run.finished']);
 
 async function untilUnderWay({ client }: Session, runId: string): Promise<Run> {

@@ -1,4 +1,4 @@
-// `flwd schedules add JOB --cron …`: has a job run by itself, or says when it would.
+// `flwd schedules add JOB --cron …`: makes a job run on a schedule, or prints when it would run.
 
 import type { Client } from '../../client/client.ts';
 import type { BodyOf } from '../../contract/operations.ts';
@@ -18,7 +18,7 @@ import { noteNoServer } from './schedules.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   if (operands.length === 0 || !options.has('cron'))
-    throw new Refusal("which job, and when? flwd schedules add JOB --cron '0 3 * * *'");
+    throw new Refusal("flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *'");
   const output = createOutput(options);
   const fires = readCount(options, 'next');
   return withSession(options, async (session) => {

@@ -1,4 +1,4 @@
-// `flwd schedules pause SCHEDULE` and `flwd schedules resume SCHEDULE`: whether it fires.
+// `flwd schedules pause SCHEDULE` and `flwd schedules resume SCHEDULE`.
 
 import type { JsonObject } from '../../domain/job.ts';
 import type { Options } from '../command.ts';
@@ -10,7 +10,7 @@ import { createOutput } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
 
 export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
-  const id = oneOperand(operands, `flwd ${command.name} SCHEDULE; flwd schedules lists them`);
+  const id = oneOperand(operands, `flwd ${command.name} SCHEDULE; flwd schedules lists the schedules`);
   const enabled = command.name === 'schedules resume';
   const output = createOutput(options);
   return withSession(options, async (session) => {

@@ -1,4 +1,4 @@
-// `flwd schedules`: the schedules there are, and when each fires next.
+// `flwd schedules`: lists the schedules and when each one starts its next run.
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
@@ -23,7 +23,7 @@ export async function run(options: Options): Promise<ExitCode> {
   });
 }
 
-/** Nothing fires without one. */
+/** Schedules start runs only while a server is running. */
 export function noteNoServer({ isEphemeral, where, command }: Session, output: Output): void {
   if (isEphemeral())
     output.say(`No server is running on ${where}: schedules start nothing until you run \`${command('serve')}\`.`);

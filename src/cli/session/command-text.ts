@@ -1,12 +1,13 @@
-// A command as a person may type it next: for the same instance as this one, called as this one was, in words that a shell
-// leaves as they are.
+// Writes a command that the user can type next: for the same instance, called the way flwd was called, quoted for a
+// shell.
 
 import { instance, type Options } from '../command.ts';
 import { findCommand } from '../command-line.ts';
 
 /**
- * `flwd runs run_01… --data-dir ./data`. Before the name of a job, since behind it an option may be the job's (ADR 0035):
- * `flwd --data-dir ./data report --month 7`. @param words without `flwd`; what begins with `--` comes after the command
+ * `flwd runs run_01… --data-dir ./data`. For a job, flwd's options come first, because options after its name may be
+ * the job's (ADR 0035): `flwd --data-dir ./data report --month 7`.
+ * @param words without `flwd`; words that begin with `--` come after the command
  */
 export function commandText(options: Options, ...words: readonly string[]): string {
   const { command } = findCommand(words);
@@ -21,7 +22,7 @@ function written(name: string, value: string): string[] {
   return value.startsWith('-') ? [`--${name}=${value}`] : [`--${name}`, value];
 }
 
-/** `npx flwd`, and not a flwd that some other program does which npx has started. */
+/** Called as `npx flwd`, not by another program that npx started. */
 function isCalledByNpx(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
   return event === 'npx' && /^(["']?)flwd\1(?:\s|$)/.test(script);

@@ -1,10 +1,10 @@
-// The configuration as a command's options ask for it.
+// Loads the configuration that a command's options select.
 
 import { ConfigError, type LoadedConfig, loadConfig } from '../../config/load.ts';
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 
-/** @throws Refusal with every error, one a line */
+/** @throws Refusal with every error, one per line */
 export function loadConfiguration(options: Options): LoadedConfig {
   const one = (name: string) => options.get(name)?.[0];
   try {
@@ -25,7 +25,7 @@ export function loadConfiguration(options: Options): LoadedConfig {
     if (error instanceof ConfigError) throw new Refusal(error.message);
     throw error;
   } finally {
-    // What this process starts, and what lists its variables, does not get the keys.
+    // Child processes, and anything that lists the environment, must not see the keys.
     for (const name of ['FLWD_SECRET_KEY', 'FLOWD_SECRET_KEY']) Reflect.deleteProperty(process.env, name);
   }
 }

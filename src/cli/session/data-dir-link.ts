@@ -1,5 +1,5 @@
-// The way to the owner of this user's data dir: a server, another command, or an instance in this very process. When the
-// owner leaves, it leads to the next one, as often as it takes (ADR 0021).
+// Connects to the owner of this user's data dir: a server, another command, or an instance in this process. When the
+// owner ends, it connects to the next one (ADR 0021).
 
 import type { Fetch, HttpAnswer } from '../../client/client.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -10,13 +10,13 @@ import { createOwnerSearch } from './next-owner.ts';
 import { askOwner, isSameOwner, type Owner } from './owner.ts';
 
 export type DataDirLink = {
-  /** Of the first owner. */
+  /** The first owner's address. */
   readonly url: string;
-  /** Of an address below `url`; it is asked of whoever has the data dir by then. */
+  /** Takes addresses below `url`, and sends each request to the present owner. */
   readonly fetch: Fetch;
-  /** The owner is a command, this one or another. */
+  /** The owner is a command: this one or another. */
   readonly isEphemeral: () => boolean;
-  /** From now on this run is started if it waits, also by an owner that is a command and starts only some. */
+  /** Makes the owner start this run if it is pending. A command that owns the data dir starts no other runs. */
   readonly attend: (runId: string) => void;
   readonly close: () => Promise<void>;
 };
@@ -52,7 +52,7 @@ export async function linkDataDir(
   }
 
   async function isTurnedAway(by: Owner, { status }: HttpAnswer): Promise<boolean> {
-    // It is about to end, or another one has come with a token of its own.
+    // Either this owner is about to end, or it has been replaced by one with another token.
     return (status === 401 || status === 503) && !(isSameOwner(dataDir, by, by) && (await isStillOwner(dataDir, by)));
   }
 
@@ -86,7 +86,7 @@ export async function linkDataDir(
     },
     async close() {
       search.stop();
-      // It may be becoming the owner at this moment.
+      // This process may be about to become the owner.
       await relinking?.catch(() => undefined);
       await owner.close();
     },
@@ -102,7 +102,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
-/** Nothing came of it, or nothing more comes of it the second time. */
+/** The request had no effect, or repeating it has none. */
 function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): boolean {
   const { cause } = error instanceof Error ? error : {};
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';

@@ -1,4 +1,4 @@
-// An instance in this process, for as long as a command takes.
+// Runs an instance in this process for as long as a command takes.
 
 import type { LoadedConfig } from '../../config/load.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
@@ -9,8 +9,8 @@ import { ended, type Owner } from './owner.ts';
 type Ephemeral = import('../../main.ts').Ephemeral;
 
 /**
- * On a port of loopback's that nobody knows of, for whoever may read the data dir.
- * @param o.onYield a server asks for the data dir, or has it already: the instance is to be closed
+ * Listens on an unannounced port of loopback. Only users who can read the data dir get in.
+ * @param o.onYield called when a server asks for the data dir or has taken it: close the instance then
  * @throws DataDirOwned, StartError
  */
 export async function openEphemeral(
@@ -19,7 +19,7 @@ export async function openEphemeral(
 ): Promise<Owner> {
   const { dataDir } = config.instance;
   const opening = Promise.withResolvers<Owner>();
-  // Taken before the server's code is loaded: of commands at once, those that are too late need not load it.
+  // Take ownership before loading the server's code, so that commands that lose the race need not load it.
   const ownership = await acquireOwnership(dataDir, {
     isEphemeral: true,
     warn: () => undefined,
@@ -37,7 +37,7 @@ export async function openEphemeral(
         ...config,
         server: { ...config.server, bind, tls: null, trustProxy: false },
         auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
-        // What the command has to say is said by the command.
+        // The command itself tells the user what happens.
         logging: { ...config.logging, level: 'error' },
       },
       { configFile: file, probe, ephemeral: { ...o, ownership } },

@@ -1,23 +1,23 @@
-// HTTP to a server of flwd's own on this machine, without Node's `fetch`, which takes 40 ms to load, and to one elsewhere with
-// authorities of its own, which `fetch` cannot be told. What goes wrong is said as that one says it. Redirects and compressed
-// answers, which such a server has none of, are left to `fetch`.
+// HTTP to flwd's own server on this machine, without Node's `fetch`, which takes 40 ms to load; and to remote servers
+// with a private CA, which `fetch` cannot use. Errors look like those of `fetch`. Redirects and compressed answers,
+// which flwd never sends, are not supported.
 
 import type { TLSSocket } from 'node:tls';
 import type { Fetch, HttpAnswer } from '../../client/client.ts';
 
 type Incoming = import('node:http').IncomingMessage;
 
-/** How long a server may be silent while it is waited for: what `fetch` waits. */
+/** How long a server may stay silent. `fetch` waits as long. */
 const silenceMs = 300_000;
 
 export const httpFetch: Fetch = (url, init) => send(url, init, {});
 
-/** @param tls connected; that it is with the right server is the caller's to know. */
+/** @param tls a connection; the caller has checked the server's certificate */
 export function fetchOver(tls: TLSSocket, ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
   return send(url, init, { createConnection: () => tls });
 }
 
-/** @param ca certificates of the authorities, each PEM */
+/** @param ca certificates of the accepted authorities, each as PEM */
 export function fetchTrusting(ca: readonly string[], ...[url, init]: Parameters<Fetch>): Promise<HttpAnswer> {
   return send(url, init, { ca: [...ca] });
 }
@@ -28,7 +28,7 @@ async function send(
   tls: { readonly createConnection?: () => TLSSocket; readonly ca?: string[] },
 ): Promise<HttpAnswer> {
   signal?.throwIfAborted();
-  // An import of them reads each of their exports, and the WebSocket among those loads what `fetch` does.
+  // Importing these modules evaluates all of their exports; the WebSocket among them loads the same code as `fetch`.
   const { request } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http');
   return new Promise((resolve, reject) => {
     const sent = request(url, {
@@ -50,7 +50,7 @@ async function send(
 function answerOf(response: Incoming, signal: AbortSignal | undefined): HttpAnswer {
   const { statusCode: status = 0, headersDistinct } = response;
   const isEmpty = status === 204 || status === 304;
-  // Nobody reads its end, which gives the connection back.
+  // Nobody reads an empty body, so read it here to free the connection.
   if (isEmpty) response.resume();
   const chunks = chunksOf(response, signal);
   return {

@@ -1,4 +1,4 @@
-// Finds who has a data dir, as often as its owner leaves (ADR 0021).
+// Finds the owner of a data dir, and the next one whenever an owner ends (ADR 0021).
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataDirOwned, findOwner } from '../../instance/owner-lock.ts';
@@ -7,20 +7,20 @@ import { isSameOwner, type Owner, toOwner } from './owner.ts';
 
 export type OwnerSearch = {
   /**
-   * The owner after this one. A server that has gone is waited for, since its operator starts the next one; where a
-   * command has gone, or nobody was there, this process becomes the owner.
-   * undefined: there is no other one. @throws DataDirOwned where the first one does not say where it is
+   * The owner after `before`. If a server ended, this waits for the operator's next one. If a command ended, or nobody
+   * owned the data dir, this process becomes the owner.
+   * undefined: no other owner appeared. @throws DataDirOwned if the first owner does not announce its address
    */
   readonly next: (before: Owner | undefined) => Promise<Owner | undefined>;
-  /** The owner has answered: if it fails, the next one is waited for as long as ever. */
+  /** The owner answered. If it fails later, the next search may take the full time again. */
   readonly found: () => void;
   readonly stop: () => void;
 };
 
-/** Makes this process the owner, until a server asks for the data dir. @throws DataDirOwned, StartError */
+/** Makes this process the owner until a server asks for the data dir. @throws DataDirOwned, StartError */
 type BecomeOwner = (onYield: (own: Promise<Owner>) => void) => Promise<Owner>;
 
-/** How long the next owner is waited for after the last one failed, or after the last sign of an owner since then. */
+/** How long to wait for the next owner after the last one failed, or after the last sign of life of an owner. */
 const ownerWithinMs = 10_000;
 const againMs = 50;
 
@@ -31,13 +31,13 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
   let isBroken = false;
   const stopping = new AbortController();
 
-  /** A server wants the data dir: it has it from now on, and this command asks it. */
+  /** A server asked for the data dir. It becomes the owner, and this command its client. */
   async function makeWay(own: Owner): Promise<void> {
     makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
     await own.close();
   }
 
-  /** @returns why not where another process was faster */
+  /** Returns the error if another process was faster. */
   async function tryToBecome(): Promise<Owner | DataDirOwned> {
     try {
       return await becomeOwner((own) => void own.then(makeWay, () => undefined));
@@ -50,7 +50,7 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
   async function next(before: Owner | undefined): Promise<Owner | undefined> {
     const mayBecome = before?.isEphemeral ?? true;
     let seenPid: number | undefined;
-    // Later requests do not wait again for a server that was given up.
+    // Later requests do not wait again for a server that never came back.
     if (mayBecome || !isBroken) lastSignMs = systemClock.monotonicMs();
     isBroken = true;
     while (!stopping.signal.aborted) {
@@ -58,7 +58,7 @@ export function createOwnerSearch(dataDir: string, becomeOwner: BecomeOwner): Ow
       const owner = await findOwner(dataDir);
       if (owner?.makesWay) makesWayUntilMs = systemClock.monotonicMs() + ownerWithinMs;
       if (owner?.url && !(before && isSameOwner(dataDir, before, owner))) return toOwner(dataDir, owner, owner.url);
-      // It starts or leaves. A command does so in a moment; of anything else that has the data dir nobody knows how long.
+      // This owner is starting or ending. A command does that in a moment; other processes may take any time.
       if (owner && !owner.url && (owner.isEphemeral || owner.pid !== seenPid)) lastSignMs = systemClock.monotonicMs();
       seenPid = owner?.pid;
       const nowMs = systemClock.monotonicMs();

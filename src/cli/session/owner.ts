@@ -1,4 +1,5 @@
-// An owner of a data dir and how a command reaches it: a server, or another command that has an instance in its process.
+// An owner of a data dir, and how a command reaches it. The owner is a server, or a command with an instance in its
+// process.
 
 import { type Client, createClient, type Fetch, type HttpAnswer } from '../../client/client.ts';
 import { readCliToken } from '../../instance/cli-token.ts';
@@ -10,7 +11,7 @@ export type Owner = {
   readonly url: string;
   readonly token: string | undefined;
   readonly fetch: Fetch;
-  /** It ends with a command, this one or another. */
+  /** The owner is a command: this one or another. */
   readonly isEphemeral: boolean;
   readonly attend: (runId: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -25,19 +26,20 @@ export function toOwner(dataDir: string, owner: OwnerInfo, url: string): Owner {
     fetch: certificate ? pinnedFetch(certificate) : fetchWhileOwned(dataDir, owner),
     isEphemeral,
     async attend(runId) {
-      // A server starts whatever waits; of an owner that cannot be asked any more the next request hears.
+      // A server starts every pending run. If the owner cannot be asked, the next request fails and finds the next
+      // owner.
       if (isEphemeral) await askToAttend(dataDir, runId).catch(() => undefined);
     },
     close: async () => undefined,
   };
 }
 
-/** A server in a container has the same pid and address after a restart, but not the same token. */
+/** A server in a container may have the same pid and address after a restart, but never the same token. */
 export function isSameOwner(dataDir: string, owner: Owner, { pid, url }: Pick<OwnerInfo, 'pid' | 'url'>): boolean {
   return owner.pid === pid && owner.url === url && owner.token === readCliToken(dataDir);
 }
 
-/** A short answer is read at once: where the server is killed in the middle of it, the request is repeated. */
+/** Reads short answers completely, so that a request can be repeated if the server is killed in the middle. */
 export async function askOwner(
   { url, token, fetch: fetchBy }: Owner,
   path: string,
@@ -50,7 +52,7 @@ export async function askOwner(
   return { ok: answer.ok, status: answer.status, headers: answer.headers, body: null, text: async () => text };
 }
 
-/** Another user can wait for the port of a server that ends, and must not be sent what was for that one. */
+/** Another user could take over the port of a server that ended, and must not receive requests meant for it. */
 function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   return async (url, init) => {
     if (await isStillOwner(dataDir, owner)) return httpFetch(url, init);
@@ -58,13 +60,13 @@ function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   };
 }
 
-/** As fetch says that nobody listens there. */
+/** The same error as that of fetch when nobody listens. */
 export function ended(dataDir: string): TypeError {
-  const cause = Object.assign(new Error(`the server that had ${dataDir} has ended`), { code: 'ECONNREFUSED' });
+  const cause = Object.assign(new Error(`the server of ${dataDir} has ended`), { code: 'ECONNREFUSED' });
   return new TypeError('fetch failed', { cause });
 }
 
-/** For a server of this process. The data dir's socket does not name it until its jobs are read. */
+/** For a server in this process, which the data dir's socket announces only once the jobs are read. */
 export function clientOf({
   url: baseUrl,
   cliToken: token,
@@ -81,7 +83,7 @@ export function clientOf({
   });
 }
 
-/** Loads TLS with the first call. */
+/** Loads TLS on the first call. */
 function pinnedFetch(certificate: string): Fetch {
   return async (url, init) => {
     const { createPinnedFetch } = await import('./pinned-fetch.ts');

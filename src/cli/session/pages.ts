@@ -1,4 +1,4 @@
-// A list of the API's, whole: page after page.
+// Reads all pages of a list from the API.
 
 type Page = { readonly next_cursor: string | null };
 

@@ -1,4 +1,4 @@
-// The authorities that a remote's certificate is trusted by, in place of those that Node knows.
+// Trusts a remote's certificate by the authorities in its `ca_file` instead of those that Node knows.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { whyUnreadable } from '../../lib/files/watched-file.ts';
 import { Refusal } from '../exit-code.ts';
 import { fetchTrusting } from './http-fetch.ts';
 
-/** @throws Refusal where the file cannot be read, or has no certificate in it */
+/** @throws Refusal if the file cannot be read or contains no certificate */
 export function createTrustingFetch(remote: string, caFile: string): Fetch {
   const certificates = readCertificates(remote, caFile);
   return (url, init) => fetchTrusting(certificates, url, init);
@@ -20,8 +20,8 @@ function readCertificates(remote: string, caFile: string): string[] {
     text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
   const certificates = found.filter((pem) => isCertificate(pem));
   if (certificates.length > 0 && certificates.length === found.length) return certificates;
-  const what = found.length === 0 ? 'has no certificate in it' : 'has a certificate in it that cannot be read';
-  throw new Refusal(`${lead} ${what}; put the certificate of the authority there, as PEM`);
+  const what = found.length === 0 ? 'contains no certificate' : 'contains a certificate that cannot be read';
+  throw new Refusal(`${lead} ${what}; put the authority's certificate there in PEM format`);
 }
 
 function readPem(lead: string, caFile: string): string {

@@ -1,5 +1,5 @@
-// What a command works with: an instance of flwd, reached through its API. It is another machine's, or that of this user's
-// data dir: the server there, or, where there is none, one in this very process for as long as the command takes (ADR 0021).
+// The instance that a command works with, reached through its API. It is on another machine, or it is that of this
+// user's data dir: the running server, or else an instance in this process for as long as the command takes (ADR 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
@@ -17,21 +17,21 @@ import { linkDataDir } from './data-dir-link.ts';
 
 export type Session = {
   readonly client: Client;
-  /** Whose instance it is, for people: an address, or the data dir. */
+  /** The instance's address or data dir, for people. */
   readonly where: string;
-  /** No server has the data dir: what this process does not wait for goes on by itself, as far as it can. */
+  /** No server has the data dir. Runs that this command does not wait for continue only as far as they can alone. */
   readonly isEphemeral: () => boolean;
-  /** A run to see to, also where another command had the data dir and has ended meanwhile. */
+  /** Takes care of a run, even if the owner of the data dir changes. */
   readonly attend: (runId: string) => void;
-  /** A command for the same instance, as it is typed. */
+  /** Writes a command for the same instance, as the user can type it. */
   readonly command: (...words: readonly string[]) => string;
   readonly close: () => Promise<void>;
 };
 
 type SessionRequest = {
-  /** Where there is no instance yet, one is made. */
+  /** Creates the instance if it does not exist. */
   readonly mayCreate?: boolean;
-  /** It is to remove things, and may find the disk full. */
+  /** The command removes data and may find the disk full. */
   readonly makesRoom?: boolean;
 };
 
@@ -40,12 +40,12 @@ async function openSession(options: Options, o: SessionRequest): Promise<Session
   const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
   const loaded = loadConfiguration(options);
-  // A slip of the pen in --data-dir makes no instance.
+  // A typo in --data-dir must not create an instance.
   if (!o.mayCreate) assertInstance(loaded.config);
   return openOwn(loaded, options, o);
 }
 
-/** That of a server: another machine's, or the one that has the data dir. undefined: there is none. @throws Refusal */
+/** Connects to a remote or to the running server of the data dir; undefined: there is none. @throws Refusal */
 export async function openServedSession(options: Options): Promise<Session | undefined> {
   const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
@@ -54,15 +54,15 @@ export async function openServedSession(options: Options): Promise<Session | und
   return owner?.url ? openOwn(loaded, options, {}) : undefined;
 }
 
-/** No other machine's is asked for. */
+/** The command is not for a remote. */
 export function isOfThisMachine(options: Options): boolean {
   return remoteOf(options) === undefined;
 }
 
-/** For commands that work on the files of a data dir. @throws Refusal where the environment names another machine's instance */
+/** For commands that work on the files of a data dir. @throws Refusal if the user or FLWD_REMOTE names a remote */
 export function assertOfThisMachine(verb: string, options: Options): void {
   if (isOfThisMachine(options)) return;
-  throw new Refusal(`flwd ${verb} works on the data dir itself: run it on that machine, or unset FLWD_REMOTE`);
+  throw new Refusal(`flwd ${verb} works on the files of the data dir: run it on that machine, or unset FLWD_REMOTE`);
 }
 
 function remoteOf(options: Options): string | undefined {
@@ -76,24 +76,24 @@ export function hasInstance({ persistence }: Config): boolean {
 /** @throws Refusal */
 export function assertInstance(config: Config): void {
   if (hasInstance(config)) return;
-  const what = `there is no instance of flwd in ${config.instance.dataDir} yet`;
-  const how = 'flwd serve makes one, and so does the first flwd run; --data-dir names another';
+  const what = `there is no flwd instance in ${config.instance.dataDir} yet`;
+  const how = 'flwd serve or a first flwd run creates one; --data-dir names another folder';
   throw new Refusal(`${what}: ${how}`, exitCodes.notFound);
 }
 
 async function openRemote(remote: string, options: Options): Promise<Session> {
   const given = ['data-dir', 'jobs'].find((name) => options.has(name));
-  if (given) throw new Refusal(`--${given} is of this machine, and --remote of another: leave one out`);
+  if (given) throw new Refusal(`--${given} is for this machine and --remote for another: use one of them`);
   const isUrl = /^https?:\/\//.test(remote);
   const address = { baseUrl: remote, tokenFile: null, caFile: null };
   const { baseUrl, tokenFile, caFile } = isUrl ? address : namedRemote(remote, options);
   const token = tokenFile === null ? tokenOfEnvironment(options) : readTokenFile(remote, tokenFile);
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  if (!url) throw new Refusal(`${baseUrl} is no address such as https://flwd.example`);
+  if (!url) throw new Refusal(`${baseUrl} is not an address such as https://flwd.example`);
   if (caFile !== null && url.protocol !== 'https:')
-    throw new Refusal(`the remote \`${remote}\` has a \`ca_file\`, and its address no TLS: ${baseUrl}`);
+    throw new Refusal(`the remote \`${remote}\` has a \`ca_file\`, but its address is not https: ${baseUrl}`);
   if (token !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
-    process.stderr.write(`flwd: ${baseUrl} has no TLS: the token travels in clear\n`);
+    process.stderr.write(`flwd: ${baseUrl} does not use TLS: the token is sent unencrypted\n`);
   return {
     client: createClient({
       baseUrl,
@@ -109,7 +109,7 @@ async function openRemote(remote: string, options: Options): Promise<Session> {
   };
 }
 
-/** Loads TLS where it is asked for. @throws Refusal */
+/** Loads TLS only if a remote needs it. @throws Refusal */
 async function trustingFetch(remote: string, caFile: string): Promise<Fetch> {
   const { createTrustingFetch } = await import('./private-ca.ts');
   return createTrustingFetch(remote, caFile);
@@ -120,12 +120,12 @@ function namedRemote(name: string, options: Options): Config['remotes'][string] 
   if (Object.hasOwn(remotes, name) && remotes[name]) return remotes[name];
   const names = Object.keys(remotes);
   const near = nearest(name, names);
-  const others = names.length > 0 ? `: there are ${names.join(', ')}` : ': flwd.yaml has none';
-  const what = `no remote is called \`${name}\`${near ? `; did you mean \`${near}\`?` : `${others}; an address begins with http:// or https://`}`;
+  const others = names.length > 0 ? `; the remotes are ${names.join(', ')}` : ': flwd.yaml has no remotes';
+  const what = `there is no remote \`${name}\`${near ? `; did you mean \`${near}\`?` : `${others}. An address begins with http:// or https://`}`;
   throw new Refusal(what);
 }
 
-/** Whoever names another address does not send it the token that FLWD_REMOTE's is for. */
+/** The token beside FLWD_REMOTE is not sent to another address that --remote names. */
 function tokenOfEnvironment(options: Options): string | undefined {
   const isForAnother = options.has('remote') && process.env.FLWD_REMOTE;
   return (isForAnother ? undefined : process.env.FLWD_TOKEN) || undefined;
@@ -136,7 +136,7 @@ function readTokenFile(remote: string, path: string): string {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     throw new Refusal(
-      `the token of the remote \`${remote}\` cannot be read: ${path} (${errorCode(error) ?? 'unreadable'})`,
+      `cannot read the token of the remote \`${remote}\`: ${path} (${errorCode(error) ?? 'unreadable'})`,
     );
   }
 }
@@ -148,14 +148,14 @@ async function openOwn(
 ): Promise<Session> {
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
-  // A server has sources of its own.
+  // A running server has its own sources, so --jobs is left out.
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
   const command = (...words: readonly string[]): string =>
     commandText(link.isEphemeral() ? options : ofServed, ...words);
   return { client, where: loaded.config.instance.dataDir, command, ...link };
 }
 
-/** Opens a session, works with it, and closes it whatever comes. @throws Refusal for what the user can fix */
+/** Opens a session, works with it, and always closes it. @throws Refusal for what the user can fix */
 export async function withSession<T>(
   options: Options,
   work: (session: Session) => Promise<T>,

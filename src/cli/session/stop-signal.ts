@@ -1,12 +1,13 @@
-// What asks a command to stop: SIGTERM and SIGINT, the first in order, a second one at once; a reader who has gone.
+// What stops a command: SIGTERM and SIGINT, where the first asks and the second forces; and a reader that has gone
+// away.
 
 import { systemClock } from '../../lib/clock.ts';
 import { exitCodes } from '../exit-code.ts';
 
-/** One Ctrl-C can arrive twice: npm passes on what the terminal has already sent to every process. */
+/** One Ctrl-C can arrive twice: the terminal sends it to every process, and npm forwards it once more. */
 const echoMs = 250;
 
-/** Resolves with the first of them; each one after it calls `again`, which ends the process where nothing else is said. */
+/** Resolves with the first signal. Each later one calls `again`, which by default ends the process. */
 export function stopSignal(again: () => void = endAtOnce): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let countedAtMs: number | undefined;
@@ -26,7 +27,7 @@ export function endAtOnce(): never {
   process.exit(exitCodes.interrupted);
 }
 
-/** Each SIGTERM and SIGINT from now on, until the function that it gives back is called. */
+/** Calls `act` for each SIGTERM and SIGINT until the returned function is called. */
 export function onInterrupt(act: () => void): () => void {
   let countedAtMs = -Infinity;
   const take = (): void => {
@@ -40,14 +41,14 @@ export function onInterrupt(act: () => void): () => void {
 }
 
 export type Interrupts = {
-  /** What each of them does from now on, and the one that came already. */
+  /** What signals do from now on. Also called for a signal that came earlier. */
   readonly answer: (act: () => void) => void;
   readonly release: () => void;
 };
 
 /**
- * From before something is made that Ctrl-C is to stop: the first one is kept until there is something to stop, a second one
- * ends the process. There is one listener throughout: a signal that comes between two would be lost.
+ * Call this before creating what Ctrl-C should stop. The first signal is kept until there is something to stop; a
+ * second one ends the process. One listener is used throughout, so that no signal is lost between two.
  */
 export function keepInterrupts(): Interrupts {
   let isKept = false;
@@ -65,7 +66,7 @@ export function keepInterrupts(): Interrupts {
   };
 }
 
-/** Nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`; seen when something is written. */
+/** Nobody reads standard output any more, as in `flwd logs RUN --follow | head -1`. Noticed at the next write. */
 export function onReaderGone(act: () => void): () => void {
   process.stdout.on('error', act);
   return () => void process.stdout.off('error', act);

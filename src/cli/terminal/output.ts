@@ -1,5 +1,5 @@
-// What a command prints: data on standard output, everything else on standard error; for people where a terminal shows it,
-// in a form that stays the same where a program reads it.
+// What a command prints: data on standard output, everything else on standard error. At a terminal the text is meant
+// for people; in a pipe it has a form that scripts can rely on.
 
 import { styleText } from 'node:util';
 import { awayWords } from '../../client/took.ts';
@@ -11,29 +11,29 @@ export type Output = {
   readonly isJson: boolean;
   readonly isQuiet: boolean;
   readonly isVerbose: boolean;
-  /** Standard output is a terminal, and it is people's form that is asked for. */
+  /** Standard output is a terminal, and --json is not set. */
   readonly isForPeople: boolean;
-  /** Columns of the terminal; Infinity where there is none. */
+  /** Columns of the terminal; Infinity without one. */
   readonly width: number;
-  /** Data: an object a line. */
+  /** Prints data as one line of JSON. */
   readonly json: (value: unknown) => void;
-  /** Data, as it is. */
+  /** Prints data unchanged. */
   readonly text: (text: string) => void;
-  /** A line besides the data; `--quiet` leaves it out. */
+  /** Prints a line beside the data, unless --quiet is set. */
   readonly say: (line: string) => void;
-  /** A line besides the data that `--quiet` does not leave out. */
+  /** Prints a line beside the data, even with --quiet. */
   readonly warn: (line: string) => void;
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
-  /** What one thing is, a line each; those with nothing to say are left out. */
+  /** Describes one thing, a field per line. Empty fields are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
-  /** A time as people read it: `3m ago`; for programs as it is. */
+  /** A time for people, such as `3m ago`; for scripts it stays as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
 };
 
 type Cell = string | { readonly text: string; readonly style: Style };
 
-/** Whatever is in it, a terminal gets no more of it than lines and their colours. */
+/** A terminal receives only lines and their colours, whatever the text contains. */
 function out(text: string): void {
   const isColoured = mayColour();
   const lines = process.stdout.isTTY ? text.split('\n').map((line) => forTerminal(line, isColoured)) : [text];
@@ -44,7 +44,7 @@ function err(line: string): void {
   process.stderr.write(`${forTerminal(line, process.stderr.isTTY && mayColour())}\n`);
 }
 
-/** JSON.stringify leaves DEL and the C1 controls as they are, which terminals obey too. */
+/** JSON.stringify keeps DEL and the C1 control characters, which terminals obey. */
 function jsonText(value: unknown): string {
   const text = JSON.stringify(value);
   if (!process.stdout.isTTY) return text;
@@ -74,7 +74,7 @@ export function createOutput(options: Options): Output {
     },
     warn: err,
     async table(columns, rows) {
-      // How wide a text is takes half as long to load as Node.
+      // Measuring the width of text takes half as long to load as Node itself.
       const { tableText } = await import('./table-text.ts');
       const cells = rows.map((row) => row.map(toCell));
       out(tableText(columns, cells, { width, paint }));
@@ -88,7 +88,7 @@ export function createOutput(options: Options): Output {
   };
 }
 
-/** NO_COLOR as https://no-color.org has it. */
+/** Follows https://no-color.org. */
 export function mayColour(): boolean {
   return !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
@@ -97,7 +97,7 @@ function colour(style: Style, text: string): string {
   return styleText(styles[style], text, { validateStream: false });
 }
 
-/** Names and messages may come from elsewhere: no control character of theirs reaches the terminal. */
+/** Names and messages may come from others, so their control characters are replaced. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => (found === '\t' ? ' ' : '\uFFFD'));
 }

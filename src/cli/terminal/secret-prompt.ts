@@ -1,17 +1,17 @@
-// Asks for a secret at a terminal, which does not show what is typed.
+// Asks for a secret at a terminal without showing what is typed.
 
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { exitCodes, Refusal } from '../exit-code.ts';
 
-/** @throws Refusal where it is broken off */
+/** @throws Refusal when the user presses Ctrl-C or Ctrl-D */
 export function askSecret(label: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true, historySize: 0 });
-  // Only now does the terminal show nothing of what is typed.
+  // Print the label only now, when the terminal no longer shows what is typed.
   process.stderr.write(label);
   return new Promise<string>((resolve, reject) => {
-    const refuse = (): void => reject(new Refusal('nothing was typed', exitCodes.interrupted));
+    const refuse = (): void => reject(new Refusal('nothing was entered', exitCodes.interrupted));
     lines.once('line', resolve).once('SIGINT', refuse).once('close', refuse);
   }).finally(() => {
     lines.close();

@@ -1,4 +1,4 @@
-// One line at the bottom of a terminal that says how it goes. What is printed meanwhile scrolls by above it.
+// One line at the bottom of a terminal that shows progress. Other output scrolls by above it.
 
 import stringWidth from 'string-width';
 import { mayColour } from './output.ts';
@@ -6,14 +6,14 @@ import { fit } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
 
 export type StatusLine = {
-  /** In place of what it says now. */
+  /** Replaces the text. */
   readonly show: (text: string) => void;
-  /** Prints lines above it. */
+  /** Prints lines above the status line. */
   readonly above: (print: () => void) => void;
   readonly close: () => void;
 };
 
-/** Where standard error is no terminal it is nowhere. */
+/** Shows nothing if standard error is not a terminal. */
 export function createStatusLine(isWanted: boolean): StatusLine {
   const terminal = process.stderr;
   const isShown = isWanted && terminal.isTTY;
@@ -29,7 +29,7 @@ export function createStatusLine(isWanted: boolean): StatusLine {
   return {
     show(next) {
       clear();
-      // It may hold what a job says of its progress.
+      // The text may contain a progress message of the job.
       text = forTerminal(next, mayColour());
       draw();
     },

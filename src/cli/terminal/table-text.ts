@@ -1,15 +1,15 @@
-// Text in columns, by how wide a terminal shows it.
+// Lays out text in columns by the width that a terminal shows it with.
 
 import stringWidth from 'string-width';
 
 export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
 export type Column = {
   readonly name: string;
-  /** Where the terminal is too narrow, this one gives way; the last of them first. */
+  /** May be cut in a narrow terminal. The last flexible column is cut first. */
   readonly isFlexible?: true;
   readonly isRight?: true;
 };
-/** Nothing in it that a terminal obeys. */
+/** Contains no control characters. */
 export type PlainCell = { readonly text: string; readonly style: Style | null };
 
 const gap = '  ';
@@ -46,7 +46,7 @@ export function tableText(
   return [heading, ...cells].map((row) => `${lineOf(row)}\n`).join('');
 }
 
-/** Cut to so many columns, with `…` for what is left out. */
+/** Cuts the text to this width and marks the cut with `…`. */
 export function fit(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';

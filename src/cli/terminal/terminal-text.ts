@@ -1,9 +1,9 @@
-// Text that jobs and other people wrote, on its way to a terminal: their colours may stay, nothing else that a terminal obeys.
+// Makes text from jobs and other people safe for a terminal: it keeps colours and removes all other control sequences.
 
 const esc = '\u001B';
 const colours = new RegExp(`${esc}\\[[\\d;:]*m`, 'g');
 
-/** @param isColoured keeps the sequences that set colours and weights (SGR) */
+/** @param isColoured keeps the sequences that set colours and weight (SGR) */
 export function forTerminal(text: string, isColoured: boolean): string {
   let shown = '';
   let from = 0;
@@ -16,7 +16,7 @@ export function forTerminal(text: string, isColoured: boolean): string {
 }
 
 function withoutControls(text: string): string {
-  // A carriage return at the end is Windows'; one within a line paints over it, and what came last is what was meant.
+  // At the end, a carriage return belongs to a Windows line ending. Within a line it overwrites what came before.
   const last = text.replace(/\r$/, '').split('\r').at(-1) ?? '';
   return last.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (found) => (found === '\t' ? found : '\uFFFD'));
 }
