@@ -1,4 +1,4 @@
-// The segments of logs as their readers find them: what several ask for is loaded once.
+// Loads the segments of logs for readers. Segments that several readers need are loaded once.
 
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../lib/logger.ts';
@@ -7,14 +7,14 @@ import { createSegmentLoader } from './log-damage.ts';
 import { readSegments } from './log-resume.ts';
 import { freeSegment, type LoadedSegment, type Segment } from './log-segment.ts';
 
-/** The segments of a log that is being written; undefined for any other. */
+/** The segments of a log that is being written; undefined for other logs. */
 export type OpenSegments = (runId: string) => readonly Segment[] | undefined;
 
 export type Segments = {
   readonly of: (runId: string) => Promise<readonly Segment[]>;
-  /** Shared by all readers; has the lines through `throughSeq` at least. */
+  /** Shared by all readers. Has at least the lines up to `throughSeq`. */
   readonly load: (runId: string, segment: Segment, throughSeq: number) => Promise<LoadedSegment>;
-  /** For one reader alone, which frees it; undefined where there is no place, and the shared one is to be used. */
+  /** For one reader, which frees it. undefined when too many are loaded; use the shared one then. */
   readonly loadOwn: (
     runId: string,
     segment: Segment,
@@ -22,7 +22,7 @@ export type Segments = {
 };
 
 const loadedBytes = 18 * 2 ** 20;
-/** Of readers of whole logs, which may stand still with one. */
+/** For readers of whole logs, which may pause for long while they hold one. */
 const mostOwnSegments = 4;
 
 export function createSegments(o: {

@@ -1,4 +1,5 @@
-// Lines that followers get together. Each form is made once, when the first follower asks, and shared by all.
+// A batch of lines for the followers of a log. Each form is rendered once, for the first follower that needs it, and
+// shared by all.
 
 import type { LogLine } from '../../domain/log-line.ts';
 import { type ChunkPart, readChunk } from './log-chunk.ts';
@@ -8,11 +9,11 @@ export type LogBatch = {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly lines: () => readonly LogLine[];
-  /** SSE frames of /runs/{id}/logs. */
+  /** The SSE frames of /runs/{id}/logs. */
   readonly frames: () => Buffer;
 };
 
-/** What a line object takes beside its text, roughly. */
+/** Roughly what a line object takes in memory besides its text. */
 const lineObjectBytes = 256;
 
 /** `chunks` is all of whole chunks; `onGrow` hears of the bytes that a form takes from now on. */

@@ -1,20 +1,20 @@
-// The unit of a log file: lines of one step's attempt that were stored together, with what is needed to find, filter and
-// resume them. Layout in ADR 0005.
+// A chunk is the unit of a log file: lines of one attempt that were stored together, with a head to find, filter and
+// resume them by. ADR 0005 describes the layout.
 
 import { crc32 } from 'node:zlib';
 import type { LogLevel } from '../../domain/log-line.ts';
 import { logLevels } from '../../domain/log-line.ts';
 
 /**
- * How far an attempt's spool is in the log: all up to `offset`, and of what was handed over behind it (redacted, so not of
- * the spool's own length) the first `aheadBytes`.
+ * How much of an attempt's spool is in the log: everything up to `offset`, and the first `aheadBytes` of what was
+ * handed over behind it. Those bytes are redacted, so their number differs from the number of bytes in the spool.
  */
 export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
 
 export type ChunkHead = {
   readonly firstSeq: number;
   readonly lineCount: number;
-  /** Microseconds; each line is one later than the line before it. */
+  /** In microseconds. Each line is dated one microsecond after the line before it. */
   readonly firstAtUs: number;
   readonly highestLevel: number;
   readonly attempt: number;
@@ -22,7 +22,9 @@ export type ChunkHead = {
   readonly spool: SpoolPosition;
 };
 
-/** A chunk in its place in a file. The text is its lines, each with a newline; the table has flags and length of each. */
+/**
+ * A chunk in a file. Its text is the lines, each with a newline. Its table has the flags and the length of each line.
+ */
 export type Chunk = ChunkHead & {
   readonly file: Buffer;
   readonly start: number;
@@ -33,20 +35,23 @@ export type Chunk = ChunkHead & {
 
 /** The first byte of a chunk. */
 export const magic = 0xf1;
-/** Before the step id: magic, level, step id bytes, crc, chunk bytes, lines, text bytes, attempt, ahead, 3 doubles. */
+/**
+ * The head before the step id: magic, level, step id bytes, CRC, chunk bytes, lines, text bytes, attempt, ahead, 3
+ * doubles.
+ */
 const fixedHeadBytes = 52;
 const unknownOffset = -1;
 const newline = 0x0a;
 
-/** A line's flags: the index of its level, and these. */
+/** The flags of a line: the index of its level in these bits, and the flags below. */
 export const levelBits = 0b0111;
 export const stderrFlag = 0b1000;
 /** The line is JSON with a level and a message. */
 export const structuredFlag = 0b1_0000;
-/** Printed while no server read it. */
+/** The line was printed while no server read the spool. */
 export const recoveredFlag = 0b10_0000;
 
-/** Names the spool of an attempt among those of its run. */
+/** The key of an attempt's spool among the spools of its run. */
 export function spoolKey({ stepId, attempt }: { readonly stepId: string; readonly attempt: number }): string {
   return `${stepId} ${attempt}`;
 }
@@ -59,7 +64,7 @@ export function textStartOf(chunkStart: number, stepId: string): number {
   return chunkStart + fixedHeadBytes + Buffer.byteLength(stepId);
 }
 
-/** Completes a chunk whose text and table are in place already. */
+/** Completes a chunk whose text and table are already in place. */
 export function writeHead(out: Buffer, start: number, end: number, textBytes: number, head: ChunkHead): void {
   const stepIdBytes = out.write(head.stepId, start + fixedHeadBytes);
   out[start] = magic;
@@ -80,7 +85,7 @@ function writeSum(out: Buffer, start: number, end: number): void {
   out.writeUInt32LE(crc32(out.subarray(start + 8, end)), start + 4);
 }
 
-/** A copy of the chunk that says nothing about its spool. */
+/** A copy of the chunk without a position in the spool. */
 export function withoutSpool({ file, start, end }: Chunk): Buffer {
   const copy = Buffer.from(file.subarray(start, end));
   copy.writeUInt32LE(0, 24);
@@ -123,13 +128,13 @@ export function firstSeqAt(file: Buffer, start: number): number {
   return file.readDoubleLE(start + 28);
 }
 
-/** False for what a process that was killed while writing leaves at the end of a file. */
+/** False for a damaged chunk, and for a chunk that a killed process left half written. */
 export function isWholeChunk(file: Buffer, start: number): boolean {
   if (!isWithin(file, start)) return false;
   return crc32(file.subarray(start + 8, chunkEnd(file, start))) === file.readUInt32LE(start + 4);
 }
 
-/** Whether a chunk begins there and ends in the file; its bytes are not looked at. */
+/** Whether a chunk begins at `start` and ends within the file. Does not verify its bytes. */
 export function isWithin(file: Buffer, start: number): boolean {
   if (!hasHead(file, start)) return false;
   const end = chunkEnd(file, start);
@@ -140,7 +145,7 @@ export function isWithin(file: Buffer, start: number): boolean {
 const leastEntryBytes = 2;
 const mostEntryBytes = 6;
 
-/** Whether a chunk with such a text and so many lines has that length. */
+/** Whether the chunk's length fits its text and its number of lines. */
 export function isInProportion({ start, textStart, textEnd, end, lineCount }: Chunk): boolean {
   const tableBytes = end - textEnd;
   return (
@@ -151,7 +156,7 @@ export function isInProportion({ start, textStart, textEnd, end, lineCount }: Ch
   );
 }
 
-/** Whether the table fills what is behind the text, and its lines, each with its newline, the text. */
+/** Whether the table fills the space behind the text, and the lengths in it add up to the text. */
 export function fitsItsTable(chunk: Chunk): boolean {
   if (!isInProportion(chunk)) return false;
   const { file, textStart, textEnd, end, lineCount } = chunk;
@@ -171,12 +176,12 @@ export function fitsItsTable(chunk: Chunk): boolean {
   return at === end && text === textEnd;
 }
 
-/** Whether what begins there may be a chunk, whole or cut off. */
+/** Whether a chunk may begin at `start`, whole or cut off. */
 export function hasHead(file: Buffer, start: number): boolean {
   return start + fixedHeadBytes <= file.length && file[start] === magic;
 }
 
-/** Some of a chunk's lines: those with the indexes `from` to `until`, which is not among them, that `isWanted` says. */
+/** The lines of a chunk with the indexes `from` to `until`, without `until`, that `isWanted` selects. */
 export type ChunkPart = {
   readonly chunk: Chunk;
   readonly from: number;
@@ -184,7 +189,7 @@ export type ChunkPart = {
   readonly isWanted?: ((flags: number, start: number, end: number) => boolean) | undefined;
 };
 
-/** Calls `visit` with each line: where it is in the file, without its newline. */
+/** Calls `visit` with the place of each line in the file, without its newline. */
 export function eachLine(
   { chunk, from, until, isWanted }: ChunkPart,
   visit: (index: number, flags: number, start: number, end: number) => void,

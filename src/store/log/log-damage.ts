@@ -1,4 +1,4 @@
-// A segment that cannot be read: a line that says so stands in its place, for every way in which a log is read.
+// Loads segments, and replaces a segment that cannot be read by a line that states so, however the log is read.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
@@ -7,7 +7,7 @@ import type { Database } from '../database.ts';
 import { DamagedSegment, type LoadedSegment, loadSegment, type Segment, segmentPath } from './log-segment.ts';
 import { standInFor } from './log-stand-in.ts';
 
-/** Retention removes the files of a log and, some milliseconds later, the rows. */
+/** Retention removes the files of a log and, some milliseconds later, its rows. */
 export const removalMs = 250;
 
 export function createSegmentLoader(o: {
@@ -18,7 +18,7 @@ export function createSegmentLoader(o: {
 }): (runId: string, segment: Segment) => Promise<LoadedSegment> {
   function report(runId: string, { n, encoding }: Segment, why: string): string {
     const file = segmentPath('logs', runId, n, encoding);
-    o.log.error({ run_id: runId, file }, `a file of a log ${why}`);
+    o.log.error({ run_id: runId, file }, `a log file ${why}`);
     return file;
   }
 
@@ -36,7 +36,7 @@ export function createSegmentLoader(o: {
   return async (runId, segment) => {
     try {
       const loaded = await loadSegment(o.dir, runId, segment);
-      if (loaded.isDamaged) report(runId, segment, 'is damaged in a part');
+      if (loaded.isDamaged) report(runId, segment, 'is partly damaged');
       return loaded;
     } catch (error) {
       if (error instanceof DamagedSegment) return standIn(runId, segment, 'is damaged');

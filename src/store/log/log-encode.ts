@@ -1,4 +1,5 @@
-// Bytes of a spool → chunks. Works on bytes, never on line objects: a script that prints 100 MB must not wait for its log.
+// Turns bytes of a spool into chunks. Works on bytes, never on line objects: a script that prints 100 MB must not wait
+// for its log.
 
 import { findMark, logLevels, progressMark, spoolMark, spoolMarks } from '../../domain/log-line.ts';
 import type { Progress } from '../../domain/run.ts';
@@ -16,11 +17,11 @@ import { structuredLevel } from './log-structured.ts';
 export type SpoolBytes = {
   readonly attempt: number;
   readonly stepId: string;
-  /** Whole lines; bytes at the end without a newline are a line, too. */
+  /** Whole lines. Bytes at the end without a newline count as a line. */
   readonly bytes: Buffer;
-  /** Printed while no server read it. */
+  /** Printed while no server read the spool. */
   readonly isRecovered: boolean;
-  /** The spool before these bytes, and after them. */
+  /** The positions in the spool before and after these bytes. */
   readonly from: SpoolPosition;
   readonly to: SpoolPosition;
 };
@@ -33,17 +34,17 @@ export type EncodedChunk = {
   readonly firstAtUs: number;
   readonly lastAtUs: number;
   readonly textBytes: number;
-  /** The input it was made of. */
+  /** The range of the input that the chunk holds. */
   readonly inputStart: number;
   readonly inputEnd: number;
   readonly spool: SpoolPosition;
 };
 
-/** `afterSeq`: the line before it. */
+/** `afterSeq`: the line that was printed before it. */
 export type ReportedProgress = Progress & { readonly afterSeq: number };
 
 export type Encoded = {
-  /** The chunks one behind the other; good until the next call. */
+  /** The chunks, one behind the other. Valid until the next call. */
   readonly out: Buffer;
   readonly chunks: readonly EncodedChunk[];
   readonly progress: readonly ReportedProgress[];
@@ -54,7 +55,9 @@ export type ChunkEncoder = (
   at: { readonly firstSeq: number; readonly firstAtUs: number; readonly chunkTextBytes: number },
 ) => Encoded;
 
-/** A chunk is the least that is read, held back or sent: of empty lines, too, it must not make megabytes of frames. */
+/**
+ * A chunk is read, held back and sent as a whole, so even one of empty lines must not become megabytes of SSE frames.
+ */
 export const maxChunkTextBytes = 65_536;
 const maxChunkLines = 4096;
 
@@ -63,26 +66,26 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-/** Flags and a length of at most five bytes. */
+/** An entry has one byte of flags and a length of at most five bytes. */
 const maxEntryBytes = 6;
 
 const stdoutFlags = logLevels.indexOf('info');
 const noMark = 0xff;
 const progressFlags = 0xfe;
-/** By the letter behind RS: the flags of its line. */
+/** The flags of a line by the letter that follows RS at its start. */
 const flagsOfMark = new Uint8Array(256).fill(noMark);
 flagsOfMark[progressMark.charCodeAt(0)] = progressFlags;
 for (const [letter, { stream, level }] of Object.entries(spoolMarks)) {
   flagsOfMark[letter.charCodeAt(0)] = logLevels.indexOf(level) | (stream === 'stderr' ? stderrFlag : 0);
 }
 
-/** The marked line by which the engine says something itself. */
+/** A marked line with a message of flwd itself. */
 export function engineLine(message: string): Buffer {
   const line = message.replaceAll('\n', ' ').replaceAll(rs, ' ');
   return Buffer.from(`${rs}W${line}\n`);
 }
 
-/** One per store: its buffers are used again by each call. */
+/** Create one per store: every call reuses its buffers. */
 export function createChunkEncoder(): ChunkEncoder {
   let out = Buffer.alloc(0);
   const table = new Uint8Array(maxChunkLines * maxEntryBytes);
@@ -109,7 +112,7 @@ export function createChunkEncoder(): ChunkEncoder {
       let tableBytes = 0;
       let lineCount = 0;
       let highestLevel = 0;
-      // Lines that go into the text as they are get copied together.
+      // Consecutive lines that need no change are copied together.
       let verbatimFrom = position;
 
       while (
@@ -186,7 +189,9 @@ export function createChunkEncoder(): ChunkEncoder {
   };
 }
 
-/** At most one line and two bytes of table per byte of input; a chunk ends by its text or by its number of lines. */
+/**
+ * A byte of input makes at most one line and two bytes of table. A chunk ends by its text or by its number of lines.
+ */
 function capacityFor(inputBytes: number, headBytes: number, chunkTextBytes: number): number {
   const chunkCount = Math.ceil(inputBytes / Math.min(chunkTextBytes, maxChunkLines)) + 1;
   return chunkCount * (headBytes + maxEntryBytes) + 3 * (inputBytes + 1);

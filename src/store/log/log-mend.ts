@@ -1,4 +1,4 @@
-// Finds the chunks that can be read in a plain log file, and puts a line that says so where lines are missing between them.
+// Finds the readable chunks in a damaged plain log file, and adds a line wherever lines are missing between them.
 
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import {
 } from './log-chunk.ts';
 import { isBehindGap, noStep, standInFor, standInFrom } from './log-stand-in.ts';
 
-/** Bytes of a place that the disk cannot read are zeros. */
+/** Where the disk cannot read the file, the bytes are zeros. */
 export type PlainFile = {
   readonly bytes: Buffer;
   readonly isUnreadable: boolean;
@@ -25,25 +25,26 @@ export type PlainFile = {
 export type Mended = {
   /** Whole chunks only. */
   readonly file: Buffer;
-  /** The end of the last chunk that was found. Behind it there may be one that was being written. */
+  /** The end of the last chunk that was found. A half-written chunk may follow. */
   readonly wholeBytes: number;
-  /** Whether `file` is not the first `wholeBytes` of what was read. */
+  /** Whether `file` differs from the first `wholeBytes` that were read. */
   readonly isDamaged: boolean;
 };
 
 const blockBytes = 4096;
 const retryMs = 250;
-/** Larger than any chunk that has lines. */
+/** More than any chunk with lines has. */
 const mostChunkBytes = 512 * 2 ** 10;
-/** A line takes a newline and two bytes of the table. */
+/** A line takes at least a newline and two bytes of the table. */
 const leastLineBytes = 3;
-/** Places that look like a chunk cost a sum each. */
+/** Each place that looks like a chunk costs a checksum. */
 const mostTries = 1_000;
 
 /**
- * Node's readFile takes a read that ends before a bad place for the end of the file. What cannot be read twice is skipped,
- * once `patienceMs` have passed: a controller that is reset answers again after seconds.
- * @throws the system's error unless it says that a part of the file cannot be read
+ * Reads a file past bad blocks. (Node's readFile takes a short read before a bad block for the end of the file.) A
+ * block that fails twice is skipped, but not before `patienceMs` have passed: a disk controller may need seconds to
+ * reset.
+ * @throws the system's error, unless it means that a part of the file cannot be read
  */
 export async function readPlain(path: string, patienceMs = 0): Promise<PlainFile> {
   await using file = await open(path);
@@ -70,17 +71,17 @@ export async function readPlain(path: string, patienceMs = 0): Promise<PlainFile
   return { bytes: bytes.subarray(0, size), isUnreadable: isBad };
 }
 
-/** `afterSeq` and `afterAtUs` are the last line before the file. */
+/** `afterSeq` and `afterAtUs` belong to the last line before this file. */
 export function fix(
   { bytes, isUnreadable: isBad }: PlainFile,
   o: {
     readonly afterSeq: number;
     readonly afterAtUs: number;
-    /** The last line of the file, where that is known. */
+    /** The last line of the file, if known. */
     readonly through?: { readonly lastSeq: number; readonly lastAtUs: number };
-    /** No file is behind it, whose number of the first line would say what is missing at the end of this one. */
+    /** No file follows. The first line number of a following file would tell which lines are missing at the end. */
     readonly isLast: boolean;
-    /** As it is named to users: this file, and the one before it. */
+    /** How users see the names of this file and the one before it. */
     readonly name: string;
     readonly nameBefore: string;
   },
@@ -99,7 +100,7 @@ export function fix(
     copiedTo = to;
   }
 
-  // From the first chunk that was searched for, what follows may be a script's as well.
+  // Once a chunk had to be searched for, the following ones may be text that a script printed.
   let isSearched = false;
   for (;;) {
     const next: Chunk | 'cut off' | undefined = isSearched ? undefined : nextChunk(bytes, end, lastSeq);
@@ -136,8 +137,9 @@ export function fix(
 }
 
 /**
- * The chunk at `from`, where one ends; if it is damaged, the first whole one behind it to which the heads of the damaged
- * ones lead, past all that a script may have printed. 'cut off': there is nothing behind the one that is damaged.
+ * The chunk at `from`, behind the end of the last one. If that is damaged, follows the heads of damaged chunks to the
+ * next whole one, so that text printed by a script is never taken for a chunk. 'cut off' when the file ends in the
+ * damaged chunk.
  */
 function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut off' | undefined {
   if (isWholeChunk(bytes, from)) return readChunk(bytes, from);
@@ -156,8 +158,8 @@ function nextChunk(bytes: Buffer, from: number, lastSeq: number): Chunk | 'cut o
 }
 
 /**
- * The first place that looks like a chunk of lines behind the last one. It may be in the text of a damaged chunk, printed by
- * a script.
+ * Searches for a place that looks like a chunk of the following lines. It may be text of a damaged chunk that a script
+ * has printed.
  */
 function searchChunk(
   bytes: Buffer,
@@ -178,7 +180,7 @@ function searchChunk(
   return undefined;
 }
 
-/** The damaged bytes between held no more lines than fit into them. */
+/** Whether so many missing lines fit into the damaged bytes. */
 function isPossible(firstSeq: number, damagedBytes: number, lastSeq: number): boolean {
   const missing = firstSeq - lastSeq - 1;
   return Number.isInteger(missing) && missing >= 0 && missing <= damagedBytes / leastLineBytes;

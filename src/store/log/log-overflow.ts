@@ -1,9 +1,9 @@
-// The end of a log that has grown past its limit, held in memory: what is stored when it closes, after a line that says
-// how much was left out. The spool keeps it meanwhile, so a crash loses nothing.
+// Holds the end of a log that has grown past its limit in memory. It is stored when the log closes, behind a line that
+// says how much was left out. Until then the spool keeps the lines, so a crash loses nothing.
 
 import type { SpoolPosition } from './log-chunk.ts';
 
-/** Input of one chunk, not encoded yet: its lines get their numbers when they are stored. */
+/** The input of one chunk, not encoded yet: its lines are numbered when they are stored. */
 export type HeldLines = {
   readonly attempt: number;
   readonly stepId: string;
@@ -12,12 +12,12 @@ export type HeldLines = {
   readonly atMs: number;
   readonly lineCount: number;
   readonly textBytes: number;
-  /** The spool after them. */
+  /** The position in the spool behind the lines. */
   readonly spool: SpoolPosition;
 };
 
 export type Overflow = {
-  /** Returns what had to go: all but the last `keptBytes`, to a chunk. */
+  /** Holds the lines, and drops all but the last `keptBytes`, rounded up to whole chunks. Returns the dropped lines. */
   readonly hold: (lines: HeldLines) => readonly HeldLines[];
   readonly takeAll: () => readonly HeldLines[];
 };

@@ -1,4 +1,5 @@
-// What an earlier process left of a log: indexed segments, and behind them plain files whose last chunk may be half written.
+// Finds what an earlier process has left of a log: indexed segments, then plain files, of which the last chunk may be
+// half written.
 
 import { existsSync } from 'node:fs';
 import { link, rename, rm, truncate, writeFile } from 'node:fs/promises';
@@ -13,7 +14,7 @@ import { advance, advanceOver, eachChunk, emptyState, type LogState } from './lo
 export type Resumed = {
   readonly state: LogState;
   readonly indexed: readonly Segment[];
-  /** In order; the last one may be written on. */
+  /** In order. The writer may continue the last one. */
   readonly plain: readonly Segment[];
 };
 
@@ -31,8 +32,8 @@ async function readIndex(db: Database, runId: string): Promise<Segment[]> {
 }
 
 /**
- * What can be read of a log that nobody writes: what is indexed, and behind it the plain files that a server which has just
- * started has not resumed yet. Nothing is changed.
+ * The readable segments of a log without a writer: the indexed ones, and plain files that a server which has just
+ * started has not resumed yet. Changes nothing.
  */
 export async function readSegments(dir: string, db: Database, runId: string): Promise<Segment[]> {
   const segments = await readIndex(db, runId);
@@ -46,15 +47,15 @@ export async function readSegments(dir: string, db: Database, runId: string): Pr
 }
 
 /**
- * Drops the half-written end of a file: the spool still has it. A file that is damaged elsewhere is written again, with a
- * line that says which lines are missing; what it was is kept beside it.
+ * Prepares a log for its next writer. Drops a half-written end, which the spool still has. Rewrites a file that is
+ * damaged elsewhere, with a line that states which lines are missing, and keeps the damaged file beside it.
  */
 export async function resumeLog(o: {
   readonly dir: string;
   readonly db: Database;
   readonly runId: string;
   readonly log: Logger;
-  /** How long a disk that cannot read a file is asked again before the file is taken for damaged. */
+  /** How long to retry reading from a disk that fails, before a file counts as damaged. */
   readonly patienceMs: number;
 }): Promise<Resumed> {
   const { dir, runId, log } = o;
@@ -72,7 +73,7 @@ export async function resumeLog(o: {
     const isCut = fixed.wholeBytes < bytes.length;
     if (fixed.isDamaged || left.isUnreadable || (isCut && !left.isLast)) {
       const kept = await keepDamaged(path, hasLines ? fixed.file : undefined);
-      log.error({ ...about, kept_as: basename(kept) }, 'a file of a log is damaged; what can be read of it is used');
+      log.error({ ...about, kept_as: basename(kept) }, 'a log file is damaged; flwd keeps the lines that can be read');
     } else {
       if (isCut) log.warn({ ...about, dropped_bytes: bytes.length - fixed.wholeBytes }, halfWritten);
       if (!hasLines) await rm(path);
@@ -84,11 +85,12 @@ export async function resumeLog(o: {
   return { state, indexed, plain };
 }
 
-const halfWritten = 'a log file ended in a half-written chunk, which was dropped';
+const halfWritten =
+  'a log file ended in a half-written chunk; flwd dropped it and reads the lines from the spool again';
 
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
-/** One that is missing, with another behind it, is passed over. */
+/** Skips a missing file if another one follows. */
 async function* plainFiles(dir: string, runId: string, firstN: number, patienceMs = 0): AsyncGenerator<LeftFile> {
   for (let n = firstN; ; n++) {
     const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), patienceMs).catch(ignoreMissing);
@@ -99,8 +101,8 @@ async function* plainFiles(dir: string, runId: string, firstN: number, patienceM
 }
 
 /**
- * Keeps a file under another name, which it returns: more of it may be read by other means, or once the disk is sound. Its
- * own name is never without a file if there is `content` to put in its place.
+ * Keeps a damaged file under another name, and returns that name: other tools may read more of it. With `content`,
+ * which takes its place, there is a file under the original name at every moment.
  */
 async function keepDamaged(path: string, content: Buffer | undefined): Promise<string> {
   const written = `${path}.mended`;
@@ -124,8 +126,8 @@ async function linkBeside(path: string): Promise<string> {
 }
 
 /**
- * What the last segment that can be read says. The lines of those behind it keep their numbers; what the spool still has of
- * them is read again.
+ * The state from the last readable segment. The lines of the segments behind it keep their numbers, and those that the
+ * spool still has are read again.
  */
 async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId: string; log: Logger }) {
   const state = emptyState();
@@ -136,14 +138,14 @@ async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId:
     } catch (error) {
       if (!(error instanceof DamagedSegment) && errorCode(error) !== 'ENOENT') throw error;
       const file = segmentPath('logs', o.runId, segment.n, segment.encoding);
-      o.log.error({ err: error, run_id: o.runId, file }, 'a log goes on behind a file that cannot be read');
+      o.log.error({ err: error, run_id: o.runId, file }, 'a log file cannot be read; the log continues after it');
     }
   }
   const last = indexed.at(-1);
   return last ? { ...state, lastSeq: last.lastSeq, lastAtUs: last.lastAtUs } : state;
 }
 
-/** Takes what can be read of a plain file into the state. */
+/** Updates the state with the readable chunks of a plain file. */
 function resumeSegment(runId: string, left: LeftFile, state: LogState): { segment: Segment; fixed: Mended } {
   const { lastSeq: afterSeq, lastAtUs: afterAtUs } = state;
   const { isLast } = left;

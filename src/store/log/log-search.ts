@@ -1,4 +1,4 @@
-// Which lines of a log a reader wants. A chunk's head rules most chunks out; a search looks at bytes.
+// Selects the lines of a log that a reader wants. The heads rule out most chunks. A text search compares bytes.
 
 import { isOfStep, type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { type Chunk, type ChunkPart, levelBits } from './log-chunk.ts';
@@ -9,19 +9,19 @@ export type LogFilter = {
   readonly beforeSeq?: number;
   /** Strictly after this instant, in microseconds. */
   readonly sinceUs?: number;
-  /** At least. */
+  /** This level or a higher one. */
   readonly level?: LogLevel;
-  /** A step with its instances, or one of these. */
+  /** A step with all its instances, or one instance. */
   readonly stepId?: string;
   readonly attempt?: number;
-  /** Anywhere in the line as it was printed; the letters A–Z in either case. */
+  /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */
   readonly text?: string;
 };
 
-/** What a query wants of a chunk; undefined where that is nothing. */
+/** The lines of a chunk that a query wants; undefined when it wants none. */
 export type Selection = (chunk: Chunk) => ChunkPart | undefined;
 
-/** One per query. */
+/** Create one per query. */
 export function createSelection(filter: LogFilter): Selection {
   const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0, stepId, attempt } = filter;
   const lowestLevel = filter.level ? logLevels.indexOf(filter.level) : 0;
@@ -34,7 +34,7 @@ export function createSelection(filter: LogFilter): Selection {
   }
 
   return (chunk) => {
-    // The lines that it stands for may be wanted ones.
+    // A stand-in is always shown: the lines it stands for might match.
     const isForDamaged = chunk.stepId === noStep;
     if (!isForDamaged && !canHold(chunk)) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);
@@ -57,7 +57,7 @@ export function createSelection(filter: LogFilter): Selection {
 
 const lowerCase = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
 
-/** Of ASCII letters alone: bytes keep their places, and UTF-8 stays what it is. */
+/** Changes ASCII letters only, so every byte keeps its place and UTF-8 stays valid. */
 function toLowerCase(text: Buffer): Buffer {
   const lowered = Buffer.allocUnsafe(text.length);
   for (let at = 0; at < text.length; at++) lowered[at] = lowerCase[text[at] ?? 0] ?? 0;

@@ -1,4 +1,4 @@
-// A log's files: each segment is one file of chunks, plain while it is written, compressed from then on.
+// The files of a log. Each segment is one file of chunks: plain while it is written, compressed afterwards.
 
 import { mkdirSync } from 'node:fs';
 import { open, readFile, unlink } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { isBehindGap } from './log-stand-in.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
 
-/** The numbers of a segment that is being written grow; its encoding changes once, when the compressed file is there. */
+/** The numbers grow while a segment is written. The encoding changes once, when the compressed file exists. */
 export type Segment = {
   readonly n: number;
   readonly firstSeq: number;
@@ -26,28 +26,28 @@ export type Segment = {
   encoding: SegmentEncoding;
 };
 
-/** A segment's bytes, and where its chunks with lines are. */
+/** The bytes of a segment, and where its chunks with lines start. */
 export type LoadedSegment = {
   readonly file: Buffer;
   readonly chunkStarts: readonly number[];
-  /** Lines of it say that others cannot be read. */
+  /** Some lines of the file state that other lines cannot be read. */
   readonly isDamaged?: true;
 };
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
-/** Of the levels tried on logs the fastest, and none made them smaller: 0.1 to 0.2 of their size at 300 MB/s. */
+/** On logs, the fastest level, and no other made them smaller: 0.1 to 0.2 of their size, at 300 MB/s. */
 const zstdLevel = 1;
-/** All of a segment in one piece: each piece is a round to the thread pool, at 16 KiB by default 30 ms for a segment. */
+/** Decompress a segment in one piece: each piece is a trip to the thread pool. With zlib's 16 KiB they take 30 ms. */
 const leastChunkBytes = 65_536;
-/** Without it the piece is full at the end, and zlib makes room for another one of the same size. */
+/** Without it the piece would be full at the end, and zlib would allocate another one of the same size. */
 const spareBytes = 1024;
 
 export function segmentPath(dir: string, runId: string, n: number, encoding: SegmentEncoding): string {
   return join(dir, shardOf(runId), `${runId}.${n}.${encoding === 'raw' ? 'raw' : 'zst'}`);
 }
 
-/** What users are told of a plain file and of the one before it. */
+/** How users see the names of a plain file and of the file before it. */
 export function plainNames(runId: string, n: number): { readonly name: string; readonly nameBefore: string } {
   return { name: segmentPath('logs', runId, n, 'raw'), nameBefore: segmentPath('logs', runId, n - 1, 'raw') };
 }
@@ -57,17 +57,17 @@ export function makeShard(dir: string, runId: string): void {
 }
 
 /**
- * Of a segment that is being written: what it holds at this moment, or a little more.
- * @throws DamagedSegment where none of its lines can be read; the system's error ENOENT where it is gone
+ * Reads a segment. If it is still being written, what it holds at this moment, or a little more.
+ * @throws DamagedSegment when none of its lines can be read, the system's ENOENT when it is gone
  */
 export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
   for (;;) {
-    // Its numbers may grow while the file is read.
+    // The segment's numbers may grow while the file is read.
     const known = { ...segment };
     try {
       return known.encoding === 'raw' ? await loadPlain(dir, runId, known) : await loadCompressed(dir, runId, known);
     } catch (error) {
-      // Compressed, and the plain file removed, since we looked.
+      // The plain file was compressed and removed in the meantime.
       if (known.encoding !== segment.encoding) continue;
       throw isUnreadable(error) ? new DamagedSegment('the disk cannot read it', { cause: error }) : toDamage(error);
     }
@@ -101,7 +101,7 @@ async function loadPlain(dir: string, runId: string, segment: Segment): Promise<
   return { file, chunkStarts: findChunks(file, { rawBytes: file.length, encoding }), isDamaged: true };
 }
 
-/** undefined where lines are missing. */
+/** undefined when lines are missing. */
 function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
   try {
     const starts = findChunks(bytes, segment);
@@ -114,24 +114,24 @@ function soundChunks(bytes: Buffer, segment: Segment): number[] | undefined {
 }
 
 /**
- * Gives the memory back at once, for its only owner. Left to the garbage collector, the segments of a long log bring about a
- * full collection for every few of them (20 ms each), since what V8 knows of a buffer is its size.
+ * Frees the memory at once. Only its single owner may call this. The garbage collector would run a full collection of
+ * 20 ms for every few segments of a long log, because V8 counts the size of buffers.
  */
 export function freeSegment({ file }: LoadedSegment): void {
   free(file);
 }
 
 function free({ buffer }: Buffer): void {
-  // What is no larger may be the pool that Node's buffers share.
+  // A smaller buffer may be part of the pool that Node's buffers share.
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
-/** The file holds something else than what was stored. */
+/** The file does not hold what was stored. */
 export class DamagedSegment extends Error {
   override readonly name = 'DamagedSegment';
 }
 
-/** For whoever has a copy of one. */
+/** Whether a copy of a segment is undamaged. */
 export async function isWholeSegment(path: string, form: SegmentForm): Promise<boolean> {
   try {
     const stored = await readFile(path);
@@ -145,7 +145,7 @@ export async function isWholeSegment(path: string, form: SegmentForm): Promise<b
 
 type SegmentForm = Pick<Segment, 'rawBytes' | 'encoding'>;
 
-/** zlib's errors all say that a file is no whole frame of zstd. */
+/** Whether zlib could not decompress the file: all its errors mean that. */
 export function isNoZstd(error: unknown): boolean {
   return errorCode(error)?.startsWith('Z') === true;
 }
@@ -154,7 +154,7 @@ function toDamage(error: unknown): unknown {
   return isNoZstd(error) ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
 }
 
-/** A plain file has the sums of its chunks, a compressed one the sum of zstd. @throws DamagedSegment */
+/** Verifies the checksums of a plain file; zstd has verified a compressed one. @throws DamagedSegment */
 function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[] {
   if (file.length < rawBytes) throw new DamagedSegment('it is too short');
   const isSound = encoding === 'raw' ? isWholeChunk : isWithin;
@@ -166,7 +166,7 @@ function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[]
   return starts;
 }
 
-/** The index of the chunk that holds the line `seq`, or of the first one after it. */
+/** The index of the chunk that holds the line `seq`, or of the first chunk behind it. */
 export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number): number {
   let low = 0;
   let high = chunkStarts.length;
@@ -180,8 +180,8 @@ export function chunkIndexOf({ file, chunkStarts }: LoadedSegment, seq: number):
 }
 
 /**
- * Writes the compressed file, durably, beside the plain one, and returns its size in bytes.
- * @throws DamagedSegment; of a file that stays plain, the rest can be read
+ * Writes the compressed file beside the plain one, durably, and returns its size in bytes.
+ * @throws DamagedSegment when the plain file is damaged; it should stay plain, so that the rest can be read
  */
 export async function compressSegment(dir: string, runId: string, { n, rawBytes }: Segment): Promise<number> {
   const raw = await readFile(segmentPath(dir, runId, n, 'raw'));
@@ -200,15 +200,15 @@ export async function compressSegment(dir: string, runId: string, { n, rawBytes 
   return stored.length;
 }
 
-/** The plain file of a segment that is compressed; a disk that refuses costs space, nothing else. */
+/** Removes the plain file of a compressed segment. A failure only costs disk space. */
 export async function removeRaw(dir: string, runId: string, n: number, log: Logger): Promise<void> {
   await unlink(segmentPath(dir, runId, n, 'raw')).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT')
-      log.warn({ err: error, run_id: runId }, 'a log file that is compressed was not removed');
+      log.warn({ err: error, run_id: runId }, 'the plain file of a compressed log segment could not be removed');
   });
 }
 
-/** False when it was gone. */
+/** False when the file did not exist. */
 export async function removeSegment(
   dir: string,
   runId: string,

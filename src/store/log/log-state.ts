@@ -1,5 +1,5 @@
-// How far a log is: what its writer goes on from, and what stands at the start of each segment in a chunk without lines,
-// so that a later process needs to read the last segment alone.
+// The state of a log, from which its writer continues. A chunk without lines at the start of each segment stores it, so
+// that a later process only has to read the last segment.
 
 import { type Chunk, readChunk, type SpoolPosition, saysSpool, spoolKey, textStartOf, writeHead } from './log-chunk.ts';
 import { noStep } from './log-stand-in.ts';
@@ -7,15 +7,15 @@ import { noStep } from './log-stand-in.ts';
 export type LogState = {
   lastSeq: number;
   lastAtUs: number;
-  /** Text stored so far. */
+  /** How much text is stored so far. */
   textBytes: number;
-  /** By `spoolKey`: up to where that spool need not be read again. */
+  /** By `spoolKey`: the part of that spool that need not be read again. */
   readonly spool: Map<string, SpoolPosition>;
-  /** Left out so far, and not yet said in the log. */
+  /** Lines left out so far that the log does not mention yet. */
   omitted: Omission | undefined;
 };
 
-/** `attempt` and `stepId` are those of its last line. */
+/** `attempt` and `stepId` are those of the last line that was left out. */
 type Omission = {
   readonly attempt: number;
   readonly stepId: string;
@@ -46,7 +46,7 @@ export function encodeState({ lastSeq, lastAtUs, textBytes, spool, omitted }: Lo
   return chunk;
 }
 
-/** Takes a chunk's part in the state; chunks come in their order. */
+/** Updates the state with a chunk. Call it with the chunks in order. */
 export function advance(state: LogState, chunk: Chunk): void {
   if (chunk.lineCount === 0) {
     const said: StateText = JSON.parse(chunk.file.toString('utf8', chunk.textStart, chunk.textEnd));
@@ -63,7 +63,7 @@ export function advance(state: LogState, chunk: Chunk): void {
   if (chunk.stepId !== noStep && saysSpool(chunk)) state.spool.set(spoolKey(chunk), chunk.spool);
 }
 
-/** Takes all of a file's chunks; the file must be whole. */
+/** Updates the state with all chunks of a file, which must be whole. */
 export function advanceOver(state: LogState, file: Buffer): void {
   eachChunk(file, (chunk) => advance(state, chunk));
 }

@@ -1,4 +1,4 @@
-// A line that is JSON with a level and a message: what most logging libraries print.
+// Structured lines: JSON with a level and a message, as most logging libraries print it.
 
 import type { LogLevel } from '../../domain/log-line.ts';
 import { isTooDeep } from '../../lib/json-nesting.ts';
@@ -9,7 +9,7 @@ export type Structured = {
   readonly fields: Readonly<Record<string, unknown>>;
 };
 
-/** The words and numbers (pino's, bunyan's) by which libraries call the levels. */
+/** The names of levels in common logging libraries, and the numbers of pino and bunyan. */
 const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   ['trace', 'trace'],
   ['debug', 'debug'],
@@ -30,7 +30,7 @@ const levels: ReadonlyMap<unknown, LogLevel> = new Map<unknown, LogLevel>([
   [60, 'fatal'],
 ]);
 
-/** Undefined when the line is not of this kind: it is then a plain line. */
+/** undefined when the line is plain text. */
 export function parseStructured(line: string): Structured | undefined {
   const members = parseMembers(line);
   const level = members && levelIn(members);
@@ -41,7 +41,7 @@ export function parseStructured(line: string): Structured | undefined {
   return { level, message: String(message), fields };
 }
 
-/** The level alone, for what is being written and shown later. */
+/** Only the level, for the writer of a log. */
 export function structuredLevel(line: string): LogLevel | undefined {
   const members = parseMembers(line);
   return members && levelIn(members);
@@ -49,7 +49,7 @@ export function structuredLevel(line: string): LogLevel | undefined {
 
 type Members = { readonly level?: unknown; readonly message?: unknown; readonly msg?: unknown };
 
-/** `line` is in braces. One that is nested too deep to be shown as JSON is text. */
+/** `line` is in braces. JSON that is nested too deeply to be shown counts as text. */
 function parseMembers(line: string): Members | undefined {
   if (!line.includes('"level"') || isTooDeep(line)) return undefined;
   try {
