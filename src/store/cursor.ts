@@ -1,8 +1,8 @@
-// Cursors: where a page ended, as a text that callers pass back unread.
+// Cursors: opaque texts that say where a page ended.
 
 import { validationError } from '../domain/problem.ts';
 
-/** A row's place in a list that is ordered by creation, newest first. */
+/** The place of a row in a list that is ordered by creation time, newest first. */
 export type Position = { readonly createdAtMs: number; readonly id: string };
 
 export function toCursor({ createdAtMs, id }: Position): string {
@@ -19,7 +19,7 @@ export function parseCursor(cursor: string): Position {
   return { createdAtMs: Number(createdAt), id };
 }
 
-/** Does `a` come after `b` in the list? */
+/** Whether `a` comes after `b` in the list. */
 export function isBelow(a: Position, b: Position): boolean {
   return a.createdAtMs === b.createdAtMs ? a.id < b.id : a.createdAtMs < b.createdAtMs;
 }

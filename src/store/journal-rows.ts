@@ -1,11 +1,11 @@
-// Entries of the journal ↔ rows of `events`, and the sequence that numbers them.
+// Converts entries of the journal to rows of `events` and back, and numbers them.
 
 import type { Kysely } from 'kysely';
 import { eventsOfLine, isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../domain/event.ts';
 import { prepareQuery } from './prepared-query.ts';
 import type { EventRow, Schema } from './schema.ts';
 
-/** Ids in the order given; an entry of output takes one for each event of its lines. */
+/** Numbers entries in order. An entry of output takes an id for each event of its lines. */
 export function numberEntries(
   emitted: readonly { readonly event: NewEvent | NewOutput; readonly atMs: number }[],
   firstId: number,
@@ -27,7 +27,7 @@ const moveSequence = prepareQuery((db, { next_id }: { next_id: number }) =>
     .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ next_id: eb.ref('excluded.next_id') }))),
 );
 
-/** Writes the entries of one commit and moves the sequence behind them. */
+/** Inserts the entries of one commit, and sets the sequence to the next free id. */
 export async function insertEntries(db: Kysely<Schema>, entries: readonly JournalEntry[]): Promise<void> {
   const last = entries.at(-1);
   if (!last) return;

@@ -1,24 +1,24 @@
-// The journal as its readers see it: what happened to runs, in the order in which it was committed.
+// Reads the journal: the events of runs, in the order of their commits.
 
 import { isOutput, type JournalEntry, outputTypes } from '../domain/event.ts';
 import type { Database } from './database.ts';
 import { toEntry } from './journal-rows.ts';
 
 export type Journal = {
-  /** The newest durable id; 0 before the first. */
+  /** The newest durable event id; 0 before the first. */
   readonly latestId: () => Promise<number>;
-  /** The oldest id from which on nothing is missing; one past the newest when none is kept. */
+  /** The oldest id from which on no event is missing. If no event is left, one past the newest id. */
   readonly oldestId: () => Promise<number>;
   /**
-   * Entries that own an id after `afterId`, oldest first. The first may be an entry of output that begins before it:
-   * the reader skips inside.
+   * Entries with an id after `afterId`, oldest first. The first may be an output entry that begins before it. Then the
+   * reader skips the lines it knows.
    */
   readonly read: (o: {
     readonly afterId: number;
     readonly runId?: string;
     readonly limit: number;
   }) => Promise<JournalEntry[]>;
-  /** The last line of a run's log that an entry has announced; 0 before the first. */
+  /** The last line of a run's log that was announced; 0 before the first. */
   readonly lastOutputSeq: (runId: string) => Promise<number>;
 };
 
@@ -39,7 +39,7 @@ export function createJournal(database: Database): Journal {
       let query = db
         .selectFrom('events')
         .selectAll()
-        // Ids are disjoint and growing, so the entry that holds `afterId` is the last that begins at or before it.
+        // Id ranges are disjoint and growing, so the last entry that starts at or before `afterId` may contain it.
         .where('id', '>=', (eb) =>
           eb.fn.coalesce(
             eb

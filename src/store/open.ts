@@ -1,4 +1,4 @@
-// The store: everything that outlives the process, in one database file and in files beside it.
+// Opens the store: everything that outlives the process, in a database and in files beside it.
 
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,17 +37,17 @@ export type Store = {
   readonly secrets: SecretStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
-  /** Of some seconds ago at the most. */
+  /** At most a few seconds old. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
   readonly leftovers: Leftovers;
-  /** undefined where the engine gives space back by itself. */
+  /** undefined when the engine frees disk space by itself. */
   readonly space: SqliteSpace | undefined;
-  /** Finishes what was asked for, then refuses. Logs still being written must have been closed before. */
+  /** Finishes the transactions under way, and refuses new ones. Close open logs before. */
   readonly close: () => Promise<void>;
 };
 
-/** @throws Error when the database is of a newer program, or the file is none */
+/** @throws Error when the database is from a newer flwd, or the file is not a database */
 export async function openStore(
   o: Omit<StoreParts, 'db'> & { readonly dbPath: string; readonly onCommit: CommitListener },
 ): Promise<Store> {
@@ -64,7 +64,7 @@ type StoreParts = {
   readonly log: Logger;
 };
 
-/** On whichever engine; logs and artifacts are files on all of them. */
+/** Works on any database engine. Logs and artifacts are always files. */
 export function createStore(o: StoreParts): Store {
   const { clock, db, log } = o;
   const logs = createLogStore({ dir: join(o.blobsDir, 'logs'), db, clock, log });

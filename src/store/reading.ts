@@ -1,5 +1,5 @@
-// What is stored, as callers may read it: every question says whose things they see, and what is another tenant's is
-// not there, in the words for what never was (ADR 0015). Handlers have this and nothing of the store behind it.
+// Reads for callers, limited to what they may see. The objects of other tenants look as if they did not exist (ADR
+// 0015). Handlers have only this interface, not the store behind it.
 
 import type { Notification } from '../domain/notification.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
@@ -12,31 +12,31 @@ import type { Store } from './open.ts';
 import type { RunListQuery, RunPage } from './run/run-list.ts';
 import { type RunStore, runNotFound } from './run/runs.ts';
 
-/** The log of a run that is there for whoever reads it. */
+/** The log of a run that the caller may read. */
 export type ReadableLog = {
   readonly runId: string;
   readonly page: (query: Parameters<LogStore['page']>[1]) => ReturnType<LogStore['page']>;
   readonly pieces: (form: LogForm, filter: LogFilter) => ReturnType<LogStore['pieces']>;
   readonly next: (afterSeq: number) => ReturnType<LogStore['next']>;
   readonly onAppend: (listener: () => void) => () => void;
-  /** Of the run; undefined when it is gone by now. */
+  /** The status of the run; undefined when the run is gone. */
   readonly status: () => Promise<RunStatus | undefined>;
 };
 
-/** What takes an id throws the Problem run-not-found. */
+/** Functions with an id throw the Problem run-not-found. */
 export type RunReading = {
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
-  /** Of each job the newest that are reached, newest first. */
+  /** The newest runs of each job that the caller may see, newest first. */
   readonly last: (
     jobIds: readonly string[],
     most: number,
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** While it is the same, so is whatever was answered to the same question of the same reach (ADR 0025). */
+  /** While this value stays the same, so does every answer to the same question with the same reach (ADR 0025). */
   readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
-  /** Grows with every change of what `get` answers. */
+  /** The version grows with every change of what `get` returns. */
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   readonly get: (id: string, reach: Reach) => Promise<Run>;
   readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
@@ -61,8 +61,8 @@ export function createReading(store: Pick<Store, 'runs' | 'notifications' | 'log
 function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'notifications' | 'logs'>): RunReading {
   return {
     async list(query, reach) {
-      const held = heldTo(query, reach);
-      if (held) return runs.list(held);
+      const limited = limitTo(query, reach);
+      if (limited) return runs.list(limited);
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { runs: [], total: 0, nextCursor: null };
     },
@@ -115,8 +115,8 @@ function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): Artifac
   };
 }
 
-/** The query, held to what is reached; undefined when it asks for another tenant's. */
-function heldTo(query: RunListQuery, reach: Reach): RunListQuery | undefined {
+/** Limits the query to the caller's tenant; undefined when it asks for another tenant. */
+function limitTo(query: RunListQuery, reach: Reach): RunListQuery | undefined {
   if (query.tenant !== undefined) return reaches(reach, query.tenant) ? query : undefined;
   return reach.tenant === '*' ? query : { ...query, tenant: reach.tenant };
 }

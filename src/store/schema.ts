@@ -1,5 +1,5 @@
-// The tables as Kysely sees them. Instants are integers in milliseconds (`_us`: microseconds), booleans 0 or 1, and
-// what is only served is JSON in a text column.
+// The tables as Kysely sees them. Times are integers in milliseconds (`_us`: microseconds), booleans are 0 or 1, and
+// values that are only shown are JSON in text columns.
 
 import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.ts';
 import type { JournalEntry } from '../domain/event.ts';
@@ -33,7 +33,7 @@ export type Schema = {
   audit_counts: AuditCountRow;
 };
 
-/** What lists and moves need comes first: SQLite reads a row from its start and stops at the last column asked for. */
+/** Columns for lists and moves come first: SQLite reads a row from its start up to the last column it needs. */
 export type RunRow = {
   id: string;
   job_id: string;
@@ -60,33 +60,32 @@ export type RunRow = {
   error: string | null;
   termination: string | null;
   left_behind: string | null;
-  /** RunDetails: what a run is born with and only shows. */
+  /** RunDetails: the parts of a run that never change and are only shown. */
   details: string;
   args: string;
   result: string | null;
-  /** When `timeouts.queue` is over, and from the start on `timeouts.run`; null where there is none. */
+  /** When `timeouts.queue` ends or, after the start, `timeouts.run`; null without such a timeout. */
   deadline_at: number | null;
   /** The value of `concurrency.key`. */
   concurrency_key: string | null;
   concurrency_limit: number | null;
-  /** Which server drives it, or did; null before the start (ADR 0039). */
+  /** The server that drives the run, or did; null before the start (ADR 0039). */
   owner: string | null;
-  /** Grows whenever it is claimed or taken over; 0 before the start. */
+  /** Grows whenever the run is claimed or taken over; 0 before the start. */
   epoch: number;
 };
 
-/** A server that may drive runs. `lease` is a new word at each renewal; `host` and `renewed_at` are for people. */
+/** A server that may drive runs. `lease` changes with each renewal. `host` and `renewed_at` are only informative. */
 export type OwnerRow = { id: string; host: string; lease: string; renewed_at: number };
 
 /**
- * Apart from `runs`, whose rows are written anew with every move. `notify` is of the plan: what is asked at the run's
- * end.
+ * Separate from `runs`, whose rows are rewritten with every move. `notify` is the part of the plan for the run's end.
  */
 export type RunPlanRow = { run_id: string; plan: string; sealed: string | null; notify: string | null };
 
 /**
- * What a list filters by is the run's, so a list by label needs no look at the runs. `status` is null until the run has
- * ended.
+ * Has copies of the run's filter columns, so that a list by label need not read the runs. `status` is null until the
+ * end.
  */
 type RunLabelRow = {
   run_id: string;
@@ -99,12 +98,12 @@ type RunLabelRow = {
   status: RunStatus | null;
 };
 
-/** How many runs there are of each kind, kept with every change, so that a list's total is not counted anew. */
+/** Counters of runs, updated with every change, so that lists need not count their total. */
 export type RunCountRow = { status: RunStatus; tenant: string; job_id: string; source: string; count: number };
 
 /**
- * How many of the runs that were created in the hour beginning at `hour` have ended in which way. `label` is
- * `key=value`, the key alone for any value, and empty for all runs.
+ * Counters of ended runs by the hour of their creation, which begins at `hour`. `label` is `key=value`, or the key
+ * alone for any value, or empty for all runs.
  */
 export type RunHourRow = {
   label: string;
@@ -115,10 +114,10 @@ export type RunHourRow = {
   count: number;
 };
 
-/** The same for the day (UTC) beginning at `day`. */
+/** The same by day (UTC), which begins at `day`. */
 export type RunDayRow = Omit<RunHourRow, 'hour'> & { day: number };
 
-/** The same of a job's runs, whenever they were created; only with a label. */
+/** Counters of ended runs by job and label, for all times. */
 export type RunLabelCountRow = {
   label: string;
   tenant: string;
@@ -128,7 +127,7 @@ export type RunLabelCountRow = {
   count: number;
 };
 
-/** One row for each attempt of a step, which never changes once it has ended (ADR 0014). */
+/** An attempt of a step. The row never changes once the attempt has ended (ADR 0014). */
 export type StepRow = {
   run_id: string;
   step_id: string;
@@ -141,13 +140,13 @@ export type StepRow = {
   exit_code: number | null;
   needs: string;
   outputs: string;
-  /** Its place in the run, the same for all attempts; instances come behind the job's own steps. */
+  /** The position of the step in the run, the same for all attempts. Instances come after the steps of the job. */
   n: number;
   kind: StepKind;
   instance_of: string | null;
-  /** What makes it this instance: `{"matrix": {…}}` or `{"item": …}`. */
+  /** The values of this instance: `{"matrix": {…}}` or `{"item": …}`. */
   item: string | null;
-  /** Raised by whoever takes the attempt up; 0 before its start. */
+  /** Grows whenever a process resumes the attempt; 0 before its start. */
   epoch: number;
   worker: string | null;
   not_before: number | null;
@@ -156,11 +155,11 @@ export type StepRow = {
   message: string | null;
   approval: string | null;
   termination: string | null;
-  /** Outputs that hold a secret, encrypted: for the steps that follow. */
+  /** Outputs that hold a secret, encrypted, for the steps that follow. */
   sealed: string | null;
 };
 
-/** The journal. A row of output owns the ids `id … id + count - 1` and names its first line (ADR 0004). */
+/** The journal. An output entry owns the ids `id` to `id + count - 1`, and `first_seq` is its first line (ADR 0004). */
 export type EventRow = {
   id: number;
   type: JournalEntry['type'];
@@ -174,10 +173,10 @@ export type EventRow = {
 };
 
 /**
- * `events`: the next id to give, kept apart from the rows so that deleting the newest of them never gives an id twice.
- * `events.kept`: the first id of which nothing is missing; no row where nothing was ever removed.
- * `notifications`: the next event to look at for notifications.
- * `audit.kept`: the first row of the audit log that retention has not given up; no row where it never did.
+ * `events`: the next event id. It is stored apart from the rows, so that deleting the newest row never frees its id.
+ * `events.kept`: the first id from which on no event is missing. No row before anything was removed.
+ * `notices`: the next event to check for notifications.
+ * `audit.kept`: the first audit entry that retention must keep. No row before retention has removed any.
  */
 type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept'; next_id: number };
 
@@ -237,19 +236,19 @@ export type ScheduleRow = {
   created_by: string;
 };
 
-/** `last_fire` and `last_error` are only served: JSON of Fire and FireError. */
+/** `last_fire` and `last_error` are JSON of Fire and FireError. */
 export type ScheduleStateRow = {
   schedule_id: string;
   since_at: number;
   settled_at: number | null;
-  /** Up to here a run may have been started, though `settled_at` is earlier: the clock was set back. */
+  /** Runs may have been started up to here, later than `settled_at`, because the clock was set back. */
   fired_until: number | null;
   idle_since_at: number | null;
   last_fire: string | null;
   last_error: string | null;
 };
 
-/** The `n`th webhook of a run that has ended. `next_at` is null once it is over. */
+/** The `n`th webhook of a run that has ended. `next_at` is null once no further attempt follows. */
 export type NotificationRow = {
   id: string;
   run_id: string;
@@ -263,7 +262,8 @@ export type NotificationRow = {
   last_error: string | null;
   webhook: string;
 };
-/** A run that is kept longer than its log. */
+
+/** A run whose log retention has removed. */
 type ExpiredLogRow = { run_id: string; at: number };
 
 export type SecretRow = {
@@ -276,7 +276,7 @@ export type SecretRow = {
   updated_by: string;
 };
 
-/** `hash` is the SHA-256 of the secret, in hex; `scopes` is JSON. */
+/** `hash` is the SHA-256 of the secret, in hexadecimal. `scopes` is JSON. */
 export type TokenRow = {
   id: string;
   name: string;
@@ -290,7 +290,7 @@ export type TokenRow = {
   revoked_at: number | null;
 };
 
-/** Ids have no gaps, and `at` never goes back. `hash` is over the hash before and this row (audit-chain.ts). */
+/** Ids have no gaps, and `at` never decreases. `hash` covers the previous hash and this row (audit-chain.ts). */
 export type AuditRow = {
   id: number;
   at: number;
@@ -307,5 +307,5 @@ export type AuditRow = {
   hash: string;
 };
 
-/** How many rows of the audit log there are of each kind. */
+/** Counters of audit entries. */
 export type AuditCountRow = { tenant: string; actor: string; action: AuditAction; result: AuditResult; count: number };

@@ -1,4 +1,4 @@
-// Every sealed text of the database, wherever it is: for sealing it anew under another key.
+// Finds and replaces all sealed texts of the database, for the rotation of the key.
 
 import { type Kysely, sql } from 'kysely';
 import type { Transaction } from './database.ts';
@@ -8,11 +8,11 @@ import type { Schema } from './schema.ts';
 export const sealedKinds = ['secrets', 'run_plans', 'steps'] as const;
 export type SealedKind = (typeof sealedKinds)[number];
 
-/** The key of its row. */
+/** The primary key of its row. */
 type SealedPlace = readonly (string | number)[];
 export type SealedText = { readonly place: SealedPlace; readonly sealed: string };
 
-/** Some of the texts, or of those of a key, as `v2.<id>` or `v1`: those behind a place. */
+/** The next texts behind the place `after`. With `key`, written `v2.<id>` or `v1`, only those sealed with that key. */
 export async function sealedTexts(
   db: Kysely<Schema>,
   kind: SealedKind,
@@ -31,7 +31,7 @@ export async function sealedTexts(
   }));
 }
 
-/** Of runs that have not ended. */
+/** The sealed texts of runs that have not ended. */
 export async function sealedOfUnfinished(
   db: Kysely<Schema>,
 ): Promise<{ readonly runId: string; readonly sealed: string }[]> {

@@ -1,4 +1,4 @@
-// How much is stored. Asked for by whoever watches, so nothing here walks over everything at once.
+// Measures how much is stored. Monitoring asks often, so nothing here reads everything at once.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -9,18 +9,18 @@ import type { Schema } from './schema.ts';
 
 export type StorageSize = {
   readonly database: DatabaseSize;
-  /** Segments that are closed, as they are on the disk. */
+  /** The size on disk of all closed segments. */
   readonly logBytes: number;
   readonly artifacts: { readonly count: number; readonly bytes: number };
 };
 
 const knownForMs = 15_000;
-/** Logs have no counter: their index is added up anew this often. */
+/** Logs have no counter, so their index is summed this often. */
 const logsKnownForMs = 300_000;
-/** 2 ms of the event loop. */
+/** This many rows block the event loop for 2 ms. */
 const rowsAtOnce = 2_000;
 
-/** Of some seconds ago at the most; of logs, of some minutes ago. */
+/** The result may be a few seconds old, and the size of logs a few minutes. */
 export function createStorageMeter(o: {
   readonly read: Kysely<Schema>;
   readonly databaseSize: Database['size'];
@@ -56,7 +56,7 @@ async function addUpLogs(db: Kysely<Schema>): Promise<number> {
   }
 }
 
-/** One that failed is asked for anew the next time. */
+/** Caches the result of `find`. A failure is not cached. */
 function keep<T>(clock: Clock, forMs: number, find: () => Promise<T>): () => Promise<T> {
   let known: { readonly atMs: number; readonly value: Promise<T> } | undefined;
   return () => {

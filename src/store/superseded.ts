@@ -1,4 +1,4 @@
-// What a write comes to when another server has taken the run over meanwhile (ADR 0014, ADR 0039).
-
-/** Another process holds it by now: this one must not touch it. */
+/**
+ * Thrown when another process has taken the run over: this process must not write anything of it (ADR 0014, ADR 0039).
+ */
 export class Superseded extends Error {}

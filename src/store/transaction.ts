@@ -1,4 +1,4 @@
-// What one unit of work writes besides its rows: events and audit entries, collected until the commit numbers them.
+// Collects the events and audit entries of one unit of work, until the commit numbers and writes them.
 
 import type { Kysely } from 'kysely';
 import { isOutput, type NewEvent, type NewOutput } from '../domain/event.ts';
@@ -14,7 +14,7 @@ export type OpenTransaction = {
   readonly tx: Transaction;
   readonly emitted: readonly Emitted[];
   readonly audited: readonly Audited[];
-  /** From here on, `emit` and `record` are bugs: their rows would be lost. */
+  /** After this, calling `emit` or `record` is a bug, because the entry would be lost. */
   readonly end: () => void;
 };
 

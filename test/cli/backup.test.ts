@@ -206,7 +206,7 @@ describe('a restore is refused, and nothing changed', () => {
     writeFileSync(join(dest, 'manifest.json'), manifest.replace(/"schema": \d+/, '"schema": 99'));
     expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('was written by a newer flwd') });
     rmSync(join(dest, 'manifest.json'));
-    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('is no whole backup') });
+    expect(await restored()).toMatchObject({ code: 2, stderr: expect.stringContaining('is not a complete backup') });
     expect(existsSync(join(other.dataDir, 'flwd.db'))).toBe(false);
 
     expect(await flwd(dir, 'backup', dest)).toMatchObject({ code: 2, stderr: expect.stringContaining('is not empty') });

@@ -95,7 +95,7 @@ test('a database that is none is said in words, with what to do', async () => {
   const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
   await (await serve()).stop();
   writeFileSync(join(dataDir, 'flwd.db'), Buffer.alloc(8192, 'garbage'));
-  const words = `the database ${dataDir}/flwd.db is damaged: file is not a database; restore a backup (flwd restore), or move the file away to begin without its runs\n`;
+  const words = `the database ${dataDir}/flwd.db is damaged: file is not a database; restore a backup (flwd restore), or move the file away to start without its runs\n`;
   for (const command of [['serve'], ['runs'], ['audit'], ['backup', join(createFolder(), 'copy')]])
     expect({ command, ...(await start(dir, command).ended) }).toMatchObject({
       command,

@@ -202,7 +202,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     for (const mayLink of [false, true]) {
       const id = newId();
       const staged = artifacts.stage(join(workspace, 'artifacts/key'), { id, mayLink, within: workspace });
-      await expect(staged).rejects.toThrow('does not lie in the workspace');
+      await expect(staged).rejects.toThrow('is outside the workspace');
       await expect(lstat(blobPath(id))).rejects.toMatchObject({ code: 'ENOENT' });
     }
     expect((await stat(join(elsewhere, 'key'))).mode & 0o7777).toBe(0o640);

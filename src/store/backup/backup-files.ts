@@ -1,4 +1,4 @@
-// The files of a backup and their sums, in the form that `sha256sum -c` reads.
+// The files of a backup, and their checksums in the format of `sha256sum -c`.
 
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -11,45 +11,45 @@ export type Sum = { readonly sha256: string; readonly sizeBytes: number };
 export const sumsFile = 'files.sha256';
 export const manifestFile = 'manifest.json';
 export const databaseFile = 'flwd.db';
-/** By their names in a backup: where an instance has them. */
+/** The keys by their names in a backup, and where an instance has them. */
 export const keyFiles = { 'secret.key': 'secretKeyFile', 'notify.key': 'signingKeyFile' } as const;
 
 export function isKeyFile(path: string): path is keyof typeof keyFiles {
   return path in keyFiles;
 }
 
-/** Written last: a folder without it is no whole backup. */
+/** Written last: a folder without it is not a complete backup. */
 export type Manifest = {
   readonly format: 1;
   readonly flwd: string;
   readonly created_at: string;
-  /** The database's version. */
+  /** The version of the database schema. */
   readonly schema: number;
   readonly files: number;
   readonly bytes: number;
-  /** Of `files.sha256`. */
+  /** The checksum of `files.sha256`. */
   readonly sums_sha256: string;
   readonly has_key: boolean;
-  /** Was damaged when the backup was taken, and is in it as it was, or not at all. Older backups do not say it. */
+  /** Files that were damaged when the backup was taken. Unreadable ones are not in it. Older backups lack this list. */
   readonly damaged?: readonly DamagedFile[];
 };
 
 export type DamagedFile = {
-  /** In the backup. */
+  /** The path in the backup. */
   readonly name: string;
-  /** What it is, and what is wrong with it. */
+  /** What the file is, and what is wrong with it. */
   readonly what: string;
 };
 
-/** A file that a restore has brought back as it was, damaged: no longer, once it has other bytes than these. */
+/** A damaged file that was restored as it was. Once its checksum differs, it counts as replaced. */
 export type RestoredDamage = DamagedFile & { readonly sha256: string };
 
-/** In the data dir: a list of `RestoredDamage`. */
+/** A file in the data dir with a list of `RestoredDamage`. */
 export const restoredDamageFile = 'restored-damage.json';
 
 const chunkBytes = 256 * 1024;
 
-/** Copies what the file holds at this moment, with its mode. @throws the system's error, ENOENT where it is gone */
+/** Copies what the file holds at this moment, and its mode. @throws the system's error: ENOENT when it is gone */
 export async function copyFile(from: string, to: string): Promise<Sum> {
   const source = await open(from, 'r');
   try {
@@ -57,7 +57,7 @@ export async function copyFile(from: string, to: string): Promise<Sum> {
     await mkdir(dirname(to), { recursive: true, mode: 0o700 });
     const target = await open(to, 'wx', 0o600);
     try {
-      // Whatever the umask: jobs may run as another user.
+      // Regardless of the umask: jobs may run as another user.
       await target.chmod(mode & 0o777);
       return await read(source, size, (chunk) => target.appendFile(chunk));
     } finally {
@@ -77,7 +77,7 @@ export async function sumOf(path: string): Promise<Sum> {
   }
 }
 
-/** The first `sizeBytes`: a file that is written meanwhile has no end to wait for. */
+/** Reads only the first `sizeBytes`: a file that is being written may never end. */
 async function read(source: FileHandle, sizeBytes: number, each?: (chunk: Buffer) => Promise<unknown>): Promise<Sum> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, sizeBytes)));

@@ -1,5 +1,5 @@
-// A whole copy of an instance while its server goes on: the database as it is at one moment, then the files that this copy
-// of it names (ADR 0013).
+// Backs up an instance while its server runs: copies the database as of one moment, then the files that this copy names
+// (ADR 0013).
 
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -32,7 +32,7 @@ import {
   sumsFile,
 } from './backup-files.ts';
 
-/** Where an instance keeps what a backup is of, and what a restore replaces. */
+/** Where an instance keeps the files that a backup copies and a restore replaces. */
 export type Places = {
   readonly dataDir: string;
   readonly dbPath: string;
@@ -46,7 +46,7 @@ export type Places = {
 
 export type BackupRequest = {
   readonly places: Places;
-  /** A folder that is not there yet, or is empty. */
+  /** A new or empty folder. */
   readonly destination: string;
   readonly includesKey: boolean;
   readonly version: string;
@@ -55,11 +55,11 @@ export type BackupRequest = {
 export type BackupSummary = {
   readonly files: number;
   readonly bytes: number;
-  /** Removed by retention while the backup was taken. */
+  /** Files that retention removed while the backup was taken. */
   readonly missing: number;
   /**
-   * Files of the instance that are not what was stored, each with what is wrong. The backup has them as they are, without
-   * those that are missing or cannot be read.
+   * Damaged files of the instance, each with what is wrong. The backup has them as they are, except those that are
+   * missing or cannot be read.
    */
   readonly damaged: readonly string[];
 };
@@ -68,7 +68,6 @@ type Copying = {
   readonly copy: DatabaseSync;
   readonly destination: string;
   readonly sums: SumsWriter;
-  /** Whether the instance itself still names a file, which therefore nobody has removed in order. */
   readonly isKept: IsKept;
   readonly damaged: DamagedFile[];
   readonly absent: NamedFile[];
@@ -77,10 +76,10 @@ type Copying = {
 
 type NamedFile = {
   readonly from: string;
-  /** In the backup. */
+  /** The path in the backup. */
   readonly name: string;
   readonly what: string;
-  /** Whether the instance still names it. */
+  /** Whether the instance still has a row for the file. Then retention has not removed it. */
   readonly isKept: () => boolean;
 };
 
@@ -93,7 +92,7 @@ const allPages = 2 ** 31 - 1;
 const busyTimeoutMs = 5_000;
 const unzip = promisify(zstdDecompress);
 
-/** @throws StartError where the backup cannot be taken as asked */
+/** @throws StartError when the backup cannot be taken */
 export async function createBackup(request: BackupRequest): Promise<BackupSummary> {
   const { places, destination } = request;
   if (!existsSync(places.dbPath)) throw new StartError(`there is no database at ${places.dbPath}`);
@@ -142,7 +141,7 @@ export async function createBackup(request: BackupRequest): Promise<BackupSummar
   }
 }
 
-/** One that the instance has never made is not in it. */
+/** Skips keys that the instance has never created. */
 async function copyKeys({ destination, sums }: Copying, places: Places): Promise<void> {
   for (const [name, place] of Object.entries(keyFiles)) {
     if (existsSync(places[place])) sums.add(name, await copyFile(places[place], join(destination, name)));
@@ -155,13 +154,13 @@ async function makeEmpty(destination: string, places: Places): Promise<void> {
   for (const own of [places.dataDir, dirname(places.logsDir), dirname(places.artifactsDir)]) {
     const place = await realpath(own);
     if (real === place || real.startsWith(place + sep)) {
-      throw new StartError(`a backup inside ${own} is lost with it; choose another folder, on another disk`);
+      throw new StartError(`a backup inside ${own} is lost with it; choose a folder on another disk`);
     }
   }
   if ((await readdir(real)).length > 0) throw new StartError(`${destination} is not empty; choose a new folder`);
 }
 
-/** One read transaction: a server that writes meanwhile does not make it begin anew. */
+/** Copies in one read transaction, so that the copy does not start again whenever the server writes. */
 async function copyDatabase(from: string, to: string): Promise<void> {
   await (await open(to, 'wx', 0o600)).close();
   const source = new DatabaseSync(from, { timeout: busyTimeoutMs });
@@ -170,7 +169,7 @@ async function copyDatabase(from: string, to: string): Promise<void> {
   } finally {
     source.close();
   }
-  // One file, that can be read where nothing can be written.
+  // Makes it one file, which can be read from read-only media.
   const copy = new DatabaseSync(to);
   try {
     copy.exec('PRAGMA journal_mode = DELETE');
@@ -199,7 +198,7 @@ async function copyLogs(o: Copying, logsDir: string): Promise<void> {
   }
 }
 
-/** What runs that have not ended have printed since their last segment with a row. */
+/** Copies the segments of running runs that have no row yet. */
 async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
   const runs = o.copy
     .prepare(
@@ -213,7 +212,10 @@ async function copyOpenLogs(o: Copying, logsDir: string): Promise<void> {
   }
 }
 
-/** Plain, whichever it is by now: the copy of the database has no row that says `zstd`. False when there is none. */
+/**
+ * Copies a segment as a plain file even if it is compressed by now, because the copied database has no row that says
+ * `zstd`. False when there is no such segment.
+ */
 async function copyPlain(o: Copying, logsDir: string, runId: string, n: number): Promise<boolean> {
   const name = segmentPath('logs', runId, n, 'raw');
   const target = join(o.destination, name);
@@ -280,7 +282,7 @@ async function copySnapshots(o: Copying, snapshotsDir: string): Promise<void> {
   }
 }
 
-/** undefined: it is not in the backup, which is noted. */
+/** Returns undefined, and notes it, when the file could not be copied. */
 async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> {
   try {
     const sum = await copyFile(file.from, join(o.destination, file.name));
@@ -294,13 +296,15 @@ async function copyNamed(o: Copying, file: NamedFile): Promise<Sum | undefined> 
   }
 }
 
-/** What the disk cannot read, or nobody can unpack: what was copied of it goes again. */
+/** For a file that cannot be read or decompressed: removes what was copied of it. */
 async function leaveOut(o: Copying, name: string, what: string): Promise<void> {
   await rm(join(o.destination, name), { recursive: true, force: true });
   o.damaged.push({ name, what: `${what}, cannot be read` });
 }
 
-/** Retention removes a file before its row: whether it was retention can be told only when both are gone. */
+/**
+ * Retention removes a file before its row. So a missing file is damage only if its row is still there a moment later.
+ */
 async function tellMissing(o: Copying): Promise<void> {
   if (o.absent.some(({ isKept }) => isKept())) await delay(removalMs);
   for (const { name, what, isKept } of o.absent) {

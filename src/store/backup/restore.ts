@@ -1,4 +1,4 @@
-// Puts a backup in the place of an instance: all of it is verified before anything is touched (ADR 0013).
+// Restores a backup in place of an instance. Verifies the whole backup before it changes anything (ADR 0013).
 
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { syncDisk } from '../../lib/files/sync-folder.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { assertKnownSchema } from '../migrations/migrate.ts';
+import { hasTable } from '../sqlite/offline.ts';
 import type { Places } from './backup.ts';
 import {
   copyFile,
@@ -26,36 +27,36 @@ import {
 export type RestoreRequest = {
   readonly places: Places;
   readonly source: string;
-  /** Replaces what is there. */
+  /** Replaces existing data. */
   readonly force: boolean;
-  /** What goes on, in words. */
+  /** Called with what the restore does next, in words. */
   readonly onProgress: (message: string) => void;
 };
 
 export type RestoreSummary = {
   readonly createdAt: string;
   readonly files: number;
-  /** Were running: they end as `lost`. */
+  /** Runs that were running. They end as `lost`. */
   readonly running: number;
-  /** Were waiting: they start, although they may have run after the backup was taken. */
+  /** Runs that were waiting. They start, although they may have run after the backup was taken. */
   readonly pending: number;
-  /** Were not revoked, and are of use again if they have been since. */
+  /** Tokens that were not revoked when the backup was taken. They work again, even if they were revoked afterwards. */
   readonly tokens: number;
-  /** What was damaged already when the backup was taken, each with what is wrong. */
+  /** Files that were already damaged when the backup was taken, each with what is wrong. */
   readonly damaged: readonly string[];
 };
 
-/** The ids given out after the backup stood for other events: none may be given again. */
+/** The restored instance skips this many event ids, so that none from after the backup is used for another event. */
 const idJump = 1_000_000_000;
 
-/** To be called by the owner of the data dir. @throws StartError where nothing was changed */
+/** Call it only as the owner of the data dir. @throws StartError before anything was changed */
 export async function restoreBackup({ places, source, force, onProgress }: RestoreRequest): Promise<RestoreSummary> {
   const manifest = await readManifest(source);
   onProgress(`checking ${manifest.files} files of ${manifest.created_at}`);
   await verify(source, manifest);
   const taken = await takenPlaces(places);
   if (taken.length > 0 && !force) {
-    throw new StartError(`there is data already: ${taken.join(', ')}; --force replaces it`);
+    throw new StartError(`there is data already: ${taken.join(', ')}; use --force to replace it`);
   }
   for (const end of ['', '-wal', '-shm']) await rm(places.dbPath + end, { force: true });
   for (const dir of [places.logsDir, places.artifactsDir, places.snapshotsDir, places.runsDir]) {
@@ -82,7 +83,7 @@ export async function restoreBackup({ places, source, force, onProgress }: Resto
   const found = await prepareDatabase(draft, places);
   await keepDamage(places, restoredDamage);
   await syncDisk(places.dataDir);
-  // Last: before it there is no instance, and after it a whole one.
+  // Last, so that there is either no instance or a whole one.
   await rename(draft, places.dbPath);
   await syncDisk(dirname(places.dbPath));
   return { createdAt: manifest.created_at, files: manifest.files, damaged: damaged.map(({ what }) => what), ...found };
@@ -94,9 +95,9 @@ async function readManifest(source: string): Promise<Manifest> {
     manifest = JSON.parse(await readFile(join(source, manifestFile), 'utf8'));
   } catch (error) {
     if (errorCode(error) === undefined) throw new StartError(`${source}/${manifestFile} is damaged`);
-    throw new StartError(`${source} is no whole backup: ${manifestFile} cannot be read (${errorCode(error)})`);
+    throw new StartError(`${source} is not a complete backup: ${manifestFile} cannot be read (${errorCode(error)})`);
   }
-  if (manifest.format !== 1) throw new StartError(`${source} was made by a newer flwd: restore it with that one`);
+  if (manifest.format !== 1) throw new StartError(`${source} was made by a newer flwd: restore it with that version`);
   assertKnownSchema(manifest.schema);
   return manifest;
 }
@@ -113,7 +114,8 @@ async function verify(source: string, manifest: Manifest): Promise<void> {
   await check(sumsFile, manifest.sums_sha256);
   if (errors.length === 0) {
     for await (const { path, sha256 } of readSums(source)) {
-      if (normalize(path) !== path || path.startsWith('..') || path.startsWith('/')) errors.push(`${path} is no name`);
+      if (normalize(path) !== path || path.startsWith('..') || path.startsWith('/'))
+        errors.push(`${path} is not a valid path`);
       else await check(path, sha256);
     }
   }
@@ -150,11 +152,11 @@ function targetOf(path: string, places: Places): string {
     snapshots: places.snapshotsDir,
   };
   const dir = dirs[folder];
-  if (dir === undefined) throw new StartError(`a backup has no ${path}`);
+  if (dir === undefined) throw new StartError(`the backup has an unexpected file: ${path}`);
   return join(dir, ...rest);
 }
 
-/** `dir` among them. */
+/** The folders between `path` and `dir`, and `dir` itself. */
 function* foldersAbove(path: string, dir: string): Generator<string> {
   let folder = dirname(path);
   for (; folder.length > dir.length; folder = dirname(folder)) yield folder;
@@ -174,7 +176,8 @@ async function prepareDatabase(
         ON CONFLICT (name) DO UPDATE SET next_id = excluded.next_id;
       COMMIT;
     `);
-    // Its runs belong to another history, and wait for nobody's lease (ADR 0039).
+    // The restored runs must not wait for leases from before the restore (ADR 0039).
+    // A backup of an earlier version has fewer tables.
     if (hasTable(database, 'owners')) database.exec('DELETE FROM owners');
     const running = database.prepare("SELECT id FROM runs WHERE status = 'running'").all();
     for (const { id } of running) await markRestored(join(places.runsDir, String(id)));
@@ -185,24 +188,19 @@ async function prepareDatabase(
   }
 }
 
-/** A backup of an earlier version has fewer tables. */
-function hasTable(database: DatabaseSync, name: string): boolean {
-  return database.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
-}
-
 function countTokens(database: DatabaseSync): number {
   if (!hasTable(database, 'tokens')) return 0;
   return Number(database.prepare('SELECT count(*) AS n FROM tokens WHERE revoked_at IS NULL').get()?.n);
 }
 
-/** For `flwd doctor`: bytes that were changed have the size that the database says. */
+/** `flwd doctor` compares sizes only, so it needs this list to find files with changed bytes. */
 async function keepDamage({ dataDir }: Places, damaged: readonly RestoredDamage[]): Promise<void> {
   const path = join(dataDir, restoredDamageFile);
   if (damaged.length === 0) await rm(path, { force: true });
   else await writeFile(path, JSON.stringify(damaged), { mode: 0o600 });
 }
 
-/** Its processes belong to another history: whoever resumes it finds it lost (exec/run-folder.ts). */
+/** Marks a run whose processes belong to the time before the restore: it resumes as lost (exec/run-folder.ts). */
 async function markRestored(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
   await writeFile(join(runDir, 'restored'), '');

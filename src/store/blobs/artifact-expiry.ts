@@ -1,5 +1,5 @@
-// Expires artifacts and removes the files of expired ones, oldest first, a part at a time. It remembers how far it has come.
-// A new process begins at the oldest again, and so does this one after the clock was set back.
+// Expires artifacts and removes the files of expired ones, oldest first, a part at a time. It remembers how far it has
+// come. A new process begins at the oldest again, and so does this one after the clock was set back.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Database } from '../database.ts';
@@ -9,7 +9,9 @@ import type { BlobStore } from './blobs.ts';
 export type ArtifactExpiry = {
   /** Expires up to `limit` artifacts that were created before `createdBeforeMs`. @returns how many it looked at */
   readonly expire: (createdBeforeMs: number, nowMs: number, limit: number) => Promise<number>;
-  /** Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone. */
+  /**
+   * Removes the files of up to `limit` artifacts that have expired at `nowMs`. Keeps the rows, to say they are gone.
+   */
   readonly removeExpired: (nowMs: number, limit: number) => Promise<{ seen: number; removed: number; bytes: number }>;
   /** Removes files whose rows the caller deletes next. */
   readonly removeFiles: (files: readonly WantedFile[]) => Promise<{ removed: number; bytes: number }>;

@@ -1,5 +1,5 @@
-// Artifacts. Each has a row, and a file in the blob store. An expired artifact counts as gone, even if its row or its file is
-// still there.
+// Artifacts. Each has a row, and a file in the blob store. An expired artifact counts as gone, even if its row or its
+// file is still there.
 
 import type { FileHandle } from 'node:fs/promises';
 import type { ExpressionBuilder, Kysely } from 'kysely';

@@ -15,11 +15,11 @@ export type BlobRequest = { readonly id: string; readonly within: string; readon
 
 export type BlobStore = {
   /**
-   * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing. Symbolic
-   * links are never followed. The path may be bytes that are not valid text.
+   * Stores a regular file as a blob. The file keeps its name, so a crash before the row is written loses nothing.
+   * Symbolic links are never followed. The path may be bytes that are not valid text.
    * @param o.within the opened file must lie in this folder: another job may replace a folder of the path by a link
-   * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob itself,
-   *   with another owner and mode. Otherwise it is copied and left unchanged.
+   * @param o.mayLink nobody else uses the file from now on. Where possible, it is hard-linked and becomes the blob
+   *   itself, with another owner and mode. Otherwise it is copied and left unchanged.
    * @throws Error when the file is not regular, or cannot be read or stored. Then nothing is kept.
    */
   readonly take: (hostPath: string | Buffer, o: BlobRequest) => Promise<Blob>;
@@ -83,7 +83,7 @@ export function createBlobStore(o: { readonly dir: string }): BlobStore {
 async function assertWithin(file: FileHandle, folder: string): Promise<void> {
   const opened = await readlink(`/proc/self/fd/${file.fd}`, 'buffer');
   const inFolder = Buffer.from(`${await realpath(folder)}/`);
-  if (!opened.subarray(0, inFolder.length).equals(inFolder)) throw new Error('the file does not lie in the workspace');
+  if (!opened.subarray(0, inFolder.length).equals(inFolder)) throw new Error('the file is outside the workspace');
 }
 
 /** False where only a copy works: on another file system, or one without links. @throws when the name was replaced */
@@ -96,7 +96,7 @@ async function linkTo(from: string | Buffer, to: string, opened: Stats): Promise
   }
   const linked = await lstat(to);
   if (linked.ino !== opened.ino || linked.dev !== opened.dev)
-    throw new Error('the file was replaced while it was taken');
+    throw new Error('the file was replaced while flwd stored it');
   return true;
 }
 
@@ -124,7 +124,8 @@ async function copy(source: FileHandle, target: string): Promise<Omit<Blob, 'id'
 
 async function digestOf(file: FileHandle, expectedBytes: number): Promise<Omit<Blob, 'id'>> {
   const hash = createHash('sha256');
-  // Most files are small, and V8 frees a buffer only in a full collection. The file may have grown since `expectedBytes`.
+  // Most files are small, and V8 frees a buffer only in a full collection. The file may have grown since
+  // `expectedBytes`.
   const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, expectedBytes + leastChunkBytes));
   let sizeBytes = 0;
   for (;;) {

@@ -1,5 +1,5 @@
-// Files of logs and artifacts that no row names: a crash came between the two. Looked for a folder at a time, and left alone
-// for a day, since what is about to get its row looks the same.
+// Removes files of logs and artifacts without a row, which a crash may leave. Works folder by folder. Leaves recent
+// files alone, because a file that is about to get its row looks the same.
 
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { errorCode } from '../../lib/error-code.ts';
 import type { Database } from '../database.ts';
 
 export type Leftovers = {
-  /** A part at a time: files of before `beforeMs` that are gone after it, and their bytes. */
+  /** Removes files from before `beforeMs`, and yields after each folder how many it removed and their bytes. */
   readonly remove: (beforeMs: number) => AsyncGenerator<{ removed: number; bytes: number }>;
 };
 
-/** A segment, or what a damaged one was before its log went on. */
+/** A segment, or a damaged file that was kept. */
 const logFile = /^run_\w+\.\d+\.(?:raw|zst)(?:\.mended|\.damaged\d*)?$/;
 
 export function createLeftovers(o: { readonly blobsDir: string; readonly database: Database }): Leftovers {
@@ -22,7 +22,7 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** A run that has not ended may hold segments which have no row yet. */
+  /** A run that has not ended may have segments without a row. */
   async function namedLogs(names: readonly string[]): Promise<ReadonlySet<string>> {
     const runIds = [...new Set(names.map(runIdOf))];
     const unfinished = await read
@@ -38,7 +38,7 @@ export function createLeftovers(o: { readonly blobsDir: string; readonly databas
     return new Set(
       names.filter((name) => {
         if (open.has(runIdOf(name))) return true;
-        // Of a damaged file nothing may have been readable: then it has no row, but its log has.
+        // If nothing of a damaged file was readable, it has no row itself, but other files of its log do.
         return isDamaged(name) ? withLog.has(runIdOf(name)) : indexed.has(segmentOf(name));
       }),
     );

@@ -16,7 +16,7 @@ export type LogBatch = {
 /** Roughly what a line object takes in memory besides its text. */
 const lineObjectBytes = 256;
 
-/** `chunks` is all of whole chunks; `onGrow` hears of the bytes that a form takes from now on. */
+/** `chunks` must be whole chunks. `onGrow` is called with the memory that a newly rendered form takes. */
 export function createBatch(
   chunks: Buffer,
   afterSeq: number,

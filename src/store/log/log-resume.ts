@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
-import { fix, type Mended, type PlainFile, readPlain } from './log-mend.ts';
+import { type FixedFile, fix, type PlainFile, readPlain } from './log-fix.ts';
 import { DamagedSegment, loadSegment, plainNames, type Segment, segmentPath } from './log-segment.ts';
 import { advance, advanceOver, eachChunk, emptyState, type LogState } from './log-state.ts';
 
@@ -146,7 +146,7 @@ async function stateBehind(indexed: readonly Segment[], o: { dir: string; runId:
 }
 
 /** Updates the state with the readable chunks of a plain file. */
-function resumeSegment(runId: string, left: LeftFile, state: LogState): { segment: Segment; fixed: Mended } {
+function resumeSegment(runId: string, left: LeftFile, state: LogState): { segment: Segment; fixed: FixedFile } {
   const { lastSeq: afterSeq, lastAtUs: afterAtUs } = state;
   const { isLast } = left;
   const fixed = fix(left, { afterSeq, afterAtUs, isLast, ...plainNames(runId, left.n) });

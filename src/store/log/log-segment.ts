@@ -10,7 +10,7 @@ import { shardOf } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import { chunkEnd, firstSeqAt, isWholeChunk, isWithin, lineCountAt, readChunk } from './log-chunk.ts';
-import { fix, readPlain } from './log-mend.ts';
+import { fix, readPlain } from './log-fix.ts';
 import { isBehindGap } from './log-stand-in.ts';
 
 export type SegmentEncoding = 'raw' | 'zstd';
@@ -154,7 +154,11 @@ function toDamage(error: unknown): unknown {
   return isNoZstd(error) ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
 }
 
-/** Verifies the checksums of a plain file; zstd has verified a compressed one. @throws DamagedSegment */
+/**
+ * Returns where the chunks with lines start. Verifies the checksums of a plain file; zstd has verified a compressed
+ * one.
+ * @throws DamagedSegment
+ */
 function findChunks(file: Buffer, { rawBytes, encoding }: SegmentForm): number[] {
   if (file.length < rawBytes) throw new DamagedSegment('it is too short');
   const isSound = encoding === 'raw' ? isWholeChunk : isWithin;

@@ -1,4 +1,4 @@
-// The tables of the first release. Never edited once released: a later change is a migration of its own.
+// The tables of the first release. A released migration is never edited: each change is a new migration.
 
 import type { Migration } from './migration.ts';
 
@@ -109,7 +109,7 @@ export const initial: Migration = {
       .addColumn('answer_body', 'text')
       .addPrimaryKeyConstraint('idempotency_key', ['tenant', 'key']),
 
-    // No reference to the run: an artifact may be kept longer.
+    // Does not reference the run, because an artifact may be kept longer.
     schema
       .createTable('artifacts')
       .addColumn('id', 'text', (column) => column.primaryKey().notNull())
@@ -140,7 +140,7 @@ export const initial: Migration = {
       .addColumn('count', 'bigint', (column) => column.notNull())
       .addColumn('size_bytes', 'bigint', (column) => column.notNull()),
 
-    // No reference to the run: its files go first.
+    // Does not reference the run, because the files must be removed first.
     schema
       .createTable('log_segments')
       .addColumn('run_id', 'text', (column) => column.notNull())

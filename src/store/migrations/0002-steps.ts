@@ -1,4 +1,4 @@
-// Runs of many steps: where each attempt of a step stands in its run, its lease, its deadline, and what it left.
+// Runs with several steps: the position of each attempt in its run, its epoch, its deadline, and its results.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// Schedules made through the API, and how each schedule went, those of config.yaml too.
+// Schedules that were made through the API, and the state of every schedule, including those of config.yaml.
 
 import type { Migration } from './migration.ts';
 
@@ -22,7 +22,7 @@ export const schedules: Migration = {
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
       .addColumn('created_by', 'text', (column) => column.notNull()),
 
-    // No reference: a schedule of config.yaml has no row in `schedules`.
+    // Does not reference `schedules`, where a schedule of config.yaml has no row.
     schema
       .createTable('schedule_states')
       .addColumn('schedule_id', 'text', (column) => column.primaryKey().notNull())

@@ -1,4 +1,4 @@
-// What runs ask to be told of their end, and a row for each call of a webhook (ADR 0012).
+// Notifications: the rules of each run, and a row for each webhook call (ADR 0012).
 
 import type { Migration } from './migration.ts';
 
@@ -23,7 +23,7 @@ export const notices: Migration = {
     db.schema.createIndex('notices_by_run').unique().on('notices').columns(['run_id', 'n']),
     db.schema.createIndex('notices_by_due').on('notices').columns(['next_at']).where('next_at', 'is not', null),
 
-    // Runs of before asked for nothing: the cursor begins behind them.
+    // Earlier runs have no rules, so the cursor starts behind their events.
     db
       .insertInto('sequences')
       .columns(['name', 'next_id'])

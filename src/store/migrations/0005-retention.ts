@@ -1,4 +1,4 @@
-// What finds what is old enough to go, and remembers which runs have lost their log.
+// Retention: indexes to find what is old, and a table of runs whose log was removed.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// API tokens: a row each, which stays when the token is revoked or expired, so that its name still means something.
+// API tokens. The row of a revoked or expired token stays, so that its name still has a meaning.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,12 +1,12 @@
-// Stored secrets, and what finds the texts that an older key has sealed.
+// Stored secrets, and indexes to find the texts that an older key has sealed.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
-/** `v2.` and the id of the key; `v1` for those that name none. */
+/** `v2.` and the id of the key, or `v1` for texts that do not name their key. */
 export const keyOfSealed = sql<string>`case when substr(sealed, 1, 3) = 'v2.' then substr(sealed, 1, 15) else 'v1' end`;
 
-/** PostgreSQL asks for parentheses around an expression; SQLite's statements stay as they were released. */
+/** PostgreSQL needs parentheses around an expression. SQLite's statements must stay as they were released. */
 const indexed = { sqlite: keyOfSealed, postgres: sql<string>`(${keyOfSealed})` };
 
 export const placesOfSealed = {
@@ -28,7 +28,7 @@ export const secrets: Migration = {
       .addColumn('updated_at', 'bigint', (column) => column.notNull())
       .addColumn('updated_by', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('secrets_key', ['tenant', 'name']),
-    // Of a column that is never null, SQLite forgets that a query asks whether it is, and with it a partial index.
+    // For a column that is never null, SQLite drops the condition `is not null` and would not use a partial index.
     schema
       .createIndex('secrets_by_key')
       .on('secrets')

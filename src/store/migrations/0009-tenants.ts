@@ -1,4 +1,4 @@
-// Lists and totals of one tenant: found on an index that others' rows are not in the way of, and counted by tenant.
+// Lists and totals of one tenant: indexes that begin with the tenant, and counters by tenant.
 
 import type { Migration } from './migration.ts';
 

@@ -1,4 +1,4 @@
-// Totals by time over days: to sum two months of hours takes ten times as long as of days.
+// Counters by day, because summing two months of hours takes ten times as long as summing days.
 
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
@@ -23,7 +23,7 @@ export const runDays: Migration = {
   ],
 };
 
-/** Also for a benchmark, which fills a store beside flwd. */
+/** Exported for a benchmark, which fills a store directly. */
 export function countDays(db: Kysely<Schema>) {
   return db
     .insertInto('run_days')

@@ -1,4 +1,4 @@
-// The step of an artifact may be unknown, and a run says what it left behind.
+// The step of an artifact may be unknown, and a run records what it left behind.
 
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';

@@ -1,5 +1,5 @@
-// What a wall clock that was set needs: the end of a wait in the queue as an instant that can be moved, and up to when a
-// schedule may have fired before its times began again.
+// For a wall clock that is set: stores the end of a wait in the queue as a time that can be moved, and up to when a
+// schedule may have fired before its times were rewound.
 
 import type { Migration } from './migration.ts';
 

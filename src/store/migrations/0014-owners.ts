@@ -1,4 +1,4 @@
-// Who drives a run, and which servers have a lease to (ADR 0039).
+// Owners: which server drives a run, and the leases of servers (ADR 0039).
 
 import type { Migration } from './migration.ts';
 

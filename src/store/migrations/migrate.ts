@@ -1,4 +1,4 @@
-// Brings a database to the newest schema, all in one transaction, and refuses one that a newer program has written.
+// Migrates a database to the newest schema in one transaction. Refuses a database from a newer flwd.
 
 import type { Kysely } from 'kysely';
 import type { Logger } from '../../lib/logger.ts';
@@ -20,7 +20,7 @@ import { clockSet } from './0013-clock-set.ts';
 import { owners } from './0014-owners.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
-/** In order; a database's version is how many of them it has. */
+/** In order. The version of a database is the number of migrations it has. */
 export const migrations: readonly Migration[] = [
   initial,
   steps,
@@ -38,7 +38,7 @@ export const migrations: readonly Migration[] = [
   owners,
 ];
 
-/** @throws StartError when the database is of a newer program */
+/** @throws StartError when the database is from a newer flwd */
 export function assertKnownSchema(found: number): void {
   if (found <= migrations.length) return;
   throw new StartError(
@@ -47,7 +47,7 @@ export function assertKnownSchema(found: number): void {
   );
 }
 
-/** The database that is being migrated. */
+/** The database to migrate. */
 type MigrationTarget = {
   readonly db: Kysely<Schema>;
   readonly types: ColumnTypes;
@@ -57,12 +57,12 @@ type MigrationTarget = {
   readonly raise: (toVersion: number, work: () => Promise<void>) => Promise<void>;
 };
 
-/** @throws Error when the database is of a newer program */
+/** @throws Error when the database is from a newer flwd */
 export async function migrate({ db, types, log, version, raise }: MigrationTarget): Promise<void> {
   const found = version();
   assertKnownSchema(found);
   if (found === migrations.length) return;
-  // Before the work: nothing is answered meanwhile, and who ends it now begins again.
+  // Logged first: the server answers nothing until it is done, and stopping it would only start the work again.
   if (found > 0)
     log.info({ from: found, to: migrations.length }, 'upgrading the database; with many runs it takes minutes');
   await raise(migrations.length, async () => {

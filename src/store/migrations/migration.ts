@@ -1,15 +1,15 @@
-// What one migration is: statements, built for the engine they run on.
+// A migration: statements, built for the database engine they run on.
 
 import type { Compilable, Kysely } from 'kysely';
 import type { Schema } from '../schema.ts';
 
-/** What an engine spells in its own way. */
+/** How an engine spells the parts that differ. */
 export type ColumnTypes = {
-  /** For what each engine has its own language for, as triggers. */
+  /** For parts in the engine's own language, such as triggers. */
   readonly engine: 'sqlite' | 'postgres';
-  /** A key of 64 bits. SQLite makes it the row's own address only under the name `integer`. */
+  /** A 64-bit key. SQLite uses it as the row id only if its type is called `integer`. */
   readonly growingId: 'integer' | 'bigint';
-  /** What ends a table that is a list of its key and little more: SQLite then keeps it once, not beside an index. */
+  /** For tables with little more than their key: SQLite then stores the rows in the index itself. */
   readonly tableByKey: 'without rowid' | '';
 };
 

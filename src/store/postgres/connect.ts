@@ -1,4 +1,4 @@
-// PostgreSQL as this program uses it: pools of `pg` connections, and Kysely on top of one.
+// PostgreSQL as flwd uses it: pools of `pg` connections, and Kysely on top of a pool.
 
 import {
   type DataTypeNode,
@@ -15,7 +15,7 @@ import { toDatabaseFailure, unreachable } from './errors.ts';
 
 export const columnTypes: ColumnTypes = { engine: 'postgres', growingId: 'bigint', tableByKey: '' };
 
-/** Planning with JIT takes longer than any query of the store. */
+/** JIT compilation would take longer than any query of the store. */
 const settings = { readWrite: '-c jit=off', readOnly: '-c jit=off -c default_transaction_read_only=on' } as const;
 
 export function connect(url: string, o: { readonly mode: keyof typeof settings; readonly most: number }) {
@@ -27,7 +27,7 @@ export function connect(url: string, o: { readonly mode: keyof typeof settings; 
       getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)),
     },
   });
-  // A connection that breaks emits an error also while no query runs on it, which would end the process.
+  // An idle connection that breaks emits an error, too. Without these listeners it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Schema>({
@@ -41,7 +41,7 @@ export function connect(url: string, o: { readonly mode: keyof typeof settings; 
           });
           const query: (sql: string, parameters: unknown[]) => Promise<unknown> = (sql, parameters) =>
             translating(() => client.query(sql, parameters));
-          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of its two forms the one for cursors, which nothing uses, is missing
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- lacks the overload for cursors, which is unused
           return { query: query as PostgresClient['query'], release: (destroy) => client.release(destroy) };
         },
       },
@@ -49,15 +49,15 @@ export function connect(url: string, o: { readonly mode: keyof typeof settings; 
   });
 }
 
-/** Two words that mean something else to PostgreSQL than to SQLite. */
+/** Makes `text` and `like` work as in SQLite. */
 class Compiler extends PostgresQueryCompiler {
-  /** Compared byte by byte, whatever the locale of the database: cursors and pages rely on that order. */
+  /** Compares texts byte by byte, whatever the locale of the database: cursors and pages rely on that order. */
   protected override visitDataType(node: DataTypeNode): void {
     if (node.dataType === 'text') this.append('text collate "C"');
     else super.visitDataType(node);
   }
 
-  /** In either case; of ASCII only, since columns are collated so. */
+  /** Ignores the case of letters; only of ASCII letters, because of the collation. */
   protected override visitOperator(node: OperatorNode): void {
     if (node.operator === 'like') this.append('ilike');
     else super.visitOperator(node);
@@ -78,7 +78,7 @@ async function translating<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Instants, sizes and ids are all far below 2^53; a sum that is not must not be rounded. */
+/** Times, sizes and ids are far below 2^53. Fails instead of rounding a larger value. */
 function toSafeInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value)) throw new RangeError(`the database answered ${text}, which is not a safe integer`);

@@ -1,4 +1,4 @@
-// A Database on PostgreSQL (ADR 0037): a pool of connections that read, and one that writes.
+// Opens a Database on PostgreSQL: a pool of connections to read, and one connection to write (ADR 0037).
 
 import { sql } from 'kysely';
 import type { Clock } from '../../lib/clock.ts';
@@ -9,7 +9,7 @@ import { connect } from './connect.ts';
 import { migratePostgres } from './migrate.ts';
 import { openPostgresWriter } from './writer.ts';
 
-/** @throws StartError when the database is of a newer program */
+/** @throws StartError when the database is from a newer flwd */
 export async function openPostgresDatabase(o: {
   readonly url: string;
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export async function openPostgresDatabase(o: {
     read,
     transact,
     failure,
-    // Two snapshots of one text see the same commits.
+    // Snapshots with the same text see the same commits.
     async generation() {
       const { rows } = await sql<{ seen: string }>`select pg_current_snapshot()::text as seen`.execute(read);
       return rows[0]?.seen ?? '';

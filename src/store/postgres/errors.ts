@@ -1,23 +1,23 @@
-// What an error of PostgreSQL or of the connection to it means
+// Interprets errors of PostgreSQL and of the connection to it
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 
 import { DatabaseError } from 'pg';
 import { DatabaseFailure } from '../database.ts';
 
-/** Connections, resources, operator's intervention (not 57014, a query that was cancelled), the server's own system. */
+/** Connection, resources, operator intervention (but not 57014, a cancelled query), and system errors. */
 const unavailable = /^(?:08|53|57P|58)|^25006$/;
 const damaged = /^XX00[12]$/;
 const conflicts = ['40001', '40P01'];
-/** What `pg` says without a code when it has no connection. */
+/** Messages of `pg`, without a code, for a lost connection. */
 const noConnection = /^(?:Connection terminated|Client has encountered a connection error|timeout exceeded)/;
 
-/** Whatever the reason is why there is no connection. */
+/** For any reason why there is no connection. */
 export function unreachable(error: unknown): DatabaseFailure {
   const words = error instanceof Error && error.message !== '' ? error.message : 'the database cannot be reached';
   return new DatabaseFailure(words, { isDamage: false, cause: error });
 }
 
-/** A DatabaseFailure where the database cannot do its work, else the error as it is. */
+/** A DatabaseFailure when the database cannot work, otherwise the error unchanged. */
 export function toDatabaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
   if (error instanceof DatabaseError) {
@@ -28,7 +28,7 @@ export function toDatabaseFailure(error: unknown): unknown {
   return unreachable(error);
 }
 
-/** The transaction was rolled back because of another one, and may succeed when it is run again. */
+/** Whether the transaction was rolled back because of another one, and may succeed if it runs again. */
 export function isConflict(error: unknown): boolean {
   return error instanceof DatabaseError && conflicts.includes(error.code ?? '');
 }

@@ -1,4 +1,4 @@
-// Brings a PostgreSQL database to the newest schema.
+// Migrates a PostgreSQL database to the newest schema.
 
 import { type Kysely, sql } from 'kysely';
 import type { Logger } from '../../lib/logger.ts';
@@ -6,7 +6,7 @@ import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
 import { columnTypes } from './connect.ts';
 
-/** Held while a server migrates: another one that starts meanwhile waits, and finds the newest schema. */
+/** The advisory lock of the server that migrates. A server that starts in the meantime waits for it. */
 const migrationLock = 0x666c_7765;
 
 export async function migratePostgres(db: Kysely<Schema>, log: Logger): Promise<void> {

@@ -1,9 +1,9 @@
-// What a look at an instance's files finds: beside a server that goes on, or without one. It reads the database, and of files
-// their size; flwd backup reads all of them.
+// Checks the files of an instance, with or without a running server. Reads the database, and only the sizes of the
+// other files: `flwd backup` reads them whole.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from '../../lib/error-code.ts';
 import { shardOf } from '../../lib/ids.ts';
@@ -11,27 +11,27 @@ import { isUnreadable } from '../../lib/shortage.ts';
 import { type RestoredDamage, restoredDamageFile, sumOf } from '../backup/backup-files.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
-import { busyTimeoutMs } from './sqlite.ts';
+import { connectOffline, hasTable } from './offline.ts';
 
 export type Examination = {
   /** What is wrong with the database, in SQLite's words. */
   readonly database: string | null;
-  /** It was too large to be read as a whole. */
+  /** The database was too large to be checked as a whole. */
   readonly isPartial: boolean;
   readonly files: number;
-  /** Each with what is wrong. */
+  /** Damaged files, each with what is wrong. */
   readonly damaged: readonly string[];
-  /** Who drives the running runs, and how many; `host` is null for an owner without a lease. */
+  /** The owners of running runs, and how many they drive. `host` is null for an owner without a lease. */
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
 };
 
-/** Read in a second or two. */
+/** This much is read in a second or two. */
 const mostCheckedBytes = 512 * 2 ** 20;
-/** Of each kind, the newest. */
+/** How many log files and how many artifacts to check, newest first. */
 const mostFiles = 5_000;
 const mostDamaged = 5;
 
-/** undefined where there is no database yet. @throws what SQLite says where the database cannot be opened at present */
+/** undefined when there is no database yet. @throws SQLite's error when the database cannot be opened */
 export async function examineStore(o: {
   readonly dataDir: string;
   readonly dbPath: string;
@@ -40,12 +40,10 @@ export async function examineStore(o: {
 }): Promise<Examination | undefined> {
   if (!existsSync(o.dbPath)) return undefined;
   const isPartial = statSync(o.dbPath).size > mostCheckedBytes;
-  // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
-  const connection = new DatabaseSync(o.dbPath, { timeout: busyTimeoutMs });
+  const connection = connectOffline(o.dbPath);
   const isThere = (query: string, ...values: readonly (string | number)[]): boolean =>
     connection.prepare(query).get(...values) !== undefined;
   try {
-    connection.exec('PRAGMA query_only = 1');
     const [found] = isPartial ? [] : connection.prepare('PRAGMA quick_check(1)').all();
     const said = found && String(Object.values(found)[0]);
     const database = said === undefined || said === 'ok' ? null : said.split('\n').join(' ');
@@ -93,8 +91,8 @@ export async function examineStore(o: {
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {
-  // The database may be of an earlier version.
-  if (!connection.prepare("SELECT 1 FROM sqlite_master WHERE name = 'owners'").get()) return [];
+  // The database may be from an earlier version.
+  if (!hasTable(connection, 'owners')) return [];
   return connection
     .prepare(
       `SELECT owner, host, count(*) AS runs FROM runs LEFT JOIN owners ON owners.id = owner
@@ -108,7 +106,7 @@ function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** What a restore brought back damaged, and is as it was brought back. */
+/** The files that a restore brought back damaged and that nobody has changed since. */
 async function restoredDamage(o: {
   readonly dataDir: string;
   readonly logsDir: string;

@@ -1,5 +1,5 @@
-// Reads the database file as it is at one moment, beside a running server or without one: the audit log, the number of
-// secrets, the names that completion offers. Changes nothing.
+// Reads the database file directly, with or without a running server: the audit log, the number of secrets, and the
+// names for shell completion. Changes nothing.
 
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,20 +10,20 @@ import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
 import { explainOpening } from './sqlite-files.ts';
 
 export type AuditFile = {
-  /** @throws Problem validation-error when `cursor` is none */
+  /** @throws Problem validation-error for a malformed cursor */
   readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
   readonly verify: () => Promise<AuditVerdict>;
   readonly close: () => void;
 };
 
-/** @throws StartError where there is none */
+/** @throws StartError when there is no database, or no audit log in it */
 export function openAuditFile(dbPath: string): AuditFile {
   if (!existsSync(dbPath)) throw new StartError(`there is no database at ${dbPath}`);
   const connection = connectOffline(dbPath);
   try {
     connection.exec('BEGIN');
     if (!hasTable(connection, 'audit'))
-      throw new StartError(`the database ${dbPath} is of an older flwd, which kept no audit log`);
+      throw new StartError(`the database ${dbPath} was written by an older flwd, which had no audit log`);
   } catch (error) {
     connection.close();
     throw explainOpening(error, dbPath);
@@ -36,7 +36,7 @@ export function openAuditFile(dbPath: string): AuditFile {
   };
 }
 
-/** 0 where there is no database, or one that is older than secrets. @throws what SQLite says where it cannot be read */
+/** 0 when there is no database, or one from before secrets existed. @throws SQLite's error when it cannot be read */
 export function countSecrets(dbPath: string): number {
   if (!existsSync(dbPath)) return 0;
   const connection = connectOffline(dbPath);
@@ -57,7 +57,7 @@ export type StoredNames = {
   readonly secrets: readonly Name[];
 };
 
-/** Empty lists where there is no database. @throws Error where it is of another version of flwd */
+/** Empty lists when there is no database. @throws Error when it is from another version of flwd */
 export async function listNames(dbPath: string, mostRuns: number): Promise<StoredNames> {
   if (!existsSync(dbPath)) return { runs: [], schedules: [], tokens: [], secrets: [] };
   const connection = connectOffline(dbPath);
@@ -85,13 +85,14 @@ export async function listNames(dbPath: string, mostRuns: number): Promise<Store
   }
 }
 
-function connectOffline(dbPath: string): DatabaseSync {
-  // Not read-only to SQLite, which could not open the log of commits of a server that is gone.
+/** @throws SQLite's error when the database cannot be opened */
+export function connectOffline(dbPath: string): DatabaseSync {
+  // Not opened as read-only: SQLite could not open the WAL of a server that has stopped.
   const connection = new DatabaseSync(dbPath, { timeout: busyTimeoutMs });
   connection.exec('PRAGMA query_only = 1');
   return connection;
 }
 
-function hasTable(connection: DatabaseSync, name: string): boolean {
+export function hasTable(connection: DatabaseSync, name: string): boolean {
   return connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
 }

@@ -124,6 +124,6 @@ function createUnitRunner(o: {
   };
 }
 
-function userVersion(connection: DatabaseSync): number {
+export function userVersion(connection: DatabaseSync): number {
   return Number(connection.prepare('PRAGMA user_version').get()?.user_version);
 }

@@ -1,4 +1,4 @@
-// A Database on one SQLite file: two connections, brought to the newest schema.
+// Opens a Database on a SQLite file: migrates it, and connects once to write and once to read.
 
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -12,6 +12,7 @@ import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
 import { databaseDamaged } from '../storage-error.ts';
 import { busyTimeoutMs, columnTypes, connectToRead, connectToWrite, kyselyOver } from './sqlite.ts';
+import { userVersion } from './sqlite-commit.ts';
 import { asking, opening, reserveIndex } from './sqlite-files.ts';
 import { fixPlans } from './sqlite-plans.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
@@ -22,17 +23,17 @@ type Request = {
   readonly log: Logger;
   readonly onCommit: CommitListener;
 };
-/** What SQLite leaves to its owner: no other engine has these. */
+/** Disk space that SQLite frees only on request. PostgreSQL does it by itself. */
 export type SqliteSpace = {
-  /** Gives some of what deleted rows took back to the file system. @returns the bytes that could be given back still */
+  /** Returns up to `mostPages` free pages to the file system. @returns how many bytes are still free */
   readonly shrink: (mostPages: number) => Promise<number>;
-  /** Takes the log of commits into the database file, and cuts it where it has grown to `leastBytes` and nobody reads it. */
+  /** Moves the WAL into the database file. Truncates the WAL if it has at least `leastBytes` and nobody reads it. */
   readonly settle: (leastBytes: number) => Promise<void>;
 };
 
 type SqliteDatabase = Database & { readonly space: SqliteSpace };
 
-/** @throws StartError when the file is damaged or of a newer program, Problem not-ready when the disk is full */
+/** @throws StartError when the file is damaged or from a newer flwd, Problem not-ready when the disk is full */
 export function openSqliteDatabase(o: Request): Promise<SqliteDatabase> {
   return opening(o.path, () => open(o));
 }
@@ -83,9 +84,9 @@ async function open(o: Request): Promise<SqliteDatabase> {
 }
 
 /**
- * SQLite's own count of the commits of other connections, also in other processes
- * (https://sqlite.org/pragma.html#pragma_data_version). A look locks and unlocks the WAL, 3 µs, and 18 on a busy machine; so
- * what came in before it in one turn of the event loop shares it.
+ * SQLite counts the commits of other connections and processes (https://sqlite.org/pragma.html#pragma_data_version).
+ * Reading the counter locks the WAL, which takes 3 µs, or 18 on a busy machine. All reads in one turn of the event loop
+ * share one.
  */
 function createGeneration(reading: DatabaseSync): Database['generation'] {
   const dataVersion = reading.prepare('PRAGMA data_version');
@@ -101,7 +102,6 @@ function createGeneration(reading: DatabaseSync): Database['generation'] {
   };
 }
 
-/** Gives the room of deleted rows back to the file system, in steps that nobody notices. */
 function createSpace(o: {
   readonly path: string;
   readonly connection: DatabaseSync;
@@ -117,7 +117,7 @@ function createSpace(o: {
     shrink: (mostPages) =>
       o.transact(async () =>
         asking(() => {
-          // A page of zero would be all of them.
+          // 0 would mean all pages.
           if (mostPages > 0) connection.exec(`PRAGMA incremental_vacuum(${mostPages})`);
           return number('freelist_count') * number('page_size');
         }),
@@ -126,7 +126,7 @@ function createSpace(o: {
     async settle(leastBytes) {
       const wal = statSync(`${o.path}-wal`, { throwIfNoEntry: false });
       const mode = wal && wal.size >= leastBytes ? 'TRUNCATE' : 'PASSIVE';
-      // Whoever reads meanwhile, a backup, must not hold the event loop until it has done so.
+      // Otherwise a long reader, such as a backup, would block the event loop.
       connection.exec('PRAGMA busy_timeout = 0');
       try {
         asking(() => connection.exec(`PRAGMA wal_checkpoint(${mode})`));
@@ -142,7 +142,7 @@ async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>, log: 
     db,
     types: columnTypes,
     log,
-    version: () => Number(connection.prepare('PRAGMA user_version').get()?.user_version),
+    version: () => userVersion(connection),
     async raise(toVersion, work) {
       connection.exec('BEGIN IMMEDIATE');
       try {

@@ -1,5 +1,5 @@
-// The files of a database: what it says of them when it cannot be opened, and whether they are still in their place. SQLite
-// goes on writing to a file that was removed or moved away, where nobody finds the data again.
+// The files of a SQLite database. Explains why they cannot be opened, and checks that they are still in place: SQLite
+// continues to write to a file that was moved or removed, and nobody would find the data again.
 
 import { spawnSync } from 'node:child_process';
 import { statfsSync, statSync } from 'node:fs';
@@ -9,14 +9,14 @@ import { lackOfRoom } from '../../lib/files/disk-room.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { DatabaseFailure } from '../database.ts';
 
-/** The message says what to do. */
+/** Its message says what to do. */
 class DatabaseMoved extends Error {
   override readonly name = 'DatabaseMoved';
 }
 
 /**
- * Remembers which files are at `path` now. The connection has them open, so no other file gets their numbers.
- * @returns what throws DatabaseMoved while one of them is not there: 10 µs
+ * Remembers which files are at `path` now. They are open, so no other file can get their inode numbers.
+ * @returns a function that takes 10 µs and throws DatabaseMoved while one of the files is not in place
  */
 export function watchDatabaseFiles(path: string): () => void {
   const paths = [path, `${path}-wal`, `${path}-shm`];
@@ -42,8 +42,8 @@ function fileId(path: string): string | undefined {
 const codes = { error: 1, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
 
 /**
- * What SQLite's error means for the operator who opens the database at `path`, who may know the path.
- * @returns a StartError, a Problem not-ready for a full disk, or the error itself where it is about something else
+ * Explains an error of SQLite to the operator who opens the database at `path`. The message may name the path.
+ * @returns a StartError, a Problem not-ready for a full disk, or any other error unchanged
  */
 export function explainOpening(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
@@ -53,15 +53,13 @@ export function explainOpening(error: unknown, path: string): unknown {
     return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
   }
   if (damageIn(error) !== undefined) {
-    const fix = 'restore a backup (flwd restore), or move the file away to begin without its runs';
+    const fix = 'restore a backup (flwd restore), or move the file away to start without its runs';
     return new StartError(`the database ${path} is damaged: ${error.message}; ${fix}`);
   }
-  return mayBeFull
-    ? new StartError(`the database ${path} cannot be opened: ${error.message}; look at its disk`)
-    : error;
+  return mayBeFull ? new StartError(`the database ${path} cannot be opened: ${error.message}; check its disk`) : error;
 }
 
-/** In words when the file contradicts itself, or is no database. */
+/** SQLite's message if it means that the file is damaged or is not a database. */
 export function damageIn(error: unknown): string | undefined {
   const code = sqliteCode(error);
   if (!(error instanceof Error) || code === undefined) return undefined;
@@ -72,14 +70,14 @@ export function damageIn(error: unknown): string | undefined {
   return isDamage ? error.message : undefined;
 }
 
-/** undefined: it is not SQLite's. */
+/** The primary result code; undefined when the error is not SQLite's. */
 function sqliteCode(error: unknown): number | undefined {
   const own = error instanceof DatabaseFailure ? error.cause : error;
   if (!(own instanceof Error) || !('errcode' in own) || typeof own.errcode !== 'number') return undefined;
   return own.errcode & 0xff;
 }
 
-/** What a caller of SQLite cannot mend: the disk, the files. Primary codes of https://sqlite.org/rescode.html */
+/** Errors of the disk or the files, which a caller cannot fix. */
 const storageCodes = new Set([
   5, // BUSY
   7, // NOMEM
@@ -91,7 +89,7 @@ const storageCodes = new Set([
   26, // NOTADB
 ]);
 
-/** A DatabaseFailure where the database file cannot be read or written, else the error as it is. */
+/** A DatabaseFailure when the database file cannot be read or written, otherwise the error unchanged. */
 export function toDatabaseFailure(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseFailure) return error;
   const code = sqliteCode(error);
@@ -100,7 +98,7 @@ export function toDatabaseFailure(error: unknown): unknown {
   return isStorage || isDamage ? new DatabaseFailure(error.message, { isDamage, cause: error }) : error;
 }
 
-/** @throws DatabaseFailure where `work` finds that the database file cannot be read or written */
+/** @throws DatabaseFailure when `work` finds that the database file cannot be read or written */
 export function asking<T>(work: () => T): T {
   try {
     return work();
@@ -109,7 +107,7 @@ export function asking<T>(work: () => T): T {
   }
 }
 
-/** Does `work` with the database at `path`. @throws what explainOpening says */
+/** Opens the database at `path` with `work`. @throws what explainOpening returns */
 export async function opening<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -119,13 +117,13 @@ export async function opening<T>(path: string, work: () => T | Promise<T>): Prom
 }
 
 const indexPageBytes = 4096;
-/** Of a WAL of 32 MiB. */
+/** The size of the index for a WAL of 32 MiB. */
 const indexBytes = 256 * 1024;
 
 /**
- * SQLite maps the index of the WAL into memory and reserves its disk space by one byte in each page of 4 KiB. Where blocks of the
- * file system are smaller, most of a page has no space, and touching it on a full disk is a SIGBUS. fallocate(1) reserves all
- * of it; where there is none, that is as it was.
+ * SQLite maps the index of the WAL into memory, and reserves its disk space by writing one byte in each page of 4 KiB.
+ * If the blocks of the file system are smaller, most of a page has no disk space, and touching it on a full disk raises
+ * SIGBUS. fallocate(1) reserves all of the space. Without that program, the danger remains.
  */
 export function reserveIndex(path: string): void {
   if (statfsSync(dirname(path)).bsize >= indexPageBytes) return;

@@ -1,9 +1,10 @@
-// What SQLite's planner is told of the tables instead of measuring them: without it, a list by job and tenant may walk all
-// runs of the tenant. Fixed, so that a query runs in a year as it ran in the tests (https://sqlite.org/queryplanner-ng.html).
+// Gives SQLite's planner fixed statistics. Without statistics, a list by job and tenant may walk all runs of the
+// tenant. With measured ones, a query might in a year get another plan than in the tests
+// (https://sqlite.org/queryplanner-ng.html).
 
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Rows in the table, then rows for each value of the index's first column, of its first two, and so on. */
+/** Rows in the table, then rows per value of the index's first column, of its first two columns, and so on. */
 const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   runs: {
     sqlite_autoindex_runs_1: '1000000 1',
@@ -52,7 +53,7 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 export function fixPlans(connection: DatabaseSync): void {
-  // The first makes the table, the second makes the connection read it.
+  // The first ANALYZE creates the table. The second makes the connection read it.
   connection.exec('ANALYZE sqlite_schema; DELETE FROM sqlite_stat1');
   const insert = connection.prepare('INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)');
   for (const [table, indices] of Object.entries(statistics)) {

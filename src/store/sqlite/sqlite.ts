@@ -1,4 +1,4 @@
-// SQLite as this program uses it: `node:sqlite` connections, their pragmas, and Kysely on top of one.
+// SQLite as flwd uses it: `node:sqlite` connections, their pragmas, and Kysely on top of a connection.
 
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
@@ -16,19 +16,19 @@ import type { ColumnTypes } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { damageIn, toDatabaseFailure } from './sqlite-files.ts';
 
-/** Statements kept prepared on a connection: more than the store has, and room for the shapes of a list's filters. */
+/** How many prepared statements a connection keeps: all of the store, and some variants of list filters. */
 const mostStatements = 256;
 export const columnTypes: ColumnTypes = { engine: 'sqlite', growingId: 'integer', tableByKey: 'without rowid' };
 export const busyTimeoutMs = 5_000;
-/** Of each connection, and kept for good. The newest runs fit, and the rest is in the system's cache. */
+/** Each connection keeps this much. The newest runs fit in, and the system caches the rest. */
 const cacheKib = 4_000;
 
 export function connectToWrite(path: string): DatabaseSync {
-  // SQLite gives the WAL the mode of the database file, so this settles all three.
+  // SQLite creates the WAL files with the mode of the database file.
   closeSync(openSync(path, 'a', 0o600));
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
-    // auto_vacuum holds only when it is set before anything is written, the switch to WAL included.
+    // auto_vacuum works only if it is set before the first write, and the switch to WAL is one.
     connection.exec(`
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
@@ -44,14 +44,14 @@ export function connectToWrite(path: string): DatabaseSync {
   }
 }
 
-/** Needs a writer that is open: only that one can create the files of the WAL. */
+/** Needs an open writer: a read-only connection cannot create the WAL files. */
 export function connectToRead(path: string): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
   connection.exec(`PRAGMA cache_size = -${cacheKib}; PRAGMA temp_store = MEMORY;`);
   return connection;
 }
 
-/** The connection stays the caller's to close. */
+/** The caller closes the connection. */
 export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => undefined): Kysely<Schema> {
   const prepared = new Map<string, SqliteStatement>();
   const database = {
@@ -74,9 +74,9 @@ export function kyselyOver(connection: DatabaseSync, onDamage: OnDamage = () => 
 }
 
 /**
- * Runs a query when it is asked to. Kysely's own executor leads each of them through a mutex and a dozen promises, for drivers that have
- * something to wait for: as long again as the query takes, and 15 % of what a run allocates. Without the mutex, Kysely's own transactions
- * would mix: those of this program are sqlite-writer.ts's.
+ * Runs queries directly. Kysely's own executor adds a mutex and a dozen promises to each query, for drivers that have
+ * to wait. That doubles the time of a query and makes 15 % of what a run allocates. Without the mutex, Kysely's own
+ * transactions would mix. flwd does not use them: sqlite-writer.ts has its own.
  */
 class DirectExecutor extends DefaultQueryExecutor {
   readonly #connection: Promise<DatabaseConnection>;
@@ -94,7 +94,7 @@ class DirectExecutor extends DefaultQueryExecutor {
   }
 }
 
-/** Told of each query that finds the file damaged. */
+/** Called for each query that finds the file damaged. */
 export type OnDamage = (words: string) => void;
 
 function prepare(connection: DatabaseSync, sql: string, onDamage: OnDamage): SqliteStatement {

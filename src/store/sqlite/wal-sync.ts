@@ -1,5 +1,5 @@
-// Makes commits durable apart from the event loop. SQLite itself would hold the loop for each fsync, 0.4 ms on one disk and
-// 10 ms on the next; so it commits without one, and whoever waits for a commit waits for this (ADR 0002).
+// Makes commits durable without blocking the event loop. SQLite itself would block it during each fsync, for 0.4 ms on
+// one disk and 10 ms on another. So SQLite commits without fsync, and this module syncs the WAL in a thread (ADR 0002).
 
 import { close, fdatasync, openSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export type WalSync = {
-  /** Resolves when everything committed before the call is on the disk. Calls while a sync runs share the next one. */
+  /** Resolves once everything that was committed before the call is on disk. Calls during a sync share the next one. */
   readonly sync: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
@@ -16,8 +16,8 @@ const syncFile = promisify(fdatasync);
 const retryMs = 1_000;
 
 /**
- * The file is there, since the connection is. It never rejects: it tells `onError`, and tries until it succeeds, since
- * what is committed cannot be taken back.
+ * A sync never rejects, because a commit cannot be taken back: it reports errors to `onError` and retries until it
+ * succeeds. The WAL exists, because the connection is open.
  */
 export function openWalSync(
   path: string,
@@ -46,7 +46,9 @@ export function openWalSync(
     }
   }
 
-  /** The kernel forgets pages that it failed to write, so syncing them again proves nothing: they go to the database. */
+  /**
+   * The kernel forgets pages that it failed to write, so a second sync proves nothing. A checkpoint writes them again.
+   */
   async function untilCheckpointed(): Promise<void> {
     for (;;) {
       await delay(retryMs);

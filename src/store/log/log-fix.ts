@@ -22,7 +22,7 @@ export type PlainFile = {
   readonly isUnreadable: boolean;
 };
 
-export type Mended = {
+export type FixedFile = {
   /** Whole chunks only. */
   readonly file: Buffer;
   /** The end of the last chunk that was found. A half-written chunk may follow. */
@@ -85,7 +85,7 @@ export function fix(
     readonly name: string;
     readonly nameBefore: string;
   },
-): Mended {
+): FixedFile {
   const { through } = o;
   const throughSeq = through?.lastSeq ?? Number.MAX_SAFE_INTEGER;
   const parts: Buffer[] = [];
