@@ -10,20 +10,7 @@ import type { Queue } from './queue/queue.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import type { RunRegister } from './run-register.ts';
 
-export type Cancels = {
-  /**
-   * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
-   * that is running is cut short.
-   * @throws Problem run-not-found, run-already-finished
-   */
-  readonly cancel: (
-    runId: string,
-    reach: Reach,
-    o?: { readonly isForced: boolean },
-  ) => Promise<{ readonly status: 'cancelled' | 'running' }>;
-  /** The same without waiting for the end. Never throws. */
-  readonly cancelUnwaited: (runId: string, isForced?: boolean) => void;
-};
+export type Cancels = ReturnType<typeof createCancels>;
 
 /** Added to the grace period: the kernel may need as long to end a tree of processes. */
 const marginMs = 2_000;
@@ -35,7 +22,7 @@ export function createCancels(o: {
   readonly register: Pick<RunRegister, 'controllerOf'>;
   readonly withRetry: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
-}): Cancels {
+}) {
   const { store, clock, log } = o.context;
 
   /** True when the run had not started, and never will. */
@@ -51,7 +38,16 @@ export function createCancels(o: {
   }
 
   return {
-    async cancel(runId, reach, { isForced } = { isForced: false }) {
+    /**
+     * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
+     * that is running is cut short.
+     * @throws Problem run-not-found, run-already-finished
+     */
+    async cancel(
+      runId: string,
+      reach: Reach,
+      { isForced }: { readonly isForced: boolean } = { isForced: false },
+    ): Promise<{ readonly status: 'cancelled' | 'running' }> {
       await store.runs.assertThere(runId, reach);
       const stored = await store.runs.execution(runId);
       if (!stored) throw runNotFound(runId);
@@ -73,7 +69,8 @@ export function createCancels(o: {
       }
       return { status: 'running' };
     },
-    cancelUnwaited(runId, isForced = false) {
+    /** The same without waiting for the end. Never throws. */
+    cancelUnwaited(runId: string, isForced = false): void {
       o.withRetry(() => request(runId, isForced)).catch((error: unknown) => {
         if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');
       });

@@ -11,7 +11,7 @@ import type { Store } from '../store/open.ts';
 import { Superseded } from '../store/superseded.ts';
 import type { AddRun } from './add-run.ts';
 import type { Hub } from './hub.ts';
-import { type PlanContext, resolveEntry } from './plan/resolve.ts';
+import { type PlanContext, resolveEntry } from './plan/ground.ts';
 import { deepestSubRun } from './plan/sub-run-check.ts';
 import type { Outcome } from './run/attempt/outcome.ts';
 import type { Children } from './run/run-context.ts';

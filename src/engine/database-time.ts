@@ -1,21 +1,16 @@
 // The wall clock for times that are kept in the database. When the clock is set, the stored times move with it, and
 // nobody compares them with the new time before they have moved.
 
-export type DatabaseTime = {
-  /** Call it before anybody reads the new time: the move is then written before everything that uses that time. */
-  readonly clockSet: (byMs: number) => void;
-  /** The time, once every stored time is by the clock as it is set now. */
-  readonly now: () => Promise<number>;
-};
-
 /** `move` moves the stored times and never rejects. */
-export function createDatabaseTime(now: () => number, move: (byMs: number) => Promise<void>): DatabaseTime {
+export function createDatabaseTime(now: () => number, move: (byMs: number) => Promise<void>) {
   let moving: Promise<unknown> = Promise.resolve();
   return {
-    clockSet(byMs) {
+    /** Call it before anybody reads the new time: the move is then written before everything that uses that time. */
+    clockSet(byMs: number): void {
       moving = Promise.all([moving, move(byMs)]);
     },
-    async now() {
+    /** The time, once every stored time is by the clock as it is set now. */
+    async now(): Promise<number> {
       for (;;) {
         const nowMs = now();
         const moved = moving;

@@ -11,10 +11,8 @@ import type { RunRegister } from './run-register.ts';
 /** Why a running run is to end. */
 export type Due = 'timeout' | 'cancel';
 
-export type ForcedEnds = {
-  /** Call it with all runs that are due. Those that have been due for too long are ended by force. */
-  readonly look: (due: ReadonlyMap<string, Due>) => void;
-};
+/** Call it with all runs that are due. Those that have been due for too long are ended by force. */
+export type ForceEnds = (due: ReadonlyMap<string, Due>) => void;
 
 /** How long after the grace period a run controller is considered stuck. */
 const overtimeMs = 15_000;
@@ -29,7 +27,7 @@ type Parts = {
   readonly signal: AbortSignal;
 };
 
-export function createForcedEnds(o: Parts): ForcedEnds {
+export function createForceEnds(o: Parts): ForceEnds {
   const { log, clock } = o.context;
   /** When each run controller was first told to end its run, on the monotonic clock. */
   const toldSince = new Map<string, number>();
@@ -48,12 +46,10 @@ export function createForcedEnds(o: Parts): ForcedEnds {
       .finally(() => forcing.delete(runId));
   }
 
-  return {
-    look(due) {
-      for (const runId of toldSince.keys()) if (!due.has(runId)) toldSince.delete(runId);
-      // Side by side, so that a run that hangs does not hold up the others.
-      for (const [runId, why] of due) force(runId, why);
-    },
+  return (due) => {
+    for (const runId of toldSince.keys()) if (!due.has(runId)) toldSince.delete(runId);
+    // Side by side, so that a run that hangs does not hold up the others.
+    for (const [runId, why] of due) force(runId, why);
   };
 }
 

@@ -8,16 +8,7 @@ import type { Store } from '../store/open.ts';
 import type { OwnerRow } from '../store/schema.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
-export type Owner = {
-  readonly id: string;
-  /** Runs a transaction that claims or takes over runs. If the lease is due, the same transaction renews it. */
-  readonly transact: <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
-  /** From now on the lease is renewed for as long as runs are driven. */
-  readonly start: () => void;
-  /** Ends the leases that other engines have not renewed in time. */
-  readonly expireOthers: () => Promise<void>;
-  readonly stop: () => void;
-};
+export type Owner = ReturnType<typeof createOwner>;
 
 const leaseMs = 30_000;
 const renewMs = 10_000;
@@ -36,7 +27,7 @@ type Parts = {
   };
 };
 
-export function createOwner(o: Parts): Owner {
+export function createOwner(o: Parts) {
   const { id, store, clock, log } = o;
   /** On the monotonic clock, like all times in this file. */
   let renewedAtMs: number | undefined;
@@ -47,6 +38,7 @@ export function createOwner(o: Parts): Owner {
     return renewedAtMs === undefined || clock.monotonicMs() - renewedAtMs >= renewMs;
   }
 
+  /** Runs a transaction that claims or takes over runs. If the lease is due, the same transaction renews it. */
   async function transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     if (!isDue()) return store.db.transact(work);
     const startedAtMs = clock.monotonicMs();
@@ -78,18 +70,20 @@ export function createOwner(o: Parts): Owner {
   return {
     id,
     transact,
-    start() {
+    /** From now on the lease is renewed for as long as runs are driven. */
+    start(): void {
       ticker = setInterval(() => {
         if (isDue() && drivenRuns().length > 0) report(transact(async () => undefined));
       }, tickMs).unref();
     },
+    /** Ends the leases that other engines have not renewed in time. */
     expireOthers: createLeaseWatch(o),
     stop: () => clearInterval(ticker),
   };
 }
 
 /** Watches how long the lease of each other server has not changed. */
-function createLeaseWatch({ id, store, clock, log }: Parts): Owner['expireOthers'] {
+function createLeaseWatch({ id, store, clock, log }: Parts): () => Promise<void> {
   let seen = new Map<string, { readonly lease: string; readonly sinceMs: number }>();
 
   async function look(): Promise<void> {

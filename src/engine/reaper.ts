@@ -7,19 +7,10 @@ import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import { formatDuration } from '../lib/units.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { createDatabaseTime } from './database-time.ts';
-import type { Due, ForcedEnds } from './forced-ends.ts';
+import type { Due, ForceEnds } from './forced-ends.ts';
 import type { Queue } from './queue/queue.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import type { RunRegister } from './run-register.ts';
-
-export type Reaper = {
-  readonly start: () => void;
-  /** A deadline is in the database from now on. */
-  readonly notice: (atMs: number) => void;
-  /** The wall clock was set by this much: the deadlines in the database move with it. */
-  readonly clockSet: (byMs: number) => void;
-  readonly stop: () => Promise<void>;
-};
 
 const tickMs = 1_000;
 const stoppingMs = 1_000;
@@ -29,7 +20,7 @@ type Parts = {
   readonly context: ControllerContext;
   readonly queue: Queue;
   readonly register: RunRegister;
-  readonly forcedEnds: ForcedEnds;
+  readonly forceEnds: ForceEnds;
   /** Resumes runs in the database that no process deals with. */
   readonly resync: () => Promise<void>;
   readonly watchQueue: () => Promise<void>;
@@ -37,7 +28,7 @@ type Parts = {
   readonly withRetry: (work: () => Promise<void>) => Promise<void>;
 };
 
-export function createReaper(o: Parts): Reaper {
+export function createReaper(o: Parts) {
   const { store, clock, log, owner } = o.context;
   const alarm = createAlarm(clock, look);
   let ticker: NodeJS.Timeout | undefined;
@@ -69,28 +60,30 @@ export function createReaper(o: Parts): Reaper {
     isDue = false;
     const nowMs = await time.now();
     await endOverdueWaits(nowMs, o);
-    o.forcedEnds.look(await dueRuns(nowMs, o));
+    o.forceEnds(await dueRuns(nowMs, o));
     await o.resync();
     await o.watchQueue();
     const next = await store.runs.nextDeadline(nowMs);
     if (next !== null) notice(next);
   }
 
+  /** A deadline is in the database from now on. */
   function notice(atMs: number): void {
     if (!isStopped) alarm.ringAt(atMs);
   }
 
   return {
-    start() {
+    start(): void {
       ticker = setInterval(look, tickMs);
       look();
     },
     notice,
-    clockSet(byMs) {
+    /** The wall clock was set by this much: the deadlines in the database move with it. */
+    clockSet(byMs: number): void {
       alarm.clockSet(byMs);
       time.clockSet(byMs);
     },
-    async stop() {
+    async stop(): Promise<void> {
       isStopped = true;
       clearInterval(ticker);
       alarm.clear();

@@ -15,24 +15,7 @@ import type { ControllerContext } from './run/run-context.ts';
 import { toSource } from './run/run-source.ts';
 import type { RunRegister } from './run-register.ts';
 
-export type Resumption = {
-  /** Every run in the database is resumed or in the queue. */
-  readonly isDone: boolean;
-  /** Resuming takes longer than it should. */
-  readonly isLate: () => boolean;
-  /** Starts resuming in the background. With `only`, all other waiting runs are left alone. */
-  readonly start: (only?: ReadonlySet<string>) => void;
-  /** After a start with `only`: also starts this run if it waits. */
-  readonly attend: (runId: string) => void;
-  /** Finds the runs that another process, or an error, has left with nobody to drive them. */
-  readonly resync: () => Promise<void>;
-  /** Resolves when all runs are resumed. @throws Problem not-ready when the server stops first */
-  readonly untilDone: () => Promise<void>;
-  /** The server stops: releases everyone who waits in `untilDone`. */
-  readonly giveUp: () => void;
-  /** Resolves when no run is being resumed. */
-  readonly settled: () => Promise<void>;
-};
+export type Resumption = ReturnType<typeof createResumption>;
 
 /** Resuming 100 running runs takes less than 2 s. */
 const resumeMs = 5_000;
@@ -52,7 +35,7 @@ type Parts = {
   readonly signal: AbortSignal;
 };
 
-export function createResumption(o: Parts): Resumption {
+export function createResumption(o: Parts) {
   const { queue, withRetry, signal } = o;
   const { store, log, clock, owner } = o.context;
   const { promise: done, resolve: markDone } = Promise.withResolvers<void>();
@@ -76,18 +59,22 @@ export function createResumption(o: Parts): Resumption {
   }
 
   return {
+    /** Every run in the database is resumed or in the queue. */
     get isDone() {
       return isDone;
     },
-    isLate: () => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
-    start(given) {
+    /** Resuming takes longer than it should. */
+    isLate: (): boolean => !isDone && clock.monotonicMs() - startedAtMs > resumeMs,
+    /** Starts resuming in the background. With `given`, all other waiting runs are left alone. */
+    start(given?: ReadonlySet<string>): void {
       only = given && new Set(given);
       startedAtMs = clock.monotonicMs();
       resuming = resumeAll().catch((error: unknown) => {
         if (!signal.aborted) log.error({ err: error }, 'runs of the previous server process could not be resumed');
       });
     },
-    attend(runId) {
+    /** After a start with `given`: also starts this run if it waits. */
+    attend(runId: string): void {
       if (!only || only.has(runId)) return;
       only.add(runId);
       done
@@ -96,7 +83,8 @@ export function createResumption(o: Parts): Resumption {
           if (!signal.aborted) log.error({ err: error, run_id: runId }, 'a waiting run was not started');
         });
     },
-    async resync() {
+    /** Finds the runs that another process, or an error, has left with nobody to drive them. */
+    async resync(): Promise<void> {
       if (!isDone || only) return;
       const { pending } = await store.runs.counts();
       await o.expireOthers();
@@ -111,12 +99,15 @@ export function createResumption(o: Parts): Resumption {
         await resumeRun(runId, o);
       }
     },
-    async untilDone() {
+    /** Resolves when all runs are resumed. @throws Problem not-ready when the server stops first */
+    async untilDone(): Promise<void> {
       await done;
       if (signal.aborted) throw new Problem('not-ready', 'The server is stopping.');
     },
+    /** The server stops: releases everyone who waits in `untilDone`. */
     giveUp: markDone,
-    async settled() {
+    /** Resolves when no run is being resumed. */
+    async settled(): Promise<void> {
       await resuming;
     },
   };

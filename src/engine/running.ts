@@ -5,7 +5,7 @@ import { retryShortage } from '../lib/shortage.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { createCancels } from './cancel.ts';
 import type { Ends } from './ends.ts';
-import { createForcedEnds } from './forced-ends.ts';
+import { createForceEnds } from './forced-ends.ts';
 import { createOwner } from './owner.ts';
 import { createDispatcher } from './queue/dispatch.ts';
 import { createEmbeddedQueue } from './queue/embedded-queue.ts';
@@ -53,7 +53,7 @@ export function createRunning(o: {
   const queueWatch = watchQueue({ queue, slots, clock, wake });
   const reaper = createReaper({
     ...parts,
-    forcedEnds: createForcedEnds({ ...parts, cancel }),
+    forceEnds: createForceEnds({ ...parts, cancel }),
     resync: () => resumption.resync(),
     watchQueue: queueWatch.look,
   });

@@ -2,19 +2,15 @@
 
 import { Problem } from '../../domain/problem.ts';
 
-export type Denials = {
-  readonly found: readonly Problem[];
-  readonly add: (problem: Problem) => void;
-  /** Answers what `decide` answers. When it throws a problem, that is added and the answer is `otherwise`. */
-  readonly orElse: <T>(decide: () => T, otherwise: T) => T;
-};
+export type Denials = ReturnType<typeof createDenials>;
 
-export function createDenials(before: readonly Problem[] = []): Denials {
+export function createDenials(before: readonly Problem[] = []) {
   const found = [...before];
   return {
-    found,
-    add: (problem) => void found.push(problem),
-    orElse(decide, otherwise) {
+    found: found as readonly Problem[],
+    add: (problem: Problem): void => void found.push(problem),
+    /** Answers what `decide` answers. When it throws a problem, that is added and the answer is `otherwise`. */
+    orElse<T>(decide: () => T, otherwise: T): T {
       try {
         return decide();
       } catch (error) {

@@ -4,6 +4,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import type { CatalogEntry } from '../../catalog/catalog.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { checkPath, chooseHostMemory } from '../../domain/policy.ts';
@@ -12,9 +13,10 @@ import { type Resources, type RunLimits, shownLimits } from '../../domain/resour
 import type { Grant, Isolation } from '../../domain/run.ts';
 import type { Executor, ProfileReport } from '../../exec/executor.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
+import type { RunSecrets } from '../run/run-secrets.ts';
 import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
-import type { Plan, WantedPath } from './plan.ts';
+import { type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
 
 /** The host that would run it. */
 export type Host = {
@@ -38,6 +40,28 @@ export type GroundedPlan = Plan & {
   readonly grants: readonly Grant[];
   readonly denied: Problem | null;
 };
+
+export type PlanContext = PolicyContext & { readonly host: Host };
+
+/**
+ * @throws Problem not-ready, job-not-found, job-invalid, validation-error. Everything else that denies the run is in
+ * `denied`.
+ */
+export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise<GroundedPlan> {
+  return resolveEntry(o.catalog.find(request.job_id), request, o);
+}
+
+/**
+ * The same for a version of the job that the catalogue may no longer have. `before` are the secrets of the earlier run.
+ */
+export async function resolveEntry(
+  entry: CatalogEntry,
+  request: PlanRequest,
+  o: PlanContext,
+  before?: RunSecrets,
+): Promise<GroundedPlan> {
+  return ground(await planRun(entry, request, o, before), o.host);
+}
 
 /** @throws Problem validation-error when a path it asks for does not exist and nothing else denies the run */
 export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {

@@ -13,24 +13,16 @@ export type ConcurrencyGroup = {
 /** A run, as a concurrency group counts it. */
 export type GroupRun = { readonly id: string; readonly tenant: string };
 
-export type ConcurrencyGroups = {
-  /** Says why another run cannot start; null when it can. */
-  readonly whyNone: (group: ConcurrencyGroup) => string | null;
-  /** Counts a run from its start to its end. */
-  readonly hold: (group: ConcurrencyGroup, run: GroupRun) => { readonly release: () => void };
-  /** Whether the run is counted in any group. */
-  readonly holds: (runId: string) => boolean;
-  /** The runs that have started and not ended, oldest first. */
-  readonly running: (group: ConcurrencyGroup) => readonly GroupRun[];
-};
+export type ConcurrencyGroups = ReturnType<typeof createConcurrencyGroups>;
 
-export function createConcurrencyGroups(jobConcurrency: number | null, onRelease: () => void): ConcurrencyGroups {
+export function createConcurrencyGroups(jobConcurrency: number | null, onRelease: () => void) {
   const byJob = new Map<string, Map<string, GroupRun>>();
   const byKey = new Map<string, Map<string, GroupRun>>();
   const held = new Set<string>();
 
   return {
-    whyNone(group) {
+    /** Says why another run cannot start; null when it can. */
+    whyNone(group: ConcurrencyGroup): string | null {
       const { jobId, limit, key } = group;
       const ofJob = byJob.get(jobId)?.size ?? 0;
       if (jobConcurrency !== null && ofJob >= jobConcurrency) {
@@ -42,14 +34,15 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
       const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
       return `${ofKey} of ${limit} runs of ${which} are running`;
     },
-    hold(group, run) {
+    /** Counts a run from its start to its end. */
+    hold(group: ConcurrencyGroup, run: GroupRun) {
       const id = groupId(group);
       enter(byJob, group.jobId, run);
       enter(byKey, id, run);
       held.add(run.id);
       let isHeld = true;
       return {
-        release() {
+        release(): void {
           if (!isHeld) return;
           isHeld = false;
           leave(byJob, group.jobId, run);
@@ -59,8 +52,10 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
         },
       };
     },
-    holds: (runId) => held.has(runId),
-    running: (group) => [...(byKey.get(groupId(group))?.values() ?? [])],
+    /** Whether the run is counted in any group. */
+    holds: (runId: string) => held.has(runId),
+    /** The runs that have started and not ended, oldest first. */
+    running: (group: ConcurrencyGroup): readonly GroupRun[] => [...(byKey.get(groupId(group))?.values() ?? [])],
   };
 }
 

@@ -7,13 +7,7 @@ import { toSource } from '../run/run-source.ts';
 import type { RunRegister } from '../run-register.ts';
 import type { Claim, Queue } from './queue.ts';
 
-export type Dispatcher = {
-  /** How many runs have left the queue and are still pending in the database. */
-  readonly starting: number;
-  /** Something may be able to start. However often it is called, it looks once in each turn of the event loop. */
-  readonly wake: () => void;
-  readonly stop: () => Promise<void>;
-};
+export type Dispatcher = ReturnType<typeof createDispatcher>;
 
 /** How long it pauses after the database has refused a claim. */
 const againMs = 1_000;
@@ -25,7 +19,7 @@ type Parts = {
   readonly cancel: (runId: string) => void;
 };
 
-export function createDispatcher(o: Parts): Dispatcher {
+export function createDispatcher(o: Parts) {
   const { queue } = o;
   const { log } = o.context;
   const starting = new Set<Promise<void>>();
@@ -34,6 +28,7 @@ export function createDispatcher(o: Parts): Dispatcher {
   let isPaused = false;
   let isStopped = false;
 
+  /** Something may be able to start. However often it is called, it looks once in each turn of the event loop. */
   function wake(): void {
     if (isWoken || isPaused || isStopped) return;
     isWoken = true;
@@ -84,11 +79,12 @@ export function createDispatcher(o: Parts): Dispatcher {
   }
 
   return {
+    /** How many runs have left the queue and are still pending in the database. */
     get starting() {
       return starting.size;
     },
     wake,
-    async stop() {
+    async stop(): Promise<void> {
       isStopped = true;
       await claiming;
       await Promise.all(starting);

@@ -5,11 +5,7 @@ import type { SteadyClock } from '../../lib/clock.ts';
 import type { Slots } from '../run/slots.ts';
 import type { Queue } from './queue.ts';
 
-export type QueueWatch = {
-  readonly look: () => Promise<void>;
-  /** What is wrong with the queue; null when nothing is. */
-  readonly complaint: () => string | null;
-};
+export type QueueWatch = ReturnType<typeof watchQueue>;
 
 /** A run that can start should start within one turn of the event loop. */
 const startableMs = 5_000;
@@ -19,12 +15,12 @@ export function watchQueue(o: {
   readonly slots: Slots;
   readonly clock: SteadyClock;
   readonly wake: () => void;
-}): QueueWatch {
+}) {
   const { queue, slots, clock } = o;
   let startableSinceMs: number | undefined;
 
   return {
-    async look() {
+    async look(): Promise<void> {
       if ((await queue.startable()) === undefined) {
         startableSinceMs = undefined;
         return;
@@ -32,7 +28,8 @@ export function watchQueue(o: {
       startableSinceMs ??= clock.monotonicMs();
       o.wake();
     },
-    complaint() {
+    /** What is wrong with the queue; null when nothing is. */
+    complaint(): string | null {
       if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;
       // The depth does not count steps of running runs.
       const { depth } = queue;

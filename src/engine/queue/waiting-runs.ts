@@ -5,25 +5,9 @@ import { type ConcurrencyGroup, type GroupRun, groupId } from './concurrency-gro
 
 export type WaitingRun = PendingRun & { waiting: string | null };
 
-export type WaitingRuns = {
-  readonly depth: number;
-  /**
-   * How many count towards `max_depth`. Sub-runs do not: their parents have started, and would wait forever for a
-   * sub-run that is refused.
-   */
-  readonly boundedDepth: number;
-  readonly get: (runId: string) => WaitingRun | undefined;
-  readonly all: () => Iterable<WaitingRun>;
-  /** A run that is already there keeps its position in its group. */
-  readonly add: (run: PendingRun) => void;
-  readonly remove: (runId: string) => void;
-  /** With the limit of its newest run, because the job may have been edited. */
-  readonly groupOf: (id: string) => ConcurrencyGroup | undefined;
-  /** Oldest first. */
-  readonly inGroup: (group: ConcurrencyGroup) => readonly GroupRun[];
-};
+export type WaitingRuns = ReturnType<typeof createWaitingRuns>;
 
-export function createWaitingRuns(): WaitingRuns {
+export function createWaitingRuns() {
   const runs = new Map<string, WaitingRun>();
   const groups = new Map<string, { readonly group: ConcurrencyGroup; readonly runs: Map<string, GroupRun> }>();
   let subRunCount = 0;
@@ -32,12 +16,17 @@ export function createWaitingRuns(): WaitingRuns {
     get depth() {
       return runs.size;
     },
+    /**
+     * How many count towards `max_depth`. Sub-runs do not: their parents have started, and would wait forever for a
+     * sub-run that is refused.
+     */
     get boundedDepth() {
       return runs.size - subRunCount;
     },
-    get: (runId) => runs.get(runId),
+    get: (runId: string) => runs.get(runId),
     all: () => runs.values(),
-    add(run) {
+    /** A run that is already there keeps its position in its group. */
+    add(run: PendingRun): void {
       const group = groupOfRun(run);
       const id = groupId(group);
       if (!runs.has(run.id) && isSubRun(run)) subRunCount += 1;
@@ -45,7 +34,7 @@ export function createWaitingRuns(): WaitingRuns {
       const inGroup = groups.get(id)?.runs ?? new Map<string, GroupRun>();
       groups.set(id, { group, runs: inGroup.set(run.id, run) });
     },
-    remove(runId) {
+    remove(runId: string): void {
       const run = runs.get(runId);
       if (!run) return;
       runs.delete(runId);
@@ -55,8 +44,10 @@ export function createWaitingRuns(): WaitingRuns {
       inGroup?.delete(runId);
       if (inGroup?.size === 0) groups.delete(id);
     },
-    groupOf: (id) => groups.get(id)?.group,
-    inGroup: (group) => [...(groups.get(groupId(group))?.runs.values() ?? [])],
+    /** The group with the limit of its newest run, because the job may have been edited. */
+    groupOf: (id: string) => groups.get(id)?.group,
+    /** Oldest first. */
+    inGroup: (group: ConcurrencyGroup): readonly GroupRun[] => [...(groups.get(groupId(group))?.runs.values() ?? [])],
   };
 }
 

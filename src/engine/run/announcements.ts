@@ -12,17 +12,7 @@ import { Superseded } from '../../store/superseded.ts';
 type Lines = { readonly firstSeq: number; count: number };
 type Between = { readonly afterSeq: number; readonly progress: Progress };
 
-export type Announcements = {
-  /** Lines are announced a moment later, so that all lines of that moment share a journal row. */
-  readonly addLines: (lines: Readonly<Lines>) => void;
-  /** Progress is announced at once, with the lines around it. */
-  readonly addProgress: (progress: Progress, afterSeq: number) => void;
-  /** Runs `work` in a transaction that also writes everything still to be announced. */
-  readonly commit: (work: (tx: Transaction) => Promise<void>) => Promise<void>;
-  readonly flush: () => Promise<void>;
-  /** Stops the timer: nothing more is announced until the next call. */
-  readonly pause: () => void;
-};
+export type Announcements = ReturnType<typeof createAnnouncements>;
 
 /** Lines printed within this time share a journal row. A run that ends sooner needs no extra transaction for them. */
 const lineDelayMs = 10;
@@ -34,12 +24,13 @@ export function createAnnouncements(o: {
   readonly store: Pick<Store, 'db' | 'runs'>;
   readonly epoch: () => number;
   readonly log: Logger;
-}): Announcements {
+}) {
   const { run, store } = o;
   const about = { runId: run.run_id, jobId: run.job_id, tenant: run.tenant };
   let waiting: (Lines | Between)[] = [];
   let timer: NodeJS.Timeout | undefined;
 
+  /** Stops the timer: nothing more is announced until the next call. */
   function pause(): void {
     clearTimeout(timer);
     timer = undefined;
@@ -84,20 +75,23 @@ export function createAnnouncements(o: {
   }
 
   return {
-    addLines({ firstSeq, count }) {
+    /** Lines are announced a moment later, so that all lines of that moment share a journal row. */
+    addLines({ firstSeq, count }: Readonly<Lines>): void {
       if (count <= 0) return;
       enqueue(waiting, { firstSeq, count });
       writeIn(lineDelayMs);
     },
-    addProgress(progress, afterSeq) {
+    /** Progress is announced at once, with the lines around it. */
+    addProgress(progress: Progress, afterSeq: number): void {
       enqueue(waiting, { progress, afterSeq });
       writeUnasked();
     },
-    commit(work) {
+    /** Runs `work` in a transaction that also writes everything still to be announced. */
+    commit(work: (tx: Transaction) => Promise<void>): Promise<void> {
       pause();
       return write(work);
     },
-    async flush() {
+    async flush(): Promise<void> {
       pause();
       if (waiting.length > 0) await write();
     },

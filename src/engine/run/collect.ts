@@ -36,22 +36,28 @@ export type Collected = {
   readonly failure: ArtifactFailure | null;
 };
 
-export async function collect(o: {
+/** A run whose files are collected, and where they go. */
+export type RunFiles = {
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
   readonly workspaceDir: string;
+  readonly redactor: Redactor;
+  readonly store: Store;
+  readonly limits: ArtifactLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+type Request = RunFiles & {
+  readonly job: JobDefinition;
   /** In the order in which the files they name count. */
   readonly namers: readonly Namer[];
   /** The step that a file nobody named comes from; null when that is unknown. */
   readonly stepOf: (change: LastChange) => string | null;
   /** Whether a file may become the artifact itself: the workspace is removed next, and nobody else uses it. */
   readonly mayLink: boolean;
-  readonly job: JobDefinition;
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
-  readonly redactor: Redactor;
-  readonly store: Store;
-  readonly limits: ArtifactLimits;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): Promise<Collected> {
+};
+
+export async function collect(o: Request): Promise<Collected> {
   const found = await findArtifacts({
     workspaceDir: o.workspaceDir,
     namers: o.namers,
@@ -79,10 +85,7 @@ function failed(
 }
 
 /** Keeps all of the files, or none and says why. */
-async function keep(
-  found: readonly FoundArtifact[],
-  o: Parameters<typeof collect>[0],
-): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
+async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
   const { store, limits, redactor } = o;
   const createdAtMs = o.clock.now();
   const ttlMs = o.job.artifacts.ttlMs ?? limits.ttlMs;

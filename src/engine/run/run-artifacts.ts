@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/left-behind.ts';
-import type { Run, RunPlan } from '../../domain/run.ts';
+import type { RunPlan } from '../../domain/run.ts';
 import { createStepFinder, lastToEnd } from '../../exec/collect/changed-by.ts';
 import { artifactsFolder, type Namer } from '../../exec/collect/collect.ts';
 import { findLeftFiles, joinLeftFiles } from '../../exec/collect/left-behind.ts';
@@ -11,22 +11,9 @@ import { type BytePath, withoutControls } from '../../exec/collect/sandbox-paths
 import { readTmpLeft } from '../../exec/collect/tmp-left.ts';
 import type { Executor } from '../../exec/executor.ts';
 import type { Redactor } from '../../exec/redact/redact.ts';
-import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
 import { formatSize } from '../../lib/units.ts';
-import type { Store } from '../../store/open.ts';
-import { type ArtifactLimits, type Collected, collect } from './collect.ts';
+import { type Collected, collect, type RunFiles } from './collect.ts';
 import type { RunLog } from './run-log.ts';
-
-export type RunArtifacts = {
-  /**
-   * `steps` are in order, each with all its attempts; the last attempt names the files. Answers no artifacts when
-   * nothing of the run was ever started and it has no workspace.
-   */
-  readonly take: (steps: readonly (readonly Namer[])[]) => Promise<Collected>;
-  /** The files that nothing keeps, after everything to keep has been taken. They are also named in the log. */
-  readonly leftBehind: () => Promise<LeftBehind | null>;
-};
 
 export const noArtifacts: Collected = { artifacts: [], warnings: [], places: new Set(), failure: null };
 const unsafe: Collected = {
@@ -38,25 +25,24 @@ const unsafe: Collected = {
   },
 };
 
-export function createRunArtifacts(o: {
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
-  readonly plan: Pick<RunPlan, 'job' | 'profile' | 'network' | 'write'>;
-  readonly runDir: string;
-  readonly workspaceDir: string;
-  readonly redactor: Redactor;
-  readonly runLog: RunLog;
-  readonly store: Store;
-  readonly limits: ArtifactLimits;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly executor: Pick<Executor, 'isRunAlive'>;
-  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
-}): RunArtifacts {
+export function createRunArtifacts(
+  o: RunFiles & {
+    readonly plan: Pick<RunPlan, 'job' | 'profile' | 'network' | 'write'>;
+    readonly runDir: string;
+    readonly runLog: RunLog;
+    readonly executor: Pick<Executor, 'isRunAlive'>;
+    readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
+  },
+) {
   /** null: nothing was started, or a process is still left. */
   let taken: { readonly places: ReadonlySet<BytePath>; readonly namers: readonly Namer[] } | null = null;
 
   return {
-    async take(steps) {
+    /**
+     * `steps` are in order, each with all its attempts; the last attempt names the files. Answers no artifacts when
+     * nothing of the run was ever started and it has no workspace.
+     */
+    async take(steps: readonly (readonly Namer[])[]): Promise<Collected> {
       // The rows of a rerun include attempts of the earlier run, which have no folder here.
       const namers = steps.flatMap((attempts) => attempts.slice(-1)).filter(({ attemptDir }) => existsSync(attemptDir));
       const last = namers.at(-1);
@@ -71,7 +57,8 @@ export function createRunArtifacts(o: {
       if (collected !== unsafe) taken = { places: collected.places, namers };
       return collected;
     },
-    async leftBehind() {
+    /** The files that nothing keeps, after everything to keep has been taken. They are also named in the log. */
+    async leftBehind(): Promise<LeftBehind | null> {
       if (!taken) return null;
       const { places, namers } = taken;
       const last = lastToEnd(namers);

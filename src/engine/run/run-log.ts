@@ -7,21 +7,9 @@ import type { Run } from '../../domain/run.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { LogWriter } from '../../store/log/logs.ts';
 import type { Store } from '../../store/open.ts';
-import { type Announcements, createAnnouncements } from './announcements.ts';
+import { createAnnouncements } from './announcements.ts';
 
-export type RunLog = Pick<Announcements, 'addLines' | 'addProgress' | 'commit'> & {
-  readonly open: () => Promise<LogWriter>;
-  /** Announces the lines that an earlier process stored but did not announce. */
-  readonly announceRest: () => Promise<void>;
-  /** Adds a warning of the engine itself. */
-  readonly note: (at: { readonly stepId: string; readonly attempt: number }, message: string) => Promise<void>;
-  /** Seals the log. The lines that this makes readable are announced by the next commit. */
-  readonly close: () => Promise<void>;
-  /** Leaves the log open for the next process, which announces what could not be announced here. */
-  readonly release: () => Promise<void>;
-  /** Leaves the log and everything that is not announced yet to the process that has taken over the run. */
-  readonly leave: () => Promise<void>;
-};
+export type RunLog = ReturnType<typeof createRunLog>;
 
 export function createRunLog(o: {
   readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant'>;
@@ -32,7 +20,7 @@ export function createRunLog(o: {
   readonly log: Logger;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
-}): RunLog {
+}) {
   const { run, job, store } = o;
   const announcements = createAnnouncements({ ...o, outputType: outputTypeOf(job) });
   let opening: Promise<LogWriter> | undefined;
@@ -53,22 +41,26 @@ export function createRunLog(o: {
     open,
     addLines: announcements.addLines,
     addProgress: announcements.addProgress,
-    async announceRest() {
+    commit: announcements.commit,
+    /** Announces the lines that an earlier process stored but did not announce. */
+    async announceRest(): Promise<void> {
       const log = await open();
       const announced = await store.journal.lastOutputSeq(run.run_id);
       announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
     },
-    async note(at, message) {
+    /** Adds a warning of the engine itself. */
+    async note(at: { readonly stepId: string; readonly attempt: number }, message: string): Promise<void> {
       const log = await open();
       announcements.addLines(await o.withRetry(() => log.note({ ...at, message })));
     },
-    commit: announcements.commit,
-    async close() {
+    /** Seals the log. The lines that this makes readable are announced by the next commit. */
+    async close(): Promise<void> {
       const log = await opening;
       if (log) announcements.addLines(await o.withRetry(() => log.close()));
       announcements.pause();
     },
-    async release() {
+    /** Leaves the log open for the next process, which announces what could not be announced here. */
+    async release(): Promise<void> {
       try {
         await (await opening)?.release();
         await announcements.flush();
@@ -76,7 +68,8 @@ export function createRunLog(o: {
         announcements.pause();
       }
     },
-    async leave() {
+    /** Leaves the log and everything that is not announced yet to the process that has taken over the run. */
+    async leave(): Promise<void> {
       announcements.pause();
       await (await opening)?.release();
     },

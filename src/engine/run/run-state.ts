@@ -6,16 +6,20 @@ import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import { invariant } from '../../domain/problem.ts';
 import type { StepReason } from '../../domain/run.ts';
-import { foreachInstances, type InstanceItem, matrixInstances } from './expand.ts';
 import {
   createStepEndings,
   type EndDecision,
   type EndedBefore,
   type Ending,
-  type Failure,
   type StepEndings,
 } from './step-endings.ts';
-import { createGroupInstances, type StepInstance } from './step-instances.ts';
+import {
+  createGroupInstances,
+  foreachInstances,
+  type InstanceItem,
+  matrixInstances,
+  type StepInstance,
+} from './step-instances.ts';
 import type { RunFacts, StepValue } from './step-values.ts';
 
 export type Decision =
@@ -24,26 +28,7 @@ export type Decision =
   | { readonly kind: 'expand'; readonly instance: StepInstance; readonly added: readonly StepInstance[] }
   | EndDecision;
 
-export type RunState = {
-  readonly instances: readonly StepInstance[];
-  /** Every step has ended. */
-  readonly isOver: boolean;
-  readonly stepOf: (instance: StepInstance) => StepDefinition;
-  readonly values: ReadonlyMap<string, StepValue>;
-  readonly scope: ExpressionScope;
-  /** The instances that the step would expand to now; empty when it would not start or does not expand. */
-  readonly instancesOf: (instance: StepInstance) => readonly InstanceItem[];
-  /** What follows from everything that has ended since the last call. With `isAborting`, nothing starts. */
-  readonly next: (isAborting: boolean) => Decision[];
-  /** An instance has ended. When it is the last one of its step, the step has ended too. */
-  readonly end: (instance: StepInstance, ending: Ending) => Decision[];
-  /** An instance that has not started never will. */
-  readonly drop: (instance: StepInstance, reason: StepReason, message: string) => Decision[];
-  /** What made the run fail; undefined when nothing did. */
-  readonly failure: () => Failure | undefined;
-  /** The exit code of the last step to end that has one. */
-  readonly exitCode: () => number | null;
-};
+export type RunState = ReturnType<typeof createRunState>;
 
 type RunSteps = {
   readonly job: JobDefinition;
@@ -53,7 +38,7 @@ type RunSteps = {
   readonly ended: readonly EndedBefore[];
 };
 
-export function createRunState(o: RunSteps): RunState {
+export function createRunState(o: RunSteps) {
   const { steps } = o.job;
   const instances = [...o.instances];
   const endings = restoreEndings({ ...o, instances });
@@ -109,23 +94,31 @@ export function createRunState(o: RunSteps): RunState {
 
   return {
     instances,
+    /** Whether every step has ended. */
     get isOver() {
       return graph.isOver;
     },
     stepOf,
     values,
     scope,
-    instancesOf: (instance) => itemsNow(stepOf(instance), scope),
-    next(isAborting) {
+    /** The instances that the step would expand to now; empty when it would not start or does not expand. */
+    instancesOf: (instance: StepInstance) => itemsNow(stepOf(instance), scope),
+    /** What follows from everything that has ended since the last call. With `isAborting`, nothing starts. */
+    next(isAborting: boolean): Decision[] {
       const decisions: Decision[] = [];
       for (let ready = graph.takeReady(); ready.length > 0; ready = graph.takeReady()) {
         for (const one of ready) decisions.push(...decideReady(one, isAborting));
       }
       return decisions;
     },
+    /** An instance has ended. When it is the last one of its step, the step has ended too. */
     end,
-    drop: (instance, reason, message) => skip(instance, 'cancelled', reason, message),
+    /** An instance that has not started never will. */
+    drop: (instance: StepInstance, reason: StepReason, message: string): Decision[] =>
+      skip(instance, 'cancelled', reason, message),
+    /** What made the run fail; undefined when nothing did. */
     failure: () => (graph.failedIndex === undefined ? undefined : endings.failureAt(graph.failedIndex)),
+    /** The exit code of the last step to end that has one. */
     exitCode: endings.lastExitCode,
   };
 }

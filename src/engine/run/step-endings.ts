@@ -1,11 +1,10 @@
 // How the steps of a run have ended so far, and what later steps can know of it: values, outputs and failures. A step
 // with instances (`matrix`, `foreach`) ends with the last of them.
 
-import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { JobDefinition } from '../../domain/job.ts';
 import { invariant } from '../../domain/problem.ts';
 import type { StepReason } from '../../domain/run.ts';
-import { createStepGraph, type StepEnd, type StepGraph } from '../../domain/step-graph.ts';
+import { createStepGraph, type StepEnd } from '../../domain/step-graph.ts';
 import type { StepInstance } from './step-instances.ts';
 import { joinOutputs, type RunFacts, type ScopeStep, type StepValue, scopeOf, toScopeStep } from './step-values.ts';
 
@@ -26,22 +25,7 @@ export type EndDecision =
 
 export type Failure = Pick<Ending, 'reason' | 'message' | 'exitCode'> & { readonly stepId: string };
 
-export type StepEndings = {
-  readonly graph: Omit<StepGraph, 'end'>;
-  readonly values: ReadonlyMap<string, StepValue>;
-  readonly scope: ExpressionScope;
-  readonly end: (instance: StepInstance, ending: Ending) => EndDecision[];
-  readonly skip: (instance: StepInstance, how: StepEnd, reason: StepReason, message: string) => EndDecision[];
-  /** Restores an end that is in the database. Call it in the order of the ends. */
-  readonly restore: (before: EndedBefore) => void;
-  /** The instances that the step of `whole` was expanded to. */
-  readonly instancesOf: (whole: StepInstance) => readonly StepInstance[] | undefined;
-  readonly addInstances: (index: number, instances: readonly StepInstance[]) => void;
-  /** Every instance of `whole` has ended. */
-  readonly endWhole: (whole: StepInstance, instances: readonly StepInstance[]) => EndDecision[];
-  readonly failureAt: (index: number) => Failure | undefined;
-  readonly lastExitCode: () => number | null;
-};
+export type StepEndings = ReturnType<typeof createStepEndings>;
 
 export type EndedBefore = {
   readonly instance: StepInstance;
@@ -56,7 +40,7 @@ type Steps = {
   readonly instances: readonly StepInstance[];
 };
 
-export function createStepEndings(o: Steps): StepEndings {
+export function createStepEndings(o: Steps) {
   const graph = createStepGraph(o.job.steps);
   const values = new Map<string, StepValue>();
   const seen = new Map<string, ScopeStep>();
@@ -97,6 +81,7 @@ export function createStepEndings(o: Steps): StepEndings {
     return group.left > 0 ? [] : endWhole(whole, group.instances);
   }
 
+  /** Every instance of `whole` has ended. */
   function endWhole(whole: StepInstance, instances: readonly StepInstance[]): EndDecision[] {
     const ending = joinEndings(instances, endings, failures.get(whole.index));
     return [{ kind: 'end', instance: whole, ending }, ...end(whole, ending)];
@@ -116,7 +101,8 @@ export function createStepEndings(o: Steps): StepEndings {
     scope: scopeOf(o.run, o.job.secretArgs, seen),
     end,
     skip,
-    restore({ instance, ending, skipped }) {
+    /** Restores an end that is in the database. Call it in the order of the ends. */
+    restore({ instance, ending, skipped }: EndedBefore): void {
       const group = instance.item === null ? undefined : groups.get(instance.index);
       // If the step has ended too, that end is restored by its own call.
       if (group) group.left -= 1;
@@ -125,10 +111,12 @@ export function createStepEndings(o: Steps): StepEndings {
       } else if (instance.item === null) end(instance, ending);
       else if (skipped === null) record(instance, ending);
     },
-    instancesOf: ({ index }) => groups.get(index)?.instances,
-    addInstances: (index, instances) => void groups.set(index, { instances, left: instances.length }),
+    /** The instances that the step of `whole` was expanded to. */
+    instancesOf: ({ index }: StepInstance) => groups.get(index)?.instances,
+    addInstances: (index: number, instances: readonly StepInstance[]): void =>
+      void groups.set(index, { instances, left: instances.length }),
     endWhole,
-    failureAt: (index) => failures.get(index),
+    failureAt: (index: number) => failures.get(index),
     lastExitCode: () => lastExitCode,
   };
 }

@@ -1,12 +1,18 @@
 // The steps of a run as its run controller holds them: first an instance for each step of the job, then one for each
 // instance of the steps with `matrix` or `foreach`. An instance describes its latest attempt.
 
-import type { StepDefinition } from '../../domain/job.ts';
+import { ExpressionError } from '../../catalog/expression/expression-error.ts';
+import type { JsonValue, StepDefinition } from '../../domain/job.ts';
 import type { StepKind, StepStatus } from '../../domain/run.ts';
 import type { NewStep } from '../../store/run/step-moves.ts';
 import type { StepRow } from '../../store/schema.ts';
 import type { Interruption } from './attempt/outcome.ts';
-import type { InstanceItem, Item } from './expand.ts';
+
+export type Item =
+  | { readonly matrix: Readonly<Record<string, string | number | boolean>> }
+  | { readonly item: JsonValue };
+
+export type InstanceItem = { readonly stepId: string; readonly item: Item };
 
 export type StepInstance = {
   /** Counts from 1, and names the folders of the attempts. */
@@ -106,4 +112,26 @@ export function hasEnded({ status }: Pick<StepInstance, 'status'>): boolean {
 /** The name of an attempt's folder in the folder of its run. */
 export function attemptFolder(n: number, attempt: number): string {
   return `${n}-${attempt}`;
+}
+
+const mostInstances = 500;
+
+/** Every combination; the last variable changes first. The job file was checked to have at most 500. */
+export function matrixInstances(stepId: string, matrix: NonNullable<StepDefinition['matrix']>): InstanceItem[] {
+  let combinations: Record<string, string | number | boolean>[] = [{}];
+  for (const [name, values] of Object.entries(matrix)) {
+    combinations = combinations.flatMap((one) => values.map((value) => ({ ...one, [name]: value })));
+  }
+  return combinations.map((combination) => {
+    const words = Object.entries(combination).map(([name, value]) => `${name}=${value}`);
+    return { stepId: `${stepId}[${words.join(',')}]`, item: { matrix: combination } };
+  });
+}
+
+/** @throws ExpressionError when there are too many */
+export function foreachInstances(stepId: string, items: readonly JsonValue[]): InstanceItem[] {
+  if (items.length > mostInstances) {
+    throw new ExpressionError(`it gives ${items.length} items; ${mostInstances} are allowed`);
+  }
+  return items.map((item, at) => ({ stepId: `${stepId}[${at}]`, item: { item } }));
 }

@@ -5,7 +5,7 @@ import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { JsonObject, StepDefinition } from '../../domain/job.ts';
 import type { Run, StepStatus } from '../../domain/run.ts';
 import { toShellText } from '../../exec/shell-text.ts';
-import type { Item } from './expand.ts';
+import type { Item } from './step-instances.ts';
 
 /** How a step ended, as later steps see it. */
 export type StepValue = {

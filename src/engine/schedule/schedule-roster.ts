@@ -2,37 +2,24 @@
 // it knows is in the database.
 
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
+import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
-import type { Tracked } from './schedule-due.ts';
 import { createTracking } from './schedule-tracking.ts';
-
-export type Roster = {
-  /** False until the database and the catalogue have been read. */
-  readonly isReady: boolean;
-  readonly schedules: () => IterableIterator<Schedule>;
-  readonly find: (id: string) => Schedule | undefined;
-  readonly stateOf: (id: string) => ScheduleState | undefined;
-  /** The enabled schedules. */
-  readonly active: () => IterableIterator<Tracked>;
-  /** Reads the database once, and the catalogue whenever it has changed. */
-  readonly refresh: () => Promise<void>;
-  readonly put: (schedule: StoredSchedule) => Promise<void>;
-  readonly remove: (id: string) => Promise<void>;
-};
 
 /** How long the state of a schedule that is gone is kept. */
 const keptMs = 30 * 86_400_000;
+
+export type Roster = ReturnType<typeof createRoster>;
 
 export function createRoster(o: {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly defaultTenant: string;
-}): Roster {
+}) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
   const tracking = createTracking();
@@ -76,14 +63,17 @@ export function createRoster(o: {
   }
 
   return {
+    /** False until the database and the catalogue have been read. */
     get isReady() {
       return generation !== undefined;
     },
     schedules: () => known.values(),
-    find: (id) => known.get(id),
+    find: (id: string) => known.get(id),
     stateOf: tracking.stateOf,
+    /** The enabled schedules. */
     active: tracking.active,
-    async refresh() {
+    /** Reads the database once, and the catalogue whenever it has changed. */
+    async refresh(): Promise<void> {
       if (!isLoaded) {
         const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
         for (const schedule of stored) known.set(schedule.id, schedule);
@@ -92,7 +82,7 @@ export function createRoster(o: {
       }
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
     },
-    async put(schedule) {
+    async put(schedule: StoredSchedule): Promise<void> {
       const before = known.get(schedule.id);
       await change([schedule], [], {
         restart: before?.cron !== schedule.cron || before.timezone !== schedule.timezone,
@@ -100,7 +90,7 @@ export function createRoster(o: {
       });
       known.set(schedule.id, schedule);
     },
-    async remove(id) {
+    async remove(id: string): Promise<void> {
       await store.db.transact((tx) => store.schedules.remove(tx, id));
       known.delete(id);
       tracking.forget(id);

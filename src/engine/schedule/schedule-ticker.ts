@@ -1,11 +1,9 @@
 // Looks at the clock and deals with the nominal times that have come: it starts their runs, or, for missed times, does
 // what `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
 
-import { type Clock, toTimestamp } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
-import type { Store } from '../../store/open.ts';
+import { toTimestamp } from '../../lib/clock.ts';
 import { cursorOf, dueOf, missedOf, startsAtMs, type Tracked } from './schedule-due.ts';
-import type { Firing } from './schedule-fire.ts';
+import { type FireParts, fireSchedule } from './schedule-fire.ts';
 
 /** A nominal time up to this late is still on time, for example after a quick restart or on a busy machine. */
 const graceMs = 30_000;
@@ -14,13 +12,7 @@ const shortestPauseMs = 1_000;
 /** Less than the grace, so that a pause makes nothing late. */
 const longestPauseMs = 20_000;
 
-type Parts = {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly firing: Firing;
-  readonly signal: AbortSignal;
-};
+type Parts = FireParts & { readonly signal: AbortSignal };
 
 /** Deals with every schedule that is due. Resolves when what was due has been dealt with. */
 export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<void> {
@@ -85,11 +77,12 @@ async function rewind(tracked: Tracked, nowMs: number, { store, log }: Parts): P
   return true;
 }
 
-async function start(tracked: Tracked, nominalAtMs: number, { firing, clock, log }: Parts): Promise<boolean> {
+async function start(tracked: Tracked, nominalAtMs: number, o: Parts): Promise<boolean> {
+  const { clock, log } = o;
   const { schedule } = tracked;
   // A schedule that catches up all times keeps trying for as long as it takes.
   const isLastTry = () => schedule.catchUp !== 'all' && nextStartMs(tracked, nominalAtMs) <= clock.now();
-  const { outcome, state } = await firing.start(schedule, nominalAtMs, isLastTry);
+  const { outcome, state } = await fireSchedule(schedule, nominalAtMs, isLastTry, o);
   tracked.state = { ...tracked.state, ...state };
   if (outcome !== 'kept') {
     tracked.kept = undefined;

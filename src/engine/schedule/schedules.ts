@@ -5,14 +5,11 @@ import type { ErrorList } from '../../domain/error-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
-import type { Clock } from '../../lib/clock.ts';
 import { parseCron } from '../../lib/cron.ts';
 import { createId } from '../../lib/ids.ts';
-import type { Logger } from '../../lib/logger.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
-import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
-import { createFiring } from './schedule-fire.ts';
+import type { FireParts } from './schedule-fire.ts';
 import { addScheduleErrors, readScheduleRequest, type ScheduleRequest } from './schedule-requests.ts';
 import { createRoster, type Roster } from './schedule-roster.ts';
 import { tickSchedules } from './schedule-ticker.ts';
@@ -51,13 +48,7 @@ const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
 
-type Parts = {
-  readonly store: Store;
-  readonly catalog: Catalog;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly defaultTenant: string;
-} & Pick<Parameters<typeof createFiring>[0], 'createRun'>;
+type Parts = FireParts & { readonly catalog: Catalog; readonly defaultTenant: string };
 
 export function createSchedules(o: Parts): Schedules {
   const { catalog, clock } = o;
@@ -118,13 +109,12 @@ export function createSchedules(o: Parts): Schedules {
 function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 'tick' | 'start' | 'close'> {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const parts = { ...o, firing: createFiring(o), signal };
   const ticks = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
 
   async function tick(): Promise<void> {
     await serial.run(roster.refresh);
-    if (roster.isReady && !signal.aborted) await tickSchedules(roster.active(), parts);
+    if (roster.isReady && !signal.aborted) await tickSchedules(roster.active(), { ...o, signal });
   }
 
   function tickSafely(): void {

@@ -10,22 +10,7 @@ import { type AttemptStart, startOrResume } from './attempt-start.ts';
 import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcomeOf, readBack } from './outcome.ts';
 import { createOutput } from './output.ts';
 
-export type Attempt = {
-  /** No process of the attempt is left. */
-  readonly gone: Promise<void>;
-  /**
-   * All output is in the log. An internal error also counts as a failure, and ends the processes. Never settles after
-   * `detach`.
-   */
-  readonly outcome: Promise<Outcome>;
-  /** Ends the attempt as the job's `cancel` says. False when it has ended or is already being ended. */
-  readonly interrupt: (why: Interruption) => boolean;
-  /** Cuts the grace period of an attempt that is being ended short. */
-  readonly hasten: () => void;
-  /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
-  readonly detach: () => void;
-  readonly hasEnded: () => boolean;
-};
+export type Attempt = ReturnType<typeof startAttempt>;
 
 /** The outcome of an attempt that this process has detached. */
 const never = new Promise<never>(() => undefined);
@@ -39,7 +24,7 @@ type AttemptOptions = AttemptStart & {
   readonly onSignal: (signal: string, processes: number) => void;
 };
 
-export function startAttempt(o: AttemptOptions): Attempt {
+export function startAttempt(o: AttemptOptions) {
   const { at, attemptDir, redactor } = o;
   const { cancel } = o.plan.job;
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
@@ -99,20 +84,25 @@ export function startAttempt(o: AttemptOptions): Attempt {
   }
 
   return {
+    /** No process of the attempt is left. */
     gone,
+    /** All output is in the log. An internal error also counts as a failure. Never settles after `detach`. */
     outcome: follow().catch(giveUp).finally(markGone),
-    interrupt(why) {
+    /** Ends the attempt as the job's `cancel` says. False when it has ended or is already being ended. */
+    interrupt(why: Interruption): boolean {
       if (interruption || hasEnded || isDetached) return false;
       interruption = why;
       if (process) terminate(process);
       return true;
     },
-    hasten: () => hurry.abort(),
-    detach() {
+    /** Cuts the grace period of an attempt that is being ended short. */
+    hasten: (): void => hurry.abort(),
+    /** Stops watching the attempt: its shim keeps it alive, and the next start stores what it leaves. */
+    detach(): void {
       isDetached = true;
       output.close();
       markGone();
     },
-    hasEnded: () => hasEnded,
+    hasEnded: (): boolean => hasEnded,
   };
 }

@@ -9,29 +9,13 @@ import { followSpool, type SpoolFollower, type SpoolJump } from '../../../exec/s
 import { createSpoolLines } from '../../../exec/spool/spool-lines.ts';
 import type { LogWriter } from '../../../store/log/logs.ts';
 import type { RunLog } from '../run-log.ts';
+import type { AttemptStart } from './attempt-start.ts';
 
 type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
-export type Output = {
-  /** Starts reading. After a restart it continues behind the part that is already stored. */
-  readonly follow: (attempt: SpoolSource, mode: 'launch' | 'resume') => Promise<void>;
-  /** Resolves when everything in the spool is in the log. */
-  readonly drain: () => Promise<void>;
-  /** The last line on stderr, redacted and shortened; undefined when there was none. */
-  readonly lastError: () => string | undefined;
-  /** Stops reading. */
-  readonly close: () => void;
-};
+type Destination = Pick<AttemptStart, 'at' | 'runLog' | 'withRetry'> & { readonly redactor: Redactor };
 
-type Destination = {
-  readonly at: { readonly stepId: string; readonly attempt: number };
-  readonly redactor: Redactor;
-  readonly runLog: RunLog;
-  /** Repeats the work while the disk refuses it. */
-  readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
-};
-
-export function createOutput(o: Destination): Output {
+export function createOutput(o: Destination) {
   const { at, runLog } = o;
   const lines = createSpoolLines(o.redactor);
   let spool: SpoolFollower | undefined;
@@ -82,14 +66,16 @@ export function createOutput(o: Destination): Output {
   }
 
   return {
-    async follow(attempt, mode) {
+    /** Starts reading. After a restart it continues behind the part that is already stored. */
+    async follow(attempt: SpoolSource, mode: AttemptStart['mode']): Promise<void> {
       ({ spoolPath } = attempt);
       if (mode === 'resume') {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
       }
       spool = read();
     },
-    async drain() {
+    /** Resolves when everything in the spool is in the log. */
+    async drain(): Promise<void> {
       await o.withRetry(async () => {
         spool ??= read();
         try {
@@ -104,7 +90,10 @@ export function createOutput(o: Destination): Output {
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },
-    // Redacted again: a secret may appear once the escape sequences inside it are removed.
+    /**
+     * The last line on stderr, shortened; undefined when there was none. It is redacted once more, because a secret may
+     * appear when the escape sequences inside it are removed.
+     */
     lastError: () => lastError && o.redactor.text(lastError),
     close: () => spool?.close(),
   };
