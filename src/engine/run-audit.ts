@@ -5,7 +5,7 @@ import type { Run, Trigger } from '../domain/run.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Refusals } from './refusals.ts';
 
-/** Who origin for a run, and what it comes from. */
+/** Who asked for a run, and which run it comes from. */
 export type RunOrigin = {
   readonly tenant: string;
   readonly caller: {

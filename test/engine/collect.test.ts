@@ -67,7 +67,7 @@ test('two runs that end at once cannot exceed the quota together, and the one th
   ]);
 });
 
-test('when the disk takes no artifact, the run names the one that could not be stored, and keeps none', async () => {
+test('when the disk takes no artifact, the run names the one that could not be stored, and keeps no other', async () => {
   const { ended, blobsDir } = await setUp(100);
   await writeFile(join(blobsDir, 'artifacts'), 'in the way');
   expect(await ended('run_1', { 'a.txt': 60 })).toMatchObject({

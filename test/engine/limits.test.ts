@@ -58,7 +58,7 @@ test('a workspace that grows beyond its limit ends the run, which reports the si
   expect(run.termination).toMatchObject({ remaining: 0 });
 });
 
-test('the limits of the instance apply to a job that asks for none, and are the most that a job may ask for', async () => {
+test('the limits of the instance apply to a job that asks for no limits, and are the most that a job may ask for', async () => {
   const { engine } = await openEngine(dataFolder(), {
     jobs: {
       silent: bash(':'),

@@ -83,7 +83,7 @@ export function testQueue(open: Open): void {
     expect(slots.running).toBe(1);
   });
 
-  test('a step gets a free slot at once when nothing waits, and a withdrawn step gets none', async () => {
+  test('a step gets a free slot at once when nothing waits, and a withdrawn step gets no slot', async () => {
     const { queue, slots } = await openWith({ globalConcurrency: 1 });
     const slot = queue.requestSlot(facts('started'), 1, never);
     expect(slot).toBeDefined();

@@ -114,7 +114,7 @@ describe('of a job with a secret argument', () => {
     }
   });
 
-  test('no revision that no longer takes it as a secret shows it, whoever asks', async () => {
+  test('no revision that no longer takes it as a secret shows it to anyone', async () => {
     const root = dataFolder();
     const opened = await openEngine(root, { jobs });
     const run = await started(opened, 'sends', anns);
@@ -151,7 +151,7 @@ test('what steps left of a secret is not handed on either', async () => {
   ]);
 });
 
-test('the secrets of a sub-run belong to whoever gave those of its parent', async () => {
+test('the secrets of a sub-run belong to the person who gave those of its parent', async () => {
   const jobs = {
     sends: bash(sends, { argspec }),
     parent: steps({

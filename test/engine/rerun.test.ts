@@ -366,7 +366,7 @@ test('from what failed, instances that succeeded are kept with their outputs, in
   for (const id of kept) expect(byId(run)[id]?.started_at, id).toBe(byId(old)[id]?.started_at);
 });
 
-test('a waiting rerun with kept instances continues after a restart, and runs none when all had succeeded', async () => {
+test('a waiting rerun with kept instances continues after a restart, and runs no instance when all had succeeded', async () => {
   const root = dataFolder();
   const jobs = {
     hold: bash('until [ -e /workspace/go ]; do sleep 0.02; done'),

@@ -231,7 +231,7 @@ test('a schedule made through the API begins when it is made, enabled or given a
   expect(await fires('quick')).toEqual(['2026-06-01T01:00Z', '2026-06-01T04:00Z', '2026-06-01T05:30Z']);
 });
 
-test('schedules run in the tenant of whoever made them; those in config.yaml run in the default tenant', async () => {
+test('schedules run in the tenant of the caller who made them; those in config.yaml run in the default tenant', async () => {
   const jobs = { quick: bash('true'), hourly: hourly() };
   const { at, engine, store } = await openClocked(dataFolder(), start, { jobs });
   const ann = { kind: 'token', name: 'ann', scopes: [], tenant: 'acme' } as const;

@@ -70,7 +70,7 @@ export type Plan = RunSecrets & {
   readonly ceilings: Resources;
   /** The paths that the job asks to read or write beyond its profile. */
   readonly wantedPaths: readonly WantedPath[];
-  /** What may be granted to the job. */
+  /** The grants that policy allows the job. */
   readonly leave: Leave;
   readonly group: ConcurrencyGroup;
   /** Explains the decisions in the audit log. */

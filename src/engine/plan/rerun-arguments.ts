@@ -1,5 +1,5 @@
-// The arguments of a rerun: the old ones, overridden by those of its caller. Secrets that are not stored belong to
-// whoever gave them: they are reused only for the same work, or if the same person asks for something else.
+// The arguments of a rerun: the old ones, overridden by those of its caller. A secret that is not stored belongs to the
+// person who gave it: it is reused only for the same work, or if the same person asks for something else.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -51,11 +51,11 @@ export function argumentsOfRerun(
     if (Object.hasOwn(given, name)) continue;
     const stored = named.get(name);
     if (!job.secretArgs.includes(name)) {
-      errors.push(anew(name, 'it was a secret, and the job takes it as one no more'));
+      errors.push(mustGive(name, 'it was a secret, and the job no longer takes it as one'));
     } else if (!isOthers) carried.set(name, value);
     else if (stored !== undefined) carried.set(name, { secret: stored });
     else {
-      errors.push(anew(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
+      errors.push(mustGive(name, `it is a secret that '${giver}' gave, and this rerun does something else with it`));
     }
   }
   const mayHoldSecrets = o.before.alsoRedacted.length > 0 || [...ofArguments.keys()].some((name) => !named.has(name));
@@ -74,7 +74,7 @@ export function argumentsOfRerun(
   };
 }
 
-function anew(name: string, why: string): ValidationError {
+function mustGive(name: string, why: string): ValidationError {
   const message = `must be given again, as a text or as {"secret": name}: ${why}`;
   return { pointer: `/args/${name}`, message, keyword: 'secret' };
 }

@@ -9,7 +9,10 @@ import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 /** How deep sub-runs may be nested. */
 export const deepestSubRun = 8;
 
-/** Describes the first error; undefined when there is none. `find` answers undefined for a job that cannot be used. */
+/**
+ * Describes the first error; undefined when all sub-runs are fine. `find` answers undefined for a job that cannot be
+ * used.
+ */
 export function whatIsWrongWithSubRuns(
   job: JobDefinition,
   find: (idOrAlias: string) => JobDefinition | undefined,

@@ -4,9 +4,9 @@
 /** The runs that are counted together. */
 export type ConcurrencyGroup = {
   readonly jobId: string;
-  /** The job's `concurrency.limit`; null if it has none. */
+  /** The job's `concurrency.limit`; null if the job sets no limit. */
   readonly limit: number | null;
-  /** The value of `concurrency.key`; null if the job has none. */
+  /** The value of `concurrency.key`; null if the job sets no key. */
   readonly key: string | null;
 };
 

@@ -12,7 +12,7 @@ export type QueueItem = {
   /** Whether the run has started. At the same priority, its further steps come before runs that have not started. */
   readonly isStarted: boolean;
   readonly createdAtMs: number;
-  /** What may block the item, such as its job and concurrency key. '' is never blocked. */
+  /** The group that may be blocked, such as a job with a concurrency key. '' is never blocked. */
   readonly group: string;
 };
 

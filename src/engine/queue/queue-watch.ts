@@ -28,7 +28,7 @@ export function watchQueue(o: {
       startableSinceMs ??= clock.monotonicMs();
       o.wake();
     },
-    /** What is wrong with the queue; null when nothing is. */
+    /** Describes what is wrong with the queue; null when nothing is. */
     complaint(): string | null {
       if (startableSinceMs === undefined || clock.monotonicMs() - startableSinceMs < startableMs) return null;
       // The depth does not count steps of running runs.

@@ -84,7 +84,7 @@ function failed(
   return { artifacts: [], failure: { reason, message: redactor.text(message), stepId } };
 }
 
-/** Keeps all of the files, or none and says why. */
+/** Keeps all of the files, or keeps no file and says why. */
 async function keep(found: readonly FoundArtifact[], o: Request): Promise<Pick<Collected, 'artifacts' | 'failure'>> {
   const { store, limits, redactor } = o;
   const createdAtMs = o.clock.now();

@@ -87,7 +87,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     changes: createStepChanges({ ...context, time, state, noticeDeadline: around.noticeDeadline }),
     /** The attempts whose outcome has not been dealt with yet. */
     attempts: new Map<StepInstance, Attempt>(),
-    /** What is known about processes that were terminated. */
+    /** How terminated processes ended. */
     terminations: [...source.terminations] as Termination[],
     withRetry,
     waitsForDisk,

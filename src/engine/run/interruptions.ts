@@ -41,7 +41,7 @@ export function hasten({ attempts, state, around }: DrivenRun): void {
   }
 }
 
-/** Interrupts the run or the steps whose deadline has passed. False when there are none. */
+/** Interrupts the run or the steps whose deadline has passed. False when no deadline has passed. */
 export function enforceDeadlines(driven: DrivenRun, advance: Advance): boolean {
   const why = runOverdue(driven);
   if (why) abortRun(driven, advance, why);

@@ -75,11 +75,11 @@ export type ControllerSource = RunSecrets & {
   readonly run: RunFacts;
   readonly plan: RunPlan;
   readonly state: RunState;
-  /** What is known about attempts that were terminated earlier. */
+  /** How attempts that were terminated earlier ended. */
   readonly terminations: readonly Termination[];
   /** Whether a cancel was requested before this process drove the run. */
   readonly isCancelRequested: boolean;
-  /** The epoch in which the run was read. Whoever drives it does so in the next one. */
+  /** The epoch in which the run was read. The process that drives the run does so in the next epoch. */
   readonly epoch: number;
   /** null before the run has started. */
   readonly deadlineAtMs: number | null;

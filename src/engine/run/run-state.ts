@@ -60,24 +60,17 @@ export function createRunState(o: RunSteps) {
       what = 'foreach';
       // Some instances have ended in an earlier run.
       const before = endings.instancesOf(instance);
-      if (before) return expand(instance, before, []);
+      if (before) return expand(instance, before, [], endings);
       const items = itemsOf(step, scope);
       if (!items) return [{ kind: 'begin', instance }];
       const added = createGroupInstances(instance, step, items, instances.length);
       instances.push(...added);
       endings.addInstances(instance.index, added);
-      return expand(instance, added, added);
+      return expand(instance, added, added, endings);
     } catch (error) {
       const ending = endingOf(error, what);
       return [{ kind: 'end', instance, ending }, ...end(instance, ending)];
     }
-  }
-
-  function expand(whole: StepInstance, all: readonly StepInstance[], added: readonly StepInstance[]): Decision[] {
-    const open = all.filter(({ status }) => status === 'pending');
-    const begun = open.map((instance): Decision => ({ kind: 'begin', instance }));
-    const ended = open.length > 0 ? [] : endings.endWhole(whole, all);
-    return [{ kind: 'expand', instance: whole, added }, ...begun, ...ended];
   }
 
   function decideReady({ index, skip: isSkipped }: { index: number; skip: boolean }, isAborting: boolean): Decision[] {
@@ -121,6 +114,18 @@ export function createRunState(o: RunSteps) {
     /** The exit code of the last step to end that has one. */
     exitCode: endings.lastExitCode,
   };
+}
+
+function expand(
+  whole: StepInstance,
+  all: readonly StepInstance[],
+  added: readonly StepInstance[],
+  endings: StepEndings,
+): Decision[] {
+  const open = all.filter(({ status }) => status === 'pending');
+  const begun = open.map((instance): Decision => ({ kind: 'begin', instance }));
+  const ended = open.length > 0 ? [] : endings.endWhole(whole, all);
+  return [{ kind: 'expand', instance: whole, added }, ...begun, ...ended];
 }
 
 /** For a run that has started: restores its instances, then what has ended. */

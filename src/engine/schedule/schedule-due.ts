@@ -1,4 +1,4 @@
-// What is due for a schedule: its first nominal time that has not been dealt with, the times it has missed, and when
+// Finds the due times of a schedule: the first nominal time that has not been dealt with, the missed times, and when
 // the run of each of them starts.
 
 import { createHash } from 'node:crypto';

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
-import { createTracking } from './schedule-tracking.ts';
+import { createTracking, type Tracking } from './schedule-tracking.ts';
 
 /** How long the state of a schedule that is gone is kept. */
 const keptMs = 30 * 86_400_000;
@@ -74,12 +74,8 @@ export function createRoster(o: {
     active: tracking.active,
     /** Reads the database once, and the catalogue whenever it has changed. */
     async refresh(): Promise<void> {
-      if (!isLoaded) {
-        const [stored, states] = await Promise.all([store.schedules.all(), store.schedules.states()]);
-        for (const schedule of stored) known.set(schedule.id, schedule);
-        tracking.load(states);
-        isLoaded = true;
-      }
+      if (!isLoaded) await loadSchedules(store, known, tracking);
+      isLoaded = true;
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
     },
     async put(schedule: StoredSchedule): Promise<void> {
@@ -96,6 +92,12 @@ export function createRoster(o: {
       tracking.forget(id);
     },
   };
+}
+
+async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, { load }: Tracking): Promise<void> {
+  const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
+  for (const schedule of stored) known.set(schedule.id, schedule);
+  load(states);
 }
 
 /** The schedules of a disabled job are disabled as well. */

@@ -54,7 +54,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   const newest = missed.times.at(-1) ?? nominalAtMs;
   const told = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
   if (schedule.catchUp === 'none') {
-    o.log.warn(told, 'a schedule skips the times it missed; catch_up is none');
+    o.log.warn(told, 'a schedule skips the times it missed, as its catch_up says');
     await o.store.db.transact((tx) => o.store.schedules.settle(tx, schedule.id, newest, null));
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;

@@ -59,7 +59,7 @@ export function createStoredSecrets(o: {
       try {
         return sealer.unseal(sealed, contextOfSecret(tenant, name));
       } catch {
-        const why = "cannot be opened: its key is not among the server's keys. Store it anew, or bring the key back.";
+        const why = "cannot be opened: its key is not among the server's keys. Store it again, or restore the key.";
         throw new Problem('secret-unavailable', `The stored secret '${name}' ${why}`);
       }
     },

@@ -25,7 +25,7 @@ type AttemptOptions = AttemptStart & {
 };
 
 export function startAttempt(o: AttemptOptions) {
-  const { at, attemptDir, redactor } = o;
+  const { attemptDir, redactor } = o;
   const { cancel } = o.plan.job;
   const { promise: gone, resolve: markGone } = Promise.withResolvers<void>();
   const output = createOutput(o);
@@ -51,7 +51,7 @@ export function startAttempt(o: AttemptOptions) {
     hasEnded = true;
     markGone();
     await output.drain();
-    if (end.kind === 'not-started' && end.cause) logError(end.cause, 'an attempt could not be started');
+    if (end.kind === 'not-started' && end.cause) logError(o, end.cause, 'an attempt could not be started');
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
     return outcomeOf(end, found, {
       // An earlier server may have ended it because its time was up, and died before it could store that.
@@ -66,7 +66,7 @@ export function startAttempt(o: AttemptOptions) {
   /** Ends the processes, which would otherwise run on unwatched. */
   async function giveUp(error: unknown): Promise<Outcome> {
     if (isDetached) return never;
-    logError(error, 'an attempt failed because of an internal error');
+    logError(o, error, 'an attempt failed because of an internal error');
     if (process) terminate(process);
     const proof = (await termination) ?? null;
     hasEnded = true;
@@ -77,10 +77,6 @@ export function startAttempt(o: AttemptOptions) {
       ...failed(reason, 'an internal error ended it; the server log says why'),
       termination: proof,
     };
-  }
-
-  function logError(error: unknown, message: string): void {
-    o.log.error({ step_id: at.stepId, attempt: at.attempt, err: error }, message);
   }
 
   return {
@@ -105,4 +101,8 @@ export function startAttempt(o: AttemptOptions) {
     },
     hasEnded: (): boolean => hasEnded,
   };
+}
+
+function logError({ log, at }: AttemptOptions, error: unknown, message: string): void {
+  log.error({ step_id: at.stepId, attempt: at.attempt, err: error }, message);
 }

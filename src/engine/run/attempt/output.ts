@@ -90,10 +90,7 @@ export function createOutput(o: Destination) {
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },
-    /**
-     * The last line on stderr, shortened; undefined when there was none. It is redacted once more, because a secret may
-     * appear when the escape sequences inside it are removed.
-     */
+    // Redacted once more, because a secret may appear when the escape sequences inside it are removed.
     lastError: () => lastError && o.redactor.text(lastError),
     close: () => spool?.close(),
   };
