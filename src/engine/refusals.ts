@@ -27,15 +27,6 @@ const mostOfLimited = 1;
 const mostTold = 1_000;
 const mostNamed = 10;
 
-type Span = {
-  readonly sinceMs: number;
-  readonly counts: Map<string, number>;
-  known: number;
-  unknown: number;
-  leftOut: number;
-  readonly leftOutOf: Map<string, number>;
-};
-
 export function createRefusals(o: {
   readonly audit: Pick<AuditStore, 'record'>;
   readonly clock: Clock;
@@ -102,6 +93,7 @@ export function createRefusals(o: {
   };
 }
 
-function spanFrom(sinceMs: number): Span {
-  return { sinceMs, counts: new Map(), known: 0, unknown: 0, leftOut: 0, leftOutOf: new Map() };
+function spanFrom(sinceMs: number) {
+  const counts = new Map<string, number>();
+  return { sinceMs, counts, known: 0, unknown: 0, leftOut: 0, leftOutOf: new Map<string, number>() };
 }

@@ -4,33 +4,17 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';
 import { networkReach } from '../../domain/network-reach.ts';
 import { problemType } from '../../domain/problem.ts';
-import type { Run } from '../../domain/run.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
 import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { GroundedPlan } from './ground.ts';
 
-export type PlanAnswer = {
-  readonly job_id: string;
-  readonly args: Run['args'];
-  readonly executor: string;
-  readonly steps: readonly { readonly step_id: string; readonly needs: readonly string[] }[];
-  readonly security: Run['security'];
-  readonly limits: Run['limits'];
-  readonly grants: Run['grants'];
-  readonly network_reach: string | null;
-  readonly secrets: readonly string[];
-  readonly stored_secrets: readonly string[];
-  readonly timeouts: { readonly run: string | null; readonly step: string | null; readonly queue: string | null };
-  readonly revision: string;
-  readonly waiting: string | null;
-  readonly denied: { readonly type: string; readonly detail: string } | null;
-};
+export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;
 
 export async function answerPlan(
   plan: GroundedPlan,
   o: { readonly catalog: Catalog; readonly queue: Queue; readonly trustsJobs: boolean },
-): Promise<PlanAnswer> {
+) {
   const { catalog, queue } = o;
   const { definition: job } = plan.entry;
   const outlook = await queue.outlook(plan.group, onConflictOf(plan));

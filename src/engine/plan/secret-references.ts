@@ -8,18 +8,6 @@ import { Problem } from '../../domain/problem.ts';
 
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 
-type Found = {
-  /** With values instead of references. A secret that is unavailable stays a reference. */
-  readonly args: JsonObject;
-  /** By argument: the name of the secret it refers to. */
-  readonly ofArguments: ReadonlyMap<string, string>;
-  /** The secrets that the environment refers to, by name. */
-  readonly ofEnvironment: ReadonlyMap<string, string>;
-  /** The names of all stored secrets that the job would get, sorted. */
-  readonly names: readonly string[];
-  readonly denied: Problem | undefined;
-};
-
 /**
  * `kept` are values that an earlier run was given under these names.
  * @throws what the lookup throws, except secret-unavailable
@@ -32,10 +20,14 @@ export async function lookUpSecrets(
     readonly lookUp: SecretLookup;
     readonly kept: ReadonlyMap<string, string>;
   },
-): Promise<Found> {
-  const args = { ...given };
+) {
+  /** With values instead of references. A secret that is unavailable stays a reference. */
+  const args: JsonObject = { ...given };
+  /** By argument: the name of the secret it refers to. */
   const ofArguments = new Map<string, string>();
+  /** The secrets that the environment refers to, by name. */
   const ofEnvironment = new Map<string, string>();
+  /** The names of all stored secrets that the job would get. */
   const names = new Set<string>();
   const missing: string[] = [];
   const ask = async (name: string): Promise<string | undefined> => {
