@@ -41,7 +41,7 @@ export type Addition = RunOrigin & {
 
 export type FirstSteps = { readonly steps: readonly NewStep[]; readonly state: () => RunState };
 
-/** Adds a run, and starts it if there is a free slot. Answers its id and the body of the 201. */
+/** Adds a run, and starts it if there is a free slot. Returns its id and the body of the 201. */
 export type AddRun = (
   plan: GroundedPlan,
   addition: Addition,

@@ -12,7 +12,7 @@ import type { RunRegister } from './run-register.ts';
 
 export type Cancels = ReturnType<typeof createCancels>;
 
-/** Added to the grace period: the kernel may need as long to end a tree of processes. */
+/** Added to the grace period, because the kernel may need this long to end a tree of processes. */
 const marginMs = 2_000;
 
 export function createCancels(o: {
@@ -39,7 +39,7 @@ export function createCancels(o: {
 
   return {
     /**
-     * Answers `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
+     * Returns `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
      * that is running is cut short.
      * @throws Problem run-not-found, run-already-finished
      */

@@ -95,7 +95,7 @@ export function createChildren(o: {
   };
 }
 
-/** Waits for the run to end, and answers it. */
+/** Waits for the run to end, and returns it. */
 async function untilEnded(
   runId: string,
   o: { readonly store: Pick<Store, 'runs'>; readonly hub: Hub; readonly signal: AbortSignal },

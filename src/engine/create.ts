@@ -1,4 +1,4 @@
-// Answers requests for runs: plans the run, adds it, and keeps the answer for a request that is sent again.
+// Handles requests for runs: plans the run, adds it, and keeps the answer in case the request is sent again.
 
 import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';

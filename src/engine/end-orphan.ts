@@ -22,7 +22,7 @@ export function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'ep
   return status === 'running' && epoch === 0;
 }
 
-/** Ends every process that is left of the run. Answers how each of them ended. */
+/** Ends every process that is left of the run. Returns how each of them ended. */
 async function endProcesses(stored: Remains, runsDir: string, executor: Executor): Promise<Termination[]> {
   const running = stored.attempts.filter(
     ({ kind, status, finished_at }) => kind === 'command' && status === 'running' && finished_at === null,
@@ -76,7 +76,7 @@ export async function endOrphan(
   o.folders.putAway(join(o.runsDir, runId), stored.plan?.job.composition ?? 'single', o.log);
 }
 
-/** Makes the stored lines of the log readable. Answers which of them have not been announced yet. */
+/** Makes the stored lines of the log readable. Returns which of them have not been announced yet. */
 async function sealLog(
   { run, plan }: Remains,
   epoch: number,

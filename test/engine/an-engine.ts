@@ -46,7 +46,7 @@ export type Opened = {
   /** What the engine wrote to its own log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   readonly create: (jobId: string, args?: JsonObject, more?: Partial<RunRequest>) => Promise<string>;
-  /** Waits until the run matches, and answers it. */
+  /** Waits until the run matches, and returns it. */
   readonly when: (runId: string, isSo: (run: Run) => boolean) => Promise<Run>;
   readonly finished: (runId: string) => Promise<Run>;
   /** The runs that the engine drives or may take over. */

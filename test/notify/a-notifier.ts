@@ -26,7 +26,7 @@ export type Opened = {
   readonly log: readonly Readonly<Record<string, unknown>>[];
   /** `nowMs` is the time that passes. `setMs` is how much the wall clock is set on top of that. */
   readonly time: { nowMs: number; setMs: number };
-  /** Adds a run that ends at once, and answers its id. */
+  /** Adds a run that ends at once, and returns its id. */
   readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;
   readonly close: () => Promise<void>;
 };

@@ -9,7 +9,7 @@ export function createDenials(before: readonly Problem[] = []) {
   return {
     found: found as readonly Problem[],
     add: (problem: Problem): void => void found.push(problem),
-    /** Answers what `decide` answers. When it throws a problem, that is added and the answer is `otherwise`. */
+    /** Returns what `decide` returns. When it throws a problem, that is added and `otherwise` is returned. */
     orElse<T>(decide: () => T, otherwise: T): T {
       try {
         return decide();

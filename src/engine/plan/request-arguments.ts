@@ -10,7 +10,7 @@ import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 /** Redacting a secret from a log costs time in proportion to its length. Keys and tokens are far shorter than this. */
 export const longestSecretBytes = 64 * 1024;
 
-/** Answers the arguments to run with, if there are no `errors`. */
+/** Returns the arguments to run with, if there are no `errors`. */
 export function checkRequestArguments(job: JobDefinition, given: JsonObject, errors: ErrorList): JsonObject {
   const args = checkArguments(job, given, errors);
   for (const name of job.secretArgs) {

@@ -10,7 +10,7 @@ import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 export const deepestSubRun = 8;
 
 /**
- * Describes the first error; undefined when all sub-runs are fine. `find` answers undefined for a job that cannot be
+ * Describes the first error; undefined when all sub-runs are fine. `find` returns undefined for a job that cannot be
  * used.
  */
 export function whatIsWrongWithSubRuns(

@@ -16,7 +16,7 @@ export type QueueItem = {
   readonly group: string;
 };
 
-/** Must give the same answer for a group throughout one call. */
+/** Must return the same for a group throughout one call. */
 type IsBlocked = (group: string) => boolean;
 
 export type FairQueue = {
@@ -27,7 +27,7 @@ export type FairQueue = {
   readonly remove: (id: string) => QueueItem | undefined;
   /** Takes the next item whose group is not blocked, and charges its tenant. */
   readonly take: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** What `take` would answer, without taking or charging. */
+  /** What `take` would return, without taking or charging. */
   readonly peek: (isBlocked: IsBlocked) => QueueItem | undefined;
   /** The first item of each group of each tenant. Do not change the queue while iterating. */
   readonly heads: () => Iterable<QueueItem>;

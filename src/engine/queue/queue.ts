@@ -68,13 +68,13 @@ export type Queue = {
   readonly add: (run: PendingRun) => Promise<void>;
   /** Removes a pending run that has ended. */
   readonly remove: (runId: string) => Promise<void>;
-  /** Gives out the free slots: to waiting steps at once, and to runs as the claims it answers. */
+  /** Gives out the free slots: to waiting steps at once, and to runs as the claims it returns. */
   readonly claim: () => Promise<readonly Claim[]>;
   /** The id of something that could start but has not, if anything. */
   readonly startable: () => Promise<string | undefined>;
   /** Counts a run that an earlier process started. */
   readonly hold: (group: ConcurrencyGroup, run: GroupRun) => Hold;
-  /** Answers a slot for a further step of a run if one is free; otherwise `grant` is called when it is its turn. */
+  /** Returns a slot for a further step of a run if one is free; otherwise `grant` is called when it is its turn. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
   /** Before this call nothing starts: how many slots are free is known only when all runs are resumed. */

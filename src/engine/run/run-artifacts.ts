@@ -39,7 +39,7 @@ export function createRunArtifacts(
 
   return {
     /**
-     * `steps` are in order, each with all its attempts; the last attempt names the files. Answers no artifacts when
+     * `steps` are in order, each with all its attempts; the last attempt names the files. Returns no artifacts when
      * nothing of the run was ever started and it has no workspace.
      */
     async take(steps: readonly (readonly Namer[])[]): Promise<Collected> {

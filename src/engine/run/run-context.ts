@@ -42,7 +42,7 @@ type ParentStep = {
 
 export type Children = {
   /**
-   * Answers undefined when too many sub-runs are running and this one must wait.
+   * Returns undefined when too many sub-runs are running and this one must wait.
    * @throws Problem why it cannot start; Superseded
    */
   readonly start: (o: {
@@ -57,13 +57,13 @@ export type Children = {
     readonly secrets: RunSecrets;
   }) => Promise<string | undefined>;
   readonly cancel: (runId: string, isForced?: boolean) => void;
-  /** Waits for the sub-run and answers how its step ends. Rejects when `signal` is aborted. */
+  /** Waits for the sub-run and returns how its step ends. Rejects when `signal` is aborted. */
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };
 
 /** What a run controller asks of the engine around it. */
 export type Surroundings = {
-  /** Answers a slot if one is free; otherwise `grant` is called when it is the step's turn. */
+  /** Returns a slot if one is free; otherwise `grant` is called when it is the step's turn. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;
   /** A deadline is in the database from now on. */

@@ -8,7 +8,7 @@ export type Slots = {
   readonly running: number;
   readonly free: number;
   readonly whyNone: () => string | null;
-  /** Answers a slot regardless of the limit: the caller has checked it, or the process is already running. */
+  /** Returns a slot regardless of the limit: the caller has checked it, or the process is already running. */
   readonly hold: () => Slot;
 };
 

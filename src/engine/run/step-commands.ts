@@ -11,7 +11,7 @@ import { ancestorsOf, stepVariables } from './step-values.ts';
 
 /**
  * Starts the attempt, or resumes one that an earlier process started. Releases the slot when the attempt's processes
- * are gone. Answers undefined when the run was detached first.
+ * are gone. Returns undefined when the run was detached first.
  */
 export function attendCommand(
   driven: DrivenRun,

@@ -18,7 +18,7 @@ export function createStepWaits(
   const timers = new Map<StepInstance, NodeJS.Timeout>();
 
   return {
-    /** Answers a slot if one is free; otherwise `onSlot` is called when it is the step's turn. */
+    /** Returns a slot if one is free; otherwise `onSlot` is called when it is the step's turn. */
     requestSlot(instance: StepInstance): Slot | undefined {
       queued.add(instance);
       const slot = around.requestSlot(run, instance.n, (granted) => {

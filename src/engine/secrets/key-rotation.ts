@@ -129,7 +129,7 @@ function otherKeys({ keys }: Keyring): string[] {
   return [...keys.slice(1).map(({ id }) => `v2.${id}`), 'v1'];
 }
 
-/** Answers why the change is not possible; undefined when it was made. */
+/** Returns why the change is not possible; undefined when it was made. */
 function tryToChange(change: () => void): string | undefined {
   try {
     change();
