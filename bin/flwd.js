@@ -25,7 +25,7 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
 
 /**
  * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the
- * package: whoever can write the package can change the code itself, which is not true of Node's default below the
+ * package: anyone who can write the package can change its code anyway, which is not true of Node's default below the
  * shared /tmp. A user who may not write the package starts without.
  */
 async function keepCompiledCode(folder) {

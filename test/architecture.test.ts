@@ -1,5 +1,5 @@
-// Holds the dependency table of docs/architecture.md over the sources, and bounds the size of folders and functions.
-// Shows that each rule bites on a planted breach.
+// Checks the sources against the dependency table of docs/architecture.md, and limits the size of folders and
+// functions. Plants a breach of each rule to show that the rule finds it.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,18 +47,18 @@ const table: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** How attempts come to run here: behind `exec/executor.ts`. */
+/** How attempts run on this host, hidden behind `exec/executor.ts`. */
 const behindTheExecutor = ['src/exec/proc/', 'src/exec/sandbox/', 'src/exec/host/'];
-/** Runs in browsers too, so nothing that these folders reach may need Node. */
+/** These folders also run in browsers, so nothing that they import may need Node. */
 const portable = ['domain', 'contract', 'client', 'console'];
 const http = ['node:http', 'node:https', 'node:http2', 'node:net'];
 const forbiddenNames = 'utils helpers common types interfaces constants manager service index'.split(' ');
-/** A folder with more holds two ideas. */
+/** A folder with more files usually holds two ideas. */
 const mostFiles = 30;
-/** They are one list, and each stays as it is. */
+/** Migrations are one list, and a released one never changes. */
 const uncounted = 'src/store/migrations';
 
-test('the sources keep the dependency table', () => {
+test('the sources follow the dependency table', () => {
   expect(sources.size).toBeGreaterThan(10);
   expect(breachesOf(sources)).toEqual([]);
 });
@@ -121,7 +121,7 @@ test('Node behind a portable file is a breach', () => {
   expect(newBreachesOf(withNode)).toContain('src/domain/planted.ts reaches node:process through src/lib/planted.ts');
 });
 
-test('an import cycle is a breach, of types too', () => {
+test('an import cycle is a breach, even one of types', () => {
   const cycle = new Map([
     ['src/lib/a.ts', "import type { B } from './b.ts';"],
     ['src/lib/b.ts', "import { c } from './c.ts';"],
@@ -142,12 +142,12 @@ test('a folder of more than 30 files is a breach', () => {
   ]);
 });
 
-test('a function can be read at a glance, or is listed with a reason and grows no more', () => {
+test('a function is short, or is listed with a reason and does not grow', () => {
   expect(lengthBreaches(functionsBeyondTheBound('src'), longFunctions)).toEqual([]);
   expect(longFunctions.filter(({ reason }) => reason.length < 10)).toEqual([]);
 });
 
-test('a function of more than 80 lines is a breach, with its blank lines and comments', () => {
+test('a function of more than 80 lines is a breach, counting blank lines and comments', () => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-long-'));
   try {
     for (const [name, lines] of Object.entries({ short: 80, long: 81 })) {
@@ -164,7 +164,7 @@ test('a function of more than 80 lines is a breach, with its blank lines and com
   }
 });
 
-test('a listed function that grows is a breach, and so is an entry that nothing needs', () => {
+test('a listed function that grows is a breach, and an unneeded entry too', () => {
   const listed = { file: 'src/lib/a.ts', name: 'long', lines: 100, reason: 'a list of settings' };
   const as = (lines: number) => [{ file: 'src/lib/a.ts', name: 'long', lines }];
   expect(lengthBreaches(as(100), [listed])).toEqual([]);
@@ -180,7 +180,7 @@ test('a file outside the table is a breach', () => {
   expect(newBreachesOf(planted('src/misc/clock.ts', ''))).toContain('src/misc/clock.ts is in no folder of the table');
 });
 
-test('an import in a comment or a text is none', () => {
+test('an import in a comment or a text does not count', () => {
   const talk = [
     "// import 'node:fs';",
     '/**',
@@ -201,12 +201,12 @@ function readSources(): Sources {
   return new Map(paths.map((path) => [`src/${path}`, readFileSync(join(root, 'src', path), 'utf8')]));
 }
 
-/** The real sources with one line more at the top of one file, or with one file more. */
+/** The real sources with an extra line at the top of one file, or with an extra file. */
 function planted(path: string, line: string): Sources {
   return new Map([...sources, [path, `${line}\n${sources.get(path) ?? ''}`]]);
 }
 
-/** What the planting added to the breaches there are. */
+/** The breaches that the planted line or file adds. */
 function newBreachesOf(files: Sources): string[] {
   const known = breachesOf(sources);
   return breachesOf(files).filter((breach) => !known.includes(breach));
@@ -263,9 +263,9 @@ function lengthBreaches(found: readonly FunctionLength[], listed: readonly LongF
   ];
 }
 
-/** They put the parts together. */
+/** The files that put the parts together. */
 const roots: readonly string[] = ['src/main.ts', 'src/operator.ts', 'src/sources.ts', 'src/host-probe.ts'];
-/** What no other command may load. */
+/** Modules that no other command may load. */
 const terminalUi = 'src/tui/main.ts';
 
 function forbiddenImports(path: string, imports: readonly Import[]): string[] {
@@ -327,7 +327,7 @@ function cyclesOf(files: Sources): string[] {
   return cycles;
 }
 
-/** The formatter puts every import and re-export at the start of a line; import() may stand anywhere. */
+/** The formatter puts every import and re-export at the start of a line; import() may be anywhere. */
 function importsOf(text: string): Import[] {
   const code = text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
   const fixed = code.matchAll(/^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*['"]([^'"]+)['"]/gm);

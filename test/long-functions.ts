@@ -1,6 +1,6 @@
-// The functions of src that are longer than the bound in test/function-length.json, each with its reason. Blank lines and
-// comments count. The list may only shrink: an entry must not grow, and one that is short enough must go. To make a new
-// entry acceptable, its reason must say why two functions would be harder to read than one.
+// The functions of src that are longer than the bound in test/function-length.json, each with its reason. Blank lines
+// and comments count. The list may only shrink: an entry must not grow, and one that is short enough must go. To make a
+// new entry acceptable, its reason must say why two functions would be harder to read than one.
 
 export type LongFunction = {
   readonly file: string;

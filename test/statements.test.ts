@@ -1,4 +1,4 @@
-// The check over test/conformance/statements.ts sees what it is for.
+// Tests the check that every statement in test/conformance/statements.ts has a test.
 
 import { expect, test } from 'vitest';
 import { statements } from './conformance/statements.ts';
@@ -11,7 +11,7 @@ const firstIsMissing = [
   `${first} is shown by no test that passed: A server that is not told another address answers at http://localhost:8080/api/v1.`,
 ];
 
-test('statements that tests which passed have shown are enough, however they are spread', () => {
+test('statements count if any passed test shows them', () => {
   expect(unshownStatements([seen('passed', others), seen('passed', [first, 'jobs.get'])])).toEqual([]);
 });
 
@@ -23,7 +23,7 @@ test.each(['failed', 'skipped', 'pending'] as const)('a test that has %s shows n
   expect(unshownStatements([seen('passed', others), seen(state, [first])])).toEqual(firstIsMissing);
 });
 
-test('a statement that a test names and that is none is told, passed or not', () => {
+test('an unknown statement that a test names is reported, whether the test passed or not', () => {
   expect(unknownStatements([seen('passed', ids), seen('failed', ['jobs.lst'])])).toEqual([
     "jobs.lst is no statement; the test 'a test' names it",
   ]);

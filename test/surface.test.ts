@@ -1,5 +1,5 @@
-// What others build on, pinned as literals. A red pin asks one question: was the change meant? Then it is changed here
-// too, and told in CHANGELOG.md.
+// Pins everything that others rely on as literals. A failing pin asks whether the change was intended. If so, change it
+// here as well, and mention it in CHANGELOG.md.
 
 import { createHash } from 'node:crypto';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
@@ -58,7 +58,7 @@ test('operations: id, method, path, scope', () => {
   ]);
 });
 
-test('actions of the audit log, and the operations that are entered under each', () => {
+test('actions of the audit log, and the operations recorded under each', () => {
   expect(auditActions).toEqual([
     'run.create',
     'run.cancel',
@@ -342,7 +342,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
   ]);
 });
 
-test('migrations: name, and the hash of what they do; a released one is never edited', () => {
+test('migrations: name, and the hash of their statements; a released one is never edited', () => {
   const db = new Kysely<Schema>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),

@@ -1,4 +1,4 @@
-// What the unit file and the Dockerfile say is what this flwd understands.
+// The unit file and the Dockerfile use commands and options that this flwd has.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ function setting(name: string): string[] {
   return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value);
 }
 
-/** The words of an instruction in its JSON form. */
+/** The words of an instruction in JSON form. */
 function words(instruction: string): string[] {
   const [, list = '[]'] = new RegExp(`^${instruction} (\\[.*\\])$`, 'm').exec(dockerfile) ?? [];
   return JSON.parse(list);
@@ -30,7 +30,7 @@ test('a restart of the unit leaves the shims alone', () => {
   expect(setting('OOMPolicy')).toEqual(['continue']);
 });
 
-test('the unit has none of the lines that keep bubblewrap from making a sandbox', () => {
+test('the unit has no line that keeps bubblewrap from making a sandbox', () => {
   const harmful = [
     'MemoryDenyWriteExecute',
     'PrivateTmp',
@@ -47,7 +47,7 @@ test('the unit has none of the lines that keep bubblewrap from making a sandbox'
   expect(harmful.flatMap(setting)).toEqual([]);
 });
 
-test('the unit starts a command that there is, with options that it has', () => {
+test('the unit starts an existing command with existing options', () => {
   const [program = '', ...rest] = setting('ExecStart')[0]?.split(' ') ?? [];
   expect(program).toBe('/usr/local/bin/flwd');
   const { command, options } = readCommandLine(rest);
@@ -55,7 +55,7 @@ test('the unit starts a command that there is, with options that it has', () => 
   expect(options.get('data-dir')).toEqual([`/var/lib/${setting('StateDirectory')[0]}`]);
 });
 
-test('the image has an init as pid 1, and starts a command that there is as another user than root', () => {
+test('the image has an init as pid 1, and starts an existing command as a user other than root', () => {
   expect(words('ENTRYPOINT')).toEqual(['tini', '--']);
   const [program, ...rest] = words('CMD');
   expect(program).toBe('flwd');
@@ -65,14 +65,14 @@ test('the image has an init as pid 1, and starts a command that there is as anot
   expect(dockerfile).toMatch(/^USER flwd$/m);
 });
 
-test('the health check of the image asks where the health is', () => {
+test('the health check of the image uses the path of the health operation', () => {
   expect(dockerfile).toContain(`http://127.0.0.1:8080${apiBase}${operations.getHealth.path}`);
 });
 
 test.skipIf(absentTools('systemd-analyze').length > 0)('systemd finds nothing wrong with the unit', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'flwd-unit-'));
   const path = join(dir, 'flwd.service');
-  // What is installed on the machine that this is tried on is not the unit's fault.
+  // This machine may lack the unit's program and user, so the test replaces them.
   await writeFile(
     path,
     unit.replace('/usr/local/bin/flwd', process.execPath).replaceAll(/^(User|Group)=.*$/gm, '$1=root'),
