@@ -115,9 +115,9 @@ function readPair({ certFile, keyFile }: TlsConfig): Pair {
   const cert = read(
     'server.tls.cert_file',
     certFile,
-    'put a PEM file there, with the certificate followed by those of its issuers',
+    'put the certificate there, followed by those of its issuers, in PEM format',
   );
-  const key = read('server.tls.key_file', keyFile, 'put a PEM file with the private key of the certificate there');
+  const key = read('server.tls.key_file', keyFile, 'put the private key of the certificate there, in PEM format');
   const certificate = toCertificate(cert, certFile);
   if (!certificate.checkPrivateKey(toKey(key, keyFile))) {
     throw new StartError(

@@ -61,7 +61,7 @@ export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'q
       single(
         'gauge',
         'flwd_queue_stuck',
-        '1 if the queue is full or does not start runs that could start, else 0.',
+        'Whether the queue is full or fails to start runs that could start: 1 or 0.',
         () => (health().queue?.status === 'ok' ? 0 : 1),
       ),
       single('gauge', 'flwd_slots_taken', 'Slots that are taken by processes of steps.', () => queue().running),
