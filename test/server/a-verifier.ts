@@ -1,4 +1,4 @@
-// A verifier of JWTs as the server makes it, with a clock that the test sets and the lines that it logs.
+// The verifier of JWTs that the server uses, with a clock that the test sets, and the lines that it logs.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,11 +11,11 @@ import type { JwtConfig } from '../../src/server/server-config.ts';
 import { audienceName, issuerName, keySetOf, type SigningKey } from '../support/an-issuer.ts';
 
 export type TestVerifier = JwtVerifier & {
-  /** Of what is at least a warning. */
+  /** The messages of warnings and errors. */
   readonly warnings: readonly string[];
   /** Why tokens were refused. */
   readonly reasons: readonly string[];
-  /** Milliseconds that the server's clock goes ahead of the real one. */
+  /** By how many milliseconds the server's clock is ahead of the real one. */
   readonly goAhead: (ms: number) => void;
 };
 
@@ -56,7 +56,7 @@ export function createVerifier(keys: JwtConfig['keys'], more: Partial<JwtConfig>
   };
 }
 
-/** The path of a key set in a file, and how to write others over it. */
+/** The path of a file with a key set, and a function that replaces the keys. */
 export function createKeyFile(...keys: readonly SigningKey[]): {
   readonly file: string;
   readonly write: (text: string) => void;

@@ -20,9 +20,9 @@ const problemIn = (body: string): { type: string; detail: string } => JSON.parse
 
 const from = (origin: string) => server.fetch('/runs/run_x/cancel', { method: 'POST', headers: { origin } });
 
-describe('the name by which the server is called', () => {
+describe('the `Host` of a request', () => {
   test.each(['localhost', 'LOCALHOST:1', '127.0.0.1', '127.0.0.1:8080', '127.0.0.2', '[::1]:8080'])(
-    '%s is its own',
+    '%s is accepted',
     async (host) => {
       expect(await get('/api/v1/jobs', { Host: host })).toMatchObject({ status: 200 });
     },
@@ -36,7 +36,7 @@ describe('the name by which the server is called', () => {
     '0.0.0.0',
     'localhost:8080@evil.example',
     '',
-  ])('%j may be a rebound name, and is refused, for probes and pages too', async (host) => {
+  ])('%j may come from DNS rebinding, so it is refused, for probes and pages too', async (host) => {
     for (const path of ['/api/v1/jobs', '/healthz', '/', '/nowhere']) {
       const answer = await get(path, { Host: host });
       expect(answer.status).toBe(403);
@@ -44,15 +44,15 @@ describe('the name by which the server is called', () => {
     }
   });
 
-  test('a request that names none is malformed', async () => {
+  test('a request without `Host` is malformed', async () => {
     const answer = await get('/api/v1/jobs', {});
     expect(answer.status).toBe(400);
     expect(problemIn(answer.body).detail).toContain('Host');
   });
 });
 
-describe('beyond loopback', () => {
-  test('any name is the server’s, and whoever calls it by another than a local one is nobody without a credential', async () => {
+describe('a server that other machines can reach', () => {
+  test('any `Host` is accepted, but by a name that is not local the caller needs a credential', async () => {
     await using open = await startServing({ server: { bind: { host: '0.0.0.0', port: 0 } } });
     const { port } = new URL(open.url);
     const token = await open.token({ scopes: ['jobs:read'] });
@@ -67,17 +67,14 @@ describe('beyond loopback', () => {
   });
 });
 
-describe('the page a request comes from', () => {
-  test.each(['localhost', '127.0.0.1', '[::1]'])(
-    'the server’s own page may call, where the server is called %s',
-    async (name) => {
-      const Host = `${name}:${port}`;
-      for (const site of ['same-origin', 'none'])
-        expect(await get('/api/v1/jobs', { Host, Origin: `http://${Host}`, 'Sec-Fetch-Site': site })).toMatchObject({
-          status: 200,
-        });
-    },
-  );
+describe('the page that sends a request', () => {
+  test.each(['localhost', '127.0.0.1', '[::1]'])('the server’s own page may call the server as %s', async (name) => {
+    const Host = `${name}:${port}`;
+    for (const site of ['same-origin', 'none'])
+      expect(await get('/api/v1/jobs', { Host, Origin: `http://${Host}`, 'Sec-Fetch-Site': site })).toMatchObject({
+        status: 200,
+      });
+  });
 
   test.each([
     'http://localhost',
@@ -93,14 +90,14 @@ describe('the page a request comes from', () => {
     'http://localhost.evil.example',
     'file://',
     'http://127.0.0.1@evil.example',
-  ])('%s may not', async (origin) => {
+  ])('a page of %s may not call', async (origin) => {
     const response = await from(origin);
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ detail: expect.stringContaining('Origin') });
   });
 
   test.each(['cross-site', 'same-site', 'same-origin, cross-site', ''])(
-    'a page that its browser calls %j and that has no Origin changes nothing, and reads nothing without a token',
+    'a page marked %j by its browser, without Origin, changes nothing, and reads nothing without a token',
     async (site) => {
       const headers = { 'sec-fetch-site': site };
       const refused = await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
@@ -113,13 +110,13 @@ describe('the page a request comes from', () => {
     },
   );
 
-  test('a link on another page leads to the console and to the pages that anyone may read', async () => {
+  test('a link on another page can open the console and the other public pages', async () => {
     const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', accept: 'text/html' };
     for (const path of ['//', '//runs', '//docs', '/openapi.json'])
       expect((await server.fetch(path, { headers })).status).toBe(200);
   });
 
-  test('what no browser sends needs no Origin, and what a person opens in one neither', async () => {
+  test('neither programs other than browsers nor pages that a person opens need an Origin', async () => {
     expect((await server.fetch('/runs/run_x/cancel', { method: 'POST' })).status).toBe(404);
     for (const site of ['same-origin', 'none']) {
       const headers = { 'sec-fetch-site': site };
@@ -128,14 +125,14 @@ describe('the page a request comes from', () => {
     }
   });
 
-  test('one that is kept out does not use up the limit of the user', async () => {
+  test('a refused page does not use up the rate limit of the user', async () => {
     await using small = await startServing({ rateLimit: { limit: 3, windowMs: 60_000 } });
     for (let i = 0; i < 5; i++) await small.fetch('/jobs', { headers: { origin: 'https://evil.example' } });
     expect((await small.fetch('/jobs')).status).toBe(200);
   });
 });
 
-test('a token that nobody made is refused', async () => {
+test('an unknown token is refused', async () => {
   const response = await server.fetch('/jobs', { headers: { authorization: 'Bearer flwd_x' } });
   expect(response.status).toBe(401);
   expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
@@ -164,7 +161,7 @@ async function asNobody(request: string, hangUp = false): Promise<string> {
 const asked = (path: string) => asNobody(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
 
 describe.skipIf(process.getuid?.() !== 0)('another user of the machine', () => {
-  test('may not call the API, but may see that the server is there and well', async () => {
+  test('may not call the API, but may use the probes', async () => {
     expect(await asked('/api/v1/jobs')).toBe('401');
     expect(await asked('/api/v1/runs/run_x')).toBe('401');
     expect(await asked('/healthz')).toBe('204');
@@ -172,7 +169,7 @@ describe.skipIf(process.getuid?.() !== 0)('another user of the machine', () => {
     expect(await asked('/api/v1/nowhere')).toBe('404');
   });
 
-  test('does not pass for root by hanging up at once', async () => {
+  test('is not mistaken for root after hanging up at once', async () => {
     const run = await server.addRun();
     const cancel = `POST /api/v1/runs/${run.id}/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
     for (let i = 0; i < 20; i++) await asNobody(cancel, true);

@@ -18,7 +18,7 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 const get = (artifact: string, headers: Readonly<Record<string, string>> = {}, method = 'GET') =>
   server.fetch(`/artifacts/${artifact}`, { headers, method });
 
-test('an artifact is downloaded as what it is, and cannot run in a browser', async () => {
+test('an artifact is sent with its media type, and cannot run in a browser', async () => {
   const response = await get(id);
   expect(response.status).toBe(200);
   expect(await response.text()).toBe('0123456789');
@@ -34,7 +34,7 @@ test('an artifact is downloaded as what it is, and cannot run in a browser', asy
 });
 
 test.each(['text/csv; header="x y"', 'application/x~odd!type;v=1', 'text/plain; charset=utf-8'])(
-  'the media type %s is served as it is listed',
+  'the media type %s is sent as it is stored',
   async (mediaType) => {
     const artifact = await server.addArtifact(run, { name: 'typed', content, mediaType });
     expect((await get(artifact)).headers.get('content-type')).toBe(mediaType);
@@ -46,7 +46,7 @@ describe('Range', () => {
     ['bytes=2-4', '234', 'bytes 2-4/10'],
     ['bytes=7-', '789', 'bytes 7-9/10'],
     ['bytes=-2', '89', 'bytes 8-9/10'],
-  ])('%s is a part', async (range, text, contentRange) => {
+  ])('%s gets a part', async (range, text, contentRange) => {
     const response = await get(id, { range });
     expect(response.status).toBe(206);
     expect(response.headers.get('content-range')).toBe(contentRange);
@@ -54,48 +54,48 @@ describe('Range', () => {
     expect(await response.text()).toBe(text);
   });
 
-  test.each(['bytes=1-2,4-5', 'bytes=x', 'lines=1-2'])('%s is passed over', async (range) => {
+  test.each(['bytes=1-2,4-5', 'bytes=x', 'lines=1-2'])('%s is ignored', async (range) => {
     const response = await get(id, { range });
     expect([response.status, await response.text()]).toEqual([200, '0123456789']);
   });
 
-  test('outside of it is 416 with its size', async () => {
+  test('a range outside the artifact gets 416 with the size', async () => {
     const response = await get(id, { range: 'bytes=10-' });
     expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */10']);
     expect(response.headers.get('content-disposition')).toBeNull();
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/range-not-satisfiable' });
   });
 
-  test('with If-Range holds only for the same content', async () => {
+  test('a range with If-Range applies only to the same content', async () => {
     expect((await get(id, { range: 'bytes=0-1', 'if-range': `"${sha256}"` })).status).toBe(206);
     expect((await get(id, { range: 'bytes=0-1', 'if-range': '"other"' })).status).toBe(200);
   });
 });
 
-test('who has it already gets 304', async () => {
+test('a client that has the artifact gets 304', async () => {
   const response = await get(id, { 'if-none-match': `"${sha256}"` });
   expect([response.status, await response.text()]).toEqual([304, '']);
 });
 
-test('HEAD has its length and no body', async () => {
+test('HEAD answers with the length and without a body', async () => {
   const response = await get(id, {}, 'HEAD');
   expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '10', '']);
   const part = await get(id, { range: 'bytes=0-1' }, 'HEAD');
   expect([part.status, part.headers.get('content-length')]).toEqual([206, '2']);
 });
 
-test('one without content is whole', async () => {
+test('an empty artifact is sent', async () => {
   const response = await get(await server.addArtifact(run, { name: 'empty', content: '' }));
   expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
 });
 
-test('a large one arrives whole', async () => {
+test('a large artifact arrives complete', async () => {
   const large = Buffer.alloc(8 * 1024 * 1024, 'flwd');
   const response = await get(await server.addArtifact(run, { name: 'large', content: large }));
   expect(Buffer.from(await response.arrayBuffer()).equals(large)).toBe(true);
 });
 
-test('the file of one is closed when its reader has gone before the answer begins', async () => {
+test('the file is closed if the client has gone before the answer begins', async () => {
   const artifact = await server.addArtifact(run, { name: 'large', content: Buffer.alloc(3_000_000, 'x') });
   const answers: ServerResponse[] = [];
   function onRequest(message: unknown): void {
@@ -140,14 +140,14 @@ function openFiles(): string[] {
   });
 }
 
-test('a media type that is none does not reach the header', async () => {
+test('an invalid media type does not get into the header', async () => {
   const odd = await server.addArtifact(run, { name: 'odd', content: 'x', mediaType: 'text/html\r\nX-Evil: 1' });
   const response = await get(odd);
   expect(response.headers.get('content-type')).toBe('application/octet-stream');
   expect(response.headers.get('x-evil')).toBeNull();
 });
 
-test('an unknown one is 404, one that has expired or lost its file 410', async () => {
+test('an unknown artifact gets 404; an expired one, or one without its file, gets 410', async () => {
   expect((await get('artifact_x')).status).toBe(404);
   expect((await get('..%2F..%2Fetc%2Fpasswd')).status).toBe(404);
   const expired = await server.addArtifact(run, { name: 'old', content: 'x', expiresAtMs: Date.now() - 1 });
@@ -159,7 +159,7 @@ test('an unknown one is 404, one that has expired or lost its file 410', async (
   expect(response.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('the list is newest first, and narrowed by run, job and name', async () => {
+test('the list has the newest first, and filters by run, job and name', async () => {
   const own = await server.addRun();
   const first = await server.addArtifact(own, { name: 'a.txt', content: 'a' });
   const second = await server.addArtifact(own, { name: 'b.txt', content: 'bb' });

@@ -26,7 +26,7 @@ async function lines(query: string): Promise<AuditEntry[]> {
     .map((line): AuditEntry => JSON.parse(line));
 }
 
-test('a page has a hundred rows without a limit, newest first, and the cursor of the next', async () => {
+test('a page has a hundred entries by default, newest first, and the cursor of the next page', async () => {
   const first = await page('');
   expect(first).toMatchObject({ total: 1_200, next_cursor: '1101' });
   expect(first.entries[0]).toMatchObject({ id: 1_200, detail: { n: 1_200 } });
@@ -37,7 +37,7 @@ test('a page has a hundred rows without a limit, newest first, and the cursor of
   expect((await page('?actor=odd&limit=1&offset=599')).entries).toMatchObject([{ id: 1 }]);
 });
 
-test('as JSON lines it is all of it, or as many as asked for', async () => {
+test('JSON lines have all entries, or as many as `limit` says', async () => {
   const all = await lines('');
   expect([all.length, all[0]?.id, all.at(-1)?.id]).toEqual([1_200, 1_200, 1]);
   expect(await lines('?actor=odd')).toHaveLength(600);
@@ -53,7 +53,7 @@ test.each([
   ['?limit=1001', '?limit'],
   ['?since=yesterday', '?since'],
   ['?who=me', '?who'],
-])('%s is an error, of lines too', async (query, pointer) => {
+])('%s is an error, for JSON lines too', async (query, pointer) => {
   for (const accept of ['application/json', 'application/x-ndjson']) {
     const response = await server.fetch(`/audit${query}`, { headers: { accept } });
     expect([response.status, await response.json()]).toEqual([
@@ -63,7 +63,7 @@ test.each([
   }
 });
 
-test('it is read with audit:read, and with nothing less', async () => {
+test('reading the log needs the scope audit:read', async () => {
   const { headers } = await server.token({ scopes: ['audit:read'] });
   expect((await server.fetch('/audit', { headers })).status).toBe(200);
   const other = await server.token({ scopes: ['runs:write', 'secrets:write', 'metrics:read'] });
@@ -71,7 +71,7 @@ test('it is read with audit:read, and with nothing less', async () => {
   expect((await server.fetch('/audit', { method: 'DELETE' })).status).toBe(405);
 });
 
-test('as JSON lines, 200,000 rows that a text is searched in come in one walk, a page in memory at a time', async () => {
+test('searching 200,000 entries as JSON lines takes one pass, with one page in memory at a time', async () => {
   await using large = await startServing();
   const rows = 200_000;
   for (let first = 1; first <= rows; first += 10_000) {
@@ -90,7 +90,7 @@ test('as JSON lines, 200,000 rows that a text is searched in come in one walk, a
     mostBytes = Math.max(mostBytes, process.memoryUsage().heapUsed - before);
   }
   expect(lineCount).toBe(rows);
-  // All of it is 100 MB of text, and several times that as rows.
+  // The whole answer has 100 MB of text, and the entries take several times that in memory.
   expect(mostBytes).toBeLessThan(150 * 2 ** 20);
   expect(process.cpuUsage(startedAt).user).toBeLessThan(25_000_000);
   const deep = await large.fetch(`/audit?q=late&limit=2&offset=${rows - 2}`);

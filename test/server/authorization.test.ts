@@ -1,4 +1,4 @@
-// Every operation asks for something, and nothing is served beside the table and the few fixed paths.
+// Every operation needs a scope or is public by name, and nothing is served but the operations and a few fixed paths.
 
 import { subscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
@@ -38,12 +38,12 @@ async function ask(operation: Operation, headers: Readonly<Record<string, string
   return { status: response.status, detail };
 }
 
-test('every operation has a scope of the list, or is public by name', () => {
+test('every operation has a known scope, or is listed here as public', () => {
   for (const [id, { scope }] of all) expect([id, [...scopes, 'public']]).toEqual([id, expect.arrayContaining([scope])]);
   expect(all.filter(([, { scope }]) => scope === 'public').map(([id]) => id)).toEqual(['getHealth']);
 });
 
-test('no route exists but those of the table and the fixed ones, and each asks who is there', () => {
+test('the only routes are the operations and the fixed paths, and each of them checks the caller', () => {
   const ofTable = all.map(([, { method, path }]) => {
     const url = path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
@@ -59,13 +59,13 @@ test('no route exists but those of the table and the fixed ones, and each asks w
 });
 
 describe('with a token', () => {
-  test.each(guarded)('%s is open to the one scope it asks for', async (_id, operation) => {
+  test.each(guarded)('%s is allowed with its scope', async (_id, operation) => {
     const scope = scopes.find((one) => one === operation.scope) ?? 'admin';
     const { headers } = await server.token({ scopes: [scope], tenant: '*' });
     expect([401, 403]).not.toContain((await ask(operation, headers)).status);
   });
 
-  test.each(guarded)('%s is closed to all the others together', async (_id, operation) => {
+  test.each(guarded)('%s is refused with all other scopes together', async (_id, operation) => {
     const enough: readonly string[] = ['admin', operation.scope, operation.scope.replace(/:read$/, ':write')];
     const { headers } = await server.token({ scopes: scopes.filter((one) => !enough.includes(one)), tenant: '*' });
     expect(await ask(operation, headers)).toEqual({
@@ -75,7 +75,7 @@ describe('with a token', () => {
   });
 });
 
-test('without a token, from where none is asked for, only what is public is open', async () => {
+test('a caller without a token reaches only what is public', async () => {
   for (const [id, operation] of all) {
     const { status } = await ask(operation, { via: '1.1 proxy' });
     expect([id, status]).toEqual([id, operation.scope === 'public' ? 200 : 401]);

@@ -8,7 +8,7 @@ test.each([
   ['bytes=-10', { start: 90, end: 99 }],
   ['bytes=-1000', { start: 0, end: 99 }],
   ['bytes=99-99', { start: 99, end: 99 }],
-])('%s of 100 bytes is a part', (header, range) => {
+])('%s of 100 bytes is a range', (header, range) => {
   expect(parseRange(header, 100)).toEqual(range);
 });
 
@@ -16,12 +16,12 @@ test.each(['bytes=100-', 'bytes=100-200', 'bytes=-0'])('%s of 100 bytes cannot b
   expect(parseRange(header, 100)).toBe('unsatisfiable');
 });
 
-test('no range of nothing can be satisfied', () => {
+test('no range of an empty artifact can be satisfied', () => {
   expect(parseRange('bytes=0-', 0)).toBe('unsatisfiable');
 });
 
 test.each([undefined, '', 'bytes=', 'bytes=-', 'bytes=a-b', 'bytes=9-1', 'bytes=0-1,5-6', 'lines=0-1', 'bytes 0-1'])(
-  '%s is passed over, and all is sent',
+  '%s is ignored, and all bytes are sent',
   (header) => {
     expect(parseRange(header, 100)).toBeUndefined();
   },

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { boundConnections } from '../../src/server/limits/connections.ts';
 
-/** A server of 10 connections at most that answers only when it is told. */
+/** A server with a limit of 10 connections, which answers only when the test tells it to. */
 async function aServer() {
   const waiting: ServerResponse[] = [];
   const server = createServer((_, response) => waiting.push(response));
@@ -30,7 +30,7 @@ async function aServer() {
   return { open, ask, waiting };
 }
 
-test('the connection that has been without a request for longest makes room for a new one', async () => {
+test('the connection that has been idle for longest is closed for a new one', async () => {
   const { open, ask, waiting } = await aServer();
   const busy = await open();
   await ask(busy);
@@ -43,14 +43,14 @@ test('the connection that has been without a request for longest makes room for 
   expect(busy.closed).toBe(false);
   for (const response of waiting) response.end();
 
-  // One that was answered is the newest of the idle ones.
+  // A connection that was just answered is the newest idle one.
   await expect.poll(() => busy.bytesRead).toBeGreaterThan(0);
   await open();
   await expect.poll(() => idle[1]?.closed).toBe(true);
   expect(busy.closed).toBe(false);
 });
 
-test('where all are at work, the new one goes', async () => {
+test('if all connections are busy, the new one is closed', async () => {
   const { open, ask } = await aServer();
   const busy: Socket[] = [];
   for (let i = 0; i < 10; i++) {
@@ -63,7 +63,7 @@ test('where all are at work, the new one goes', async () => {
   expect(busy.filter(({ closed }) => closed)).toEqual([]);
 });
 
-test('a reader that takes nothing of an answer is disconnected; one that takes it slowly gets all of it', async () => {
+test('a client that stops reading is disconnected; one that reads slowly gets the whole answer', async () => {
   const { open, ask, waiting } = await aServer();
   const [stuck, slow] = [await open(), await open()];
   for (const socket of [stuck, slow]) await ask(socket.pause());

@@ -1,4 +1,5 @@
-// How the console is served: which paths show it, under what policy, how it may be kept, and what stands there without it.
+// How the server delivers the console: its paths, its security policy, its caching, and the page that replaces a
+// console that is not built.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +39,7 @@ afterAll(async () => {
 
 describe('the page', () => {
   test.each(['/', '/jobs', '/jobs/backup/daily', '/runs', '/runs/run_1?line=3', '/system'])(
-    'stands at %s, and is asked for anew each time',
+    'is served at %s, and is revalidated each time',
     async (url) => {
       const { statusCode, headers, body } = await app.inject({ url });
       expect([statusCode, body]).toEqual([200, '<!doctype html><title>flwd</title>']);
@@ -50,7 +51,7 @@ describe('the page', () => {
     },
   );
 
-  test('lets in no script but the files of the console, and speaks with no other host', async () => {
+  test('allows no script but the console’s own files, and no other host', async () => {
     const { headers } = await app.inject({ url: '/' });
     const policy = String(headers['content-security-policy']).split('; ');
     expect(policy).toEqual([
@@ -68,7 +69,7 @@ describe('the page', () => {
     expect(headers['set-cookie']).toBeUndefined();
   });
 
-  test('is 304 for who has it, and HEAD has no body', async () => {
+  test('is 304 for a browser that has it, and HEAD has no body', async () => {
     const { headers } = await app.inject({ url: '/' });
     const again = await app.inject({ url: '/runs', headers: { 'if-none-match': String(headers.etag) } });
     expect([again.statusCode, again.body]).toEqual([304, '']);
@@ -80,7 +81,7 @@ describe('the page', () => {
 describe('a file of the console', () => {
   const url = '/assets/index-abc.js';
 
-  test('is kept for ever, since its name changes with it', async () => {
+  test('may be cached for ever, because its name changes with its content', async () => {
     const { headers, body } = await app.inject({ url });
     expect(body).toBe(script);
     expect(headers).toMatchObject({
@@ -90,7 +91,7 @@ describe('a file of the console', () => {
     });
   });
 
-  test('is compressed for who takes it so', async () => {
+  test('is compressed if the browser accepts that', async () => {
     const { headers, rawPayload } = await app.inject({ url, headers: { 'accept-encoding': 'br, gzip' } });
     expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
     expect(gunzipSync(rawPayload).toString()).toBe(script);
@@ -105,21 +106,21 @@ describe('a file of the console', () => {
     '/assets/..%2f..%2fsecret.txt',
     '/assets/../index.html',
     '/assets//index-abc.js',
-  ])('%s is none', async (path) => {
+  ])('%s does not exist', async (path) => {
     const { statusCode, body } = await app.inject({ url: path });
     expect(statusCode).toBe(404);
     expect(body).not.toContain('not of the console');
   });
 });
 
-test('where it is not built, something else stands in its place', async () => {
+test('if the console is not built, another page is shown', async () => {
   const unbuilt = serving(join(root, 'nowhere'));
   expect((await unbuilt.inject({ url: '/jobs' })).body).toBe('not built');
   expect((await unbuilt.inject({ url: '/assets/index-abc.js' })).statusCode).toBe(404);
   await unbuilt.close();
 });
 
-test('a person at a path that is nothing is shown the console, and a program is told so', async () => {
+test('at an unknown path a person sees the console, and a program gets a problem', async () => {
   await using server = await startServing();
   const asPerson = await fetch(`${server.url}/nonsense`, { headers: { accept: 'text/html,*/*;q=0.8' } });
   expect([asPerson.status, asPerson.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);

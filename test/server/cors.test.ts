@@ -28,7 +28,7 @@ const readable = {
 };
 
 describe('a listed page', () => {
-  test('may read the answer to what it asks with a token', async () => {
+  test('may read answers to requests with a token', async () => {
     const response = await asPage(`/runs/${run.id}`, listed);
     expect(response.status).toBe(200);
     expect(corsOf(response)).toEqual(readable);
@@ -42,13 +42,13 @@ describe('a listed page', () => {
     [405, '/runs', { method: 'PATCH' }],
     [400, '/runs?limit=x', {}],
     [400, '/runs/%ff', {}],
-  ])('may read a %i too', async (status, path, init) => {
+  ])('may read a %i answer too', async (status, path, init) => {
     const response = await asPage(path, listed, init);
     expect(response.status).toBe(status);
     expect(corsOf(response)).toEqual(readable);
   });
 
-  test('may read that it asked too often', async () => {
+  test('may read that it exceeded the rate limit', async () => {
     await using small = await startServing({
       server: { corsOrigins: [listed] },
       rateLimit: { limit: 1, windowMs: 60_000 },
@@ -59,7 +59,7 @@ describe('a listed page', () => {
     expect(corsOf(response)).toEqual(readable);
   });
 
-  test('may read what is not modified, an artifact, a probe and a stream', async () => {
+  test('may read a 304, an artifact, a probe and a stream', async () => {
     const { headers } = await asPage(`/runs/${run.id}`, listed);
     const etag = headers.get('etag') ?? '';
     const unchanged = await asPage(`/runs/${run.id}`, listed, { headers: { 'if-none-match': etag } });
@@ -72,12 +72,12 @@ describe('a listed page', () => {
     await stream.body?.cancel();
   });
 
-  test('is not taken for the user whose browser it runs in', async () => {
+  test('does not act as the user in whose browser it runs', async () => {
     const response = await server.fetch('/jobs', { headers: { origin: listed } });
     expect({ status: response.status, ...corsOf(response) }).toEqual({ status: 401, ...readable });
   });
 
-  test('is told what it may send before it sends it, without a token and by any name of the server', async () => {
+  test('gets an answer to its preflight, without a token and by any name of the server', async () => {
     const response = await preflight('/runs', listed);
     expect({ status: response.status, body: await response.text(), ...corsOf(response) }).toEqual({
       status: 204,
@@ -92,13 +92,13 @@ describe('a listed page', () => {
     expect(await sendRaw(server.url, proxied)).toMatchObject({ status: 204 });
   });
 
-  test('is told so only where it asks', async () => {
+  test('gets the preflight headers only for a preflight', async () => {
     expect((await asPage('/runs', listed, { method: 'OPTIONS' })).status).toBe(405);
     const headers = { 'access-control-request-method': 'GET' };
     expect((await asPage('/runs', listed, { method: 'PATCH', headers })).status).toBe(405);
   });
 
-  test('is told of no path that is not there', async () => {
+  test('gets no preflight headers for an unknown path', async () => {
     expect((await preflight('/nowhere', listed)).status).toBe(404);
   });
 });
@@ -114,14 +114,14 @@ describe('any other page', () => {
     'http://localhost:3000',
     'http://127.0.0.1:3000',
     'null',
-  ])('of %s is refused, and can read nothing', async (origin) => {
+  ])('from %s is refused, and can read nothing', async (origin) => {
     const response = await asPage('/runs', origin);
     expect({ status: response.status, ...corsOf(response) }).toEqual({ status: 403, vary: 'Origin' });
     const asked = await preflight('/runs', origin);
     expect({ status: asked.status, ...corsOf(asked) }).toEqual({ status: 403, vary: 'Origin' });
   });
 
-  test('of the server itself may call, whatever the server is called there', async () => {
+  test('from the server itself may call, by any name of the server', async () => {
     const ask = (origin: string) =>
       sendRaw(
         server.url,
@@ -133,7 +133,7 @@ describe('any other page', () => {
   });
 });
 
-test('without a list nothing is said of other origins', async () => {
+test('without a list of origins, answers have no CORS headers', async () => {
   await using plain = await startServing();
   for (const origin of ['http://localhost:3000', listed]) {
     expect(corsOf(await plain.fetch('/jobs', { headers: { origin } }))).toEqual({});
@@ -141,7 +141,7 @@ test('without a list nothing is said of other origins', async () => {
   }
 });
 
-test('with --dev pages of localhost are listed, and call with a token', async () => {
+test('with --dev, pages of localhost may call with a token', async () => {
   await using dev = await startServing({ isDev: true, ownCredentials: ['dev-token'] });
   const origin = 'http://localhost:3000';
   const allowed = { 'access-control-allow-origin': origin };

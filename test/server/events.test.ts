@@ -30,7 +30,7 @@ const whole = [
 ];
 
 describe('the events of one run', () => {
-  test('come from its first to run.finished, and the stream ends', async () => {
+  test('are sent from the first to run.finished, and the stream ends', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(names(frames)).toEqual(whole);
     const ids = frames.map(({ id }) => Number(id));
@@ -41,7 +41,7 @@ describe('the events of one run', () => {
     expect(frames.at(-1)?.data).toMatchObject({ ...about, status: 'success' });
   });
 
-  test.each(['header', 'parameter'])('resume after any id, in the middle of output too, by the %s', async (way) => {
+  test.each(['header', 'parameter'])('resume after any id, even within output, by the %s', async (way) => {
     const all = await allFramesOf(await stream(`?run_id=${finished.id}`));
     for (const [at, { id = '' }] of all.entries()) {
       const rest =
@@ -52,7 +52,7 @@ describe('the events of one run', () => {
     }
   });
 
-  test('are the same below the run, and as JSON lines', async () => {
+  test('are the same at the path of the run, and as JSON lines', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(await allFramesOf(await server.fetch(`/runs/${finished.id}/events`))).toEqual(frames);
     const response = await server.fetch(`/runs/${finished.id}/events`, { headers: { accept: 'application/x-ndjson' } });
@@ -63,14 +63,14 @@ describe('the events of one run', () => {
     );
   });
 
-  test('as JSON lines are what there is, though the run goes on', async () => {
+  test('as JSON lines, are those so far, although the run continues', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const response = await server.fetch(`/runs/${run.id}/events`, { headers: { accept: 'application/x-ndjson' } });
     expect((await response.text()).trimEnd().split('\n')).toHaveLength(3);
   });
 
-  test('live: nothing is lost or doubled between what was and what comes', async () => {
+  test('lose and repeat nothing between stored and live events', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('before');
@@ -90,34 +90,34 @@ describe('the events of one run', () => {
     ]);
   });
 
-  test('end with the run, though run.finished was not asked for', async () => {
+  test('end with the run, even if run.finished is filtered out', async () => {
     expect(names(await allFramesOf(await stream(`?run_id=${finished.id}&types=run.created,step.started`)))).toEqual([
       'run.created',
       'step.started',
     ]);
   });
 
-  test('end too where the run is over and all of it was seen', async () => {
+  test('end if the run has finished and the client has seen everything', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));
     expect(await allFramesOf(await stream(`?run_id=${finished.id}&last_event_id=${frames.at(-1)?.id}`))).toEqual([]);
     expect(await allFramesOf(await stream(`?run_id=${finished.id}&job_id=other`))).toEqual([]);
   });
 
-  test('of an unknown run are 404, not an open stream', async () => {
+  test('of an unknown run get 404, not an open stream', async () => {
     expect((await stream('?run_id=run_x')).status).toBe(404);
     expect((await server.fetch('/runs/run_x/events')).status).toBe(404);
   });
 });
 
 describe('the events of all runs', () => {
-  test('come from now on', async () => {
+  test('start now', async () => {
     const response = await stream();
     const run = await server.addRun();
     const [first] = await framesUntil(response, () => true);
     expect(first).toMatchObject({ event: 'run.created', data: { run_id: run.id } });
   });
 
-  test('narrow by job and by type', async () => {
+  test('are filtered by job and by type', async () => {
     const response = await stream('?job_id=wanted&types=run.created,run.output');
     const other = await server.addRun({ jobId: 'other' });
     await other.print('not this');
@@ -129,7 +129,7 @@ describe('the events of all runs', () => {
     expect(frames[1]?.data).toMatchObject({ run_id: run.id, message: 'this' });
   });
 
-  test('resume after an id with all that came since', async () => {
+  test('resume after an id with everything since', async () => {
     const run = await server.addRun();
     const [created] = await framesUntil(await stream(`?run_id=${run.id}`), () => true);
     await run.move('claim');
@@ -141,7 +141,7 @@ describe('the events of all runs', () => {
     expect(names(frames)).toEqual(['run.started', 'step.started', 'step.finished', 'run.finished']);
   });
 
-  test('from the very first, past what the hub holds, and on into what comes', async () => {
+  test('can start with the very first event, which only the database has, and go on live', async () => {
     const response = await stream('?types=run.created', { 'last-event-id': '0' });
     const total = (await server.store.runs.list({ limit: 1 })).total;
     const last = await server.addRun();
@@ -149,12 +149,12 @@ describe('the events of all runs', () => {
     expect(frames).toHaveLength(total + 1);
   });
 
-  test.each(['abc', '-1', '1.5', '1e3'])('the id %s is no number', async (id) => {
+  test.each(['abc', '-1', '1.5', '1e3'])('the id %s is not a number', async (id) => {
     expect((await stream('', { 'last-event-id': id })).status).toBe(400);
     expect((await stream(`?last_event_id=${id}`)).status).toBe(400);
   });
 
-  test('an id that the journal does not hold is 410', async () => {
+  test('an id that the journal no longer has gets 410', async () => {
     const ahead = await stream('', { 'last-event-id': '999999999' });
     expect([ahead.status, await ahead.json()]).toMatchObject([
       410,
@@ -170,11 +170,11 @@ describe('the events of all runs', () => {
       await response.body?.cancel();
       return response.status;
     };
-    // What the hub has at hand of events that are gone may be of lines that are gone, too.
+    // Events that the hub still has in memory may refer to log lines that are gone.
     expect([await status(0), await status(1), await status(2), await status(3)]).toEqual([410, 410, 200, 200]);
   });
 
-  test('an unknown type is named with its neighbour', async () => {
+  test('the error for an unknown type suggests a similar one', async () => {
     const response = await stream('?types=run.created,run.finish,step.outputs');
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({

@@ -15,7 +15,7 @@ test.each([
   expect(networkOf(address)).toBe(network);
 });
 
-test('each address has its own ten failures, and the addresses of one IPv6 network have them together', () => {
+test('each address may fail ten times, and the addresses of one IPv6 network count as one', () => {
   const count = createFailedLogins({ now: () => 0 });
   for (let n = 0; n < 10; n++) expect(count(`2001:db8:1:2::${n}`)).toBeUndefined();
   expect(count('2001:db8:1:2:ffff::')).toMatchObject({ slug: 'rate-limited', members: { retry_after: 60 } });
@@ -23,7 +23,7 @@ test('each address has its own ten failures, and the addresses of one IPv6 netwo
   expect(count('192.0.2.7')).toBeUndefined();
 });
 
-test('a clock that is set back does not keep an address out for long', () => {
+test('a clock that is set back does not lock an address out for long', () => {
   let nowMs = 10_000_000;
   const count = createFailedLogins({ now: () => nowMs });
   for (let n = 0; n < 11; n++) count('192.0.2.7');

@@ -26,7 +26,7 @@ afterAll(() => server.close());
 const list = async (query = ''): Promise<JobList> => JSON.parse(await (await server.fetch(`/jobs${query}`)).text());
 const ids = async (query: string) => (await list(query)).jobs.map((job) => job.id);
 
-test('a job as its author wrote it, durations as people write them', async () => {
+test('a job is shown as its author wrote it, with durations as people write them', async () => {
   const response = await server.fetch('/jobs/backup/daily');
   expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(await response.json()).toEqual({
@@ -68,13 +68,13 @@ test.each([
   '%00',
   '',
   'x'.repeat(5_000),
-])('%s is no job', async (id) => {
+])('%s is not a job', async (id) => {
   const response = await server.fetch(`/jobs/${id}`);
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('a broken job is listed beside the others and is 422 when asked for', async () => {
+test('a broken job is listed with the others, and gets 422 when it is requested', async () => {
   expect((await list()).invalid.map((job) => job.id)).toEqual(['backup/broken', 'broken']);
   expect((await list('?namespace=backup')).invalid.map((job) => job.id)).toEqual(['backup/broken']);
   const response = await server.fetch('/jobs/broken');
@@ -97,18 +97,18 @@ describe('the list', () => {
     ['?ids=deploy,backup/daily,nothing', ['backup/daily', 'deploy']],
     ['?limit=1&offset=1', ['backup/db/full']],
     ['?offset=9', []],
-  ])('%s holds %j', async (query, expected) => {
+  ])('%s lists %j', async (query, expected) => {
     expect(await ids(query)).toEqual(expected);
   });
 
-  test('pages by cursor, and total counts what matches before paging', async () => {
+  test('is paged by cursor, and `total` counts all matching jobs', async () => {
     const first = await list('?limit=2');
     expect(first).toMatchObject({ total: 3, next_cursor: expect.any(String) });
     const second = await list(`?limit=2&cursor=${first.next_cursor}`);
     expect(second).toMatchObject({ jobs: [{ id: 'deploy' }], total: 3, next_cursor: null });
   });
 
-  test('a cursor of something else is an error', async () => {
+  test('a cursor of another list is an error', async () => {
     const response = await server.fetch('/jobs?cursor=nonsense');
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer: '?cursor' }] });
@@ -123,7 +123,7 @@ describe('last_runs', () => {
   const listAs = async (query: string, headers = {}): Promise<WithRuns> =>
     JSON.parse(await (await server.fetch(`/jobs${query}`, { headers })).text());
 
-  test('shows how the newest runs of each job went, to whoever may read them', async () => {
+  test('shows the newest runs of each job, to callers who may read runs', async () => {
     const jobId = 'backup/daily';
     const first = await server.addRun({ jobId });
     await first.move('claim');
@@ -150,7 +150,7 @@ describe('last_runs', () => {
     expect(await runsOf('')).toBeUndefined();
   });
 
-  test('comes by pages of a hundred jobs, unless another limit is given', async () => {
+  test('has pages of a hundred jobs by default', async () => {
     const jobs = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`j${n}`, bash('true')]));
     await using many = await startServing({ jobs, watch: false });
     const countOf = async (query: string): Promise<number> =>
@@ -162,7 +162,7 @@ describe('last_runs', () => {
 });
 
 describe('If-None-Match', () => {
-  test.each(['/jobs', '/jobs?limit=1', '/jobs/backup/daily'])('answers 304 while %s is the same', async (path) => {
+  test.each(['/jobs', '/jobs?limit=1', '/jobs/backup/daily'])('gets 304 while %s is unchanged', async (path) => {
     const first = await server.fetch(path);
     const etag = first.headers.get('etag') ?? '';
     for (const sent of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
@@ -180,7 +180,7 @@ describe('If-None-Match', () => {
     await expect.poll(etag).not.toBe(before);
   });
 
-  test('where a source is not watched too', async () => {
+  test('the same holds if the source is not watched', async () => {
     await using unwatched = await startServing({ jobs: { demo: bash('true') }, watch: false });
     const revision = async (): Promise<unknown> =>
       JSON.parse(await (await unwatched.fetch('/jobs/demo')).text()).revision;
@@ -190,7 +190,7 @@ describe('If-None-Match', () => {
   });
 });
 
-test('HEAD has the headers of GET and no body', async () => {
+test('HEAD answers with the headers of GET and no body', async () => {
   const [get, head] = [await server.fetch('/jobs'), await server.fetch('/jobs', { method: 'HEAD' })];
   expect(await head.text()).toBe('');
   for (const name of ['etag', 'content-length', 'content-type']) {
@@ -198,7 +198,7 @@ test('HEAD has the headers of GET and no body', async () => {
   }
 });
 
-test('until the sources are read nobody is told that a job does not exist', async () => {
+test('until the sources are read, no job is reported as missing', async () => {
   await using starting = await startServing({ jobs: { 'backup/daily': bash('true') }, unread: true });
   const asked = {
     'GET /jobs': starting.fetch('/jobs'),

@@ -8,19 +8,22 @@ import { createKeyFile, createVerifier } from './a-verifier.ts';
 const key = await createSigningKey({ kid: '2026-01' });
 const next = await createSigningKey({ kid: '2026-02' });
 
-describe('who a token says is calling', () => {
-  test.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])('is believed when signed with %s', async (alg) => {
-    const signer = await createSigningKey({ alg, kid: 'k' });
-    const { verify } = createVerifier(createKeyFile(signer));
-    expect(await verify(await signer.sign())).toEqual({
-      kind: 'jwt',
-      name: 'jwt:ada',
-      scopes: ['runs:read'],
-      tenant: 'default',
-    });
-  });
+describe('the principal of a token', () => {
+  test.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])(
+    'is accepted if the token is signed with %s',
+    async (alg) => {
+      const signer = await createSigningKey({ alg, kid: 'k' });
+      const { verify } = createVerifier(createKeyFile(signer));
+      expect(await verify(await signer.sign())).toEqual({
+        kind: 'jwt',
+        name: 'jwt:ada',
+        scopes: ['runs:read'],
+        tenant: 'default',
+      });
+    },
+  );
 
-  test('an access token, and one of several audiences, are good', async () => {
+  test('an access token and a token with several audiences are valid', async () => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign({}, { typ: 'at+jwt' }))).toMatchObject({ name: 'jwt:ada' });
     expect(await verify(await key.sign({ aud: ['other', 'flwd'] }, { typ: 'JWT' }))).toMatchObject({ name: 'jwt:ada' });
@@ -32,33 +35,33 @@ describe('who a token says is calling', () => {
     [{ scope: 'runs:readjobs:read RUNS:READ' }, []],
     [{ scope: { admin: true } }, []],
     [{ scope: undefined }, []],
-  ])('its scopes, of %j, are %j', async (claims, scopes) => {
+  ])('the claims %j give the scopes %j', async (claims, scopes) => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign(claims))).toMatchObject({ scopes });
   });
 
-  test('scopes and tenant come from the claims that the configuration names', async () => {
+  test('scopes and tenant come from the configured claims', async () => {
     const claims = { scopeClaim: 'https://flwd.example/roles', tenantClaim: 'org' };
     const { verify } = createVerifier(createKeyFile(key), claims);
     const token = await key.sign({ 'https://flwd.example/roles': ['runs:write'], org: 'ops', tenant: 'other' });
     expect(await verify(token)).toMatchObject({ scopes: ['runs:write'], tenant: 'ops' });
   });
 
-  test('every tenant is for an admin', async () => {
+  test('the tenant `*` needs the scope admin', async () => {
     const { verify } = createVerifier(createKeyFile(key));
     expect(await verify(await key.sign({ tenant: '*', scope: 'admin' }))).toMatchObject({ tenant: '*' });
     expect(await verify(await key.sign({ tenant: '*', scope: 'runs:write audit:read' }))).toBeUndefined();
   });
 });
 
-test('a token without `kid` is tried with each key that fits', async () => {
+test('a token without `kid` is tried with every suitable key', async () => {
   const unnamed = [await createSigningKey(), await createSigningKey(), await createSigningKey({ alg: 'RS256' })];
   const { verify } = createVerifier(createKeyFile(...unnamed));
   for (const signer of unnamed) expect(await verify(await signer.sign())).toMatchObject({ name: 'jwt:ada' });
   expect(await verify(await (await createSigningKey()).sign())).toBeUndefined();
 });
 
-test('a token is believed until it expires, and no longer, however often it was shown', async () => {
+test('a token is valid until it expires, however often it was used before', async () => {
   const { verify, goAhead } = createVerifier(createKeyFile(key));
   const token = await key.sign({ exp: Math.floor(Date.now() / 1000) + 20 });
   const principal = await verify(token);
@@ -80,7 +83,7 @@ describe('keys from a file', () => {
       '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "a", "d": "b"}]}',
       'a private or a shared key',
     ],
-  ])('a file %s keeps the server from starting, and says why', (_what, text, reason) => {
+  ])('a file %s prevents the start, with the reason', (_what, text, reason) => {
     const { file, write } = createKeyFile();
     if (text === undefined) rmSync(file);
     else write(text);
@@ -88,7 +91,7 @@ describe('keys from a file', () => {
     expect(() => createVerifier({ file })).toThrow('`auth.jwt.jwks_file`');
   });
 
-  test('a new file holds at once for a token of a new key, and within a second against one of an old key', async () => {
+  test('a new file applies at once to tokens of a new key, and within a second to those of an old key', async () => {
     const { file } = createKeyFile(key);
     const { verify, goAhead } = createVerifier({ file });
     expect(await verify(await next.sign())).toBeUndefined();
@@ -104,7 +107,7 @@ describe('keys from a file', () => {
     expect(await verify(await next.sign({ sub: 'bob' }))).toBeUndefined();
   });
 
-  test('a key whose successor has the same name is replaced', async () => {
+  test('a key is replaced by a new one with the same name', async () => {
     const { file, write } = createKeyFile(await createSigningKey({ kid: '2026-01' }));
     const { verify } = createVerifier({ file });
     expect(await verify(await key.sign())).toBeUndefined();
@@ -112,7 +115,7 @@ describe('keys from a file', () => {
     expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
   });
 
-  test('a broken or missing new file leaves the old keys, with one warning each', async () => {
+  test('after a broken or missing file the old keys stay valid, with one warning each', async () => {
     const { file, write } = createKeyFile(key);
     const { verify, goAhead, warnings } = createVerifier({ file });
     for (const breakIt of [() => write('{"keys'), () => rmSync(file)]) {
@@ -129,7 +132,7 @@ describe('keys from a file', () => {
   });
 });
 
-test('a broken key file is warned of when any token comes, also one that is believed', async () => {
+test('a broken key file causes a warning with any token, even with one that is cached', async () => {
   const { file, write } = createKeyFile(key);
   const { verify, goAhead, warnings } = createVerifier({ file });
   const token = await key.sign();
@@ -143,7 +146,7 @@ test('a broken key file is warned of when any token comes, also one that is beli
 });
 
 describe('keys from a URL', () => {
-  test('are fetched, and again for a token of an unknown key, though not more than once in ten seconds', async () => {
+  test('are fetched, and fetched again for a token of an unknown key, but at most once in ten seconds', async () => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));
     const { verify, goAhead } = createVerifier({ url: issuer.url });
     expect(await verify(await key.sign())).toMatchObject({ name: 'jwt:ada' });
@@ -161,7 +164,7 @@ describe('keys from a URL', () => {
     expect(issuer.asked()).toBe(2);
   });
 
-  test('one that the issuer has withdrawn is good for five minutes more at most', async () => {
+  test('a withdrawn key stays valid for at most five minutes', async () => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key, next)));
     const { verify, goAhead } = createVerifier({ url: issuer.url });
     expect(await verify(await key.sign())).toBeDefined();
@@ -179,7 +182,7 @@ describe('keys from a URL', () => {
     ['answers a page', (response) => response.end('<html>'), 'is not JSON'],
     ['answers something else', (response) => response.end('{}'), 'not a JSON Web Key Set'],
     ['answers without end', (response) => void response.write('x'.repeat(1_100_000)), 'over 1 MiB'],
-  ])('hold on while the URL %s, with one warning', async (_what, fail, reason) => {
+  ])('stay valid while the URL %s, with one warning', async (_what, fail, reason) => {
     const issuer = await serveKeys((response) => response.end(keySetOf(key)));
     const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
     expect(await verify(await key.sign())).toBeDefined();
@@ -194,10 +197,10 @@ describe('keys from a URL', () => {
     expect(warnings[0]).toContain(reason);
   });
 
-  test('that could not be fetched at the start let nobody in until they can', async () => {
+  test('that could not be fetched at the start let nobody in until they are fetched', async () => {
     const issuer = await serveKeys((response) => response.writeHead(503).end());
     const { verify, goAhead, warnings } = createVerifier({ url: issuer.url });
-    // Neither the token's fault nor a failed login.
+    // The server has no keys, so this does not count as a failed login.
     for (let i = 0; i < 2; i++) await expect(verify(await key.sign())).rejects.toMatchObject({ slug: 'not-ready' });
     expect(issuer.asked()).toBe(1);
     expect(warnings).toEqual([expect.stringContaining('every JWT is refused until they can be')]);
@@ -207,13 +210,13 @@ describe('keys from a URL', () => {
   });
 });
 
-/** Where it leads, there are keys. */
+/** Redirects to a path that has keys. */
 function leadElsewhere(response: ServerResponse): void {
   if (response.req.url === '/elsewhere') response.end(keySetOf(next));
   else response.writeHead(302, { location: '/elsewhere' }).end();
 }
 
-/** The issuer's key set on loopback, and how often it was asked for. */
+/** Serves the key set of an issuer on loopback, and counts the requests. */
 async function serveKeys(first: (response: ServerResponse) => void) {
   let answer = first;
   let count = 0;

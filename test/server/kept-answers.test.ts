@@ -1,5 +1,5 @@
-// Runs and lists of them are kept as they were sent: what clients see is nevertheless never of an earlier moment, nor of
-// somebody else (ADR 0025).
+// The server caches the JSON of runs and of lists, but clients never get an outdated answer or one of another tenant
+// (ADR 0025).
 
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ async function pageOf(serving: Serving, path: string, init?: RequestInit): Promi
   return JSON.parse(await textOf(serving, path, init));
 }
 
-test('a list that is asked for again is the same to the byte, and its entries are what each run says of itself', async () => {
+test('a repeated list is the same to the byte, and its entries match the single runs', async () => {
   await using serving = await startServing();
   const runs = [await serving.addRun(), await serving.addRun({ jobId: 'other' })];
   await runs[0]?.move('claim');
@@ -42,7 +42,7 @@ test('a list that is asked for again is the same to the byte, and its entries ar
   }
 });
 
-test('a list and a run show each change as soon as it is made', async () => {
+test('lists and runs show every change at once', async () => {
   await using serving = await startServing();
   const seen = async (id: string) => {
     const { runs, total } = await pageOf(serving, '/runs');
@@ -59,7 +59,7 @@ test('a list and a run show each change as soon as it is made', async () => {
   expect(await seen(run.id)).toEqual([2, 'success', 'success']);
 });
 
-test('a change by another process on the same database is seen at once', async () => {
+test('a change by another process on the same database shows at once', async () => {
   await using serving = await startServing();
   const run = await serving.addRun();
   const seen = async () => {
@@ -77,7 +77,7 @@ test('a change by another process on the same database is seen at once', async (
   expect(await seen()).toEqual(['told by another', 'told by another']);
 });
 
-test('a run that retention has removed is gone from the list, its total and its own address', async () => {
+test('a run that retention removed is gone from the list, from the total and from its own path', async () => {
   await using serving = await startServing({ retention: { runsMs: 1_000 }, nowMs: Date.now() + 3_600_000 });
   const run = await serving.addRun();
   await run.move('claim');
@@ -92,14 +92,14 @@ test('a run that retention has removed is gone from the list, its total and its 
   expect((await serving.fetch(`/runs/${run.id}`)).status).toBe(404);
 });
 
-test('callers of different tenants who ask the same are each answered their own, whoever asked first', async () => {
+test('callers of different tenants get their own answers to the same request, in any order', async () => {
   await using serving = await startServing();
   const own = await serving.addRun({ tenant: 'acme' });
   const foreign = await serving.addRun({ tenant: 'beta' });
   const acme = await serving.token({ tenant: 'acme', scopes: ['runs:read'] });
   const beta = await serving.token({ tenant: 'beta' });
   const all = await serving.token({ tenant: '*' });
-  // The second time round, whatever was kept of the first is at hand.
+  // In the second round the answers of the first are cached.
   for (const path of [
     '/runs',
     '/runs',

@@ -1,5 +1,5 @@
-// What the server does where it has more to do than it can. What it has is said by the test; that it is measured, by a server
-// of its own in http-flood.test.ts.
+// What the server does when it is overloaded. These tests only claim that it is; http-flood.test.ts shows that it is
+// measured.
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -21,7 +21,7 @@ function overloaded(detail: string): void {
   });
 }
 
-test('what costs is refused with Retry-After, and says of what there is too much', async () => {
+test('under load, expensive requests are refused with Retry-After and the reason', async () => {
   overloaded('the heap is 93 % full');
   const answers = [
     await server.fetch('/jobs'),
@@ -42,7 +42,7 @@ test('what costs is refused with Retry-After, and says of what there is too much
   }
 });
 
-test('whoever looks after the server, cancels or deletes is answered; health is degraded and says why', async () => {
+test('under load, probes, cancels and deletes are answered, and health is degraded with the reason', async () => {
   overloaded('timers are 3 s late');
   expect((await server.fetch('//healthz')).status).toBe(204);
   expect((await server.fetch('//readyz')).status).toBe(204);
@@ -57,7 +57,7 @@ test('whoever looks after the server, cancels or deletes is answered; health is 
   });
 });
 
-test('bodies on their way in take so much room and no more, and give it back', async () => {
+test('bodies take limited room, and return it', async () => {
   const { hostname, port } = new URL(server.url);
   const senders: Socket[] = [];
   onTestFinished(() => {
@@ -72,7 +72,7 @@ test('bodies on their way in take so much room and no more, and give it back', a
   };
   const large = '{"job_id":"x"}'.padStart(7 * 1024 * 1024);
   const ask = () => sendRaw(server.url, `${head}Connection: close\r\nContent-Length: ${large.length}\r\n\r\n${large}`);
-  // Half of them declare all of the limit, the others do not say how much it is.
+  // Half of the requests declare a body of the largest size, the others do not declare a size.
   for (let i = 0; i < 20; i++) await sendPart(`Content-Length: ${8 * 1024 * 1024}`);
   for (let i = 0; i < 20; i++) await sendPart('Transfer-Encoding: chunked');
 
@@ -82,7 +82,7 @@ test('bodies on their way in take so much room and no more, and give it back', a
   await expect.poll(async () => (await ask()).status).toBe(404);
 });
 
-test('a caller that declares bodies and sends none of them keeps nobody else out', async () => {
+test('a caller who announces bodies and never sends them blocks nobody else', async () => {
   const [idle, other] = [await server.token({ scopes: ['jobs:read'] }), await server.token({ scopes: ['jobs:read'] })];
   const { hostname, port } = new URL(server.url);
   const senders: Socket[] = [];
@@ -103,7 +103,7 @@ test('a caller that declares bodies and sends none of them keeps nobody else out
   expect([await plan(other.headers), await plan({})]).toEqual([400, 400]);
 });
 
-test('the limit of connections leaves descriptors for runs and files', () => {
+test('the limit on connections leaves file descriptors for runs and files', () => {
   expect(connectionLimit()).toBeGreaterThanOrEqual(128);
   expect(connectionLimit()).toBeLessThanOrEqual(10_000);
 });

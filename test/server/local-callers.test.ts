@@ -1,4 +1,4 @@
-// Whose connections are looked at while a job has the network (ADR 0032). Here every look finds a job.
+// Which connections are checked while a job has network access (ADR 0032). In these tests every check finds a job.
 
 import { spawn } from 'node:child_process';
 import dns from 'node:dns';
@@ -11,7 +11,7 @@ import { createLocalCallers, type RunCallers } from '../../src/server/admission/
 import { testWith } from '../support/host.ts';
 import { startServing } from './serving.ts';
 
-/** Answers with who it takes the caller for. */
+/** A server that answers with the name of its caller. */
 async function aServer({ host = '127.0.0.1', runs = {} }: { host?: string; runs?: Partial<RunCallers> } = {}) {
   const found: RunCallers = { canCall: () => true, ownerOf: async () => 'run', ...runs };
   const callers = createLocalCallers({ mode: 'auto', proxies: { isTrusted: () => false }, runs: found });
@@ -35,7 +35,7 @@ async function listen(server: Server, host: string): Promise<AddressInfo> {
   return address;
 }
 
-/** What a script of Python prints. */
+/** Runs a Python script and returns its output. */
 async function printedBy(script: string): Promise<string> {
   const child = spawn('python3', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = await child.stdout.toArray();
@@ -64,7 +64,7 @@ def ask(one):
     return text.decode().split('\\r\\n\\r\\n')[-1]
 `;
 
-testWith('python3')('a job that reuses the port of a connection that it has reset is nobody', async () => {
+testWith('python3')('a job that reuses the port of a connection it has reset is not the server’s user', async () => {
   const { server, callers, port } = await aServer();
   callers.watch(server);
   const script = `
@@ -80,20 +80,23 @@ print(dict(seen))`;
   expect(await printedBy(python + script)).toBe("{'nobody': 50}");
 });
 
-testWith('python3')('a job that calls two addresses of the server from one port is nobody at both', async () => {
-  const { server, callers, port } = await aServer({ host: '0.0.0.0' });
-  callers.watch(server);
-  const script = `
+testWith('python3')(
+  'a job that calls two addresses of the server from one port is not the server’s user at either',
+  async () => {
+    const { server, callers, port } = await aServer({ host: '0.0.0.0' });
+    callers.watch(server);
+    const script = `
 one = connect(('127.0.0.1', 0), ('127.0.0.1', ${port}))
 other = connect(one.getsockname(), ('127.0.0.2', ${port}))
 print(ask(other))
 other.close()
 ask(connect(('127.0.0.1', 0), ('127.0.0.1', ${port})))
 print(ask(one))`;
-  expect(await printedBy(python + script)).toBe('nobody\nnobody');
-});
+    expect(await printedBy(python + script)).toBe('nobody\nnobody');
+  },
+);
 
-test('a connection that was accepted while no job could call is not looked at, one that nobody has seen is', async () => {
+test('a connection accepted while no job could call needs no check; an unknown connection does', async () => {
   const { server, callers, port } = await aServer({ runs: { canCall: () => false } });
   expect(await ask(port)).toBe('nobody');
   callers.watch(server);
@@ -105,8 +108,8 @@ async function ask(port: number): Promise<string> {
   return Buffer.concat(await response.toArray()).toString();
 }
 
-test('where localhost has two addresses, the server listens at that of IPv4 alone', async () => {
-  // The hosts of tests may have one.
+test('if localhost has two addresses, the server listens on IPv4 only', async () => {
+  // The host of the tests may have only one address.
   const both = [
     { address: '::1', family: 6 },
     { address: '127.0.0.1', family: 4 },

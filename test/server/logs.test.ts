@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 describe('a page', () => {
-  test('has the lines oldest first, with what is known of each', async () => {
+  test('has the lines with all their fields, oldest first', async () => {
     const { logs: lines, next_cursor } = await page(finished);
     expect(lines.map(({ seq, level, message }) => [seq, level, message])).toEqual([
       [1, 'info', 'one'],
@@ -48,7 +48,7 @@ describe('a page', () => {
     expect(next_cursor).toBeNull();
   });
 
-  test('pages by cursor', async () => {
+  test('is followed by the next page through the cursor', async () => {
     const seen: number[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
@@ -69,11 +69,11 @@ describe('a page', () => {
     ['?attempt=2', []],
     ['?step_id=step_02', []],
     ['?level=error&tail=1', [4]],
-  ])('%s holds the lines %j', async (query, seqs) => {
+  ])('%s has the lines %j', async (query, seqs) => {
     expect((await page(finished, query)).logs.map(({ seq }) => seq)).toEqual(seqs);
   });
 
-  test('since is strict, so the last timestamp seen loses nothing and repeats nothing', async () => {
+  test('since is exclusive, so that the last timestamp neither loses nor repeats lines', async () => {
     const { logs: lines } = await page(finished, '?limit=2');
     const after = await page(finished, `?since=${lines[1]?.timestamp}`);
     expect(after.logs.map(({ seq }) => seq)).toEqual([3, 4, 5, 6]);
@@ -98,14 +98,14 @@ describe('a page', () => {
   });
 });
 
-describe('all of it', () => {
+describe('the whole log', () => {
   test('as text', async () => {
     const response = await logs(finished, '', { accept: 'text/plain' });
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(await response.text()).toBe('one\ntwo\nthree\nfour\nfive\nsix ü\n');
   });
 
-  test('as one JSON object a line', async () => {
+  test('as one JSON object per line', async () => {
     const response = await logs(finished, '?level=warn', { accept: 'application/x-ndjson' });
     expect(response.headers.get('content-type')).toBe('application/x-ndjson');
     const lines = (await response.text()).trimEnd().split('\n');
@@ -120,11 +120,11 @@ describe('all of it', () => {
     ['?cursor=1&before=4', 'two\nthree\n'],
     ['?tail=1&before=3', 'two\n'],
     ['?q=/DEV/', 'four\n'],
-  ])('%s narrows it', async (query, text) => {
+  ])('can be filtered by %s', async (query, text) => {
     expect(await (await logs(finished, query, { accept: 'text/plain' })).text()).toBe(text);
   });
 
-  test('of a running run is what there is', async () => {
+  test('of a running run has the lines so far', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('so far');
@@ -135,7 +135,7 @@ describe('all of it', () => {
 const follow = (run: TestRun, query = '', headers = {}) => logs(run, `?follow=true${query}`, headers);
 
 describe('following', () => {
-  test('gives what exists, then what comes, then the end, and closes', async () => {
+  test('sends the stored lines, then new ones, then the end, and closes', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('first', 'second');
@@ -162,13 +162,13 @@ describe('following', () => {
     expect(frames[4]?.data).toEqual({ run_id: run.id, status: 'failed' });
   });
 
-  test('a finished run answers the same way, at once', async () => {
+  test('a finished run is answered in the same way, at once', async () => {
     const frames = await allFramesOf(await follow(finished));
     expect(messages(frames)).toEqual(['one', 'two', 'three', 'four', 'five', 'six ü']);
     expect(frames.at(-1)).toMatchObject({ event: 'end', data: { run_id: finished.id, status: 'success' } });
   });
 
-  test('a run that ends before it starts has an end and no lines', async () => {
+  test('a run that ended before it started has an end and no lines', async () => {
     const run = await server.addRun();
     const frames = allFramesOf(await follow(run));
     await run.move('withdraw');
@@ -184,11 +184,11 @@ describe('following', () => {
       { 'last-event-id': '3' },
     ],
     ['a cursor', '&cursor=3', {}],
-  ])('resumes exactly after the id in %s', async (_what, query, headers) => {
+  ])('resumes right after the id in %s', async (_what, query, headers) => {
     expect(messages(await allFramesOf(await follow(finished, query, headers)))).toEqual(['four', 'five', 'six ü']);
   });
 
-  test('an id that is no number is 400', async () => {
+  test('an id that is not a number gets 400', async () => {
     expect((await follow(finished, '', { 'last-event-id': 'abc' })).status).toBe(400);
   });
 
@@ -199,11 +199,11 @@ describe('following', () => {
     ['&tail=2', ['five', 'six ü']],
     ['&tail=1&level=error', ['four']],
     ['&attempt=2', []],
-  ])('%s narrows it to %j', async (query, expected) => {
+  ])('%s limits the stream to %j', async (query, expected) => {
     expect(messages(await allFramesOf(await follow(finished, query)))).toEqual(expected);
   });
 
-  test('since narrows what exists and passes over nothing that comes', async () => {
+  test('since filters stored lines and skips no new ones', async () => {
     const run = await server.addRun();
     await run.move('claim');
     await run.print('old');
@@ -214,13 +214,13 @@ describe('following', () => {
     expect(messages(await first)).toEqual(['new']);
   });
 
-  test('an unknown run is 404, not an open stream', async () => {
+  test('an unknown run gets 404, not an open stream', async () => {
     const response = await server.fetch('/runs/run_x/logs?follow=true');
     expect(response.status).toBe(404);
     expect(response.headers.get('content-type')).toBe('application/problem+json');
   });
 
-  test('it starts with the time after which to connect again', async () => {
+  test('the stream starts with the time after which to reconnect', async () => {
     expect(await (await follow(finished)).text()).toMatch(/^retry: 3000\n\nid: 1\nevent: log\ndata: \{/);
   });
 
@@ -230,7 +230,7 @@ describe('following', () => {
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
   });
 
-  test('many followers each get every line, once and in order', async () => {
+  test('many readers each get every line, once and in order', async () => {
     const run = await server.addRun();
     await run.move('claim');
     const responses = await Promise.all(Array.from({ length: 30 }, () => follow(run)));

@@ -24,7 +24,7 @@ async function scrape(): Promise<ReadonlyMap<string, Metric>> {
   return parse(await response.text());
 }
 
-/** Samples under the name of their family; a key is what stands before the value, less the name. */
+/** Groups samples by the name of their family. Their keys are the rest of the line before the value. */
 function parse(text: string): ReadonlyMap<string, Metric> {
   const metrics = new Map<string, { type: string; help: string; samples: Record<string, number> }>();
   let current: { type: string; help: string; samples: Record<string, number> } = { type: '', help: '', samples: {} };
@@ -47,7 +47,7 @@ function parse(text: string): ReadonlyMap<string, Metric> {
   return metrics;
 }
 
-test('every metric says what it is, and its name has its unit', async () => {
+test('every metric has a help text, and its name has the unit', async () => {
   const metrics = await scrape();
   expect([...metrics].map(([name, { type }]) => `${type} ${name}`)).toEqual([
     'counter flwd_runs_created_total',
@@ -107,7 +107,7 @@ testWith('bwrap')('runs are counted by job, status and reason', async () => {
   });
 });
 
-test('requests are counted by operation, whatever their path', async () => {
+test('requests are counted by operation, not by path', async () => {
   for (const id of ['one', 'two']) await server.fetch(`/runs/${id}`);
   await server.fetch('/jobs');
   await server.fetch('//no/such/path');
@@ -132,7 +132,7 @@ test('streams are counted while they are open, and events as they are sent', asy
   await vi.waitFor(async () => {
     const metrics = await scrape();
     expect(metrics.get('flwd_sse_streams')?.samples).toEqual({ '': 1 });
-    // run.created, run.started, step.started, and a frame for each line.
+    // run.created, run.started, step.started, and an event for each line.
     expect(metrics.get('flwd_sse_events_sent_total')?.samples).toEqual({ '': before + 6 });
   });
   controller.abort();
@@ -140,7 +140,7 @@ test('streams are counted while they are open, and events as they are sent', asy
   await vi.waitFor(async () => expect((await scrape()).get('flwd_sse_streams')?.samples).toEqual({ '': 0 }));
 });
 
-test('waiting and duration are taken from the events that tell them', async () => {
+test('waiting time and duration come from the events', async () => {
   const about = { runId: 'run_1', jobId: 'backup/daily', tenant: 'default' };
   await server.store.db.transact(async (tx) => {
     tx.emit({ type: 'run.created', ...about, data: { status: 'pending', trigger: 'schedule' } });
@@ -172,14 +172,14 @@ test('storage and the process are measured', async () => {
   expect(metrics.get('flwd_build_info')?.samples).toEqual({ '{version="1.2.3"}': 1 });
 });
 
-test('/metrics takes GET alone, and a wrong token is none', async () => {
+test('/metrics supports only GET, and refuses a wrong token', async () => {
   const posted = await server.fetch('//metrics', { method: 'POST' });
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   const withToken = await server.fetch('//metrics', { headers: { authorization: 'Bearer x' } });
   expect(withToken.status).toBe(401);
 });
 
-testWith('promtool')('Prometheus’s own check says nothing of a scrape', async () => {
+testWith('promtool')('promtool finds nothing wrong with a scrape', async () => {
   const input = await (await server.fetch('//metrics')).text();
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });

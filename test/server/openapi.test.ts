@@ -48,7 +48,7 @@ test('it is OpenAPI 3.1, and describes each operation once', () => {
   }
 });
 
-test('redocly lint finds no error and warns of nothing', async () => {
+test('redocly lint finds no errors and gives no warnings', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'flwd-openapi-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'openapi.json'), JSON.stringify(document, null, 2));
@@ -68,7 +68,7 @@ test('redocly lint finds no error and warns of nothing', async () => {
   expect(linted.status).toBe(0);
 });
 
-test('each operation says the scope that its bearer needs, a public one that it needs none', () => {
+test('each operation names the scope that it needs, unless it is public', () => {
   const securityOf = (id: string) =>
     operations.find(({ operation }) => operation.operationId === id)?.operation.security;
   expect(document).toMatchObject({ components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } });
@@ -76,7 +76,7 @@ test('each operation says the scope that its bearer needs, a public one that it 
   expect(securityOf('getHealth')).toEqual([]);
 });
 
-test('every reference leads somewhere, and every schema is one', () => {
+test('every reference can be resolved, and every schema is valid', () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   for (const [, name] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)) {
     expect(Object.keys(document.components.schemas)).toContain(name);
@@ -85,7 +85,7 @@ test('every reference leads somewhere, and every schema is one', () => {
   expect(JSON.stringify(document)).not.toContain('"$id"');
 });
 
-/** Compiles a schema of the document, closed: a member that is answered but not described is an error. */
+/** Compiles a schema of the document, and closes it so that an undocumented member in an answer is an error. */
 function validatorOf(schema: Schema) {
   const closed = JSON.stringify({ ...schema, components: document.components }).replaceAll(
     '"type":"object","required"',
@@ -94,7 +94,7 @@ function validatorOf(schema: Schema) {
   return new Ajv2020({ strict: false, validateFormats: false }).compile(JSON.parse(closed));
 }
 
-test('what is answered fits what is described', async () => {
+test('answers match their schemas', async () => {
   const run = await server.addRun();
   await run.move('claim');
   await run.print('{"level":"warn","message":"x","more":1}');
@@ -120,7 +120,7 @@ test('what is answered fits what is described', async () => {
   }
 });
 
-test('problems that are answered are described', async () => {
+test('problems that occur are documented', async () => {
   for (const [path, asked, status] of [
     ['/jobs/{job_id}', '/jobs/nowhere', 404],
     ['/jobs/{job_id}', '/jobs/broken', 422],

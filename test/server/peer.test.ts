@@ -11,12 +11,12 @@ const peer = '0100007F:9C40';
 const own = '0100007F:1F90';
 const mapped = (address: string) => `0000000000000000FFFF0000${address}`;
 
-test('the owner of the other end is found, not that of our own', () => {
+test('the owner of the other end is found, not the owner of our end', () => {
   const table = head + row(own, peer, '01', 0, 11) + row(peer, own, '01', 1000, 12);
   expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
 });
 
-test('an IPv4 peer is found in the table of IPv6, whichever way its address is written', () => {
+test('an IPv4 peer is found in the IPv6 table, in every spelling of its address', () => {
   const table = head + row(mapped(peer), mapped(own), '01', 1000, 12);
   expect(peerIn(table, connection)).toEqual({ uid: 1000, inode: '12' });
   const dual = { ...connection, remoteAddress: '::ffff:127.0.0.1', localAddress: '::ffff:127.0.0.1' };
@@ -37,11 +37,11 @@ test('a peer that has closed its sending side is still known', () => {
   expect(peerIn(head + row(peer, own, '05', 1000, 12), connection)).toEqual({ uid: 1000, inode: '12' });
 });
 
-test('a socket whose process has closed it is nobody, though the kernel says uid 0', () => {
+test('a socket that its process has closed has no owner, although the kernel says uid 0', () => {
   expect(peerIn(head + row(peer, own, '04', 0, 0), connection)).toBeUndefined();
 });
 
-test('a connection that is only being opened from the same address is not the peer', () => {
+test('a connection from the same address that is only being opened is not the peer', () => {
   expect(peerIn(head + row(peer, own, '02', 1000, 12), connection)).toBeUndefined();
 });
 

@@ -17,7 +17,7 @@ async function problemOf(response: Response): Promise<Record<string, unknown>> {
   return problem;
 }
 
-test('the members of a problem, instance being the path as it was asked for', async () => {
+test('a problem has all members, with the path of the request as `instance`', async () => {
   const response = await server.fetch('/runs/no%2Fsuch%20run?x=1');
   expect(response.status).toBe(404);
   expect(await problemOf(response)).toEqual({
@@ -30,7 +30,7 @@ test('the members of a problem, instance being the path as it was asked for', as
 });
 
 test.each(['/api/v1', '/api/v1/nothing', '/api/v2/jobs', '/favicon.ico', '/api/v1/runs/a/b/c'])(
-  '%s is 404 not-found',
+  '%s gets 404 not-found',
   async (path) => {
     const response = await server.fetch(`/${path}`);
     expect(response.status).toBe(404);
@@ -45,7 +45,7 @@ test.each([
   ['OPTIONS', '/jobs', 'GET, HEAD'],
   ['PATCH', '/artifacts/artifact_x', 'GET, HEAD'],
   ['POST', '//healthz', 'GET, HEAD'],
-])('%s %s is 405 with what is allowed', async (method, path, allow) => {
+])('%s %s gets 405 with the allowed methods', async (method, path, allow) => {
   const response = await server.fetch(path, { method });
   expect([response.status, response.headers.get('allow')]).toEqual([405, allow]);
   expect(await problemOf(response)).toMatchObject({ type: type('method-not-allowed') });
@@ -67,19 +67,19 @@ describe('a body that cannot be read', () => {
       'malformed-request',
     ],
     ['is too large', `"${'x'.repeat(70_000)}"`, 413, 'body-too-large'],
-  ])('one that %s', async (_what, body, status, slug) => {
+  ])('a body that %s', async (_what, body, status, slug) => {
     const response = await post(body);
     expect(response.status).toBe(status);
     expect(await problemOf(response)).toMatchObject({ type: type(slug) });
   });
 
-  test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])('%s is 415', async (mediaType) => {
+  test.each(['text/plain', 'application/xml', 'multipart/form-data', 'nonsense'])('%s gets 415', async (mediaType) => {
     const response = await post('{}', { 'content-type': mediaType });
     expect(response.status).toBe(415);
     expect(await problemOf(response)).toMatchObject({ type: type('unsupported-media-type') });
   });
 
-  test('one that never comes, since the client is gone, is no bug', async () => {
+  test('a body that never comes, because the client is gone, is not a bug', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
     socket.write(
@@ -93,13 +93,13 @@ describe('a body that cannot be read', () => {
     expect(logged).not.toContainEqual(expect.objectContaining({ request_id: 'hung-up', level: 50 }));
   });
 
-  test('brackets in a text are not nesting', async () => {
+  test('brackets within strings do not count as nesting', async () => {
     expect((await post(JSON.stringify({ job_id: `${'['.repeat(200)}\\"{` }))).status).toBe(404);
   });
 });
 
 test.each(['/api/v1/jobs/%zz', '/%', '/api/v1/runs/%C3%28'])(
-  'a path that does not decode, %s, is 400',
+  'a path that cannot be decoded, %s, gets 400',
   async (path) => {
     const answer = await sendRaw(server.url, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(answer.status).toBe(400);
@@ -108,13 +108,13 @@ test.each(['/api/v1/jobs/%zz', '/%', '/api/v1/runs/%C3%28'])(
   },
 );
 
-test('a query that does not decode is 400', async () => {
+test('a query that cannot be decoded gets 400', async () => {
   const response = await server.fetch('/runs?q=%E0%A4%A');
   expect(response.status).toBe(400);
   expect(await problemOf(response)).toMatchObject({ type: type('malformed-request') });
 });
 
-describe('what is no request', () => {
+describe('input that is not a request', () => {
   const host = 'Host: localhost\r\n';
   test.each([
     ['noise', 'hello?\r\n\r\n', 400, 'malformed-request'],
@@ -131,13 +131,13 @@ describe('what is no request', () => {
       400,
       'malformed-request',
     ],
-  ])('%s is answered with a problem, and the connection closed', async (_what, bytes, status, slug) => {
+  ])('%s gets a problem, and the connection is closed', async (_what, bytes, status, slug) => {
     const answer = await sendRaw(server.url, bytes);
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.body)).toMatchObject({ type: type(slug), status });
   });
 
-  test('headers that are too long are answered on a connection that has served before, too', async () => {
+  test('headers that are too long get an answer on a used connection too', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
     let received = '';
@@ -153,14 +153,14 @@ describe('what is no request', () => {
     expect(JSON.parse(second.slice(second.indexOf('\r\n\r\n')))).toMatchObject({ type: type('headers-too-large') });
   });
 
-  test('one that never ends is answered after server.read_timeout', async () => {
+  test('a request that never ends gets an answer after server.read_timeout', async () => {
     await using hasty = await startServing({ server: { readTimeoutMs: 200 } });
     const answer = await sendRaw(hasty.url, 'POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Le');
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body)).toMatchObject({ detail: expect.stringContaining('server.read_timeout') });
   });
 
-  test('noise behind an answer under way does not get into it', async () => {
+  test('noise after a request does not get into an answer that has begun', async () => {
     const run = await server.addRun();
     const { hostname, port } = new URL(server.url);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -176,7 +176,7 @@ describe('what is no request', () => {
   });
 });
 
-test('a bug is a 500 that shows nothing, and the log has it under the id of the request', async () => {
+test('a bug gets a 500 without details, and the log has it under the id of the request', async () => {
   const { assertThere } = server.store.runs;
   const run = await server.addRun();
   Object.assign(server.store.runs, {
@@ -195,12 +195,12 @@ const echoed = async (id: string) =>
   (await server.fetch('/jobs', { headers: { 'x-request-id': id } })).headers.get('x-request-id');
 
 describe('X-Request-Id', () => {
-  test('is taken when it is one', async () => {
+  test('is used if it is valid', async () => {
     expect(await echoed('deploy-2024.01_a')).toBe('deploy-2024.01_a');
     expect(await echoed('x'.repeat(128))).toBe('x'.repeat(128));
   });
 
-  test.each(['', 'x'.repeat(129), 'two words', 'a/b', 'ü'])('is made when %j was sent', async (id) => {
+  test.each(['', 'x'.repeat(129), 'two words', 'a/b', 'ü'])('is generated if %j was sent', async (id) => {
     expect(await echoed(id)).toMatch(/^req_[0-9A-Z]{26}$/);
   });
 
@@ -214,7 +214,7 @@ describe('X-Request-Id', () => {
   });
 });
 
-test('answers say that they are no page', async () => {
+test('answers tell the browser that they are not pages', async () => {
   for (const path of ['/jobs', '/nowhere', '/health']) {
     const { headers } = await server.fetch(path);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -230,7 +230,7 @@ test.each([
     '/api/v1/jobs',
   ],
   ['CONNECT', 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n', '/'],
-])('%s is a problem, too', async (_what, request, instance) => {
+])('%s gets a problem too', async (_what, request, instance) => {
   const { status, head, body } = await sendRaw(server.url, request);
   expect(status).toBe(400);
   expect(head.toLowerCase()).toContain('content-type: application/problem+json');

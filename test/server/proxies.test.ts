@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { sendRaw } from '../support/raw-http.ts';
 import { type ServingOptions, startServing } from './serving.ts';
 
-/** A server that trusts these, and whom it takes a caller for: the address in its audit log of a refused login. */
+/** A server that trusts these proxies, and the address that its audit log has for a failed login. */
 async function behind(trustProxy: boolean | readonly string[], o: ServingOptions = {}) {
   const server = await startServing({ ...o, server: { ...o.server, trustProxy } });
   onTestFinished(() => server.close());
@@ -25,7 +25,7 @@ async function behind(trustProxy: boolean | readonly string[], o: ServingOptions
   };
 }
 
-describe('whom a caller is taken for', () => {
+describe('the address of a caller', () => {
   test.each<[string, boolean | readonly string[], string, string]>([
     ['who connects, where no proxy is trusted', false, '203.0.113.9', '127.0.0.1'],
     ['who connects, where others are trusted', ['10.0.0.0/8'], '203.0.113.9', '127.0.0.1'],
@@ -49,7 +49,7 @@ describe('whom a caller is taken for', () => {
   });
 });
 
-test('who comes through a trusted proxy is never the server’s own user, whatever the proxy says or leaves out', async () => {
+test('a caller behind a trusted proxy is never the server’s own user, whatever the proxy sends', async () => {
   const { ask } = await behind(['127.0.0.1']);
   for (const headers of [
     {},
@@ -66,7 +66,7 @@ test('who comes through a trusted proxy is never the server’s own user, whatev
   expect(await direct.ask('/jobs', {})).toMatchObject({ status: 200 });
 });
 
-test('the server has any name behind a trusted proxy, unless everyone may do everything', async () => {
+test('behind a trusted proxy any `Host` is accepted, unless everyone may do everything', async () => {
   const { ask } = await behind(['127.0.0.1']);
   expect(await ask('/health', { Host: 'flwd.example.org' })).toMatchObject({ status: 200 });
   expect(await ask('/jobs', { Host: 'flwd.example.org' })).toMatchObject({ status: 401 });
@@ -76,7 +76,7 @@ test('the server has any name behind a trusted proxy, unless everyone may do eve
   expect(await open.ask('/jobs', { Host: 'rebound.example' })).toMatchObject({ status: 403 });
 });
 
-test('the server’s own pages are those of the name and scheme that a trusted proxy was called by', async () => {
+test('the server’s own origin has the name and scheme that the trusted proxy was called by', async () => {
   const forwarded = { 'X-Forwarded-Host': 'flwd.example.org', 'X-Forwarded-Proto': 'https' };
   const page = { Origin: 'https://flwd.example.org', Authorization: 'Bearer wrong', ...forwarded };
   expect(await (await behind(['127.0.0.1'])).ask('/jobs', page)).toMatchObject({ status: 401 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { startServing } from './serving.ts';
 
-test('every answer of the API says what is left; past the limit it is 429 until the window is over', async () => {
+test('every answer of the API says what is left; past the limit the answer is 429 until the window ends', async () => {
   await using server = await startServing({ rateLimit: { limit: 5, windowMs: 60_000 } });
   const run = await server.addRun();
   await run.move('claim');
@@ -24,14 +24,14 @@ test('every answer of the API says what is left; past the limit it is 429 until 
   expect((await server.fetch('//healthz')).status).toBe(204);
 });
 
-test('the window starts anew', async () => {
+test('after the window a new one starts', async () => {
   await using server = await startServing({ rateLimit: { limit: 1, windowMs: 300 } });
   const status = async () => (await server.fetch('/jobs')).status;
   await expect.poll(status, { interval: 5 }).toBe(429);
   await expect.poll(status).toBe(200);
 });
 
-test('each caller has a limit of its own: one that is used up keeps nobody else out', async () => {
+test('each caller has a limit of its own, which affects nobody else', async () => {
   await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const one = await server.token({ name: 'one' });
   const other = await server.token({ name: 'other' });
@@ -44,7 +44,7 @@ test('each caller has a limit of its own: one that is used up keeps nobody else 
   expect(await asked({})).toBe(200);
 });
 
-test('whoever is nobody known is counted by address, and keeps nobody else out', async () => {
+test('unknown callers are counted by address, and affect nobody else', async () => {
   await using server = await startServing({ rateLimit: { limit: 2, windowMs: 60_000 } });
   const foreign = { headers: { origin: 'https://evil.example' } };
   const statuses: number[] = [];
@@ -53,7 +53,7 @@ test('whoever is nobody known is counted by address, and keeps nobody else out',
   expect((await server.fetch('/health')).status).toBe(200);
 });
 
-test('the rate limit of a profile that is not the default bounds the runs started in it', async () => {
+test('the rate limit of another profile than the default limits the runs started in it', async () => {
   const permissive = { rateLimit: { limit: 2, windowMs: 60_000 } };
   await using server = await startServing({
     jobs: { open: bash('true', { security_profile: 'permissive' }), closed: bash('true') },
@@ -66,7 +66,7 @@ test('the rate limit of a profile that is not the default bounds the runs starte
   const first = await start({ job_id: 'open' }, 'k');
   expect(first.status).toBe(201);
   const { run_id: runId }: { run_id: string } = JSON.parse(await first.text());
-  // Neither a replay, nor what is refused, nor another profile counts.
+  // Replays, refused requests and runs in other profiles do not count.
   expect((await start({ job_id: 'open' }, 'k')).headers.get('idempotent-replay')).toBe('true');
   expect((await start({ job_id: 'open', security_profile: 'disabled' })).status).toBe(422);
   expect((await start({ job_id: 'open', security_profile: 'secure' })).status).toBe(201);
@@ -79,7 +79,7 @@ test('the rate limit of a profile that is not the default bounds the runs starte
   expect((await start({ job_id: 'closed' })).status).toBe(201);
 });
 
-test('a caller has so many streams open and no more, and gets room again by ending one', async () => {
+test('a caller may open a limited number of streams, and another one after ending one', async () => {
   await using server = await startServing();
   const { headers } = await server.token({ scopes: ['runs:read'] });
   const open: AbortController[] = [];

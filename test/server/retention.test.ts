@@ -1,4 +1,4 @@
-// What clients see of retention: what is gone says so, and an admin can ask for a pass.
+// How clients notice retention: removed objects are reported as removed, and an admin can start a pass.
 
 import { expect, test } from 'vitest';
 import { startServing } from './serving.ts';
@@ -6,7 +6,7 @@ import { startServing } from './serving.ts';
 const hourMs = 3_600_000;
 const later = Date.now() + 2 * hourMs;
 
-test('events before the oldest that is kept are 410, although their newest are still at hand', async () => {
+test('events before the oldest stored one get 410, although the newest are still in memory', async () => {
   await using serving = await startServing({ retention: { eventsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');
@@ -24,7 +24,7 @@ test('events before the oldest that is kept are 410, although their newest are s
   await current.body?.cancel();
 });
 
-test('the page of a log that is gone says so; its stream ends', async () => {
+test('the page of a removed log says so, and its stream ends', async () => {
   await using serving = await startServing({ retention: { logsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');
@@ -39,7 +39,7 @@ test('the page of a log that is gone says so; its stream ends', async () => {
   expect(await stream.text()).toContain('event: end');
 });
 
-test('asked what it would remove, it removes nothing', async () => {
+test('a dry run removes nothing', async () => {
   await using serving = await startServing({ retention: { runsMs: hourMs, eventsMs: hourMs }, nowMs: later });
   const run = await serving.addRun();
   await run.move('claim');

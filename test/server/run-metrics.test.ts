@@ -5,7 +5,7 @@ import { createRunMetrics } from '../../src/server/metrics/run-metrics.ts';
 
 const queue = () => ({ depth: 0, running: 0, globalConcurrency: 4, jobConcurrency: null, maxDepth: null });
 
-test('the queue is stuck as long as the health check of it says so', () => {
+test('the queue counts as stuck while its health check says so', () => {
   const check: { status: Check['status'] } = { status: 'ok' };
   const metrics = createRunMetrics({ hub: createHub(0), queue, health: () => ({ queue: check }) });
   const stuck = metrics.families.find(({ name }) => name === 'flwd_queue_stuck');

@@ -22,7 +22,7 @@ afterAll(() => server.close());
 const read = async <T = RunAnswer>(response: Response): Promise<T> => JSON.parse(await response.text());
 
 describe('a run', () => {
-  test('has an ETag that changes with it, and with nothing else', async () => {
+  test('has an ETag that changes only with the run', async () => {
     const run = await server.addRun();
     const etag = async () => (await server.fetch(`/runs/${run.id}`)).headers.get('etag') ?? '';
     const pending = await etag();
@@ -37,7 +37,7 @@ describe('a run', () => {
     expect(await read(await server.fetch(`/runs/${run.id}`))).toMatchObject({ status: 'success', exit_code: 0 });
   });
 
-  test('of another id, however long, is 404', async () => {
+  test('with an unknown id, however long, gets 404', async () => {
     for (const id of ['run_x', 'x'.repeat(8_000), '%00']) {
       expect((await server.fetch(`/runs/${id}`)).status).toBe(404);
     }
@@ -64,7 +64,7 @@ describe('the list', () => {
     expect(await ids('tenant=tenant-b&label=team=dev')).toEqual([]);
   });
 
-  test('since is inclusive and until is not, to the microsecond', async () => {
+  test('since is inclusive and until is exclusive, to the microsecond', async () => {
     const [, , third] = runs;
     const { created_at } = await read<{ created_at: string }>(await server.fetch(`/runs/${third?.id}`));
     const later = created_at.replace('Z', '001Z');
@@ -85,14 +85,14 @@ describe('the list', () => {
     ['cursor=nonsense', ['?cursor']],
     ['__proto__=1', ['?__proto__']],
     [`q=${'x'.repeat(1025)}`, ['?q']],
-  ])('%s names every bad parameter', async (query, pointers) => {
+  ])('%s gets an error for every wrong parameter', async (query, pointers) => {
     const response = await server.fetch(`/runs?${query}`);
     expect(response.status).toBe(400);
     const { errors } = await read<{ errors: { pointer: string }[] }>(response);
     expect(errors.map((error) => error.pointer)).toEqual(pointers);
   });
 
-  test('a misspelt parameter is told the nearest one', async () => {
+  test('the error for a misspelt parameter suggests the nearest one', async () => {
     expect(await (await server.fetch('/runs?stats=failed')).json()).toMatchObject({
       errors: [{ message: expect.stringContaining('did you mean `status`?') }],
     });
@@ -100,7 +100,7 @@ describe('the list', () => {
 });
 
 describe('a request for a run', () => {
-  test('has all its errors named at once', async () => {
+  test('gets all its errors at once', async () => {
     const response = await server.post('/runs', {
       job_id: '',
       async: 'yes',
@@ -121,30 +121,27 @@ describe('a request for a run', () => {
     ]);
   });
 
-  test('names a missing member by its own pointer, and escapes what is unknown', async () => {
+  test('gets a pointer to a missing member, and escaped pointers to unknown ones', async () => {
     const response = await server.post('/runs', { 'a/b~c': 1 });
     const { errors } = await read<{ errors: { pointer: string }[] }>(response);
     expect(errors.map((error) => error.pointer)).toEqual(['/a~1b~0c', '/job_id']);
   });
 
-  test.each(['/runs', '/plans'])(
-    'to %s has the errors of its members and of its arguments named at once',
-    async (path) => {
-      const body = { job_id: 'fast', labels: { x: 1 }, args: { target: 5, keep: 'all', kep: 1 }, unknown: true };
-      const response = await server.post(path, body);
-      expect(response.status).toBe(400);
-      const { errors } = await read<{ errors: ValidationError[] }>(response);
-      expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
-        ['/args/kep', 'additionalProperties'],
-        ['/args/target', 'type'],
-        ['/args/keep', 'type'],
-        ['/labels/x', 'type'],
-        ['/unknown', 'additionalProperties'],
-      ]);
-    },
-  );
+  test.each(['/runs', '/plans'])('to %s gets the errors of its members and of its arguments at once', async (path) => {
+    const body = { job_id: 'fast', labels: { x: 1 }, args: { target: 5, keep: 'all', kep: 1 }, unknown: true };
+    const response = await server.post(path, body);
+    expect(response.status).toBe(400);
+    const { errors } = await read<{ errors: ValidationError[] }>(response);
+    expect(errors.map(({ pointer, keyword }) => [pointer, keyword])).toEqual([
+      ['/args/kep', 'additionalProperties'],
+      ['/args/target', 'type'],
+      ['/args/keep', 'type'],
+      ['/labels/x', 'type'],
+      ['/unknown', 'additionalProperties'],
+    ]);
+  });
 
-  test('has an argument that is missing named beside the errors of its members, also where it has no args', async () => {
+  test('gets a missing argument with the errors of its members, even without args', async () => {
     const { errors } = await read<{ errors: ValidationError[] }>(
       await server.post('/runs', { job_id: 'backup', async: 1 }),
     );
@@ -155,7 +152,7 @@ describe('a request for a run', () => {
     ['its job is unknown', { job_id: 'nowhere', args: { target: 5 } }],
     ['its job is no text', { job_id: ['backup'], args: { target: 5 } }],
     ['its arguments are no object', { job_id: 'backup', args: [] }],
-  ])('has the errors of its members named where %s', async (_why, body) => {
+  ])('gets the errors of its members if %s', async (_why, body) => {
     const response = await server.post('/runs', { ...body, unknown: 1 });
     expect(response.status).toBe(400);
     const { errors } = await read<{ errors: ValidationError[] }>(response);
@@ -163,7 +160,7 @@ describe('a request for a run', () => {
     expect(errors.filter(({ pointer }) => pointer.startsWith('/args/'))).toEqual([]);
   });
 
-  test('with thousands of unknown members has the first hundred errors named and the rest counted', async () => {
+  test('with thousands of unknown members gets the first hundred errors and the number of the rest', async () => {
     const names = Array.from({ length: 6_000 }, (_, at) => `m${String(at).padStart(4, '0')}`);
     const body = Object.fromEntries(names.map((name) => [name, 0]));
     const { errors, detail } = await read<{ errors: ValidationError[]; detail: string }>(
@@ -175,25 +172,25 @@ describe('a request for a run', () => {
     expect(detail).toBe('/job_id: is required (and 6000 more)');
   });
 
-  test('with a member of a very long name does not get it back', async () => {
+  test('with a very long name of a member does not get the name back', async () => {
     const response = await server.post('/runs', { job_id: 'quick', ['x'.repeat(5_000)]: 1 });
     const { errors } = await read<{ errors: ValidationError[] }>(response);
     const message = 'has a member whose name of 5000 characters is not known';
     expect(errors).toEqual([{ pointer: '', message, keyword: 'additionalProperties' }]);
   });
 
-  test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])('with the Idempotency-Key %j is 400', async (key) => {
+  test.each(['', 'x'.repeat(256), 'tab\tinside', 'ümlaut'])('with the Idempotency-Key %j gets 400', async (key) => {
     const response = await server.post('/runs', { job_id: 'quick' }, { 'idempotency-key': key });
     expect(response.status).toBe(400);
   });
 
-  test('for an unknown job is 404', async () => {
+  test('for an unknown job gets 404', async () => {
     expect((await server.post('/runs', { job_id: 'nowhere' })).status).toBe(404);
   });
 });
 
 describe('cancelling', () => {
-  test('a pending run is over at once; again is the same; a finished one is 409; an unknown one 404', async () => {
+  test('ends a pending run at once, and may be repeated; a finished run gets 409, an unknown one 404', async () => {
     const run = await server.addRun();
     const cancel = (body?: string) =>
       server.fetch(`/runs/${run.id}/cancel`, {
@@ -216,37 +213,40 @@ describe('cancelling', () => {
   });
 });
 
-testWith('bwrap')('a run is created, told from which face, replayed by its key, and waited for', async () => {
-  await using executing = await startServing({ jobs, aliases: [{ from: 'quick', to: 'fast' }], executes: true });
-  const headers = { 'idempotency-key': 'one', 'x-flwd-client': 'cli', 'x-request-id': 'from-test' };
-  const first = await executing.post('/runs', { job_id: 'fast', async: false }, headers);
-  const text = await first.text();
-  const run: RunAnswer = JSON.parse(text);
-  expect(first.status).toBe(201);
-  expect(run).toMatchObject({
-    job_id: 'quick',
-    status: 'success',
-    args: { keep: 7 },
-    request_id: 'from-test',
-    trigger: { type: 'cli' },
-    created_by: 'local',
-  });
-  expect(first.headers.get('location')).toBe(`/api/v1/runs/${run.run_id}`);
-  expect(first.headers.get('idempotent-replay')).toBeNull();
-  const second = await executing.post('/runs', { async: false, job_id: 'fast' }, headers);
-  expect([second.status, second.headers.get('idempotent-replay'), await second.text()]).toEqual([201, 'true', text]);
+testWith('bwrap')(
+  'a run is created with the interface that started it, replayed by its key, and waited for',
+  async () => {
+    await using executing = await startServing({ jobs, aliases: [{ from: 'quick', to: 'fast' }], executes: true });
+    const headers = { 'idempotency-key': 'one', 'x-flwd-client': 'cli', 'x-request-id': 'from-test' };
+    const first = await executing.post('/runs', { job_id: 'fast', async: false }, headers);
+    const text = await first.text();
+    const run: RunAnswer = JSON.parse(text);
+    expect(first.status).toBe(201);
+    expect(run).toMatchObject({
+      job_id: 'quick',
+      status: 'success',
+      args: { keep: 7 },
+      request_id: 'from-test',
+      trigger: { type: 'cli' },
+      created_by: 'local',
+    });
+    expect(first.headers.get('location')).toBe(`/api/v1/runs/${run.run_id}`);
+    expect(first.headers.get('idempotent-replay')).toBeNull();
+    const second = await executing.post('/runs', { async: false, job_id: 'fast' }, headers);
+    expect([second.status, second.headers.get('idempotent-replay'), await second.text()]).toEqual([201, 'true', text]);
 
-  const console = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'console' });
-  expect(await read(console)).toMatchObject({ trigger: { type: 'console' } });
-  const unknownClient = await executing.post(
-    '/runs',
-    { job_id: 'quick', async: false },
-    { 'x-flwd-client': 'schedule' },
-  );
-  expect(await read(unknownClient)).toMatchObject({ trigger: { type: 'api' } });
-});
+    const console = await executing.post('/runs', { job_id: 'quick', async: false }, { 'x-flwd-client': 'console' });
+    expect(await read(console)).toMatchObject({ trigger: { type: 'console' } });
+    const unknownClient = await executing.post(
+      '/runs',
+      { job_id: 'quick', async: false },
+      { 'x-flwd-client': 'schedule' },
+    );
+    expect(await read(unknownClient)).toMatchObject({ trigger: { type: 'api' } });
+  },
+);
 
-testWith('bwrap')('a plan says what a run would do, and makes none', async () => {
+testWith('bwrap')('a plan says what a run would do, and creates no run', async () => {
   const total = async () => (await read<{ total: number }>(await server.fetch('/runs?job_id=quick'))).total;
   const before = await total();
   const response = await server.post('/plans', { job_id: 'quick', args: { keep: 3 } });

@@ -1,4 +1,4 @@
-// Schedules over HTTP: those of config.yaml and those made here, what is wrong with a body, and what is shown before saving.
+// Schedules over HTTP: those of a config.yaml, those made by the API, errors in a body, and the preview.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -46,8 +46,8 @@ const problemOf = async (response: Response) => {
   return { slug: type.split('/').at(-1), status, errors: errors?.map((error) => `${error.pointer} ${error.message}`) };
 };
 
-describe('one of a config.yaml', () => {
-  test('is shown with when it fires next, and read-only', async () => {
+describe('a schedule of a config.yaml', () => {
+  test('is shown with its next fires, and is read-only', async () => {
     const { schedules, total } = await list('?job_id=backup');
     expect(total).toBe(1);
     expect(schedules).toEqual([
@@ -82,7 +82,7 @@ describe('one of a config.yaml', () => {
     expect(await problemOf(await server.fetch(path, { method: 'DELETE' }))).toMatchObject(managed);
   });
 
-  test('is another one once the file says another time', async () => {
+  test('becomes another schedule once the file has another time', async () => {
     const [before] = (await list('?job_id=edited')).schedules;
     const config = { command: './run.sh', schedules: [{ cron: '0 5 * * *', enabled: false }] };
     await writeFile(join(server.root, 'jobs/edited/config.yaml'), JSON.stringify(config));
@@ -93,8 +93,8 @@ describe('one of a config.yaml', () => {
   });
 });
 
-describe('one made here', () => {
-  test('is answered, found, replaced and removed', async () => {
+describe('a schedule made by the API', () => {
+  test('is created, found, replaced and deleted', async () => {
     const response = await server.post('/schedules', {
       job_id: 'simple',
       cron: '0 9 * * MON-FRI',
@@ -146,7 +146,7 @@ describe('one made here', () => {
     );
   });
 
-  test('lists are filtered and paged, by job and id', async () => {
+  test('is listed with filters and pages, sorted by job and id', async () => {
     const made = [];
     for (const tenant of ['paged', 'paged', 'paged']) made.push((await make({ tenant })).id);
     expect(await list('?tenant=paged')).toMatchObject({ total: 3, next_cursor: null });
@@ -164,7 +164,7 @@ describe('one made here', () => {
 });
 
 describe('a preview', () => {
-  test('shows the next fires in both times, and saves nothing', async () => {
+  test('shows the next fires in UTC and local time, and saves nothing', async () => {
     const { total } = await list();
     const response = await server.post('/schedules/preview?fires=5', {
       job_id: 'plain',
@@ -180,7 +180,7 @@ describe('a preview', () => {
     expect((await list()).total).toBe(total);
   });
 
-  test('has ten fires unless asked for more or less, 100 at the most', async () => {
+  test('has ten fires by default, and at most 100', async () => {
     const preview = (query: string) =>
       server.post(`/schedules/preview${query}`, { job_id: 'plain', cron: '* * * * *' });
     expect(await (await preview('')).json()).toMatchObject({ next_fires: { length: 10 } });
@@ -188,7 +188,7 @@ describe('a preview', () => {
   });
 });
 
-describe('what is wrong is told at once', () => {
+describe('all errors are reported at once', () => {
   const invalid = {
     job_id: 'backup',
     cron: '61 * * * *',
@@ -210,7 +210,7 @@ describe('what is wrong is told at once', () => {
   test.each([
     ['POST', '/schedules'],
     ['POST', '/schedules/preview'],
-  ])('%s %s, alike for a body of the right form and one of a wrong form', async (method, path) => {
+  ])('%s %s, the same for a valid and for an invalid body', async (method, path) => {
     const { total } = await list();
     const sorted = async (body: unknown) => {
       const { slug, errors } = await problemOf(await send(method, path, body));
@@ -242,18 +242,18 @@ describe('what is wrong is told at once', () => {
   test.each([
     ['nowhere', 'job-not-found', 404],
     ['broken', 'job-invalid', 422],
-  ])('the job %s is %s', async (jobId, slug, status) => {
+  ])('the job %s gets %s', async (jobId, slug, status) => {
     const body = { job_id: jobId, cron: '0 3 * * *' };
     expect(await problemOf(await server.post('/schedules', body))).toMatchObject({ slug, status });
   });
 });
 
-test('while the sources are unread, nothing is said of schedules', async () => {
+test('until the sources are read, schedules are not ready', async () => {
   await using unread = await startServing({ unread: true });
   expect((await unread.fetch('/schedules')).status).toBe(503);
 });
 
-test('how it went is told on a schedule: the run that it started, or why it could not', async () => {
+test('a schedule shows the run that it started last, or why it could not start one', async () => {
   const minuteMs = 60_000;
   let offsetMs = 0;
   const schedules = [{ cron: '* * * * *' }];
@@ -288,7 +288,7 @@ test('how it went is told on a schedule: the run that it started, or why it coul
     });
 });
 
-test('a tenant has 1,000 of them, with 64 KiB of arguments each, and no more', async () => {
+test('a tenant may have 1,000 schedules, with 64 KiB of arguments each', async () => {
   await using own = await startServing({
     jobs: { backup: bash('true', { args }) },
     server: { bodyLimitBytes: 262_144 },

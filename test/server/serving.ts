@@ -1,5 +1,5 @@
-// The server with its real store, catalogue and engine, in this process: a test can put runs, lines and artifacts there
-// without running a script.
+// Starts the server with its real store, catalogue and engine in this process. A test can add runs, log lines and
+// artifacts without running a script.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -36,7 +36,7 @@ export type ServingOptions = {
   readonly jobs?: Readonly<Record<string, JobFiles>>;
   readonly aliases?: readonly { readonly from: string; readonly to: string }[];
   readonly watch?: boolean;
-  /** The sources stay unread, as they are in the first moments of a start. */
+  /** The sources are never read, as in the first moments after a start. */
   readonly unread?: boolean;
   readonly rateLimit?: RateLimit;
   readonly server?: Partial<ServerConfig['server']>;
@@ -44,14 +44,14 @@ export type ServingOptions = {
   readonly runCallers?: RunCallers;
   readonly authMode?: ServerConfig['auth']['mode'];
   readonly isDev?: boolean;
-  /** Runs are executed; without it, they do what the test says. */
+  /** Whether runs are executed. By default the test moves them itself. */
   readonly executes?: boolean;
   readonly clock?: Clock;
-  /** How long things are kept; for ever, unless it says otherwise. */
+  /** How long objects are kept; for ever by default. */
   readonly retention?: Partial<RetentionPolicy>;
-  /** The instant at which retention looks. */
+  /** The current time for retention. */
   readonly nowMs?: number;
-  /** What there is too much of; nothing, unless it says otherwise. */
+  /** The overload of the server; by default there is no overload. */
   readonly load?: Load;
   readonly profiles?: Partial<ServerConfig['security']['profiles']>;
   /** Called with each line of the server's own log. */
@@ -63,12 +63,12 @@ export type Serving = {
   readonly root: string;
   readonly store: Store;
   readonly hub: Hub;
-  /** A path below /api/v1, or from the root when it starts with `//`. */
+  /** Fetches a path below /api/v1, or from the root if the path starts with `//`. */
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>;
   readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
-  /** A new token. */
+  /** Creates a token. */
   readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
-  /** A run that nothing executes: the test moves it. */
+  /** Adds a run that is not executed; the test moves it. */
   readonly addRun: (o?: { readonly jobId?: string; readonly tenant?: string }) => Promise<TestRun>;
   readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
   readonly close: () => Promise<void>;
@@ -76,11 +76,11 @@ export type Serving = {
 };
 
 type TestTokenOptions = {
-  /** `admin` without it. */
+  /** `admin` by default. */
   readonly scopes?: readonly Scope[];
-  /** `default` without it. */
+  /** `default` by default. */
   readonly tenant?: string;
-  /** A name of its own without it. */
+  /** A new name by default. */
   readonly name?: string;
   readonly expiresIn?: string;
 };
@@ -96,7 +96,7 @@ export type TestRun = {
   readonly id: string;
   readonly tenant: string;
   readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
-  /** Lines as the script prints them, marks included; announced like the engine does. */
+  /** Adds lines as a script prints them, with marks, and announces them like the engine does. */
   readonly print: (...lines: readonly string[]) => Promise<void>;
   /** Closes the log and ends the run. */
   readonly finish: (move?: RunMove) => Promise<void>;
@@ -206,7 +206,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     await catalog.close();
     await forkServer.close();
     await store.close();
-    // A job goes on without its server, and writes to its folder meanwhile.
+    // A job continues without its server, and writes to its folder meanwhile.
     await rm(root, { recursive: true, force: true, maxRetries: 10 });
   }
 

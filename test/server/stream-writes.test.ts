@@ -8,7 +8,7 @@ import { createStreams } from '../../src/server/streams/streams.ts';
 const large = Buffer.alloc(64 * 1024, 'x');
 const readers = 10;
 
-test('streams that have a large piece at the same moment do not write all of them in one turn of the event loop', async () => {
+test('streams with large chunks at the same moment do not write them all in one turn of the event loop', async () => {
   const streams = createStreams({
     stallMs: 10_000,
     isStillValid: async () => true,
@@ -39,7 +39,7 @@ test('streams that have a large piece at the same moment do not write all of the
   const writesOfTurn = new Map<number, number>();
   const write = vi.spyOn(ServerResponse.prototype, 'write');
   onTestFinished(() => write.mockRestore());
-  /** As long as the kernel takes for some MB. */
+  /** Takes as long as the kernel takes for some MB. */
   function slowly(this: ServerResponse, ...asked: Parameters<ServerResponse['write']>): boolean {
     writesOfTurn.set(turn, (writesOfTurn.get(turn) ?? 0) + 1);
     for (const until = performance.now() + 5; performance.now() < until; );
@@ -52,6 +52,6 @@ test('streams that have a large piece at the same moment do not write all of the
 
   const sizes = (await Promise.all(answers)).map(({ byteLength }) => byteLength);
   expect(sizes).toEqual(Array.from({ length: readers }, () => large.length));
-  // Two begin within the 8 ms of a turn.
+  // Two writes begin within the 8 ms of a turn.
   expect(Math.max(...writesOfTurn.values())).toBeLessThanOrEqual(2);
 });

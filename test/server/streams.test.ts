@@ -7,7 +7,7 @@ import { allFramesOf, framesOf } from '../support/event-stream.ts';
 import { expectWithin } from '../support/goes.ts';
 import { type Serving, startServing } from './serving.ts';
 
-/** Asks for a stream and reads nothing of it yet. */
+/** Opens a stream without reading from it. */
 async function openStalled(server: Serving, path: string, headers = ''): Promise<Socket> {
   const { hostname, port } = new URL(server.url);
   const socket = connect({ host: hostname, port: Number(port) });
@@ -18,7 +18,7 @@ async function openStalled(server: Serving, path: string, headers = ''): Promise
   return socket;
 }
 
-/** How many streams listen for events, from now on. */
+/** Counts the streams that listen for events from now on. */
 function countFollowers({ hub }: Serving): () => number {
   const { onEvents } = hub;
   let open = 0;
@@ -34,7 +34,7 @@ function countFollowers({ hub }: Serving): () => number {
   return () => open;
 }
 
-/** Files that this process has open. */
+/** The files that this process has open. */
 function openFiles(): string[] {
   return readdirSync('/proc/self/fd').map((fd) => {
     try {
@@ -47,7 +47,7 @@ function openFiles(): string[] {
 
 const longLines = Array.from({ length: 10 }, () => 'x'.repeat(60_000));
 
-test('a reader that stands still is disconnected, and holds nobody else up', async () => {
+test('a reader that stops reading is disconnected, and delays nobody else', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 2_000 } });
   const followers = countFollowers(server);
   const run = await server.addRun();
@@ -73,11 +73,11 @@ test('a reader that stands still is disconnected, and holds nobody else up', asy
   expect(metrics).toContain('\nflwd_sse_streams 0\n');
 });
 
-test('a slow reader that makes progress gets everything, however long it takes', async () => {
+test('a slow reader gets everything, however long it takes', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 3_000 } });
   const run = await server.addRun();
   for (let i = 0; i < 40; i++) await run.print(...longLines);
-  // One write of 24 MB, which takes longer to drain than a reader may stand still.
+  // One write of 24 MB, which takes longer to drain than the time after which a reader is disconnected.
   const socket = await openStalled(server, `/runs/${run.id}/logs?limit=400`, 'Accept: text/plain\r\n');
   const startedAtMs = performance.now();
   let receivedBytes = 0;
@@ -93,7 +93,7 @@ test('a slow reader that makes progress gets everything, however long it takes',
   expect(performance.now() - startedAtMs).toBeGreaterThan(3_000);
 });
 
-test('a download that nobody takes is broken off', async () => {
+test('a download that nobody reads is ended', async () => {
   await using server = await startServing({ server: { writeTimeoutMs: 200 } });
   const run = await server.addRun();
   const size = 32 * 2 ** 20;
@@ -115,7 +115,7 @@ test('a client that hangs up leaves nothing behind', async () => {
   const followers = countFollowers(server);
   const run = await server.addRun();
   const hangUp = new AbortController();
-  // An answer that nobody holds is collected as garbage, and hangs up by itself.
+  // An answer without references is collected as garbage, which closes its connection.
   const held: Response[] = [];
   for (let i = 0; i < 5; i++) {
     for (const path of [`/runs/${run.id}/logs?follow=true`, '/events/runs', `/events/runs?run_id=${run.id}`]) {
@@ -128,7 +128,7 @@ test('a client that hangs up leaves nothing behind', async () => {
   await expect.poll(followers).toBe(0);
 });
 
-test('one that hangs up before its stream has begun holds no place', async () => {
+test('a client that hangs up before its stream begins does not count as open', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.move('claim');
@@ -145,7 +145,7 @@ test('one that hangs up before its stream has begun holds no place', async () =>
   const early = await openStalled(server, `/runs/${run.id}/logs?follow=true&tail=5`);
   await asked.promise;
   early.resetAndDestroy();
-  // What came before on the wire has been seen once these are answered.
+  // Once these are answered, the server has seen everything that was sent before.
   for (let i = 0; i < 5; i++) await server.fetch('/health');
   gate.resolve();
   const metrics = async () => (await server.fetch('//metrics')).text();
@@ -153,7 +153,7 @@ test('one that hangs up before its stream has begun holds no place', async () =>
   await expect.poll(metrics).toMatch(/^flwd_sse_streams 0$/m);
 });
 
-test('closing ends every stream and connection within 2 s, read or not, and nothing is taken any more', () =>
+test('closing ends every stream and connection within 2 s, even unread ones, and accepts nothing new', () =>
   expectWithin(2_000, closeWithReaders));
 
 /** @returns how long the closing took */
@@ -168,7 +168,7 @@ async function closeWithReaders(): Promise<number> {
   const next = framesOf(await server.fetch('/events/runs')).next();
   const follower = allFramesOf(await server.fetch(`/runs/${quiet.id}/logs?follow=true`));
   const idle = await openStalled(server, '/health');
-  // One that becomes a stream only while the server stops already.
+  // This request becomes a stream while the server is already stopping.
   const { summary } = server.store.runs;
   const asked = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -192,7 +192,7 @@ async function closeWithReaders(): Promise<number> {
   return tookMs;
 }
 
-test('a stream ends when its token is revoked or expires, and goes on for whoever may still read', async () => {
+test('a stream ends when its token is revoked or expires, and continues for other callers', async () => {
   let nowMs = Date.parse('2026-05-01T12:00:00Z');
   await using server = await startServing({ clock: { now: () => nowMs } });
   const run = await server.addRun();
@@ -204,7 +204,7 @@ test('a stream ends when its token is revoked or expires, and goes on for whoeve
   const open = async (headers: Readonly<Record<string, string>>) =>
     Promise.all(paths.map(async (path) => (await server.fetch(path, { headers })).text()));
   const followers = countFollowers(server);
-  // These end with the server.
+  // These streams end with the server.
   for (const headers of [good.headers, {}]) open(headers).catch(() => undefined);
   const ending = Promise.all([open(revoked.headers), open(expired.headers)]);
   await expect.poll(followers).toBe(12);
@@ -213,6 +213,6 @@ test('a stream ends when its token is revoked or expires, and goes on for whoeve
   await ending;
   expect(followers()).toBe(6);
   await run.finish();
-  // Those of one run have come to their end.
+  // The streams of one run have ended.
   await expect.poll(followers).toBe(2);
 });

@@ -5,7 +5,7 @@ import { startServing } from './serving.ts';
 const server = await startServing();
 afterAll(() => server.close());
 
-test('health says what it is made of', async () => {
+test('health lists its checks', async () => {
   const response = await server.fetch('/health');
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({
@@ -17,7 +17,7 @@ test('health says what it is made of', async () => {
   });
 });
 
-test('the uptime is the time that has passed, whatever the wall clock is set to', async () => {
+test('the uptime does not depend on the wall clock', async () => {
   let aheadMs = 0;
   const other = await startServing({ clock: { now: () => Date.now() + aheadMs } });
   onTestFinished(() => other.close());
@@ -53,7 +53,7 @@ test('the probes are 204 when all is well', async () => {
   }
 });
 
-test('the health tells every caller, with any scope or none, what they may do', async () => {
+test('health tells every caller, even without a scope, what they may do', async () => {
   await using guarded = await startServing({ authMode: 'required' });
   const callerOf = async (headers: Record<string, string>): Promise<unknown> => {
     const health: { caller: unknown } = JSON.parse(await (await guarded.fetch('/health', { headers })).text());
@@ -64,7 +64,7 @@ test('the health tells every caller, with any scope or none, what they may do', 
   expect(await callerOf({})).toEqual({ name: 'anonymous', scopes: [], tenant: '' });
 });
 
-test('where the folders of sources are is told to who is admin of every tenant alone', async () => {
+test('only an admin of all tenants sees the folders of sources', async () => {
   const folders = async (token: Parameters<typeof server.token>[0]): Promise<unknown> => {
     const { headers } = await server.token(token);
     const info: { sources: unknown } = JSON.parse(await (await server.fetch('/system/info', { headers })).text());
@@ -81,7 +81,7 @@ test('where the folders of sources are is told to who is admin of every tenant a
   }
 });
 
-test('system information names the folders of sources in full', async () => {
+test('system information has the full paths of sources', async () => {
   const text = await (await server.fetch('/system/info')).text();
   expect(JSON.parse(text)).toEqual({
     version: '1.2.3',
@@ -139,7 +139,7 @@ test('the one worker is the server itself', async () => {
   });
 });
 
-test('the docs are a page without scripts or anything from elsewhere', async () => {
+test('/docs is a page without scripts and without anything from other hosts', async () => {
   const response = await server.fetch('//docs');
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
@@ -148,7 +148,7 @@ test('the docs are a page without scripts or anything from elsewhere', async () 
   expect(html).not.toMatch(/<script|https?:\/\/(?!flowd\.org\/problems\/)/);
 });
 
-test('the docs name every operation, every parameter and every problem', async () => {
+test('/docs lists every operation, every parameter and every problem', async () => {
   const html = await (await server.fetch('//docs')).text();
   for (const text of ['POST /api/v1/runs/{run_id}/cancel', 'Idempotency-Key', 'next_cursor', 'events-expired']) {
     expect(html).toContain(text);

@@ -18,7 +18,7 @@ import { type ServingOptions, startServing } from './serving.ts';
 const pem = { type: 'pkcs8', format: 'pem' } as const;
 const [first, second] = [createCertificate('first'), createCertificate('second')];
 
-/** A server whose clock goes ahead by a second for each look, so that each new connection may find a new certificate. */
+/** A server whose clock advances a second per reading, so that each connection looks for a new certificate. */
 async function serveSecurely(pair: Certificate = first, o: ServingOptions = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
   const { files, put } = createPairFiles(dir, pair);
@@ -48,14 +48,14 @@ async function serveSecurely(pair: Certificate = first, o: ServingOptions = {}) 
   return { ...server, files, put, logged };
 }
 
-test('the server speaks HTTPS, and knows its own user through it', async () => {
+test('the server speaks HTTPS, and recognizes its own user through it', async () => {
   const { url } = await serveSecurely();
   expect(url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   expect(await getSecurely(`${url}/api/v1/jobs`, first)).toMatchObject({ status: 200, shown: 'first' });
   expect(await getSecurely(`${url.replace('127.0.0.1', 'localhost')}/healthz`, first)).toMatchObject({ status: 204 });
 });
 
-test.skipIf(process.getuid?.() !== 0)('another user of the machine is nobody through it too', async () => {
+test.skipIf(process.getuid?.() !== 0)('another user of the machine needs a token through HTTPS too', async () => {
   const { url } = await serveSecurely();
   const script = `require('https').get('${url}/api/v1/jobs', { rejectUnauthorized: false }, (r) => console.log(r.statusCode))`;
   const child = spawn(process.execPath, ['-e', script], {
@@ -71,7 +71,7 @@ test.skipIf(process.getuid?.() !== 0)('another user of the machine is nobody thr
   expect(printed).toBe('401\n');
 });
 
-test('a stream of events goes through it', async () => {
+test('a stream of events works over HTTPS', async () => {
   const server = await serveSecurely();
   const run = await server.addRun();
   await run.move('claim');
@@ -82,7 +82,7 @@ test('a stream of events goes through it', async () => {
   expect(body).toMatch(/"message":"one".*"message":"two".*event: end/s);
 });
 
-test.each(['TLSv1', 'TLSv1.1'] as const)('%s is not spoken', async (maxVersion) => {
+test.each(['TLSv1', 'TLSv1.1'] as const)('%s is refused', async (maxVersion) => {
   const { url } = await serveSecurely();
   const old = { minVersion: 'TLSv1', maxVersion, ciphers: 'ALL:@SECLEVEL=0', rejectUnauthorized: false } as const;
   const socket = connectSecurely({ host: '127.0.0.1', port: Number(new URL(url).port), ...old });
@@ -91,7 +91,7 @@ test.each(['TLSv1', 'TLSv1.1'] as const)('%s is not spoken', async (maxVersion) 
 });
 
 describe('a new certificate', () => {
-  test('is shown to the next connection, while an old one goes on', async () => {
+  test('is used for new connections, while open ones continue', async () => {
     const { url, put, logged } = await serveSecurely();
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: first.cert });
     onTestFinished(() => agent.destroy());
@@ -105,7 +105,7 @@ describe('a new certificate', () => {
     expect(logged).toEqual(['the certificate was read again: ']);
   });
 
-  test('that does not fit its key, is broken or is gone, leaves the old one, with one warning each', async () => {
+  test('that does not fit its key, is broken or is missing is not used, with one warning each', async () => {
     const { url, put, files, logged } = await serveSecurely();
     const ask = () => getSecurely(`${url}/healthz`, null);
     for (const spoil of [
@@ -129,7 +129,7 @@ describe('a new certificate', () => {
     expect(await ask()).toMatchObject({ shown: 'second' });
   });
 
-  test('is looked for once a second, whatever number of connections there is', async () => {
+  test('is looked for once a second, for any number of connections', async () => {
     const { url, put } = await serveSecurely(first, { clock: { now: () => 1_790_000_000_000 } });
     put(second);
     expect(await getSecurely(`${url}/healthz`, null)).toMatchObject({ shown: 'first' });
@@ -143,27 +143,27 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
     '`server.tls.cert_file`: /.*cert.pem is not there; put the certificate there',
   ],
   [
-    'a certificate that is none',
+    'a file that is not a certificate',
     { cert: first.key },
     '`server.tls.cert_file`: /.*cert.pem has no certificate in PEM format; convert',
   ],
   ['a certificate that is cut off', { cert: first.cert.slice(0, 200) }, 'has no certificate in PEM'],
   [
-    'a key that is none',
+    'a file that is not a key',
     { key: first.cert },
     '`server.tls.key_file`: /.*key.pem has no private key in PEM format; convert',
   ],
   [
-    'the key of another',
+    'the key of another certificate',
     { key: second.key },
     'key.pem does not belong to the certificate in /.*cert.pem; name the key',
   ],
   [
-    'a key that is locked',
+    'an encrypted key',
     { key: String(createPrivateKey(first.key).export({ ...pem, cipher: 'aes-256-cbc', passphrase: 'x' })) },
     'key.pem is encrypted with a passphrase; remove the passphrase: openssl pkey',
   ],
-])('%s keeps the server from starting, and says what to do', (_what, wrong, message) => {
+])('%s prevents the start, and the error says what to do', (_what, wrong, message) => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
   const { files } = createPairFiles(dir, { ...first, ...(wrong !== 'gone' && wrong) });
@@ -172,8 +172,8 @@ test.each<[string, Partial<Certificate> | 'gone', string]>([
   expect(start).toThrow(new RegExp(message));
 });
 
-describe('what is no TLS', () => {
-  test('is closed, and the server goes on', async () => {
+describe('a connection without TLS', () => {
+  test('is closed, and the server continues', async () => {
     const { url } = await serveSecurely();
     for (const noise of ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', '\0'.repeat(1_000), '\x16\x03\x01\xff\xff']) {
       await sendRaw(url, noise).catch(() => undefined);
@@ -181,7 +181,7 @@ describe('what is no TLS', () => {
     expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
   });
 
-  test('is told to use https where it is HTTP', async () => {
+  test('is told to use https if it speaks HTTP', async () => {
     const { url } = await serveSecurely();
     const plain = url.replace('https:', 'http:');
     for (const request of [
@@ -195,7 +195,7 @@ describe('what is no TLS', () => {
     expect(await getSecurely(`${url}/healthz`, first)).toMatchObject({ status: 204 });
   });
 
-  test('is closed when it never comes, within server.read_timeout', async () => {
+  test('is closed after server.read_timeout if nothing comes', async () => {
     const { url } = await serveSecurely(first, { server: { readTimeoutMs: 200 } });
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
     await once(socket, 'close');

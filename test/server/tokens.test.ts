@@ -34,7 +34,7 @@ const use = async (credential: string, path = '/runs') =>
 const revoke = async (id: string, by?: TestToken) =>
   (await server.fetch(`/tokens/${id}`, { method: 'DELETE', headers: by?.headers ?? {} })).status;
 
-test('a token that is revoked while its row is being read is not believed, then or later', async () => {
+test('a token that is revoked while it is being read is refused, then and later', async () => {
   const { id, token } = await made({ name: 'raced', scopes: ['runs:read'] });
   const { tokens } = server.store;
   const { find } = tokens;
@@ -56,8 +56,8 @@ test('a token that is revoked while its row is being read is not believed, then 
   expect([await early, await use(token)]).toEqual([401, 401]);
 });
 
-describe('making a token', () => {
-  test('shows it once, and the list never again', async () => {
+describe('creating a token', () => {
+  test('shows the token once, and never in the list', async () => {
     const response = await make({ name: 'ci', scopes: ['runs:write', 'jobs:read'], tenant: 'acme', expires_in: '90d' });
     expect(response.status).toBe(201);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -80,7 +80,7 @@ describe('making a token', () => {
     expect(shown).not.toHaveProperty('token');
   });
 
-  test('without a tenant it is of the default one, or of the tenant of who makes it', async () => {
+  test('without a tenant uses the default tenant, or the tenant of the caller', async () => {
     expect(await made({ name: 'plain', scopes: ['runs:read'] })).toMatchObject({ tenant: 'default' });
     const admin = await server.token({ tenant: 'acme' });
     expect(await made({ name: 'theirs', scopes: ['runs:read'] }, admin)).toMatchObject({
@@ -105,14 +105,14 @@ describe('making a token', () => {
     [{ name: 'a', scopes: ['runs:read'], expires_in: '-1d' }, '/expires_in'],
     [{ name: 'a', scopes: ['runs:read'], expires_in: 5 }, '/expires_in'],
     [{ name: 'a', scopes: ['runs:read'], hash: 'x' }, '/hash'],
-  ])('%j is refused, and nothing made', async (body, pointer) => {
+  ])('%j is refused, and creates nothing', async (body, pointer) => {
     const response = await make(body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errors: [{ pointer }] });
     expect((await listed()).map(({ name }) => name)).not.toContain('a');
   });
 
-  test('a name is free again once its token is revoked', async () => {
+  test('can reuse the name of a revoked token', async () => {
     const first = await made({ name: 'once', scopes: ['runs:read'] });
     const again = await make({ name: 'once', scopes: ['runs:read'] });
     expect(again.status).toBe(400);
@@ -127,7 +127,7 @@ describe('making a token', () => {
 });
 
 describe('using a token', () => {
-  test('it lets in to what its scopes say, and a denial names the scope', async () => {
+  test('gives access according to its scopes, and a refusal names the missing scope', async () => {
     const token = await server.token({ scopes: ['runs:read'] });
     expect(await use(token.credential)).toBe(200);
     const denied = await server.fetch('/jobs', { headers: token.headers });
@@ -138,7 +138,7 @@ describe('using a token', () => {
     });
   });
 
-  test('its last use is noted, a minute apart', async () => {
+  test('stores the last use, at most once a minute', async () => {
     const token = await server.token();
     const lastUse = async () => (await listed()).find(({ id }) => id === token.id)?.last_used_at;
     await use(token.credential);
@@ -152,7 +152,7 @@ describe('using a token', () => {
     await expect.poll(lastUse).toBe(new Date(firstMs + 60_000).toISOString());
   });
 
-  test('after its time it is no use, and says so to whoever has it', async () => {
+  test('is refused after its expiry, with that reason', async () => {
     const token = await made({ name: 'short', scopes: ['admin'], expires_in: '1m' });
     nowMs += 59_999;
     expect(await use(token.token)).toBe(200);
@@ -164,7 +164,7 @@ describe('using a token', () => {
     expect((await listed()).find(({ id }) => id === token.id)).toMatchObject({ status: 'expired' });
   });
 
-  test('once it is revoked it is no use, from the next request on', async () => {
+  test('is refused from the next request on once the token is revoked', async () => {
     const token = await server.token();
     expect(await use(token.credential)).toBe(200);
     expect(await revoke(token.id)).toBe(204);
@@ -174,7 +174,7 @@ describe('using a token', () => {
 });
 
 describe('tokens of a tenant', () => {
-  test('its admin sees and revokes those of the tenant alone: others are not there', async () => {
+  test('their admin sees and revokes only tokens of that tenant', async () => {
     const [admin, own, other, every] = [
       await server.token({ tenant: 'blue' }),
       await server.token({ tenant: 'blue', scopes: ['runs:read'] }),
@@ -195,21 +195,21 @@ describe('tokens of a tenant', () => {
     expect(await use(every.credential)).toBe(200);
   });
 
-  test.each(['red', '*', 'default'])('its admin makes none of the tenant %s', async (tenant) => {
+  test.each(['red', '*', 'default'])('their admin cannot create a token of the tenant %s', async (tenant) => {
     const admin = await server.token({ tenant: 'blue' });
     const response = await make({ name: 'climb', scopes: ['runs:read'], tenant }, admin);
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/permission-denied' });
   });
 
-  test('an admin of every tenant makes tokens of any', async () => {
+  test('an admin of all tenants can create tokens of any tenant', async () => {
     const admin = await server.token({ tenant: '*' });
     for (const tenant of ['red', '*']) {
       await made({ name: `of-${tenant === '*' ? 'all' : tenant}`, scopes: ['runs:read'], tenant }, admin);
     }
   });
 
-  test('what concerns the whole instance asks for every tenant', async () => {
+  test('operations on the whole instance need the tenant `*`', async () => {
     const admin = await server.token({ tenant: 'blue' });
     const gc = await server.fetch('/system/gc?dry_run=true', { method: 'POST', headers: admin.headers });
     expect(gc.status).toBe(403);
@@ -220,7 +220,7 @@ describe('tokens of a tenant', () => {
   });
 });
 
-test('the list goes page by page, newest first', async () => {
+test('the list is paged, newest first', async () => {
   await using small = await startServing();
   const ids: string[] = [];
   for (let n = 0; n < 5; n++) ids.unshift((await small.token()).id);
@@ -239,7 +239,7 @@ test('the list goes page by page, newest first', async () => {
   expect((await small.fetch('/tokens?cursor=x')).status).toBe(400);
 });
 
-test('a server is guarded by tokens that are of use, not by those that were', async () => {
+test('only active tokens allow a server to bind beyond loopback', async () => {
   let atMs = Date.parse('2026-05-01T12:00:00Z');
   await using small = await startServing({ clock: { now: () => atMs } });
   const guarded = (host = '0.0.0.0', mode: 'auto' | 'required' | 'none' = 'auto') =>

@@ -1,4 +1,4 @@
-// A whole log as text and as JSON lines: what is in it, and what it costs.
+// A whole log as text and as JSON lines: its content and its cost.
 
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
@@ -15,7 +15,7 @@ const lineCount = 200_000;
 let odd: TestRun;
 let long: TestRun;
 
-/** Lines of every kind, among enough others to fill more than one segment. */
+/** Lines of every kind, and enough others to fill several segments. */
 beforeAll(async () => {
   odd = await server.addRun();
   await odd.move('claim');
@@ -33,7 +33,7 @@ beforeAll(async () => {
       `${rs}wa warning`,
       `end ${n}`,
     );
-    // No UTF-8: what is behind it is the same chunk's.
+    // Not UTF-8; the rest belongs to the same chunk.
     await odd.print(Buffer.from([0x61, 0xff, 0xc3]).toString('latin1'), 'b');
   }
   await odd.finish();
@@ -67,7 +67,7 @@ async function linesOf(run: TestRun, query: string): Promise<LogLine[]> {
   return lines;
 }
 
-describe('as text and as JSON lines a log', () => {
+describe('a log as text and as JSON lines', () => {
   test.each([
     '',
     '&level=warn',
@@ -78,7 +78,7 @@ describe('as text and as JSON lines a log', () => {
     '&step_id=step_01',
     '&step_id=other',
     '&attempt=2',
-  ])('has the lines of its pages for %j', async (query) => {
+  ])('has the same lines as its pages for %j', async (query) => {
     const lines = await linesOf(odd, query);
     expect(lines.length > 0).toBe(!/other|attempt/.test(query));
     const asked = query.replace('&', '?');
@@ -86,7 +86,7 @@ describe('as text and as JSON lines a log', () => {
     expect((await whole(odd, asked, ndjson)) === lines.map((line) => `${JSON.stringify(line)}\n`).join('')).toBe(true);
   });
 
-  test('begins behind a cursor or a time', async () => {
+  test('begins after a cursor or a time', async () => {
     const lines = await linesOf(odd, '');
     const since = lines[20_000]?.timestamp;
     const rest = lines.slice(20_001).map((line) => `${JSON.stringify(line)}\n`);
@@ -94,12 +94,12 @@ describe('as text and as JSON lines a log', () => {
     expect((await whole(odd, '?cursor=20001', ndjson)) === rest.join('')).toBe(true);
   });
 
-  test('reaches a reader that stops again and again as it is', async () => {
+  test('arrives unchanged at a reader that pauses again and again', async () => {
     const response = await ask(odd, '', 'text/plain');
     const pieces: Buffer[] = [];
     for await (const piece of response) {
       pieces.push(piece);
-      // Long enough for what is behind it to pile up, and for other readers to be served.
+      // Long enough for data to pile up, and for other readers to be served.
       if (pieces.length % 20 === 0) await whole(odd, '?level=warn', 'text/plain');
     }
     const text = Buffer.concat(pieces).toString();
@@ -120,7 +120,7 @@ describe('as text and as JSON lines a log', () => {
       expect(length).toBeGreaterThan(bytes);
       ratios.push(ours / cpuMs(again));
     }
-    // Both processor time of this process, the reader of the answer included.
+    // Both are the CPU time of this process, which includes the reader.
     expect(Math.min(...ratios)).toBeLessThan(1);
   });
 });

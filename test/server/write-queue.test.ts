@@ -5,7 +5,7 @@ function write(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
 }
 
-test('large writes of many streams go one by one once a turn of the event loop is used up', async () => {
+test('large writes of many streams run one by one once a turn of the event loop is used up', async () => {
   const waitToWrite = createWriteQueue();
   let turns = 0;
   let isOver = false;
@@ -26,7 +26,7 @@ test('large writes of many streams go one by one once a turn of the event loop i
   await Promise.all(Array.from({ length: 10 }, stream));
   isOver = true;
   expect([...writesOfTurn.values()].reduce((sum, writes) => sum + writes)).toBe(30);
-  // Two begin within the 8 ms of a turn.
+  // Two writes begin within the 8 ms of a turn.
   expect(Math.max(...writesOfTurn.values())).toBeLessThanOrEqual(2);
 });
 
