@@ -77,18 +77,18 @@ test('an empty file is an artifact too', async () => {
   expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
 });
 
-test('a page is never shown as one', async () => {
+test('an HTML artifact is never shown as a page', async () => {
   const response = await get(await artifactOf('page'));
   expect(response.headers.get('content-disposition')).toMatch(/^attachment\b/);
   expect(response.headers.get('content-security-policy')).toMatch(/\bsandbox\b/);
 });
 
-test('HEAD answers the headers alone', async () => {
+test('HEAD answers with the headers only', async () => {
   const response = await server.fetch(`/artifacts/${archive}`, { method: 'HEAD' });
   expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '10', '']);
 });
 
-test('If-None-Match with the ETag answers 304', async () => {
+test('If-None-Match with the ETag gets 304', async () => {
   const etag = (await get(archive)).headers.get('etag') ?? '';
   expect((await get(archive, { 'if-none-match': etag })).status).toBe(304);
   expect((await get(archive, { 'if-none-match': `"other", ${etag}` })).status).toBe(304);
@@ -126,7 +126,7 @@ describe('Range', () => {
     expect([response.status, await response.text()]).toEqual([200, '0123456789']);
   });
 
-  test('If-Range with another ETag gives all of it', async () => {
+  test('If-Range with another ETag gets all bytes', async () => {
     expect((await get(archive, { range: 'bytes=0-3', 'if-range': '"other"' })).status).toBe(200);
   });
 });
@@ -151,7 +151,7 @@ test.each(['artifact_01HX0000000000000000000000', 'nonsense', '..%2f..%2fflwd.db
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-not-found', status: 404 });
 });
 
-test('an artifact past its time is 410', async () => {
+test('an expired artifact gets 410', async () => {
   const id = await artifactOf('fleeting');
   await expect.poll(async () => (await get(id)).status).toBe(410);
   expect(await (await get(id)).json()).toMatchObject({ type: 'https://flowd.org/problems/artifact-gone', status: 410 });

@@ -108,7 +108,7 @@ test('files come from the artifacts folder, from patterns and from flwd_artifact
   expect(artifacts.find(({ name }) => name === 'The chosen one')).toMatchObject({ media_type: 'application/x-chosen' });
 });
 
-test('links are not followed out of the workspace, and what is no file is left, with a warning in the log', async () => {
+test('links out of the workspace and special files are ignored, with a warning in the log', async () => {
   const run = await server.run('traps');
   expect(run).toMatchObject({ status: 'success' });
   expect((await list(`?run_id=${run.run_id}`)).artifacts.map(({ name }) => name)).toEqual(['kept.txt']);
@@ -118,7 +118,7 @@ test('links are not followed out of the workspace, and what is no file is left, 
   expect(logs.map(({ message }) => message).join('\n')).toMatch(/pipe/);
 });
 
-test('a failed run keeps what it made', async () => {
+test('the artifacts of a failed run are kept', async () => {
   const { run_id } = await server.run('failing');
   expect((await list(`?run_id=${run_id}`)).artifacts.map(({ name }) => name)).toEqual(['partial.txt']);
 });

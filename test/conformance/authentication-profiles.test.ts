@@ -10,7 +10,7 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap', 'python3');
 
-// A folder of the host that any user may read; not in /tmp, which is private to every run.
+// A folder of the host that any user may read. Not in /tmp, which is private to each run.
 const shared = await mkdtemp('/var/tmp/flwd-shared-');
 await chmod(shared, 0o755);
 await mkdir(join(shared, 'granted'), { mode: 0o777 });
@@ -142,7 +142,7 @@ describe('secure', () => {
     expect(run.result?.value.processes).toBeLessThan(8);
   });
 
-  test('what was in force is on the run', async () => {
+  test('the run shows its isolation', async () => {
     const run = await server.run('secure');
     expect(run).toMatchObject({
       security: {
@@ -165,7 +165,7 @@ describe('secure', () => {
     expect(await server.run('marks')).toMatchObject({ status: 'success' });
   });
 
-  test('a granted path is there, read-only or to write, and the grant is on the run', async () => {
+  test('a granted path is available, read-only or writable, and the run shows the grant', async () => {
     const granted = join(shared, 'granted');
     const reading = await server.run('reader', { target: granted });
     expect(reading).toMatchObject({ status: 'success', grants: [{ kind: 'read', path: granted }] });
@@ -177,7 +177,7 @@ describe('secure', () => {
     expect(await readFile(join(granted, 'out.txt'), 'utf8')).toBe('written\n');
   });
 
-  test('paths that are not there are all named at once', async () => {
+  test('all missing paths are reported at once', async () => {
     const args = { from: join(shared, 'granted', 'gone'), to: join(shared, 'granted', 'lost') };
     const response = await server.fetch('/runs', { body: { job_id: 'copier', args } });
     expect(response.status).toBe(400);
@@ -189,7 +189,7 @@ describe('secure', () => {
     });
   });
 
-  test('a network grant opens the network alone', async () => {
+  test('a network grant opens only the network', async () => {
     const run = await server.run('networked', { read: forbidden, port: Number(port) });
     expect(run).toMatchObject({
       result: { value: { reads: [], connects: true, canaries: [] } },
@@ -218,7 +218,7 @@ describe('secure', () => {
 });
 
 describe('permissive', () => {
-  test('reads the host, writes to its workspace alone, and gets the variables that pass', async () => {
+  test('reads the host, writes only to its workspace, and gets the allowed variables', async () => {
     const data = join(shared, 'private', 'data.txt');
     const run = await server.run('permissive', {
       read: [data, join(server.dataDir, 'secret.key'), '/etc/hostname'],
@@ -242,7 +242,7 @@ describe('permissive', () => {
 });
 
 describe('disabled', () => {
-  test('gets the host and the environment of the server, in a pid namespace all the same', async () => {
+  test('gets the host and the environment of the server, but in a pid namespace', async () => {
     const file = join(shared, 'granted', 'new');
     const run: RunAnswer = await server.run('disabled', { write: [file], port: Number(port) });
     expect(run.result?.value).toMatchObject({

@@ -33,7 +33,7 @@ test('a process of the same user on loopback needs no token', async () => {
   expect((await server.fetch('/jobs')).status).toBe(200);
 });
 
-test.skipIf(!isRoot)('a process of another user is 401 unauthenticated, except at the probes', async () => {
+test.skipIf(!isRoot)('a process of another user gets 401 unauthenticated, except at the probes', async () => {
   const refused = await asNobody('/api/v1/jobs');
   expect(refused).toMatch(/^HTTP\/1\.1 401 /);
   expect(refused).toMatch(/\r\nwww-authenticate: Bearer/i);
@@ -71,11 +71,11 @@ test.each(['http://evil.example', 'https://localhost.evil.example', 'null'])(
   },
 );
 
-test('the Origin of the server itself is let in', async () => {
+test('the Origin of the server itself is allowed', async () => {
   expect((await server.fetch('/jobs', { headers: { origin: server.url } })).status).toBe(200);
 });
 
-test('a token is made once and let in by its scopes alone, until it is revoked', async () => {
+test('a token is shown once and gives access by its scopes, until it is revoked', async () => {
   shows('auth.configured', 'errors.permission-denied');
   const body = { name: 'reader', scopes: ['jobs:read'], expires_in: '1h' };
   const made = await server.fetch('/tokens', { body });
@@ -97,7 +97,7 @@ test('a token is made once and let in by its scopes alone, until it is revoked',
   expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/unauthenticated', status: 401 });
 });
 
-test('without tokens a bind beyond loopback refuses to start, with 2, and says what to do', async () => {
+test('without tokens a server beyond loopback refuses to start, with exit code 2 and advice', async () => {
   const config = { server: { bind: '0.0.0.0:0' }, sources: [] };
   const folder = await mkdtemp(join(tmpdir(), 'flwd-refused-'));
   const file = join(folder, 'flwd.yaml');

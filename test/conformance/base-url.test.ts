@@ -24,11 +24,11 @@ const askOnceItListens = `
       .finally(() => server.kill());
   });`;
 
-test('a server that is told nothing listens at localhost:8080', async () => {
+test('a server without configuration listens at localhost:8080', async () => {
   shows('base.address');
   const folder = await mkdtemp(join(tmpdir(), 'flwd-default-'));
   await mkdir(join(folder, 'jobs'));
-  // In a network of its own, where the port is free whatever else this host does.
+  // Runs in a network namespace of its own, where the port is always free.
   const alone = [
     '--dev-bind',
     '/',
@@ -50,7 +50,7 @@ test('a server that is told nothing listens at localhost:8080', async () => {
   expect(stdout, stderr).toMatch(/^200 \{"jobs":\[\]/);
 });
 
-test('everything but streams and files is answered as JSON', async () => {
+test('every answer but streams and files is JSON', async () => {
   shows('base.json');
   const created = await server.fetch('/runs', { body: { job_id: 'backup/daily', async: false } });
   const { run_id: runId }: { run_id: string } = JSON.parse(await created.clone().text());

@@ -53,13 +53,13 @@ describe('every error is a problem document', () => {
     expect(await response.json()).toMatchObject(problem(slug, title, status, path.split('?')[0] ?? ''));
   });
 
-  test('405 names the methods there are', async () => {
+  test('405 lists the allowed methods', async () => {
     expect((await allow('/runs', 'DELETE'))?.split(', ').toSorted()).toEqual(['GET', 'HEAD', 'POST']);
     expect((await allow('/jobs/backup/daily', 'PUT'))?.split(', ').toSorted()).toEqual(['GET', 'HEAD']);
     expect((await allow('/runs/run_01HX/cancel', 'GET'))?.split(', ')).toEqual(['POST']);
   });
 
-  test('HEAD is answered wherever GET is, without a body', async () => {
+  test('HEAD is answered like GET, without a body', async () => {
     for (const path of ['/jobs', '/jobs/backup/daily', '/runs', '/artifacts', '/health', '/system/info']) {
       const [head, get] = [await server.fetch(path, { method: 'HEAD' }), await server.fetch(path)];
       expect([path, head.status, await head.text()]).toEqual([path, 200, '']);
@@ -68,7 +68,7 @@ describe('every error is a problem document', () => {
   });
 });
 
-describe('what no proper client would send', () => {
+describe('malformed requests', () => {
   const raw = (text: string) => sendRaw(server.url, text);
   const host = `Host: ${new URL(server.url).host}\r\nConnection: close\r\n`;
 
@@ -78,10 +78,10 @@ describe('what no proper client would send', () => {
     ['a header without a colon', `GET /api/v1/jobs HTTP/1.1\r\n${host}nonsense\r\n\r\n`],
     ['two lengths', `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`],
     [
-      'JSON that is none',
+      'invalid JSON',
       `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 1\r\n\r\n{`,
     ],
-  ])('%s is 400 malformed-request', async (_what, request) => {
+  ])('%s gets 400 malformed-request', async (_what, request) => {
     const answer = await raw(request);
     expect(answer.status).toBe(400);
     expect(answer.head).toMatch(/content-type: application\/problem\+json/i);
@@ -106,7 +106,7 @@ describe('what no proper client would send', () => {
     });
   });
 
-  test('a body over server.body_limit is 413, declared or not', async () => {
+  test('a body over server.body_limit gets 413, declared or not', async () => {
     const declared = await raw(
       `POST /api/v1/runs HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n{`,
     );
@@ -120,7 +120,7 @@ describe('what no proper client would send', () => {
     expect(JSON.parse(chunked.body)).toMatchObject({ type: 'https://flowd.org/problems/body-too-large', status: 413 });
   });
 
-  test('a request id that is no plain text is not echoed', async () => {
+  test('a request id with special characters is not echoed', async () => {
     const response = await server.fetch('/health', { headers: { 'x-request-id': 'a b"<script>' } });
     expect(response.headers.get('x-request-id')).not.toContain('<');
     const long = await server.fetch('/health', { headers: { 'x-request-id': 'x'.repeat(5_000) } });
@@ -147,7 +147,7 @@ testWith('bwrap')(
   },
 );
 
-test('the log of the server names the request by the id the answer bears', async () => {
+test('the log of the server has the request under the id in the answer', async () => {
   const response = await server.fetch('/runs', { body: {}, headers: { 'x-request-id': 'find-me-42' } });
   expect(response.headers.get('x-request-id')).toBe('find-me-42');
   await expect.poll(() => server.stderr).toContain('find-me-42');

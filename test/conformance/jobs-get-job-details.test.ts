@@ -114,7 +114,7 @@ test('arguments in the list form are served as a schema', async () => {
   });
 });
 
-test('the steps of a job are served in the words of their author', async () => {
+test('the steps of a job are shown as their author wrote them', async () => {
   expect(await server.json<Job>('/jobs/stepped')).toMatchObject({
     composition: 'steps',
     steps: [{ step_id: 'build', kind: 'script', command: ['./build.sh'], needs: [], if: null }],
@@ -122,7 +122,7 @@ test('the steps of a job are served in the words of their author', async () => {
   });
 });
 
-test('the revision changes with any file of the job, and with nothing else', async () => {
+test('the revision changes only with the files of the job', async () => {
   const revision = async () => (await server.json<Job>('/jobs/changing')).revision;
   const before = await revision();
   expect(await revision()).toBe(before);
@@ -132,7 +132,7 @@ test('the revision changes with any file of the job, and with nothing else', asy
   await expect.poll(revision).toBe(before);
 });
 
-test('If-None-Match answers 304 while the job is the same', async () => {
+test('If-None-Match gets 304 while the job is unchanged', async () => {
   const etag = (await server.fetch('/jobs/backup/daily')).headers.get('etag') ?? '';
   expect(etag).not.toBe('');
   const again = await server.fetch('/jobs/backup/daily', { headers: { 'if-none-match': etag } });
@@ -141,7 +141,7 @@ test('If-None-Match answers 304 while the job is the same', async () => {
   expect(other.status).toBe(200);
 });
 
-test('an unknown job is the problem of the reference', async () => {
+test('an unknown job gets the problem of the reference', async () => {
   shows('errors.type', 'errors.title', 'errors.status', 'errors.detail', 'errors.instance', 'errors.job-not-found');
   const response = await server.fetch('/jobs/backup/hourly');
   expect(response.status).toBe(404);
@@ -155,7 +155,7 @@ test('an unknown job is the problem of the reference', async () => {
   });
 });
 
-test('a broken job is 422 job-invalid with its errors, and names no path of the host', async () => {
+test('a broken job gets 422 job-invalid with its errors, and without paths of the host', async () => {
   const response = await server.fetch('/jobs/broken');
   expect(response.status).toBe(422);
   const text = await response.text();

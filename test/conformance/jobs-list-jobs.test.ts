@@ -46,7 +46,7 @@ afterAll(() => server.close());
 
 const list = (query = '') => server.json<JobList>(`/jobs${query}`);
 const ids = async (query = '') => (await list(query)).jobs.map((job) => job.id);
-/** Half deleted, a job is invalid for a moment. */
+/** A job that is half deleted is invalid for a moment. */
 const mentioned = async () => [...(await ids()), ...(await list()).invalid.map((job) => job.id)];
 
 test('a job is listed with the fields of the reference, and those of this implementation', async () => {
@@ -77,7 +77,7 @@ test('a job is listed with the fields of the reference, and those of this implem
   });
 });
 
-test('a job that says nothing of itself has version 1.0.0, no title, and at the root an empty namespace', async () => {
+test('a job without metadata has version 1.0.0, no title, and at the root an empty namespace', async () => {
   const { jobs } = await list('?namespace=');
   expect(jobs[0]).toMatchObject({
     id: 'deploy',
@@ -91,7 +91,7 @@ test('a job that says nothing of itself has version 1.0.0, no title, and at the 
   });
 });
 
-test('all jobs come, by id, with their number, and without a cursor', async () => {
+test('the list has all jobs by id, with their number and without a cursor', async () => {
   expect(await ids()).toEqual(allIds);
   expect(await list()).toMatchObject({ total: 6, next_cursor: null });
 });
@@ -111,14 +111,14 @@ test.each([
   expect(await ids(query)).toEqual(expected);
 });
 
-test('limit and offset page, and total counts what matches before paging', async () => {
+test('limit and offset select a page, and total counts all matching jobs', async () => {
   expect(await list('?limit=2&offset=1&prefix=backup')).toMatchObject({
     jobs: [{ id: 'backup/db/full' }, { id: 'backup/weekly' }],
     total: 3,
   });
 });
 
-test('a cursor pages on where the page before ended', async () => {
+test('a cursor continues where the previous page ended', async () => {
   const first = await list('?limit=4');
   expect(first.jobs.map((job) => job.id)).toEqual(allIds.slice(0, 4));
   expect(first.next_cursor).toEqual(expect.any(String));
@@ -145,7 +145,7 @@ test.each([
   });
 });
 
-test('a broken job is listed beside the others, with file, line and what is wrong', async () => {
+test('a broken job is listed with the others, with file, line and error', async () => {
   const { invalid } = await list();
   expect(invalid.map((job) => job.id)).toEqual(['broken', 'misspelt', 'two/forms']);
   expect(invalid[0]).toMatchObject({
@@ -175,7 +175,7 @@ test('a link out of the tree is not followed', async () => {
   await expect.poll(mentioned).not.toContain('zz-after');
 });
 
-test('If-None-Match answers 304 until a job changes', async () => {
+test('If-None-Match gets 304 until a job changes', async () => {
   const first = await server.fetch('/jobs');
   const etag = first.headers.get('etag') ?? '';
   expect(etag).toMatch(/^(W\/)?".+"$/);
@@ -215,14 +215,14 @@ describe('while the server runs', () => {
     expect(delaysMs.toSorted((a, b) => a - b)[1]).toBeLessThan(1_000);
   });
 
-  test('so is a change of .flwdignore', async () => {
+  test('a change of .flwdignore is visible too', async () => {
     await writeFile(join(server.jobsDir, '.flwdignore'), 'drafts\ndeploy\n');
     await expect.poll(() => ids()).not.toContain('deploy');
     await writeFile(join(server.jobsDir, '.flwdignore'), 'drafts\n');
     await expect.poll(() => ids()).toContain('deploy');
   });
 
-  test('a whole tree that is moved in or out at once is noticed', async () => {
+  test('a whole tree that is moved in or out is noticed', async () => {
     const outside = join(server.root, 'staged');
     await writeJob(join(outside, 'deep', 'er', 'job'), bash('true'));
     await rename(outside, join(server.jobsDir, 'staged'));
@@ -232,7 +232,7 @@ describe('while the server runs', () => {
   });
 });
 
-test('two sources that give one id run neither, list both places, and leave the others alone', async () => {
+test('if two sources have the same id, neither job runs, both places are listed, and other jobs are unaffected', async () => {
   shows('jobs.list', 'jobs.list.source');
   await using two = await startServer({
     jobs: {

@@ -20,7 +20,7 @@ const headers = (response: Response) => ({
   reset: Number(response.headers.get('x-ratelimit-reset')),
 });
 
-test('every API answer says limit, what remains, and when it resets in epoch seconds', async () => {
+test('every API answer has the limit, the rest, and the reset time in epoch seconds', async () => {
   shows('rate.limit', 'rate.remaining', 'rate.reset');
   for (const path of ['/jobs', '/health', '/runs/run_01HX', '/runs?limit=0', '/nothing']) {
     const before = Date.now() / 1000;
@@ -36,7 +36,7 @@ test('every API answer says limit, what remains, and when it resets in epoch sec
   }
 });
 
-test('what remains counts down, and past the limit is 429 rate-limited with Retry-After', async () => {
+test('the rest counts down, and past the limit the answer is 429 rate-limited with Retry-After', async () => {
   shows('rate.configured');
   await using server = await limited(5, '1m');
   const answers: Response[] = [];
@@ -71,7 +71,7 @@ test('after the window there is room again', async () => {
   await expect.poll(async () => (await server.fetch('/jobs')).status).toBe(200);
 });
 
-test('many at once pass the limit not by one', async () => {
+test('many requests at once do not exceed the limit by a single one', async () => {
   await using server = await limited(20, '1m');
   const answers = await Promise.all(Array.from({ length: 60 }, () => server.fetch('/jobs')));
   expect(answers.filter((response) => response.status === 200)).toHaveLength(20);

@@ -11,7 +11,7 @@ import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
 
-/** A command that no other job has, nor any other test of this machine, so that its processes can be told on the host. */
+/** A command that no other job or test of this machine uses, so that its processes can be found on the host. */
 const nap = (seconds: string) => `sleep ${seconds}.${process.pid}s`;
 
 const server = await startServer({
@@ -73,7 +73,7 @@ test('a running run is cancelled with the answer of the reference, and its proce
   });
 });
 
-test('nothing of a whole tree is left: daemons, orphans, processes that ignore every signal', async () => {
+test('no process of the tree is left: no daemons, orphans, or processes that ignore signals', async () => {
   const runId = await startedRun('tree');
   const naps = ['36022', '36023', '36024', '36025'].map(nap);
   for (const each of naps) await expect.poll(() => processesWith(each)).not.toEqual([]);
@@ -82,7 +82,7 @@ test('nothing of a whole tree is left: daemons, orphans, processes that ignore e
   expect(await server.json<RunAnswer>(`/runs/${runId}`)).toMatchObject({ termination: { remaining: 0 } });
 });
 
-test('a script may tidy up in its grace period, and what it says then is kept', async () => {
+test('a script may clean up in its grace period, and its output is kept', async () => {
   const runId = await startedRun('tidy');
   expect(await (await cancel(runId)).json()).toMatchObject({ status: 'cancelled' });
   expect(await server.messages(runId)).toContain('cleaning up');
@@ -125,13 +125,13 @@ test('a cancelled run can be cancelled again', async () => {
   expect(await again.json()).toEqual({ run_id: runId, status: 'cancelled' });
 });
 
-test('two who cancel at once both hear that it is cancelled', async () => {
+test('two callers who cancel at once both get the answer cancelled', async () => {
   const runId = await startedRun('tidy');
   const answers = await Promise.all([cancel(runId), cancel(runId)]);
   expect(answers.map((answer) => answer.status)).toEqual([200, 200]);
 });
 
-test('a finished run is 409 run-already-finished', async () => {
+test('a finished run gets 409 run-already-finished', async () => {
   const { run_id } = await server.run('quick');
   const response = await cancel(run_id);
   expect(response.status).toBe(409);
@@ -144,13 +144,13 @@ test('a finished run is 409 run-already-finished', async () => {
   expect(await server.json(`/runs/${run_id}`)).toMatchObject({ status: 'success' });
 });
 
-test('an unknown run is 404 run-not-found', async () => {
+test('an unknown run gets 404 run-not-found', async () => {
   const response = await cancel('run_01HX0000000000000000000000');
   expect(response.status).toBe(404);
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/run-not-found' });
 });
 
-test('a cancel is an event, so is each signal, and so is its end', async () => {
+test('the cancel, each signal and the end are events', async () => {
   const runId = await startedRun('plain');
   await cancel(runId);
   const frames = await allFramesOf(await server.fetch(`/events/runs?run_id=${runId}`));

@@ -12,7 +12,7 @@ afterAll(() => server.close());
 
 const keyed = (key: string, body: unknown) => server.fetch('/runs', { body, headers: { 'idempotency-key': key } });
 
-test('the same key and body give the stored answer, and one run', async () => {
+test('the same key and body get the stored answer, and make one run', async () => {
   const first = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
   const second = await keyed('deploy-1', { job_id: 'quick', labels: { key: 'deploy-1' } });
   expect([first.status, second.status]).toEqual([201, 201]);
@@ -39,7 +39,7 @@ test('another body is a conflict', async () => {
   expect(await response.json()).toMatchObject({ type: 'https://flowd.org/problems/idempotency-conflict', status: 409 });
 });
 
-test('while the first is under way, the second is told so', async () => {
+test('while the first request is in flight, the second gets an error', async () => {
   const first = keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
   await expect.poll(() => server.json('/runs?label=key=deploy-3')).toMatchObject({ total: 1 });
   const second = await keyed('deploy-3', { job_id: 'slow', async: false, labels: { key: 'deploy-3' } });
@@ -57,12 +57,12 @@ test('a key belongs to a tenant', async () => {
   expect(second.headers.get('idempotent-replay')).toBeNull();
 });
 
-test('a request that was refused uses no key up', async () => {
+test('a refused request does not use up its key', async () => {
   expect((await keyed('deploy-5', { job_id: 'quick', labels: 1 })).status).toBe(400);
   expect((await keyed('deploy-5', { job_id: 'quick' })).status).toBe(201);
 });
 
-test('a rerun takes a key too: the same one, sent again, makes no second run', async () => {
+test('a rerun may have a key too: repeating it makes no second run', async () => {
   const made = await keyed('rerun-0', { job_id: 'quick', async: false, labels: { of: 'rerun' } });
   const { run_id: runId } = JSON.parse(await made.text());
   const again = (key: string, body: unknown = {}) =>
@@ -84,7 +84,7 @@ test.each(['', 'x'.repeat(256), 'tab\tinside'])('%j is no key', async (key) => {
   expect((await keyed(key, { job_id: 'quick' })).status).toBe(400);
 });
 
-test('a key outlives the server, killed without warning', async () => {
+test('a key survives a SIGKILL of the server', async () => {
   const first = await (await keyed('deploy-6', { job_id: 'quick' })).text();
   await server.stop('SIGKILL');
   await server.startAgain();

@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
 
-test('a run that cannot start yet says why, one too many is 429 queue-full, and each gets its turn', async () => {
+test('a waiting run says why it waits, a run too many gets 429 queue-full, and each run gets its turn', async () => {
   await using small = await startServer({
     jobs: { hold: bash('sleep 60'), quick: bash('true') },
     config: { scheduler: { global_concurrency: 1, queue: { max_depth: 1 } } },

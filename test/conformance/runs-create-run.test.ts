@@ -120,7 +120,7 @@ test('a script that fails makes a failed run, never an HTTP error', async () => 
   expect(await response.json()).toMatchObject({ status: 'failed', reason: 'exit', exit_code: 3 });
 });
 
-test('defaults are applied, and the run keeps what was asked for', async () => {
+test('defaults are applied, and the run keeps the arguments of the request', async () => {
   shows('runs.create.body.args', 'runs.create.body.tenant');
   const run = await server.run('backup/daily', { target: '/mnt/backup' }, { labels: { team: 'ops' }, tenant: 'acme' });
   expect(run).toMatchObject({
@@ -132,16 +132,16 @@ test('defaults are applied, and the run keeps what was asked for', async () => {
   });
 });
 
-test('an alias is as good as an id', async () => {
+test('an alias works like an id', async () => {
   expect(await server.run('nightly', { target: '/mnt/backup' })).toMatchObject({ job_id: 'backup/daily' });
 });
 
-test('a face says which it is in X-Flwd-Client', async () => {
+test('an interface names itself in X-Flwd-Client', async () => {
   const response = await post({ job_id: 'quick', async: false }, { 'x-flwd-client': 'cli' });
   expect(await response.json()).toMatchObject({ trigger: { type: 'cli' } });
 });
 
-test('the request id is taken, echoed and kept on the run', async () => {
+test('the request id is used, echoed and stored with the run', async () => {
   const response = await post({ job_id: 'quick', async: false }, { 'x-request-id': 'deploy-2024.01' });
   expect(response.headers.get('x-request-id')).toBe('deploy-2024.01');
   expect(await response.json()).toMatchObject({ request_id: 'deploy-2024.01' });
@@ -167,7 +167,7 @@ describe('refused', () => {
     ]);
   });
 
-  test('a missing job_id is named', async () => {
+  test('a missing job_id is reported', async () => {
     const { errors } = await problemOf(await post({}));
     expect(errors).toEqual([{ pointer: '/job_id', keyword: 'required', message: expect.any(String) }]);
   });
@@ -206,7 +206,7 @@ describe('refused', () => {
     expect((await problemOf(response)).type).toBe(`https://flowd.org/problems/${slug}`);
   });
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])('%s is 415', async (type) => {
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])('%s gets 415', async (type) => {
     const response = await post('{"job_id":"quick"}', { 'content-type': type });
     expect(response.status).toBe(415);
     expect((await problemOf(response)).type).toBe('https://flowd.org/problems/unsupported-media-type');
@@ -230,7 +230,7 @@ describe('refused', () => {
     expect(await problemOf(response)).toMatchObject({ errors: [{ pointer: '/priority' }] });
   });
 
-  test('a caller may tighten the profile, never loosen it', async () => {
+  test('a caller may choose a stricter profile, but not a looser one', async () => {
     shows('auth.configured');
     expect(await server.run('permissive', undefined, { security_profile: 'secure' })).toMatchObject({
       security: { profile: 'secure' },
@@ -240,14 +240,14 @@ describe('refused', () => {
     expect((await problemOf(response)).type).toBe('https://flowd.org/problems/profile-not-allowed');
   });
 
-  test('nothing of what was refused became a run', async () => {
+  test('no refused request created a run', async () => {
     expect(await server.json('/runs?job_id=notifying')).toMatchObject({ runs: [], total: 0 });
     expect(await server.json('/runs?job_id=disabled')).toMatchObject({ runs: [], total: 0 });
   });
 });
 
 describe('POST /plans', () => {
-  test('answers what a run would do, and runs nothing', async () => {
+  test('says what a run would do, and runs nothing', async () => {
     const before = await runsSoFar();
     const response = await plan({ job_id: 'nightly', args: { target: '/mnt/backup' } });
     expect(response.status).toBe(200);
@@ -265,7 +265,7 @@ describe('POST /plans', () => {
     expect(await runsSoFar()).toBe(before);
   });
 
-  test('lists the steps in the order of the graph, and otherwise in that of the file', async () => {
+  test('lists the steps in the order of the graph, and else in the order of the file', async () => {
     expect(await (await plan({ job_id: 'release' })).json()).toMatchObject({
       steps: [
         { step_id: 'announce', needs: [] },

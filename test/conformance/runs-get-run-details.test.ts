@@ -207,7 +207,7 @@ test('a secret argument reads [redacted]', async () => {
   expect(run.args).toEqual({ token: '[redacted]', user: 'ada' });
 });
 
-test('the ETag changes with the run, and If-None-Match answers 304 while it does not', async () => {
+test('the ETag changes with the run, and If-None-Match gets 304 while it does not', async () => {
   const runId = await server.start('slow');
   await server.runWhen(runId, (run) => run.status === 'running');
   const etag = async () => (await server.fetch(`/runs/${runId}`)).headers.get('etag') ?? '';
@@ -253,7 +253,7 @@ describe('a run outlives its server', () => {
     },
   );
 
-  test('one that ended while no server was there is found finished', async () => {
+  test('a run that ended while no server ran is shown as finished', async () => {
     const runId = await server.start('outlives');
     await expect.poll(() => server.messages(runId)).toContain('line 2');
     await server.stop('SIGKILL');

@@ -89,7 +89,7 @@ test('lines have the fields of the reference, their level, their stream and thei
   });
 });
 
-test('timestamps grow strictly, so a reader that passes its last one loses nothing', async () => {
+test('timestamps grow strictly, so a reader that sends the last one loses nothing', async () => {
   shows('logs.get.since');
   const seen: LogLineAnswer[] = [];
   let since = '';
@@ -106,7 +106,7 @@ test('timestamps grow strictly, so a reader that passes its last one loses nothi
   expect(times).toEqual(times.toSorted());
 });
 
-test('without limit a page has 1000 lines, and a cursor leads on', async () => {
+test('a page has 1000 lines by default, and a cursor to the next one', async () => {
   const first = await logs(`/runs/${numbered}/logs`);
   expect(numbers(first.logs)).toEqual(from1(1000));
   const second = await logs(`/runs/${numbered}/logs?cursor=${encodeURIComponent(first.next_cursor ?? '')}&limit=10000`);
@@ -114,7 +114,7 @@ test('without limit a page has 1000 lines, and a cursor leads on', async () => {
   expect(second.next_cursor).toBeNull();
 });
 
-test('tail answers the last lines, oldest first', async () => {
+test('tail returns the last lines, oldest first', async () => {
   expect(numbers((await logs(`/runs/${numbered}/logs?tail=3`)).logs)).toEqual([2498, 2499, 2500]);
 });
 
@@ -172,7 +172,7 @@ test.each([
   expect(await response.json()).toMatchObject({ errors: [{ pointer }] });
 });
 
-test.each(['', '?follow=true'])('the log of an unknown run%s is 404, not an open stream', async (query) => {
+test.each(['', '?follow=true'])('the log of an unknown run%s gets 404, not an open stream', async (query) => {
   const response = await server.fetch(`/runs/run_01HX0000000000000000000000/logs${query}`);
   expect(response.status).toBe(404);
   const problem: ProblemAnswer = JSON.parse(await response.text());
@@ -180,7 +180,7 @@ test.each(['', '?follow=true'])('the log of an unknown run%s is 404, not an open
 });
 
 describe('follow=true', () => {
-  test('frames are those of the reference, and the stream ends when the run has', async () => {
+  test('frames have the format of the reference, and the stream ends with the run', async () => {
     shows('logs.follow.event', 'logs.follow.timestamp', 'logs.follow.level', 'logs.follow.message');
     const response = await follow(mixed);
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream\b/);
@@ -204,7 +204,7 @@ describe('follow=true', () => {
     expect(frames.at(-1)).toMatchObject({ event: 'end', data: { run_id: mixed, status: 'success' } });
   });
 
-  test('what exists comes first, then what comes, without gap or double', async () => {
+  test('stored lines come first, then new ones, without gaps or repetitions', async () => {
     const runId = await server.start('ticking');
     await expect.poll(() => server.messages(runId)).toContain('tick 5');
     const frames = await allFramesOf(await follow(runId));
@@ -213,7 +213,7 @@ describe('follow=true', () => {
     expect(frames.at(-1)).toMatchObject({ event: 'end', data: { run_id: runId, status: 'success' } });
   });
 
-  test('a line is there while the run goes on', async () => {
+  test('a line arrives while the run continues', async () => {
     shows('logs.get.follow');
     const runId = await server.start('gated');
     const frames = await framesUntil(await follow(runId), () => true);
@@ -224,7 +224,7 @@ describe('follow=true', () => {
     expect((await rest).at(-1)).toMatchObject({ event: 'end', data: { run_id: runId, status: 'cancelled' } });
   });
 
-  test('Last-Event-ID resumes exactly after that line, as a header and in the query', async () => {
+  test('Last-Event-ID resumes right after that line, as a header and in the query', async () => {
     const rest = await allFramesOf(await follow(numbered, '2490'));
     expect(rest.map((frame) => frame.id).slice(0, 10)).toEqual(from1(10).map((i) => String(2490 + i)));
     expect(rest).toHaveLength(11);
@@ -253,7 +253,7 @@ describe('follow=true', () => {
     expect(seen).toEqual(from1(20_000).map(String));
   });
 
-  test('since and level hold for a stream too', async () => {
+  test('since and level apply to a stream too', async () => {
     const all = await logs(`/runs/${mixed}/logs`);
     const since = all.logs[1]?.timestamp ?? '';
     const frames = await allFramesOf(await server.fetch(`/runs/${mixed}/logs?follow=true&since=${since}&level=warn`));
@@ -264,7 +264,7 @@ describe('follow=true', () => {
     ]);
   });
 
-  test('the order of both streams is that of writing', async () => {
+  test('lines of both streams are in the order in which they were written', async () => {
     const frames = await allFramesOf(await follow(mixed));
     expect(frames.slice(0, 2).map(messageOf)).toEqual(['Starting backup...', 'to stderr']);
   });

@@ -80,7 +80,7 @@ test('a run is listed with the fields of the reference', async () => {
   expect(elsewhere.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test('without limit a page has 100 runs, newest first, and total counts them all', async () => {
+test('a page has 100 runs by default, newest first, and total counts all of them', async () => {
   shows('runs.list', 'runs.list.limit.default', 'runs.list.total');
   const { runs, total } = await list();
   expect(total).toBe(101);
@@ -110,12 +110,12 @@ test('filters', async () => {
   expect(await list('?job_id=quick&status=success&limit=3')).toMatchObject({ total: 99 });
 });
 
-test('since is inclusive, until is not', async () => {
+test('since is inclusive, until is exclusive', async () => {
   expect(await ids(`?since=${failed.created_at}`)).toEqual([elsewhere.run_id, failed.run_id]);
   expect(await ids(`?since=${failed.created_at}&until=${elsewhere.created_at}`)).toEqual([failed.run_id]);
 });
 
-test('runs can be told by status while they wait, while they run, and once they have ended', async () => {
+test('the status filter finds waiting, running and finished runs', async () => {
   shows('runs.list.status.pending', 'runs.list.status.running', 'runs.list.status.success', 'runs.list.status.failed');
   await using small = await startServer({
     jobs: { quick: bash('true'), failing: bash('exit 3'), slow: bash('sleep 60') },
@@ -140,14 +140,14 @@ test('runs can be told by status while they wait, while they run, and once they 
   expect(await ofStatus('cancelled')).toMatchObject({ total: 2 });
 });
 
-test('offset passes over rows', async () => {
+test('offset skips runs', async () => {
   shows('runs.list.offset');
   const all = await ids('?limit=10');
   expect(await ids('?limit=4&offset=3')).toEqual(all.slice(3, 7));
   expect(await list('?offset=100000')).toMatchObject({ runs: [], next_cursor: null });
 });
 
-test('a cursor pages through all of them, once each, while runs are added', async () => {
+test('a cursor leads through all runs, once each, while runs are added', async () => {
   const before = await list('?job_id=quick&limit=1000');
   const seen: string[] = [];
   let cursor: string | null = '';
@@ -183,7 +183,7 @@ test.each([
   });
 });
 
-test('two bad parameters are named together', async () => {
+test('two wrong parameters are reported together', async () => {
   const response = await server.fetch('/runs?limit=0&status=done');
   expect(await response.json()).toMatchObject({ errors: [{ pointer: '?limit' }, { pointer: '?status' }] });
 });

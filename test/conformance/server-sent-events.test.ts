@@ -14,7 +14,7 @@ const server = await startServer({
     'backup/daily': bash(
       'echo Processing...; sleep 0.3; flwd_progress 50 half; sleep 0.3; echo problem >&2; sleep 0.3; exit 3',
     ),
-    // Not bash's own printf, which writes line by line.
+    // Not the printf built into bash, which writes line by line.
     'at-once': bash(
       `printf 'one\\ntwo\\nthree\\n\\x1eP 50 half\\nfour\\n'; sleep 0.2; env printf '\\x1eP 90 most\\nfive\\n'`,
     ),
@@ -49,7 +49,7 @@ function expectGrowing(frames: readonly Frame[]): void {
   expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
 }
 
-test('a run makes the events of the reference, flat, in order, with ids that only grow', async () => {
+test('a run causes the events of the reference, flat, in order, with growing ids', async () => {
   shows(
     'events.run.created',
     'events.run.started',
@@ -83,7 +83,7 @@ describe('a line of a job with steps', () => {
   const ofOutput = (frames: readonly Frame[], type: string) => frames.filter(({ event }) => event === type);
   const said = ['build 1', 'build 2', 'build 3', 'build fell', 'ship 1', 'ship 2', 'ship 3', 'ship fell'];
 
-  test('is a run.output and then a step.output of the same data, live as in a replay', async () => {
+  test('causes run.output and then step.output with the same data, live and in a replay', async () => {
     shows('events.step.output');
     const runId = await server.start('staged');
     const live = await allFramesOf(await stream(`?run_id=${runId}`));
@@ -124,7 +124,7 @@ describe('a line of a job with steps', () => {
     },
   );
 
-  test('is never lost or doubled by a resume, between its two events too', async () => {
+  test('is never lost or repeated by a resume, even between its two events', async () => {
     const { run_id } = await server.run('staged');
     const all = await allFramesOf(await stream(`?run_id=${run_id}`));
     for (const [at, { id = '' }] of all.entries()) {
@@ -136,21 +136,21 @@ describe('a line of a job with steps', () => {
     }
   });
 
-  test('of a job without steps is a run.output alone', async () => {
+  test('of a job without steps causes only run.output', async () => {
     const { run_id } = await server.run('quick');
     expect(await allFramesOf(await stream(`?run_id=${run_id}&types=step.output`))).toEqual([]);
     expect(messages(await allFramesOf(await stream(`?run_id=${run_id}`)))).toEqual(['quick']);
   });
 });
 
-test('progress has its place between the lines around it, also where they came all at once', async () => {
+test('progress keeps its place among the lines around it, even if they came all at once', async () => {
   const { run_id } = await server.run('at-once');
   const frames = await allFramesOf(await stream(`?run_id=${run_id}&types=run.output,run.progress`));
   expect(frames.map(({ data }) => data.message)).toEqual(['one', 'two', 'three', 'half', 'four', 'most', 'five']);
   expectGrowing(frames);
 });
 
-test('the stream is one that proxies and browsers understand, and says when to come back', async () => {
+test('the stream works with proxies and browsers, and says when to reconnect', async () => {
   shows('events.frame');
   const { run_id } = await server.run('quick');
   const response = await stream(`?run_id=${run_id}`);
@@ -162,7 +162,7 @@ test('the stream is one that proxies and browsers understand, and says when to c
   expect(text).toMatch(/\nid: \d+\nevent: run\.created\ndata: \{[^\n]+\}\n\n/);
 });
 
-test('without run_id the stream begins now, and carries every run', async () => {
+test('without run_id the stream starts now, and has the events of every run', async () => {
   shows('events.stream');
   const before = await server.run('quick');
   const response = await stream();
@@ -199,7 +199,7 @@ test('with run_id the stream starts at the first event, follows the run, and end
   expectGrowing(frames);
 });
 
-test('an event is there while the run goes on', async () => {
+test('an event arrives while the run continues', async () => {
   const runId = await server.start('gated');
   const frames = await framesUntil(await stream(`?run_id=${runId}`), ({ event }) => event === 'run.output');
   expect(messages(frames)).toEqual(['before']);
@@ -208,7 +208,7 @@ test('an event is there while the run goes on', async () => {
 });
 
 describe('Last-Event-ID', () => {
-  test('resumes exactly after that event, wherever the cut was, header or query', async () => {
+  test('resumes right after that event, wherever the stream was cut, by header or query', async () => {
     const { run_id } = await server.run('chatty');
     const all = await allFramesOf(await stream(`?run_id=${run_id}`));
     expect(messages(all)).toEqual(Array.from({ length: 300 }, (_, i) => String(i + 1)));
@@ -250,7 +250,7 @@ describe('Last-Event-ID', () => {
     }
   });
 
-  test('outlives the server', async () => {
+  test('works across a restart of the server', async () => {
     const { run_id } = await server.run('chatty');
     const before = await allFramesOf(await stream(`?run_id=${run_id}`));
     await server.stop('SIGKILL');
@@ -272,7 +272,7 @@ describe('Last-Event-ID', () => {
   });
 });
 
-test('an unknown run is 404, not an open stream', async () => {
+test('an unknown run gets 404, not an open stream', async () => {
   for (const path of [
     '/events/runs?run_id=run_01HX0000000000000000000000',
     '/runs/run_01HX0000000000000000000000/events',
@@ -289,7 +289,7 @@ test.each(['?types=run.exploded', '?run=1'])('%s is a validation-error', async (
   expect(await response.json()).toMatchObject({ errors: [{ pointer: query.slice(0, query.indexOf('=')) }] });
 });
 
-test('/runs/{id}/events gives the same for one run, as a stream or line by line', async () => {
+test('/runs/{id}/events returns the same for one run, as a stream or as JSON lines', async () => {
   const { run_id } = await server.run('backup/daily');
   const frames = await allFramesOf(await stream(`?run_id=${run_id}`));
   expect(await allFramesOf(await server.fetch(`/runs/${run_id}/events`))).toEqual(frames);
@@ -302,18 +302,18 @@ test('/runs/{id}/events gives the same for one run, as a stream or line by line'
   expect(parsed).toMatchObject(frames.map(({ data }) => data));
 });
 
-test('ndjson of a running run gives what there is, and ends', async () => {
+test('ndjson of a running run returns the events so far, and ends', async () => {
   const runId = await server.start('gated');
   const events = async (): Promise<string[]> => {
     const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });
     return (await lines.text()).trimEnd().split('\n');
   };
-  // Created, started, its step started, and its one line.
+  // run.created, run.started, step.started, and one line.
   await expect.poll(events).toHaveLength(4);
   await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
 });
 
-test('a quiet stream carries a comment every 15 s', async () => {
+test('a quiet stream sends a comment every 15 s', async () => {
   const stop = new AbortController();
   const response = await server.fetch('/events/runs?job_id=none', { signal: stop.signal });
   let text = '';

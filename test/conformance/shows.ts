@@ -1,4 +1,5 @@
-// How a test says which statements of the API reference it shows. What counts is that it passes (every-statement.ts).
+// Lets a test name the statements of the API reference that it shows. Only a test that passes counts
+// (every-statement.ts).
 
 import { TestRunner } from 'vitest';
 import type { StatementId } from './statements.ts';

@@ -27,12 +27,12 @@ const means = /^(cgroup-v1|cgroup-v2|rlimit|none)$/;
 const areChecks = (checks: readonly Record<string, unknown>[]) =>
   checks.length > 10 &&
   checks.every(({ name, status, detail }) => name && detail && ['ok', 'warn', 'fail'].includes(String(status))) &&
-  // What a caller learns of the host has no path of it.
+  // Host checks reveal no path of the host.
   !JSON.stringify(checks).includes('"/') &&
   ['bubblewrap', 'seccomp', 'profile secure'].every((name) => checks.some((check) => check.name === name));
 const detailOrNull = expect.toSatisfy((detail) => detail === null || typeof detail === 'string');
 
-test('it has the fields of the reference, and those of this implementation', async () => {
+test('the answer has the fields of the reference, and those of this implementation', async () => {
   shows(
     'system.info',
     'system.info.version',
@@ -80,7 +80,7 @@ test('it has the fields of the reference, and those of this implementation', asy
   });
 });
 
-test('an instance that switches every extension off names none', async () => {
+test('an instance with all extensions switched off lists no extension', async () => {
   const bare = await startServer({ config: { extensions: { enabled: [] } } });
   try {
     expect(await bare.json('/system/info')).toMatchObject({ extensions: [] });

@@ -26,7 +26,7 @@ test('a healthy instance answers with the fields of the reference', async () => 
   expect(new Set(Object.values(health.checks).map(({ status }) => status))).toEqual(new Set(['ok']));
 });
 
-test('uptime_seconds is a whole number of seconds since the start, and goes on', async () => {
+test('uptime_seconds is a growing whole number of seconds since the start', async () => {
   shows('health.get.uptime_seconds');
   const uptime = async () => (await server.json<{ uptime_seconds: number }>('/health')).uptime_seconds;
   const first = await uptime();
@@ -46,7 +46,7 @@ plainTest('the data dir is private, and one line of stdout says where the server
   expect(server.stdout).toContain(server.url);
 });
 
-test('without bubblewrap the instance is degraded, says what to install, and refuses runs, not requests', async () => {
+test('without bubblewrap the instance is degraded, says what to install, and refuses only runs', async () => {
   await using bare = await startServer({ jobs: { quick: bash('true') }, env: { PATH: await pathWithout('bwrap') } });
   const response = await bare.fetch('/health');
   expect(response.status).toBe(200);
@@ -64,7 +64,7 @@ test('without bubblewrap the instance is degraded, says what to install, and ref
   });
 });
 
-test('SIGTERM ends the server with 0 within 5 s, open streams or not, and leaves a running job to the next', async () => {
+test('SIGTERM ends the server with exit code 0 within 5 s, even with open streams, and the next server resumes a running job', async () => {
   await using busy = await startServer({ jobs: { slow: bash('echo started; sleep 60') } });
   const runId = await busy.start('slow');
   await expect.poll(() => busy.messages(runId)).toEqual(['started']);
@@ -102,7 +102,7 @@ plainTest('a client that connects and says nothing does not keep the server from
   socket.destroy();
 });
 
-/** A PATH with everything that this host has but one program. */
+/** A PATH with all programs of this host except one. */
 async function pathWithout(program: string): Promise<string> {
   const folder = join(server.root, `without-${program}`);
   await mkdir(folder);

@@ -1,4 +1,5 @@
-// Attacks from inside a job, as jobs, each with what it must find. A job prints what it got away with, or the words expected.
+// Attacks from inside a job. Each is a job that prints what it could reach, together with the output that the test
+// expects.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { type JobConfig, type JobFiles, python } from '../support/jobs.ts';
 export type Attack = {
   readonly script: string;
   readonly config?: JobConfig;
-  /** The lines of its log. */
+  /** The expected lines of its log. */
   readonly finds: readonly string[];
 };
 
@@ -30,19 +31,19 @@ export function attackJob(script: string, config: JobConfig = {}): JobFiles {
   };
 }
 
-/** What the test put there to be found. */
+/** Bait that the test put on the host. */
 export type AttackedHost = {
   readonly serverPort: number;
   readonly tcpPort: number;
   readonly udpPort: number;
   readonly abstractName: string;
   readonly hidden: readonly string[];
-  /** What the server has in its environment, backwards. */
+  /** A value from the server's environment, written backwards. */
   readonly canary: string;
   readonly serverPid: number;
 };
 
-/** What no secure job can do, whoever the server is. */
+/** Attacks that fail in every secure job, for any user of the server. */
 export const secureAttacks: Readonly<Record<string, Attack>> = {
   'a refused system call': {
     script: `

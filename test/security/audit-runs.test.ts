@@ -1,4 +1,4 @@
-// A run and its row in the audit log are there together or not at all, and the row says why the run got what it got.
+// A run and its entry in the audit log are stored together or not at all, and the entry explains the rights of the run.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { auditEntries, createFolder, flwd, start } from '../cli/terminal.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 
-testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, and every row its run', async () => {
+testWith('bwrap')('after a SIGKILL, every acknowledged run has its audit entry, and every entry its run', async () => {
   const instance = await createInstance({ quick: bash('true') });
   const { child, ended, prints } = start(instance.dir, ['serve']);
   const [, url] = await prints(/listening on (\S+)/);
@@ -42,10 +42,10 @@ testWith('bwrap')('every run that was acknowledged has its row after a SIGKILL, 
   expect(await flwd(instance.dir, 'audit', 'verify')).toMatchObject({ code: 0 });
 });
 
-describe('the row of a run says', () => {
+describe('the audit entry of a run has', () => {
   const test = testWith('bwrap');
 
-  test('who chose its profile, what was asked for beyond it, and what allowed each', async () => {
+  test('who chose its profile, what was granted beyond it, and what allowed each grant', async () => {
     const shared = createFolder();
     mkdirSync(join(shared, 'data'));
     const jobs = {
@@ -121,7 +121,7 @@ describe('the row of a run says', () => {
     await served.stop();
   });
 
-  test('why policy refused one, whoever wanted to start it', async () => {
+  test('the reason why policy refused it, for every way to start a run', async () => {
     const jobs = {
       bare: bash('true', { security_profile: 'disabled' }),
       reads: bash('true', { permissions: { read: ['/root'] } }),
@@ -192,7 +192,7 @@ describe('the row of a run says', () => {
     await served.stop();
   });
 
-  test('what a rerun and a sub-run came from', async () => {
+  test('the origin of a rerun or a sub-run', async () => {
     const jobs = {
       quick: bash('true'),
       parent: { 'config.yaml': JSON.stringify({ steps: [{ id: 'child', job: 'quick' }] }) },

@@ -1,4 +1,5 @@
-// Whoever can write into the database file is stopped by its triggers, and found out by the chain where they are gone.
+// Triggers stop an attacker who can write to the database file. If the attacker removes them, the hash chain reveals
+// it.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -34,7 +35,7 @@ const dropTriggers = 'DROP TRIGGER audit_keeps; DROP TRIGGER audit_grows; DROP T
 const columns =
   'id, at, actor, tenant, action, result, object_kind, object_id, origin, request_id, reason, detail, hash';
 
-describe('the table takes new rows and nothing else', () => {
+describe('the table accepts new rows and no changes', () => {
   test.each([
     ['a change', "UPDATE audit SET actor = 'x' WHERE id = 2"],
     ['a change of all', 'UPDATE audit SET at = 0'],
@@ -53,7 +54,7 @@ describe('the table takes new rows and nothing else', () => {
   });
 });
 
-describe('what was done without the triggers is found', () => {
+describe('changes made without the triggers are detected', () => {
   const verify = async () => {
     const audit = openAuditFile(path);
     try {
@@ -63,7 +64,7 @@ describe('what was done without the triggers is found', () => {
     }
   };
 
-  test('nothing was done: every row is as it was written', async () => {
+  test('without a change, every row verifies', async () => {
     sql(dropTriggers);
     expect(await verify()).toMatchObject({ rows: 5, first: { id: 1 }, last: { id: 5 }, broken: null });
   });
@@ -102,7 +103,7 @@ describe('what was done without the triggers is found', () => {
     expect((await verify()).broken).toEqual({ id, why });
   });
 
-  test('rows that retention did not remove, where it removed others before', async () => {
+  test('rows that were removed by hand after retention had removed others', async () => {
     const { database, audit } = await openSqlite(dir);
     await audit.removeBefore(Number.MAX_SAFE_INTEGER, 2);
     await database.close();

@@ -1,4 +1,5 @@
-// The audit log over HTTP: nothing changes without a row, no row holds a secret, nobody fills it, and each sees its own.
+// The audit log over HTTP: every change leaves an entry, no entry contains a secret, nobody can fill the log, and
+// callers see only entries of their tenant.
 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -38,7 +39,7 @@ async function idOf(response: Response): Promise<string> {
   return answer.id ?? answer.run_id ?? '';
 }
 
-describe('an operation that changes something leaves a row, with who asked, from where, and for what', () => {
+describe('an operation that changes something leaves an entry with the caller, the address and the object', () => {
   type Asked = { readonly method?: string; readonly path: string; readonly body?: unknown; readonly on?: Serving };
   const newSchedule = async (): Promise<string> =>
     idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' }));
@@ -49,7 +50,7 @@ describe('an operation that changes something leaves a row, with who asked, from
     return run.id;
   };
 
-  /** How each is done. */
+  /** A request for each operation. */
   const ask: Readonly<Record<string, () => Asked | Promise<Asked>>> = {
     createRun: () => ({ path: '/runs', body: { job_id: 'demo' } }),
     cancelRun: async () => ({ path: `/runs/${(await server.addRun()).id}/cancel` }),
@@ -83,7 +84,7 @@ describe('an operation that changes something leaves a row, with who asked, from
   }
   const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);
 
-  test('every one of them is tried here', () => {
+  test('every such operation is tried here', () => {
     expect(changing.map(([id]) => id).toSorted()).toEqual(Object.keys(ask).toSorted());
   });
 
@@ -95,7 +96,7 @@ describe('an operation that changes something leaves a row, with who asked, from
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     expect(response.ok).toBe(true);
-    // No waiting: the row was durable before the answer went out.
+    // The test need not wait: the entry was durable before the answer was sent.
     expect(await audit(`q=req-of-${id}`, {}, on)).toMatchObject({
       total: 1,
       entries: [
@@ -111,7 +112,7 @@ describe('an operation that changes something leaves a row, with who asked, from
     });
   });
 
-  test('what was made is named by its id, and what was deleted by that of its path, each with its tenant', async () => {
+  test('an entry names a new object by its id, and a deleted one by the id in its path, with its tenant', async () => {
     const id = await idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *', tenant: 'acme' }));
     await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
     await server.fetch(`/secrets/${await newSecret()}?tenant=acme`, { method: 'DELETE' });
@@ -134,7 +135,7 @@ describe('an operation that changes something leaves a row, with who asked, from
     ]);
   });
 
-  test('what is refused is a row with the reason, and what only plans is none', async () => {
+  test('a refused operation leaves an entry with the reason, and a plan leaves no entry', async () => {
     const { total } = await audit('limit=1');
     await server.post('/plans', { job_id: 'demo' });
     await server.post('/schedules/preview', { job_id: 'demo', cron: '0 3 * * *' });
@@ -156,7 +157,7 @@ describe('an operation that changes something leaves a row, with who asked, from
   });
 });
 
-test('a run that is refused for its request is entered with the job it was to be of', async () => {
+test('a run that is refused for its request leaves an entry with the job', async () => {
   const acme = await server.token({ scopes: ['runs:write'], tenant: 'acme' });
   const { credential } = await server.token();
   const [, shownId] = credential.split('_');
@@ -174,8 +175,8 @@ test('a run that is refused for its request is entered with the job it was to be
   }
 });
 
-describe('who is kept out is entered', () => {
-  test('without a right token: with the public id of the one that was tried', async () => {
+describe('refused callers leave an entry', () => {
+  test('without a valid token: with the public id of the token', async () => {
     const { credential, id } = await server.token();
     const wrong = `${credential.slice(0, -6)}abcdef`;
     await server.fetch('/runs', { headers: { authorization: `Bearer ${wrong}` } });
@@ -192,7 +193,7 @@ describe('who is kept out is entered', () => {
       });
   });
 
-  test('without the scope: under the action that was tried', async () => {
+  test('without the scope: under the action that they tried', async () => {
     const { headers, name } = await server.token({ scopes: ['runs:read'], tenant: 'acme' });
     await server.fetch('/runs/run_x/cancel', { method: 'POST', headers });
     await expect
@@ -222,7 +223,7 @@ describe('who is kept out is entered', () => {
   });
 });
 
-test('no row holds a secret: of a token, of an argument, or one that was put where none belongs', async () => {
+test('no entry has a secret: of a token, of an argument, or in a wrong place', async () => {
   const secret = 'hunter2-hunter2-hunter2';
   const answer = await server.post('/tokens', { name: 'shown', scopes: ['admin'] });
   const { token: credential }: { token: string } = JSON.parse(await answer.text());
@@ -245,22 +246,22 @@ test('no row holds a secret: of a token, of an argument, or one that was put whe
   expect(all).not.toContain(own);
 });
 
-describe('nobody fills the log by asking', () => {
-  test('of one address there are twenty rows a minute', async () => {
+describe('nobody can fill the log with requests', () => {
+  test('one address leaves at most twenty entries a minute', async () => {
     const flooded = await startServing({ jobs });
     onTestFinished(() => flooded.close());
     const wrong = { headers: { authorization: `Bearer flwd_01HXAAAAAAAAAAAAAAAAAAAAAA_${'0'.repeat(64)}` } };
     for (let n = 0; n < 200; n++) await flooded.fetch(n % 2 === 0 ? '/runs' : '/jobs', wrong);
     const known = await audit('limit=1', {}, flooded);
     expect(known.total).toBeLessThanOrEqual(21);
-    // Those whom somebody knows are not crowded out.
+    // Entries of known callers are not crowded out.
     await flooded.fetch('/runs/run_x/cancel', { method: 'POST' });
     await expect.poll(() => newest(flooded)).toMatchObject({ action: 'run.cancel', reason: 'run-not-found' });
   });
 });
 
 describe('a principal of one tenant', () => {
-  test('sees the rows of that tenant, counts them, and cannot ask for others', async () => {
+  test('sees and counts only the entries of that tenant, and cannot ask for others', async () => {
     const { headers } = await server.token({ scopes: ['audit:read'], tenant: 'beta' });
     const beta = await server.token({ scopes: ['runs:write'], tenant: 'beta' });
     await server.addRun({ tenant: 'beta' }).then(({ id }) => server.fetch(`/runs/${id}/cancel`, { method: 'POST' }));
@@ -292,7 +293,7 @@ describe('while the log cannot be written', () => {
     expect(await failing.store.tokens.list('*', { limit: 10 })).toMatchObject({ total: 0 });
   });
 
-  test('after the deed, the answer says that it was done, and the row comes as soon as it can', async () => {
+  test('after the change, the answer says that it was made, and the entry follows as soon as possible', async () => {
     const failing = await startServing({ jobs });
     onTestFinished(() => failing.close());
     const { record } = failing.store.audit;
@@ -311,7 +312,7 @@ describe('while the log cannot be written', () => {
   });
 });
 
-test('an id that is cut in the middle of a character does not break the chain', async () => {
+test('an id that is cut within a character does not break the chain', async () => {
   expect((await server.post(`/runs/${'a'.repeat(255)}%F0%9F%98%80/cancel`, {})).status).toBe(404);
   await expect.poll(async () => (await newest())?.object?.id).toMatch(/^a{255}/);
   const file = openAuditFile(join(server.root, 'data', 'flwd.db'));

@@ -1,5 +1,5 @@
-// Every operation of the OpenAPI document, asked for in all the ways that a caller could get wrong or mean ill. FLWD_FUZZ_SECONDS
-// and FLWD_FUZZ_SEED ask for more than what CI does.
+// Sends wrong and hostile requests to every operation of the OpenAPI document. FLWD_FUZZ_SECONDS makes it run for
+// longer than in CI, and FLWD_FUZZ_SEED repeats a run.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
@@ -53,7 +53,7 @@ const finished = await server.run('demo', { name: 'abc', token: secret });
 const waiting = await server.start('team/asks');
 const [artifact] = await server.artifacts(finished.run_id);
 const schedule = await server.json<{ id: string }>('/schedules', { body: { job_id: 'demo', cron: '0 3 1 1 *' } });
-/** One of each scope, and the credential of nobody. */
+/** A credential for each scope, and an unknown one. */
 const scopes = [
   'jobs:read',
   'runs:read',
@@ -86,7 +86,7 @@ const requests = requestsOf(document, {
   enabled: [false],
 });
 
-/** What any path may answer, those that are no operation included. */
+/** The problems that any path may answer, even one that is not an operation. */
 const general = [
   'not-found',
   'method-not-allowed',
@@ -178,10 +178,10 @@ function isAnswer(answer: unknown): answer is RawAnswer {
   return typeof answer === 'object' && answer !== null && 'status' in answer;
 }
 
-test('no request makes it fail, leak, lie about its errors, or grow', {
+test('no request makes the server fail, leak secrets, report wrong errors, or grow', {
   timeout: 120_000 + seconds * 2_000,
 }, async () => {
-  // Caches fill and code is compiled first.
+  // First caches are filled and code is compiled.
   await fuzz(seconds * 500, seed);
   const before = await heapBytes(server.stderr);
   await fuzz(seconds * 500, seed + 1_000_000);

@@ -1,4 +1,4 @@
-// Values that break programs: texts, numbers, names and JSON that no client means to send.
+// Values that break programs: strings, numbers, names and JSON that no well-meaning client sends.
 
 const shellTexts = [
   '$(touch /tmp/flwd-owned)',
@@ -42,7 +42,7 @@ const shellTexts = [
   'ＰＡＴＨ',
 ];
 
-/** What a shell, or what is made into a program's words, could misread. */
+/** Strings that a shell or an argument parser could misread. */
 export { shellTexts };
 
 export const pathTexts = [
@@ -120,7 +120,7 @@ export const numberTexts = [
   '',
 ];
 
-/** As they stand in a body; JSON.stringify would not write some of them. */
+/** Written as JSON text, because JSON.stringify cannot produce some of them. */
 export const jsonTexts = [
   'null',
   'true',

@@ -1,5 +1,5 @@
-// Callers that would use up the server: slow senders, slow readers, connections that are never used, bodies that grow in
-// memory. It answers others meanwhile, and its memory is what it was before.
+// Callers that try to use up the server: slow senders, slow readers, unused connections, and bodies that grow in
+// memory. The server must answer other callers meanwhile, and its memory must return to what it was.
 
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -58,7 +58,7 @@ test.each([
   ['a body', `${head}Content-Length: 1000\r\n\r\n`],
   ['chunks', `${head}Transfer-Encoding: chunked\r\n\r\n`],
 ])(
-  'who sends %s a byte at a time is cut off after server.read_timeout, and keeps nobody waiting',
+  'a client that sends %s byte by byte is disconnected after server.read_timeout, and delays nobody',
   async (_what, text) => {
     const sockets = await open(150, text);
     const drip = setInterval(() => {
@@ -71,14 +71,14 @@ test.each([
   },
 );
 
-test('connections that are never used are closed, and keep nobody waiting', async () => {
+test('unused connections are closed, and delay nobody', async () => {
   const sockets = await open(500, '');
   for (const socket of sockets) socket.resume();
   await expectToAnswer();
   await expect.poll(() => sockets.filter(({ closed }) => !closed).length).toBe(0);
 });
 
-test('readers that take nothing hold little memory, and are disconnected', async () => {
+test('readers that stop reading hold little memory, and are disconnected', async () => {
   const { run_id: runId } = await server.run('prints');
   const before = await heapBytes(server.stderr);
   const all = `GET /api/v1/runs/${runId}/logs HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n`;
@@ -93,7 +93,7 @@ test('readers that take nothing hold little memory, and are disconnected', async
   expect((await heapBytes(server.stderr)) - before).toBeLessThan(16 * mib);
 });
 
-test('a page of a log is so large and no larger, and is not kept for a reader that takes nothing', async () => {
+test('a page of a log has a limited size, and is not kept for a reader that stops reading', async () => {
   const { run_id: runId } = await server.run('wide');
   for (const query of ['limit=10000', 'tail=10000']) {
     const text = await (await server.fetch(`/runs/${runId}/logs?${query}`)).text();
@@ -120,14 +120,14 @@ test('a page of a log is so large and no larger, and is not kept for a reader th
   await expect.poll(opened).toBeLessThan(before + 5);
 });
 
-test('bodies that grow in memory are refused before it runs out, and the server goes on', async () => {
+test('bodies that grow in memory are refused before memory runs out, and the server continues', async () => {
   const before = await heapBytes(server.stderr);
-  // A megabyte that is 21 of them once it is read; 60 of those are more than the heap may hold.
+  // One megabyte that takes 21 MB once it is parsed. 60 of these are more than the heap can hold.
   const body = `{"job_id":"takes","async":false,"args":{"list":[${'{},'.repeat(300_000)}{}]}}`;
   const answers = await Promise.all(
     Array.from({ length: 60 }, async () => await server.fetch('/runs', { body }).then(({ status }) => status)),
   );
-  // One whose body did not get through in time is 400.
+  // A request whose body did not arrive in time gets 400.
   expect([201, 503, 400]).toEqual(expect.arrayContaining([...new Set(answers)]));
   expect(answers).toEqual(expect.arrayContaining([201, 503]));
   await expectToAnswer();

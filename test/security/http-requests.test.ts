@@ -1,5 +1,5 @@
-// Requests that no proper client sends, over raw sockets: what two programs in a row could read differently, names and paths
-// that lead elsewhere, and texts that would become headers.
+// Requests that no proper client sends, over raw sockets: framing that a proxy and the server could read differently,
+// hosts and paths that lead elsewhere, and strings that could become headers.
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -30,10 +30,10 @@ const slugOf = ({ body }: RawAnswer): string => {
   const problem: { type: string } = JSON.parse(body);
   return problem.type.replace('https://flowd.org/problems/', '');
 };
-/** How many requests the server took the bytes for. */
+/** How many requests the server saw in the bytes. */
 const answersIn = ({ head, body }: RawAnswer): number => (head + body).match(/^HTTP\/1\.1 \d/gm)?.length ?? 0;
 
-describe('framing that two readers could take for different requests', () => {
+describe('framing that two programs could read as different requests', () => {
   const smuggled = `GET /api/v1/jobs HTTP/1.1\r\n${host}\r\n\r\n`;
   const json = 'Content-Type: application/json';
   test.each([
@@ -56,7 +56,7 @@ describe('framing that two readers could take for different requests', () => {
     ['a NUL', 'X: a\0b'],
     ['a header without a name', ': x'],
     ['a header without a colon', 'Transfer-Encoding'],
-  ])('%s: refused, and nothing behind it is taken for a request', async (_what, ...headers) => {
+  ])('%s: refused, and nothing after it is read as a request', async (_what, ...headers) => {
     const answer = await send('POST /api/v1/runs HTTP/1.1', host, json, ...headers, '', '0', '', smuggled);
     expect(answer.status).toBe(400);
     expect(slugOf(answer)).toBe('malformed-request');
@@ -74,24 +74,24 @@ describe('framing that two readers could take for different requests', () => {
     expect(answersIn(answer)).toBe(1);
   });
 
-  test('what follows a body that was refused is not taken for a request', async () => {
+  test('data after a refused body is not read as a request', async () => {
     const answer = await post('/api/v1/nowhere', smuggled);
     expect(answer.status).toBe(404);
     expect(answersIn(answer)).toBe(1);
   });
 });
 
-describe('what the request is for', () => {
+describe('the target of a request', () => {
   test.each([
     ['another host, in absolute form', 'http://evil.example/api/v1/jobs'],
     ['no path', '*'],
     ['an authority', 'evil.example:80'],
-  ])('%s is no way around', async (_what, target) => {
+  ])('%s does not bypass the checks', async (_what, target) => {
     const { status } = await get(target);
     expect([400, 403, 404]).toContain(status);
   });
 
-  test('in absolute form the path is what counts', async () => {
+  test('in absolute form the path counts', async () => {
     expect((await get('http://localhost/api/v1/jobs')).status).toBe(200);
   });
 
@@ -118,7 +118,7 @@ describe('what the request is for', () => {
     ['127.0.0.1.'],
     ['localhost.'],
     ['xn--lcalhost-q8a'],
-  ])('the host %j is no local name', async (name) => {
+  ])('the host %j is not a local name', async (name) => {
     const answer = await send('GET /api/v1/jobs HTTP/1.1', `Host: ${name}`, 'Connection: close', '', '');
     expect(answer.status).toBe(403);
   });
@@ -127,7 +127,7 @@ describe('what the request is for', () => {
     ['local, then foreign', 'Host: localhost', 'Host: evil.example'],
     ['foreign, then local', 'Host: evil.example', 'Host: localhost'],
     ['the same twice', 'Host: localhost', 'host: localhost'],
-  ])('two hosts, %s, are refused', async (_what, ...hosts) => {
+  ])('two `Host` headers, %s, are refused', async (_what, ...hosts) => {
     const answer = await send('GET /api/v1/jobs HTTP/1.1', ...hosts, 'Connection: close', '', '');
     expect(answer.status).toBe(400);
     expect(slugOf(answer)).toBe('malformed-request');
@@ -141,19 +141,19 @@ describe('what the request is for', () => {
     ['a list', 'Origin: http://localhost, https://evil.example'],
     ['an empty one', 'Origin: '],
     ['one behind 3,000 other headers', ...Array.from({ length: 3_000 }, () => 'a:'), 'Origin: https://evil.example'],
-  ])('%s keeps the page out', async (_what, ...headers) => {
+  ])('a page with %s is refused', async (_what, ...headers) => {
     expect((await get('/api/v1/jobs', ...headers)).status).toBe(403);
   });
 
   test.each([
     ['Authorization: Bearer flwd_x', 401],
     ['X-Forwarded-For: 203.0.113.9', 401],
-  ])('%s counts behind 3,000 other headers, too', async (header, status) => {
+  ])('%s counts even after 3,000 other headers', async (header, status) => {
     expect((await get('/api/v1/jobs', ...Array.from({ length: 3_000 }, () => 'a:'), header)).status).toBe(status);
   });
 
   test.each(['X-HTTP-Method-Override: DELETE', 'X-HTTP-Method: DELETE', 'X-Method-Override: DELETE'])(
-    '%s is passed over',
+    '%s is ignored',
     async (header) => {
       expect((await get('/api/v1/jobs', header)).status).toBe(200);
       expect((await post('/api/v1/jobs?_method=GET', '{}', header)).status).toBe(405);
@@ -161,7 +161,7 @@ describe('what the request is for', () => {
   );
 
   test.each(['OPTIONS', 'TRACE', 'PATCH', 'PROPFIND', 'QUERY', 'PURGE', 'get', 'GETX', 'CONNECT'])(
-    '%s does nothing, and a problem says so',
+    '%s does nothing and gets a problem',
     async (method) => {
       const answer = await send(`${method} /api/v1/jobs HTTP/1.1`, closing, 'X-Secret: reflected', '', '');
       expect([400, 405]).toContain(answer.status);
@@ -179,7 +179,7 @@ describe('what the request is for', () => {
     },
   );
 
-  test('an upgrade to another protocol is passed over', async () => {
+  test('an upgrade to another protocol is ignored', async () => {
     for (const protocol of ['websocket', 'h2c']) {
       const answer = await send(
         'GET /api/v1/jobs HTTP/1.1',
@@ -198,7 +198,7 @@ describe('what the request is for', () => {
 
 describe('paths', () => {
   const places = ['jobs', 'runs', 'artifacts', 'schedules', 'tokens'];
-  test.each(places)('below /%s nothing leads elsewhere', async (place) => {
+  test.each(places)('no path below /%s leads elsewhere', async (place) => {
     for (const text of pathTexts) {
       for (const target of [
         `/api/v1/${place}/${text}`,
@@ -206,7 +206,7 @@ describe('paths', () => {
         `/api/v1/${place}/${text}/logs`,
       ]) {
         const answer = await get(target);
-        // `jobs//` and the like are the list, or a path that is none.
+        // `jobs//` and similar paths are the list or do not exist.
         expect([target, answer.status]).toEqual([target, expect.toSatisfy((status: number) => status < 500)]);
         expect(answer.head).not.toMatch(/^(?:x-injected|set-cookie)/im);
         expect(answer.body).not.toContain('root:');
@@ -225,11 +225,11 @@ describe('paths', () => {
     '/API/v1/jobs',
     '/api/v1/jobs%00',
     '/api\\v1\\jobs',
-  ])('%s is not another spelling of a path', async (target) => {
+  ])('%s is not accepted as another spelling of a path', async (target) => {
     expect((await get(target)).status).toBe(404);
   });
 
-  test('the id of a job is told apart by case and by look', async () => {
+  test('ids of jobs differ by case and by similar characters', async () => {
     for (const id of [
       'Demo',
       'dem%D0%BE',
@@ -252,7 +252,7 @@ describe('bodies', () => {
     ['Content-Encoding: gzip', '\x1f\x8b'],
     ['Content-Encoding: deflate', '{"job_id":"x"}'],
     ['Content-Encoding: br', '{"job_id":"x"}'],
-  ])('%s is not unpacked', async (header, body) => {
+  ])('%s is not decompressed', async (header, body) => {
     expect([400, 415]).toContain((await post(runs, body, header)).status);
   });
 
@@ -300,7 +300,7 @@ describe('bodies', () => {
   });
 });
 
-describe('headers with too much in them', () => {
+describe('oversized headers', () => {
   const many = (text: string, length = 15_000): string => text.repeat(length / text.length);
   test.each([
     ['Accept', many('a/b;q=0.1,')],
@@ -315,7 +315,7 @@ describe('headers with too much in them', () => {
     ['X-Request-Id', many('x')],
     ['Idempotency-Key', many('x')],
     ['Last-Event-ID', many('9')],
-  ])('%s is read in time', async (name, value) => {
+  ])('%s is read quickly', async (name, value) => {
     for (const path of ['/api/v1/jobs', `/api/v1/runs/${run.id}`, `/api/v1/runs/${run.id}/logs`]) {
       await expectWithin(1_000, () =>
         msOf(async () => expect((await get(path, `${name}: ${value}`)).status).toBeLessThan(500)),
@@ -330,7 +330,7 @@ describe('headers with too much in them', () => {
     ['percent signs', `?q=${'%25'.repeat(5_000)}`],
     ['nothing', `?${'&'.repeat(15_000)}`],
     ['__proto__', '?__proto__[x]=1&constructor[prototype][x]=1&__proto__=1'],
-  ])('a query of %s is read in time', async (_what, query) => {
+  ])('a query of %s is read quickly', async (_what, query) => {
     await expectWithin(1_000, () =>
       msOf(async () => expect([200, 400]).toContain((await get(`/api/v1/runs${query}`)).status)),
     );
@@ -348,7 +348,7 @@ describe('headers with too much in them', () => {
     '%0d%0aid:1',
     'x'.repeat(5_000),
     '\u00e9',
-  ])('the event id %j is 400, or expired', async (id) => {
+  ])('the event id %j gets 400 or is expired', async (id) => {
     for (const path of ['/api/v1/events/runs', `/api/v1/runs/${run.id}/logs?follow=true`]) {
       const answer = await get(path, `Last-Event-ID: ${id}`);
       expect([400, 410]).toContain(answer.status);
@@ -356,8 +356,8 @@ describe('headers with too much in them', () => {
   });
 });
 
-describe('texts that would become headers or lines of a log', () => {
-  test('the name of an artifact stays within its header', async () => {
+describe('strings that could become headers or lines of a log', () => {
+  test('the name of an artifact cannot break out of its header', async () => {
     const names = [
       'a\r\nX-Injected: 1',
       'a"; filename=evil.html',
@@ -391,13 +391,13 @@ describe('texts that would become headers or lines of a log', () => {
     },
   );
 
-  test('a path is logged as one text', async () => {
+  test('a path is logged as one string', async () => {
     await post('/api/v1/runs/x%0a%7b%22level%22:60%7d/cancel', '{}');
     const line = logged.findLast((one) => one.includes('%0a%7b'));
     expect(line).toContain('x%0a%7b%22level%22:60%7d');
   });
 
-  test('a credential is neither answered nor logged', async () => {
+  test('a credential appears neither in answers nor in the log', async () => {
     await get('/api/v1/jobs', `Authorization: Bearer ${token.credential}`);
     const answer = await get('/api/v1/nowhere', `Authorization: Bearer ${token.credential}x`);
     expect(answer.head + answer.body).not.toContain(token.credential);

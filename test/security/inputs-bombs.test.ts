@@ -1,4 +1,5 @@
-// What is small where it is written and large where it is kept: sparse files, endless lines, deep folders, links.
+// Inputs that are small when they are written and large when they are stored: sparse files, endless lines, deep
+// folders, links.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
@@ -45,13 +46,13 @@ function bytesBelow(dir: string): number {
     .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
 }
 
-test('a sparse artifact of 1 TiB is refused by its size, and nothing of the run is kept', async () => {
+test('a sparse artifact of 1 TiB is refused by its size, and no artifact of the run is kept', async () => {
   const run = await server.run('sparse');
   expect(run).toMatchObject({ status: 'failed', reason: 'artifact_too_large' });
   expect(await server.artifacts(run.run_id)).toEqual([]);
 });
 
-test('64 MiB in one line take as much room as the log may', async () => {
+test('64 MiB in one line take no more room than the limit of the log', async () => {
   const run = await server.run('line');
   expect(run).toMatchObject({ status: 'success' });
   const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();
@@ -59,26 +60,26 @@ test('64 MiB in one line take as much room as the log may', async () => {
   expect(bytesBelow(join(server.dataDir, 'logs'))).toBeLessThan(8 * mib);
 });
 
-test('folders deeper than a path may be long end nothing', async () => {
+test('folders nested deeper than a path can name do no harm', async () => {
   const run = await server.run('folders');
   expect(run).toMatchObject({ status: 'success' });
   expect(await server.artifacts(run.run_id)).toEqual([]);
   await expect.poll(() => existsSync(join(server.dataDir, 'runs', run.run_id))).toBe(false);
 });
 
-test('pipes, devices and links out of the workspace are left', async () => {
+test('pipes, devices and links out of the workspace are ignored', async () => {
   const run = await server.run('pipes');
   expect(run).toMatchObject({ status: 'success' });
   expect((await server.artifacts(run.run_id)).map(({ name }) => name)).toEqual(['kept']);
 });
 
-test.each(['result', 'output', 'objects'])('a %s that grows when it is read ends its run at most', async (job) => {
+test.each(['result', 'output', 'objects'])('a %s that grows when it is read can at most fail its run', async (job) => {
   const run = await server.run(job);
   expect(['success', 'failed']).toContain(run.status);
   expect((await server.fetch(`/runs/${run.run_id}`)).status).toBe(200);
 });
 
-test('links in a source lead nowhere: to a file of the host as its config, to a loop, out of the tree', async () => {
+test('links in a source are not followed: to a file of the host, in a loop, or out of the tree', async () => {
   for (const name of ['passwd', 'loop', 'outside', 'script'])
     await mkdir(join(server.jobsDir, 'links', name), { recursive: true });
   await symlink('/etc/passwd', join(server.jobsDir, 'links/passwd/config.yaml'));

@@ -1,5 +1,5 @@
-// Texts that a shell, a name or an expression could take for more than a text, through every way in which a caller's or a
-// script's text reaches another program.
+// Strings that a shell, a name or an expression could interpret, sent through every way in which a string of a caller
+// or a script reaches another program.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -28,7 +28,7 @@ const texts = [
   '0',
   '1e3',
 ];
-/** Bash has no empty key in an associative array, and a body no `__proto__`. */
+/** Bash allows no empty key in an associative array, and the server no `__proto__` in a body. */
 const keys = texts.filter((text) => text !== '' && text !== '__proto__');
 const owned = '/tmp/flwd-owned';
 
@@ -47,7 +47,7 @@ const argspec = {
     token: { type: 'string', format: 'secret' },
   },
 };
-/** Any of it executed would have left this. */
+/** The file that any executed payload would have created. */
 const endsUnharmed = `[[ ! -e ${owned} && ! -e /workspace/flwd-owned ]] || exit 9`;
 
 const server = await startServer({
@@ -153,7 +153,7 @@ async function succeeds(run: RunAnswer): Promise<RunAnswer> {
   return run;
 }
 
-describe('arguments are texts, whatever they hold', () => {
+describe('arguments stay plain strings, whatever they contain', () => {
   test.each(['run', 'rerun'])('in bash, by %s', async (how) => {
     let run = await succeeds(await server.run('bash', how === 'run' ? args : { ...args, list: ['x'] }));
     if (how === 'rerun') {
@@ -176,7 +176,7 @@ describe('arguments are texts, whatever they hold', () => {
     expect(JSON.stringify(run.result)).not.toContain('polluted":true');
   });
 
-  test('as words of a command and values of its environment', async () => {
+  test('in the arguments and the environment of a command', async () => {
     const run = await succeeds(await server.run('words'));
     expect(run.result?.value).toEqual({ words: texts, env: texts });
   });
@@ -195,7 +195,7 @@ describe('arguments are texts, whatever they hold', () => {
     expect((await server.fetch('/runs', { body: { job_id: 'bash', args: wrong } })).status).toBe(400);
   });
 
-  test('a schedule keeps them as they are', async () => {
+  test('a schedule keeps them unchanged', async () => {
     const made = await server.fetch('/schedules', {
       body: { job_id: 'python', cron: '0 3 1 1 *', args: { list: texts } },
     });
@@ -215,7 +215,7 @@ describe('from step to step', () => {
     expect(await decoded(run.run_id, 'taken')).toBe(text);
   });
 
-  test('what a script gives its helpers does not become another output, level or end', async () => {
+  test('a value that a script passes to its helpers cannot become another output, level or end', async () => {
     const run = await succeeds(await server.run('helpers', { list: texts }));
     const { steps } = await server.json<{ steps: { outputs: Record<string, string> }[] }>(`/runs/${run.run_id}`);
     expect(Object.keys(steps[0]?.outputs ?? {}).toSorted()).toEqual(['after', 'x']);
@@ -223,7 +223,7 @@ describe('from step to step', () => {
   });
 });
 
-test('labels, keys of a body and queries pollute nothing', async () => {
+test('labels, keys of a body and queries cannot pollute prototypes', async () => {
   const bodies = [
     '{"job_id":"echoes","labels":{"__proto__":"x"}}',
     '{"job_id":"echoes","labels":{"constructor":"x"}}',
@@ -237,7 +237,7 @@ test('labels, keys of a body and queries pollute nothing', async () => {
   expect(run.result?.value).toMatchObject({ polluted: null });
 });
 
-test('a search takes its text as a text', async () => {
+test('a search uses its text literally', async () => {
   for (const text of [...texts, '%', '_', "' OR 1=1 --", '"; DROP TABLE runs; --', 'NEAR(', '* OR', '\\']) {
     const q = encodeURIComponent(text);
     for (const path of [`/runs?q=${q}`, `/jobs?q=${q}`, `/runs?job_id=${q}`, `/artifacts?name=${q}`]) {

@@ -22,7 +22,7 @@ const claims = () => ({
 
 const verifyOf = (more = {}) => createVerifier(createKeyFile(rsa, ec), more);
 
-test('the tokens below would be good without what is wrong with each', async () => {
+test('the tokens below are valid except for the error in each', async () => {
   const { verify } = verifyOf();
   expect(await verify(await rsa.sign(claims()))).toMatchObject({ name: 'jwt:ada', tenant: '*' });
   expect(await verify(await ec.sign(claims()))).toMatchObject({ name: 'jwt:ada', tenant: '*' });
@@ -36,7 +36,7 @@ describe('a signature that proves nothing', () => {
     expect(await verify(`${unsigned}AAAA`)).toBeUndefined();
   });
 
-  test('an HMAC by the public key, in any form in which it is public', async () => {
+  test('an HMAC with the public key, in every public form of the key', async () => {
     const { verify } = verifyOf();
     const pem = await exportSPKI(await publicKeyOf(rsa.jwk));
     const secrets = [
@@ -59,7 +59,7 @@ describe('a signature that proves nothing', () => {
     }
   });
 
-  test('one by another key of the same name, an empty one, one of another token', async () => {
+  test('a signature of another key with the same id, an empty one, and one of another token', async () => {
     const { verify } = verifyOf();
     const [head, body] = (await ec.sign(claims())).split('.');
     const [, , other] = (await ec.sign({ ...claims(), sub: 'bob' })).split('.');
@@ -74,7 +74,7 @@ describe('a signature that proves nothing', () => {
     }
   });
 
-  test('one by an algorithm that the configuration leaves out, or that the key is not for', async () => {
+  test('a signature with an algorithm that is not configured, or not allowed by the key', async () => {
     expect(await verifyOf({ algorithms: ['ES256'] }).verify(await rsa.sign(claims()))).toBeUndefined();
     const onlyPss = createVerifier(createKeyFile({ ...rsa, jwk: { ...rsa.jwk, alg: 'PS256' } }));
     expect(await onlyPss.verify(await rsa.sign(claims()))).toBeUndefined();
@@ -83,7 +83,7 @@ describe('a signature that proves nothing', () => {
   });
 });
 
-test('a key that the token brings along, or says where to find, is not looked at', async () => {
+test('a key in the token, or at a URL in the token, is ignored', async () => {
   let asked = 0;
   const server = createServer((_request, response) => {
     asked += 1;
@@ -114,7 +114,7 @@ test.each([
   { toString: 'ec' },
   null,
   0,
-])('the key id %j is the name of no key', async (kid) => {
+])('the key id %j names no key', async (kid) => {
   const { verify } = verifyOf();
   const head = encode({ alg: 'ES256', kid });
   const [, body, signature] = (await ec.sign(claims())).split('.');
@@ -139,7 +139,7 @@ test.each<[string, Record<string, unknown>]>([
   ['a subject with a line feed', { sub: 'ada\nadmin' }],
   ['a subject with a letter that looks like another', { sub: 'аda' }],
   ['a subject that is too long', { sub: 'a'.repeat(257) }],
-  ['a tenant that is none', { tenant: 'Ops' }],
+  ['an invalid tenant', { tenant: 'Ops' }],
   ['a tenant of a path', { tenant: '../default' }],
   ['an empty tenant', { tenant: '' }],
   ['a list of tenants', { tenant: ['ops'] }],
@@ -172,14 +172,14 @@ test('clocks may differ by the skew, to the second', async () => {
 });
 
 test.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'JWE', 'jwt; x'])(
-  'a token of type %j is none for an API',
+  'a token of type %j is refused by the API',
   async (typ) => {
     const { verify } = verifyOf();
     expect(await verify(await ec.sign(claims(), { typ }))).toBeUndefined();
   },
 );
 
-test('an extension that must be understood is not, and so the token is refused', async () => {
+test('a token with an unknown critical extension is refused', async () => {
   const { verify } = verifyOf();
   for (const header of [
     { crit: ['exp'], exp: 1 },
@@ -192,24 +192,24 @@ test('an extension that must be understood is not, and so the token is refused',
   }
 });
 
-describe('what is no signed token at all', () => {
-  test('cut off at any place', async () => {
+describe('text that is not a signed token', () => {
+  test('a token that is cut off at any place', async () => {
     const { verify } = verifyOf();
     const token = await ec.sign(claims());
     for (let length = 0; length < token.length; length++) expect(await verify(token.slice(0, length))).toBeUndefined();
   });
 
-  test('with one bit changed at any place', async () => {
+  test('a token with one bit changed at any place', async () => {
     const { verify } = verifyOf();
     const token = await ec.sign(claims());
-    // The last character of a signature has bits that mean nothing, and Node's decoder takes any.
+    // The last character of a signature has unused bits, which Node's decoder ignores.
     for (let at = 0; at < token.length - 1; at++) {
       const other = String.fromCharCode(token.charCodeAt(at) ^ 1);
       expect(await verify(token.slice(0, at) + other + token.slice(at + 1))).toBeUndefined();
     }
   });
 
-  test('encrypted, even with a good one within', async () => {
+  test('an encrypted token, even with a valid one inside', async () => {
     const { verify } = verifyOf();
     const inner = new TextEncoder().encode(await ec.sign(claims()));
     const key = await publicKeyOf({ ...rsa.jwk, alg: 'RSA-OAEP' });
@@ -233,7 +233,7 @@ describe('what is no signed token at all', () => {
     expect(await verifyOf().verify(text)).toBeUndefined();
   });
 
-  test('a huge one costs nothing', async () => {
+  test('a huge token costs nothing', async () => {
     const { verify, reasons } = verifyOf();
     const token = await ec.sign({ ...claims(), filling: 'x'.repeat(7_000) });
     expect(token.length).toBeGreaterThan(8_192);
@@ -243,7 +243,7 @@ describe('what is no signed token at all', () => {
   });
 });
 
-test('claims that are named like what every object has lend nothing', async () => {
+test('claims named like members of every object grant nothing', async () => {
   const { verify } = verifyOf({ scopeClaim: 'constructor', tenantClaim: 'toString' });
   expect(await verify(await ec.sign(claims()))).toMatchObject({ scopes: [], tenant: 'default' });
   const polluting = `${JSON.stringify(claims()).slice(0, -1)},"__proto__":{"scopes":["admin"],"tenant":"*"}}`;
@@ -255,7 +255,7 @@ test('claims that are named like what every object has lend nothing', async () =
   });
 });
 
-test('a key of too few bits is no key', async () => {
+test('a key of too few bits is refused', async () => {
   const { generateKeyPairSync, createSign } = await import('node:crypto');
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'weak' };
@@ -265,7 +265,7 @@ test('a key of too few bits is no key', async () => {
   expect(await verify(`${signed}.${signature}`)).toBeUndefined();
 });
 
-/** Signs what SignJWT would not take. */
+/** Signs tokens that SignJWT would refuse. */
 async function signText(payload: string, header: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const signed = `${encode({ alg: 'ES256', kid: 'ec', ...header })}.${Buffer.from(payload).toString('base64url')}`;
   const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, ec.privateKey, Buffer.from(signed));

@@ -1,10 +1,11 @@
-// From the OpenAPI document to requests: what each operation asks for, what nearly is that, and what is nothing like it.
+// Makes requests from the OpenAPI document: valid ones for each operation, almost valid ones, and completely wrong
+// ones.
 
 import fc, { type Arbitrary } from 'fast-check';
 import { jsonTexts, numberTexts, pathTexts, shellTexts } from './hostile-values.ts';
 
 type Schema = { readonly [keyword: string]: unknown };
-/** Ids that exist among them. */
+/** Includes ids of existing objects. */
 type Samples = Readonly<Record<string, readonly unknown[]>>;
 type Parameter = { readonly name: string; readonly in: string; readonly schema: Schema };
 type DescribedOperation = {
@@ -23,7 +24,7 @@ export type OpenApi = {
 export type Asked = {
   readonly operation: DescribedOperation;
   readonly method: string;
-  /** The operation's own; with another the path may be that of another operation. */
+  /** The method of the operation. With another method the path may belong to another operation. */
   readonly ownMethod: string;
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -36,7 +37,7 @@ const texts = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
 );
 
-/** What a request line and a header can bear: the rest would be another request. */
+/** Removes what would end a request line or a header. */
 const headerTexts = texts.map((text) => text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 2_000));
 
 const oddMethods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND', 'QUERY'];
@@ -87,7 +88,7 @@ const contentTypes = fc.oneof(
   ),
 );
 
-/** @param samples values that the server takes, by the name of a member of the path or of a body */
+/** @param samples valid values, by the name of a parameter of the path or a member of a body */
 export function requestsOf(document: OpenApi, samples: Samples): Arbitrary<Asked> {
   const all = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
@@ -184,7 +185,7 @@ function bodiesOf(
   const hostile = fc.constantFrom(...jsonTexts);
   if (!schema) return fc.oneof({ arbitrary: fc.constant(undefined), weight: 6 }, { arbitrary: hostile, weight: 1 });
   const valid = ofSchema(schema);
-  // One member more, or one in the place of another, written by hand: duplicates and all.
+  // Adds or replaces a member in the JSON text, which allows duplicates.
   const nearly = fc
     .tuple(valid, hostile, fc.constantFrom(...namesOf(schema), '__proto__', 'constructor', 'x'))
     .map(([value, member, name]) => {
@@ -203,7 +204,7 @@ function namesOf({ properties }: Schema): string[] {
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }
 
-/** Values that a schema takes, about. */
+/** Values that roughly match a schema. */
 function valuesOf(schema: Schema, document: OpenApi, samples: Samples, name = ''): Arbitrary<unknown> {
   const known = samples[name];
   if (known) return fc.oneof({ arbitrary: fc.constantFrom(...known), weight: 4 }, texts);

@@ -1,5 +1,5 @@
-// A job that says its secret in every way it has of saying something, in every spelling that tools use: nobody reads it
-// anywhere. What is in an artifact is the job's own, and told apart in docs/security.md.
+// A job that prints its secret through every output it has, in every encoding that tools use: nobody can read it
+// anywhere. The content of artifacts is not redacted (docs/security.md).
 
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -173,7 +173,7 @@ const runOf = (jobId: string): RunAnswer => {
 };
 
 describe.each(['talks', 'badResult', 'badOutput', 'noProgram', 'traced', 'stepped'])('%s', (jobId) => {
-  test('has not succeeded in telling', async () => {
+  test('fails to reveal it', async () => {
     const run = runOf(jobId);
     expect(run).toMatchObject({ status: 'failed' });
     const path = `/runs/${run.run_id}`;
@@ -199,7 +199,7 @@ describe.each(['talks', 'badResult', 'badOutput', 'noProgram', 'traced', 'steppe
   });
 });
 
-test('what it said is there, redacted', async () => {
+test('the output is there, redacted', async () => {
   const { run_id: runId, error } = runOf('talks');
   const log = await text(`/runs/${runId}/logs`, { accept: 'text/plain' });
   expect(log.split('[redacted]').length).toBeGreaterThan(200);
@@ -208,7 +208,7 @@ test('what it said is there, redacted', async () => {
   expect(await text(`/runs/${runId}`)).toContain('"progress":{"percent":40,"message":"[redacted]"');
 });
 
-test('an artifact has a name, a path, a type and a header without it, and its content as it is', async () => {
+test('an artifact has its name, path, type and header redacted, and its content unchanged', async () => {
   const { run_id: runId } = runOf('talks');
   const { artifacts }: { artifacts: { id: string; name: string; media_type: string }[] } = JSON.parse(
     await text(`/artifacts?run_id=${runId}`),
@@ -234,7 +234,7 @@ test('no search finds it', async () => {
   }
 });
 
-test('a run has it in a private tmpfs, and no process shows it in its command line or environment', async () => {
+test('a run gets it in a private tmpfs, and no command line or environment shows it', async () => {
   const response = await server.post('/runs', { job_id: 'hangs', args });
   const { run_id: runId }: { run_id: string } = JSON.parse(await response.text());
   await expect.poll(() => text(`/runs/${runId}/logs`)).toContain('[redacted]');
@@ -250,7 +250,7 @@ test('a run has it in a private tmpfs, and no process shows it in its command li
   const [spool = ''] = (await readdir(join(server.root, 'data/runs', runId), { recursive: true })).filter((name) =>
     name.endsWith('spool'),
   );
-  // As the script wrote it, and so for the server's user alone, until it has ended.
+  // Until the run has ended, this file has the script's raw output, and only the server's user can read it.
   expect(statSync(join(server.root, 'data/runs', runId, spool)).mode & 0o777).toBe(0o400);
   expect(statSync(join(server.root, 'data/runs', runId)).mode & 0o777).toBe(0o700);
   await server.post(`/runs/${runId}/cancel`, {});
@@ -259,7 +259,7 @@ test('a run has it in a private tmpfs, and no process shows it in its command li
   await expect.poll(() => existsSync(join(server.root, 'data/runs', runId))).toBe(false);
 });
 
-test('a request that is refused does not have it in its answer', async () => {
+test('the answer to a refused request does not contain it', async () => {
   for (const body of [
     { job_id: 'talks', args: { ...args, nope: 1 } },
     { job_id: 'talks', args: { ...args, key: 7 }, labels: { 'no label': plain } },
@@ -276,7 +276,7 @@ test('a request that is refused does not have it in its answer', async () => {
   expectNoSecret(await broken.text(), 'of what is no JSON');
 });
 
-test('no file of the data dir has it, the files of artifacts apart, nor has the server’s own log', async () => {
+test('neither the server’s log nor any file of the data dir contains it, except artifacts', async () => {
   expect(logged.length).toBeGreaterThan(20);
   expectNoSecret(logged.join('\n'), 'the log of the server');
   const dataDir = join(server.root, 'data');

@@ -1,4 +1,4 @@
-// Texts and patterns that keep a backtracking matcher busy for ever, wherever a caller's or an author's text is matched.
+// Strings and patterns that would keep a backtracking matcher busy for ever, wherever the server matches text.
 
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { parseRange } from '../../src/server/answers/byte-range.ts';
 import { attachment } from '../../src/server/answers/content-disposition.ts';
 import { preferredType } from '../../src/server/answers/preferred-type.ts';
 
-/** What a machine under load may take for a megabyte in linear time; what backtracks takes minutes. */
+/** Enough for one megabyte in linear time on a busy machine. Backtracking takes minutes. */
 const mostMs = 3_000;
 const longest = 1_000_000;
 
@@ -135,7 +135,7 @@ test.each(evil)('the pattern %s of a job or of an expression', (source) => {
   );
 });
 
-test('patterns that RE2 would unroll, or lacks, make the job invalid', () => {
+test('patterns that RE2 would unroll or does not support make the job invalid', () => {
   const wrong = [
     '(a{1000}){1000}',
     '((a{100}){100}){100}',
@@ -203,7 +203,7 @@ test.each<[string, (text: string) => unknown]>([
   for (const text of hostile(100_000)) timed(text.slice(0, 8), () => read(text));
 });
 
-test('a pattern of times, and a time zone', () => {
+test('a cron pattern, and a time zone', () => {
   for (const text of hostile(256)) {
     timed(text.slice(0, 8), () => {
       parseCron(text, 'UTC');

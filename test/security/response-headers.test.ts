@@ -45,7 +45,7 @@ describe('every answer', () => {
     [204, 'a probe', 'GET /healthz', '', {}],
     [200, 'metrics', 'GET /metrics', '', {}],
     [200, 'the document of the API', 'GET /api/v1/openapi.json', '', {}],
-    // The console, or in a checkout that has not built it a page that says so.
+    // The console, or a page that says it is not built.
     [200, 'the first page', 'GET /', '', { policy: 'style-src', cache: '^(?:no-store|private, no-cache)$' }],
     [200, 'the page of the API', 'GET /docs', '', { policy: 'style-src' }],
     [400, 'a faulty query', 'GET /api/v1/runs?limit=x', '', {}],
@@ -107,7 +107,7 @@ describe('every answer', () => {
   });
 });
 
-test('HTTPS is asked for from now on, by the name of the server, but not of localhost', async () => {
+test('Strict-Transport-Security is sent for the name of the server, but not for localhost', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tls-'));
   const pair = createCertificate('flwd');
   await using secure = await startServing({ server: { tls: createPairFiles(dir, pair).files } });

@@ -1,4 +1,4 @@
-// Jobs that would fill the disk past the limit of their workspace, where a walk through it does not see what they write.
+// Jobs that try to exceed the limit of their workspace with data that a walk through the folders does not see.
 
 import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { afterAll, describe, expect } from 'vitest';
@@ -93,7 +93,7 @@ const users = [
   ...(process.getuid?.() === 0 ? [{ user: 'another user than root', as: { uid: 65_534 } }] : []),
 ];
 
-describe.each(users)('where the server runs as $user,', async ({ as }) => {
+describe.each(users)('if the server runs as $user,', async ({ as }) => {
   const server = await startServer({
     ...as,
     jobs,
@@ -113,7 +113,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
     },
   );
 
-  test('what is written to a grant, and to the log, is not counted, nor cut', async () => {
+  test('files in a grant and the log are neither counted nor cut', async () => {
     const run = await server.run('backup');
     expect([run.status, run.error]).toEqual(['success', null]);
     const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();

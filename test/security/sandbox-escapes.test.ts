@@ -1,4 +1,5 @@
-// Jobs that would outlive their run, use up the host, or hand back what is not theirs. The server must end them, say why, and go on.
+// Jobs that try to outlive their run, use up the host, or return files that are not theirs. The server must end them,
+// say why, and continue.
 
 import { afterAll, describe, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -9,7 +10,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-/** What a daemon of an attack sleeps: no other process of this machine does. */
+/** How long a daemon of an attack sleeps. No other process of this machine sleeps exactly as long. */
 const nap = `3600.${process.pid}`;
 const limited = (resources: Readonly<Record<string, unknown>>, more: JobConfig = {}): JobConfig => ({
   permissions: { resources },
@@ -104,7 +105,7 @@ async function isUnharmed(): Promise<void> {
   expect(await server.run('plain')).toMatchObject({ status: 'success' });
 }
 
-describe('nothing is left of a run', () => {
+describe('no process is left of a run', () => {
   test('that starts a daemon in another session', async () => {
     const run = await server.run('daemon');
     expect(run.status).toBe('success');
@@ -128,7 +129,7 @@ describe('nothing is left of a run', () => {
   });
 });
 
-describe('what a run uses up is limited:', () => {
+describe('a run has limits on', () => {
   test('processes, by a fork bomb', async () => {
     const run = await server.run('fork-bomb');
     expect(run).toMatchObject({ status: 'failed', reason: 'timeout', termination: { remaining: 0 } });
@@ -141,7 +142,7 @@ describe('what a run uses up is limited:', () => {
     await isUnharmed();
   });
 
-  test('memory in the shape of files', async () => {
+  test('memory used by files', async () => {
     const run = await server.run('memory-as-files');
     const ends = run.status === 'success' ? await server.messages(run.run_id) : [run.reason];
     expect([['ENOSPC', 'ENOSPC'], ['out_of_memory']]).toContainEqual(ends);
@@ -158,7 +159,7 @@ describe('what a run uses up is limited:', () => {
     await isUnharmed();
   });
 
-  test('the disk, by folders deeper than a path can name', async () => {
+  test('the disk, by folders nested deeper than a path can name', async () => {
     const run = await server.run('out-of-sight');
     expect(run).toMatchObject({ status: 'failed', reason: 'quota_exceeded' });
     expect(run.error?.message).toContain('deeper than a path can name');
@@ -172,7 +173,7 @@ describe('what a run uses up is limited:', () => {
   });
 });
 
-test('a run that cuts its own log short harms nothing but that', async () => {
+test('a run that truncates its own log harms only that log', async () => {
   const run = await server.run('cut-log');
   const messages = await server.messages(run.run_id);
   expect(run.status).toBe('success');

@@ -1,5 +1,6 @@
-// A job that may write turns folders into links and back, above what others are granted, while they start. Nobody must ever see
-// where the links lead: a file of the server's own, and one that nobody was granted (ADR 0020).
+// A job with write access replaces folders by links and back, above paths that other jobs are granted, while those
+// start. No job may ever see the targets of the links: a file of the server, and one that was granted to nobody (ADR
+// 0020).
 
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-// A permissive job has a /tmp of its own, which would hide all of it.
+// Not below /tmp, because a permissive job has a /tmp of its own.
 const base = await realpath(await mkdtemp('/var/tmp/flwd-grants-'));
 afterAll(() => rm(base, { recursive: true }));
 await chmod(base, 0o755);
@@ -31,7 +32,7 @@ for (const place of [keys, outside]) await chmod(join(place, 'target'), 0o666);
 const argspec = { type: 'object', properties: { target: { type: 'string' }, link: { type: 'string' } } };
 const permissions = { read: [{ arg: 'target' }] };
 const jobs = {
-  // In one step each, so that something is always there.
+  // Each replacement is atomic, so that the path always exists.
   flips: attackJob(
     `
 folder, link = '${granted}/open/parent', '${granted}/open/other'
@@ -49,7 +50,7 @@ while True:
   ),
   reads: bash('cat "$target"', { argspec, permissions }),
   writes: bash('cat "$target"; echo changed >> "$target"', { argspec, permissions: { write: [{ arg: 'target' }] } }),
-  // What it reads there is what its profile shows it anyway.
+  // Its profile lets it read these files anyway.
   'writes-permissive': bash('(echo changed >> "$target") 2> /dev/null || echo elsewhere', {
     argspec,
     security_profile: 'permissive',
@@ -61,7 +62,7 @@ const users = [
   ...(process.getuid?.() === 0 ? [{ user: 'another user than root', as: { uid: 65_534 } }] : []),
 ];
 
-describe.each(users)('where the server runs as $user,', async ({ as }) => {
+describe.each(users)('if the server runs as $user,', async ({ as }) => {
   const server = await startServer({
     ...as,
     jobs,
@@ -72,7 +73,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
   });
   afterAll(() => server.close());
 
-  /** What a run printed, or why it was none. */
+  /** The output of a run, or the reason why it was refused. */
   async function outcome(job_id: string): Promise<string> {
     const target = join(granted, 'open', 'parent', 'target');
     const response = await server.fetch('/runs', { body: { job_id, args: { target } } });
@@ -92,7 +93,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
       outside,
       "'it' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [it]}; a running server must be restarted.",
     ],
-  ])('a link to what is %s is never followed', async (_, link, refused) => {
+  ])('a link to a file that is %s is never followed', async (_, link, refused) => {
     await rm(join(granted, 'open'), { recursive: true });
     await mkdir(join(granted, 'open'));
     await chmod(join(granted, 'open'), 0o777);
@@ -117,7 +118,7 @@ describe.each(users)('where the server runs as $user,', async ({ as }) => {
       'the sandbox could not be set up; the log says why',
     ];
     expect([...outcomes.keys()].filter((one) => !harmless.includes(one) && !one.startsWith('granted'))).toEqual([]);
-    // The race was on, and not all was refused.
+    // The race did take place, and not every run was refused.
     expect(hasRun()).toBe(true);
     expect(outcomes.get(refused)).toBeGreaterThan(0);
     expect(await readFile(join(keys, 'target'), 'utf8')).toBe('{"keys": []}');

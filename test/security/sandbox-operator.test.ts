@@ -1,5 +1,6 @@
-// No process of a run is taken for the server's own user, whatever it does with its connection, and a process of that user is
-// (ADR 0032). Where the server is root, jobs run as another user; elsewhere they run as the server's own.
+// A process of a run never counts as the server's own user, whatever it does with its connection; other processes of
+// that user do (ADR 0032). If the server is root, jobs run as another user; otherwise they run as the server's own
+// user.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +15,7 @@ const test = testWith('bwrap', 'python3');
 
 type Notification = { readonly last_error: string | null };
 
-// Two jobs meet in it.
+// A folder where two jobs meet.
 const base = await mkdtemp('/var/tmp/flwd-operator-');
 await chmod(base, 0o755);
 const shared = join(base, 'shared');
@@ -55,7 +56,7 @@ function caller(script: string, config: JobConfig): JobFiles {
   return python(prelude + script, { argspec, ...config });
 }
 
-/** `seen`: what a server that has to look finds behind the connection. */
+/** `seen` is what the server finds when it has to check the connection. */
 const attacks: Record<string, readonly [script: string, config: JobConfig, seen: 'run' | 'unseen']> = {
   'that just asks': ['say(ask(connect()))', network, 'run'],
   'that just asks, in the profile permissive,': ['say(ask(connect()))', permissive, 'run'],
@@ -112,7 +113,7 @@ say(ask(connect()))`,
   ],
 };
 
-/** Both in one folder: the one connects and ends, the other asks once it has ended. */
+/** Two jobs in one folder: the first connects and ends, and then the second one sends the request. */
 const gives = `
 from pathlib import Path
 with socket.socket(socket.AF_UNIX) as listener:
@@ -130,7 +131,7 @@ taker.recv(1)
 time.sleep(2)
 say(ask(socket.socket(fileno=fd)))`;
 
-/** Asks once it is told where the server listens after it has started again. */
+/** Sends its request once it knows the address of the restarted server. */
 const stays = `
 print('begun', flush=True)
 while not os.path.exists('${shared}/port'): time.sleep(0.01)
@@ -160,7 +161,7 @@ const users = [
   ...(process.getuid?.() === 0 ? [{ user: 'another user than root', uid: 65_534, as: { uid: 65_534 } }] : []),
 ];
 
-describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
+describe.each(users)('if the server runs as $user,', ({ uid, as }) => {
   let server: Server;
   beforeAll(async () => {
     server = await startServer({
@@ -176,19 +177,19 @@ describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
     });
   });
   afterAll(() => server.close());
-  /** The server's own, and not that of a tunnel, which is a process outside of every run. */
+  /** The address of the server itself, not that of a tunnel, which is a process outside of runs. */
   const port = () => Number(/127\.0\.0\.1:(\d+)/.exec(server.stdout.split('\n').findLast((line) => line) ?? '')?.[1]);
   const printedBy = async (job: string) => server.messages((await server.run(job, { port: port() })).run_id);
   const refused = (seen: string) => [uid === 0 ? '401' : `401 ${seen}`];
 
   test.each(Object.entries(attacks).map(([name, [, , seen]], index) => [name, `attack-${index}`, seen]))(
-    'a job %s is nobody',
+    'a job %s is not the server’s user',
     async (_, job, seen) => {
       expect(await printedBy(job)).toEqual(refused(seen));
     },
   );
 
-  test('a process of the same user that no run has started is local while a job has the network', async () => {
+  test('a process of the same user outside of runs is local while a job has network access', async () => {
     const going = await server.start('goes', { port: port() });
     await expect.poll(() => server.messages(going)).toEqual(['begun']);
     const asked = 'say(ask(connect()))';
@@ -200,11 +201,11 @@ describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
     await server.finished(going);
   });
 
-  test('a disabled job is the server’s user in all it does', async () => {
+  test('a disabled job acts as the server’s user', async () => {
     expect(await printedBy('disabled')).toEqual(['201']);
   });
 
-  test('a notice that a job has sent to the server is nobody', async () => {
+  test('a notification that a job sends to the server is not the server’s user', async () => {
     const webhook = `http://127.0.0.1:${port()}/api/v1/system/gc`;
     await writeJob(join(server.jobsDir, 'notifies'), bash('true', { notify: { webhook, on: ['success'] } }));
     await expect.poll(async () => (await server.fetch('/jobs/notifies')).status).toBe(200);
@@ -216,7 +217,7 @@ describe.each(users)('where the server runs as $user,', ({ uid, as }) => {
     await expect.poll(errors).toEqual(['the answer was 401']);
   });
 
-  test('a job without the network that was given the connection of one that has ended is nobody', async () => {
+  test('a job without network access that inherits a connection of an ended job is not the server’s user', async () => {
     const taking = await server.start('takes', { port: port() });
     await server.run('gives', { port: port() });
     await server.finished(taking);
@@ -246,7 +247,7 @@ test.each(users.filter(({ uid }) => uid !== 0))('auth.trust_jobs lets the jobs o
   expect(await server.messages((await server.run('attack-0', { port })).run_id)).toEqual(['201']);
 });
 
-/** What a process of this user prints that no run has started, in a pid namespace of its own or not. */
+/** The output of a process of this user outside of runs, with or without a pid namespace of its own. */
 async function outside(
   script: string,
   o: { readonly port: number; readonly uid: number; readonly isApart?: boolean },

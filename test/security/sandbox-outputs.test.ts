@@ -1,5 +1,5 @@
-// What a job hands back is hostile: pipes, devices, links, endless files, in the place of results, outputs and artifacts. The server
-// takes what is the job's own, says what it does not take, and goes on.
+// Jobs that return pipes, devices, links and endless files as results, outputs and artifacts. The server accepts only
+// the job's own regular files, reports the rest, and continues.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-/** Puts something else in the place of a file that the server reads. */
+/** Replaces a file that the server reads by something else. */
 const instead: Readonly<Record<string, string>> = {
   'a pipe': 'os.mkfifo(path)',
   'a link to a file of the host': `os.symlink('/etc/passwd', path)`,
@@ -44,7 +44,7 @@ const users = [
   ...(process.getuid?.() === 0 ? [{ user: 'another user than root', as: { uid: 65_534 } }] : []),
 ];
 
-describe.each(users)('where the server runs as $user,', async ({ as }) => {
+describe.each(users)('if the server runs as $user,', async ({ as }) => {
   const server = await startServer({
     ...as,
     jobs: {
@@ -95,9 +95,9 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     await expect.poll(() => existsSync(join(server.dataDir, 'runs', runId))).toBe(false);
   }
 
-  test.each(tricks.map(([what], at) => ({ what, at })))('$what is no result', async ({ what, at }) => {
+  test.each(tricks.map(([what], at) => ({ what, at })))('$what is not read as a result', async ({ what, at }) => {
     const run = await server.run(`result-${at}`);
-    // Root reads what is closed.
+    // Root can read files without permissions.
     const isReadable = what === 'a file that is closed' && process.getuid?.() === 0 && !('uid' in as);
     const end = isReadable ? { status: 'success' } : { status: 'failed', reason: 'invalid_result' };
     expect(run).toMatchObject(end);
@@ -117,7 +117,7 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     },
   );
 
-  test('of artifacts it takes its own regular files, and nothing through a link out of the workspace', async () => {
+  test('only its own regular files become artifacts, and nothing through a link out of the workspace', async () => {
     const run = await server.run('strange', { host });
     const artifacts = await server.artifacts(run.run_id);
     for (const { id } of artifacts) {
@@ -129,12 +129,12 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     await isGone(run.run_id);
   });
 
-  test('the folder of secrets takes nothing, and is small', async () => {
+  test('the folder of secrets accepts no files, and is small', async () => {
     const run = await server.run('secrets', { token: 'a-secret-of-the-run' });
     expect(await server.messages(run.run_id)).toEqual(['False False', 'True 0o400']);
   });
 
-  test('names of any bytes end in a safe header', async () => {
+  test('names of any bytes give a safe header', async () => {
     const run = await server.run('names');
     expect(run.status).toBe('success');
     const artifacts = await server.artifacts(run.run_id);
@@ -148,13 +148,13 @@ say(room.f_frsize * room.f_blocks <= 64 * 2 ** 20, oct(os.stat('/run/flwd/secret
     }
   });
 
-  test('what is too large is said to be', async () => {
+  test('an oversized output is reported', async () => {
     expect(await server.run('sparse')).toMatchObject({ status: 'failed', reason: 'artifact_too_large' });
     expect(await server.run('large-result')).toMatchObject({ status: 'failed', reason: 'invalid_result' });
     expect((await server.run('deep-result')).finished_at).not.toBeNull();
   });
 
-  test.each(['deep', 'closed'])('a workspace that is %s ends with its run', async (job) => {
+  test.each(['deep', 'closed'])('a workspace that is %s is removed with its run', async (job) => {
     const run = await server.run(job);
     expect(run.finished_at).not.toBeNull();
     await isGone(run.run_id);

@@ -1,5 +1,5 @@
-// Every promise of the profile `secure` (docs/security.md), tried from inside a job of a real server: of one that is root, and of one
-// that is not.
+// Tries every promise of the profile `secure` (docs/security.md) from inside a job, with a server that is root and with
+// one that is not.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -51,7 +51,7 @@ describe.each(users)('a secure job of a server that runs as $user', async ({ uid
     udpPort: udp.address().port,
     abstractName,
     hidden: [server.root, server.dataDir, import.meta.dirname],
-    // Backwards, for what a job is told is in its own environment.
+    // Backwards, because arguments of a job are in its own environment.
     canary: canary.split('').toReversed().join(''),
     serverPid: process.pid,
   };

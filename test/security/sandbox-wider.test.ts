@@ -1,4 +1,5 @@
-// What the profiles `permissive` and `disabled` still promise (docs/security.md), tried from inside, and what they give on purpose.
+// Tries from inside a job what the profiles `permissive` and `disabled` still promise, and what they allow
+// (docs/security.md).
 
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { attackJob } from './attacks.ts';
 
 const test = testWith('bwrap', 'python3');
 
-// A permissive job has a /tmp of its own, which would hide all of it.
+// Not below /tmp, because a permissive job has a /tmp of its own.
 const base = await mkdtemp('/var/tmp/flwd-wider-');
 await chmod(base, 0o755);
 await mkdir(join(base, 'open'), { mode: 0o777 });
@@ -73,7 +74,7 @@ const users = [
   ...(process.getuid?.() === 0 ? [{ user: 'another user than root', runsAs: 65_534, as: { uid: 65_534 } }] : []),
 ];
 
-describe.each(users)('where the server runs as $user,', async ({ runsAs, as }) => {
+describe.each(users)('if the server runs as $user,', async ({ runsAs, as }) => {
   const isRoot = runsAs === 0;
   const server = await startServer({
     ...as,
@@ -101,7 +102,7 @@ describe.each(users)('where the server runs as $user,', async ({ runsAs, as }) =
   }
 
   describe('a permissive job', () => {
-    test('has no capabilities and no way to new ones', async () => {
+    test('has no capabilities and cannot gain any', async () => {
       expect(await found('permissive/privileges')).toEqual(['[] 1 0']);
     });
 
@@ -109,19 +110,19 @@ describe.each(users)('where the server runs as $user,', async ({ runsAs, as }) =
       expect(await found('permissive/own-files')).toEqual(['tried 10']);
     });
 
-    test('reads the host and writes nowhere in it', async () => {
+    test('can read the host but not write to it', async () => {
       expect(await found('permissive/host')).toEqual(['of the host', 'False done None']);
     });
 
-    test('finds none of the sockets by which services are asked to do things', async () => {
+    test('cannot reach the sockets of system services', async () => {
       expect(await found('permissive/services')).toEqual(['set()', 'False']);
     });
 
-    test('sees its own processes alone', async () => {
+    test('sees only its own processes', async () => {
       expect(await found('permissive/processes')).toEqual(["['bwrap', 'python3']", 'ESRCH False']);
     });
 
-    test('may make user namespaces, where the host lets it', async () => {
+    test('may create user namespaces if the host allows it', async () => {
       expect(await found('permissive/namespaces')).toEqual([expect.stringMatching(/^(done|EPERM|ENOSPC)$/)]);
     });
   });
@@ -137,7 +138,7 @@ describe.each(users)('where the server runs as $user,', async ({ runsAs, as }) =
     });
   });
 
-  test('each run says which of it was in force', async () => {
+  test('each run says which protections it had', async () => {
     const isolations = await Promise.all(
       ['permissive/privileges', 'disabled/privileges'].map(async (job) => {
         const run = await server.run(job);

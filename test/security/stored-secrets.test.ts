@@ -1,4 +1,4 @@
-// Stored secrets over HTTP: written and used, never read; each tenant's for itself.
+// Stored secrets over HTTP: they can be written and used, but never read, and each tenant has its own.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const test = testWith('bwrap');
 const token = 'tok-Zq7!9 "x"\\é/Rw3=';
 const secretText = { type: 'string', format: 'secret' };
 const argspec = { type: 'object', properties: { token: secretText, to: { type: 'string' } } };
-/** Shows what it was given in a way that redaction does not know. */
+/** Prints its arguments in an encoding that redaction does not know. */
 const rot13 = 'tr a-zA-Z n-za-mN-ZA-M';
 const turned = (text: string) =>
   text.replaceAll(/[a-z]/gi, (c) => String.fromCharCode(c.charCodeAt(0) + (c.toLowerCase() < 'n' ? 13 : -13)));
@@ -94,7 +94,7 @@ async function log(runId: string): Promise<string> {
   const answer = await server.fetch(`/runs/${runId}/logs`, { headers: { accept: 'text/plain' } });
   return (await answer.text()).replace(/\n$/, '');
 }
-/** By the step that they were started for. */
+/** Sub-runs by the step that started them. */
 async function childrenOf({ run_id: parentId }: RunAnswer): Promise<Map<string, RunAnswer>> {
   const { runs }: { runs: RunAnswer[] } = JSON.parse(await (await server.fetch('/runs')).text());
   const children = new Map<string, RunAnswer>();
@@ -108,7 +108,7 @@ async function childrenOf({ run_id: parentId }: RunAnswer): Promise<Map<string, 
 }
 
 describe('a stored secret', () => {
-  test('is listed by its name, with who stored it and when, and its value is never told', async () => {
+  test('is listed with its name, author and time, and never with its value', async () => {
     const made = await put('registry', token);
     expect([made.status, await made.json()]).toEqual([
       201,
@@ -152,7 +152,7 @@ describe('a stored secret', () => {
     ['..%2Fescape', 'some value', '', 'the name of a secret is up to 128 letters'],
     ['number', { value: 12345678 }, '/value', 'must be string'],
     ['more', { value: 'some value', also: 1 }, '/also', 'is not known'],
-  ])('called %s is refused without a word of its value', async (name, value, pointer, message) => {
+  ])('named %s is refused without its value in the answer', async (name, value, pointer, message) => {
     const response = await put(name, value, '?tenant=refused');
     const text = await response.text();
     expect([response.status, JSON.parse(text)]).toMatchObject([
@@ -163,7 +163,7 @@ describe('a stored secret', () => {
     expect(await names('?tenant=refused')).toEqual([]);
   });
 
-  test('asks for the scope, and rotation for more', async () => {
+  test('needs the scope, and rotation needs more', async () => {
     const reader = await server.token({ scopes: ['runs:write', 'jobs:read'] });
     const writer = await server.token({ scopes: ['secrets:write'] });
     const admin = await server.token({ scopes: ['admin'], tenant: 'acme' });
@@ -190,14 +190,14 @@ describe('a stored secret', () => {
       return (await server.post('/plans', body, by.headers)).json();
     };
     expect(await planned(acme)).toMatchObject({ denied: null });
-    // Nor may who only reads ask what is there.
+    // A caller who may only read cannot find out what exists either.
     expect(await planned(await server.token({ scopes: ['jobs:read'], tenant: 'acme' }))).toMatchObject({ status: 403 });
     expect(await planned(other)).toMatchObject({ denied: { type: expect.stringContaining('secret-unavailable') } });
     const ran = await run('shows', { token: { secret: 'theirs' } }, { tenant: 'acme' });
     expect(await log(ran.run_id)).toBe(turned(token));
   });
 
-  test('is in no file of the data dir as it is', async () => {
+  test('is in no file of the data dir in plain text', async () => {
     await put('resting', 'at-rest-9d1fe0c2');
     const dir = join(server.root, 'data');
     const files = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isFile());
@@ -209,14 +209,14 @@ describe('a stored secret', () => {
 });
 
 describe('{secret: name} as an argument', () => {
-  test('gives the run what is stored in its tenant, and reads as redacted', async () => {
+  test('gives the run the value of its tenant, and is shown redacted', async () => {
     await put('mine', token);
     const { run_id: runId, args } = await run('shows', { token: { secret: 'mine' } });
     expect(args).toEqual({ token: '[redacted]' });
     expect(await log(runId)).toBe(turned(token));
   });
 
-  test('that is not there is refused by its name, and a plan says so', async () => {
+  test('that does not exist is refused with its name, by a plan too', async () => {
     const refused = await refusal('shows', { token: { secret: 'nowhere' } });
     expect(refused).toMatchObject({
       type: 'https://flowd.org/problems/secret-unavailable',
@@ -234,7 +234,7 @@ describe('{secret: name} as an argument', () => {
     });
   });
 
-  test('is held to the argspec, whose errors never repeat it', async () => {
+  test('is validated by the argspec, whose errors never repeat it', async () => {
     await put('right', 'tok-fits');
     await put('wrong', 'unfit-value-of-more-than-thirty-characters');
     expect(await run('strict', { token: { secret: 'right' } })).toMatchObject({ status: 'success' });
@@ -250,17 +250,17 @@ describe('{secret: name} as an argument', () => {
   });
 
   test.each([
-    ['short', { token: 'abc' }],
-    ['no text', { token: 12_345_678 }],
-    ['with more beside the name', { token: { secret: 'mine', also: 'x' } }],
-    ['with a name that is none', { token: { secret: '../x' } }],
-  ])('that is %s is an error of the argument', async (_, args) => {
+    ['a short value', { token: 'abc' }],
+    ['a number', { token: 12_345_678 }],
+    ['other members beside the name', { token: { secret: 'mine', also: 'x' } }],
+    ['an invalid name', { token: { secret: '../x' } }],
+  ])('with %s is an error of the argument', async (_, args) => {
     const refused = await refusal('shows', args);
     expect(refused).toMatchObject({ status: 400, errors: [{ pointer: '/args/token' }] });
     expect(JSON.stringify(refused)).not.toMatch(/12345678|abc/);
   });
 
-  test('is the default where the job says so, and the schema shows what the author wrote', async () => {
+  test('can be a default of the job, and the schema shows what the author wrote', async () => {
     await put('usual', 'usual-secret-value');
     const { run_id: runId, args } = await run('byDefault', {});
     expect([args, await log(runId)]).toEqual([{ token: '[redacted]' }, turned('usual-secret-value')]);
@@ -278,20 +278,20 @@ describe('{secret: name} as an argument', () => {
     expect(text).not.toContain('an-open-value');
   });
 
-  test('the environment of a job may name one, too', async () => {
+  test('the environment of a job may name a secret too', async () => {
     const { run_id: runId, args } = await run('environment', {});
     expect([args, await log(runId)]).toEqual([{}, `${turned('usual-secret-value')}\nusual`]);
     const again = await server.post(`/runs/${runId}/rerun`, {});
     expect(again.status).toBe(201);
   });
 
-  test('no group is named after one, whatever the expression', async () => {
+  test('no concurrency group is named after a secret, whatever the expression', async () => {
     expect(await run('keyed', { token })).toMatchObject({ status: 'success' });
   });
 });
 
 describe('a run keeps its own copy', () => {
-  test('so a rerun works after the secret is gone, unless it names one anew', async () => {
+  test('so a rerun works after the secret is gone, unless it names the secret again', async () => {
     await put('brief', 'first-of-its-name');
     const { run_id: runId } = await run('shows', { token: { secret: 'brief' } });
     await put('brief', 'second-of-its-name');
@@ -312,7 +312,7 @@ describe('a run keeps its own copy', () => {
 });
 
 describe('a sub-run', () => {
-  test('is given stored secrets, secret arguments and secret outputs, and shows none of them', async () => {
+  test('gets stored secrets, secret arguments and secret outputs, and shows none of them', async () => {
     await put('usual', 'usual-secret-value');
     const parent = await run('parent', { token: 'the-parents-own-token' });
     expect(parent).toMatchObject({ status: 'success' });
@@ -328,14 +328,14 @@ describe('a sub-run', () => {
     });
   });
 
-  test('that gets a text made of a secret does not show the secret in it', async () => {
+  test('that gets a string made of a secret does not show the secret', async () => {
     const parent = await run('leaksBelow', { token: 'the-parents-own-token' });
     expect(parent).toMatchObject({ status: 'success' });
     const child = (await childrenOf(parent)).get('sub');
     expect(await log(child?.run_id ?? '')).toBe('inner [redacted]');
   });
 
-  test('is not started with a secret in an argument that is none', async () => {
+  test('is not started with a secret in an argument that is not secret', async () => {
     const refused = await refusal('betrays', { token });
     expect(refused).toMatchObject({
       status: 422,
@@ -345,7 +345,7 @@ describe('a sub-run', () => {
     });
   });
 
-  test.each(['betraysAll', 'betraysOne'])('no expression gets round that (%s)', async (jobId) => {
+  test.each(['betraysAll', 'betraysOne'])('no expression can bypass that (%s)', async (jobId) => {
     const ended = await run(jobId, { token });
     const { runs } = JSON.parse(await (await server.fetch('/runs')).text());
     const text = JSON.stringify([ended, runs]);

@@ -1,10 +1,10 @@
-// How each operation of the contract keeps tenants apart, as requests to try. One that is not in here does not compile.
+// Requests that try how each operation keeps tenants apart. A missing operation is a compile error.
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
 export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'entry';
 
-/** Of the operation's own method. */
+/** Uses the method of the operation. */
 export type Attempt = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -12,38 +12,38 @@ export type Attempt = {
 };
 
 export type Case =
-  /** One thing by its id: what is another tenant's answers as one that never was. */
+  /** Takes the id of an object. Objects of another tenant are answered as if they did not exist. */
   | {
       readonly kind: 'thing';
       readonly noun: Noun;
       readonly attempts: (id: string) => readonly Attempt[];
-      /** Where it is not 404. */
+      /** If the status is not 404. */
       readonly status?: number;
     }
-  /** Rows and a total: the caller's own alone, whatever else is asked for. `other` is a run of another tenant. */
+  /** Lists objects with a total, of the caller's tenant only. `other` is a run of another tenant. */
   | {
       readonly kind: 'list';
       readonly noun: Noun;
       readonly path: string;
       readonly queries: (other: string) => readonly string[];
     }
-  /** What may name a tenant for what is made. `own` is a schedule of the caller's. */
+  /** Creates an object, and may name a tenant for it. `own` is a schedule of the caller's tenant. */
   | {
       readonly kind: 'make';
       readonly attempt: (own: string, tenant: string | undefined) => Attempt;
       readonly status: number;
     }
-  /** Over all runs; its test is its own. */
+  /** The stream of all runs, which has a test of its own. */
   | { readonly kind: 'stream' }
-  /** Asks for every tenant. */
+  /** Needs the tenant `*`. */
   | { readonly kind: 'instance-wide' }
-  /** Of jobs, sources or the instance, which have no tenant. */
+  /** Concerns jobs, sources or the instance, which have no tenant. */
   | { readonly kind: 'shared' };
 
 const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
 let made = 0;
 
-/** With the tenant in the body. */
+/** Sends the tenant in the body. */
 function makes(path: string, body: () => object, status: number): Case {
   return {
     kind: 'make',

@@ -1,4 +1,4 @@
-// Two tenants with tokens of every scope on one server: neither learns of what is the other's, or moves it.
+// Two tenants on one server, with tokens of every scope: neither can see or change objects of the other.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Operation, operations } from '../../src/contract/operations.ts';
@@ -107,7 +107,10 @@ async function found(name: string): Promise<Tenant> {
   };
 }
 
-/** All that a caller sees of an answer, apart from the id that was asked for and what differs between any two. */
+/**
+ * Everything that a caller sees of an answer, without the requested id and without what differs between any two
+ * answers.
+ */
 async function seen(response: Response, id: string): Promise<object> {
   const headers = [...response.headers].filter(([name]) => !/^(date|x-request-id|x-ratelimit-.*)$/.test(name));
   return { status: response.status, headers, body: (await response.text()).replaceAll(id, 'ID') };
@@ -122,7 +125,7 @@ beforeAll(async () => {
   beta = await found('beta');
 });
 
-test('each operation that takes an id, lists rows or may name a tenant is tried', () => {
+test('each operation that takes an id, lists objects or names a tenant is tried', () => {
   const has = (schema: object | undefined, member: string): boolean =>
     schema !== undefined && 'properties' in schema && Object.hasOwn(Object(schema.properties), member);
   const wanted = Object.entries(table).flatMap(([id, { path, query, body, answers, isInstanceWide }]) => {
@@ -139,7 +142,7 @@ test('each operation that takes an id, lists rows or may name a tenant is tried'
   expect(tried).toEqual(expect.arrayContaining(wanted));
 });
 
-describe('what is another tenant’s', () => {
+describe('an object of another tenant', () => {
   const before: unknown[] = [];
   const ofAcme = () =>
     Promise.all(['/runs', '/artifacts', '/schedules', '/secrets'].map((path) => read<unknown>(path, acme.token)));
@@ -147,7 +150,7 @@ describe('what is another tenant’s', () => {
     before.push(...(await ofAcme()));
   });
 
-  test.each(of('thing'))('%s: answers as what never was', async (id, { noun, attempts, status = 404 }) => {
+  test.each(of('thing'))('%s: is answered as if it did not exist', async (id, { noun, attempts, status = 404 }) => {
     for (const theirs of acme.things[noun]) {
       const none = never(noun);
       for (const [at, attempt] of attempts(theirs).entries()) {
@@ -158,7 +161,7 @@ describe('what is another tenant’s', () => {
     }
   });
 
-  test('answers as what never was also while its own tenant reads it again and again', async () => {
+  test('is answered as if it did not exist, even while its own tenant reads it', async () => {
     const [runId = ''] = acme.things.run;
     for (let n = 0; n < 3; n++) {
       expect((await send('getRun', { path: `/runs/${runId}` }, acme.token)).status).toBe(200);
@@ -166,13 +169,13 @@ describe('what is another tenant’s', () => {
     }
   });
 
-  test('has not moved by all that', async () => {
+  test('is unchanged by all that', async () => {
     expect(await ofAcme()).toEqual(before);
     const { tokens } = await read<{ tokens: { id: string; status: string }[] }>('/tokens', acme.token);
     expect(tokens.find(({ id }) => id === acme.things.token[0])).toMatchObject({ status: 'active' });
   });
 
-  test.each(of('list'))('%s: is in no list, whatever is asked for, and not in its total', async (_id, one) => {
+  test.each(of('list'))('%s: is in no list and no total, whatever the query', async (_id, one) => {
     const { noun, path, queries } = one;
     const [other = ''] = acme.things.run;
     const own = await page(path, noun, beta.token);
@@ -192,7 +195,7 @@ describe('what is another tenant’s', () => {
   });
 
   test.each(of('list'))(
-    '%s: refuses a filter for it, in the same words whether there is one or not',
+    '%s: a filter for it is refused, in the same words whether it exists or not',
     async (_id, one) => {
       const { path, queries } = one;
       const [other = ''] = acme.things.run;
@@ -205,7 +208,7 @@ describe('what is another tenant’s', () => {
     },
   );
 
-  test('is listed for who reaches every tenant, and by the filter for it', async () => {
+  test('is listed for callers of every tenant, and by a filter', async () => {
     const ids = [...acme.things.run, ...beta.things.run];
     const all = await page('/runs', 'run', await server.token({ tenant: '*' }));
     expect(all.rows).toEqual(expect.arrayContaining(ids));
@@ -213,7 +216,7 @@ describe('what is another tenant’s', () => {
     expect(some).toEqual(await page('/runs', 'run', acme.token));
   });
 
-  test.each(of('make'))('%s: cannot be made for it', async (id, { attempt, status }) => {
+  test.each(of('make'))('%s: cannot be created for it', async (id, { attempt, status }) => {
     const [schedule = ''] = beta.things.schedule;
     const make = (tenant?: string) => send(id, attempt(schedule, tenant), beta.token);
     const refused = await make('acme');
@@ -230,7 +233,7 @@ describe('what is another tenant’s', () => {
     }
   });
 
-  test.each(of('instance-wide'))('%s: asks for every tenant', async (id) => {
+  test.each(of('instance-wide'))('%s: needs the tenant `*`', async (id) => {
     const response = await send(id, { path: table[id]?.path ?? '' }, beta.token);
     expect(response.status).toBe(403);
   });
@@ -245,12 +248,12 @@ describe('what is another tenant’s', () => {
       rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
     };
   }
-  /** An artifact whose time is over is in no list. */
+  /** Expired artifacts are in no list. */
   const isListed = (id: string): boolean => id !== acme.things.artifact[1] && id !== beta.things.artifact[1];
 });
 
 describe('the stream of all runs', () => {
-  test('has events of the caller’s tenant alone, those of before and those that come', async () => {
+  test('has only events of the caller’s tenant, stored and live', async () => {
     const stream = (token: TestToken) => server.fetch('/events/runs?last_event_id=0', { headers: token.headers });
     const following = framesUntil(await stream(beta.token), ({ data }) => data.message === 'the last of beta');
     for (const { name } of [acme, beta]) {
@@ -263,10 +266,10 @@ describe('the stream of all runs', () => {
     expect(frames.some(({ data }) => data.run_id === beta.things.run[0])).toBe(true);
   });
 
-  test('is no other where it comes from the database', async () => {
+  test('is the same if it comes from the database', async () => {
     const { journal } = server.store;
     const stop = new AbortController();
-    // One that has just been made has nothing at hand.
+    // A new hub has no entries in memory.
     const hub = createHub(await journal.latestId());
     const feed = followJournal(
       { hub, journal },
@@ -279,7 +282,7 @@ describe('the stream of all runs', () => {
   });
 });
 
-test('a key for a request that is sent again is a tenant’s own', async () => {
+test('an idempotency key belongs to a tenant', async () => {
   const send = (token: TestToken, body: object) =>
     server.post('/runs', { job_id: 'quick', ...body }, { ...token.headers, 'idempotency-key': 'nightly 1' });
   const first = await send(acme.token, {});
@@ -292,7 +295,7 @@ test('a key for a request that is sent again is a tenant’s own', async () => {
 });
 
 describe('a job that both tenants run', () => {
-  test('on_conflict: cancel_running ends the runs of the same tenant alone; behind another one’s it waits', async () => {
+  test('on_conflict: cancel_running ends only runs of the same tenant, and waits for those of others', async () => {
     const args = { key: 'a' };
     const theirs = await start('alone', acme.token, { args });
     await waits(theirs, acme.token);
@@ -312,7 +315,7 @@ describe('a job that both tenants run', () => {
     await waits(newest, beta.token);
   });
 
-  test('on_conflict: reject says how many there are, and not whose', async () => {
+  test('on_conflict: reject says how many runs there are, but not whose', async () => {
     await waits(await start('only', acme.token), acme.token);
     const response = await server.post('/runs', { job_id: 'only' }, beta.token.headers);
     expect(response.status).toBe(409);
@@ -320,7 +323,7 @@ describe('a job that both tenants run', () => {
   });
 });
 
-test('a rerun is of the tenant of the run that it repeats, whoever asks for it', async () => {
+test('a rerun has the tenant of the run that it repeats, for any caller', async () => {
   const runId = await start('quick', acme.token);
   await expect.poll(async () => (await read<Run>(`/runs/${runId}`, acme.token)).status).toBe('success');
   const response = await server.post(`/runs/${runId}/rerun`, {});
@@ -328,7 +331,7 @@ test('a rerun is of the tenant of the run that it repeats, whoever asks for it',
   expect(await read<Run>(`/runs/${again}`, acme.token)).toMatchObject({ tenant: 'acme', created_by: 'local' });
 });
 
-test('a schedule stays its tenant’s when who reaches every one replaces it, unless they say another', async () => {
+test('a schedule keeps its tenant when an admin of all tenants replaces it, unless they name another', async () => {
   type Schedule = { readonly id: string; readonly tenant: string };
   const terms = { job_id: 'quick', cron: '0 0 1 1 *' };
   const made = await server.post('/schedules', terms, acme.token.headers);
@@ -340,14 +343,14 @@ test('a schedule stays its tenant’s when who reaches every one replaces it, un
   expect(await replaced({ ...terms, tenant: 'beta' })).toMatchObject({ id, tenant: 'beta' });
 });
 
-test('the schedules of config.yaml are the default tenant’s', async () => {
+test('schedules of a config.yaml belong to the default tenant', async () => {
   type List = { readonly total: number };
   const ofDefault = await server.token();
   expect(await read<List>('/schedules?source=job', ofDefault)).toMatchObject({ total: 1 });
   expect(await read<List>('/schedules?source=job', beta.token)).toMatchObject({ total: 0 });
 });
 
-test('health tells who is not known, or has a tenant, how the checks stand and no more', async () => {
+test('health shows unknown callers and callers of one tenant only the status of each check', async () => {
   const { failure } = server.store.db;
   Object.assign(server.store.db, { failure: () => 'the disk /srv is full' });
   const health = async (headers: Readonly<Record<string, string>>) =>
@@ -373,10 +376,10 @@ test('system information counts the runs of the caller’s tenant', async () => 
   expect(await read<object>('/system/info', lonely)).toMatchObject({ queue: { depth: 0, running: 1 } });
 });
 
-test('its own tenant is answered by all of them', async () => {
+test('its own tenant gets an answer from all of them', async () => {
   for (const [id, { noun, attempts }] of of('thing')) {
     const [own = ''] = acme.things[noun];
-    // What is removed is not there a second time.
+    // A deleted object cannot be deleted a second time.
     const all = attempts(own).slice(0, table[id]?.method === 'DELETE' ? 1 : undefined);
     for (const attempt of all) {
       const stop = new AbortController();

@@ -1,4 +1,4 @@
-// Tokens in the hands of somebody who should not have them, or wants more of them than they give.
+// Stolen and guessed tokens, and callers who try to get more rights than their token has.
 
 import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { sendRaw } from '../support/raw-http.ts';
 let nowMs = Date.parse('2026-05-01T12:00:00Z');
 const server = await startServing({ clock: { now: () => nowMs } });
 afterAll(() => server.close());
-// Failed logins of the test before are forgotten.
+// Each test starts without failed logins.
 beforeEach(() => {
   nowMs += 61_000;
 });
@@ -33,7 +33,7 @@ const partsOf = ({ credential }: TestToken) => {
   return { id, secret };
 };
 
-describe('a credential that is not quite right', () => {
+describe('a credential that is almost right', () => {
   const { id, secret } = partsOf(mine);
   const other = partsOf(theirs);
   const flipped = (text: string, at: number) => text.slice(0, at) + (text[at] === '0' ? '1' : '0') + text.slice(at + 1);
@@ -83,36 +83,36 @@ describe('a credential that is not quite right', () => {
     expect(await using(authorization)).toMatchObject(refused);
   });
 
-  test('in bytes that are no ASCII it is no token, and no error', async () => {
+  test('with bytes beyond ASCII it is not a token, and causes no error', async () => {
     for (const bytes of ['flwd_\u00e9\u00ff', '\ud83d\ude00', 'flwd_\u202e', 'ﬂwd_x']) {
       expect((await raw(`Authorization: Bearer ${bytes}\r\n`)).status).toBe(401);
     }
   });
 
-  test('an empty header is a credential too, and not that of the server’s user', async () => {
+  test('an empty header counts as a credential, and not as that of the server’s user', async () => {
     expect((await raw('Authorization:\r\n')).status).toBe(401);
   });
 
-  test('two headers are refused whichever is right', async () => {
+  test('two headers are refused, even if one is right', async () => {
     const right = `Authorization: Bearer ${mine.credential}\r\n`;
     const wrong = 'Authorization: Bearer flwd_x\r\n';
     for (const headers of [right + wrong, wrong + right, right + right]) expect((await raw(headers)).status).toBe(400);
   });
 
-  test('the scheme is read without case, as HTTP has it', async () => {
+  test('the scheme is case-insensitive, as in HTTP', async () => {
     expect((await using(`bearer ${mine.credential}`)).status).toBe(200);
     expect((await using(`BEARER   ${mine.credential}`)).status).toBe(200);
   });
 });
 
-describe('who is on this machine', () => {
-  test('and sends a wrong token is not the server’s user after all', async () => {
+describe('a caller on this machine', () => {
+  test('who sends a wrong token is not the server’s user', async () => {
     for (const path of ['/jobs', '/health', '/openapi.json', '//metrics', '/nowhere']) {
       expect((await using('Bearer flwd_x', path)).status).toBe(401);
     }
   });
 
-  test('and sends one with few scopes has no more than those', async () => {
+  test('who sends a token with few scopes has only those scopes', async () => {
     const { headers } = await server.token({ scopes: ['jobs:read'] });
     expect((await using(headers.authorization, '/runs')).status).toBe(403);
   });
@@ -145,19 +145,19 @@ describe('who is on this machine', () => {
     'X_Forwarded_Proto: http',
     'X_Real_IP: 127.0.0.1',
     'CF_Connecting-IP: 127.0.0.1',
-  ])('is nobody when a proxy says %s, and with a token is the token', async (header) => {
+  ])('behind a proxy that says %s needs a token, and is then that token', async (header) => {
     expect((await raw(`${header}\r\n`)).status).toBe(401);
     expect((await raw(`${header}\r\nAuthorization: Bearer ${mine.credential}\r\n`)).status).toBe(200);
     expect((await raw('')).status).toBe(200);
   });
 
-  test('finds a connection that it shares with a proxied request to be its own still, and not the proxied one', async () => {
+  test('keeps its identity on a connection that it shares with a proxied request', async () => {
     const one = 'GET /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\n';
     const answer = await sendRaw(server.url, `${one}\r\n${one}Via: 1.1 proxy\r\nConnection: close\r\n\r\n`);
     expect(`${answer.head}${answer.body}`.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 401']);
   });
 
-  test('calls by a foreign name with a token only', async () => {
+  test('needs a token to call by a foreign name', async () => {
     const call = (headers: string) =>
       sendRaw(server.url, `GET /api/v1/jobs HTTP/1.1\r\nHost: flwd.example.org\r\n${headers}Connection: close\r\n\r\n`);
     expect((await call('')).status).toBe(403);
@@ -169,7 +169,7 @@ describe('who is on this machine', () => {
   });
 });
 
-test.each(['access_token', 'token', 'authorization'])('a token in the query as %s is no token', async (name) => {
+test.each(['access_token', 'token', 'authorization'])('a token in the query as %s is ignored', async (name) => {
   const response = await server.fetch(`/health?${name}=${mine.credential}`, { headers: { via: '1.1 x' } });
   expect(response.status).toBe(200);
   const asked = await server.fetch(`/jobs?${name}=${mine.credential}`, { headers: { via: '1.1 x' } });
@@ -179,8 +179,8 @@ test.each(['access_token', 'token', 'authorization'])('a token in the query as %
   ).toBe(401);
 });
 
-describe('wanting more', () => {
-  test('a scope that only reads or writes makes, sees and revokes no tokens', async () => {
+describe('privilege escalation', () => {
+  test('a scope other than admin cannot create, list or revoke tokens', async () => {
     const { headers } = await server.token({ scopes: scopes.filter((scope) => scope !== 'admin'), tenant: '*' });
     const made = await server.post('/tokens', { name: 'up', scopes: ['admin'] }, headers);
     expect([made.status, (await using(headers.authorization, '/tokens')).status]).toEqual([403, 403]);
@@ -189,7 +189,7 @@ describe('wanting more', () => {
     expect((await using(theirs.headers.authorization)).status).toBe(200);
   });
 
-  test('the admin of a tenant makes none that reaches another, by no spelling', async () => {
+  test('the admin of a tenant cannot create a token for another one, in any spelling', async () => {
     const { headers } = await server.token({ tenant: 'blue' });
     for (const tenant of ['*', 'red', 'default', 'BLUE', ' blue', 'blue\u0000', '', ['*'], { $ne: 1 }, null, true]) {
       const { status } = await server.post('/tokens', { name: 'up', scopes: ['admin'], tenant }, headers);
@@ -198,7 +198,7 @@ describe('wanting more', () => {
     expect((await server.fetch('/tokens', { headers })).status).toBe(200);
   });
 
-  test('no token takes the name of a caller that is none', async () => {
+  test('no token can have the name of a caller without a token', async () => {
     for (const name of [
       'local',
       'LOCAL',
@@ -214,20 +214,20 @@ describe('wanting more', () => {
     }
   });
 
-  test('members that would make a token more than it is are refused', async () => {
+  test('members that would give a token more rights are refused', async () => {
     for (const more of [{ id: mine.id }, { hash: 'x' }, { created_by: 'local' }, { kind: 'local' }]) {
       expect((await server.post('/tokens', { name: 'more', scopes: ['runs:read'], ...more })).status).toBe(400);
     }
   });
 
-  test('of many that ask for one name at once, one gets it', async () => {
+  test('if many ask for one name at once, one of them gets it', async () => {
     const asked = Array.from({ length: 8 }, () => server.post('/tokens', { name: 'race', scopes: ['runs:read'] }));
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201)).toHaveLength(1);
     expect(statuses.filter((status) => status === 400)).toHaveLength(7);
   });
 
-  testWith('bwrap')('an approval is by the token that gives it, and asks for that one where the job does', async () => {
+  testWith('bwrap')('an approval names the token that gave it, and needs the one that the job names', async () => {
     await using running = await startServing({
       executes: true,
       jobs: { gated: steps({ steps: [{ id: 'ok', approval: { text: 'Really?', by: ['alice'] } }] }) },
@@ -252,7 +252,7 @@ describe('wanting more', () => {
 });
 
 describe('guessing', () => {
-  test('past ten failures in a minute an address is told to wait, and a right token is let in all the same', async () => {
+  test('after ten failures in a minute an address must wait, but a valid token still works', async () => {
     const guess = async () => (await using(`Bearer flwd_${'0'.repeat(26)}_${'0'.repeat(64)}`)).status;
     for (let n = 0; n < 10; n++) expect(await guess()).toBe(401);
     const late = await server.fetch('/jobs', { headers: { authorization: 'Basic eDp5' } });
@@ -273,8 +273,8 @@ describe('guessing', () => {
   });
 });
 
-describe('what is said and kept', () => {
-  test('no token is in the server’s log', async () => {
+describe('traces of tokens', () => {
+  test('the server’s log contains no token', async () => {
     const lines: string[] = [];
     await using logging = await startServing({ onLog: (line) => lines.push(JSON.stringify(line)) });
     const { credential, headers } = await logging.token();
@@ -288,7 +288,7 @@ describe('what is said and kept', () => {
     }
   });
 
-  test('a token that was never made and one that was revoked long ago are refused in one way, without its secret', async () => {
+  test('without its secret, a revoked token is refused like one that never existed', async () => {
     const gone = await server.token();
     await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE' });
     const wrong = await using(`Bearer flwd_${partsOf(gone).id}_${'0'.repeat(64)}`);
@@ -304,8 +304,8 @@ const grab = (profile: string) =>
     argspec: { type: 'object', required: ['path'], properties: { path: { type: 'string' } } },
   });
 
-testWith('bwrap')('cli.token is for the server’s user: no job reads it unless the profile is disabled', async () => {
-  // Not below /tmp, which no job shares with the host.
+testWith('bwrap')('only the server’s user can read cli.token; a job can only if its profile is disabled', async () => {
+  // Not below /tmp, because no job shares /tmp with the host.
   const dir = realpathSync(mkdtempSync('/var/tmp/flwd-cli-token-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const security = { allow_profiles: ['secure', 'permissive'] };
