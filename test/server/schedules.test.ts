@@ -296,7 +296,10 @@ test('a tenant may have 1,000 schedules, with 64 KiB of arguments each', async (
   const { headers } = await own.token({ tenant: 'many' });
   const yearly = { job_id: 'backup', cron: '0 0 1 1 *', args: { target: '/a' } };
   const large = await own.post('/schedules', { ...yearly, args: { target: 'x'.repeat(65_536) } }, headers);
-  expect(await problemOf(large)).toMatchObject({ status: 400, errors: [expect.stringContaining('/args a schedule')] });
+  expect(await problemOf(large)).toMatchObject({
+    status: 400,
+    errors: [expect.stringContaining('/args the arguments of a schedule')],
+  });
   for (let n = 0; n < 1_000; n += 50) {
     await Promise.all(Array.from({ length: 50 }, () => own.post('/schedules', yearly, headers)));
   }

@@ -12,8 +12,8 @@ import { overloadedSeconds } from './shedding.ts';
 const mostGrowth = 128;
 const shareOfHeap = 0.5;
 /**
- * Shares of the room. A body takes its room before it arrives, and may never arrive. Only the server's own user has no
- * share.
+ * The most that one caller may take, and the most that all callers but the server's own user may take together. A body
+ * takes its room before it arrives, and may never arrive.
  */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;

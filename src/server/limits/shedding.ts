@@ -1,4 +1,4 @@
-// Which operations are refused while the server is overloaded (ADR 0019).
+// Decides which operations are refused while the server is overloaded (ADR 0019).
 
 import type { Operation, OperationId } from '../../contract/operations.ts';
 import { Problem } from '../../domain/problem.ts';
