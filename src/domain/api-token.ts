@@ -1,5 +1,5 @@
-// API tokens: `flwd_<id>_<secret>`. The id finds the stored token and may be shown. Of the secret only a hash is kept
-// (ADR 0015).
+// API tokens: `flwd_<id>_<secret>`. The id finds the stored token and may be shown; only a hash of
+// the secret is kept (ADR 0015).
 
 import type { Scope } from './principal.ts';
 

@@ -33,7 +33,7 @@ export type AuditResult = (typeof auditResults)[number];
 export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'instance'] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
-/** `id` is null when the object has no id, or none yet. */
+/** `id` is null when the object has no id or does not exist yet. */
 export type AuditObject = { readonly kind: AuditObjectKind; readonly id: string | null };
 
 export type AuditDetail = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
 export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
 
-/** As the API returns it. Of the webhook's URL it shows only the origin. */
+/** As the API returns it, with only the origin of the webhook's URL. */
 export type Notification = {
   readonly id: string;
   readonly status: NotificationStatus;

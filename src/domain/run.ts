@@ -189,7 +189,7 @@ export type RunSummary = Pick<
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
 
-/** What is needed to execute a run, by this server or by one that is started later. Never served. */
+/** Everything needed to execute a run, by this server or by one that is started later. Never served. */
 export type RunPlan = {
   readonly job: JobDefinition;
   readonly revision: string;

@@ -1,4 +1,4 @@
-// What an attempt is started with, whichever executor starts it.
+// Everything needed to start an attempt, with any executor.
 
 import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
 
@@ -8,26 +8,26 @@ export type AttemptSpec = {
   readonly stepId: string;
   readonly tenant: string;
   readonly attempt: number;
-  /** This attempt's alone, made anew: spool, status, sandbox, verdict, in/, out/. */
+  /** Belongs to this attempt alone and is created for it: spool, status, sandbox, verdict, in/, out/. */
   readonly attemptDir: string;
-  /** The run's: beside its attempts, kept from one to the next. */
+  /** Belongs to the run: lies beside its attempts and is kept from one to the next. */
   readonly workspaceDir: string;
   readonly snapshotDir: string;
   readonly job: JobDefinition;
   readonly action: Pick<CommandAction, 'command' | 'ulcProfile'>;
-  /** The step's own part of the environment: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…. */
+  /** Variables that only this step gets: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Without the secret ones. */
+  /** Without secret arguments. */
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;
   readonly profile: SecurityProfile;
-  /** False: it is started on the host as it is, which the profile `disabled` alone may be. */
+  /** False means that it starts directly on the host, which only the profile `disabled` allows. */
   readonly isSandboxed: boolean;
   readonly network: Network;
-  /** Host paths, resolved, links and all. */
+  /** Resolved host paths, with all links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly masked: readonly string[];
-  /** Variables of the server that the profile hands on. */
+  /** Variables of the server that the profile passes on. */
   readonly passthrough: readonly string[];
 };

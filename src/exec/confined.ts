@@ -1,5 +1,5 @@
-// Runs a program of the system's over what a job has left, which an accomplice may still change under it: it sees the system and the
-// folders that it is given, so that no link leads it to anything else of the host.
+// Runs a system program over files that a job has left and that an accomplice may still change meanwhile. The program
+// sees only the system and the folders it is given, so no link leads it anywhere else on the host.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,10 +9,10 @@ import { systemFolderMounts } from './sandbox/host-mounts.ts';
 
 export type ConfinedFolder = { readonly from: string; readonly at: string; readonly access: 'read' | 'write' };
 
-/** Whatever owners and modes a job has left. */
+/** Enough to handle any owner and mode that a job has left. */
 const rootCapabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'];
 
-/** Its messages are in English. Rejects as execFile does. */
+/** Messages of the program are in English. Rejects like execFile. */
 export async function runConfined(argv: readonly string[], folders: readonly ConfinedFolder[]): Promise<void> {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   await promisify(execFile)(

@@ -1,5 +1,5 @@
-// What starts attempts and ends them, as the engine sees it. proc/ does so with processes of this host; the engine knows
-// nothing of how.
+// The interface through which the engine starts and ends attempts. proc/ implements it with processes of this host; the
+// engine does not know how.
 
 import type { CancelSignal, Network, SecurityProfile } from '../domain/job.ts';
 import type { LimitReport, Resources } from '../domain/resources.ts';
@@ -9,71 +9,81 @@ import type { AttemptSpec } from './attempt-spec.ts';
 export type Executor = {
   /** What this host can do for a run of the profile. */
   readonly report: (profile: SecurityProfile) => ProfileReport;
-  /** What is in force for a run of the profile on this host. */
+  /** The isolation of a run of the profile on this host. */
   readonly isolation: (profile: SecurityProfile, network: Network) => Isolation;
-  /** @throws where the host lacks disk space, descriptors or memory; it may be asked again. Everything else is an end. */
+  /**
+   * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
+   * an end of the attempt.
+   */
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
-   * Attends to an attempt that a former server started. undefined when it never began; then it never will, so it can be
-   * launched. `hasBegun`: it is known to have begun, so where nothing is left of it, it is lost.
-   * @throws the system's error when there is no telling at present
+   * Takes over an attempt that a former server started. Returns undefined when it never began; then it never will, so
+   * it can be launched. `hasBegun` says that it is known to have begun: if nothing is left of it, it is lost.
+   * @throws the system's error when it cannot be determined at present
    */
   readonly resume: {
     (attemptDir: string, hasBegun: true): AttemptProcess;
     (attemptDir: string): AttemptProcess | undefined;
   };
-  /** Whether any process may be left of the attempts of a run. */
+  /** Whether any process may be left of the run's attempts. */
   readonly isRunAlive: (runDir: string) => boolean;
 };
 
-/** What the executor adds is how this host holds it to its resources. */
+/** The attempt, and the resource limits that the executor applies on this host. */
 export type AttemptRequest = AttemptSpec & { readonly resources: Resources };
 
 export type Capability = {
   readonly available: boolean;
-  /** What it lacks, and what to do about it. */
+  /** The missing part, and what to do about it. */
   readonly detail: string | null;
 };
 
 export type Capabilities = Readonly<Record<SecurityProfile, Capability>>;
 
 export type ProfileReport = Capability & {
-  /** False: the script would be started on the host as it is (ADR 0031). */
+  /** False means that the script would start directly on the host (ADR 0031). */
   readonly isSandboxed: boolean;
-  /** How a run is held to its limits. */
+  /** How the limits of a run are enforced. */
   readonly limits: LimitReport;
-  /** What a run gets, and may ask for at most, where neither job nor instance says; null: no limit. */
+  /**
+   * The default memory limit, which is also the most that a job may ask for, when neither the job nor the instance sets
+   * one; null means no limit.
+   */
   readonly defaultMemoryBytes: number | null;
 };
 
 export type AttemptProcess = {
   readonly spoolPath: string;
-  /** Whether it has come so far as to make its spool. @throws the system's error when there is no telling at present */
+  /** Whether the attempt has created its spool. @throws the system's error when it cannot be determined at present */
   readonly hasBegun: () => boolean;
-  /** All output is in the spool, and no process is left. Does not keep the server from exiting. Rejects for a bug alone. */
+  /**
+   * Resolves when all output is in the spool and no process is left. Does not keep the server from exiting. Rejects
+   * only because of a bug.
+   */
   readonly ended: Promise<AttemptEnd>;
-  /** Once is enough: calling it again answers with the same proof. */
+  /** Calling it again returns the same proof. */
   readonly terminate: (ladder: Ladder) => Promise<Termination>;
 };
 
 /**
- * How an attempt ended. `signal` without SIG. A script that exits with 143 by itself reads as ended by TERM. `outOfMemory`: it failed,
- * and the kernel had ended a process of it at its limit of memory; only a cgroup can tell.
+ * How an attempt ended. `signal` has no SIG. A script that exits with 143 itself looks as if TERM ended it.
+ * `outOfMemory` means that it failed after the kernel had ended one of its processes at the memory limit; only a cgroup
+ * can tell.
  */
 export type AttemptEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly outOfMemory?: true }
   | { readonly kind: 'signalled'; readonly signal: string; readonly outOfMemory?: true }
-  /** `message`: why, where that is known. */
+  /** `message` is the reason, when it is known. */
   | { readonly kind: 'lost'; readonly message?: string }
-  /** `cause` is an error of flwd itself, to be logged. */
+  /** `cause` is an error in flwd itself, for the server log. */
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
-/** The steps by which an attempt is ended. */
+/** The steps that end an attempt. */
 export type Ladder = {
   readonly signal: CancelSignal;
   readonly graceMs: number;
   /** Cuts the grace period short. */
   readonly hurry?: AbortSignal;
-  /** A signal was sent, to so many processes. */
+  /** Called for each signal, with the number of processes it was sent to. */
   readonly onSignal?: (signal: string, processes: number) => void;
 };

@@ -1,4 +1,4 @@
-// The user that a job runs as (ADR 0006).
+// The user that jobs run as (ADR 0006).
 
 import type { SecurityProfile } from '../domain/job.ts';
 
@@ -7,14 +7,14 @@ const unprivilegedUid = 65_534;
 
 const serverUid = process.getuid?.() ?? unprivilegedUid;
 
-/** A server that is root changes the user of what it starts and owns; any other can only start jobs as itself. */
+/** A server that is root changes the user of its jobs. Any other server can only start jobs as its own user. */
 export const isServerRoot = serverUid === 0;
 
 export function uidOf(profile: SecurityProfile): number {
   return changesUser(profile) ? unprivilegedUid : serverUid;
 }
 
-/** Does the job run as another user than the server? */
+/** Whether the job runs as another user than the server. */
 export function changesUser(profile: SecurityProfile): boolean {
   return isServerRoot && profile !== 'disabled';
 }

@@ -1,4 +1,4 @@
-// What the folder of a run holds besides its workspace, whichever executor runs its attempts.
+// What every run's folder contains besides its workspace, with any executor.
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -9,7 +9,7 @@ export async function attemptDirs(runDir: string): Promise<string[]> {
   return names.filter((name) => /^\d+(-\d+)?$/.test(name)).map((name) => join(runDir, name));
 }
 
-/** It came here by `flwd restore`: what was running then runs elsewhere, or no longer. */
+/** Whether the run came here through `flwd restore`. Its former processes run elsewhere, or no longer. */
 export function wasRestored(runDir: string): boolean {
   return existsSync(join(runDir, 'restored'));
 }

@@ -1,4 +1,5 @@
-// Where a script finds what is its own: in a sandbox always at the same paths, without one where it lies on the host (ADR 0031).
+// Where a script finds its files: always at the same paths in a sandbox, and at their place on the host without one
+// (ADR 0031).
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

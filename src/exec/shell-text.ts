@@ -1,8 +1,8 @@
-// A JSON value as a shell sees it.
+// Converts a JSON value to the text that a shell gets.
 
 import type { JsonValue } from '../domain/job.ts';
 
-/** A string as it is, null as the empty string, an object or array as JSON. */
+/** A string stays as it is, null becomes the empty string, an object or array becomes JSON. */
 export function toShellText(value: JsonValue): string {
   if (value === null) return '';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -36,18 +36,22 @@ testWith('bwrap')('says what the host has, and exits with 0 where the default pr
   );
   expect(lines).toContainEqual(['ok', 'seccomp', 'system calls can be filtered']);
   expect(lines).toContainEqual(['ok', 'profile secure', 'the default; can be enforced']);
-  expect(lines).toContainEqual(['ok', 'data dir', `${join(dir, 'data')} is not there yet; the first start makes it`]);
+  expect(lines).toContainEqual([
+    'ok',
+    'data dir',
+    `${join(dir, 'data')} does not exist yet; the first start creates it`,
+  ]);
   expect(stdout).toMatch(/\nThe default profile, secure, can be enforced on this host\.\n$/);
 });
 
-test('what a job with the network reaches is said, and where the API takes it for the operator, with the way out', async () => {
-  const reach = 'a job with the network reaches the internet, .*, also on 127\\.0\\.0\\.1: .*';
+test('doctor says what a job with network access reaches, warns if the API treats it as the operator, and says what to do', async () => {
+  const reach = 'a job with network access reaches the internet, .*, also on 127\\.0\\.0\\.1: .*';
   const asks = await onHostWith({});
   expect(asks.stdout).toMatch(new RegExp(`^ok {2,}network of jobs {2,}${reach}; the API asks it for a token$`, 'm'));
   const open = await onHostWith({}, 'auth: { mode: none }\n');
   expect(open.stdout).toMatch(
     new RegExp(
-      `^warn {2}network of jobs {2,}${reach}; with auth.mode: none the API takes it for the operator\n +→ remove auth.mode: none from flwd.yaml$`,
+      `^warn {2}network of jobs {2,}${reach}; with auth.mode: none the API treats it as the operator\n +→ remove auth.mode: none from flwd.yaml$`,
       'm',
     ),
   );
@@ -57,7 +61,7 @@ test('without bubblewrap it says what to install, and exits with 2', async () =>
   const { code, stdout } = await onHostWith({});
   expect(code).toBe(2);
   expect(stdout).toMatch(
-    /^fail {2}bubblewrap {2,}not installed; without it only the profile disabled runs, where the operator allows it\n +→ apt-get install bubblewrap$/m,
+    /^fail {2}bubblewrap {2,}not installed; without it jobs can only run with the profile disabled, if the operator allows it\n +→ apt-get install bubblewrap$/m,
   );
   expect(stdout).toMatch(/^fail {2}profile secure {2,}the default; cannot be enforced: bubblewrap is not installed/m);
   expect(stdout).toMatch(
@@ -85,12 +89,12 @@ test('what decides is the default profile of the configuration', async () => {
   );
 });
 
-test('a data dir that is open to others is named', async () => {
+test('doctor warns about a data dir that other users can open', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\n');
   mkdirSync(join(dir, 'data'), { mode: 0o755 });
   const { stdout } = await flwd(dir, 'doctor', '--data-dir', './data');
-  expect(stdout).toMatch(/^warn {2}data dir {2,}\S+data, mode 755, .* free: open to other users\n +→ chmod 700 /m);
+  expect(stdout).toMatch(/^warn {2}data dir {2,}\S+data, mode 755, .* free: other users can open it\n +→ chmod 700 /m);
 });
 
 testWith('bwrap')('it works beside a running server, as JSON too', async () => {

@@ -24,7 +24,7 @@ testWithDisk('commands that read work without a server, and those that write say
   expect(await flwd(dir, 'run', 'hello')).toMatchObject({ code: 6, stderr: expect.stringMatching(full) });
   const doctor = await flwd(dir, 'doctor');
   expect(doctor.stdout).toMatch(
-    /^fail {2}data dir .*: the disk is full \(\d+\w+ free\); no run starts\n +→ free space/m,
+    /^fail {2}data dir .*: the disk is full \(\d+\w+ free\), so no run starts\n +→ free space/m,
   );
   free();
   expect(await flwd(dir, 'run', 'hello')).toMatchObject({ code: 0 });
@@ -86,7 +86,7 @@ testWithDisk('without a free inode a command that writes says so', async () => {
   expect(stderr.trim().split('\n')).toHaveLength(1);
   const doctor = await flwd(dir, 'doctor');
   expect(doctor.stdout).toMatch(
-    /^fail {2}data dir .*: the disk has no room for more files \(free inodes: \d+\); no run starts\n +→ free space, or run flwd gc$/m,
+    /^fail {2}data dir .*: the disk has no room for more files \(free inodes: \d+\), so no run starts\n +→ free space, or run flwd gc$/m,
   );
 });
 

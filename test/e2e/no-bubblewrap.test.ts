@@ -131,12 +131,13 @@ test('the host’s report says it for each profile', async () => {
     permissive: { available: false },
     disabled: {
       available: true,
-      detail: 'bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven',
+      detail:
+        'bubblewrap is not installed, so a run has no sandbox and no pid namespace, and flwd cannot prove that all its processes have ended',
     },
   });
   expect(host.checks.find(({ name }) => name === 'profile disabled')).toMatchObject({
     status: 'warn',
     detail:
-      'allowed; bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven',
+      'allowed; bubblewrap is not installed, so a run has no sandbox and no pid namespace, and flwd cannot prove that all its processes have ended',
   });
 });

@@ -54,7 +54,7 @@ test('no artifact is taken while a step is alive, and a folder swapped for a lin
   go(root, runId);
   expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
   expect(await kept(opened, runId)).toEqual([]);
-  expect(await opened.messages(runId)).toEqual(['/workspace/d/f leads out of the workspace and was left']);
+  expect(await opened.messages(runId)).toEqual(['/workspace/d/f leads out of the workspace and was not kept']);
   const { uid, mode, nlink, ctimeMs } = lstatSync(join(host, 'f'));
   expect({ uid, mode, nlink, ctimeMs }).toEqual({
     uid: before.uid,

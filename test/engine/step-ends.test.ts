@@ -111,7 +111,7 @@ test('outputs over their limit fail the step with a message, and steps that need
   const { create, finished } = await openEngine(dataFolder(), { jobs });
   const run = await finished(await create('large'));
   expect(run).toMatchObject({ status: 'failed', reason: 'invalid_result', error: { step_id: 'big' } });
-  expect(run.error?.message).toBe('FLWD_OUTPUT_FILE has 2000004 bytes; 1048576 are the most');
+  expect(run.error?.message).toBe('FLWD_OUTPUT_FILE has 2000004 bytes, more than the 1048576 allowed');
   expect(byId(run)).toMatchObject({ big: { outputs: {} }, next: { status: 'skipped', reason: 'upstream_failed' } });
 });
 

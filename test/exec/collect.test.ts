@@ -141,7 +141,7 @@ describe('what a script leaves is kept', () => {
       ['mine', 'first'],
       ['b.txt', 'second'],
     ]);
-    const text = '/workspace/gone is not there, or a link to nothing, and was left';
+    const text = '/workspace/gone does not exist, or is a link to nothing, and was not kept';
     expect(warnings).toEqual(namers.map((namer) => ({ text, namer })));
   });
 
@@ -177,13 +177,13 @@ describe('a link', () => {
     const { files, warnings } = await find('folder/*');
     expect(files).toEqual([]);
     expect(warnings).toEqual([
-      '/workspace/folder/private leads out of the workspace and was left',
-      '/etc/hostname leads out of the workspace and was left',
-      '/workspace/../private leads out of the workspace and was left',
-      '/workspace/artifacts/absolute leads out of the workspace and was left',
-      '/workspace/artifacts/etc leads out of the workspace and was left',
-      '/workspace/artifacts/relative leads out of the workspace and was left',
-      '/workspace/artifacts/root leads out of the workspace and was left',
+      '/workspace/folder/private leads out of the workspace and was not kept',
+      '/etc/hostname leads out of the workspace and was not kept',
+      '/workspace/../private leads out of the workspace and was not kept',
+      '/workspace/artifacts/absolute leads out of the workspace and was not kept',
+      '/workspace/artifacts/etc leads out of the workspace and was not kept',
+      '/workspace/artifacts/relative leads out of the workspace and was not kept',
+      '/workspace/artifacts/root leads out of the workspace and was not kept',
     ]);
   });
 
@@ -195,9 +195,9 @@ describe('a link', () => {
     expect(await find()).toEqual({
       files: [],
       warnings: [
-        '/workspace/artifacts/folder is a folder and was left',
-        '/workspace/artifacts/loop is not there, or a link to nothing, and was left',
-        '/workspace/artifacts/nothing is not there, or a link to nothing, and was left',
+        '/workspace/artifacts/folder is a folder and was not kept',
+        '/workspace/artifacts/loop does not exist, or is a link to nothing, and was not kept',
+        '/workspace/artifacts/nothing does not exist, or is a link to nothing, and was not kept',
       ],
     });
   });
@@ -218,8 +218,8 @@ describe('a link', () => {
     stalls.disable();
     expect(files.map(({ path }) => path)).toEqual(['/workspace/end']);
     expect(warnings).toEqual([
-      '/workspace/l0 is not there, or a link to nothing, and was left',
-      '/workspace/l1 is not there, or a link to nothing, and was left',
+      '/workspace/l0 does not exist, or is a link to nothing, and was not kept',
+      '/workspace/l1 does not exist, or is a link to nothing, and was not kept',
     ]);
     expect(stalls.max / 1e6).toBeLessThan(250);
   });
@@ -243,9 +243,9 @@ describe('hostile files', () => {
     expect(await find()).toEqual({
       files: [],
       warnings: [
-        'the list that flwd_artifact writes is not a regular file; what it names was left',
-        '/workspace/artifacts/pipe is a pipe and was left',
-        '/workspace/artifacts/socket is a socket and was left',
+        'the list that flwd_artifact writes is not a regular file; the files it names were not kept',
+        '/workspace/artifacts/pipe is a pipe and was not kept',
+        '/workspace/artifacts/socket is a socket and was not kept',
       ],
     });
   });
@@ -288,7 +288,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     const { files, warnings } = await find();
     expect(files.map((file) => file.mediaType)).toEqual(['text/plain', 'text/html; charset=utf-8']);
     expect(warnings).toEqual([
-      'flwd_artifact: entry 1 of its list has a --type that is no media type; it goes by the file’s ending',
+      'flwd_artifact: entry 1 of its list has a --type that is not a media type; the file’s ending decides instead',
     ]);
   });
 
@@ -303,7 +303,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
       'flwd_artifact: entry 3 of its list cannot be read',
       'flwd_artifact: entry 4 of its list cannot be read',
       'flwd_artifact: entry 6 of its list cannot be read',
-      '/workspace/x_y is not there, or a link to nothing, and was left',
+      '/workspace/x_y does not exist, or is a link to nothing, and was not kept',
     ]);
   });
 
@@ -315,8 +315,8 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     expect(await find()).toEqual({
       files: [],
       warnings: [
-        '/workspace/artifacts/closed cannot be read; what is in it was left',
-        '/workspace/artifacts/a.txt cannot be read and was left',
+        '/workspace/artifacts/closed cannot be read; its content was not kept',
+        '/workspace/artifacts/a.txt cannot be read and was not kept',
       ],
     });
     chmodSync(join(workspaceDir, 'artifacts/closed'), 0o700);
@@ -330,7 +330,7 @@ for n in range(60): os.mkdir('d'*100); os.chdir('d'*100)`;
     const { files, warnings } = await find();
     expect(files.map((file) => file.name)).toEqual(['a.txt']);
     expect(warnings).toEqual([
-      expect.stringMatching(/^\/workspace\/artifacts(\/d{100})+ cannot be read; what is in it was left$/),
+      expect.stringMatching(/^\/workspace\/artifacts(\/d{100})+ cannot be read; its content was not kept$/),
     ]);
     execFileSync('rm', ['-rf', join(workspaceDir, 'artifacts')]);
   });
@@ -342,14 +342,14 @@ for n in range(10100): open(str(n), 'w')`;
     execFileSync('python3', ['-c', script]);
     const { files, warnings } = await find();
     expect(files).toHaveLength(10_000);
-    expect(warnings).toEqual(['more than 10000 artifacts: the rest was left']);
+    expect(warnings).toEqual(['more than 10000 artifacts: the others were not kept']);
   });
 
   test('do not fill the log with warnings', async () => {
     name(...Array.from({ length: 200 }, (_, n) => ({ path: `gone-${n}` })));
     const { warnings } = await find();
     expect(warnings).toHaveLength(101);
-    expect(warnings.at(-1)).toBe('there are more warnings about artifacts than are shown');
+    expect(warnings.at(-1)).toBe('there are more warnings about artifacts, which are not shown');
   });
 });
 

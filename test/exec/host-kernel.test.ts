@@ -5,7 +5,7 @@ import { checkCgroups } from '../../src/exec/host/host-kernel.ts';
 import { temporaryFolder } from './sample.ts';
 
 const v2 =
-  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
 test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', () => {
   const closed = {
@@ -17,7 +17,7 @@ test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', 
   expect(checkCgroups([closed])).toEqual({
     name: 'cgroups',
     status: 'warn',
-    detail: 'v1, which only root may use; runs are held by rlimits',
+    detail: 'v1, which only root can use; rlimits enforce the limits',
     cure: `start the server as root, or ${v2}`,
   });
 });

@@ -46,7 +46,8 @@ describe('without what it takes, a profile is unavailable and says what to insta
     const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
     const unsandboxed = {
       available: true,
-      detail: 'bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven',
+      detail:
+        'bubblewrap is not installed, so a run has no sandbox and no pid namespace, and flwd cannot prove that all its processes have ended',
     };
     expect(probed({})).toEqual({ secure: missing, permissive: missing, disabled: unsandboxed });
   });

@@ -81,7 +81,7 @@ describe('not started', () => {
     const { end } = await run('true', { args });
     expect(end).toEqual({
       kind: 'not-started',
-      message: 'its arguments and environment are too large to start a program with',
+      message: 'its arguments and environment are too large to start a program',
     });
   });
 

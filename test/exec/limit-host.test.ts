@@ -44,9 +44,9 @@ testAsRoot('a server that is not root, and has no cgroup of its own, falls back 
   expect(report).toMatchObject({
     cpu: {
       by: 'none',
-      detail: expect.stringMatching(/^the server may not make cgroups: |^the server shares its cgroup/),
+      detail: expect.stringMatching(/^the server cannot create cgroups: |^the server shares its cgroup/),
     },
-    memory: { by: 'rlimit', detail: expect.stringContaining('running out of it cannot be told') },
+    memory: { by: 'rlimit', detail: expect.stringContaining('running out of memory cannot be detected') },
     pids: { by: 'rlimit' },
     workspace: { by: 'polling' },
   });
@@ -100,7 +100,7 @@ describe('cgroup v2, by a stand-in', () => {
     expect(reportOf(host).cpu).toEqual({
       by: 'none',
       detail:
-        'the server shares its cgroup with other processes: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server',
+        'the server shares its cgroup with other processes: start it with systemd, Delegate=yes and DelegateSubgroup=flwd-server',
     });
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
   });

@@ -38,23 +38,27 @@ test('a key may look like a member that every object has', async () => {
   expect(JSON.stringify(read)).toBe('{"kind":"outputs","outputs":{"__proto__":"1","constructor":"2"}}');
 });
 
-const keyRule = 'a key is made of letters, digits, _ and -, begins with a letter or _, and has at most 128';
+const keyRule = 'a key must have at most 128 letters, digits, _ and -, and begin with a letter or _';
 
 describe('what cannot be read is refused with its line, without quoting it', () => {
   test.each([
-    ['a line without a sign', 'a=1\ns3cret\n', 'FLWD_OUTPUT_FILE, line 2: neither key=value nor key<<END'],
+    ['a line without a sign', 'a=1\ns3cret\n', 'FLWD_OUTPUT_FILE, line 2: expected key=value or key<<END'],
     ['a key with a space', '\nmy key=1', `FLWD_OUTPUT_FILE, line 2: ${keyRule}`],
     ['no key', '=1', `FLWD_OUTPUT_FILE, line 1: ${keyRule}`],
     ['a key of 129 letters', `${'k'.repeat(129)}=1`, `FLWD_OUTPUT_FILE, line 1: ${keyRule}`],
     ['a block without end', 'a=1\nb<<END\nx\n', 'FLWD_OUTPUT_FILE, line 2: the block has no line that ends it'],
     ['a block with an empty end', 'b<<\n\n', 'FLWD_OUTPUT_FILE, line 1: the block has no line that ends it'],
-    ['a NUL', 'a=x\0y', 'FLWD_OUTPUT_FILE, line 1: a value cannot hold a NUL'],
+    ['a NUL', 'a=x\0y', 'FLWD_OUTPUT_FILE, line 1: a value must not contain a NUL character'],
     [
       'a 257th key',
       Array.from({ length: 257 }, (_, n) => `k${n}=x\n`).join(''),
       'FLWD_OUTPUT_FILE, line 257: more than 256 keys',
     ],
-    ['more than a MiB', 'x'.repeat(1024 * 1024 + 1), 'FLWD_OUTPUT_FILE has 1048577 bytes; 1048576 are the most'],
+    [
+      'more than a MiB',
+      'x'.repeat(1024 * 1024 + 1),
+      'FLWD_OUTPUT_FILE has 1048577 bytes, more than the 1048576 allowed',
+    ],
   ])('%s', async (_, content, message) => {
     expect(await outputsOf(content)).toEqual(invalid(message));
   });

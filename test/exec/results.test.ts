@@ -38,11 +38,11 @@ test.each<[string, unknown]>([
 
 describe('what cannot be a result is refused in words, without quoting it', () => {
   test.each([
-    ['nothing', '', 'FLWD_RESULT_FILE is empty; write JSON, or nothing at all'],
-    ['text', '{\n  "token": s3cret', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
-    ['two values', '{}\n{}', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
-    ['half a value', '{"a":', 'FLWD_RESULT_FILE is not JSON; a text needs its double quotes'],
-    ['an endless number', '[1e999]', 'FLWD_RESULT_FILE holds a number that is out of range'],
+    ['nothing', '', 'FLWD_RESULT_FILE is empty; write JSON, or do not create it'],
+    ['text', '{\n  "token": s3cret', 'FLWD_RESULT_FILE is not JSON; a text needs double quotes'],
+    ['two values', '{}\n{}', 'FLWD_RESULT_FILE is not JSON; a text needs double quotes'],
+    ['half a value', '{"a":', 'FLWD_RESULT_FILE is not JSON; a text needs double quotes'],
+    ['an endless number', '[1e999]', 'FLWD_RESULT_FILE contains a number that is out of range'],
   ])('%s', async (_, content, message) => {
     expect(await resultOf(content)).toEqual(invalid(message));
   });
@@ -61,7 +61,7 @@ describe('what cannot be a result is refused in words, without quoting it', () =
   test('more than a MiB, however large', async () => {
     expect(await resultOf(`"${'x'.repeat(1024 * 1024 - 2)}"`)).toMatchObject({ kind: 'value' });
     truncateSync(path, 2 ** 40);
-    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE has 1099511627776 bytes; 1048576 are the most'));
+    expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE has 1099511627776 bytes, more than the 1048576 allowed'));
   });
 });
 

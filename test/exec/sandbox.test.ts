@@ -151,7 +151,7 @@ describe('grants', () => {
     mkdirSync(join(host, 'data', 'logs'), { recursive: true });
     writeFileSync(join(host, 'data', 'logs', 'file'), 'a log');
     const masked = [join(host, 'data')];
-    const message = 'a path that the job was granted holds, or is, what belongs to the server';
+    const message = 'a path that the job was granted is or contains something that belongs to the server';
     for (const grants of [{ read: [join(host, 'data', 'logs')] }, { write: [host] }, { write: [join(host, 'data')] }]) {
       const { end, lines } = await run('echo started', { ...grants, masked });
       expect({ end, lines }).toEqual({ end: { kind: 'not-started', message }, lines: [] });

@@ -114,7 +114,7 @@ test('system information has the full paths of sources', async () => {
         pids: { by: 'none', detail: 'not in this test' },
         workspace: {
           by: 'polling',
-          detail: 'its size is looked at from time to time, so it may grow past its limit',
+          detail: 'the workspace is measured from time to time, so it may grow past its limit',
         },
       },
     },

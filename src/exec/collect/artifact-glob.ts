@@ -1,18 +1,19 @@
-// Which files of a workspace a pattern names. Patterns become RE2 expressions: Node's own path.matchesGlob backtracks, and
-// seven stars against a name of 200 letters keep it busy for more than 20 s.
+// Decides which files of a workspace a pattern matches. Patterns become RE2 expressions. Node's own path.matchesGlob
+// backtracks: seven stars against a name of 200 letters keep it busy for more than 20 s.
 
 import { RE2JS } from 're2js';
 
 export type ArtifactGlob = {
   /** `path` is relative to the workspace. */
   matches(path: string): boolean;
-  /** Whether something below a folder could match; if not, it needs no walk. */
+  /** Whether anything below a folder could match. If not, the folder need not be walked. */
   reachesBelow(folder: string): boolean;
 };
 
 /**
- * `*`, `?` and `[a-z]` within a name, `{a,b}`, `**` for any folders. `report/`, or the plain name of a folder, is everything
- * below it. As in a shell, wildcards pass over names that begin with a dot, unless the pattern speaks of such names.
+ * `*`, `?` and `[a-z]` match within a name, `{a,b}` is a choice, `**` matches any folders. `report/`, or the plain name
+ * of a folder, matches everything below it. As in a shell, wildcards skip names that begin with a dot, unless the
+ * pattern has such a dot.
  */
 export function createArtifactGlob(pattern: string): ArtifactGlob {
   const glob = pattern.replace(/^\/workspace\//, '').replaceAll(/(?<=^|\/)(?:\.?\/)+/g, '');
@@ -39,7 +40,7 @@ function isHidden(path: string): boolean {
   return path.startsWith('.') || path.includes('/.');
 }
 
-/** What is no proper pattern, such as `a[z-a]` or `{a`, is taken letter by letter. */
+/** A text that is not a valid pattern, such as `a[z-a]` or `{a`, is taken literally. */
 function compile(glob: string, tail: string): RE2JS {
   try {
     return RE2JS.compile(toExpression(glob) + tail, RE2JS.DOTALL);

@@ -1,18 +1,20 @@
-// Which step a file is from that no step named. The times of a file are compared with those of the attempts' own files: both are
-// the kernel's, whose coarse clock may stand still for 10 ms but keeps the order of what happens one after the other.
+// Finds the step that made a file which no step named. It compares the file's times with those of the attempts' own
+// files. Both come from the kernel, whose coarse clock may stand still for 10 ms but keeps the order of events.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { readStatus, statusPath } from '../proc/shim-status.ts';
 
-/** When the last change of a file's content and name began at the earliest, and when it was done. */
+/**
+ * The earliest time at which the last change of a file's content and name began, and the time at which it was finished.
+ */
 export type LastChange = Pick<Stats, 'birthtimeMs' | 'mtimeMs' | 'ctimeMs'>;
 
 type Ran = { readonly stepId: string; readonly fromMs: number; readonly untilMs: number };
 
 /**
- * The only step that ran while the file changed last; null where that cannot be told.
- * @param attempts all attempts of all steps, the ended ones included
+ * The only step that was running when the file last changed; null when it cannot be determined.
+ * @param attempts all attempts of all steps, including those that have ended
  */
 export function createStepFinder(
   attempts: readonly { readonly stepId: string; readonly attemptDir: string }[],
@@ -20,7 +22,7 @@ export function createStepFinder(
   let ran: readonly Ran[] | undefined;
   return ({ birthtimeMs, mtimeMs, ctimeMs }) => {
     ran ??= attempts.flatMap(whenItRan);
-    // Anyone can set another mtime, but then only the ctime shows when: the content may be as old as the file.
+    // Anyone can set another mtime, but then only the ctime says when: the content may be as old as the file.
     const sinceMs = mtimeMs === ctimeMs ? ctimeMs : birthtimeMs;
     const steps = new Set(
       ran.filter(({ fromMs, untilMs }) => fromMs <= ctimeMs && untilMs >= sinceMs).map(({ stepId }) => stepId),
@@ -30,14 +32,14 @@ export function createStepFinder(
   };
 }
 
-/** The one whose last process went last. */
+/** The attempt whose last process ended last. */
 export function lastToEnd<A extends { readonly attemptDir: string }>(attempts: readonly A[]): A | undefined {
   const endMs = ({ attemptDir }: A): number =>
     lstatSync(statusPath(attemptDir), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return attempts.toSorted((a, b) => endMs(a) - endMs(b)).at(-1);
 }
 
-/** Its input is written before it starts, and its status when its last process is gone. */
+/** The input is written before the attempt starts, and the status when its last process has ended. */
 function whenItRan({ stepId, attemptDir }: { readonly stepId: string; readonly attemptDir: string }): Ran[] {
   const input = lstatSync(join(attemptDir, 'in'), { throwIfNoEntry: false });
   const status = lstatSync(statusPath(attemptDir), { throwIfNoEntry: false });

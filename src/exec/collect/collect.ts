@@ -1,6 +1,6 @@
-// Finds the files that a run wants kept: what its steps named, what the job's patterns match, and all of
-// /workspace/artifacts. All that is known of its processes are gone; one that got away may still swap what is here, so nothing is told
-// of what a link put in meanwhile leads to, and storing looks again (src/store/blobs/blobs.ts).
+// Finds the files that a run wants to keep: files that its steps named, files that match the job's patterns, and
+// everything in /workspace/artifacts. All known processes of the run have ended. One that escaped may still swap files
+// here, so a link that appears meanwhile is not followed, and storing checks again (src/store/blobs/blobs.ts).
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -26,14 +26,14 @@ import { walkWorkspace } from './workspace-walk.ts';
 export type Namer = { readonly stepId: string; readonly attempt: number; readonly attemptDir: string };
 
 export type FoundArtifact = {
-  /** Bytes where they are no text. */
+  /** Bytes when the path is not text. */
   readonly hostPath: string | Buffer;
-  /** `/workspace/…`, fit to be shown. */
+  /** `/workspace/…`, safe to show. */
   readonly path: string;
   readonly name: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
-  /** null: nobody named it, and it was found in its place. */
+  /** null when nobody named it and it was found at its place. */
   readonly namer: Namer | null;
   readonly change: LastChange;
 };
@@ -42,7 +42,7 @@ export type ArtifactWarning = { readonly text: string; readonly namer: Namer | n
 
 type Claim = {
   readonly path: BytePath;
-  /** null: a link may be part of the path. */
+  /** null when a link may be part of the path. */
   readonly found: Resolved | null;
   readonly name: string | null;
   readonly mediaType: string | null;
@@ -57,14 +57,14 @@ const longestNameCharacters = 255;
 export const artifactsFolder = 'artifacts';
 
 /**
- * A file is taken once: as it was first named, else as the first pattern that matches does. Throws only where the host
- * fails; what the job left wrong is a warning for the run's log.
- * @param o.namers in the order in which their names count
+ * Each file is taken once: under the name that came first, otherwise by the first pattern that matches. Throws only
+ * when the host fails. Mistakes of the job become warnings in the run's log.
+ * @param o.namers in order of precedence
  */
 export async function findArtifacts(o: Workspace & { readonly namers: readonly Namer[] }): Promise<{
   files: readonly FoundArtifact[];
   warnings: readonly ArtifactWarning[];
-  /** Where the files are, those included that cannot be read. */
+  /** The places of all files, including those that cannot be read. */
   places: ReadonlySet<BytePath>;
 }> {
   const { warnings, warn } = createWarnings();
@@ -78,7 +78,8 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
     await maybeYield();
     const found = claim.found ?? (await resolvePath(o.workspaceDir, claim.path, maybeYield));
     const error = found.kind === 'found' ? errorOfKind(found.stats) : errors[found.kind];
-    if (found.kind !== 'found' || error) warn(`${toShown(claim.path)} ${error} and was left`, claim.namer ?? undefined);
+    if (found.kind !== 'found' || error)
+      warn(`${toShown(claim.path)} ${error} and was not kept`, claim.namer ?? undefined);
     else if (!chosen.has(found.path)) chosen.set(found.path, { ...claim, ...found });
   }
 
@@ -89,12 +90,12 @@ export async function findArtifacts(o: Workspace & { readonly namers: readonly N
     const hostPath = isText(path) ? given.toString() : given;
     if (isReadable)
       files.push({ hostPath, ...toShownArtifact(path, claim), sizeBytes: stats.size, namer, change: toChange(stats) });
-    else warn(`${toShown(path)} ${errors.unreadable} and was left`, namer ?? undefined);
+    else warn(`${toShown(path)} ${errors.unreadable} and was not kept`, namer ?? undefined);
   }
   return { files, warnings, places: new Set(chosen.keys()) };
 }
 
-/** One list after the other: each may be as large as its limit. */
+/** One list at a time, because each may be as large as its limit. */
 async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): AsyncGenerator<Claim> {
   for (const namer of o.namers) {
     const named = readNamedArtifacts(join(namer.attemptDir, 'out'), (text) => warn(text, namer));
@@ -103,10 +104,10 @@ async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): As
   yield* await claimsByPlace(o, warn);
 }
 
-const tooMany = `more than ${mostFiles} artifacts: the rest was left`;
+const tooMany = `more than ${mostFiles} artifacts: the others were not kept`;
 const errors = {
   outside: 'leads out of the workspace',
-  missing: 'is not there, or a link to nothing,',
+  missing: 'does not exist, or is a link to nothing,',
   unreadable: 'cannot be read',
 };
 
@@ -117,12 +118,12 @@ function errorOfKind(stats: Stats): string | undefined {
   return stats.isSocket() ? 'is a socket' : 'is a device';
 }
 
-/** By pattern, in the job's order, then what lies in the artifacts folder; within each by path. */
+/** First by pattern in the job's order, then what lies in the artifacts folder; each group by path. */
 async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
   const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);
   let count = 0;
-  // Without patterns the rest is no concern: a job may have left any number of files there.
+  // Without patterns only this folder matters. The job may have left any number of files elsewhere.
   const from = rules.length > 0 ? '' : artifactsFolder;
   if (!mayBeFolder(onHost(o.workspaceDir, from))) return [];
   const entries = walkWorkspace({
@@ -136,7 +137,7 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
     const rank = rules.findIndex(({ glob }) => glob.matches(text));
     const rule = rules[rank];
     if (!rule && !path.startsWith(`${artifactsFolder}/`)) continue;
-    // No pattern is -1, and so the last rank.
+    // Without a pattern the rank is -1, which is the last.
     const found = isLink ? null : statEntry(pinnedPath, path);
     byRank.at(rank)?.push({ path, found, name: rule?.name ?? null, mediaType: rule?.mediaType ?? null, namer: null });
     if (++count > mostFiles) {
@@ -148,11 +149,11 @@ async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
 }
 
 const walkErrors = {
-  unreadable: 'cannot be read; what is in it was left',
-  'too-many': 'and what follows was not searched for artifacts: there are more than a million files',
+  unreadable: 'cannot be read; its content was not kept',
+  'too-many': 'and the entries after it were not searched for artifacts: there are more than a million files',
 };
 
-/** Of what cannot be looked at, the walk says so. */
+/** The walk itself reports entries that cannot be read. */
 function mayBeFolder(path: Buffer): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -176,7 +177,10 @@ function toShownArtifact(path: BytePath, claim: Claim): Pick<FoundArtifact, 'pat
   return { path: toShown(path), name, mediaType };
 }
 
-/** The last segment, without what could break a line, a header or the direction of a text. Empty when nothing is left. */
+/**
+ * The last segment, without characters that could break a line or a header, or change the direction of text. Empty when
+ * nothing remains.
+ */
 function toName(text: string): string {
   const name = withoutControls(text.slice(text.lastIndexOf('/') + 1));
   return ['', '.', '..'].includes(name.trim()) ? '' : name.slice(0, longestNameCharacters).toWellFormed();
@@ -196,7 +200,7 @@ function createWarnings(): { warnings: readonly ArtifactWarning[]; warn: Warn } 
       if (seen.has(key) || seen.size > mostWarnings) return;
       seen.add(key);
       if (seen.size <= mostWarnings) warnings.push({ text, namer: namer ?? null });
-      else warnings.push({ text: 'there are more warnings about artifacts than are shown', namer: null });
+      else warnings.push({ text: 'there are more warnings about artifacts, which are not shown', namer: null });
     },
   };
 }

@@ -1,5 +1,5 @@
-// Files of a workspace without a name: removed while they are open, or never linked. A walk does not find them, but they take room for
-// as long as a process has them open or mapped.
+// Measures files of a workspace that have no name: deleted while open, or never linked. A walk does not find them, but
+// they take room as long as a process has them open or mapped.
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -10,19 +10,22 @@ const blockBytes = 512;
 const kibibyte = 1024;
 const deleted = ' (deleted)';
 
-/** Links, or kilobytes of mappings, that one look reads: about a second. */
+/** The number of links, or kilobytes of mappings, that one look reads: about a second's work. */
 const mostReads = 100_000;
-/** Of them for threads that seem to share the descriptors of their process: all of these where threads are few. */
+/**
+ * The part of these reads for threads that seem to share the descriptors of their process. With few threads, all
+ * descriptors are compared.
+ */
 const sampledReads = 10_000;
 const leastSample = 8;
 /** A descriptor may be opened or closed between two reads that are compared. */
 const mostTries = 3;
 
 /**
- * What the nameless files in these folders, as the processes name them, take on the disk, each file once; Infinity where more is open
- * than one look can read. The kernel shows a file that is only mapped to root alone: for another user it counts with what of it is in
- * memory. Not found: a file whose only descriptor is on its way through a socket, and what is open in a process that the server may not
- * look into.
+ * The disk space of the nameless files in these folders, which are named as the processes see them. Each file counts
+ * once. Infinity when more is open than one look can read. The kernel shows a file that is only mapped to root alone;
+ * for other users it counts with the part that is in memory. Not found: a file whose only descriptor is being passed
+ * through a socket, and files of processes that the server may not inspect.
  */
 export async function namelessBytes(
   pids: readonly number[],
@@ -33,23 +36,24 @@ export async function namelessBytes(
   let readsLeft = mostReads;
   const isWithin = (path: string): boolean =>
     path.endsWith(deleted) && folders.some((folder) => path.startsWith(`${folder}/`));
-  /** The inode; undefined where the file itself cannot be seen. */
+  /** Returns the inode; undefined when the file itself cannot be seen. */
   const count = (pid: number, name: string): number | undefined => {
     const stats = lookInto(pid, name, (path) => statSync(path, { throwIfNoEntry: false }));
     if (stats?.nlink === 0 && stats.isFile()) found.set(stats.ino, stats.blocks * blockBytes);
     return stats?.ino;
   };
-  /** Counts the file where it is nameless. Returns what tells it from others. */
+  /** Counts the file if it has no name. Returns an identity that tells it from other files. */
   const lookAt = (pid: number, name: string): string | undefined => {
-    // Only a path is read first: to look at a file on a disk that hangs would hang, too.
+    // Reads only the path first, because a stat on a disk that hangs would hang, too.
     const path = lookInto(pid, name, linkAt);
     if (path === tooLong) return `${count(pid, name)}`;
     return path !== undefined && isWithin(path) ? `${path} ${count(pid, name)}` : path;
   };
 
   /**
-   * A thread may have descriptors of its own, but nearly none has, and a thousand threads with a thousand each would take seconds to
-   * read. Only kcmp(2), which Node cannot call, tells for sure. So a sample is compared, by chance: a job cannot know what to hide.
+   * A thread may have its own descriptors, but hardly any has, and a thousand threads with a thousand descriptors each
+   * would take seconds to read. Only kcmp(2) can tell for sure, which Node cannot call. So a random sample is compared:
+   * the job cannot know what to hide.
    */
   async function seemsShared(pid: number, dir: string, shared: Table, sampleSize: number): Promise<boolean> {
     const agree = (read: (dir: string) => unknown): boolean => {
@@ -103,10 +107,10 @@ export async function namelessBytes(
   return [...found.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** The descriptors that a thread has, at `task/THREAD/fd`. */
+/** The descriptors of a thread, at `task/THREAD/fd`. */
 type Table = { readonly dir: string; readonly fds: readonly string[] };
 
-/** How many descriptors: as Linux 6.2 and newer say without listing them. */
+/** The number of descriptors. Linux 6.2 and newer report it without a listing. */
 function openIn(pid: number, dir: string): number {
   return lookInto(pid, dir, (path) => statSync(path).size || readdirSync(path).length) ?? 0;
 }
@@ -127,13 +131,13 @@ function linkAt(path: string): string | typeof tooLong {
   }
 }
 
-/** proc_pid_maps(5): the range, what may be done with it, the offset, the device, the inode, the path. */
+/** proc_pid_maps(5): range, permissions, offset, device, inode, path. */
 const mapping = /^(?<range>[\da-f]+-[\da-f]+) \S+ \S+ \S+ (?<inode>\d+) +(?<path>\/.*)$/;
 
 type Mapping = { readonly range: string; readonly inode: number; readonly path: string };
 
 function mappingsOf(pid: number, threads: readonly string[]): { mappings: readonly Mapping[]; sizeBytes: number } {
-  // Of a process whose first thread has ended the others tell.
+  // If the first thread of a process has ended, the others can tell.
   for (const thread of threads) {
     const maps = lookInto(pid, `task/${thread}/maps`, (path) => readFileSync(path, 'utf8')) ?? '';
     if (maps === '') continue;
@@ -147,7 +151,7 @@ function mappingsOf(pid: number, threads: readonly string[]): { mappings: readon
   return { mappings: [], sizeBytes: 0 };
 }
 
-/** How much of each mapped file, by its inode, a process has in memory. */
+/** For each mapped file, by inode: how much of it the process has in memory. */
 function residentBytes(pid: number): ReadonlyMap<number, number> {
   const text = lookInto(pid, 'smaps', (path) => readFileSync(path, 'utf8')) ?? '';
   const resident = new Map<number, number>();

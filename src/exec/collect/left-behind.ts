@@ -1,15 +1,15 @@
-// Counts the files that a run leaves in its workspace, or in a /tmp of its own. Only what is regular is a file: a link, a pipe or a
-// socket holds nothing. Links are not followed, names are bytes.
+// Counts the files that a run leaves in its workspace or in its own /tmp. Only regular files count: a link, a pipe or a
+// socket holds no data. Links are not followed, names are bytes.
 
 import { lstatSync } from 'node:fs';
 import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/left-behind.ts';
 import { type BytePath, errorOf, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 
-/** Names as they are: neither redacted nor fit to be shown. */
+/** The names are neither redacted nor safe to show. */
 export async function findLeftFiles(o: {
   readonly dir: string;
-  /** What stands before each name. */
+  /** Put before each name. */
   readonly shownBelow: string;
   readonly isKept: (path: BytePath) => boolean;
 }): Promise<LeftBehind> {

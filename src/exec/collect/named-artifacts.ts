@@ -1,4 +1,5 @@
-// The files that a script named by flwd_artifact: JSON lines in the out folder, which the script could write itself.
+// The files that a script named with flwd_artifact: JSON lines in the out folder, which the script could also write
+// itself.
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ const newline = 10;
 
 export function readNamedArtifacts(outDir: string, warn: (warning: string) => void): NamedArtifact[] {
   const file = readUntrustedFile(join(outDir, 'artifacts'), maxSizeBytes);
-  if (file.kind === 'refused') warn(`the list that flwd_artifact writes ${file.why}; what it names was left`);
+  if (file.kind === 'refused') warn(`the list that flwd_artifact writes ${file.why}; the files it names were not kept`);
   if (file.kind !== 'bytes') return [];
   return linesOf(file.bytes).flatMap((line, index) => {
     if (line.length === 0) return [];
@@ -29,7 +30,7 @@ export function readNamedArtifacts(outDir: string, warn: (warning: string) => vo
     }
     if (artifact.mediaType === null || isMediaType(artifact.mediaType)) return [artifact];
     warn(
-      `flwd_artifact: entry ${index + 1} of its list has a --type that is no media type; it goes by the file’s ending`,
+      `flwd_artifact: entry ${index + 1} of its list has a --type that is not a media type; the file’s ending decides instead`,
     );
     return [{ ...artifact, mediaType: null }];
   });
@@ -46,7 +47,7 @@ function linesOf(bytes: Buffer): Buffer[] {
 }
 
 function parseLine(line: Buffer): NamedArtifact | undefined {
-  // The shell writes a file's name as it is: one that is no UTF-8 makes a line that is none either.
+  // The shell writes a file's name as it is. A name that is not UTF-8 makes a line that is not UTF-8.
   const isText = isUtf8(line);
   let value: unknown;
   try {

@@ -1,5 +1,5 @@
-// The outputs of a step: `key=value` lines and `key<<END` blocks in FLWD_OUTPUT_FILE. A key written again replaces the
-// earlier value.
+// The outputs of a step: `key=value` lines and `key<<END` blocks in FLWD_OUTPUT_FILE. A later value replaces an earlier
+// one of the same key.
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const maxSizeBytes = 1024 * 1024;
 const maxKeys = 256;
 const keyPattern = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/;
 
-/** Throws only where the host fails. A message never quotes the file, which may hold a secret. */
+/** Throws only when the host fails. A message never quotes the file, which may contain a secret. */
 export function readOutputs(outDir: string): OutputsReading {
   const file = readUntrustedFile(join(outDir, 'output'), maxSizeBytes);
   if (file.kind === 'none') return { kind: 'outputs', outputs: {} };
@@ -30,11 +30,9 @@ function parseOutputs(text: string): OutputsReading {
     const where = `, line ${at + 1}: `;
     if (line === '') continue;
     const [, key, operator, rest] = /^(.*?)(=|<<)(.*)$/s.exec(line) ?? [];
-    if (key === undefined || rest === undefined) return invalid(`${where}neither key=value nor key<<END`);
+    if (key === undefined || rest === undefined) return invalid(`${where}expected key=value or key<<END`);
     if (!keyPattern.test(key)) {
-      return invalid(
-        `${where}a key is made of letters, digits, _ and -, begins with a letter or _, and has at most 128`,
-      );
+      return invalid(`${where}a key must have at most 128 letters, digits, _ and -, and begin with a letter or _`);
     }
     let value = rest;
     if (operator === '<<') {
@@ -43,7 +41,7 @@ function parseOutputs(text: string): OutputsReading {
       value = lines.slice(at + 1, end).join('\n');
       at = end;
     }
-    if (value.includes('\0')) return invalid(`${where}a value cannot hold a NUL`);
+    if (value.includes('\0')) return invalid(`${where}a value must not contain a NUL character`);
     outputs.set(key, value);
     if (outputs.size > maxKeys) return invalid(`${where}more than ${maxKeys} keys`);
   }

@@ -1,16 +1,16 @@
-// A folder of a workspace by way of its descriptor, which stays at that folder whatever becomes of its path: a process may swap it, or a
-// folder above it, for a link while it is walked.
+// A folder of a workspace, reached through its descriptor. The descriptor stays at that folder whatever happens to its
+// path: while the folder is walked, a process may replace it, or a folder above it, by a link.
 
 import { closeSync, constants, type Dirent, fstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
 
-/** Where a folder was when it was opened. */
+/** The folder's place when it was opened. */
 type Place = { readonly path: Buffer; readonly device: number };
 
 export type PinnedFolder = {
   /** Leads to the folder until it is closed. */
   readonly path: Buffer;
   readonly place: Place;
-  /** Names are bytes, as latin1. One by one: a job may leave more names in a folder than memory holds. */
+  /** Names are bytes, as latin1. Yielded one by one, because a folder may contain more names than fit into memory. */
   readonly entries: () => Generator<Dirent>;
   readonly close: () => void;
 };
@@ -19,8 +19,8 @@ const folderFlags = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const slash = 0x2f;
 
 /**
- * @param access O_PATH where only what lies in it is asked for, by name: that takes no permission to read it
- * @throws what the kernel says where it is a link, is not there, or is closed to the server
+ * @param access O_PATH if its entries are only opened by name, which takes no permission to read the folder
+ * @throws the kernel's error when it is a link, does not exist, or is closed to the server
  */
 export function pinFolder(folder: Buffer, access: number = constants.O_RDONLY): PinnedFolder {
   const fd = openSync(folder, access | folderFlags);
@@ -51,7 +51,8 @@ export function entryOf(folder: Buffer, name: string): Buffer {
 /** Whether a folder is the root, or lies below it. */
 export function isWithin({ path, device }: Place, root: Place): boolean {
   const { length } = root.path;
-  // The kernel names what is mounted nowhere any more, the /tmp of a sandbox that has ended, from its own root.
+  // For a folder that is no longer mounted anywhere, such as the /tmp of a sandbox that has ended, the kernel's path
+  // starts at that file system's own root.
   if (length === 1) return device === root.device;
   if (path.compare(root.path, 0, length, 0, Math.min(length, path.length)) !== 0) return false;
   return path.length === length || path[length] === slash;

@@ -12,12 +12,12 @@ export type ResultReading =
 const maxSizeBytes = 1024 * 1024;
 const maxDepth = 64;
 
-/** Throws only where the host fails. A message never quotes the file, which may hold a secret. */
+/** Throws only when the host fails. A message never quotes the file, which may contain a secret. */
 export function readResult(outDir: string): ResultReading {
   const file = readUntrustedFile(join(outDir, 'result.json'), maxSizeBytes);
   if (file.kind === 'none') return file;
   if (file.kind === 'refused') return invalid(file.why);
-  if (file.bytes.length === 0) return invalid('is empty; write JSON, or nothing at all');
+  if (file.bytes.length === 0) return invalid('is empty; write JSON, or do not create it');
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(file.bytes);
@@ -28,7 +28,7 @@ export function readResult(outDir: string): ResultReading {
   try {
     value = JSON.parse(text);
   } catch {
-    return invalid('is not JSON; a text needs its double quotes');
+    return invalid('is not JSON; a text needs double quotes');
   }
   const error = errorIn(value, maxDepth);
   return error ? invalid(error) : { kind: 'value', value };
@@ -39,7 +39,7 @@ function invalid(why: string): ResultReading {
 }
 
 function errorIn(value: JsonValue, depthLeft: number): string | undefined {
-  if (typeof value === 'number' && !Number.isFinite(value)) return 'holds a number that is out of range';
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'contains a number that is out of range';
   if (typeof value !== 'object' || value === null) return undefined;
   if (depthLeft === 0) return `is nested deeper than ${maxDepth} levels`;
   for (const member of Object.values(value)) {

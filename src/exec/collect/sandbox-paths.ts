@@ -1,5 +1,5 @@
-// Paths as a job sees them, led back to files of its workspace. A name may hold any bytes but `/` and NUL, so a path is a
-// latin1 text here, one character a byte.
+// Translates paths as a job sees them into files of its workspace. A name may contain any bytes except `/` and NUL, so
+// a path is latin1 text here, one character per byte.
 
 import { isUtf8 } from 'node:buffer';
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync, type Stats } from 'node:fs';
@@ -16,7 +16,7 @@ export type Resolved =
   | { readonly kind: 'outside' | 'missing' | 'unreadable' };
 
 const mostLinks = 40;
-/** No path that the kernel takes has more, and each costs the server several calls. */
+/** The kernel accepts no path with more steps, and each costs the server several calls. */
 const mostSteps = 2_048;
 const workspaceName = 'workspace';
 const slash = 0x2f;
@@ -29,7 +29,7 @@ export function toText(path: BytePath): string {
   return Buffer.from(path, 'latin1').toString();
 }
 
-/** Whether the path has a text that leads to the same file. */
+/** Whether the path can be written as text that leads to the same file. */
 export function isText(path: BytePath): boolean {
   return isUtf8(Buffer.from(path, 'latin1'));
 }
@@ -38,7 +38,9 @@ export function onHost(workspaceDir: string, path: BytePath): Buffer {
   return Buffer.concat([Buffer.from(`${workspaceDir}/`), Buffer.from(path, 'latin1')]);
 }
 
-/** @param entry leads to the path by the descriptor of its folder; a link that has been put there is not followed */
+/**
+ * @param entry leads to the path through the descriptor of its folder; a link that has been put there is not followed
+ */
 export function statEntry(entry: Buffer, path: BytePath): Resolved {
   try {
     const fd = openSync(entry, pathOnly | constants.O_NOFOLLOW);
@@ -52,7 +54,7 @@ export function statEntry(entry: Buffer, path: BytePath): Resolved {
   }
 }
 
-/** Looks at a path that no link is part of: one that has been put into it meanwhile is not followed. */
+/** Looks at a path without links. A link that has been put into it meanwhile is not followed. */
 export function statPath(workspaceDir: string, path: BytePath): Resolved {
   return lookAt(workspaceDir, path, (entry) => statEntry(entry, path));
 }
@@ -91,9 +93,9 @@ function lookAt<T>(workspaceDir: string, path: BytePath, look: (entry: Buffer) =
 }
 
 /**
- * Follows a path from `/workspace`, or an absolute one, link by link, as it led inside the sandbox: a link to
- * `/workspace/a` means the workspace's `a`, and one to `/etc` never the host's. What its links lead through counts as a
- * part of it: a path that is too long with them is missing.
+ * Follows a path from `/workspace`, or an absolute path, link by link as inside the sandbox: a link to `/workspace/a`
+ * means the workspace's `a`, and a link to `/etc` never means the host's. The targets of links count towards the length
+ * of the path: when it gets too long, the file is missing.
  */
 export async function resolvePath(workspaceDir: string, path: BytePath, maybeYield: Yielder): Promise<Resolved> {
   const rest = toSteps(path.startsWith('/') ? asInSandbox(workspaceDir, path) : `/${workspaceName}/${path}`);
@@ -133,7 +135,7 @@ function toBelow(walked: readonly string[]): BytePath {
   return walked.slice(1).join('/');
 }
 
-/** In reverse, to be popped. */
+/** In reverse, so that the next step can be popped. */
 function toSteps(path: string): string[] {
   return path
     .split('/')
@@ -141,17 +143,20 @@ function toSteps(path: string): string[] {
     .toReversed();
 }
 
-/** What a job can bring about; anything else is a failure of the host and thrown. */
+/** Errors that a job can cause. Any other error is a failure of the host and is thrown. */
 export function errorOf(error: unknown): 'missing' | 'unreadable' {
   const code = errorCode(error) ?? '';
-  // EINVAL: what was a link is none any more.
+  // EINVAL means that a link has been replaced by something else.
   if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL', 'ERR_INVALID_ARG_VALUE'].includes(code))
     return 'missing';
   if (['EACCES', 'EPERM'].includes(code)) return 'unreadable';
   throw error;
 }
 
-/** A name as people may be shown it: without what could break a line or a header, move a cursor, or turn the direction of a text. */
+/**
+ * A name that is safe to show: without characters that could break a line or a header, move a cursor, or change the
+ * direction of text.
+ */
 export function withoutControls(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '_');
 }

@@ -1,5 +1,5 @@
-// What an attempt has left in a /tmp of its own, which is memory that goes with its sandbox. The shim holds it open until the server
-// has looked (libexec/shim.bash); what was found is kept beside the attempt until its run ends.
+// Finds what an attempt has left in its own /tmp, which is in memory and disappears with the sandbox. The shim keeps it
+// open until the server has looked (libexec/shim.bash). The result is stored beside the attempt until its run ends.
 
 import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { isAlive, type ProcessIdentity } from '../proc/process-table.ts';
 import type { ShimStatus } from '../proc/shim-status.ts';
 import { findLeftFiles } from './left-behind.ts';
 
-/** Once its sandbox is gone. Whatever comes of it, the shim goes on. */
+/** Called when the sandbox is gone. The shim continues whether this succeeds or not. */
 export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus): Promise<void> {
   if (!shim || tmpFd === undefined) return;
   const pipe = openOf(shim, 9, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -33,7 +33,7 @@ async function look(attemptDir: string, folder: number): Promise<void> {
   }
 }
 
-/** null: nothing, or nobody has looked. */
+/** null when nothing was left, or nobody has looked. */
 export function readTmpLeft(attemptDir: string): LeftBehind | null {
   try {
     return JSON.parse(readFileSync(foundPath(attemptDir), 'utf8'));
@@ -48,8 +48,8 @@ function foundPath(attemptDir: string): string {
 }
 
 /**
- * What the shim has open. It waits for 10 s at most, and another process may have its number after that: what was opened while
- * it lived is its own.
+ * Opens the file that the shim has open. The shim waits for at most 10 s, and another process may get its pid after
+ * that. A file that was opened while the shim lived is the shim's.
  */
 function openOf(shim: ProcessIdentity, number: number, flags: number): number | undefined {
   if (!isAlive(shim)) return undefined;
@@ -69,13 +69,13 @@ function letGo(pipe: number): void {
   try {
     writeSync(pipe, '.');
   } catch {
-    // It has ended by itself, or will.
+    // The shim has ended by itself, or will.
   } finally {
     closeSync(pipe);
   }
 }
 
-/** bwrap makes an empty file or folder to mount on. */
+/** bwrap creates an empty file or folder as a mount point. */
 function mountsIn(attemptDir: string): ReadonlySet<string> {
   const words = readFileSync(join(attemptDir, 'sandbox'), 'latin1').split('\0');
   return new Set(words.filter((word, at) => word.startsWith('/tmp/') && /^--(?:ro-)?bind$/.test(words[at - 2] ?? '')));

@@ -1,6 +1,6 @@
-// Reads a file from an attempt's out folder, which hostile code could write to: it may be a link, a pipe, endless or unreadable.
-// The attempt is gone by then, but it may have handed a descriptor of the folder to another step of its run, which lives: so
-// nothing is told from a name that was not opened. The folder itself lies where no job can swap it.
+// Reads a file from an attempt's out folder, where hostile code could write: it may be a link, a pipe, endless or
+// unreadable. The attempt has ended, but it may have passed a descriptor of the folder to another step of the run that
+// is still alive. So the file is opened first, and only the open file is trusted. No job can replace the folder itself.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -9,10 +9,10 @@ import { isThere } from '../../lib/files/is-there.ts';
 export type UntrustedFile =
   | { readonly kind: 'none' }
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  /** `why` follows the file's name in a sentence. */
+  /** `why` continues after the file's name. */
   | { readonly kind: 'refused'; readonly why: string };
 
-/** What a job can bring about; anything else is a failure of the host and thrown. */
+/** Errors that a job can cause. Any other error is a failure of the host and is thrown. */
 const causedByJob: Record<string, string> = {
   ELOOP: 'is a link',
   ENXIO: 'is a socket',
@@ -22,11 +22,11 @@ const causedByJob: Record<string, string> = {
   EAGAIN: 'is held by a lease (F_SETLEASE)',
 };
 
-/** An honest holder of a lease gives it up as soon as it hears of the opening. */
+/** An honest holder of a lease releases it as soon as it learns of the opening. */
 const leaseMs = 20;
 const leaseTries = 4;
 
-/** At once: the file is small and was just written, and mostly it is not there. */
+/** Synchronous, because the file is small, was just written, and usually does not exist. */
 export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
   let fd: number;
   try {
@@ -43,7 +43,8 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
     const stats = fstatSync(fd);
     const { size } = stats;
     if (!stats.isFile()) return { kind: 'refused', why: 'is not a regular file' };
-    if (size > maxSizeBytes) return { kind: 'refused', why: `has ${size} bytes; ${maxSizeBytes} are the most` };
+    if (size > maxSizeBytes)
+      return { kind: 'refused', why: `has ${size} bytes, more than the ${maxSizeBytes} allowed` };
     const bytes = Buffer.alloc(size);
     return { kind: 'bytes', bytes: bytes.subarray(0, readSync(fd, bytes, 0, size, 0)) };
   } finally {
@@ -51,7 +52,7 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
   }
 }
 
-/** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease for 45 s. */
+/** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease would block for 45 s. */
 function openWithRetry(path: string): number {
   for (let triesLeft = leaseTries; ; triesLeft--) {
     try {

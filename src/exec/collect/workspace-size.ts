@@ -1,6 +1,7 @@
-// Watches how large a workspace grows. No file system has to help, so it is found after the fact, and the overshoot is stated
-// (ADR 0010). A walk in twenty times its own time: a large workspace is looked at less often. So it is with what the processes have open,
-// each by itself: thousands of descriptors must not put off the walk.
+// Watches the size of a workspace. This needs no support from the file system, so an excess is found only after the
+// fact, and its amount is reported (ADR 0010). Each walk is followed by a pause of nineteen times its own duration, so
+// a large workspace is measured less often. Open files of processes are measured separately, so that thousands of
+// descriptors do not delay the walk.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,26 +16,30 @@ import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder
 
 const leastPauseMs = 250;
 const mostPauseMs = 60_000;
-/** Of the time that is not spent walking, for each part that is: a walk takes a twentieth. */
+/** The pause is this many times the duration of the walk, so walking takes a twentieth of the time. */
 const pausesPerWalk = 19;
 const blockBytes = 512;
-/** An empty file, a folder or a link has an inode, of which a file system has only so many: mostly one for each 16 KiB. */
+/**
+ * An empty file, a folder or a link takes an inode, and a file system has a limited number of them: usually one for
+ * each 16 KiB.
+ */
 const leastBytes = 4096;
-/** It has folders deeper than a path can name, or more is open than a look can read: it is not held to any limit. */
+/** It has folders deeper than a path can name, or more open files than a look can read, so no limit can be enforced. */
 const unmeasurable = Infinity;
 
 export type WorkspaceWatch = {
-  /** `onOver` is not called any more. */
+  /** `onOver` is not called afterwards. */
   readonly close: () => void;
 };
 
 /**
- * @param o.onOver called once, with the bytes found until the limit was passed: there may be more; or with `unmeasurable`
- * @param o.onFault a bug, or a file system that fails: the workspace is watched no longer
+ * @param o.onOver called once, with the bytes found when the limit was passed (there may be more), or with
+ * `unmeasurable`
+ * @param o.onFault gets a bug or an error of the file system, after which the workspace is no longer watched
  */
 export function watchWorkspace(o: {
   readonly dir: string;
-  /** The folders of the run's attempts: each can write to its `out`, too. */
+  /** The folders of the run's attempts, because each attempt can also write to its `out`. */
   readonly attemptDirs: () => Promise<readonly string[]>;
   readonly limitBytes: number;
   readonly onOver: (foundBytes: number) => void;
@@ -54,7 +59,7 @@ export function watchWorkspace(o: {
 
   let nameless = { bytes: 0, nextAtMs: 0 };
 
-  /** As it was last found, while that fits into `roomBytes` and it is not time for another look. */
+  /** The last result, as long as it fits into `roomBytes` and it is not time to look again. */
   async function measureNameless(attemptDirs: readonly string[], roomBytes: number): Promise<number> {
     if (nameless.bytes <= roomBytes && performance.now() < nameless.nextAtMs) return nameless.bytes;
     const stopwatch = startStopwatch();
@@ -77,7 +82,7 @@ export function watchWorkspace(o: {
         if (foundBytes <= o.limitBytes && !signal.aborted)
           foundBytes += await measureNameless(attemptDirs, o.limitBytes - foundBytes);
       } catch (error) {
-        // A later look will do.
+        // A later look will find it.
         if (!isShortage(error)) throw error;
         pauseMs = pauseAfter(stopwatch);
       }
@@ -103,8 +108,8 @@ function pauseAfter({ workMs }: Stopwatch): number {
 }
 
 /**
- * A yielder, and how long the work itself has taken: a busy server must not look less often because others have their
- * turn.
+ * A yielder that measures the time of the work itself. A busy server must not measure less often because other work
+ * runs in between.
  */
 function startStopwatch(): Stopwatch {
   const maybeYield = createYielder();
@@ -124,10 +129,10 @@ function startStopwatch(): Stopwatch {
 }
 
 /**
- * `unmeasurable`, or what it takes on the disk: blocks, a file with several names once, links as themselves, and nothing as
- * less than 4 KiB. Stops as soon as it is over the limit. What cannot be read, or is gone by then, counts as nothing; so does what is
- * reached through a folder that was swapped for a link meanwhile. Reads at once, as walkWorkspace does: with a thread for each look, a
- * walk through 4,000 files took 0.3 s, in which more came than it had counted.
+ * The disk space in use, or `unmeasurable`. Counts blocks, a file with several names once, links as themselves, and
+ * everything as at least 4 KiB. Stops as soon as the limit is exceeded. Entries that cannot be read, that have
+ * disappeared, or whose folder was replaced by a link, count as nothing. Synchronous like walkWorkspace: with a thread
+ * for each look, a walk through 4,000 files took 0.3 s, and more files appeared in that time than it had counted.
  */
 export async function measureWorkspace(
   dir: string,
@@ -185,7 +190,7 @@ function openFolder(folder: Buffer): PinnedFolder | 'too-deep' | undefined {
   }
 }
 
-/** undefined for what is not there, or cannot be seen. */
+/** undefined for an entry that does not exist or cannot be seen. */
 function look<T>(at: () => T): T | undefined {
   try {
     return at();

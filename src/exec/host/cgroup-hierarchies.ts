@@ -1,4 +1,4 @@
-// Where this process is in the host's cgroups, as folders: /proc/self/cgroup names the group, mountinfo says where it is mounted
+// Finds the folders of this process's cgroups: /proc/self/cgroup names the group, mountinfo says where it is mounted
 // (cgroups(7), proc_pid_mountinfo(5)).
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,13 +7,13 @@ import { join, relative } from 'node:path';
 export type Hierarchy = {
   readonly version: 1 | 2;
   readonly controllers: readonly string[];
-  /** The folder of the cgroup that this process is in. */
+  /** The folder of this process's cgroup. */
   readonly ownDir: string;
-  /** Nothing above it can be seen: it is the host's or a container's whole. */
+  /** Nothing above it is visible: it is all of the host's or the container's. */
   readonly isTop: boolean;
 };
 
-/** Those that are mounted and can be seen. */
+/** The hierarchies that are mounted and visible. */
 export function findHierarchies(): Hierarchy[] {
   let groups: string;
   let mounts: string;
@@ -28,7 +28,7 @@ export function findHierarchies(): Hierarchy[] {
 
 function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
   const [, id, names = '', path] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
-  // One that begins with `/..` is outside of this process's cgroup namespace.
+  // A path that begins with `/..` is outside of this process's cgroup namespace.
   if (path === undefined || path.startsWith('/..') || names.startsWith('name=')) return undefined;
   const version = id === '0' ? 2 : 1;
   for (const mount of mounts.split('\n')) {
@@ -37,7 +37,7 @@ function toHierarchy(line: string, mounts: string): Hierarchy | undefined {
     if (type !== (version === 2 ? 'cgroup2' : 'cgroup')) continue;
     if (version === 1 && !names.split(',').every((name) => options.split(',').includes(name))) continue;
     const below = relative(root, path);
-    // Of a group outside what is mounted there is no folder.
+    // A group outside of the mounted part has no folder.
     if (below.startsWith('..')) continue;
     const ownDir = join(point, below);
     if (!existsSync(ownDir)) continue;

@@ -1,5 +1,5 @@
-// All that decides what this host can enforce, fact by fact, for `flwd doctor` and GET /system/info. What decides in the end is each
-// profile's real command (host.ts); the facts around it say why it fails.
+// Checks one by one what this host can enforce, for `flwd doctor` and GET /system/info. Running each profile's real
+// command decides in the end (host.ts); these checks explain why it fails.
 
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
@@ -28,7 +28,7 @@ export type ProfileChoice = {
   readonly allowProfiles: readonly SecurityProfile[];
 };
 
-/** Takes no path of the host into its answers. */
+/** The results contain no path of the host. */
 export async function checkHost(
   probing: Capabilities | Promise<Capabilities>,
   choice: ProfileChoice,
@@ -81,7 +81,7 @@ function checkProfile(
 
 const leastFreeBytes = 2 ** 30;
 
-/** Whether the data dir can be used as it is. For its operator alone: it names the path. */
+/** Whether the data dir can be used as it is. Only for its operator, because the result names the path. */
 export async function checkDataDir(dataDir: string): Promise<HostCheck> {
   const name = 'data dir';
   try {
@@ -90,16 +90,16 @@ export async function checkDataDir(dataDir: string): Promise<HostCheck> {
     const { bavail, bsize } = await statfs(dataDir);
     const freeBytes = bavail * bsize;
     const state = `${dataDir}, mode ${(mode & 0o777).toString(8)}, ${formatSize(freeBytes)} free`;
-    if ((mode & 0o077) !== 0) return warn(name, `${state}: open to other users`, `chmod 700 ${dataDir}`);
+    if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
     if (uid !== process.getuid?.())
-      return warn(name, `${state}: of another user (uid ${uid})`, 'run flwd as its owner');
+      return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
     const found = findLackOfRoom(dataDir);
-    if (found) return fail(name, `${state}: ${found.lack}; no run starts`, found.fix);
-    if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'flwd gc, or more disk');
+    if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
+    if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');
     return ok(name, state);
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'ENOENT') return ok(name, `${dataDir} is not there yet; the first start makes it`);
+    if (code === 'ENOENT') return ok(name, `${dataDir} does not exist yet; the first start creates it`);
     if (code === 'EACCES') return fail(name, `${dataDir} cannot be used by this user`, 'run flwd as its owner');
     throw error;
   }

@@ -1,4 +1,4 @@
-// What the kernel of this host offers, and what its administrator has switched off.
+// What this host's kernel offers, and what its administrator has disabled.
 
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -15,10 +15,10 @@ export async function checkUserNamespaces(): Promise<HostCheck> {
   const name = 'user namespaces';
   const found = await userNamespaceObstacle();
   if (isServerRoot) return ok(name, `not needed: the server is root${found ? ` (others: ${found.detail})` : ''}`);
-  return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, as far as sysctls say');
+  return found ? fail(name, found.detail, found.fix) : ok(name, 'allowed, as far as sysctls tell');
 }
 
-/** What stands in the way of a user who is not root; undefined where no sysctl does. */
+/** What prevents a user other than root from making user namespaces; undefined when no sysctl does. */
 export async function userNamespaceObstacle(): Promise<{ readonly detail: string; readonly fix: string } | undefined> {
   if ((await sysctl('kernel/apparmor_restrict_unprivileged_userns')) === '1') {
     const fix =
@@ -26,10 +26,10 @@ export async function userNamespaceObstacle(): Promise<{ readonly detail: string
     return { detail: 'AppArmor denies user namespaces', fix };
   }
   if ((await sysctl('kernel/unprivileged_userns_clone')) === '0')
-    return { detail: 'user namespaces are switched off', fix: 'set sysctl kernel.unprivileged_userns_clone=1' };
+    return { detail: 'user namespaces are disabled', fix: 'set sysctl kernel.unprivileged_userns_clone=1' };
   if ((await sysctl('user/max_user_namespaces')) === '0') {
     const fix = 'set sysctl user.max_user_namespaces to more than 0';
-    return { detail: 'user namespaces are switched off', fix };
+    return { detail: 'user namespaces are disabled', fix };
   }
   return undefined;
 }
@@ -44,12 +44,12 @@ export async function checkSeccomp(): Promise<HostCheck> {
     : fail(name, 'system calls cannot be filtered', 'start a kernel with CONFIG_SECCOMP_FILTER');
 }
 
-/** Nothing of flwd uses it; bubblewrap's mounts do what it would. */
+/** flwd does not use it; bubblewrap's mounts have the same effect. */
 export async function checkLandlock(): Promise<HostCheck> {
   const modules = await read('/sys/kernel/security/lsm');
   if (modules !== undefined) {
     const isThere = modules.split(',').includes('landlock');
-    return ok('landlock', isThere ? 'there; not used' : 'not there; not needed');
+    return ok('landlock', isThere ? 'available; not used' : 'not available; not needed');
   }
   const setpriv = findProgram('setpriv');
   const rule = ['--landlock-access', 'fs', '--landlock-rule', 'path-beneath:execute,read-file,read-dir:/'];
@@ -59,7 +59,7 @@ export async function checkLandlock(): Promise<HostCheck> {
       () => true,
       () => false,
     ));
-  return ok('landlock', canSet ? 'there; not used' : 'not found; not needed');
+  return ok('landlock', canSet ? 'available; not used' : 'not found; not needed');
 }
 
 /** AppArmor and SELinux. */
@@ -73,14 +73,14 @@ export async function checkModules(): Promise<HostCheck> {
   return ok('security modules', states.join(', '));
 }
 
-/** Systemd then makes the one hierarchy that a server other than root can have a part of. */
+/** Then systemd creates the unified hierarchy, of which a server other than root can get a part. */
 const bootWithV2 =
-  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+  'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
-/** Looks only. What the server could set up at its start is in `limits.run` of GET /system/info. */
+/** Only reads. `limits.run` of GET /system/info shows what the server could set up at its start. */
 export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies()): HostCheck {
   const name = 'cgroups';
-  const systemd = 'start the server by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+  const systemd = 'start the server with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
   const wanted = ['cpu', 'memory', 'pids'];
   const missing = wanted.filter(
     (controller) => !hierarchies.some(({ controllers }) => controllers.includes(controller)),
@@ -88,16 +88,16 @@ export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies
   const used = hierarchies.filter(({ controllers }) => controllers.some((controller) => wanted.includes(controller)));
   const version = used.some(({ version }) => version === 1) ? 'v1' : 'v2';
   if (missing.length === wanted.length)
-    return warn(name, 'no controllers here; runs are held to memory and processes by rlimits', systemd);
+    return warn(name, 'no controllers here; rlimits enforce memory and process limits', systemd);
   const closed = used.some(({ ownDir }) => !isWritable(basename(ownDir) === 'flwd-server' ? dirname(ownDir) : ownDir));
   if (closed) {
     return version === 'v1'
       ? warn(
           name,
-          'v1, which only root may use; runs are held by rlimits',
+          'v1, which only root can use; rlimits enforce the limits',
           `start the server as root, or ${bootWithV2}`,
         )
-      : warn(name, 'v2, not delegated to the server; runs are held by rlimits', systemd);
+      : warn(name, 'v2, not delegated to the server; rlimits enforce the limits', systemd);
   }
   if (missing.length > 0) {
     const mount = `mount them: mount -t cgroup -o ${missing.join()} cgroup /sys/fs/cgroup/${missing.join()}, or ${bootWithV2}`;
@@ -109,11 +109,11 @@ export function checkCgroups(hierarchies: readonly Hierarchy[] = findHierarchies
 const leastWatches = 8_192;
 const leastInstances = 64;
 
-/** Folders of jobs are watched by it. */
+/** flwd watches the folders of jobs with it. */
 export async function checkInotify(): Promise<HostCheck> {
   const watches = Number((await sysctl('fs/inotify/max_user_watches')) ?? 0);
   const instances = Number((await sysctl('fs/inotify/max_user_instances')) ?? 0);
-  const detail = `${watches} watches and ${instances} instances a user`;
+  const detail = `${watches} watches and ${instances} instances per user`;
   return watches >= leastWatches && instances >= leastInstances
     ? ok('inotify', detail)
     : warn(

@@ -1,4 +1,4 @@
-// The programs that flwd and its jobs are made of: whether they are there, and new enough.
+// Checks that the programs that flwd and its jobs need are installed and new enough.
 
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { isServerRoot } from '../job-user.ts';
 import { systemPath } from '../proc/environment.ts';
 import { findProgram } from './host-programs.ts';
 
-/** The first bubblewrap with all the options that the sandbox takes. */
+/** The first version of bubblewrap with all options that the sandbox uses. */
 const leastBubblewrap = [0, 8] as const;
 /** S_ISUID of stat(2). */
 const setuid = 0o4000;
 
-/** `isNeeded`: whether the default profile takes bubblewrap. */
+/** `isNeeded` says whether the default profile needs bubblewrap. */
 export async function checkPrograms(isNeeded: boolean): Promise<HostCheck[]> {
   return [
     await checkBubblewrap(isNeeded),
@@ -23,8 +23,8 @@ export async function checkPrograms(isNeeded: boolean): Promise<HostCheck[]> {
       : fail('bash', 'not installed; it starts every job', 'apt-get install bash'),
     checkSetpriv(),
     findProgram('prlimit')
-      ? ok('prlimit', 'limits runs where there are no cgroups')
-      : warn('prlimit', 'not installed; without cgroups nothing limits runs', 'apt-get install util-linux'),
+      ? ok('prlimit', 'limits runs when there are no cgroups')
+      : warn('prlimit', 'not installed; without cgroups, runs have no limits', 'apt-get install util-linux'),
     checkInterpreter('python3', 'ulc.python.3', 'apt-get install python3'),
   ];
 }
@@ -35,7 +35,7 @@ async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
   if (!path)
     return (isNeeded ? fail : warn)(
       name,
-      'not installed; without it only the profile disabled runs, where the operator allows it',
+      'not installed; without it jobs can only run with the profile disabled, if the operator allows it',
       'apt-get install bubblewrap',
     );
   const said = await promisify(execFile)(path, ['--version'], { env: {} }).then(
@@ -43,12 +43,12 @@ async function checkBubblewrap(isNeeded: boolean): Promise<HostCheck> {
     () => '',
   );
   const [, version = '', major = '0', minor = '0'] = /((\d+)\.(\d+)\S*)/.exec(said) ?? [];
-  if (version === '') return warn(name, 'does not say its version', null);
+  if (version === '') return warn(name, 'does not print its version', null);
   const [leastMajor, leastMinor] = leastBubblewrap;
   if (Number(major) === leastMajor && Number(minor) < leastMinor)
     return fail(name, `${version}; too old`, `install bubblewrap ${leastBubblewrap.join('.')} or newer`);
   if ((statSync(path).mode & setuid) !== 0 && !isServerRoot)
-    return fail(name, `${version}, setuid root; it then refuses part of the sandbox`, 'chmod u-s the program bwrap');
+    return fail(name, `${version}, setuid root, so it refuses a part of the sandbox`, 'chmod u-s the program bwrap');
   return ok(name, version);
 }
 
@@ -56,11 +56,15 @@ function checkSetpriv(): HostCheck {
   const name = 'setpriv';
   if (!isServerRoot) return ok(name, 'not needed: the server is not root');
   if (!findProgram('setpriv'))
-    return fail(name, 'not installed; a root server’s jobs become another user by it', 'apt-get install util-linux');
-  return ok(name, 'makes jobs uid 65534');
+    return fail(
+      name,
+      'not installed; a root server needs it to run jobs as another user',
+      'apt-get install util-linux',
+    );
+  return ok(name, 'runs jobs as uid 65534');
 }
 
-/** Where jobs look for it, which need not be where the server does. */
+/** Looks in the PATH of jobs, which may differ from the server's. */
 function checkInterpreter(program: string, profile: string, fix: string): HostCheck {
   const isThere = systemPath.split(':').some((folder) => {
     try {
@@ -72,5 +76,5 @@ function checkInterpreter(program: string, profile: string, fix: string): HostCh
   });
   return isThere
     ? ok(program, `for jobs of ${profile}`)
-    : warn(program, `not in the PATH of jobs; those of ${profile} cannot start`, fix);
+    : warn(program, `not in the PATH of jobs; jobs of ${profile} cannot start`, fix);
 }

@@ -1,11 +1,11 @@
-// Programs of the host by absolute path, looked for in the server's own PATH and never in a job's.
+// Finds programs of the host by absolute path, in the server's own PATH and never in a job's.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 
 const found = new Map<string, string>();
 
-/** undefined when it is not installed; asked again each time, so that installing it needs no restart. */
+/** undefined when it is not installed. Checked each time, so that installing it needs no restart. */
 export function findProgram(name: string): string | undefined {
   const known = found.get(name);
   if (known !== undefined) return known;

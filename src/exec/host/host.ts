@@ -1,4 +1,4 @@
-// What this host can enforce: each profile's real command, run once on nothing.
+// What this host can enforce: runs each profile's real command once, with nothing to do.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { findProgram } from './host-programs.ts';
 
 const probeMs = 10_000;
 
-/** `detail` says what to install or allow where a profile cannot be had. */
+/** For a profile that does not work, `detail` says what to install or to allow. */
 export async function probeHost(): Promise<Capabilities> {
   const dir = await mkdtemp(join(tmpdir(), 'flwd-probe-'));
   try {
@@ -39,11 +39,11 @@ async function probe(profile: SecurityProfile, dir: string): Promise<Capability>
 }
 
 const unsandboxedWords =
-  'bubblewrap is not installed, so a run has no sandbox and no pid namespace: its end cannot be proven';
+  'bubblewrap is not installed, so a run has no sandbox and no pid namespace, and flwd cannot prove that all its processes have ended';
 
 function missing(profile: SecurityProfile): string | null {
   if (process.platform !== 'linux')
-    return 'jobs run on Linux alone: start flwd in a virtual machine, WSL 2 or a container';
+    return 'jobs only run on Linux: start flwd in a virtual machine, WSL 2 or a container';
   if (!findProgram('bash')) return 'bash is not installed: apt-get install bash';
   if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
   if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
@@ -78,7 +78,7 @@ async function trial(profile: SecurityProfile, place: string): Promise<string | 
 
 const filterFd = 3;
 
-/** What it says where it fails; null where it does not. */
+/** What the command prints when it fails; null when it succeeds. */
 async function failureOf(command: string, args: readonly string[], filterPath: string): Promise<string | null> {
   const filter = openSync(filterPath, 'r');
   try {
@@ -102,11 +102,11 @@ async function failureOf(command: string, args: readonly string[], filterPath: s
 async function explain(said: string): Promise<string> {
   if (/setuid/i.test(said)) return `bubblewrap must not be setuid (${said}): chmod u-s its program`;
   if (/seccomp/i.test(said)) {
-    return `system calls cannot be filtered here (${said}): it takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
+    return `system calls cannot be filtered here (${said}): use a kernel with CONFIG_SECCOMP_FILTER, and a container that allows seccomp`;
   }
   if (!/namespace|uid map|permi|unshare|clone/i.test(said)) return `bubblewrap failed: ${said}`;
   if (isServerRoot) {
-    return `this container or machine may not make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as another user than root`;
+    return `this container or machine cannot make namespaces (${said}): give it the capability SYS_ADMIN, or start flwd as a user other than root`;
   }
   const obstacle = await userNamespaceObstacle();
   if (obstacle) return `${obstacle.detail}: ${obstacle.fix}`;

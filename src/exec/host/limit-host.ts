@@ -1,5 +1,5 @@
-// What this host can hold a run to: cgroups where the server may make them, rlimits elsewhere (ADR 0010). To be asked once, at the
-// start; it makes the folder below which attempts get their cgroups.
+// How this host can enforce the limits of a run: with cgroups where the server may create them, otherwise with rlimits
+// (ADR 0010). Call it once, at the start: it creates the folder below which attempts get their cgroups.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -11,24 +11,24 @@ import { isServerRoot } from '../job-user.ts';
 import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.ts';
 import { findProgram } from './host-programs.ts';
 
-/** Data alone: the functions that use it are in attempt-groups.ts. */
+/** Only data: the functions that use it are in attempt-groups.ts. */
 export type LimitHost = Readonly<Record<Controller, Enforcement>>;
 export type Controller = 'cpu' | 'memory' | 'pids';
 export type Enforcement =
   | { readonly by: 'cgroup-v2' | 'cgroup-v1' /** The attempts' groups are below it. */; readonly dir: string }
   | { readonly by: 'rlimit' | 'none'; readonly detail: string };
 
-/** What in a group is written to lift its limit, to see whether it could be set. */
+/** Values that lift the limits of a group, written to test whether a limit can be set. */
 const unlimited = {
   'cgroup-v2': { cpu: ['cpu.max', 'max'], memory: ['memory.max', 'max'], pids: ['pids.max', 'max'] },
   'cgroup-v1': { cpu: ['cpu.cfs_quota_us', '-1'], memory: ['memory.limit_in_bytes', '-1'], pids: ['pids.max', 'max'] },
 } as const;
 
-/** The cgroup of the server itself, where a cgroup with controllers may have no processes of its own. */
+/** The server's own cgroup, because a cgroup with controllers may not contain processes. */
 const serverGroup = 'flwd-server';
 const shareOfHost = 0.75;
 
-/** Groups of two servers on one host are told apart by their data dirs. */
+/** The data dir tells the groups of two servers on one host apart. */
 export function openLimitHost(dataDir: string, hierarchies = findHierarchies()): LimitHost {
   const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
   const enforcement = (controller: Controller): Enforcement => {
@@ -39,17 +39,17 @@ export function openLimitHost(dataDir: string, hierarchies = findHierarchies()):
   return { cpu: enforcement('cpu'), memory: enforcement('memory'), pids: enforcement('pids') };
 }
 
-/** As `GET /system/info` shows it; for a run without a sandbox what holds that. */
+/** As `GET /system/info` shows it. For a run without a sandbox, shows what still applies to it. */
 export function reportOf(host: LimitHost, isSandboxed = true): LimitReport {
   if (!isSandboxed && host.pids.by === 'rlimit') {
-    const detail = 'without a sandbox an rlimit would count all processes of the user';
+    const detail = 'without a sandbox, an rlimit would count all processes of the user';
     return { ...reportOf(host), pids: { by: 'none', detail } };
   }
   return {
     cpu: shown(host.cpu),
     memory: shown(host.memory),
     pids: shown(host.pids),
-    workspace: { by: 'polling', detail: 'its size is looked at from time to time, so it may grow past its limit' },
+    workspace: { by: 'polling', detail: 'the workspace is measured from time to time, so it may grow past its limit' },
   };
 }
 
@@ -57,38 +57,43 @@ function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | nul
   return { by: enforcement.by, detail: 'detail' in enforcement ? enforcement.detail : null };
 }
 
-/** What a run gets where neither job nor instance says: only a cgroup counts what is used and not what is reserved. */
+/**
+ * The default memory limit when neither the job nor the instance sets one. Only a cgroup counts memory that is used,
+ * not memory that is reserved.
+ */
 export function defaultMemoryBytes(host: LimitHost): number | null {
   return 'dir' in host.memory ? Math.floor(shareOfHost * hostMemoryBytes()) : null;
 }
 
 let knownMemoryBytes: number | undefined;
 
-/** The host's, or the container's where that is less. Looked at once: it takes files of the kernel's. */
+/**
+ * The memory of the host, or of the container if that is less. Determined once, because it reads files of the kernel.
+ */
 function hostMemoryBytes(): number {
   knownMemoryBytes ??= Math.min(process.constrainedMemory() || Infinity, totalmem());
   return knownMemoryBytes;
 }
 
-/** Removes what it has made, unless attempts go on in it. */
+/** Removes the groups it has created, unless attempts continue in them. */
 export function closeLimitHost(host: LimitHost): void {
   for (const enforcement of Object.values(host)) {
     if (!('dir' in enforcement)) continue;
     try {
       rmdirSync(enforcement.dir);
     } catch {
-      // Two controllers may have one folder; of attempts that go on there are groups in it.
+      // Two controllers may share a folder, and attempts that continue there have groups in it.
     }
   }
 }
 
-/** Where the groups go, or why there can be none. */
+/** Where the groups go, or why there can be none of them. */
 function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string): Enforcement | string {
   const by = hierarchy.version === 2 ? 'cgroup-v2' : 'cgroup-v1';
   try {
     const base = hierarchy.version === 2 ? leaveOwnGroup(hierarchy) : hierarchy.ownDir;
     if (base === undefined) {
-      return 'the server shares its cgroup with other processes: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server';
+      return 'the server shares its cgroup with other processes: start it with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
     }
     const dir = join(base, folder);
     mkdirSync(dir, { recursive: true });
@@ -104,16 +109,17 @@ function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string
     return { by, dir };
   } catch (error) {
     const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
-    if (!isDenied) return `the host's cgroups do not take its limit (${errorCode(error) ?? 'unknown'})`;
+    if (!isDenied) return `the host's cgroups do not accept its limit (${errorCode(error) ?? 'unknown'})`;
     return hierarchy.version === 2
-      ? 'the server may not make cgroups: start it by systemd with Delegate=yes and DelegateSubgroup=flwd-server'
-      : 'the server may not make cgroups: with cgroup v1 only root may';
+      ? 'the server cannot create cgroups: start it with systemd, Delegate=yes and DelegateSubgroup=flwd-server'
+      : 'the server cannot create cgroups: with cgroup v1 only root can';
   }
 }
 
 /**
- * With v2, a cgroup that hands controllers on can have no processes. The server leaves its own for one below it, and takes along who
- * started it; in a container, everything. undefined when others are in it, whom nobody asked. @throws what the system says
+ * With v2, a cgroup that passes controllers on cannot contain processes. The server moves from its own cgroup to one
+ * below it, and takes along the process that started it; in a container, every process. Returns undefined when other
+ * processes are in it, which must not be moved. @throws errors of the system
  */
 function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
   if (basename(ownDir) === serverGroup) return dirname(ownDir);
@@ -130,7 +136,7 @@ function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
     try {
       writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
     } catch (error) {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
       if (errorCode(error) !== 'ESRCH') throw error;
     }
   }
@@ -145,9 +151,9 @@ function enable(controller: Controller, dir: string): void {
 
 function withoutCgroup(controller: Controller, why: string): Enforcement {
   if (!findProgram('prlimit'))
-    return { by: 'none', detail: `${why}; nor is prlimit installed: apt-get install util-linux` };
+    return { by: 'none', detail: `${why}; prlimit is not installed either: apt-get install util-linux` };
   if (controller === 'memory') {
-    const detail = `${why}; each process is held to it by itself, and running out of it cannot be told`;
+    const detail = `${why}; each process has the limit for itself, and running out of memory cannot be detected`;
     return { by: 'rlimit', detail };
   }
   if (controller === 'cpu') return { by: 'none', detail: why };
@@ -156,7 +162,7 @@ function withoutCgroup(controller: Controller, why: string): Enforcement {
   return { by: 'rlimit', detail: why };
 }
 
-/** Since Linux 5.14 RLIMIT_NPROC counts the processes of each user namespace by itself. */
+/** Since Linux 5.14, RLIMIT_NPROC counts the processes of each user namespace separately. */
 function countsByNamespace(): boolean {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 14);

@@ -1,4 +1,4 @@
-// What a job with the network reaches on this host, and whether the server can tell it from its own user.
+// What a job with network access can reach on this host, and whether the server can tell the job from its own user.
 
 import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
 import { reachOfNetwork } from '../../domain/network-reach.ts';
@@ -7,19 +7,19 @@ import { lineageOf } from '../proc/socket-holders.ts';
 
 export type CallerChoice = { readonly mode: 'auto' | 'none' | 'required'; readonly trustJobs: boolean };
 
-/** Whether the API takes jobs with the network for the operator. */
+/** Whether the API treats jobs with network access as the operator. */
 export function trustsJobs({ mode, trustJobs }: CallerChoice): boolean {
   return mode === 'none' || (mode === 'auto' && trustJobs && !isServerRoot);
 }
 
 export function checkNetwork(choice: CallerChoice): HostCheck {
   const name = 'network of jobs';
-  const reach = `a job with the network reaches ${reachOfNetwork}`;
+  const reach = `a job with network access reaches ${reachOfNetwork}`;
   if (trustsJobs(choice)) {
     const setting = choice.mode === 'none' ? 'auth.mode: none' : 'auth.trust_jobs: true';
     return warn(
       name,
-      `${reach}; with ${setting} the API takes it for the operator`,
+      `${reach}; with ${setting} the API treats it as the operator`,
       `remove ${setting} from flwd.yaml`,
     );
   }
@@ -27,7 +27,7 @@ export function checkNetwork(choice: CallerChoice): HostCheck {
   if (canSee) return ok(name, `${reach}; the API asks it for a token`);
   return warn(
     name,
-    `${reach}; the processes of other users are hidden in /proc, so while it runs everyone needs a token`,
-    'send a token, mount /proc without hidepid, or set auth.trust_jobs: true where every job may do what the operator may',
+    `${reach}; /proc hides the processes of other users, so while such a job runs everyone needs a token`,
+    'send a token, mount /proc without hidepid, or set auth.trust_jobs: true if every job may do what the operator may',
   );
 }

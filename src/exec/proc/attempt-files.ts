@@ -1,4 +1,4 @@
-// The files of an attempt, made before it starts. What the job writes belongs to the user it runs as.
+// Creates the files of an attempt before it starts. Files that the job writes to belong to the user it runs as.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,9 +18,9 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   const outDir = join(attemptDir, 'out');
 
   const isFirst = mkdirSync(dirname(attemptDir), { recursive: true, mode: 0o700 }) !== undefined;
-  // Left by a start that was given up before its shim began.
+  // Left by an abandoned start, before its shim began.
   if (!isFirst) rmSync(attemptDir, { recursive: true, force: true });
-  // Nothing of the workspace: once it is there, other steps of the run may turn any name in it into a link to the host.
+  // Nothing in the workspace: once it exists, other steps of the run may turn any name in it into a link to the host.
   const own = [inDir, outDir];
   for (const path of [attemptDir, ...own]) mkdirSync(path, { mode: 0o700 });
   if (isFirst) makeWorkspace(spec);
@@ -43,7 +43,10 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   }
 }
 
-/** Whole or not at all, and before any process can see it: one that a crash left half made would stay closed to the job. */
+/**
+ * Creates it completely or not at all, before any process can see it. A half-created one left by a crash would stay
+ * closed to the job.
+ */
 function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
   const draft = draftOf(workspaceDir);
   const artifacts = join(draft, 'artifacts');

@@ -1,5 +1,6 @@
-// The cgroups of one attempt: made before it starts, removed after its end (ADR 0010). A file in the attempt's folder lists their
-// doors: what the shim's child writes `0` to before it becomes bwrap, and how whoever takes the attempt up finds them.
+// The cgroups of one attempt: created before it starts, removed after its end (ADR 0010). A file in the attempt's
+// folder lists their doors, which are files that the shim's child writes `0` to before it becomes bwrap. A server that
+// resumes the attempt finds the groups through the same file.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -10,20 +11,20 @@ import { isThere } from '../../lib/files/is-there.ts';
 import type { AttemptSpec } from '../attempt-spec.ts';
 import type { Controller, Enforcement, LimitHost } from '../host/limit-host.ts';
 
-/** What an attempt is held to, and by which host. */
+/** The limits of an attempt, and the host that enforces them. */
 export type AttemptLimits = { readonly resources: Resources; readonly host: LimitHost };
 
-/** null: to nothing. */
+/** null means no limits. */
 export type LimitedSpec = AttemptSpec & { readonly limits: AttemptLimits | null };
 
-/** bwrap's own two: the one that waits, and the first of the namespace. */
+/** bwrap itself has two processes: one that waits, and the first of the namespace. */
 const sandboxPids = 2;
 const cpuPeriodUs = 100_000;
-/** The kernel takes no shorter share of a period. */
+/** The kernel accepts no smaller share of a period. */
 const leastQuotaUs = 1_000;
 const removalMs = 1_000;
 
-/** None where no limit needs one. @throws what the system says */
+/** Creates no group when no limit needs one. @throws errors of the system */
 export function makeGroups(attemptDir: string, { resources, host }: AttemptLimits): void {
   const settings: readonly { readonly at: Enforcement; readonly files: Readonly<Record<string, string>> | null }[] = [
     { at: host.cpu, files: cpuFiles(resources.cpu, host.cpu) },
@@ -32,14 +33,14 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
   ];
   const name = `${basename(dirname(attemptDir))}.${basename(attemptDir)}`;
   const wanted = settings.flatMap(({ at, files }) =>
-    // One who enters by `tasks` need not wait for the threads of its process; v2 has no such file.
+    // A process that enters through `tasks` need not wait for its threads; v2 has no such file.
     'dir' in at && files
       ? [{ files, dir: join(at.dir, name), door: at.by === 'cgroup-v1' ? 'tasks' : 'cgroup.procs' }]
       : [],
   );
   if (wanted.length === 0) return;
   const doors = new Set(wanted.map(({ dir, door }) => `${join(dir, door)}\n`));
-  // First of all: a group that nobody knows of would stay.
+  // Written first: a group that is not listed would never be removed.
   writeFileSync(doorsPath(attemptDir), [...doors].join(''));
   for (const { dir, files } of wanted) {
     mkdirSync(dir, { recursive: true });
@@ -48,15 +49,16 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
 }
 
 /**
- * Did the attempt fail, and had the kernel ended a process of it for want of memory? Then it removes the groups; a process that is
- * dying is waited for. To be called once nothing is left of the attempt. @throws the system's error when there is no telling at present
+ * Whether the attempt failed after the kernel had ended one of its processes for lack of memory. Then removes the
+ * groups, and waits for a process that is dying. Call it once nothing is left of the attempt. @throws the system's
+ * error when it cannot be determined at present
  */
 export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promise<{ readonly outOfMemory: boolean }> {
   const groups = groupsOf(attemptDir);
   if (groups.length === 0) return { outOfMemory: false };
   const noted = join(attemptDir, 'out-of-memory');
   const outOfMemory = hasFailed && (existsSync(noted) || groups.some(ranOutOfMemory));
-  // Whoever resumes an attempt that has ended finds no group any more.
+  // A server that resumes the ended attempt will not find the group any more.
   if (outOfMemory) writeFileSync(noted, '');
   for (const dir of groups) {
     for (const deadlineMs = performance.now() + removalMs; !remove(dir) && performance.now() < deadlineMs; )
@@ -65,7 +67,7 @@ export async function leaveGroups(attemptDir: string, hasFailed: boolean): Promi
   return { outOfMemory };
 }
 
-/** Removes the groups whose attempt's folder is gone. One that is in use cannot be removed. */
+/** Removes groups whose attempt's folder is gone. A group that is in use cannot be removed. */
 export function sweepGroups(host: LimitHost, runsDir: string): void {
   for (const controller of ['cpu', 'memory', 'pids'] as const satisfies readonly Controller[]) {
     const at = host[controller];
@@ -104,7 +106,7 @@ function doorsPath(attemptDir: string): string {
   return join(attemptDir, 'cgroups');
 }
 
-/** By the files of cgroup v2 and v1; a group of another controller has neither. */
+/** Uses the files of cgroup v2 and v1. A group of another controller has neither. */
 function ranOutOfMemory(dir: string): boolean {
   return ['memory.events', 'memory.oom_control'].some((file) => {
     const [, kills] = /^oom_kill (\d+)$/m.exec(readIfThere(join(dir, file))) ?? [];
@@ -122,7 +124,7 @@ function readIfThere(path: string): string {
   }
 }
 
-/** False when something is left in it. */
+/** Returns false when something is left in it. */
 function remove(dir: string): boolean {
   try {
     rmdirSync(dir);

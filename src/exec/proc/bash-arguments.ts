@@ -1,12 +1,12 @@
-// A job's arguments as bash declarations, read by the prelude. Values stand in single quotes, in which bash gives no
-// character a meaning; names are those of the schema, checked when the job was read.
+// Writes a job's arguments as bash declarations, which the prelude reads. Values are in single quotes, where no
+// character has a meaning to bash. Names come from the argspec, which was checked when the job was read.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { toShellText } from '../shell-text.ts';
 
 /**
- * A declaration for each property of the schema but the secret ones; what a caller added beyond it is in the file alone.
- * An absent one is declared empty, since `set -u` would end the script otherwise.
+ * One declaration for each property of the schema except secrets. Arguments that the caller added beyond the schema are
+ * only in the file. A missing argument is declared empty, because `set -u` would end the script otherwise.
  */
 export function bashDeclarations(args: JsonObject, argspec: JsonObject, secretArgs: readonly string[]): string {
   return Object.entries(asObject(argspec.properties))
@@ -29,7 +29,7 @@ function declare(name: string, value: JsonValue, types: readonly unknown[]): str
   return `${name}=${quote(toShellText(value))}`;
 }
 
-/** Bash counts in 64 bits. */
+/** Bash calculates with 64 bits. */
 function isBashInteger(value: number): boolean {
   return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
 }

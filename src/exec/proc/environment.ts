@@ -1,4 +1,4 @@
-// The environment of an attempt: exactly this, from the shim down to the script.
+// Builds the environment of an attempt: these variables and no others, from the shim down to the script.
 
 import { isSecretName } from '../../lib/secret-name.ts';
 import type { AttemptSpec } from '../attempt-spec.ts';
@@ -7,15 +7,15 @@ import { toShellText } from '../shell-text.ts';
 
 type Environment = Record<string, string>;
 
-/** `isPrivate`: it is a secret or may hold one, and is written nowhere. */
+/** `isPrivate` means that it is or may contain a secret, so it is never written to a file. */
 export type Variable = { readonly name: string; readonly value: string; readonly isPrivate: boolean };
 
-/** The kernel refuses to start a program with a longer `NAME=value` (execve(2), MAX_ARG_STRLEN), its zero byte included. */
+/** The kernel does not start a program with a longer `NAME=value`, including the NUL (execve(2), MAX_ARG_STRLEN). */
 const longestVariableBytes = 128 * 1024;
 
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** flwd's own, what describes the shell that the server was started from, and what no shell can set. */
+/** flwd's own variables, those that describe the shell that started the server, and names that no shell can set. */
 const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
 
 export function attemptEnvironment(spec: AttemptSpec): Variable[] {
@@ -34,7 +34,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   );
   add(plain, false);
   add(secret, true);
-  // Of what earlier steps gave out.
+  // Outputs of earlier steps.
   add(spec.variables, true);
   add(
     {
@@ -50,7 +50,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
       FLWD_OUTPUT_FILE: `${places.out}/output`,
       FLWD_ARTIFACTS_DIR: `${places.workspace}/artifacts`,
       FLWD_SECRETS_DIR: places.secrets,
-      // Bash reads this file first, and the file takes the variable away again: only the job's own shell is prepared.
+      // Bash reads this file first, and the file unsets the variable again, so only the job's own shell is prepared.
       ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: places.prelude } : {}),
     },
     false,
@@ -59,7 +59,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
 }
 
 function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
-  // To list process.env takes 0.2 ms, so only the profile that hands on all of it does.
+  // Listing process.env takes 0.2 ms, so only the profile that passes on all variables does it.
   const names = profile === 'disabled' ? Object.keys(process.env).filter((name) => !isSecretName(name)) : passthrough;
   const variables: Environment = {};
   for (const name of names) {
@@ -69,7 +69,7 @@ function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
   return variables;
 }
 
-/** FLWD_ARG_<NAME> for each scalar; one that is too long is in the file alone. */
+/** FLWD_ARG_<NAME> for each scalar. A value that is too long is only in the file. */
 function argumentVariables({ args }: AttemptSpec): Environment {
   const variables: Environment = {};
   for (const [name, value] of Object.entries(args)) {

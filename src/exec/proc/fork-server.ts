@@ -1,4 +1,4 @@
-// The small process that starts the shims (libexec/fork-server.bash, ADR 0008), and what it tells of them.
+// Talks to the fork server, a small process that starts the shims (libexec/fork-server.bash, ADR 0008).
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,22 +15,25 @@ import { libexecDir } from '../script-places.ts';
 import type { Order } from './shim.ts';
 
 export type ForkServer = {
-  /** Carries an order out in a process group of its own. Rejects where there is no bash. */
+  /** Carries out an order in its own process group. Rejects when there is no bash. */
   readonly run: (order: Order) => Promise<ShimNews>;
-  /** Resolves when it is gone. What it has started goes on. */
+  /** Resolves when the fork server is gone. The shims it has started continue. */
   readonly close: () => Promise<void>;
 };
 
-/** Its shim has told its end, as its last act. Or nothing will be told of it: it never began, or goes on by itself. */
+/**
+ * `ended`: the shim has reported its end, as its last act. `none`: there will be no report, because the shim never
+ * began or continues by itself.
+ */
 export type ShimNews = 'ended' | 'none';
 
-/** `dir` is its own: emptied now, and private to the server's user. */
+/** `dir` belongs to the fork server alone. It is emptied now, and private to the server's user. */
 export function openForkServer(dir: string): ForkServer {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const filterPath = join(dir, 'seccomp-filter');
   const filter = seccompFilter(process.arch);
-  // Without one no secure job starts, and the probe of the host has said so.
+  // Without a filter no secure job starts, and the probe of the host has said so.
   if (filter) writeFileSync(filterPath, filter);
   let current = startChild(dir, filterPath);
   return {
@@ -42,12 +45,12 @@ export function openForkServer(dir: string): ForkServer {
   };
 }
 
-/** It only has to see the end of its input. */
+/** It only has to notice the end of its input. */
 const leavingMs = 2_000;
 
 type Child = ForkServer & { readonly isOver: () => boolean };
 
-/** Jobs get nothing but what the shims are told to give them: neither variables nor descriptors of the server. */
+/** Jobs get only what the shims are told to pass on, and no variables or descriptors of the server. */
 function startChild(dir: string, filterPath: string): Child {
   const pipesDir = mkdtempSync(join(dir, 'pipes-'));
   const nothing = openSync('/dev/null', 'r');
@@ -73,7 +76,7 @@ function startChild(dir: string, filterPath: string): Child {
     for (const { resolve } of waiting.values()) resolve('none');
   });
   const { orders, news } = endsOf(child);
-  // Its death is told by `exit`.
+  // The `exit` event reports its death.
   orders.on('error', () => undefined);
   createInterface({ input: news }).on('line', (line) => {
     const [what, number = ''] = line.split(' ');
@@ -112,14 +115,14 @@ function endsOf(child: ChildProcess): { orders: Writable; news: Readable } {
   return { orders, news };
 }
 
-/** O_CLOEXEC in /proc/PID/fdinfo (open(2)); Node sets it on all that it opens itself. */
+/** O_CLOEXEC in /proc/PID/fdinfo (open(2)). Node sets it on everything that it opens itself. */
 const closeOnExec = 0o2_000_000;
 
 let found: readonly number[] | undefined;
 
 /**
- * Descriptors beyond stdin, stdout and stderr that the server was started with and knows nothing of: whatever it starts
- * would have them, jobs too. They do not change, so they are looked for once.
+ * Descriptors beyond stdin, stdout and stderr that the server inherited without knowing. Everything it starts would
+ * inherit them, including jobs. They do not change, so they are searched for only once.
  */
 function inheritedDescriptors(): readonly number[] {
   found ??= listed()
@@ -128,7 +131,7 @@ function inheritedDescriptors(): readonly number[] {
   return found;
 }
 
-/** Without /proc no shim starts a job that could get them (libexec/shim.bash). */
+/** Without /proc, a shim starts no job that could inherit them (libexec/shim.bash). */
 function listed(): string[] {
   return isThere('/proc/self/fdinfo') ? readdirSync('/proc/self/fdinfo') : [];
 }

@@ -1,5 +1,5 @@
-// What an attempt has started, and what must end with it: all of its pid namespace, or, without a sandbox, what can be found of it
-// (ADR 0031).
+// Everything that an attempt has started and that must end with it: its pid namespace, or, without a sandbox, all
+// processes of it that can be found (ADR 0031).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,18 +23,18 @@ import type { ShimStatus } from './shim-status.ts';
 export type KillDomain = {
   /** Processes of the script that are alive. */
   readonly members: () => number[];
-  /** The same for who only looks, and may miss some. */
+  /** A cheaper version that may miss some, for callers that only look. */
   readonly glance: () => number[];
   readonly isEmpty: () => boolean;
-  /** Ends all of it by SIGKILL. */
+  /** Ends all of them with SIGKILL. */
   readonly kill: () => void;
   /** Whether `isEmpty` proves that nothing is left. */
   readonly isProof: boolean;
 };
 
 /**
- * undefined where the attempt has started no script yet, or not since the machine did. Where somebody has removed its folder, the
- * environments of processes tell still.
+ * undefined when the attempt has not started a script, or not since the machine booted. If somebody has removed its
+ * folder, the environments of processes still identify it.
  */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};
@@ -45,7 +45,7 @@ export function killDomainOf(attemptDir: string, status: ShimStatus | undefined)
 
 function ofNamespace(namespace: PidNamespace): KillDomain {
   return {
-    // The namespace's first process is bwrap's and takes no signal but SIGKILL.
+    // The namespace's first process belongs to bwrap, and accepts no signal but SIGKILL.
     members: () => membersOf(namespace).filter((pid) => pid !== namespace.initPid),
     glance: () => familyOf(namespace),
     isEmpty: () => isEmpty(namespace),
@@ -58,11 +58,14 @@ function ofNamespace(namespace: PidNamespace): KillDomain {
 
 type Script = NonNullable<ShimStatus['script']>;
 
-/** Against what starts others faster than it can be stopped: those who wait for the end look, and kill, again. */
+/**
+ * A limit for processes that multiply faster than they can be stopped. The caller that waits for the end looks and
+ * kills again.
+ */
 const mostRounds = 50;
 
 function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script: Script | undefined): KillDomain {
-  // One that was found once is known by its start, whatever it has left since.
+  // A process that was found once is recognized by its start time, whatever it has left since.
   const known = new Set<string>();
   const members = (): number[] => {
     const found = membersOfScript({ attemptDir, shim, script, known });
@@ -74,7 +77,7 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
     glance: members,
     isEmpty: () => members().length === 0,
     kill() {
-      // None of them may start another while the others end.
+      // Stopped first, so that none of them starts another while the others end.
       const asked = new Set<number>();
       const stopped: number[] = [];
       for (let round = 0; round < mostRounds; round += 1) {
@@ -92,10 +95,10 @@ function ofScript(attemptDir: string, shim: ProcessIdentity | undefined, script:
 }
 
 /**
- * The script, its process group, the attempt's cgroups, the processes that have the attempt's paths in the environment that they were
- * started with, and all that descend from these. A process that has left all of them is not found: started with another environment, in a
- * session of its own, by a parent that has ended, where there are no cgroups. This process and those that it descends from are never
- * among them: a server may have been started by the very run that it resumes.
+ * The script, its process group, the attempt's cgroups, the processes that started with the attempt's paths in their
+ * environment, and all descendants of these. A process that has left all of them is not found: without cgroups, that is
+ * one with another environment, in its own session, whose parent has ended. This process and its ancestors are never
+ * included, because the very run that a server resumes may have started that server.
  */
 function membersOfScript(o: {
   readonly attemptDir: string;
@@ -107,14 +110,14 @@ function membersOfScript(o: {
   const processes = listProcesses();
   const shimGroup = o.shim && isAlive(o.shim) ? o.shim.pid : undefined;
   const spared = lineageOf(process.pid, processes);
-  // The shim leads a group, and with it is what serves the script.
+  // The shim and what serves the script form one group.
   const candidates = processes.filter(({ pid, group }) => group !== shimGroup && !spared.has(pid));
   const inGroups = new Set(groupsOf(attemptDir).flatMap(pidsIn));
   const mark = `FLWD_ARGS_FILE=${join(attemptDir, 'in', 'args.json')}`;
   const found = new Set(
     candidates.filter((one) => inGroups.has(one.pid) || o.known.has(nameOf(one)) || hasVariable(one.pid, mark)),
   );
-  // Its number may have gone to another group: the kernel gives it to none while the group has a member.
+  // The group's number may belong to another group now. The kernel does not reuse it while the group has a member.
   const isOurGroup =
     script &&
     (statOf(script.pid)?.startTicks === script.startTicks || [...found].some(({ group }) => group === script.pid));
@@ -127,7 +130,7 @@ function nameOf({ pid, startTicks }: ListedProcess): string {
   return `${pid} ${startTicks}`;
 }
 
-/** A process and those that it descends from. */
+/** A process and all its ancestors. */
 function lineageOf(pid: number, processes: readonly ListedProcess[]): ReadonlySet<number> {
   const parents = new Map(processes.map((one) => [one.pid, one.parent]));
   const lineage = new Set<number>();
@@ -156,7 +159,7 @@ function pidsIn(group: string): number[] {
   try {
     return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
   } catch {
-    // It is gone.
+    // It has ended.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-// One attempt as a process: started here, watched until it has ended and nothing of it is left, ended on request.
+// One attempt as a process: starts it, watches until it has ended and nothing is left of it, and ends it on request.
 
 import { existsSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -24,7 +24,10 @@ import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailed, startFailure } from './start-failure.ts';
 import { climb } from './terminate.ts';
 
-/** @throws where the host lacks room on the disk, descriptors or memory; it may be asked again. Everything else is an end. */
+/**
+ * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
+ * an end of the attempt.
+ */
 export function launch(spec: LimitedSpec, forkServer: ForkServer): AttemptProcess {
   const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
   let grants: readonly OpenGrant[] = [];
@@ -43,7 +46,7 @@ export function launch(spec: LimitedSpec, forkServer: ForkServer): AttemptProces
   }
 }
 
-/** Ends when the shim has, and whatever becomes of the verdict. */
+/** Ends when the shim has ended, whether or not there was a verdict. */
 async function guarded(
   attemptDir: string,
   { grants, places }: { readonly grants: readonly OpenGrant[]; readonly places: readonly GuardedPlace[] },
@@ -58,18 +61,18 @@ async function guarded(
   for (const one of all) if (one.status === 'rejected') throw one.reason;
 }
 
-/** `shimEnded` rejects when there never was one. `unsaid` is the end where no shim has said who it is. */
+/** `shimEnded` rejects when there never was a shim. `unsaid` is the end if no shim has identified itself. */
 export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: AttemptEnd): AttemptProcess {
   let termination: Promise<Termination> | undefined;
   const ended = shimEnded.then(
     async () => {
       const status = await retryShortage(() => untilNothingLeft(attemptDir));
       await retryShortage(() => removeSecrets(attemptDir));
-      // What went on without the process that the kernel has ended is no failure.
+      // If the script succeeded without the process that the kernel has ended, that is no failure.
       const { outOfMemory } = await retryShortage(() => leaveGroups(attemptDir, status.exitCode !== 0));
       const found = await retryShortage(() => endOf(attemptDir, status, unsaid));
       const end = outOfMemory ? withMemory(found) : found;
-      // Where the ladder had to kill the shim, too, nobody was left to write the exit code down.
+      // When the shim had to be killed as well, nobody was left to write the exit code.
       return end.kind === 'lost' && termination ? ({ kind: 'signalled', signal: 'KILL' } as const) : end;
     },
     async (error: unknown) => {
@@ -78,7 +81,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
       return notStarted(error, unsaid);
     },
   );
-  // Whoever waits for it may come later.
+  // A caller may wait for it later.
   ended.catch(() => undefined);
   return {
     spoolPath: spoolPath(attemptDir),
@@ -89,16 +92,16 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
 }
 
 const dyingMs = 5_000;
-/** A look may read all of /proc: the longer it takes, the fewer there are. */
+/** A look may read all of /proc. The longer one takes, the rarer they become. */
 const firstPollMs = 1;
 const longestPollMs = 50;
 
-/** Without a sandbox they are files. */
+/** Without a sandbox, secrets are files. */
 export function removeSecrets(attemptDir: string): void {
   rmSync(join(attemptDir, 'secrets'), { recursive: true, force: true });
 }
 
-/** The shim tells its end as its last act, and the namespace dies with bwrap, but not in the same instant. */
+/** The shim reports its end as its last act. The namespace ends with bwrap, but not at the same instant. */
 async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
   let hasLooked = false;
   const deadlineMs = systemClock.monotonicMs() + dyingMs;
@@ -115,35 +118,42 @@ async function untilNothingLeft(attemptDir: string): Promise<ShimStatus> {
     if (!isOver && endOrphans(attemptDir) > 0) continue;
     const domain = killDomainOf(attemptDir, status);
     if (domain && !domain.isEmpty()) {
-      // Where the server is not root a namespace's first process is the job's user's too, who can talk it out of dying with bwrap.
+      // If the server is not root, the job's user also owns the namespace's first process, and can keep it from dying
+      // with bwrap.
       domain.kill();
     } else if (waitsForLook) {
       // Only now can nobody put a link in the way.
       hasLooked = true;
       await lookAtTmp(attemptDir, status);
     } else {
-      // Without its last line it may have been read before the rest was written.
+      // Without its last line, the file may have been read before the rest was written.
       return isOver ? status : (readStatus(attemptDir) ?? {});
     }
   }
   return readStatus(attemptDir) ?? {};
 }
 
-/** With its folder an attempt loses its spool, its status and its workspace: what its script does then is nobody's result. */
+/**
+ * With its folder an attempt loses its spool, its status and its workspace, so there is no result, whatever its script
+ * does.
+ */
 export const removed = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' } as const;
 
 function isRemoved(attemptDir: string): boolean {
   return !existsSync(attemptDir);
 }
 
-/** A shim that is killed in its first milliseconds leaves what has not asked yet to die with it: bwrap, or bwrap's child. */
+/**
+ * A shim that is killed in its first milliseconds leaves a process that is not yet set to die with it: bwrap, or
+ * bwrap's child.
+ */
 function endOrphans(attemptDir: string): number {
   const orphans = attendantsOf(attemptDir);
   for (const pid of orphans) send(pid, 'SIGKILL');
   return orphans.length;
 }
 
-/** False when nothing was left: neither of a sandbox nor of a script that has none. */
+/** Returns false when nothing was left, with or without a sandbox. */
 function endWithoutFolder(attemptDir: string): boolean {
   const script = killDomainOf(attemptDir, undefined);
   const isLeft = script !== undefined && !script.isEmpty();
@@ -161,13 +171,13 @@ function endOf(attemptDir: string, status: ShimStatus, unsaid: AttemptEnd): Atte
   return signal === undefined ? { kind: 'exited', code: exitCode } : { kind: 'signalled', signal };
 }
 
-/** A limit may be too small for bwrap itself, which then says nothing. */
+/** A limit may be too small for bwrap itself, which then prints nothing. */
 function withMemory(end: AttemptEnd): AttemptEnd {
   if (end.kind === 'exited') return { ...end, outOfMemory: true };
   return { kind: 'signalled', signal: end.kind === 'signalled' ? end.signal : 'KILL', outOfMemory: true };
 }
 
-/** bwrap, like a shell, answers 128 and the signal's number for a script that a signal ended. */
+/** Like a shell, bwrap returns 128 plus the signal's number for a script that a signal ended. */
 function signalOf(exitCode: number): string | undefined {
   if (exitCode <= 128) return undefined;
   const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
@@ -175,8 +185,8 @@ function signalOf(exitCode: number): string | undefined {
 }
 
 const systemMessages: Readonly<Record<string, string>> = {
-  E2BIG: 'its arguments and environment are too large to start a program with',
-  EAGAIN: 'the host has no room for another process',
+  E2BIG: 'its arguments and environment are too large to start a program',
+  EAGAIN: 'the host cannot start another process',
   EDQUOT: 'the disk is full',
   EMFILE: 'the server has too many files open',
   ENFILE: 'the host has too many files open',

@@ -1,4 +1,4 @@
-// Whose processes are alive, told from the folders of runs alone: a server that is not there can be asked nothing.
+// Finds live processes of runs from the folders of runs alone, for commands that run while no server does.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { killDomainOf } from './kill-domain.ts';
 import { isAlive, isEmpty, isOfOtherAttempt, isOfThisBoot } from './process-table.ts';
 import { readStatus } from './shim-status.ts';
 
-/** Whether any process may be left that any attempt of the run has started. */
+/** Whether any process may be left of any attempt of the run. */
 export function isRunAlive(runDir: string): boolean {
   return attemptDirs(runDir).some(isAttemptAlive);
 }
@@ -18,11 +18,11 @@ export function isAttemptAlive(attemptDir: string): boolean {
   if (!shim || !isOfThisBoot(shim)) return false;
   if (isAlive(shim)) return true;
   if (!sandbox) return killDomainOf(attemptDir, status)?.isEmpty() === false;
-  // Its number and its namespace's may have gone to another long ago.
+  // Another process may have its pid and its namespace's inode by now.
   return !isEmpty(sandbox) && !isOfOtherAttempt(sandbox.initPid, attemptDir);
 }
 
-/** Ids of runs with a shim that is alive. */
+/** Ids of runs whose shim is alive. */
 export function runsAlive(runsDir: string): string[] {
   return namesIn(runsDir).filter((runId) =>
     attemptDirs(join(runsDir, runId)).some((attemptDir) => {
@@ -32,7 +32,7 @@ export function runsAlive(runsDir: string): string[] {
   );
 }
 
-/** What lies in the workspace is the job's word. */
+/** The job controls what lies in the workspace, so it is skipped. */
 export function attemptDirs(runDir: string): string[] {
   return namesIn(runDir).flatMap((name) => (name === 'workspace' ? [] : [join(runDir, name)]));
 }

@@ -9,7 +9,7 @@ import { isRunAlive } from './live-attempts.ts';
 import { resumeAttempt } from './resume-attempt.ts';
 
 export function createProcExecutor(o: {
-  /** As it was found at the start. */
+  /** Determined at the start. */
   readonly capabilities: Capabilities;
   readonly limitHost: LimitHost;
   readonly forkServer: ForkServer;

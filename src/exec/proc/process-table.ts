@@ -1,40 +1,43 @@
-// What /proc tells about processes: who lives, and who is in a pid namespace. A look that fails for want of descriptors or
-// memory throws: taken for an empty one, it would be a false proof.
+// Reads from /proc which processes are alive, and which are in a pid namespace. When the host lacks descriptors or
+// memory, functions throw: an empty result would be a false proof that nothing is left.
 
 import { constants, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { isThere } from '../../lib/files/is-there.ts';
 
-/** A process told apart from a later one with the same pid: by its start, in clock ticks since that boot. */
+/** Tells a process from a later one with the same pid, by its start time in clock ticks since the boot. */
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
 
 let knownBootId: string | undefined;
 
-/** Is this very process alive? A zombie is not: some hosts reap orphans only after seconds. */
+/** Whether this very process is alive. A zombie is not: some hosts reap orphans only after seconds. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return isOfThisBoot(identity) && startTicksOf(identity.pid) === identity.startTicks;
 }
 
-/** Pids and namespaces of an earlier boot say nothing about those of this one. */
+/** Pids and namespaces of an earlier boot mean nothing in this one. */
 export function isOfThisBoot({ bootId }: ProcessIdentity): boolean {
   knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   return bootId === knownBootId;
 }
 
-/** A pid namespace: its first process as the host numbers it, and the inode of /proc/PID/ns/pid. */
+/** A pid namespace: the host's pid of its first process, and the inode of /proc/PID/ns/pid. */
 export type PidNamespace = { readonly initPid: number; readonly inode: number };
 
 /**
- * Is nothing left of it? The kernel lets the first process end only after every other member has been killed and reaped
- * (pid_namespaces(7)), so that one process tells.
+ * Whether nothing is left of it. The kernel lets the first process end only after all other members have been killed
+ * and reaped (pid_namespaces(7)), so checking one process is enough.
  */
 export function isEmpty({ initPid, inode }: PidNamespace): boolean {
-  // Mostly it has ended and was not reaped yet.
+  // Usually it has ended and was not reaped yet.
   return startTicksOf(initPid) === undefined || !isMember(initPid, inode);
 }
 
-/** Whether a process works for the attempt of another folder. One that is dying has no arguments any more, and may be of any. */
+/**
+ * Whether a process works for an attempt in another folder. A dying process has no arguments any more, and may belong
+ * to any attempt.
+ */
 export function isOfOtherAttempt(pid: number, attemptDir: string): boolean {
   const words = argumentsOf(pid).filter((word) => word !== '');
   return words.length > 0 && !words.some((word) => word.startsWith(`${attemptDir}/`));
@@ -45,8 +48,8 @@ function argumentsOf(pid: number): string[] {
 }
 
 /**
- * The living processes around the script of an attempt: its shim, and what that has started. They can write to its status file, as
- * descriptor 3, and bwrap bears the name of the attempt's folder (libexec/shim.bash).
+ * The live processes around the script of an attempt: its shim, and what the shim has started. They have its status
+ * file open for writing as descriptor 3, and bwrap's name contains that of the attempt's folder (libexec/shim.bash).
  */
 export function attendantsOf(attemptDir: string): number[] {
   const status = statSync(join(attemptDir, 'status'), { throwIfNoEntry: false });
@@ -67,15 +70,15 @@ function identify({ dev, ino }: Stats): string {
   return `${dev} ${ino}`;
 }
 
-/** Its living processes. The kernel soon gives the inode of one that is gone to another, so its end has the last word. */
+/** Its live processes. The kernel soon reuses the inode of a namespace that is gone, so its end is checked last. */
 export function membersOf(namespace: PidNamespace): number[] {
   const members = pids().filter((pid) => isMember(pid, namespace.inode));
   return isEmpty(namespace) ? [] : members;
 }
 
 /**
- * Its processes, found by their descent from the first: that looks at them alone, and not at every process of the host. What forks
- * meanwhile may be left out.
+ * Its processes, found as descendants of the first. This looks only at them, and not at every process of the host. It
+ * may miss a process that is forked meanwhile.
  */
 export function familyOf(namespace: PidNamespace): number[] {
   if (!isThere('/proc/thread-self/children')) return membersOf(namespace);
@@ -98,7 +101,7 @@ export function threadsOf(pid: number): string[] {
 
 export type ListedProcess = Stat & { readonly pid: number };
 
-/** All living processes of the host. */
+/** All live processes of the host. */
 export function listProcesses(): ListedProcess[] {
   return pids().flatMap((pid) => {
     const stat = statOf(pid);
@@ -106,7 +109,10 @@ export function listProcesses(): ListedProcess[] {
   });
 }
 
-/** Sends a signal to a process, or to a group by its negative. False when there is none that this user may signal. */
+/**
+ * Sends a signal to a process, or to a group if the number is negative. Returns false when there is no such process
+ * that this user may signal.
+ */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
@@ -132,17 +138,18 @@ function startTicksOf(pid: number): number | undefined {
   return isOver(state) ? undefined : startTicks;
 }
 
-/** Of such a process only the entry is left. */
+/** Only the entry of such a process is left. */
 function isOver(state: string): boolean {
   return state === 'Z' || state === 'X';
 }
 
 type Stat = { readonly state: string; readonly parent: number; readonly group: number; readonly startTicks: number };
 
-/** undefined for a process that is not there, or not shown. A parent of 0 lies outside of what can be seen from here. */
+/** undefined for a process that does not exist or is hidden. A parent of 0 is outside of what can be seen from here. */
 export function statOf(pid: number): Stat | undefined {
   const stat = lookInto(pid, 'stat', (path) => readFileSync(path, 'utf8'));
-  // The name, in parentheses, may hold spaces and parentheses. The state is the third field, the start the 22nd.
+  // The name is in parentheses and may contain spaces and parentheses. The state is the third field, the start time the
+  // 22nd.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (
     fields && {
@@ -154,10 +161,10 @@ export function statOf(pid: number): Stat | undefined {
   );
 }
 
-/** What is said of a process that is gone, or another user's: nothing. */
+/** Errors for a process that is gone, or that belongs to another user. */
 const nothingSaid = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
 
-/** What /proc/PID has by that name, read by `read`; undefined where it says nothing. */
+/** Reads an entry of /proc/PID with `read`; undefined when it shows nothing. */
 export function lookInto<T>(pid: number, name: string, read: (path: string) => T): T | undefined {
   try {
     return isThere(`/proc/${pid}`) ? read(`/proc/${pid}/${name}`) : undefined;

@@ -1,4 +1,4 @@
-// Resumes an attempt that a former server started: its shim has gone on meanwhile, or has ended.
+// Resumes an attempt that a former server started. Its shim has continued meanwhile, or has ended.
 
 import { existsSync, mkdirSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
@@ -12,18 +12,18 @@ import { attendantsOf } from './process-table.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { giveUp, readStatus, statusPath } from './shim-status.ts';
 
-/** As `Executor.resume` says. */
+/** See `Executor.resume`. */
 export function resumeAttempt(attemptDir: string, hasBegun: true): AttemptProcess;
 export function resumeAttempt(attemptDir: string): AttemptProcess | undefined;
 export function resumeAttempt(attemptDir: string, hasBegun = false): AttemptProcess | undefined {
-  // What an attempt has in its folder is in no backup.
+  // A backup does not include the files in an attempt's folder.
   if (wasRestored(dirname(attemptDir)) && !existsSync(statusPath(attemptDir))) {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
     return attend(attemptDir, Promise.resolve(), { kind: 'lost' });
   }
   if (!existsSync(attemptDir) && isLeftWithoutFolder(attemptDir)) return attend(attemptDir, Promise.resolve(), removed);
   if (giveUp(attemptDir) || readStatus(attemptDir)?.isGivenUp) {
-    // The order to start was given, and a cancel may keep it from being given again.
+    // The order to start was given, and a cancel may prevent that it is given again.
     removeSecrets(attemptDir);
     return hasBegun ? attend(attemptDir, Promise.resolve(), removed) : undefined;
   }
@@ -39,7 +39,7 @@ function isLeftWithoutFolder(attemptDir: string): boolean {
   return attendantsOf(attemptDir).length > 0 || killDomainOf(attemptDir, undefined)?.isEmpty() === false;
 }
 
-/** bwrap's end is the shim's but for a moment. Where the watch misses it, the shim's end is found all the same. */
+/** The shim ends a moment after bwrap. If the watch misses that, the end of the shim is still noticed. */
 function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () => void } {
   const { promise: over, resolve } = Promise.withResolvers<ShimNews>();
   const look = (): void => {
@@ -55,7 +55,7 @@ function watchForEnd(attemptDir: string): { over: Promise<ShimNews>; close: () =
     look();
     return { over, close: () => watcher.close() };
   } catch {
-    // No more watches are to be had.
+    // The system has no more watches.
     look();
     return { over, close: () => undefined };
   }

@@ -1,5 +1,5 @@
-// Waits for the end of a shim. Whoever may tell of it tells sooner; the status file and /proc have the last word, since a
-// shim that is killed tells nothing.
+// Waits for the end of a shim. A report is the fastest way to learn of it. The status file and /proc decide, because a
+// shim that is killed reports nothing.
 
 import { existsSync } from 'node:fs';
 import { isShortage } from '../../lib/shortage.ts';
@@ -9,10 +9,10 @@ import { attendantsOf, isAlive } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
 const pollMs = 500;
-/** From the order to start to the first line of the status file. The host may have hundreds to start. */
+/** The time from the order to start to the first line of the status file. The host may have hundreds to start. */
 const beginningMs = 30_000;
 
-/** Resolves when the shim has ended, or never will begin. Rejects when `told` does. */
+/** Resolves when the shim has ended, or will never begin. Rejects when `told` does. */
 export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>): Promise<void> {
   const { promise: gone, resolve: end, reject } = Promise.withResolvers<void>();
   const sinceMs = performance.now();
@@ -40,13 +40,14 @@ export async function untilShimEnds(attemptDir: string, told: Promise<ShimNews>)
 function isGone(attemptDir: string, isLate: boolean): boolean {
   try {
     const status = readStatus(attemptDir);
-    // What a script leaves behind without a sandbox may hold its output open, and the shim waits for the end of that.
+    // Without a sandbox, a process that the script left behind may hold its output open, and the shim waits until it is
+    // closed.
     if (status?.script && status.exitCode !== undefined) killDomainOf(attemptDir, status)?.kill();
     if (status?.shim) return !isAlive(status.shim);
-    // It was there before the order to start: somebody has removed it.
+    // It existed before the order to start, so somebody has removed it.
     if (!existsSync(attemptDir)) return true;
     if (!isLate) return false;
-    // One that has made the file, and has not said who it is, may only be slow.
+    // A shim that has created the file but not identified itself may only be slow.
     return status ? status.isGivenUp === true || attendantsOf(attemptDir).length === 0 : giveUp(attemptDir);
   } catch (error) {
     if (isShortage(error)) return false;

@@ -1,5 +1,5 @@
-// The status file of an attempt: who its shim is, what sandbox it made, and how that ended. Written by libexec/shim.bash
-// and by bwrap (--json-status-fd).
+// The status file of an attempt: the identity of its shim, the sandbox that it made, and how that ended. Written by
+// libexec/shim.bash and by bwrap (--json-status-fd).
 
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,15 +11,21 @@ export type Unstartable = 'missing' | 'forbidden' | 'no-interpreter';
 export type ShimStatus = {
   readonly shim?: ProcessIdentity;
   readonly sandbox?: PidNamespace;
-  /** Where the shim has the sandbox's own /tmp open: it waits at its end for a look (src/exec/collect/tmp-left.ts). */
+  /**
+   * The descriptor at which the shim has the sandbox's own /tmp open. At its end it waits for a look
+   * (src/exec/collect/tmp-left.ts).
+   */
   readonly tmpFd?: number;
-  /** Where there is no sandbox: the first process of the script, which leads its process group. */
+  /** Without a sandbox: the first process of the script, which leads its process group. */
   readonly script?: { readonly pid: number; readonly startTicks: number };
-  /** Where there is no sandbox: the script's program is not there, must not be executed, or names one that is not there. */
+  /**
+   * Without a sandbox: the script's program does not exist, is not executable, or names an interpreter that does not
+   * exist.
+   */
   readonly unstartable?: Unstartable;
-  /** The script's exit code: only where the script was started. */
+  /** The script's exit code, only if the script was started. */
   readonly exitCode?: number;
-  /** bwrap, or the script itself, has ended, with whatever code. */
+  /** bwrap, or the script itself, has ended with any exit code. */
   readonly isOver?: true;
   /** No shim may begin any more. */
   readonly isGivenUp?: true;
@@ -29,7 +35,7 @@ export function statusPath(attemptDir: string): string {
   return join(attemptDir, 'status');
 }
 
-/** Keeps a shim that has not begun from beginning. False when one has. */
+/** Prevents a shim that has not begun from beginning. Returns false when one has begun. */
 export function giveUp(attemptDir: string): boolean {
   const path = statusPath(attemptDir);
   let fd: number;
@@ -44,7 +50,7 @@ export function giveUp(attemptDir: string): boolean {
     writeSync(fd, '{"given_up":true}\n');
     return true;
   } catch (error) {
-    // An empty one would read as a shim's.
+    // An empty file would look like a shim's.
     rmSync(path);
     throw error;
   } finally {
@@ -52,7 +58,7 @@ export function giveUp(attemptDir: string): boolean {
   }
 }
 
-/** undefined when there is no such file: no shim has begun. */
+/** undefined when there is no such file, so no shim has begun. */
 export function readStatus(attemptDir: string): ShimStatus | undefined {
   let text: string;
   try {
@@ -85,7 +91,7 @@ function readLine(line: string): Partial<ShimStatus> {
   return 'given_up' in said ? { isGivenUp: true } : {};
 }
 
-/** A full disk can cut a line short. */
+/** A full disk can truncate a line. */
 function parseObject(line: string): Record<string, unknown> {
   try {
     const object: Record<string, unknown> = JSON.parse(line);

@@ -1,5 +1,5 @@
-// The order that starts the shim of an attempt, for the fork server: exactly the job's environment, and its secrets at
-// descriptors (ADR 0003, ADR 0008).
+// Builds the order for the fork server that starts the shim of an attempt: exactly the job's environment, and its
+// secrets at descriptors (ADR 0003, ADR 0008).
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -13,22 +13,25 @@ import { makeAttemptFiles } from './attempt-files.ts';
 import { type AttemptLimits, type LimitedSpec, makeGroups } from './attempt-groups.ts';
 import { attemptEnvironment, type Variable } from './environment.ts';
 
-/** libexec/shim.bash has 0 to 7 for itself, and 9 and 10. */
+/** libexec/shim.bash uses 0 to 7, 9 and 10 itself. */
 const filterFd = 8;
 const blockFd = 9;
 const firstFreeFd = 11;
-/** Where nothing limits a run's memory, what it keeps in memory as files is limited all the same. */
+/** Even without a memory limit, the files that a run keeps in memory are limited. */
 const shareOfHostBytes = Math.floor(totalmem() / 4);
 
-/** Bash has a use of its own for it while it opens another. */
+/** Bash uses it itself while it opens another. */
 const bashFd = 63;
-/** Of those that bwrap sets: it takes 9,000 words in all, three for each. */
+/** The most variables that bwrap sets: it accepts 9,000 words in all, and each variable takes three. */
 const mostToldVariables = 1_000;
 
-/** Words of bash. `hidden` is read by the shim of the attempt alone: a fork of the fork server has whatever that has ever read. */
+/**
+ * Words of bash. Only the attempt's shim reads `hidden`: a fork of the fork server contains everything that the fork
+ * server has ever read.
+ */
 export type Order = { readonly open: string; readonly hidden: string };
 
-/** Makes the attempt's files, too. @throws what the system says where they cannot be written */
+/** Also creates the attempt's files. @throws the system's error when they cannot be written */
 export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Order {
   const places = makeAttemptFiles(spec);
   if (spec.limits) makeGroups(spec.attemptDir, spec.limits);
@@ -54,7 +57,7 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
   const told = variables.filter(({ isPrivate }) => !isPrivate).slice(0, mostToldVariables);
   const exported = variables.filter((variable) => !told.includes(variable));
   const options = [
-    // What bash hands on by itself.
+    // Variables that bash passes on by itself.
     '--unsetenv',
     'SHLVL',
     '--unsetenv',
@@ -62,14 +65,14 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
     ...told.flatMap(({ name, value }) => ['--setenv', name, value]),
     ...sandboxOptions(sandbox),
   ];
-  // For bwrap alone to read: words cost a shell more than all else that a start takes of it.
+  // Only bwrap reads them: as words of a shell they would cost more than the rest of a start.
   writeFileSync(join(spec.attemptDir, 'sandbox'), options.map((word) => `${word}\0`).join(''), { mode: 0o600 });
   const open = [
     `attempt_dir=${quote(spec.attemptDir)} is_guarded=${Number(isGuarded)} has_tmp=${Number(hasTmp)} workspace=`,
     `bwrap=${quote(bwrapPath())} command=(${command.map(quote).join(' ')})`,
-    // `$filter` is of libexec/fork-server.bash. Where it cannot be opened, bwrap refuses to go on.
+    // libexec/fork-server.bash sets `$filter`. If it cannot be opened, bwrap refuses to continue.
     ...(hasFilter(spec.profile) ? [`exec ${filterFd}<"$filter"`] : []),
-    // A core has what the script had in memory, secrets too, and would lie in its workspace.
+    // A core dump would contain the script's memory, including secrets, and would lie in its workspace.
     spec.profile === 'disabled' ? 'may_dump=1' : 'ulimit -c 0',
   ];
   const hidden = [
@@ -82,7 +85,7 @@ export function shimOrder(spec: LimitedSpec, grants: readonly OpenGrant[]): Orde
   return { open: open.join('\n'), hidden: hidden.join('\n') };
 }
 
-/** The script is started on the host as it is, with its secrets in files of the attempt's folder (ADR 0031). */
+/** Starts the script directly on the host, with its secrets in files of the attempt's folder (ADR 0031). */
 function unsandboxedOrder(spec: LimitedSpec, command: readonly string[], program = ''): Order {
   const variables = attemptEnvironment(spec);
   assertFits([...variables.map(({ name, value }) => `${name}=${value}`), ...command]);
@@ -99,12 +102,12 @@ function unsandboxedOrder(spec: LimitedSpec, command: readonly string[], program
 const interpreters: Readonly<Record<Exclude<UlcProfile, 'ulc.node'>, readonly string[]>> = {
   'ulc.shell.bash': ['bash'],
   'ulc.shell.pwsh': ['pwsh'],
-  // Unbuffered, so that a line is in the log when it is printed.
+  // Unbuffered, so that a line is in the log as soon as it is printed.
   'ulc.python.3': ['python3', '-u'],
   'ulc.exec': [],
 };
 
-/** The job's command by its language: a word that begins with `./` is a file of the job's directory. */
+/** The job's command with its interpreter. A word that begins with `./` is a file in the job's directory. */
 function commandWords(
   { command, ulcProfile }: Pick<CommandAction, 'command' | 'ulcProfile'>,
   places: Pick<ScriptPlaces, 'job' | 'node'>,
@@ -113,19 +116,19 @@ function commandWords(
   return [...(ulcProfile === 'ulc.node' ? [places.node] : interpreters[ulcProfile]), ...words];
 }
 
-/** The namespace's first process, which is bwrap's. */
+/** The namespace's first process, which belongs to bwrap. */
 const sandboxPids = 1;
 
 /**
- * What comes before the job's command where there is no cgroup: util-linux's prlimit, inside the sandbox, so that the
- * count of processes is that of the job's own user namespace (ADR 0010).
+ * The words before the job's command when there is no cgroup: prlimit of util-linux, inside the sandbox, so that only
+ * processes of the job's own user namespace count (ADR 0010).
  */
 function rlimitWords(limits: AttemptLimits | null, isSandboxed: boolean): string[] {
   if (!limits) return [];
   const { resources, host } = limits;
   const options = [
     ...(host.memory.by === 'rlimit' && resources.memoryBytes !== null ? [`--as=${resources.memoryBytes}`] : []),
-    // Without a user namespace of its own it would count every process of the user.
+    // Without its own user namespace it would count every process of the user.
     ...(isSandboxed && host.pids.by === 'rlimit' && resources.pids !== null
       ? [`--nproc=${resources.pids + sandboxPids}`]
       : []),
@@ -142,7 +145,10 @@ function secretFd(index: number): number {
   return fd < bashFd ? fd : fd + 1;
 }
 
-/** What a program can be started with (execve(2)): so much in one text, and in all a quarter of the usual stack, less what is the shim's. */
+/**
+ * Limits for starting a program (execve(2)): the length of one text, and for all texts a quarter of the usual stack,
+ * less what the shim needs.
+ */
 const longestTextBytes = 128 * 1024;
 const mostBytes = 2 * 1024 * 1024 - 4096;
 const pointerBytes = 8;
@@ -154,7 +160,7 @@ function assertFits(texts: readonly string[]): void {
     throw Object.assign(new Error('more than a program can be started with'), { code: 'E2BIG' });
 }
 
-/** One word to a shell, whatever is in it but a NUL, which nothing that comes here holds. */
+/** Quotes a text as one word for a shell. A NUL is impossible, and no text here contains one. */
 function quote(text: string): string {
   return text.includes("'") ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `'${text}'`;
 }

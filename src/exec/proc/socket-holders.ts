@@ -1,4 +1,5 @@
-// Which processes hold a socket, and which processes those descend from, as /proc shows it to their own user.
+// Finds the processes that hold a socket, and the ancestors of those processes, as far as /proc shows them to their own
+// user.
 
 import { opendirSync, readlinkSync, statSync } from 'node:fs';
 import { createSharedRead } from '../../lib/shared-read.ts';
@@ -7,14 +8,14 @@ import { lookInto, pids, statOf } from './process-table.ts';
 
 export type Holder = { readonly pid: number; readonly fd: string };
 
-/** `unread`: processes with more descriptors than are read, which may hold any socket. */
+/** `unread` are processes with too many descriptors to read, which may hold any socket. */
 type Reading = {
   /** By the socket's inode, each process once. */
   readonly holders: ReadonlyMap<string, readonly Holder[]>;
   readonly unread: readonly number[];
 };
 
-/** A reading takes 5 ms and more, other requests are answered meanwhile. */
+/** A reading takes 5 ms and more, so other requests are answered in between. */
 const sliceMs = 1;
 /** 60 ms for one process. */
 const mostDescriptors = 4_096;
@@ -44,8 +45,8 @@ const readSockets = createSharedRead(async (): Promise<Reading> => {
 });
 
 /**
- * The processes that hold a socket, and those of which that cannot be told.
- * @throws the system's error where there is no telling at present, for want of descriptors or memory
+ * The processes that hold a socket, and those that may hold it.
+ * @throws the system's error when it cannot be determined at present, for lack of descriptors or memory
  */
 export async function holdersOf(
   inode: string,
@@ -58,9 +59,9 @@ export function stillHolds({ pid, fd }: Holder, inode: string): boolean {
   return socketAt(pid, fd) === inode;
 }
 
-/** The process and all that it descends from; undefined where that cannot be followed to the end. */
+/** The process and all its ancestors; undefined when they cannot be followed to the end. */
 export function lineageOf(pid: number): readonly number[] | undefined {
-  // A parent that ends between two looks leaves its child to another one.
+  // When a parent ends between two looks, the child gets another one.
   for (let tries = 0; tries < 3; tries++) {
     const lineage = climbFrom(pid);
     if (lineage) return lineage;
@@ -73,7 +74,7 @@ function climbFrom(pid: number): readonly number[] | undefined {
   let bornTicks = Number.POSITIVE_INFINITY;
   for (let at = pid; at !== 0; ) {
     const stat = statOf(at);
-    // A parent is older than its child: another process has the number of the one that has ended.
+    // A parent is older than its child, so another process has the pid of the parent that has ended.
     if (!stat || stat.startTicks > bornTicks) return undefined;
     if (lineage.push(at) > mostAncestors) return undefined;
     ({ parent: at, startTicks: bornTicks } = stat);
@@ -81,12 +82,15 @@ function climbFrom(pid: number): readonly number[] | undefined {
   return lineage;
 }
 
-/** The kernel shows the descriptors of nobody else's processes, and gives to root those that hide theirs. */
+/**
+ * The kernel does not show the descriptors of other users' processes, and makes root the owner of processes that hide
+ * theirs.
+ */
 function isOwn(pid: number): boolean {
   return lookInto(pid, '', (path) => statSync(path).uid) === process.geteuid?.();
 }
 
-/** A few at a time: to list 100,000 descriptors at once takes as long as to answer hundreds of requests. */
+/** A few at a time: listing 100,000 descriptors at once takes as long as answering hundreds of requests. */
 function* descriptorsOf(pid: number): Generator<string> {
   const dir = lookInto(pid, 'fd', (path) => opendirSync(path));
   if (!dir) return;

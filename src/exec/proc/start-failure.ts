@@ -1,5 +1,5 @@
-// Why a script was never started, in words for the one who reads the run. What builds the sandbox says it on stderr,
-// which is the spool, not yet redacted; a host path in it is left there.
+// Says why a script was never started, for people who read the run. The programs that build the sandbox write their
+// errors to stderr, which is in the spool and not yet redacted. Host paths in them are left out.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errorCode } from '../../lib/error-code.ts';
@@ -8,7 +8,7 @@ import type { ShimStatus, Unstartable } from './shim-status.ts';
 
 const headBytes = 8 * 1024;
 
-/** Where nothing more is known. */
+/** Used when nothing more is known. */
 export function startFailed(isSandboxed: boolean): string {
   return isSandboxed ? 'the sandbox could not be started' : 'the script could not be started';
 }
@@ -19,7 +19,7 @@ const reasons: Readonly<Record<Unstartable, string>> = {
   'no-interpreter': 'the program that its first line names does not exist',
 };
 
-/** undefined when the script was started, or when there is no telling. */
+/** undefined when the script was started, or when it cannot be determined. */
 export function startFailure(
   spoolPath: string,
   { exitCode, sandbox, script, unstartable, isOver }: ShimStatus,
@@ -27,8 +27,8 @@ export function startFailure(
 ): string | undefined {
   if (unstartable) return `its program cannot be started: ${reasons[unstartable]}`;
   if (exitCode === 126 || exitCode === 127) {
-    // setpriv or prlimit, in the place of the script, ends with these codes; its message is then all there is. A server that is
-    // not root has no setpriv, so a line like it is the script's own.
+    // setpriv or prlimit, running in the script's place, ends with these codes, and its message is all there is. A
+    // server that is not root does not use setpriv, so such a line comes from the script.
     const [line = '', ...others] = readHead(spoolPath).split('\n');
     const launchers = isServerRoot ? ['setpriv', 'prlimit'] : ['prlimit'];
     const isLaunchers = launchers.some((name) => line.startsWith(`\x1eE${name}: `));
@@ -62,7 +62,7 @@ function nameInJob(path: string): string {
   return path.startsWith('/job/') ? `./${path.slice('/job/'.length)}` : path;
 }
 
-/** What a new job of flwd may need and a host may lack. */
+/** Programs that new jobs often need and a host may lack. */
 const installations: Readonly<Record<string, string>> = {
   pwsh: '; install PowerShell 7: https://aka.ms/install-powershell',
   python3: '; install python3',
@@ -85,7 +85,7 @@ function readHead(spoolPath: string): string {
   try {
     fd = openSync(spoolPath, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    // A lease (src/exec/spool/spool.ts): only a script that was started can have taken it.
+    // A lease (src/exec/spool/spool.ts). Only a script that was started can have taken it.
     if (errorCode(error) === 'EAGAIN') return '';
     throw error;
   }

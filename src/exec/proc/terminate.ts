@@ -1,4 +1,5 @@
-// Ends what an attempt started: the job's signal, time to act on it, SIGKILL; then the proof that nothing is left.
+// Ends everything that an attempt started: the job's signal, time to react, SIGKILL, then the proof that nothing is
+// left.
 
 import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
@@ -10,16 +11,16 @@ import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
-/** A sandbox is there after milliseconds; on a machine that is slower than this, the script is ended before it began. */
+/** A sandbox exists after milliseconds. On a machine slower than this, the script is ended before it begins. */
 const startingMs = 2_000;
-/** After SIGKILL: for the exit code and the last of stderr to be written, then for the kernel. */
+/** After SIGKILL: time to write the exit code and the last of stderr, then time for the kernel. */
 const recordingMs = 2_000;
 const dyingMs = 10_000;
-/** A look may read all of /proc: the longer it takes, the fewer there are. */
+/** A look may read all of /proc. The longer one takes, the rarer they become. */
 const firstPollMs = 5;
 const longestPollMs = 100;
 
-/** `ended` is the attempt's. Once it is over, nothing is sent any more. */
+/** `ended` is that of the attempt. Once it has resolved, no more signals are sent. */
 export async function climb(
   ladder: Ladder,
   attempt: { readonly attemptDir: string; readonly ended: Promise<unknown> },
@@ -65,7 +66,7 @@ export async function climb(
     };
   }
 
-  /** How many of the script's own it reaches. */
+  /** Returns the number of the script's own processes that it reaches. */
   function kill(): number {
     const found = domain();
     const left = membersOf(found).length;
@@ -74,13 +75,16 @@ export async function climb(
     return left;
   }
 
-  /** One for the whole climb: it knows again what it has once found. */
+  /** One for the whole climb: it recognizes what it has once found. */
   function domain(): KillDomain | undefined {
     known ??= killDomainOf(attemptDir, readStatus(attemptDir));
     return known;
   }
 
-  /** The shim leads a process group; bwrap, which dies with it, takes the namespace along. One yet to begin never will. */
+  /**
+   * The shim leads a process group. bwrap dies with it and takes the namespace along. A shim that has not begun never
+   * will.
+   */
   function killShim(): void {
     const shim = readStatus(attemptDir)?.shim;
     if (!shim) giveUp(attemptDir);
@@ -97,7 +101,7 @@ function membersOf(domain: KillDomain | undefined): number[] {
   return domain?.members() ?? [];
 }
 
-/** A look that the host has no descriptors for is not so. */
+/** When the host lacks descriptors for a look, the answer counts as no. */
 async function until(isSo: () => boolean, ms: number): Promise<void> {
   const looksSo = (): boolean => {
     try {

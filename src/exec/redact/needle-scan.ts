@@ -1,13 +1,13 @@
-// Finds thousands of needles in one pass over the bytes, looking at every n-th position only: where the shortest needle has
-// n + 3 bytes, one of its first n four-byte words stands at such a position. A small table knows those words, by one hash, and
-// another by another; only where both say so is more done, and never more than one walk along a needle.
+// Finds thousands of needles in one pass that looks only at every n-th position. If the shortest needle has n + 3
+// bytes, one of its first n four-byte words is at such a position. Two small tables know these words by two hashes.
+// Only when both match is more done, and never more than one walk along a needle.
 
 /** `from` is the first byte, `to` the one after the last. */
 export type Stretch = { readonly from: number; to: number };
 
 export type NeedleScan = {
   readonly longestBytes: number;
-  /** Where needles stand, ascending; overlapping and adjoining ones are one stretch. */
+  /** The places of needles, ascending. Overlapping and adjoining needles form one stretch. */
   find(bytes: Buffer): Stretch[];
 };
 
@@ -24,20 +24,23 @@ const goldenRatio = 0x9e3779b1;
 const otherRatio = 0x85ebca6b;
 const nothing = Buffer.alloc(0);
 
-/** `texts` are latin1, of at least four characters, without doubles. */
+/** `texts` are latin1, have at least four characters and no duplicates. */
 export function createNeedleScan(texts: readonly string[]): NeedleScan {
   const lengths = texts.map((text) => text.length);
   const shortestBytes = lengths.reduce((shortest, length) => Math.min(shortest, length), Number.POSITIVE_INFINITY);
   const longestBytes = lengths.reduce((longest, length) => Math.max(longest, length), 0);
   const stride = Math.min(shortestBytes - wordBytes + 1, longestStride);
 
-  // 16 slots a word keep chance hits at some per cent of the positions looked at; a larger table leaves the cache.
+  // 16 slots per word limit chance matches to a few per cent of the positions. A larger table does not fit the cache.
   const shift = 32 - Math.min(Math.max(Math.ceil(Math.log2(texts.length * stride)) + 4, 12), 20);
-  /** Hash of a word → the offsets (one bit each) at which needles have it. */
+  /** Maps the hash of a word to the offsets (one bit each) at which needles have it. */
   const offsets = new Uint8Array(1 << (32 - shift));
-  /** The same by another hash: of a hundred chance hits in the first table six are left. With 13,000 short needles that doubles the speed. */
+  /**
+   * The same with another hash: of a hundred chance matches in the first table, six remain. With 13,000 short needles
+   * that doubles the speed.
+   */
   const otherOffsets = new Uint8Array(1 << (32 - shift));
-  /** First word → the needles that begin with it, sorted. */
+  /** Maps a first word to the needles that begin with it, sorted. */
   const groups = new Map<number, Needle[]>();
   for (const needle of linkPrefixes(texts.toSorted((a, b) => (a < b ? -1 : 1)))) {
     for (let offset = 0; offset < stride; offset++) {
@@ -56,10 +59,10 @@ export function createNeedleScan(texts: readonly string[]): NeedleScan {
     return some & (otherOffsets[Math.imul(word, otherRatio) >>> shift] ?? 0);
   }
 
-  /** The hot loop: the next position whose word both tables know, else -1. */
+  /** The hot loop: the next position whose word is in both tables, or -1. */
   function nextWord(words: DataView, from: number): number {
     const end = words.byteLength - wordBytes;
-    // A DataView's unaligned read is one instruction; putting four bytes together is three times slower.
+    // An unaligned read of a DataView is one instruction. Combining four bytes is three times slower.
     for (let i = from; i <= end; i += stride) {
       const word = words.getInt32(i, true);
       if (offsets[Math.imul(word, goldenRatio) >>> shift] !== 0 && candidatesAt(word) !== 0) return i;
@@ -94,11 +97,11 @@ function mark(table: Uint8Array, slot: number, offset: number): void {
   table[slot] = (table[slot] ?? 0) | (1 << offset);
 }
 
-/** The longest needle of a group, sorted and with its first word known to match, that stands at `at`. */
+/** The longest needle of a group that is at `at`. The group is sorted, and its first word is known to match. */
 function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle | undefined {
   let low = 0;
   let high = group.length;
-  // What both borders have in common with the bytes, all between them have: no byte is compared twice for nothing.
+  // All needles between the borders share with the bytes what both borders share, so no byte is compared twice.
   let lowCommon = wordBytes;
   let highCommon = wordBytes;
   while (low < high) {
@@ -107,7 +110,7 @@ function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle 
     const end = Math.min(needle.length, bytes.length - at);
     let common = Math.min(lowCommon, highCommon);
     while (common < end && needle[common] === bytes[at + common]) common++;
-    // Of two that are alike up to the shorter one's end, that one sorts first.
+    // If the shorter of two equals the beginning of the longer, the shorter sorts first.
     if ((needle[common] ?? -1) > (bytes[at + common] ?? -1)) {
       high = middle;
       highCommon = common;
@@ -116,7 +119,7 @@ function longestAt(bytes: Buffer, at: number, group: readonly Needle[]): Needle 
       lowCommon = common;
     }
   }
-  // The last needle not after the bytes is the longest match, or the longest match is one of its prefixes.
+  // The longest match is the last needle that does not sort after the bytes, or one of its prefixes.
   let needle = group[low - 1];
   while (needle && needle.bytes.length > lowCommon) needle = needle.prefix;
   return needle;

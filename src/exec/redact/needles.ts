@@ -1,22 +1,25 @@
-// Every form in which a secret may turn up in what a script prints: as it is, line by line, and in the usual encodings.
-// A byte string is a latin1 text here, one character a byte: it sorts, compares and hashes natively.
+// Every form in which a script may print a secret: as it is, line by line, and in the usual encodings. Byte strings are
+// latin1 text here, one character per byte, because text sorts, compares and hashes natively.
 
-/** Shorter secrets are not looked for: they would redact half of every log. */
+/** Shorter secrets are not searched for: that would redact half of every log. */
 const shortestBytes = 4;
 
 /**
- * A longer needle is looked for in pieces of this size. That bounds what a match costs and what a stream holds back,
- * and finds a long secret that is printed in part.
+ * A longer needle is searched for in pieces of this size. That limits the cost of a match and the bytes that a stream
+ * holds back, and finds a long secret that is printed in part.
  */
 const longestNeedleBytes = 256;
 
-/** More forms than this, or longer ones together, and only the secrets themselves are looked for. */
+/** With more forms than this, or a greater total length, only the secrets themselves are searched for. */
 const mostForms = 50_000;
 const mostFormBytes = 8 * 2 ** 20;
-/** Of a secret with more lines, which is a list rather than a key, each line is looked for as it is only: 13,000 took seconds. */
+/**
+ * A secret with more lines is a list rather than a key, so its lines are searched for only as they are. Encoding 13,000
+ * lines took seconds.
+ */
 const mostEncodedLines = 256;
 
-/** The needles of all secrets, without doubles. Only a multi-line value as it stands has newlines in it. */
+/** The needles of all secrets, without duplicates. Only an unencoded multi-line value contains newlines. */
 export function needlesOf(secrets: Iterable<string>): string[] {
   const encoded = new Set<string>();
   const plain = new Set<string>();
@@ -68,7 +71,7 @@ function* encodingsOf(value: string): Generator<string> {
 }
 
 function* quotedFormsOf(value: string): Generator<string> {
-  // How bash traces (`set -x`) a word with a quote in it, how Python's shlex.quote and how its repr write one.
+  // A word with a quote as bash traces it (`set -x`), and as Python's shlex.quote and repr write it.
   yield value.replaceAll("'", "'\\''");
   yield value.replaceAll("'", `'"'"'`);
   yield value.replaceAll(/['\\]/g, '\\$&');
@@ -77,8 +80,9 @@ function* quotedFormsOf(value: string): Generator<string> {
 }
 
 /**
- * Libraries agree on `&`, `<` and `>`: of the rest some escape nothing, some a quote, some both, each in its own spelling.
- * In this order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash, Handlebars, OWASP.
+ * Libraries agree on `&`, `<` and `>`. For quotes and the rest, each escapes something else in its own spelling. In
+ * this order: XML's writers, PHP and most template engines, XML's five, Go and Jinja, Python, PHP before 8.1, lodash,
+ * Handlebars, OWASP.
  */
 const escapes: readonly Readonly<Record<string, string>>[] = [
   {},
@@ -102,7 +106,7 @@ function* markupFormsOf(value: string): Generator<string> {
     yield form;
     for (const spell of spellings) yield form.replaceAll(/[\u0080-\u{10ffff}]/gu, spell);
   }
-  // Whatever is no letter or digit, or everything.
+  // Everything except letters and digits, or everything.
   for (const characters of [/[^A-Za-z0-9]/gu, /[\s\S]/gu]) {
     for (const spell of spellings) yield value.replaceAll(characters, spell);
   }
@@ -135,10 +139,10 @@ function escaped(json: string, characters: RegExp, isUpper = false): string {
   });
 }
 
-/** RFC 8259 leaves open what is escaped, and how: so do the libraries. */
+/** RFC 8259 does not say what must be escaped and how, and libraries differ. */
 function* jsonFormsOf(value: string): Generator<string> {
   const json = JSON.stringify(value).slice(1, -1);
-  // Go escapes the second kind, Rails too; Gson the third; PHP the slash; Python the first, and .NET all of them.
+  // Go and Rails escape the second set, Gson the third, PHP the slash, Python the first, .NET all of them.
   for (const form of [json, escaped(json, /[<>&]/g), escaped(json, /[<>&='\u2028\u2029]/g)]) {
     yield form;
     yield form.replaceAll('/', '\\/');
@@ -151,8 +155,8 @@ function* jsonFormsOf(value: string): Generator<string> {
 }
 
 /**
- * Base64 shifts with the number of bytes before the secret: three alignments. Each gives the characters that hang on the
- * secret alone, and those up to its end where nothing follows it.
+ * Base64 shifts with the number of bytes before the secret, so there are three alignments. For each: the characters
+ * that depend on the secret alone, and those up to its end when nothing follows.
  */
 function* base64FormsOf(bytes: Buffer): Generator<string> {
   for (const before of [0, 1, 2]) {
@@ -169,7 +173,7 @@ function wrapped(text: string, width: number, charactersPerByte: number): string
   if (text.length <= width) return [];
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += width) lines.push(text.slice(at, at + width).replace(/=+$/, ''));
-  // The last line may be a scrap of the secret: too short to look for, as a secret of that size would be.
+  // The last line may be too short to search for, as a secret of that length would be.
   return lines.filter((line) => line.length >= shortestBytes * charactersPerByte);
 }
 

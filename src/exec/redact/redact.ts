@@ -1,4 +1,4 @@
-// Takes a run's secrets out of everything that leaves its sandbox, before it is stored or sent.
+// Removes a run's secrets from everything that leaves its sandbox, before it is stored or sent.
 
 import type { JsonValue } from '../../domain/job.ts';
 import { cutBefore } from '../spool/spool-cut.ts';
@@ -6,22 +6,25 @@ import { createNeedleScan, type NeedleScan, type Stretch } from './needle-scan.t
 import { needlesOf } from './needles.ts';
 
 export type Redactor = {
-  /** True when there is nothing to look for; all the rest is then the identity. */
+  /** True when there is nothing to search for; then all functions return their input. */
   readonly isEmpty: boolean;
-  /** The same buffer when it holds no secret. */
+  /** Returns the same buffer when it contains no secret. */
   bytes(bytes: Buffer): Buffer;
   text(text: string): string;
-  /** Keys and texts; a number that reads like a secret becomes a text. */
+  /** Redacts keys and texts. A number that looks like a secret becomes a text. */
   json<T extends JsonValue>(value: T): T;
   stream(): RedactionStream;
 };
 
-/** For bytes that come in pieces. Nothing is held back behind a newline. */
+/** For bytes that come in pieces. Nothing behind a newline is held back. */
 export type RedactionStream = {
-  /** What can be given out by now. May be the given buffer, or a part of it. */
+  /** Returns the bytes that are safe by now, perhaps as the given buffer or a part of it. */
   push(bytes: Buffer): Buffer;
   flush(): Buffer;
-  /** Input, up to the end of the last push, that must be read again by whoever resumes from what was given out. */
+  /**
+   * The number of input bytes, up to the end of the last push, that must be read again when the work resumes from what
+   * was returned.
+   */
   readonly heldBytes: number;
 };
 
@@ -83,7 +86,7 @@ const identity: Redactor = {
   stream: () => ({ push: (bytes) => bytes, flush: () => nothing, heldBytes: 0 }),
 };
 
-/** Of both together: ascending, overlapping and adjoining ones as one. */
+/** Merges both lists in ascending order, and joins overlapping and adjoining stretches. */
 function joined(some: Stretch[], others: Stretch[]): Stretch[] {
   if (others.length === 0) return some;
   const all: Stretch[] = [];
@@ -95,7 +98,7 @@ function joined(some: Stretch[], others: Stretch[]): Stretch[] {
   return all;
 }
 
-/** The bytes up to `end`. A stretch that begins before 0 has its replacement out already. */
+/** The bytes up to `end`. The replacement of a stretch that begins before 0 has been returned already. */
 function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buffer {
   if (stretches.length === 0) return bytes.subarray(0, end);
   const out = Buffer.allocUnsafe(bytes.length + stretches.length * replacement.length);
@@ -114,7 +117,7 @@ function replace(bytes: Buffer, stretches: readonly Stretch[], end: number): Buf
 
 function createStream(scan: NeedleScan): RedactionStream {
   let held = nothing;
-  /** A stretch whose replacement is out and that reaches up to `held` or into it; counted from where `held` begins. */
+  /** A stretch that has been replaced already but extends to or into `held`; counted from where `held` begins. */
   let begun: Stretch | undefined;
 
   function give(bytes: Buffer, settledEnd: (joined: Buffer) => number): Buffer {
@@ -125,12 +128,12 @@ function createStream(scan: NeedleScan): RedactionStream {
     const settled = stretches.filter(({ from }) => from < end);
     const last = settled.at(-1);
     begun = last && last.to >= end ? { from: last.from - end, to: last.to - end } : undefined;
-    // A copy: the given buffer is its owner's again after this call.
+    // A copy, because the given buffer belongs to the caller again after this call.
     held = end === joined.length ? nothing : Buffer.from(joined.subarray(end));
     return replace(joined, settled, end);
   }
 
-  /** Every match that begins before it is complete: needles hold no newline. */
+  /** Every match that begins before this point is complete, because needles contain no newline. */
   function settledEnd(bytes: Buffer): number {
     const lineStart = bytes.lastIndexOf(newline) + 1;
     return Math.max(lineStart, cutBefore(bytes, Math.max(0, bytes.length - scan.longestBytes + 1)));

@@ -1,5 +1,5 @@
-// Whether what bwrap has mounted in the place of each grant is the very folder or file that the server holds open (ADR 0020). bwrap
-// waits for it before it starts the script (`guard` of libexec/shim.bash).
+// Checks that what bwrap has mounted at the place of each grant is the very folder or file that the server holds open
+// (ADR 0020). bwrap waits for this verdict before it starts the script (`guard` of libexec/shim.bash).
 
 import { closeSync, constants, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,10 +12,12 @@ import type { OpenGrant } from './granted-paths.ts';
 import type { GuardedPlace } from './host-mounts.ts';
 
 const pollMs = 2;
-/** To mount all, and to give up what it took: until then bwrap may show its root to nobody but root. */
+/**
+ * The time bwrap may take to mount everything and drop its privileges. Until then it may show its root only to root.
+ */
 const timeoutMs = 30_000;
 
-/** `places`: where bwrap must have made a mount. Ends with the attempt, too, without a verdict. */
+/** `places` are where bwrap must have made a mount. When the attempt ends first, there is no verdict. */
 export async function giveVerdict(
   attemptDir: string,
   grants: readonly OpenGrant[],
@@ -34,13 +36,13 @@ export async function giveVerdict(
   }
 }
 
-/** Before bwrap has entered its new root the host's mounts are there, then both. */
+/** Before bwrap has entered its new root, only the host's mounts are there. */
 function isMade(child: number): boolean {
   const places = [...mountsOf(child).values()].map(({ place }) => place);
   return places.includes('/run/flwd/in') && !places.includes('/newroot/run/flwd/in');
 }
 
-/** undefined: there is no telling yet. */
+/** undefined when it is too early to tell. */
 function isAsGranted(
   child: number,
   grants: readonly OpenGrant[],
@@ -54,8 +56,8 @@ function isAsGranted(
   };
   try {
     const shown = places.map(({ path, covered }) => {
-      // Links above the place are followed, to wherever. The last step is one name in an open folder, and no link, so that
-      // another mount than the folder's begins there.
+      // Links above the place are followed, wherever they lead. The last step opens a single name in an open folder and
+      // follows no link, so only a mount that begins there can be found.
       const above = open(`/proc/${child}/root${dirname(path)}`, constants.O_DIRECTORY);
       const fd = open(`/proc/self/fd/${above}/${basename(path)}`, constants.O_NOFOLLOW);
       const grant = grants.find((one) => one.path === path);
@@ -70,7 +72,8 @@ function isAsGranted(
         isRoot: mountIdOf(fd) !== mountIdOf(above),
       };
     });
-    // Read while they are open: no other mount can have their ids. One that has been led to from elsewhere is not in its place here.
+    // Read while the files are open, so no other mount can have their ids. A mount reached through a link is not in its
+    // place.
     const mounts = mountsOf(child);
     const ofHost = mountsOf('self');
     return shown.every(({ path, covered, fd, grant, onHost, mount, isRoot }) => {
@@ -86,7 +89,7 @@ function isAsGranted(
   }
 }
 
-/** How many mounts lie on one another in `place`, `top` and those that it covers; 0 where `top` is no mount in that place. */
+/** The number of mounts stacked at `place`: `top` and those that it covers. 0 when `top` is not mounted there. */
 function stackAt(mounts: Mounts, top: string, place: string): number {
   let count = 0;
   for (let at = mounts.get(top); at?.place === place; at = mounts.get(at.parent)) count += 1;

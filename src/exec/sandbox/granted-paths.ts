@@ -1,5 +1,5 @@
-// The host paths that a run was granted, held open from when they are checked until its attempt ends (ADR 0020): what a path leads
-// to may be changed until bwrap has bound it, what is open stays.
+// The host paths that a run was granted. They are held open from their check until the attempt ends (ADR 0020): until
+// bwrap has bound a path, somebody may change where it leads, but an open file stays the same.
 
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { grantConflict } from '../../domain/policy.ts';
@@ -10,10 +10,10 @@ import type { AttemptSpec } from '../attempt-spec.ts';
 
 export type OpenGrant = { readonly kind: 'read' | 'write'; readonly path: string; readonly fd: number };
 
-/** Its message is for whoever reads the run. */
+/** Its message is shown to people who read the run. */
 export class GrantRefused extends Error {}
 
-/** They are their caller's to close. @throws GrantRefused; what the system says where it lacks something */
+/** The caller must close them. @throws GrantRefused, or an error of the system when it lacks something */
 export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>): OpenGrant[] {
   const grants: OpenGrant[] = [];
   try {
@@ -21,7 +21,7 @@ export function openGrants(spec: Pick<AttemptSpec, 'read' | 'write' | 'masked'>)
       for (const path of pathsOf(spec, kind)) {
         grants.push({ kind, path, fd: openUnmoved(path) });
         if (grantConflict(kind, path, spec.masked))
-          throw new GrantRefused('a path that the job was granted holds, or is, what belongs to the server');
+          throw new GrantRefused('a path that the job was granted is or contains something that belongs to the server');
       }
     }
     for (const { fd } of grants) assertShown(fd);
@@ -36,12 +36,12 @@ export function closeGrants(grants: readonly OpenGrant[]): void {
   for (const { fd } of grants) closeSync(fd);
 }
 
-/** Each path once: what is to write is to read, too, and of two mounts in one place nobody could tell that both are there. */
+/** Each path once. A writable path is readable, too, and two mounts at one place could not be told apart. */
 function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: OpenGrant['kind']): Set<string> {
   return new Set(kind === 'write' ? write : read.filter((path) => !write.includes(path)));
 }
 
-/** A granted path was compared when the run was created; a link put in its place since, or above it, would lead elsewhere. */
+/** A granted path was checked when the run was created. A link put there since, or above it, would lead elsewhere. */
 function openUnmoved(path: string): number {
   const fd = openOrRefuse(path);
   if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;
@@ -62,7 +62,7 @@ function openOrRefuse(path: string): number {
 
 function assertShown(fd: number): void {
   const stats = fstatSync(fd);
-  // O_NOFOLLOW and O_PATH together open a link itself.
+  // O_NOFOLLOW together with O_PATH opens a link itself.
   if (stats.isSymbolicLink()) throw new GrantRefused(moved);
   if (!stats.isDirectory() && !stats.isFile())
     throw new GrantRefused('a path that the job was granted is neither a folder nor a regular file');

@@ -1,4 +1,5 @@
-// What a job sees of the host, as bwrap arguments: by profile, then by grants, less what is hidden from all jobs.
+// What a job sees of the host, as bwrap arguments: what its profile shows, then its grants, without what is hidden from
+// all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -10,18 +11,18 @@ export type HostView = {
   readonly network: Network;
   /** Host paths, shown at the same place, each once. */
   readonly grants: readonly { readonly kind: 'read' | 'write'; readonly path: string }[];
-  /** Real host paths that no job may see though its profile or a grant shows what is around them. */
+  /** Real host paths that no job may see, even when its profile or a grant shows the folder around them. */
   readonly masked: readonly string[];
-  /** The most that /tmp, and /dev/shm, may hold where they are the job's own: it is memory of the host. */
+  /** The most that the job's own /tmp and /dev/shm may hold, because they use the host's memory. */
   readonly scratchBytes: number;
 };
 
 type Shown = Pick<HostView, 'profile' | 'grants' | 'masked'>;
 
-/** Above `/usr` a host has folders or links into it. */
+/** Besides `/usr`, a host has these as folders or as links into it. */
 const systemFolders = ['/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
 
-/** Single entries of /etc that common programs need; never accounts' secrets, keys or the host's services. */
+/** Single entries of /etc that common programs need. Never secrets of accounts, keys, or services of the host. */
 const etcEntries = [
   'alternatives',
   'ca-certificates',
@@ -48,9 +49,9 @@ export function hostMounts(view: HostView): string[] {
 }
 
 /**
- * Where the sandbox must have a mount of its own before a script starts, so that the script sees what it may and no more.
- * `covered` says what the sandbox shows in that place without this mount: nothing, a mount that the profile makes in that very place,
- * or part of a folder above it, with the mounts that the host has in the place.
+ * A place where the sandbox must have its own mount before a script starts, so that the script sees what it may and
+ * nothing else. `covered` says what the sandbox would show there without this mount: nothing, a mount that the profile
+ * makes at this very place, or a part of a folder above it, including the mounts that the host has there.
  */
 export type GuardedPlace = { readonly path: string; readonly covered: 'no' | 'in-place' | 'from-above' };
 
@@ -75,7 +76,7 @@ function isBind(word: string): boolean {
   return /^--(ro-|dev-)?bind(-try)?$/.test(word);
 }
 
-/** bwrap would make a missing parent of a mount with mode 0700. */
+/** bwrap would create a missing parent of a mount with mode 0700. */
 export function folder(path: string): string[] {
   return ['--perms', '0755', '--dir', path];
 }
@@ -100,10 +101,10 @@ export function systemFolderMounts(): string[] {
   return ['/usr', ...systemFolders].flatMap((path) => shown(path, '--ro-bind-try'));
 }
 
-/** Found once: to look at two dozen places takes 0.3 ms, and they stay where they are. */
+/** Determined once: checking two dozen places takes 0.3 ms, and they do not move. */
 let systemMounts: readonly string[] | undefined;
 
-/** bwrap's own /dev has the harmless devices alone. */
+/** bwrap's own /dev contains only harmless devices. */
 function kernelMounts(scratchBytes: number): string[] {
   return [
     ['--proc', '/proc', '--dev', '/dev'],
@@ -114,12 +115,12 @@ function kernelMounts(scratchBytes: number): string[] {
 
 type Bind = '--ro-bind-try' | '--dev-bind-try';
 
-/** Every entry of the host's `/`, one by one, so that flwd's own can stand among them: in `/`, and in `/run`. */
+/** Mounts every entry of the host's `/` and `/run` one by one, so that flwd's own mounts can lie among them. */
 function wholeHost(bind: Bind, except: readonly string[], inRun: readonly string[]): string[] {
   return [...shownIn('/', ['job', 'workspace', 'run', ...except], bind), ...folder('/run'), ...inRun];
 }
 
-/** To look at each entry would take longer than all else of the options: the folder says which are links. */
+/** Checking each entry would take longer than all other options. The folder's listing says which entries are links. */
 function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): string[] {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     if (except.includes(entry.name)) return [];
@@ -129,8 +130,8 @@ function shownIn(dir: '/' | '/run', except: readonly string[], bind: Bind): stri
 }
 
 /**
- * What /etc/resolv.conf leads to on the usual hosts. The rest of /run are mostly sockets of services, which a read-only mount does
- * not close: who answers there may do for a job what the job may not.
+ * The usual targets of /etc/resolv.conf. Most of the rest of /run are sockets of services, which a read-only mount does
+ * not close: such a service may do for a job what the job itself may not.
  */
 const runEntries = ['systemd/resolve', 'resolvconf', 'NetworkManager/resolv.conf', 'netconfig'];
 
@@ -145,7 +146,7 @@ function etcMounts(names: readonly string[]): string[] {
   return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
 }
 
-/** A parent before what lies in it. */
+/** Parents come before what lies in them. */
 function grantMounts({ grants }: HostView): string[] {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   const sorted = grants.toSorted((a, b) => a.path.length - b.path.length);
@@ -155,7 +156,7 @@ function grantMounts({ grants }: HostView): string[] {
   ];
 }
 
-/** The host's link at `path` as it is, where it leads into /usr; else what is there. */
+/** The host's link at `path` as it is, if it leads into /usr; otherwise the file or folder itself. */
 function shown(path: string, bind: string): string[] {
   const target = linkOrEntry(path);
   if (target === undefined) return [];
@@ -163,7 +164,7 @@ function shown(path: string, bind: string): string[] {
   return isLinkToSystem ? ['--symlink', target, path] : [bind, path, path];
 }
 
-/** A link's target, null for anything else, undefined for nothing. */
+/** A link's target, null for anything else, undefined when nothing is there. */
 function linkOrEntry(path: string): string | null | undefined {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
@@ -181,7 +182,10 @@ function foldersAbove(paths: readonly string[]): string[] {
   return [...above].toSorted((a, b) => a.length - b.length).flatMap(folder);
 }
 
-/** Without doubles, and what lies in another of them: that is hidden with it, and has no place left to be hidden in. */
+/**
+ * Removes duplicates, and paths inside another path: those are hidden with it, and there is no place left to hide them
+ * in.
+ */
 function outermost(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
 }
@@ -193,7 +197,7 @@ function masksOf(view: Shown): { readonly path: string; readonly mask: readonly 
     .filter(({ mask }) => mask.length > 0);
 }
 
-/** A folder turns empty, a file into nothing that can be read. */
+/** A folder becomes empty, a file becomes unreadable. */
 function mask(path: string): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return [];
@@ -201,8 +205,8 @@ function mask(path: string): string[] {
 }
 
 /**
- * A place that does not exist in the sandbox needs no mask, and would be given away by one. A grant inside a masked
- * folder comes never this far.
+ * A place that does not exist in the sandbox needs no mask, and a mask would reveal it. Grants inside a masked folder
+ * never get this far.
  */
 function isVisible(path: string, { profile, grants }: Shown): boolean {
   if (grants.some((grant) => isBelow(path, grant.path))) return true;

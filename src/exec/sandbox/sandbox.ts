@@ -11,13 +11,13 @@ import { seccompVersion } from './seccomp-filter.ts';
 
 export type SandboxSpec = HostView & {
   readonly snapshotDir: string;
-  /** Others must be able to enter it: bwrap changes into it without the capability to override that. */
+  /** Other users must be able to enter it: bwrap changes into it without the capability to override that. */
   readonly workspaceDir: string;
   readonly inDir: string;
   readonly outDir: string;
-  /** Where bwrap finds the seccomp filter, for the profiles that have one. */
+  /** Where bwrap finds the seccomp filter, for profiles that have one. */
   readonly filterFd: number;
-  /** What bwrap waits for before it starts the script; null: nothing. */
+  /** What bwrap waits for before it starts the script; null when it does not wait. */
   readonly blockFd: number | null;
   readonly secretFds: readonly { readonly name: string; readonly fd: number }[];
   readonly argv: readonly string[];
@@ -38,7 +38,7 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
   return [
     ...namespaces(spec.profile, spec.network),
     ...(hasFilter(spec.profile) ? ['--seccomp', String(spec.filterFd)] : []),
-    // The filter says so, too. Where bwrap makes no user namespace it cannot.
+    // The filter refuses it as well. bwrap cannot do this when it makes no user namespace.
     ...(hasFilter(spec.profile) && !isServerRoot ? ['--disable-userns'] : []),
     ...(spec.blockFd === null ? [] : ['--block-fd', String(spec.blockFd)]),
     ...capabilities(spec),
@@ -49,7 +49,7 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
   ];
 }
 
-/** What bwrap starts: the job's command, behind what takes root's rights from it. */
+/** What bwrap starts: a command that drops root's rights, then the job's command. */
 export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'secretFds' | 'argv'>): string[] {
   return [...(changesUser(spec.profile) ? asUnprivileged(spec) : []), ...spec.argv];
 }
@@ -59,17 +59,20 @@ export function hasFilter(profile: SecurityProfile): boolean {
   return profile === 'secure';
 }
 
-/** Whether its /tmp goes with it. */
+/** Whether the run has its own /tmp, which is removed with it. */
 export function hasOwnTmp(profile: SecurityProfile): boolean {
   return profile !== 'disabled';
 }
 
-/** Whether a run of the profile gets a sandbox here: `disabled` does without one where bubblewrap is not installed (ADR 0031). */
+/**
+ * Whether a run of the profile gets a sandbox on this host. `disabled` runs without one when bubblewrap is not
+ * installed (ADR 0031).
+ */
 export function isSandboxed(profile: SecurityProfile): boolean {
   return profile !== 'disabled' || findProgram('bwrap') !== undefined;
 }
 
-/** What is in force for a run of the profile on this host. */
+/** The isolation of a run of the profile on this host. */
 export function isolationOf(profile: SecurityProfile, network: Network, sandboxed: boolean): Isolation {
   if (!sandboxed) return unsandboxed;
   const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;
@@ -79,7 +82,7 @@ export function isolationOf(profile: SecurityProfile, network: Network, sandboxe
     network,
     filesystem: filesystem[profile],
     environment: environment[profile],
-    // bwrap sets it on whatever it starts.
+    // bwrap sets it on everything that it starts.
     no_new_privileges: true,
     uid: uidOf(profile),
     namespaces: namespacesOf(profile, network),
@@ -112,7 +115,7 @@ function namespacesOf(profile: SecurityProfile, network: Network): Namespace[] {
   ];
 }
 
-/** bwrap always makes one of mounts. */
+/** bwrap always makes a mount namespace. */
 const namespaceOptions: Readonly<Record<Namespace, readonly string[]>> = {
   mount: [],
   pid: ['--unshare-pid'],
@@ -125,7 +128,7 @@ const namespaceOptions: Readonly<Record<Namespace, readonly string[]>> = {
 
 function namespaces(profile: SecurityProfile, network: Network): string[] {
   return [
-    // Whatever kills the shim or bwrap kills all that the job started.
+    // If the shim or bwrap is killed, everything that the job started is killed, too.
     '--die-with-parent',
     '--new-session',
     ...namespacesOf(profile, network).flatMap((name) => namespaceOptions[name]),
@@ -144,9 +147,10 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
     argv.includes(nodePath) ? ['--ro-bind', process.execPath, nodePath] : [],
     secretFds.length > 0 ? memoryFolder(secretsDir, '0755', scratchBytes) : folder(secretsDir),
     ...secretFds.flatMap(({ name, fd }) => ['--perms', '0400', '--file', String(fd), join(secretsDir, name)]),
-    // It is the job's own user's where the server is not root, else root's, and the files still change hands.
+    // The folder belongs to the job's own user if the server is not root. Otherwise it belongs to root, and the files
+    // still change their owner.
     secretFds.length > 0 && !isServerRoot ? ['--remount-ro', secretsDir] : [],
-    // Otherwise what a job writes outside its places would seem to be kept.
+    // Without this, files that a job writes elsewhere would seem to be kept.
     ['--remount-ro', '/'],
   ].flat();
 }
@@ -154,15 +158,16 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
 function capabilities({ profile, secretFds }: SandboxSpec): string[] {
   if (!isServerRoot) return ['--cap-drop', 'ALL'];
   if (!changesUser(profile)) return ['--cap-add', 'ALL'];
-  // What it takes to become another user; gone with the change.
+  // Needed to become another user, and dropped with the change.
   const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
   return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
 }
 
-/** Runs what follows without root: no user of the host's, no groups, no capabilities, and no way back. */
+/** Runs the rest without root: no user of the host, no groups, no capabilities, and no way back. */
 function asUnprivileged({ profile, secretFds }: Pick<SandboxSpec, 'profile' | 'secretFds'>): string[] {
   const uid = String(uidOf(profile));
-  // bwrap makes the files root's, and some programs take a key only from a file of their own that is closed to others.
+  // bwrap makes root the owner of the files, but some programs only accept a key in a file of their own that is closed
+  // to others.
   const ownSecrets = `/bin/chown ${uid}:${uid} ${secretsDir}/* && exec "$@"`;
   return [
     ...(secretFds.length > 0 ? ['/bin/sh', '-c', ownSecrets, 'sh'] : []),

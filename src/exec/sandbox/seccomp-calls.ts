@@ -1,14 +1,14 @@
-// The system calls that a secure job does not get, by name and number (ADR 0016). The numbers are the kernel's for good: a test
-// compares them with the headers of the host.
+// The system calls that are refused to a secure job, by name and number (ADR 0016). The kernel never changes a number;
+// a test compares them with the headers of the host.
 
 export type Architecture = 'x64' | 'arm64';
-/** null: the architecture never had it. */
+/** null means that the architecture never had the call. */
 type Numbers = Readonly<Record<Architecture, number | null>>;
 
-/** The newest call of the headers that this table was made from, Linux 6.12: what comes after it nobody has looked at. */
+/** The newest call in the headers that this table was made from, Linux 6.12. Later calls have not been reviewed. */
 export const newestCall = 462;
 
-/** No script needs them. */
+/** No script needs these. */
 export const refusedCalls = {
   // Other processes: their memory, registers and descriptors.
   ptrace: { x64: 101, arm64: 117 },
@@ -33,7 +33,7 @@ export const refusedCalls = {
   open_by_handle_at: { x64: 304, arm64: 265 },
   // Namespaces of others. New ones: `unshare` and `clone` below.
   setns: { x64: 308, arm64: 268 },
-  // Large doors to the kernel.
+  // Large attack surfaces of the kernel.
   bpf: { x64: 321, arm64: 280 },
   perf_event_open: { x64: 298, arm64: 241 },
   userfaultfd: { x64: 323, arm64: 282 },
@@ -41,7 +41,7 @@ export const refusedCalls = {
   io_uring_enter: { x64: 426, arm64: 426 },
   io_uring_register: { x64: 427, arm64: 427 },
   fanotify_init: { x64: 300, arm64: 262 },
-  // Keyrings, which no namespace divides.
+  // Keyrings, which no namespace separates.
   keyctl: { x64: 250, arm64: 219 },
   add_key: { x64: 248, arm64: 217 },
   request_key: { x64: 249, arm64: 218 },
@@ -81,7 +81,7 @@ export const refusedCalls = {
   sysfs: { x64: 139, arm64: null },
 } as const satisfies Readonly<Record<string, Numbers>>;
 
-/** Some uses of them are refused, or libc has to think that they do not exist. */
+/** Only some uses are refused, or libc must be told that the call does not exist. */
 export const weighedCalls = {
   clone: { x64: 56, arm64: 220 },
   clone3: { x64: 435, arm64: 435 },

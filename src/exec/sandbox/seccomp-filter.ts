@@ -1,17 +1,17 @@
-// The seccomp filter of secure jobs as the kernel takes it: a program of classic BPF, which bwrap reads from a descriptor
+// The seccomp filter of secure jobs in the kernel's format: a classic BPF program, which bwrap reads from a descriptor
 // (seccomp(2), linux/filter.h; ADR 0016).
 
 import { type Architecture, newestCall, refusedCalls, weighedCalls } from './seccomp-calls.ts';
 
-/** Shown on each run. It changes with the program: a test holds the two together. */
+/** Shown on each run. It changes with the program, and a test checks that. */
 export const seccompVersion = 1;
 
-/** undefined where there is no table of calls for the machine, and so no secure profile. */
+/** undefined when there is no table of calls for this machine, so it has no secure profile. */
 export function seccompFilter(machine: string): Buffer | undefined {
   return machine === 'x64' || machine === 'arm64' ? encode(program(machine)) : undefined;
 }
 
-/** `ifTrue` and `ifFalse`: how many instructions are passed over. */
+/** `ifTrue` and `ifFalse` are the number of instructions to skip. */
 type Instruction = { readonly code: number; readonly ifTrue: number; readonly ifFalse: number; readonly k: number };
 type Block = readonly Instruction[];
 
@@ -27,7 +27,10 @@ const denied = errno(1);
 const unknown = errno(38);
 const noSuchFamily = errno(97);
 
-/** CLONE_NEW: NS, CGROUP, UTS, IPC, USER, PID, NET. NEWTIME is for `unshare` alone: `clone` has a signal's number in these bits. */
+/**
+ * CLONE_NEW: NS, CGROUP, UTS, IPC, USER, PID, NET. NEWTIME is only for `unshare`: `clone` has the number of a signal in
+ * these bits.
+ */
 const newNamespaces = 0x7e020000;
 const newTimeNamespace = 0x80;
 /** Linux, and its UNAME26 and 32-bit variants; 0xffffffff asks and changes nothing. */
@@ -89,12 +92,12 @@ function ranges(blocks: ReadonlyMap<number, Block>): Range[] {
   return [...all, { from: newestCall + 1, block: [unknown] }];
 }
 
-/** A binary search: the kernel tries every call when the filter is set, so its length counts at each start. */
+/** A binary search. The kernel tries every call when the filter is set, so its length costs time at each start. */
 function search(sorted: readonly Range[]): Block {
   const middle = sorted[sorted.length >> 1];
   if (!middle || sorted.length === 1) return sorted[0]?.block ?? [];
   const below = search(sorted.slice(0, sorted.length >> 1));
-  if (below.length > mostJump) throw new Error('a jump of the seccomp filter is too far');
+  if (below.length > mostJump) throw new Error('a jump in the seccomp filter is too long');
   return [jump(code.jumpAtLeast, middle.from, below.length, 0), ...below, ...search(sorted.slice(sorted.length >> 1))];
 }
 
@@ -107,7 +110,7 @@ function oneOf(offset: number, values: readonly number[], ifOne: Instruction, ot
   return [load(offset), ...tests, otherwise, ifOne];
 }
 
-/** The lower half, on a little-endian machine: as much as the kernel takes of the arguments that are looked at. */
+/** The lower half on a little-endian machine. The kernel uses no more of the arguments that are checked. */
 function argument(index: number): number {
   return argumentsOffset + 8 * index;
 }

@@ -1,25 +1,27 @@
-// Tells when to look at a spool again. A watch on it tells at once, but it costs a job that prints without a pause 40 % of
-// its speed, and the reader a callback for each of its writes: while bytes keep coming a timer stands in for it.
+// Decides when to look at a spool again. A watch reports new bytes at once, but it slows a job that prints all the time
+// by 40 %, and calls the reader for each of its writes. So while bytes keep coming, a timer replaces the watch.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 export type SpoolAlarm = {
-  /** Resolves when to look again, given whether the last look found anything. */
+  /** Resolves when it is time to look again. `hasFound` says whether the last look found anything. */
   next(hasFound: boolean): Promise<void>;
   ring(): void;
   close(): void;
 };
 
-/** Most jobs are over before a watch would pay: to set it up and take it down costs as much as the rest of the reading. */
+/**
+ * Most jobs end before a watch would pay off: setting it up and removing it costs as much as the rest of the reading.
+ */
 const firstMs = [10, 20, 40];
 const busyMs = 2;
-/** Looks that found something this close together, and the watch makes way for the timer. */
+/** When looks this close together all find something, the timer replaces the watch. */
 const closeTogetherMs = 5;
 const busyLooks = 3;
-/** Looks in vain, and the watch is back. */
+/** After this many looks without a find, the watch returns. */
 const quietLooks = 4;
-/** For events that were missed, and where no more watches are to be had. */
+/** For missed events, and for a system without free watches. */
 const pollMs = 250;
 
 export function createSpoolAlarm(path: string): SpoolAlarm {
@@ -70,7 +72,7 @@ export function createSpoolAlarm(path: string): SpoolAlarm {
     if (looks < quietLooks) return wait(busyMs);
     watcher = watchFolder(path, ring);
     if (!watcher) return wait(pollMs);
-    // At once: of what came before, the watch tells nothing.
+    // Look at once: the watch does not report what was written before.
     looks = 0;
   }
 
@@ -81,7 +83,7 @@ export function createSpoolAlarm(path: string): SpoolAlarm {
   };
 }
 
-/** The folder, since the file may be yet to come. */
+/** Watches the folder, since the file may not exist yet. */
 function watchFolder(path: string, onChange: () => void): FSWatcher | undefined {
   try {
     const watcher = watch(dirname(path), (_, name) => {

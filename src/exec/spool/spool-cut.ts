@@ -1,4 +1,4 @@
-// Where bytes of a spool may be parted when no newline offers itself.
+// Finds a place to cut the bytes of a spool when there is no newline.
 
 import { spoolMark } from '../../domain/log-line.ts';
 

@@ -1,29 +1,31 @@
-// Puts lines together again that were written in pieces while others wrote to the same spool: stdout, the helpers that
-// print marked lines to it, and stderr. Each has its own unfinished line and its own redaction, so that a secret is found
-// whatever was written between its parts. Lines come out redacted, in the order in which they end.
+// Reassembles lines that were written in pieces while others wrote to the same spool: stdout, the helpers that print
+// marked lines to it, and stderr. Each writer has its own unfinished line and its own redaction, so that a secret is
+// found even if something was written between its parts. Lines come out redacted, in the order in which they end.
 
 import { findMark, spoolMark } from '../../domain/log-line.ts';
 import type { RedactionStream, Redactor } from '../redact/redact.ts';
 import { cutBefore } from './spool-cut.ts';
 
 export type SpoolLines = {
-  /** Takes the next bytes of the spool and gives lines that have ended, or a piece of a line that is longer than 64 KiB. */
+  /**
+   * Takes the next bytes of the spool. Returns lines that have ended, or a piece of a line that is longer than 64 KiB.
+   */
   push(bytes: Buffer): Buffer;
-  /** What has not ended; nothing is waited for any more. */
+  /** Returns all unfinished lines; nothing more will come. */
   flush(): Buffer;
-  /** Input, up to the end of the last push, that a later process must read again. */
+  /** The number of input bytes, up to the end of the last push, that a later process must read again. */
   readonly heldBytes: number;
-  /** How much of what that process will give is given already. */
+  /** How many bytes of that process's output have been returned already. */
   readonly aheadBytes: number;
 };
 
-/** A line of one writer, of which the end has not been read. */
+/** An unfinished line of one writer. */
 type OpenLine = {
   readonly redaction: RedactionStream;
-  /** What the redaction has not seen yet: the first `length` bytes. */
+  /** The first `length` bytes have not been redacted yet. */
   buffer: Buffer;
   length: number;
-  /** Where a later process begins to read it, and how much had been given before. */
+  /** Where a later process begins to read the line, and how much had been returned before. */
   from: { readonly offset: number; readonly givenBytes: number } | undefined;
 };
 
@@ -31,8 +33,8 @@ const longestLineBytes = 64 * 1024;
 /** Room for a whole character and a mark, so that a cut is never at the very beginning. */
 const leastPieceBytes = 8;
 /**
- * How much is read behind the beginning of a line that does not end. Then what there is of it is given, so that the spool
- * can be freed; the end that may begin a secret is kept in memory.
+ * How far reading goes past the beginning of an unfinished line. Then the line so far is returned, so that the spool
+ * can be freed. Its end stays in memory if it may begin a secret.
  */
 const longestWaitBytes = 16 * 1024 * 1024;
 const newline = 10;
@@ -45,7 +47,7 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
   const errors = createOpenLine(redactor);
   const all = [plain, reported, errors];
   let current = plain;
-  /** What goes on behind a line of stderr. */
+  /** The line that continues after a line of stderr. */
   let interrupted = plain;
   let readBytes = 0;
   let givenBytes = 0;
@@ -57,13 +59,16 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
     out.push(bytes);
   }
 
-  /** Gives what is held of the line with `rest` behind it, up to what may be the beginning of a secret. */
+  /** Returns what is held of the line and `rest`, except an end that may begin a secret. */
   function giveFrom(line: OpenLine, rest: Buffer): void {
     give(line.redaction.push(line.length === 0 ? rest : Buffer.concat([heldOf(line), rest])));
     clear(line);
   }
 
-  /** A part of a line, without its end, from `offset` of the spool. Where it is cut depends on where it began alone. */
+  /**
+   * Holds a part of a line without its end. `offset` is the part's place in the spool. Cuts depend only on where the
+   * line began.
+   */
   function hold(line: OpenLine, part: Buffer, offset: number): void {
     for (let rest = part; rest.length > 0; ) {
       line.from ??= { offset, givenBytes };
@@ -83,7 +88,7 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
     }
   }
 
-  /** A part of the input that one writer wrote. */
+  /** Takes a part of the input that one writer wrote. */
   function take(line: OpenLine, part: Buffer, offset: number): void {
     const lineEnd = part.lastIndexOf(newline) + 1;
     if (lineEnd > 0) giveFrom(line, part.subarray(0, lineEnd));
@@ -97,12 +102,15 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
       current = errors;
       return;
     }
-    // Two helpers at once, with long messages: the second one ends the first.
+    // Two helpers at once, with long messages: the second ends the line of the first.
     if (current === reported) giveFrom(reported, nothing);
     current = reported;
   }
 
-  /** Where marked lines end that begin at `at`, several where nothing is between them; the length where there is no end. */
+  /**
+   * The end of the marked lines that begin at `at`. Takes several if nothing lies between them. Returns the length when
+   * there is no end.
+   */
   function endOfMarked(bytes: Buffer, at: number): number {
     for (let end = at; ; ) {
       const found = bytes.indexOf(newline, end);
@@ -178,7 +186,7 @@ function isOverdue({ from }: OpenLine, offset: number): boolean {
   return from !== undefined && offset - from.offset > longestWaitBytes;
 }
 
-/** Whole lines, none of which another one cuts into. */
+/** Whether these are whole lines, and no other line cuts into one. */
 function isInOrder(bytes: Buffer): boolean {
   if (bytes[bytes.length - 1] !== newline) return false;
   for (let mark = findMark(bytes, 0); mark < bytes.length; mark = findMark(bytes, mark + 1)) {

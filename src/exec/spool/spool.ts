@@ -1,5 +1,5 @@
-// Follows a spool file while a job writes to it: whole lines, as they come, at the reader's pace. The job never waits.
-// The job has the file open, so it may also cut it short, or stretch it by a hole.
+// Follows a spool file while a job writes to it, and hands over whole lines as fast as the reader takes them. The job
+// never waits. It has the file open, so it may also truncate it, or extend it with a hole.
 
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
@@ -9,15 +9,18 @@ import { createSpoolAlarm } from './spool-alarm.ts';
 import { cutBefore } from './spool-cut.ts';
 
 export type SpoolFollower = {
-  /** Reads to the end of the file, hands over a last line without a newline too, and stops. Rejects where reading or `onBytes` failed. */
+  /**
+   * Reads to the end of the file, hands over the last line even without a newline, and stops. Rejects when reading or
+   * `onBytes` failed.
+   */
   drain(): Promise<void>;
   /** No `onBytes` begins after this. */
   close(): void;
-  /** What lies below is stored elsewhere: its disk blocks may go. */
+  /** Everything below this offset is stored elsewhere, so its disk blocks may be freed. */
   discard(endOffset: number): void;
 };
 
-/** Reading goes on elsewhere than where it stopped: the file was cut short, or goes on behind a hole. */
+/** Reading continues at another place, because the file was truncated or has a hole. */
 export type SpoolJump = {
   readonly cause: 'truncated' | 'hole';
   readonly fromOffset: number;
@@ -32,9 +35,9 @@ const smallestHoleBytes = 64 * 1024 * 1024;
 const newline = 10;
 
 /**
- * `onBytes` gets whole lines, or a piece of a line that is longer than 64 KiB, and the offset in the file of their end.
- * The buffer is the caller's until the promise of `onBytes` is settled; only then is the next one read into it. The file
- * need not exist yet, its folder must.
+ * `onBytes` gets whole lines, or a piece of a line longer than 64 KiB, and the offset of their end in the file. The
+ * buffer belongs to the callback until its promise settles; only then the next bytes are read into it. The file need
+ * not exist yet, but its folder must.
  */
 export function followSpool(o: {
   path: string;
@@ -45,16 +48,16 @@ export function followSpool(o: {
   const alarm = createSpoolAlarm(o.path);
   let fd: number | undefined;
   let offset = o.offset;
-  // Grows with what is written at a time: most jobs write little, and many run at once.
+  // Grows with the amount written at a time: most jobs write little, and many run at once.
   let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
-  /** The bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
+  /** Bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
   let pendingBytes = 0;
   let isDraining = false;
   let isClosed = false;
 
   async function follow(): Promise<void> {
     try {
-      // Nothing is there yet, most likely.
+      // Most likely nothing has been written yet.
       await alarm.next(false);
       for (;;) {
         if (isClosed) return;
@@ -70,7 +73,9 @@ export function followSpool(o: {
     }
   }
 
-  /** What was just written is in the page cache: a thread to read it would cost more than the reading (0.3 ms a run). */
+  /**
+   * New bytes are in the page cache. Reading it in a thread would cost more than the read (0.3 ms per run).
+   */
   async function read(): Promise<'full' | 'some' | 'end' | 'leased'> {
     const opened = fd ?? openIfThere(o.path);
     if (opened === 'leased') return opened;
@@ -107,7 +112,9 @@ export function followSpool(o: {
     buffer = larger;
   }
 
-  /** A job can stretch the file to petabytes that nobody wrote: what is left of it holds no more than its blocks. */
+  /**
+   * A job can extend the file to petabytes that nobody wrote. What remains of it cannot contain more than its blocks.
+   */
   async function leap(from: number): Promise<void> {
     const { size, blocks } = fstatSync(from);
     const dataFrom = size - blocks * 512;
@@ -121,7 +128,7 @@ export function followSpool(o: {
   }
 
   const done = follow();
-  // It is told to whoever drains.
+  // The caller of drain() gets the error.
   done.catch(() => undefined);
   return {
     drain() {
@@ -138,8 +145,9 @@ export function followSpool(o: {
 }
 
 /**
- * The script's stdout may be the file itself, and so it can take a lease on it (F_SETLEASE in fcntl(2)): without O_NONBLOCK
- * the opening would then hold up the whole server. The kernel breaks the lease by itself (/proc/sys/fs/lease-break-time).
+ * A script's stdout may be the file itself, so the script can take a lease on it (F_SETLEASE in fcntl(2)). Without
+ * O_NONBLOCK, opening would then block the whole server. The kernel breaks the lease by itself
+ * (/proc/sys/fs/lease-break-time).
  */
 function openIfThere(path: string): number | 'leased' | undefined {
   try {
@@ -166,8 +174,8 @@ const freedBatchBytes = 64 * 1024 * 1024;
 const blockBytes = 4096;
 
 /**
- * Returns a function that frees the blocks below an offset, once there are 64 MiB of them. It does so in the background,
- * and not at all where the file system or util-linux cannot: the spool then keeps its size until the run is over.
+ * Returns a function that frees the blocks below an offset once there are 64 MiB of them. It works in the background.
+ * If the file system or util-linux does not support it, the spool keeps its size until the run is over.
  */
 function createPuncher(path: string): (endOffset: number) => void {
   let freedBytes = 0;
@@ -179,7 +187,7 @@ function createPuncher(path: string): (endOffset: number) => void {
     const range = ['--offset', String(freedBytes), '--length', String(length)];
     execFile('fallocate', ['--punch-hole', '--keep-size', ...range, path], (error) => {
       freedBytes += length;
-      // Once it has failed it would fail again.
+      // After one failure it would always fail.
       isBusy = error !== null;
     });
   };

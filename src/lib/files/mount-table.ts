@@ -23,7 +23,7 @@ export type Mounts = ReadonlyMap<string, Mount>;
 /** O_PATH of open(2), for which Node has no name. It reads nothing and triggers no device or pipe. */
 export const pathOnly = 0o10_000_000;
 
-/** A process that has ended has no mounts, and a system without /proc has none to show. */
+/** Empty for a process that has ended, and on a system without /proc. */
 export function mountsOf(pid: number | 'self'): Mounts {
   let text: string;
   try {
