@@ -42,7 +42,7 @@ const table: Readonly<Record<string, Rule>> = {
   tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react', 'string-width'], node: true },
   console: {
     folders: ['client', 'contract', 'domain', 'lib'],
-    packages: ['react', 'react-dom', 'wouter'],
+    packages: ['@tanstack/react-query', 'react', 'react-dom', 'wouter'],
     node: false,
   },
 };

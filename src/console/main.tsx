@@ -2,6 +2,7 @@
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { AnswersProvider } from './session/answers.tsx';
 import { SessionProvider } from './session/session.tsx';
 import { App } from './shell/App.tsx';
 
@@ -10,7 +11,9 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <SessionProvider>
-        <App />
+        <AnswersProvider>
+          <App />
+        </AnswersProvider>
       </SessionProvider>
     </StrictMode>,
   );

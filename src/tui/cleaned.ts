@@ -39,7 +39,7 @@ export function cleanedOutput(message: string, o: { readonly from?: number; read
 /** The largest number of a style or of a colour component. */
 const mostCode = 255;
 
-/** Drops styles that hide text or make it blink; null when none is left. */
+/** Drops styles that hide text or make it blink; null when no style is left. */
 function visibleStyles(parameters: string): string | null {
   const given = parameters.split(';').map(Number);
   // As text, the number 1e21 is `1e+21`, whose `e` would end the sequence and move the cursor.

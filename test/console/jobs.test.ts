@@ -122,7 +122,7 @@ describe('a form', () => {
   );
 
   testWith('chromium')(
-    'shows the errors of the server beside their fields, and none before the user has touched the field',
+    'shows an error of the server beside its field, once the user has touched the field',
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       const form = page.getByRole('form', { name: 'Arguments' });

@@ -116,7 +116,7 @@ describe('a list of runs', () => {
 });
 
 describe('many windows', () => {
-  testWith('chromium')('are all live, and none waits for another', async () => {
+  testWith('chromium')('are all live, without waiting for each other', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');

@@ -204,7 +204,7 @@ describe('a log of a million lines', () => {
     while (seen > 1) {
       await scroll(page, -600);
       const now = await settled(() => firstInSight(page));
-      // A wheel of 600 px passes over 30 lines. None is skipped, however far apart they are.
+      // A wheel of 600 px passes over 30 lines. No line is skipped, however far apart they are.
       expect(now).toBeLessThan(seen);
       if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(31_000);
       seen = now;

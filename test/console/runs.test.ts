@@ -277,7 +277,7 @@ describe('a large log', () => {
   });
 
   testWith('chromium')(
-    'counts new lines while the reader is further up, and loses none while the connection is broken',
+    'counts new lines while the reader is further up, and loses no line while the connection is broken',
     async () => {
       await using quiet = await startServing();
       const run = await quiet.addRun();

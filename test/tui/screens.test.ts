@@ -212,7 +212,7 @@ describe('the terminal', () => {
     await terminal.sees(/❯ demo\/greeting/);
   });
 
-  testWith('tmux')('shows colours, and none with NO_COLOR', async () => {
+  testWith('tmux')('shows colours, except with NO_COLOR', async () => {
     const colour = /\[3[1-6]m/;
     const terminal = await openTui(server.url);
     await terminal.sees('healthy');

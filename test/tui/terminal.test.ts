@@ -78,7 +78,7 @@ testWith('tmux').for([
   await isRestored(terminal, code);
 });
 
-/** This terminal controls no process, so none gets SIGHUP when it vanishes. */
+/** This terminal controls no process, so nothing sends SIGHUP when it vanishes. */
 const vanishing = `
 import os, pty, subprocess, sys
 ours, theirs = pty.openpty()

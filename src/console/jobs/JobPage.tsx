@@ -6,7 +6,7 @@ import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
 import { RunList } from '../runs/RunList.tsx';
-import { failureText, useAnswer, useRefresh } from '../session/answers.ts';
+import { failureText, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { StartForm } from '../start/StartForm.tsx';
 import { Facts, Shown, Time, WithCode } from '../widgets/Notes.tsx';

@@ -4,7 +4,7 @@ import { memo, type ReactNode, useDeferredValue, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
-import { useAnswer } from '../session/answers.ts';
+import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 
 import { Chunked } from '../widgets/Chunked.tsx';

@@ -5,7 +5,7 @@ import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { HttpAnswer } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useAnswer } from '../session/answers.ts';
+import { useAnswer } from '../session/answers.tsx';
 
 const everyMs = 3_000;
 

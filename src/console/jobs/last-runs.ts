@@ -4,8 +4,8 @@
 import { useMemo, useRef } from 'react';
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { longestAnswerMs, useAnswer, useRefresh } from '../session/answers.ts';
-import { useClient } from '../session/session.tsx';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { longestAnswerMs, useClient } from '../session/session.tsx';
 import { useRunEvents } from '../session/streams.ts';
 
 /** Newest first. null: the caller may not read them. */

@@ -13,7 +13,7 @@ export const LogLineRow = memo(function LogLineRow(o: {
   readonly href: string;
   readonly hasTime: boolean;
   readonly hasStep: boolean;
-  /** The text to highlight; empty: none. */
+  /** The text to highlight; empty: there is no search. */
   readonly search: string;
   readonly isMarked: boolean;
 }): ReactNode {

@@ -18,7 +18,7 @@ export type LogPlace = {
   readonly attempt: number | null;
   readonly level: LogLevel;
   readonly line: number | null;
-  /** The text to search for; empty: none. */
+  /** The text to search for; empty: there is no search. */
   readonly find: string;
 };
 

@@ -5,7 +5,7 @@ import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
-import { useAnswer } from '../session/answers.ts';
+import { useAnswer } from '../session/answers.tsx';
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../widgets/Notes.tsx';

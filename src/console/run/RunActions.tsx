@@ -7,7 +7,7 @@ import { errorText } from '../../client/error-words.ts';
 import { leftWords } from '../../client/left-words.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
-import { useAnswer, useRefresh } from '../session/answers.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';

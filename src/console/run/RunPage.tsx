@@ -9,7 +9,7 @@ import { isFinished } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
 import { LogPane, type LogPlace } from '../log/LogPane.tsx';
-import { useAnswer, useRefresh } from '../session/answers.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 
 import { useRunEvents } from '../session/streams.ts';

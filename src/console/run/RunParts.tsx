@@ -5,7 +5,7 @@ import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { formatSize } from '../../lib/units.ts';
-import { useAnswer } from '../session/answers.ts';
+import { useAnswer } from '../session/answers.tsx';
 import { CopyButton } from '../widgets/CopyButton.tsx';
 import { Facts, Shown, Table } from '../widgets/Notes.tsx';
 import { clockTime, fullTime, type Run } from '../words.ts';

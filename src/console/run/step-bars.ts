@@ -16,7 +16,7 @@ export type StepBar = {
   readonly words: string;
 };
 
-/** The time span of the timeline. Waiting before the start takes up half of it at most. */
+/** The time span of the timeline. At most half of it is waiting before the start. */
 export function drawnTime(run: RunTimes, nowMs: number): { readonly fromMs: number; readonly toMs: number } {
   const createdMs = Date.parse(run.created_at);
   const toMs = Math.max(createdMs + 1, run.finished_at === null ? nowMs : Date.parse(run.finished_at));

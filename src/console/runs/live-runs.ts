@@ -4,7 +4,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../../client/client.ts';
-import { useAnswer, useRefresh } from '../session/answers.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { newKey } from '../session/request-keys.ts';
 import { useClient } from '../session/session.tsx';
 import { useRunEvents } from '../session/streams.ts';

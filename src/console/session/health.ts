@@ -2,7 +2,7 @@
 
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useAnswer } from './answers.ts';
+import { useAnswer } from './answers.tsx';
 
 const everyMs = 5_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */

@@ -2,7 +2,7 @@
 
 import { ApiProblem } from '../../client/api-problem.ts';
 import { holdsScope, type Scope } from '../../domain/principal.ts';
-import { useAnswer } from './answers.ts';
+import { useAnswer } from './answers.tsx';
 
 /** @returns whether the caller holds a scope; null while that is not known */
 export function useScopes(): (scope: Scope) => boolean | null {

@@ -1,12 +1,10 @@
-// The session: the client that calls the server, with the token of this tab if there is one, and the answers it has
-// read.
+// The session: the client that calls the server, with the token of this tab if there is one.
 
-import { QueryClientProvider } from '@tanstack/react-query';
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
+import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
-import { createAnswers, longestAnswerMs } from './answers.ts';
+
 import { noteServerTime } from './clock.ts';
 
 type Session = {
@@ -20,10 +18,13 @@ type Session = {
   readonly signIn: (token: string) => Promise<string | null>;
   /** Closes the sign-in dialog. The next request that needs a token opens it again. */
   readonly dismissSignIn: () => void;
-  /** How often a user has signed out. What was read or typed before that is not shown to the next user. */
+  /** How often a user has signed out. The next user does not see earlier answers and drafts. */
   readonly signOuts: number;
   readonly signOut: () => void;
 };
+
+/** A request that takes longer was lost on its way, as after the machine has slept. It fails, and is sent again. */
+export const longestAnswerMs = 30_000;
 
 /** The token stays in this tab's storage and goes with the tab. There is no cookie, so no other page can use it. */
 const storageKey = 'flwd.token';
@@ -83,26 +84,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
     }),
     [client, token, refusal, refusedToken, signOuts],
   );
-  return (
-    <SessionContext value={session}>
-      <Answers key={signOuts}>{children}</Answers>
-    </SessionContext>
-  );
-}
-
-/** Holds the answers of one user. Signing out drops it, and every page with it. */
-function Answers({ children }: { readonly children: ReactNode }): ReactNode {
-  const client = useClient();
-  const [answers] = useState(createAnswers);
-  const readBy = useRef(client);
-  // A new token reads everything again. What is on the page stays until then: somebody may be filling in a form.
-  useEffect(() => {
-    if (readBy.current === client) return;
-    readBy.current = client;
-    answers.removeQueries({ type: 'inactive' });
-    void answers.cancelQueries().then(() => answers.invalidateQueries());
-  }, [client, answers]);
-  return <QueryClientProvider client={answers}>{children}</QueryClientProvider>;
+  return <SessionContext value={session}>{children}</SessionContext>;
 }
 
 function clientWith(token: string | null, fetchBy: Fetch): Client {

@@ -81,8 +81,8 @@ export async function keepStream(signal: AbortSignal, read: (signal: AbortSignal
 }
 
 // Over HTTP/1.1 all windows of a browser share six connections to a server, and requests need some of them. Four locks
-// of the browser stand for the connections that streams may use. A window that gets none opens its stream for a second
-// now and then.
+// of the browser stand for the connections that streams may use. A window that gets no lock opens its stream for a
+// second now and then.
 const mostStreams = 4;
 const momentMs = 1_000;
 

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { ApiProblem } from '../../client/api-problem.ts';
-import { failureOf } from '../session/answers.ts';
+import { failureOf } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { useSession } from '../session/session.tsx';
 

@@ -6,7 +6,7 @@ import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatDuration, formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
-import { useAnswer, useRefresh } from '../session/answers.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { useRunEvents } from '../session/streams.ts';
 import { ErrorsOnce, Facts, Shown, Table, Time } from '../widgets/Notes.tsx';

@@ -1,4 +1,4 @@
-// A list of any length. Of a long one, only the rows near the visible area are drawn; empty boxes stand for the others.
+// A list of any length. If it is long, only the rows near the visible area are drawn; empty boxes stand for the others.
 
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 

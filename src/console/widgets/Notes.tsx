@@ -4,7 +4,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { StepStatus } from '../../domain/run.ts';
-import { failureOf, failureText } from '../session/answers.ts';
+import { failureOf, failureText } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 
 import { fullTime, relativeTime, statusLooks } from '../words.ts';

@@ -139,7 +139,7 @@ function useStart(jobId: string, args: JsonObject, onErrors: () => void) {
   return { startError, isStarting, start, forget };
 }
 
-/** The server's answer to the arguments, asked for when typing pauses; null: there is none yet. */
+/** The server's answer to the arguments, asked for when typing pauses; null: it has not arrived. */
 function useOutlook(isActive: boolean, jobId: string, args: JsonObject): Outlook | null {
   const { client, epoch } = useSurroundings();
   const [outlook, setOutlook] = useState<Outlook | null>(null);

@@ -32,7 +32,7 @@ export function LogPane({ view, rows, ...o }: LogPaneProps): ReactElement {
 function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[] {
   const { seq, level, timestamp, text } = held;
   const isCurrent = seq === o.current;
-  // Escape sequences take up characters of the text, but no columns.
+  // Escape sequences are characters of the text, but take no columns.
   const part = text.slice(0, (o.left + o.columns) * unitsForColumn);
   const shown = cleanedOutput(part, { from: o.left, hasColours: hasColours && !isCurrent });
   const colour = levelColours[level];

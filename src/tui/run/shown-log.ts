@@ -19,7 +19,7 @@ export type ShownLog = {
   readonly stepId: string | null;
   /** How many columns are scrolled out on the left. */
   readonly left: number;
-  /** The search text that is being typed; null: none. */
+  /** The search text that is being typed; null: nothing is being typed. */
   readonly typing: TextEdit | null;
   /** Shows only the lines of this step, or those of all steps again. */
   readonly toggleStep: (stepId: string) => void;

@@ -1,8 +1,8 @@
-// Reads from the server and caches what it answers, with TanStack Query. Pages ask with `useAnswer`; events call
-// `useRefresh`.
+// Reads from the server and caches its answers, with TanStack Query. Pages call `useAnswer`, events call `useRefresh`.
 
 import {
   QueryClient,
+  QueryClientProvider,
   type QueryFilters,
   type QueryKey,
   type UseQueryOptions,
@@ -10,16 +10,33 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import { useCallback } from 'react';
+import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import type { Client } from '../../client/client.ts';
 import { errorText, isPassing } from '../../client/error-words.ts';
-import { useClient } from './session.tsx';
+import { longestAnswerMs, useClient, useSession } from './session.tsx';
 
 const retryMs = 2_000;
-/** A request that takes longer was lost on its way, as after the machine has slept. It fails, and is sent again. */
-export const longestAnswerMs = 30_000;
 
-export function createAnswers(): QueryClient {
+export function AnswersProvider({ children }: { readonly children: ReactNode }): ReactNode {
+  return <Answers key={useSession().signOuts}>{children}</Answers>;
+}
+
+/** Holds the answers of one user. Signing out drops it, and every page with it. */
+function Answers({ children }: { readonly children: ReactNode }): ReactNode {
+  const client = useClient();
+  const [answers] = useState(createAnswers);
+  const readBy = useRef(client);
+  // A new token reads everything again. The page keeps its content until then: somebody may be filling in a form.
+  useEffect(() => {
+    if (readBy.current === client) return;
+    readBy.current = client;
+    answers.removeQueries({ type: 'inactive' });
+    void answers.cancelQueries().then(() => answers.invalidateQueries());
+  }, [client, answers]);
+  return <QueryClientProvider client={answers}>{children}</QueryClientProvider>;
+}
+
+function createAnswers(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: {
