@@ -65,7 +65,7 @@ export function useLiveRuns(query: RunQuery) {
   return {
     newest,
     cancel,
-    async readOlder(cursor: string, signal: AbortSignal): Promise<void> {
+    readOlder: async (cursor: string, signal: AbortSignal): Promise<void> => {
       const page = await client.call('listRuns', { query: { ...query, cursor, limit: olderPageRows }, signal });
       change((now) => withOlder(now, page));
     },
@@ -109,7 +109,7 @@ function useCancels() {
   const cancelling = useRef(new Map<string, () => void>());
   return {
     /** Resolves as soon as the run is being cancelled. */
-    async cancel(runId: string): Promise<void> {
+    cancel: async (runId: string): Promise<void> => {
       const begun = new AbortController();
       cancelling.current.set(runId, () => begun.abort());
       try {

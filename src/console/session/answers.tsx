@@ -66,13 +66,15 @@ export function useAnswer<T, Selected = T>(
   });
 }
 
+type Failing = Pick<UseQueryResult, 'error' | 'failureReason'>;
+
 /** Why the newest request failed, or null. A request that is being retried counts as failed. */
-export function failureOf(answer: Pick<UseQueryResult<unknown>, 'error' | 'failureReason'>): Error | null {
+export function failureOf(answer: Failing): Error | null {
   return answer.error ?? answer.failureReason;
 }
 
 /** The same, as text for a person. */
-export function failureText(answer: Pick<UseQueryResult<unknown>, 'error' | 'failureReason'>): string | null {
+export function failureText(answer: Failing): string | null {
   const failure = failureOf(answer);
   return failure && errorText(failure);
 }
