@@ -121,7 +121,17 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
   const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
   const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
   const row = {
-    ...{ id, jobId: job.id, tenant, createdAtMs, args, labels, priority, trigger, steps, rerunOf, parent },
+    id,
+    jobId: job.id,
+    tenant,
+    createdAtMs,
+    args,
+    labels,
+    priority,
+    trigger,
+    steps,
+    rerunOf,
+    parent,
     createdBy: caller.name,
     requestId: caller.requestId,
     source: { name: source.name, type: source.type, revision },

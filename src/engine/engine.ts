@@ -124,9 +124,9 @@ export function createEngine(o: EngineOptions): Engine {
     for (const controller of register.controllers()) controller.clockSet(byMs);
     reaper.clockSet(byMs);
   };
-  const cancel = cancels.cancelUnwaited;
+  const cancel = (runId: string, isForced?: boolean): void => cancels.cancelUnwaited(runId, isForced);
   const parts = { ...o, ...runs, context, planContext, refusals, cancel };
-  const add = createAddRun({ ...parts, untilResumed: resumption.untilDone });
+  const add = createAddRun({ ...parts, untilResumed: () => resumption.untilDone() });
   const children = createChildren({ ...parts, addRun: add, signal });
   const once = createOnce(o);
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
@@ -150,7 +150,7 @@ export function createEngine(o: EngineOptions): Engine {
     rotateKey: createKeyRotation(o).rotate,
     refusals,
     rerun: createRerun({ ...parts, once, add }),
-    cancel: cancels.cancel,
+    cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue() {
       const { globalConcurrency, jobConcurrency, maxDepth } = o.limits;
@@ -162,7 +162,7 @@ export function createEngine(o: EngineOptions): Engine {
       runs.owner.start();
       resumption.start(only);
     },
-    attend: resumption.attend,
+    attend: (runId) => resumption.attend(runId),
     startNoRuns: queue.startNoRuns,
     endWaits: ends.close,
     async close() {

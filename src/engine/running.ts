@@ -55,10 +55,11 @@ export function createRunning(o: {
     ...parts,
     forceEnds: createForceEnds({ ...parts, cancel }),
     resync: () => resumption.resync(),
-    watchQueue: queueWatch.look,
+    watchQueue: () => queueWatch.look(),
   });
   const { expireOthers } = owner;
-  const resumption = createResumption({ ...parts, dispatcher, cancel, expireOthers, startDeadlines: reaper.start });
+  const startDeadlines = (): void => reaper.start();
+  const resumption = createResumption({ ...parts, dispatcher, cancel, expireOthers, startDeadlines });
 
   function withRetry<T>(work: () => Promise<T>): Promise<T> {
     return retryShortage(work, { isPassing: isStorageError, signal });

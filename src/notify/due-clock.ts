@@ -26,5 +26,5 @@ export function createDueClock(o: {
       if (!signal.aborted) log.error({ err: error }, 'notifications could not be moved with the clock');
     });
   });
-  return { now, nowByDatabase: time.now };
+  return { now, nowByDatabase: () => time.now() };
 }

@@ -35,7 +35,7 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
       return `${ofKey} of ${limit} runs of ${which} are running`;
     },
     /** Counts a run from its start to its end. */
-    hold(group: ConcurrencyGroup, run: GroupRun) {
+    hold: (group: ConcurrencyGroup, run: GroupRun) => {
       const id = groupId(group);
       enter(byJob, group.jobId, run);
       enter(byKey, id, run);

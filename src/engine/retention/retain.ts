@@ -26,7 +26,6 @@ import {
   removeSnapshots,
   removeWorkspaces,
   type StepContext,
-  sum,
 } from './retention-steps.ts';
 
 /** How long each kind of data is kept; null: forever. */
@@ -83,6 +82,9 @@ type Parts = {
   readonly log: Logger;
 };
 
+/** Somebody waits for the pass. */
+type Asked = { readonly keptFreeBytes: number | undefined };
+
 export function createRetention(parts: Parts): Retention {
   const clock = createRetentionClock(parts.clock);
   const o = { ...parts, clock };
@@ -94,10 +96,10 @@ export function createRetention(parts: Parts): Retention {
   let timer: NodeJS.Timeout | undefined;
   let leftoversDueMs = clock.monotonicMs() + dayMs;
 
-  async function pass(share: number, signal: AbortSignal, asked?: { readonly keptFreeBytes: number | undefined }) {
+  async function pass(share: number, signal: AbortSignal, removed: Removed, asked?: Asked) {
     const withLeftovers = asked !== undefined || clock.monotonicMs() >= leftoversDueMs;
     const stop = AbortSignal.any([closing.signal, signal]);
-    const answer = await removeOld(o, restOf(share, stop), { asked, withLeftovers, closing: closing.signal });
+    const answer = await removeOld(o, restOf(share, stop), removed, { asked, withLeftovers, closing: closing.signal });
     if (withLeftovers) leftoversDueMs = clock.monotonicMs() + dayMs;
     return answer;
   }
@@ -106,7 +108,7 @@ export function createRetention(parts: Parts): Retention {
     const { signal } = background;
     let nextMs = passEveryMs;
     try {
-      const { removed, failed } = await passes.run(() => pass(loopShare, signal));
+      const { removed, failed } = await passes.run(() => pass(loopShare, signal, nothingRemoved()));
       if (failed && removed.file_bytes > 0) nextMs = againMs;
       if (countOf(removed) > 0) log.info(removed, 'removed what is past its retention');
     } catch (error) {
@@ -121,10 +123,10 @@ export function createRetention(parts: Parts): Retention {
       background = new AbortController();
       return passes.run(async () => {
         const signal = AbortSignal.timeout(forMs);
-        const first = await pass(share, signal, { keptFreeBytes });
-        if (!first.failed || first.removed.file_bytes === 0) return { done: first.done, removed: first.removed };
-        const second = await pass(share, signal, { keptFreeBytes });
-        return { done: second.done, removed: sum(first.removed, second.removed) };
+        const removed = nothingRemoved();
+        const { done, failed } = await pass(share, signal, removed, { keptFreeBytes });
+        if (!failed || removed.file_bytes === 0) return { done, removed };
+        return { done: (await pass(share, signal, removed, { keptFreeBytes })).done, removed };
       });
     },
     preview: () => previewOf(o),
@@ -140,20 +142,19 @@ export function createRetention(parts: Parts): Retention {
   };
 }
 
-/** One pass over everything that is kept for a limited time. */
+/** One pass over everything that is kept for a limited time. Adds what it removes to `removed`. */
 async function removeOld(
   o: Parts,
   rest: Rest,
+  removed: Removed,
   how: {
-    /** Somebody waits for this pass. */
-    readonly asked: { readonly keptFreeBytes: number | undefined } | undefined;
+    readonly asked: Asked | undefined;
     readonly withLeftovers: boolean;
     readonly closing: AbortSignal;
   },
 ): Promise<Collected & { readonly failed: boolean }> {
   const { store, policy, log } = o;
   const nowMs = o.clock.now();
-  const removed = nothingRemoved();
   const context: StepContext = { ...o, nowMs, removed, rest };
   let failed = false;
   /** One kind may fail on a full disk while the next one succeeds and makes room. */

@@ -27,12 +27,6 @@ export function nothingRemoved() {
   };
 }
 
-export function sum(a: Removed, b: Removed): Removed {
-  const total = { ...a };
-  for (const kind of Object.keys(b) as (keyof Removed)[]) total[kind] += b[kind];
-  return total;
-}
-
 export function countOf(removed: Removed): number {
   return Object.values(removed).reduce((total, count) => total + count, 0);
 }

@@ -76,18 +76,18 @@ export function createAnnouncements(o: {
 
   return {
     /** Lines are announced a moment later, so that all lines of that moment share a journal row. */
-    addLines({ firstSeq, count }: Readonly<Lines>): void {
+    addLines: ({ firstSeq, count }: Readonly<Lines>): void => {
       if (count <= 0) return;
       enqueue(waiting, { firstSeq, count });
       writeIn(lineDelayMs);
     },
     /** Progress is announced at once, with the lines around it. */
-    addProgress(progress: Progress, afterSeq: number): void {
+    addProgress: (progress: Progress, afterSeq: number): void => {
       enqueue(waiting, { progress, afterSeq });
       writeUnasked();
     },
     /** Runs `work` in a transaction that also writes everything still to be announced. */
-    commit(work: (tx: Transaction) => Promise<void>): Promise<void> {
+    commit: (work: (tx: Transaction) => Promise<void>): Promise<void> => {
       pause();
       return write(work);
     },

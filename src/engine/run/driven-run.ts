@@ -61,6 +61,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     workspaceWatch: undefined,
   };
   const runLog = createRunLog({ run, job, store, epoch: () => progress.epoch, log, withRetry });
+  const files = { run, workspaceDir, redactor, store, limits: context.artifactLimits, clock, log };
   const writes = createSerial();
   return Object.assign(progress, {
     run,
@@ -79,11 +80,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     time,
     redactor,
     runLog,
-    artifacts: createRunArtifacts({
-      ...{ run, plan, runDir, workspaceDir, redactor, runLog, store, clock, log, withRetry },
-      limits: context.artifactLimits,
-      executor: context.executor,
-    }),
+    artifacts: createRunArtifacts({ ...files, plan, runDir, runLog, executor: context.executor, withRetry }),
     changes: createStepChanges({ ...context, time, state, noticeDeadline: around.noticeDeadline }),
     /** The attempts whose outcome has not been dealt with yet. */
     attempts: new Map<StepInstance, Attempt>(),
@@ -102,23 +99,23 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
 /** A full disk decides nothing about a run: the run waits until there is room. */
 function createDiskRetry(signal: AbortSignal, log: Logger) {
   let waits = 0;
-  return {
-    /** Repeats the work while the disk refuses it. Throws once the run is detached. */
-    async withRetry<T>(work: () => T | Promise<T>): Promise<T> {
-      let hasWaited = false;
-      const onWait = (error: unknown): void => {
-        hasWaited = true;
-        waits += 1;
-        log.warn({ err: error }, 'a run waits for the disk');
-      };
-      try {
-        return await retryShortage(work, { isPassing: isStorageError, signal, onWait });
-      } finally {
-        if (hasWaited) waits -= 1;
-      }
-    },
-    waitsForDisk: () => waits > 0,
-  };
+
+  /** Repeats the work while the disk refuses it. Throws once the run is detached. */
+  async function withRetry<T>(work: () => T | Promise<T>): Promise<T> {
+    let hasWaited = false;
+    const onWait = (error: unknown): void => {
+      hasWaited = true;
+      waits += 1;
+      log.warn({ err: error }, 'a run waits for the disk');
+    };
+    try {
+      return await retryShortage(work, { isPassing: isStorageError, signal, onWait });
+    } finally {
+      if (hasWaited) waits -= 1;
+    }
+  }
+
+  return { withRetry, waitsForDisk: () => waits > 0 };
 }
 
 /** Why the run is out of time; undefined when it is not. */

@@ -53,7 +53,7 @@ export function createStepWaits(
       if (isQueued) around.withdrawSlot(run.run_id, instance.n);
       return isDelayed || isQueued;
     },
-    withdrawAll(): void {
+    withdrawAll: (): void => {
       delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);
       for (const instance of queued) around.withdrawSlot(run.run_id, instance.n);

@@ -94,10 +94,10 @@ export function createRoster(o: {
   };
 }
 
-async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, { load }: Tracking): Promise<void> {
+async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, tracking: Tracking): Promise<void> {
   const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
   for (const schedule of stored) known.set(schedule.id, schedule);
-  load(states);
+  tracking.load(states);
 }
 
 /** The schedules of a disabled job are disabled as well. */

@@ -113,7 +113,7 @@ function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 
   let timer: NodeJS.Timeout | undefined;
 
   async function tick(): Promise<void> {
-    await serial.run(roster.refresh);
+    await serial.run(() => roster.refresh());
     if (roster.isReady && !signal.aborted) await tickSchedules(roster.active(), { ...o, signal });
   }
 
