@@ -25,7 +25,7 @@ export type Caller = {
 };
 
 /** Runs in the transaction that adds the run; an error undoes both. It may await only queries of that transaction. */
-export type Alongside = (tx: Transaction, runId: string) => Promise<void>;
+type Alongside = (tx: Transaction, runId: string) => Promise<void>;
 
 export type CreateRun = (
   body: RunRequest,

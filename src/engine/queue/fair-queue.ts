@@ -19,19 +19,7 @@ export type QueueItem = {
 /** Must return the same for a group throughout one call. */
 type IsBlocked = (group: string) => boolean;
 
-export type FairQueue = {
-  readonly size: number;
-  readonly has: (id: string) => boolean;
-  /** Does nothing if an item with this id already waits. */
-  readonly add: (item: QueueItem) => void;
-  readonly remove: (id: string) => QueueItem | undefined;
-  /** Takes the next item whose group is not blocked, and charges its tenant. */
-  readonly take: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** What `take` would return, without taking or charging. */
-  readonly peek: (isBlocked: IsBlocked) => QueueItem | undefined;
-  /** The first item of each group of each tenant. Do not change the queue while iterating. */
-  readonly heads: () => Iterable<QueueItem>;
-};
+export type FairQueue = ReturnType<typeof createFairQueue>;
 
 type GroupQueue = { readonly name: string; readonly items: BinaryHeap<QueueItem> };
 
@@ -48,7 +36,7 @@ type Choice = { readonly item: QueueItem; readonly tenant: Tenant; readonly star
  * Adding, removing and taking are logarithmic in the items of a group and in the groups of a tenant. Taking also looks
  * once at each tenant, and at the blocked groups that would come first.
  */
-export function createFairQueue(o: { readonly weightOf: (tenant: string) => number }): FairQueue {
+export function createFairQueue(o: { readonly weightOf: (tenant: string) => number }) {
   const items = new Map<string, QueueItem>();
   const tenants = new Map<string, Tenant>();
   /** The virtual time of the last item taken. */
@@ -86,8 +74,9 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
     get size() {
       return items.size;
     },
-    has: (id) => items.has(id),
-    add(item) {
+    has: (id: string): boolean => items.has(id),
+    /** Does nothing if an item with this id already waits. */
+    add(item: QueueItem): void {
       if (items.has(item.id)) return;
       items.set(item.id, item);
       const tenant = tenants.get(item.tenant) ?? createTenant();
@@ -95,12 +84,13 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
       tenants.set(item.tenant, tenant);
       changeHead(tenant, queue, () => queue.items.add(item));
     },
-    remove(id) {
+    remove(id: string): QueueItem | undefined {
       const item = items.get(id);
       if (item) drop(item);
       return item;
     },
-    take(isBlocked) {
+    /** Takes the next item whose group is not blocked, and charges its tenant. */
+    take(isBlocked: IsBlocked): QueueItem | undefined {
       const choice = choose(isBlocked);
       if (!choice) return undefined;
       const { item, tenant, startTag } = choice;
@@ -112,8 +102,10 @@ export function createFairQueue(o: { readonly weightOf: (tenant: string) => numb
       forgetPaid();
       return item;
     },
-    peek: (isBlocked) => choose(isBlocked)?.item,
-    *heads() {
+    /** What `take` would return, without taking or charging. */
+    peek: (isBlocked: IsBlocked): QueueItem | undefined => choose(isBlocked)?.item,
+    /** The first item of each group of each tenant. Do not change the queue while iterating. */
+    *heads(): Generator<QueueItem> {
       for (const { queues } of tenants.values()) for (const queue of queues.values()) yield headOf(queue);
     },
   };

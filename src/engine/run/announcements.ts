@@ -12,8 +12,6 @@ import { Superseded } from '../../store/superseded.ts';
 type Lines = { readonly firstSeq: number; count: number };
 type Between = { readonly afterSeq: number; readonly progress: Progress };
 
-export type Announcements = ReturnType<typeof createAnnouncements>;
-
 /** Lines printed within this time share a journal row. A run that ends sooner needs no extra transaction for them. */
 const lineDelayMs = 10;
 const againMs = 1_000;

@@ -10,8 +10,6 @@ import type { Decision, RunState } from './run-state.ts';
 import type { Ending } from './step-endings.ts';
 import { type StepInstance, toNewStep } from './step-instances.ts';
 
-export type StepChanges = ReturnType<typeof createStepChanges>;
-
 export function createStepChanges(o: {
   readonly state: RunState;
   /** The wall clock, for deadlines and pauses. */
