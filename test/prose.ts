@@ -39,7 +39,7 @@ const phrases: readonly (readonly [pattern: RegExp, instead: string])[] = [
 ];
 
 export function findingsIn(file: string, text: string): Finding[] {
-  const prose = file.endsWith('.md') ? proseOfMarkdown(text) : proseOfCode(text);
+  const prose = file.endsWith('.md') ? proseOfMarkdown(text) : proseOfCode(text, isCode.test(file) ? slashes : hashes);
   return prose.flatMap(({ line, wide, sentences }) => {
     const plain = sentences.replaceAll(/`[^`]*`|"[^"]*"|(?<!\w)'[^']*'(?!\w)/g, '``');
     const found = phrases.filter(([pattern]) => pattern.test(plain)).map(([, instead]) => instead);
@@ -57,10 +57,11 @@ export function breachesOf(findings: readonly Finding[], debt: Debt): string[] {
 }
 
 export function readFindings(): Finding[] {
-  const named = ['src', 'test', 'bench', 'docs'].flatMap((folder) =>
+  const named = ['src', 'test', 'bench', 'docs', 'bin', 'libexec', 'packaging', 'examples'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   );
-  const files = [...readdirSync(root), ...named].filter((file) => /\.(tsx?|md)$/.test(file) && !exempt.includes(file));
+  const isRead = (file: string) => (isCode.test(file) || hasHashes.test(file)) && !exempt.includes(file);
+  const files = [...readdirSync(root), ...named].filter((file) => file.endsWith('.md') || isRead(file));
   return files.flatMap((file) => findingsIn(file, readFileSync(join(root, file), 'utf8')));
 }
 
@@ -68,10 +69,15 @@ export const readDebt = (): Debt => JSON.parse(readFileSync(debtFile, 'utf8'));
 
 type Line = { readonly line: number; readonly wide: boolean; readonly sentences: string };
 
+const isCode = /\.(tsx?|js)$/;
+const hasHashes = /\.(bash|fish|ps1|py|service|sh|yaml|zsh)$|Dockerfile$/;
+const slashes = /^\s*(?:\/\/|\/?\*+)(?:\s|$)(.*)|.*[\s;,{(]\/\/ (.*)/;
+const hashes = /^\s*#+ (.*)|.*\s# (.*)/;
+
 /** Comments, and texts of three words or more: errors, help, titles of tests. Only comments have a bound on width. */
-function proseOfCode(text: string): Line[] {
+function proseOfCode(text: string, mark: RegExp): Line[] {
   return text.split('\n').map((code, index) => {
-    const comment = /^\s*(?:\/\/|\/?\*+)(?:\s|$)(.*)|.*[\s;,{(]\/\/ (.*)/.exec(code);
+    const comment = mark.exec(code);
     const said = comment?.[1] ?? comment?.[2];
     const texts = comment ? [] : (code.match(/'(?:[^'\\]|\\.)*'|`[^`]*`/g) ?? []).map((quoted) => quoted.slice(1, -1));
     const sentences = said ?? texts.filter((quoted) => quoted.split(' ').length >= 3).join(' / ');
