@@ -45,7 +45,7 @@ export type NotificationStore = {
   readonly add: (tx: Transaction, notifications: readonly NewNotification[]) => Promise<void>;
   /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
   readonly due: (nowMs: number, busyOrigins: readonly string[], limit: number) => Promise<readonly DueNotification[]>;
-  /** When the next one after `nowMs` is due; null when none is. */
+  /** When the next one after `nowMs` is due; null when nothing waits. */
   readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
   /** Records how an attempt ended. With `nextAtMs`, it is tried again at that time. */
   readonly settle: (

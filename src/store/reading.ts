@@ -33,7 +33,7 @@ export type RunReading = {
     most: number,
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** While this value stays the same, so does every answer to the same question with the same reach (ADR 0025). */
+  /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
   readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
   /** The version grows with every change of what `get` returns. */

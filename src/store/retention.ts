@@ -13,7 +13,7 @@ type UnfinishedRun = {
   readonly id: string;
   readonly parentId: string | null;
   readonly revision: string;
-  /** The newest event that announced output of the run; null when there is none. */
+  /** The newest event that announced output of the run; null before the first. */
   readonly lastOutputId: number | null;
 };
 

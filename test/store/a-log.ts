@@ -1,4 +1,4 @@
-// A log store on a real database, and what a job might print to it.
+// Samples of what a job may print, and functions that append them to a real log store.
 
 import { join } from 'node:path';
 import type { LogLine } from '../../src/domain/log-line.ts';
@@ -29,7 +29,7 @@ export async function openLogStore(
   };
 }
 
-/** What a writer is given when a step has printed `text` and its spool is `spoolEnd` bytes long. */
+/** The argument of a writer's `append` for a step that has printed `text`, and whose spool is `spoolEnd` bytes long. */
 export function printed(
   text: string | Buffer,
   spoolEnd: number,
@@ -38,7 +38,7 @@ export function printed(
   return { attempt, stepId: 'step_01', bytes: typeof text === 'string' ? Buffer.from(text) : text, spoolEnd };
 }
 
-/** Of what a test's spool holds, the lines numbered `from` to `to`. */
+/** The lines `from` to `to` of a test's spool. */
 export function numberedLines(from: number, to: number): string {
   let text = '';
   for (let n = from; n <= to; n++) text += `line ${n} of the backup, ${(n * 2_654_435_761) % 4_294_967_296}\n`;
@@ -59,7 +59,7 @@ export function textOf(lines: readonly LogLine[]): string {
   return lines.map(({ message }) => `${message}\n`).join('');
 }
 
-/** Numbers and times, in a form that is compared fast. */
+/** The numbers and times of lines, in a form that is fast to compare. */
 export function placesOf(lines: readonly LogLine[]): string {
   return lines.map(({ seq, timestamp }) => `${seq} ${timestamp}\n`).join('');
 }

@@ -1,4 +1,4 @@
-// A run as the engine adds it, with what a test cares about laid over it.
+// A run as the engine adds it. Tests override what they care about.
 
 import { createId } from '../../src/lib/ids.ts';
 import type { NewRun } from '../../src/store/run/runs.ts';

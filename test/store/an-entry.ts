@@ -1,4 +1,4 @@
-// A row of the audit log, with what a test cares about laid over it.
+// An audit entry. Tests override what they care about.
 
 import type { NewAuditEntry } from '../../src/domain/audit.ts';
 

@@ -80,19 +80,22 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     return listed.map(({ id }) => id);
   }
 
-  test.each([true, false])('a file is the server’s alone from then on, linked (%s) or not', async (mayLink) => {
-    const path = await aFile();
-    const id = newId();
+  test.each([true, false])(
+    'only the server can read a stored file, whether it was linked (%s) or copied',
+    async (mayLink) => {
+      const path = await aFile();
+      const id = newId();
 
-    expect(await stage(path, { id, mayLink })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
-    const stored = await stat(blobPath(id));
-    expect(stored.mode & 0o777).toBe(0o600);
-    expect(stored.uid).toBe(process.geteuid?.());
-    expect((await stat(join(dir, 'artifacts'))).mode & 0o777).toBe(0o700);
-    expect(await readFile(blobPath(id), 'utf8')).toBe(text);
-  });
+      expect(await stage(path, { id, mayLink })).toEqual({ id, sizeBytes: 9, sha256: sha256(text) });
+      const stored = await stat(blobPath(id));
+      expect(stored.mode & 0o777).toBe(0o600);
+      expect(stored.uid).toBe(process.geteuid?.());
+      expect((await stat(join(dir, 'artifacts'))).mode & 0o777).toBe(0o700);
+      expect(await readFile(blobPath(id), 'utf8')).toBe(text);
+    },
+  );
 
-  test('a file whose row a crash prevented can be taken again, whole', async () => {
+  test('a file can be stored again after a crash prevented its row', async () => {
     const path = await aFile();
     await stage(path, { id: newId(), mayLink: true });
     const id = newId();
@@ -100,7 +103,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
   });
 
-  test.runIf(process.geteuid?.() === 0)('a file of the job’s user becomes the server’s', async () => {
+  test.runIf(process.geteuid?.() === 0)('a file of the job’s user changes its owner to the server', async () => {
     const path = await aFile();
     execFileSync('chown', ['65534:65534', path]);
     const id = newId();
@@ -109,7 +112,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await stat(blobPath(id))).toMatchObject({ uid: 0, gid: process.getegid?.() });
   });
 
-  test('a file of a workspace that is kept is copied, stays as it is, and can change without what was stored', async () => {
+  test('a file of a workspace that is kept is copied, and later changes to it do not change the artifact', async () => {
     const path = await aFile();
     await chmod(path, 0o754);
     if (process.geteuid?.() === 0) await chown(path, 65_534, 65_534);
@@ -125,7 +128,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await readFile(blobPath(id), 'utf8')).toBe(text);
   });
 
-  test('a file whose name is no text is taken', async () => {
+  test('a file whose name is not valid text is stored', async () => {
     const path = Buffer.concat([Buffer.from(join(dir, 'workspace/')), Buffer.of(0xff)]);
     await writeFile(path, text);
     for (const mayLink of [false, true]) {
@@ -135,7 +138,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     }
   });
 
-  test('a large file is hashed whole, an empty one too', async () => {
+  test('the hash covers all of a large file, and an empty file has one, too', async () => {
     const large = Buffer.alloc(1_000_003, 'abc');
     expect(await stage(await aFile('large', large), { id: newId() })).toMatchObject({
       sizeBytes: 1_000_003,
@@ -147,7 +150,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     });
   });
 
-  test('a file with another name is copied, so that the other name cannot change what was stored', async () => {
+  test('a file with a second hard link is copied, so that the link cannot change the artifact', async () => {
     const path = await aFile();
     await link(path, join(dir, 'workspace', 'other'));
     const id = newId();
@@ -174,10 +177,10 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     }
   });
 
-  test('a link, a folder, a pipe and a missing file are refused, and nothing is kept of them', async () => {
+  test('a link, a folder, a pipe and a missing file are refused, and nothing of them is kept', async () => {
     const workspace = join(dir, 'workspace');
     const target = await aFile('target');
-    // A file of two names is copied, not moved: the way on which a link could be followed unseen.
+    // A file with two names is copied. While copying, a link could be followed by mistake.
     await link(target, join(workspace, 'other'));
     await symlink(target, join(workspace, 'link'));
     await mkdir(join(workspace, 'folder'));
@@ -192,12 +195,12 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await readFile(target, 'utf8')).toBe(text);
   });
 
-  test('what lies elsewhere by the time it is opened is refused, and left as it is', async () => {
+  test('a file that lies outside the workspace when it is opened is refused and left unchanged', async () => {
     const workspace = join(dir, 'workspace');
     const elsewhere = join(dir, 'elsewhere');
     await mkdir(elsewhere);
     await writeFile(join(elsewhere, 'key'), text, { mode: 0o640 });
-    // A folder of the workspace that another run has swapped for a link.
+    // Another run has replaced a folder of the workspace by a link.
     await symlink(elsewhere, join(workspace, 'artifacts'));
     for (const mayLink of [false, true]) {
       const id = newId();
@@ -208,7 +211,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect((await stat(join(elsewhere, 'key'))).mode & 0o7777).toBe(0o640);
   });
 
-  test('what was staged and not added can be discarded, twice too', async () => {
+  test('a staged file can be discarded, even twice', async () => {
     const staged = await stage(await aFile(), { id: newId() });
     await artifacts.discard(staged);
     await artifacts.discard(staged);
@@ -216,7 +219,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await artifacts.openRead(staged)).toBeUndefined();
   });
 
-  test('an artifact is shown as it was added, and its file is read', async () => {
+  test('an artifact is shown as it was added, and its file can be read', async () => {
     const staged = await stage(await aFile(), { id: newId() });
     const id = await add({ ...staged, expiresAtMs: nowMs + 1_000 });
     const shown = {
@@ -242,7 +245,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await artifacts.get('artifact_missing')).toBeUndefined();
   });
 
-  test('an artifact whose time is over is gone, and no longer listed or counted', async () => {
+  test('an expired artifact is gone: it is neither listed nor counted', async () => {
     const kept = await add();
     const expiring = await add({ expiresAtMs: nowMs + 1_000 });
     expect(await idsOf({})).toEqual([expiring, kept]);
@@ -268,7 +271,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await idsOf({ jobId: 'missing' })).toEqual([]);
   });
 
-  test('of one tenant are listed, counted and found without those of another', async () => {
+  test('the list, the total and the lookup of one tenant exclude other tenants', async () => {
     const own = await add({ tenant: 'acme' });
     const gone = await add({ tenant: 'acme', expiresAtMs: nowMs + 1_000 });
     const other = await add({ tenant: 'beta', expiresAtMs: nowMs + 1_000 });
@@ -282,7 +285,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await artifacts.get(other, 'beta')).toMatchObject({ id: other, gone: true });
   });
 
-  test('pages by cursor show each artifact once while others are added', async () => {
+  test('cursor pages show each artifact once while others are added', async () => {
     const ids = [];
     for (let n = 0; n < 7; n++) ids.push(await add());
     const seen: string[] = [];
@@ -298,10 +301,10 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     await expect(artifacts.list({ limit: 1, cursor: 'nonsense' })).rejects.toMatchObject({ slug: 'validation-error' });
   });
 
-  describe('the room for all artifacts together', () => {
+  describe('the quota for all artifacts', () => {
     const wanted = (sizeBytes: number): { id: string; sizeBytes: number } => ({ id: newId(), sizeBytes });
 
-    test('is what the stored ones leave, whoever’s they are', async () => {
+    test('covers the artifacts of all tenants', async () => {
       await add({ sizeBytes: 3_000_000_000 });
       await add({ sizeBytes: 9, jobId: 'report' });
       const [small, large] = [wanted(1), wanted(3)];
@@ -313,13 +316,13 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       expect(await artifacts.takeRoom([small, large], 3_000_000_013)).toMatchObject({ kind: 'taken' });
     });
 
-    test('is not given twice to runs that end at once', async () => {
+    test('is not granted twice to runs that end at the same time', async () => {
       const taken = await Promise.all([1, 2, 3, 4].map(() => artifacts.takeRoom([wanted(60)], 130)));
-      // Which of them come first is nobody's promise.
+      // Their order is not defined.
       expect(taken.map(({ kind }) => kind).toSorted()).toEqual(['full', 'full', 'taken', 'taken']);
     });
 
-    test('counts what was stored once, and what came to nothing not at all', async () => {
+    test('counts a stored file once, and a file that was not stored not at all', async () => {
       const file = wanted(60);
       await artifacts.takeRoom([file], 100);
       await add({ ...file });
@@ -330,7 +333,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
       expect(await artifacts.takeRoom([wanted(40)], 100)).toMatchObject({ kind: 'taken' });
     });
 
-    test('is free again once an artifact’s time is over', async () => {
+    test('is free again once an artifact has expired', async () => {
       await add({ sizeBytes: 60, expiresAtMs: nowMs + 1_000 });
       expect(await artifacts.takeRoom([wanted(60)], 100)).toMatchObject({ kind: 'full' });
       passedMs = 1_000;
@@ -338,7 +341,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     });
   });
 
-  test('the file of one whose time is over is removed, and it is still known to be gone', async () => {
+  test('the file of an expired artifact is removed, and its row still says that it is gone', async () => {
     const ids = await Promise.all(
       [nowMs + 1_000, nowMs + 2_000, null].map(async (expiresAtMs, index) => {
         const { id } = await stage(await aFile(`file${index}`), { id: newId() });
@@ -368,7 +371,7 @@ describe.each(engines)('artifacts on $engine', ({ open }) => {
     expect(await artifacts.get(ids[2] ?? '')).toMatchObject({ gone: false });
   });
 
-  test('once the clock was set back, what expires or is old by it goes although newer ones went before', async () => {
+  test('after the clock was set back, old artifacts are removed even if newer ones were removed before', async () => {
     const store = async (o: { createdAtMs?: number; expiresAtMs: number | null }): Promise<string> => {
       const { id } = await stage(await aFile(`file${newId()}`), { id: newId() });
       return add({ id, ...o });

@@ -35,7 +35,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     return (await opened.audit.list({ limit: 100, ...query })).entries.map(({ id }) => id);
   }
 
-  test('a row is shown as it was written', async () => {
+  test('an entry is shown as it was written', async () => {
     await opened.audit.record(
       anEntry({
         actor: 'jwt:ada',
@@ -62,7 +62,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     ]);
   });
 
-  test('each hash is over the hash before and the row as a JSON array', async () => {
+  test('each hash covers the previous hash and the entry as a JSON array', async () => {
     await record({}, { reason: 'é"' });
     const { entries } = await opened.audit.list({ limit: 2 });
     const values = ['local', 'default', 'run.cancel', 'done', 'run', 'run_01HM', '127.0.0.1', 'req_01HM'];
@@ -72,7 +72,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(entries.map(({ hash }) => hash)).toEqual([second, first]);
   });
 
-  test('rows of transactions that come together are one chain without gaps, in the order of the commits', async () => {
+  test('entries of simultaneous transactions form one chain without gaps, in the order of the commits', async () => {
     await Promise.all(Array.from({ length: 300 }, (_, n) => opened.audit.record(anEntry({ actor: `t${n}` }))));
     const { entries } = await opened.audit.list({ limit: 300 });
     expect(entries.map(({ id, actor }) => [id, actor.name])).toEqual(
@@ -81,7 +81,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await verdict()).toMatchObject({ rows: 300, broken: null });
   });
 
-  test('a transaction that fails takes its rows with it and leaves no gap', async () => {
+  test('a transaction that fails leaves neither entries nor a gap', async () => {
     const failing = opened.database.transact(async (tx) => {
       tx.record(anEntry({ actor: 'never' }));
       tx.emit({ type: 'run.created', runId: 'run_a', jobId: 'a', tenant: 'default', data: {} });
@@ -100,7 +100,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     ]);
   });
 
-  test('the chain goes on where it ended, after the database was opened again', async () => {
+  test('the chain continues after the database is opened again', async () => {
     await record({}, {});
     await opened.database.close();
     opened = await open(dir, { clock });
@@ -108,7 +108,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await verdict()).toMatchObject({ rows: 3, first: { id: 1 }, last: { id: 3 }, broken: null });
   });
 
-  test('instants never go back, also where the clock does, so that a time is found by halving', async () => {
+  test('times never decrease, even if the clock is set back, so that a binary search finds a time', async () => {
     await record({});
     clockMs += 1_000;
     await record({});
@@ -123,7 +123,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     expect(await ids({ sinceMs: nowMs + 1 })).toEqual([3, 2]);
   });
 
-  test('a clock that was years ahead leaves order and chain whole, over a start and after that time, too', async () => {
+  test('a clock that was years ahead breaks neither order nor chain, across a restart and after that time', async () => {
     const year = 365 * 86_400_000;
     clockMs += 2 * year;
     await record({});
@@ -174,13 +174,13 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
       ['text in a reason, in either case', { q: 'LATE' }, [3]],
       ['action and tenant', { action: 'run.create', tenant: 'acme' }, [1]],
       ['what is nowhere', { actor: 'nobody' }, []],
-    ])('by %s has its rows, newest first, and counts them', async (_by, query, expected) => {
+    ])('by %s shows its entries, newest first, and counts them', async (_by, query, expected) => {
       const page = await opened.audit.list({ limit: 100, ...query });
       expect(page.entries.map(({ id }) => id)).toEqual(expected);
       expect(page).toMatchObject({ total: expected.length, nextCursor: null });
     });
 
-    test('pages by cursor, stable while rows are added, and by offset', async () => {
+    test('has pages by cursor, which stay stable while entries are added, and pages by offset', async () => {
       const first = await opened.audit.list({ limit: 2 });
       await record({});
       expect(first).toMatchObject({ total: 4, nextCursor: '3' });
@@ -193,7 +193,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     });
   });
 
-  test('what is rare is found among many, far from the newest, and paged', async () => {
+  test('rare entries are found among many, far from the newest, and shown in pages', async () => {
     await record({ actor: 'rare' });
     await record(...Array.from({ length: 12_000 }, (): Partial<NewAuditEntry> => ({ action: 'run.create' })));
     await record({ actor: 'rare' });
@@ -218,7 +218,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
       await record({ actor: 'd' });
     });
 
-    test('removes the oldest, and leaves a row that says up to which, with its hash', async () => {
+    test('removes the oldest entries, and adds an entry that states the last removed id and its hash', async () => {
       const [third] = (await opened.audit.list({ actor: 'c', limit: 1 })).entries;
       expect(await opened.audit.countBefore(nowMs + 10_000)).toBe(3);
       expect(await opened.audit.removeBefore(nowMs + 10_000, 100)).toBe(3);
@@ -240,14 +240,14 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
       expect(await verdict()).toMatchObject({ rows: 2, first: { id: 4 }, removedThrough: 3, broken: null });
     });
 
-    test('goes on in steps, and the chain is whole after each', async () => {
+    test('works in steps, and the chain is valid after each step', async () => {
       expect(await opened.audit.removeBefore(nowMs + 1, 2)).toBe(2);
       expect(await verdict()).toMatchObject({ removedThrough: 2, broken: null });
       expect(await opened.audit.removeBefore(nowMs + 1, 2)).toBe(1);
       expect(await verdict()).toMatchObject({ rows: 3, removedThrough: 3, broken: null });
     });
 
-    test('of everything leaves a log that says so', async () => {
+    test('of all entries leaves an entry that says so', async () => {
       expect(await opened.audit.removeBefore(nowMs + 20_000, 100)).toBe(4);
       expect(await ids()).toEqual([5]);
       await record({});

@@ -27,10 +27,10 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     await rm(dir, { recursive: true });
   });
 
-  test('the generation is another after each commit, and the same while there is none', async () => {
+  test('the generation changes with each commit, and not without a commit', async () => {
     const first = await store.database.generation();
     await store.runs.list({ limit: 10 });
-    // Suites beside this one commit to the same PostgreSQL.
+    // Other suites commit to the same PostgreSQL at the same time.
     if (engine === 'SQLite') expect(await store.database.generation()).toBe(first);
     const add = () => store.database.transact((tx) => store.runs.add(tx, aRun()));
     await add();
@@ -40,14 +40,14 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect([first, second]).not.toContain(await store.database.generation());
   });
 
-  test('changes of different turns are commits of their own', async () => {
+  test('changes of different turns are separate commits', async () => {
     await store.database.transact(async (tx) => tx.emit(created));
     await store.database.transact(async (tx) => tx.emit(created));
 
     expect(store.commits.map((entries) => entries.map(({ id }) => id))).toEqual([[1], [2]]);
   });
 
-  test('more changes than one commit takes are all made, in order', async () => {
+  test('more changes than fit into one commit are all made, in order', async () => {
     await Promise.all(
       Array.from({ length: 1_000 }, (_, n) =>
         store.database.transact(async (tx) => tx.emit({ ...created, runId: `run_${n}` })),
@@ -59,7 +59,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(announced.map(({ runId }) => runId)).toEqual(Array.from({ length: 1_000 }, (_, n) => `run_${n}`));
   });
 
-  test('a change that fails leaves no trace, and those that share its commit are made', async () => {
+  test('a change that fails leaves no trace, and the other changes of its commit are made', async () => {
     const [first, second, third] = [aRun(), aRun(), aRun()];
     const outcomes = await Promise.allSettled([
       store.database.transact((tx) => store.runs.add(tx, first)),
@@ -105,7 +105,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(await store.journal.latestId()).toBe(2);
   });
 
-  test('ids go on after a restart, even where the newest events were deleted', async () => {
+  test('ids continue after a restart, even if the newest events were deleted', async () => {
     await store.database.transact(async (tx) => {
       tx.emit(created);
       tx.emit({ ...created, type: 'run.output', firstSeq: 1, lineCount: 5 });
@@ -120,7 +120,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(store.commits.flat()).toMatchObject([{ id: 7 }]);
   });
 
-  test('output of no lines, or fewer, is refused, and takes no id from others', async () => {
+  test('output with zero or fewer lines is refused, and uses no ids', async () => {
     for (const lineCount of [0, -3]) {
       const output = { ...created, type: 'run.output' as const, firstSeq: 1, lineCount };
       await expect(store.database.transact(async (tx) => tx.emit(output))).rejects.toThrow('by the line');
@@ -130,7 +130,7 @@ describe.each(engines)('commits on $engine', ({ engine, open }) => {
     expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
   });
 
-  test('closing finishes what was asked for before, and refuses what comes after', async () => {
+  test('closing finishes earlier transactions, and refuses later ones', async () => {
     const run = aRun();
     const before = store.database.transact((tx) => store.runs.add(tx, run));
     const closed = store.database.close();

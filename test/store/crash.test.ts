@@ -18,9 +18,9 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, open }) 
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  test('has lost nothing that it acknowledged, and counts and events agree with the runs', async () => {
+  test('loses nothing that it acknowledged, and its counters and events agree with the runs', async () => {
     const acknowledged = new Map<string, string>();
-    // Twice on the same database: the second start goes on from what the first one left.
+    // Twice on the same database: the second start continues with what the first one left.
     for (const goal of [200, 400]) {
       const child = spawn(process.execPath, [program, engine, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
       for await (const line of createInterface(child.stdout)) {

@@ -1,4 +1,4 @@
-// Every way in which damage of the database is found is told to whoever watches its health.
+// Damage of the database appears in its health, however it is found.
 
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ async function opened() {
   return { database, path: join(dir, 'flwd.db') };
 }
 
-test('a schema that cannot be read is told', async () => {
+test('an unreadable schema is reported as damage', async () => {
   const { database, path } = await opened();
   await database.close();
   const connection = new DatabaseSync(path, { defensive: false });
@@ -36,11 +36,11 @@ test('a schema that cannot be read is told', async () => {
   expect(found).toEqual([expect.stringContaining('malformed database schema')]);
 });
 
-test('a commit that finds the file damaged is told as damage', async () => {
+test('damage found by a commit is reported as damage', async () => {
   const { database, path } = await opened();
   onTestFinished(() => database.close());
   const other = new DatabaseSync(path);
-  // The server's connection reads its first page again, from the file.
+  // Makes the server's connection read its first page from the file again.
   other.exec('CREATE TABLE another (id); PRAGMA wal_checkpoint(TRUNCATE)');
   const fd = openSync(path, 'r+');
   writeSync(fd, Buffer.alloc(16, '!'), 0, 16, 0);
@@ -51,7 +51,7 @@ test('a commit that finds the file damaged is told as damage', async () => {
   );
 });
 
-test('giving space back finds a damaged list of free pages, which is told as damage', async () => {
+test('a damaged list of free pages, found while freeing disk space, is reported as damage', async () => {
   const { database, path } = await opened();
   await database.close();
   const connection = new DatabaseSync(path);
@@ -60,7 +60,7 @@ test('giving space back finds a damaged list of free pages, which is told as dam
   const pageSize = Number(connection.prepare('PRAGMA page_size').get()?.page_size);
   connection.close();
   const file = readFileSync(path);
-  // The number of the first page of the list is at byte 32; in that page, the number of pages it names is at byte 4.
+  // Byte 32 holds the number of the list's first page. Byte 4 of that page holds how many pages it lists.
   file.writeUInt32BE(0xff_ff_ff_ff, (file.readUInt32BE(32) - 1) * pageSize + 4);
   writeFileSync(path, file);
 

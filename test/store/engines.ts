@@ -1,5 +1,5 @@
-// The engine that the suites of the store run over, and how it opens an empty or an existing database for a folder: SQLite,
-// or PostgreSQL in the project that has one.
+// The database engines that the store's suites run over: SQLite, or PostgreSQL in the Vitest project of that name.
+// Opens an empty or an existing database for a folder.
 
 import { join } from 'node:path';
 import type { JournalEntry } from '../../src/domain/event.ts';
@@ -21,7 +21,7 @@ export type Opened = {
   readonly idempotency: IdempotencyStore;
   readonly schedules: ScheduleStore;
   readonly audit: AuditStore;
-  /** What was announced: one list for each commit that wrote to the journal. */
+  /** The announced entries: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
 
@@ -33,13 +33,13 @@ export type Engine = {
   readonly open: (dir: string, o?: Options) => Promise<Opened>;
 };
 
-/** The clock of the suites stands still: 2024-01-15T10:30:00.000Z. */
+/** The suites' clock stands still at 2024-01-15T10:30:00.000Z. */
 export const nowMs = 1_705_314_600_000;
 const standing: Clock = { now: () => nowMs };
 
 export const openSqlite = opening((dir, parts) => openSqliteDatabase({ ...parts, path: join(dir, 'flwd.db') }));
 
-/** The folder of its socket, also to programs that a test starts. */
+/** The folder of PostgreSQL's socket. Programs that a test starts know it, too. */
 const postgresDir = process.env.FLWD_TEST_POSTGRES;
 
 export const engines: readonly Engine[] =

@@ -23,7 +23,7 @@ describe.each(engines)('idempotency keys on $engine', ({ open }) => {
   const add = (over: Partial<Parameters<Opened['idempotency']['add']>[1]> = {}): Promise<boolean> =>
     store.database.transact((tx) => store.idempotency.add(tx, { ...request, ...over }));
 
-  test('an answer is found under its key after a restart', async () => {
+  test('a response is found under its key after a restart', async () => {
     await add({ answer: { status: 201, body: '{"run_id":"run_1"}' } });
     await store.database.close();
     store = await open(dir);
@@ -35,7 +35,7 @@ describe.each(engines)('idempotency keys on $engine', ({ open }) => {
     });
   });
 
-  test('a request without an answer yet is known, and its answer can be added', async () => {
+  test('a request without a response is known, and its response can be added later', async () => {
     await add();
     expect(await store.idempotency.find('default', 'k1', 0)).toEqual({ bodyHash: 'h1', runId: 'run_1', answer: null });
 
@@ -52,12 +52,12 @@ describe.each(engines)('idempotency keys on $engine', ({ open }) => {
     expect(await store.idempotency.find('other', 'k1', 0)).toBeUndefined();
   });
 
-  test('a key that is held is not given twice, not in one turn either', async () => {
+  test('a key is not granted twice, even in the same turn', async () => {
     expect(await Promise.all([add(), add({ runId: 'run_2', bodyHash: 'h2' })])).toEqual([true, false]);
     expect(await store.idempotency.find('default', 'k1', 0)).toMatchObject({ bodyHash: 'h1', runId: 'run_1' });
   });
 
-  test('after a day a key is free again', async () => {
+  test('a key is free again after a day', async () => {
     await add();
 
     expect(await store.idempotency.find('default', 'k1', nowMs + 1)).toBeUndefined();

@@ -27,7 +27,7 @@ async function add(over: Partial<NewRun>): Promise<string> {
 }
 
 describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
-  test('are the newest of each, however many there are of another', async () => {
+  test('are the newest of each job, however many runs other jobs have', async () => {
     store = await open(dir);
     const nightly = await add({ jobId: 'backup/nightly', createdAtMs: nowMs - 86_400_000 });
     const busy: string[] = [];
@@ -50,7 +50,7 @@ describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
     expect(last.get('never')).toEqual([]);
   });
 
-  test('are those of one tenant, where one is asked for', async () => {
+  test('can be limited to one tenant', async () => {
     store = await open(dir);
     const own = await add({ jobId: 'shared', tenant: 'acme' });
     await add({ jobId: 'shared', tenant: 'other', createdAtMs: nowMs + 1 });
@@ -61,7 +61,7 @@ describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
   });
 });
 
-test('each job’s are found on one index of SQLite, in order', async () => {
+test('SQLite finds the runs of each job on one index, in order', async () => {
   store = await openSqlite(dir);
   const query = lastOf(store.database.read, { jobId: 'busy', most: 3 });
   const planOf = async (asked: typeof query): Promise<string[]> =>

@@ -1,4 +1,4 @@
-// Files of logs that cannot be read: what is around them can, and whoever writes on does.
+// Log files that cannot be read. The lines around them can still be read, and the log can be continued.
 
 import { readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { type LogFixture, openLogFixture } from './log-fixture.ts';
 
 const mark = /^… lines? .* of this log cannot be read: the file logs\/ZZ\/.*\.(raw|zst) is (damaged|missing) …$/;
 
-/** Two indexed segments, of lines 1 to 2 and 3 to 4. */
+/** Two indexed segments: lines 1 to 2, and lines 3 to 4. */
 async function printTwoSegments(log: LogFixture): Promise<void> {
   for (const [text, spoolEnd] of [
     ['a\nb\n', 4],
@@ -24,7 +24,7 @@ async function printTwoSegments(log: LogFixture): Promise<void> {
 }
 
 describe.each(engines)('a log on $engine with a file that cannot be read', (engine) => {
-  test('has its mark whatever lines are asked for', async () => {
+  test('shows a stand-in, whatever lines are requested', async () => {
     const log = await openLogFixture(engine);
     await printTwoSegments(log);
     truncateSync(join(log.shard, `${runId}.1.raw`), 10);
@@ -38,17 +38,17 @@ describe.each(engines)('a log on $engine with a file that cannot be read', (engi
     expect((await log.store().page(runId, { limit: 10, afterSeq: 2, text: 'in none' })).lines).toEqual([]);
   });
 
-  test('has a mark for a file in a bad place of the disk', async () => {
+  test('shows a stand-in for a file on a bad sector', async () => {
     const log = await openLogFixture(engine);
     await printTwoSegments(log);
     const path = join(log.shard, `${runId}.2.raw`);
     rmSync(path);
-    // The kernel answers EIO to whoever reads it from its beginning.
+    // Reading this file from its beginning fails with EIO.
     symlinkSync('/proc/self/mem', path);
     await expect.poll(() => log.messages()).toEqual(['a', 'b', expect.stringMatching(mark)]);
   });
 
-  test.each(['damaged', 'missing', 'unreadable'])('is written on when its last one is %s', async (how) => {
+  test.each(['damaged', 'missing', 'unreadable'])('can be continued when its last file is %s', async (how) => {
     const log = await openLogFixture(engine);
     await printTwoSegments(log);
     const path = join(log.shard, `${runId}.2.raw`);
@@ -58,14 +58,14 @@ describe.each(engines)('a log on $engine with a file that cannot be read', (engi
     await log.restart();
 
     const writer = await log.openWriter();
-    // What the spool still has of it is read again.
+    // The lines that the spool still has are read again.
     expect(writer.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(4);
     expect(writer.append(printed('c\nd\ne\n', 10))).toMatchObject({ firstSeq: 5, count: 3 });
     await writer.close();
     expect(await log.messages()).toEqual(['a', 'b', expect.stringMatching(mark), 'c', 'd', 'e']);
   });
 
-  test('is written on when none can be read', async () => {
+  test('can be continued when no file can be read', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed(numberedLines(1, 100), 5_000));
@@ -82,7 +82,7 @@ describe.each(engines)('a log on $engine with a file that cannot be read', (engi
 
 const gap = `… lines 3 to 4 of this log cannot be read: the file logs/ZZ/${runId}.1.raw was damaged …`;
 
-/** Three chunks of two lines each in a file that has no row yet, and where they end. */
+/** A file without a row, of three chunks with two lines each, and where the chunks end. */
 async function printThreeChunks(log: LogFixture): Promise<number[]> {
   const writer = await log.openWriter();
   const path = join(log.shard, `${runId}.1.raw`);
@@ -94,7 +94,7 @@ async function printThreeChunks(log: LogFixture): Promise<number[]> {
   return ends;
 }
 
-/** A chunk of one line, behind the lines 1 and 2. */
+/** A chunk with one line, which follows the lines 1 and 2. */
 function forge(lie: Partial<ChunkHead>): Buffer {
   const head = {
     firstSeq: 3,
@@ -114,7 +114,7 @@ function forge(lie: Partial<ChunkHead>): Buffer {
   return chunk;
 }
 
-/** The same as three files, as if each chunk had filled one. */
+/** The same in three files, as if each chunk had filled a file. */
 async function splitIntoFiles(log: LogFixture): Promise<void> {
   const ends = await printThreeChunks(log);
   const path = join(log.shard, `${runId}.1.raw`);
@@ -123,13 +123,14 @@ async function splitIntoFiles(log: LogFixture): Promise<void> {
     writeFileSync(path.replace('.1.raw', `.${n + 1}.raw`), bytes.subarray(ends[n - 1] ?? 0, end));
 }
 
-describe.each(engines)('the log of a run that goes on, on $engine', (engine) => {
+describe.each(engines)('the log of a resumed run on $engine', (engine) => {
   test.each([
     ['text', 60, 12],
-    // Without a head that says where it ends, what is behind it may be a script's text, whose place in the spool counts for nothing.
+    // Without a head that says where the chunk ends, the bytes behind it may be text that a script printed. So their
+    // position in the spool is ignored.
     ['length', 10, 4],
     ['first byte', 0, 4],
-  ])('keeps what is behind a chunk whose %s is damaged', async (_what, at, spoolOffset) => {
+  ])('keeps the lines behind a chunk whose %s is damaged', async (_what, at, spoolOffset) => {
     const log = await openLogFixture(engine);
     const [first = 0] = await printThreeChunks(log);
     const path = join(log.shard, `${runId}.1.raw`);
@@ -156,7 +157,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     ]);
   });
 
-  test('takes nothing that a script has printed for a chunk', async () => {
+  test('never takes text that a script has printed for a chunk', async () => {
     const log = await openLogFixture(engine);
     await printThreeChunks(log);
     const path = join(log.shard, `${runId}.1.raw`);
@@ -180,7 +181,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     ]);
   });
 
-  test('drops a chunk that was cut off, whatever a script has printed in it', async () => {
+  test('drops a chunk that was cut off, whatever its text looks like', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed('a\nb\n', 4));
@@ -203,7 +204,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     ['an earlier time', { firstAtUs: 1 }, false],
     ['the engine for its author', { stepId: '' }, false],
     ['a far place in the spool', { spool: { offset: 1e12, aheadBytes: 7 } }, true],
-  ])('behind a head that is lost, is not led astray by a printed chunk with %s', async (_what, lie, isTaken) => {
+  ])('behind a lost head, is not misled by a printed chunk with %s', async (_what, lie, isTaken) => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     const path = join(log.shard, `${runId}.1.raw`);
@@ -229,7 +230,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     }
   });
 
-  test.each(['damaged', 'missing', 'unreadable'])('goes on when a file before its last one is %s', async (how) => {
+  test.each(['damaged', 'missing', 'unreadable'])('continues when a file before its last one is %s', async (how) => {
     const log = await openLogFixture(engine);
     await splitIntoFiles(log);
     const path = join(log.shard, `${runId}.2.raw`);
@@ -248,7 +249,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     expect(log.files().filter((name) => name.includes('.2.raw.'))).toEqual(kept);
   });
 
-  test('keeps each state in which a file was found damaged', async () => {
+  test('keeps a copy of a file each time it is found damaged', async () => {
     const log = await openLogFixture(engine);
     await printThreeChunks(log);
     const path = join(log.shard, `${runId}.1.raw`);
@@ -262,12 +263,12 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     }
   });
 
-  test('says from where on its last file cannot be read, and goes on with what the spool has', async () => {
+  test('states from which line on its last file cannot be read, and continues with the lines of the spool', async () => {
     const log = await openLogFixture(engine);
     await splitIntoFiles(log);
     const path = join(log.shard, `${runId}.3.raw`);
     rmSync(path);
-    // The kernel answers EIO to whoever reads it from its beginning.
+    // Reading this file from its beginning fails with EIO.
     symlinkSync('/proc/self/mem', path);
     expect(await log.messages()).toEqual(['a', 'b', 'c', 'd', expect.stringMatching(mark)]);
 
@@ -279,7 +280,7 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
     expect(await log.messages()).toEqual(['a', 'b', 'c', 'd', said, 'e', 'f', 'g']);
   });
 
-  test('loses no more than what the disk changes while it is written', async () => {
+  test('loses no more than the disk changes while the log is written', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed('a\nb\n', 4));
@@ -298,7 +299,10 @@ describe.each(engines)('the log of a run that goes on, on $engine', (engine) => 
   });
 });
 
-/** As the kernel answers for a bad block in the middle of a file: a short read before it, then EIO. No test can make one. */
+/**
+ * Answers like the kernel for a bad block in a file: a short read before the block, then EIO. A test cannot make a real
+ * one.
+ */
 async function failBlock(blockAt: number, times = Number.POSITIVE_INFINITY): Promise<void> {
   let left = times;
   await using file = await open(import.meta.filename);
@@ -321,7 +325,7 @@ async function failBlock(blockAt: number, times = Number.POSITIVE_INFINITY): Pro
   read.mockImplementationOnce(failing);
 }
 
-test('a bad block in a file costs the lines in it, and those around it can be read', async () => {
+test('a bad block in a file costs its lines, and the lines around it can be read', async () => {
   const [engine] = engines;
   if (!engine) return;
   const log = await openLogFixture(engine);
@@ -342,7 +346,7 @@ test('a bad block in a file costs the lines in it, and those around it can be re
   expect(next.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(19_000);
 });
 
-test('a disk that refuses to read for a moment costs a log nothing', async () => {
+test('a disk that fails for a moment costs a log nothing', async () => {
   const [engine] = engines;
   if (!engine) return;
   const log = await openLogFixture(engine, undefined, 60_000);

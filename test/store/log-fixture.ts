@@ -1,4 +1,5 @@
-// A log store in a folder of its own, which can be left and opened again as servers do, and goes with the test.
+// A log store in its own folder. A test can close and open it again as servers do. The folder is removed after the
+// test.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,19 +12,19 @@ import { linesOf, openLogStore, runId, textOf } from './a-log.ts';
 import { type Engine, nowMs } from './engines.ts';
 
 export type LogFixture = {
-  /** Where the log's files are. */
+  /** The folder of the log's files. */
   readonly shard: string;
   readonly clock: { atMs: number };
   readonly store: () => LogStore;
   readonly database: () => Database;
   readonly openWriter: (maxSizeBytes?: number) => Promise<LogWriter>;
-  /** Ends the server without closing any log, and starts another. */
+  /** Stops the server without closing any log, and starts another one. */
   readonly restart: () => Promise<void>;
   readonly files: () => string[];
   readonly storedBytes: () => number;
   readonly readAll: () => Promise<LogLine[]>;
   readonly messages: () => Promise<string[]>;
-  /** The messages, each with a newline: what was printed. */
+  /** The printed messages, each with a newline. */
   readonly text: () => Promise<string>;
 };
 

@@ -1,9 +1,9 @@
-// What a reader gives back of a segment.
+// How a reader frees the memory of a segment.
 
 import { expect, test } from 'vitest';
 import { freeSegment } from '../../src/store/log/log-segment.ts';
 
-test('a small buffer, which lies in the pool that all small buffers share, is left alone', () => {
+test('a small buffer, which shares a pool with others, is not freed', () => {
   const file = Buffer.allocUnsafe(100).fill('x');
   const neighbour = Buffer.from('neighbour');
   expect(neighbour.buffer).toBe(file.buffer);
@@ -11,7 +11,7 @@ test('a small buffer, which lies in the pool that all small buffers share, is le
   expect([file.length, neighbour.toString()]).toEqual([100, 'neighbour']);
 });
 
-test('a large one gives its memory back', () => {
+test('a large buffer is freed', () => {
   const file = Buffer.allocUnsafe(100_000);
   freeSegment({ file, chunkStarts: [] });
   expect(file.length).toBe(0);

@@ -7,7 +7,7 @@ const mebibyte = 2 ** 20;
 const lineBytes = numberedLines(100_000, 100_000).length;
 
 describe.each(engines)('a log past its limit on $engine', (engine) => {
-  test('has its beginning, a line that says what is missing, and its last MiB', async () => {
+  test('has its beginning, a line that states what is missing, and its last MiB', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter(3 * mebibyte);
     let spoolEnd = 0;
@@ -44,12 +44,12 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(end.length).toBeGreaterThanOrEqual(mebibyte - lineBytes);
     expect(beginning.length + end.length).toBeLessThan(3 * mebibyte + 2 * 65_536);
 
-    // Said once: a writer that comes later has left out nothing itself.
+    // Stated once: a later writer has left out nothing itself.
     await (await openWriter(3 * mebibyte)).close();
     expect((await readAll()).length).toBe(lines.length);
   });
 
-  test('is whole when it only just fits', async () => {
+  test('is complete when it just fits', async () => {
     const { openWriter, text } = await openLogFixture(engine);
     const spool = numberedLines(1, 5000);
     const writer = await openWriter(spool.length);
@@ -60,7 +60,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(await text()).toBe(spool);
   });
 
-  test('is cut to a small limit, too, though all was printed at once', async () => {
+  test('is cut to a small limit, even if everything was printed at once', async () => {
     const { openWriter, messages } = await openLogFixture(engine);
     const text = numberedLines(1, 50_000);
     const writer = await openWriter(65_536);
@@ -76,7 +76,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(mark).toContain(`… ${50_000 - (stored.length - 1)} lines (2 MB) left out`);
   });
 
-  test('loses nothing of its end in a crash, and still knows how much it left out', async () => {
+  test('loses nothing of its end in a crash, and still knows how much was left out', async () => {
     const log = await openLogFixture(engine);
     const texts = Array.from({ length: 320 }, (_, n) => numberedLines(n * 1000 + 1, (n + 1) * 1000));
     const spool = texts.join('');
@@ -94,7 +94,7 @@ describe.each(engines)('a log past its limit on $engine', (engine) => {
     expect(placesOf(await log.readAll())).toBe(placesOf(read));
     const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
     expect(offset).toBe(notReadAgain);
-    // What is held back has to be read again, and not much more.
+    // Only the lines that were held back, and little more, have to be read again.
     expect(spoolEnd - offset).toBeGreaterThan(mebibyte);
     expect(spoolEnd - offset).toBeLessThan(6 * mebibyte);
     for (let at = offset; at < spool.length; ) {

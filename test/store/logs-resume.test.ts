@@ -15,7 +15,7 @@ import { type LogFixture, makeDir, openLogFixture } from './log-fixture.ts';
 const program = join(import.meta.dirname, 'programs/append-log.ts');
 
 describe.each(engines)('the log of a server that was killed, on $engine', (engine) => {
-  test('has each line of the spool once when the next server has read the rest', async () => {
+  test('has each line of the spool once, after the next server has read the rest', async () => {
     const dir = makeDir();
     const spoolDir = makeDir();
     onTestFinished(() => rmSync(spoolDir, { recursive: true }));
@@ -23,7 +23,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     const spool = numberedLines(1, 220_000);
     writeFileSync(spoolPath, spool);
 
-    // Killed with nothing but small appends behind it, then among large ones, then with full files being compressed.
+    // Killed after small appends, then during large appends, then while full files are compressed.
     for (const killAt of [2000, 2_500_000, 5_500_000]) {
       const child = spawn(process.execPath, [program, engine.engine, dir, spoolPath], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -49,7 +49,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files().filter((name) => !name.endsWith('.zst'))).toEqual([]);
   });
 
-  test('has all or nothing of what was printed when the disk refuses to take more', async () => {
+  test('has all of an append or nothing when the disk is full', async () => {
     const dir = makeDir();
     const spoolDir = makeDir();
     onTestFinished(() => rmSync(spoolDir, { recursive: true }));
@@ -57,7 +57,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     const spool = numberedLines(1, 60_000);
     writeFileSync(spoolPath, spool);
 
-    // No file may be larger than 1 MiB.
+    // Limits files to 1 MiB.
     const script = 'ulimit -f 2048 && exec "$@"';
     const child = spawn('sh', ['-c', script, 'sh', process.execPath, program, engine.engine, dir, spoolPath], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -76,36 +76,39 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(await log.text()).toBe(spool);
   });
 
-  test.each([1, 50, 51, 70, 5000, 70_000])('goes on where it was whole, %i bytes before its end', async (lostBytes) => {
-    const log = await openLogFixture(engine);
-    const spool = numberedLines(1, 10_000);
-    const cut = spool.indexOf('\n', 100_000) + 1;
-    const first = await log.openWriter();
-    first.append(printed(spool.slice(0, cut), cut));
-    first.append(printed(spool.slice(cut), spool.length));
-    const before = await log.readAll();
-    await log.restart();
-    const [name = ''] = log.files();
-    const path = join(log.shard, name);
-    truncateSync(path, readFileSync(path).length - lostBytes);
+  test.each([1, 50, 51, 70, 5000, 70_000])(
+    'continues where it was whole, %i bytes before its end',
+    async (lostBytes) => {
+      const log = await openLogFixture(engine);
+      const spool = numberedLines(1, 10_000);
+      const cut = spool.indexOf('\n', 100_000) + 1;
+      const first = await log.openWriter();
+      first.append(printed(spool.slice(0, cut), cut));
+      first.append(printed(spool.slice(cut), spool.length));
+      const before = await log.readAll();
+      await log.restart();
+      const [name = ''] = log.files();
+      const path = join(log.shard, name);
+      truncateSync(path, readFileSync(path).length - lostBytes);
 
-    const writer = await log.openWriter();
-    const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
-    expect([0, cut]).toContain(offset);
-    const kept = await log.readAll();
-    expect(before.slice(0, kept.length)).toEqual(kept);
-    // Handed over in other pieces than the first time.
-    for (let from = offset; from < spool.length; ) {
-      const to = Math.min(spool.length, spool.indexOf('\n', from + 7000) + 1 || spool.length);
-      writer.append(printed(spool.slice(from, to), to));
-      from = to;
-    }
+      const writer = await log.openWriter();
+      const offset = writer.spoolOffset({ stepId: 'step_01', attempt: 1 });
+      expect([0, cut]).toContain(offset);
+      const kept = await log.readAll();
+      expect(before.slice(0, kept.length)).toEqual(kept);
+      // Appended in other pieces than the first time.
+      for (let from = offset; from < spool.length; ) {
+        const to = Math.min(spool.length, spool.indexOf('\n', from + 7000) + 1 || spool.length);
+        writer.append(printed(spool.slice(from, to), to));
+        from = to;
+      }
 
-    expect(await log.text()).toBe(spool);
-    expect((await log.readAll()).map(({ seq }) => seq)).toEqual(before.map(({ seq }) => seq));
-  });
+      expect(await log.text()).toBe(spool);
+      expect((await log.readAll()).map(({ seq }) => seq)).toEqual(before.map(({ seq }) => seq));
+    },
+  );
 
-  test('can be read before it is written on, as it will be then', async () => {
+  test('can be read before it is resumed, with the same lines as afterwards', async () => {
     const log = await openLogFixture(engine);
     const { cut } = await printTwoFiles(log);
     await undoSeals(log);
@@ -122,7 +125,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(await log.readAll()).toEqual(before);
   });
 
-  test('goes on before lines that the disk has not kept as they were written', async () => {
+  test('continues before lines that the disk has corrupted', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     writer.append(printed('a\n', 2));
@@ -137,7 +140,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(await log.messages()).toEqual(['a']);
   });
 
-  test('goes on behind full files that nobody had time to compress', async () => {
+  test('continues behind full files that are not compressed yet', async () => {
     const log = await openLogFixture(engine);
     const { spool, cut } = await printTwoFiles(log);
     await undoSeals(log);
@@ -153,7 +156,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toEqual([`${runId}.1.zst`, `${runId}.2.zst`]);
   });
 
-  test('keeps the file behind one of which the disk has lost the end, and says which lines are missing', async () => {
+  test('keeps a file that follows one whose end is lost, and states which lines are missing', async () => {
     const log = await openLogFixture(engine);
     const { spool, cut } = await printTwoFiles(log);
     await undoSeals(log);
@@ -180,7 +183,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(log.files()).toContain(`${runId}.1.raw.damaged`);
   });
 
-  test('is read while it is compressed', async () => {
+  test('can be read while it is compressed', async () => {
     const log = await openLogFixture(engine);
     const writer = await log.openWriter();
     const spool = numberedLines(1, 200_000);
@@ -198,7 +201,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect(text).toBe(spool);
   });
 
-  test('knows each attempt’s place in its own spool, and keeps times growing', async () => {
+  test('knows the position of each attempt in its spool, and its times keep growing', async () => {
     const log = await openLogFixture(engine);
     const first = await log.openWriter();
     expect(first.spoolOffset({ stepId: 'step_01', attempt: 1 })).toBe(0);
@@ -239,7 +242,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     ]).toEqual([2, 6]);
   });
 
-  test('is readable by those who wait as soon as it is resumed', async () => {
+  test('is readable by waiting followers as soon as it is resumed', async () => {
     const log = await openLogFixture(engine);
     (await log.openWriter()).append(printed('a\n', 2));
     await log.restart();
@@ -252,7 +255,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
     expect((await log.store().next(runId, 0))?.lines()).toMatchObject([{ seq: 1, message: 'a' }]);
   });
 
-  test('gets no file of a writer whose run another server has taken over', async () => {
+  test('does not index files of a writer whose run another server has taken over', async () => {
     const log = await openLogFixture(engine);
     const runs = createRunStore(log.database());
     await log.database().transact((tx) => runs.add(tx, aRun({ id: runId })));
@@ -278,7 +281,7 @@ describe.each(engines)('the log of a server that was killed, on $engine', (engin
   });
 });
 
-/** Two full files; the spool goes on behind `cut`. */
+/** Two full files. The spool continues behind `cut`. */
 async function printTwoFiles(log: LogFixture): Promise<{ spool: string; cut: number }> {
   const spool = numberedLines(1, 300_000);
   const half = spool.indexOf('\n', 5_000_000) + 1;
@@ -290,7 +293,7 @@ async function printTwoFiles(log: LogFixture): Promise<{ spool: string; cut: num
   return { spool, cut };
 }
 
-/** As if the server had been killed before it compressed anything. */
+/** Restores the state of a server that was killed before it compressed anything. */
 async function undoSeals(log: LogFixture): Promise<void> {
   for (const name of log.files()) {
     const path = join(log.shard, name);

@@ -5,7 +5,7 @@ import { engines } from './engines.ts';
 import { openLogFixture } from './log-fixture.ts';
 
 describe.each(engines)('the log of a run on $engine', (engine) => {
-  test('has a line for each that was printed, with its number, time, level, stream, step and attempt', async () => {
+  test('has each printed line with its number, time, level, stream, step and attempt', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -37,7 +37,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('shows the level of a helper’s line and takes the mark off', async () => {
+  test('shows the level of a line from a helper, without its mark', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -62,7 +62,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ['{"level":"warn"}', 'info', '{"level":"warn"}', undefined],
     ['{"message":"no level"}', 'info', '{"message":"no level"}', undefined],
     ['{"level":"warn","message":"cut o', 'info', '{"level":"warn","message":"cut o', undefined],
-  ])('reads the line %s as one of level %s', async (line, level, message, fields) => {
+  ])('reads the line %s with the level %s', async (line, level, message, fields) => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -73,7 +73,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(read?.fields).toEqual(fields);
   });
 
-  test('shows a line that is nested deeper than JSON can be written as the text that it is', async () => {
+  test('shows a line as text if its JSON is nested too deeply', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
     const nested = (levels: number) =>
@@ -89,7 +89,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('gives what is on stderr a line of its own when stdout has not ended its line', async () => {
+  test('keeps output of stderr apart from an unfinished line of stdout', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -104,7 +104,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('hands out progress, which is no line', async () => {
+  test('returns progress, which is not a line', async () => {
     const { openWriter, messages } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -119,7 +119,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(await messages()).toEqual(['a', 'b', 'c', ' soon', 'e']);
   });
 
-  test('keeps binary output, and shows U+FFFD where it is no UTF-8', async () => {
+  test('keeps binary output, and shows U+FFFD where it is not valid UTF-8', async () => {
     const { openWriter, store, messages } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -130,7 +130,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(frames).toContain(String.raw`"message":"\u0000��"`);
   });
 
-  test('is the same however the output was cut when it was handed over', async () => {
+  test('is the same in whatever pieces the output was appended', async () => {
     const { store } = await openLogFixture(engine);
     const letters = constantFrom('a', 'é', '\x1e', 'E', 'w', 'P', '4', ' ', '\n', '\n', '\r\n', '{', '}', '\0');
     let n = 0;
@@ -151,7 +151,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     );
   });
 
-  test('has times that grow strictly, also when the clock is set back', async () => {
+  test('has strictly growing times, even if the clock is set back', async () => {
     const { openWriter, clock, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -169,7 +169,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('has the engine’s own lines in their place', async () => {
+  test('has flwd’s own lines in their place', async () => {
     const { openWriter, readAll } = await openLogFixture(engine);
     const writer = await openWriter();
 
@@ -185,7 +185,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     ]);
   });
 
-  test('is no file when nothing was printed, and one when little was', async () => {
+  test('has no file when nothing was printed, and one when little was printed', async () => {
     const { openWriter, files, messages } = await openLogFixture(engine);
     await (await openWriter()).close();
     const writer = await openWriter();
@@ -198,7 +198,7 @@ describe.each(engines)('the log of a run on $engine', (engine) => {
     expect(await messages()).toEqual(['a']);
   });
 
-  test('is compressed to less than a third, and reads the same while it grows and when it is finished', async () => {
+  test('is compressed to less than a third, and has the same lines while it grows and when it is finished', async () => {
     const { openWriter, files, storedBytes, text } = await openLogFixture(engine);
     const writer = await openWriter();
     let spool = '';

@@ -1,4 +1,5 @@
-// A database of the first release, with rows as that one wrote them, is brought to the newest schema with nothing lost.
+// Migrates a database of the first release, with rows as that release wrote them, to the newest schema. Nothing is
+// lost.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ async function folder(): Promise<string> {
   return dir;
 }
 
-/** As flwd 0.1.0 left it, in SQL of its time. */
+/** The rows that flwd 0.1.0 wrote, in SQL for its schema. */
 async function firstRelease(path: string): Promise<void> {
   const database = connectToWrite(path);
   const db = kyselyOver(database);
@@ -116,7 +117,7 @@ test('a database of the first release keeps every row', async () => {
   expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
 });
 
-test('the log says that an older database takes its time, and nothing of a new one', async () => {
+test('the log announces the migration of an older database, and nothing for a new one', async () => {
   const [old, fresh] = [await folder(), await folder()];
   await firstRelease(join(old, 'flwd.db'));
   const logged: string[] = [];
@@ -127,7 +128,7 @@ test('the log says that an older database takes its time, and nothing of a new o
   ]);
 });
 
-test('the planner knows the migrated database as it knows a new one', async () => {
+test('the planner has the same statistics for a migrated database as for a new one', async () => {
   const [old, fresh] = [await folder(), await folder()];
   await firstRelease(join(old, 'flwd.db'));
   const statistics = async (dir: string): Promise<unknown[]> => {

@@ -19,7 +19,7 @@ describe('a database file of SQLite', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  test('is private, keeps what was committed through a crash, and is able to shrink', async () => {
+  test('is private, keeps commits through a crash, and can shrink', async () => {
     const { database } = await open();
     const modes = await Promise.all(['', '-wal', '-shm'].map(async (end) => (await stat(path + end)).mode & 0o777));
     expect(modes).toEqual([0o600, 0o600, 0o600]);
@@ -32,7 +32,7 @@ describe('a database file of SQLite', () => {
     file.close();
   });
 
-  test('is opened again as it was left', async () => {
+  test('has the same content when it is opened again', async () => {
     const first = await open();
     await first.database.transact(async (tx) =>
       tx.emit({ type: 'run.created', runId: 'run_a', jobId: 'a', tenant: 'default', data: {} }),
@@ -44,7 +44,7 @@ describe('a database file of SQLite', () => {
     await second.database.close();
   });
 
-  test('of a newer program is refused and left as it is', async () => {
+  test('from a newer flwd is refused and left unchanged', async () => {
     await (await open()).database.close();
     const file = new DatabaseSync(path);
     file.exec('PRAGMA user_version = 99');
@@ -58,13 +58,13 @@ describe('a database file of SQLite', () => {
     after.close();
   });
 
-  test('that is none is refused and left as it is', async () => {
+  test('with other content is refused and left unchanged', async () => {
     await writeFile(path, 'a text of some length that SQLite cannot take for a database of its own'.repeat(100));
 
     await expect(open()).rejects.toThrow('file is not a database');
   });
 
-  test('whose first migration breaks off is left empty', async () => {
+  test('stays empty if its first migration fails', async () => {
     const file = new DatabaseSync(path);
     file.exec('CREATE TABLE log_segments (a text)');
     file.close();
@@ -77,8 +77,8 @@ describe('a database file of SQLite', () => {
     after.close();
   });
 
-  // A migration that was released is history: a change of it would leave two kinds of databases behind.
-  test('was made by exactly these statements', () => {
+  // Changing a released migration would leave two kinds of databases behind.
+  test('is created by exactly these statements', () => {
     const file = new DatabaseSync(':memory:');
     const db = kyselyOver(file);
     const hashes = migrations.map(({ name, statements }) => {

@@ -1,4 +1,4 @@
-// What the engine does of a run with one step, in one go: the run's move, and its step's.
+// Moves a run with one step, and the step with it, as the engine does.
 
 import { stepIdOfSingle } from '../../src/domain/job.ts';
 import { type RunMove, runMoves } from '../../src/domain/run.ts';

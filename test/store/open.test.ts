@@ -24,7 +24,7 @@ function open(): Promise<Store> {
   });
 }
 
-test('a store makes its folders, private, and holds after a restart what was put in', async () => {
+test('a store creates private folders, and keeps its content over a restart', async () => {
   const run = aRun();
   const first = await open();
   await first.db.transact((tx) => first.runs.add(tx, run));

@@ -1,4 +1,4 @@
-// Vitest setup file of the suites that run over PostgreSQL: says where it is, and takes their databases away at the end.
+// A Vitest setup file for suites on PostgreSQL: tells them where it runs, and drops their databases at the end.
 
 import { afterAll, inject } from 'vitest';
 import { dropDatabases } from './postgres-databases.ts';

@@ -1,4 +1,4 @@
-// Databases on the PostgreSQL of the suites: a copy of one that has the newest schema for each folder of a test.
+// Creates databases on PostgreSQL for tests. The database of each test folder is a copy of one with the newest schema.
 
 import { createHash } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
@@ -15,7 +15,7 @@ export function databaseUrl(postgresDir: string, name: string): string {
 
 const made = new Set<string>();
 
-/** Of the database that belongs to a folder, as its file does on SQLite. */
+/** The name of the database that belongs to a folder, like the database file on SQLite. */
 export function databaseNameOf(dir: string): string {
   return `flwd_${createHash('sha256').update(dir).digest('hex').slice(0, 20)}`;
 }
@@ -33,7 +33,7 @@ export async function openDatabaseOf(
   return openPostgresDatabase({ ...parts, url: databaseUrl(postgresDir, name), mostReaders: 2 });
 }
 
-/** Where there is none of this name. Copying files takes half as long as the default, which logs each page. */
+/** Creates the database unless it exists. FILE_COPY takes half as long as the default, which logs each page. */
 export async function createDatabase(postgresDir: string, name: string, template = 'template1'): Promise<void> {
   await administer(postgresDir, async (client) => {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
@@ -44,7 +44,7 @@ export async function createDatabase(postgresDir: string, name: string, template
   });
 }
 
-/** Those of this process. */
+/** The databases of this process. */
 export async function dropDatabases(postgresDir: string): Promise<void> {
   await administer(postgresDir, async (client) => {
     for (const name of made) await client.query(`drop database if exists ${escapeIdentifier(name)} with (force)`);

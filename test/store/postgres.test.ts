@@ -38,7 +38,7 @@ async function open(): Promise<Opened> {
   return opened;
 }
 
-/** A session beside the server's: an operator's, or another program's. */
+/** A session of an operator or another program. */
 async function openSession(database = databaseNameOf(dir)): Promise<Client> {
   const client = new Client({ connectionString: databaseUrl(postgresDir, database) });
   await client.connect();
@@ -46,7 +46,7 @@ async function openSession(database = databaseNameOf(dir)): Promise<Client> {
   return client;
 }
 
-test('two servers number the events of one database in one sequence, each announcing its own in order', async () => {
+test('two servers number the events of one database in one sequence, and each announces its own in order', async () => {
   const servers = [await open(), await open()];
   await Promise.all(
     servers.flatMap(({ database }) =>
@@ -70,7 +70,7 @@ test('two servers write one audit chain', async () => {
   expect(entries.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, n) => 20 - n));
 });
 
-test('a transaction that a deadlock ends is run again', async () => {
+test('a transaction that a deadlock has ended runs again', async () => {
   const { database, journal } = await open();
   await database.transact(async ({ db }) => {
     await db
@@ -82,7 +82,7 @@ test('a transaction that a deadlock ends is run again', async () => {
       .execute();
   });
   const other = await openSession();
-  // The server's transaction finds the deadlock, not the other session.
+  // The deadlock must end the server's transaction, not the other session's.
   await other.query("set deadlock_timeout = '60s'");
   await other.query("begin; update sequences set next_id = 2 where name = 'events.kept'");
   let tries = 0;
@@ -105,7 +105,7 @@ test('a transaction that a deadlock ends is run again', async () => {
   expect(rows.map(({ next_id: id }) => id)).toEqual([3, 3]);
 });
 
-test('a commit whose answer is lost with the connection counts as made, once', async () => {
+test('a commit whose answer is lost with the connection takes effect once', async () => {
   await (await open()).database.close();
   let asksForIt = false;
   let isCut = false;
@@ -151,7 +151,7 @@ test('a commit whose answer is lost with the connection counts as made, once', a
   expect(await database.latestEventId()).toBe(1);
 });
 
-test('a database that cannot be reached says so, to readers too, and heals by itself', async () => {
+test('an unreachable database is reported to writers and readers, and recovers by itself', async () => {
   const { database } = await open();
   const operator = await openSession('postgres');
   const name = databaseNameOf(dir);
@@ -173,7 +173,7 @@ test('a database that cannot be reached says so, to readers too, and heals by it
   expect(await database.latestEventId()).toBe(1);
 });
 
-test('an error of a query is no storage error', async () => {
+test('an error of a query is not a storage error', async () => {
   const { database } = await open();
   const wrong = await sql`select nothing from nowhere`.execute(database.read).catch((error: unknown) => error);
   expect(wrong).toBeInstanceOf(Error);
@@ -197,14 +197,14 @@ test('texts are ordered byte by byte, whatever the locale of the database', asyn
   expect(others.map(({ key }) => key)).toEqual(['_', 'a', 'A', 'ä', 'b', 'B']);
 });
 
-test('an integer that JavaScript cannot hold is refused, not rounded', async () => {
+test('an integer that JavaScript cannot represent is refused, not rounded', async () => {
   const { database } = await open();
   const { rows } = await sql`select 9007199254740991::bigint as n, count(*) as c from runs`.execute(database.read);
   expect(rows).toEqual([{ n: 9_007_199_254_740_991, c: 0 }]);
   await expect(sql`select 9007199254740992::bigint as n`.execute(database.read)).rejects.toThrow('safe integer');
 });
 
-test('the audit log takes no other change than a newer entry', async () => {
+test('the audit log refuses every change except new entries', async () => {
   const { audit } = await open();
   for (let n = 0; n < 3; n += 1) await audit.record(anEntry());
   const operator = await openSession();
@@ -218,7 +218,7 @@ test('the audit log takes no other change than a newer entry', async () => {
   }
 });
 
-test('a database of a newer program is refused and left as it is', async () => {
+test('a database from a newer flwd is refused and left unchanged', async () => {
   await (await open()).database.close();
   const operator = await openSession();
   await operator.query('update schema_version set version = 99');

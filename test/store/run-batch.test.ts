@@ -65,7 +65,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
       .orderBy('attempt')
       .execute();
 
-  test('that was sent as text changes steps, artifacts and the run together', async () => {
+  test('changes steps, artifacts and the run together, even if it was sent as JSON', async () => {
     await apply({
       changes: [
         { kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: { url: 'secret' } },
@@ -114,7 +114,7 @@ describe.each(engines)('a batch of changes on $engine', ({ open }) => {
     ]);
   });
 
-  test('that ends the run skips what had no turn', async () => {
+  test('that ends the run skips the steps that have not started', async () => {
     await apply({
       changes: [{ kind: 'end', at: { stepId: 'build', attempt: 1, epoch: 1 }, ending: ended, openOutputs: null }],
       artifacts: [],

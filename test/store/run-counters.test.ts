@@ -1,5 +1,5 @@
-// Runs are made, moved and deleted at random by the store's own operations; after each, every list and every total is what
-// looking at each run gives.
+// Adds, moves and deletes runs at random with the store's own operations. After each operation, compares every list and
+// every total with the runs themselves.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const tenants = ['default', 'acme'];
 const sources = ['local-fs', 'git'];
 const moves = ['claim', 'succeed', 'fail', 'expire', 'withdraw', 'cancel'] as const;
 const statuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
-/** Whole hours and days, and times to both sides of them. */
+/** Whole hours and days, and times just before and after them. */
 const instants = [
   ...[-2, -1, 0, 1].map((hours) => nowMs - (nowMs % hourMs) + hours * hourMs),
   ...[-2, -1, 0].map((days) => nowMs - (nowMs % dayMs) + days * dayMs),
@@ -34,7 +34,7 @@ const anAddition = fc.record({
 });
 const aMove = fc.record({ nth: fc.nat(), by: fc.constantFrom(...moves) });
 const aRemoval = fc.record({ nths: fc.array(fc.nat(), { maxLength: 4 }) });
-// Runs pile up: of three operations, one removes.
+// Only one of three operations removes runs, so that they accumulate.
 const operations = fc.array(
   fc.oneof(
     { weight: 3, arbitrary: fc.array(anAddition, { minLength: 1, maxLength: 6 }) },
@@ -44,7 +44,7 @@ const operations = fc.array(
   { minLength: 10, maxLength: 40 },
 );
 
-/** Every set of conditions. */
+/** Every combination of conditions. */
 const filters: readonly RunFilter[] = combined(
   [{}, { jobId: 'report' }],
   [{}, ...statuses.map((status) => ({ status }))],
@@ -103,7 +103,7 @@ function matches(run: Kept, { jobId, status, tenant, source, label, sinceMs, unt
 }
 
 describe.each(engines)('the counters of runs on $engine', ({ engine, open }) => {
-  test('agree with the runs by every filter, whatever was done', async () => {
+  test('agree with the runs for every filter, after any operations', async () => {
     await fc.assert(
       fc.asyncProperty(operations, async (all) => {
         const dir = await mkdtemp(join(tmpdir(), 'flwd-counters-'));

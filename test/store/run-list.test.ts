@@ -22,7 +22,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     await rm(dir, { recursive: true });
   });
 
-  /** Adds a run, ends it where a change is given, and answers its id. */
+  /** Adds a run, ends it if `change` is given, and returns its id. */
   async function add(over: Partial<NewRun> = {}, failure?: Omit<RunChange, 'atMs'>): Promise<string> {
     const run = aRun(over);
     await store.database.transact(async (tx) => {
@@ -43,13 +43,13 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await store.runs.list({ limit: 100 })).toEqual({ runs: [], total: 0, nextCursor: null });
   });
 
-  test('shows the newest first, those of one millisecond too', async () => {
+  test('shows the newest first, even within one millisecond', async () => {
     const ids = [await add({ createdAtMs: nowMs - 1 }), await add(), await add()];
 
     expect(await idsOf({})).toEqual(ids.toReversed());
   });
 
-  test('finds the runs with an open approval, in pages and with their total, whatever else is asked for', async () => {
+  test('finds the runs with an open approval, in pages and with their total, with any other filter', async () => {
     const steps = [{ step_id: 'ask', n: 1, name: '', kind: 'approval' as const, needs: [] }];
     const asking: string[] = [];
     for (const tenant of ['acme', 'acme', 'beta']) {
@@ -84,7 +84,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ status: 'failed' })).toEqual([ended]);
   });
 
-  test('shows what is small of a run', async () => {
+  test('shows summaries of runs', async () => {
     const id = await add({ labels: { env: 'prod' } }, { reason: 'exit', exitCode: 3, error: { message: 'exited' } });
     const small = {
       run_id: id,
@@ -111,7 +111,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await store.runs.summary('run_missing')).toBeUndefined();
   });
 
-  test('is filtered by job, status, tenant and source, and by all of them together', async () => {
+  test('can be filtered by job, status, tenant and source, and by all of them together', async () => {
     const git = { name: 'jobs-git', type: 'git', revision: 'abc' } as const;
     const plain = await add();
     const ofJob = await add({ jobId: 'report' });
@@ -131,7 +131,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ status: 'success' })).toEqual([]);
   });
 
-  test('is filtered by label, by its key alone or with its value, and by more besides', async () => {
+  test('can be filtered by the key of a label, with or without its value, and by other conditions', async () => {
     const prod = await add({ labels: { env: 'prod', team: 'a' } });
     const test = await add({ labels: { env: 'test' } });
     const failed = await add({ labels: { env: 'prod' }, jobId: 'report' }, { reason: 'exit' });
@@ -144,7 +144,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ label: { key: 'env', value: 'prod' }, q: 'report' })).toEqual([failed]);
   });
 
-  test('of one tenant has none of another’s, by label, time or text either, and its total counts none', async () => {
+  test('of one tenant never shows or counts runs of another tenant, even by label, time or text', async () => {
     const over = { labels: { env: 'prod' }, args: { target: 'needle' } };
     const own = await add({ tenant: 'acme', ...over });
     await add({ tenant: 'beta', ...over });
@@ -164,7 +164,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await store.runs.counts('acme')).toEqual({ pending: 1, running: 0 });
   });
 
-  test('since is inclusive and until is not, with other filters too', async () => {
+  test('`since` is inclusive and `until` is exclusive, also with other filters', async () => {
     const ids = [];
     for (const offset of [0, 1, 2]) ids.push(await add({ createdAtMs: nowMs + offset, labels: { env: 'prod' } }));
     const [first, second, third] = ids;
@@ -177,7 +177,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ untilMs: nowMs + 2, label: { key: 'env' } })).toEqual([second, first]);
   });
 
-  test('free text finds ids, jobs, arguments and errors, whatever characters it has', async () => {
+  test('free text finds ids, jobs, arguments and errors, with any characters', async () => {
     const byId = await add({ args: {} });
     const byJob = await add({ jobId: 'reports/100%_done' });
     const byArgs = await add({ args: { path: 'C:\\data "new"', list: [{ deep: 'Zürich' }] } });
@@ -194,7 +194,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ q: "'; drop table runs; --" })).toEqual([]);
   });
 
-  test('pages by cursor show every run once while runs are added and others end', async () => {
+  test('cursor pages show every run once while runs are added and others end', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 25; n++) ids.push(await add({ createdAtMs: nowMs + Math.floor(n / 3) }));
     const seen: string[] = [];
@@ -211,7 +211,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(seen).toEqual(ids.toReversed());
   });
 
-  test('a cursor works with every filter, and beside an offset the cursor wins', async () => {
+  test('a cursor works with every filter, and takes precedence over an offset', async () => {
     const ids = [];
     for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
     const newest = ids.toReversed();
@@ -238,7 +238,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     }
   });
 
-  test('a cursor of runs that are younger than `until` shows none of them', async () => {
+  test('a cursor younger than `until` shows no run younger than `until`', async () => {
     const [old] = [await add({ createdAtMs: nowMs - 9 }), await add(), await add()];
     const { nextCursor } = await store.runs.list({ limit: 1 });
     const { runs, total } = await store.runs.list({ limit: 5, cursor: nextCursor ?? '', untilMs: nowMs });
@@ -246,7 +246,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect({ ids: runs.map((run) => run.run_id), total }).toEqual({ ids: [old], total: 1 });
   });
 
-  test('an offset passes over runs, with every filter', async () => {
+  test('an offset skips runs, with every filter', async () => {
     const ids = [];
     for (let n = 0; n < 5; n++) ids.push(await add({ labels: { env: 'prod' } }));
     for (const filter of [{}, { jobId: 'backup/daily' }, { label: { key: 'env' } }, { q: 'backup' }]) {

@@ -110,7 +110,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     ]);
   });
 
-  test('a run that succeeds shows when, where and with what, and so does its step', async () => {
+  test('a run that succeeds shows when, where and with which result, like its step', async () => {
     const id = await add({ waiting: 'a slot' });
     expect(await move(id, 'claim', { atMs: nowMs + 1_000, worker: 'host-1' })).toBe(true);
     expect(await store.runs.get(id)).toMatchObject({
@@ -142,7 +142,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     ]);
   });
 
-  test('a run that fails shows why, and what ended it', async () => {
+  test('a run that fails shows the reason, and what ended it', async () => {
     const id = await add();
     await move(id, 'claim');
     const termination = {
@@ -163,7 +163,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     });
   });
 
-  test('a run that ends before it starts announces its own end and no step’s', async () => {
+  test('a run that ends before it starts announces its own end, and not those of its steps', async () => {
     const withdrawn = await add();
     await move(withdrawn, 'withdraw');
     const failed = await add();
@@ -178,7 +178,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });
   });
 
-  test('a run that has moved on is not moved, and nothing is announced', async () => {
+  test('a run that has moved on cannot be moved, and nothing is announced', async () => {
     const id = await add();
     await move(id, 'claim');
     await move(id, 'succeed', { atMs: nowMs, exitCode: 0 });
@@ -193,7 +193,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(store.commits.length).toBe(announced);
   });
 
-  test('a step is skipped once, and only before its start', async () => {
+  test('a step can be skipped once, and only before its start', async () => {
     const skip = (runId: string) =>
       store.database.transact((tx) =>
         skipStep(tx, { runId, jobId: 'backup/daily', tenant: 'default' }, 'step_01', {
@@ -222,13 +222,13 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await move(running, 'cancel')).toBe(true);
   });
 
-  test('of two that claim a run in one turn, the first gets it', async () => {
+  test('if two claim a run in one turn, the first one gets it', async () => {
     const id = await add();
 
     expect(await Promise.all([move(id, 'claim'), move(id, 'claim')])).toEqual([true, false]);
   });
 
-  test('a cancel is requested once, and of a run that has not ended', async () => {
+  test('a cancellation can be requested once, and only before the run has ended', async () => {
     const id = await add();
     const request = (atMs: number) => store.database.transact((tx) => store.runs.requestCancel(tx, id, atMs));
     expect(await request(nowMs + 1_000)).toBe(true);
@@ -241,7 +241,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.database.transact((tx) => store.runs.requestCancel(tx, ended, nowMs))).toBe(false);
   });
 
-  test('why a run waits is announced when it changes, not when it is said again', async () => {
+  test('the reason why a run waits is announced only when it changes', async () => {
     const id = await add();
     for (const waiting of ['1 run waits before it', '1 run waits before it', null]) {
       await store.database.transact((tx) => store.runs.setWaiting(tx, id, waiting));
@@ -316,7 +316,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.get(run.id)).toMatchObject({ attempt: 4, result: { value: 'kept' } });
   });
 
-  test('what executing a run takes is kept and never shown', async () => {
+  test('the data for executing a run is stored and never shown', async () => {
     const run = aRun({ sealed: 'AAAA' });
     await store.database.transact((tx) => store.runs.add(tx, run));
 
@@ -329,7 +329,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.execution('run_missing')).toBeUndefined();
   });
 
-  test('pending runs that have waited for as long as they may are found, and no others', async () => {
+  test('exactly the pending runs that have waited too long are found', async () => {
     const late = await add({ createdAtMs: nowMs - 600_000 });
     await add({ createdAtMs: nowMs - 599_999 });
     await move(await add({ createdAtMs: nowMs - 700_000 }), 'claim');
@@ -337,7 +337,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.overdue(nowMs)).toEqual([{ id: late, queueMs: 600_000 }]);
   });
 
-  test('pending runs come oldest first, a page at a time; running ones are known', async () => {
+  test('pending runs come oldest first, page by page, and running runs are known', async () => {
     const ids = [
       await add({ createdAtMs: nowMs - 3 }),
       await add({ createdAtMs: nowMs - 2 }),
@@ -358,7 +358,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     expect(await store.runs.counts()).toEqual({ pending: 3, running: 1 });
   });
 
-  test('whatever happens to runs, the counters say how many there are', async () => {
+  test('the counters agree with the runs, whatever happens to them', async () => {
     const jobs = ['a', 'b/c'];
     const tenants = ['default', 'acme'];
     const step = fc.oneof(

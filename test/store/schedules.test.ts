@@ -47,7 +47,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     );
   const state = async () => (await store.schedules.states()).get('schedule_1');
 
-  test('a schedule is as it was put, after a restart too, until it is replaced or removed', async () => {
+  test('a schedule stays as it was put, even over a restart, until it is replaced or removed', async () => {
     await store.database.transact((tx) => store.schedules.put(tx, nightly));
     await store.database.close();
     store = await open(dir);
@@ -65,7 +65,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await state()).toBeUndefined();
   });
 
-  test('a nominal time fires once, and none before it any more', async () => {
+  test('a nominal time fires once, and earlier times do not fire afterwards', async () => {
     await begin();
     expect(await fire(nowMs + minuteMs)).toBe(true);
     expect(await fire(nowMs + minuteMs, 'run_2')).toBe(false);
@@ -79,12 +79,12 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     });
   });
 
-  test('two that are asked for at once are one', async () => {
+  test('two requests to fire at the same time make one run', async () => {
     await begin();
     expect(await Promise.all([fire(nowMs + minuteMs), fire(nowMs + minuteMs, 'run_2')])).toEqual([true, false]);
   });
 
-  test('a fire whose run is not added has not happened', async () => {
+  test('a fire whose run is not added did not happen', async () => {
     await begin();
     const broken = store.database.transact(async (tx) => {
       await store.schedules.fire(tx, 'schedule_1', { nominalAtMs: nowMs, atMs: nowMs, runId: 'run_1' });
@@ -97,7 +97,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await fire(nowMs, 'run_2')).toBe(true);
   });
 
-  test('what failed is told until the next run is started, and is not tried again', async () => {
+  test('an error is shown until the next run starts, and the time is not tried again', async () => {
     await begin();
     const error = { nominalAtMs: nowMs + minuteMs, atMs: nowMs + minuteMs, type: 'job-not-found', detail: 'gone' };
     await store.database.transact((tx) => store.schedules.settle(tx, 'schedule_1', nowMs + minuteMs, error));
@@ -107,7 +107,7 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
     expect(await state()).toMatchObject({ lastError: null, lastFire: { runId: 'run_1' } });
   });
 
-  test('one that comes back keeps what it has dealt with; one that is long gone is forgotten', async () => {
+  test('a schedule that returns keeps its state, and the state of one that is long gone is removed', async () => {
     await begin();
     await fire(nowMs + minuteMs);
     await store.database.transact((tx) => store.schedules.rest(tx, 'schedule_1', nowMs + dayMs));

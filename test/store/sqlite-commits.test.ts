@@ -29,7 +29,7 @@ describe('commits on SQLite', () => {
     await rm(dir, { recursive: true });
   });
 
-  test('changes of one turn share a commit, and are announced together in the order in which they were asked for', async () => {
+  test('changes of one turn share a commit, and are announced together in the order of the calls', async () => {
     await Promise.all(
       ['run_a', 'run_b', 'run_c'].map((runId) => store.database.transact(async (tx) => tx.emit({ ...created, runId }))),
     );
@@ -43,11 +43,11 @@ describe('commits on SQLite', () => {
     ]);
   });
 
-  test('a commit that fails fails for everyone in it, and the next one succeeds', async () => {
+  test('a commit that fails rejects all its changes, and the next commit succeeds', async () => {
     const outcomes = await Promise.allSettled([
       store.database.transact(async (tx) => tx.emit(created)),
       store.database.transact(async (tx) => {
-        // Checked at COMMIT alone, when this unit has long ended well.
+        // Checked only at COMMIT, long after this unit has succeeded.
         await sql`PRAGMA defer_foreign_keys = ON`.execute(tx.db);
         await tx.db.insertInto('run_plans').values({ run_id: 'run_missing', plan: '{}' }).execute();
       }),
@@ -59,7 +59,7 @@ describe('commits on SQLite', () => {
     expect(store.commits.flat()).toMatchObject([{ id: 1 }]);
   });
 
-  test('a full database says so, keeps what it acknowledged, and heals once there is room', async () => {
+  test('a full database reports it, keeps what it acknowledged, and recovers once there is room', async () => {
     const kept = aRun();
     await store.database.transact((tx) => store.runs.add(tx, kept));
     const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(store.database.read);
@@ -83,7 +83,7 @@ describe('commits on SQLite', () => {
     expect((await store.runs.get(large.id))?.args).toEqual(large.args);
   });
 
-  test('a database that another program keeps locked says so, and heals by itself once it is let go', async () => {
+  test('a database that another program locks reports it, and recovers by itself once it is unlocked', async () => {
     await store.database.transact((tx) => sql`PRAGMA busy_timeout = 0`.execute(tx.db));
     const other = new DatabaseSync(join(dir, 'flwd.db'));
     other.exec('BEGIN IMMEDIATE');

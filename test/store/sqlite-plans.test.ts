@@ -75,11 +75,11 @@ describe('a list of runs on SQLite', () => {
       { label: { key: 'env' }, jobId, status: 'failed', source: 'git', sinceMs: 1 },
       ['SEARCH run_labels USING COVERING INDEX run_labels_by_job (job_id=? AND key=? AND created_at>?)'],
     ],
-  ])('by %s finds its page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
+  ])('by %s finds a page on one index, in order, and reads nothing else', async (_by, filter, plan) => {
     expect(await planOf(filter)).toEqual(plan);
   });
 
-  test('by open approvals looks at the steps of those that run', async () => {
+  test('by open approvals reads the steps of running runs', async () => {
     expect(await planOf({ status: 'running', stepStatus: 'waiting_approval', tenant: 'acme' })).toEqual([
       'SEARCH runs USING COVERING INDEX runs_by_tenant_and_status (tenant=? AND status=?)',
       'CORRELATED SCALAR SUBQUERY 1',
@@ -87,7 +87,7 @@ describe('a list of runs on SQLite', () => {
     ]);
   });
 
-  test('by a label and what few runs match looks at the labels of those', async () => {
+  test('by a label and a rare condition looks up the labels of the few matching runs', async () => {
     expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
       'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',
       'CORRELATED SCALAR SUBQUERY 1',
@@ -127,7 +127,7 @@ describe('a list of runs on SQLite', () => {
   });
 });
 
-describe('what else is asked on SQLite', () => {
+describe('other queries on SQLite', () => {
   let dir: string;
   let store: Opened;
 
@@ -184,7 +184,7 @@ describe('what else is asked on SQLite', () => {
       "SELECT count(*) FROM artifacts WHERE tenant = 'a' AND expires_at <= 1",
       'COVERING INDEX artifacts_by_tenant_and_expiry (tenant=? AND expires_at<?)',
     ],
-  ])('artifacts of one tenant by %s are found without reading another one’s', (_by, query, plan) => {
+  ])('artifacts of one tenant by %s are found without reading those of another tenant', (_by, query, plan) => {
     expect(planOf(query)).toEqual([`SEARCH artifacts USING ${plan}`]);
   });
 
@@ -205,7 +205,7 @@ describe('what else is asked on SQLite', () => {
       "SELECT * FROM audit WHERE id >= 1 AND id <= 9 AND tenant = 'acme' ORDER BY id DESC LIMIT 100",
       'INTEGER PRIMARY KEY (rowid>? AND rowid<?)',
     ],
-  ])('of the audit log, %s is found in order, and nothing is sorted', (_what, query, plan) => {
+  ])('in the audit log, %s is found in order, without sorting', (_what, query, plan) => {
     expect(planOf(query)).toEqual([`SEARCH audit USING ${plan}`]);
   });
 

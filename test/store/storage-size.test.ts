@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 
-test('what is stored is measured, at most every 15 s, and logs every 5 min', async () => {
+test('storage is measured at most every 15 s, and logs every 5 min', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-size-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const time = { nowMs: 1_705_314_600_000 };
@@ -28,7 +28,7 @@ test('what is stored is measured, at most every 15 s, and logs every 5 min', asy
       }
     });
 
-  // More than are added up at once.
+  // More rows than one query sums.
   await addSegments(0, 4_500);
   const first = await store.size();
   expect(first).toMatchObject({ logBytes: 9_000, artifacts: { count: 0, bytes: 0 } });

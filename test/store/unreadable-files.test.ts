@@ -1,4 +1,5 @@
-// Files in a bad place of the disk, which answers EIO: they are damaged, and what reads many of them goes on.
+// Files on bad sectors, which fail with EIO. They count as damaged, and operations on many files continue with the
+// others.
 
 import { existsSync, readlinkSync, type statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { type Serving, startServing } from '../server/serving.ts';
 
 const badInode = vi.hoisted(() => ({ part: '' }));
 
-// As the kernel answers for a file whose inode is in a bad sector, which no test can make.
+// Answers like the kernel for a file whose inode is on a bad sector. A test cannot make a real one.
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<{ statSync: typeof statSync }>();
   const failing = (...asked: Parameters<typeof statSync>): unknown => {
@@ -28,7 +29,7 @@ async function fileHandles(): Promise<FileHandle> {
   return Object.getPrototypeOf(file);
 }
 
-/** As the kernel answers for a bad sector, which no test can make. */
+/** Answers like the kernel for a bad sector. A test cannot make a real one. */
 async function failReading(part: string): Promise<void> {
   const read = vi.spyOn(await fileHandles(), 'read');
   onTestFinished(() => read.mockRestore());
@@ -65,7 +66,7 @@ async function backedUp(server: Serving) {
 test.each([
   ['small', 'content'],
   ['large', 'x'.repeat(3_000_000)],
-])('a %s artifact that the disk cannot read is damaged, and the log names it', async (name, content) => {
+])('a %s artifact that the disk cannot read counts as damaged, and the log names it', async (name, content) => {
   const said: Readonly<Record<string, unknown>>[] = [];
   await using server = await startServing({ onLog: (line) => said.push(line) });
   const run = await server.addRun();
@@ -78,7 +79,7 @@ test.each([
   expect(said).toContainEqual(expect.objectContaining({ artifact: id, msg: 'the file of an artifact is damaged' }));
 });
 
-test('a backup names what the disk cannot read, and has the rest', async () => {
+test('a backup names the files that the disk cannot read, and has the rest', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.print('line');
@@ -92,7 +93,7 @@ test('a backup names what the disk cannot read, and has the rest', async () => {
   expect(existsSync(join(destination, 'artifacts', good.slice(-2), good))).toBe(true);
 });
 
-test('files whose rows retention removes a moment after them are not missed by a backup, nor by a look', async () => {
+test('files whose rows retention removes a moment later are not reported as missing by backup and doctor', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.print('line');
@@ -108,13 +109,13 @@ test('files whose rows retention removes a moment after them are not missed by a
 
   database.exec('INSERT INTO log_segments SELECT * FROM temp.kept');
   const backingUp = backedUp(server);
-  // The copy of the database has the row.
+  // The copied database has the row.
   while (!existsSync(join(server.root, 'backup', 'files.sha256'))) await yieldNow();
   database.exec('DELETE FROM log_segments');
   expect((await backingUp).summary).toMatchObject({ missing: 1, damaged: [] });
 });
 
-test('a look names a file of which the disk cannot even say how large it is, and goes on with the others', async () => {
+test('doctor names a file whose size the disk cannot read, and continues with the others', async () => {
   await using server = await startServing();
   const run = await server.addRun();
   await run.print('line');

@@ -1,4 +1,4 @@
-// What makes commits durable: who shares a sync, and what happens when the disk does not take it.
+// Making commits durable: which commits share a sync, and what happens when the disk refuses it.
 
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,9 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** The disk, as far as syncing goes: each sync waits to be let go. It cannot be had slow or broken otherwise. */
+/**
+ * Stands in for the disk: each sync waits until the test releases it. A test cannot make a real disk slow or broken.
+ */
 function disk() {
   const syncs: { done: () => void; fail: (error: Error) => void }[] = [];
   const errors: unknown[] = [];
@@ -35,7 +37,7 @@ function disk() {
   return { wal, syncs, errors };
 }
 
-test('a commit made while a sync runs is not covered by it, and shares the next one with others', async () => {
+test('a commit made during a sync is not covered by it, and shares the next sync with others', async () => {
   const { wal: opened, syncs } = disk();
   const told: string[] = [];
   const first = opened.sync().then(() => told.push('first'));
@@ -52,7 +54,7 @@ test('a commit made while a sync runs is not covered by it, and shares the next 
   expect(syncs).toHaveLength(2);
 });
 
-test('what the disk did not take is written to the database file before anyone is told', async () => {
+test('a commit that could not be synced is written to the database file before it is acknowledged', async () => {
   const { wal: opened, syncs, errors } = disk();
   const before = (await stat(join(dir, 'db'))).size;
   connection.exec(`INSERT INTO t VALUES ('${'kept'.repeat(5_000)}')`);

@@ -46,7 +46,7 @@ export type RestoreSummary = {
   readonly damaged: readonly string[];
 };
 
-/** The restored instance skips this many event ids, so that none from after the backup is used for another event. */
+/** The restored instance skips this many event ids, so that ids from after the backup are never used again. */
 const idJump = 1_000_000_000;
 
 /** Call it only as the owner of the data dir. @throws StartError before anything was changed */

@@ -22,7 +22,7 @@ export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit:
 
 export type LogPage = {
   readonly lines: readonly LogLine[];
-  /** The `afterSeq` of the next page; null when there is none. */
+  /** The `afterSeq` of the next page; null on the last page. */
   readonly nextSeq: number | null;
   /** The run had a log, which retention has removed. */
   readonly isExpired?: true;
@@ -33,7 +33,7 @@ export type LogReader = {
   readonly page: (runId: string, query: LogPageQuery) => Promise<LogPage>;
   /** All matching lines, oldest first, as text or as JSON lines. A piece is valid until the next one is requested. */
   readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
-  /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined when there are none yet. */
+  /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined before there are any. */
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
   /** Keeps newly written chunks in memory, if anybody follows the run. */
   readonly remember: (runId: string, chunks: Buffer) => void;

@@ -18,7 +18,7 @@ export type LogFilter = {
   readonly text?: string;
 };
 
-/** The lines of a chunk that a query wants; undefined when it wants none. */
+/** The lines of a chunk that a query wants; undefined when no line can match. */
 export type Selection = (chunk: Chunk) => ChunkPart | undefined;
 
 /** Create one per query. */

@@ -62,13 +62,14 @@ export function createLogStore(o: LogStoreParts): LogStore {
   const { announce, onAppend } = createListeners();
   const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
 
-  /** Retention removes a log's files before its rows (ADR 0013). */
-  function assertGone(error: unknown, runId: string): void {
+  /** Retention removes a log's files before its rows (ADR 0013). @throws any other error again */
+  function assertGone(error: unknown, runId: string): undefined {
     if (errorCode(error) !== 'ENOENT' || open.has(runId)) throw error;
+    return undefined;
   }
 
   function next(runId: string, afterSeq: number): Promise<LogBatch | undefined> {
-    return reader.next(runId, afterSeq).catch((error: unknown) => void assertGone(error, runId));
+    return reader.next(runId, afterSeq).catch((error: unknown) => assertGone(error, runId));
   }
 
   return {

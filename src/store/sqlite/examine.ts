@@ -14,7 +14,7 @@ import { segmentPath } from '../log/log-segment.ts';
 import { connectOffline, hasTable } from './offline.ts';
 
 export type Examination = {
-  /** What is wrong with the database, in SQLite's words. */
+  /** SQLite's message about the damage of the database; null when it is sound. */
   readonly database: string | null;
   /** The database was too large to be checked as a whole. */
   readonly isPartial: boolean;

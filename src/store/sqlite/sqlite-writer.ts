@@ -39,7 +39,7 @@ export function openSqliteWriter(o: {
   const { log } = o;
   const commit = createCommit(o);
   const queue = createUnitQueue(commitUnits);
-  const transact: SqliteWriter['transact'] = queue.add;
+  const transact = queue.add;
   const outcome = createCommitOutcome({ ...o, probe: () => transact(async () => undefined) });
   const assertFilesThere = watchDatabaseFiles(o.path);
   const wal = openWalSync(o.path, o.connection, (error) => outcome.stuck('the database cannot be synced', error));
@@ -95,7 +95,10 @@ export function openSqliteWriter(o: {
 }
 
 /** Hands units to `commitUnits` in order, many at a time. */
-function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>) {
+function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>): {
+  readonly add: SqliteWriter['transact'];
+  readonly close: () => Promise<void>;
+} {
   let waiting: Unit[] = [];
   let isScheduled = false;
   let isClosed = false;
@@ -118,7 +121,7 @@ function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>)
   }
 
   return {
-    add<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    add<T>(work: (tx: Transaction) => Promise<T>) {
       if (isClosed) return Promise.reject(new Problem('not-ready', 'The server is stopping.'));
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       waiting.push({
@@ -131,7 +134,7 @@ function createUnitQueue(commitUnits: (units: readonly Unit[]) => Promise<void>)
       schedule();
       return promise;
     },
-    async close(): Promise<void> {
+    async close() {
       isClosed = true;
       if (!isScheduled) return;
       await new Promise<void>((resolve) => {

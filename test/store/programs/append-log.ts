@@ -1,5 +1,5 @@
-// Appends a spool to a run's log, some bytes at a time from where the log is, and stays with the log open: it ends when it
-// is killed or the disk refuses. Says on stdout how far it has come.
+// Appends a spool to a run's log, some bytes at a time, and keeps the log open. Ends when it is killed or the disk
+// refuses a write. Prints to stdout how far it has come.
 
 import { readFileSync, writeSync } from 'node:fs';
 import { errorCode } from '../../../src/lib/error-code.ts';

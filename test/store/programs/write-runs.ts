@@ -1,4 +1,4 @@
-// Adds, claims and finishes runs by several at once until it is killed, and says on stdout what was acknowledged.
+// Adds, claims and finishes several runs at once until it is killed. Prints to stdout what was acknowledged.
 
 import { writeSync } from 'node:fs';
 import { aRun } from '../a-run.ts';
