@@ -1,4 +1,4 @@
-// Somebody who lets every run on that waits at its gate.
+// Approves every run that waits for an approval.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ledger } from './ledger.ts';
@@ -11,7 +11,7 @@ export async function approve(url: string, ledger: Ledger, signal: AbortSignal):
     try {
       await approveAll(url, ledger, signal);
     } catch {
-      // The server is gone: the next one is asked.
+      // The server is gone. The next one gets the request.
     }
   }
 }
@@ -26,7 +26,7 @@ async function approveAll(url: string, ledger: Ledger, signal: AbortSignal): Pro
       body: JSON.stringify({ step_id: 'gate', decision: 'approve' }),
       signal,
     });
-    // 409: it does not wait there yet, or no more.
+    // 409: the run does not wait yet, or not any more.
     if (approval.status >= 500 && approval.status !== 503)
       ledger.refusals.push(`POST approvals answered ${approval.status}: ${await approval.text()}`);
   }

@@ -1,4 +1,4 @@
-// The cgroups that a server has made for its runs, wherever this host has them.
+// Finds the cgroups that a server has created for its runs.
 
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const deepest = 6;
 
-/** Those of runs, as paths. */
+/** The paths of the cgroups of runs. */
 export function cgroupsLeft(dataDir: string): string[] {
   const folder = `flwd-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
   const found: string[] = [];

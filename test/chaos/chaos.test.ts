@@ -1,4 +1,4 @@
-// The short form of the chaos loop, and that its checks see what they are for. The long one: npm run chaos.
+// Runs a short chaos loop, and checks that each invariant finds a planted breach. `npm run chaos` runs a long loop.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
   });
   afterAll(() => outcome.remove());
 
-  test('was asked for runs, and killed while they ran', () => {
+  test('gets requests for runs, and is killed while they run', () => {
     const { ledger, runs } = outcome.evidence;
     expect(ledger.kills).toBe(7);
     expect(runs.length).toBeGreaterThan(10);
@@ -93,14 +93,14 @@ describe.skipIf(!isPossible)(`a server that is killed again and again (CHAOS_SEE
     ],
     ['stops-tidily', ({ ledger }) => ({ ledger: { ...ledger, leftAtStops: ['runs/run_1 holds 1-1, workspace'] } })],
     ['answers-properly', ({ ledger }) => ({ ledger: { ...ledger, refusals: ['POST /runs answered 500'] } })],
-  ])('a breach of %s is seen', (name, plant) => {
+  ])('a breach of %s is found', (name, plant) => {
     const { evidence } = outcome;
     const planted = { ...evidence, ...plant(evidence) };
     expect(invariants.find((one) => one.name === name)?.breaches(planted)).not.toEqual([]);
   });
 });
 
-test.each(mutations)('what taking out $name replaces is in $file, once', ({ file, text }) => {
+test.each(mutations)('the text that removing $name replaces is in $file, once', ({ file, text }) => {
   const source = readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
   expect(source.split(text)).toHaveLength(2);
 });
@@ -109,7 +109,7 @@ function changedTold(told: readonly Told[], change: Partial<Told>): Told[] {
   return told.map((one) => ({ ...one, ...change }));
 }
 
-/** The rows, and so their labels, with the same change made to each. */
+/** Applies a change to all rows. */
 function changed(runs: readonly RunRow[], change: Partial<RunRow>): RunRow[] {
   return runs.map((run) => ({ ...run, started_at: run.started_at ?? 0, ...change }));
 }

@@ -1,20 +1,20 @@
-// What must hold of each client that followed a run while the server was killed and stopped: how it ended, and that it was
-// shown what the run has.
+// Invariants of the clients that followed a run while the server was killed and stopped: how each client ended, and
+// that it saw all that the run has.
 
 import { type Evidence, livedThroughACut, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
 import type { Ledger, Told } from './ledger.ts';
 
-/** No such job (a server that has just started reads its jobs), no server, or one that starts. */
+/** No such job (a server that has just started is reading its jobs), no server, or a server that is starting. */
 const unmade = [3, 5, 6];
-/** How long a command waits for the next server before it says that there is none. */
+/** How long a command waits for the next server before it gives up. */
 const waitsMs = 10_000;
 
 export const clientInvariants: readonly Invariant[] = [
   {
     name: 'commands-end-as-their-run',
     sentence:
-      '`flwd run` ends with 0 or 1, as its run did, however often its server ended; with anything else only where no run was made.',
+      '`flwd run` exits with 0 or 1, like its run, however often the server ended. It has another exit code only without a run.',
     breaches: ({ ledger, runs }) =>
       ledger.told.flatMap((told) => {
         if (told.kind !== 'run' || isExcused(told, ledger)) return [];
@@ -27,7 +27,8 @@ export const clientInvariants: readonly Invariant[] = [
   },
   {
     name: 'followers-end-with-their-run',
-    sentence: 'A client that follows the log or the events of a run goes on until the run has ended, and ends with 0.',
+    sentence:
+      'A client that follows the log or the events of a run continues until the run has ended, and exits with 0.',
     breaches: ({ ledger }) =>
       ledger.told
         .filter((told) => told.kind !== 'run' && told.end !== 0 && !isExcused(told, ledger))
@@ -35,7 +36,7 @@ export const clientInvariants: readonly Invariant[] = [
   },
   {
     name: 'clients-see-all',
-    sentence: 'Every client has printed what its run has: each line and each event once, in order, with its time.',
+    sentence: 'Every client has printed each line and each event of its run once, in order, with its time.',
     breaches: (evidence) =>
       evidence.ledger.told.flatMap((told) => {
         const run = evidence.runs.find(({ id }) => id === told.runId);
@@ -52,7 +53,7 @@ export const clientInvariants: readonly Invariant[] = [
   },
 ];
 
-/** Somebody killed it, or there was no server for as long as it waits. */
+/** The client was killed, or there was no server for as long as it waits. */
 function isExcused({ end, endedAtMs }: Told, { absences }: Ledger): boolean {
   const isLeftAlone = absences.some(
     ({ fromMs, toMs }) => fromMs + waitsMs <= endedAtMs && endedAtMs <= toMs + waitsMs && toMs - fromMs >= waitsMs,

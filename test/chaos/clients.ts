@@ -1,5 +1,6 @@
-// Clients of every kind beside the callers of the API: commands that run jobs, follow logs and follow events, as processes, and
-// the client library as the terminal UI and the console use it. Each goes on over every end of the server, until its run has ended.
+// Clients of every kind besides the callers of the API: commands that run jobs, follow logs and follow events, and the
+// client library as the terminal UI and the console use it. Each continues, however often the server ends, until its
+// run has ended.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,17 +15,17 @@ import type { Script } from './scripts.ts';
 import { environmentOf, nodeWords } from './victim.ts';
 
 export type Clients = {
-  /** The server that is there now. */
+  /** The current server. */
   readonly use: (url: string) => void;
-  /** While the power is cut, nobody starts a command. */
+  /** Starts no command while the power is cut. */
   readonly withoutNewOnes: <T>(work: () => Promise<T>) => Promise<T>;
-  /** No more of them begin; resolves once all have ended. */
+  /** Starts no more clients, and resolves once all have ended. */
   readonly finish: (withinMs: number) => Promise<void>;
 };
 
 const longestPauseMs = 3_000;
 const retryMs = 250;
-/** A client follows one of the newest. */
+/** A client follows one of this many newest runs. */
 const newest = 8;
 
 export function startClients(o: {
@@ -34,7 +35,7 @@ export function startClients(o: {
   readonly ledger: Ledger;
   readonly scripts: Readonly<Record<string, Script>>;
   readonly random: Random;
-  /** How many of each kind there are at a time. */
+  /** How many clients of each kind run at a time. */
   readonly ofEachKind: number;
 }): Clients {
   const { root, ledger } = o;
@@ -93,7 +94,7 @@ export function startClients(o: {
     else await stream(runId);
   }
 
-  /** As the terminal UI and the console do. */
+  /** Follows a run as the terminal UI and the console do. */
   async function stream(runId: string): Promise<void> {
     const baseUrl = 'http://chaos';
     const client = createClient({

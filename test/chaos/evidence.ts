@@ -1,4 +1,5 @@
-// What is left when the loop has ended: the rows, the logs, the events as they were and as they are, the processes.
+// Collects the evidence at the end of the loop: rows, logs, events as they were shown and as they are stored, and
+// processes.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,21 +21,21 @@ export type Evidence = {
   readonly steps: readonly Row[];
   readonly events: readonly EventRow[];
   readonly counts: readonly Row[];
-  /** Of runs that have ended, by hour and by label, and the labels that bear another status than their run. */
+  /** Counters of ended runs by hour and by label, and the labels whose status differs from that of their run. */
   readonly endedCounts: readonly Row[];
   readonly wrongLabels: readonly Row[];
   readonly integrity: readonly string[];
-  /** Of each run, every line. */
+  /** All lines of each run. */
   readonly logs: ReadonlyMap<string, readonly LogLineAnswer[]>;
-  /** Of each run, its artifacts as `name: text`. */
+  /** The artifacts of each run as `name: text`. */
   readonly artifacts: ReadonlyMap<string, readonly string[]>;
-  /** What a follower was shown over all restarts, and what one is shown that begins now. */
+  /** The events that a follower saw over all restarts, and the events that a new follower sees. */
   readonly seen: readonly SeenFrame[];
   readonly replayed: readonly SeenFrame[];
   readonly left: readonly Left[];
-  /** Of runs. */
+  /** The cgroups that runs have left. */
   readonly cgroups: readonly string[];
-  /** What the folders in `runs/` hold. */
+  /** The content of the folders in `runs/`. */
   readonly runFolders: readonly { readonly runId: string; readonly names: readonly string[] }[];
 };
 
@@ -52,7 +53,7 @@ export type RunRow = {
   readonly args: string;
   readonly result: string | null;
   readonly labels: string;
-  /** As it was made. */
+  /** As it was requested. */
   readonly details: string;
 };
 
@@ -101,7 +102,7 @@ export function unfinished(dbPath: string): number {
   }
 }
 
-/** As far as it can be read: what is missing is a breach. */
+/** Reads as many lines as possible. Missing lines are a breach. */
 export async function readLog(url: string, runId: string): Promise<LogLineAnswer[]> {
   const lines: LogLineAnswer[] = [];
   let cursor: string | null = null;
@@ -124,7 +125,7 @@ export async function readArtifacts(url: string, runId: string): Promise<string[
   );
 }
 
-/** The order that a run, or the run whose step it is, was made for. */
+/** The order that the run, or its parent run, was made for. */
 export function orderOf(evidence: Evidence, run: RunRow): Order | undefined {
   const { order }: { order?: string } = JSON.parse(run.labels);
   if (order !== undefined) return evidence.ledger.orders.find(({ name }) => name === order);
@@ -137,7 +138,7 @@ function parentOf({ runs }: Evidence, run: RunRow): RunRow | undefined {
   return parent === null ? undefined : runs.find(({ id }) => id === parent.run_id);
 }
 
-/** Somebody killed the shim of an attempt of it, or the machine; or that of a sub-run. */
+/** The shim of one of the run's attempts was killed, or of a sub-run's, or the machine lost power. */
 export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
   const isHit = livedThroughACut(evidence, run) || evidence.ledger.shimsKilled.has(run.id);
   return isHit || evidence.runs.some((other) => parentOf(evidence, other) === run && mayBeLost(evidence, other));
@@ -146,8 +147,8 @@ export function mayBeLost(evidence: Evidence, run: RunRow): boolean {
 const clearingMs = 3_000;
 
 /**
- * Folders of runs that have ended. A run of several steps keeps its workspace, for those that are run again. Where the server
- * was killed while it put a run away, the rest is left to retention.
+ * The folders of runs that have ended. A run with steps keeps its workspace for reruns. If the server was killed while
+ * it put a run away, retention removes the rest later.
  */
 export function foldersLeft({
   ledger,
@@ -166,7 +167,7 @@ export function foldersLeft({
   });
 }
 
-/** The machine died while it was running. */
+/** The machine lost power while the run was running. */
 export function livedThroughACut({ ledger }: Evidence, run: RunRow): boolean {
   return ledger.powerCuts.some(({ atMs }) => Number(run.started_at) <= atMs && atMs <= Number(run.finished_at));
 }
@@ -187,7 +188,7 @@ export function readRunFolders(root: string): Evidence['runFolders'] {
   });
 }
 
-/** undefined when the server has removed it since. */
+/** undefined when the server has removed it. */
 function namesIn(dir: string): string[] | undefined {
   try {
     return readdirSync(dir);

@@ -1,4 +1,4 @@
-// Follows the events of all runs over every restart, resuming by Last-Event-ID, and keeps what it was shown.
+// Follows the events of all runs over every restart, resumes with Last-Event-ID, and records what it received.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Frame, framesOf } from '../support/event-stream.ts';
@@ -6,11 +6,11 @@ import { type Frame, framesOf } from '../support/event-stream.ts';
 export type SeenFrame = { readonly id: number; readonly event: string; readonly data: string; readonly runId: string };
 
 export type Follower = {
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly seen: readonly SeenFrame[];
   /** Follows a server until it is gone or `signal` is aborted. */
   readonly follow: (url: string, signal: AbortSignal) => Promise<void>;
-  /** Resolves when the frame with this id has come. */
+  /** Resolves when the frame with this id has arrived. */
   readonly reached: (id: number, url: string, timeoutMs: number) => Promise<void>;
 };
 
@@ -27,7 +27,7 @@ export function createFollower(): Follower {
         for await (const frame of framesOf(await fetch(`${url}/api/v1/events/runs`, { headers, signal })))
           seen.push(toSeen(frame));
       } catch {
-        // Killed, stopped, or too slow a reader: the next connection resumes.
+        // The server ended, or this reader was too slow. The next connection resumes.
       }
       await delay(retryMs);
     }
@@ -47,12 +47,12 @@ export function createFollower(): Follower {
   };
 }
 
-/** Everything from the first event up to this id, as a new client gets it. */
+/** All events up to this id, as a new client receives them. */
 export async function replay(url: string, upToId: number, timeoutMs: number): Promise<SeenFrame[]> {
   const frames: SeenFrame[] = [];
   if (upToId === 0) return frames;
   const signal = AbortSignal.timeout(timeoutMs);
-  // A stream that breaks off is short of what should have come: that is seen in what there is.
+  // If the stream breaks off, events are missing, and an invariant finds that.
   try {
     const answer = await fetch(`${url}/api/v1/events/runs`, { headers: { 'last-event-id': '0' }, signal });
     for await (const frame of framesOf(answer)) {

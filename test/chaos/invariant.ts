@@ -1,4 +1,4 @@
-// A claim that must hold whatever was killed when, and how a breach of it is found.
+// An invariant: a claim that must hold whatever was killed at any time, and how to find a breach.
 
 import type { Evidence } from './evidence.ts';
 

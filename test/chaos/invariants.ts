@@ -1,4 +1,4 @@
-// The written list: what must hold whatever was killed when.
+// The list of invariants: what must hold whatever was killed at any time.
 
 import { clientInvariants } from './client-invariants.ts';
 import { foldersLeft, type RunRow } from './evidence.ts';
@@ -12,7 +12,7 @@ export const invariants: readonly Invariant[] = [
   ...clientInvariants,
   {
     name: 'counters-agree',
-    sentence: 'The counters of runs are what counting the rows gives.',
+    sentence: 'The counters of runs equal the number of rows.',
     breaches: ({ runs, counts, endedCounts, wrongLabels }) => [
       ...disagreements(
         runs.map(({ status, tenant, job_id, source }) => [status, tenant, job_id, source]),
@@ -35,7 +35,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'nothing-left',
-    sentence: 'No process, no cgroup and no folder of a run that has ended is left.',
+    sentence: 'No process, cgroup or folder of an ended run is left.',
     breaches: (evidence) => [
       ...evidence.left.map(
         ({ pid, command, because }) => `process ${pid} is alive (${because}): ${command.slice(0, 200)}`,
@@ -46,7 +46,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'stops-cleanly',
-    sentence: 'SIGTERM ends the server with 0 within 5 s.',
+    sentence: 'On SIGTERM, the server exits with 0 within 5 s.',
     breaches: ({ ledger }) =>
       ledger.stops
         .filter(({ code, tookMs }) => code !== 0 || tookMs > 5_000)
@@ -54,17 +54,17 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'stops-tidily',
-    sentence: 'After SIGTERM no folder is left of a run that had ended.',
+    sentence: 'After SIGTERM, no folder of an ended run is left.',
     breaches: ({ ledger }) => [...ledger.leftAtStops],
   },
   {
     name: 'answers-properly',
-    sentence: 'No request is answered with a fault of the server.',
+    sentence: 'No request gets an unexpected response.',
     breaches: ({ ledger }) => [...ledger.refusals],
   },
 ];
 
-/** By its hour and its day, and by each label's key, with and without its value. */
+/** The counters of a run: by hour and day, and by the key of each label, with and without its value. */
 function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunRow): Kind[] {
   const ofLabels = Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, `${key}=${value}`]);
   return [

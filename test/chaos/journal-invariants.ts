@@ -1,5 +1,5 @@
-// What must hold of the events, as rows and as followers see them. Lines of a run that was under way when the power was cut
-// may be gone although they were announced (docs/reliability.md): those runs are left out where it is about lines.
+// Invariants of the events, as rows and as followers see them. A power cut may lose announced lines of a run that was
+// running (docs/reliability.md), so checks of lines leave out those runs.
 
 import { type Evidence, livedThroughACut } from './evidence.ts';
 import type { SeenFrame } from './follower.ts';
@@ -8,7 +8,7 @@ import type { Invariant } from './invariant.ts';
 export const journalInvariants: readonly Invariant[] = [
   {
     name: 'ids-grow',
-    sentence: 'Event ids only grow, and no two rows of the journal share one.',
+    sentence: 'Event ids only grow, and no two entries of the journal share an id.',
     breaches({ events }) {
       let next = 1;
       return events.flatMap(({ id, count }) => {
@@ -20,7 +20,7 @@ export const journalInvariants: readonly Invariant[] = [
   },
   {
     name: 'lines-announced-once',
-    sentence: 'Each line of a log is announced once in the journal.',
+    sentence: 'The journal announces each line of a log once.',
     breaches(evidence) {
       const { events, logs } = evidence;
       const cut = cutRuns(evidence);
@@ -28,7 +28,7 @@ export const journalInvariants: readonly Invariant[] = [
       const breaches: string[] = [];
       for (const { type, run_id, first_seq, count } of events) {
         if (first_seq === null || cut.has(run_id)) continue;
-        // A line of a job with steps has two ids.
+        // In a job with steps, a line has two ids.
         const lineCount = type === 'step.output' ? count / 2 : count;
         const wanted = next.get(run_id) ?? 1;
         if (first_seq !== wanted) breaches.push(`${run_id} announces line ${first_seq} where ${wanted} is next`);
@@ -45,7 +45,7 @@ export const journalInvariants: readonly Invariant[] = [
   {
     name: 'follower-saw-all',
     sentence:
-      'A follower that resumes by Last-Event-ID over every restart has seen each event once, as a new follower sees it now: same id, same text, same time.',
+      'A follower that resumes with Last-Event-ID over every restart sees each event once, with the same id, text and time as a new follower.',
     breaches(evidence) {
       const { seen } = evidence;
       const cut = cutRuns(evidence);
@@ -66,7 +66,7 @@ export const journalInvariants: readonly Invariant[] = [
   },
   {
     name: 'times-stay',
-    sentence: 'The time that a follower was shown for a line is the one that the log has at the end.',
+    sentence: 'A follower sees each line with the time that the log has at the end.',
     breaches(evidence) {
       const { logs } = evidence;
       const cut = cutRuns(evidence);
@@ -89,7 +89,7 @@ function timeAndMessage({ timestamp, message }: { timestamp: string; message: st
   return `${timestamp} ${message}`;
 }
 
-/** Runs whose lines may have been lost. */
+/** The runs that may have lost lines. */
 function cutRuns(evidence: Evidence): ReadonlySet<string> {
   return new Set(evidence.runs.filter((run) => livedThroughACut(evidence, run)).map(({ id }) => id));
 }

@@ -1,32 +1,32 @@
-// What the loop has asked of the server and what it was told: the other side of the books, against which the database, the
-// logs and the process table are held afterwards.
+// Records what the loop has requested from the server and how the server responded. Afterwards, the database, the logs
+// and the process table are compared with this record.
 
 import type { PowerCut } from './power-cut.ts';
 import type { ScriptArgs } from './scripts.ts';
 import type { Exit } from './victim.ts';
 
-/** A request for a run; it may be sent again with its key until it is answered. */
+/** A request for a run. It may be sent again with its key until it gets a response. */
 export type Order = {
-  /** Its label on the run. */
+  /** The label of the run. */
   readonly name: string;
   readonly jobId: string;
   readonly args: ScriptArgs;
   readonly key: string | null;
-  /** The run of each answer. */
+  /** The run that each response named. */
   readonly answers: string[];
   isCancelled: boolean;
 };
 
 type StaleWrite = { readonly runId: string; readonly isChanged: boolean };
 
-/** A client that has ended, and what it printed; of a client in this process the lines it was shown, as JSON. */
+/** A client that has ended, and its output. For a client in this process, the lines it received, as JSON. */
 export type Told = {
   readonly kind: 'run' | 'logs' | 'events' | 'stream';
-  /** What a command that runs a job asked for. */
+  /** The order of a command that runs a job. */
   readonly order: string | undefined;
   readonly runId: string | undefined;
   readonly endedAtMs: number;
-  /** `killed` by a power cut; `never` within the time that all runs need to end. */
+  /** `killed` by a power cut; `never` if it did not end within the time that all runs need. */
   readonly end: number | 'killed' | 'never';
   readonly stdout: string;
   readonly stderr: string;
@@ -35,28 +35,28 @@ export type Told = {
 export type Ledger = {
   readonly orders: Order[];
   readonly told: Told[];
-  /** Runs whose shim was killed. */
+  /** The runs whose shim was killed. */
   readonly shimsKilled: Set<string>;
-  /** When. An attempt that was just handed to one is not started. */
+  /** When fork servers were killed. An attempt that one of them had just received was not started. */
   readonly forkServersKilled: number[];
   readonly powerCuts: PowerCut[];
-  /** Answers that no request of the loop should get. */
+  /** Unexpected responses. */
   readonly refusals: string[];
   readonly stops: Exit[];
   readonly staleWrites: StaleWrite[];
-  /** What each engine took that was opened beside the server, on its database. */
+  /** The runs that each second engine on the server's database took. */
   readonly secondEngines: { readonly taken: readonly string[] }[];
-  /** Pid namespaces that were seen, as the shims named them. */
+  /** The pid namespaces of sandboxes, as the shims reported them. */
   readonly sandboxes: Map<string, { readonly initPid: number; readonly inode: number }>;
-  /** Of every SIGKILL of the server: what it was putting away is left to a later start. */
+  /** The runs that the server was putting away at each SIGKILL. A later start finishes that. */
   readonly killedAtMs: number[];
-  /** Folders of runs that had ended when the server was stopped by SIGTERM, and were there after it. */
+  /** The folders of ended runs that were left after the server stopped on SIGTERM. */
   readonly leftAtStops: string[];
-  /** From the end of a server until the next one listened. */
+  /** The times from the end of a server until the next one listened. */
   readonly absences: { readonly fromMs: number; readonly toMs: number }[];
   kills: number;
   killsDuringStart: number;
-  /** Times that the server was stopped and went on (SIGSTOP, SIGCONT). */
+  /** How often the server was paused and resumed (SIGSTOP, SIGCONT). */
   pauses: number;
 };
 

@@ -1,4 +1,4 @@
-// Asks for runs, and for the end of some, while the server lives: several requests at once, at random moments.
+// Requests runs, and cancels some, while the server lives: several requests at once, at random times.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ledger, Order } from './ledger.ts';
@@ -12,7 +12,7 @@ export type Load = {
 
 const clients = 3;
 const longestPauseMs = 250;
-/** More would only make the queue longer. */
+/** More requests would only make the queue longer. */
 const mostUnderWay = 14;
 
 export function createLoad(o: {
@@ -41,7 +41,7 @@ export function createLoad(o: {
     return order;
   }
 
-  /** One whose answer was lost, or, now and then, one that has been answered already. */
+  /** An order whose response was lost or, now and then, one that has its response already. */
   function oldOrder(): Order | undefined {
     const repeatable = ledger.orders.filter(({ key }) => key !== null);
     const unanswered = repeatable.filter(({ answers }) => answers.length === 0);
@@ -67,13 +67,13 @@ export function createLoad(o: {
           }
         }
       };
-      // A server that is killed breaks every connection: that is what the loop is for.
+      // The loop kills the server, which breaks every connection.
       await Promise.all(Array.from({ length: clients }, () => client().catch(() => undefined)));
     },
   };
 }
 
-/** @returns the run that was acknowledged; undefined while the server still reads its jobs */
+/** @returns the acknowledged run; undefined while the server is still reading its jobs */
 async function send(url: string, order: Order, signal: AbortSignal, ledger: Ledger): Promise<string | undefined> {
   const answer = await fetch(`${url}/api/v1/runs`, {
     method: 'POST',
@@ -86,7 +86,7 @@ async function send(url: string, order: Order, signal: AbortSignal, ledger: Ledg
   });
   const body: unknown = await answer.json();
   if (answer.status === 201) return (body as { run_id: string }).run_id;
-  // 404: a server that has just started reads its jobs. 409: another client sends the same order. 429, 503: later.
+  // 404: the server is still reading its jobs. 409: another client sends the same order. 429, 503: try again later.
   if ([404, 409, 429, 503].includes(answer.status)) return undefined;
   ledger.refusals.push(`POST /runs answered ${answer.status}: ${JSON.stringify(body)}`);
   return undefined;

@@ -1,4 +1,5 @@
-// Holds the log of each run against what its scripts print: `out 1 … out n`, `err 1 … err n` for each attempt of each step.
+// Compares the log of each run with the output of its scripts: `out 1 … out n`, `err 1 … err n` for each attempt of
+// each step.
 
 import type { LogLineAnswer } from '../support/answers.ts';
 import { type Evidence, livedThroughACut, mayBeLost, type RunRow } from './evidence.ts';
@@ -6,11 +7,11 @@ import type { Script, ScriptArgs } from './scripts.ts';
 
 const streams = { out: 'stdout', err: 'stderr' } as const;
 
-/** What can be asked of the lines of an attempt. */
+/** The requirements for the lines of an attempt. */
 type Demand = {
-  /** It was let come to its end. */
+  /** The attempt could finish. */
   readonly isWhole: boolean;
-  /** The power was cut while it ran: lines may be missing, but none may be doubled or out of its order. */
+  /** The power was cut while it ran. Lines may be missing, but not duplicated or out of order. */
   readonly isCut: boolean;
 };
 
@@ -34,7 +35,7 @@ function attemptBreaches(evidence: Evidence, run: RunRow, script: Script, lines:
   const args: ScriptArgs = JSON.parse(run.args);
   const isCut = livedThroughACut(evidence, run);
   const hasEnded = run.status === script.ends.status && run.reason === script.ends.reason && run.reason !== 'timeout';
-  // A shim that is killed ends one attempt before its time; where the run goes on, it has one more.
+  // Killing a shim ends one attempt early. If the run continues, it has one more attempt.
   const mayHaveMore = script.isTriedAgain === true && mayBeLost(evidence, run);
   const byAttempt = Map.groupBy(lines, ({ step_id, attempt }) => `${step_id} ${attempt}`);
   const breaches: string[] = [];
@@ -43,7 +44,7 @@ function attemptBreaches(evidence: Evidence, run: RunRow, script: Script, lines:
       const name = `${stepId} ${attempt}`;
       const of = byAttempt.get(name) ?? [];
       byAttempt.delete(name);
-      if (attempt > attempts && !mayHaveMore) breaches.push(`the attempt ${name} should not be`);
+      if (attempt > attempts && !mayHaveMore) breaches.push(`the attempt ${name} should not exist`);
       const isWhole = hasEnded && !isCut && !mayHaveMore;
       breaches.push(...lineBreaches(of, script.prints(args), { isWhole, isCut }).map((one) => `${name}: ${one}`));
     }

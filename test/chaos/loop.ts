@@ -1,5 +1,5 @@
-// The loop: starts the server, asks for runs, ends it at a random moment in a random way, starts it again; then lets all
-// that is left come to its end and holds the books against each other.
+// The chaos loop: starts the server, requests runs, ends the server at a random time in a random way, and starts it
+// again. At the end it lets all runs finish, and collects the evidence.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,14 +32,14 @@ import { stepScripts } from './step-scripts.ts';
 import { startVictim, type Victim } from './victim.ts';
 
 export type Chaos = {
-  /** The folder of the flwd that is tried. */
+  /** The folder of the tested flwd. */
   readonly packageDir: string;
   readonly seed: number;
-  /** SIGKILLs, power cuts included. */
+  /** How many times to kill the server, power cuts included. */
   readonly kills: number;
-  /** How many of the kills are power cuts, of 1. */
+  /** The share of the kills that are power cuts, from 0 to 1. */
   readonly cutChance: number;
-  /** Clients beside those of the API, at a time. */
+  /** How many clients besides those of the API run at a time. */
   readonly ofEachKind: number;
   readonly say: (line: string) => void;
 };
@@ -125,11 +125,11 @@ async function killWhileStarting(victim: Victim, ledger: Ledger, random: Random)
   ledger.killsDuringStart += 1;
 }
 
-/** Some time goes by; now and then the server is held, or a process beside it is killed. */
+/** Waits. Now and then, pauses the server or kills another process. */
 async function live(victim: Victim, root: string, ledger: Ledger, random: Random): Promise<void> {
   const before = acknowledged(ledger);
   await delay(random.integer(50, 1_200));
-  // On a busy machine: a life in which nothing was begun tries nothing.
+  // On a busy machine, a server that has not begun any run yet would test nothing.
   await until(() => acknowledged(ledger) > before, 3_000);
   if (random.chance(0.12)) killShim(root, ledger, random);
   if (random.chance(0.08)) killForkServer(victim, root, ledger);
@@ -155,7 +155,7 @@ function killShim(root: string, ledger: Ledger, random: Random): void {
   killProcess(chosen.shimPid);
 }
 
-/** What it has forked bears its name until it becomes a shim: only its parent tells them apart. */
+/** A forked process has the fork server's name until it becomes a shim. Only the parent tells them apart. */
 function killForkServer(victim: Victim, root: string, ledger: Ledger): void {
   const named = processesWith(root).filter(({ command }) => command.includes('fork-server.bash'));
   const forkServer = named.find(({ pid }) => parentOf(pid) === victim.pid);
@@ -175,13 +175,13 @@ async function stop(victim: Victim, { root, ledger, scripts }: Stopped): Promise
   ledger.stops.push(await victim.end('SIGTERM'));
   const stoppedAtMs = Date.now();
   const { runs } = readDatabase(join(root, 'data/flwd.db'));
-  // A command may own the data dir by now, and end runs itself.
+  // A command may own the data dir now, and end runs itself.
   const ended = runs.filter((run) => run.finished_at !== null && run.finished_at <= stoppedAtMs).map(({ id }) => id);
   const runFolders = readRunFolders(root).filter(({ runId }) => ended.includes(runId));
   ledger.leftAtStops.push(...foldersLeft({ ledger, runs, scripts, runFolders }));
 }
 
-/** Stops it while it puts away a folder that takes it a moment. */
+/** Stops the server while it puts away a large folder. */
 async function stopAfterLitter(victim: Victim, url: string, o: Stopped): Promise<void> {
   const body = JSON.stringify({ job_id: 'litter' });
   const headers = { 'content-type': 'application/json' };
@@ -211,7 +211,7 @@ async function endVictim(
   });
 }
 
-/** Notes the sandboxes that there are, so that what is left of one can be told at the end. */
+/** Records the current sandboxes, so that their leftovers can be recognized at the end. */
 async function watch(root: string, ledger: Ledger, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const { initPid, inode } of sandboxesIn(join(root, 'data/runs')))
@@ -260,7 +260,7 @@ async function settle(o: {
   return { ledger, scripts, ...rows, logs, artifacts, seen: follower.seen, replayed, ...look() };
 }
 
-/** Goes on all the same when the time is over: what is missing then is a breach. */
+/** Returns after the timeout even if it is not so. An invariant finds what is missing then. */
 async function until(isSo: () => boolean, timeoutMs: number = settleMs, pauseMs = 100): Promise<void> {
   for (const sinceMs = performance.now(); !isSo() && performance.now() - sinceMs < timeoutMs; ) await delay(pauseMs);
 }
@@ -269,6 +269,6 @@ function killProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }

@@ -1,4 +1,5 @@
-// Shows that the checks bite: a copy of the sources, with one safeguard taken out, must break the invariant that rests on it.
+// Shows that the invariants work: a copy of the sources without a certain safeguard must break the invariant that needs
+// it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,20 +12,20 @@ type Mutation = {
   readonly file: string;
   readonly text: string;
   readonly instead: string;
-  /** The invariant that must be broken. */
+  /** The invariant that must break. */
   readonly breaks: string;
 };
 
 export const mutations: readonly Mutation[] = [
   {
-    name: 'the test of the epoch',
+    name: 'the check of the epoch',
     file: 'src/store/run/step-moves.ts',
     text: "      .where('epoch', '=', values.epoch)\n",
     instead: '',
     breaks: 'stale-writer-is-refused',
   },
   {
-    name: 'the look at the lease of an owner',
+    name: 'the check of an owner’s lease',
     file: 'src/store/run/owners.ts',
     text: 'eb.not(eb.exists(lease))]);',
     instead: "eb.not(eb.exists(lease)), eb('owner', '!=', owner)]);",
@@ -38,7 +39,7 @@ export const mutations: readonly Mutation[] = [
     breaks: 'acknowledged',
   },
   {
-    name: 'the sync of a log that is closed',
+    name: 'the sync of a log that closes',
     file: 'src/store/log/log-file.ts',
     text: 'if (hasLines && segment.rawBytes < leastCompressedBytes) await sync(fd);',
     instead: 'void [sync, leastCompressedBytes];',
@@ -64,7 +65,7 @@ const checkout = new URL('../..', import.meta.url).pathname;
 const copied = ['src', 'bin', 'libexec', 'test/chaos', 'test/support', 'package.json'];
 const kills = 12;
 
-/** @returns whether each mutation broke what it must */
+/** @returns whether each mutation broke its invariant */
 export async function tryMutations(seed: number): Promise<boolean> {
   let allFound = true;
   for (const mutation of mutations) {
@@ -102,7 +103,7 @@ async function tryMutation(mutation: Mutation, seed: number): Promise<{ status: 
   }
 }
 
-/** @throws Error when the sources have moved on: a mutation that changes nothing would prove nothing */
+/** @throws Error when the sources have changed and no longer contain the text */
 function mutate(path: string, { name, file, text, instead }: Mutation): void {
   const source = readFileSync(path, 'utf8');
   if (source.split(text).length !== 2) throw new Error(`${name}: ${file} does not hold exactly once: ${text}`);

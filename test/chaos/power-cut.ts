@@ -1,5 +1,5 @@
-// What a power cut leaves: no process, of the database what was synced, and of each other file what was synced and some of
-// the rest. Names are taken to last with their files, as ext4, XFS and Btrfs keep them.
+// Simulates a power cut: leaves no process, only the synced part of the database, and of each other file the synced
+// part and some of the rest. Names are kept with their files, as on ext4, XFS and Btrfs.
 
 import { closeSync, openSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export function prepareSyncs(root: string): Syncs {
   return syncs;
 }
 
-/** The server must have been killed. */
+/** Kill the server before. */
 export async function cutPower(root: string, syncs: Syncs, random: Random): Promise<PowerCut> {
   while (processesWith(root).length > 0) {
     killProcessesWith(root);
@@ -34,11 +34,11 @@ export async function cutPower(root: string, syncs: Syncs, random: Random): Prom
   return { atMs: Date.now(), framesLost, filesCut };
 }
 
-/** The kernel may have written any part of what it was not told to: here the first bytes of it. */
+/** The kernel may have written any unsynced part. Here it has written the first bytes. */
 function cutFile(path: string, synced: ReadonlyMap<number, number>, random: Random): boolean {
   const { ino, size, nlink } = statSync(path);
   const safe = Math.min(size, synced.get(ino) ?? 0);
-  // One that has another name is a file of the job's as well.
+  // A file with a second hard link also belongs to the job.
   if (safe === size || nlink > 1) return false;
   truncateSync(path, random.integer(safe, size));
   return true;

@@ -1,5 +1,5 @@
-// Every process of this host that a run of the loop may have left: by its command line, by its environment, and by the pid
-// namespaces that were seen.
+// Finds the processes on this host that runs of the loop have left: by command line, by environment, and by the
+// recorded pid namespaces.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export function leftProcesses(texts: readonly string[], namespaces: Iterable<Nam
   return left;
 }
 
-/** The sandboxes of the attempts that have a folder now, and the shims before them. */
+/** The sandboxes of the attempts that have a folder now, and their shims. */
 export function sandboxesIn(runsDir: string): (Namespace & { shimPid: number; runId: string; isOver: boolean })[] {
   const found: (Namespace & { shimPid: number; runId: string; isOver: boolean })[] = [];
   for (const runId of listed(runsDir)) {
@@ -39,7 +39,7 @@ export function sandboxesIn(runsDir: string): (Namespace & { shimPid: number; ru
   return found;
 }
 
-/** The kernel gives inodes and pids anew: only the two together say that it is the one that was seen. */
+/** The kernel reuses inodes and pids. Only both together identify a namespace. */
 function isAlive({ initPid, inode }: Namespace): boolean {
   return !isZombie(initPid) && namespaceOf(initPid) === `pid:[${inode}]`;
 }
@@ -57,7 +57,7 @@ function isZombie(pid: number): boolean {
   return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z';
 }
 
-/** Empty where there is none. */
+/** Returns '' when the file does not exist. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'latin1');

@@ -1,13 +1,13 @@
-// Chance that can be had again: the same seed gives the same numbers (mulberry32).
+// Reproducible random numbers: the same seed gives the same numbers (mulberry32).
 
 export type Random = {
   /** 0 ≤ n < 1 */
   readonly number: () => number;
-  /** Both ends may come. */
+  /** Both ends are included. */
   readonly integer: (from: number, to: number) => number;
   readonly chance: (of: number) => boolean;
   readonly pick: <T>(from: readonly [T, ...T[]]) => T;
-  /** A stream of its own, so that what one part draws does not shift another's. */
+  /** A separate stream, so that the numbers of one part do not depend on those of another. */
   readonly fork: () => Random;
 };
 

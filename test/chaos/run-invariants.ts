@@ -1,4 +1,4 @@
-// What must hold of each run: that it is there, ended once, as it should, and with all it printed and made.
+// Invariants of runs: each exists, ended once and as expected, and has all its output and artifacts.
 
 import { type Evidence, mayBeLost, orderOf, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
@@ -8,16 +8,16 @@ import type { ScriptArgs } from './scripts.ts';
 export const runInvariants: readonly Invariant[] = [
   {
     name: 'acknowledged',
-    sentence: 'Every run that was acknowledged is in the database.',
+    sentence: 'Every acknowledged run is in the database.',
     breaches({ ledger, runs }) {
       const known = new Set(runs.map(({ id }) => id));
       const told = new Set(ledger.orders.flatMap(({ answers }) => answers));
-      return [...told].filter((id) => !known.has(id)).map((id) => `${id} was acknowledged and is not there`);
+      return [...told].filter((id) => !known.has(id)).map((id) => `${id} was acknowledged and does not exist`);
     },
   },
   {
     name: 'ends-once',
-    sentence: 'Every run ends, once: one run.created and one run.finished in the journal, and at most one run.started.',
+    sentence: 'Every run ends once: the journal has one run.created, one run.finished, and at most one run.started.',
     breaches({ runs, events }) {
       const counted = new Map<string, Record<string, number>>();
       for (const { run_id, type } of events) {
@@ -37,7 +37,7 @@ export const runInvariants: readonly Invariant[] = [
   {
     name: 'ends-as-it-should',
     sentence:
-      'A run ends as its script does; it is cancelled only where that was asked, and lost only where its shim or the machine died.',
+      'A run ends like its script. It is cancelled only on request, and lost only if its shim or the machine died.',
     breaches: (evidence) =>
       evidence.runs.flatMap((run) => {
         const wanted = evidence.scripts[run.job_id]?.ends;
@@ -52,12 +52,12 @@ export const runInvariants: readonly Invariant[] = [
   {
     name: 'log-is-exact',
     sentence:
-      'The log of a run has the lines that its script printed, in order, none lost and none doubled; of one that was ended early, the first of them.',
+      'The log of a run has each line that its script printed once, in order. If the run was ended early, it has the first lines.',
     breaches: logBreaches,
   },
   {
     name: 'keeps-what-it-made',
-    sentence: 'A run that ended as success has its result and its artifacts, whole.',
+    sentence: 'A successful run has its result and its complete artifacts.',
     breaches: ({ runs, artifacts }) =>
       runs
         .filter(({ job_id, status }) => job_id === 'keeper' && status === 'success')
@@ -70,7 +70,7 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'keys-hold',
-    sentence: 'A request that is sent again with its Idempotency-Key, before or after a kill, makes no second run.',
+    sentence: 'A request that is repeated with its Idempotency-Key, before or after a kill, creates no second run.',
     breaches({ ledger, runs }) {
       // A sub-run has its parent's labels.
       const ordered = runs.filter(({ details }) => JSON.parse(details).parent === null);
@@ -84,9 +84,9 @@ export const runInvariants: readonly Invariant[] = [
   {
     name: 'cancel-is-proven',
     sentence:
-      'A run whose processes were ended by a cancel has the proof, on it and on each of their steps, that nothing was left.',
+      'A run whose processes were ended by a cancellation has the proof that no process is left, and so has each of the steps.',
     breaches({ runs, steps, logs }) {
-      // One that was cancelled before its process was started has nothing to prove; one that printed had a process.
+      // A run that was cancelled before its process started needs no proof. A run that printed something had a process.
       const ended = steps.filter(
         ({ kind, status, run_id, ...step }) =>
           kind === 'command' &&
@@ -106,8 +106,7 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'epochs-apart',
-    sentence:
-      'Two attempts of a step never overlap, and each that was begun has been held by one epoch after the other.',
+    sentence: 'Two attempts of a step never overlap, and the epochs of a started attempt follow one another.',
     breaches: ({ steps }) =>
       steps.flatMap((step, i) => {
         const name = `${step.run_id} ${step.step_id} attempt ${step.attempt}`;
@@ -124,7 +123,7 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'stale-writer-is-refused',
-    sentence: 'A former process that has stalled cannot end an attempt that another process has taken up.',
+    sentence: 'A stalled process cannot end an attempt that another process has resumed.',
     breaches: ({ ledger }) =>
       ledger.staleWrites
         .filter(({ isChanged }) => isChanged)
@@ -132,7 +131,7 @@ export const runInvariants: readonly Invariant[] = [
   },
   {
     name: 'second-engine-takes-nothing',
-    sentence: 'A second engine on the same database takes no run that the server drives.',
+    sentence: 'A second engine on the same database never takes a run that the server drives.',
     breaches: ({ ledger }) =>
       ledger.secondEngines.flatMap(({ taken }) => taken.map((runId) => `${runId} was taken by a second engine`)),
   },
@@ -142,10 +141,10 @@ function isEnded({ status }: RunRow): boolean {
   return status !== 'pending' && status !== 'running';
 }
 
-/** A busy server hands attempts to a fork server that is dead until it hears of it. */
+/** Until a busy server notices that its fork server is dead, it hands attempts to it. */
 const hearsWithinMs = 1_000;
 
-/** A fork server was killed while the run was under way, or just before it was handed to it. */
+/** Whether a fork server was killed while the run was running, or just before it received the run. */
 function wasBeingStarted({ ledger }: Evidence, run: RunRow): boolean {
   return ledger.forkServersKilled.some(
     (atMs) => Number(run.started_at) - hearsWithinMs <= atMs && atMs <= Number(run.finished_at),

@@ -1,5 +1,6 @@
-// `npm run chaos`: the long form. `--seed N` repeats one, `--kills N` sets its length, `--cuts 0.5` makes every
-// second kill a power cut, `--write` keeps its figures in docs/reliability.md, `--mutate` shows that the checks bite.
+// `npm run chaos`: the long chaos loop. `--seed N` repeats a loop, `--kills N` sets its length, `--cuts 0.5` makes
+// every second kill a power cut, `--write` writes the figures to docs/reliability.md, `--mutate` shows that the
+// invariants work.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -54,7 +55,7 @@ async function tryOnce(): Promise<boolean> {
   for (const [what, figure] of summary(evidence)) console.log(`${what.padEnd(34)} ${figure}`);
   if (values.write && isSound) writeFigures(evidence);
   if (isSound) remove();
-  else console.log(`seed ${seed}; what is left is in ${root}`);
+  else console.log(`seed ${seed}; the evidence is in ${root}`);
   return isSound;
 }
 

@@ -1,16 +1,16 @@
-// The jobs of the chaos loop, and what each must have printed: numbered lines on both streams, so that one that is lost,
-// doubled or out of its order is seen.
+// The jobs of the chaos loop, and the expected output of each: numbered lines on both streams, so that lost, duplicated
+// and disordered lines can be found.
 
 import { bash, type JobFiles } from '../support/jobs.ts';
 
 export type ScriptArgs = { readonly n: number; readonly pause: string };
 export type Script = {
   readonly files: JobFiles;
-  /** Lines on stdout and on stderr of a run that nobody interrupts. */
+  /** How many lines an uninterrupted run prints to stdout and to stderr. */
   readonly prints: (args: ScriptArgs) => { readonly out: number; readonly err: number };
-  /** Of each step that prints, how many attempts it takes; without it, `step_01` takes one. */
+  /** How many attempts each printing step needs. By default, `step_01` needs one. */
   readonly attempts?: Readonly<Record<string, number>>;
-  /** A step that is lost is started anew. */
+  /** A lost step starts again. */
   readonly isTriedAgain?: true;
   readonly ends: { readonly status: string; readonly reason: string | null };
   readonly args: {
@@ -28,7 +28,7 @@ export const steadily = 'for ((i = 1; i <= n; i++)); do echo "out $i"; echo "err
 export const both = ({ n }: ScriptArgs) => ({ out: n, err: n });
 export const success = { status: 'success', reason: null };
 
-/** `mark` is in the environment and the command lines of all that the scripts start. */
+/** `mark` is in the environment and the command line of every process that the scripts start. */
 export function chaosScripts(mark: string) {
   const script = (text: string, config: Readonly<Record<string, unknown>> = {}): JobFiles =>
     bash(text, { argspec, env: { CHAOS_MARK: mark }, ...config });

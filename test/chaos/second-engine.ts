@@ -1,4 +1,4 @@
-// A second engine on the server's database, while the server drives runs: it must take none of them.
+// Opens a second engine on the server's database while the server drives runs. It must not take any of them.
 
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What a former process would still do after it has been replaced: it names the epoch that it knew, and must change nothing.
+// Does what a replaced process may still do: writes with the epoch that it knew. This must not change anything.
 
 import { execFile } from 'node:child_process';
 import { DatabaseSync } from 'node:sqlite';
@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Ledger } from './ledger.ts';
 
-/** An attempt as its holder knows it. */
+/** An attempt as the process that holds it knows it. */
 export type Held = {
   readonly runId: string;
   readonly jobId: string;
@@ -19,7 +19,7 @@ export type Held = {
 const program = new URL('./programs/stale-writer.ts', import.meta.url).pathname;
 const timeoutMs = 2_000;
 
-/** One of the attempts that run now. */
+/** One of the running attempts. */
 export function anyHeld(dbPath: string): Held | undefined {
   const [held] = read<Held>(
     dbPath,
@@ -30,7 +30,7 @@ export function anyHeld(dbPath: string): Held | undefined {
   return held;
 }
 
-/** Once the next process has taken the attempt up, the former one tries to end it. */
+/** Once the next process has resumed the attempt, the former process tries to end it. */
 export async function writeStale(dbPath: string, held: Held, ledger: Ledger): Promise<void> {
   for (const sinceMs = performance.now(); performance.now() - sinceMs < timeoutMs; await delay(20)) {
     const [row] = read<{ epoch: number; finished_at: number | null }>(

@@ -1,5 +1,5 @@
-// Jobs of several steps for the chaos loop: parallel steps, retries, an approval, a sub-run, instances, and a start anew
-// of what was lost.
+// Jobs with steps for the chaos loop: parallel steps, retries, an approval, a sub-run, instances, and steps that start
+// again when they are lost.
 
 import type { JobFiles } from '../support/jobs.ts';
 import { argspec, both, type Script, steadily, success } from './scripts.ts';

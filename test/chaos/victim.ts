@@ -1,4 +1,4 @@
-// The server that is killed: the real executable on a folder of its own, started again and again.
+// The server that the loop kills: the real executable on its own folder, started again and again.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
@@ -10,7 +10,7 @@ export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signa
 
 export type Victim = {
   readonly pid: number;
-  /** Resolves when it listens. @throws Error when it ends before */
+  /** Resolves when the server listens. @throws Error when it ends before that */
   readonly url: Promise<string>;
   readonly end: (signal: NodeJS.Signals) => Promise<Exit>;
 };
@@ -24,7 +24,9 @@ process.on('exit', () => {
 
 type Place = { readonly packageDir: string; readonly root: string; readonly syncs: Syncs };
 
-/** What node is given before the words of a command: what it syncs is noted, as a command may own the data dir for a while. */
+/**
+ * Options of node for commands. They record what the command syncs, because a command may own the data dir for a while.
+ */
 export function nodeWords(packageDir: string): readonly string[] {
   const preload = new URL('./programs/watch-syncs.ts', import.meta.url).href;
   return ['--import', preload, join(packageDir, 'bin/flwd.js')];
@@ -48,7 +50,7 @@ export function startVictim(o: Place): Victim {
     });
   });
   const url = listening(child, exited);
-  // One that is killed while it starts has nobody who waits for its URL.
+  // Nobody waits for the URL of a server that is killed while it starts.
   url.catch(() => undefined);
   return {
     pid: child.pid ?? 0,

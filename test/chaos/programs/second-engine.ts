@@ -1,6 +1,5 @@
-// Opens a second engine on the database of the server, with a data dir of its own, until it has resumed what it may resume.
-// Says on stdout which runs it took.
-// usage: second-engine.ts DATABASE DATA_DIR
+// Opens a second engine on the server's database, with its own data dir, until it has resumed all runs that it may
+// resume. Prints the runs it took to stdout. Usage: second-engine.ts DATABASE DATA_DIR
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +22,7 @@ const store = await openStore({ dbPath, blobsDir: dataDir, clock, log, onCommit:
 const hasResumed = Promise.withResolvers<void>();
 const { cancelling } = store.runs;
 Object.assign(store.runs, {
-  // What is asked last of all when runs are resumed.
+  // The last query of resuming runs.
   cancelling(status: 'pending' | 'running') {
     if (status === 'pending') hasResumed.resolve();
     return cancelling(status);
@@ -40,7 +39,7 @@ const engine = createEngine({
   clock,
   log,
 });
-// Waiting runs are nobody's: it starts none of them.
+// Waiting runs have no owner, so this engine must not start them.
 engine.start(new Set());
 await hasResumed.promise;
 const taken = await store.db.read.selectFrom('runs').select('id').where('owner', '=', options.ownerId).execute();

@@ -1,6 +1,6 @@
-// Plays a former process that stalled and comes back: it holds an attempt by the epoch that it had then, and ends it through
-// the store's own functions. Says on stdout whether that changed anything.
-// usage: stale-writer.ts DATABASE HELD    HELD is JSON: runId, jobId, tenant, stepId, attempt, epoch
+// Acts as a former process that stalled and continues: ends an attempt with an old epoch, through the store's own
+// functions. Prints to stdout whether that changed anything. Usage: stale-writer.ts DATABASE HELD    HELD is JSON:
+// runId, jobId, tenant, stepId, attempt, epoch
 
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/logger.ts';
@@ -23,7 +23,7 @@ try {
     isChanged = await endStep(tx, { runId, jobId, tenant }, at, ending);
   });
 } catch {
-  // Its event's id is another's by now, so the commit is refused as well; but it should not have come so far.
+  // The commit would fail as well, because another process has used the event's id. But it must not get that far.
 }
 await database.close();
 process.stdout.write(JSON.stringify({ isChanged }));

@@ -1,21 +1,21 @@
-// Loaded into the server before it (node --import): keeps in CHAOS_SYNCS how much of the WAL has been synced, and in
-// CHAOS_SYNCED_FILES how much of which other file. What was there when a sync began is safe when it has ended; what came
-// meanwhile is not.
+// Preloaded into the server (node --import). Records in CHAOS_SYNCS how much of the WAL was synced, and in
+// CHAOS_SYNCED_FILES how much of each other file. After a sync, bytes from before its start are safe. Bytes written
+// during the sync are not.
 
 import fs, { fstatSync, openSync, readlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { committedFrames } from '../wal.ts';
 
-/** One write of one length: a kill leaves the old record or the new one. */
+/** A single write of fixed length, so that a kill leaves either the old record or the new one. */
 const record = openSync(process.env.CHAOS_SYNCS ?? '', 'r+');
 const recordBytes = 80;
 const files = openSync(process.env.CHAOS_SYNCED_FILES ?? '', 'a');
 const syncFile = fs.fdatasync;
-/** Never closed: that would end the locks that SQLite has on the file in this process. */
+/** Never closed, because closing it would release SQLite's locks on the file in this process. */
 let index: number | undefined;
 
-/** @returns what notes that a sync which begins now has succeeded */
+/** @returns a function to call when a sync that begins now has succeeded */
 function begin(fd: number): () => void {
   const path = readlinkSync(`/proc/self/fd/${fd}`);
   if (!path.endsWith('-wal')) {
