@@ -84,7 +84,7 @@ export const runInvariants: readonly Invariant[] = [
   {
     name: 'cancel-is-proven',
     sentence:
-      'A run whose processes were ended by a cancellation has the proof that no process is left, and so has each of the steps.',
+      'A run whose processes were ended by a cancellation has the proof that no process is left. Each of those steps has it, too.',
     breaches({ runs, steps, logs }) {
       // A run that was cancelled before its process started needs no proof. A run that printed something had a process.
       const ended = steps.filter(
