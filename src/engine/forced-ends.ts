@@ -1,7 +1,7 @@
 // Ends runs whose run controller was told to end them and still has not, long after it should have: processes and rows.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { isFinished } from '../domain/run.ts';
+import { atMost } from '../lib/at-most.ts';
 import type { Store } from '../store/open.ts';
 import type { StoredRun } from '../store/run/runs.ts';
 import { endOrphan } from './end-orphan.ts';
@@ -64,7 +64,7 @@ async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): P
   // A full disk decides nothing about a run whose processes are gone, and a sub-run has its own grace period.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
   log.error({ run_id: runId }, 'an overdue run is ended without its run controller');
-  await Promise.race([register.drop(runId), delay(droppingMs, undefined, { ref: false })]);
+  await atMost(droppingMs, register.drop(runId));
   // The run may have ended in the meantime.
   const stored = await store.runs.execution(runId);
   if (stored?.run.status !== 'running') return;

@@ -2,7 +2,7 @@
 // on it: deadlines, cancels, and runs that wait although they could start. It looks every second, and at the next
 // deadline.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../lib/at-most.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
 import { formatDuration } from '../lib/units.ts';
 import { isStorageError } from '../store/storage-error.ts';
@@ -88,7 +88,7 @@ export function createReaper(o: Parts) {
       clearInterval(ticker);
       alarm.clear();
       // The next start can do the rest.
-      await Promise.race([looking, delay(stoppingMs, undefined, { ref: false })]);
+      await atMost(stoppingMs, looking);
     },
   };
 }

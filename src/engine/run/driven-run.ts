@@ -14,7 +14,7 @@ import { isStorageError } from '../../store/storage-error.ts';
 import type { Attempt } from './attempt/attempt.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import { createRunArtifacts } from './run-artifacts.ts';
-import type { ControllerContext, ControllerSource, Surroundings } from './run-context.ts';
+import type { ControllerContext, ControllerSource, RunServices } from './run-context.ts';
 import { createRunLog } from './run-log.ts';
 import { redactedTexts } from './run-secrets.ts';
 import { createStepChanges } from './step-changes.ts';
@@ -37,7 +37,7 @@ type Progress = {
 
 export type DrivenRun = ReturnType<typeof createDrivenRun>;
 
-export function createDrivenRun(source: ControllerSource, context: ControllerContext, around: Surroundings) {
+export function createDrivenRun(source: ControllerSource, context: ControllerContext, services: RunServices) {
   const { run, plan, state } = source;
   const { job } = plan;
   const { store, clock } = context;
@@ -73,7 +73,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     isCancelRequested: source.isCancelRequested,
     about: { runId: run.run_id, jobId: run.job_id, tenant: run.tenant },
     context,
-    around,
+    services,
     runDir,
     workspaceDir,
     log,
@@ -81,7 +81,7 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
     redactor,
     runLog,
     artifacts: createRunArtifacts({ ...files, plan, runDir, runLog, executor: context.executor, withRetry }),
-    changes: createStepChanges({ ...context, time, state, noticeDeadline: around.noticeDeadline }),
+    changes: createStepChanges({ ...context, time, state, noticeDeadline: services.noticeDeadline }),
     /** The attempts whose outcome has not been dealt with yet. */
     attempts: new Map<StepInstance, Attempt>(),
     /** How terminated processes ended. */

@@ -34,10 +34,10 @@ function interrupt(driven: DrivenRun, advance: Advance, instance: StepInstance, 
 }
 
 /** Gives the steps that are being ended no more time. */
-export function hasten({ attempts, state, around }: DrivenRun): void {
+export function hasten({ attempts, state, services }: DrivenRun): void {
   for (const attempt of attempts.values()) attempt.hasten();
   for (const instance of state.instances) {
-    if (instance.childRunId !== null && !hasEnded(instance)) around.children.cancel(instance.childRunId, true);
+    if (instance.childRunId !== null && !hasEnded(instance)) services.children.cancel(instance.childRunId, true);
   }
 }
 

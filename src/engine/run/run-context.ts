@@ -1,4 +1,4 @@
-// What a run controller needs: the run itself, the parts it works with, and what it asks of the engine around it.
+// What a run controller needs: the run itself, the parts it works with, and what it asks of the rest of the engine.
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { StepAction } from '../../domain/job.ts';
@@ -61,8 +61,8 @@ export type Children = {
   readonly end: (runId: string, signal: AbortSignal) => Promise<Outcome>;
 };
 
-/** What a run controller asks of the engine around it. */
-export type Surroundings = {
+/** What a run controller asks of the rest of the engine. */
+export type RunServices = {
   /** Returns a slot if one is free; otherwise `grant` is called when it is the step's turn. */
   readonly requestSlot: (run: RunFacts, n: number, grant: (slot: Slot) => void) => Slot | undefined;
   readonly withdrawSlot: (runId: string, n: number) => void;

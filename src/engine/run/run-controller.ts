@@ -11,15 +11,15 @@ import { cancelled } from './attempt/outcome.ts';
 import { applyBatch, carryOn, giveUpBatch, newBatch } from './batch.ts';
 import { createDrivenRun, type DrivenRun, moveDeadlines, runOverdue } from './driven-run.ts';
 import { abortRun, enforceDeadlines, hasten, watchSize } from './interruptions.ts';
-import type { ControllerContext, ControllerSource, Surroundings } from './run-context.ts';
+import type { ControllerContext, ControllerSource, RunServices } from './run-context.ts';
 import { detachRun, finishRun } from './run-end.ts';
 import type { Slot } from './slots.ts';
 import { hasEnded } from './step-instances.ts';
 
 export type RunController = ReturnType<typeof createRunController>;
 
-export function createRunController(source: ControllerSource, context: ControllerContext, around: Surroundings) {
-  const driven = createDrivenRun(source, context, around);
+export function createRunController(source: ControllerSource, context: ControllerContext, services: RunServices) {
+  const driven = createDrivenRun(source, context, services);
   const advance = createAdvance(driven);
   const { attempts } = driven;
   const hasNoProcess = (): boolean => [...attempts.values()].every((attempt) => attempt.hasEnded());
@@ -80,7 +80,7 @@ async function begin(
   driven.epoch += 1;
   batch.spare?.release();
   watchSize(driven, advance);
-  if (deadlineAtMs !== null) driven.around.noticeDeadline(deadlineAtMs);
+  if (deadlineAtMs !== null) driven.services.noticeDeadline(deadlineAtMs);
   if (endsAtOnce) advance.watch(finishRun(driven, batch));
   // Starting a process blocks the event loop for milliseconds: the answer is sent first.
   else setImmediate(() => (driven.phase === 'over' ? giveUpBatch(batch) : carryOn(batch)));

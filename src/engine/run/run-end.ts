@@ -1,7 +1,7 @@
 // How this process stops driving a run: it writes the run's last row, or an internal error ends the run, or it leaves
 // the run to another process.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../../lib/at-most.ts';
 import { Superseded } from '../../store/superseded.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import { applyBatch, type Batch } from './batch.ts';
@@ -63,7 +63,7 @@ export async function abandonRun(driven: DrivenRun, runner: StepRunner, error: u
   await Promise.all(attempts.map(({ gone }) => gone));
   await runLog.close().catch(() => undefined);
   for (const { childRunId, ...instance } of driven.state.instances) {
-    if (childRunId !== null && !hasEnded(instance)) driven.around.children.cancel(childRunId);
+    if (childRunId !== null && !hasEnded(instance)) driven.services.children.cancel(childRunId);
   }
   await writeAbandoned(driven, why);
   leave(driven);
@@ -116,8 +116,4 @@ function windDown({ workspaceWatch }: DrivenRun, runner: StepRunner): void {
 function detach({ detaching, attempts }: DrivenRun): void {
   detaching.abort();
   for (const attempt of attempts.values()) attempt.detach();
-}
-
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work, delay(ms, undefined, { ref: false })]);
 }

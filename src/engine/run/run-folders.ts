@@ -3,8 +3,8 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JobDefinition } from '../../domain/job.ts';
+import { atMost } from '../../lib/at-most.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { removeTree } from './remove-tree.ts';
@@ -27,9 +27,7 @@ export function createRunFolders(): RunFolders {
       underWay.add(work);
       void work.finally(() => underWay.delete(work));
     },
-    async settled() {
-      await Promise.race([Promise.all(underWay), delay(settlingMs, undefined, { ref: false })]);
-    },
+    settled: () => atMost(settlingMs, Promise.all(underWay)),
   };
 }
 

@@ -21,7 +21,7 @@ export function createStepRunner(
     readonly onOutcome: (instance: StepInstance, outcome: Promise<Outcome | undefined>) => void;
   },
 ) {
-  const { state, changes, around, attempts } = driven;
+  const { state, changes, services, attempts } = driven;
   const waits = createStepWaits(driven, {
     onSlot(instance, slot) {
       const batch = newBatch();
@@ -77,7 +77,7 @@ export function createStepRunner(
       if (attempt) return attempt.interrupt(why) ? 'interrupted' : 'untouched';
       if (instance.status === 'running' && instance.kind !== 'group') {
         instance.interruption ??= why;
-        if (instance.childRunId !== null) around.children.cancel(instance.childRunId);
+        if (instance.childRunId !== null) services.children.cancel(instance.childRunId);
         return 'interrupted';
       }
       return waits.withdraw(instance) ? 'waiting' : 'untouched';

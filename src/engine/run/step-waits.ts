@@ -6,7 +6,7 @@ import type { Slot } from './slots.ts';
 import type { StepInstance } from './step-instances.ts';
 
 export function createStepWaits(
-  { run, context, around, detaching }: DrivenRun,
+  { run, context, services, detaching }: DrivenRun,
   o: {
     readonly onSlot: (instance: StepInstance, slot: Slot) => void;
     readonly onTime: (instance: StepInstance) => void;
@@ -21,7 +21,7 @@ export function createStepWaits(
     /** Returns a slot if one is free; otherwise `onSlot` is called when it is the step's turn. */
     requestSlot(instance: StepInstance): Slot | undefined {
       queued.add(instance);
-      const slot = around.requestSlot(run, instance.n, (granted) => {
+      const slot = services.requestSlot(run, instance.n, (granted) => {
         queued.delete(instance);
         if (detaching.signal.aborted || instance.status !== 'pending') granted.release();
         else o.onSlot(instance, granted);
@@ -50,13 +50,13 @@ export function createStepWaits(
       clearTimeout(timers.get(instance));
       timers.delete(instance);
       const isQueued = queued.delete(instance);
-      if (isQueued) around.withdrawSlot(run.run_id, instance.n);
+      if (isQueued) services.withdrawSlot(run.run_id, instance.n);
       return isDelayed || isQueued;
     },
     withdrawAll: (): void => {
       delayed.clear();
       for (const timer of timers.values()) clearTimeout(timer);
-      for (const instance of queued) around.withdrawSlot(run.run_id, instance.n);
+      for (const instance of queued) services.withdrawSlot(run.run_id, instance.n);
     },
   };
 }

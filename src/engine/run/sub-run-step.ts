@@ -13,7 +13,7 @@ const noRoomMs = 250;
 
 /** Starts the sub-run, or waits for the one that an earlier process started. undefined: the run was detached first. */
 export async function driveSubRun(driven: DrivenRun, instance: StepInstance): Promise<Outcome | undefined> {
-  const { children } = driven.around;
+  const { children } = driven.services;
   const { signal } = driven.detaching;
   try {
     while (instance.childRunId === null) {
@@ -44,5 +44,5 @@ async function start(driven: DrivenRun, instance: StepInstance): Promise<string 
   const openScope = () => openScopeOf(scope, driven.secrets, state.values);
   const from = { run, plan, at, action, scope, openScope, secrets: driven };
   // Repeated, because a server that has just started may not have read its sources yet.
-  return driven.withRetry(() => (instance.interruption ? undefined : driven.around.children.start(from)));
+  return driven.withRetry(() => (instance.interruption ? undefined : driven.services.children.start(from)));
 }
