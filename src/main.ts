@@ -1,5 +1,5 @@
-// Puts the parts of a server together, starts them and stops them. Only this file, operator.ts and sources.ts name concrete
-// implementations.
+// Puts the parts of a server together, starts them and stops them. Only this file, operator.ts and sources.ts name
+// concrete implementations.
 
 import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -63,7 +63,9 @@ export type RunningServer = {
   readonly stop: () => Promise<void>;
 };
 
-/** An instance that lives as long as one command. It starts that command's runs and the ones listed here, nothing else. */
+/**
+ * An instance that lives as long as one command. It starts that command's runs and the ones listed here, nothing else.
+ */
 export type Ephemeral = {
   /** The command already owns the data dir. */
   readonly ownership: Ownership;

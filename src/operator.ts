@@ -1,5 +1,5 @@
-// The composition root of what an operator does with a data dir itself, without its server: a verb of the command line
-// each. Where a server has the data dir, that one is asked instead.
+// What an operator does with the files of a data dir, without its server: one function per command. If a server has the
+// data dir, commands ask the server instead.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,12 +30,12 @@ import { type AuditFile, countSecrets, listNames, openAuditFile, type StoredName
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 
-/** What is in the database by name: makes none, and takes the data dir from nobody. */
+/** Lists the names in the database. Creates no database and does not take the data dir. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
   return listNames(persistence.dbPath, mostRuns);
 }
 
-/** For the operator: works beside a server as well as without one, and changes nothing. */
+/** Examines the host and the stored data. Works with and without a running server, and changes nothing. */
 export async function examineHost(
   config: Config,
 ): Promise<{ checks: HostCheck[]; canRunDefault: boolean; isDamaged: boolean }> {
@@ -47,7 +47,7 @@ export async function examineHost(
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,
-    ok('clock', `${now} UTC; schedules and tokens go by it`),
+    ok('clock', `${now} UTC; schedules and tokens use it`),
   ];
   const isDamaged = stored.some(({ status }) => status === 'fail');
   return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, isDamaged };
@@ -55,7 +55,7 @@ export async function examineHost(
 
 const restoreWords = 'stop the server and restore a backup (flwd restore)';
 
-/** Whether what is stored can be read. */
+/** Checks whether the stored data can be read. */
 async function examineStored(config: Config): Promise<HostCheck[]> {
   const places = placesOf(config);
   try {
@@ -68,7 +68,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
         ? ok('database', size)
         : fail('database', `${places.dbPath} is damaged: ${database}`, restoreWords),
       damaged.length === 0
-        ? ok('stored files', `logs and artifacts looked at: ${files}; flwd backup reads all of them`)
+        ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
     ];
@@ -81,20 +81,20 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   }
 }
 
-/** Whose the running runs are: another server may share the database (ADR 0039). */
+/** The owners of the running runs. Another server may share the database (ADR 0039). */
 function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {
   const others = owners.filter(({ owner, host }) => owner !== ownId && host !== null);
   const hosts = [...new Set(others.map(({ host }) => host))].join(', ');
   const ofOthers = others.length === 0 ? '' : `, ${countRuns(others)} of other servers (${hosts})`;
   const own = countRuns(owners) - countRuns(others);
-  return ok('owner', `${ownId ?? 'the next start makes an id'}; running runs: ${own} for this data dir${ofOthers}`);
+  return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
 }
 
 function countRuns(owners: Examination['owners']): number {
   return owners.reduce((sum, { runs }) => sum + runs, 0);
 }
 
-/** The files of the operator's own that a start takes: it ends where one cannot be used. Makes none. */
+/** The operator's files that a server needs to start. Creates none of them. */
 export async function examineFiles({ server, auth, persistence, instance, logging }: Config): Promise<HostCheck[]> {
   const parts = {
     clock: systemClock,
@@ -121,16 +121,16 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
   } catch {
     return fail(
       name,
-      `${secretKeyFile} is not there, and the database cannot be read`,
+      `${secretKeyFile} does not exist, and the database cannot be read`,
       'run flwd as the owner of both',
     );
   }
-  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} is not there yet; the first start makes it`);
+  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} does not exist yet; the first start creates it`);
   if (isMissing)
     return fail(
       name,
-      `${secretKeyFile} is not there, and the database holds secrets that it sealed (${secrets}); no server starts`,
-      'put the file back, or set FLWD_SECRET_KEY; where the key is lost, write a new one into the file and set the secrets again',
+      `${secretKeyFile} does not exist, but the database holds ${secrets} secrets encrypted with it; no server can start`,
+      'restore the file, or set FLWD_SECRET_KEY; if the key is lost, write a new key to the file and set the secrets again',
     );
   try {
     const { keys, origin } = openKeyring(secretKeyFile, secretKey);
@@ -149,7 +149,7 @@ async function checkFile(name: string, path: string, open: () => unknown): Promi
   }
 }
 
-/** What is wrong, then what to do, as the start itself would say it. */
+/** Splits the error of a start into what is wrong and how to fix it. */
 function failureOf(name: string, error: unknown): HostCheck {
   if (!(error instanceof StartError)) throw error;
   const [detail = '', ...fix] = error.message.split('; ');
@@ -165,7 +165,7 @@ export async function backUp(
   );
 }
 
-/** @throws DataDirOwned where a server has the data dir, StartError where scripts of it run on without one */
+/** @throws DataDirOwned if a server has the data dir, StartError if its scripts are running without one */
 export async function restore(
   config: Config,
   o: Pick<RestoreRequest, 'source' | 'force' | 'onProgress'>,
@@ -178,7 +178,7 @@ export async function restore(
       const [first] = alive;
       const others = alive.length > 1 ? ` and ${alive.length - 1} more` : '';
       throw new StartError(
-        `scripts of this data dir are still running: ${first}${others}; start its server and cancel them first`,
+        `scripts of this data dir are still running: ${first}${others}; start the server and cancel them first`,
       );
     }
     const restored = await restoreBackup({ ...o, places: placesOf(config) });
@@ -188,7 +188,7 @@ export async function restore(
   }
 }
 
-/** In the chain of the backup: what came after it is gone. */
+/** Adds an entry to the audit log of the backup. Entries after the backup are gone. */
 async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
   const log = createLogger(config.logging);
@@ -203,7 +203,7 @@ async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
   }
 }
 
-/** @throws StartError where there is none */
+/** @throws StartError if there is no audit log */
 export function withAudit<T>({ instance, persistence }: Config, work: (audit: AuditFile) => Promise<T>): Promise<T> {
   return withLentRoom(instance.dataDir, async () => {
     const audit = openAuditFile(persistence.dbPath);
@@ -215,7 +215,7 @@ export function withAudit<T>({ instance, persistence }: Config, work: (audit: Au
   });
 }
 
-/** @throws StartError where there is no audit log */
+/** @throws StartError if there is no audit log */
 export function verifyAudit(config: Config): Promise<AuditVerdict> {
   return withAudit(config, (audit) => audit.verify());
 }

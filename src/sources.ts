@@ -1,5 +1,5 @@
-// The composition root of what only reads the sources: no data dir, no database and no server, and none of their code, which
-// takes longer to load than `flwd jobs` may.
+// Reads jobs from the sources without a data dir, a database or a server. It does not load their code either, which
+// takes longer than `flwd jobs` may.
 
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,11 +17,11 @@ export type JobsReader = {
   readonly list: (query: QueryOf<'listJobs'>) => Frozen<AnswerOf<'listJobs'>>;
   /** @throws Problem job-not-found, job-invalid */
   readonly get: (id: string) => Promise<Frozen<AnswerOf<'getJob'>>>;
-  /** What `get` has of its arguments, at no cost. @throws Problem job-not-found, job-invalid */
+  /** The arguments in `get`, without its cost. @throws Problem job-not-found, job-invalid */
   readonly argspec: (id: string) => Frozen<AnswerOf<'getJob'>>['args'];
 };
 
-/** The jobs of the sources as they are now, for whoever only wants to know: makes no data dir, and asks for none. */
+/** Reads the jobs in the sources as they are now. Neither needs nor creates a data dir. */
 export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Promise<T>): Promise<T> {
   return withCatalog(config, (catalog) => {
     const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
@@ -53,13 +53,13 @@ async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promis
 export type JobsWithTests = {
   readonly jobs: readonly {
     readonly definition: JobDefinition;
-    /** undefined: it has none. */
+    /** undefined: the job has no tests. */
     readonly tests: Awaited<ReturnType<typeof readJobTests>>;
   }[];
   readonly invalid: readonly InvalidJob[];
 };
 
-/** The jobs that are asked for with the tests that they bring along, and those that are broken: makes no data dir. */
+/** Reads the selected jobs with their tests, and the selected jobs that are broken. Creates no data dir. */
 export async function readTests(config: Config, isAskedFor: (id: string) => boolean): Promise<JobsWithTests> {
   return withCatalog(config, (catalog) => testsOf(catalog, isAskedFor));
 }
@@ -76,7 +76,7 @@ async function testsOf(catalog: Catalog, isAskedFor: (id: string) => boolean): P
 
 type Located = { readonly source: string } & ({ readonly id: string } | { readonly error: string });
 
-/** Which job the folder is, by the sources in force. undefined: it is in none of them. */
+/** Finds the job in a folder, by the configured sources. undefined: no source contains the folder. */
 export async function locateJob(config: Config, dir: string): Promise<Located | undefined> {
   const real = await realpath(dir);
   const roots = new Map<string, string>();
@@ -89,14 +89,14 @@ export async function locateJob(config: Config, dir: string): Promise<Located | 
     const valid = catalog.entries().find(({ definition: { source, path } }) => isIt(source, path));
     if (valid) return { source: valid.source.name, id: valid.definition.id };
     const invalid = catalog.invalid().find(({ source, path }) => isIt(source, path));
-    const error = invalid?.errors[0]?.message ?? 'it is left out, by its name or by .flwdignore';
+    const error = invalid?.errors[0]?.message ?? 'its name or .flwdignore excludes it';
     return { source: invalid?.source ?? first.name, error };
   });
 }
 
 /**
- * A folder of jobs as a source would have it, without any instance. `mountPath` names the job that the folder is itself.
- * Files and folders in the answer are relative to it.
+ * Reads a folder of jobs as a source would, without an instance. Paths in the answer are relative to the folder.
+ * @param mountPath the id of the job if the folder itself is a job
  */
 export async function readJobFolder(path: string, mountPath: string): Promise<JobsWithTests> {
   const log = errorsAlone('text');
@@ -110,7 +110,7 @@ export async function readJobFolder(path: string, mountPath: string): Promise<Jo
   }
 }
 
-/** The logger is loaded with the first of them. */
+/** The logger is loaded only when the first error is logged. */
 function errorsAlone(format: LogFormat): LogLines {
   return {
     info: () => undefined,

@@ -1,13 +1,13 @@
-// What a call throws when it does not succeed: the server's problem document, or that there is no server to be reached.
+// The errors of a call: the server's problem document, or a server that cannot be reached.
 
 import { trustError } from './server-trust.ts';
 
 export class ApiProblem extends Error {
   readonly status: number;
-  /** Last part of the problem's `type`, e.g. `job-not-found`. */
+  /** The last part of the problem's `type`, such as `job-not-found`. */
   readonly slug: string;
   readonly title: string;
-  /** Members beside the standard ones, e.g. `errors`. */
+  /** The members beyond RFC 9457, such as `errors`. */
   readonly members: Readonly<Record<string, unknown>>;
 
   constructor(status: number, document: Readonly<Record<string, unknown>>) {
@@ -28,14 +28,14 @@ export class ServerUnreachable extends Error {
   }
 }
 
-/** Of an answer that is no success; whatever a proxy may have put in the place of a problem document. */
+/** Reads the problem of an unsuccessful answer, even if a proxy has replaced the document. */
 export async function problemOf(response: Pick<Response, 'status' | 'text'>): Promise<ApiProblem> {
   const text = await response.text().catch(() => '');
   try {
     const document: unknown = JSON.parse(text);
     if (typeof document === 'object' && document !== null) return new ApiProblem(response.status, { ...document });
   } catch {
-    // Not JSON: the status alone must do.
+    // Not JSON: only the status is known.
   }
   return new ApiProblem(response.status, {});
 }

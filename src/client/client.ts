@@ -1,5 +1,5 @@
-// The one client of the API, for Node and browsers: a typed call for each operation of the table, and streams that
-// resume where they broke off.
+// The client of the API for Node and browsers: a typed call for each operation, and streams that resume where they
+// broke.
 
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import { apiBase, type Route, routes } from '../contract/routes.ts';
@@ -8,14 +8,14 @@ import { problemOf, ServerUnreachable } from './api-problem.ts';
 import { isTimeout } from './error-words.ts';
 import { type ResumingStream, streamEvents } from './resuming-stream.ts';
 
-/** Left out by an operation that has none; optional where every member of it is. */
+/** Absent if the operation has no such part; optional if all of its members are. */
 type Part<Key extends string, T> = [T] extends [undefined]
   ? unknown
   : Partial<T> extends T
     ? { readonly [K in Key]?: T }
     : { readonly [K in Key]: T };
 
-/** What an operation takes: `path`, `query` and `body` as its schemas say. */
+/** The input of an operation: `path`, `query` and `body` by its schemas. */
 type Input<Id extends OperationId> = Part<'path', PathOf<Id>> &
   Part<'query', QueryOf<Id>> &
   Part<'body', BodyOf<Id>> & { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal };
@@ -26,19 +26,22 @@ type Arguments<Id extends OperationId, More = unknown> =
 type StreamId = 'getRunLogs' | 'getRunEvents' | 'streamRunEvents';
 
 export type Client = {
-  /** The JSON an operation answers. @throws ApiProblem, ServerUnreachable */
+  /** Returns the JSON of the answer. @throws ApiProblem, ServerUnreachable */
   readonly call: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<AnswerOf<Id>>;
-  /** The answer itself, once it is known to be a success: for bytes and text. @throws ApiProblem, ServerUnreachable */
+  /** Returns a successful answer itself, for bytes and text. @throws ApiProblem, ServerUnreachable */
   readonly request: <Id extends OperationId>(id: Id, ...input: Arguments<Id>) => Promise<HttpAnswer>;
-  /** Live frames, resumed until the end of the stream or `input.signal`. @throws ApiProblem, ServerUnreachable */
+  /**
+   * Streams events and resumes until the stream ends or `input.signal` is aborted. @throws ApiProblem,
+   * ServerUnreachable
+   */
   readonly stream: <Id extends StreamId>(
     id: Id,
     ...input: Arguments<
       Id,
       {
-        /** Each time that the server has taken it up: what happened before may not be among its frames. */
+        /** Called when the server accepts a connection. Its frames may not include what happened before. */
         readonly onOpen?: () => void;
-        /** Once each time that it cannot be resumed at once. */
+        /** Called once for each break that the first attempt does not repair. */
         readonly onBreak?: (error: Error) => void;
       }
     >
@@ -46,16 +49,16 @@ export type Client = {
 };
 
 export type ClientOptions = {
-  /** Without the API's base path, e.g. `http://127.0.0.1:8080`. */
+  /** Without the API's base path, such as `http://127.0.0.1:8080`. */
   readonly baseUrl: string;
   readonly token?: string;
-  /** Which face this is; kept on the runs it starts. */
+  /** The interface that uses this client; recorded in the runs that it starts. */
   readonly client?: 'cli' | 'console' | 'mcp';
-  /** In place of the global one. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
 };
 
-/** What the client asks of `fetch`. */
+/** The part of `fetch` that the client uses. */
 export type Fetch = (
   url: string,
   init: {
@@ -66,7 +69,7 @@ export type Fetch = (
   },
 ) => Promise<HttpAnswer>;
 
-/** What the client asks of a Response: Node takes longer to load that class than a command may. */
+/** The part of Response that the client uses. Loading the whole class takes Node longer than a command may. */
 export type HttpAnswer = Pick<Response, 'ok' | 'status' | 'body' | 'text'> & {
   readonly headers: Pick<Headers, 'get'>;
 };
@@ -127,7 +130,7 @@ export function createClient(o: ClientOptions): Client {
         onOpen: given.onOpen,
         onBreak: given.onBreak,
         lastEvent: runId === undefined ? undefined : isOfLog ? 'end' : 'run.finished',
-        // A log always ends with `end`; events may be those of some types alone, or older than what is kept.
+        // A log always ends with `end`. Events may be limited to some types, or be older than those still kept.
         ...(typeof runId === 'string' && !isOfLog && { hasEnded: (signal: AbortSignal) => hasEnded(runId, signal) }),
         open: (resumeHeaders, signal) =>
           send(id, {

@@ -1,9 +1,9 @@
-// What a cancel left, as the console and the terminal UI say it.
+// Says what a cancelled run left behind, in the console and the terminal UI.
 
 import type { Termination } from '../domain/run.ts';
 
-/** Without a pid namespace nothing proves that no process is left. */
+/** Without a pid namespace, flwd cannot prove that no process is left. */
 export function leftWords({ remaining, proven }: Pick<Termination, 'remaining' | 'proven'>): string {
   if (remaining > 0) return remaining === 1 ? '1 process is left' : `${remaining} processes are left`;
-  return proven === false ? 'no process was found; without a sandbox that is no proof' : 'no process is left';
+  return proven === false ? 'no process was found, but without a sandbox flwd cannot be sure' : 'no process is left';
 }

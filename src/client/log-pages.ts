@@ -1,14 +1,14 @@
-// Pages of a run's log by the API: what comes before and after a line, and where a text is. A cursor of the log is the `seq`
-// after which a page begins.
+// Reads pages of a run's log: the lines before and after a line, and the lines that contain a text. The cursor of a
+// page is the `seq` before its first line.
 
 import type { LogLevel, LogLine } from '../domain/log-line.ts';
 import type { Client } from './client.ts';
 import type { Frame } from './resuming-stream.ts';
 
-/** Which lines of the log are meant. */
+/** Selects lines of the log. */
 export type LogFilter = { readonly level: LogLevel; readonly stepId: string | null; readonly attempt?: number | null };
 
-/** Where a log is opened: at its end, at its first line, or around the line of this `seq`. */
+/** Where to open a log: at its end, at its first line, or around the line with this `seq`. */
 export type LogStart = 'end' | 'first' | number;
 
 export const pageLines = 1_000;
@@ -44,7 +44,7 @@ export async function readPage({ client, runId, filter, signal }: LogSource, que
   return { lines: page.logs, isLast: page.next_cursor === null, isExpired: page.logs_expired === true };
 }
 
-/** The lines before this one, the nearest, without a gap; at most so many. */
+/** The nearest lines before this one, without gaps. @param count how many at most */
 export async function linesBefore(
   source: LogSource,
   seq: number,
@@ -52,11 +52,11 @@ export async function linesBefore(
 ): Promise<{ readonly lines: readonly LogLine[]; readonly isFromStart: boolean }> {
   if (seq <= 1) return { lines: [], isFromStart: true };
   const { lines } = await readPage(source, { tail: count, before: seq });
-  // Of long lines a page has fewer than are asked for.
+  // If lines are long, a page has fewer of them.
   return { lines, isFromStart: startsLog(lines) };
 }
 
-/** Whether nothing comes before these lines, the last of those that were asked for. */
+/** Whether these lines, read backwards, reach the start of the log. */
 export function startsLog(lines: readonly LogLine[]): boolean {
   return (lines[0]?.seq ?? 1) === 1;
 }
@@ -66,13 +66,13 @@ export async function linesAfter(source: LogSource, seq: number, count = pageLin
 }
 
 export type FoundLines = {
-  /** In order. */
+  /** In ascending order. */
   readonly seqs: readonly number[];
-  /** There are more before them. */
+  /** There are more results before these. */
   readonly isCut: boolean;
 };
 
-/** Where the text is found, by the server's search: the last ten thousand lines. */
+/** Lets the server search for the text. Returns the last ten thousand lines that contain it. */
 export async function findLines(source: LogSource, text: string): Promise<FoundLines> {
   let seqs: number[] = [];
   for (;;) {
@@ -84,7 +84,7 @@ export async function findLines(source: LogSource, text: string): Promise<FoundL
   }
 }
 
-/** A line as it comes in a stream. */
+/** Converts the frame of a stream to a line. */
 export function toLine({ id, data }: Frame): LogLine {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract
   return { ...data, seq: Number(id) } as LogLine;

@@ -1,14 +1,14 @@
-// A stretch of a log's lines without gaps, as those hold it who show a log: at most so many lines, so that it stays light.
+// A part of a log without gaps, held by a view of the log. Its length is limited, so that the view stays fast.
 
 export type LogStretch<Line> = {
   readonly lines: readonly Line[];
-  /** Nothing comes before the first of them. */
+  /** The first line is the start of the log. */
   readonly isFromStart: boolean;
-  /** Nothing comes after the last of them but what the run has yet to print. */
+  /** The last line is the newest one so far. */
   readonly isToEnd: boolean;
 };
 
-/** What a run printed last. Someone who reads further up is not moved: where there is no room, it is left for later. */
+/** Adds new lines at the end. If the user is reading further up and there is no room, they are left for later. */
 export function appended<Line, Held extends LogStretch<Line>>(
   held: Held,
   added: readonly Line[],
@@ -21,7 +21,7 @@ export function appended<Line, Held extends LogStretch<Line>>(
   return { ...held, lines: lines.slice(-mostLines), isFromStart: false };
 }
 
-/** What comes before the first line. */
+/** Adds lines before the first one. */
 export function prepended<Line, Held extends LogStretch<Line>>(
   held: Held,
   before: Pick<LogStretch<Line>, 'lines' | 'isFromStart'>,
@@ -32,7 +32,7 @@ export function prepended<Line, Held extends LogStretch<Line>>(
   return { ...held, lines: lines.slice(0, mostLines), isFromStart: before.isFromStart, isToEnd };
 }
 
-/** What comes after the last line. */
+/** Adds lines after the last one. */
 export function extended<Line, Held extends LogStretch<Line>>(
   held: Held,
   after: { readonly lines: readonly Line[]; readonly isLast: boolean },

@@ -1,4 +1,4 @@
-// How the states of runs and steps look, in the console and in the terminal UI.
+// The symbols for the states of runs and steps in the console and the terminal UI.
 
 import type { StepStatus } from '../domain/run.ts';
 

@@ -1,4 +1,4 @@
-// What the server says of arguments that are being filled in: their errors, or what a run of them would be.
+// Asks the server about arguments that are being filled in: their errors, or what a run would do.
 
 import type { AnswerOf } from '../contract/operations.ts';
 import type { JsonObject } from '../domain/job.ts';
@@ -9,7 +9,7 @@ import { errorText, isPassing } from './error-words.ts';
 export type Outlook =
   | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
   | { readonly kind: 'errors'; readonly errors: readonly Readonly<Record<string, unknown>>[] }
-  /** `isPassing`: asked again, it may be had. */
+  /** `isPassing`: another attempt may succeed. */
   | { readonly kind: 'none'; readonly why: string; readonly isPassing: boolean };
 
 export async function askOutlook(
@@ -24,7 +24,7 @@ export async function askOutlook(
   return client.call('createPlan', { body, signal }).then((plan): Outlook => ({ kind: 'plan', plan }), toOutlook);
 }
 
-/** null: it is about something else than members of the request. */
+/** null: the error is not about members of the request. */
 export function errorsOf(error: unknown): Extract<Outlook, { kind: 'errors' }> | null {
   if (!(error instanceof ApiProblem) || !Array.isArray(error.members.errors)) return null;
   return { kind: 'errors', errors: error.members.errors };
@@ -35,7 +35,7 @@ export type OutlookWords = { readonly text: string; readonly tone: 'good' | 'wai
 export function outlookWords(outlook: Outlook | null, errorCount: number): OutlookWords {
   if (outlook?.kind === 'none') return { text: outlook.why, tone: 'bad' };
   if (errorCount > 0)
-    return { text: `Not yet: ${errorCount === 1 ? 'one fault' : `${errorCount} faults`}`, tone: 'bad' };
+    return { text: errorCount === 1 ? '1 field needs attention' : `${errorCount} fields need attention`, tone: 'bad' };
   if (outlook?.kind !== 'plan') return { text: 'checking…', tone: 'open' };
   const { plan } = outlook;
   if (plan.denied) return { text: `Would be refused: ${plan.denied.detail}`, tone: 'bad' };

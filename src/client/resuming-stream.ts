@@ -1,5 +1,5 @@
-// Server-sent events over connections that may break. Each new connection resumes after the last id, so no event is lost
-// or repeated.
+// Server-sent events over connections that may break. Each new connection resumes after the last id, so no event is
+// lost or repeated.
 
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { heartbeatMs } from '../contract/routes.ts';
@@ -21,8 +21,8 @@ const longestDelayMs = 5_000;
 const longestSilenceMs = 3 * heartbeatMs;
 
 /**
- * Ends after `lastEvent` or when the signal is aborted. A stream that closes says nothing about the run, because a server
- * that stops closes its streams as well.
+ * Ends after `lastEvent` or when the signal is aborted. A stream that closes says nothing about the run, because a
+ * server that stops closes its streams as well.
  */
 export async function* streamEvents(o: {
   readonly open: (headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Pick<Response, 'body'>>;
@@ -41,7 +41,7 @@ export async function* streamEvents(o: {
   let hasOpened = false;
   let delayMs = firstDelayMs;
   let isBroken = false;
-  /** The run has ended. A new connection that then brings no event has none left to bring. */
+  /** The run has ended. A new connection that then brings no event has no more to bring. */
   let isOver = false;
   while (!o.signal?.aborted) {
     let isEmpty = true;

@@ -1,10 +1,10 @@
-// What is asked of a server again and again: answers that are kept up to date, and streams that are opened again.
+// Keeps answers of a server up to date, and opens streams again.
 
-import { isWorthOpeningAnew } from './error-words.ts';
+import { isWorthReopening } from './error-words.ts';
 
 /**
- * Calls `load` now, and again when asked; where it is asked while it loads, once more after that. An answer of `load` is after
- * how many milliseconds to load again by itself; null: not at all.
+ * Calls `load` now and whenever `again` is called. Calls during a load cause one more load after it.
+ * @param load returns after how many milliseconds to load again; null: only when asked
  */
 export function keepLoaded(load: (signal: AbortSignal) => Promise<number | null>): {
   readonly again: () => void;
@@ -37,9 +37,9 @@ export function keepLoaded(load: (signal: AbortSignal) => Promise<number | null>
 }
 
 /**
- * Opens a stream again for as long as that may help.
+ * Opens a stream again as long as that may help.
  * @param read returns whether the stream was read to its end
- * @returns why it is given up; undefined: it was read, or the signal is aborted
+ * @returns the error that ended the attempts; undefined: the stream was read, or the signal was aborted
  */
 export async function keepOpen(
   o: { readonly signal: AbortSignal; readonly retryMs: number },
@@ -50,7 +50,7 @@ export async function keepOpen(
       if (await read()) return undefined;
     } catch (error) {
       if (o.signal.aborted) return undefined;
-      if (!isWorthOpeningAnew(error)) return error;
+      if (!isWorthReopening(error)) return error;
     }
     await new Promise((resolve) => setTimeout(resolve, o.retryMs));
   }

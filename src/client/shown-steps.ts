@@ -1,11 +1,11 @@
-// The steps of a run as a person looks at them: in which order, which of them a rerun has kept, and whose log comes first.
+// How to show the steps of a run: their order, which ones a rerun kept, and whose log to open first.
 
 import type { AnswerOf } from '../contract/operations.ts';
 
 type Run = AnswerOf<'getRun'>;
 type Step = Run['steps'][number];
 
-/** The instances of a step stand below it; a run has them behind all of its steps. */
+/** Moves the instances of a step below it. A run lists them after all of its steps. */
 export function inGroups(steps: readonly Step[]): Step[] {
   return steps
     .filter(({ instance_of: of }) => of === null)
@@ -14,7 +14,7 @@ export function inGroups(steps: readonly Step[]): Step[] {
 
 export const keptWords = 'kept from the earlier run';
 
-/** A rerun did not run this step again: the step has the times of the earlier run. */
+/** The rerun did not run this step again, so the step has the times of the earlier run. */
 export function isKept(
   { rerun_of: rerunOf, created_at: createdAt }: Pick<Run, 'rerun_of' | 'created_at'>,
   { status, finished_at: finishedAt }: Pick<Step, 'status' | 'finished_at'>,
@@ -23,7 +23,7 @@ export function isKept(
   return Date.parse(finishedAt) < Date.parse(createdAt);
 }
 
-/** The step whose log says why the run failed; null where it has no other step, or none of its own has failed. */
+/** The step whose log explains the failure; null if the run has one step, or no step of its own failed. */
 export function failingStep({ status, error, steps }: Run): string | null {
   if (status !== 'failed' || steps.length < 2) return null;
   const named = steps.find(({ step_id: id, kind }) => id === error?.step_id && kind === 'command');

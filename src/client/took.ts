@@ -1,11 +1,11 @@
-// How long something took, for people: the same on the command line, in the console and in the terminal UI.
+// Writes durations for people, in the same form on the command line, in the console and in the terminal UI.
 
 import { formatDuration } from '../lib/units.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-/** No finer than a person reads it: `350ms`, `12.4s`, `3m20s`, `2h5m`. */
+/** Rounds to what a person can use: `350ms`, `12.4s`, `3m20s`, `2h5m`. */
 export function durationWords(ms: number): string {
   if (ms < 1_000) return formatDuration(Math.round(ms));
   if (ms < minuteMs) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
@@ -20,7 +20,7 @@ const nearUnits = [
   ['s', 1_000],
 ] as const;
 
-/** How far off a time is, in one unit: `in 5m`, `12s ago`. Negative: the past. */
+/** The distance of a time in one unit: `in 5m`, `12s ago`. Negative values are in the past. */
 export function awayWords(ms: number): string {
   const distance = Math.abs(ms);
   const [unit, unitMs] = nearUnits.find(([, leastMs]) => distance >= leastMs) ?? ['s', 1_000];
@@ -28,7 +28,7 @@ export function awayWords(ms: number): string {
   return ms > 0 ? `in ${words}` : `${words} ago`;
 }
 
-/** From start to end, or to now. */
+/** From the start to the end, or to now. */
 export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
   if (startedAt === null) return '';
   const ms = Math.max(0, (finishedAt === null ? nowMs : Date.parse(finishedAt)) - Date.parse(startedAt));

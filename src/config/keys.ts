@@ -37,7 +37,7 @@ export type Known = {
 
 export type Key<T = unknown> = {
   readonly kind: Kind<T>;
-  /** The value as in flwd.yaml, or a function that finds it; null: none. */
+  /** The value as in flwd.yaml, or a function that finds it; null: there is no default. */
   readonly default: unknown;
   readonly about: string;
   /** The default in words, where these say more. */
@@ -120,7 +120,7 @@ export const keys = {
     '`$XDG_DATA_HOME/flwd`',
     'The folder for all data. Only this user can read it (mode 0700), and only one server at a time can use it',
   ),
-  'instance.default_tenant': key(tenant, 'default', 'The tenant of runs that name none'),
+  'instance.default_tenant': key(tenant, 'default', 'The tenant of runs that do not name one'),
 
   'sources[].name': computed(word, () => null, 'the folder’s name', 'A unique name for the source'),
   'sources[].type': key(
@@ -136,7 +136,7 @@ export const keys = {
   'sources[].mountPath': key(
     { ...mountPath, read: (raw, base) => (raw === '.' ? '.' : jobId.read(raw, base)) },
     '.',
-    'A prefix for the ids of its jobs; `.` means none',
+    'A prefix for the ids of its jobs; `.` means no prefix',
   ),
   'sources[].watch': key(flag, true, 'Watch for changes and apply them at once'),
   'sources[].pull_policy': key(choice('always', 'missing', 'never'), 'always', 'When to fetch it at the start', {
@@ -204,7 +204,7 @@ export const keys = {
   ),
   'auth.jwt.clock_skew': key(duration('0s', '5m'), '30s', 'How far the issuer’s clock may differ'),
 
-  'security.default_profile': key(profile, 'secure', 'The profile of jobs that name none'),
+  'security.default_profile': key(profile, 'secure', 'The profile of jobs that do not name one'),
   'security.allow_profiles': key(listOf(profile), ['secure', 'permissive'], 'The profiles that jobs may use'),
   'security.paths': key(listOf(path), [], 'Host folders in which `permissions` of jobs may allow `read` and `write`'),
   'security.profiles.<profile>.network': computed(
@@ -376,9 +376,11 @@ export const keys = {
   'logging.output': key(text, 'stderr', 'Where the server’s log goes', {
     notYet: 'this version always logs to stderr',
   }),
-  'logging.fields': key(mapOf(text), {}, 'Fields to add to every line', { notYet: 'this version adds none' }),
+  'logging.fields': key(mapOf(text), {}, 'Fields to add to every line', { notYet: 'this version adds no fields' }),
 
-  'telemetry.otlp_endpoint': optional(url, 'Where to send OpenTelemetry data', { notYet: 'this version sends none' }),
+  'telemetry.otlp_endpoint': optional(url, 'Where to send OpenTelemetry data', {
+    notYet: 'this version sends no data',
+  }),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),

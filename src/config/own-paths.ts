@@ -7,8 +7,8 @@ import type { Config } from './config.ts';
 
 export type OwnPaths = {
   /**
-   * Real paths as of now. Includes the present targets of the operator's links, since a key is often renewed by switching
-   * a link, and other mount points of the same files.
+   * Real paths as of now. Includes the present targets of the operator's links, since a key is often renewed by
+   * switching a link, and other mount points of the same files.
    */
   readonly now: () => readonly string[];
   /** The same paths as the operator wrote them; readers must resolve links themselves. */

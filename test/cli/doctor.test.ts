@@ -136,14 +136,14 @@ test('files of the configuration that are not there or cannot be used are said w
     expect.stringContaining('restore the file from a backup'),
   ]);
   const certificate = `\`server.tls.cert_file\`: ${join(dir, 'no.crt')} is not there`;
-  expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put the certificate there')]);
+  expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put a PEM file there')]);
   const jwks = `\`auth.jwt.jwks_file\`: ${join(dir, 'jwks.json')}`;
   expect(said('keys of JWTs')).toEqual([expect.stringContaining(jwks), '→ put the issuer’s JSON Web Key Set there']);
 
   const { code, stderr } = await flwd(dir, 'config', 'validate');
   expect(code).toBe(2);
   expect(stderr).toContain(`flwd: ${key}`);
-  expect(stderr).toContain(`flwd: ${certificate}; put the certificate there`);
+  expect(stderr).toContain(`flwd: ${certificate}; put a PEM file there`);
   expect(stderr).toContain(`flwd: ${jwks}`);
   expect(stderr.split('\n')).toHaveLength(4);
 });
@@ -161,11 +161,11 @@ testWith('bwrap')('a secret key that is gone is said where secrets are stored, a
   rmSync(join(dataDir, 'secret.key'));
   const { stdout } = await flwd(dir, 'doctor');
   expect(stdout).toMatch(
-    /^fail {2}secret key {2,}\S+secret\.key is not there, and the database holds secrets that it sealed \(1\); no server starts\n +→ put the file back, or set FLWD_SECRET_KEY/m,
+    /^fail {2}secret key {2,}\S+secret\.key does not exist, but the database holds 1 secrets encrypted with it; no server can start\n +→ restore the file, or set FLWD_SECRET_KEY/m,
   );
   expect(await flwd(dir, 'config', 'validate')).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('put the file back'),
+    stderr: expect.stringContaining('restore the file'),
   });
   expect(existsSync(join(dataDir, 'secret.key'))).toBe(false);
 });

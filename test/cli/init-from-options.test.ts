@@ -50,25 +50,25 @@ test.each([
     'deploy.sh',
     deploy,
     [
-      '    # Not sure: line 8: the option -D* is not guessed.',
-      '    # Passed over, since it only prints what the script is: --help (line 6); -V (line 7).',
+      '    # Not sure: line 8: cannot guess what the option -D* takes.',
+      '    # Left out, because it only prints help or a version: --help (line 6); -V (line 7).',
     ],
   ],
-  ['deploy', getopts, ['    # Passed over, since it only prints what the script is: -q (line 6).']],
+  ['deploy', getopts, ['    # Left out, because it only prints help or a version: -q (line 6).']],
   [
     'deploy.py',
     python,
     [
-      '    # Not sure: line 6: an argument is added to what does not seem to be the parser.',
-      '    # Passed over, since it only prints what the script is: -V, --about (line 5).',
+      '    # Not sure: line 6: add_argument is called on something that does not seem to be the parser.',
+      '    # Left out, because it only prints help or a version: -V, --about (line 5).',
     ],
   ],
   [
     'deploy.mjs',
     node,
     [
-      '    # Not sure: line 3: the option "--a$b" is not guessed.',
-      '    # Passed over, since it only prints what the script is: --help (line 3).',
+      '    # Not sure: line 3: cannot guess what the option "--a$b" takes.',
+      '    # Left out, because it only prints help or a version: --help (line 3).',
     ],
   ],
 ])('%s keeps its options --version VALUE and -h VALUE, and names the others', async (file, text, comments) => {
@@ -76,7 +76,7 @@ test.each([
   writeFiles(dir, { [file]: text });
   expect((await flwd(dir, 'init', '--from', file)).code).toBe(0);
   const config = readFileSync(join(dir, 'jobs/deploy/config.yaml'), 'utf8');
-  expect(config.split('\n').filter((line) => /^ {4}# (?:Not sure|Passed over)/.test(line))).toEqual(comments);
+  expect(config.split('\n').filter((line) => /^ {4}# (?:Not sure|Left out)/.test(line))).toEqual(comments);
   const ran = await flwd(dir, 'deploy', '--args.version', '1.2', '--host', 'moon', '--quiet');
   expect(ran).toMatchObject({ stdout: '1.2 on moon\n', code: 0 });
 });

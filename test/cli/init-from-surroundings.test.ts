@@ -51,19 +51,19 @@ test('a script with paths, the network and files beside it becomes a job that as
   expect(config).toContain('    src:\n      type: string\n      format: path\n');
   expect(config).toContain(
     'permissions:\n  read: [{ arg: src }]\n  write: [{ arg: dest }]\n' +
-      '  # network: all   # it seems to need it, line 12: rsync\n' +
-      '# Line 9 writes /var/log/backup.log, which is read-only or not there for a job: an argument, or write: [/var/log/backup.log]\n' +
-      '# Line 14 writes /srv/last-backup, which is read-only or not there for a job: an argument, or write: [/srv/last-backup]\n',
+      '  # network: all   # probably needed: line 12: rsync\n' +
+      '# Line 9 writes /var/log/backup.log, which a job cannot: make it an argument, or add write: [/var/log/backup.log]\n' +
+      '# Line 14 writes /srv/last-backup, which a job cannot: make it an argument, or add write: [/srv/last-backup]\n',
   );
   expect(config).toContain('security: { paths: [/srv/data] }');
   expect(config).toContain(
-    '# With the network it reaches the internet, the networks of this machine, and everything that listens on the machine\n' +
-      '# itself, also on 127.0.0.1: databases without a password, development servers. The API of flwd asks it for a token.\n',
+    '# With network access, the job reaches the internet, the local networks and everything that listens on this machine,\n' +
+      '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.\n',
   );
   expect(config).toContain(
-    '# Not sure: line 5 takes in ./colours.sh from the folder it is started in, empty in a job: $FLWD_JOB_DIR/colours.sh.',
+    '# Not sure: line 5 includes ./colours.sh from the current folder, which is empty in a job: use $FLWD_JOB_DIR/colours.sh.',
   );
-  expect(config).toContain('# Not sure: line 6 takes in "$HOME/gone.sh", which was not copied.');
+  expect(config).toContain('# Not sure: line 6 includes "$HOME/gone.sh", which was not copied.');
   const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
   expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
   expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(
@@ -101,7 +101,7 @@ test('words that are used otherwise are in doubt', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'say.sh': '#!/bin/bash\necho "all: $@"\n' });
   await flwd(dir, 'init', '--from', 'say.sh');
-  expect(await configOf(dir, 'say')).toContain('# Not sure: line 2 uses all words that the script is called with');
+  expect(await configOf(dir, 'say')).toContain('# Not sure: line 2 uses all words of the command line');
 });
 
 test('modules beside a script in Python are copied', async () => {

@@ -71,7 +71,7 @@ test('a bash script with options, words and variables runs as it did, with its m
   expect(readFileSync(join(dir, 'jobs/pack/pack.sh'), 'utf8')).toBe(options);
   expect(statSync(join(dir, 'jobs/pack/pack.sh')).mode & 0o777).toBe(0o750);
   expect(readFileSync(join(dir, 'jobs/pack/config.yaml'), 'utf8')).toContain(
-    '    # Guessed from line 21, handed on as --keep: check it.\n    keep:\n',
+    '    # Guessed from line 21, passed as --keep: check it.\n    keep:\n',
   );
   expect(await argspecOf(dir, 'pack')).toEqual({
     type: 'object',
@@ -132,7 +132,7 @@ echo "level=$level output=$output verbose=\${verbose:-0} $DEPLOY_ENV"
     },
   });
   expect(readFileSync(join(dir, 'jobs/ops/pack/config.yaml'), 'utf8')).toContain(
-    '# Not sure: $DEPLOY_ENV is used in line 20, and the script does not set it before.',
+    '# Not sure: line 20 uses $DEPLOY_ENV, which the script does not set before.',
   );
   const seen = await runWith(dir, 'ops/pack', { output: 'o', verbose: true, files: ['a b', '-c'] });
   expect(seen.stdout).toBe('file=a b\nfile=-c\nlevel=3 output=o verbose=1 \n');
@@ -322,16 +322,16 @@ test('--from writes over nothing, and says what it cannot make a job of', async 
   writeFiles(dir, { 'jobs/a/run.sh': 'mine\n', 'a.sh': 'echo a\n', 'notes.txt': 'hello\n' });
   const from = (...words: string[]) => flwd(dir, 'init', '--from', ...words);
   expect(await from('a.sh', 'jobs/a')).toMatchObject({
-    stderr: 'jobs/a/run.sh is there already: nothing was written\n',
+    stderr: 'jobs/a/run.sh already exists: nothing was written\n',
     code: 2,
   });
   expect(await from('notes.txt')).toMatchObject({
-    stderr: 'notes.txt: neither its ending nor a #! says what language it is in, or it is not executable\n',
+    stderr: 'notes.txt: cannot tell its language: give it a known extension, or a #! line and the mode +x\n',
     code: 2,
   });
   writeFiles(dir, { 'a$(id).sh': 'echo a\n', 'x.py': 'p = ArgumentParser()\np.add_argument("--a$(id)")\n' });
   expect(await from('a$(id).sh')).toMatchObject({
-    stderr: 'a script in a job cannot be called a$(id).sh: rename it\n',
+    stderr: 'the file name a$(id).sh does not work in a job: rename the script\n',
     code: 2,
   });
   expect(await from('x.py', 'elsewhere/x')).toMatchObject({
@@ -340,7 +340,7 @@ test('--from writes over nothing, and says what it cannot make a job of', async 
   });
   expect(await from('nothing.sh')).toMatchObject({ stderr: 'there is no file nothing.sh\n', code: 2 });
   writeFileSync(join(dir, 'program'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0xfe]));
-  expect(await from('program')).toMatchObject({ stderr: 'program is a binary, or not UTF-8: no script\n', code: 2 });
+  expect(await from('program')).toMatchObject({ stderr: 'program is not a script: it is not UTF-8 text\n', code: 2 });
   expect(await from('a.sh', '--language', 'bash')).toMatchObject({ code: 2 });
   expect(readdirSync(join(dir, 'jobs'))).toEqual(['a']);
   expect(readdirSync(join(dir, 'jobs/a'))).toEqual(['run.sh']);

@@ -47,7 +47,7 @@ test('flwd init writes over nothing', async () => {
   writeFiles(dir, { 'jobs/hello/main.sh': 'mine\n' });
   expect(await flwd(dir, 'init', 'jobs/hello')).toEqual({
     stdout: '',
-    stderr: 'jobs/hello/main.sh is there already: nothing was written\n',
+    stderr: 'jobs/hello/main.sh already exists: nothing was written\n',
     code: 2,
   });
   expect(readdirSync(join(dir, 'jobs/hello'))).toEqual(['main.sh']);
@@ -63,7 +63,7 @@ test('flwd init names the job by its source', async () => {
   const outside = await flwd(dir, 'init', 'elsewhere/hello');
   expect(outside).toMatchObject({
     stderr:
-      'elsewhere/hello is in none of the sources in force (work/scripts): name its folder with --jobs, or in flwd.yaml\n' +
+      'elsewhere/hello is in none of the configured sources (work/scripts): add its folder to flwd.yaml, or name it with --jobs\n' +
       'next:\n  flwd --jobs elsewhere hello\n  flwd --jobs elsewhere hello --help\n  flwd test hello --jobs elsewhere\n',
     code: 0,
   });

@@ -1,4 +1,5 @@
-// What somebody at a terminal sees: the live view of a run, colours, relative times, tables that fit, secrets asked for.
+// What somebody at a terminal sees: the live view of a run, colours, relative times, tables that fit, secrets asked
+// for.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

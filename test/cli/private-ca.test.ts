@@ -30,21 +30,21 @@ function writeRemote(dir: string, baseUrl: string, more: Readonly<Record<string,
 }
 
 test.each<[string, Certificate, string | undefined, string]>([
-  ['self-signed', selfSigned, undefined, 'it is self-signed. If the server is yours, name the certificate of'],
-  ['of an unknown authority', issued, undefined, 'it comes from an authority that is not known here. If the server'],
+  ['self-signed', selfSigned, undefined, 'it is self-signed. If this is your server, set'],
+  ['of an unknown authority', issued, undefined, 'its authority is not known here. If this is your server'],
+  ['of another authority than that of ca_file', issued, selfSigned.cert, 'its authority is not known'],
+  ['expired', expired, expired.cert, 'it has expired, or that of its authority has. Renew it on the server, and check'],
   [
-    'of another authority than that of ca_file',
-    issued,
-    selfSigned.cert,
-    'it comes from an authority that is not known',
+    'not valid yet',
+    notYet,
+    notYet.cert,
+    'it is not valid yet, or that of its authority is not. Check the clocks of this machine and of the server.',
   ],
-  ['expired', expired, expired.cert, 'it, or that of its authority, has expired. Renew it on the server, and see that'],
-  ['not valid yet', notYet, notYet.cert, "is not valid yet. See that this machine's clock and the server's are right."],
   [
     'for other names',
     forOthers,
     forOthers.cert,
-    'it is for flwd.example.org, flwd.example.net. Use an address with a name that it has, or give the server another',
+    'it is for flwd.example.org, flwd.example.net. Use an address with one of these names, or install another',
   ],
 ])('a certificate that is %s is named as such, with what to do', async (_what, certificate, ca, message) => {
   const dir = createFolder();
@@ -62,7 +62,7 @@ test('a server without TLS is named as such', async () => {
   const port = await portOf(createHttp((_request, response) => response.end()));
   const seen = await flwd(dir, 'runs', '--remote', `https://localhost:${port}`);
   expect(seen).toMatchObject({
-    stderr: `The server at https://localhost:${port} does not speak TLS: try http:// in place of https://.\n`,
+    stderr: `The server at https://localhost:${port} does not speak TLS: use http:// instead of https://.\n`,
     code: 5,
   });
 });

@@ -1,4 +1,5 @@
-// Runs from the command line: without a server, with the one of the data dir, and from afar. What is printed is the same.
+// Runs from the command line: without a server, with the one of the data dir, and from afar. What is printed is the
+// same.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// What a person waits for, against what Node itself takes: the processors' time, which a busy machine does not change much.
+// What a person waits for, against what Node itself takes: the processors' time, which a busy machine does not change
+// much.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

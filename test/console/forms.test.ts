@@ -60,7 +60,7 @@ describe('a list', () => {
     await page.getByRole('button', { name: 'Add to hosts' }).click();
     const item = page.getByRole('group', { name: 'hosts, item 1' });
     const errors = page.locator('.fault:not(:empty)');
-    await page.getByText('Not yet: one fault').waitFor();
+    await page.getByText('1 field needs attention').waitFor();
     expect(await errors.count()).toBe(0);
     await item.getByLabel(/^port/).pressSequentially('1.x');
     await item.getByText('must be a number', { exact: true }).waitFor();

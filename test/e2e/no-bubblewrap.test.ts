@@ -1,4 +1,5 @@
-// A host without bubblewrap: the profile `disabled` runs without a sandbox where the operator allows it, and says so; no other runs.
+// A host without bubblewrap: the profile `disabled` runs without a sandbox where the operator allows it, and says so;
+// no other runs.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';

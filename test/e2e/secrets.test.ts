@@ -1,4 +1,5 @@
-// A secret argument reaches the script as a file, and nothing else ever holds it: no answer, no log, no file of the data dir.
+// A secret argument reaches the script as a file, and nothing else ever holds it: no answer, no log, no file of the
+// data dir.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -105,7 +105,7 @@ describe('a form', () => {
     await terminal.press('C-u');
     await terminal.type('10');
     await terminal.sees(/times +10 +✗ must be at most 9/);
-    await terminal.sees('Not yet: one fault');
+    await terminal.sees('1 field needs attention');
   });
 
   testWith('tmux')('starts a run with its arguments, and never shows a secret', async () => {

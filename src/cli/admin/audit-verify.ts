@@ -19,7 +19,7 @@ export async function run(options: Options): Promise<ExitCode> {
     process.stdout.write(`entries up to ${removedThrough} were removed when their retention ended\n`);
   if (first && last) {
     process.stdout.write(
-      `verified ${rows} entries, ${first.id} (${first.at}) to ${last.id} (${last.at}): none was changed or removed\n`,
+      `verified ${rows} entries, ${first.id} (${first.at}) to ${last.id} (${last.at}): nothing was changed or removed\n`,
     );
     process.stdout.write(`entry ${last.id}, the last one, has the hash ${last.hash}\n`);
   }

@@ -1,5 +1,6 @@
 // `flwd doctor`: says what this host can enforce, how to fix what it cannot, and whether stored data can be read. Exits
-// with 0 if the host can enforce the default profile and no data is damaged. Needs no server and disturbs none.
+// with 0 if the host can enforce the default profile and no data is damaged. Needs no server, and does not disturb a
+// running one.
 
 import type { HostCheck } from '../../domain/host-check.ts';
 import type { Options } from '../command.ts';

@@ -1,5 +1,6 @@
-// `flwd __complete-refresh JOB [OPTIONS]`, which `__complete` starts: makes the index of an instance anew. It asks the server where
-// there is one, else reads the sources and the database; it makes no instance and takes none.
+// `flwd __complete-refresh JOB [OPTIONS]`, started by `__complete`: rebuilds the completion index of an instance. Asks
+// the running server, or else reads the sources and the database. It neither creates an instance nor takes its data
+// dir.
 
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -25,10 +26,10 @@ import {
 } from './completion-index.ts';
 
 const mostRuns = 50;
-/** A server is asked for each job's arguments by itself: for so many that are not known yet, each time. */
+/** A server must be asked for each job's arguments separately. One refresh asks for this many unknown jobs. */
 const mostAsked = 50;
 const unusedForMs = 30 * 24 * 3_600_000;
-/** Less than what `__complete` takes for the time of a dead one. */
+/** Shorter than the time after which `__complete` considers a refresh dead. */
 const withinMs = 50_000;
 
 type Found = Pick<Knowledge, 'jobs' | 'names'>;
@@ -41,10 +42,10 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
   setTimeout(() => giveUp(place), withinMs).unref();
   const startedMs = performance.now();
   const earlier = readIndex(place);
-  // Where nobody waits for it, whoever is at work comes first.
+  // If nobody is waiting, let other processes go first.
   if (earlier && wanted === '') setPriority(10);
   try {
-    // Where nothing can be had, what was known holds: asking again at each Tab would make it wait each time.
+    // If nothing can be read, keep the old knowledge. Otherwise every Tab would wait for another attempt.
     const found = await find(selection, earlier, wanted).catch(() => asBefore(earlier));
     const builtAtMs = Date.now();
     const tookMs = Math.round(performance.now() - startedMs);
@@ -100,7 +101,7 @@ async function findServed(
 ): Promise<Found> {
   const [{ jobs }, { runs }, schedules, tokens, secrets] = await Promise.all([
     client.call('listJobs', { query: {} }),
-    // A token may not be allowed to read all of it.
+    // The token may lack the scopes for some of these.
     client.call('listRuns', { query: { limit: mostRuns } }).catch(() => ({ runs: [] })),
     client.call('listSchedules', { query: {} }).then(
       ({ schedules }) => schedules,
@@ -164,7 +165,7 @@ function remotesOf(selection: Selection): Named[] {
     const { remotes } = loadConfiguration(selection).config;
     return Object.entries(remotes).map(([name, { baseUrl }]) => [name, baseUrl]);
   } catch {
-    // What is wrong with it is said by the command itself.
+    // The command itself reports what is wrong with the configuration.
     return [];
   }
 }
@@ -197,7 +198,7 @@ function asBefore(earlier: Index | undefined): Found {
   return { jobs: jobs ?? [], names: earlier?.names ?? none };
 }
 
-/** Of instances and folders that nobody completes for any more. */
+/** Removes the indexes of instances and folders that have not been completed for a long time. */
 function removeUnused(folder: string, nowMs: number): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith('completion-')) continue;

@@ -1,5 +1,6 @@
-// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: what may stand at the word of that number, a JSON
-// object a line. It answers from the index at once and has it made anew behind the scenes; only where there is none it waits.
+// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: prints what may stand at that word, one
+// JSON object per line. It answers from the index at once and refreshes it in the background. It waits only if there is
+// no index.
 
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,24 +8,24 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Answer, answerTo } from './completion-answer.ts';
 import { type Index, makeFolder, type Place, placeOf, readIndex, type Selection } from './completion-index.ts';
 
-/** A person waits for a Tab: after that it answers with what it has. */
+/** A person is waiting for the Tab: answer with what is known after this time. */
 const waitMs = 1_500;
 const againMs = 20;
 const freshMs = 5_000;
-/** Of the time of a processor, what an index may take at most while somebody completes: a twentieth. */
+/** Building an index may use at most one twentieth of one processor while someone completes. */
 const restFactor = 20;
-/** Whoever makes an index for longer has died. */
+/** A process that has been building an index for longer has died. */
 const mostBuildMs = 60_000;
 
 export async function run([cursor = '', ...words]: readonly string[]): Promise<ExitCode> {
   if (!/^\d{1,6}$/.test(cursor)) return exitCodes.wrongUse;
-  // What is being typed names no instance yet.
+  // The word being typed does not select an instance yet.
   const selection = selectionOf(words.slice(0, Number(cursor)));
   const place = placeOf(selection);
   let index = place && readIndex(place);
   let { answer, lacks } = await answerFrom(index, words, Number(cursor));
   const untilMs = performance.now() + waitMs;
-  // Without an index it does not know either which job it lacks.
+  // Without an index, the first round does not know which job's arguments are missing; the second one does.
   for (let round = 0; round < 2 && (!index || lacks); round++) {
     if (!place) break;
     await startRefresh(place, selection, lacks);
@@ -37,7 +38,7 @@ export async function run([cursor = '', ...words]: readonly string[]): Promise<E
   return exitCodes.done;
 }
 
-/** What the words say of the instance. */
+/** The options before the cursor that select an instance. */
 function selectionOf(words: readonly string[]): Selection {
   const selection = new Map<string, string[]>();
   for (const [at, word] of words.entries()) {
@@ -50,7 +51,7 @@ function selectionOf(words: readonly string[]): Selection {
 
 type Answered = {
   readonly answer: Answer;
-  /** The job whose arguments nobody has asked for yet. */
+  /** The job whose arguments the index does not know yet. */
   readonly lacks: string | null;
 };
 
@@ -92,11 +93,11 @@ function plain(about: string): string {
 
 function isStale({ builtAtMs, tookMs, configMtimeMs }: Index, place: Place): boolean {
   const ageMs = Date.now() - builtAtMs;
-  // A clock that was set back makes no index for ever.
+  // The index may be from the future if the clock was set back; that counts as stale.
   return configMtimeMs !== place.configMtimeMs || ageMs < 0 || ageMs > Math.max(freshMs, restFactor * tookMs);
 }
 
-/** One at a time: the file says that somebody is about it. */
+/** Only one refresh runs at a time; a file marks it. */
 async function startRefresh(place: Place, selection: Selection, job: string | null): Promise<void> {
   const [, executable = ''] = process.argv;
   if (!claim(place)) return;

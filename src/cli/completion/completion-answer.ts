@@ -1,19 +1,19 @@
-// What may stand at the cursor of a command line, as command-line.ts and argument-words.ts would read it.
+// Decides what may stand at the cursor of a command line. Follows the rules of command-line.ts and argument-words.ts.
 
 import type { Command, Option } from '../command.ts';
 import type { Index, KnownField, Named, Names } from './completion-index.ts';
 
 export type Known = Pick<Index, 'commands' | 'leading' | 'jobs'> & {
   readonly namesOf: (kind: keyof Names) => readonly Named[];
-  /** Of the job of this id or alias; none where they are not known. */
+  /** The arguments of a job, by its id or alias; empty if they are not known. */
   readonly fieldsOf: (jobId: string) => readonly KnownField[];
 };
 
 export type Answer = {
   readonly candidates: readonly Named[];
-  /** What the shell knows itself. */
+  /** Lets the shell complete files or folders. */
   readonly files: 'file' | 'dir' | null;
-  /** Whose arguments the words are. */
+  /** The job that the words call. */
   readonly job: string | null;
 };
 
@@ -21,15 +21,15 @@ type Found = Pick<Answer, 'candidates' | 'files'>;
 type Value = { readonly option: Option } | { readonly field: KnownField; readonly from: string };
 
 const nothing: Found = { candidates: [], files: null };
-const help: Option = { name: 'help', about: 'say what it does and takes' };
+const help: Option = { name: 'help', about: 'print what it does and takes' };
 const secretSources: readonly Named[] = [
-  ['file', 'from a file, - for standard input'],
-  ['env', 'from a variable of the environment'],
-  ['stored', 'one that is stored, by its name'],
+  ['file', 'from a file, - reads standard input'],
+  ['env', 'from an environment variable'],
+  ['stored', 'a stored secret, by its name'],
 ];
 const shells: readonly Named[] = ['bash', 'zsh', 'fish', 'powershell'].map((shell) => [shell, '']);
 
-/** @param cursor the number of the word that is typed; what follows it is not looked at */
+/** @param cursor the index of the word being typed; later words are ignored */
 export function answerTo(words: readonly string[], cursor: number, known: Known): Answer {
   const current = words[cursor] ?? '';
   const { rest, pending } = withoutLeading(words.slice(0, cursor), known);
@@ -41,7 +41,7 @@ export function answerTo(words: readonly string[], cursor: number, known: Known)
   return { ...found, candidates: found.candidates.filter(([value]) => value.startsWith(current)) };
 }
 
-/** `flwd --remote prod runs`: what comes before the command, and whether its last word waits for a value. */
+/** `flwd --remote prod runs`: skips the options before the command. `pending` is the last one if it lacks its value. */
 function withoutLeading(before: readonly string[], { leading }: Known) {
   let at = 0;
   while (before[at]?.startsWith('-')) {
@@ -90,7 +90,7 @@ function later(rest: readonly string[], current: string, known: Known): Answer {
   const run = known.commands.find(({ name }) => name === 'run');
   const group =
     spoken.length === 1 ? { candidates: secondWords(spoken[0] ?? '', known.commands), files: null } : nothing;
-  // `flwd backup daily` is a job where there is one, and else a backup.
+  // `flwd backup daily` runs a job if there is one, and otherwise writes a backup.
   const isJobOfNamespace =
     command?.isLikelyNamespace &&
     !first.startsWith(':') &&
@@ -112,14 +112,14 @@ function isPartOfJob(words: readonly string[], { jobs }: Known): boolean {
 function ofCommand(command: Command, words: readonly string[], current: string, known: Known): Answer {
   const { operands, given, pending, fields, job, areAllTheJobs } = readWords(command, words, known);
   const seen = { job };
-  // After the job's name an argument of the job hides the option; after `--` there are no options.
+  // After the job's name, an argument of the job hides flwd's option. After `--`, flwd has no options.
   const own = areAllTheJobs ? [] : [...command.options, help];
   if (pending) return { ...valuesOf(pending, current, known), ...seen };
   if (!current.startsWith('-')) {
     const positional =
       job && (given.size > 0 || current === '') ? nothing : operandsOf(command, operands, current, known);
     const flags = job && current === '' ? fieldFlags(fields, given, own) : [];
-    // A namespace may be a job too.
+    // The name of a job may also be a namespace.
     const deeper = job && given.size === 0 ? segments(known.jobs, `${operands.join('/')}/`, current) : [];
     return { files: positional.files, candidates: [...positional.candidates, ...deeper, ...flags], ...seen };
   }
@@ -131,7 +131,7 @@ function ofCommand(command: Command, words: readonly string[], current: string, 
   return { candidates: [...fieldFlags(fields, given, own), ...offered.map(toFlag)], files: null, ...seen };
 }
 
-/** The words between the command and the cursor. */
+/** Reads the words between the command and the cursor. */
 function readWords(command: Command, words: readonly string[], known: Known) {
   const operands: string[] = [];
   const given = new Set<string>();
@@ -175,7 +175,7 @@ function isNegation(name: string, field: KnownField): boolean {
   return name.replace(/^args\./, '') === `no-${field.name}`;
 }
 
-/** What an option of flwd or an argument of the job is by its name. */
+/** Finds the option of flwd or the argument of the job with this name. */
 function findValue(name: string, options: readonly Option[], fields: readonly KnownField[]): Value | undefined {
   const option = options.find((option) => option.name === name);
   if (option) return { option };
@@ -194,7 +194,7 @@ function inlineValue<T>(current: string, find: (name: string) => T | undefined) 
   return found && { found, written, text };
 }
 
-/** Files are the shell's, which knows what stands before the `=`. */
+/** The shell completes files itself; it knows what stands before the `=`. */
 function withPrefix(prefix: string, { candidates, files }: Found): Found {
   return { candidates: candidates.map(([value, about]): Named => [prefix + value, about]), files };
 }
@@ -203,7 +203,7 @@ function toFlag({ name, about }: Option): Named {
   return [`--${name}`, about];
 }
 
-/** An argument of the name of an option of flwd's is written in full. */
+/** An argument with the name of a flwd option is written in full: `--args.NAME`. */
 function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, options: readonly Option[]): Named[] {
   return fields
     .filter(({ name, isList }) => isList || !given.has(`args.${name}`))
@@ -214,7 +214,7 @@ function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, o
       if (field.kind !== 'switch') return [[`--${name}`, field.about]];
       return [
         [`--${name}`, field.about],
-        [isTaken ? `--args.no-${field.name}` : `--no-${name}`, 'the same, as false'],
+        [isTaken ? `--args.no-${field.name}` : `--no-${name}`, 'set it to false'],
       ];
     });
 }
@@ -243,7 +243,7 @@ function valuesOf(value: Value, current: string, known: Known): Found {
   if ('field' in value) return valuesOfField(value.field, value.from, known);
   const { name, value: placeholder = '', choices } = value.option;
   if (!choices) return named(placeholder, name, current, known);
-  // `--scopes a,b`: what is behind the last comma.
+  // `--scopes a,b`: completes the part after the last comma.
   const before = placeholder.includes(',') ? current.slice(0, current.lastIndexOf(',') + 1) : '';
   return list(choices.map((choice): Named => [before + choice, '']));
 }
@@ -260,7 +260,9 @@ function list(candidates: readonly Named[]): Found {
   return { candidates, files: null };
 }
 
-/** What a placeholder of the table stands for. @param of the option, or the command's first word */
+/**
+ * The values for a placeholder in the table of commands. @param of the name of the option, or the command's first word
+ */
 function named(placeholder: string, of: string, current: string, known: Known): Found {
   if (/^(FILE|DEST|PATH)$/.test(placeholder)) return { candidates: [], files: 'file' };
   if (placeholder === 'DIR') return { candidates: [], files: 'dir' };
@@ -276,7 +278,7 @@ function named(placeholder: string, of: string, current: string, known: Known): 
   return nothing;
 }
 
-/** As folders are completed: `backup/` for all that are in it, and a job that is alone in it as a whole. */
+/** Completes ids like folders: `backup/` for several jobs in it, or the whole id if it contains only one. */
 function segments(jobs: Index['jobs'], base: string, current: string): Named[] {
   const start = base + current;
   const groups = new Map<string, { about: string; count: number; whole: string }>();

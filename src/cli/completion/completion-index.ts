@@ -1,8 +1,9 @@
-// What a Tab knows: a file of the user's cache for each instance, so that an answer needs no catalogue, no YAML and no server
-// (ADR 0023). It is a hint and no more: whoever else could have written it is not believed, and what has another shape is none.
+// The knowledge behind a Tab: one file per instance in the user's cache, so that an answer needs no catalogue, no YAML
+// and no server (ADR 0023). The index is only a hint. An index that another user could have written, or that has
+// another shape, is ignored.
 //
-// Its first line says how long the header is; the header is JSON; the fields of each job follow, at the place that the header
-// names: of 5,000 jobs those of one are read.
+// The first line of the file is the length of the header, then comes the header as JSON, then the fields of each job at
+// the offset that the header names. A Tab reads the fields of one job, even if there are 5,000.
 
 import {
   closeSync,
@@ -21,11 +22,11 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { configPlaces } from '../../config/config-places.ts';
 import type { Command, Option } from '../command.ts';
 
-/** A word that may be typed, and what it is. */
+/** A word that can be typed, with its description. */
 export type Named = readonly [value: string, about: string];
 /** An argument of a job. */
 export type KnownField = {
-  /** As it is typed, without its dashes: `keep.days`. */
+  /** As the user types it, without dashes: `keep.days`. */
   readonly name: string;
   readonly kind: 'switch' | 'secret' | 'path' | 'value';
   readonly choices: readonly string[];
@@ -35,16 +36,16 @@ export type KnownField = {
 type KnownJob = {
   readonly id: string;
   readonly about: string;
-  /** undefined: nobody has asked for them yet. */
+  /** undefined: not read yet. */
   readonly fields: readonly KnownField[] | undefined;
 };
-/** What there is by name, besides jobs. */
+/** The names of everything but jobs. */
 export type Names = Readonly<Record<(typeof nameKinds)[number], readonly Named[]>>;
 export type Knowledge = {
   readonly commands: readonly Command[];
-  /** What may stand before any command. */
+  /** Options that may stand before any command. */
   readonly leading: readonly Option[];
-  /** With the aliases, which are jobs by another name. */
+  /** Includes aliases, each as a job. */
   readonly jobs: readonly KnownJob[];
   readonly names: Names;
 };
@@ -58,7 +59,7 @@ type Header = {
   readonly configMtimeMs: number;
   readonly commands: readonly Command[];
   readonly leading: readonly Option[];
-  /** Id, what it is, and where its fields are: from the end of the header, and how many bytes; none where they are not known. */
+  /** Id, description, and the offset and size of its fields after the header; size 0 if the fields are not known. */
   readonly jobs: readonly (readonly [string, string, number, number])[];
   readonly names: Names;
 };
@@ -67,28 +68,28 @@ export type Index = Pick<
   Header,
   'commands' | 'leading' | 'jobs' | 'names' | 'builtAtMs' | 'tookMs' | 'configMtimeMs'
 > & {
-  /** Of the job at this place of `jobs`. */
+  /** Takes an entry of `jobs`. */
   readonly fieldsOf: (job: Header['jobs'][number]) => readonly KnownField[] | undefined;
 };
 
-/** Which instance is meant: what the words say of it. */
+/** The options that select an instance. */
 export type Selection = ReadonlyMap<string, readonly string[]>;
 
 export type Place = {
   readonly path: string;
-  /** There while somebody makes the index anew. */
+  /** This file exists while the index is being rebuilt. */
   readonly busyPath: string;
   readonly identity: string;
-  /** 0: there is no flwd.yaml. */
+  /** 0: no flwd.yaml was found. */
   readonly configMtimeMs: number;
 };
 
 const format = 1;
 const mostBytes = 64 * 1024 * 1024;
-/** How long the first line is, with its newline. */
+/** Length of the first line with its newline. */
 const lengthBytes = 12;
 
-/** undefined: there is no place for it. */
+/** undefined: the user has no cache folder. */
 export function placeOf(selection: Selection): Place | undefined {
   const { env } = process;
   const cwd = process.cwd();
@@ -102,7 +103,7 @@ export function placeOf(selection: Selection): Place | undefined {
     .find(({ stats }) => stats);
   const paths = ['data-dir', 'jobs'].map((name) => (selection.get(name) ?? []).map((path) => resolve(cwd, path)));
   const remote = selection.get('remote')?.[0] ?? env.FLWD_REMOTE ?? '';
-  // Variables set paths, which may begin at the current folder; secrets stay out of files.
+  // The variables set paths, which may be relative to the current folder. Secrets stay out of the file.
   const variables = Object.keys(env)
     .filter((name) => /^FLO?WD_/.test(name) && !/SECRET|TOKEN|DATABASE|_REMOTE$/.test(name))
     .toSorted()
@@ -118,7 +119,7 @@ export function placeOf(selection: Selection): Place | undefined {
   };
 }
 
-/** FNV-1a, twice: names a file, while the identity in it is what counts. Loading node:crypto takes a Tab 3 ms. */
+/** FNV-1a, twice. Only names the file; the identity inside decides. Loading node:crypto would cost a Tab 3 ms. */
 function fingerprint(text: string): string {
   const once = (start: number): string => {
     let hash = start;
@@ -128,7 +129,7 @@ function fingerprint(text: string): string {
   return once(0x811c9dc5) + once(0x2f0b4c47);
 }
 
-/** undefined: there is none that can be believed. */
+/** undefined: there is no trustworthy index. */
 export function readIndex(place: Place): Index | undefined {
   try {
     const content = readOwn(place.path);
@@ -143,7 +144,7 @@ export function readIndex(place: Place): Index | undefined {
   }
 }
 
-/** undefined: somebody else can have written it. */
+/** undefined: another user could have written the file. */
 function readOwn(path: string): Buffer | undefined {
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -165,7 +166,7 @@ function readFields(line: Buffer): readonly KnownField[] | undefined {
   }
 }
 
-/** In one step: whoever reads sees this index or the one before. */
+/** Replaces the file in one step: readers see the old index or the new one. */
 export function writeIndex(
   { path, identity, configMtimeMs }: Place,
   { commands, leading, jobs, names }: Knowledge,
@@ -191,12 +192,12 @@ export function writeIndex(
   }
 }
 
-/** @throws Error where it is another user's, who may have led it anywhere by a link */
+/** @throws Error if another user owns the folder, because a link could then lead anywhere */
 export function makeFolder(path: string): void {
   const folder = join(path, '..');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const areOwn = [lstatSync(folder), statSync(folder)].every(({ uid }) => uid === process.geteuid?.());
-  if (!areOwn) throw new Error(`${folder} is not this user’s own`);
+  if (!areOwn) throw new Error(`${folder} belongs to another user`);
 }
 
 function isHeader(value: unknown): value is Header {

@@ -1,12 +1,12 @@
-// The options of a bash script: `getopts`, and a `case` whose branches are options.
+// Reads the options of a bash script: `getopts`, and `case` statements whose branches are options.
 
 import { branchesOf, type Line, type Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
-/** Reads a branch of the options: an argument, or why it is not one. */
+/** An argument, or the reason why a branch is not one. */
 export type Option = ScriptArgument | { readonly passedOver: string } | { readonly doubt: string };
 
-/** Each `while` that goes through the words, and each `case` of `$1` whose branches are options. */
+/** Each loop over the script's words, and each `case` of `$1` whose branches are options. */
 export function optionLoops(lines: readonly Line[]): Line[][] {
   const loops: Line[][] = [];
   for (let at = 0; at < lines.length; at++) {
@@ -61,9 +61,9 @@ export function readCases(loop: readonly Line[], script: Script): Option[] {
     const flags = patterns.filter((one) => /^--?[A-Za-z][\w-]*(?:=\*)?$/.test(one));
     const written = flags.find((one) => one.startsWith('--')) ?? flags[0];
     if (written === undefined) {
-      // `-*`, `--` and `-?*` are all others, or the end of them.
+      // `-*`, `--` and `-?*` stand for all other options, or for the end of the options.
       const other = patterns.find((one) => /^-+[^-*?]/.test(one));
-      return other === undefined ? [] : [{ doubt: `line ${line}: the option ${other} is not guessed` }];
+      return other === undefined ? [] : [{ doubt: `line ${line}: cannot guess what the option ${other} takes` }];
     }
     const flag = written.replace('=*', '');
     const isSeparate = /\$\{?2\b|shift\s+2/.test(body);
@@ -117,14 +117,14 @@ function optionOf(
   };
 }
 
-/** The literal that the script gives the variable first. */
+/** The literal that the script first assigns to the variable. */
 function initialOf(variable: string, { lines }: Script): string | undefined {
   const pattern = new RegExp(`(?:^|[\\s;])${variable}=("[^"$\`]*"|'[^']*'|[^\\s;"'$\`()]*)(?=\\s*(?:;|$))`);
   const found = lines.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one !== undefined);
   return found?.replaceAll(/^["']|["']$/g, '');
 }
 
-/** Does the script end without it? */
+/** Whether the script ends if the variable is empty. */
 function isAskedFor(variable: string, { lines }: Script): boolean {
   return lines.some(({ text }, at) => {
     if (new RegExp(`\\$\\{${variable}:?\\?`).test(text)) return true;

@@ -1,9 +1,9 @@
-// What a bash script asks the person at its terminal for.
+// Finds what a bash script asks its user for.
 
 import type { Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
-/** `read -s PASSWORD`: lines of the standard input, where a person was to type them. */
+/** `read -s PASSWORD`: becomes a line of standard input, where the user would have typed it. */
 export function readAsked({ lines, outside }: Script): { readonly found: ScriptArgument[]; readonly doubts: string[] } {
   const reads: { readonly argument: ScriptArgument; readonly isAsked: boolean; readonly isPlain: boolean }[] = [];
   let loops = 0;
@@ -33,12 +33,12 @@ export function readAsked({ lines, outside }: Script): { readonly found: ScriptA
   return {
     found: reads.flatMap(({ argument, isPlain }) => (isPlain ? [argument] : [])),
     doubts: reads.flatMap(({ argument: { name, line }, isAsked, isPlain }) =>
-      isAsked && !isPlain ? [`line ${line} asks for ${name}, and nobody answers a job`] : [],
+      isAsked && !isPlain ? [`line ${line} asks the user for ${name}, but nobody answers a job`] : [],
     ),
   };
 }
 
-/** One that reads a file or a descriptor has no variables here. */
+/** Returns no variables if `read` takes its input from an array or a file descriptor. */
 function wordsOfRead(written: string) {
   const words = written.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
   const variables: string[] = [];

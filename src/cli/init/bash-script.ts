@@ -1,15 +1,15 @@
-// The text of a bash script as the guesses read it: line by line, without what is no code.
+// Prepares the text of a bash script for the guesses: line by line, code only.
 
 export type Line = { readonly text: string; readonly number: number };
 
 export type Script = {
   readonly text: string;
   readonly lines: readonly Line[];
-  /** What the script's own `$1` is meant in. */
+  /** Code outside functions and option loops, where `$1` is the script's own. */
   readonly outside: readonly Line[];
 };
 
-/** Without comments, and without what stands in here-documents. */
+/** Removes comments and here-documents. */
 export function codeOf(text: string): Line[] {
   let end: string | undefined;
   return text.split('\n').map((written, at) => {
@@ -24,7 +24,7 @@ export function codeOf(text: string): Line[] {
   });
 }
 
-/** Without the bodies of functions, but for those that are handed all of the script's own words. */
+/** Removes the bodies of functions, except those that receive all of the script's words. */
 export function topLevel(lines: readonly Line[]): Line[] {
   const whole = lines.map((line) => line.text).join('\n');
   const kept: Line[] = [];

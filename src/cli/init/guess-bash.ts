@@ -1,4 +1,4 @@
-// What a bash script seems to take: `$1`, getopts, options in a `case`, and variables that it expects to be there.
+// Guesses what a bash script takes: `$1`, getopts, options in a `case`, and environment variables.
 
 import { isSecretName, withoutPasswords } from '../../lib/secret-name.ts';
 import { optionLoops, readCases, readGetopts } from './bash-options.ts';
@@ -93,7 +93,7 @@ function readPositions(script: Script): ScriptArgument[] {
   });
 }
 
-/** What not every call comes to. */
+/** Lines that not every call reaches. */
 function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
   const inside = new Set<Line>();
   let depth = 0;
@@ -105,14 +105,14 @@ function insideCases(lines: readonly Line[]): ReadonlySet<Line> {
   return inside;
 }
 
-/** `[ $# -lt 2 ]`: two are needed, where the script ends otherwise. */
+/** `[ $# -lt 2 ]` means that the script needs two words. */
 function leastWords({ text }: Line): number {
   const [, test = '', count = '0'] = /\$\{?#\}?"?\s*(-lt|-ne|-eq|!=|<|==?)\s*"?(\d+)/.exec(text) ?? [];
   if (test === '-eq' || test.startsWith('=')) return count === '0' ? 1 : 0;
   return Number(count);
 }
 
-/** The words of the branches; none where they are patterns. */
+/** The words of the branches; empty if the branches are patterns. */
 function caseWords(lines: readonly Line[], start: Line): string[] {
   const from = lines.indexOf(start);
   const to = lines.findIndex(({ text }, at) => at > from && /^\s*esac\b/.test(text));
@@ -121,7 +121,7 @@ function caseWords(lines: readonly Line[], start: Line): string[] {
   return [...new Set(words)];
 }
 
-/** `Usage: pack.sh SOURCE [TARGET]` → their names. */
+/** The names in `Usage: pack.sh SOURCE [TARGET]`. */
 function usageWords(text: string): { name: string; isOptional: boolean; isMany: boolean }[] {
   const [, words = ''] = /usage:?\s+(?:"?\$\{?0[^\s]*|[\w./-]+)\s+([^"'\n]*)/i.exec(text) ?? [];
   return words
@@ -148,7 +148,7 @@ function readRest({ outside, text }: Script): ScriptArgument[] {
   return [];
 }
 
-/** `while [ $# -gt 0 ]; do pack "$1"; shift; done`: each word in turn. */
+/** `while [ $# -gt 0 ]; do pack "$1"; shift; done`: consumes the words one by one. */
 function readEaten({
   outside,
 }: Script): { readonly lines: readonly Line[]; readonly argument: ScriptArgument } | undefined {
@@ -170,10 +170,10 @@ function isEvery({ text }: Line): boolean {
   return /(?<!\\)\$(?:[@*]|\{[@*][^}]*\})/.test(text);
 }
 
-/** All words are used in a way of which nothing is made. */
+/** The script uses all of its words in a way that no guess covers. */
 function doubtOfRest({ outside, text }: Script): string[] {
   const line = outside.find((one) => isEvery(one) && !isCallOfMain(one.text, text) && !/\bset --/.test(one.text));
-  return line ? [`line ${line.number} uses all words that the script is called with, which may be a list of them`] : [];
+  return line ? [`line ${line.number} uses all words of the command line, which may be a list`] : [];
 }
 
 function isCallOfMain(line: string, text: string): boolean {
@@ -209,7 +209,7 @@ function readEnvironment(script: Script): { readonly found: ScriptArgument[]; re
       if (isOwnVariable(variable) && !set.has(variable) && !found.has(variable) && !doubts.has(variable))
         doubts.set(
           variable,
-          `$${variable} is used in line ${number}, and the script does not set it before${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
+          `line ${number} uses $${variable}, which the script does not set before${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
         );
     }
     for (const [, variable = ''] of text.matchAll(/(?:^|[\s;(])([A-Z][A-Z\d_]*)\+?=/g))

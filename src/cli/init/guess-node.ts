@@ -1,4 +1,4 @@
-// What a script for Node seems to take: parseArgs, process.argv and process.env.
+// Guesses what a Node script takes: parseArgs, process.argv and process.env.
 
 import {
   type ArgumentSchema,
@@ -17,14 +17,14 @@ export function guessNode(text: string): Guess {
   const library = /(?:from|require\()\s*['"](commander|yargs|minimist|cac|meow|arg|mri)(?:\/[^'"]*)?['"]/.exec(
     code,
   )?.[1];
-  const doubts = library ? [`it reads its arguments with ${library}, of which nothing is guessed`] : [];
+  const doubts = library ? [`it reads its arguments with ${library}, which flwd cannot guess`] : [];
   const passedOver: string[] = [];
   const options = readParseArgs(code, doubts, passedOver);
   const words = options.length > 0 || library ? [] : readArgv(code);
   return toGuess([...readEnvironment(code), ...options, ...words], { doubts, passedOver });
 }
 
-/** `key: value` of an object literal. */
+/** The `key: value` pairs of an object literal. */
 function membersOf(text: string): [string, string][] {
   return splitItems(text).flatMap((item): [string, string][] => {
     const [, quoted, plain, value] = /^(?:['"]([^'"]+)['"]|([\w$]+))\s*:\s*([\s\S]*)$/.exec(item) ?? [];
@@ -47,7 +47,7 @@ function readParseArgs(code: string, doubts: string[], passedOver: string[]): Sc
     const place = code.slice(from).search(new RegExp(`['"]?${flag.replaceAll(/\W/g, String.raw`\$&`)}['"]?\\s*:`));
     const line = lineAt(code, from + Math.max(0, place));
     if (!isPlainFlag(`--${flag}`)) {
-      doubts.push(`line ${line}: the option ${JSON.stringify(`--${flag}`)} is not guessed`);
+      doubts.push(`line ${line}: cannot guess what the option ${JSON.stringify(`--${flag}`)} takes`);
       return [];
     }
     const preset = option.has('default') ? readLiteral(option.get('default') ?? '') : undefined;

@@ -1,4 +1,4 @@
-// What a Python script seems to take: argparse, sys.argv and os.environ.
+// Guesses what a Python script takes: argparse, sys.argv and os.environ.
 
 import { holdsPassword, withoutPasswords } from '../../lib/secret-name.ts';
 import {
@@ -14,11 +14,11 @@ import {
 import { bracketed, type Literal, lineAt, readLiteral, splitItems } from './source-literals.ts';
 
 export function guessPython(text: string): Guess {
-  // Comments stay where they are, so that lines can be counted.
+  // Blank out comments without moving the lines, so that line numbers stay right.
   const code = text.replaceAll(/^[ \t]*#.*$/gm, (comment) => ' '.repeat(comment.length));
   const doubts: string[] = [];
   const library = /^\s*(?:from|import)\s+(click|typer|docopt|fire|absl)\b/m.exec(code)?.[1];
-  if (library) doubts.push(`it reads its arguments with ${library}, of which nothing is guessed`);
+  if (library) doubts.push(`it reads its arguments with ${library}, which flwd cannot guess`);
   const passedOver: string[] = [];
   const options = readArgparse(code, doubts, passedOver);
   const words = options.length > 0 ? [] : readArgv(code);
@@ -33,13 +33,13 @@ function readArgparse(code: string, doubts: string[], passedOver: string[]): Scr
     ...[...groups].filter(({ 2: of }) => of === parser).map(({ 1: name = '' }) => name),
   ]);
   const hasCommands = /\.add_subparsers\s*\(/.test(code);
-  if (hasCommands) doubts.push('it has subcommands, whose arguments are not guessed');
+  if (hasCommands) doubts.push('it has subcommands, and flwd cannot guess their arguments');
   return [...code.matchAll(/(\w*)\.add_argument\s*\(/g)].flatMap(({ 0: call, 1: of = '', index }): ScriptArgument[] => {
     const given = bracketed(code, index + call.length - 1);
     const line = lineAt(code, index);
     if (given === undefined || !own.has(of)) {
       if (!hasCommands && /\bargparse\b/.test(code))
-        doubts.push(`line ${line}: an argument is added to what does not seem to be the parser`);
+        doubts.push(`line ${line}: add_argument is called on something that does not seem to be the parser`);
       return [];
     }
     const found = toArgument(given, line);
@@ -50,7 +50,7 @@ function readArgparse(code: string, doubts: string[], passedOver: string[]): Scr
   });
 }
 
-/** Or why there is none. */
+/** Returns the argument, or the reason why there is no argument. */
 function toArgument(
   given: string,
   line: number,
@@ -68,8 +68,9 @@ function toArgument(
   });
   const literal = (name: string): Literal => (named.has(name) ? readLiteral(named.get(name) ?? '') : undefined);
   const flag = flags.find((one) => one.startsWith('--')) ?? flags[0];
-  if (flag === undefined) return { doubt: 'an argument whose name is no literal' };
-  if (flag.startsWith('-') && !isPlainFlag(flag)) return { doubt: `the option ${JSON.stringify(flag)} is not guessed` };
+  if (flag === undefined) return { doubt: 'the name of an argument is not a literal' };
+  if (flag.startsWith('-') && !isPlainFlag(flag))
+    return { doubt: `cannot guess what the option ${JSON.stringify(flag)} takes` };
   const dest = literal('dest');
   const name = argumentName(typeof dest === 'string' ? dest : flag);
   const help = literal('help');
@@ -94,13 +95,13 @@ function toArgument(
     return { name, line, schema, isRequired: false, handing };
   }
   if (named.has('action') && action !== 'append' && action !== 'store' && action !== 'extend')
-    return { doubt: `${flag} has the action ${named.get('action')}, which is not guessed` };
+    return { doubt: `${flag} has the action ${named.get('action')}, which flwd cannot guess` };
 
   const nargs = literal('nargs');
   const isList =
     action === 'append' || action === 'extend' || nargs === '*' || nargs === '+' || typeof nargs === 'number';
   if (named.has('nargs') && !isList && nargs !== '?')
-    return { doubt: `${flag} takes ${named.get('nargs')}, which is not guessed` };
+    return { doubt: `${flag} takes ${named.get('nargs')} values, which flwd cannot guess` };
   const isRequired = isOption
     ? literal('required') === true
     : nargs !== '?' && nargs !== '*' && literal('default') === undefined;
@@ -136,7 +137,7 @@ function schemaOf(
   }
   const own = schemaOfText(name, undefined, flag);
   const isSecret = own.format === 'secret' || (typeof preset === 'string' && holdsPassword(preset));
-  // An argument that takes one of a few words of the script is no secret: `--auth`, `basic` or `digest`.
+  // An argument with fixed choices is no secret: `--auth` may be `basic` or `digest`.
   if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
   const schema: ArgumentSchema = { type: scalar };
   if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(written))) schema.format = 'path';

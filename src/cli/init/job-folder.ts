@@ -1,5 +1,4 @@
-// Puts the files of a new job where they are wanted: all of them or none, over nothing that is there, and only when the
-// reader of jobs has nothing against them.
+// Writes the files of a new job: all of them or nothing, never over existing files, and only if the job is valid.
 
 import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,10 +13,10 @@ import type { Output } from '../terminal/output.ts';
 
 export type NewFile = { readonly name: string; readonly text: string | Buffer; readonly mode: number };
 
-/** @param path as it was typed. @throws Refusal */
+/** @param path the folder as the user typed it. @throws Refusal */
 export async function writeJob(path: string, files: readonly NewFile[]): Promise<void> {
   const taken = files.find(({ name }) => existsSync(join(path, name)));
-  if (taken) throw new Refusal(`${join(path, taken.name)} is there already: nothing was written`);
+  if (taken) throw new Refusal(`${join(path, taken.name)} already exists: nothing was written`);
   const draft = mkdtempSync(join(tmpdir(), 'flwd-init-'));
   try {
     for (const { name, text, mode } of files) {
@@ -32,7 +31,7 @@ export async function writeJob(path: string, files: readonly NewFile[]): Promise
     }
   } catch (error) {
     const code = errorCode(error);
-    throw code ? new Refusal(`${path} cannot be written (${code})`) : error;
+    throw code ? new Refusal(`cannot write ${path} (${code})`) : error;
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
@@ -45,7 +44,7 @@ async function assertValid(dir: string, name: string): Promise<void> {
   if (errors.length > 0) throw new Refusal(`nothing was written:\n${errors.join('\n')}`);
 }
 
-/** What was made, and what can be typed next. `sample` are arguments that the job cannot do without. */
+/** Prints the new files and the next commands to type. @param o.sample the arguments that the job requires */
 export async function describeJob(
   path: string,
   files: readonly NewFile[],
@@ -83,12 +82,12 @@ async function locate(path: string, options: Options, output: Output): Promise<F
     const place = await locateJob(config, resolve(path));
     if (place && 'id' in place) return { ...place, isOutside: false };
     if (place) {
-      output.warn(`${path} is in the source ${place.source}, which does not take it: ${place.error}`);
+      output.warn(`${path} is in the source ${place.source}, which ignores it: ${place.error}`);
       return undefined;
     }
     const sources = config.sources.map((source) => source.displayPath).join(', ');
     output.warn(
-      `${path} is in none of the sources in force (${sources}): name its folder with --jobs, or in flwd.yaml`,
+      `${path} is in none of the configured sources (${sources}): add its folder to flwd.yaml, or name it with --jobs`,
     );
     const around = relative(process.cwd(), resolve(path, '..')) || '.';
     return { id: basename(resolve(path)), source: around, isOutside: true };

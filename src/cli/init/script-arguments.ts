@@ -1,5 +1,5 @@
-// What a script seems to take, as it is found in its text: each is an argument of the job to be, and how the script is
-// handed it.
+// The arguments that a script seems to take. Each becomes an argument of the job, and records how to pass it to the
+// script.
 
 import { holdsPassword, isSecretName } from '../../lib/secret-name.ts';
 
@@ -17,19 +17,19 @@ export type ArgumentSchema = {
 
 type Handing =
   | { readonly as: 'environment'; readonly variable: string }
-  /** As a line of its standard input, in the order of the list. */
+  /** As a line of standard input, in the order of the list. */
   | { readonly as: 'input' }
-  /** Among the words without a name, in the order of the list. */
+  /** As a word without a name, in the order of the list. */
   | { readonly as: 'position' }
-  /** All further words. */
+  /** As all remaining words. */
   | { readonly as: 'rest' }
-  /** `--keep 7`, or joined as `--keep=7`; of a list once with all items, or once for each. */
+  /** `--keep 7`, or joined as `--keep=7`. A list is passed once with all items, or once for each item. */
   | { readonly as: 'option'; readonly flag: string; readonly isJoined: boolean; readonly isRepeated?: boolean }
   | { readonly as: 'switch'; readonly flag: string; readonly negation?: string };
 
 export type ScriptArgument = {
   readonly name: string;
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;
@@ -38,13 +38,13 @@ export type ScriptArgument = {
 
 export type Guess = {
   readonly arguments: readonly ScriptArgument[];
-  /** What may be an argument, or is none that can be told from the text: for a comment. */
+  /** Things that may be arguments but cannot be understood from the text. Written as comments. */
   readonly doubts: readonly string[];
-  /** Options that only print a help text or a version, each with its line: for a comment. */
+  /** Options that only print help or a version, with their lines. Written as a comment. */
   readonly passedOver: readonly string[];
 };
 
-/** Everybody's, or the shell's own: no argument of a script. */
+/** Variables of the system or the shell, which are no arguments of a script. */
 const everybodys =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|PWD|OLDPWD|SHELL|SHLVL|TERM|COLUMNS|LINES|TMPDIR|TMP|TEMP|HOSTNAME|HOSTTYPE|OSTYPE|MACHTYPE|UID|EUID|PPID|IFS|ENV|CI|EDITOR|PAGER|DISPLAY|NO_COLOR|BASH.*|FLWD_.*|OPT(?:ARG|IND|ERR)|RANDOM|S?RANDOM|SECONDS|EPOCH.*|LINENO|FUNCNAME|REPLY|PS\d|DIRSTACK|GROUPS|PIPESTATUS|XDG_.*|NODE_.*|PYTHON.*|LD_.*|MALLOC_.*|_)$/;
 
@@ -52,12 +52,12 @@ export function isOwnVariable(name: string): boolean {
   return !everybodys.test(name);
 }
 
-/** It becomes a word of the wrapper: what a shell gives a meaning to is not taken over. */
+/** The flag becomes a word of the wrapper script, so it must not contain characters that a shell interprets. */
 export function isPlainFlag(flag: string): boolean {
   return /^--?[A-Za-z\d][\w-]*$/.test(flag);
 }
 
-/** `--dry-run`, `DRY_RUN` → `dry_run`: a name that every job may give an argument. */
+/** `--dry-run` and `DRY_RUN` become `dry_run`: a valid name for an argument. */
 export function argumentName(written: string): string {
   const name = written
     .replace(/^-+/, '')
@@ -70,12 +70,13 @@ export function argumentName(written: string): string {
 }
 
 const pathName = /(?:^|_)(?:dir|directory|folder|path|file|src|source|dst|dest|destination)$/;
-/** They are paths as often as names of other things. */
+/** These names mean a path as often as something else. */
 const mayBePath = /(?:^|_)(?:target|input|output|out|in)$/;
 
 /**
- * Of a text of the script's: `7` is an integer, `true` a boolean. A secret has no default: everyone who sees the job sees it.
- * @param also another name that the script has for it
+ * Derives the type from a text in the script: `7` is an integer, `true` a boolean. A secret gets no default, because
+ * everyone who sees the job would see it.
+ * @param also another name that the script uses for it
  */
 export function schemaOfText(name: string, text: string | undefined, also = name): ArgumentSchema {
   const isSwitch = text === 'true' || text === 'false';
@@ -92,19 +93,21 @@ export function schemaOfText(name: string, text: string | undefined, also = name
   };
 }
 
-/** A job takes no list of secrets. */
+/** Turns lists of secrets into doubts, because a job cannot take them. */
 export function toGuess(found: readonly ScriptArgument[], o: Omit<Guess, 'arguments'>): Guess {
   const isSecretList = ({ name, schema }: ScriptArgument): boolean =>
     schema.type === 'array' &&
     (isSecretName(name) || [schema.default ?? []].flat().some((item) => holdsPassword(`${item}`)));
   const lists = found.filter(isSecretList).map(({ name, line, handing }) => {
     const written = 'flag' in handing ? handing.flag : name;
-    return `line ${line}: ${written} seems to be a list of secrets, and a job takes each secret as an argument of its own`;
+    return `line ${line}: ${written} seems to be a list of secrets, but a job takes each secret as a separate argument`;
   });
   return { ...o, arguments: withNames(found.filter((one) => !isSecretList(one))), doubts: [...o.doubts, ...lists] };
 }
 
-/** Each name once: the same thing found twice is one argument, two things of one name get two. */
+/**
+ * Makes names unique. If the same thing was found twice, it is kept once; different things with one name get numbers.
+ */
 function withNames(found: readonly ScriptArgument[]): ScriptArgument[] {
   const kept = new Map<string, ScriptArgument>();
   const seen = new Set<string>();

@@ -1,4 +1,4 @@
-// A script that there is → the files of a job that runs it.
+// Turns an existing script into the files of a job that runs it.
 
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -24,7 +24,7 @@ export type ScriptJob = {
   readonly guess: Guess;
 };
 
-/** @param title undefined: that of the script. @throws Refusal */
+/** @throws Refusal */
 export function jobOfScript(path: string, title: string): ScriptJob {
   const script = readScript(path);
   const found = guessOf(script);
@@ -49,22 +49,23 @@ function readScript(path: string): Script {
   const file = basename(path);
   try {
     const stat = statSync(path);
-    if (!stat.isFile()) throw new Refusal(`${path} is no file`);
-    if (stat.size > mostBytes) throw new Refusal(`${path} is larger than 1 MiB: that is no script`);
-    // The name is a word of the wrapper.
+    if (!stat.isFile()) throw new Refusal(`${path} is not a file`);
+    if (stat.size > mostBytes) throw new Refusal(`${path} is larger than 1 MiB, which is too large for a script`);
+    // The name becomes a word of the wrapper script.
     if (!/^[\w.+@][\w.+@-]*$/.test(file) || /^config\.ya?ml$/.test(file))
-      throw new Refusal(`a script in a job cannot be called ${file}: rename it`);
+      throw new Refusal(`the file name ${file} does not work in a job: rename the script`);
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     const script = { file, text, mode: stat.mode & 0o777, language: languageOf(file, text) };
     const canStart = script.language !== 'other' || (text.startsWith('#!') && (stat.mode & 0o111) !== 0);
     if (canStart) return script;
-    throw new Refusal(`${path}: neither its ending nor a #! says what language it is in, or it is not executable`);
+    throw new Refusal(`${path}: cannot tell its language: give it a known extension, or a #! line and the mode +x`);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     const code = errorCode(error);
     if (code === 'ENOENT') throw new Refusal(`there is no file ${path}`);
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new Refusal(`${path} is a binary, or not UTF-8: no script`);
-    throw new Refusal(`${path} cannot be read (${code ?? 'unreadable'})`);
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new Refusal(`${path} is not a script: it is not UTF-8 text`);
+    throw new Refusal(`cannot read ${path} (${code ?? 'unreadable'})`);
   }
 }
 
@@ -94,10 +95,10 @@ function guessOf({ language, text }: Script): Guess {
   if (language === 'sh') return guessBash(text);
   if (language === 'python') return guessPython(text);
   if (language === 'node') return guessNode(text);
-  return { ...noGuess, doubts: ['nothing is guessed of what a script in this language takes'] };
+  return { ...noGuess, doubts: ['flwd cannot guess what a script in this language takes'] };
 }
 
-/** A script of the shell has one always: it expects a plain shell, not the strict one of a job. */
+/** Shell scripts always get a wrapper: they expect a plain shell, not a job's strict one. */
 function wrapperOf(
   { file, text, mode, language }: Script,
   guess: Guess,
@@ -134,12 +135,12 @@ function configOf(
   const required = guess.arguments.filter(({ isRequired }) => isRequired).map(({ name }) => name);
   const isWrapped = !o.command.includes(script.file);
   const lines = [
-    `# Made of ${script.file} by flwd init --from. What it takes is a guess from its text, which nobody has run: check each`,
-    '# line of it. `flwd jobs validate DIR` says what is wrong with a job; docs/jobs.md has every key there is.',
+    `# Created from ${script.file} by flwd init --from. The arguments are guessed from its text, without running it: check`,
+    '# every line. `flwd jobs validate DIR` finds errors; docs/jobs.md describes all keys.',
     `name: ${scalar(o.title)}`,
     ...(description === undefined ? [] : [`description: ${scalar(description)}`]),
     '',
-    ...(isWrapped ? [`# Hands the arguments on to ${script.file}, as it expects them.`] : []),
+    ...(isWrapped ? [`# Passes the arguments to ${script.file} the way it expects them.`] : []),
     `command: ${o.command}`,
     '',
     'argspec:',
@@ -149,10 +150,10 @@ function configOf(
     ...guess.arguments.flatMap(memberLines),
     ...guess.doubts.map((doubt) => `    # Not sure: ${doubt.replaceAll(/\s+/g, ' ').slice(0, 200)}.`),
     ...(guess.doubts.length > 0
-      ? [`    # an_argument: { type: string }   and hand it on in ${isWrapped ? o.command : 'a script of your own'}`]
+      ? [`    # an_argument: { type: string }   and pass it on in ${isWrapped ? o.command : 'a script of your own'}`]
       : []),
     ...(guess.passedOver.length > 0
-      ? [`    # Passed over, since it only prints what the script is: ${guess.passedOver.join('; ')}.`]
+      ? [`    # Left out, because it only prints help or a version: ${guess.passedOver.join('; ')}.`]
       : []),
     '',
     ...permissionLines(script, guess),
@@ -167,42 +168,42 @@ function permissionLines({ language, text }: Script, guess: Guess): string[] {
   const isAsked = read.length + write.length > 0;
   const mark = isAsked ? '  # ' : '#   ';
   return [
-    '# A job sees no network, and of this machine its own folder and a read-only system; it starts in an empty folder.',
-    '# More is asked for. Of paths, the operator allows the folders around them in flwd.yaml: security: { paths: [/srv/data] }',
+    '# A job has no network. It sees its own folder and a read-only system, and starts in an empty folder. Permissions allow',
+    '# more. The operator must list folders for read and write in flwd.yaml: security: { paths: [/srv/data] }',
     ...(network === undefined ? [] : networkWarning),
     isAsked ? 'permissions:' : '# permissions:',
     ...(read.length > 0 ? [`  read: ${listOf(read)}`] : []),
     ...(write.length > 0 ? [`  write: ${listOf(write)}`] : []),
-    `${mark}network: all${network === undefined ? '' : `   # it seems to need it, ${network}`}`,
+    `${mark}network: all${network === undefined ? '' : `   # probably needed: ${network}`}`,
     ...(read.length > 0 ? [] : [`${mark}read: ${unsure.length > 0 ? listOf(unsure) : '[/srv/data, { arg: folder }]'}`]),
     ...(write.length > 0 || unsure.length === 0 ? [] : [`${mark}write: ${listOf(unsure)}`]),
     ...written.map(
       ({ path, line }) =>
-        `# Line ${line} writes ${path}, which is read-only or not there for a job: an argument, or write: [${path}]`,
+        `# Line ${line} writes ${path}, which a job cannot: make it an argument, or add write: [${path}]`,
     ),
   ];
 }
 
 const networkWarning = [
-  '# With the network it reaches the internet, the networks of this machine, and everything that listens on the machine',
-  '# itself, also on 127.0.0.1: databases without a password, development servers. The API of flwd asks it for a token.',
+  '# With network access, the job reaches the internet, the local networks and everything that listens on this machine,',
+  '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.',
 ];
 
 function listOf(names: readonly string[]): string {
   return `[${names.map((name) => `{ arg: ${name} }`).join(', ')}]`;
 }
 
-/** Nothing in it is run by itself: what the script does to this machine is not known. */
+/** All tests are comments, because nobody knows what the script does to this machine. */
 function testsOf({ arguments: all }: Guess): string {
   const given = all.filter(({ isRequired }) => isRequired).map(({ name }) => `${name}: VALUE`);
   const lines = [
-    '# Tests of the job, run by `flwd test`: for real, in the sandbox. So nothing is tested before you say what is safe to run, and',
-    '# what to expect of it. docs/jobs.md says what else may be expected.',
+    '# Tests of the job, run by `flwd test`, for real and in the sandbox. So decide first what is safe to run and what to',
+    '# expect. docs/jobs.md lists everything that a test can expect.',
     '# - name: does what it should',
     ...(given.length > 0 ? [`#   args: { ${given.join(', ')} }`] : []),
     '#   expect:',
     '#     exit_code: 0',
-    '#     log: ["a part of a line that it prints"]',
+    '#     log: ["part of a line that it prints"]',
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -211,8 +212,8 @@ function memberLines({ name, line, schema, handing }: ScriptArgument): string[] 
   const how = {
     environment: 'in the environment',
     input: 'as a line of standard input',
-    position: 'by its place',
-    rest: 'as all further words',
+    position: 'by position',
+    rest: 'as all remaining words',
   };
   const written =
     handing.as === 'option' || handing.as === 'switch'
@@ -221,7 +222,7 @@ function memberLines({ name, line, schema, handing }: ScriptArgument): string[] 
         ? `as $${handing.variable}`
         : how[handing.as];
   return [
-    `    # Guessed from line ${line}, handed on ${written}: check it.`,
+    `    # Guessed from line ${line}, passed ${written}: check it.`,
     `    ${name}:`,
     ...Object.entries(schema).map(([key, value]) => `      ${key}: ${flow(value)}`),
   ];
@@ -236,7 +237,7 @@ function flow(value: ArgumentSchema[keyof ArgumentSchema]): string {
   return scalar(value);
 }
 
-/** Plain where YAML takes it for nothing but the same text. */
+/** Quotes a text unless plain YAML means the same text. */
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
   const isPlain =
@@ -247,7 +248,7 @@ function scalar(value: unknown): string {
 
 const mostDescription = 1_000;
 
-/** The first paragraph of what it says of itself at its top. */
+/** The first paragraph of the comment or docstring at the top of the script. */
 function descriptionOf({ language, text }: Script): string | undefined {
   const body = text
     .replace(/^#!.*\n/, '')

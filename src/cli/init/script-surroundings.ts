@@ -1,5 +1,5 @@
-// What a script seems to use beyond its arguments: the files beside it, the network, paths of this machine. The sandbox hides all
-// of it until it is asked for.
+// Finds what a script uses besides its arguments: files beside it, the network, paths of this machine. The sandbox
+// hides all of them unless the job asks for them.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
@@ -23,7 +23,7 @@ const networkOf: Readonly<Record<Language, RegExp | undefined>> = {
   other: undefined,
 };
 
-/** What needs the network, with its line; undefined where nothing seems to. */
+/** The first use of the network, with its line; undefined if the script seems not to use it. */
 export function networkUse(language: Language, text: string): string | undefined {
   const code = withoutComments(text);
   const pattern = networkOf[language];
@@ -32,7 +32,7 @@ export function networkUse(language: Language, text: string): string | undefined
   return found && name ? `line ${lineAt(code, found.index + found[0].indexOf(name))}: ${name}` : undefined;
 }
 
-/** Absolute paths that a script of the shell writes, each with its line. */
+/** Absolute paths that a shell script writes, with their lines. */
 export function writtenPaths(text: string): { readonly path: string; readonly line: number }[] {
   const code = withoutComments(text);
   const found = new Map<string, number>();
@@ -55,7 +55,9 @@ export function writtenPaths(text: string): { readonly path: string; readonly li
 const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
 const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
 
-/** Arguments that are paths of the host, by what is done with them. `unsure` may be no such path, or either. */
+/**
+ * Arguments that are paths of the host, by their use. `unsure` are paths with an unknown use, or no host paths at all.
+ */
 export function pathArguments(all: readonly ScriptArgument[]) {
   const paths = all.filter(({ schema }) => schema.type === 'string' && schema.format === 'path');
   const named = (pattern: RegExp) => paths.filter((one) => isSure(one) && pattern.test(one.name));
@@ -67,33 +69,33 @@ export function pathArguments(all: readonly ScriptArgument[]) {
   };
 }
 
-/** One that can be relative, or be left out, may well mean the workspace. */
+/** An optional or relative path may well be in the workspace. */
 function isSure({ isRequired, schema }: ScriptArgument): boolean {
   return isRequired || String(schema.default).startsWith('/');
 }
 
 type Siblings = { readonly files: readonly NewFile[]; readonly doubts: readonly string[] };
 
-/** The files beside a script that it takes in, and what they take in. @param path of the script */
+/** The files beside a script that it includes, and those that they include. @param path the script's path */
 export function siblingsOf(path: string, language: Language, text: string): Siblings {
   const dir = dirname(path);
   const files = new Map<string, NewFile>();
   const doubts: string[] = [];
   const look = (of: string, code: string) => {
     for (const { name, line, written, isFromHere } of takenIn(language, code)) {
-      // By `$0` it is beside the script itself.
+      // Through `$0`, the name is relative to the including file.
       const places = [normalize(join(dirname(of), name)), normalize(name)];
       const inside = places.find((one) => isFile(join(dir, one))) ?? normalize(name);
       const where = `line ${line}${of === basename(path) ? '' : ` of ${of}`}`;
       if (isFromHere)
         doubts.push(
-          `${where} takes in ${written} from the folder it is started in, empty in a job: $FLWD_JOB_DIR/${name}`,
+          `${where} includes ${written} from the current folder, which is empty in a job: use $FLWD_JOB_DIR/${name}`,
         );
       if (files.has(inside) || inside === basename(path)) continue;
       const from = join(dir, inside);
       const stat = inside.startsWith('..') ? undefined : statSync(from, { throwIfNoEntry: false });
       if (!stat?.isFile() || stat.size > mostBytes || files.size === mostFiles) {
-        if (language === 'sh') doubts.push(`${where} takes in ${written}, which was not copied`);
+        if (language === 'sh') doubts.push(`${where} includes ${written}, which was not copied`);
         continue;
       }
       const copy = readFileSync(from);
@@ -133,7 +135,7 @@ type TakenIn = {
   readonly isFromHere: boolean;
 };
 
-/** `source lib.sh`, `. "$(dirname "$0")/lib.sh"`: what follows the last expansion is the name. */
+/** `source lib.sh`, `. "$(dirname "$0")/lib.sh"`: the name is what follows the last expansion. */
 function sourced(code: string): TakenIn[] {
   return [...code.matchAll(/(?:^|[;&|]|\b(?:then|do)\b)[ \t]*(?:source|\.)[ \t]+([^;&|\n]+)/gm)].flatMap(
     ({ 1: words = '', index }) => {

@@ -1,14 +1,14 @@
-// The small script between flwd, which gives arguments as variables and files, and a script that expects words and variables
-// of its environment.
+// Writes the small script between flwd and the user's script. flwd passes arguments as variables and files; the user's
+// script expects words and environment variables.
 
 import type { ScriptArgument } from './script-arguments.ts';
 
 export type Wrapped = {
   readonly file: string;
   readonly arguments: readonly ScriptArgument[];
-  /** What starts it, in a shell; undefined: it starts by itself. */
+  /** The command that starts the script in a shell; undefined: it starts by itself. */
   readonly interpreter: string | undefined;
-  /** It knows `--` as the end of its options. */
+  /** The script accepts `--` as the end of its options. */
   readonly knowsEnd: boolean;
 };
 
@@ -18,7 +18,7 @@ export function bashWrapper(script: Wrapped): string {
   const required = of.positions.filter(isAlwaysGiven).length;
   const lines = [
     '#!/usr/bin/env bash',
-    `# Hands what a run is given to ${file}, which knows nothing of flwd. Made by flwd init --from, by the same guess as`,
+    `# Passes the arguments of a run to ${file}, which knows nothing of flwd. Created by flwd init --from together with`,
     '# config.yaml: change both together.',
     '',
     ...readSecretsInBash(script.arguments),
@@ -32,7 +32,7 @@ export function bashWrapper(script: Wrapped): string {
           ...of.positions.map(({ name }) => `_positions+=("$${name}")`),
           ...(required < of.positions.length
             ? [
-                '# The last of them may be left out.',
+                '# Optional arguments at the end may be missing.',
                 `while ((\${#_positions[@]} > ${required})) && [[ -z \${_positions[-1]} ]]; do unset '_positions[-1]'; done`,
               ]
             : []),
@@ -62,12 +62,12 @@ function partsOf(all: readonly ScriptArgument[]) {
   };
 }
 
-/** What is a text may be a secret, or may be made one in config.yaml: the rest of the wrapper is the same for both. */
+/** A text may be a secret, now or after a change in config.yaml. The rest of the wrapper is the same for both. */
 function readSecretsInBash(all: readonly ScriptArgument[]): string[] {
   const names = all.filter(mayBeSecret).map(({ name }) => name);
   if (names.length === 0) return [];
   return [
-    '# A secret is a file, any other argument a variable: from here on each is a variable, empty where it is not given.',
+    '# A secret is a file, any other argument a variable. From here on, all are variables, empty if they are not given.',
     `for _name in ${names.join(' ')}; do`,
     '  if [[ -e $FLWD_SECRETS_DIR/$_name ]]; then',
     `    IFS= read -rd '' "$_name" < "$FLWD_SECRETS_DIR/$_name" || true`,
@@ -82,12 +82,12 @@ function mayBeSecret({ schema }: ScriptArgument): boolean {
   return schema.type === 'string' && schema.enum === undefined;
 }
 
-/** By a pipe, which no disk sees. */
+/** Uses a pipe, so that nothing is written to a disk. */
 function inputInBash(input: readonly ScriptArgument[]): string {
   return input.length === 0 ? '' : ` < <(printf '%s\\n' ${input.map(({ name }) => `"$${name}"`).join(' ')})`;
 }
 
-/** `act` with the value as a quoted word, where there is one. */
+/** Calls `act` with the quoted value; at run time, only if there is a value. */
 function inBash(argument: ScriptArgument, act: (value: string) => string): string {
   const { name } = argument;
   return isAlwaysGiven(argument) ? act(`"$${name}"`) : `if [[ -n $${name} ]]; then ${act(`"$${name}"`)}; fi`;
@@ -109,11 +109,11 @@ function optionInBash(argument: ScriptArgument): string {
     : `if ((\${#${name}[@]} > 0)); then _words+=(${flag} "\${${name}[@]}"); fi`;
 }
 
-/** In its own language: inside the sandbox nothing else knows where Node is. */
+/** Written in JavaScript, because inside the sandbox only Node knows where Node is. */
 export function nodeWrapper(script: Wrapped): string {
   const of = partsOf(script.arguments);
   const lines = [
-    `// Hands what a run is given to ${script.file}, which knows nothing of flwd. Made by flwd init --from, by the same guess as`,
+    `// Passes the arguments of a run to ${script.file}, which knows nothing of flwd. Created by flwd init --from together with`,
     '// config.yaml: change both together.',
     '',
     "import { spawn } from 'node:child_process';",

@@ -1,10 +1,12 @@
-// Reads the literals of Python and JavaScript that calls are given: as far as they can be read without running them.
+// Reads literals in Python and JavaScript calls, as far as this is possible without running the code.
 
 type Scalar = string | number | boolean | null;
-/** undefined: no literal. */
+/** undefined: not a literal. */
 export type Literal = Scalar | readonly Scalar[] | undefined;
 
-/** From an opening bracket to its closing one, texts left out of the count; undefined where it is not closed. */
+/**
+ * The text between an opening bracket and its closing one, ignoring brackets in strings; undefined if it is not closed.
+ */
 export function bracketed(text: string, from: number): string | undefined {
   let depth = 0;
   for (let at = from; at < text.length; at++) {
@@ -29,7 +31,7 @@ function endOfText(text: string, from: number): number {
   return text.length;
 }
 
-/** At the commas that are in no bracket and no text. */
+/** Splits at commas outside of brackets and strings. */
 export function splitItems(text: string): string[] {
   const items: string[] = [];
   let depth = 0;
@@ -48,7 +50,7 @@ export function splitItems(text: string): string[] {
   return items.filter((item) => item !== '');
 }
 
-/** `"a" "b"` is one text, as Python has it. */
+/** As in Python, `"a" "b"` is one text. */
 export function readLiteral(written: string): Literal {
   const text = written.trim();
   const list = /^[[(]([\s\S]*)[\])]$/.exec(text)?.[1];

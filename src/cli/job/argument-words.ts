@@ -15,7 +15,7 @@ function splitAtEquals(word: string): readonly [string, string?] {
 
 type Args = Record<string, unknown>;
 
-/** `path` is the argument that the word names; null if it names none. */
+/** `path` is the argument that the word names; null if it names no argument. */
 export type WordError = { readonly path: readonly string[] | null; readonly message: string };
 
 /**

@@ -137,7 +137,7 @@ export const jobCommands = [
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'which missed times to make up for after downtime: none, the last one or all',
+        about: 'missed times to make up for after downtime: none, last or all',
       },
       { name: 'jitter', value: 'TIME', about: 'delay each start by a random time up to this, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },

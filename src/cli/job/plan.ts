@@ -53,8 +53,8 @@ function describe(plan: Plan, job: Job, output: Output): void {
     ['retry', job.composition === 'steps' ? '' : retryWords(job.retry)],
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
   ]);
-  const start = plan.waiting === null ? 'would start at once' : `would wait: ${plan.waiting}`;
-  output.text(plan.denied ? `${output.paint('bad', 'would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
+  const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
+  output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }
 
 /** The step's rules in the job file: when, how often and for how long it runs. */

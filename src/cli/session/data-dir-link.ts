@@ -102,7 +102,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }
 
-/** The request had no effect, or repeating it has none. */
+/** The request had no effect, or repeating it changes nothing. */
 function mayRepeat(error: unknown, { method, headers }: Parameters<Fetch>[1]): boolean {
   const { cause } = error instanceof Error ? error : {};
   return method === 'GET' || 'idempotency-key' in headers || errorCode(cause) === 'ECONNREFUSED';

@@ -45,7 +45,7 @@ async function openSession(options: Options, o: SessionRequest): Promise<Session
   return openOwn(loaded, options, o);
 }
 
-/** Connects to a remote or to the running server of the data dir; undefined: there is none. @throws Refusal */
+/** Connects to a remote or to the running server of the data dir; undefined: no server runs. @throws Refusal */
 export async function openServedSession(options: Options): Promise<Session | undefined> {
   const remote = remoteOf(options);
   if (remote) return openRemote(remote, options);
