@@ -18,7 +18,7 @@ test('a plan says of each step when, how often and for how long it runs, and siz
     [
       'steps      build; once for each combination of {"node":[22,24]}; retried 2 times; for at most 10m',
       '           ship after build; if steps.build.status == "success"; retried once',
-      '           tidy after ship; for each of ["a", "b"]; always',
+      '           tidy after ship; once for each item of ["a", "b"]; always',
       '',
     ].join('\n'),
   );
