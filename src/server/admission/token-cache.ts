@@ -7,7 +7,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredToken } from '../../store/tokens.ts';
 
-export type CachedToken = {
+type CachedToken = {
   readonly token: StoredToken;
   readonly principal: Principal;
   readonly readAtMs: number;

@@ -4,7 +4,7 @@ import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { InvalidJob, JobDefinition, RetryPolicy, SecurityProfile, StepDefinition } from '../../domain/job.ts';
 import { formatDuration, formatDurationOrNull } from '../../lib/units.ts';
-import { cursorError } from './query-values.ts';
+import { pageOf } from './query-values.ts';
 
 export function createJobViews(o: { readonly catalog: Catalog; readonly defaultProfile: SecurityProfile }) {
   const { catalog } = o;
@@ -55,7 +55,11 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
   return {
     list(query: Query) {
       const asked = { ...query, ids: query.ids === undefined ? undefined : new Set(query.ids.split(',')) };
-      const { page, total, nextCursor } = select(catalog.entries(), asked);
+      const { page, total, nextCursor } = pageOf(
+        catalog.entries().filter(({ definition }) => matches(definition, asked)),
+        query,
+        { of: ({ definition }) => `id:${definition.id}`, pattern: /^id:/ },
+      );
       const invalid = catalog.invalid().filter((job) => isAskedFor(job, asked));
       return { jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor };
     },
@@ -66,22 +70,6 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
 /** Without `last_runs`, which jobs.ts adds. */
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Asked = Omit<Query, 'ids'> & { readonly ids: ReadonlySet<string> | undefined };
-
-function select(
-  entries: readonly CatalogEntry[],
-  query: Asked,
-): { page: readonly CatalogEntry[]; total: number; nextCursor: string | null } {
-  const matching = entries.filter(({ definition }) => matches(definition, query));
-  const after = query.cursor === undefined ? undefined : idOfCursor(query.cursor);
-  const rest =
-    after === undefined
-      ? matching.slice(query.offset ?? 0)
-      : matching.filter(({ definition }) => definition.id > after);
-  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
-  const last = page.at(-1);
-  const nextCursor = last && page.length < rest.length ? cursorOf(last.definition.id) : null;
-  return { page, total: matching.length, nextCursor };
-}
 
 function matches(job: JobDefinition, query: Asked): boolean {
   const { tag, q } = query;
@@ -99,19 +87,6 @@ function isAskedFor({ id, source }: Pick<InvalidJob, 'id' | 'source'>, query: As
   if (query.source !== undefined && source !== query.source) return false;
   if (namespace !== undefined && id.slice(0, Math.max(0, id.lastIndexOf('/'))) !== namespace) return false;
   return prefix === undefined || prefix === '' || id.startsWith(`${prefix.replace(/\/$/, '')}/`);
-}
-
-const cursorMark = 'id:';
-
-function cursorOf(id: string): string {
-  return Buffer.from(cursorMark + id).toString('base64url');
-}
-
-/** @throws Problem validation-error */
-function idOfCursor(cursor: string): string {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (text.startsWith(cursorMark)) return text.slice(cursorMark.length);
-  throw cursorError();
 }
 
 /** With the names that config.yaml uses. */

@@ -9,7 +9,7 @@ import { toTimestamp } from '../../lib/clock.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
-import { cursorError } from './query-values.ts';
+import { pageOf } from './query-values.ts';
 
 const previewedFires = 10;
 
@@ -70,24 +70,11 @@ function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, e
       (source === undefined || schedule.source === source) &&
       (enabled === undefined || schedule.enabled === enabled),
   );
-  const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const rest = after === undefined ? matching.slice(query.offset ?? 0) : matching.filter((one) => placeOf(one) > after);
-  const page = query.limit === undefined ? rest : rest.slice(0, query.limit);
-  const last = page.at(-1);
-  const nextCursor = last && page.length < rest.length ? Buffer.from(placeOf(last)).toString('base64url') : null;
-  return { page, total: matching.length, nextCursor };
-}
-
-/** Sorts as the list does: NUL is less than any other character, and no job id contains it. */
-function placeOf({ schedule }: ScheduleView): string {
-  return `${schedule.jobId}\0${schedule.id}`;
-}
-
-/** @throws Problem validation-error */
-function parseCursor(cursor: string): string {
-  const place = Buffer.from(cursor, 'base64url').toString();
-  if (place.includes('\0')) return place;
-  throw cursorError();
+  // No job id contains NUL, and NUL is less than any other character, so places sort like the list.
+  return pageOf(matching, query, {
+    of: ({ schedule }) => `${schedule.jobId}\0${schedule.id}`,
+    pattern: /\0/,
+  });
 }
 
 function toAnswer({ schedule, state, nextFires }: ScheduleView) {
