@@ -1,9 +1,10 @@
-# What comes before the first line of every bash job: strict mode, one error line that says where, the arguments as
-# variables, the helpers as functions. Bash reads it by BASH_ENV, which stops here: a bash that the script starts is plain.
+# Runs before the first line of every bash job: sets strict mode, reports a failure in one line with its place, and
+# defines the arguments as variables and the helpers as functions. Bash reads it because of BASH_ENV, which is unset
+# here, so that a bash started by the script is an ordinary one.
 unset BASH_ENV
 
 _flwd_failed() {
-  # In a subshell, and where the script switched errexit off, a failure is not the script's end.
+  # In a subshell, or with errexit switched off, a failure does not end the script.
   [[ $- == *e* && $BASH_SUBSHELL == 0 ]] || return 0
   local status=$1 parts=$2 file=${BASH_SOURCE[1]-} line=${BASH_LINENO[0]} command=${BASH_COMMAND%%$'\n'*}
   [[ $command == "$BASH_COMMAND" ]] || command+=' …'

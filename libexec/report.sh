@@ -1,7 +1,8 @@
-# How a script speaks to flwd. Sourced by the prelude of bash jobs and by the programs in bin/, so that both do the same.
-# For any POSIX shell with `local`, under whatever options and IFS the script has set.
+# The functions through which a script reports to flwd. The prelude of bash jobs and the programs in bin/ source this
+# file, so both behave the same. Works in any POSIX shell with `local`, with any options and IFS that the script has
+# set.
 
-# flwd_log LEVEL MESSAGE…: lines of the run's log
+# flwd_log LEVEL MESSAGE…: writes lines to the run's log
 flwd_log() {
   local IFS=' ' mark rest newline='
 '
@@ -56,7 +57,7 @@ flwd_result() {
   fi
 }
 
-# flwd_output KEY VALUE, or KEY=VALUE, or KEY alone to read the value from standard input, its last newlines dropped
+# flwd_output KEY VALUE, or KEY=VALUE, or only KEY to read the value from standard input, without its last newlines
 flwd_output() {
   local key="${1-}" value delimiter=FLWD_EOF newline='
 '
@@ -73,7 +74,7 @@ flwd_output() {
   esac
   case $value in
     *"$newline"*)
-      # No line of the value may end the block.
+      # The end marker must not be a line of the value.
       while [ "$value" != "${value#*"$delimiter"}" ]; do delimiter=${delimiter}_; done
       printf '%s<<%s\n%s\n%s\n' "$key" "$delimiter" "$value" "$delimiter" >>"${FLWD_OUTPUT_FILE:-/run/flwd/out/output}"
       ;;
@@ -81,7 +82,7 @@ flwd_output() {
   esac
 }
 
-# flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]: a file to keep with the run
+# flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]: keeps a file with the run
 flwd_artifact() {
   local args="${FLWD_ARGS_FILE:-/run/flwd/in/args.json}" path='' name=null media_type=null usage='flwd_artifact PATH [--name NAME] [--type MEDIA_TYPE]'
   while [ $# -gt 0 ]; do
@@ -122,7 +123,7 @@ _flwd_misused() {
   return 2
 }
 
-# A text as JSON; byte by byte only where something must be escaped.
+# Writes a text as JSON. Goes byte by byte only if something must be escaped.
 _flwd_json() {
   local rest="$1" done='' character
   case $rest in

@@ -12,19 +12,6 @@ export type LongFunction = {
 
 export const longFunctions: readonly LongFunction[] = [
   {
-    file: 'src/exec/spool/spool-lines.ts',
-    name: 'createSpoolLines',
-    lines: 126,
-    reason:
-      'one state machine: which line is open, what is held of it and what has been given change together, byte by byte',
-  },
-  {
-    file: 'src/exec/spool/spool.ts',
-    name: 'followSpool',
-    lines: 100,
-    reason: 'one state machine: reading, handing over and jumping all move the same offset in the same buffer',
-  },
-  {
     file: 'src/store/log/log-encode.ts',
     name: 'anonymous',
     lines: 97,

@@ -1,4 +1,4 @@
-// A config.yaml read as the catalogue reads it, beside a few files that it can name.
+// Reads a config.yaml as the catalog does, beside a few files that it can name.
 
 import { readJobFile } from '../../src/catalog/job/job-file.ts';
 import { nothingIgnored } from '../../src/catalog/source/ignore.ts';

@@ -64,11 +64,11 @@ test.each<[JsonValue, string[]]>([
   [[1, 'null'], [`properties.x.type.0 ${types}`]],
   [['string', 'string'], ['properties.x.type must not contain the same item twice']],
   [[], ['properties.x.type must have at least 1 item']],
-])('of the type %j nothing is said but what is wrong in the form it has', (type, errors) => {
+])('the type %j is reported only for the form it has', (type, errors) => {
   expect(errorsIn(argument({ type }))).toEqual(errors);
 });
 
-test('what a schema says besides is left alone', () => {
+test('other keywords of a schema stay as they are', () => {
   expect(
     errorsIn(
       argument({ type: 'string', unit: 'MB', 'x-order': 1, example: 'a', format: 'made-up' }, { $id: 'https://a.b/c' }),
@@ -76,7 +76,7 @@ test('what a schema says besides is left alone', () => {
   ).toEqual([]);
 });
 
-test('a schema in which more than 32 references follow one another, or of over 1,000 schemas, is refused', () => {
+test('a chain of more than 32 references, or more than 1,000 schemas, are refused', () => {
   const chain = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`d${at}`, { $ref: `#/$defs/d${at + 1}` }]));
   expect(errorsIn(argument({ $ref: '#/$defs/d0' }, { $defs: { ...chain, d40: {} } }))[0]).toBe(
     'properties.x.$ref the reference begins a chain of more than 32',
@@ -100,7 +100,7 @@ describe('names of arguments', () => {
     'UID',
     '_',
     'toString',
-  ])('%s has a meaning of its own', (name) => {
+  ])('%s is a reserved name', (name) => {
     expect(errorsIn({ type: 'object', properties: { [name]: {} } })).toEqual([
       `properties.${name} the argument name \`${name}\` is a reserved name`,
     ]);
@@ -110,7 +110,7 @@ describe('names of arguments', () => {
     expect(errorsIn({ type: 'object', properties: { [name]: {} } })[0]).toContain('is not a variable name');
   });
 
-  test('two that become one variable are refused', () => {
+  test('two names that become the same variable are refused', () => {
     expect(errorsIn({ type: 'object', properties: { dry_run: {}, DRY_RUN: {} } })).toEqual([
       'properties.DRY_RUN `dry_run` and `DRY_RUN` would become the same variable',
     ]);
@@ -158,7 +158,7 @@ describe('the list form', () => {
     expect(Object.keys(argspec.properties ?? {})).toEqual(['target', 'keep', 'mode']);
   });
 
-  test('errors are shown at their place in the list', () => {
+  test('errors point at their place in the list', () => {
     const list = [{ type: 'string' }, { name: 'a', requird: true }, { name: 'a', required: 'yes' }];
     expect(translateListForm(list).errors.map(({ path, message }) => `${path.join('.')} ${message}`)).toEqual([
       '0.name each argument needs a `name`',

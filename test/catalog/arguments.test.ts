@@ -47,7 +47,7 @@ describe('arguments', () => {
     { required: ['target'] },
   );
 
-  test('defaults are filled in, also in objects, and what the caller sent is left alone', () => {
+  test('defaults are filled in, also in objects, and the caller’s object stays unchanged', () => {
     const sent = { target: '/mnt', options: {} };
     expect(argsOf(backup, sent)).toEqual({ target: '/mnt', keep: 7, options: { level: 6 } });
     expect(sent).toEqual({ target: '/mnt', options: {} });
@@ -64,7 +64,7 @@ describe('arguments', () => {
     ]);
   });
 
-  test('a number is not made of a text, nor a text of a number', () => {
+  test('text is not converted to a number, nor a number to text', () => {
     const argspec = object({ n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' } });
     expect(errorsIn(argspec, { n: '1', s: 1, b: 'true' })).toEqual([
       '/args/n must be a number, not a string',
@@ -117,7 +117,7 @@ describe('arguments', () => {
     expect(errorsIn(composed, { c: 1 })).toEqual(['/args/c unknown argument `c`: did you mean `a`?']);
   });
 
-  test('no name that an open argspec lets in can become a variable with a meaning of its own', () => {
+  test('an open argspec accepts no name that becomes a reserved variable', () => {
     const open = object({ target: {} }, { additionalProperties: { type: 'string' } });
     expect(
       errorsIn(open, { PATH: '/evil', 'x y': 'a', constructor: 'b', Target: 'c', target: 'd', fine: 'e' }),
@@ -142,7 +142,7 @@ describe('arguments', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  test('a NUL, half a character, a name or a nesting without end is refused', () => {
+  test('a NUL, half a character, an endless name and endless nesting are refused', () => {
     const open = object({}, { additionalProperties: true });
     expect(errorsIn(open, { a: 'x\0', b: ['\ud800'] })).toEqual([
       '/args/a must not hold a NUL character',
@@ -160,7 +160,7 @@ describe('arguments', () => {
     ['by a reference', { items: { $ref: '#/$defs/whole' } }],
     ['by a reference of a reference', { $ref: '#/$defs/wholes' }],
   ])(
-    'of tens of thousands of errors, found %s, a hundred are named and the rest is counted, at once',
+    'of tens of thousands of errors, found %s, a hundred are listed and the others counted, without delay',
     (_where, schema) => {
       const $defs = { whole: { type: 'integer' }, wholes: { items: { $ref: '#/$defs/whole' } } };
       const argspec = object({ list: { type: 'array', ...schema } }, { $defs });
@@ -173,7 +173,7 @@ describe('arguments', () => {
     },
   );
 
-  test('a form that fails in thousands of places is forgotten where another one fits', () => {
+  test('errors of one form are dropped when another form fits', () => {
     const texts = { type: 'array', items: { type: 'string' } };
     const argspec = object({ list: { anyOf: [{ type: 'array', items: { type: 'integer' } }, texts] }, n: texts });
     const list = Array.from({ length: 5_000 }, () => 'x');
@@ -183,7 +183,7 @@ describe('arguments', () => {
     expect(errorsIn(late, { n: Array.from({ length: 3_000 }, () => 1), list })).toHaveLength(101);
   });
 
-  test('no arguments whatsoever make checking throw', () => {
+  test('no arguments make the check throw', () => {
     const argspec = object(
       { a: { type: 'integer' }, token: { type: 'string', format: 'secret' } },
       { required: ['a'] },
@@ -209,7 +209,7 @@ describe('secrets', () => {
     { required: ['token'] },
   );
 
-  test('a value or a stored one is taken, and a stored one by default', () => {
+  test('a value or a stored secret is accepted, and a stored secret as the default', () => {
     expect(argsOf(argspec, { token: 'long enough' })).toEqual({ token: 'long enough', key: { secret: 'stored-key' } });
     expect(argsOf(argspec, { token: { secret: 'registry' }, key: 'mine, plainly' })).toEqual({
       token: { secret: 'registry' },
@@ -217,7 +217,7 @@ describe('secrets', () => {
     });
   });
 
-  test('one that is missing, too short to be redacted, or neither a value nor a stored one is refused', () => {
+  test('a secret that is missing, too short to redact, or of another form is refused', () => {
     expect(errorsIn(argspec, {})).toEqual(['/args/token `token` is missing']);
     expect(errorsIn(argspec, { token: 'abcdefgh', key: 'abc' })).toEqual([
       '/args/key a secret must have at least 4 bytes',
@@ -232,18 +232,18 @@ describe('secrets', () => {
   });
 });
 
-describe('an argspec and arguments made to hurt', () => {
-  test('a pattern that would take a backtracking RegExp for ever is matched at once', () => {
+describe('a hostile argspec and hostile arguments', () => {
+  test('a pattern on which a backtracking RegExp would never end is matched quickly', () => {
     const argspec = object({ x: { type: 'string', pattern: '^(a+)+$' } }, { patternProperties: { '^(b+)+$': {} } });
     expect(errorsIn(argspec, { x: `${'a'.repeat(50_000)}!`, [`${'b'.repeat(1_000)}c`]: 1 })).toHaveLength(2);
   });
 
-  test('each pattern is its own', () => {
+  test('patterns with the same text do not affect each other', () => {
     const argspec = object({ x: { type: 'string', pattern: '^a$' }, y: { type: 'string', pattern: '^b$' } });
     expect(errorsIn(argspec, { x: 'a', y: 'b' })).toEqual([]);
   });
 
-  test('references that refer to each other are followed as deep as the arguments go', () => {
+  test('references to each other are followed as deep as the arguments go', () => {
     const tree = object(
       { root: { $ref: '#/$defs/node' } },
       {
@@ -262,7 +262,7 @@ describe('an argspec and arguments made to hurt', () => {
     ]);
   });
 
-  test('alternatives that double with every level are given up', () => {
+  test('a check of alternatives that double with every level is stopped', () => {
     const argspec = object(
       { x: { $ref: '#/$defs/a' } },
       {
@@ -280,20 +280,20 @@ describe('an argspec and arguments made to hurt', () => {
     expect(errorsIn(argspec, deep)).toEqual(['/args take too long to check']);
   });
 
-  test('a long list of objects is told from one with an item twice at once', () => {
+  test('uniqueItems is fast for a long list of objects', () => {
     const argspec = object({ x: { type: 'array', uniqueItems: true } });
     const list = Array.from({ length: 50_000 }, (_, at) => ({ at }));
     expect(errorsIn(argspec, { x: list })).toEqual([]);
     expect(errorsIn(argspec, { x: [...list, { at: 7 }] })).toEqual(['/args/x must not contain the same item twice']);
   });
 
-  test('a long text is not held against the format url', () => {
+  test('a long text is not checked against the format url', () => {
     expect(errorsIn(object({ x: { type: 'string', format: 'url' } }), { x: `http://${'a:'.repeat(100_000)}` })).toEqual(
       ['/args/x must be a valid url'],
     );
   });
 
-  test('whatever schema passes can be used', () => {
+  test('every schema that passes the check can be used', () => {
     const leaf = fc.constantFrom<JsonValue>(
       true,
       false,

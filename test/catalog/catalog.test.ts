@@ -19,7 +19,7 @@ function problemOf(action: () => unknown): { slug: string; detail: string; error
 }
 
 describe('the tree', () => {
-  test('every directory with a config.yaml is a job, and jobs may lie within jobs', async () => {
+  test('every directory with a config.yaml is a job, also inside another job', async () => {
     const root = makeSource({
       ...job('backup/daily'),
       ...job('backup/daily/verify'),
@@ -42,7 +42,7 @@ describe('the tree', () => {
     expect(catalog.find('backup/daily').dir).toBe(join(root, 'backup/daily'));
   });
 
-  test('a mountPath goes before the path, with the case of letters kept', async () => {
+  test('the mountPath comes before the path, and the case of letters is kept', async () => {
     const root = makeSource(job('Backup/Daily.v2'));
     expect(idsOf(await openCatalog([sourceAt(root, { mountPath: 'ops/EU' })]))).toEqual(['ops/EU/Backup/Daily.v2']);
   });
@@ -129,7 +129,7 @@ describe('the tree', () => {
     ]);
   });
 
-  test('hostile directory names do no harm, and nothing repeats what could rewrite a terminal', async () => {
+  test('hostile directory names do no harm, and no output contains their control characters', async () => {
     const root = makeSource({ ...job('a\u001b[31m\nb'), ...job('ok'), ...job("x'; rm -rf ~ #") });
     mkdirSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe])]));
     execFileSync('sh', ['-c', 'printf "command: ./run.sh\\n" > "$(printf "$1/\\377\\376/config.yaml")"', 'sh', root]);
@@ -145,12 +145,12 @@ describe('the tree', () => {
     expect(messages).toContain('the name of its directory is not UTF-8');
   });
 
-  test('a job whose id would be longer than a request can name is an error', async () => {
+  test('a job whose id is too long for a request is an error', async () => {
     const root = makeSource(job(Array.from({ length: 6 }, () => 'x'.repeat(100)).join('/')));
     expect(errorsOf(await openCatalog([sourceAt(root)]))[0]).toMatch(/: the job's id is longer than 512 characters$/);
   });
 
-  test('links to directories are not walked, neither out of the tree nor around in it', async () => {
+  test('links to directories are not followed, neither out of the source nor within it', async () => {
     const outside = makeSource(job('secret'));
     const root = makeSource({ ...job('a'), 'a/loop': { link: '..' }, out: { link: outside }, again: { link: 'a' } });
     expect(idsOf(await openCatalog([sourceAt(root)]))).toEqual(['a']);
@@ -175,7 +175,7 @@ describe('the tree', () => {
     expect(said.join('')).toContain('1 jobs, 0 invalid; 4 scripts have no config.yaml');
   });
 
-  test('where every script belongs to a job, none is spoken of', async () => {
+  test('when every script belongs to a job, the log does not mention scripts', async () => {
     const said: string[] = [];
     const log = pino({}, { write: (line) => void said.push(line) });
     const catalog = createCatalog({ sources: [sourceAt(makeSource(job('a')))], aliases: [], exclude: [], log });
@@ -196,7 +196,7 @@ describe('the tree', () => {
   });
 });
 
-describe('a config.yaml that is none', () => {
+describe('a config.yaml that is not a regular file', () => {
   test('a directory, a pipe, a link out of the source or to nothing: that job is invalid, the others work', async () => {
     const outside = makeSource({ 'config.yaml': 'command: ./run.sh\nname: from outside\n' });
     const root = makeSource({
@@ -237,7 +237,7 @@ describe('a config.yaml that is none', () => {
 });
 
 describe('several sources', () => {
-  test('two that give one id: neither runs, both are listed with the two places, the others work', async () => {
+  test('two jobs with the same id: neither runs, both are listed with both places, and other jobs work', async () => {
     const first = sourceAt(makeSource({ ...job('x/a'), ...job('x/b') }), { name: 'first' });
     const second = sourceAt(makeSource({ ...job('a'), ...job('c') }), { name: 'second', mountPath: 'x' });
     const catalog = await openCatalog([first, second]);
@@ -252,7 +252,7 @@ describe('several sources', () => {
     expect(problemOf(() => catalog.find('x/a'))).toMatchObject({ slug: 'job-invalid', errors: [{}, {}] });
   });
 
-  test('a source that is not there yet harms nobody, and its jobs appear with it', async () => {
+  test('a missing source does no harm, and its jobs appear when it does', async () => {
     const later = join(makeDirectory(), 'later');
     const catalog = await openCatalog([sourceAt(later, { name: 'later' }), sourceAt(makeSource(job('a')))]);
     expect(catalog.isReady).toBe(true);
@@ -264,7 +264,7 @@ describe('several sources', () => {
 });
 
 describe('asking for a job', () => {
-  test('an alias is as good as an id, and stands beside it', async () => {
+  test('an alias works like an id, and the id still works', async () => {
     const catalog = await openCatalog(
       [sourceAt(makeSource({ ...job('backup/daily'), ...job('report') }))],
       [

@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../..');
 
 const guide = readFileSync(join(root, 'docs/jobs.md'), 'utf8');
 
-/** The keys in the first column of the tables from one heading to the next. */
+/** The keys in the first column of the tables between two headings. */
 function documentedKeys(from: string, to: string): string[] {
   const section = guide.slice(guide.indexOf(`\n${from}\n`), guide.indexOf(`\n${to}\n`));
   const keys = (section.match(/^\| `.*/gm) ?? []).flatMap((row) => row.split('|')[1]?.match(/(?<=`)[a-z_]+/g) ?? []);

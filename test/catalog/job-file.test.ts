@@ -100,7 +100,7 @@ schedules: []
   });
 });
 
-test('a job that says nothing but its command gets the defaults', async () => {
+test('a job with only a command gets the defaults', async () => {
   expect(await definitionOf('command: ./run.sh\n')).toMatchObject({
     title: null,
     version: '1.0.0',
@@ -140,11 +140,11 @@ test.each([
       { on: ['failed'], webhook: 'https://example.org' },
     ],
   ],
-])('who is told of the end: %j', async (text, notify) => {
+])('notification rules: %j', async (text, notify) => {
   expect((await definitionOf(`command: ./run.sh\n${text}\n`)).notify).toEqual(notify);
 });
 
-test('what this version does not act on is named, so that its use can be refused', async () => {
+test('keys that this version does not support are listed, so that a run can be refused', async () => {
   const single = await definitionOf(
     `command: ./x.ps1
 artifacts: {default_key_pattern: "backups/{run_id}"}
@@ -219,7 +219,7 @@ describe('errors have their place and say what is wrong', () => {
     expect((await errorsIn(config))[0]).toBe(error);
   });
 
-  test('all of them at once, in the order of the file', async () => {
+  test('all errors at once, in the order of the file', async () => {
     expect(await errorsIn('nmae: x\ntimeouts: {run: 1, step: 2}\ncommand: {}\n')).toEqual([
       '1:1: unknown key `nmae`: did you mean `name`?',
       '2:17: `timeouts.run` must be a duration above zero such as `30s` or `1h30m`',
@@ -234,7 +234,7 @@ describe('errors have their place and say what is wrong', () => {
   });
 });
 
-describe('text made to hurt', () => {
+describe('hostile text', () => {
   const size = 250_000;
   const tenfold = Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at}, `.repeat(9)}]`).join('\n');
   test.each([
@@ -251,7 +251,7 @@ describe('text made to hurt', () => {
     expect(await errorsIn(text)).toEqual([expect.stringMatching(message)]);
   });
 
-  /** How many times as long as the other one task takes, each a moment after the other. */
+  /** How many times as long as another task one takes; the two run alternately. */
   async function ratioOf(task: () => unknown, other: () => unknown): Promise<number> {
     const otherMs = await msOf(other);
     return (await msOf(task)) / otherMs;
@@ -261,7 +261,7 @@ describe('text made to hurt', () => {
     return [...new Lexer().lex(text)].flatMap((lexeme) => [...parser.next(lexeme)]).length;
   }
 
-  test('thousands of merges are refused at the first that is too many, before anything is made of them', async () => {
+  test('thousands of aliases are refused at the first one over the limit, before anything is composed', async () => {
     const merges = Array.from({ length: 3_000 }, (_, at) => `y${at}: &y${at}\n  <<: [*x, *x, *x]`);
     const text = `x: &x {a: 1}\n${merges.join('\n')}\ncommand: ./run.sh\n`;
     expect(await errorsIn(text)).toEqual(['69:12: there are more than 100 aliases']);
@@ -288,7 +288,7 @@ describe('text made to hurt', () => {
     );
   });
 
-  test('no text whatsoever makes reading throw', async () => {
+  test('no text makes the reader throw', async () => {
     const piece = fc.constantFrom(
       ...'command: ./run.sh\n|argspec:\n|  type: object\n|  properties:\n|    a: {type: |string}\n|args: |[{name: a}]\n|steps: |- id: x\n'
         .concat(
@@ -309,7 +309,7 @@ describe('text made to hurt', () => {
     );
   });
 
-  test('no value of any key makes reading throw', async () => {
+  test('no value of any key makes the reader throw', async () => {
     const keys =
       'name command argspec args env composition steps timeouts cancel retry permissions artifacts schedules';
     const config = fc.dictionary(fc.constantFrom(...keys.split(' ')), fc.jsonValue({ maxDepth: 4 }), { maxKeys: 4 });
@@ -380,7 +380,7 @@ describe('command', () => {
     expect(await errorsIn(`command: ${command}\n`, files)).toEqual([error]);
   });
 
-  test('a language is for a file of the job', async () => {
+  test('a language needs a file of the job', async () => {
     expect(await errorsIn('command: bash\nulc_profile: ulc.shell.bash\n')).toEqual([
       '1:10: ulc.shell.bash runs a file of the job, so the command must begin with ./',
     ]);

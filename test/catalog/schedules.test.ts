@@ -1,4 +1,4 @@
-// `schedules:` in a config.yaml: what arrives in the definition, and what is wrong with one, with its place.
+// `schedules:` in a config.yaml: what arrives in the definition, and the errors with their places.
 
 import { expect, test } from 'vitest';
 import type { JobSchedule } from '../../src/domain/job.ts';
@@ -38,7 +38,7 @@ test('a schedule arrives with every default filled in', async () => {
   ]);
 });
 
-test('all that can be said of one arrives', async () => {
+test('every key of a schedule arrives', async () => {
   const found = await read(
     `schedules:
   - cron: "0 3 * * MON"
@@ -62,7 +62,7 @@ test('all that can be said of one arrives', async () => {
   ]);
 });
 
-test('its id is made of what it does, not of its place or of how it does it', async () => {
+test('its id depends on what it does, not on its place or on how it does it', async () => {
   const [daily] = await idsOf('{cron: "0 3 * * *", args: {target: /a, keep: 1}}');
   expect(
     await idsOf(
@@ -110,7 +110,7 @@ test.each([
   expect(await read(`schedules: [${schedule}]`)).toEqual([error]);
 });
 
-test('all errors of all schedules are told at once', async () => {
+test('all errors of all schedules are reported at once', async () => {
   const found = await read(
     `schedules:
   - {cron: "0 25 * * *", args: {target: 1}}

@@ -1,9 +1,9 @@
-// A config.yaml with several things wrong with it: one reading names them all, and nothing that only follows from another.
+// A config.yaml with several errors: one reading reports them all, and no mere consequence of another error.
 
 import { expect, test } from 'vitest';
 import { errorsIn } from './a-job-file.ts';
 
-test('errors of form, of the files, of the arguments and of the schedules are named together', async () => {
+test('errors of form, files, arguments and schedules are reported together', async () => {
   const config = `name: 5
 command: ./nope.sh
 argspec:
@@ -57,7 +57,7 @@ test.each([
     'command: ["true"]\nschedules: [{cron: "0 3 * * *", timezone: Mars}, {cron: "0 3 * * *"}]\n',
     ['2:43: `schedules.0.timezone` must'],
   ],
-])('what follows from another error is not named: %j', async (config, errors) => {
+])('a consequence of another error is not reported: %j', async (config, errors) => {
   const found = await errorsIn(config);
   expect(found.map((error, at) => error.slice(0, errors[at]?.length ?? 999))).toEqual(errors);
 });

@@ -21,7 +21,7 @@ import { createSnapshots, type Snapshots } from '../../src/catalog/source/snapsh
 import { Problem } from '../../src/domain/problem.ts';
 import { type Files, job, makeDirectory, makeSource, openCatalog, sourceAt, write } from './source-fixture.ts';
 
-/** A job in the directory `job` of a source, with a place for snapshots. */
+/** A job in the directory `job` of a source, and a place for snapshots. */
 async function setUp(files: Files) {
   const root = makeSource({ ...job('job'), ...files });
   const dir = join(makeDirectory(), 'snapshots');
@@ -36,7 +36,7 @@ function filesIn(dir: string): string[] {
     .toSorted();
 }
 
-/** Until the job's files are old enough for their times to be trusted, and nothing more is copied. */
+/** Waits until the job's files are old enough for their times to be trusted, so nothing is copied any more. */
 async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string): Promise<void> {
   const isCopiedAgain = async () => {
     await snapshots.take(entry);
@@ -57,7 +57,7 @@ async function problemOf(promise: Promise<unknown>): Promise<Problem> {
 }
 
 describe('what a snapshot holds', () => {
-  test('the job as it is: content, and executable or not, readable for everyone', async () => {
+  test('the job’s files with content and executable bit, readable by everyone', async () => {
     const { root, dir, entry, snapshots } = await setUp({ 'job/lib/data.txt': 'x', 'job/.hidden': 'h' });
     chmodSync(join(root, 'job/lib/data.txt'), 0o600);
     const mask = process.umask(0o077);
@@ -96,7 +96,7 @@ describe('what a snapshot holds', () => {
     ]);
   });
 
-  test('what a link leads to, as long as that is in the source', async () => {
+  test('the target of a link, if it is in the source', async () => {
     const outside = makeSource({ 'secret.txt': 'secret', 'dir/more.txt': 'secret' });
     const { entry, snapshots } = await setUp({
       'shared/lib/a.sh': 'a',
@@ -124,7 +124,7 @@ describe('what a snapshot holds', () => {
 });
 
 describe('a revision', () => {
-  test('is the same for the same files and another for another content, name or executable bit', async () => {
+  test('is the same for the same files, and differs with content, name or executable bit', async () => {
     const files = { 'job/lib/data.txt': 'x' };
     const [one, same] = [await setUp(files), await setUp(files)];
     const first = await one.snapshots.take(one.entry);
@@ -158,7 +158,7 @@ describe('a revision', () => {
     expect(await catalog.revisionOf(catalog.find('a'))).toBe(edited.revision);
   });
 
-  test('of the catalog is current where a link leads to what changes', async () => {
+  test('of the catalog is current when the target of a link changes', async () => {
     const root = makeSource({ ...job('a'), 'a/lib.sh': { link: '../.shared/lib.sh' }, '.shared/lib.sh': 'one' });
     const catalog = await openCatalog([sourceAt(root)]);
     const before = await catalog.revisionOf(catalog.find('a'));
@@ -168,7 +168,7 @@ describe('a revision', () => {
 });
 
 describe('taking', () => {
-  test('an edit just before it is in it, however quick, and at the same length', async () => {
+  test('includes an edit made just before, however quick, even of the same length', async () => {
     const { root, entry, snapshots } = await setUp({});
     for (const letter of 'abcdefghijklmnopqrstuvwxyz') {
       writeFileSync(join(root, 'job/run.sh'), letter);
@@ -188,7 +188,7 @@ describe('taking', () => {
     expect(readFileSync(join((await snapshots.take(entry)).dir, 'data'), 'utf8')).toBe('b');
   });
 
-  test('nothing is copied again where nothing has changed', async () => {
+  test('copies nothing when nothing has changed', async () => {
     const { dir, entry, snapshots } = await setUp({});
     await untilKnown(snapshots, entry, dir);
     const before = statSync(dir).mtimeMs;
@@ -197,7 +197,7 @@ describe('taking', () => {
     expect(readdirSync(dir)).toEqual([revision]);
   });
 
-  test('an edit in the middle of it makes it begin anew, so that no copy is half of each', async () => {
+  test('starts again when a file is edited meanwhile, so that no copy mixes two versions', async () => {
     const { root, dir, entry, snapshots } = await setUp({});
     const save = (letter: string) => {
       for (const name of ['a.bin', 'b.bin', 'c.bin'])
@@ -245,7 +245,7 @@ describe('taking', () => {
     expect(second.map(({ dir }) => readFileSync(join(dir, 'run.sh'), 'utf8'))).toEqual(second.map(() => 'two'));
   });
 
-  test('a copy that lost its content, as after a power failure, is made anew', async () => {
+  test('makes a copy again that lost its content, as after a power failure', async () => {
     const { dir, entry, snapshots } = await setUp({});
     const taken = await snapshots.take(entry);
     truncateSync(join(taken.dir, 'run.sh'), 0);
@@ -254,7 +254,7 @@ describe('taking', () => {
     expect(readFileSync(join(taken.dir, 'run.sh'), 'utf8')).toBe('#!/bin/bash\ntrue\n');
   });
 
-  test('a snapshot that somebody deleted is made anew', async () => {
+  test('makes a snapshot again that somebody deleted', async () => {
     const { entry, snapshots } = await setUp({});
     const { dir } = await snapshots.take(entry);
     rmSync(dir, { recursive: true });
@@ -284,7 +284,7 @@ describe('a job that cannot be copied', () => {
     expect(existsSync(dir)).toBe(false);
   });
 
-  test('since it is gone is not found', async () => {
+  test('that no longer exists is not found', async () => {
     const { root, entry, snapshots } = await setUp({});
     rmSync(join(root, 'job'), { recursive: true });
     expect(await problemOf(snapshots.take(entry))).toMatchObject({ slug: 'job-not-found' });

@@ -1,4 +1,5 @@
-// Sources for tests: a directory tree written from a table, and a catalog over it, both gone when the test is over.
+// Sources for tests: a directory tree written from a table, and a catalog over it. Both are removed when the test is
+// over.
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,7 @@ export function makeDirectory(): string {
   return dir;
 }
 
-/** A file that begins with `#!` is executable. */
+/** A file that begins with `#!` becomes executable. */
 export function write(root: string, files: Files): void {
   for (const [path, content] of Object.entries(files)) {
     const target = join(root, path);
@@ -34,7 +35,7 @@ export function makeSource(files: Files): string {
   return root;
 }
 
-/** What every job needs: its config.yaml and the script it names. */
+/** The files that every job needs: its config.yaml and the script it names. */
 export function job(path: string, config = 'command: ./run.sh\n'): Files {
   const prefix = path === '' ? '' : `${path}/`;
   return { [`${prefix}config.yaml`]: config, [`${prefix}run.sh`]: '#!/bin/bash\ntrue\n' };

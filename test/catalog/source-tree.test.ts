@@ -1,5 +1,5 @@
-// What changes while a source is read. Each test changes it at the worst moment: right before a directory is watched, or
-// where nobody tells of the change.
+// Changes while a source is being read. Each test makes its change at the worst moment: right before a directory is
+// watched, or where no watch reports it.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ test('a .flwdignore that is written while it is first read is noticed', async ()
   await vi.waitFor(() => expect(usable(source)).toEqual(['a']), { timeout: 1_000, interval: 5 });
 });
 
-test('a .flwdignore of which no watch tells is found by looking', async () => {
+test('a .flwdignore that no watch reports is found by looking', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const tree = await readTree(root);
   for (const [content, ids] of [
@@ -67,7 +67,7 @@ test('a .flwdignore of which no watch tells is found by looking', async () => {
   expect((await tree.findMarks()).size).toBe(1);
 });
 
-test('a script that comes below a job before its directory is watched is part of the job', async () => {
+test('a script that appears below a job before its directory is watched is part of the job', async () => {
   const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n', 'a/lib/x': '' });
   const tree = await readTree(root, (path) => {
     if (path === '/a/lib') write(root, { 'a/lib/run.sh': '#!/bin/bash\n' });

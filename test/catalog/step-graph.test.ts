@@ -4,7 +4,7 @@ import { checkGraph, createPrecedence, inGraphOrder } from '../../src/catalog/jo
 
 type Step = { readonly id: string; readonly needs: readonly string[] };
 
-/** Any graph of up to 12 steps, with circles and without. */
+/** Any graph of up to 12 steps, with and without cycles. */
 const graphs = fc
   .array(fc.uniqueArray(fc.nat(11), { maxLength: 4 }), { minLength: 1, maxLength: 12 })
   .map((edges): Step[] =>
@@ -14,7 +14,7 @@ const graphs = fc
     })),
   );
 
-/** The plain definition: is there a way along needs? */
+/** The plain definition: whether there is a path along needs. */
 function reaches(steps: readonly Step[], from: string, to: string, seen = new Set<string>()): boolean {
   const needs = steps.find(({ id }) => id === from)?.needs ?? [];
   return needs.some((need) => {
@@ -24,7 +24,7 @@ function reaches(steps: readonly Step[], from: string, to: string, seen = new Se
   });
 }
 
-test('a circle is an error exactly when a step needs itself, and each step of it needs the next', () => {
+test('a cycle is an error exactly when a step needs itself, directly or through others', () => {
   fc.assert(
     fc.property(graphs, (steps) => {
       const errors = checkGraph(steps);
@@ -38,7 +38,7 @@ test('a circle is an error exactly when a step needs itself, and each step of it
   );
 });
 
-test('a step precedes another exactly when the other needs it, directly or by way of others', () => {
+test('a step precedes another exactly when the other needs it, directly or through others', () => {
   const withoutCircles = graphs.map((steps) =>
     steps.map((step, at) => ({ ...step, needs: step.needs.filter((need) => Number(need.slice(1)) < at) })),
   );
@@ -52,7 +52,7 @@ test('a step precedes another exactly when the other needs it, directly or by wa
   );
 });
 
-test('the order of the graph puts a step after what it needs, and otherwise keeps the order of the file', () => {
+test('the graph’s order puts each step after the steps it needs, and otherwise keeps the file’s order', () => {
   const idsOf = (steps: readonly Step[]) => inGraphOrder(steps).map(({ id }) => id);
   expect(
     idsOf([

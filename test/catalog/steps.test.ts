@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { describe, expect, test } from 'vitest';
 import { definitionOf, errorsIn } from './a-job-file.ts';
 
-/** One step to each line, in flow style: an error's line is the step's number and one. */
+/** One step per line, in flow style, so the line of an error is the step's number plus one. */
 function steps(...lines: readonly string[]): string {
   return ['steps:', ...lines.map((line) => `  - {${line}}`)].join('\n');
 }
@@ -79,7 +79,7 @@ steps:
   ]);
 });
 
-test('a step takes retry, step timeout and language from its job where it says nothing', async () => {
+test('a step takes retry, step timeout and language from its job by default', async () => {
   const { steps: defined } = await definitionOf(`retry: {limit: 2}
 timeouts: {step: 1m}
 ulc_profile: ulc.python.3
@@ -95,7 +95,7 @@ steps:
   ]);
 });
 
-test('concurrency is one limit for all runs that waits, where it says no more', async () => {
+test('concurrency with only a limit queues all runs of the job together', async () => {
   expect((await definitionOf('command: ./run.sh\nconcurrency: {limit: 1}')).concurrency).toEqual({
     limit: 1,
     key: null,
@@ -191,12 +191,12 @@ describe('of 500 steps', () => {
     expect(await errorsIn(chainOf(501))).toEqual(['1:1: `steps` must have at most 500 items']);
   });
 
-  test('a circle through all of them is found', async () => {
+  test('a cycle through all of them is found', async () => {
     const [error] = await errorsIn(chainOf(500).replace('needs: []', 'needs: [s499]'));
     expect(error).toBe('2:31: the steps need each other in a cycle: s0 → s499 → s498 → s497 → … → s2 → s1 → s0');
   });
 
-  test('that all refer to the first through all between, the reading takes no quadratic time', async () => {
+  test('that all refer to the first are read in less than quadratic time', async () => {
     const lines = Array.from({ length: 500 }, (_, at) => {
       const needs = at === 0 ? '' : `, needs: [s${at - 1}], if: 'steps.s0.status == "success"'`;
       return `id: s${at}, command: 'true'${needs}`;
@@ -272,7 +272,7 @@ describe('an expression is refused', () => {
     expect(await errorsIn(withKey(key))).toEqual([]);
   });
 
-  test('a step that is needed by way of another has ended', async () => {
+  test('a step that is needed through another has ended', async () => {
     const lines = [
       'id: a-1, script: ./run.sh',
       'id: b, script: ./run.sh, needs: [a-1]',

@@ -43,7 +43,7 @@ test('a save by renaming a draft over the file is seen', async () => {
   }
 });
 
-test('a job that is fixed becomes usable, and one whose script goes away invalid', async () => {
+test('a job that is fixed becomes usable, and a job whose script disappears becomes invalid', async () => {
   const root = makeSource({ 'a/config.yaml': 'command: ./lib/run.sh\n' });
   const catalog = await openCatalog([sourceAt(root)]);
   expect(errorsOf(catalog)).toEqual(["a: a/config.yaml:1:10: `./lib/run.sh` is not in the job's directory"]);
@@ -64,7 +64,7 @@ test('a renamed directory takes its jobs along, and is still watched under its n
   await expect.poll(() => titleOf(catalog, 'new/a')).toBe('Later');
 });
 
-test('a directory that is replaced by another of the same name is read and watched anew', async () => {
+test('a directory that is replaced by another of the same name is read and watched again', async () => {
   const root = makeSource({
     ...job('a'),
     'next/config.yaml': 'command: ./run.sh\nname: Next\n',
@@ -78,7 +78,7 @@ test('a directory that is replaced by another of the same name is read and watch
   await expect.poll(() => titleOf(catalog, 'a')).toBe('After');
 });
 
-test('the older form can come, go and be replaced by the newer', async () => {
+test('config.d can appear, disappear and be replaced by config.yaml', async () => {
   const root = makeSource({ 'a/run.sh': '#!/bin/bash\n' });
   const catalog = await openCatalog([sourceAt(root)]);
   write(root, { 'a/config.d/config.yaml': 'command: ./run.sh\nname: Older\n' });
@@ -112,7 +112,7 @@ test('a source that is a link follows it to where it is set', async () => {
   await expect.poll(() => idsOf(catalog)).toEqual(['b']);
 });
 
-test('what .flwdignore names goes and comes back with it', async () => {
+test('jobs that .flwdignore names disappear, and come back when it is removed', async () => {
   const root = makeSource({ ...job('a'), ...job('b') });
   const catalog = await openCatalog([sourceAt(root)]);
   writeFileSync(join(root, '.flwdignore'), 'b/\n');
@@ -166,7 +166,7 @@ test('a hundred jobs at once, with edits under way, are all seen as they are in 
   await expect.poll(titles).toEqual([...Array.from({ length: 66 }, () => 'Round 2'), null]);
 });
 
-test('a change that shows nowhere makes no new generation', async () => {
+test('a change without any visible effect makes no new generation', async () => {
   const root = makeSource({ ...job('a'), 'notes/x.txt': '' });
   const catalog = await openCatalog([sourceAt(root)]);
   const before = catalog.generation;
@@ -199,7 +199,7 @@ test('a source that is not watched is read once', async () => {
   expect(idsOf(catalog)).toEqual(['a', 'seen']);
 });
 
-test('nothing is told to those who no longer listen, and a closed catalog lets the process end', async () => {
+test('a closed catalog reports nothing more and lets the process end', async () => {
   const root = makeSource(job('a'));
   const script = `
     import { createCatalog } from ${JSON.stringify(join(import.meta.dirname, '../../src/catalog/catalog.ts'))};
@@ -220,7 +220,7 @@ test('nothing is told to those who no longer listen, and a closed catalog lets t
 const limited = 'echo 1 > /proc/sys/user/max_inotify_watches 2>/dev/null && exec "$@"';
 const canLimit = spawnSync('unshare', ['--user', '--map-root-user', 'sh', '-c', limited, 'sh', 'true']).status === 0;
 
-test.skipIf(!canLimit)('where the system has no watches left, changes are looked for every 5 s', () => {
+test.skipIf(!canLimit)('when the system has no watches left, the catalog looks for changes every 5 s', () => {
   const root = makeDirectory();
   for (const name of ['a', 'b', 'c', 'd', 'e']) write(root, job(name));
   mkdirSync(join(root, 'z'));

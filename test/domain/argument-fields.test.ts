@@ -31,7 +31,7 @@ test('members become fields in the order of the schema, those of objects by thei
   expect(fields[0]).toMatchObject({ description: 'What to back up', constraints: ['path'] });
 });
 
-test('a member of an object that may be left out is not asked for', () => {
+test('a member of an optional object is not required', () => {
   const [field] = argumentFields({
     properties: { keep: { type: 'object', required: ['days'], properties: { days: { type: 'integer' } } } },
   });
@@ -83,7 +83,7 @@ test('a list of objects has fields for an item, as deep as fields go', () => {
   expect(list.itemFields[1]?.itemFields[1]?.itemFields[1]?.itemFields).toEqual([]);
 });
 
-test('a text that may be long, or has a default of several lines, is so', () => {
+test('a text that may be long, or has a default of several lines, gets several lines', () => {
   const isLong = (member: object) => fieldOf({ type: 'string', ...member }).isLong;
   expect([{ maxLength: 201 }, { default: 'a\nb' }, { maxLength: 200 }, {}].map(isLong)).toEqual([
     true,
@@ -102,7 +102,7 @@ test('values are shown as they are typed', () => {
   expect([showValue('a b'), showValue(1), showValue([1, 'x'])]).toEqual(['a b', '1', '[1,"x"]']);
 });
 
-test('an argument named as what every object has is an ordinary member', () => {
+test('an argument named like a built-in property of objects is an ordinary member', () => {
   const args: Record<string, unknown> = {};
   setArgument(args, ['keep', 'days'], 7);
   setArgument(args, ['keep', '__proto__'], 'x');

@@ -4,7 +4,7 @@ import { createBinaryHeap } from '../../src/domain/binary-heap.ts';
 
 type Value = { readonly rank: number };
 
-test('a heap gives the first of what it holds, and the first that passes, whatever is taken out of it', () => {
+test('a heap returns its first value, and the first that passes, whatever is removed', () => {
   assert(
     property(array(tuple(nat(3), nat(1_000)), { maxLength: 200, size: 'max' }), nat(5), (actions, modulus) => {
       const heap = createBinaryHeap<Value>((a, b) => a.rank < b.rank);
@@ -31,7 +31,7 @@ test('a heap gives the first of what it holds, and the first that passes, whatev
   );
 });
 
-test('a heap says that what it does not hold cannot be taken out', () => {
+test('removing a value that is not in the heap returns false', () => {
   const heap = createBinaryHeap<Value>((a, b) => a.rank < b.rank);
   const value = { rank: 1 };
   heap.add(value);

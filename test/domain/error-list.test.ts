@@ -3,7 +3,7 @@ import { createErrorList } from '../../src/domain/error-list.ts';
 
 const toError = (pointer: string, message = 'is wrong') => ({ pointer, message, keyword: 'rule' });
 
-test('errors are ordered by the member they are in, and those of one member as they were found', () => {
+test('errors are grouped by member, each group in the order of discovery', () => {
   const list = createErrorList();
   for (const pointer of ['/labels/b', '/args/list/10', '/async', '/args/list/2', '?limit', '/labels/a', '']) {
     list.add(toError(pointer));
@@ -19,14 +19,14 @@ test('errors are ordered by the member they are in, and those of one member as t
   ]);
 });
 
-test('an error that is found twice is named once', () => {
+test('an error that is found twice is listed once', () => {
   const list = createErrorList();
   for (const message of ['is wrong', 'is wrong', 'is long']) list.add(toError('/a', message));
   expect(list.errors().map(({ message }) => message)).toEqual(['is wrong', 'is long']);
   expect(list.size).toBe(2);
 });
 
-test('past a hundred errors, or 128 KiB of them, the rest is counted', () => {
+test('above a hundred errors, or 128 KiB of them, the others are only counted', () => {
   const many = createErrorList();
   for (let at = 0; at < 103; at++) many.add(toError(`/list/${at}`));
   many.addUnnamed(2);

@@ -57,13 +57,13 @@ describe('a server that takes from the queue', () => {
 describe('a tenant', () => {
   const crowd = tenants.map((tenant) => ({ tenant, count: 40 }));
 
-  test('that comes with one item has it within one round, whatever the others have queued and been given', () => {
+  test('that comes with one item gets it within one round, whatever the others have queued and received', () => {
     assert(
       property(nat(50), integer({ min: -100, max: 100 }), (takenBefore, priority) => {
         const queue = filled(even(), crowd, { priority: 100 });
         takeMany(queue, takenBefore);
         queue.add(item({ id: 'late', tenant: 'eve', createdAtMs: 9_999, priority }));
-        // Four others: at most one of each goes first.
+        // There are four others, and at most one item of each goes first.
         expect(takeMany(queue, 5)).toContain('late');
       }),
     );
@@ -96,7 +96,7 @@ describe('a tenant', () => {
     );
   });
 
-  test('owes nothing once the queue has been empty, however dear its last item was', () => {
+  test('owes nothing once the queue has been empty, however expensive its last item was', () => {
     const queue = createFairQueue({ weightOf: (tenant) => (tenant === 'ann' ? 0.01 : 1) });
     filled(queue, [{ tenant: 'ann', count: 2 }]);
     takeMany(queue, 2);
@@ -116,14 +116,14 @@ describe('a tenant', () => {
     expect(takeMany(queue, 80).filter((id) => id.startsWith('ann'))).toHaveLength(60);
   });
 
-  test('with the older item goes first where two are due at once', () => {
+  test('with the older item goes first when two are due at once', () => {
     const queue = even();
     queue.add(item({ id: 'newer', tenant: 'ann', createdAtMs: 2, priority: 100 }));
     queue.add(item({ id: 'older', tenant: 'bob', createdAtMs: 1 }));
     expect(takeMany(queue, 2)).toEqual(['older', 'newer']);
   });
 
-  test('whose weight is not above 0 is a bug, and loses nothing by it', () => {
+  test('whose weight is not above 0 is a bug, but loses no item', () => {
     const queue = filled(createFairQueue({ weightOf: () => 0 }), [{ tenant: 'ann', count: 1 }]);
     expect(() => queue.take(free)).toThrow('a weight is a number above 0');
     expect(queue.has('ann_0')).toBe(true);
@@ -188,7 +188,7 @@ describe('the queue', () => {
     expect(queue.take(() => true)).toBeUndefined();
   });
 
-  test('asks about one group for each take when none is blocked, and about each once when all are', () => {
+  test('asks about one group per take when no group is blocked, and about each group once when all are', () => {
     const queue = even();
     for (let group = 0; group < 1_000; group += 1) {
       filled(queue, [{ tenant: 'ann', count: 3 }], { group: `lane_${group}`, createdAtMs: group }, `_${group}`);
@@ -238,7 +238,7 @@ function byRank(a: QueueItem, b: QueueItem): number {
   );
 }
 
-/** The takes in a row before each of which both tenants had something in a concurrency group that was not blocked. */
+/** Consecutive takes before each of which both tenants had an item in a concurrency group that was not blocked. */
 function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
   const stretches: Take[][] = [[]];
   for (const take of takes) {
@@ -249,7 +249,7 @@ function stretchesOf(takes: readonly Take[], a: string, b: string): Take[][] {
   return stretches;
 }
 
-/** By how much the sum of what was charged changes at most, over every part of the stretch. */
+/** The most by which the difference of the charges changes, over every part of the stretch. */
 function mostApart(stretch: readonly Take[], charges: Readonly<Record<string, number>>): number {
   let [sum, lowest, highest] = [0, 0, 0];
   for (const {

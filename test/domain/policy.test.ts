@@ -15,7 +15,7 @@ describe('the profile of a run', () => {
   const refused = (message: string) =>
     expect.objectContaining({ slug: 'profile-not-allowed', message: expect.stringContaining(message) });
 
-  test('is the job’s, or the instance’s where the job names none', () => {
+  test('is the job’s, or the instance’s when the job does not name one', () => {
     expect(choose({ job: 'permissive' })).toBe('permissive');
     expect(choose({})).toBe('secure');
   });
@@ -33,7 +33,7 @@ describe('the profile of a run', () => {
     expect(() => choose({ job: 'disabled', trusted: false })).toThrow(refused('security.allow_profiles'));
   });
 
-  test('is `secure` alone where its source is not trusted, whoever names another', () => {
+  test('can only be `secure` when its source is not trusted', () => {
     const message =
       "The job's source is not trusted (trusted: false in flwd.yaml), so its jobs can only run as 'secure', and this one would run as 'permissive'.";
     expect(() => choose({ job: 'permissive', trusted: false })).toThrow(refused(message));
@@ -65,7 +65,7 @@ describe('the limits of a run', () => {
     expect(choose({ pids: 100, memoryBytes: 4_096 }, ceilings)).toMatchObject(ceilings);
   });
 
-  test('of memory are at most the host’s default where the instance sets none', () => {
+  test('of memory are at most the host’s default when the instance sets no limit', () => {
     const onHost = (askedBytes: number | null) =>
       chooseHostMemory({ profile: 'secure', askedBytes, hostBytes: 2 ** 30 });
     expect(onHost(null)).toBe(2 ** 30);
@@ -95,7 +95,7 @@ describe('the limits of a run', () => {
 });
 
 describe('the network of a run', () => {
-  test('is none for a secure job that does not ask', () => {
+  test('is off for a secure job that does not ask for it', () => {
     expect(chooseNetwork({ profile: 'secure', asked: null, mayGrant: ['network'], trusted: true })).toBe('none');
   });
 
@@ -131,7 +131,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('write', '/srv/data/out', '/srv/data/out', leave)).not.toThrow();
   });
 
-  test('is refused beside them, also where the name only begins alike', () => {
+  test('is refused outside of them, also when the name only begins the same', () => {
     for (const path of ['/srv/database', '/srv', '/etc/shadow']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(
         expect.objectContaining({ slug: 'grant-not-allowed' }),
@@ -143,13 +143,13 @@ describe('a path that a secure job asks for', () => {
     ['/mnt/photos', 'security: {paths: [/mnt/photos]}'],
     ['/mnt/my photos', 'security: {paths: ["/mnt/my photos"]}'],
     ['photos', 'the folder it lies in'],
-  ])('is refused beside them, as %s, with what to write where', (shown, entry) => {
+  ])('is refused outside of them, as %s, with what to write where', (shown, entry) => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
       `'${shown}' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), ${entry}; a running server must be restarted.`,
     );
   });
 
-  test('is refused where it is, or lies in, what belongs to the server', () => {
+  test('is refused when it is or lies in something that belongs to the server', () => {
     for (const path of ['/srv/data/flwd', '/srv/data/flwd/secret.key']) {
       expect(() => checkPath('read', path, path, leave)).toThrow(
         expect.objectContaining({ slug: 'grant-not-allowed' }),
@@ -158,7 +158,7 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('read', '/srv/data/flwd-jobs', '/srv/data/flwd-jobs', leave)).not.toThrow();
   });
 
-  test('is refused to be written above what belongs to the server, which is not named, and may be read', () => {
+  test('is not writable above files of the server, which the message does not name, but readable', () => {
     expect(() => checkPath('write', '/srv/data', 'data', leave)).toThrow(
       "'data' must not be writable by a job: it contains files of the server itself.",
     );
@@ -174,7 +174,7 @@ describe('a path that a secure job asks for', () => {
     }
   });
 
-  test('needs no leave to be read where every sandbox shows it', () => {
+  test('needs no permission to be read if every sandbox shows it', () => {
     expect(() =>
       checkPath('read', '/etc/ssl/certs', '/etc/ssl/certs', { ...leave, mayGrant: [], paths: [] }),
     ).not.toThrow();

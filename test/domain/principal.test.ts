@@ -18,7 +18,7 @@ test('admin holds every scope, others only their own', () => {
   expect(holdsScope(having('jobs:read'), 'audit:read')).toBe(false);
 });
 
-test('a principal reaches its own tenant alone, the operator every one', () => {
+test('a principal reaches only its own tenant, the operator every tenant', () => {
   expect(reaches(having('admin'), 'default')).toBe(true);
   expect(reaches(having('admin'), 'other')).toBe(false);
   expect(reaches(localPrincipal, 'other')).toBe(true);

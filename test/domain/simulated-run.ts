@@ -1,16 +1,15 @@
-// A run over the graph of steps with a simulated clock, a few slots, and processes that end as they are told to, and what
-// was seen of it.
+// Runs a graph of steps with a simulated clock, a few slots and simulated processes, and records what happened.
 
 import { type Arbitrary, array, boolean, constant, integer, nat, oneof, option, record, tuple } from 'fast-check';
 import { createStepGraph, type GraphStep, type StepEnd, type StepGraph } from '../../src/domain/step-graph.ts';
 
-/** One process after another until one succeeds, or no retry is left. */
+/** One process after another until one succeeds or no retry is left. */
 type Instance = { readonly failures: number; readonly durationMs: number };
 
 export type SimulatedStep = GraphStep & {
-  /** What its `if` gives when its turn comes. */
+  /** The result of its `if`. */
   readonly condition: boolean;
-  /** One, but for a matrix or a foreach. */
+  /** One instance, unless it has a matrix or a foreach. */
   readonly instances: readonly Instance[];
   readonly retries: number;
   readonly retryDelayMs: number;
@@ -40,7 +39,7 @@ const aStep = record({
   retryDelayMs: nat(20),
 });
 
-/** Steps in any order of the file, each with needs among those before it in another order: so without a cycle. */
+/** Steps in any order of the file. Their needs follow another order, so there is no cycle. */
 const someSteps: Arbitrary<SimulatedStep[]> = array(tuple(aStep, array(nat(1_000), { maxLength: 4 }), nat()), {
   maxLength: 24,
   size: 'max',

@@ -1,4 +1,4 @@
-// A server with slots and a simulated clock in front of the fair queue, and what it saw at every take.
+// A server with slots and a simulated clock in front of the fair queue. Records what the queue held at every take.
 
 import { type Arbitrary, array, boolean, constantFrom, integer, nat, record, tuple } from 'fast-check';
 import { createFairQueue, type QueueItem } from '../../src/engine/queue/fair-queue.ts';
@@ -7,16 +7,16 @@ type Arrival = QueueItem & { readonly serviceMs: number };
 
 export type Scene = {
   readonly slots: number;
-  /** Runs of one group at once; '' has no limit. */
+  /** The most runs of one group at once; '' has no limit. */
   readonly groupLimit: number;
   readonly weights: Readonly<Record<string, number>>;
   readonly arrivals: readonly Arrival[];
 };
 
-/** `open`: what waited in a concurrency group that was not blocked, before the take. */
+/** `open` is what waited, before the take, in a concurrency group that was not blocked. */
 export type Take = { readonly item: QueueItem; readonly open: readonly QueueItem[] };
 
-/** What the server looked like when it could start nothing more at an instant. */
+/** The state of the server when it could start nothing more at an instant. */
 export type Rest = { readonly freeSlots: number; readonly open: readonly QueueItem[] };
 
 export const tenants = ['ann', 'bob', 'cyd', 'dan'] as const;
@@ -37,7 +37,7 @@ export const aScene: Arbitrary<Scene> = record({
   arrivals: array(aBurst(), { maxLength: 16, size: 'max' }).map((bursts) => bursts.flat().map(withId)),
 });
 
-/** Many alike at once, so that a tenant is idle for long, and then has much to do. */
+/** Many similar arrivals at once, so that a tenant is idle for long and then has much to do. */
 function aBurst(): Arbitrary<Omit<Arrival, 'id'>[]> {
   return tuple(anItem, integer({ min: 1, max: 20 }), integer({ min: 1, max: 20 })).map(([item, serviceMs, count]) =>
     Array.from({ length: count }, () => ({ ...item, serviceMs })),
@@ -52,7 +52,7 @@ function weight(): Arbitrary<number> {
   return constantFrom(1, 2, 3, 0.5);
 }
 
-/** From the first arrival until nothing waits and nothing runs. */
+/** Runs from the first arrival until nothing waits and nothing runs. */
 export function serve({ slots, groupLimit, weights, arrivals }: Scene): { takes: Take[]; rests: Rest[]; left: number } {
   const queue = createFairQueue({ weightOf: (tenant) => weights[tenant] ?? 1 });
   const coming = arrivals.toSorted((a, b) => a.createdAtMs - b.createdAtMs);

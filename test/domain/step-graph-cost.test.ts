@@ -1,4 +1,4 @@
-// Apart from the other tests of the graph: V8 counts blocks only in functions that it compiles while it counts.
+// Apart from the other tests of the graph, because V8 only counts blocks of functions that it compiles while it counts.
 
 import { Session } from 'node:inspector/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -43,7 +43,7 @@ function runAll(steps: readonly GraphStep[]): void {
   }
 }
 
-/** How often the functions and blocks of the graph's file are executed meanwhile. */
+/** How often functions and blocks of the graph's file are executed during the work. */
 async function executionsOf(work: () => void): Promise<number> {
   await session.post('Profiler.takePreciseCoverage');
   work();

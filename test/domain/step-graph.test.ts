@@ -6,7 +6,7 @@ import { aCancelledScene, aScene, type Scene, type Seen, type SimulatedStep, sim
 const manyRuns = { numRuns: 500 };
 
 describe('the steps of a run', () => {
-  test('each end once, and as its needs, its condition and its processes say', () => {
+  test('each end once, as their needs, conditions and processes decide', () => {
     assert(
       property(aScene, (scene) => {
         const { graph, seen } = simulate(scene);
@@ -39,7 +39,7 @@ describe('the steps of a run', () => {
     );
   });
 
-  test('fail the run by the first that failed and may not, whatever came of the others', () => {
+  test('fail the run through the first failed step without continue_on_error', () => {
     assert(
       property(aScene, (scene) => {
         const { graph, seen } = simulate(scene);
@@ -54,7 +54,7 @@ describe('the steps of a run', () => {
     );
   });
 
-  test('hold as many processes as there are slots and no more, and leave none behind', () => {
+  test('use at most as many processes as there are slots, and leave no process behind', () => {
     assert(
       property(aScene, (scene) => {
         const counts = simulate(scene).seen.flatMap((one) => ('running' in one ? [one.running] : []));
@@ -118,7 +118,7 @@ describe('the graph of steps', () => {
     expect(graph.failedIndex).toBe(how === 'failed' && skip ? 2 : undefined);
   });
 
-  test('tells no step that was ended before its turn, and ends none twice', () => {
+  test('reports no step that ended before it was ready, and ends no step twice', () => {
     const graph = createStepGraph([step('build'), step('deploy', ['build'])]);
     graph.end(1, 'cancelled');
     graph.takeReady();
@@ -141,7 +141,7 @@ function needsOf({ steps }: Scene, index: number): number[] {
   return (steps[index]?.needs ?? []).map((need) => steps.findIndex(({ id }) => id === need));
 }
 
-/** By the rules alone, from each step back to what it needs, without an order or a clock. */
+/** Follows the rules from each step back to its needs, without an order or a clock. */
 function expectedEnds(steps: readonly SimulatedStep[]): Map<string, StepEnd> {
   const ends = new Map<string, StepEnd>();
   const endOf = (id: string): StepEnd => {

@@ -1,4 +1,4 @@
-// The files of an attempt, made while other steps of its run may be writing to the workspace.
+// The files of an attempt, created while other steps of its run may be writing to the workspace.
 
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ test('a later one makes and changes nothing in it, where another step could turn
   expect([inDir, outDir].every((path) => lstatSync(path).isDirectory())).toBe(true);
 });
 
-test('a workspace that a crash left half made is made anew', () => {
+test('a workspace that a crash left half made is made again', () => {
   const spec = sample('true');
   const draft = `${spec.workspaceDir}.new`;
   mkdirSync(join(draft, 'artifacts'), { recursive: true });
@@ -36,7 +36,7 @@ test('a workspace that a crash left half made is made anew', () => {
   expect(existsSync(draft)).toBe(false);
 });
 
-test.runIf(isRoot)('no owner changes but in the attempt’s own folder, whatever a former start left there', () => {
+test.runIf(isRoot)('owners change only in the attempt’s own folder, whatever a former start left there', () => {
   const spec = sample('true');
   const host = temporaryFolder();
   writeFileSync(join(host, 'args.json'), 'of the host');

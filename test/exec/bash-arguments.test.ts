@@ -9,7 +9,7 @@ import type { JsonObject } from '../../src/domain/job.ts';
 import { bashDeclarations } from '../../src/exec/proc/bash-arguments.ts';
 import { temporaryFolder } from './sample.ts';
 
-/** Runs the declarations in strict bash, then the script; what it printed, cut at zero bytes. */
+/** Runs the declarations in strict bash, then the script. Returns what it printed, split at NULs. */
 function inBash(declarations: string, script: string, cwd = '/'): string[] {
   const printed = execFileSync('bash', ['-s'], {
     cwd,
@@ -24,7 +24,7 @@ function declare(args: JsonObject, properties: JsonObject, secretArgs: readonly 
   return bashDeclarations(args, { type: 'object', properties }, secretArgs);
 }
 
-/** What a caller can send: any text without a zero byte, weighted to what shells give a meaning. */
+/** Anything that a caller can send: any text without a NUL, mostly characters that have a meaning to shells. */
 const hostileText = fc.oneof(
   fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0')),
   fc
@@ -142,12 +142,12 @@ describe('by type', () => {
     ['a list', { type: 'array' }, 'declare -a v=()'],
     ['an object', { type: 'object' }, 'declare -A v=()'],
     ['anything', true, 'declare -- v=""'],
-  ])('%s that is absent is declared empty', (_what, schema, shown) => {
+  ])('a missing argument of type %s is declared empty', (_what, schema, shown) => {
     expect(inBash(declare({}, { v: schema }), show('v'))).toEqual([shown]);
   });
 });
 
-test('secret arguments, and what no property declares, are no variables', () => {
+test('secret arguments, and arguments without a property, do not become variables', () => {
   const declarations = declare(
     { token: 'x', PATH: '/evil', 'a;id': 1, seen: 1 },
     { token: { type: 'string' }, seen: {} },

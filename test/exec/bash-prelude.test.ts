@@ -1,4 +1,4 @@
-// What a bash job gets before its first line.
+// What a bash job gets before its first line runs.
 
 import { describe, expect, test } from 'vitest';
 import { run, succeeded } from './sample.ts';
@@ -39,13 +39,13 @@ describe('a failure', () => {
     ],
     ['a substitution, once', 'x=$(false)\necho after', 1, ['^Erun.sh:1: failed with status 1: x=$(false)']],
     ['the last of the arithmetic', '(( 0 ))', 1, ['^Erun.sh:1: failed with status 1: (( 0 ))']],
-  ])('of %s ends the script and is told in one line', async (_what, script, code, lines) => {
+  ])('of %s ends the script and is reported in one line', async (_what, script, code, lines) => {
     const ran = await run(script);
     expect(ran.end).toEqual({ kind: 'exited', code });
     expect(ran.lines).toEqual(lines);
   });
 
-  test('in a file that the script sources is told with that file', async () => {
+  test('in a file that the script sources is reported with that file', async () => {
     const { lines } = await run('source /job/lib/part.sh', { files: { 'lib/part.sh': 'true\n\nfalse\n' } });
     expect(lines).toEqual(['^Elib/part.sh:3: failed with status 1: false']);
   });
@@ -56,7 +56,7 @@ describe('a failure', () => {
     expect(lines).toEqual(['before', '^E/job/run.sh: line 2: nowhere: unbound variable']);
   });
 
-  test('that the script takes care of is not told', async () => {
+  test('that the script handles is not reported', async () => {
     const { end, lines } = await run(`
       if false; then :; fi
       false || true
@@ -120,7 +120,7 @@ describe('the shell', () => {
     ]);
   });
 
-  test('is prepared once: a bash that the script starts is a plain one', async () => {
+  test('is prepared only once: a bash that the script starts is an ordinary one', async () => {
     const { end, lines } = await run(
       `
       echo "\${BASH_ENV-none}"

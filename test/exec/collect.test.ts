@@ -128,7 +128,7 @@ describe('what a script leaves is kept', () => {
     ]);
   });
 
-  test('of several steps, a file is the first one’s that names it, and each is told what it did wrong', async () => {
+  test('a file that several steps name belongs to the first, and each step learns its own mistakes', async () => {
     write('a.txt');
     write('b.txt');
     const namers = ['first', 'second'].map((stepId) => ({ stepId, attempt: 2, attemptDir: join(dir, stepId) }));
@@ -145,7 +145,7 @@ describe('what a script leaves is kept', () => {
     expect(warnings).toEqual(namers.map((namer) => ({ text, namer })));
   });
 
-  test('nothing at all when there is nothing', async () => {
+  test('nothing when there is nothing', async () => {
     expect(await find('*.txt')).toEqual({ files: [], warnings: [] });
     rmSync(workspaceDir, { recursive: true });
     expect(await find('*.txt')).toEqual({ files: [], warnings: [] });
@@ -187,7 +187,7 @@ describe('a link', () => {
     ]);
   });
 
-  test('to a folder, to nothing or to itself is left, and said so', async () => {
+  test('to a folder, to nothing or to itself is not kept, and the log says so', async () => {
     write('data/x.txt');
     link('artifacts/folder', '../data');
     link('artifacts/loop', 'loop');
@@ -205,7 +205,7 @@ describe('a link', () => {
   test.each([
     ['one folder', 'x/../'.repeat(800)],
     ['many folders', Array.from({ length: 330 }, (_, n) => `x/${n}/../../`).join('')],
-  ])('by way of %s over and over is left, and holds up nobody', async (_what, detour) => {
+  ])('through %s over and over is not kept, and delays nothing', async (_what, detour) => {
     for (let n = 0; n < 330; n++) mkdirSync(join(workspaceDir, `x/${n}`), { recursive: true });
     write('end', 'content');
     for (let n = 0; n < 38; n++) link(`l${n}`, `${detour}${n === 37 ? 'end' : `l${n + 1}`}`);
@@ -234,7 +234,7 @@ describe('a link', () => {
 });
 
 describe('hostile files', () => {
-  test('pipes, sockets and unreadable lists keep nobody waiting', async () => {
+  test('pipes, sockets and unreadable lists delay nothing', async () => {
     mkdirSync(join(workspaceDir, 'artifacts'));
     execFileSync('mkfifo', [join(workspaceDir, 'artifacts/pipe')]);
     const script = 'import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])';
@@ -260,7 +260,7 @@ describe('hostile files', () => {
     ]);
   });
 
-  test('names that are no UTF-8 are taken, in folders of such names too', async () => {
+  test('names that are not UTF-8 are kept, also in folders with such names', async () => {
     const script = `import os; os.chdir(os.fsencode('${workspaceDir}')); os.makedirs(b'artifacts/d\\xff');
 open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w').write('named')`;
     execFileSync('python3', ['-c', script]);
@@ -292,7 +292,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     ]);
   });
 
-  test('entries that are no entries are told by number, the others are taken', async () => {
+  test('invalid entries are reported by number, the others are kept', async () => {
     write('a.txt');
     name('{"path":', '[]', 'null', '{"path":5}', { path: 'x\0y' }, { path: 'x/'.repeat(3000) }, { path: 'a.txt' });
     const { files, warnings } = await find();
@@ -322,7 +322,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
     chmodSync(join(workspaceDir, 'artifacts/closed'), 0o700);
   });
 
-  test('folders deeper than a path may be long are left, and said so', async () => {
+  test('folders deeper than a path can be are not kept, and the log says so', async () => {
     const script = `import os
 os.makedirs('${workspaceDir}/artifacts'); os.chdir('${workspaceDir}/artifacts'); open('a.txt', 'w')
 for n in range(60): os.mkdir('d'*100); os.chdir('d'*100)`;
@@ -335,7 +335,7 @@ for n in range(60): os.mkdir('d'*100); os.chdir('d'*100)`;
     execFileSync('rm', ['-rf', join(workspaceDir, 'artifacts')]);
   });
 
-  test('of more than 10,000 files that many are taken, and said so', async () => {
+  test('of more than 10,000 files, 10,000 are kept, and the log says so', async () => {
     const script = `import os
 os.makedirs('${workspaceDir}/artifacts'); os.chdir('${workspaceDir}/artifacts')
 for n in range(10100): open(str(n), 'w')`;
@@ -394,7 +394,7 @@ describe('a pattern', () => {
     expect((await pathsOf(pattern)).toSorted()).toEqual(paths.toSorted());
   });
 
-  test('of many stars keeps nobody waiting', async () => {
+  test('with many stars delays nothing', async () => {
     write('a'.repeat(200));
     const before = performance.now();
     expect(await pathsOf(`${'*a'.repeat(30)}b`)).toEqual([]);
@@ -402,7 +402,7 @@ describe('a pattern', () => {
   });
 });
 
-describe('what a process that got away swaps while it is looked at is not followed', () => {
+describe('a file that an escaped process swaps during the search is not followed', () => {
   function swapFolder(): void {
     mkdirSync(join(dir, 'host'));
     writeFileSync(join(dir, 'host/key'), 'a file of the host');
@@ -431,7 +431,7 @@ describe('what a process that got away swaps while it is looked at is not follow
     }
   });
 
-  test('a folder for a link, once it was known to be none', () => {
+  test('a folder for a link, once it was known not to be a link', () => {
     write('artifacts/key', 'own');
     swapFolder();
     expect(statPath(workspaceDir, 'artifacts/key')).toEqual({ kind: 'missing' });

@@ -1,4 +1,4 @@
-// Files without a name, found by what real processes have open.
+// Files without a name that real processes have open.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -9,7 +9,7 @@ import { temporaryFolder } from './sample.ts';
 
 const test = testWith('python3');
 
-/** Runs Python in the folder until it has printed its pids. They end with the test. */
+/** Runs Python in the folder until it has printed its pids. The processes end with the test. */
 async function processesIn(dir: string, script: string): Promise<number[]> {
   const prelude = `
 import ctypes, os, sys, threading, time
@@ -30,7 +30,7 @@ def ready(*pids):
   return expect.fail('the processes did not start');
 }
 
-/** Of one look; each link that it reads is a chance for others to have their turn. */
+/** One look. At each link that it reads, other work may run. */
 async function look(pids: readonly number[], dir: string): Promise<{ bytes: number; turns: number }> {
   let turns = 0;
   const bytes = await namelessBytes(pids, [dir], () => {
@@ -57,7 +57,7 @@ ready(os.getpid())`,
   expect(turns).toBeLessThan(20_000);
 });
 
-test('a thread that has other descriptors of the same number, for a file of the same name, is read as well', async () => {
+test('a thread with other descriptors of the same number, for a file of the same name, is read as well', async () => {
   const dir = temporaryFolder();
   const pids = await processesIn(
     dir,
@@ -77,7 +77,7 @@ ready(os.getpid())`,
   expect((await look(pids, dir)).bytes).toBe(3 * mebibyte);
 });
 
-test('more open files than one look can read are said to have no size', async () => {
+test('more open files than one look can read have no size', async () => {
   const dir = temporaryFolder();
   const pids = await processesIn(
     dir,

@@ -1,4 +1,4 @@
-// The environment of a job, as the job itself finds it.
+// The environment of a job, as the job sees it.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run, type Sample } from './sample.ts';
@@ -60,7 +60,7 @@ describe('secure', () => {
     });
   });
 
-  test('hands scalar arguments over by name, a text exactly as it is', async () => {
+  test('passes scalar arguments by name, text exactly as it is', async () => {
     const text = `$(id) 'one' "two" \\ \`x\` ü\n second`;
     const args = { text, count: 3, ratio: 0.5, 'dry-run': true, nothing: null, list: [1], object: { a: 1 } };
     expect(await environmentOf({ args })).toEqual({
@@ -73,7 +73,7 @@ describe('secure', () => {
     });
   });
 
-  test('leaves an argument that no program could be started with in the file', async () => {
+  test('leaves an argument that is too long for a variable in the file', async () => {
     const longest = 'x'.repeat(131_071 - 'FLWD_ARG_LONGEST='.length);
     const { FLWD_ARG_LONGEST, FLWD_ARG_LONGER } = await environmentOf({ args: { longest, longer: `${longest}xx` } });
     expect([FLWD_ARG_LONGEST?.length, FLWD_ARG_LONGER]).toEqual([longest.length, undefined]);
@@ -94,14 +94,14 @@ describe('secure', () => {
     });
   });
 
-  test('nothing of the server’s is to be found at any process of the sandbox', async () => {
+  test('no process of the sandbox has anything of the server', async () => {
     const { text } = await run('cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" || true');
     expect(text).toContain('FLWD_RUN_ID=run_01');
     expect(Object.values(ofServer).filter((value) => value.length > 1 && text.includes(value))).toEqual([]);
   });
 });
 
-test('permissive hands on the variables that the operator names, never the server’s own', async () => {
+test('permissive passes on the variables that the operator names, never the server’s own', async () => {
   const passthrough = ['EDITOR', 'AWS_SECRET_ACCESS_KEY', 'FLWD_TOKEN', 'NOT_SET'];
   expect(await environmentOf({ profile: 'permissive', passthrough })).toEqual({
     ...clean,
@@ -110,7 +110,7 @@ test('permissive hands on the variables that the operator names, never the serve
   });
 });
 
-test('disabled has the server’s variables, less its own and what looks like a secret', async () => {
+test('disabled has the server’s variables without flwd’s own and those that look like secrets', async () => {
   const variables = await environmentOf({ profile: 'disabled', env: { EDITOR: 'nano' } });
   expect(variables).toMatchObject({ ...clean, LANG: variables.LANG, PATH: `/run/flwd/bin:${process.env.PATH}` });
   expect(variables).toMatchObject({ EDITOR: 'nano', TZ: 'Europe/Berlin' });

@@ -1,4 +1,4 @@
-// The process that starts the shims: what is left of it and of its shims, whichever of them ends first.
+// The process that starts the shims: what remains of it and of its shims when either ends first.
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
 }
 
-test('is gone once it is closed, and its shims go on', async () => {
+test('ends when it is closed, and its shims continue', async () => {
   const { dir, server, pid } = opened();
   const spec = sample('echo ready; until [[ -e go ]]; do sleep 0.02; done; echo done');
   const attempt = launch(spec, server);
@@ -43,7 +43,7 @@ test('when it is killed, what it started is still seen to end, and the next atte
   const attempt = launch(spec, server);
   await vi.waitFor(() => expect(printed(spec).lines).toEqual(['ready']), longWait);
   process.kill(pid(), 'SIGKILL');
-  // Until its death has been told, there is nobody to start anything.
+  // Until its death has been reported, nothing can be started.
   await vi.waitFor(async () => expect(await launch(sample('true'), server).ended).toEqual(succeeded), longWait);
   const proof = await attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(proof).toMatchObject({ signals: [{ signal: 'TERM' }], remaining: 0 });
@@ -74,7 +74,7 @@ test('a hundred attempts leave it no zombie and no descriptor', async () => {
   expect(descriptors()).toBe(before);
 });
 
-test('without a place for its pipes an attempt is refused, not waited for', async () => {
+test('without descriptors for its pipes an attempt is refused instead of waiting', async () => {
   const { dir, server, pid } = opened();
   await vi.waitFor(() => expect(pid()).not.toBe(0), longWait);
   rmSync(dir, { recursive: true });

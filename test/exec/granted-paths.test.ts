@@ -1,5 +1,5 @@
-// A grant that bwrap has mounted elsewhere than it was told to, or something else that it has mounted in its place: a link above the
-// one and the other can do that, and may be gone again; then no script may start.
+// bwrap may mount a grant at another place than it was told, or mount something else at its place: links above either
+// path can do that, and may be gone again afterwards. Then no script may start.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { serialized } from './serialized.ts';
 type Host = { readonly host: string; readonly grants: Pick<Sample, 'read' | 'write' | 'profile'> };
 type Led = { readonly bind?: string; readonly source?: string; readonly place?: string; readonly before?: string };
 
-/** Of names that are escaped where the kernel lists mounts. */
+/** The name has characters that the kernel escapes in its list of mounts. */
 function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } {
   const host = realpathSync(temporaryFolder());
   for (const folder of ['bin', 'open', 'open/other', `open/a granted \\ folder`]) mkdirSync(join(host, folder));
@@ -24,7 +24,10 @@ function hostOf(name = 'a granted \\ folder'): Host & { readonly path: string } 
   return { host, path, grants: { read: [path] } };
 }
 
-/** By a bwrap that mounts as `led`, where its options (`--args 10`) say that it should mount the grant in its place. */
+/**
+ * Runs with a bwrap that mounts as `led` says, although its options (`--args 10`) tell it to mount the grant at its
+ * place.
+ */
 async function ran({ host, grants }: Host, led: Led): Promise<{ end: string; spec: LimitedSpec }> {
   const bin = join(host, 'bin');
   const [granted = ''] = grants.read ?? [];
@@ -78,16 +81,16 @@ const refused = {
 };
 const started = { end: { kind: 'exited', code: 0 }, message: '', lines: ['started'] };
 
-test.each(['a granted \\ folder', 'file'])('as it should be, %s starts', async (name) => {
+test.each(['a granted \\ folder', 'file'])('with the right mount, %s starts', async (name) => {
   expect(await endOf(hostOf(name), {})).toEqual(started);
 });
 
-test('a grant that has been led elsewhere starts nothing', async () => {
+test('with a grant that leads elsewhere, nothing starts', async () => {
   const on = hostOf();
   expect(await endOf(on, { place: join(on.host, 'open', 'elsewhere') })).toEqual(refused);
 });
 
-test('nor where another grant shows it in its place', async () => {
+test('nor when another grant shows it at its place', async () => {
   const on = hostOf();
   const grants = { ...on.grants, write: [join(on.host, 'open')] };
   expect(await endOf({ ...on, grants }, { place: join(on.host, 'open', 'other') })).toEqual(refused);
@@ -111,7 +114,7 @@ test.each([
   ['folder', 'a granted \\ folder', 'open/other'],
   ['file', 'file', 'open/other file'],
   ['folder that the granted one lies in', 'a granted \\ folder', 'open'],
-])('nor does another %s in its place', async (_, name, source) => {
+])('nor with another %s at its place', async (_, name, source) => {
   const on = hostOf(name);
   expect(await endOf(on, { source: join(on.host, source) })).toEqual(refused);
 });
@@ -119,23 +122,23 @@ test.each([
 test.each([
   ['a link', 'ln -s other'],
   ['another folder', 'mkdir'],
-])('nor does %s that was put in its place since it was checked', async (_, put) => {
+])('nor with %s that was put at its place after the check', async (_, put) => {
   const on = hostOf();
   const before = `cd '${on.host}/open' && mv '${on.path}' old && ${put} '${on.path}'`;
   expect(await endOf(on, { before })).toEqual(refused);
 });
 
-test('nor does one to read that could be written', async () => {
+test('nor with a read grant that is writable', async () => {
   expect(await endOf(hostOf(), { bind: '--bind' })).toEqual(refused);
 });
 
-test('of a path to read and to write there is one mount, to write', async () => {
+test('a path that may be read and written has one writable mount', async () => {
   const on = hostOf();
   const grants = { ...on.grants, write: on.grants.read ?? [] };
   expect(await endOf({ ...on, grants }, { bind: 'never' })).toEqual(started);
 });
 
-test('nor does any when the server has ended, and nothing is left waiting', async () => {
+test('nor when the server has ended, and nothing keeps waiting', async () => {
   const { end, spec } = await ran(hostOf(), { before: endServer });
   expect(end).toBe('');
   await expect.poll(() => processesOf(spec.attemptDir), { timeout: 20_000 }).toEqual([]);

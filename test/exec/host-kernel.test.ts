@@ -1,4 +1,4 @@
-// What `flwd doctor` says of a kernel that has less than this one.
+// The results of `flwd doctor` on a kernel that offers less than this one.
 
 import { expect, test } from 'vitest';
 import { checkCgroups } from '../../src/exec/host/host-kernel.ts';
@@ -7,7 +7,7 @@ import { temporaryFolder } from './sample.ts';
 const v2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 
-test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', () => {
+test('for cgroup v1 that the server cannot use, the fix is root or cgroup v2', () => {
   const closed = {
     version: 1,
     controllers: ['cpu', 'memory', 'pids'],
@@ -22,7 +22,7 @@ test('cgroup v1 that the server may not use is cured by root, or by cgroup v2', 
   });
 });
 
-test('a controller that cgroup v1 lacks is to be mounted; systemd does not delegate there', () => {
+test('a controller that cgroup v1 lacks must be mounted; systemd does not delegate there', () => {
   const some = { version: 1, controllers: ['cpu', 'memory'], ownDir: temporaryFolder(), isTop: true } as const;
   expect(checkCgroups([some])).toEqual({
     name: 'cgroups',

@@ -1,4 +1,4 @@
-// What a host says it can enforce.
+// What a host reports that it can enforce.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import type { Capabilities } from '../../src/exec/executor.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import { temporaryFolder } from './sample.ts';
 
-/** Asks a server that finds only these programs, as a user of its own where that is given. */
+/** Asks a server that finds only these programs, and runs as the given user. */
 function probed(programs: Readonly<Record<string, string>>, uid?: number): Capabilities {
   const bin = temporaryFolder();
   for (const [name, content] of Object.entries({ bash: '/bin/bash', ...programs })) {
@@ -33,7 +33,7 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): Capab
 
 const available = { available: true, detail: null };
 
-test('every profile is available where bubblewrap works', async () => {
+test('every profile is available when bubblewrap works', async () => {
   expect(await probeHost()).toEqual({
     secure: available,
     permissive: available,
@@ -41,7 +41,7 @@ test('every profile is available where bubblewrap works', async () => {
   });
 });
 
-describe('without what it takes, a profile is unavailable and says what to install', () => {
+describe('a profile that lacks something is unavailable and says what to install', () => {
   test('bubblewrap', () => {
     const missing = { available: false, detail: 'bubblewrap is not installed: apt-get install bubblewrap' };
     const unsandboxed = {

@@ -1,4 +1,4 @@
-// Attempts from their start to their end: what is in the spool, how the end reads, and that nothing is left.
+// Attempts from start to end: what the spool contains, how the end is reported, and that nothing is left.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,9 +21,9 @@ describe('the end', () => {
     ['kill -KILL $$', { kind: 'signalled', signal: 'KILL' }],
     ['kill -TERM $$', { kind: 'signalled', signal: 'TERM' }],
     ['ulimit -c 0; kill -SEGV $$', { kind: 'signalled', signal: 'SEGV' }],
-    // Nobody can tell these from a signal's.
+    // Nobody can tell this from the end by a signal.
     ['exit 143', { kind: 'signalled', signal: 'TERM' }],
-  ])('of `%s` reads as what the script did', async (script, end) => {
+  ])('of `%s` is reported as what the script did', async (script, end) => {
     expect((await run(script)).end).toEqual(end);
   });
 
@@ -35,7 +35,7 @@ describe('the end', () => {
     expect(await run(script, { ulcProfile })).toMatchObject({ end: { kind: 'exited', code: 4 }, text: 'hi\n' });
   });
 
-  test('comes with the script’s, whatever it left in the background, and nothing of that is left', async () => {
+  test('comes with the script’s end, and nothing is left of its background processes', async () => {
     const began = performance.now();
     const { end, spec } = await run(`
       setsid ${nap} &
@@ -93,7 +93,7 @@ describe('not started', () => {
     expect(await attempt.terminate({ signal: 'TERM', graceMs: 1 })).toMatchObject({ signals: [], remaining: 0 });
   });
 
-  test('a host without descriptors, which may be asked again', () => {
+  test('a host without descriptors, which can be retried', () => {
     const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
     const full: ForkServer = {
       run() {
@@ -104,7 +104,7 @@ describe('not started', () => {
     expect(() => launch(sample('true'), full)).toThrow(lack);
   });
 
-  test('an error of flwd itself, which is handed on to be logged', async () => {
+  test('an error of flwd itself, which is passed on for the log', async () => {
     const error = new Error('a bug');
     const broken: ForkServer = { run: () => Promise.reject(error), close: async () => undefined };
     expect(await launch(sample('true'), broken).ended).toEqual({
@@ -114,7 +114,7 @@ describe('not started', () => {
     });
   });
 
-  test('a start that was given up before is made anew', async () => {
+  test('a start that was given up before is made again', async () => {
     const spec = sample('echo anew');
     mkdirSync(join(spec.attemptDir, 'out'), { recursive: true });
     writeFileSync(join(spec.attemptDir, 'status'), '{"given_up":true}\n');
@@ -165,7 +165,7 @@ describe('the spool', () => {
     expect(later.text.slice(-1_000_008)).toBe(`^E120\n^E${'x'.repeat(1_000_000)}`);
   });
 
-  test('a line of stderr that has no end takes no memory for ever', async () => {
+  test('an endless line of stderr does not take memory forever', async () => {
     const { end, lines } = await run(`
       seq 120 >&2; head -c 300000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2`);
     expect(end).toEqual(succeeded);
@@ -173,7 +173,7 @@ describe('the spool', () => {
     expect(lines.at(-1)).toBe('^Elast');
   });
 
-  test('a first line of stderr that has no end takes no memory either, and what follows it is there', async () => {
+  test('an endless first line of stderr does not either, and what follows it is kept', async () => {
     const spec = sample(`
       head -c 200000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last >&2; echo out`);
     const { ended } = start(spec);
@@ -201,7 +201,7 @@ describe('the spool', () => {
     expect((await run('')).text).toBe('');
   });
 
-  test('/dev/stderr can be opened anew; /dev/stdout cannot, since that would cut the log short', async () => {
+  test('/dev/stderr can be opened again; /dev/stdout cannot, since that would truncate the log', async () => {
     const { end, lines } = await run(`
       echo before
       echo one > /dev/stderr; echo two | tee /dev/stderr > /dev/null
@@ -211,7 +211,7 @@ describe('the spool', () => {
     expect(lines.toSorted()).toEqual(['^Eone', '^Etwo', 'after', 'before']);
   });
 
-  test('is closed to everyone but the server', async () => {
+  test('is readable only by the server', async () => {
     const { spec } = await run('true');
     expect(statSync(join(spec.attemptDir, 'spool')).mode & 0o777).toBe(0o400);
     expect(statSync(spec.attemptDir).mode & 0o777).toBe(0o700);

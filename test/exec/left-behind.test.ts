@@ -1,4 +1,4 @@
-// The files that a run leaves behind are counted in its own folders alone, whatever becomes of those meanwhile.
+// Only files in a run's own folders are counted, even when those are swapped meanwhile.
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { findLeftFiles, joinLeftFiles } from '../../src/exec/collect/left-behind
 import { testWithDisk } from '../support/small-disk.ts';
 import { temporaryFolder } from './sample.ts';
 
-/** Folders of a run, and of the host beside them, with the same names. */
+/** Folders of a run, and folders of the host beside them with the same names. */
 function makeFolders(dir: string, host: string): void {
   for (const root of [dir, host]) mkdirSync(join(root, 'a/b'), { recursive: true });
   writeFileSync(join(dir, 'a/b/own'), 'x');
@@ -17,7 +17,7 @@ function makeFolders(dir: string, host: string): void {
   writeFileSync(join(host, 'a/b/own'), 'of the host');
 }
 
-/** Swaps `a` for a link to the host's just before the walk goes on from `path`. */
+/** Replaces `a` by a link to the host's folder just before the walk continues from `path`. */
 function findWhileSwapped(dir: string, openedAt: string, host: string, path: string): ReturnType<typeof findLeftFiles> {
   return findLeftFiles({
     dir: openedAt,
@@ -36,7 +36,7 @@ test.each([
   ['the folder itself', 'a', { count: 0, bytes: 0, names: [] }],
   ['a folder above it', 'a/b', { count: 0, bytes: 0, names: [] }],
   ['the folder of a file', 'a/b/own', { count: 1, bytes: 1, names: ['a/b/own'] }],
-])('nothing of the host is told, though %s is swapped for a link', async (_, path, left) => {
+])('nothing about the host is revealed when %s is swapped for a link', async (_, path, left) => {
   const dir = temporaryFolder();
   const host = temporaryFolder();
   makeFolders(dir, host);
@@ -62,7 +62,7 @@ testWithDisk('nor in a /tmp whose sandbox has ended, which has no place on the h
   });
 });
 
-test('the files of a workspace and of several /tmp are no more than the most that is counted', () => {
+test('counting stops at the limit, over the workspace and several /tmp', () => {
   const found = { count: 6_000, bytes: 10, names: ['one'], more: false };
   expect(joinLeftFiles([found, found])).toEqual({ count: 10_000, bytes: 20, names: ['one', 'one'], more: true });
 });

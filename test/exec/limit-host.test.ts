@@ -1,5 +1,5 @@
-// What a host says that it can hold a run to, and the groups it gets ready. The real host is cgroup v1 or v2, whichever it has; of
-// v2 there are stand-ins too, folders of plain files.
+// How a host reports that it can enforce limits, and the groups it prepares. The real host has cgroup v1 or v2. For v2
+// there are also stand-ins: folders of plain files.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ testAsRoot('a server that is not root, and has no cgroup of its own, falls back 
     pids: { by: 'rlimit' },
     workspace: { by: 'polling' },
   });
-  // A share of the host as an rlimit would stop programs that reserve more than they use.
+  // As an rlimit, a share of the host's memory would stop programs that reserve more than they use.
   expect(memoryBytes).toBeNull();
 });
 
@@ -60,12 +60,12 @@ test('a host without cgroups says so', () => {
   expect(defaultMemoryBytes(host)).toBeNull();
 });
 
-test('what is found of this host are folders', () => {
+test('this host’s hierarchies are folders', () => {
   for (const { ownDir } of findHierarchies()) expect(existsSync(join(ownDir, 'cgroup.procs'))).toBe(true);
 });
 
 describe('cgroup v2, by a stand-in', () => {
-  /** Files in place of the kernel's. A group that is made here has none, so no limit can be set in it. */
+  /** Plain files instead of the kernel's. A group created here has no such files, so no limit can be set in it. */
   function standIn(o: { readonly name: string; readonly procs: readonly number[]; readonly isTop?: boolean }): {
     own: string;
     hierarchy: Hierarchy;
@@ -87,14 +87,14 @@ describe('cgroup v2, by a stand-in', () => {
     expect(readFileSync(join(own, 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
   });
 
-  test('one that systemd has put into flwd-server uses the cgroup above', () => {
+  test('a server that systemd has put into flwd-server uses the cgroup above', () => {
     const { own, hierarchy } = standIn({ name: 'flwd-server', procs: [process.pid] });
     openLimitHost('/srv/flwd', [hierarchy]);
     expect(readFileSync(join(own, '..', 'cgroup.subtree_control'), 'utf8')).toMatch(/^\+pids/);
     expect(readFileSync(join(own, 'flwd-server', 'cgroup.procs'), 'utf8')).toBe('');
   });
 
-  test('one that shares its cgroup leaves the others where they are, and says how to have one', () => {
+  test('a server that shares its cgroup leaves the others where they are, and says how to get one', () => {
     const { own, hierarchy } = standIn({ name: 'session-1.scope', procs: [process.pid, 1] });
     const host = openLimitHost('/srv/flwd', [hierarchy]);
     expect(reportOf(host).cpu).toEqual({

@@ -1,4 +1,4 @@
-// What holds a run to its limits, on real processes: bombs, cores, and what is left of the groups afterwards.
+// How limits are enforced, on real processes: bombs, cores, and what is left of the groups afterwards.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ afterAll(() => {
 });
 
 const hasCgroups = Object.values(host).every((enforcement) => 'dir' in enforcement);
-/** What needs cgroups that the server may make; in CI it runs all the same, and fails. */
+/** For tests that need cgroups the server may create. In CI they run anyway, and fail. */
 const testWithCgroups = test.skipIf(!hasCgroups && !process.env.CI);
 
 function limits(resources: Partial<Resources>): AttemptLimits {
@@ -31,7 +31,7 @@ function limits(resources: Partial<Resources>): AttemptLimits {
 }
 
 const mebibyte = 2 ** 20;
-/** Takes memory until there is none: a process of its own, so that its shell can say what came of it. */
+/** Takes memory until there is no more, in its own process, so that its shell can report the end. */
 const allocationBomb = `python3 -c 'b = []
 while True: b.append(bytearray(4194304))'`;
 const forkBomb = `python3 -c 'import os
@@ -107,7 +107,7 @@ describe('with cgroups', () => {
       { limits: limits({ cpu: 0.25 }) },
     );
     const [, minutes = '', seconds = ''] = /^(\d+)m([\d.]+)s/.exec(lines[0] ?? '') ?? [];
-    // Of 1 to 2 s.
+    // Out of 1 to 2 s.
     expect(Number(minutes) * 60 + Number(seconds)).toBeLessThan(0.9);
   });
 
@@ -169,7 +169,7 @@ describe('with rlimits', () => {
   const rlimit: Enforcement = { by: 'rlimit', detail: '' };
   const none: Enforcement = { by: 'none', detail: '' };
 
-  test('memory is held for each process, and what came of it cannot be told', async () => {
+  test('memory is limited for each process, and running out of it cannot be detected', async () => {
     const { end, text } = await run(allocationBomb, {
       limits: {
         resources: { ...noResources, memoryBytes: 256 * mebibyte },
@@ -193,7 +193,7 @@ describe('with rlimits', () => {
   });
 });
 
-test('where the host itself runs out of memory, a job goes before the server', async () => {
+test('when the host itself runs out of memory, the kernel ends a job before the server', async () => {
   const { lines } = await run('cat /proc/self/oom_score_adj');
   expect(lines).toEqual(['1000']);
 });

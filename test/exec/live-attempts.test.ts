@@ -1,4 +1,4 @@
-// Whether anything of a run is alive, told from its folder.
+// Tells from a run's folder whether anything of the run is alive.
 
 import { appendFileSync, copyFileSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ test('a run is alive as long as any process of any of its attempts is', async ()
   expect(isRunAlive(runDir)).toBe(false);
 });
 
-test('what a job writes to its workspace says nothing about processes', async () => {
+test('files in a workspace say nothing about processes', async () => {
   const alive = sample(nap);
   const attempt = start(alive);
   await expect.poll(() => readStatus(alive.attemptDir)?.sandbox).toBeDefined();
@@ -32,7 +32,7 @@ test('what a job writes to its workspace says nothing about processes', async ()
   await attempt.terminate({ signal: 'KILL', graceMs: 0 });
 });
 
-test('a process that has the number of one that is gone, and its namespace’s, is not of the run', async () => {
+test('a process that reuses a pid and a namespace does not belong to the run', async () => {
   const alive = sample(nap);
   const attempt = start(alive);
   await expect.poll(() => readStatus(alive.attemptDir)?.sandbox).toBeDefined();

@@ -1,4 +1,4 @@
-// The sandbox of a secure job is no hindrance to what scripts are made of: real programs do real work in it.
+// The sandbox of a secure job does not hinder ordinary scripts: real programs do real work in it.
 
 import { describe, expect, test } from 'vitest';
 import { absentTools } from '../support/host.ts';
@@ -35,7 +35,7 @@ assert socket.getaddrinfo("127.0.0.1", 80)'`,
 
 describe('a secure job can use', () => {
   for (const { needs, script } of programs) {
-    // Not every host has them, and CI's need not.
+    // Not every host has these programs, and CI need not.
     test.skipIf(absentTools(...needs).length > 0)(needs.join(' and '), async () => {
       const { end, text } = await run(script);
       expect({ end, text: end.kind === 'exited' && end.code === 0 ? '' : text }).toEqual({ end: succeeded, text: '' });

@@ -17,7 +17,7 @@ async function outputsOf(content: string | Buffer) {
 const outputs = (values: Record<string, string>) => ({ kind: 'outputs', outputs: values });
 const invalid = (message: string) => ({ kind: 'invalid', message });
 
-test('a script that writes none has none', async () => {
+test('a script that writes no outputs has no outputs', async () => {
   expect(readOutputs(dir)).toEqual(outputs({}));
   expect(await outputsOf('\n\n')).toEqual(outputs({}));
 });
@@ -29,7 +29,7 @@ test('lines and blocks are read, values exactly as written', async () => {
   );
 });
 
-test('a key written again has its last value', async () => {
+test('the last value of a key counts', async () => {
   expect(await outputsOf('a=1\nb=2\na=3\n')).toEqual(outputs({ a: '3', b: '2' }));
 });
 
@@ -40,7 +40,7 @@ test('a key may look like a member that every object has', async () => {
 
 const keyRule = 'a key must have at most 128 letters, digits, _ and -, and begin with a letter or _';
 
-describe('what cannot be read is refused with its line, without quoting it', () => {
+describe('an invalid line is refused with its number, without quoting it', () => {
   test.each([
     ['a line without a sign', 'a=1\ns3cret\n', 'FLWD_OUTPUT_FILE, line 2: expected key=value or key<<END'],
     ['a key with a space', '\nmy key=1', `FLWD_OUTPUT_FILE, line 2: ${keyRule}`],

@@ -104,25 +104,25 @@ describe('a secret in a log', () => {
     expect(redactor.text(`(${lines.join('\n')})`)).toMatch(/^\((\[redacted\]\n?)+\)$/);
   });
 
-  test('of more than 256 bytes is found whole, and so is a long part of it', () => {
+  test('of more than 256 bytes is found as a whole or as a long part', () => {
     const secret = Array.from({ length: 200 }, (_, n) => `key-${n}`).join('.');
     expect(redacted(`(${secret})`, secret)).toBe('([redacted])');
     expect(redacted(`(${secret.slice(0, 256)})`, secret)).toBe('([redacted])');
   });
 
-  test('that overlaps, adjoins or contains another one leaves nothing of either', () => {
+  test('that overlaps, adjoins or contains another leaves nothing of either', () => {
     expect(redacted('xabcdefghx', 'abcdef', 'defgh')).toBe('x[redacted]x');
     expect(redacted('xabcdabcdx', 'abcd')).toBe('x[redacted]x');
     expect(redacted('x-secret-x, secret', 'secret', '-secret-')).toBe('x[redacted]x, [redacted]');
   });
 
-  test('of fewer than four bytes is left, since it would redact half of the log', () => {
+  test('of fewer than four bytes is not redacted, since that would redact half of the log', () => {
     const redactor = createRedactor(['', 'abc']);
     expect(redactor.isEmpty).toBe(true);
     expect(redactor.text('abc')).toBe('abc');
   });
 
-  test('that is no well-formed Unicode is found as it was written', () => {
+  test('that is not well-formed Unicode is found as it was written', () => {
     expect(redacted('x\ud800secret', '\ud800secret')).toBe('x[redacted]');
   });
 });
@@ -142,7 +142,7 @@ test('bytes without a secret in them come back uncopied', () => {
 });
 
 describe('in JSON', () => {
-  test('keys, texts and numbers that hold secrets are redacted, all else is kept', () => {
+  test('keys, texts and numbers that contain secrets are redacted, everything else is kept', () => {
     const redactor = createRedactor([token, '12345', 'first line\nab\nlast line']);
     expect(
       redactor.json({
@@ -182,7 +182,7 @@ describe('a stream', () => {
     expect(stream.heldBytes).toBe(0);
   });
 
-  test('gives out what it held when flushed', () => {
+  test('returns what it held when flushed', () => {
     const stream = createRedactor([token]).stream();
     expect(stream.push(Buffer.from('gh/p')).toString()).toBe('');
     expect(stream.heldBytes).toBe(4);
@@ -190,7 +190,7 @@ describe('a stream', () => {
     expect(stream.heldBytes).toBe(0);
   });
 
-  test('parts neither a mark from its letter nor a character', () => {
+  test('splits neither a mark from its letter nor a character', () => {
     const redactor = createRedactor(['needle-of-32-bytes-in-its-hex-form']);
     const text = Buffer.from(`${'\u001eEoh '.repeat(60)}${'äöü€😀'.repeat(60)}`);
     for (let cut = 200; cut < text.length; cut++) {
@@ -227,7 +227,7 @@ const encoding = fc.constantFrom<(text: string) => string>(
   (text) => Buffer.from(`xy${text}z`).toString('base64'),
 );
 
-/** Secrets, bytes in which they turn up in any form, and places to cut those. */
+/** Secrets, bytes that contain them in any form, and places to cut those bytes. */
 const scene = fc
   .record({
     secrets: fc.array(secretText, { minLength: 1, maxLength: 4 }),
@@ -251,7 +251,7 @@ const scene = fc
     return { secrets, bytes, pieces };
   });
 
-/** Looks for every needle at every place, the slow and plain way. */
+/** Searches for every needle at every position, slowly and plainly. */
 function expectedOf(secrets: readonly string[], bytes: Buffer): string {
   const text = bytes.toString('latin1');
   const isSecret = new Uint8Array(text.length);
@@ -268,7 +268,7 @@ function expectedOf(secrets: readonly string[], bytes: Buffer): string {
   return out;
 }
 
-describe('whatever the secrets, their surroundings and the borders of the pieces', () => {
+describe('for any secrets, surroundings and piece borders', () => {
   test('a stream gives exactly the text with every needle replaced', () => {
     fc.assert(
       fc.property(scene, ({ secrets, bytes, pieces }) => {
@@ -280,7 +280,7 @@ describe('whatever the secrets, their surroundings and the borders of the pieces
     );
   });
 
-  test('who resumes where a stream says gives out no part of a needle', () => {
+  test('resuming where a stream says returns no part of a needle', () => {
     fc.assert(
       fc.property(scene, ({ secrets, bytes, pieces }) => {
         const redactor = createRedactor(secrets);
@@ -291,7 +291,7 @@ describe('whatever the secrets, their surroundings and the borders of the pieces
         const read = pieces.slice(0, half).reduce((sum, piece) => sum + piece.length, 0);
         const after = [second.push(bytes.subarray(read - first.heldBytes)), second.flush()];
         const given = Buffer.concat([...before, ...after]).toString('latin1');
-        // The replacement of a secret that the stop fell into may be there twice.
+        // The replacement of a secret that was cut may appear twice.
         expect(given.replaceAll('[redacted][redacted]', '[redacted]')).toBe(expectedOf(secrets, bytes));
       }),
       { numRuns: 500 },

@@ -113,7 +113,7 @@ test('flwd_artifact names a file, with any characters, as a line of JSON', async
   }
 });
 
-describe('wrong use', () => {
+describe('usage errors', () => {
   test.each([
     ['flwd_log loud text', 2],
     ['flwd_log', 2],

@@ -23,7 +23,7 @@ async function resultOf(content: string | Buffer) {
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 const invalid = (message: string) => ({ kind: 'invalid', message });
 
-test('a script that writes no result has none', async () => {
+test('a script that writes no result has no result', async () => {
   expect(readResult(dir)).toEqual({ kind: 'none' });
 });
 
@@ -32,11 +32,11 @@ test.each<[string, unknown]>([
   ['"text"', 'text'],
   ['null', null],
   ['\ufeff{"from": "a shell that writes a byte order mark"}', { from: 'a shell that writes a byte order mark' }],
-])('%s is taken as it is', async (content, value) => {
+])('%s is returned as it is', async (content, value) => {
   expect(await resultOf(content)).toEqual({ kind: 'value', value });
 });
 
-describe('what cannot be a result is refused in words, without quoting it', () => {
+describe('an invalid result is refused in words, without quoting it', () => {
   test.each([
     ['nothing', '', 'FLWD_RESULT_FILE is empty; write JSON, or do not create it'],
     ['text', '{\n  "token": s3cret', 'FLWD_RESULT_FILE is not JSON; a text needs double quotes'],
@@ -66,7 +66,7 @@ describe('what cannot be a result is refused in words, without quoting it', () =
 });
 
 describe('a job that puts something else in its place', () => {
-  test('a link shows nothing of where it leads', async () => {
+  test('a link reveals nothing about its target', async () => {
     writeFileSync(join(dir, 'private'), '"of the host"');
     symlinkSync(join(dir, 'private'), path);
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is a link'));
@@ -77,7 +77,7 @@ describe('a job that puts something else in its place', () => {
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });
 
-  test('a pipe keeps nobody waiting', async () => {
+  test('a pipe delays nothing', async () => {
     execFileSync('mkfifo', [path]);
     expect(readResult(dir)).toEqual(invalid('FLWD_RESULT_FILE is not a regular file'));
   });

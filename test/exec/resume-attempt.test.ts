@@ -1,4 +1,4 @@
-// A server that dies does not take its jobs along: the next one resumes them.
+// When a server dies, its jobs continue, and the next server resumes them.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -71,7 +71,7 @@ describe('after the server was killed', () => {
     expect(printed(spec).lines).toContain('cleaned');
   });
 
-  test('a server that is out of descriptors for a while neither loses sight of it nor proves anything by that', async () => {
+  test('a server that is short of descriptors for a while neither loses it nor takes it for ended', async () => {
     const spec = await orphan(`trap 'echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.1; done`);
     const program = join(import.meta.dirname, 'programs', 'short-of-descriptors.ts');
     const { stdout } = spawnSync('bash', ['-c', 'ulimit -n 128; exec "$@"', 'bash', process.execPath, program], {
@@ -103,7 +103,7 @@ describe('after the server was killed', () => {
 const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 describe('what a former server left', () => {
-  test('is waited for as long as the very same shim lives', async () => {
+  test('is waited for as long as its own shim lives', async () => {
     const { spec } = await run('true');
     const shim = spawn('sleep', ['3600']);
     const pid = shim.pid ?? 0;
@@ -117,7 +117,7 @@ describe('what a former server left', () => {
   test.each([
     ['before a restart of the machine', { start_ticks: startTicksOf(process.pid), boot_id: 'another' }],
     ['as a process whose pid another has now', { start_ticks: 1, boot_id: bootId }],
-  ])('%s is lost, and nobody is waited for or killed', async (_what, shim) => {
+  ])('%s is lost, and nothing is waited for or killed', async (_what, shim) => {
     const { spec } = await run('true');
     writeStatus(spec, [{ pid: process.pid, ...shim }]);
     const attempt = resumeAttempt(spec.attemptDir);
@@ -126,7 +126,7 @@ describe('what a former server left', () => {
   });
 });
 
-test('a process that has the number of a shim that held /tmp open is not looked into, and none of its files changes', async () => {
+test('a process that reuses the pid of a shim that held /tmp open is not inspected, and its files do not change', async () => {
   const { spec } = await run('true');
   const foreign = join(spec.workspaceDir, 'foreign');
   mkdirSync(foreign);
@@ -161,7 +161,7 @@ describe('a shim that has made its status file, and has not said who it is', () 
   });
 });
 
-test('an end that cannot be read is told to whoever asks, however late', async () => {
+test('an end that cannot be read is reported to every caller, however late', async () => {
   const { spec } = await run('true');
   writeStatus(spec, [{ pid: process.pid, start_ticks: 1, boot_id: 'another' }, { 'exit-code': 127 }, { exit: 127 }]);
   rmSync(join(spec.attemptDir, 'spool'));
@@ -171,7 +171,7 @@ test('an end that cannot be read is told to whoever asks, however late', async (
 });
 
 describe('an attempt that never began', () => {
-  test('is there to be launched', () => {
+  test('can be launched', () => {
     const spec = sample('true');
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
     mkdirSync(spec.attemptDir, { recursive: true });
@@ -179,7 +179,7 @@ describe('an attempt that never began', () => {
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();
   });
 
-  test('cannot begin after that: a shim that comes late starts nothing', () => {
+  test('cannot begin after that: a late shim starts nothing', () => {
     const spec = sample('true');
     mkdirSync(spec.attemptDir, { recursive: true });
     expect(resumeAttempt(spec.attemptDir)).toBeUndefined();

@@ -1,4 +1,5 @@
-// What a job does to be overlooked, or to hold the server up, while it looks for the process behind a connection (ADR 0032).
+// Tricks by which a job tries to stay unnoticed, or to delay the server, while it looks for the process behind a
+// connection (ADR 0032).
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import { temporaryFolder } from './sample.ts';
 
 const test = testWith('python3');
 
-/** A process that holds a socket, and so many descriptors besides. */
+/** A process that holds a socket and a number of other descriptors. */
 async function aProcess({ descriptors = 0 }: { descriptors?: number } = {}) {
   const script = `
 import os, resource, socket, sys
@@ -57,7 +58,7 @@ test('the server answers others while it looks at a process with 15,000 descript
   expect(longestMs).toBeLessThan(50);
 });
 
-test('while a job has more descriptors than are read, nobody is known to be outside', async () => {
+test('while a job has more descriptors than are read, no caller is known to be outside', async () => {
   const runCallers = createRunCallers();
   const outside = await aProcess();
   const job = await aProcess({ descriptors: 5_000 });

@@ -1,4 +1,4 @@
-// Attempts as the engine would start them, each in a folder of its own that goes with the test.
+// Attempts as the engine would start them, each in its own folder, which is removed after the test.
 
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const scripts: Partial<Record<UlcProfile, string>> = {
   'ulc.exec': 'tool',
 };
 
-/** A folder that is removed when the test has ended. Others may enter it, as they may not the data dir. */
+/** A folder that is removed after the test. Unlike the data dir, other users may enter it. */
 export function temporaryFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-exec-'));
   chmodSync(dir, 0o755);
@@ -74,7 +74,7 @@ export function sample(script: string, o: Sample = {}): LimitedSpec {
 
 export type Ran = {
   readonly end: AttemptEnd;
-  /** The spool, its marks shown as `^`. */
+  /** The spool, with its marks shown as `^`. */
   readonly text: string;
   readonly lines: readonly string[];
   readonly spec: LimitedSpec;
@@ -99,14 +99,14 @@ export async function run(script: string, o: Sample = {}): Promise<Ran> {
   return { end, spec, ...printed(spec) };
 }
 
-/** Nothing where the script was not started. */
+/** Empty when the script was not started. */
 export function printed(spec: LimitedSpec): { text: string; lines: string[] } {
   const path = join(spec.attemptDir, 'spool');
   const text = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\x1e', '^') : '';
   return { text, lines: text.split('\n').slice(0, -1) };
 }
 
-/** What a script does for ever: a command that no other test of this machine has, nor has one that begins alike. */
+/** An endless command that is unlike any other command of a test on this machine. */
 export const nap = `sleep 3600.${process.pid}s`;
 
 /** The shim that runs an attempt, which also leads its process group. */

@@ -24,7 +24,7 @@ import { run, succeeded, temporaryFolder } from './sample.ts';
 const isRoot = process.getuid?.() === 0;
 
 describe('secure', () => {
-  test('runs without privileges, as nobody where the server is root', async () => {
+  test('runs without privileges, and as nobody if the server is root', async () => {
     const { end, lines } = await run(`
       id -u; id -g
       grep -E '^(CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Groups):' /proc/self/status | tr -d ' \\t'`);
@@ -42,7 +42,7 @@ describe('secure', () => {
     ]);
   });
 
-  test('has pid, ipc, uts and cgroup namespaces of its own, and sees its own processes alone', async () => {
+  test('has its own pid, ipc, uts and cgroup namespaces, and sees only its own processes', async () => {
     const { lines } = await run('for ns in pid ipc uts cgroup; do readlink /proc/self/ns/$ns; done; uname -n');
     const ofHost = ['pid', 'ipc', 'uts', 'cgroup'].map((name) => namespaceOfThisProcess(name));
     expect(lines.slice(0, 4).filter((link) => ofHost.includes(link))).toEqual([]);
@@ -87,13 +87,13 @@ describe('secure', () => {
     expect(existsSync(`/tmp/flwd-private-${process.pid}`)).toBe(false);
   });
 
-  test('has the harmless devices alone', async () => {
+  test('has only harmless devices', async () => {
     const { lines } = await run('ls /dev');
     expect(lines).toEqual('core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '));
   });
 
   test('common programs find what they need: names, certificates, libraries, time zones', async () => {
-    // What a small host does not have, its jobs cannot find.
+    // Jobs cannot find what a small host does not have.
     const services = existsSync('/etc/services') ? 'getent services https > /dev/null' : '';
     const certificates = existsSync('/etc/ssl/certs') ? '[[ -r /etc/ssl/certs ]]' : '';
     const { end } = await run(`
@@ -146,7 +146,7 @@ describe('grants', () => {
     expect(lines).toEqual(['data']);
   });
 
-  test('never start with what lies in the data dir, or is above it to write, should one come this far', async () => {
+  test('never start with a path in the data dir, or with a writable path above it', async () => {
     const host = realpathSync(temporaryFolder());
     mkdirSync(join(host, 'data', 'logs'), { recursive: true });
     writeFileSync(join(host, 'data', 'logs', 'file'), 'a log');
@@ -158,7 +158,7 @@ describe('grants', () => {
     }
   });
 
-  test('of a link, a pipe or a device are not started', async () => {
+  test('to a link, a pipe or a device start nothing', async () => {
     const host = realpathSync(temporaryFolder());
     symlinkSync('/etc', join(host, 'link'));
     symlinkSync(host, join(host, 'above'));
@@ -188,7 +188,7 @@ describe('grants', () => {
     expect(open().filter((path) => path.startsWith(host))).toEqual([]);
   });
 
-  test('never show a file that is hidden, and pass over one that is not there', async () => {
+  test('never show a hidden file, and ignore a missing one', async () => {
     const host = realpathSync(temporaryFolder());
     writeFileSync(join(host, 'secret.key'), 'secret');
     const { lines } = await run(`cat ${host}/secret.key 2> /dev/null || true; ls ${host}`, {
@@ -217,7 +217,7 @@ describe('permissive', () => {
     expect(existsSync(join(spec.workspaceDir, 'kept'))).toBe(true);
   });
 
-  test('has a pid namespace of its own, and the host’s network', async () => {
+  test('has its own pid namespace, and the host’s network', async () => {
     const port = await listen();
     const { lines } = await run(`(exec 9<>/dev/tcp/127.0.0.1/${port}) && echo reached; readlink /proc/self/ns/pid`, {
       profile: 'permissive',
@@ -241,13 +241,13 @@ describe('disabled', () => {
     expect(lines[2]).toBe(capabilities);
   });
 
-  test('cannot write where it would be lost: beside the host’s folders', async () => {
+  test('cannot write where files would be lost: beside the host’s folders', async () => {
     const { lines } = await run('touch /flwd-new 2> /dev/null || echo refused', { profile: 'disabled' });
     expect(lines).toEqual(['refused']);
   });
 });
 
-test('a run says what is in force', () => {
+test('a run shows the isolation in force', () => {
   const common = { pid_namespace: true, no_new_privileges: true };
   const uid = process.getuid?.();
   expect(isolationOf('secure', 'none', true)).toEqual({
@@ -288,7 +288,7 @@ async function listen(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Of a descriptor that may be gone by now. */
+/** The target of a descriptor that may be closed by now. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path);

@@ -26,7 +26,7 @@ describe('a sealed text', () => {
     expect(openSealer(keyFile).unseal(openSealer(keyFile).seal('', 'run_1'), 'run_1')).toBe('');
   });
 
-  test('shows nothing of itself and is another one each time', () => {
+  test('reveals nothing about the text and differs each time', () => {
     const sealer = openSealer(keyFile);
     const sealed = sealer.seal('geheim', 'run_1');
     expect(sealed).toMatch(/^v2\.[0-9a-f]{12}\.[\w-]+$/);
@@ -61,7 +61,7 @@ describe('a sealed text', () => {
     expect(() => other.unseal('v3.abc', 'run_1')).toThrow('another version');
   });
 
-  test('of before, which names no key, opens with any of the keys', () => {
+  test('of an earlier version, which names no key, opens with any of the keys', () => {
     writeFileSync(keyFile, Buffer.alloc(32, 7));
     const old = 'v1.u3kh-X-7XkhmgWKrByVmUlhPOf3IdUH4OlI3U6hDUZag2A';
     expect(openSealer(keyFile).unseal(old, 'run_1')).toBe('geheim');
@@ -71,7 +71,7 @@ describe('a sealed text', () => {
 });
 
 describe('the key file', () => {
-  test('is made once, whole, for its owner alone, and nothing else is left beside it', () => {
+  test('is created once, complete, for its owner alone, and nothing is left beside it', () => {
     openSealer(keyFile);
     const key = readFileSync(keyFile);
     openSealer(keyFile);
@@ -81,7 +81,7 @@ describe('the key file', () => {
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
-  test('is the same for servers that start at the same moment', async () => {
+  test('is the same for servers that start at once', async () => {
     const module = new URL('../../src/engine/secrets/keyring.ts', import.meta.url).href;
     const script = `const { openKeyring } = await import('${module}'); process.send('ready');
       process.once('message', (file) => { process.send(openKeyring(file).keys[0].id); process.disconnect(); });`;
@@ -100,13 +100,13 @@ describe('the key file', () => {
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
-  test.each([0, 31, 33])('of %i bytes is refused by name, and left as it is', (size) => {
+  test.each([0, 31, 33])('of %i bytes is refused by name, and stays as it is', (size) => {
     writeFileSync(keyFile, Buffer.alloc(size));
     expect(() => openSealer(keyFile)).toThrow(`${keyFile} must hold one key a line`);
     expect(readFileSync(keyFile)).toHaveLength(size);
   });
 
-  test('that is a folder, or cannot be made, is refused in one sentence by its name', () => {
+  test('that is a folder or cannot be created is refused in one sentence with its name', () => {
     mkdirSync(keyFile);
     expect(() => openSealer(keyFile)).toThrow(
       new StartError(
@@ -145,13 +145,13 @@ describe('several keys', () => {
     expect(() => openSealer(keyFile, aKey(1)).unseal(both.seal('neu', 'run_1'), 'run_1')).toThrow('not among');
   });
 
-  test('of the environment leave no file behind, and need none', () => {
+  test('of the environment need no file and leave no file behind', () => {
     openSealer(keyFile, aKey(1)).seal('geheim', 'run_1');
     expect(readdirSync(dir)).toEqual([]);
   });
 
   test.each(['', 'fsk_short', `${aKey(1)},`, `${aKey(1)};${aKey(2)}`])(
-    'written as %j are refused unrepeated',
+    'written as %j are refused without being repeated',
     (given) => {
       expect(() => openSealer(keyFile, given)).toThrow(
         /^FLWD_SECRET_KEY must hold one or more keys separated by commas; each is fsk_ and 32 bytes in base64/,
@@ -159,14 +159,14 @@ describe('several keys', () => {
     },
   );
 
-  test('a file with a line that is no key is refused, and not one of its lines is repeated', () => {
+  test('a file with a line that is not a key is refused, and the message repeats no line', () => {
     writeFileSync(keyFile, `${aKey(1)}\nhunter22\n`);
     expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*must hold one key a line/);
   });
 });
 
 describe('a new key', () => {
-  test('comes first, for good, and the old one of 32 bytes goes on opening', () => {
+  test('comes first and is durable, and the old key of 32 bytes still opens', () => {
     writeFileSync(keyFile, Buffer.alloc(32, 7), { mode: 0o600 });
     const old = openSealer(keyFile).seal('geheim', 'run_1');
     const keyring = openKeyring(keyFile);
@@ -185,7 +185,7 @@ describe('a new key', () => {
     expect(readdirSync(dir)).toEqual(['secret.key']);
   });
 
-  test('makes no request unknown that the old one has taken a fingerprint of', () => {
+  test('still recognizes requests whose fingerprint was made with the old key', () => {
     const before = openSealer(keyFile).fingerprint('{"a":1}');
     const keyring = openKeyring(keyFile);
     for (const change of [keyring.add, keyring.dropOthers, keyring.add, keyring.dropOthers]) {
@@ -204,7 +204,7 @@ describe('a new key', () => {
     expect([keyring.keys.length, createSealer(keyring).keyId]).toEqual([1, before]);
   });
 
-  test('cannot be made where the keys are somebody else’s', () => {
+  test('cannot be created when the keys belong to someone else', () => {
     expect(() => openKeyring(keyFile, aKey(1)).add()).toThrow('cannot change the keys');
   });
 });

@@ -1,4 +1,4 @@
-// The filter as the kernel reads it, for both architectures. What it does to real jobs is in test/security/.
+// The filter as the kernel reads it, for both architectures. Its effect on real jobs is tested in test/security/.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const machines = [
   { machine: 'arm64', arch: 0xc00000b7, foreign: 0x40000028, headers: '/usr/include/asm-generic/unistd.h' },
 ] as const;
 
-test('the version is that of the program: another list has another version', () => {
+test('the version changes with the program', () => {
   const hashes = machines.map(({ machine }) => createHash('sha256').update(filterOf(machine)).digest('hex'));
   expect([seccompVersion, ...hashes]).toEqual([
     1,
@@ -20,7 +20,7 @@ test('the version is that of the program: another list has another version', () 
   ]);
 });
 
-test('there is none for a machine whose calls have no table', () => {
+test('there is no filter for a machine without a table of calls', () => {
   expect(seccompFilter('s390x')).toBeUndefined();
 });
 
@@ -30,7 +30,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
   const numbers = { ...refusedCalls, ...weighedCalls };
   const call = (name: keyof typeof numbers): number => numbers[name][machine] ?? Number.NaN;
 
-  test('each call of the list is refused, and each other one let through', () => {
+  test('each listed call is refused, and each other call is allowed', () => {
     const refused: number[] = Object.values(refusedCalls).flatMap((entry) => entry[machine] ?? []);
     const weighed: number[] = Object.values(weighedCalls).flatMap((entry) => entry[machine] ?? []);
     for (let nr = 0; nr <= newestCall; nr++) {
@@ -39,12 +39,12 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     }
   });
 
-  test('what is newer than the list, and what is of another architecture', () => {
+  test('calls newer than the list, and calls of another architecture', () => {
     for (const nr of [newestCall + 1, 1_000, 0x40000000, 0x40000000 + 59, 0xffffffff]) expect(ask(nr)).toBe('ENOSYS');
     expect(verdictOf(program, { nr: 1, arch: foreign, args: [] })).toBe('kill');
   });
 
-  test('new namespaces are refused and threads are not', () => {
+  test('new namespaces are refused, threads are allowed', () => {
     const namespaces = [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000];
     for (const flag of namespaces) {
       expect(ask(call('clone'), [flag | 17])).toBe('EPERM');
@@ -57,7 +57,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     expect(ask(call('clone3'))).toBe('ENOSYS');
   });
 
-  test('arguments are compared by what the kernel takes of them', () => {
+  test('arguments are compared by the part that the kernel uses', () => {
     const above = 2 ** 32;
     expect(ask(call('ioctl'), [0, 0x5412])).toBe('EPERM');
     expect(ask(call('ioctl'), [0, 0x5412 + above])).toBe('EPERM');
@@ -90,7 +90,7 @@ describe.each(machines)('on $machine', ({ machine, arch, foreign, headers }) => 
     const text = readFileSync(headers, 'utf8');
     for (const [name, entry] of Object.entries(numbers)) {
       const [, number] = new RegExp(`^#define __NR(?:3264)?_${name}\\s+(\\d+)$`, 'm').exec(text) ?? [];
-      // Older headers lack what is new, newer ones what is gone.
+      // Older headers lack new calls, newer headers lack removed ones.
       if (number !== undefined) expect([name, entry[machine]]).toEqual([name, Number(number)]);
     }
     expect(text).toMatch(/__NR(3264)?_ptrace\s/);
@@ -111,7 +111,7 @@ const verdicts: Readonly<Record<number, string>> = {
   327777: 'EAFNOSUPPORT',
 };
 
-/** As the kernel runs it (linux/filter.h), as far as this program goes. */
+/** Executes the filter as the kernel would (linux/filter.h), as far as this program needs it. */
 function verdictOf(program: Buffer, call: { nr: number; arch: number; args: readonly number[] }): string {
   const data = Buffer.alloc(64);
   data.writeUInt32LE(call.nr, 0);

@@ -1,4 +1,4 @@
-// An attempt on its way to another process.
+// Serializes an attempt for another process.
 
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 

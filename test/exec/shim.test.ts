@@ -1,4 +1,5 @@
-// The shim as a fork of the fork server: what it keeps in memory and on the disk, what it is known by, and what no variable of a job's changes.
+// The shim as a fork of the fork server: what it keeps in memory and on the disk, how it is recognized, and that no
+// variable of a job changes it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +22,7 @@ import { printed, run, sample, shimOf, start, succeeded, temporaryFolder } from 
 
 const waits = 'echo ready; until [[ -e go ]]; do sleep 0.02; done';
 
-/** Everything that the process may write to, as text. */
+/** All memory that the process may write to, as text. */
 function memoryOf(pid: number): string {
   const memory = openSync(`/proc/${pid}/mem`, 'r');
   try {
@@ -109,7 +110,7 @@ test.each([4_080, 4_089, 4_090, 4_091, 4_096, 10_000])(
   },
 );
 
-test('its attendants are found by a linked path too, and whoever only reads its status is none', async () => {
+test('its attendants are found through a linked path too, and a process that only reads its status is not one', async () => {
   const spec = sample(waits);
   const attempt = start(spec);
   await expect.poll(() => printed(spec).lines).toEqual(['ready']);
@@ -129,7 +130,7 @@ test('its attendants are found by a linked path too, and whoever only reads its 
   expect(attendantsOf(spec.attemptDir)).toEqual([]);
 });
 
-test('orders with and without a part for the shim alone, at once', async () => {
+test('orders with and without a part for the shim alone, at the same time', async () => {
   const dir = join(temporaryFolder(), 'pipes');
   mkdirSync(dir);
   const server = openForkServer(dir);

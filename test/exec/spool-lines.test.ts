@@ -14,7 +14,7 @@ function linesOf(pieces: readonly string[], secrets: readonly string[] = [secret
   return Buffer.concat([...pieces.map((piece) => push(lines, piece)), lines.flush()]).toString();
 }
 
-/** A copy: what is given out may be a part of what was handed over. */
+/** Copies the result, because it may be a part of the given buffer. */
 function push(lines: SpoolLines, bytes: string | Buffer): Buffer {
   return Buffer.from(lines.push(Buffer.from(bytes)));
 }
@@ -41,7 +41,7 @@ describe('a line that is written in pieces', () => {
     expect(linesOf([spool])).toBe('\x1eEwarning\n\x1eia long message with [redacted]\nplain\n');
   });
 
-  test('is given as it is at the end of the output, on a line of its own', () => {
+  test('comes out as it is at the end of the output, on its own line', () => {
     expect(linesOf(['so far \x1eEwarning\ncorrect-horse-\x1eEunfinished'])).toBe(
       '\x1eEwarning\nso far correct-horse-\n\x1eEunfinished',
     );
@@ -56,7 +56,7 @@ test('whole lines come back as they are, uncopied', () => {
 });
 
 describe('a line that does not end', () => {
-  test('is given in pieces of 64 KiB, whatever cuts into it, and little of it is held', () => {
+  test('comes out in pieces of 64 KiB, whatever cuts into it, and little of it is held', () => {
     const lines = createSpoolLines(createRedactor([secret]));
     const given: Buffer[] = [];
     for (let n = 0; n < 100; n++) {
@@ -69,7 +69,7 @@ describe('a line that does not end', () => {
     expect(text.replaceAll(markedErrors, '')).toBe(`${'x'.repeat(1_000_000)}[redacted]\n`);
   });
 
-  test('is waited for over 16 MiB of the other stream, and no secret in it is told then', () => {
+  test('is waited for over 16 MiB of the other stream, and reveals no secret then', () => {
     const lines = createSpoolLines(createRedactor([secret]));
     push(lines, `working … ${secret.slice(0, 20)}\x1eEwarning\n`);
     const other = `\x1eE${'y'.repeat(1021)}\n`.repeat(1024);
@@ -111,7 +111,7 @@ const scene = fc
     return { writes, bytes, pieces: cut(bytes, cuts), otherCuts };
   });
 
-/** Behind a newline, or where a reader of the spool cuts a long line: not within a mark or a character. */
+/** Cuts after a newline, or where a reader of the spool cuts a long line: never within a mark or a character. */
 function cut(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   const places = cuts
     .map((part) => Math.floor(part * bytes.length))
@@ -145,7 +145,7 @@ describe('whatever is written, and however it is read', () => {
     );
   });
 
-  test('who reads on where it says gives the rest, each line once', () => {
+  test('reading on from the given place returns the rest, each line once', () => {
     fc.assert(
       fc.property(scene, ({ bytes, pieces, otherCuts }) => {
         const redactor = createRedactor([secret]);
@@ -159,7 +159,7 @@ describe('whatever is written, and however it is read', () => {
         const after = Buffer.concat([...rest.map((piece) => push(second, piece)), second.flush()]);
         const given = Buffer.concat([before, after.subarray(first.aheadBytes)]).toString();
         const expected = Buffer.concat([push(whole, bytes), whole.flush()]).toString();
-        // The replacement of a secret that the stop fell into may be there twice.
+        // The replacement of a secret that was cut may appear twice.
         expect(given.replaceAll('[redacted][redacted]', '[redacted]')).toBe(
           expected.replaceAll('[redacted][redacted]', '[redacted]'),
         );

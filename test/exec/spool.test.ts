@@ -64,13 +64,13 @@ describe('a spool that is written to', () => {
     await expect.poll(() => pieces[1]).toEqual({ text: 'two\nthree\n', endOffset: 14 });
   });
 
-  test('may begin to exist after its reader', async () => {
+  test('may appear after its reader', async () => {
     follow();
     writeFileSync(path, 'late\n');
     await expect.poll(text).toBe('late\n');
   });
 
-  test('brings the lines of a job that prints one now and then at once', async () => {
+  test('brings the lines of a job that prints now and then without delay', async () => {
     const delaysMs: number[] = [];
     let wroteAt = 0;
     follower = followSpool({ path, offset: 0, onBytes: () => void delaysMs.push(performance.now() - wroteAt) });
@@ -80,17 +80,17 @@ describe('a spool that is written to', () => {
       appendFileSync(path, 'line\n');
       await expect.poll(() => delaysMs, { interval: 1 }).toHaveLength(n);
     }
-    // Without the watch it would be a look every 250 ms; the median forgives a busy machine a few.
+    // Without the watch there would be a look every 250 ms. The median tolerates a few delays on a busy machine.
     expect(delaysMs.toSorted((a, b) => a - b)[4]).toBeLessThan(150);
   });
 
-  test('is read on from an offset', async () => {
+  test('can be read from an offset', async () => {
     writeFileSync(path, 'stored\nnew\n');
     await follow(7).drain();
     expect(pieces).toEqual([{ text: 'new\n', endOffset: 11 }]);
   });
 
-  test('waits while the reader is busy, and writes over nothing that the reader still has', async () => {
+  test('waits while the reader is busy, and overwrites nothing that the reader still has', async () => {
     const lines = Array.from({ length: 200_000 }, (_, n) => `line ${n}\n`).join('');
     writeFileSync(path, lines);
     let isBusy = false;
@@ -145,7 +145,7 @@ describe('the end of a job', () => {
 });
 
 describe('a line without end', () => {
-  test('comes in pieces that part neither a character nor a mark from its letter', async () => {
+  test('comes in pieces that split neither a character nor a mark from its letter', async () => {
     const line = `${'€'.repeat(700_000)}${'\u001eEx'.repeat(400_000)}`;
     writeFileSync(path, line);
     await follow().drain();
@@ -194,7 +194,7 @@ test('any bytes come through as they are, wherever writes begin and end', async 
 });
 
 describe('a job that tampers with its output', () => {
-  test('by cutting it short is followed from the new end, and it is told', async () => {
+  test('by truncating it is followed from the new end, and the jump is reported', async () => {
     writeFileSync(path, 'before\npart');
     const spool = follow();
     await expect.poll(text).toBe('before\n');
@@ -206,7 +206,7 @@ describe('a job that tampers with its output', () => {
     expect(pieces.at(-1)?.endOffset).toBe(9);
   });
 
-  test('by stretching it to a tebibyte does not keep its reader busy, and what it wrote comes through', async () => {
+  test('by extending it to a tebibyte does not keep its reader busy, and its output comes through', async () => {
     writeFileSync(path, 'before\n');
     truncateSync(path, 2 ** 40);
     appendFileSync(path, 'after\n');
@@ -218,7 +218,7 @@ describe('a job that tampers with its output', () => {
   });
 });
 
-test('nothing is handed over once the follower is closed, a read under way included', async () => {
+test('nothing is handed over once the follower is closed, even during a read', async () => {
   writeFileSync(path, 'one\n');
   const spool = follow();
   spool.close();
@@ -226,7 +226,7 @@ test('nothing is handed over once the follower is closed, a read under way inclu
   expect(pieces).toEqual([]);
 });
 
-test('a reader that fails is told so by drain', async () => {
+test('drain reports the error of a reader that fails', async () => {
   writeFileSync(path, 'one\n');
   follower = followSpool({
     path,
@@ -236,7 +236,7 @@ test('a reader that fails is told so by drain', async () => {
   await expect(follower.drain()).rejects.toThrow('disk full');
 });
 
-test('blocks of what is stored go back to the file system, the rest of the file stays', async () => {
+test('stored blocks are returned to the file system, the rest of the file stays', async () => {
   const line = `${'x'.repeat(1023)}\n`;
   writeFileSync(path, line.repeat(66 * 1024));
   const spool = follow();

@@ -1,4 +1,4 @@
-// The ladder: the job's signal, time to act on it, SIGKILL, and the proof that nothing is left.
+// The ladder: the job's signal, time to react, SIGKILL, and the proof that nothing is left.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { processesOf, processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, type Sample, sample, shimOf, start } from './sample.ts';
 
-/** Starts a script and waits until it has said `ready`, and what it then sleeps in has begun. */
+/** Starts a script and waits until it has printed `ready` and its sleep has begun. */
 async function ready(
   script: string,
   o: Sample = {},
@@ -41,14 +41,14 @@ describe.each(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2'] as const)('%s', (si
     expect(stdout()).toEqual(['ready', 'cleaned']);
   });
 
-  test('ends a script that takes no notice of signals', async () => {
+  test('ends a script that ignores signals', async () => {
     const { attempt } = await ready(`echo ready; ${nap}`);
     await attempt.terminate({ signal, graceMs: 20_000 });
     expect(await attempt.ended).toEqual({ kind: 'signalled', signal });
   });
 });
 
-test('a script that ignores the signal is killed when its time is over, with all that it started', async () => {
+test('a script that ignores the signal is killed after the grace period, with all that it started', async () => {
   const { attempt } = await ready(`
     trap '' TERM
     setsid -f sh -c 'trap "" TERM HUP; ${nap}; true'
@@ -68,7 +68,7 @@ test('a script that ignores the signal is killed when its time is over, with all
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('what a killed script said last is kept, with or without a newline', async () => {
+test('the last output of a killed script is kept, with or without a newline', async () => {
   const { attempt, spec } = await ready(`trap '' TERM; printf 'last words' >&2; echo ready; ${nap}`);
   await attempt.terminate({ signal: 'TERM', graceMs: 10 });
   expect(printed(spec).text).toMatch(/(^|\n)\^Elast words\n$/);
@@ -99,7 +99,7 @@ test('an attempt can be ended before its sandbox exists', async () => {
   expect(processesOf(spec.attemptDir)).toEqual([]);
 });
 
-test('a wall clock that is put forward takes no time from a script that begins', async () => {
+test('a wall clock that is set forward takes no time from a script that begins', async () => {
   const { now } = systemClock;
   let aheadMs = 0;
   Object.assign(systemClock, {
@@ -114,7 +114,7 @@ test('a wall clock that is put forward takes no time from a script that begins',
   expect(proof.signals).toEqual([{ signal: 'TERM', at, processes: expect.any(Number) }]);
 });
 
-test('ending it twice climbs the ladder once, and ending what has ended sends nothing', async () => {
+test('ending it twice climbs the ladder once, and ending an ended attempt sends nothing', async () => {
   const { attempt } = await ready(`echo ready; ${nap}`);
   const first = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(attempt.terminate({ signal: 'KILL', graceMs: 0 })).toBe(first);
@@ -130,7 +130,7 @@ test('ending it twice climbs the ladder once, and ending what has ended sends no
   });
 });
 
-test('a shim that is killed as soon as it lives leaves nothing behind either', async () => {
+test('a shim that is killed as soon as it starts leaves nothing behind either', async () => {
   for (let round = 0; round < 20; round++) {
     const spec = sample(nap);
     const attempt = start(spec);
@@ -144,7 +144,7 @@ test('a shim that is killed as soon as it lives leaves nothing behind either', a
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('a killed shim takes everything along, and the attempt is lost', async () => {
+test('when the shim is killed everything ends, and the attempt is lost', async () => {
   const spec = sample(`echo ready; setsid ${nap}`);
   const attempt = start(spec);
   await expect.poll(() => processesWith(nap)).toContainEqual(asleep);

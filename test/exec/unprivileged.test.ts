@@ -1,4 +1,5 @@
-// A server that is not root starts jobs as its own user, in a user namespace. Tests that run as root become such a server.
+// A server that is not root starts jobs as its own user, in a user namespace. Tests that run as root become such a
+// server.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +22,7 @@ let node = process.execPath;
 
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'flwd-nobody-'));
-  // The checkout may lie where this user cannot go.
+  // The checkout may be in a folder that this user cannot enter.
   for (const part of ['src', 'libexec', 'test/exec', 'package.json']) {
     mkdirSync(dirname(join(home, part)), { recursive: true });
     cpSync(join(root, part), join(home, part), { recursive: true });
@@ -55,8 +56,8 @@ async function runAsNobody(script: string, o: Sample = {}): Promise<Ran> {
 }
 
 /**
- * Writes into the first process of its pid namespace, bwrap's: it must not die with its parent, close its output, tell bwrap by
- * descriptor 5 that the script has ended with 0, and wait for ever.
+ * Tampers with the first process of its pid namespace, which is bwrap's: it must not die with its parent, must close
+ * its output, report through descriptor 5 that the script has ended with 0, and wait forever.
  */
 const outlives = `
 import os, time
@@ -86,7 +87,7 @@ time.sleep(100)
 `;
 
 describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
-  test('starts a secure job as itself, with no capabilities and no way to more', async () => {
+  test('starts a secure job as its own user, without capabilities and without a way to get any', async () => {
     const { end, lines } = await runAsNobody(
       `id -u; grep -E '^(CapPrm|CapEff|NoNewPrivs):' /proc/self/status | tr -d ' \\t'; pwd; echo kept > kept
        flwd_log info "from a helper"; echo e > /dev/stderr`,
@@ -115,14 +116,14 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(existsSync(join(spec.workspaceDir, 'artifacts'))).toBe(true);
   });
 
-  test('hands over secrets as private files', async () => {
+  test('passes secrets as private files', async () => {
     const { lines } = await runAsNobody('cat $FLWD_SECRETS_DIR/token; stat -c " %u %a" $FLWD_SECRETS_DIR/token', {
       secrets: { token: 's3cret' },
     });
     expect(lines).toEqual(['s3cret 65534 400']);
   });
 
-  test('leaves nothing behind, and cannot be made to cut its log short', async () => {
+  test('leaves nothing behind, and cannot be made to truncate its log', async () => {
     const { end, lines, spec } = await runAsNobody(`
       setsid ${nap} & echo before; (echo x > /dev/stdout) 2> /dev/null || echo refused`);
     expect(end).toEqual(succeeded);
@@ -130,7 +131,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
 
-  test.runIf(process.arch === 'x64')('ends what has talked the first process of its sandbox out of dying', async () => {
+  test.runIf(process.arch === 'x64')('ends a job that keeps the first process of its sandbox from dying', async () => {
     const { spec } = await runAsNobody(outlives, { ulcProfile: 'ulc.python.3' });
     expect([...processesWith(nap), ...processesOf(spec.attemptDir)]).toEqual([]);
   });
@@ -147,7 +148,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(lines).toEqual(['read-only', '65534']);
   });
 
-  test('hides its own files from a permissive job, though they are the job’s user’s', async () => {
+  test('hides its own files from a permissive job, although they belong to the same user', async () => {
     const own = mkdtempSync('/var/tmp/flwd-own-');
     mkdirSync(join(own, 'blobs'));
     for (const name of ['secret.key', 'blobs/log', 'other']) writeFileSync(join(own, name), name);
@@ -168,7 +169,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(readFileSync(join(home, 'by-the-job'), 'utf8')).toBe('new\n');
   });
 
-  test('ends what it may of a script without a sandbox, and counts what is another user’s', async () => {
+  test('ends the processes it may of a script without a sandbox, and counts those of another user', async () => {
     const { spec } = await runAsNobody('true', { profile: 'disabled' });
     const setpriv = `setpriv --reuid=${nobody.uid} --clear-groups`;
     const leader = spawn('bash', ['-c', `${nap} & ${setpriv} ${nap} & wait`], { detached: true, stdio: 'ignore' });
@@ -189,7 +190,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect(processesWith(nap).map(({ command }) => command)).toEqual([expect.stringContaining('bash -c'), nap]);
   });
 
-  test('takes no script’s word for it that it could not be started', async () => {
+  test('does not believe a script that claims not to have started', async () => {
     const { end } = await runAsNobody(
       'echo "setpriv: failed to execute tool: No such file or directory" >&2; exit 127',
     );
@@ -204,7 +205,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     });
   });
 
-  test('holds the processes of each job by itself, though all are of one user', async () => {
+  test('limits the processes of each job separately, although all have the same user', async () => {
     const limits: AttemptLimits = {
       resources: { ...noResources, pids: 16 },
       host: { cpu: none, memory: none, pids: { by: 'rlimit', detail: '' } },
@@ -216,7 +217,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that is not root', () => {
     expect((await neighbour).lines).toEqual(['all']);
   });
 
-  test('holds the memory of each process', async () => {
+  test('limits the memory of each process', async () => {
     const { end, text } = await runAsNobody("python3 -c 'bytearray(2 ** 30)'", {
       limits: {
         resources: { ...noResources, memoryBytes: 2 ** 28 },

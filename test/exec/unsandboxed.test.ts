@@ -18,7 +18,7 @@ const unsandboxed: Sample = { profile: 'disabled', isSandboxed: false };
 
 /** Another session, another group, and a parent that has ended. */
 const daemon = `( setsid bash -c '${nap} & ${nap} & wait' < /dev/null > /dev/null 2>&1 & )`;
-/** The same, and nothing in its environment. */
+/** The same with an empty environment. */
 const bareDaemon = `setsid env -i /bin/bash -c '${nap} & exec ${nap}' < /dev/null > /dev/null 2>&1 &`;
 
 function startServer(spec: LimitedSpec): ChildProcess {
@@ -32,7 +32,7 @@ async function napping(count: number): Promise<void> {
   await expect.poll(() => processesWith(nap).length).toBeGreaterThanOrEqual(count);
 }
 
-test('a script runs on the host as it is, with its own places, arguments, secrets, helpers and streams', async () => {
+test('a script runs directly on the host, with its places, arguments, secrets, helpers and streams', async () => {
   const { end, spec, lines } = await run(
     `echo "$name in $(basename "$PWD") of $HOME"; cat "$FLWD_SECRETS_DIR/token"; echo
      flwd_log info hello; echo e >&2; echo kept > file; flwd_result '{"ok": true}'; flwd_artifact file
@@ -54,9 +54,9 @@ test('a script runs on the host as it is, with its own places, arguments, secret
   expect(existsSync(join(spec.attemptDir, 'secrets'))).toBe(false);
 });
 
-test('it has the environment that it was given, and no descriptor but its own', async () => {
+test('it has exactly its environment, and no descriptors but its own', async () => {
   const { end, lines } = await run(
-    // Bash has its script open, at 255.
+    // Bash has its script open at descriptor 255.
     `echo "$number $command $stat"
      for fd in /proc/$$/fd/*; do [[ $fd == */255 || $fd -ef /dev/null || ! -e $fd ]] || printf '%s ' "\${fd##*/}"; done; echo`,
     { ...unsandboxed, env: { number: 'seven', command: 'eight', stat: 'nine' } },
@@ -65,7 +65,7 @@ test('it has the environment that it was given, and no descriptor but its own', 
   expect(lines).toEqual(['seven eight nine', '1 2 ']);
 });
 
-test('a signal that ends it, and a program that cannot be started, are told', async () => {
+test('a signal that ends it, and a program that cannot be started, are reported', async () => {
   expect((await run('kill -TERM $$', unsandboxed)).end).toEqual({ kind: 'signalled', signal: 'TERM' });
   const exec: Sample = { ...unsandboxed, ulcProfile: 'ulc.exec' };
   expect((await run('', { ...exec, command: ['no-such-program'] })).end).toEqual({
@@ -78,7 +78,7 @@ test('a signal that ends it, and a program that cannot be started, are told', as
   });
 });
 
-describe('what keeps it from starting is told without a word of a sandbox, and without a path of the host', () => {
+describe('a failed start is reported without mention of a sandbox, and without a path of the host', () => {
   const exec: Sample = { ...unsandboxed, ulcProfile: 'ulc.exec' };
   const limits: AttemptLimits = {
     host: {
@@ -133,7 +133,7 @@ test('a script whose waiting parent is killed is lost, not one that was never st
   expect(end).toEqual({ kind: 'lost' });
 });
 
-test('what it leaves in the background is ended with it, wherever it is, though it holds the output open', async () => {
+test('its background processes end with it, wherever they are, even if they hold the output open', async () => {
   const spec = sample(
     `setsid ${nap} & ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo before; kill 0`,
     unsandboxed,
@@ -146,7 +146,7 @@ test('what it leaves in the background is ended with it, wherever it is, though 
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('a cancel ends its tree, daemons too, and says that this is no proof', async () => {
+test('a cancel ends its tree, daemons too, and says that this proves nothing', async () => {
   const spec = sample(`trap '' TERM; ${daemon}\n${bareDaemon}\n${nap}`, unsandboxed);
   const attempt = start(spec);
   await napping(4);
@@ -156,7 +156,7 @@ test('a cancel ends its tree, daemons too, and says that this is no proof', asyn
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('where its shim is killed, it is ended and lost', async () => {
+test('when its shim is killed, it is ended and lost', async () => {
   const spec = sample(`${daemon}\n${nap}`, unsandboxed);
   const attempt = start(spec);
   await napping(3);
@@ -165,7 +165,7 @@ test('where its shim is killed, it is ended and lost', async () => {
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('it outlives its server, and the next one takes it up, or ends it', async () => {
+test('it outlives its server, and the next server resumes or ends it', async () => {
   const spec = sample(`echo one; ${daemon}\nuntil [[ -e go ]]; do sleep 0.05; done; echo two`, unsandboxed);
   const server = startServer(spec);
   await napping(2);
@@ -181,7 +181,7 @@ test('it outlives its server, and the next one takes it up, or ends it', async (
   expect(isRunAlive(runDir)).toBe(false);
 });
 
-test('its secrets are gone with its end, though no server is there, and where it could not be started', async () => {
+test('its secrets are removed at its end, even without a server, and when it could not be started', async () => {
   const spec = sample('until [[ -e go ]]; do sleep 0.05; done', { ...unsandboxed, secrets: { token: 's3cret' } });
   const secrets = join(spec.attemptDir, 'secrets');
   const server = startServer(spec);
@@ -199,7 +199,7 @@ test('its secrets are gone with its end, though no server is there, and where it
   expect(existsSync(join(refused.attemptDir, 'secrets'))).toBe(false);
 });
 
-describe('secrets that were left while no server was there are removed by the next', () => {
+describe('secrets that were left while no server ran are removed by the next', () => {
   const withSecret: Sample = { ...unsandboxed, secrets: { token: 's3cret' } };
 
   async function killedServer(spec: LimitedSpec): Promise<string> {
@@ -255,7 +255,7 @@ describe('secrets that were left while no server was there are removed by the ne
   });
 });
 
-test('what was left while no server was there is ended by the next', async () => {
+test('processes that were left while no server ran are ended by the next', async () => {
   const spec = sample(`${daemon}\n${nap}`, unsandboxed);
   const server = startServer(spec);
   await napping(3);
@@ -269,7 +269,7 @@ test('what was left while no server was there is ended by the next', async () =>
 test.each([
   ['has gone', `${nap} & echo "$$"`],
   ['is a zombie', `set -m; (${nap} & echo "$BASHPID") & exec sleep 60`],
-])('a group that has the number of its own, and whose leader %s, is left alone', async (_what, script) => {
+])('a group with the number of its own, whose leader %s, is left alone', async (_what, script) => {
   const { spec } = await run('true', unsandboxed);
   const other = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => {
@@ -285,7 +285,7 @@ test.each([
   expect(processesWith(nap)).toHaveLength(1);
 });
 
-test('a server that it has started spares itself and those that it descends from', async () => {
+test('a server that the script has started spares itself and its ancestors', async () => {
   const { spec } = await run('true', unsandboxed);
   onTestFinished(() => killProcessesWith(spec.attemptDir));
   const program = join(import.meta.dirname, 'programs', 'kill-domain.ts');
@@ -305,10 +305,10 @@ test('a server that it has started spares itself and those that it descends from
   expect(processesWith(nap)).toEqual([]);
 });
 
-describe('where somebody removes its folder', () => {
+describe('when somebody removes its folder', () => {
   const lost = { kind: 'lost', message: 'its folder in the data dir was removed while it ran' };
 
-  test('its tree is ended, and that is no proof', async () => {
+  test('its tree is ended, which proves nothing', async () => {
     const spec = sample(`${daemon}\n${nap}`, unsandboxed);
     const attempt = start(spec);
     await napping(3);

@@ -1,4 +1,4 @@
-// How large a workspace is, and that it is noticed.
+// Measures workspaces, and notices when one exceeds its limit.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
@@ -9,13 +9,13 @@ import { temporaryFolder } from './sample.ts';
 
 const noLimit = Number.MAX_SAFE_INTEGER;
 
-/** What find(1) sees: the blocks of each inode once, and 4 KiB at least. */
+/** What find(1) sees: the blocks of each inode once, and at least 4 KiB. */
 function sizeOf(dir: string): number {
   const lines = execFileSync('find', [dir, '-printf', '%i %b\n'], { encoding: 'utf8' }).trim().split('\n');
   return [...new Set(lines)].reduce((sum, line) => sum + Math.max(4096, 512 * Number(line.split(' ')[1])), 0);
 }
 
-test('it is the blocks, hard links once, links not followed, names of any bytes', async () => {
+test('counts blocks, hard links once, links as themselves, and names of any bytes', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'a/b'), { recursive: true });
   writeFileSync(join(dir, 'a/b/file'), 'x'.repeat(100_000));
@@ -29,7 +29,7 @@ test('it is the blocks, hard links once, links not followed, names of any bytes'
   expect(bytes).toBeGreaterThan(150_000);
 });
 
-test('what takes no blocks still takes an inode: empty files, folders and links count as 4 KiB each', async () => {
+test('files without blocks still take an inode: empty files, folders and links count as 4 KiB each', async () => {
   const dir = temporaryFolder();
   for (let n = 0; n < 100; n++) {
     writeFileSync(join(dir, `file-${n}`), '');
@@ -42,7 +42,7 @@ test('what takes no blocks still takes an inode: empty files, folders and links 
   expect(bytes).toBeLessThan(500_000);
 });
 
-test('the walk stops once it is over the limit', async () => {
+test('the walk stops once the limit is exceeded', async () => {
   const dir = temporaryFolder();
   for (let file = 0; file < 50; file++) writeFileSync(join(dir, String(file)), 'x'.repeat(65_536));
   const bytes = await measureWorkspace(dir, 500_000);
@@ -50,7 +50,7 @@ test('the walk stops once it is over the limit', async () => {
   expect(bytes).toBeLessThan(700_000);
 });
 
-test('a folder that is gone, or closed, is no error', async () => {
+test('a missing or closed folder is not an error', async () => {
   const dir = temporaryFolder();
   mkdirSync(join(dir, 'closed'));
   chmodSync(join(dir, 'closed'), 0);
@@ -59,7 +59,7 @@ test('a folder that is gone, or closed, is no error', async () => {
 });
 
 test.each(['the folder itself', 'a folder above it'])(
-  'a walk never leaves the workspace, though %s is swapped for a link',
+  'a walk never leaves the workspace, even when %s is swapped for a link',
   async (what) => {
     const dir = join(temporaryFolder(), 'workspace');
     const host = temporaryFolder();
@@ -71,7 +71,7 @@ test.each(['the folder itself', 'a folder above it'])(
     let seen = 0;
     Object.defineProperty(signal, 'aborted', {
       get() {
-        // Asked for after each entry that was found: `a`, then `b`.
+        // Called after each entry that was found: `a`, then `b`.
         if (++seen === (what === 'the folder itself' ? 1 : 2)) {
           renameSync(join(dir, 'a'), join(dir, 'was'));
           symlinkSync(host, join(dir, 'a'));
@@ -84,7 +84,7 @@ test.each(['the folder itself', 'a folder above it'])(
   },
 );
 
-test('passing the limit is told once, with what was found', async () => {
+test('exceeding the limit is reported once, with the size that was found', async () => {
   const dir = temporaryFolder();
   const told: number[] = [];
   const watch = watchWorkspace({

@@ -24,11 +24,11 @@ test.each([
   '2024-01-01T00:00:00+99:99',
   '2024-01-01 00:00:00Z',
   '1700000000',
-])('%j is no instant', (text) => {
+])('%j is not an instant', (text) => {
   expect(parseTimestampUs(text)).toBeUndefined();
 });
 
-test('what a log line shows is read back to the microsecond', () => {
+test('the time of a log line parses back to the microsecond', () => {
   const atUs = 1_709_251_199_123_456;
   expect(parseTimestampUs(toMicroTimestamp(atUs))).toBe(atUs);
 });

@@ -1,4 +1,4 @@
-// When patterns fire, above all around changes of daylight saving: docs/adr/0011-schedules.md.
+// When patterns fire, especially around changes of daylight saving: docs/adr/0011-schedules.md.
 
 import { assert, constantFrom, integer, property, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
@@ -90,7 +90,7 @@ test.each([
   }
 });
 
-test('of a list of hours, one in the gap moves behind it, and two that meet there are one', () => {
+test('in a list of hours, an hour in the gap moves behind it, and two that meet there become one', () => {
   const spring = ['2026-03-28T23:00Z', '2026-03-29T22:00Z'] as const;
   expect(firesOf('30 2,5 * * *', 'Europe/Berlin', ...spring)).toEqual([
     '2026-03-29T03:00+02:00',
@@ -114,7 +114,7 @@ test('a pattern with a step leaves the gap out and fires twice in the hour that 
 });
 
 const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'] as const;
-/** Each within the day after the instant. */
+/** Each change is within the day after the instant. */
 const changesOf = Map.groupBy(
   zones.flatMap((timezone) => {
     const offset = (atMs: number) => toLocalTimestamp(atMs, timezone).slice(-6);
@@ -163,7 +163,7 @@ const field = (max: number) =>
       ['*', `*/${step}`, `${a}`, a === b ? `${a}` : `${a},${b}`, `${Math.min(a, b)}-${Math.max(a, b)}`][form],
   );
 
-test('from wherever one asks, the next time is later, whole minutes, and the one that a walk finds', () => {
+test('from any instant, the next time is later, a whole minute, and the one that a walk finds', () => {
   assert(
     property(
       changes,
@@ -177,7 +177,7 @@ test('from wherever one asks, the next time is later, whole minutes, and the one
         if (found === null) throw new Error('a daily pattern ends');
         expect(found).toBeGreaterThan(at);
         expect(found % 60_000).toBe(0);
-        // Nothing lies between, and a walk from before passes both sides of `at` the same way.
+        // Nothing lies between, and a walk from before passes both sides of `at` in the same way.
         expect(next(found - 1)).toBe(found);
         let walked = next(at - dayMs / 8);
         while (walked !== null && walked <= at) {

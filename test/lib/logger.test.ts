@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const logger = join(import.meta.dirname, '../../src/lib/logger.ts');
 
-test('what others wrote stays one line of the text log, and is obeyed by no terminal', () => {
+test('text from outside stays on one line of the text log and controls no terminal', () => {
   const hostile = 'a\u001B]2;b\u0007\n2026 info c\u009B2J\u202Ed';
   const program = `
     const { createLogger } = await import(${JSON.stringify(logger)});

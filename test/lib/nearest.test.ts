@@ -5,10 +5,10 @@ test.each([
   ['timeut', 'timeout'],
   ['Timeout', 'timeout'],
   ['descripton', 'description'],
-])('%s is taken for %s', (word, expected) => {
+])('%s suggests %s', (word, expected) => {
   expect(nearest(word, ['timeout', 'description', 'name'])).toBe(expected);
 });
 
-test('a word like none of them is taken for nothing', () => {
+test('a word unlike all candidates suggests nothing', () => {
   expect(nearest('zzzzzz', ['timeout', 'description', 'name'])).toBeUndefined();
 });

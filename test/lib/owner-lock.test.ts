@@ -10,7 +10,7 @@ import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
 const url = 'http://127.0.0.1:8080';
-/** An owner looks every second. */
+/** An owner checks its files every second. */
 const longWait = { timeout: 10_000 };
 const isRoot = process.geteuid?.() === 0;
 
@@ -43,13 +43,13 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":"${url}"}`);
   });
 
-  test('an owner that is still starting is told apart by its pid alone', async () => {
+  test('an owner that is still starting is known only by its pid', async () => {
     const owner = contend(dataDir, '');
     await owner.said;
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
   });
 
-  test('an owner that is about to end is sent nothing more, and told of the runs that others wait for', async () => {
+  test('an owner that is about to end receives nothing more, except the runs that others wait for', async () => {
     const attended: string[] = [];
     const onAttend = (runId: string): void => void attended.push(runId);
     const ownership = await acquireOwnership(dataDir, { isEphemeral: true, warn: console.error, onAttend });
@@ -75,7 +75,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe('refused null');
   });
 
-  test('after SIGKILL of the owner the next process takes it over, stale socket and all', async () => {
+  test('after SIGKILL of the owner the next process takes the data dir over, with its stale socket', async () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGKILL');
@@ -87,7 +87,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe(`refused {"pid":${next.child.pid},"url":"${url}"}`);
   });
 
-  test('an owner that gives it back leaves no socket and lets the next one in', async () => {
+  test('an owner that releases it leaves no socket and lets the next one in', async () => {
     const owner = contend();
     await owner.said;
     owner.child.stdin?.end();
@@ -107,7 +107,7 @@ describe('the owner of a data dir', () => {
     }
   });
 
-  test('keeps it when somebody removes its lock, and puts the lock back', async () => {
+  test('keeps it when somebody removes its lock, and restores the lock', async () => {
     const owner = contend();
     await owner.said;
     await rm(join(dataDir, 'flwd.lock'));
@@ -120,7 +120,7 @@ describe('the owner of a data dir', () => {
     expect(await contend().said).toBe('owned');
   });
 
-  test('that is stopped keeps it without its lock, since its socket is there', async () => {
+  test('that is stopped keeps it without its lock, because its socket exists', async () => {
     const owner = contend();
     await owner.said;
     owner.child.kill('SIGSTOP');
@@ -156,7 +156,7 @@ describe('the owner of a data dir', () => {
     await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: owner.child.pid });
   });
 
-  test('is told when another process took it while it could not put the files back', async () => {
+  test('learns that another process took it while it could not restore the files', async () => {
     const owner = contend();
     await owner.said;
     const told = once(createInterface(owner.child.stdout ?? process.stdin), 'line');
@@ -169,7 +169,7 @@ describe('the owner of a data dir', () => {
     expect(await told).toEqual([`lost to ${next.child.pid}`]);
     owner.child.stdin?.end();
     await once(owner.child, 'exit');
-    // The end of the first one takes the socket along.
+    // When the first process ends, it removes the socket.
     await expect.poll(() => findOwner(dataDir), longWait).toMatchObject({ pid: next.child.pid });
   });
 
@@ -200,7 +200,7 @@ describe('the folder itself', () => {
     expect(await modeOf(dataDir)).toBe('700');
   });
 
-  test('is left alone when it is open and holds something else, as /tmp would', async () => {
+  test('is left alone when it is open and contains other files, like /tmp', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o755);
     await writeFile(join(dataDir, 'letter.txt'), '');
@@ -209,7 +209,7 @@ describe('the folder itself', () => {
     expect(await readdir(dataDir)).toEqual(['letter.txt']);
   });
 
-  test('is refused when others could have written into it, but for the group that is the owner’s own', async () => {
+  test('is refused when others could have written to it, except the owner’s own group', async () => {
     await own(dataDir);
     for (const [mode, gid] of [[0o777], [0o772], ...(isRoot ? [[0o770, 65_534]] : [])] as const) {
       if (gid !== undefined) await chown(dataDir, 0, gid);
@@ -230,7 +230,7 @@ describe('the folder itself', () => {
     expect(await own(dataDir)).toHaveLength(1);
   });
 
-  test.runIf(isRoot)('of another user is not taken by root, who may ask the server that has it', async () => {
+  test.runIf(isRoot)('of another user is not taken by root, who may talk to its server', async () => {
     await own(dataDir);
     await chown(dataDir, 65_534, 65_534);
     await expect(own(dataDir)).rejects.toThrow(
@@ -245,7 +245,7 @@ describe('the folder itself', () => {
     await once(owner.child, 'exit');
   });
 
-  test('is asked for its owner only where no other user could answer', async () => {
+  test('is asked for its owner only if no other user could answer', async () => {
     const owner = contend(dataDir);
     await owner.said;
     expect(await findOwner(dataDir)).toMatchObject({ url });
@@ -270,7 +270,7 @@ describe('the folder itself', () => {
   });
 });
 
-/** Takes the folder, gives it back, and answers the warnings. */
+/** Takes the folder, releases it, and returns the warnings. */
 async function own(dir: string): Promise<string[]> {
   const warnings: string[] = [];
   const ownership = await acquireOwnership(dir, { warn: (text) => warnings.push(text) });

@@ -1,4 +1,5 @@
-// Which names speak of a secret: the rule for `flwd init --from` and for what a job in the profile `disabled` gets.
+// Which names mean a secret: the rule for `flwd init --from`, and for the environment of a job with the profile
+// `disabled`.
 
 import { expect, test } from 'vitest';
 import { holdsPassword, isSecretName } from '../../src/lib/secret-name.ts';
@@ -23,7 +24,7 @@ test.each(secret)('%s is a secret', (name) => {
   expect(isSecretName(name)).toBe(true);
 });
 
-test.each(harmless)('%s is none', (name) => {
+test.each(harmless)('%s is not a secret', (name) => {
   expect(isSecretName(name)).toBe(false);
 });
 

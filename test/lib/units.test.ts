@@ -11,7 +11,7 @@ test.each([
   expect(parseDuration(text)).toBe(ms);
 });
 
-test.each(['', '5', 's', '5 s', '-1s', '1y', '1h 30m', '9999999999999999d'])('%j is no duration', (text) => {
+test.each(['', '5', 's', '5 s', '-1s', '1y', '1h 30m', '9999999999999999d'])('%j is not a duration', (text) => {
   expect(parseDuration(text)).toBeUndefined();
 });
 
@@ -24,7 +24,7 @@ test.each([
   expect(parseSize(text)).toBe(bytes);
 });
 
-test.each(['', 'MiB', '1Mib', '-1B', '1e9'])('%j is no size', (text) => {
+test.each(['', 'MiB', '1Mib', '-1B', '1e9'])('%j is not a size', (text) => {
   expect(parseSize(text)).toBeUndefined();
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createWakeSignal } from '../../src/lib/wake-signal.ts';
 
-/** Whether it was raised, once everything that can happen by itself has happened. */
+/** Whether it was raised, once everything that happens by itself has happened. */
 async function isRaised(wake: { readonly raised: () => Promise<void> }): Promise<boolean> {
   let isOver = false;
   void wake.raised().then(() => {
@@ -20,7 +20,7 @@ test('a signal before anyone waits is not lost, and several are one', async () =
   expect(await isRaised(wake)).toBe(false);
 });
 
-test('a signal wakes who waits', async () => {
+test('a signal wakes the waiter', async () => {
   const wake = createWakeSignal(new AbortController().signal);
   const waiting = wake.raised();
   wake.raise();

@@ -1,4 +1,4 @@
-// Certificates for loopback, made by openssl, and requests over TLS that trust one of them.
+// Certificates for loopback, made with openssl, and requests over TLS that trust one of them.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 export type Certificate = { readonly cert: string; readonly key: string };
 
-/** Signed by itself, valid for a day. */
+/** Self-signed, valid for a day. */
 export function createCertificate(
   name: string,
   subjects = 'DNS:localhost,IP:127.0.0.1',
@@ -27,7 +27,7 @@ export function createCertificate(
   }
 }
 
-/** Signed by an authority of its own, which nobody knows. */
+/** Signed by its own authority, which nobody trusts. */
 export function createIssued(name: string, subjects: string): Certificate & { readonly authority: string } {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-certificate-'));
   const openssl = (...words: string[]) => execFileSync('openssl', words, { cwd: dir, stdio: 'pipe' });
@@ -69,7 +69,7 @@ export function createIssued(name: string, subjects: string): Certificate & { re
   }
 }
 
-/** The files of a server's configuration, in a folder, and how to put another pair there. */
+/** The certificate files of a server's configuration in a folder, and a function that replaces them. */
 export function createPairFiles(dir: string, pair: Certificate) {
   const files = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
   const put = ({ cert, key }: Certificate): void => {
@@ -84,11 +84,11 @@ export type SecureAnswer = {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** Whose certificate the server has shown: its CN. */
+  /** The CN of the certificate that the server has shown. */
   readonly shown: string;
 };
 
-/** A connection of its own, unless an agent keeps one. */
+/** Opens a connection for each request, unless an agent keeps one. */
 export function getSecurely(
   url: string,
   trusted: Certificate | null,

@@ -1,4 +1,4 @@
-// A job of one step that asks for nothing, for a test to lay over it what it cares about.
+// A job of one step without any requests. A test overrides the members it cares about.
 
 import type { JobDefinition } from '../../src/domain/job.ts';
 import { noResources } from '../../src/domain/resources.ts';

@@ -1,4 +1,4 @@
-// An issuer of JWTs with real keys, whose key set a test puts into a file or serves.
+// An issuer of JWTs with real keys. A test writes its key set to a file or serves it.
 
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
@@ -8,7 +8,7 @@ export const audienceName = 'flwd';
 export type SigningKey = {
   readonly jwk: JWK;
   readonly privateKey: CryptoKey;
-  /** A token with these claims laid over good ones; a claim that is undefined is left out. */
+  /** Signs a token with these claims over valid defaults. A claim that is undefined is left out. */
   readonly sign: (
     claims?: Readonly<Record<string, unknown>>,
     header?: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-// What the tests read from the API's answers, written down apart from the program's own schemas.
+// The parts of the API's answers that tests read, written down independently of the program's own schemas.
 
 export type RunAnswer = {
   readonly run_id: string;
@@ -17,7 +17,7 @@ export type RunAnswer = {
   readonly termination: { readonly signals: readonly { readonly signal: string }[]; readonly remaining: number } | null;
 };
 
-/** Whatever the job gave; the tests read members of objects. */
+/** Any result; the tests read members of objects. */
 type ResultValue = { readonly [member: string]: unknown };
 
 export type ArtifactAnswer = {

@@ -1,4 +1,4 @@
-// What an engine of the tests is told, unless the test is about it.
+// Options of an engine in tests that are not about these options.
 
 import { join } from 'node:path';
 import type { Snapshots } from '../../src/catalog/source/snapshot.ts';

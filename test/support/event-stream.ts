@@ -1,12 +1,12 @@
-// Reads server-sent events the way a client does.
+// Reads server-sent events as a client does.
 
 import { type EventSourceMessage, EventSourceParserStream } from 'eventsource-parser/stream';
 
-/** What the tests read from a frame's data; the rest is compared whole. */
+/** The members of a frame's data that tests read; the rest is compared as a whole. */
 type FrameData = { readonly run_id: string; readonly message: string; readonly [member: string]: unknown };
 export type Frame = { readonly id: string | undefined; readonly event: string | undefined; readonly data: FrameData };
 
-/** The frames of a stream as they come; leaving the loop closes the connection. */
+/** Yields the frames of a stream as they arrive. Leaving the loop closes the connection. */
 export async function* framesOf(response: Response): AsyncGenerator<Frame> {
   if (response.status !== 200 || !response.body)
     throw new Error(`no stream: ${response.status} ${await response.text()}`);
@@ -33,7 +33,10 @@ export async function framesUntil(response: Response, isLast: (frame: Frame) => 
   return frames;
 }
 
-/** A server that has just started lets new runs wait until it has seen what it left running: that is no fault of theirs. */
+/**
+ * A server that has just started lets new runs wait until it has checked what it left running. Tests of those runs
+ * ignore that.
+ */
 export function apartFromWaits(frames: readonly Frame[]): Frame[] {
   return frames.filter(({ event }) => event !== 'run.waiting');
 }

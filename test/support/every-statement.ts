@@ -1,5 +1,5 @@
-// A vitest reporter: a run of all tests, or of all those in test/conformance, fails for a statement of the API reference that
-// no test has shown, and any run fails for a test that names a statement which is none.
+// A vitest reporter. A run of all tests, or of all in test/conformance, fails if no test has shown a statement of the
+// API reference. Any run fails if a test names an unknown statement.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,10 +38,10 @@ export default class EveryStatement implements Reporter {
   }
 }
 
-/** No less is asked for when the files are gone: only a run that was narrowed by its caller may leave them out. */
+/** The check also fails when the files are missing. Only a caller that narrows the run may leave them out. */
 async function includesConformance(vitest: Vitest, modules: readonly TestModule[]): Promise<boolean> {
   if (vitest.config.testNamePattern) return false;
-  // Without bubblewrap most tests are skipped by name, but in CI (host.ts).
+  // Without bubblewrap most tests are skipped by name, except in CI (host.ts).
   if (!process.env.CI && absentTools('bwrap').length > 0) return false;
   const isAll = vitest.config.project.length === 0 && modules.length === (await vitest.globTestSpecifications()).length;
   const files = readdirSync(folder).filter((name) => name.endsWith('.test.ts'));

@@ -1,10 +1,10 @@
-// Times that hold on a machine that is busy with other things: such a machine is slow now and then, a slow program always.
+// Time limits that hold on a busy machine: such a machine is slow now and then, a slow program always.
 
 import { expect } from 'vitest';
 
 const mostGoes = 8;
 
-/** Has `go` say how long it took, until one was quicker than `ms`. Fails where none of several was. */
+/** Repeats `go`, which returns its duration, until one is below `ms`. Fails when several attempts were slower. */
 export async function expectWithin(ms: number, go: () => Promise<number>): Promise<void> {
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < mostGoes && least >= ms; n++) least = Math.min(least, await go());

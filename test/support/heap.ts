@@ -1,9 +1,9 @@
-// The heap of a server under test, after its garbage was collected: asked for over Node's inspector.
+// The heap of a server under test after garbage collection, read through Node's inspector.
 
-/** To be in the server's environment. */
+/** Add it to the server's environment. */
 export const withInspector = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
-/** @param stderr of a server that was started `withInspector` */
+/** @param stderr output of a server that was started `withInspector` */
 export async function heapBytes(stderr: string): Promise<number> {
   const [, url = ''] = /Debugger listening on (ws:\S+)/.exec(stderr) ?? [];
   const socket = new WebSocket(url);

@@ -1,4 +1,4 @@
-// What this host has. A test that misses a tool is skipped by name; in CI it runs all the same, and fails.
+// The tools of this host. A test that misses a tool is skipped by name; in CI it runs anyway, and fails.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -9,7 +9,7 @@ export function absentTools(...tools: readonly string[]): string[] {
   return tools.filter((tool) => !folders.some((folder) => isExecutable(join(folder, tool))));
 }
 
-/** vitest's `test` for what needs these tools on the host. */
+/** vitest's `test` for tests that need these tools on the host. */
 export function testWith(...tools: readonly string[]): typeof test.only {
   return test.skipIf(absentTools(...tools).length > 0 && !process.env.CI);
 }

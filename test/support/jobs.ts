@@ -3,7 +3,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** File name in the job's folder → content. */
+/** Maps a file name in the job's folder to its content. */
 export type JobFiles = Readonly<Record<string, string | Buffer>>;
 /** A config.yaml as data; JSON is YAML. */
 export type JobConfig = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import type { RetentionPolicy } from '../../src/engine/retention/retain.ts';
 
-/** Retention that deletes nothing. */
+/** A retention policy that deletes nothing. */
 export const keepsAll: RetentionPolicy = {
   runsMs: null,
   logsMs: null,

@@ -1,4 +1,5 @@
-// A process that keeps a file to itself, as fcntl(2) lets the file's owner: to open it blocks for as long as the kernel allows.
+// A process that takes a lease on a file, which fcntl(2) allows its owner: opening the file then blocks for as long as
+// the kernel allows.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

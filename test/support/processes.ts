@@ -1,10 +1,10 @@
-// The processes of this host, as /proc shows them: those in other pid namespaces too.
+// The processes of this host as /proc shows them, including those in other pid namespaces.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export type ProcessSeen = { readonly pid: number; readonly command: string };
 
-/** Living processes whose command line holds the text. A zombie has no command line any more. */
+/** Live processes whose command line contains the text. A zombie has no command line any more. */
 export function processesWith(text: string): ProcessSeen[] {
   return numbersIn('/proc')
     .filter((pid) => pid !== process.pid)
@@ -12,7 +12,7 @@ export function processesWith(text: string): ProcessSeen[] {
     .filter(({ command }) => command.includes(text));
 }
 
-/** Living processes that have a file of the folder open, or bear a name of it. */
+/** Live processes that have a file of the folder open, or whose command line contains its name. */
 export function processesOf(dir: string): ProcessSeen[] {
   const named = processesWith(dir);
   const open = numbersIn('/proc')
@@ -21,18 +21,20 @@ export function processesOf(dir: string): ProcessSeen[] {
   return [...named, ...open.map((pid) => ({ pid, command: commandOf(pid) }))];
 }
 
-/** As proc_pid_stat(5) has it, such as `S` for one that sleeps and `T` for one that is stopped; undefined for one that is gone. */
+/**
+ * The state of proc_pid_stat(5), such as `S` for sleeping and `T` for stopped; undefined for a process that is gone.
+ */
 export function stateOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name before it, in parentheses, may hold spaces and parentheses.
+    // The name before it is in parentheses, and may contain spaces and parentheses.
     return stat.charAt(stat.lastIndexOf(')') + 2);
   } catch {
     return undefined;
   }
 }
 
-/** What it has in memory; 0 for one that is gone. */
+/** Its memory in use; 0 for a process that is gone. */
 export function residentBytesOf(pid: number): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
@@ -42,18 +44,18 @@ export function residentBytesOf(pid: number): number {
   }
 }
 
-/** Ends with SIGKILL what `processesWith` finds; one of them may take others along. */
+/** Ends everything that `processesWith` finds with SIGKILL. One of them may take others along. */
 export function killProcessesWith(text: string): void {
   for (const { pid } of processesWith(text)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It was gone before its turn came.
+      // It ended before.
     }
   }
 }
 
-/** None of a process that is gone. */
+/** Empty for a process that is gone. */
 function numbersIn(dir: string): number[] {
   try {
     return readdirSync(dir).map(Number).filter(Number.isInteger);

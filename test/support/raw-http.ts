@@ -1,10 +1,13 @@
-// Sends bytes to a server and reads what comes back, for requests that no proper client would make.
+// Sends bytes to a server and reads the answer, for requests that no proper client would make.
 
 import { connect } from 'node:net';
 
 export type RawAnswer = { readonly status: number; readonly head: string; readonly body: string };
 
-/** Of a live stream the head and what came with it. `request` is the text as it goes over the wire; it should ask for `Connection: close`. */
+/**
+ * For a live stream, returns the head and the first bytes. `request` is the raw text; it should ask for `Connection:
+ * close`.
+ */
 export async function sendRaw(url: string, request: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });
@@ -27,7 +30,7 @@ export async function sendRaw(url: string, request: string): Promise<RawAnswer> 
   return { status: Number(head.split(' ')[1]), head, body: answer.slice(border + 4) };
 }
 
-/** It would end only with its run, or never. */
+/** A stream ends only with its run, or never. */
 function isStream(chunk: Buffer): boolean {
   return /^content-type: text\/event-stream/im.test(chunk.toString('latin1', 0, 2_000));
 }

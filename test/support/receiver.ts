@@ -1,4 +1,4 @@
-// A receiver of webhooks: keeps what it is told, and answers as the test says.
+// A receiver of webhooks: records requests, and answers as the test says.
 
 import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -13,7 +13,7 @@ type Received = {
 export type Receiver = {
   readonly url: string;
   readonly received: readonly Received[];
-  /** How it answers from now on; 200 at first. */
+  /** Sets how it answers from now on; at first with 200. */
   answer: (response: ServerResponse, n: number) => void;
 };
 

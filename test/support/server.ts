@@ -1,5 +1,5 @@
-// A server under test: `flwd serve` from the installed package, on a free port, with a data dir and jobs of its own.
-// Black box: it is spoken to over HTTP and signals alone.
+// A server under test: `flwd serve` from the installed package on a free port, with its own data dir and jobs. Tests
+// use only HTTP and signals.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
@@ -22,13 +22,13 @@ export type ServerOptions = {
     readonly [section: string]: unknown;
   };
   readonly env?: Readonly<Record<string, string>>;
-  /** The user it runs as, for tests that are root. They reach it by a tunnel of that user. */
+  /** The user it runs as, for tests that run as root. They connect through a tunnel of that user. */
   readonly uid?: number;
 };
 
 type RequestOptions = {
   readonly method?: string;
-  /** Anything but a text is sent as JSON. */
+  /** Everything except a string is sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -45,11 +45,11 @@ export type Server = {
   /** A path below /api/v1, or from the root when it starts with `//`. */
   fetch(path: string, options?: RequestOptions): Promise<Response>;
   json<T = Record<string, unknown>>(path: string, options?: RequestOptions): Promise<T>;
-  /** Runs a job to its end; expects it to be accepted. */
+  /** Runs a job to its end, and expects that it is accepted. */
   run(jobId: string, args?: unknown, more?: Readonly<Record<string, unknown>>): Promise<RunAnswer>;
-  /** Starts a job; expects it to be accepted. */
+  /** Starts a job, and expects that it is accepted. */
   start(jobId: string, args?: unknown, more?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** The run once it satisfies the claim. */
+  /** Waits until the run satisfies the claim. */
   runWhen(runId: string, claim: (run: RunAnswer) => boolean): Promise<RunAnswer>;
   finished(runId: string): Promise<RunAnswer>;
   /** Messages of the run's log, oldest first, without the one about files that are not kept. */
@@ -170,12 +170,12 @@ type Serving = {
 
 type Program = {
   readonly env?: Readonly<Record<string, string>>;
-  /** The Node that it runs on. */
+  /** The Node to run it with. */
   readonly node?: string;
   readonly uid?: number;
 };
 
-/** Node may lie where the other user cannot go. */
+/** Node may be in a folder that the other user cannot enter. */
 function giveTo(uid: number, root: string): Program {
   const canRun = spawnSync(process.execPath, ['-e', '0'], { cwd: '/', uid, gid: uid }).status === 0;
   const node = canRun ? process.execPath : join(root, 'node');

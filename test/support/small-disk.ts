@@ -1,4 +1,4 @@
-// Mounts of a test, among them a small disk that it can fill and give room again. Only root can mount.
+// Mounts for tests, including a small disk that a test can fill and free again. Only root can mount.
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { onTestFinished, test } from 'vitest';
 
 const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
 
-/** vitest's `test` for what needs a mount. */
+/** vitest's `test` for tests that need a mount. */
 export const testWithDisk: typeof test.only = test.skipIf(!canMount && !process.env.CI);
 
 /** Mounts a disk on a folder until the test has ended; with `inodes`, it holds so many files and folders. */
@@ -16,7 +16,7 @@ export function mountDisk(dir: string, sizeMiB: number, inodes?: number): void {
   mountOn(dir, '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755${bound}`, 'flwd-test');
 }
 
-/** Mounts on a folder until the test has ended: `words` are those of mount(8) before it. */
+/** Mounts on a folder until the test has ended. `words` are the arguments of mount(8) before the folder. */
 export function mountOn(dir: string, ...words: readonly string[]): void {
   mustRun('mount', ...words, dir);
   onTestFinished(() => mustRun('umount', '--lazy', dir));
@@ -27,7 +27,7 @@ function mustRun(command: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
 }
 
-/** Takes the last inode of a disk; returns how to give them back. */
+/** Takes the last inode of a disk. Returns a function that frees them. */
 export function fillInodes(dir: string): () => void {
   const path = join(dir, 'files');
   mkdirSync(path);
@@ -38,7 +38,7 @@ export function fillInodes(dir: string): () => void {
   }
 }
 
-/** Takes the last byte of a disk; returns how to give it back. */
+/** Takes the last byte of a disk. Returns a function that frees them. */
 export function fillDisk(dir: string): () => void {
   const path = join(dir, 'filler');
   const fd = openSync(path, 'w');

@@ -1,11 +1,11 @@
-// A way to a server on which the open streams can be closed in order, as a server does that is told to stop.
+// A proxy to a server through which a test can close open streams cleanly, as a server that stops does.
 
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { onTestFinished } from 'vitest';
 
 export type StreamGate = {
-  /** In place of the server's. */
+  /** The URL to use instead of the server's. */
   readonly url: string;
   /** How many streams are open. */
   readonly open: () => number;

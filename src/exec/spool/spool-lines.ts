@@ -46,20 +46,97 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
   const reported = createOpenLine(redactor);
   const errors = createOpenLine(redactor);
   const all = [plain, reported, errors];
+  const out = createOutput();
   let current = plain;
   /** The line that continues after a line of stderr. */
   let interrupted = plain;
   let readBytes = 0;
+
+  function begin(letter: number | undefined, offset: number): void {
+    for (const line of [plain, reported]) if (isOverdue(line, offset)) out.giveFrom(line, nothing);
+    if (letter === stderrLetter) {
+      interrupted = current;
+      current = errors;
+      return;
+    }
+    // Two helpers at once, with long messages: the second ends the line of the first.
+    if (current === reported) out.giveFrom(reported, nothing);
+    current = reported;
+  }
+
+  /**
+   * The end of the marked lines that begin at `at`. Takes several if nothing lies between them. Returns the length when
+   * there is no end.
+   */
+  function endOfMarked(bytes: Buffer, at: number): number {
+    for (let end = at; ; ) {
+      const found = bytes.indexOf(newline, end);
+      if (found < 0) return bytes.length;
+      end = found + 1;
+      const isNext = current === errors && bytes[end] === spoolMark && bytes[end + 1] === stderrLetter;
+      if (!isNext || isOverdue(plain, readBytes + end) || isOverdue(reported, readBytes + end)) return end;
+    }
+  }
+
+  function pushMixed(bytes: Buffer): void {
+    let mark = findMark(bytes, 0);
+    for (let at = 0; at < bytes.length; ) {
+      // In a line of stderr a mark is text: the shim writes its lines whole.
+      if (mark === at && current !== errors) begin(bytes[at + 1], readBytes + at);
+      if (mark === at) mark = findMark(bytes, at + 1);
+      let end = current === plain ? bytes.length : endOfMarked(bytes, at);
+      if (current !== errors) end = Math.min(end, mark);
+      out.take(current, bytes.subarray(at, end), readBytes + at);
+      if (bytes[end - 1] === newline) current = current === errors ? interrupted : plain;
+      if (mark < end) mark = findMark(bytes, end);
+      at = end;
+    }
+  }
+
+  return {
+    push(bytes) {
+      if (current === plain && all.every(isClosed) && isInOrder(bytes)) out.give(plain.redaction.push(bytes));
+      else pushMixed(bytes);
+      readBytes += bytes.length;
+      return out.takeOut();
+    },
+    flush() {
+      for (const line of all) out.end(line);
+      current = plain;
+      return out.takeOut();
+    },
+    get heldBytes() {
+      return readBytes - (oldestOf(all)?.offset ?? readBytes);
+    },
+    get aheadBytes() {
+      return out.givenBytes - (oldestOf(all)?.givenBytes ?? out.givenBytes);
+    },
+  };
+}
+
+type Output = {
+  readonly givenBytes: number;
+  give(bytes: Buffer): void;
+  giveFrom(line: OpenLine, rest: Buffer): void;
+  take(line: OpenLine, part: Buffer, offset: number): void;
+  /** Returns the rest of a line that has no end, on its own line. */
+  end(line: OpenLine): void;
+  /** Everything given since the last call. */
+  takeOut(): Buffer;
+};
+
+/** The redacted bytes, in the order in which they leave. */
+function createOutput(): Output {
   let givenBytes = 0;
-  let out: Buffer[] = [];
+  let pieces: Buffer[] = [];
 
   function give(bytes: Buffer): void {
     if (bytes.length === 0) return;
     givenBytes += bytes.length;
-    out.push(bytes);
+    pieces.push(bytes);
   }
 
-  /** Returns what is held of the line and `rest`, except an end that may begin a secret. */
+  /** Gives what is held of the line, and `rest`, except an end that may begin a secret. */
   function giveFrom(line: OpenLine, rest: Buffer): void {
     give(line.redaction.push(line.length === 0 ? rest : Buffer.concat([heldOf(line), rest])));
     clear(line);
@@ -95,83 +172,31 @@ export function createSpoolLines(redactor: Redactor): SpoolLines {
     hold(line, part.subarray(lineEnd), offset + lineEnd);
   }
 
-  function begin(letter: number | undefined, offset: number): void {
-    for (const line of [plain, reported]) if (isOverdue(line, offset)) giveFrom(line, nothing);
-    if (letter === stderrLetter) {
-      interrupted = current;
-      current = errors;
-      return;
-    }
-    // Two helpers at once, with long messages: the second ends the line of the first.
-    if (current === reported) giveFrom(reported, nothing);
-    current = reported;
-  }
-
-  /**
-   * The end of the marked lines that begin at `at`. Takes several if nothing lies between them. Returns the length when
-   * there is no end.
-   */
-  function endOfMarked(bytes: Buffer, at: number): number {
-    for (let end = at; ; ) {
-      const found = bytes.indexOf(newline, end);
-      if (found < 0) return bytes.length;
-      end = found + 1;
-      const isNext = current === errors && bytes[end] === spoolMark && bytes[end + 1] === stderrLetter;
-      if (!isNext || isOverdue(plain, readBytes + end) || isOverdue(reported, readBytes + end)) return end;
-    }
-  }
-
-  function pushMixed(bytes: Buffer): void {
-    let mark = findMark(bytes, 0);
-    for (let at = 0; at < bytes.length; ) {
-      // In a line of stderr a mark is text: the shim writes its lines whole.
-      if (mark === at && current !== errors) begin(bytes[at + 1], readBytes + at);
-      if (mark === at) mark = findMark(bytes, at + 1);
-      let end = current === plain ? bytes.length : endOfMarked(bytes, at);
-      if (current !== errors) end = Math.min(end, mark);
-      take(current, bytes.subarray(at, end), readBytes + at);
-      if (bytes[end - 1] === newline) current = current === errors ? interrupted : plain;
-      if (mark < end) mark = findMark(bytes, end);
-      at = end;
-    }
-  }
-
-  function takeOut(): Buffer {
-    const given = out.length === 1 ? out[0] : Buffer.concat(out);
-    out = [];
-    return given ?? nothing;
-  }
-
-  function oldest(): OpenLine['from'] {
-    let first: OpenLine['from'];
-    for (const { from } of all) if (from && (!first || from.offset < first.offset)) first = from;
-    return first;
-  }
-
   return {
-    push(bytes) {
-      if (current === plain && all.every(isClosed) && isInOrder(bytes)) give(plain.redaction.push(bytes));
-      else pushMixed(bytes);
-      readBytes += bytes.length;
-      return takeOut();
+    get givenBytes() {
+      return givenBytes;
     },
-    flush() {
-      for (const line of all) {
-        const rest = Buffer.concat([line.redaction.push(heldOf(line)), line.redaction.flush()]);
-        if (rest.length > 0 && out.length > 0) give(Buffer.of(newline));
-        give(rest);
-        clear(line);
-      }
-      current = plain;
-      return takeOut();
+    give,
+    giveFrom,
+    take,
+    end(line) {
+      const rest = Buffer.concat([line.redaction.push(heldOf(line)), line.redaction.flush()]);
+      if (rest.length > 0 && pieces.length > 0) give(Buffer.of(newline));
+      give(rest);
+      clear(line);
     },
-    get heldBytes() {
-      return readBytes - (oldest()?.offset ?? readBytes);
-    },
-    get aheadBytes() {
-      return givenBytes - (oldest()?.givenBytes ?? givenBytes);
+    takeOut() {
+      const given = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+      pieces = [];
+      return given ?? nothing;
     },
   };
+}
+
+function oldestOf(lines: readonly OpenLine[]): OpenLine['from'] {
+  let first: OpenLine['from'];
+  for (const { from } of lines) if (from && (!first || from.offset < first.offset)) first = from;
+  return first;
 }
 
 function createOpenLine(redactor: Redactor): OpenLine {

@@ -34,24 +34,21 @@ const lastBufferBytes = readBytes + longestLineBytes;
 const smallestHoleBytes = 64 * 1024 * 1024;
 const newline = 10;
 
+type SpoolOptions = {
+  readonly path: string;
+  readonly offset: number;
+  readonly onBytes: (bytes: Buffer, endOffset: number) => void | Promise<void>;
+  readonly onJump?: (jump: SpoolJump) => void;
+};
+
 /**
  * `onBytes` gets whole lines, or a piece of a line longer than 64 KiB, and the offset of their end in the file. The
  * buffer belongs to the callback until its promise settles; only then the next bytes are read into it. The file need
  * not exist yet, but its folder must.
  */
-export function followSpool(o: {
-  path: string;
-  offset: number;
-  onBytes: (bytes: Buffer, endOffset: number) => void | Promise<void>;
-  onJump?: (jump: SpoolJump) => void;
-}): SpoolFollower {
+export function followSpool(o: SpoolOptions): SpoolFollower {
   const alarm = createSpoolAlarm(o.path);
-  let fd: number | undefined;
-  let offset = o.offset;
-  // Grows with the amount written at a time: most jobs write little, and many run at once.
-  let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
-  /** Bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
-  let pendingBytes = 0;
+  const reader = createSpoolReader(o);
   let isDraining = false;
   let isClosed = false;
 
@@ -62,69 +59,15 @@ export function followSpool(o: {
       for (;;) {
         if (isClosed) return;
         const isLast = isDraining;
-        const look = await read();
-        if (look === 'end' && isLast) return await hand(pendingBytes);
+        const look = await reader.read();
+        if (look === 'end' && isLast) return await reader.handRest();
         if (look === 'full') await yieldNow();
         else if (!isLast || look === 'leased') await alarm.next(look === 'some');
       }
     } finally {
       alarm.close();
-      if (fd !== undefined) closeSync(fd);
+      reader.closeFile();
     }
-  }
-
-  /**
-   * New bytes are in the page cache. Reading it in a thread would cost more than the read (0.3 ms per run).
-   */
-  async function read(): Promise<'full' | 'some' | 'end' | 'leased'> {
-    const opened = fd ?? openIfThere(o.path);
-    if (opened === 'leased') return opened;
-    if (opened === undefined) return 'end';
-    fd = opened;
-    const room = buffer.length - pendingBytes;
-    const bytesRead = readSync(fd, buffer, pendingBytes, room, offset);
-    if (bytesRead === 0) {
-      const { size } = fstatSync(fd);
-      if (size < offset) await jump('truncated', size);
-      return 'end';
-    }
-    const isHollow = bytesRead >= readBytes && isZero(buffer.subarray(pendingBytes, pendingBytes + bytesRead));
-    offset += bytesRead;
-    pendingBytes += bytesRead;
-    await hand(buffer.subarray(0, pendingBytes).lastIndexOf(newline) + 1);
-    if (pendingBytes > longestLineBytes) await hand(cutBefore(buffer, pendingBytes));
-    if (bytesRead < room) return 'some';
-    if (buffer.length < lastBufferBytes) grow();
-    if (isHollow) await leap(fd);
-    return 'full';
-  }
-
-  async function hand(length: number): Promise<void> {
-    if (length === 0 || isClosed) return;
-    await o.onBytes(buffer.subarray(0, length), offset - pendingBytes + length);
-    buffer.copyWithin(0, length, pendingBytes);
-    pendingBytes -= length;
-  }
-
-  function grow(): void {
-    const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 8, lastBufferBytes));
-    buffer.copy(larger, 0, 0, pendingBytes);
-    buffer = larger;
-  }
-
-  /**
-   * A job can extend the file to petabytes that nobody wrote. What remains of it cannot contain more than its blocks.
-   */
-  async function leap(from: number): Promise<void> {
-    const { size, blocks } = fstatSync(from);
-    const dataFrom = size - blocks * 512;
-    if (dataFrom - offset > smallestHoleBytes) await jump('hole', dataFrom);
-  }
-
-  async function jump(cause: SpoolJump['cause'], toOffset: number): Promise<void> {
-    await hand(pendingBytes);
-    if (!isClosed) o.onJump?.({ cause, fromOffset: offset, toOffset });
-    offset = toOffset;
   }
 
   const done = follow();
@@ -138,9 +81,89 @@ export function followSpool(o: {
     },
     close() {
       isClosed = true;
+      reader.stop();
       alarm.ring();
     },
     discard: createPuncher(o.path),
+  };
+}
+
+type SpoolReader = {
+  /** Reads once and hands over the whole lines. `full` means that more is likely to follow at once. */
+  read(): Promise<'full' | 'some' | 'end' | 'leased'>;
+  /** Hands over a last line without a newline. */
+  handRest(): Promise<void>;
+  /** Nothing is handed over afterwards. */
+  stop(): void;
+  closeFile(): void;
+};
+
+function createSpoolReader(o: SpoolOptions): SpoolReader {
+  let fd: number | undefined;
+  let offset = o.offset;
+  // Grows with the amount written at a time: most jobs write little, and many run at once.
+  let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
+  /** Bytes before `offset` that wait for their newline, at the beginning of `buffer`. */
+  let pendingBytes = 0;
+  let isStopped = false;
+
+  async function hand(length: number): Promise<void> {
+    if (length === 0 || isStopped) return;
+    await o.onBytes(buffer.subarray(0, length), offset - pendingBytes + length);
+    buffer.copyWithin(0, length, pendingBytes);
+    pendingBytes -= length;
+  }
+
+  function grow(): void {
+    const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 8, lastBufferBytes));
+    buffer.copy(larger, 0, 0, pendingBytes);
+    buffer = larger;
+  }
+
+  /** A job can extend the file to petabytes that nobody wrote. The rest of it cannot contain more than its blocks. */
+  async function leap(from: number): Promise<void> {
+    const { size, blocks } = fstatSync(from);
+    const dataFrom = size - blocks * 512;
+    if (dataFrom - offset > smallestHoleBytes) await jump('hole', dataFrom);
+  }
+
+  async function jump(cause: SpoolJump['cause'], toOffset: number): Promise<void> {
+    await hand(pendingBytes);
+    if (!isStopped) o.onJump?.({ cause, fromOffset: offset, toOffset });
+    offset = toOffset;
+  }
+
+  return {
+    // Synchronous reads: new bytes are in the page cache, and a thread would cost more than the read (0.3 ms per run).
+    async read() {
+      const opened = fd ?? openIfThere(o.path);
+      if (opened === 'leased') return opened;
+      if (opened === undefined) return 'end';
+      fd = opened;
+      const room = buffer.length - pendingBytes;
+      const bytesRead = readSync(fd, buffer, pendingBytes, room, offset);
+      if (bytesRead === 0) {
+        const { size } = fstatSync(fd);
+        if (size < offset) await jump('truncated', size);
+        return 'end';
+      }
+      const isHollow = bytesRead >= readBytes && isZero(buffer.subarray(pendingBytes, pendingBytes + bytesRead));
+      offset += bytesRead;
+      pendingBytes += bytesRead;
+      await hand(buffer.subarray(0, pendingBytes).lastIndexOf(newline) + 1);
+      if (pendingBytes > longestLineBytes) await hand(cutBefore(buffer, pendingBytes));
+      if (bytesRead < room) return 'some';
+      if (buffer.length < lastBufferBytes) grow();
+      if (isHollow) await leap(fd);
+      return 'full';
+    },
+    handRest: () => hand(pendingBytes),
+    stop() {
+      isStopped = true;
+    },
+    closeFile() {
+      if (fd !== undefined) closeSync(fd);
+    },
   };
 }
 

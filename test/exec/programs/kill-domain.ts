@@ -1,5 +1,5 @@
-// Ends what the script of an attempt has started, as a server would: kill-domain.ts ATTEMPT_DIR. Prints how many processes it finds, and
-// how many are left once those that it may end are gone.
+// Ends everything that the script of an attempt has started, as a server would: kill-domain.ts ATTEMPT_DIR. Prints the
+// number of processes it finds, and the number left once those that it may end are gone.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { killDomainOf } from '../../../src/exec/proc/kill-domain.ts';

@@ -1,4 +1,4 @@
-// A server in small: launches the attempt in $SPEC, says so, and stays until the attempt has ended.
+// A minimal server: launches the attempt in $SPEC, reports that, and stays until the attempt has ended.
 
 import { dirname, join } from 'node:path';
 import { openForkServer } from '../../../src/exec/proc/fork-server.ts';

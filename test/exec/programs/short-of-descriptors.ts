@@ -1,13 +1,13 @@
-// A server in small that takes an attempt up, and then has no descriptor left while it ends it: for a second, each look at
-// the host fails.
+// A minimal server that resumes an attempt and has no free descriptor while it ends it: for a second, each look at the
+// host fails.
 
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { resumeAttempt } from '../../../src/exec/proc/resume-attempt.ts';
 
 const attempt = resumeAttempt(process.env.ATTEMPT_DIR ?? '');
-if (!attempt) throw new Error('there is nothing to take up');
-// Kept alive by this alone, as a server is by its socket.
+if (!attempt) throw new Error('there is no attempt to resume');
+// Only this keeps it alive, as a socket keeps a server alive.
 const staying = setInterval(() => undefined, 1_000);
 const termination = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
 const taken = takeAll();

@@ -1,4 +1,4 @@
-// Takes a data dir and says so on stdout, one line: `owned`, or why not. Gives it back when its stdin ends.
+// Takes a data dir and prints one line: `owned`, or why not. Releases it when stdin ends.
 
 import { acquireOwnership, DataDirOwned, type OwnerInfo } from '../../../src/instance/owner-lock.ts';
 
