@@ -3,10 +3,10 @@
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { openWire } from '../support/a-wire.ts';
 import { testWith } from '../support/host.ts';
 import { openStreamGate } from '../support/stream-gate.ts';
 import { aBrowser } from './a-browser.ts';
-import { openWire } from './a-wire.ts';
 
 const hourMs = 3_600_000;
 const browser = aBrowser();

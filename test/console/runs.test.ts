@@ -3,10 +3,10 @@
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { openWire } from '../support/a-wire.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
-import { openWire } from './a-wire.ts';
 
 const linesOfLoud = 300_000;
 

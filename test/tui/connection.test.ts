@@ -1,8 +1,8 @@
 // Servers that go away and come back, and servers that need a token.
 
-import { connect, createServer, type Socket } from 'node:net';
-import { afterAll, expect, onTestFinished } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { openWire } from '../support/a-wire.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { openStreamGate } from '../support/stream-gate.ts';
@@ -13,57 +13,23 @@ const executing = await startServing({ executes: true, jobs: { demo: bash('true'
 afterAll(() => executing.close());
 afterAll(() => server.close());
 
-type Line = { readonly url: string; readonly cut: () => Promise<void>; readonly fix: () => Promise<void> };
-
-/** A connection to the server that can be cut. */
-async function openLine(): Promise<Line> {
-  const { hostname, port } = new URL(server.url);
-  const sockets = new Set<Socket>();
-  const line = createServer((near) => {
-    const far = connect(Number(port), hostname);
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => undefined).on('close', () => other.destroy());
-    }
-    near.pipe(far).pipe(near);
-  });
-  let ownPort = 0;
-  const fix = async (): Promise<void> => {
-    await new Promise<void>((resolve) => line.listen(ownPort, '127.0.0.1', resolve));
-    const address = line.address();
-    if (typeof address === 'object' && address) ownPort = address.port;
-  };
-  const cut = async (): Promise<void> => {
-    const closed = new Promise((resolve) => line.close(resolve));
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-    await closed;
-  };
-  onTestFinished(cut);
-  await fix();
-  return { url: `http://127.0.0.1:${ownPort}`, cut, fix };
-}
-
 testWith('tmux')('a lost connection is reported, and everything goes on when the server is back', async () => {
-  const line = await openLine();
+  await using wire = await openWire(server.url);
   const run = await server.addRun();
   await run.move('claim');
   await run.print('before');
-  const terminal = await openTui(line.url);
+  const terminal = await openTui(wire.url);
   await terminal.sees(/❯ demo/);
   await terminal.press('2');
   await terminal.sees(/● running +demo/);
   await terminal.press('Enter');
   await terminal.sees(/I before$/m);
-  await line.cut();
+  wire.cut();
   await terminal.sees('✗ no connection, retrying');
   await run.print('meanwhile');
   await run.finish();
   expect(await terminal.screen()).toContain('● running');
-  await line.fix();
+  wire.fix();
   const screen = await terminal.sees(/I before\n.*I meanwhile$/m);
   expect(screen.match(/before|meanwhile/g)).toHaveLength(2);
   await terminal.sees('✓ success');
@@ -90,15 +56,15 @@ testWith('tmux')('a run that has printed nothing is still followed after the ser
 });
 
 testWith('tmux')('a server that does not run yet is waited for', async () => {
-  const line = await openLine();
-  await line.cut();
-  const terminal = await openTui(line.url);
+  await using wire = await openWire(server.url);
+  wire.cut();
+  const terminal = await openTui(wire.url);
   await terminal.sees('✗ no connection, retrying');
-  await terminal.sees(`No server can be reached at ${line.url}`);
+  await terminal.sees(`No server can be reached at ${wire.url}`);
   await terminal.press('?');
   await terminal.sees('quit at once');
   await terminal.press('x');
-  await line.fix();
+  wire.fix();
   await terminal.sees(/❯ demo/);
   expect(await terminal.screen()).not.toContain('No server');
 });

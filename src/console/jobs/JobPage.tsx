@@ -12,6 +12,7 @@ import { StartForm } from '../start/StartForm.tsx';
 import { Facts, Shown, Time, WithCode } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import { useJob } from './catalogue.ts';
+import { JobErrors } from './JobsPage.tsx';
 
 type Job = AnswerOf<'getJob'>;
 
@@ -58,16 +59,7 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
       <p>
         <WithCode text={problem.message} />
       </p>
-      <ul>
-        {errors.map((error) => (
-          <li key={JSON.stringify(error)}>
-            <code>
-              {error.file}:{error.line}:{error.column}
-            </code>{' '}
-            <WithCode text={String(error.message)} />
-          </li>
-        ))}
-      </ul>
+      <JobErrors of={errors} />
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 
 import { Chunked } from '../widgets/Chunked.tsx';
-import { Empty, Shown, Status, Time } from '../widgets/Notes.tsx';
+import { Empty, Shown, Status, Time, WithCode } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import { useJobs } from './catalogue.ts';
 import { type ReadLastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
@@ -223,20 +223,27 @@ function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
         {of.map(({ id, source, errors }) => (
           <li key={`${source} ${id}`}>
             <strong>{harmless(id)}</strong>
-            <ul>
-              {errors.map((error) => (
-                <li key={`${error.file} ${error.line} ${error.message}`}>
-                  <code>
-                    {error.file}:{error.line}:{error.column}
-                  </code>{' '}
-                  {error.message}
-                </li>
-              ))}
-            </ul>
+            <JobErrors of={errors} />
           </li>
         ))}
       </ul>
     </section>
+  );
+}
+
+/** The errors in the files of an invalid job, with their places. */
+export function JobErrors({ of }: { readonly of: Invalid['errors'] }): ReactNode {
+  return (
+    <ul>
+      {of.map((error) => (
+        <li key={JSON.stringify(error)}>
+          <code>
+            {error.file}:{error.line}:{error.column}
+          </code>{' '}
+          <WithCode text={error.message} />
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,11 +1,13 @@
 // The artifacts of a run: their paths and sizes, and previews of those that can be shown.
 
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
-import { useAnswer } from '../session/answers.tsx';
+import { limited } from '../session/answers.tsx';
+
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../widgets/Notes.tsx';
@@ -13,8 +15,7 @@ import type { Run } from '../words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('../widgets/Markdown.tsx')).Markdown);
 
-type ArtifactPage = AnswerOf<'listArtifacts'>;
-type Artifact = ArtifactPage['artifacts'][number];
+type Artifact = AnswerOf<'listArtifacts'>['artifacts'][number];
 
 /**
  * These are shown by an `<img>`, from memory. There an SVG runs no script and loads nothing; opened in its own tab, it
@@ -26,45 +27,55 @@ const mostPreviewText = 200_000;
 const mostPreviewRows = 200;
 
 export function Artifacts({ run }: { readonly run: Run }): ReactNode {
-  const runId = run.run_id;
-  const answer = useAnswer(['artifacts', runId, run.finished_at], (client, signal) =>
-    client.call('listArtifacts', { query: { run_id: runId }, signal }),
-  );
+  const client = useClient();
+  const { run_id: runId, finished_at: finishedAt } = run;
+  const answer = useInfiniteQuery({
+    queryKey: ['artifacts', runId, finishedAt],
+    queryFn: ({ pageParam: cursor, signal }) =>
+      client.call('listArtifacts', {
+        query: { run_id: runId, ...(cursor !== '' && { cursor }) },
+        signal: limited(signal),
+      }),
+    initialPageParam: '',
+    getNextPageParam: ({ next_cursor: next }) => next,
+    // They are collected once, when the run ends.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   return (
     <Shown of={answer} what="artifacts">
-      {(first) =>
-        first.artifacts.length === 0 ? (
-          <Empty>
-            {run.finished_at === null ? 'Artifacts are collected when the run ends.' : 'This run has no artifacts.'}
-          </Empty>
-        ) : (
-          <ArtifactList key={`${runId} ${run.finished_at}`} runId={runId} first={first} />
-        )
-      }
+      {({ pages }) => {
+        const artifacts = pages.flatMap((page) => page.artifacts);
+        if (artifacts.length === 0)
+          return (
+            <Empty>
+              {finishedAt === null ? 'Artifacts are collected when the run ends.' : 'This run has no artifacts.'}
+            </Empty>
+          );
+        const count = answer.hasNextPage
+          ? `${artifacts.length} of ${pages[0]?.total}.`
+          : `${artifacts.length} in total.`;
+        return (
+          <>
+            <ArtifactList artifacts={artifacts} />
+            <p className="quiet">
+              {count}{' '}
+              {answer.hasNextPage && (
+                <button type="button" disabled={answer.isFetchingNextPage} onClick={() => void answer.fetchNextPage()}>
+                  More
+                </button>
+              )}
+            </p>
+          </>
+        );
+      }}
     </Shown>
   );
 }
 
-function ArtifactList({ runId, first }: { readonly runId: string; readonly first: ArtifactPage }): ReactNode {
+function ArtifactList({ artifacts }: { readonly artifacts: readonly Artifact[] }): ReactNode {
   const client = useClient();
-  const [pages, setPages] = useState<readonly ArtifactPage[]>([first]);
-  const [isReading, setReading] = useState(false);
   const [opened, setOpened] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
-  const artifacts = pages.flatMap((page) => page.artifacts);
-  const cursor = pages.at(-1)?.next_cursor ?? null;
-  const readMore = async (from: string): Promise<void> => {
-    setError(null);
-    setReading(true);
-    try {
-      const page = await client.call('listArtifacts', { query: { run_id: runId, cursor: from } });
-      setPages([...pages, page]);
-    } catch (error) {
-      setError(errorText(error));
-    } finally {
-      setReading(false);
-    }
-  };
   const save = (artifact: Artifact): void => {
     setError(null);
     const { id, name } = artifact;
@@ -88,14 +99,6 @@ function ArtifactList({ runId, first }: { readonly runId: string; readonly first
           />
         ))}
       </ul>
-      <p className="quiet">
-        {cursor === null ? `${artifacts.length} in total.` : `${artifacts.length} of ${first.total}.`}{' '}
-        {cursor !== null && (
-          <button type="button" disabled={isReading} onClick={() => void readMore(cursor)}>
-            More
-          </button>
-        )}
-      </p>
     </>
   );
 }

@@ -220,7 +220,7 @@ function CancelProgress({ run, asks }: { readonly run: Run; readonly asks: numbe
 
 type Ended = { readonly stepId: string | null; readonly ended: NonNullable<Run['termination']> };
 
-/** Since the cancel was asked for; of the run itself, or of each of its steps that ran. */
+/** The terminations since the cancel was requested: that of the run itself, or those of its steps. */
 function terminationsOf(run: Run): Ended[] {
   const ofSteps = run.steps.map(({ step_id: stepId, termination }) => ({ stepId, termination }));
   const all = ofSteps.some(({ termination }) => termination !== null)

@@ -16,11 +16,12 @@ import { useRunEvents } from '../session/streams.ts';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Shown, Status, Time } from '../widgets/Notes.tsx';
 import { harmless, jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from '../words.ts';
-import { Artifacts } from './Artifacts.tsx';
 import { RunActions } from './RunActions.tsx';
-import { RunDetails, RunEvents } from './RunParts.tsx';
 import { Steps } from './Steps.tsx';
 
+const Artifacts = onDemand('artifacts', async () => (await import('./Artifacts.tsx')).Artifacts);
+const RunDetails = onDemand('details', async () => (await import('./RunParts.tsx')).RunDetails);
+const RunEvents = onDemand('events', async () => (await import('./RunParts.tsx')).RunEvents);
 const Result = onDemand('the result', async () => (await import('./Result.tsx')).Result);
 
 const tabs = ['log', 'result', 'artifacts', 'details', 'events'] as const;

@@ -50,8 +50,8 @@ function createAnswers(): QueryClient {
 }
 
 /**
- * What `load` answers. Components that use the same key share one request and one answer. While the next answer is on
- * its way, and where it fails, the last one stays.
+ * Calls `load` and caches its answer. Components that use the same key share one request and one answer. The last
+ * answer stays until the next one arrives, and when the next request fails.
  */
 export function useAnswer<T, Selected = T>(
   queryKey: QueryKey,
@@ -62,8 +62,13 @@ export function useAnswer<T, Selected = T>(
   return useQuery({
     ...o,
     queryKey,
-    queryFn: ({ signal }) => load(client, AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)])),
+    queryFn: ({ signal }) => load(client, limited(signal)),
   });
+}
+
+/** Adds the time limit of an answer. */
+export function limited(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]);
 }
 
 type Failing = Pick<UseQueryResult, 'error' | 'failureReason'>;

@@ -65,7 +65,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
           const signal = AbortSignal.timeout(longestAnswerMs);
           await clientWith(given, fetch).call('listRuns', { query: { limit: 1 }, signal });
         } catch (error) {
-          // The server knows a token that may not list runs.
+          // A token without this scope is valid, too.
           if (!(error instanceof ApiProblem && error.status === 403)) return errorText(error);
         }
         sessionStorage.setItem(storageKey, given);

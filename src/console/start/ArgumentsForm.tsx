@@ -4,7 +4,7 @@ import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
 import { type ArgumentError, errorsOfItem, placeErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
-import { useClient } from '../session/session.tsx';
+import { useAnswer } from '../session/answers.tsx';
 import { FieldInput, type InputProps } from './FieldInput.tsx';
 import {
   besideFields,
@@ -174,25 +174,15 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
 
 /** Suggests the names of stored secrets, if the caller may list them. */
 function StoredNames(o: { readonly id: string; readonly found: (names: readonly string[]) => void }): ReactNode {
-  const client = useClient();
-  const [names, setNames] = useState<readonly string[]>([]);
+  // Without the list, the user types the name.
+  const { data } = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
   const found = useEffectEvent(o.found);
   useEffect(() => {
-    const ending = new AbortController();
-    client.call('listSecrets', { signal: ending.signal }).then(
-      ({ secrets }) => {
-        const all = secrets.map(({ name }) => name);
-        setNames(all);
-        found(all);
-      },
-      // Without the list, the user types the name.
-      () => {},
-    );
-    return () => ending.abort();
-  }, [client]);
+    if (data) found(data.secrets.map(({ name }) => name));
+  }, [data]);
   return (
     <datalist id={o.id}>
-      {names.map((name) => (
+      {data?.secrets.map(({ name }) => (
         <option key={name} value={name} />
       ))}
     </datalist>

@@ -116,7 +116,7 @@ function isRefused(answer: Answer<unknown>): boolean {
   return failure instanceof ApiProblem && failure.status === 403;
 }
 
-/** There is no use in retrying what the caller may not read. */
+/** Undefined if the caller may not read the answer, because retrying cannot help then. */
 export function retryOf(answer: Answer<unknown>): Retry {
   return isRefused(answer) ? undefined : answer.refetch;
 }

@@ -1,4 +1,4 @@
-// The search in the whole log of a run, and the steps from one match to the next.
+// The search in the whole log of a run. The user moves from one match to the next.
 
 import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';

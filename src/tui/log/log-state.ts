@@ -57,7 +57,7 @@ export function useLog(isActive: boolean, runId: string, filter: LogFilter, rows
   return { view, change, jump, isReading, note: followError ?? note };
 }
 
-/** Names a log. Another log is another object. */
+/** The log to read: another object for another run, step or level. */
 type Source = Omit<LogSource, 'signal'>;
 
 /** Reads the log at the wanted place. */
@@ -69,7 +69,7 @@ function useOpenedLog(isActive: boolean, source: Source, change: ChangeView): Pi
   const { level, stepId } = source.filter;
   const wanted = useMemo(() => ({ level, stepId, opening }), [level, stepId, opening]);
   const had = useRef<typeof wanted | null>(null);
-  // if it could not be read, it is read again when the server is reachable again
+  // A log that could not be read is read again when the server is reachable again.
   useEffect(() => {
     if (!isActive || had.current === wanted) return undefined;
     const ending = new AbortController();

@@ -33,7 +33,7 @@ const questions = {
   rerun: 'Rerun?   a: all steps   f: failed steps   n: no',
 } as const;
 
-/** @param chosenStep is the step to approve or deny, if it waits for that */
+/** @param chosenStep - the step to approve or deny, if it waits for approval */
 export function useRunActions(runId: string, run: RunAnswer | null, chosenStep: string | undefined): RunActions {
   const { columns } = useSurroundings();
   const [asked, setAsked] = useState<keyof typeof questions | null>(null);

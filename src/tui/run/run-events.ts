@@ -14,7 +14,7 @@ const types = eventTypes.filter((type) => !type.endsWith('.output')).join(',');
 export function useRunEvents(isActive: boolean, runId: string | null): number {
   const { client, epoch } = useSurroundings();
   const [changes, setChanges] = useState(0);
-  // opened again when the server is reachable, or accepts the token, again
+  // The stream is opened again when the server is reachable again or accepts the token again.
   useEffect(() => {
     if (!isActive) return undefined;
     const ending = new AbortController();

@@ -1,4 +1,4 @@
-// A connection between a browser and a server that a test can cut or let hang.
+// A connection between a client and a server that a test can cut or let hang.
 
 import { connect, createServer, type Socket } from 'node:net';
 
