@@ -1,5 +1,5 @@
-// A reader who does what a page says, in a new home folder, from the first block to the last. The language of a block, and
-// the invisible word after it, say what to do with it:
+// A reader who does what a page says, in a new home folder, from the first block to the last. The language of a
+// block, and the invisible word after it, say what to do with it:
 //
 //   sh              commands: all of them must succeed
 //   sh fails        commands of which the last must fail
@@ -23,13 +23,14 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
 import { type Block, blocksOf, root } from './pages.ts';
 
 type Terminal = {
   readonly printed: () => string;
   readonly ended: Promise<number>;
-  readonly interrupt: () => Promise<unknown>;
+  readonly interrupt: () => Promise<void>;
 };
 
 /** Follows the page; throws with the place of the first block that does not do what the page says. */
@@ -126,11 +127,17 @@ function watch(child: ChildProcess): Terminal {
   let seen = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (seen += String(chunk)));
   const ended = new Promise<number>((resolve) => child.on('close', (code) => resolve(code ?? -1)));
-  const interrupt = () => {
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
-    return ended;
+  const signal = (name: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) process.kill(-child.pid, name);
   };
-  onTestFinished(async () => void (await interrupt()));
+  const interrupt = async () => {
+    signal('SIGINT');
+    const hasEnded = await Promise.race([ended.then(() => true), setTimeout(60_000, false, { ref: false })]);
+    if (hasEnded) return;
+    signal('SIGKILL');
+    throw new Error(`Ctrl-C did not end it:\n${seen}`);
+  };
+  onTestFinished(interrupt);
   return { printed: () => seen, ended, interrupt };
 }
 

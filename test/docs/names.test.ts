@@ -51,7 +51,7 @@ function inlineCode(page: string): string[] {
   return [...prose.matchAll(/`([^`]+)`/g)].map(([, span = '']) => span.replaceAll('\n', ' '));
 }
 
-/** What is typed after `flwd`, on the page's lines of commands and in its sentences. */
+/** The words after `flwd`, from the page's commands and from its sentences. */
 function callsIn(page: string): string[] {
   const lines = blocksOf(page)
     .filter(({ language }) => language === 'sh')
