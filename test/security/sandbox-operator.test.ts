@@ -44,7 +44,7 @@ def ask(connection):
 
 def say(text):
     status, detail = text.split(' ')[1], json.loads(text.split('\\r\\n\\r\\n', 1)[1]).get('detail')
-    words = {'comes from a job': 'run', 'finds in /proc': 'unseen'}
+    words = {'comes from a job': 'run', 'find in /proc': 'unseen'}
     print(status, *[word for part, word in words.items() if part in (detail or '')], flush=True)
 `;
 
