@@ -7,6 +7,7 @@ import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
+import { countRows } from './query-parts.ts';
 import { toTimestampOrNull } from './run/run-rows.ts';
 import type { NotificationRow } from './schema.ts';
 
@@ -156,11 +157,7 @@ export function createNotificationStore({ read }: Database): NotificationStore {
       return rows.map(toNotification);
     },
 
-    async pendingCount() {
-      const pending = read.selectFrom('notices').where('next_at', 'is not', null);
-      const row = await pending.select((eb) => eb.fn.countAll().as('count')).executeTakeFirst();
-      return Number(row?.count ?? 0);
-    },
+    pendingCount: () => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
   };
 }
 

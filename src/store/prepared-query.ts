@@ -47,12 +47,6 @@ export function prepareQueries<V extends Values, Row>(
   };
 }
 
-/** Conditions for Kysely's `and`: each column equals its value. Leaves out columns whose value is undefined. */
-export function given<T extends object>(columns: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const known: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
-  return Object.assign(known, Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)));
-}
-
 /** Stands for a value while a query is built. */
 class Slot {
   readonly name: string;

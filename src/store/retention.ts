@@ -5,6 +5,7 @@ import { outputTypes } from '../domain/event.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
+import { countRows } from './query-parts.ts';
 import { uncountEndedRuns } from './run/ended-counts.ts';
 import { uncountRuns } from './run/run-counts.ts';
 import type { RunDetails } from './run/run-rows.ts';
@@ -62,12 +63,8 @@ export function createRetentionStore(database: Database): RetentionStore {
     ...createOldRuns(database),
     ...createOldAnswers(database),
     async preview({ runsBeforeMs, logsBeforeMs }) {
-      const { runs } = await database.read
-        .selectFrom('runs')
-        .select((eb) => eb.fn.countAll().as('runs'))
-        .where('finished_at', 'is not', null)
-        .where('finished_at', '<', runsBeforeMs)
-        .executeTakeFirstOrThrow();
+      const ended = database.read.selectFrom('runs').where('finished_at', 'is not', null);
+      const runs = await countRows(ended.where('finished_at', '<', runsBeforeMs));
       const logs = await database.read
         .selectFrom('log_segments')
         .innerJoin('runs', 'runs.id', 'log_segments.run_id')
@@ -78,7 +75,7 @@ export function createRetentionStore(database: Database): RetentionStore {
         .where('log_segments.last_at_us', '<', logsBeforeMs * 1000)
         .where('runs.finished_at', '<', logsBeforeMs)
         .executeTakeFirstOrThrow();
-      return { runs: Number(runs), logs: Number(logs.logs), logBytes: Number(logs.bytes ?? 0) };
+      return { runs, logs: Number(logs.logs), logBytes: Number(logs.bytes ?? 0) };
     },
   };
 }
@@ -120,12 +117,7 @@ function createOldEvents({ read, transact }: Database): Pick<RetentionStore, 're
         .orderBy('id')
         .limit(1)
         .executeTakeFirst();
-      const { count } = await read
-        .selectFrom('events')
-        .select((eb) => eb.fn.countAll().as('count'))
-        .where('id', '<', first?.id ?? Number.MAX_SAFE_INTEGER)
-        .executeTakeFirstOrThrow();
-      return Number(count);
+      return countRows(read.selectFrom('events').where('id', '<', first?.id ?? Number.MAX_SAFE_INTEGER));
     },
   };
 }

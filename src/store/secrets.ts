@@ -1,6 +1,7 @@
 // Stored secrets: sealed texts by tenant and name. Only the engine can open them.
 
 import type { Database, Transaction } from './database.ts';
+import { countRows } from './query-parts.ts';
 import type { Schema, SecretRow } from './schema.ts';
 
 export type StoredSecret = Omit<SecretRow, 'sealed'>;
@@ -37,22 +38,12 @@ export function createSecretStore({ read }: Database): SecretStore {
     async page(tenant, { limit, offset = 0, after }) {
       let rows = read.selectFrom('secrets').select(shown).where('tenant', '=', tenant);
       if (after !== undefined) rows = rows.where('name', '>', after);
-      const { total } = await read
-        .selectFrom('secrets')
-        .select((eb) => eb.fn.countAll<number>().as('total'))
-        .where('tenant', '=', tenant)
-        .executeTakeFirstOrThrow();
+      const total = await countRows(read.selectFrom('secrets').where('tenant', '=', tenant));
       const secrets = await rows.orderBy('name').limit(limit).offset(offset).execute();
       return { secrets, total };
     },
 
-    async count() {
-      const { total } = await read
-        .selectFrom('secrets')
-        .select((eb) => eb.fn.countAll<number>().as('total'))
-        .executeTakeFirstOrThrow();
-      return total;
-    },
+    count: () => countRows(read.selectFrom('secrets')),
 
     async sealed(tenant, name) {
       const row = await read

@@ -3,6 +3,7 @@
 import type { ApiToken } from '../domain/api-token.ts';
 import { parseCursor, toCursor } from './cursor.ts';
 import type { Database, Transaction } from './database.ts';
+import { countRows } from './query-parts.ts';
 import type { TokenRow } from './schema.ts';
 
 export type StoredToken = ApiToken & {
@@ -53,9 +54,7 @@ export function createTokenStore({ read }: Database): TokenStore {
 
     async list(tenant, { limit, offset = 0, cursor }) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
-      const { total } = await ofTenant(tenant)
-        .select((eb) => eb.fn.countAll<number>().as('total'))
-        .executeTakeFirstOrThrow();
+      const total = await countRows(ofTenant(tenant));
       const rows = await ofTenant(tenant)
         .selectAll()
         .$if(after !== undefined, (query) => query.where('id', '<', after?.id ?? ''))

@@ -20,7 +20,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the check of the epoch',
     file: 'src/store/run/step-moves.ts',
-    text: "      .where('epoch', '=', values.epoch)\n",
+    text: "    .where('epoch', '=', epoch)\n",
     instead: '',
     breaks: 'stale-writer-is-refused',
   },

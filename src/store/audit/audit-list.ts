@@ -12,7 +12,7 @@ import {
 } from '../../domain/audit.ts';
 import { validationError } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
-import { given } from '../prepared-query.ts';
+import { countRows, given } from '../query-parts.ts';
 import { contains } from '../run/run-filter.ts';
 import type { AuditRow, Schema } from '../schema.ts';
 
@@ -93,7 +93,7 @@ async function* walk(
   let toPass = offset;
   for (let to = range.to; to >= range.from; to -= slice) {
     const part = { from: Math.max(range.from, to - slice + 1), to };
-    const passed = toPass > 0 ? Math.min(toPass, await countIn(db, filter, part)) : 0;
+    const passed = toPass > 0 ? Math.min(toPass, await countRows(matching(db, filter, part))) : 0;
     const rows = await matching(db, filter, part)
       .selectAll()
       .orderBy('id', 'desc')
@@ -105,13 +105,6 @@ async function* walk(
     if (slice === Infinity) return;
     await yieldNow();
   }
-}
-
-async function countIn(db: Kysely<Schema>, filter: Conditions, part: Range): Promise<number> {
-  const { found } = await matching(db, filter, part)
-    .select((eb) => eb.fn.countAll().as('found'))
-    .executeTakeFirstOrThrow();
-  return Number(found);
 }
 
 async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBounded: boolean): Promise<number> {
@@ -131,7 +124,7 @@ async function count(db: Kysely<Schema>, filter: Conditions, range: Range, isBou
   const slice = isIndexed(filter) ? Infinity : sliceRows;
   let total = 0;
   for (let to = range.to; to >= range.from; to -= slice) {
-    total += await countIn(db, filter, { from: Math.max(range.from, to - slice + 1), to });
+    total += await countRows(matching(db, filter, { from: Math.max(range.from, to - slice + 1), to }));
     if (slice === Infinity) return total;
     await yieldNow();
   }

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { parseCursor, toCursor } from '../cursor.ts';
 import type { Database, Transaction } from '../database.ts';
-import { given } from '../prepared-query.ts';
+import { countRows, given } from '../query-parts.ts';
 import { toTimestampOrNull } from '../run/run-rows.ts';
 import type { ArtifactRow, Schema } from '../schema.ts';
 import { type ArtifactExpiry, createArtifactExpiry } from './artifact-expiry.ts';
@@ -115,14 +115,9 @@ export function createArtifactStore(o: {
     takeRoom: createArtifactRoom({ read, storedBytes }),
     ...createArtifactExpiry(o),
 
-    async preview(createdBeforeMs) {
-      const { count: found } = await read
-        .selectFrom('artifacts')
-        .select((eb) => eb.fn.countAll().as('count'))
-        .where('created_at', '<', createdBeforeMs)
-        .where(isNotExpired(clock.now()))
-        .executeTakeFirstOrThrow();
-      return Number(found);
+    preview(createdBeforeMs) {
+      const old = read.selectFrom('artifacts').where('created_at', '<', createdBeforeMs);
+      return countRows(old.where(isNotExpired(clock.now())));
     },
   };
 }
@@ -197,19 +192,14 @@ function matching(db: Kysely<Schema>, { tenant, runId, jobId, name }: Filter) {
 /** Counts by the counters where they cover the filter, then subtracts the expired artifacts. */
 async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise<number> {
   const { tenant, runId, jobId, name } = filter;
-  const gone = await matching(db, filter)
-    .select((eb) => eb.fn.countAll().as('count'))
-    .where('expires_at', '<=', nowMs)
+  const gone = await countRows(matching(db, filter).where('expires_at', '<=', nowMs));
+  if (runId !== undefined || name !== undefined) return (await countRows(matching(db, filter))) - gone;
+  const all = await db
+    .selectFrom('artifact_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('count'))
+    .where((eb) => eb.and(given({ tenant, job_id: jobId })))
     .executeTakeFirstOrThrow();
-  const counted =
-    runId === undefined && name === undefined
-      ? db
-          .selectFrom('artifact_counts')
-          .select((eb) => eb.fn.sum<number | string | null>('count').as('count'))
-          .where((eb) => eb.and(given({ tenant, job_id: jobId })))
-      : matching(db, filter).select((eb) => eb.fn.countAll().as('count'));
-  const all = await counted.executeTakeFirstOrThrow();
-  return Number(all.count ?? 0) - Number(gone.count);
+  return Number(all.count ?? 0) - gone;
 }
 
 function toRow(artifact: NewArtifact): ArtifactRow {

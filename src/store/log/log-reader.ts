@@ -18,9 +18,9 @@ import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
 /** `text`: only the messages. */
 export type LogForm = 'text' | 'json';
 
-export type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
+type LogPageQuery = LogFilter & { readonly tail?: number; readonly limit: number };
 
-export type LogPage = {
+type LogPage = {
   readonly lines: readonly LogLine[];
   /** The `afterSeq` of the next page; null on the last page. */
   readonly nextSeq: number | null;

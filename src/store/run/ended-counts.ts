@@ -3,7 +3,8 @@
 
 import type { Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
-import { given, prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { given } from '../query-parts.ts';
 import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from '../schema.ts';
 
 export const hourMs = 3_600_000;

@@ -2,7 +2,8 @@
 
 import type { Compilable, Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
-import { given, prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import { given } from '../query-parts.ts';
 import type { RunCountRow, Schema } from '../schema.ts';
 
 type Move = { readonly from: RunStatus; readonly to: RunStatus };

@@ -13,7 +13,7 @@ import {
 } from 'kysely';
 import type { RunStatus, StepStatus } from '../../domain/run.ts';
 import type { Position } from '../cursor.ts';
-import { given } from '../prepared-query.ts';
+import { given } from '../query-parts.ts';
 import type { Schema } from '../schema.ts';
 
 export type RunFilter = {

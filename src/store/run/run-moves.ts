@@ -2,10 +2,10 @@
 // same transaction changes the counters and emits the events. step-moves.ts changes the steps.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
-import type { JsonValue } from '../../domain/job.ts';
 import type { LeftBehind } from '../../domain/left-behind.ts';
 import {
   type Progress,
+  type Run,
   type RunError,
   type RunMove,
   type RunReason,
@@ -14,7 +14,7 @@ import {
 } from '../../domain/run.ts';
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
-import type { Schema } from '../schema.ts';
+import type { RunRow, Schema } from '../schema.ts';
 import { countEndedRun } from './ended-counts.ts';
 import { countMovedRun } from './run-counts.ts';
 import { toJsonOrNull } from './run-rows.ts';
@@ -31,7 +31,7 @@ export type RunChange = {
   readonly reason?: RunReason | null;
   readonly exitCode?: number | null;
   readonly error?: RunError | null;
-  readonly result?: { readonly value: JsonValue } | null;
+  readonly result?: Run['result'];
   readonly termination?: Termination | null;
   readonly leftBehind?: LeftBehind | null;
   /** The epoch in which the caller drives the run. The move is refused once another process has taken the run over. */
@@ -68,17 +68,8 @@ export async function claimRun(tx: Transaction, id: string, claim: RunClaim): Pr
 }
 
 export type RunEnd = Exclude<RunMove, 'claim'>;
-type Ending = {
-  readonly id: string;
-  readonly atMs: number;
-  readonly reason: RunReason | null;
-  readonly exitCode: number | null;
-  readonly error: string | null;
-  readonly result: string | null;
-  readonly termination: string | null;
-  readonly leftBehind: string | null;
-  readonly epoch: number | null;
-};
+type Ending = Pick<RunRow, 'id' | 'reason' | 'finished_at' | 'exit_code' | 'error' | 'result'> &
+  Pick<RunRow, 'termination' | 'left_behind'> & { readonly epoch: number | null };
 
 const endMoved = {
   succeed: prepareEnd('succeed'),
@@ -89,24 +80,19 @@ const endMoved = {
 } satisfies Record<RunEnd, unknown>;
 
 function prepareEnd(move: RunEnd) {
-  return prepareQuery((db, values: Ending) =>
+  return prepareQuery((db, { id, epoch, result, ...ending }: Ending) =>
     db
       .updateTable('runs')
       .set((eb) => ({
+        ...ending,
         status: runMoves[move].to,
-        reason: values.reason,
         waiting: null,
-        finished_at: values.atMs,
-        exit_code: values.exitCode,
-        error: values.error,
-        result: eb.fn.coalesce(eb.val(values.result), 'result'),
-        termination: values.termination,
-        left_behind: values.leftBehind,
+        result: eb.fn.coalesce(eb.val(result), 'result'),
         version: eb('version', '+', 1),
       }))
-      .where('id', '=', values.id)
+      .where('id', '=', id)
       .where('status', 'in', runMoves[move].from)
-      .where((eb) => isOfEpoch(eb, values.epoch))
+      .where((eb) => isOfEpoch(eb, epoch))
       .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'labels']),
   );
 }
@@ -117,13 +103,13 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   const { atMs, reason = null, exitCode = null } = change;
   const [run] = await endMoved[move](tx.db, {
     id,
-    atMs,
     reason,
-    exitCode,
+    finished_at: atMs,
+    exit_code: exitCode,
     error: toJsonOrNull(change.error),
     result: toJsonOrNull(change.result),
     termination: toJsonOrNull(change.termination),
-    leftBehind: toJsonOrNull(change.leftBehind),
+    left_behind: toJsonOrNull(change.leftBehind),
     epoch: change.epoch ?? null,
   });
   if (!run) return false;
@@ -165,11 +151,7 @@ function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null):
 export async function touchRun(
   tx: Transaction,
   id: string,
-  o: {
-    readonly attempt?: number;
-    readonly result?: { readonly value: JsonValue } | null;
-    readonly epoch?: number;
-  },
+  o: { readonly attempt?: number; readonly result?: Run['result']; readonly epoch?: number },
 ): Promise<boolean> {
   const [run] = await updateTouched(tx.db, {
     id,

@@ -76,35 +76,15 @@ function toRow(runId: string, step: NewStep): StepRow {
   };
 }
 
-const updateStarted = prepareQuery(
-  (
-    db,
-    values: {
-      runId: string;
-      stepId: string;
-      attempt: number;
-      status: StepStatus;
-      atMs: number;
-      worker: string | null;
-      deadlineAtMs: number | null;
-      message: string | null;
-    },
-  ) =>
-    db
-      .updateTable('steps')
-      .set({
-        status: values.status,
-        started_at: values.atMs,
-        epoch: 1,
-        worker: values.worker,
-        deadline_at: values.deadlineAtMs,
-        message: values.message,
-      })
-      .where('run_id', '=', values.runId)
-      .where('step_id', '=', values.stepId)
-      .where('attempt', '=', values.attempt)
-      .where('status', '=', 'pending')
-      .returning('step_id'),
+type StepKey = Pick<StepRow, 'run_id' | 'step_id' | 'attempt'>;
+type Started = Pick<StepRow, 'status' | 'started_at' | 'worker' | 'deadline_at' | 'message'>;
+
+const updateStarted = prepareQuery((db, { run_id, step_id, attempt, ...started }: StepKey & Started) =>
+  db
+    .updateTable('steps')
+    .set({ ...started, epoch: 1 })
+    .where((eb) => eb.and({ run_id, step_id, attempt, status: 'pending' }))
+    .returning('step_id'),
 );
 
 /** Pending → running or waiting for approval, in epoch 1. False when the attempt was not pending. */
@@ -112,53 +92,28 @@ export async function startStep(
   tx: Transaction,
   about: About,
   at: { readonly stepId: string; readonly attempt: number },
-  { status, message = null, ...start }: StepStart,
+  { status, atMs, worker, deadlineAtMs, message = null }: StepStart,
 ): Promise<boolean> {
-  const [row] = await updateStarted(tx.db, { runId: about.runId, ...at, status, message, ...start });
+  const key = { run_id: about.runId, step_id: at.stepId, attempt: at.attempt };
+  const started = { status, started_at: atMs, worker, deadline_at: deadlineAtMs, message };
+  const [row] = await updateStarted(tx.db, { ...key, ...started });
   if (!row) return false;
   const data = { status, attempt: at.attempt, step_id: at.stepId, ...(message === null ? {} : { message }) };
   tx.emit({ type: status === 'running' ? 'step.started' : 'step.waiting_approval', ...about, data });
   return true;
 }
 
-const updateEnded = prepareQuery(
-  (
-    db,
-    values: {
-      runId: string;
-      stepId: string;
-      attempt: number;
-      epoch: number;
-      status: StepStatus;
-      reason: StepReason | null;
-      atMs: number;
-      exitCode: number | null;
-      message: string | null;
-      outputs: string;
-      sealed: string | null;
-      termination: string | null;
-      approval: string | null;
-    },
-  ) =>
-    db
-      .updateTable('steps')
-      .set({
-        status: values.status,
-        reason: values.reason,
-        finished_at: values.atMs,
-        exit_code: values.exitCode,
-        message: values.message,
-        outputs: values.outputs,
-        sealed: values.sealed,
-        termination: values.termination,
-        approval: values.approval,
-      })
-      .where('run_id', '=', values.runId)
-      .where('step_id', '=', values.stepId)
-      .where('attempt', '=', values.attempt)
-      .where('epoch', '=', values.epoch)
-      .where('finished_at', 'is', null)
-      .returning('step_id'),
+type Ended = Pick<StepRow, 'status' | 'reason' | 'finished_at' | 'exit_code' | 'message' | 'outputs'> &
+  Pick<StepRow, 'sealed' | 'termination' | 'approval' | 'epoch'>;
+
+const updateEnded = prepareQuery((db, { run_id, step_id, attempt, epoch, ...ended }: StepKey & Ended) =>
+  db
+    .updateTable('steps')
+    .set(ended)
+    .where((eb) => eb.and({ run_id, step_id, attempt }))
+    .where('epoch', '=', epoch)
+    .where('finished_at', 'is', null)
+    .returning('step_id'),
 );
 
 /** Changes nothing and returns false when the attempt has ended or is in another epoch. Before its start, that is 0. */
@@ -170,12 +125,14 @@ export async function endStep(
 ): Promise<boolean> {
   const { status, reason, atMs, exitCode = null, message = null } = ending;
   const [row] = await updateEnded(tx.db, {
-    runId: about.runId,
-    ...at,
+    run_id: about.runId,
+    step_id: at.stepId,
+    attempt: at.attempt,
+    epoch: at.epoch,
     status,
     reason,
-    atMs,
-    exitCode,
+    finished_at: atMs,
+    exit_code: exitCode,
     message,
     outputs: JSON.stringify(ending.outputs ?? {}),
     sealed: ending.sealed ?? null,
@@ -190,22 +147,27 @@ export async function endStep(
 
 export type StepSkip = { readonly reason: StepReason; readonly atMs: number; readonly message: string };
 
+type Skipped = Pick<StepRow, 'reason' | 'finished_at' | 'message'>;
+
 const updateSkipped = prepareQuery(
-  (db, values: { runId: string; stepId: string; reason: StepReason; atMs: number; message: string }) =>
+  (db, { run_id, step_id, ...skipped }: Pick<StepRow, 'run_id' | 'step_id'> & Skipped) =>
     db
       .updateTable('steps')
-      .set({ status: 'skipped', reason: values.reason, finished_at: values.atMs, message: values.message })
-      .where('run_id', '=', values.runId)
-      .where('step_id', '=', values.stepId)
-      .where('status', '=', 'pending')
+      .set({ ...skipped, status: 'skipped' })
+      .where((eb) => eb.and({ run_id, step_id, status: 'pending' }))
       .returning('step_id'),
 );
 
 /** False when the step was not pending. */
-export async function skipStep(tx: Transaction, about: About, stepId: string, skip: StepSkip): Promise<boolean> {
-  const [row] = await updateSkipped(tx.db, { runId: about.runId, stepId, ...skip });
+export async function skipStep(
+  tx: Transaction,
+  about: About,
+  stepId: string,
+  { reason, atMs, message }: StepSkip,
+): Promise<boolean> {
+  const skipped = { reason, finished_at: atMs, message };
+  const [row] = await updateSkipped(tx.db, { run_id: about.runId, step_id: stepId, ...skipped });
   if (!row) return false;
-  const { reason, message } = skip;
   tx.emit({ type: 'step.skipped', ...about, data: { step_id: stepId, status: 'skipped', reason, message } });
   return true;
 }
@@ -252,10 +214,7 @@ async function nameChild(
   const row = await tx.db
     .updateTable('steps')
     .set({ child_run_id: childRunId })
-    .where('run_id', '=', at.runId)
-    .where('step_id', '=', at.stepId)
-    .where('attempt', '=', at.attempt)
-    .where('epoch', '=', at.epoch)
+    .where((eb) => eb.and({ run_id: at.runId, step_id: at.stepId, attempt: at.attempt, epoch: at.epoch }))
     .where('child_run_id', 'is', null)
     .where('finished_at', 'is', null)
     .returning(sql`1`.as('one'))

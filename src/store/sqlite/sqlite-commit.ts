@@ -9,7 +9,7 @@ import { type Audited, type AuditHead, addToChain, insertAuditEntries } from '..
 import { DatabaseFailure, type Transaction } from '../database.ts';
 import { insertEntries, numberEntries } from '../journal-rows.ts';
 import type { Schema } from '../schema.ts';
-import { type Emitted, openTransaction } from '../transaction.ts';
+import { type Emitted, type OpenTransaction, openTransaction } from '../transaction.ts';
 
 export type Unit = {
   /** Does the work. The returned function settles the caller's promise, once the commit is durable. */
@@ -87,11 +87,7 @@ export function createCommit(o: {
   }
 }
 
-type DoneUnit = {
-  readonly settle: () => void;
-  readonly emitted: readonly Emitted[];
-  readonly audited: readonly Audited[];
-};
+type DoneUnit = Pick<OpenTransaction, 'emitted' | 'audited'> & { readonly settle: () => void };
 
 function createUnitRunner(o: {
   readonly connection: DatabaseSync;
