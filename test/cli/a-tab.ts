@@ -1,4 +1,4 @@
-// What a shell's script asks of flwd at a Tab, without the shell.
+// Asks flwd for completions as the shells' scripts do at a Tab, but without a shell.
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { start } from './terminal.ts';
 
 export type Offered = { readonly value?: string; readonly about?: string; readonly files?: string };
 
-/** At the last of the words. */
+/** Completes the last word. */
 export async function tab(dir: string, ...words: readonly string[]): Promise<Offered[]> {
   const asked = ['__complete', String(words.length - 1), ...words];
   const { stdout, stderr, code } = await start(dir, asked).ended;
@@ -27,7 +27,7 @@ export function cachedNames(dir: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-/** The index of the one instance that is completed in the folder, once nobody is about to make it anew. */
+/** The index of the only instance completed in this folder, once no refresh is running. */
 export async function settledIndex(dir: string): Promise<string> {
   await expect
     .poll(() => cachedNames(dir).filter((name) => !/^completion-[0-9a-f]{16}$/.test(name)), { timeout: 40_000 })
@@ -37,7 +37,7 @@ export async function settledIndex(dir: string): Promise<string> {
   return join(dir, '.cache/flwd', name);
 }
 
-/** Makes the index and waits for it, however long it takes. */
+/** Builds the index and waits for it, however long it takes. */
 export async function index(dir: string): Promise<string> {
   await tab(dir, '');
   await expect.poll(() => existsSync(join(dir, '.cache/flwd'))).toBe(true);

@@ -1,4 +1,4 @@
-// An instance as its operator has it: a folder with jobs, a flwd.yaml and a data dir, served by the real executable.
+// An instance as an operator would set it up: a folder with jobs, a flwd.yaml and a data dir, served by the real flwd.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ type Served = {
   readonly run: (jobId: string, args?: unknown) => Promise<RunAnswer>;
   readonly messages: (runId: string) => Promise<string[]>;
   readonly finished: (runId: string) => Promise<RunAnswer>;
-  /** By SIGTERM: it exits with 0. */
+  /** Sends SIGTERM and expects the exit code 0. */
   readonly stop: () => Promise<void>;
 };
 

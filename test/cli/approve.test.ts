@@ -24,7 +24,7 @@ async function shown({ dir }: Instance, id: string): Promise<Run> {
   return run;
 }
 
-/** Left at its question, with no server: the process that asked is gone. */
+/** A run that waits for approval without a server; the process that started it is gone. */
 async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   const asking = start(dir, ['run', job, '--verbose']);
   const [, id = ''] = await asking.prints(/(run_\w+) of /);
@@ -34,7 +34,7 @@ async function leftWaiting({ dir }: Instance, job: string): Promise<string> {
   return id;
 }
 
-test('without a server, approve sees to the run until it waits again, then to its end', {
+test('without a server, approve continues the run until it waits again, and then until it ends', {
   timeout: 120_000,
 }, async () => {
   const instance = await createInstance(jobs);
@@ -57,7 +57,7 @@ test('without a server, approve sees to the run until it waits again, then to it
   expect(await shown(instance, id)).toMatchObject({ status: 'failed', reason: 'approval_denied' });
 });
 
-test('with a server, they return at once; a step that is not named is the one that waits', async () => {
+test('with a server, approve and deny return at once; without a step name they take the waiting step', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();
   const waiting = async (id: string, ...names: readonly string[]) => {
@@ -85,7 +85,7 @@ test('with a server, they return at once; a step that is not named is the one th
   expect((await flwd(instance.dir, 'runs', '--status', 'waiting_approval')).stderr).toBe('no runs\n');
 });
 
-test('without a server, approve stays no longer where a sub-run waits, and says which', async () => {
+test('without a server, approve ends and names the step when a sub-run waits', async () => {
   const instance = await createInstance(jobs);
   const outer = await leftWaiting(instance, 'outer');
   const approved = await flwd(instance.dir, 'approve', outer);
@@ -98,7 +98,7 @@ test('without a server, approve stays no longer where a sub-run waits, and says 
   });
 });
 
-test('where nothing waits there is nothing to decide', async () => {
+test('approve is refused when no step is waiting', async () => {
   const { dir, serve } = await createInstance({ plain: bash('true') });
   const server = await serve();
   const { run_id: id } = await server.run('plain');

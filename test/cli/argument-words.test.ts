@@ -76,7 +76,7 @@ test.each([
   expect(read(...words).errors).toEqual([message]);
 });
 
-test('everything that is wrong with the words is named, and what is right is read', () => {
+test('every wrong word is reported, and the right ones are read', () => {
   const words = [
     '--count',
     'x',
@@ -103,7 +103,7 @@ test('everything that is wrong with the words is named, and what is right is rea
   });
 });
 
-test('a secret of a file loses its last newline, and one on the command line is warned of', () => {
+test('a secret from a file loses its last newline, and one on the command line causes a warning', () => {
   const file = join(createFolder(), 'token');
   writeFileSync(file, 'first\nlast\n');
   expect(read('--token.file', file)).toEqual({ args: { token: 'first\nlast' }, warnings: [], errors: [] });
@@ -114,7 +114,7 @@ test('a secret of a file loses its last newline, and one on the command line is 
   });
 });
 
-test('words are laid over arguments that are there', () => {
+test('words override the arguments given as JSON', () => {
   const base = { target: '/old', keep: { days: 1, weeks: 2 }, tags: ['old'] };
   expect(readArguments(fields, ['--keep.days', '7', '--tags', 'new'], base, () => undefined).args).toEqual({
     target: '/old',

@@ -56,7 +56,7 @@ test.each([false, true])('artifacts are listed and saved under their names (with
   await server?.stop();
 });
 
-test('a run without artifacts has none, and what is not there is not found', async () => {
+test('a run without artifacts lists nothing, and unknown ids are not found', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
   const { run_id: id } = await server.run('nothing');
@@ -65,7 +65,7 @@ test('a run without artifacts has none, and what is not there is not found', asy
   expect(await flwd(dir, 'artifacts', 'get', 'artifact_x')).toMatchObject({ code: 3, stdout: '' });
 });
 
-test('an artifact takes no other file’s place, but for --force', async () => {
+test('an artifact replaces an existing file only with --force', async () => {
   const instance = await createInstance(jobs);
   const { dir } = instance;
   const { 'a.txt': small } = await artifactsOf(instance, await ran(instance, 'leaves'));
@@ -91,7 +91,7 @@ test.each([
   ['that is named into another folder', { name: '../../.x', body: 'hello', code: 0, saved: ['__.._.x'] }],
   ['that came damaged', { name: 'a', body: 'hellO', code: 5, saved: [] }],
   ['that broke off', { name: 'a', body: 'hel', code: 5, saved: [] }],
-])('of an artifact %s, nothing is left but what it is', async (_, { name, body, code, saved }) => {
+])('a download %s leaves only complete files behind', async (_, { name, body, code, saved }) => {
   const server = createServer((request, response) => {
     response.writeHead(200, {
       etag: `"${sha}"`,

@@ -1,4 +1,4 @@
-// Many commands at once where no server runs: each is served by whichever of them has the data dir at that moment.
+// Many commands at the same time without a server: the one that owns the data dir serves the others.
 
 import { expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -28,7 +28,7 @@ testWith('bwrap')(
     async function work(): Promise<void> {
       for (const [n, command] of next) seen[n] = await flwd(dir, ...command);
     }
-    // The first one makes the data dir that the others read.
+    // The first command creates the data dir that the others read.
     seen[0] = await flwd(dir, ...(words[0] ?? []));
     next.next();
     await Promise.all(Array.from({ length: atOnce }, work));
@@ -36,7 +36,7 @@ testWith('bwrap')(
     const wrong = words.flatMap((command, n) => {
       const { code, stdout, stderr } = seen[n] ?? { code: 'never ended', stdout: '', stderr: '' };
       const isWhole = command[0] !== 'run' || stdout === linesOf(n);
-      // What the server in the command logs is not for its user.
+      // Users of a command do not see the log of the server inside it.
       const isClean = !/^\d{4}-\d\d-\d\dT/m.test(stderr);
       return code === 0 && isWhole && isClean ? [] : [{ command: command.join(' '), code, stdout, stderr }];
     });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
 import { auditEntries, createFolder, flwd, start } from './terminal.ts';
 
-test('a server enters its start with what it was told, and its stop; one that was killed is told by the next', async () => {
+test('a server records its start and stop; if it was killed, the next one records that', async () => {
   const { dir, serve } = await createInstance({});
   await (await serve()).stop();
   const { child, ended, prints } = start(dir, ['serve']);
@@ -35,7 +35,7 @@ test('a server enters its start with what it was told, and its stop; one that wa
   });
 });
 
-test('it is printed beside a server that runs, newest first, a line for each row, filtered as asked', async () => {
+test('with a running server, flwd audit prints entries newest first, one per line, and filters them', async () => {
   const { dir, serve } = await createInstance({});
   const served = await serve();
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read');
@@ -69,7 +69,7 @@ test('it is printed beside a server that runs, newest first, a line for each row
   await served.stop();
 });
 
-test('without a server it is printed from the file, by tenant and time too', async () => {
+test('without a server, flwd audit reads the database and filters by tenant and time', async () => {
   const { dir, serve } = await createInstance({});
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
   await (await serve()).stop();
@@ -80,7 +80,7 @@ test('without a server it is printed from the file, by tenant and time too', asy
   expect(await flwd(dir, 'audit', '--actor', 'nobody')).toEqual({ code: 0, stdout: '', stderr: 'no entries\n' });
 });
 
-test('what the operator does without a server is entered as done by `local`', async () => {
+test('what the operator does without a server is recorded under the name `local`', async () => {
   const { dir, serve } = await createInstance({});
   await (await serve()).stop();
   await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read', '--tenant', 'acme');
@@ -107,7 +107,7 @@ test('what the operator does without a server is entered as done by `local`', as
   expect(await flwd(dir, 'audit', 'verify')).toMatchObject({ code: 0 });
 });
 
-test('verify says what is there and what to note, and finds a change, with or without a server', async () => {
+test('verify prints the last hash and detects a change, with and without a server', async () => {
   const { dir, dataDir, serve } = await createInstance({});
   const served = await serve();
   const seen =
@@ -133,12 +133,12 @@ test.each([
     '--since yesterday is neither a time such as 2026-01-31T12:00:00Z nor a duration such as 2d',
   ],
   [['--limit', '0'], '--limit 0 is not a number of at least 1'],
-])('what cannot be meant is refused: %j', async (args, message) => {
+])('invalid options are refused: %j', async (args, message) => {
   const { dir } = await createInstance({});
   expect(await flwd(dir, 'audit', ...args)).toEqual({ stdout: '', stderr: `${message}\n`, code: 2 });
 });
 
-test('where there is no instance none is made to print of', async () => {
+test('flwd audit does not create an instance', async () => {
   const { dir, dataDir } = await createInstance({});
   const seen = {
     stdout: '',
@@ -150,7 +150,7 @@ test('where there is no instance none is made to print of', async () => {
   expect(existsSync(dataDir)).toBe(false);
 });
 
-test('a server elsewhere is asked with its token, which says what of it can be seen', async () => {
+test('on a remote server, the token decides which entries are visible', async () => {
   const { dir } = await createInstance({});
   const { prints } = start(dir, ['serve']);
   const [, url = ''] = await prints(/listening on (\S+)/);

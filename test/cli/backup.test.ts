@@ -21,50 +21,53 @@ const jobs = {
 };
 
 describe('a backup of a running instance', () => {
-  testWith('bwrap')('restored elsewhere has its runs, logs, artifacts, and what ran then is lost', async () => {
-    const instance = await createInstance(jobs);
-    const served = await instance.serve();
-    const ended = await served.run('prints');
-    const running = await served.start('hold');
-    await expect.poll(() => served.messages(running)).toEqual([`held ${running}`]);
-    const dest = join(createFolder(), 'backup');
+  testWith('bwrap')(
+    'can be restored elsewhere with runs, logs and artifacts; runs that were running are lost',
+    async () => {
+      const instance = await createInstance(jobs);
+      const served = await instance.serve();
+      const ended = await served.run('prints');
+      const running = await served.start('hold');
+      await expect.poll(() => served.messages(running)).toEqual([`held ${running}`]);
+      const dest = join(createFolder(), 'backup');
 
-    const taken = await flwd(instance.dir, 'backup', dest);
-    expect(taken).toMatchObject({ stderr: '', code: 0 });
-    expect(taken.stdout).toMatch(
-      /^copied \d+ files \([\d.]+\w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
-    );
-    expect(existsSync(join(dest, 'secret.key'))).toBe(false);
-    expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
-    await served.fetch(`/runs/${running}/cancel`, { method: 'POST' });
-    const lastId = /^id: (\d+)/m.exec(await (await served.fetch(`/runs/${running}/events`)).text())?.[1] ?? '';
-    await served.stop();
+      const taken = await flwd(instance.dir, 'backup', dest);
+      expect(taken).toMatchObject({ stderr: '', code: 0 });
+      expect(taken.stdout).toMatch(
+        /^copied \d+ files \([\d.]+\w+\) to \/\S+; restore them with flwd restore \S+\nsecret.key and notify.key are not included/,
+      );
+      expect(existsSync(join(dest, 'secret.key'))).toBe(false);
+      expect(spawnSync('sha256sum', ['--check', '--quiet', 'files.sha256'], { cwd: dest }).status).toBe(0);
+      await served.fetch(`/runs/${running}/cancel`, { method: 'POST' });
+      const lastId = /^id: (\d+)/m.exec(await (await served.fetch(`/runs/${running}/events`)).text())?.[1] ?? '';
+      await served.stop();
 
-    const other = await createInstance(jobs);
-    const restored = await flwd(other.dir, 'restore', dest);
-    expect(restored).toMatchObject({ code: 0 });
-    expect(restored.stdout).toMatch(
-      /^restored \d+ files from \S+\n1 runs were running at that time; the next start marks them as lost\n/,
-    );
-    const again = await other.serve();
-    expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
-    expect(await again.messages(running)).toEqual([`held ${running}`]);
-    expect(processesWith(other.dataDir).filter(({ command }) => command.includes('sleep'))).toEqual([]);
-    expect(await again.json(`/runs/${ended.run_id}`)).toMatchObject({ status: 'success' });
-    expect(await again.messages(ended.run_id)).toHaveLength(1_000);
-    const { artifacts } = await again.json<{ artifacts: { id: string }[] }>(`/artifacts?run_id=${ended.run_id}`);
-    expect(await (await again.fetch(`/artifacts/${artifacts[0]?.id}`)).text()).toBe('kept\n');
-    // An id stands for one event for ever: those given out before are not given again.
-    const resumed = await again.fetch('/events/runs', { headers: { 'last-event-id': lastId } });
-    expect(resumed.status).toBe(410);
-    const next = await again.run('prints');
-    const ids = [...(await (await again.fetch(`/runs/${next.run_id}/events`)).text()).matchAll(/^id: (\d+)/gm)];
-    expect(Math.min(...ids.map(([, id]) => Number(id)))).toBeGreaterThan(1_000_000_000);
-    await again.stop();
-  });
+      const other = await createInstance(jobs);
+      const restored = await flwd(other.dir, 'restore', dest);
+      expect(restored).toMatchObject({ code: 0 });
+      expect(restored.stdout).toMatch(
+        /^restored \d+ files from \S+\n1 runs were running at that time; the next start marks them as lost\n/,
+      );
+      const again = await other.serve();
+      expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
+      expect(await again.messages(running)).toEqual([`held ${running}`]);
+      expect(processesWith(other.dataDir).filter(({ command }) => command.includes('sleep'))).toEqual([]);
+      expect(await again.json(`/runs/${ended.run_id}`)).toMatchObject({ status: 'success' });
+      expect(await again.messages(ended.run_id)).toHaveLength(1_000);
+      const { artifacts } = await again.json<{ artifacts: { id: string }[] }>(`/artifacts?run_id=${ended.run_id}`);
+      expect(await (await again.fetch(`/artifacts/${artifacts[0]?.id}`)).text()).toBe('kept\n');
+      // The id of an event is never reused, so ids given out before the restore are skipped.
+      const resumed = await again.fetch('/events/runs', { headers: { 'last-event-id': lastId } });
+      expect(resumed.status).toBe(410);
+      const next = await again.run('prints');
+      const ids = [...(await (await again.fetch(`/runs/${next.run_id}/events`)).text()).matchAll(/^id: (\d+)/gm)];
+      expect(Math.min(...ids.map(([, id]) => Number(id)))).toBeGreaterThan(1_000_000_000);
+      await again.stop();
+    },
+  );
 
-  testWith('bwrap')('holds what a run printed into a segment that was compressed while it was taken', async () => {
-    // Two segments of 4 MiB and a rest, also where each holds up to a reading of 1 MiB more.
+  testWith('bwrap')('contains lines whose log segment was compressed during the backup', async () => {
+    // Two segments of 4 MiB and a remainder, even if each segment holds up to 1 MiB more.
     const printedBytes = 10_500_000;
     const instance = await createInstance({
       much: bash(`head -c ${printedBytes} /dev/zero | tr "\\0" "x" | fold -w 99; echo; echo printed; sleep 8021`),
@@ -76,7 +79,7 @@ describe('a backup of a running instance', () => {
       return page.logs.map(({ message }) => message);
     };
     await expect.poll(printed).toEqual(['printed']);
-    // As the copy of the database has it that was made before.
+    // As in the copy of the database, which was made earlier.
     const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
     await expect.poll(() => database.prepare('SELECT count(*) AS n FROM log_segments').get()?.n).toBe(2);
     database.exec('DELETE FROM log_segments');
@@ -97,67 +100,73 @@ describe('a backup of a running instance', () => {
 });
 
 describe('the key', () => {
-  testWith('bwrap')('is in a backup when asked for, and secret arguments can be read with it', async () => {
-    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
-    const served = await instance.serve();
-    await served.start('hold');
-    const waiting = await served.start('secret', { token: 'a secret of length' });
-    const dest = join(createFolder(), 'backup');
-    const taken = await flwd(instance.dir, 'backup', '--include-key', dest);
-    expect(taken.stdout).toContain('secret.key and notify.key are included');
-    await served.stop();
+  testWith('bwrap')(
+    'is part of a backup with --include-key and decrypts secret arguments after a restore',
+    async () => {
+      const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
+      const served = await instance.serve();
+      await served.start('hold');
+      const waiting = await served.start('secret', { token: 'a secret of length' });
+      const dest = join(createFolder(), 'backup');
+      const taken = await flwd(instance.dir, 'backup', '--include-key', dest);
+      expect(taken.stdout).toContain('secret.key and notify.key are included');
+      await served.stop();
 
-    const other = await createInstance(jobs);
-    expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
-      '1 runs were waiting at that time; the next start starts them, even if they have run since',
-    );
-    expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
-    const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');
-    expect(keyOf(other)).toBe(keyOf(instance));
-    const again = await other.serve();
-    expect(await again.finished(waiting)).toMatchObject({ status: 'success', error: null });
-    await again.stop();
+      const other = await createInstance(jobs);
+      expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
+        '1 runs were waiting at that time; the next start starts them, even if they have run since',
+      );
+      expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
+      const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');
+      expect(keyOf(other)).toBe(keyOf(instance));
+      const again = await other.serve();
+      expect(await again.finished(waiting)).toMatchObject({ status: 'success', error: null });
+      await again.stop();
 
-    rmSync(join(dest, 'secret.key'));
-    const third = await createInstance(jobs);
-    expect(await flwd(third.dir, 'restore', dest)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('secret.key cannot be read'),
-    });
-  });
-
-  testWith('bwrap')('that does not fit what is restored is told at once, and its lines can be added', async () => {
-    const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
-    await flwdReading(instance.dir, 'hunter-22', 'secrets', 'set', 'registry');
-    const served = await instance.serve();
-    await served.start('hold');
-    const waiting = await served.start('secret', { token: { secret: 'registry' } });
-    const dest = join(createFolder(), 'backup');
-    await flwd(instance.dir, 'backup', dest);
-    const taken = readFileSync(join(instance.dataDir, 'secret.key'), 'utf8');
-    await served.stop();
-
-    const other = await createInstance(jobs);
-    await flwdReading(other.dir, 'of another key', 'secrets', 'set', 'theirs');
-    for (const { dir } of [await createInstance(jobs), other]) {
-      const restored = await flwd(dir, 'restore', '--force', dest);
-      expect(restored).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(
-          /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put the key file of that time/,
-        ),
+      rmSync(join(dest, 'secret.key'));
+      const third = await createInstance(jobs);
+      expect(await flwd(third.dir, 'restore', dest)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('secret.key cannot be read'),
       });
-    }
-    appendFileSync(join(other.dataDir, 'secret.key'), taken);
-    expect((await flwd(other.dir, 'restore', '--force', dest)).stdout).not.toContain('sealed by a key');
-    const again = await other.serve();
-    expect(await again.finished(waiting)).toMatchObject({ status: 'success' });
-    await again.stop();
-  });
+    },
+  );
+
+  testWith('bwrap')(
+    'that does not match the backup is reported at once, and the missing keys can be added',
+    async () => {
+      const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
+      await flwdReading(instance.dir, 'hunter-22', 'secrets', 'set', 'registry');
+      const served = await instance.serve();
+      await served.start('hold');
+      const waiting = await served.start('secret', { token: { secret: 'registry' } });
+      const dest = join(createFolder(), 'backup');
+      await flwd(instance.dir, 'backup', dest);
+      const taken = readFileSync(join(instance.dataDir, 'secret.key'), 'utf8');
+      await served.stop();
+
+      const other = await createInstance(jobs);
+      await flwdReading(other.dir, 'of another key', 'secrets', 'set', 'theirs');
+      for (const { dir } of [await createInstance(jobs), other]) {
+        const restored = await flwd(dir, 'restore', '--force', dest);
+        expect(restored).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(
+            /no key here can decrypt some of the data \(stored secrets: 1; unfinished runs with secret arguments: 1\)\nbefore the next start, put the key file of that time/,
+          ),
+        });
+      }
+      appendFileSync(join(other.dataDir, 'secret.key'), taken);
+      expect((await flwd(other.dir, 'restore', '--force', dest)).stdout).not.toContain('sealed by a key');
+      const again = await other.serve();
+      expect(await again.finished(waiting)).toMatchObject({ status: 'success' });
+      await again.stop();
+    },
+  );
 });
 
-describe('a restore is refused, and nothing changed', () => {
-  testWith('bwrap')('while a server has the data dir, and where there is data', async () => {
+describe('a restore is refused and changes nothing', () => {
+  testWith('bwrap')('while a server is running, and if the data dir contains data', async () => {
     const instance = await createInstance(jobs);
     const served = await instance.serve();
     const first = await served.run('prints');
@@ -190,7 +199,7 @@ describe('a restore is refused, and nothing changed', () => {
     await again.stop();
   });
 
-  test('of a backup that is damaged, not whole, or of a newer flwd', async () => {
+  test('if the backup is damaged, incomplete or from a newer flwd', async () => {
     const { dir, dataDir } = await createInstance({});
     await flwd(dir, 'tokens', 'create', '--name', 'first', '--scopes', 'runs:read');
     const dest = join(createFolder(), 'backup');
@@ -217,12 +226,12 @@ describe('a restore is refused, and nothing changed', () => {
   });
 });
 
-describe('beside a job that is called so', () => {
+describe('if a job is named backup', () => {
   const named = {
     backup: bash('echo "of $src"', { argspec: { type: 'object', properties: { src: { type: 'string' } } } }),
   };
 
-  test('its arguments are told from a folder, and its help says how it is run', async () => {
+  test('its arguments are not taken for a folder, and its help says how to run it', async () => {
     const { dir } = await createInstance(named);
     expect(await flwd(dir, 'backup', '--src', '/srv')).toEqual({
       stdout: '',
@@ -234,7 +243,7 @@ describe('beside a job that is called so', () => {
     expect((await flwd(other.dir, 'backup', '--src', '/srv')).stderr).toMatch(/^unknown option --src; /);
   });
 
-  testWith('bwrap')('what may have been meant as a job says that the instance was copied', async () => {
+  testWith('bwrap')('a command that may have been meant as a job says that the instance was copied', async () => {
     const { dir, dataDir } = await createInstance(named);
     expect(await flwd(dir, 'run', 'backup', '--src', '/srv', '--quiet')).toMatchObject({ code: 0 });
     const { stderr, code } = await flwd(dir, 'backup', 'daily');
@@ -250,7 +259,7 @@ test.each([
   ['backup', './there'],
   ['restore', 'there'],
   ['audit', 'verify'],
-])('flwd %s %s is refused where the environment names another machine’s instance', async (...words) => {
+])('flwd %s %s is refused if FLWD_REMOTE names another instance', async (...words) => {
   const dir = createFolder();
   const { ended } = start(dir, words, { FLWD_REMOTE: 'http://127.0.0.1:9' });
   const verb = words[0] === 'audit' ? 'audit verify' : words[0];

@@ -1,4 +1,4 @@
-// A command whose reader, server or user goes away while it is at work.
+// The reader, the server or the user goes away while a command is working.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,14 +32,14 @@ test.each(['logs --follow RUN', 'events'])('flwd %s ends when its reader has gon
   expect((await piped).stdout).toMatch(/^.+\ncodes 0 0\n$/);
 });
 
-test('what could not be written to a full disk is not passed over', async () => {
+test('output that does not fit on a full disk is an error', async () => {
   const { dir } = await createInstance(jobs);
   const { stdout, stderr } = await inShell(dir, '"$NODE" "$FLWD" jobs --json > /dev/full');
   expect(stderr).toBe('cannot write all of the output to standard output (ENOSPC)\n');
   expect(stdout).toBe('codes 2\n');
 });
 
-test('a run is left where its server is gone: that is said, and Ctrl-C ends the command', async () => {
+test('if the server is gone, flwd run says so, and Ctrl-C ends the command but not the run', async () => {
   const { dir } = await createInstance(jobs);
   const server = start(dir, ['serve']);
   await listening(server);
@@ -55,7 +55,7 @@ test('a run is left where its server is gone: that is said, and Ctrl-C ends the 
   );
 });
 
-test('Ctrl-C while a run is made cancels it once it is there', async () => {
+test('Ctrl-C while a run is being created cancels it after its creation', async () => {
   const { dir } = await createInstance(jobs);
   const server = start(dir, ['serve']);
   const url = await listening(server);
@@ -71,7 +71,7 @@ test('Ctrl-C while a run is made cancels it once it is there', async () => {
   expect(run.status).toBe('cancelled');
 });
 
-/** A way to a server on which the answer about a new run is held back. */
+/** A proxy that holds back the answer about a new run. */
 async function openSlowWay(url: string) {
   const made = Promise.withResolvers<string>();
   const held = Promise.withResolvers<void>();

@@ -78,7 +78,7 @@ test.each([
   ],
   ['tokens', 'flwd tokens needs a command: create, list or revoke'],
   ['serve --log loud', '--log: `logging.format` must be one of `text`, `json`, not `loud`'],
-])('flwd %s is wrong use: exit 2 and one line that helps', async (line, message) => {
+])('flwd %s is a usage error: exit code 2 and a helpful line', async (line, message) => {
   const seen = await flwd(createFolder(), ...line.split(' ').filter(Boolean));
   expect(seen).toEqual({ code: 2, stdout: '', stderr: `${message}\n` });
 });

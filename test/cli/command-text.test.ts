@@ -1,4 +1,4 @@
-// The commands that flwd prints for its reader to type next.
+// The commands that flwd suggests to type next.
 
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { bin, createFolder, flwd, start } from './terminal.ts';
 
-test('a command that a run prints works where it is pasted, for the instance that the run was on', async () => {
+test('a suggested command works when it is pasted, and uses the same instance', async () => {
   const parent = createFolder();
   const job = bash('echo "all is well" > report.txt', { artifacts: { paths: ['report.txt'] } });
   await createInstance({ ship: job }, {}, join(parent, "Ada's flwd"));
@@ -29,7 +29,7 @@ test.each([
   ['npx flwd', { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'flwd' }],
   ['flwd', { npm_lifecycle_event: 'npx', npm_lifecycle_script: "'flwd-watch'" }],
   ['flwd', { npm_lifecycle_event: 'start', npm_lifecycle_script: 'flwd serve' }],
-])('it is typed as %s where npm says %o', async (name, env) => {
+])('suggestions begin with %s if npm sets %o', async (name, env) => {
   const { dir } = await createInstance({});
   expect((await start(dir, ['jobs', '--config=flwd.yaml'], env).ended).stderr).toBe(
     `no jobs in ${join(dir, 'jobs')}; ${name} init jobs/hello --config flwd.yaml creates one\n`,

@@ -44,7 +44,7 @@ function createJobs(): Promise<Instance> {
   });
 }
 
-test('without any index it knows the commands, and without a place for one it goes on knowing them', async () => {
+test('it completes commands without an index, and even without a cache folder', async () => {
   const { dir } = await createJobs();
   expect(await values(dir, 'ver')).toEqual(['version']);
   expect((await flwd(dir, '__complete', 'x', 'ver')).code).toBe(2);
@@ -55,12 +55,12 @@ test('without any index it knows the commands, and without a place for one it go
   expect(await values(elsewhere, 'ver')).toEqual(['version']);
 });
 
-test('with no server it completes what the sources have, and makes no data dir', async () => {
+test('without a server it completes the jobs in the sources and creates no data dir', async () => {
   const { dir, dataDir } = await createJobs();
   await index(dir);
 
   const offered: [string, unknown][] = [
-    // Commands, of one word and of two.
+    // Commands of one word and of two words.
     ['ru', ['run', 'runs']],
     [':ru', [':run', ':runs']],
     ['secrets|r', ['rm', 'rotate']],
@@ -68,7 +68,7 @@ test('with no server it completes what the sources have, and makes no data dir',
     ['audit|v', ['verify']],
     ['completion|', ['bash', 'zsh', 'fish', 'powershell']],
     ['help|tok', ['tokens']],
-    // Jobs, segment by segment; one that is alone in its namespace as a whole.
+    // Jobs, segment by segment; the only job in a namespace is completed at once.
     ['run|', ['backup/', 'db/only', 'nightly', 'report']],
     ['run|backup/', ['backup/daily', 'backup/weekly']],
     ['jobs|d', ['db/only']],
@@ -92,7 +92,7 @@ test('with no server it completes what the sources have, and makes no data dir',
     ['nightly|--l', ['--level', '--label']],
     ['backup|daily|--k', ['--keep.days']],
     ['run|backup/daily|--no', ['--no-dry']],
-    // What is called like an option of flwd: in full, or after --, where nothing is flwd's.
+    // Arguments with the name of a flwd option: written in full, or after `--`.
     ['run|backup/daily|--args.', ['--args.json']],
     ['run|backup/daily|--js', []],
     ['run|nightly|--js', []],
@@ -133,11 +133,11 @@ test('with no server it completes what the sources have, and makes no data dir',
   await settledIndex(dir);
 });
 
-test('help and the table of commands say nothing of it', async () => {
+test('help and the table of commands do not mention it', async () => {
   expect((await flwd(createFolder(), 'help')).stdout).not.toContain('__complete');
 });
 
-test('of a server it knows runs, tokens and secrets, and goes on knowing the runs without it', async () => {
+test('with a server it completes runs, tokens and secrets, and still completes runs after the server stopped', async () => {
   const { dir, serve } = await createJobs();
   const served = await serve();
   const runId = await served.start('backup/weekly');
@@ -159,7 +159,7 @@ test('of a server it knows runs, tokens and secrets, and goes on knowing the run
   await settledIndex(dir);
 });
 
-test('of another machine’s instance it knows what that one answers, apart from what is here', async () => {
+test('for a remote it completes what the remote has, kept apart from the local instance', async () => {
   const { serve } = await createJobs();
   const served = await serve();
   const { origin } = new URL((await served.fetch('/jobs')).url);
@@ -174,7 +174,7 @@ test('of another machine’s instance it knows what that one answers, apart from
   await expect.poll(() => cachedNames(dir).filter((name) => name.includes('.'))).toEqual([]);
 });
 
-test('of a job whose arguments it does not know yet it asks at once', async () => {
+test('it reads the arguments of an unknown job at once', async () => {
   const { dir, serve } = await createJobs();
   const served = await serve();
   rewrite(await index(dir), ({ jobs, ...header }) => ({ ...header, jobs: forgetful(jobs) }));
@@ -186,7 +186,7 @@ test('of a job whose arguments it does not know yet it asks at once', async () =
   await settledIndex(dir);
 });
 
-test('an index that is old is made anew behind the scenes, with what has come since', async () => {
+test('an old index is refreshed in the background', async () => {
   const { dir } = await createJobs();
   const path = await index(dir);
   writeFileSync(join(dir, 'flwd.yaml'), readFileSync(join(dir, 'flwd.yaml'), 'utf8').replace('prod', 'staging'));
@@ -197,7 +197,7 @@ test('an index that is old is made anew behind the scenes, with what has come si
 });
 
 test.runIf(process.geteuid?.() === 0)(
-  'nothing is written where another user has led the folder of the cache',
+  'nothing is written if another user has replaced the cache folder by a link',
   async () => {
     const { dir } = await createJobs();
     mkdirSync(join(dir, '.cache'));
@@ -212,7 +212,7 @@ test.runIf(process.geteuid?.() === 0)(
   },
 );
 
-describe('an index is not believed', () => {
+describe('an index is ignored', () => {
   test.each<[string, (path: string) => void]>([
     ['that others may write', (path) => chmodSync(path, 0o622)],
     [
@@ -236,7 +236,7 @@ describe('an index is not believed', () => {
     await settledIndex(dir);
   });
 
-  test('names with what a terminal obeys are left out', async () => {
+  test('names with control characters are left out', async () => {
     const { dir } = await createJobs();
     const path = await index(dir);
     rewrite(path, (header) => ({
@@ -251,7 +251,7 @@ describe('an index is not believed', () => {
   });
 });
 
-/** Without the places of their arguments. */
+/** The jobs without the offsets of their arguments. */
 function forgetful(jobs: unknown): unknown {
   return (jobs as readonly (readonly unknown[])[]).map(([id, about]) => [id, about, 0, 0]);
 }

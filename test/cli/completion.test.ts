@@ -1,4 +1,4 @@
-// The scripts of `flwd completion` in the shells they are for, at a terminal of tmux's.
+// The scripts of `flwd completion` in their shells, in a tmux terminal.
 
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ async function createPlace(): Promise<{ dir: string; env: NodeJS.ProcessEnv }> {
   return { dir, env: { PATH: path, HOME: dir, TERM: 'xterm-256color', PS1: '$ ', LANG: 'C.UTF-8' } };
 }
 
-test('flwd completion of a shell that there is no script for is wrong use', async () => {
+test('flwd completion refuses an unknown shell', async () => {
   expect(await flwd(createFolder(), 'completion', 'csh')).toEqual({
     code: 2,
     stdout: '',
@@ -46,7 +46,7 @@ test('flwd completion of a shell that there is no script for is wrong use', asyn
   expect((await flwd(createFolder(), 'completion')).code).toBe(2);
 });
 
-/** As readline breaks the line into words, and what it puts in the place of the last one. */
+/** The words that readline makes of a line, and the replacements for the last one. */
 test.each([
   ['flwd ru', ['flwd', 'ru'], ['run', 'runs']],
   ['flwd :ver', ['flwd', ':', 'ver'], ['version']],
@@ -118,7 +118,7 @@ describe.each(shells)('$shell', ({ shell, start, install }) => {
   });
 });
 
-test('PowerShell has a completer that is native, and asks in the words of the others', () => {
+test('the PowerShell script registers a native completer and calls flwd like the others', () => {
   const script = readFileSync(join(import.meta.dirname, '../../packaging/completion/flwd.ps1'), 'utf8');
   expect(script).toContain('Register-ArgumentCompleter -Native -CommandName flwd -ScriptBlock {');
   expect(script).toContain('& $command __complete ($rest.Count - 1) @rest');

@@ -16,7 +16,7 @@ describe('flwd config validate', () => {
     expect(await flwd(dir, ':config', 'validate', '--config', 'flwd.yaml')).toMatchObject({ code: 0 });
   });
 
-  test('prints every error as file:line:column, and exits 2', async () => {
+  test('prints every error as file:line:column, and exits with 2', async () => {
     const dir = createProject('server:\n  bind: 127.0.0.1:8080\n  bdoy_limit: 1MiB\nauth: { mode: nobody }\n');
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 2,
@@ -27,7 +27,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     });
   });
 
-  test('notes an extension that changes nothing', async () => {
+  test('notes an extension that has no effect', async () => {
     const dir = createProject('extensions: { enabled: [tui, maint] }\n');
     expect(await flwd(dir, 'config', 'validate')).toEqual({
       code: 0,
@@ -36,7 +36,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     });
   });
 
-  test('warns of a variable that is no key', async () => {
+  test('warns about a variable that sets no key', async () => {
     const { ended } = start(createProject(''), ['config', 'validate'], { FLWD_SERVER_BNID: 'x' });
     expect(await ended).toEqual({
       code: 0,
@@ -47,7 +47,7 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
 });
 
 describe('flwd config show', () => {
-  test('prints each setting with where it comes from', async () => {
+  test('prints each setting and its origin', async () => {
     const dir = createProject(
       'instance:\n  name: prod\n  data_dir: ./.data\nremotes: { a: { base_url: "http://a" } }\n',
     );
@@ -75,7 +75,7 @@ describe('flwd config show', () => {
     }
   });
 
-  test('keeps the settings of one source together and leaves out what is not of its type', async () => {
+  test('keeps the settings of one source together and leaves out keys of other source types', async () => {
     const dir = createFolder();
     const { stdout } = await flwd(dir, 'config', 'show', '--jobs', '.', '--jobs', '/usr');
     const keys = stdout.split('\n').flatMap((line) => /^sources\[\S+/.exec(line)?.[0] ?? []);
@@ -83,7 +83,7 @@ describe('flwd config show', () => {
     expect(keys).toEqual([0, 1].flatMap((at) => each.map((key) => `sources[${at}].${key}`)));
   });
 
-  test('exits 2 with the errors where there are any', async () => {
+  test('exits with 2 and prints the errors, if there are any', async () => {
     expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
       code: 2,
       stdout: '',

@@ -1,4 +1,4 @@
-// Files of the data dir that are damaged, cut short or gone: what reads them says so, and goes on with the rest.
+// Files in the data dir are damaged, truncated or missing: flwd says so and continues with the rest.
 
 import {
   existsSync,
@@ -48,7 +48,7 @@ function fileOf(dataDir: string, pattern: string): string {
 }
 
 describe('an artifact', () => {
-  test('that is cut short, or small and changed, is a problem instead of an answer', async () => {
+  test('that is truncated, or small and changed, is answered with a problem', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     await server.run('small');
@@ -72,7 +72,7 @@ describe('an artifact', () => {
     await server.stop();
   });
 
-  test('that is large and changed breaks off before its end, at once', async () => {
+  test('that is large and changed breaks off before its end', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     await server.run('large');
@@ -82,7 +82,7 @@ describe('an artifact', () => {
     const response = await server.fetch(`/artifacts/${id}`);
     expect(response.status).toBe(200);
     await expect(response.arrayBuffer()).rejects.toThrow('terminated');
-    // A part of it cannot be compared with the whole's digest.
+    // A part of a file cannot be checked against the digest of the whole.
     const part = await server.fetch(`/artifacts/${id}`, { headers: { range: 'bytes=0-99' } });
     expect((await part.arrayBuffer()).byteLength).toBe(100);
     await server.stop();
@@ -90,7 +90,7 @@ describe('an artifact', () => {
 });
 
 describe('a log', () => {
-  test('with a damaged segment has a line in its place, and all that is around it', async () => {
+  test('with a damaged segment shows a line in its place, and all other lines', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     const { run_id: runId } = await server.run('chatty');
@@ -116,7 +116,7 @@ describe('a log', () => {
     await again.stop();
   });
 
-  test('whose only file is gone is a problem that names it, and a line in its text', async () => {
+  test('whose only file is missing is a problem that names the file, and a line in its text form', async () => {
     const { dataDir, serve } = await created();
     const server = await serve();
     const { run_id: runId } = await server.run('small');
@@ -135,7 +135,7 @@ describe('a log', () => {
   });
 });
 
-test('backup and doctor name what is damaged, and the backup has the rest', async () => {
+test('backup and doctor list damaged files, and the backup contains the rest', async () => {
   const { dir, dataDir, serve } = await created();
   const server = await serve();
   const [changed, gone, cut] = [await server.run('small'), await server.run('small'), await server.run('small')];
@@ -178,12 +178,12 @@ test('backup and doctor name what is damaged, and the backup has the rest', asyn
   expect(after.stdout).toContain(
     `the artifact ${idOf(changed)} ("note.txt") has other bytes than were stored (as it was in the backup)`,
   );
-  // Put back as it was stored, although the backup had it damaged.
+  // Restored as it was stored, although it was damaged in the backup.
   writeFileSync(fileOf(place, `artifacts/*/${idOf(changed)}`), whole);
   expect((await flwd(dir, 'doctor', '--data-dir', place)).stdout).not.toContain('as it was in the backup');
 });
 
-test('a damaged page of the database is a problem, and health is not healthy from then on', async () => {
+test('a damaged database page is a problem, and health is not `healthy` from then on', async () => {
   const { dir, dataDir, serve } = await created();
   const server = await serve();
   await server.run('small');
@@ -222,7 +222,7 @@ describe('the folder of a run', () => {
     return { server, url: api, runId };
   }
 
-  test('that is removed ends its run as lost, and nothing of it is left', async () => {
+  test('if it is removed, the run ends as lost and leaves no process', async () => {
     const instance = await created();
     const { url, runId } = await running(instance, 'hold');
     rmSync(join(instance.dataDir, 'runs', runId), { recursive: true, force: true });
@@ -235,7 +235,7 @@ describe('the folder of a run', () => {
     expect(processesWith(runId)).toEqual([]);
   });
 
-  test('that lost its spool while no server ran leaves a line in the log', async () => {
+  test('if its spool was lost while no server was running, the log says so', async () => {
     const instance = await created();
     const { server, runId } = await running(instance, 'slow');
     server.child.kill('SIGKILL');
@@ -251,7 +251,7 @@ describe('the folder of a run', () => {
     await again.stop();
   });
 
-  test('that was removed while no server ran ends its run as lost, and starts nothing again', async () => {
+  test('if it was removed while no server was running, the run ends as lost and is not repeated', async () => {
     const instance = await created();
     const { server, runId } = await running(instance, 'slow');
     server.child.kill('SIGKILL');

@@ -1,4 +1,4 @@
-// How long a command waits for the next server. The command's clock is put forward, in place of minutes.
+// How long a command waits for the next server. Its clock is set forward instead of waiting for minutes.
 
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { linkDataDir } from '../../src/cli/session/data-dir-link.ts';
@@ -29,7 +29,7 @@ async function openLink() {
   };
 }
 
-test('a request minutes after the last one waits for a server that is restarted', async () => {
+test('a request minutes after the last one still waits for a restarting server', async () => {
   const { serve, server, ask, putForward } = await openLink();
   expect(await ask()).toBe(200);
   putForward(180_000);
@@ -38,7 +38,7 @@ test('a request minutes after the last one waits for a server that is restarted'
   await Promise.all([serve(), expect(waiting).resolves.toBe(200)]);
 });
 
-test('requests of which no server takes any wait for 10 s in all', async () => {
+test('requests that no server accepts wait for 10 s in total', async () => {
   const { server, ask, putForward } = await openLink();
   await server.stop();
   const passing = setInterval(() => putForward(1_000), 100);

@@ -1,4 +1,4 @@
-// `flwd doctor`, as an operator runs it on a host that has everything, and on one that has not.
+// `flwd doctor` on a host that has everything it needs, and on hosts that lack something.
 
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { testWith } from '../support/host.ts';
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, type Seen, start } from './terminal.ts';
 
-/** On a host whose PATH has these programs alone, beside bash. */
+/** A host whose PATH contains only bash and these programs. */
 function onHostWith(programs: Readonly<Record<string, string>>, config = 'sources: []\n'): Promise<Seen> {
   const dir = createFolder();
   const bin = join(dir, 'bin');
@@ -23,7 +23,7 @@ function onHostWith(programs: Readonly<Record<string, string>>, config = 'source
   return start(dir, ['doctor'], { PATH: bin }).ended;
 }
 
-testWith('bwrap')('says what the host has, and exits with 0 where the default profile can be had', async () => {
+testWith('bwrap')('says what the host can enforce, and exits with 0 if the default profile works', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'flwd.yaml'), 'sources: []\ninstance: { data_dir: ./data }\n');
   const { code, stdout, stderr } = await flwd(dir, 'doctor');
@@ -57,7 +57,7 @@ test('doctor says what a job with network access reaches, warns if the API treat
   );
 });
 
-test('without bubblewrap it says what to install, and exits with 2', async () => {
+test('without bubblewrap it says what to install and exits with 2', async () => {
   const { code, stdout } = await onHostWith({});
   expect(code).toBe(2);
   expect(stdout).toMatch(
@@ -75,7 +75,7 @@ test('a bubblewrap that is too old is named', async () => {
   expect(stdout).toMatch(/^fail {2}bubblewrap {2,}0\.6\.1; too old\n +→ install bubblewrap 0\.8 or newer$/m);
 });
 
-test('what decides is the default profile of the configuration', async () => {
+test('the configured default profile decides the exit code', async () => {
   const bwrap =
     '#!/bin/bash\nif [[ $* == *--seccomp* ]]; then echo "bwrap: seccomp" >&2; exit 1; fi\necho bubblewrap 0.8.0\n';
   expect(await onHostWith({ bwrap })).toMatchObject({ code: 2 });
@@ -97,7 +97,7 @@ test('doctor warns about a data dir that other users can open', async () => {
   expect(stdout).toMatch(/^warn {2}data dir {2,}\S+data, mode 755, .* free: other users can open it\n +→ chmod 700 /m);
 });
 
-testWith('bwrap')('it works beside a running server, as JSON too', async () => {
+testWith('bwrap')('it works while a server is running, also with --json', async () => {
   const instance = await createInstance({});
   const served = await instance.serve();
   onTestFinished(() => served.stop());
@@ -112,7 +112,7 @@ testWith('bwrap')('it works beside a running server, as JSON too', async () => {
   });
 });
 
-test('files of the configuration that are not there or cannot be used are said with their cure, by the validation too', async () => {
+test('missing or unusable files of the configuration are reported with a fix, also by flwd config validate', async () => {
   const dir = createFolder();
   writeFileSync(join(dir, 'jwks.json'), 'no keys');
   writeFileSync(join(dir, 'secret.key'), 'no key');
@@ -148,7 +148,7 @@ test('files of the configuration that are not there or cannot be used are said w
   expect(stderr.split('\n')).toHaveLength(4);
 });
 
-testWith('bwrap')('a secret key that is gone is said where secrets are stored, and not made anew', async () => {
+testWith('bwrap')('a missing secret key is reported if secrets are stored, and not created again', async () => {
   const { dir, dataDir, serve } = await createInstance({});
   const server = await serve();
   const stored = await server.fetch('/secrets/token', {

@@ -1,4 +1,4 @@
-// Commands without a server: each is an instance for as long as it takes, one after the other on the same data dir.
+// Commands without a server: each runs a temporary instance, one after the other on the same data dir.
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -30,20 +30,20 @@ async function begin(instance: Instance) {
 
 const whole = { code: 0, stdout: 'ready\ndone\n' };
 
-testWith('bwrap')('two runs at once are one instance, and the second goes on when the first ends', async () => {
+testWith('bwrap')('two commands share one instance, and the second continues when the first ends', async () => {
   const instance = await createInstance(jobs);
   const first = await begin(instance);
   const second = await begin(instance);
   finish(instance, first.runId);
   expect(await first.ended).toMatchObject(whole);
-  // By now nobody has the data dir but the second.
+  // Now only the second command has the data dir.
   const { code, stdout } = await flwd(instance.dir, 'runs', second.runId, '--json');
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { status: 'running' }]);
   finish(instance, second.runId);
   expect(await second.ended).toMatchObject(whole);
 });
 
-testWith('bwrap')('a run that --detach left is taken up by the next command that asks for it', async () => {
+testWith('bwrap')('a run that --detach left is resumed by the next command about it', async () => {
   const instance = await createInstance(jobs);
   const detached = await flwd(instance.dir, 'run', 'waits', '--detach');
   expect(detached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/) });
@@ -58,7 +58,7 @@ testWith('bwrap')('a run that --detach left is taken up by the next command that
 });
 
 testWith('bwrap')(
-  'a run that waits is started when a command follows it, also where another command has the data dir',
+  'a pending run is started when a command follows it, even if another command has the data dir',
   async () => {
     const instance = await createInstance(
       { ...jobs, quick: bash('echo quick') },
@@ -79,7 +79,7 @@ testWith('bwrap')(
   },
 );
 
-testWith('bwrap')('a run that ended while nobody was there has its end and its whole log afterwards', async () => {
+testWith('bwrap')('a run that ended while no command was running has its result and whole log afterwards', async () => {
   const instance = await createInstance(jobs);
   const { stdout: printed } = await flwd(instance.dir, 'run', 'waits', '--detach', '--quiet');
   const runId = printed.trim();
@@ -88,7 +88,7 @@ testWith('bwrap')('a run that ended while nobody was there has its end and its w
 });
 
 testWith('bwrap')(
-  'a server that begins meanwhile has the data dir at once, and the commands go on as clients of it',
+  'a server that starts takes the data dir at once, and running commands become its clients',
   async () => {
     const instance = await createInstance(jobs);
     const runs = [await begin(instance), await begin(instance), await begin(instance), await begin(instance)];
@@ -102,21 +102,18 @@ testWith('bwrap')(
   },
 );
 
-testWith('bwrap')(
-  'a command that follows a run goes on when its server starts anew, with another credential at another port',
-  async () => {
-    const instance = await createInstance(jobs);
-    const server = await instance.serve();
-    const followed = await begin(instance);
-    await server.stop();
-    await instance.serve();
-    finish(instance, followed.runId);
-    expect(await followed.ended).toMatchObject(whole);
-  },
-);
+testWith('bwrap')('a command keeps following a run when its server restarts with another token and port', async () => {
+  const instance = await createInstance(jobs);
+  const server = await instance.serve();
+  const followed = await begin(instance);
+  await server.stop();
+  await instance.serve();
+  finish(instance, followed.runId);
+  expect(await followed.ended).toMatchObject(whole);
+});
 
 testWith('bwrap')(
-  'a command goes on with the server that comes next, and tells nothing to who took the port of the last',
+  'a command continues with the next server, and sends nothing to a program that took the old port',
   async () => {
     const instance = await createInstance(jobs);
     const { url, stop } = await instance.serve();
@@ -129,7 +126,7 @@ testWith('bwrap')(
     }).listen(Number(new URL(url).port), '127.0.0.1');
     onTestFinished(() => void thief.close());
     await once(thief, 'listening');
-    // Longer than the command waits before it tries again.
+    // Longer than the command's pause between two attempts.
     await delay(1_500);
     const next = await instance.serve();
     finish(instance, run.runId);

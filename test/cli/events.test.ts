@@ -20,51 +20,39 @@ function toEvents(text: string): Event[] {
     .map((line): Event => JSON.parse(line));
 }
 
-test.each([false, true])(
-  'of one run all events are printed, and that is the end (with a server: %s)',
-  async (isServed) => {
-    const instance = await createInstance(jobs);
-    const server = isServed ? await instance.serve() : undefined;
-    const run: { readonly run_id: string } = JSON.parse((await flwd(instance.dir, 'run', 'says', '--json')).stdout);
-    const printed = await flwd(instance.dir, 'events', '--run', run.run_id, '--json');
-    expect(printed).toMatchObject({ code: 0, stderr: '' });
-    const events = toEvents(printed.stdout);
-    expect(events.map(({ event }) => event)).toEqual([
-      'run.created',
-      'run.started',
-      'step.started',
-      'run.output',
-      'step.finished',
-      'run.finished',
-    ]);
-    expect(events[3]).toMatchObject({
-      id: expect.any(Number),
-      run_id: run.run_id,
-      job_id: 'says',
-      message: 'hello you',
-    });
+test.each([false, true])('--run prints all events of the run and then ends (with a server: %s)', async (isServed) => {
+  const instance = await createInstance(jobs);
+  const server = isServed ? await instance.serve() : undefined;
+  const run: { readonly run_id: string } = JSON.parse((await flwd(instance.dir, 'run', 'says', '--json')).stdout);
+  const printed = await flwd(instance.dir, 'events', '--run', run.run_id, '--json');
+  expect(printed).toMatchObject({ code: 0, stderr: '' });
+  const events = toEvents(printed.stdout);
+  expect(events.map(({ event }) => event)).toEqual([
+    'run.created',
+    'run.started',
+    'step.started',
+    'run.output',
+    'step.finished',
+    'run.finished',
+  ]);
+  expect(events[3]).toMatchObject({
+    id: expect.any(Number),
+    run_id: run.run_id,
+    job_id: 'says',
+    message: 'hello you',
+  });
 
-    const some = await flwd(
-      instance.dir,
-      'events',
-      '--run',
-      run.run_id,
-      '--type',
-      'run.output',
-      '--type',
-      'run.created',
-    );
-    expect(some.code).toBe(0);
-    expect(some.stdout.split('\n')).toEqual([
-      expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.created {2}says {2}${run.run_id} {2}`)),
-      expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.output {2}says {2}${run.run_id} {2}\\S+ {2}\\| hello you$`)),
-      '',
-    ]);
-    await server?.stop();
-  },
-);
+  const some = await flwd(instance.dir, 'events', '--run', run.run_id, '--type', 'run.output', '--type', 'run.created');
+  expect(some.code).toBe(0);
+  expect(some.stdout.split('\n')).toEqual([
+    expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.created {2}says {2}${run.run_id} {2}`)),
+    expect.stringMatching(new RegExp(`^20\\S+Z {2}run\\.output {2}says {2}${run.run_id} {2}\\S+ {2}\\| hello you$`)),
+    '',
+  ]);
+  await server?.stop();
+});
 
-test('a line of a job with steps is printed once, and as both of its events with --json or --type', async () => {
+test('a line of a job with steps is printed once, but with --json or --type as both of its events', async () => {
   const { dir } = await createInstance(jobs);
   const run: { readonly run_id: string } = JSON.parse((await flwd(dir, 'run', 'staged', '--json')).stdout);
   const events = async (...words: readonly string[]) =>
@@ -86,11 +74,11 @@ test('a line of a job with steps is printed once, and as both of its events with
   ]);
 });
 
-test('of all runs they are printed as they come, until Ctrl-C', async () => {
+test('without --run, events of all runs are printed until Ctrl-C', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();
   const watching = start(instance.dir, ['events', '--job', 'says', '--type', 'run.finished', '--json']);
-  // The stream begins some time after the command: until it has, runs come to pass.
+  // The stream starts some time after the command, so create runs until one of them shows up.
   const ended = new AbortController();
   const seen = watching.prints(/run\.finished/).then(() => ended.abort());
   while (!ended.signal.aborted) {
@@ -105,7 +93,7 @@ test('of all runs they are printed as they come, until Ctrl-C', async () => {
   );
 });
 
-test('a run that is not there is not found, and a type that is none is refused with the nearest', async () => {
+test('an unknown run is not found, and an unknown type is refused with a suggestion', async () => {
   const { dir, serve } = await createInstance(jobs);
   await serve();
   expect(await flwd(dir, 'events', '--run', 'run_x')).toMatchObject({ code: 3, stdout: '' });

@@ -8,12 +8,12 @@ const asNode20 = `data:text/javascript,${encodeURIComponent(`
   Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });
 `)}`;
 
-/** bin/flwd.js as an old Node would run it. */
+/** Runs bin/flwd.js as an old Node would. */
 function startOnNode20(cwd: string, file: string, ...args: readonly string[]): Started {
   return startNode(cwd, ['--import', asNode20, file, ...args]);
 }
 
-test('on a Node that is too old, a checkout goes on with the Node among its packages', async () => {
+test('if Node is too old, a checkout uses the Node in its node_modules', async () => {
   const { ended } = startOnNode20(createFolder(), bin, 'config', 'wrong');
   expect(await ended).toEqual({
     code: 2,
@@ -31,7 +31,7 @@ test('signals reach the server that way too, and its exit code comes back', asyn
   expect((await ended).code).toBe(0);
 });
 
-test('on a Node that is too old, without another, it says which one is needed', async () => {
+test('if Node is too old and there is no other, it says which version it needs', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'bin'));
   copyFileSync(bin, join(dir, 'bin/flwd.mjs'));
@@ -53,7 +53,7 @@ test('no compiled code is kept below the shared folder for temporary files, wher
   expect(readdirSync(temporary)).toEqual([]);
 });
 
-/** Opens files until there is room for no more as soon as flwd listens to such errors, and then makes one. */
+/** Opens files until no descriptor is free, as soon as flwd handles uncaught errors, and then throws one. */
 const withoutRoom = `data:text/javascript,${encodeURIComponent(`
   import { openSync } from 'node:fs';
   process.on('newListener', (name) => {
@@ -63,7 +63,7 @@ const withoutRoom = `data:text/javascript,${encodeURIComponent(`
   });
 `)}`;
 
-test('an error that cannot even be explained, since no file can be opened, ends the process', () => {
+test('an error ends the process even if no file can be opened to explain it', () => {
   const script = 'ulimit -n 64; exec "$0" --import "$1" "$2" version';
   const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, withoutRoom, bin], {
     env: { PATH: process.env.PATH },

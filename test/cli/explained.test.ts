@@ -6,7 +6,7 @@ import { Problem, type ProblemSlug, problems } from '../../src/domain/problem.ts
 import { DataDirOwned } from '../../src/instance/owner-lock.ts';
 import { StartError } from '../../src/lib/start-error.ts';
 
-/** What a script that calls flwd can tell apart. */
+/** The exit codes that a calling script can tell apart. */
 const codes: Readonly<Record<ProblemSlug, number>> = {
   'validation-error': 2,
   'malformed-request': 2,
@@ -52,13 +52,13 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'not-ready': 6,
 };
 
-/** As main.ts ends with it: what is no Refusal is a bug. */
+/** As in main.ts: every error but a Refusal is a bug. */
 function codeOf(error: unknown): number {
   const known = explained(error);
   return known instanceof Refusal ? known.exitCode : exitCodes.bug;
 }
 
-test('every problem of the table has its exit code, from a server and from this process', () => {
+test('every problem in the table has an exit code, from a server and from this process', () => {
   const seen = Object.entries(problems).map(([slug, { status }]) => [
     slug,
     codeOf(new ApiProblem(status, { type: `https://flowd.org/problems/${slug}`, detail: 'x' })),
@@ -68,20 +68,20 @@ test('every problem of the table has its exit code, from a server and from this 
   expect(codeOf(new Problem('job-not-found', 'x'))).toBe(3);
 });
 
-test('what is no problem document goes by its status', () => {
+test('an answer without a problem document is judged by its status', () => {
   expect(
     [400, 401, 403, 404, 410, 422, 429, 500, 502, 503, 504].map((status) => codeOf(new ApiProblem(status, {}))),
   ).toEqual([2, 4, 4, 3, 3, 2, 6, 6, 5, 6, 5]);
 });
 
-test('a server that is not there, a data dir in use, a start that is for the operator to mend', () => {
+test('exit codes for an unreachable server, a data dir in use and a start that the operator must fix', () => {
   expect(codeOf(new ServerUnreachable('http://127.0.0.1:1', new Error('refused')))).toBe(5);
   expect(codeOf(new DataDirOwned('/data', null))).toBe(6);
   expect(codeOf(new StartError('the key file is a folder'))).toBe(2);
   expect(codeOf(new TypeError('x is not a function'))).toBe(70);
 });
 
-test('errors are told at the options that they come from', () => {
+test('errors name the options that caused them', () => {
   const found = {
     '/args/keep/days': '--keep.days is wrong',
     '/args': 'the arguments: is wrong',
@@ -102,7 +102,7 @@ test('errors are told at the options that they come from', () => {
   });
 });
 
-test('what is a sentence of its own stands behind a colon', () => {
+test('a colon separates the option from a complete sentence', () => {
   const errors = ['/args/backup_dir', '/args', '/job_id'].map((pointer) => ({
     pointer,
     message: "there is no '/x' here",
@@ -113,7 +113,7 @@ test('what is a sentence of its own stands behind a colon', () => {
   });
 });
 
-test('what is missing is named once', () => {
+test('a missing argument is named once', () => {
   const errors = [{ pointer: '/args/keep/days', message: '`days` is missing' }];
   expect(explained(new Problem('validation-error', 'x', { errors }))).toMatchObject({
     message: '--keep.days is missing',

@@ -15,30 +15,33 @@ const lines = (path: string): unknown[] =>
     .split('\n')
     .map((line): unknown => JSON.parse(line));
 
-test.each([false, true])('a run is a folder of files, without its secrets (with a server: %s)', async (isServed) => {
-  const instance = await createInstance(jobs);
-  const server = isServed ? await instance.serve() : undefined;
-  const { dir } = instance;
-  writeFileSync(join(dir, 'token'), 'hunter-22');
-  const ran = await flwd(dir, 'run', 'tells', '--token.file', 'token', '--json');
-  const { run_id: id }: { readonly run_id: string } = JSON.parse(ran.stdout);
+test.each([false, true])(
+  'a run is exported as a folder of files, without its secrets (with a server: %s)',
+  async (isServed) => {
+    const instance = await createInstance(jobs);
+    const server = isServed ? await instance.serve() : undefined;
+    const { dir } = instance;
+    writeFileSync(join(dir, 'token'), 'hunter-22');
+    const ran = await flwd(dir, 'run', 'tells', '--token.file', 'token', '--json');
+    const { run_id: id }: { readonly run_id: string } = JSON.parse(ran.stdout);
 
-  expect(await flwd(dir, 'export', id, 'out')).toEqual({ code: 0, stdout: 'out\n', stderr: '' });
-  const out = join(dir, 'out');
-  expect(statSync(out).mode & 0o777).toBe(0o700);
-  const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).toSorted();
-  expect(files).toEqual(['artifacts', 'artifacts/a.txt', 'events.ndjson', 'log.ndjson', 'log.txt', 'run.json']);
-  expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({ run_id: id, status: 'success' });
-  expect(readFileSync(join(out, 'log.txt'), 'utf8')).toMatch(/^it is \S+\n$/);
-  expect(lines(join(out, 'log.ndjson'))).toEqual([expect.objectContaining({ stream: 'stdout', seq: 1 })]);
-  expect(lines(join(out, 'events.ndjson')).at(-1)).toMatchObject({ event: 'run.finished', run_id: id });
-  expect(readFileSync(join(out, 'artifacts/a.txt'), 'utf8')).toBe('hello');
-  for (const name of ['run.json', 'log.txt', 'log.ndjson', 'events.ndjson'])
-    expect(readFileSync(join(out, name), 'utf8')).not.toContain('hunter');
-  await server?.stop();
-});
+    expect(await flwd(dir, 'export', id, 'out')).toEqual({ code: 0, stdout: 'out\n', stderr: '' });
+    const out = join(dir, 'out');
+    expect(statSync(out).mode & 0o777).toBe(0o700);
+    const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).toSorted();
+    expect(files).toEqual(['artifacts', 'artifacts/a.txt', 'events.ndjson', 'log.ndjson', 'log.txt', 'run.json']);
+    expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({ run_id: id, status: 'success' });
+    expect(readFileSync(join(out, 'log.txt'), 'utf8')).toMatch(/^it is \S+\n$/);
+    expect(lines(join(out, 'log.ndjson'))).toEqual([expect.objectContaining({ stream: 'stdout', seq: 1 })]);
+    expect(lines(join(out, 'events.ndjson')).at(-1)).toMatchObject({ event: 'run.finished', run_id: id });
+    expect(readFileSync(join(out, 'artifacts/a.txt'), 'utf8')).toBe('hello');
+    for (const name of ['run.json', 'log.txt', 'log.ndjson', 'events.ndjson'])
+      expect(readFileSync(join(out, name), 'utf8')).not.toContain('hunter');
+    await server?.stop();
+  },
+);
 
-test('an export takes no other folder’s place, and leaves none of a run that is not there', async () => {
+test('an export replaces no existing folder, and leaves no folder for an unknown run', async () => {
   const { dir, serve } = await createInstance({ plain: bash('true') });
   const server = await serve();
   const { run_id: id } = await server.run('plain');

@@ -1,4 +1,4 @@
-// What commands say and do where the disk of the data dir is full.
+// What commands do when the disk of the data dir is full.
 
 import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { createFolder, flwd, start } from './terminal.ts';
 
 const full = /^The server cannot write its data: the disk is full \(\d+\w+ free\): free space, or run flwd gc\.\n$/;
 
-testWithDisk('commands that read work without a server, and those that write say what to do', async () => {
+testWithDisk('without a server, commands that read work, and commands that write say what to do', async () => {
   const dir = createFolder();
   mountDisk(dir, 32);
   const instance = await createInstance({ hello: bash('echo hello') }, {}, dir);
@@ -30,7 +30,7 @@ testWithDisk('commands that read work without a server, and those that write say
   expect(await flwd(dir, 'run', 'hello')).toMatchObject({ code: 0 });
 });
 
-testWithDisk('a server starts, refuses every run with the same words, and goes on once there is room', async () => {
+testWithDisk('a server starts, refuses runs with the same message, and recovers once there is space', async () => {
   const dir = createFolder();
   mountDisk(dir, 32);
   const { serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
@@ -56,7 +56,7 @@ testWithDisk('a server starts, refuses every run with the same words, and goes o
   await server.stop();
 });
 
-testWithDisk('the room that a server borrows of the reserve is its own until it ends', async () => {
+testWithDisk('space that a server borrows from the reserve is not available to others until it ends', async () => {
   const dir = createFolder();
   mountDisk(dir, 32);
   const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
@@ -72,7 +72,7 @@ testWithDisk('the room that a server borrows of the reserve is its own until it 
   expect(statSync(reserve).size).toBe(4 * 2 ** 20);
 });
 
-testWithDisk('without a free inode a command that writes says so', async () => {
+testWithDisk('a command that writes says so if there is no free inode', async () => {
   const dir = createFolder();
   mountDisk(dir, 32, 400);
   const { serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
@@ -90,7 +90,7 @@ testWithDisk('without a free inode a command that writes says so', async () => {
   );
 });
 
-test('a database that is none is said in words, with what to do', async () => {
+test('a file that is not a database is reported with a fix', async () => {
   const dir = createFolder();
   const { dataDir, serve } = await createInstance({ hello: bash('echo hello') }, {}, dir);
   await (await serve()).stop();

@@ -11,7 +11,7 @@ import { createFolder, flwd } from './terminal.ts';
 const jobs = { prints: bash('echo one; echo kept > artifacts/file.txt') };
 const shortLived = { persistence: { retention: { runs: '1m', logs: '1m', events: '1m' } } };
 
-/** As if all of it had happened two hours ago. */
+/** Moves everything two hours into the past. */
 function age({ dataDir }: Instance): void {
   const database = new DatabaseSync(join(dataDir, 'flwd.db'));
   database.exec(`
@@ -22,7 +22,7 @@ function age({ dataDir }: Instance): void {
   database.close();
 }
 
-test('of a new instance there is nothing to remove, and where there is none, none is made', async () => {
+test('a new instance has nothing to remove, and gc does not create an instance', async () => {
   const { dir, dataDir, serve } = await createInstance({});
   expect(await flwd(dir, 'gc')).toEqual({
     stdout: '',
@@ -38,7 +38,7 @@ test('of a new instance there is nothing to remove, and where there is none, non
   });
 });
 
-testWith('bwrap')('on a stopped instance it removes what is past its time, and says what it was', async () => {
+testWith('bwrap')('on a stopped instance gc removes expired data and prints how much', async () => {
   const instance = await createInstance(jobs, shortLived);
   const served = await instance.serve();
   const { run_id: runId } = await served.run('prints');
@@ -57,7 +57,7 @@ testWith('bwrap')('on a stopped instance it removes what is past its time, and s
   await again.stop();
 });
 
-testWith('bwrap')('on a running instance the server does it', async () => {
+testWith('bwrap')('on a running instance the server removes the data', async () => {
   const instance = await createInstance(jobs, shortLived);
   const served = await instance.serve();
   const { run_id: runId } = await served.run('prints');
@@ -72,7 +72,7 @@ testWith('bwrap')('on a running instance the server does it', async () => {
   await served.stop();
 });
 
-testWithDisk('on a stopped instance whose disk is full it makes room all the same', async () => {
+testWithDisk('on a stopped instance gc frees space even if the disk is full', async () => {
   const dir = createFolder();
   mountDisk(dir, 32);
   const instance = await createInstance({ prints: bash('seq 400000') }, shortLived, dir);

@@ -1,4 +1,4 @@
-// `~` at the beginning of a path: the home of the user that the server runs as, in flwd.yaml and in jobs alike.
+// `~` at the beginning of a path means the home of the server's user, in flwd.yaml and in jobs.
 
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd } from './terminal.ts';
 
-/** The folder is the home of whoever types there. */
+/** The folder is the home of the user who types there. */
 function createHome(files: Readonly<Record<string, string>>): string {
   const home = createFolder();
   writeFiles(home, { 'data/x': 'of the home\n', ...files });
@@ -14,7 +14,7 @@ function createHome(files: Readonly<Record<string, string>>): string {
   return home;
 }
 
-test('a job is granted what ~ leads to, where flwd.yaml allows it by ~ too', async () => {
+test('a job is granted a path with ~ if flwd.yaml allows it', async () => {
   const home = createHome({
     'flwd.yaml': 'security: {paths: [~/data]}\n',
     'jobs/given/config.yaml': `command: ./run.sh\nargs: [{name: from, default: ~/data}]\npermissions: {read: [{arg: from}]}\n`,
@@ -29,7 +29,7 @@ test('a job is granted what ~ leads to, where flwd.yaml allows it by ~ too', asy
   expect(await flwd(home, 'given', '--from', '~/data/../data')).toMatchObject(seen);
 });
 
-test('where it is not allowed, the refusal says what to add', async () => {
+test('if it is not allowed, the error says what to add', async () => {
   const home = createHome({ 'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {write: [~/data]}\n' });
   expect(await flwd(home, 'fixed')).toMatchObject({
     stderr:
@@ -38,7 +38,7 @@ test('where it is not allowed, the refusal says what to add', async () => {
   });
 });
 
-test('a job of a source that is not trusted is granted nothing by it', async () => {
+test('a job in an untrusted source is not granted a path with ~', async () => {
   const home = createHome({
     'flwd.yaml': 'security: {paths: [~/data]}\nsources: [{path: jobs, trusted: false}]\n',
     'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {read: [~/data]}\n',
@@ -49,7 +49,7 @@ test('a job of a source that is not trusted is granted nothing by it', async () 
   });
 });
 
-test("another user's home is refused with the reason, by validate, by a run and by flwd.yaml", async () => {
+test("another user's home is refused with a reason, by validate, by a run and in flwd.yaml", async () => {
   const home = createHome({
     'jobs/others/config.yaml': 'command: ["true"]\npermissions: {read: [~ada/data]}\n',
     'jobs/given/config.yaml': 'command: ["true"]\nargs: [{name: from}]\npermissions: {read: [{arg: from}]}\n',
@@ -78,12 +78,12 @@ test.each([
     'command: ~/bin/x.sh\n',
     "1:10 `~/bin/x.sh`: no shell expands `~` here, and a job's home is its workspace: write the whole path\n",
   ],
-])('where the home could only be the workspace, validate says so: %j', async (config, message) => {
+])('validate says so if ~ could only mean the workspace: %j', async (config, message) => {
   const home = createHome({ 'jobs/a/config.yaml': config });
   expect((await flwd(home, 'jobs', 'validate', 'jobs')).stderr).toBe(`jobs/a/config.yaml:${message}`);
 });
 
-test('--config takes it as --data-dir does', async () => {
+test('--config and --data-dir accept ~', async () => {
   const home = createHome({ 'etc/flwd.yaml': 'instance: {name: mine}\n' });
   const seen = await flwd(join(home, 'data'), 'config', 'show', '--config=~/etc/flwd.yaml');
   expect(seen.stderr).toContain('no such file');

@@ -1,4 +1,4 @@
-// What the command line asks servers of this machine with does what `fetch` does.
+// The command line's own HTTP client behaves like `fetch`.
 
 import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -31,7 +31,7 @@ describe.each<[string, Fetch]>([
     expect(await answer.text()).toBe('größer');
   });
 
-  test('an answer comes as a stream too, and one that is empty has none', async () => {
+  test('an answer can be read as a stream; an empty one has no body', async () => {
     const url = await listen(({ url: path }, response) => {
       if (path === '/none') response.writeHead(204).end();
       else response.writeHead(404).end('gone');
@@ -45,7 +45,7 @@ describe.each<[string, Fetch]>([
     expect([none.body, await none.text()]).toEqual([null, '']);
   });
 
-  test('an answer that breaks off is a TypeError, however it is read', async () => {
+  test('a connection that breaks is a TypeError, however the answer is read', async () => {
     const url = await listen((_request, response) => {
       response.write('the first', () => response.destroy());
     });
@@ -57,7 +57,7 @@ describe.each<[string, Fetch]>([
     await expect(reading).rejects.toThrow(TypeError);
   });
 
-  test('of a caller that gives up, the reason is what is thrown', async () => {
+  test('an aborted request throws the reason of the signal', async () => {
     const reason = new DOMException('Enough.', 'TimeoutError');
     const before = AbortSignal.abort(reason);
     const caller = new AbortController();
@@ -72,7 +72,7 @@ describe.each<[string, Fetch]>([
     await expect(ask('', reader.signal).then((answer) => answer.text())).rejects.toBe(reason);
   });
 
-  test('a port where nobody listens is said to be one', async () => {
+  test('a port without a listener is ECONNREFUSED', async () => {
     const asked = fetchBy('http://127.0.0.1:2/', { method: 'GET', headers: {} });
     await expect(asked).rejects.toThrow(TypeError);
     await expect(asked).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });

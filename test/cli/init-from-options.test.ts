@@ -1,4 +1,4 @@
-// `flwd init --from`: no option of a script is lost. What is not taken over is named in config.yaml.
+// `flwd init --from`: no option of a script is lost. Options that do not become arguments are named in config.yaml.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// `flwd init --from`: what a script calls a password is a secret of the job, and reaches the script as it is.
+// `flwd init --from`: a script's passwords become secrets of the job, and reach the script unchanged.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ async function propertiesOf(dir: string, job: string): Promise<Readonly<Record<s
   return args.properties;
 }
 
-/** Runs it with the value from a file, and looks for the value in whatever flwd shows. */
+/** Runs the job with a value from a file, and looks for the value in everything that flwd shows. */
 async function runWithSecrets(dir: string, job: string, names: readonly string[]): Promise<string> {
   writeFileSync(join(dir, 'value'), value);
   const ran = await flwd(dir, job, ...names.flatMap((name) => [`--${name}.file`, 'value']));
@@ -27,7 +27,7 @@ async function runWithSecrets(dir: string, job: string, names: readonly string[]
   return ran.stdout;
 }
 
-test('a bash script finds its secrets in variables, options, words and on standard input', async () => {
+test('a bash script receives its secrets in variables, options, words and on standard input', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'ship.sh': `#!/bin/bash
@@ -70,7 +70,7 @@ same phrase "$PHRASE"
   );
 });
 
-test('a Python script finds its secrets in options and variables', async () => {
+test('a Python script receives its secrets in options and variables', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'ship.py': `import argparse, os
@@ -102,7 +102,7 @@ print(args.pin, args.auth, args.password)
   );
 });
 
-test('a script for Node finds its secrets in options and variables', async () => {
+test('a Node script receives its secrets in options and variables', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'ship.mjs': `import { parseArgs } from 'node:util';
@@ -127,7 +127,7 @@ test.each([
   ['sh', 'echo "${DOOR:?}" | tr a-z A-Z\n'],
   ['py', 'import os\nprint(os.environ["DOOR"].upper())\n'],
   ['mjs', 'console.log(process.env.DOOR.toUpperCase());\n'],
-])('an argument of a %s script that is made a secret in config.yaml alone still reaches it', async (ending, text) => {
+])('an argument of a %s script still reaches it after only config.yaml makes it a secret', async (ending, text) => {
   const dir = createFolder();
   writeFiles(dir, { [`walk.${ending}`]: text, value: 'ajar' });
   await flwd(dir, 'init', '--from', `walk.${ending}`);

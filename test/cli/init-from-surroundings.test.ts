@@ -1,4 +1,4 @@
-// `flwd init --from`: what a script uses beyond its arguments is asked for, copied, or named.
+// `flwd init --from`: what a script uses besides its arguments becomes a permission, a copied file or a comment.
 
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ async function configOf(dir: string, job: string): Promise<string> {
   return readFileSync(join(dir, 'jobs', job, 'config.yaml'), 'utf8');
 }
 
-test('a script with paths, the network and files beside it becomes a job that asks for them, and runs', async () => {
+test('a script that uses paths, the network and files beside it becomes a job with permissions, and runs', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'bin/mirror.sh': backup,
@@ -75,7 +75,7 @@ test('a script with paths, the network and files beside it becomes a job that as
   });
 });
 
-test('a path that may mean the workspace is asked for in a comment', async () => {
+test('a path that may mean the workspace becomes a permission in a comment', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });
   await flwd(dir, 'init', '--from', 'pack.sh');
@@ -90,21 +90,21 @@ test.each([
   ['for f in $*\ndo\n  echo $f\ndone', 'fs'],
   ['for f in "$@"; do\n  case "$f" in\n    *.gz) echo "$f" ;;\n    *) echo "$f" ;;\n  esac\ndone', 'fs'],
   ['while [ $# -gt 0 ]; do\n  one="$1"\n  echo "$one"\n  shift\ndone', 'ones'],
-])('words that are gone through are a list: %j', async (loop, name) => {
+])('a loop over all words becomes a list: %j', async (loop, name) => {
   const dir = createFolder();
   writeFiles(dir, { 'each.sh': `#!/bin/bash\n${loop}\n` });
   await flwd(dir, 'init', '--from', 'each.sh');
   expect((await flwd(dir, 'each', `--${name}`, 'a', `--${name}`, 'b', '--quiet')).stdout).toBe('a\nb\n');
 });
 
-test('words that are used otherwise are in doubt', async () => {
+test('other uses of all words become a doubt', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'say.sh': '#!/bin/bash\necho "all: $@"\n' });
   await flwd(dir, 'init', '--from', 'say.sh');
   expect(await configOf(dir, 'say')).toContain('# Not sure: line 2 uses all words of the command line');
 });
 
-test('modules beside a script in Python are copied', async () => {
+test('modules beside a Python script are copied', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'bin/report.py': 'import sys\nfrom shared.words import hello\nprint(hello)\n',

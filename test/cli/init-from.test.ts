@@ -1,4 +1,4 @@
-// `flwd init --from`: a script that there is becomes a job, and finds what it expects.
+// `flwd init --from`: an existing script becomes a job and receives what it expects.
 
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ unset maybe; [[ -z $maybe ]]; false | true
 echo "keep=$keep label=$label dry=$dry_run source=$source_dir target=$target region=$REGION level=$LEVEL token=\${#API_TOKEN} n=$#"
 `;
 
-test('a bash script with options, words and variables runs as it did, with its mode', async () => {
+test('a bash script with options, words and variables runs as before, with its file mode', async () => {
   const dir = createFolder();
   const inSources = { 'jobs/a b/x': '', 'jobs/$x/x': '' };
   writeFiles(dir, { 'bin/pack.sh': options, 'flwd.yaml': `security: {paths: [${dir}/jobs]}\n`, ...inSources });
@@ -96,7 +96,7 @@ test('a bash script with options, words and variables runs as it did, with its m
   );
 });
 
-test('a bash script with getopts and files runs as it did; what is in doubt is a comment', async () => {
+test('a bash script with getopts and files runs as before; doubts become comments', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     compress: `#!/bin/bash
@@ -138,7 +138,7 @@ echo "level=$level output=$output verbose=\${verbose:-0} $DEPLOY_ENV"
   expect(seen.stdout).toBe('file=a b\nfile=-c\nlevel=3 output=o verbose=1 \n');
 });
 
-test('a script of the shell with a word that selects what it does', async () => {
+test('a shell script whose first word selects an action', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'service.sh': `#!/bin/sh
@@ -160,7 +160,7 @@ esac
   expect((await runWith(dir, 'service', { action: 'start', argument_2: 'it' })).stdout).toBe('starting it\n');
 });
 
-test('a Python script with argparse runs as it did', async () => {
+test('a Python script with argparse runs as before', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'flwd.yaml': `security: {paths: [${dir}/jobs]}\n`,
@@ -268,7 +268,7 @@ print(sys.argv[1:])
   expect((await runWith(dir, 'count', { path: 'a b' })).stdout).toBe("['a b']\n");
 });
 
-test('a script for Node with parseArgs runs as it did, exit code and all', async () => {
+test('a Node script with parseArgs runs as before, with the same exit code', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'ship.mjs': `// Ships things.
@@ -307,7 +307,7 @@ process.exitCode = 3;
   expect((await argspecOf(dir, 'ship')).properties).toMatchObject({ target: { default: "it's staging" } });
 });
 
-test('a script for Node that reads process.argv', async () => {
+test('a Node script that reads process.argv', async () => {
   const dir = createFolder();
   const text =
     'const [, , first, second] = process.argv;\nconsole.log(process.argv.slice(2), require.main === module);\n';
@@ -317,7 +317,7 @@ test('a script for Node that reads process.argv', async () => {
   expect((await runWith(dir, 'old', { first: '1', second: 'b c' })).stdout).toBe("[ '1', 'b c' ] true\n");
 });
 
-test('--from writes over nothing, and says what it cannot make a job of', async () => {
+test('--from overwrites nothing, and says why a file cannot become a job', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/a/run.sh': 'mine\n', 'a.sh': 'echo a\n', 'notes.txt': 'hello\n' });
   const from = (...words: string[]) => flwd(dir, 'init', '--from', ...words);

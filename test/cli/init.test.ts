@@ -1,4 +1,4 @@
-// `flwd init`: a new job that runs at once.
+// `flwd init`: a new job that runs as it is.
 
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, start } from './terminal.ts';
 
-test('flwd init makes a job that runs, and says what to type next', async () => {
+test('flwd init creates a job that runs, and suggests the next commands', async () => {
   const dir = createFolder();
   expect(await flwd(dir, 'init', 'jobs/hello')).toEqual({
     stdout: 'jobs/hello/config.yaml\njobs/hello/main.sh\njobs/hello/tests.yaml\n',
@@ -31,7 +31,7 @@ test.each(['bash', 'python', 'node'])('a new job in %s passes its own tests', as
   });
 });
 
-test('a new job in pwsh is valid; where there is no PowerShell its run says what to install', async () => {
+test('a new job in pwsh is valid; without PowerShell its run says what to install', async () => {
   const dir = createFolder();
   await flwd(dir, 'init', 'jobs/hello', '-l', 'pwsh');
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({ stdout: '1 job is valid\n', code: 0 });
@@ -42,7 +42,7 @@ test('a new job in pwsh is valid; where there is no PowerShell its run says what
   );
 });
 
-test('flwd init writes over nothing', async () => {
+test('flwd init overwrites nothing', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/hello/main.sh': 'mine\n' });
   expect(await flwd(dir, 'init', 'jobs/hello')).toEqual({
@@ -76,7 +76,7 @@ test('flwd init names the job by its source', async () => {
   });
 });
 
-test('from a checkout, where flwd is typed as npx flwd, it says that', async () => {
+test('in a checkout, where flwd is called as npx flwd, suggestions begin with npx', async () => {
   const seen = await start(createFolder(), ['init', 'jobs/hello'], {
     npm_lifecycle_event: 'npx',
     npm_lifecycle_script: "'flwd'",
@@ -84,7 +84,7 @@ test('from a checkout, where flwd is typed as npx flwd, it says that', async () 
   expect(seen.stderr).toBe('next:\n  npx flwd hello\n  npx flwd hello --help\n  npx flwd test hello\n');
 });
 
-test('a job whose name is that of a command is run with flwd run', async () => {
+test('a job with the name of a command is run with flwd run', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'jobs'));
   expect((await flwd(dir, 'init', 'jobs/backup')).stderr).toContain('\n  flwd run backup\n');
@@ -96,7 +96,7 @@ test.each([
   [['a', '--data-dir', 'x'], 'flwd init takes no --data-dir: it does not work on an instance\n'],
   [['jobs/a', '-l', 'perl'], '--language does not take `perl`; use one of bash, python, node, pwsh\n'],
   [['jobs/a b'], "nothing was written:\nconfig.yaml:1 the directory name `a b` cannot be part of a job's id: "],
-])('flwd init %j is wrong use', async (words, message) => {
+])('flwd init %j is a usage error', async (words, message) => {
   const dir = createFolder();
   const seen = await flwd(dir, 'init', ...words);
   expect(seen.stderr.slice(0, message.length)).toBe(message);

@@ -1,4 +1,4 @@
-// `flwd jobs validate`, for whoever writes jobs, and their CI.
+// `flwd jobs validate`, for authors of jobs and their CI.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { createFolder, flwd } from './terminal.ts';
 const good = 'command: ["true"]\n';
 const broken = 'command: ["true"]\ntimeut: 3\ntags: x\n';
 
-test('jobs validate prints each error with its place, and exits 2', async () => {
+test('jobs validate prints each error with its place, and exits with 2', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/ops/bad/config.yaml': broken });
   expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toEqual({
@@ -21,7 +21,7 @@ test('jobs validate prints each error with its place, and exits 2', async () => 
   });
 });
 
-test('jobs validate of what is valid exits 0, takes a job as well as a folder of them, and makes no instance', async () => {
+test('jobs validate accepts a job or a folder of jobs, exits with 0 if they are valid, and creates no instance', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/better/config.yaml': good, 'flwd.yaml': 'no: [such key\n' });
   expect(await flwd(dir, 'jobs', 'validate', 'jobs', 'jobs/good')).toEqual({
@@ -32,7 +32,7 @@ test('jobs validate of what is valid exits 0, takes a job as well as a folder of
   expect(existsSync(join(dir, '.local'))).toBe(false);
 });
 
-test('jobs validate finds what is wrong with tests.yaml, too', async () => {
+test('jobs validate also finds errors in tests.yaml', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/a/config.yaml': good, 'jobs/a/tests.yaml': '- name: one\n  expects: {status: success}\n' });
   const seen = await flwd(dir, 'jobs', 'validate', 'jobs');
@@ -40,7 +40,7 @@ test('jobs validate finds what is wrong with tests.yaml, too', async () => {
   expect(seen.code).toBe(2);
 });
 
-test('jobs validate --json prints what is valid and what is not', async () => {
+test('jobs validate --json prints valid and invalid jobs', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'jobs/good/config.yaml': good, 'jobs/bad/config.yaml': 'command: ./missing.sh\n' });
   const { stdout, stderr, code } = await flwd(dir, 'jobs', 'validate', 'jobs', '--json');
@@ -68,7 +68,7 @@ test('jobs validate --json prints what is valid and what is not', async () => {
   });
 });
 
-test('what bash cannot read of a script is a warning, and nothing of it is run', async () => {
+test('a bash syntax error is a warning, and the script is not run', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     'jobs/open/config.yaml': 'steps: [{id: a, script: ./a.sh}, {id: b, script: ./a.sh}, {id: c, script: ./b.sh}]\n',
@@ -89,7 +89,7 @@ test.each([
   ['', 'flwd jobs validate needs a folder: flwd jobs validate DIR…'],
   ['nope', 'there is not a folder nope'],
   ['file', 'file is not a folder'],
-])('jobs validate %s is wrong use', async (word, message) => {
+])('jobs validate %s is a usage error', async (word, message) => {
   const dir = createFolder();
   writeFiles(dir, { file: '' });
   const seen = await flwd(dir, 'jobs', 'validate', ...(word === '' ? [] : [word]));

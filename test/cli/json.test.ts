@@ -1,4 +1,4 @@
-// What the commands that ask no API print for programs.
+// The JSON of commands that do not use the API.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd } from './terminal.ts';
 
-test('version, settings, the audit chain, a backup and its restore are JSON for who asks for it', async () => {
+test('version, config show, audit verify, backup and restore print JSON with --json', async () => {
   const { dir } = await createInstance({ quick: bash('true') });
   const other = await createInstance({});
   await flwd(dir, 'quick');

@@ -21,7 +21,7 @@ async function terminalIn(
   return { ...terminal, flwd: (words) => terminal.type(`flwd ${words}\n`) };
 }
 
-test('a run shows its lines, and below them for how long, its steps and its progress', async () => {
+test('a run shows its lines, and below them its duration, steps and progress', async () => {
   const { dir, dataDir } = await createInstance({
     pack: {
       'config.yaml': JSON.stringify({
@@ -46,7 +46,7 @@ test('a run shows its lines, and below them for how long, its steps and its prog
   expect(await terminal.screen({ colours: true })).toContain('\u001B[32msuccess');
 });
 
-test('nothing that a job says reaches the terminal as a command to it', async () => {
+test('control sequences of a job do not reach the terminal', async () => {
   const title = '\\033]2;taken over\\007';
   const { dir } = await createInstance({
     slow: bash(`flwd_progress 40 "$(printf '${title}')of it"; until [ -e go ]; do sleep 0.1; done`),
@@ -66,7 +66,7 @@ test('nothing that a job says reaches the terminal as a command to it', async ()
   await terminal.sees(/^ +--choice .*\]2;taken over/m);
   expect(await terminal.screen()).toMatch(/^ +printed .*\]2;taken over/m);
   expect(await terminal.state('#{pane_title}')).not.toContain('taken over');
-  // DEL and C1 controls, which JSON need not escape.
+  // DEL and C1 control characters, which JSON need not escape.
   await terminal.flwd('answers --json');
   await terminal.sees(/\\u009b2J/);
 });
@@ -79,7 +79,7 @@ test('tables fit the terminal, and times are relative', async () => {
   expect(seen).toMatch(/^run_\w+ +a\/job.*… +success +\d+s ago/m);
 });
 
-test('no colour with NO_COLOR', async () => {
+test('NO_COLOR removes all colours', async () => {
   const { dir } = await createInstance({ good: bash('true') });
   const terminal = await terminalIn(dir, { env: { NO_COLOR: '1' } });
   await terminal.flwd('good');
@@ -87,7 +87,7 @@ test('no colour with NO_COLOR', async () => {
   expect(await terminal.screen({ colours: true })).not.toContain('\u001B[3');
 });
 
-test('a secret that is missing is asked for, and not shown', async () => {
+test('flwd asks for a missing secret without showing it', async () => {
   const argspec = { type: 'object', required: ['token'], properties: { token: { type: 'string', format: 'secret' } } };
   const { dir } = await createInstance({ deploy: bash('wc -c < "$FLWD_SECRETS_DIR/token"', { argspec }) });
   const terminal = await terminalIn(dir);
@@ -99,7 +99,7 @@ test('a secret that is missing is asked for, and not shown', async () => {
   expect(seen).not.toContain('hunter2');
 });
 
-test('Ctrl-C at the terminal cancels, and the shell is told of it', async () => {
+test('Ctrl-C at the terminal cancels the run, and the shell sees the exit code', async () => {
   const { dir } = await createInstance({ waits: bash('echo ready; sleep 1000') });
   const terminal = await terminalIn(dir);
   await terminal.flwd('waits');

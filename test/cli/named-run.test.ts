@@ -13,7 +13,7 @@ const gated = steps(
 );
 
 testWith('bwrap')(
-  'a run is found by a part of its id, and for reading by its job, whose last run it is then',
+  'a run is found by a part of its id; commands that read also find the last run of a job',
   async () => {
     const instance = await createInstance({ says: bash('echo "of $FLWD_RUN_ID"; echo kept > artifacts/kept; exit 3') });
     const { dir } = instance;
@@ -43,7 +43,7 @@ testWith('bwrap')(
   },
 );
 
-test('what ends or decides a run takes no job, and no part that several runs share', async () => {
+test('commands that end or decide a run accept neither a job nor a part of an id that several runs share', async () => {
   const instance = await createInstance({ gated });
   const { dir } = instance;
   const served = await instance.serve();

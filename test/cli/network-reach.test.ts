@@ -1,4 +1,4 @@
-// What the network of a run reaches is said before the run.
+// flwd plan says what the network of a run reaches.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { createFolder, flwd } from './terminal.ts';
 test.each([
   ['secure', 'flwd’s own API asks it for a token, but other flwd servers of the same user may not'],
   ['disabled', 'flwd’s own API treats the job as the operator'],
-])('the plan of a job that is %s and has the network says: %s', async (security_profile, words) => {
+])('the plan of a %s job with network access says: %s', async (security_profile, words) => {
   const dir = createFolder();
   const config = 'security: { allow_profiles: [secure, disabled] }\ninstance: { data_dir: ./data }\n';
   writeFileSync(join(dir, 'flwd.yaml'), config);

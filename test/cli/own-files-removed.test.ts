@@ -1,4 +1,4 @@
-// What a server does when somebody removes the files of its data dir under it.
+// What a server does when someone removes files of its data dir.
 
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { stateOf } from '../support/processes.ts';
 import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const serve = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd', '--jobs', './jobs'];
-/** A server looks every second. */
+/** A server checks its files every second. */
 const longWait = { timeout: 15_000 };
 
 async function serving(): Promise<{ dir: string; server: Started; url: string }> {
@@ -24,7 +24,7 @@ function post(url: string): Promise<Response> {
   return fetch(`${url}/api/v1/runs`, { method: 'POST', headers, body: '{"job_id":"hello"}' });
 }
 
-test('without its lock and socket a server goes on: a second one is refused, and commands reach it', async () => {
+test('a server restores its lock and socket: a second server is refused, and commands reach the first', async () => {
   const { dir, server, url } = await serving();
   for (const name of ['flwd.lock', 'flwd.sock']) rmSync(join(dir, '.flwd', name));
   const second = await flwd(dir, ...serve);
@@ -38,7 +38,7 @@ test('without its lock and socket a server goes on: a second one is refused, and
   expect(stderr).toContain(`somebody removed flwd.lock from the data dir ${dir}/.flwd; it is there again`);
 });
 
-test('a server that has lost the data dir to another one says so, ends with 6 and leaves the other alone', async () => {
+test('a server that lost the data dir to another one says so, exits with 6 and does not disturb the other', async () => {
   const { dir, server } = await serving();
   server.child.kill('SIGSTOP');
   await expect.poll(() => stateOf(server.child.pid ?? 0)).toBe('T');
@@ -53,7 +53,7 @@ test('a server that has lost the data dir to another one says so, ends with 6 an
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
 });
 
-test('without its database a server accepts nothing and says why, until the file is back', async () => {
+test('without its database a server accepts no runs and says why, until the file is back', async () => {
   const { dir, url } = await serving();
   await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
   const path = join(dir, '.flwd/flwd.db');
@@ -71,7 +71,7 @@ test('without its database a server accepts nothing and says why, until the file
   await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
 });
 
-test('a data dir that is moved away and back is the same again', async () => {
+test('a data dir that is moved away and back works again', async () => {
   const { dir, url } = await serving();
   await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
   renameSync(join(dir, '.flwd'), join(dir, 'moved'));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
-test('a plan says of each step when, how often and for how long it runs, and sizes as people write them', async () => {
+test('a plan shows when, how often and how long each step runs, with sizes in readable units', async () => {
   const config = {
     permissions: { resources: { memory: '1536MiB' } },
     steps: [

@@ -1,4 +1,4 @@
-// Commands on a server elsewhere whose certificate this machine does not trust by itself.
+// Commands for a remote server whose certificate this machine does not trust.
 
 import { writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
@@ -46,7 +46,7 @@ test.each<[string, Certificate, string | undefined, string]>([
     forOthers.cert,
     'it is for flwd.example.org, flwd.example.net. Use an address with one of these names, or install another',
   ],
-])('a certificate that is %s is named as such, with what to do', async (_what, certificate, ca, message) => {
+])('a certificate that is %s is reported with a fix', async (_what, certificate, ca, message) => {
   const dir = createFolder();
   const url = `https://localhost:${await portOf(createServer(certificate, (_request, response) => response.end()))}`;
   if (ca !== undefined) writeFileSync(join(dir, 'ca.pem'), ca);
@@ -57,7 +57,7 @@ test.each<[string, Certificate, string | undefined, string]>([
   expect(seen.code).toBe(5);
 });
 
-test('a server without TLS is named as such', async () => {
+test('a server without TLS is reported as one', async () => {
   const dir = createFolder();
   const port = await portOf(createHttp((_request, response) => response.end()));
   const seen = await flwd(dir, 'runs', '--remote', `https://localhost:${port}`);
@@ -74,7 +74,7 @@ test.each([
   [['events']],
   [['artifacts', 'get', 'artifact_01HX0000000000000000000000']],
   [['tokens', 'list']],
-])('flwd %j says it too', async (words) => {
+])('flwd %j reports it as well', async (words) => {
   const dir = createFolder();
   const url = `https://127.0.0.1:${await portOf(createServer(selfSigned, (_request, response) => response.end()))}`;
   const seen = await flwd(dir, ...words, '--remote', url);
@@ -82,7 +82,7 @@ test.each([
   expect(seen.stderr).toContain(`The certificate of the server at ${url} is not trusted: it is self-signed.`);
 });
 
-test('by ca_file a remote is trusted, in calls, streams and downloads', async () => {
+test('with ca_file a remote is trusted in calls, streams and downloads', async () => {
   const dir = createFolder();
   await writeJob(join(dir, 'jobs/hello'), bash('echo hello; echo kept > "$FLWD_ARTIFACTS_DIR/kept.txt"'));
   const { files } = createPairFiles(dir, issued);
@@ -113,7 +113,7 @@ test.each([
     `${selfSigned.cert}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`,
     "DIR/ca.pem contains a certificate that cannot be read; put the authority's certificate there in PEM format\n",
   ],
-])('a ca_file that cannot be used is refused before anything is sent: %#', async (text, message) => {
+])('an unusable ca_file is refused before anything is sent: %#', async (text, message) => {
   const dir = createFolder();
   if (text !== undefined) writeFileSync(join(dir, 'ca.pem'), text);
   writeRemote(dir, 'https://localhost:1', { ca_file: 'ca.pem' });
@@ -122,7 +122,7 @@ test.each([
   expect(seen.code).toBe(2);
 });
 
-test('a ca_file beside an address without TLS is refused', async () => {
+test('a ca_file for an address without TLS is refused', async () => {
   const dir = createFolder();
   writeRemote(dir, 'http://localhost:1', { ca_file: 'ca.pem' });
   expect(await flwd(dir, 'runs', '--remote', 'prod')).toMatchObject({

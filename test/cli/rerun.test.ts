@@ -29,7 +29,7 @@ const served = [
 ] as const;
 
 test.each(served)(
-  '%s a run is run again, from its start or from what failed, with other arguments',
+  '%s a run can be repeated from its start or from what failed, with other arguments',
   async (_, isServed) => {
     const instance = await createInstance(jobs);
     const server = isServed ? await instance.serve() : undefined;
@@ -51,7 +51,7 @@ test.each(served)(
   },
 );
 
-test('flwd runs lists instances below their step, and says which steps a rerun has kept', async () => {
+test('flwd runs lists instances below their step, and marks the steps that a rerun kept', async () => {
   const { dir } = await createInstance(jobs);
   const stepsOf = async (id: string): Promise<string[]> => {
     const [, table = ''] = (await flwd(dir, 'runs', id)).stdout.split('\n\n');
@@ -80,7 +80,7 @@ test('flwd runs lists instances below their step, and says which steps a rerun h
   ]);
 });
 
-test('a run that is left running is named by its id alone', async () => {
+test('rerun --detach prints only the id of the new run', async () => {
   const instance = await createInstance(jobs);
   const server = await instance.serve();
   const { run_id: id } = await server.run('plain');
@@ -89,7 +89,7 @@ test('a run that is left running is named by its id alone', async () => {
   expect(await server.finished(stdout.trim())).toMatchObject({ status: 'success', rerun_of: id });
 });
 
-test('a rerun that cannot be says why, by its exit code too', async () => {
+test('an impossible rerun says why, also by its exit code', async () => {
   const { dir, serve } = await createInstance(jobs);
   const server = await serve();
   const { run_id: id } = await server.run('stepped');

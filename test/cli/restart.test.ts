@@ -1,4 +1,4 @@
-// Commands that follow a run while its server is stopped in order and started again.
+// Commands that follow a run while its server restarts.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ async function openStreams(url: string): Promise<number> {
 }
 
 testWith('bwrap').for(['quiet', 'talks'])(
-  'a %s run is followed to its end over a server that is restarted twice',
+  'a %s run is followed to its end while its server restarts twice',
   async (jobId) => {
     const { dir, dataDir, serve } = await createInstance(jobs);
     let server = await serve();
@@ -28,7 +28,7 @@ testWith('bwrap').for(['quiet', 'talks'])(
     const log = start(dir, ['logs', runId, '--follow']);
     const events = start(dir, ['events', '--run', runId, '--type', 'run.started,run.finished', '--json']);
     if (jobId === 'talks') for (const { prints } of [run, log]) await prints(/^early$/m);
-    // The second time the followers find no server at first.
+    // The second time, the followers find no server at first.
     for (const downMs of [0, 600]) {
       // `flwd run` follows the log and the events.
       await expect.poll(() => openStreams(server.url)).toBe(4);
@@ -46,14 +46,14 @@ testWith('bwrap').for(['quiet', 'talks'])(
   },
 );
 
-testWith('bwrap')('a command that comes while a server still reads its jobs waits until they are read', async () => {
+testWith('bwrap')('a command waits while a starting server still reads its jobs', async () => {
   const { dir } = await createInstance({ greets: bash('echo hello') });
   for (let n = 0; n < 1_000; n++) {
     mkdirSync(join(dir, 'jobs', `job-${n}`));
     writeFileSync(join(dir, 'jobs', `job-${n}`, 'config.yaml'), 'command: [echo, hello]\n');
   }
   const server = start(dir, ['serve']);
-  // It has the data dir, and is about to listen.
+  // The server has the data dir and is about to listen.
   await expect.poll(() => existsSync(join(dir, 'data', 'cli.token'))).toBe(true);
   expect(await flwd(dir, 'run', 'greets')).toMatchObject({ code: 0, stdout: 'hello\n' });
   await server.prints(/listening on/);

@@ -1,5 +1,5 @@
-// Runs from the command line: without a server, with the one of the data dir, and from afar. What is printed is the
-// same.
+// Runs from the command line without a server, with the server of the data dir, and with a remote server. The output is
+// the same.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ const jobs: Record<string, JobFiles> = {
   },
 };
 
-/** A run's id is another one each time, and so is how long it took. */
+/** Replaces ids and durations, which differ each time. */
 function timeless({ stdout, stderr, code }: Seen): Seen {
   const blur = (text: string): string =>
     text.replaceAll(/run_[0-9A-Z]{26}/g, 'RUN').replaceAll(/ in [\d.]+m?s/g, ' in TIME');
@@ -45,7 +45,7 @@ const good = {
   stderr: 'careful\nsuccess in TIME\nresult: {"kept":3}\nRUN: flwd runs RUN\n',
 };
 
-test('a run prints the same without a server, with the one of the data dir, and from afar', async () => {
+test('a run prints the same without a server, with the server of the data dir, and with a remote server', async () => {
   const { dir, serve, dataDir } = await createInstance(jobs);
   const words = ['backup/daily', '--target', '/mnt', '--keep.days', '2'];
   expect(timeless(await flwd(dir, 'run', ...words))).toEqual(good);
@@ -64,12 +64,12 @@ test('a run prints the same without a server, with the one of the data dir, and 
   );
   const url = (await findOwner(dataDir))?.url ?? '';
   const elsewhere = start(dir, [...words, '--config', '/dev/null'], { FLWD_REMOTE: url, FLWD_TOKEN: token.trim() });
-  // The command that shows the run takes the file along that this one was given.
+  // The suggested command repeats the --config of this one.
   const stderr = good.stderr.replace('flwd runs RUN', 'flwd runs RUN --config /dev/null');
   expect(timeless(await elsewhere.ended)).toEqual({ ...good, stderr });
 });
 
-test('the exit code says how it ended, and --json prints the run alone', async () => {
+test('the exit code tells how the run ended, and --json prints only the run', async () => {
   const { dir } = await createInstance(jobs);
   const failed = await flwd(dir, 'fails');
   expect(failed).toMatchObject({ code: 1, stdout: 'begun\n' });
@@ -88,7 +88,7 @@ test('the exit code says how it ended, and --json prints the run alone', async (
   expect(await flwd(dir, 'chain', '-q')).toEqual({ code: 0, stdout: 'one | first\ntwo | second\n', stderr: '' });
 });
 
-test('arguments come from a file or standard input too, with flags laid over them', async () => {
+test('arguments can come from a file or standard input, and flags override them', async () => {
   const { dir } = await createInstance(jobs);
   writeFileSync(join(dir, 'args.yaml'), 'target: /file\nkeep:\n  days: 3\n');
   const ofFile = await flwd(dir, 'plan', 'backup/daily', '--args-file', 'args.yaml', '--keep.days', '5', '--json');
@@ -115,14 +115,14 @@ test.each([
     'there is no remote `prod`: flwd.yaml has no remotes. An address begins with http:// or https://\n',
   ],
   [['jobs', '--remote', 'http://127.0.0.1:1'], 5, 'No server can be reached at http://127.0.0.1:1.\n'],
-])('flwd %j ends with %i and says what to do', async (words, code, stderr) => {
+])('flwd %j exits with %i and says what to do', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   const seen = await flwd(dir, ...words);
   expect(seen).toMatchObject({ code, stdout: '' });
   expect(seen.stderr).toMatch(stderr);
 });
 
-test('a slip makes no instance', async () => {
+test('a typo creates no instance', async () => {
   const { dir, dataDir } = await createInstance(jobs);
   for (const words of [['backup/dayly'], ['jobs'], ['backup/daily', '--help'], ['runs'], ['logs', 'run_x']])
     await flwd(dir, ...words);
@@ -140,7 +140,7 @@ test('the help of a job is written from its schema', async () => {
 });
 
 describe('the lists', () => {
-  test('of jobs, runs and lines have stable columns, and JSON as the API has it', async () => {
+  test('of jobs, runs and log lines have stable columns, and JSON like the API', async () => {
     const { dir } = await createInstance(jobs);
     await flwd(dir, 'backup/daily');
     await flwd(dir, 'fails');
@@ -202,14 +202,14 @@ describe('Ctrl-C', () => {
     expect(processesWith(dataDir)).toEqual([]);
   });
 
-  test('a second one kills it', async () => {
+  test('a second Ctrl-C kills it', async () => {
     const { dir, dataDir, serve } = await createInstance({ stubborn });
     await serve();
     const { child, ended, prints } = start(dir, ['stubborn']);
     await prints(/ready/);
     child.kill('SIGINT');
     await prints(/not yet/);
-    // One that comes at once is taken for an echo of the first.
+    // A signal that follows at once counts as an echo of the first.
     const again = setInterval(() => child.kill('SIGINT'), 300);
     await prints(/^killing run_/m).finally(() => clearInterval(again));
     const { code, stderr } = await ended;
@@ -219,7 +219,7 @@ describe('Ctrl-C', () => {
   });
 });
 
-test('--detach prints the id and leaves the run to whoever comes next', async () => {
+test('--detach prints the id and leaves the run to the next command or server', async () => {
   const { dir, dataDir } = await createInstance({
     slow: bash('echo begun; until [ -e go ]; do sleep 0.1; done; rm go; echo over'),
   });
@@ -232,7 +232,7 @@ test('--detach prints the id and leaves the run to whoever comes next', async ()
   expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^status +success$/m);
 });
 
-test('what a caller wrote reaches no terminal as a control sequence', async () => {
+test('text from callers does not reach a terminal as control sequences', async () => {
   const { dir } = await createInstance(jobs);
   const target = 'a\u009B2J\u202Eb\u007F';
   const { run_id: runId }: { run_id: string } = JSON.parse(
@@ -242,7 +242,7 @@ test('what a caller wrote reaches no terminal as a control sequence', async () =
   expect((await flwd(dir, 'plan', 'backup/daily', '--target', target)).stdout).toContain('"a\uFFFD2J\uFFFDb\uFFFD"');
 });
 
-test('--detach without a server leaves a run that waits for an approval, and says so', async () => {
+test('without a server, --detach says that a run is left waiting for approval', async () => {
   const { dir } = await createInstance({
     gated: { 'config.yaml': JSON.stringify({ steps: [{ id: 'ask', approval: { text: 'Go?' } }] }) },
   });
@@ -251,7 +251,7 @@ test('--detach without a server leaves a run that waits for an approval, and say
   expect(left.stderr).toContain(`it waits for approval: flwd approve ${left.stdout.trim()}\n`);
 });
 
-test('whoever may run a job and not see artifacts has the exit code of the run', async () => {
+test('a token that may run jobs but not see artifacts gets the exit code of the run', async () => {
   const { dir, dataDir, serve } = await createInstance(jobs);
   await serve();
   const { stdout: token } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:write,jobs:read');
@@ -261,7 +261,7 @@ test('whoever may run a job and not see artifacts has the exit code of the run',
   expect(await start(dir, ['fails'], env).ended).toMatchObject({ code: 1 });
 });
 
-test('files that a run leaves are told at its end, apart from what its script prints', async () => {
+test('files that a run leaves behind are reported at its end, apart from its output', async () => {
   const { dir } = await createInstance({ leaves: bash('echo x > ~/dump.sql; echo y > /tmp/log; echo dumped') });
   const words =
     '2 files (4B) left in the workspace or /tmp are not kept: dump.sql, /tmp/log; artifacts.paths would keep them, permissions.write would put them on the host';

@@ -1,4 +1,4 @@
-// The hint at the end of a run that failed because its sandbox hides what the script expects.
+// The hint after a run that failed because its sandbox hides what the script expects.
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -31,17 +31,17 @@ test.each([
   ['ssh: Could not resolve hostname backup: Temporary failure in name resolution', 'permissions: {network: all}'],
   ['connect: Network is unreachable', 'permissions: {network: all}'],
   ['Error: getaddrinfo EAI_AGAIN example.org', 'permissions: {network: all}'],
-])('of `%s`', (line, hint) => {
+])('for `%s`', (line, hint) => {
   const lines = ['begun', line, './main.sh: line 3: exit code 2'];
   expect(sandboxHint(failed, lines)).toContain(hint);
   expect(sandboxHint(failed, lines)).toMatch(/; docs\/jobs\.md#what-a-job-sees$/);
 });
 
-test('the last line that says something decides', () => {
+test('the last matching line decides', () => {
   expect(sandboxHint(failed, ['No such file or directory', 'Permission denied'])).toContain('uid');
 });
 
-test('nothing is said of what the sandbox has no part in', () => {
+test('failures that the sandbox did not cause get no hint', () => {
   const lines = ['Could not resolve host', 'No such file or directory'];
   const { security } = failed;
   expect(sandboxHint(failed, ['it is broken'])).toBeUndefined();
@@ -54,7 +54,7 @@ test('nothing is said of what the sandbox has no part in', () => {
   expect(sandboxHint(withNetwork, ['Could not resolve host'])).toBeUndefined();
 });
 
-test('flwd run ends with it, on standard error alone', async () => {
+test('flwd run prints the hint on standard error only', async () => {
   const { dir } = await createInstance({ pack: bash('tar -cf /dev/null "$target"', { args: [{ name: 'target' }] }) });
   const hint = 'hint: profile secure shows the job only its own files: allow more with `permissions: {read: [...]}`';
   const seen = await flwd(dir, 'pack', '--target', join(dir, 'jobs'));

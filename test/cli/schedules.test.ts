@@ -11,7 +11,7 @@ const jobs = {
 type Schedule = { readonly id: string; readonly [member: string]: unknown };
 
 test.each([false, true])(
-  'a schedule is made, paused, resumed and removed (with a server: %s)',
+  'a schedule is created, paused, resumed and removed (with a server: %s)',
   { timeout: 120_000 },
   async (isServed) => {
     const instance = await createInstance(jobs);
@@ -50,7 +50,7 @@ test.each([false, true])(
   },
 );
 
-test('what a schedule would do is shown and not saved; what cannot be one is refused', async () => {
+test('a schedule can be previewed without saving it, and an invalid one is refused', async () => {
   const { dir, serve } = await createInstance(jobs);
   await serve();
   const add = (...args: readonly string[]) => flwd(dir, 'schedules', 'add', ...args);
@@ -69,7 +69,7 @@ test('what a schedule would do is shown and not saved; what cannot be one is ref
   expect(managed.code).toBe(6);
 });
 
-test('without a schedule there is none to be removed', async () => {
+test('removing an unknown schedule is not found', async () => {
   const { dir, serve } = await createInstance({ plain: bash('true') });
   await serve();
   expect(await flwd(dir, 'schedules')).toEqual({ code: 0, stdout: '', stderr: 'no schedules\n' });

@@ -23,7 +23,7 @@ const set = ({ dir }: Instance, input: string | Buffer, ...args: readonly string
   flwdReading(dir, input, 'secrets', 'set', ...args);
 const keyLines = ({ dataDir }: Instance) => readFileSync(join(dataDir, 'secret.key'), 'utf8').trim().split('\n');
 
-/** The ids of the keys of everything that is sealed. */
+/** The ids of the keys that encrypt the stored data. */
 function keysInUse({ dataDir }: Instance): string[] {
   const database = new DatabaseSync(join(dataDir, 'flwd.db'), { readOnly: true });
   const sealed = ['secrets', 'run_plans', 'steps'].flatMap((table) =>
@@ -54,7 +54,7 @@ describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) =>
   });
 });
 
-test('what cannot be one is refused without a word of it', async () => {
+test('an invalid secret is refused without repeating it', async () => {
   const instance = await createInstance({});
   await start(instance.dir, ['serve']).prints(/listening on/);
   const refused = [
@@ -83,7 +83,7 @@ describe('at a terminal', () => {
     return (await terminal.screen()).replace(/^.*secrets set registry\n/, '');
   }
 
-  testWith('tmux')('the value is asked for twice, and shown never', async () => {
+  testWith('tmux')('flwd asks for the value twice and never shows it', async () => {
     const instance = await createInstance({});
     expect(await typed(instance, 'hunter-22', 'hunter-22')).toBe(
       'registry:\nregistry, again:\nstored registry of tenant default\n[0] ready>',
@@ -92,7 +92,7 @@ describe('at a terminal', () => {
     expect(JSON.parse(listed)).toMatchObject({ total: 1, secrets: [{ name: 'registry', tenant: 'default' }] });
   });
 
-  testWith('tmux')('what is not the same twice is not stored', async () => {
+  testWith('tmux')('two different values are not stored', async () => {
     const instance = await createInstance({});
     expect(await typed(instance, 'hunter-22', 'hunter-23')).toBe(
       'registry:\nregistry, again:\nthe two values differ; nothing was stored\n[2] ready>',
@@ -101,7 +101,7 @@ describe('at a terminal', () => {
   });
 });
 
-testWith('bwrap')('one line is stored without its newline, a file of several as it is', async () => {
+testWith('bwrap')('one line is stored without its newline, a file of several lines as it is', async () => {
   const instance = await anInstance();
   await set(instance, 'one line\r\n', 'line');
   await set(instance, 'Key\nbody of it\n', 'file');
@@ -114,9 +114,9 @@ testWith('bwrap')('one line is stored without its newline, a file of several as 
 });
 
 describe('a new key', () => {
-  testWith('bwrap')('seals what is stored and what runs keep, and the old one goes', async () => {
+  testWith('bwrap')('encrypts stored secrets and those of runs, and the old one is removed', async () => {
     const instance = await anInstance();
-    // As it was made before: 32 bytes.
+    // The former format: 32 bytes.
     mkdirSync(instance.dataDir, { mode: 0o700 });
     writeFileSync(join(instance.dataDir, 'secret.key'), Buffer.alloc(32, 7), { mode: 0o600 });
     await set(instance, 'hunter-22', 'registry');
@@ -155,14 +155,14 @@ describe('a new key', () => {
     await anew.stop();
   });
 
-  testWith('bwrap')('under a running run changes nothing for it', async () => {
+  testWith('bwrap')('does not affect a running run', async () => {
     const instance = await anInstance();
     const served = await instance.serve();
     const runId = await served.start('waits', { token: 'hunter-22' });
     await expect.poll(() => served.messages(runId)).toEqual(['ready']);
     expect((await flwd(instance.dir, 'secrets', 'rotate')).code).toBe(0);
     await served.stop();
-    // Taken up by a server that has the new key alone: what it prints is redacted by what the run keeps.
+    // Resumed by a server that has only the new key. Its output is still redacted.
     const anew = await instance.serve();
     writeFileSync(join(instance.dataDir, 'runs', runId, 'workspace', 'go'), '');
     expect(await anew.finished(runId)).toMatchObject({ status: 'success' });
@@ -170,7 +170,7 @@ describe('a new key', () => {
     await anew.stop();
   });
 
-  test('that was put first by a call that was cut off is the one that the next call goes on with', async () => {
+  test('that an interrupted call wrote first is the one that the next call continues with', async () => {
     const instance = await createInstance({});
     await set(instance, 'hunter-22', 'registry');
     const [old = ''] = keyLines(instance);
@@ -187,13 +187,13 @@ describe('a new key', () => {
   });
 });
 
-describe('keys of the environment', () => {
+describe('keys in the environment', () => {
   const first = `fsk_${Buffer.alloc(32, 1).toString('base64')}`;
   const second = `fsk_${Buffer.alloc(32, 2).toString('base64')}`;
   const withKeys = (instance: Instance, keys: string, ...args: readonly string[]) =>
     start(instance.dir, args, { FLWD_SECRET_KEY: keys }).ended;
 
-  test('take the place of the file, and rotation seals with the first of them', async () => {
+  test('replace the file, and rotation encrypts with the first of them', async () => {
     const instance = await createInstance({});
     const served = start(instance.dir, ['serve'], { FLWD_SECRET_KEY: first });
     await served.prints(/listening on/);
@@ -211,7 +211,7 @@ describe('keys of the environment', () => {
     expect(keysInUse(instance)).toHaveLength(1);
   });
 
-  test('that are forgotten are asked for, and no file is made that would seal beside them', async () => {
+  test('are asked for if they are missing, and no key file is created instead', async () => {
     const instance = await createInstance({});
     await set(instance, 'hunter-22', 'registry');
     const [key = ''] = keyLines(instance);
@@ -228,7 +228,7 @@ describe('keys of the environment', () => {
     expect((await withKeys(instance, key, 'secrets', 'list')).stdout).toContain('registry');
   });
 
-  test('that are none are refused, and not repeated', async () => {
+  test('are refused if they are invalid, and not repeated', async () => {
     const instance = await createInstance({});
     const { code, stderr } = await withKeys(instance, 'my-own-passphrase', 'secrets', 'list');
     expect([code, stderr]).toEqual([
@@ -238,14 +238,14 @@ describe('keys of the environment', () => {
     expect(stderr).not.toContain('passphrase');
   });
 
-  test('in flwd.yaml are refused: jobs may read it', async () => {
+  test('are refused in flwd.yaml, which jobs may read', async () => {
     const instance = await createInstance({}, { persistence: { secret_key: first } });
     const { code, stderr } = await flwd(instance.dir, 'secrets', 'list');
     expect([code, stderr]).toEqual([2, expect.stringContaining('set FLWD_SECRET_KEY instead')]);
     expect(stderr).not.toContain(first);
   });
 
-  testWith('bwrap')('are seen by no job, whatever its profile', async () => {
+  testWith('bwrap')('are hidden from jobs of every profile', async () => {
     const disabled = { security: { allow_profiles: ['secure', 'permissive', 'disabled'] } };
     const instance = await createInstance(
       {
@@ -268,7 +268,7 @@ describe('keys of the environment', () => {
   });
 });
 
-testWith('bwrap')('a key that is lost loses what it sealed, says so, and nothing else', async () => {
+testWith('bwrap')('a lost key makes only its own secrets unreadable, and flwd says so', async () => {
   const instance = await createInstance(jobs);
   await set(instance, 'hunter-22', 'registry');
   writeFileSync(join(instance.dataDir, 'secret.key'), `fsk_${Buffer.alloc(32, 5).toString('base64')}\n`);

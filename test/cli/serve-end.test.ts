@@ -1,4 +1,4 @@
-// What becomes of runs when a server ends, and how a server begins where a command has the data dir.
+// What happens to runs when a server stops, and how a server starts while a command has the data dir.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ async function statuses({ dir }: Instance): Promise<string[]> {
 }
 
 describe('a server that is told to stop', () => {
-  testWith('bwrap')('says which runs go on without it, ten by name', async () => {
+  testWith('bwrap')('names up to ten runs that continue without it', async () => {
     const instance = await createInstance(jobs, { scheduler: { global_concurrency: 11 } });
     const { api, child, ended } = await serve(instance);
     const ids: string[] = [];
@@ -58,13 +58,13 @@ describe('a server that is told to stop', () => {
     for (const id of ids) expect(processesWith(id)).not.toEqual([]);
   });
 
-  testWith('bwrap')('says nothing of runs where none runs', async () => {
+  testWith('bwrap')('does not mention runs if nothing is running', async () => {
     const { child, ended } = await serve(await createInstance({}));
     child.kill('SIGTERM');
     expect((await ended).stderr).not.toMatch(/goes on|next start/);
   });
 
-  testWith('bwrap')('ends them in order with --stop-runs, and none begins in their place', async () => {
+  testWith('bwrap')('ends them in order with --stop-runs, and starts no others', async () => {
     const instance = await createInstance(jobs, { scheduler: { global_concurrency: 1 } });
     const { api, child, ended } = await serve(instance, '--stop-runs');
     const first = await begin(api, 'tidies');
@@ -81,7 +81,7 @@ describe('a server that is told to stop', () => {
     expect((await flwd(instance.dir, 'logs', first)).stdout).toBe('ready\ntidied\n');
   });
 
-  testWith('bwrap')('kills at a second signal what does not end in order', async () => {
+  testWith('bwrap')('kills runs that do not end in order at a second signal', async () => {
     const instance = await createInstance(jobs);
     const { api, child, ended, prints } = await serve(instance, '--stop-runs');
     const runId = await begin(api, 'stays');
@@ -102,7 +102,7 @@ describe('a server that is told to stop', () => {
     expect(await statuses(instance)).toEqual(['cancelled']);
   });
 
-  testWith('bwrap')('names or ends runs from before while it still reads its jobs', async () => {
+  testWith('bwrap')('names or ends earlier runs while it still reads its jobs', async () => {
     const instance = await createInstance(jobs);
     const before = await serve(instance);
     const runId = await begin(before.api, 'hold');
@@ -126,7 +126,7 @@ describe('a server that is told to stop', () => {
   });
 });
 
-testWith('bwrap')('a server does not wait for ever for a command that does not make way', async () => {
+testWith('bwrap')('a server does not wait forever for a command that keeps the data dir', async () => {
   const instance = await createInstance(jobs);
   const run = start(instance.dir, ['run', 'waits', '--verbose']);
   const [, runId = ''] = await run.prints(/(run_\w+) of waits/);

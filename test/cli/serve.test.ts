@@ -11,7 +11,7 @@ import { createFolder, flwd, type Started, start } from './terminal.ts';
 
 const anyPort = ['serve', '--bind', '127.0.0.1:0', '--data-dir', '.flwd'];
 
-test('it says one line with its URL when it listens, and answers there', async () => {
+test('it prints one line with its URL and answers there', async () => {
   const { child, ended, prints } = start(createFolder(), [...anyPort]);
   const [, url] = await prints(/^flwd 0\.1\.0 listening on (http:\/\/127\.0\.0\.1:\d+)$/m);
   expect((await fetch(`${url}/healthz`)).status).toBe(204);
@@ -20,14 +20,14 @@ test('it says one line with its URL when it listens, and answers there', async (
 });
 
 describe('stopping', () => {
-  test('Ctrl-C ends it with 0', async () => {
+  test('Ctrl-C ends it with exit code 0', async () => {
     const { child, ended, prints } = start(createFolder(), [...anyPort]);
     await prints(/listening on/);
     child.kill('SIGINT');
     expect((await ended).code).toBe(0);
   });
 
-  test('a signal while it starts ends it with 0 too', async () => {
+  test('a signal during the start ends it with exit code 0, too', async () => {
     const { child, ended, prints } = start(createFolder(), [...anyPort], {
       FLWD_LOGGING_BNID: 'a first line on stderr',
     });
@@ -73,7 +73,7 @@ describe('stopping while a job runs', () => {
     return runId;
   }
 
-  testWith('bwrap')('whoever waits for its end is answered with the run as it stands', async () => {
+  testWith('bwrap')('a caller that waits for the run is answered with its present state', async () => {
     const { api, server } = await serving(createFolder());
     const answer = post(`${api}/runs`, { job_id: 'hold', async: false });
     const runId = await runningId(api);
@@ -84,7 +84,7 @@ describe('stopping while a job runs', () => {
     expect((await server.ended).code).toBe(0);
   });
 
-  testWithDisk('a full disk is no reason not to stop in order', async () => {
+  testWithDisk('a server stops in order even if the disk is full', async () => {
     const dir = createFolder();
     mountDisk(dir, 16);
     const { api, server } = await serving(dir);
@@ -97,7 +97,7 @@ describe('stopping while a job runs', () => {
   });
 });
 
-test('with --log json its log is JSON, line by line, on stderr alone', async () => {
+test('with --log json every line of its log is JSON, on stderr only', async () => {
   const { child, ended, prints } = start(createFolder(), [':serve', ...anyPort.slice(1), '--log', 'json']);
   await prints(/listening on/);
   child.kill('SIGTERM');
@@ -108,7 +108,7 @@ test('with --log json its log is JSON, line by line, on stderr alone', async () 
   for (const line of lines) expect(JSON.parse(line)).toHaveProperty('msg');
 });
 
-describe('a start that cannot be is told in one line', () => {
+describe('a failed start is reported in one line', () => {
   test('another server has the data dir: its pid and URL, exit 6', async () => {
     const dir = createFolder();
     const owner = start(dir, [...anyPort]);
@@ -133,7 +133,7 @@ describe('a start that cannot be is told in one line', () => {
     );
   });
 
-  test('the data dir cannot be one: exit 2', async () => {
+  test('the data dir cannot be used: exit 2', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, '.flwd'), '');
     const seen = await flwd(dir, ...anyPort);
@@ -143,7 +143,7 @@ describe('a start that cannot be is told in one line', () => {
     );
   });
 
-  test('the configuration is wrong: exit 2, and nothing is made', async () => {
+  test('the configuration is invalid: exit 2, and nothing is created', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0 }\n');
     const seen = await flwd(dir, 'serve', '--data-dir', '.flwd');

@@ -1,4 +1,4 @@
-// Arguments of a job that are called like an option of flwd itself.
+// Arguments of a job that have the name of a flwd option.
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
@@ -21,7 +21,7 @@ const jobs = {
   }),
 };
 
-test('the help of a job writes an argument that is called like an option of flwd as it is given', async () => {
+test('the help of a job shows how to give an argument with the name of a flwd option', async () => {
   const { dir } = await createInstance(jobs);
   const { stdout: help } = await flwd(dir, 'run', 'deploy', '--help');
   expect(help.match(/^ {2}--\S.*?(?= {2}|$)/gm)).toEqual([
@@ -43,7 +43,7 @@ test('the help of a job writes an argument that is called like an option of flwd
   });
 });
 
-test('every word after -- is the job’s, and every option before its name is flwd’s', async () => {
+test('words after -- belong to the job, options before its name to flwd', async () => {
   const { dir } = await createInstance(jobs);
   const own = ['--verbose', '--config', 'prod', '--json', 'x', '--help', 'y'];
   const printed = { code: 0, stdout: 'verbose true, json x, config prod, help y, to z\n' };
@@ -53,7 +53,7 @@ test('every word after -- is the job’s, and every option before its name is fl
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, args: { json: 'x', config: 'prod' } });
 });
 
-test('an option after the job’s name that the job has as an argument is refused, and nothing runs', async () => {
+test('after the job’s name, an option that the job also has as an argument is refused, and nothing runs', async () => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, 'deploy', '--config', 'flwd.yaml', '--verbose')).toEqual({
     code: 2,
@@ -75,7 +75,7 @@ test('an option after the job’s name that the job has as an argument is refuse
   expect(await flwd(dir, 'runs')).toMatchObject({ stdout: '' });
 });
 
-test('a command that flwd prints for a job with an argument of such a name is not refused when it is typed', async () => {
+test('a command that flwd suggests for such a job is accepted', async () => {
   const { dir } = await createInstance(jobs);
   const words = ['deploy', '--args.config', 'prod'];
   expect(await flwd(dir, '--config', 'flwd.yaml', 'deploy', 'prod')).toMatchObject({

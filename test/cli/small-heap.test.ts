@@ -1,10 +1,10 @@
-// That V8 still does what a server asks of it.
+// Checks that V8 still honours the flags that keep a server's heap small.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
-/** A process that makes garbage of which some lives for a while; it prints the size of its young generation in MB. */
+/** Produces garbage, some of which lives for a while, and prints the size of the young generation in MB. */
 const churn = `
   const [path] = process.argv.slice(1);
   const small = path && await import(path);
@@ -25,7 +25,7 @@ async function youngGenerationMb(...words: readonly string[]): Promise<number> {
   return Number(stdout);
 }
 
-test('the young generation of a heap that is kept small does not grow under load, as it does otherwise', async () => {
+test('the young generation of a small heap does not grow under load, as it otherwise does', async () => {
   const module = new URL('../../src/cli/admin/small-heap.ts', import.meta.url).href;
   expect(await youngGenerationMb(module)).toBeLessThan(16);
   expect(await youngGenerationMb()).toBeGreaterThan(32);

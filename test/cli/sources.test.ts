@@ -34,7 +34,7 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   expect(existsSync(dataDir)).toBe(isServed);
 });
 
-test('with a server, --jobs is said to have no effect, and a job that is not found is not found among its jobs', async () => {
+test('with a server, flwd says that --jobs has no effect, and that the server does not know the job', async () => {
   const { dir } = await createInstance({ a: bash('true') });
   const { prints } = start(dir, ['serve']);
   const [, url] = await prints(/listening on (\S+)/);
@@ -53,7 +53,7 @@ test('with a server, --jobs is said to have no effect, and a job that is not fou
   );
 });
 
-test('without a server, --jobs takes the place of all sources', async () => {
+test('without a server, --jobs replaces all sources', async () => {
   const { dir } = await createInstance({ a: bash('true') });
   const { stdout, stderr } = await flwd(dir, 'sources', '--jobs', createFolder());
   expect({ isOurs: stdout.includes(dir), stderr }).toEqual({ isOurs: false, stderr: '' });

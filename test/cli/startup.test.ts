@@ -11,7 +11,7 @@ import { bin, createFolder, start } from './terminal.ts';
 
 const rounds = 11;
 
-/** Of the medians of runs in turn: how many times `node -e 0` it takes. */
+/** How many times as long as `node -e 0` it takes, by the medians of alternating runs. */
 async function timesNode(dir: string, ...words: readonly string[]): Promise<number> {
   const own: number[] = [];
   const bare: number[] = [];
@@ -42,11 +42,11 @@ function median(figures: readonly number[]): number {
   return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 }
 
-test('flwd version takes three times what Node takes at most', { retry: 1 }, async () => {
+test('flwd version takes at most three times as long as Node', { retry: 1 }, async () => {
   expect(await timesNode(createFolder(), 'version')).toBeLessThan(3);
 });
 
-test('a server is loaded without fetch, which no request to it needs', async () => {
+test('starting a server does not load fetch, which no request needs', async () => {
   const main = new URL('../../src/main.ts', import.meta.url).href;
   const script = `await import('${main}'); console.log(process.moduleLoadList.join('\\n'))`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
@@ -54,7 +54,7 @@ test('a server is loaded without fetch, which no request to it needs', async () 
   expect(stdout).not.toContain('NativeModule internal/deps/undici/undici');
 });
 
-test('flwd jobs takes ten times what Node takes at most, and six times where a server is asked', {
+test('flwd jobs takes at most ten times as long as Node, and six times with a server', {
   retry: 1,
 }, async () => {
   const dir = createFolder();
@@ -74,7 +74,7 @@ test('flwd jobs takes ten times what Node takes at most, and six times where a s
   await ended;
 });
 
-test('with 5,000 jobs a Tab takes 3.5 times what Node takes at most', { retry: 1, timeout: 240_000 }, async () => {
+test('with 5,000 jobs a Tab takes at most 3.5 times as long as Node', { retry: 1, timeout: 240_000 }, async () => {
   const dir = createFolder();
   for (let at = 0; at < 5_000; at++) {
     const folder = join(dir, `jobs/team${at % 25}/group${at % 20}/job${at}`);

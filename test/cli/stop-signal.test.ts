@@ -15,7 +15,7 @@ test('a second signal ends a server that is still stopping at once, with 130', a
   expect((await ended).code).toBe(130);
 });
 
-test('a clock that is set back between two signals does not keep the second from ending it', async () => {
+test('a clock that is set back between two signals does not hide the second one', async () => {
   const goesBack = 'const start = Date.now(); let hours = 0; Date.now = () => start - 3_600_000 * hours++;';
   const { child, ended, prints } = startNode(createFolder(), ['--import', `data:text/javascript,${goesBack}`, program]);
   await prints(/ready/);
@@ -26,10 +26,10 @@ test('a clock that is set back between two signals does not keep the second from
   expect((await ended).code).toBe(130);
 });
 
-test('two signals in a moment count as one, since npm passes on the Ctrl-C that the terminal has sent already', async () => {
+test('two signals at the same moment count as one, because npm forwards the terminal’s Ctrl-C', async () => {
   const { child, prints } = startNode(createFolder(), [program]);
   await prints(/ready/);
-  // It sees both in the same moment, however long it takes to send them.
+  // The process sees both at the same moment, however long sending them takes.
   child.kill('SIGSTOP');
   await expect.poll(() => stateOf(child.pid ?? 0)).toBe('T');
   child.kill('SIGINT');

@@ -1,4 +1,4 @@
-// A terminal of a user's: types `flwd …` in a folder and sees what comes back.
+// A user's terminal: types `flwd …` in a folder and reads the output.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
@@ -11,11 +11,11 @@ export type Seen = { readonly stdout: string; readonly stderr: string; readonly 
 export type Started = {
   readonly child: ChildProcess;
   readonly ended: Promise<Seen>;
-  /** Resolves with the first match in what it has printed. */
+  /** Resolves with the first match in the output. */
   readonly prints: (pattern: RegExp) => Promise<RegExpExecArray>;
 };
 
-/** A new folder, gone after the test. */
+/** A new folder, removed after the test. */
 export function createFolder(): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-cli-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }));
@@ -37,7 +37,7 @@ export function startNode(cwd: string, words: readonly string[], env?: Readonly<
   return observe(child);
 }
 
-/** With this on its standard input. */
+/** Runs flwd with this standard input. */
 export function flwdReading(cwd: string, input: string | Buffer, ...args: readonly string[]): Promise<Seen> {
   const child = spawn(process.execPath, [bin, ...args], { cwd, env: { PATH: process.env.PATH, HOME: cwd } });
   child.stdin.end(input);
@@ -48,7 +48,7 @@ export function flwd(cwd: string, ...args: readonly string[]): Promise<Seen> {
   return start(cwd, args).ended;
 }
 
-/** A process that a test has started; it is killed when the test is over. */
+/** A process started by a test, killed when the test is over. */
 export function observe(child: ChildProcess): Started {
   const seen = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk) => {
@@ -68,7 +68,7 @@ export function observe(child: ChildProcess): Started {
     child,
     ended,
     async prints(pattern) {
-      // It may be a program that starts while many others do.
+      // Programs start slowly while many others do.
       await expect.poll(() => seen.stdout + seen.stderr, { timeout: 120_000 }).toMatch(pattern);
       const found = pattern.exec(seen.stdout + seen.stderr);
       if (!found) throw new Error(`nothing printed matches ${pattern}`);
@@ -77,7 +77,7 @@ export function observe(child: ChildProcess): Started {
   };
 }
 
-/** What `flwd audit` prints. */
+/** The output of `flwd audit`. */
 export async function auditEntries(dir: string, ...args: readonly string[]): Promise<AuditEntry[]> {
   const { stdout, stderr, code } = await flwd(dir, 'audit', '--json', '--quiet', ...args);
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });

@@ -1,4 +1,4 @@
-// `flwd test`: the tests that jobs bring along, run by the real executable in the real sandbox.
+// `flwd test`: runs the tests of jobs with the real executable in the real sandbox.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ echo x > "$FLWD_ARTIFACTS_DIR/x.txt"
 `,
 };
 
-/** Outcomes by the test's name. */
+/** The outcome of each test, by its name. */
 function outcomes(stdout: string): Record<string, readonly string[]> {
   const lines = stdout.split('\n').filter((line) => line !== '');
   return Object.fromEntries(
@@ -31,7 +31,7 @@ function outcomes(stdout: string): Record<string, readonly string[]> {
   );
 }
 
-test('flwd test runs what is in tests.yaml, prints a line each, and leaves nothing behind', async () => {
+test('flwd test runs the tests in tests.yaml, prints one line for each, and leaves nothing behind', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'tmp'));
   writeFiles(dir, {
@@ -62,7 +62,7 @@ test('flwd test runs what is in tests.yaml, prints a line each, and leaves nothi
   expect(existsSync(join(dir, '.local'))).toBe(false);
 });
 
-test('flwd test says what was expected, what came, and the last lines of the log', async () => {
+test('flwd test prints what a test expected and got, and the last lines of the log', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     ...greeting,
@@ -83,7 +83,7 @@ test('flwd test says what was expected, what came, and the last lines of the log
   expect({ stderr, code }).toEqual({ stderr: '1 of 1 failed\n', code: 1 });
 });
 
-test('a test fails where its run is refused, takes too long, or has another result', async () => {
+test('a test fails if its run is refused, takes too long or has another result', async () => {
   const dir = createFolder();
   writeFiles(dir, {
     ...greeting,
@@ -106,7 +106,7 @@ test('a test fails where its run is refused, takes too long, or has another resu
   expect(code).toBe(1);
 });
 
-test('flwd test takes jobs and namespaces, and runs no test where one file is broken', async () => {
+test('flwd test accepts jobs and namespaces, and runs no test if one file is broken', async () => {
   const dir = createFolder();
   const job = 'command: ["true"]\n';
   writeFiles(dir, {
@@ -139,7 +139,7 @@ test('flwd test takes jobs and namespaces, and runs no test where one file is br
   });
 });
 
-test('a test tells no webhook, and sees nothing of the instance of its user', async () => {
+test('a test calls no webhook and cannot see the instance of its user', async () => {
   const { url, received } = await startReceiver();
   const dir = createFolder();
   // A job has a /tmp of its own anyway.
@@ -155,7 +155,7 @@ test('a test tells no webhook, and sees nothing of the instance of its user', as
   expect(received).toEqual([]);
 });
 
-test('Ctrl-C ends the runs of the tests and takes their instance away', async () => {
+test('Ctrl-C ends the runs of the tests and removes their instance', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'tmp'));
   writeFiles(dir, {
@@ -176,7 +176,7 @@ function runsIn(dir: string): string[] {
   return trial !== undefined && existsSync(runs) ? readdirSync(runs) : [];
 }
 
-test('the examples pass the tests that they bring along', async () => {
+test('the examples pass their own tests', async () => {
   const config = join(import.meta.dirname, '../../examples/flwd.yaml');
   const { stdout, stderr, code } = await flwd(createFolder(), 'test', '--config', config);
   expect({ failed: stdout.match(/^failed.*$/gm), stderr, code }).toEqual({

@@ -1,4 +1,4 @@
-// Commands on an instance whose server speaks HTTPS, with a certificate that no client of this machine would trust.
+// Commands for a server that speaks HTTPS with a certificate that no client on this machine would trust.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -12,7 +12,7 @@ import { createFolder, flwd, start } from './terminal.ts';
 const own = createCertificate('own', 'DNS:flwd.example.org');
 const renewed = createCertificate('renewed', 'DNS:flwd.example.org');
 
-test('the server’s own user reaches it, by the very certificate that it shows', async () => {
+test('the server’s own user reaches it, because flwd pins its certificate', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'jobs'));
   const { files, put } = createPairFiles(dir, own);
@@ -24,7 +24,7 @@ test('the server’s own user reaches it, by the very certificate that it shows'
 
   expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stdout: expect.stringContaining('removed nothing') });
   expect(await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'runs:read')).toMatchObject({ code: 0 });
-  // Without the configuration, by what the data dir says.
+  // Without the configuration, the data dir announces the certificate.
   const list = await flwd(createFolder(), 'tokens', 'list', '--data-dir', join(dir, 'data'));
   expect(list).toMatchObject({ code: 0, stdout: expect.stringContaining('ci') });
 
@@ -36,7 +36,7 @@ test('the server’s own user reaches it, by the very certificate that it shows'
   expect(await ended).toMatchObject({ code: 0 });
 });
 
-test('nothing is sent to whoever shows another certificate', async () => {
+test('nothing is sent to a server with another certificate', async () => {
   let asked = 0;
   const other = createServer(renewed, (_request, response) => {
     asked += 1;
@@ -51,8 +51,8 @@ test('nothing is sent to whoever shows another certificate', async () => {
   expect(asked).toBe(0);
 });
 
-describe('where what listens there does not speak TLS', () => {
-  /** Takes connections and says nothing. */
+describe('if the listener does not speak TLS', () => {
+  /** Accepts connections and stays silent. */
   async function listen() {
     const sockets: Socket[] = [];
     const silent = createListener((socket) => void sockets.push(socket.on('error', () => undefined).resume()));
@@ -74,7 +74,7 @@ describe('where what listens there does not speak TLS', () => {
     await expect.poll(() => sockets.map(({ destroyed, readableEnded }) => destroyed || readableEnded)).toEqual([true]);
   });
 
-  test('a caller that gives up need not wait', async () => {
+  test('an aborted request ends at once', async () => {
     const { url, sockets } = await listen();
     const caller = new AbortController();
     const asked = createPinnedFetch('AB:CD')(url, { method: 'GET', headers: {}, signal: caller.signal });

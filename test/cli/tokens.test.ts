@@ -29,68 +29,71 @@ const made = async (dir: string, ...args: readonly string[]): Promise<string> =>
   return stdout.trim();
 };
 
-test.each(['stopped', 'running', 'required'])('on a %s instance it makes, lists and revokes tokens', async (state) => {
-  const dir = createInstance(state === 'required' ? { auth: { mode: 'required' } } : {});
-  const server = state === 'stopped' ? undefined : await serve(dir);
-  const created = await flwd(
-    dir,
-    'tokens',
-    'create',
-    '--name',
-    'ci',
-    ...scopes,
-    '--tenant',
-    'acme',
-    '--expires',
-    '90d',
-  );
-  expect(created).toEqual({
-    code: 0,
-    stdout: expect.stringMatching(/^flwd_\w+\n$/),
-    stderr: expect.stringMatching(
-      /^token_\w{26} \(ci\) of tenant acme, expires 20\S+Z; flwd does not show it again\n$/,
-    ),
-  });
-  const { url } = server ?? (await serve(dir));
-  const token = created.stdout.trim();
-  expect((await ask(url, token)).status).toBe(200);
+test.each(['stopped', 'running', 'required'])(
+  'on a %s instance tokens are created, listed and revoked',
+  async (state) => {
+    const dir = createInstance(state === 'required' ? { auth: { mode: 'required' } } : {});
+    const server = state === 'stopped' ? undefined : await serve(dir);
+    const created = await flwd(
+      dir,
+      'tokens',
+      'create',
+      '--name',
+      'ci',
+      ...scopes,
+      '--tenant',
+      'acme',
+      '--expires',
+      '90d',
+    );
+    expect(created).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^flwd_\w+\n$/),
+      stderr: expect.stringMatching(
+        /^token_\w{26} \(ci\) of tenant acme, expires 20\S+Z; flwd does not show it again\n$/,
+      ),
+    });
+    const { url } = server ?? (await serve(dir));
+    const token = created.stdout.trim();
+    expect((await ask(url, token)).status).toBe(200);
 
-  const listed = await flwd(dir, 'tokens', 'list');
-  const [heading, row = ''] = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
-  expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'CREATED', 'BY', 'EXPIRES', 'LAST USED', 'SCOPES']);
-  expect(row).toEqual([
-    expect.stringMatching(/^token_/),
-    'ci',
-    'acme',
-    'active',
-    expect.stringMatching(/^20\S+Z$/),
-    'local',
-    expect.stringMatching(/^20\S+Z$/),
-    expect.stringMatching(/^(never|20\S+Z)$/),
-    'runs:read,jobs:read',
-  ]);
-  const [id = ''] = row;
-  const revoke = () => flwd(dir, 'tokens', 'revoke', id);
-  expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({ code: 0, stdout: '', stderr: `revoked ${id} (ci)\n` });
-  expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({
-    code: 3,
-    stdout: '',
-    stderr: 'no active token is named ci; flwd tokens list shows revoked and expired ones\n',
-  });
-  expect(await revoke()).toEqual({
-    code: 0,
-    stdout: '',
-    stderr: expect.stringMatching(new RegExp(`^${id} was already revoked, 20\\S+Z\n$`)),
-  });
-  expect((await ask(url, token)).status).toBe(401);
-});
+    const listed = await flwd(dir, 'tokens', 'list');
+    const [heading, row = ''] = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'CREATED', 'BY', 'EXPIRES', 'LAST USED', 'SCOPES']);
+    expect(row).toEqual([
+      expect.stringMatching(/^token_/),
+      'ci',
+      'acme',
+      'active',
+      expect.stringMatching(/^20\S+Z$/),
+      'local',
+      expect.stringMatching(/^20\S+Z$/),
+      expect.stringMatching(/^(never|20\S+Z)$/),
+      'runs:read,jobs:read',
+    ]);
+    const [id = ''] = row;
+    const revoke = () => flwd(dir, 'tokens', 'revoke', id);
+    expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({ code: 0, stdout: '', stderr: `revoked ${id} (ci)\n` });
+    expect(await flwd(dir, 'tokens', 'revoke', 'ci')).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: 'no active token is named ci; flwd tokens list shows revoked and expired ones\n',
+    });
+    expect(await revoke()).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^${id} was already revoked, 20\\S+Z\n$`)),
+    });
+    expect((await ask(url, token)).status).toBe(401);
+  },
+);
 
-describe('what is wrong is told, and the exit code says of what kind it is', () => {
+describe('errors are explained, and the exit code tells their kind', () => {
   const create = (dir: string, ...args: readonly string[]) => flwd(dir, 'tokens', 'create', ...args);
   const wrong = (stderr: unknown) => ({ code: 2, stdout: '', stderr });
   const tooShort = wrong('--expires must be a duration such as `90d`, between `1m` and `3650d`\n');
 
-  test('where there is no instance', async () => {
+  test('without an instance', async () => {
     const dir = createInstance();
     expect(await create(dir, '--name', 'a')).toEqual(wrong(expect.stringContaining('--name and --scopes')));
     expect(await create(dir, '--name', 'a', '--scopes', 'run:read')).toEqual(
@@ -107,7 +110,7 @@ describe('what is wrong is told, and the exit code says of what kind it is', () 
     expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
   });
 
-  test('where there is a server', async () => {
+  test('with a server', async () => {
     const dir = createInstance();
     await serve(dir);
     expect(await create(dir, '--name', 'a', ...scopes, '--expires', '1s')).toEqual(tooShort);
@@ -123,7 +126,7 @@ describe('what is wrong is told, and the exit code says of what kind it is', () 
   });
 });
 
-test('an instance elsewhere is managed with a token that may, and refuses one that may not', async () => {
+test('a remote instance can be managed with a token that has the scope, and refuses others', async () => {
   const dir = createInstance();
   const { url } = await serve(dir);
   const admin = await made(dir, '--name', 'ops', '--scopes', 'admin', '--tenant', '*', '--quiet');
@@ -152,7 +155,7 @@ test('gc asks a server that requires tokens', async () => {
   expect(await flwd(dir, 'gc')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^removed nothing/) });
 });
 
-test('cli.token is for its user alone, another at each start, and gone with the server', async () => {
+test('cli.token is private to its user, new at each start, and removed when the server stops', async () => {
   const dir = createInstance({ auth: { mode: 'required' } });
   const file = join(dir, 'data/cli.token');
   const first = await serve(dir);
@@ -169,7 +172,7 @@ test('cli.token is for its user alone, another at each start, and gone with the 
   expect(existsSync(file)).toBe(false);
 });
 
-test('a server beyond loopback starts once there is a token, and lets in nobody without one', async () => {
+test('a server beyond loopback needs a token to start, and refuses callers without one', async () => {
   const address = Object.values(networkInterfaces())
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
@@ -186,14 +189,14 @@ test('a server beyond loopback starts once there is a token, and lets in nobody 
   expect(await flwd(dir, 'tokens', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('first') });
 });
 
-test('a token that is revoked or expired is none that a server could start with', async () => {
+test('a revoked or expired token is not enough for a server beyond loopback', async () => {
   const dir = createInstance({ bind: '0.0.0.0:0' });
   const token = await made(dir, '--name', 'gone', ...scopes);
   await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
   expect((await flwd(dir, 'serve')).code).toBe(2);
 });
 
-test('with auth.mode none everyone is the operator, and the log warns of it', async () => {
+test('with auth.mode none everyone is the operator, and the log warns', async () => {
   const dir = createInstance({ bind: '0.0.0.0:0', auth: { mode: 'none' } });
   const { url, prints } = await serve(dir);
   await prints(/auth\.mode is none: anyone who reaches the server may do everything/);
@@ -203,7 +206,7 @@ test('with auth.mode none everyone is the operator, and the log warns of it', as
   expect((await ask(url, 'flwd_x')).status).toBe(401);
 });
 
-test('serve --dev has a token that everyone knows, and warns of it', async () => {
+test('serve --dev has a token that everyone knows, and the log warns', async () => {
   const dir = createInstance({ auth: { mode: 'required' } });
   const { url, prints, child, ended } = await serve(dir, '--dev');
   await prints(/--dev: anyone with the token dev-token/);
@@ -215,7 +218,7 @@ test('serve --dev has a token that everyone knows, and warns of it', async () =>
   expect((await ask(plain.url, 'dev-token')).status).toBe(401);
 });
 
-test('a token that was revoked after a backup is of use again once that is restored, and flwd restore says so', async () => {
+test('a token revoked after a backup works again after its restore, and flwd restore says so', async () => {
   const dir = createInstance();
   const token = await made(dir, '--name', 'kept', ...scopes);
   const backup = join(createFolder(), 'backup');

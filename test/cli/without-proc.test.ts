@@ -1,4 +1,4 @@
-// A host without /proc, as macOS is one. No run starts there; the rest of the server works.
+// A host without /proc, such as macOS. No run starts there; the rest of the server works.
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -53,7 +53,7 @@ test.each([
     '--backup_password: a secret must have at least 4 bytes\n',
   ],
   [['bad', '--args-file', 'none'], 2, 'cannot read --args-file none: no such file or folder\n'],
-])('%j is answered with what to write', async (words, code, stderr) => {
+])('%j is answered with the right form', async (words, code, stderr) => {
   const { dir } = await createInstance(jobs);
   expect(await flwd(dir, ...words)).toEqual({ stdout: '', stderr, code });
 });
@@ -69,7 +69,7 @@ test('a schedule with several wrong arguments is refused for all of them at once
   });
 });
 
-test('where there are no jobs, it is said where they were looked for', async () => {
+test('if there are no jobs, flwd says where it looked', async () => {
   const empty = createFolder();
   expect(await flwd(empty, 'jobs')).toEqual({
     stdout: '',

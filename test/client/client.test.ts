@@ -34,7 +34,7 @@ test('calls are typed by the table of operations', async () => {
   await expect(client.call('listRuns', { query: { status: 'done' } })).rejects.toThrow(ApiProblem);
 });
 
-test('JSON is asked for where an operation answers it', () => {
+test('the client accepts JSON if the operation answers with it', () => {
   const asked = Object.entries(routes).map(([id, route]) => [id, !('isJson' in route)]);
   const answered = Object.entries<Operation>(operations).map(([id, { answers }]) => [
     id,
@@ -43,7 +43,7 @@ test('JSON is asked for where an operation answers it', () => {
   expect(asked).toEqual(answered);
 });
 
-test('bytes and text come as the answer itself', async () => {
+test('bytes and text are returned as the answer itself', async () => {
   const run = await server.addRun();
   const id = await server.addArtifact(run, { name: 'a.txt', content: 'text' });
   const response = await client.request('getArtifact', { path: { artifact_id: id } });
@@ -63,13 +63,13 @@ test('a problem is thrown with its slug, status and members', async () => {
   await expect(client.call('getRun', { path: { run_id: 'a/../b' } })).rejects.toMatchObject({ status: 404 });
 });
 
-test('no server is said to be unreachable', async () => {
+test('a missing server is unreachable', async () => {
   const nobody = createClient({ baseUrl: 'http://127.0.0.1:1' });
   await expect(nobody.call('listJobs')).rejects.toThrow(ServerUnreachable);
   await expect(all(nobody.stream('streamRunEvents'))).rejects.toThrow(ServerUnreachable);
 });
 
-test('an answer that is no problem document is a problem all the same', async () => {
+test('an error without a problem document is a problem as well', async () => {
   const proxy = await listen((_, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>'));
   await expect(createClient({ baseUrl: proxy.url }).call('listJobs')).rejects.toMatchObject({
     status: 502,
@@ -92,7 +92,7 @@ test('the log of a run is followed to its end', async () => {
   ]);
 });
 
-test('the events of a run end with it, whatever was asked for', async () => {
+test('the events of a run end with it, whichever were requested', async () => {
   const run = await server.addRun();
   const whole = all(client.stream('getRunEvents', { path: { run_id: run.id } }));
   const some = all(client.stream('streamRunEvents', { query: { run_id: run.id, types: 'run.started' } }));
@@ -102,7 +102,7 @@ test('the events of a run end with it, whatever was asked for', async () => {
   expect((await some).map(({ event }) => event)).toEqual(['run.started']);
 });
 
-describe('over a server that closes its streams before the run has ended', () => {
+describe('if the server closes its streams before the run ends', () => {
   test('the log of a run that has printed nothing yet is followed to its end', async () => {
     const gate = await openStreamGate(server.url);
     const run = await server.addRun();
@@ -121,7 +121,7 @@ describe('over a server that closes its streams before the run has ended', () =>
     ]);
   });
 
-  test('its events are followed to their end, whatever was asked for', async () => {
+  test('its events are followed to their end, whichever were requested', async () => {
     const gate = await openStreamGate(server.url);
     const run = await server.addRun();
     const through = createClient({ baseUrl: gate.url });
@@ -137,7 +137,7 @@ describe('over a server that closes its streams before the run has ended', () =>
   });
 });
 
-test('a stream that breaks goes on behind the last id, and gives up on what another try cannot mend', async () => {
+test('a broken stream resumes after the last id, and ends with an error that another attempt cannot fix', async () => {
   const asked: (string | undefined)[] = [];
   let breakOff = (): void => undefined;
   const flaky = await listen(({ headers }, response) => {
@@ -169,12 +169,12 @@ test('a stream that breaks goes on behind the last id, and gives up on what anot
   expect(error).toMatchObject({ status: 410 });
 });
 
-test('a stream of which nothing is heard is opened again behind the last id, and a slow reader is no silence', async () => {
+test('a silent stream is opened again after the last id, and a slow reader does not count as silence', async () => {
   const asked: (string | undefined)[] = [];
   const silent = await listen(({ headers }, response) => {
     const after = headers['last-event-id'];
     asked.push(typeof after === 'string' ? after : undefined);
-    // The second does not even answer.
+    // The second server does not even answer.
     if (asked.length === 2) return;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     if (asked.length === 1) response.write('id: 1\nevent: a\ndata: {}\n\n');
@@ -201,7 +201,7 @@ test('a stream of which nothing is heard is opened again behind the last id, and
   ]);
 });
 
-test('aborting ends a stream quietly, also between two tries', async () => {
+test('aborting ends a stream quietly, also between two attempts', async () => {
   const abort = new AbortController();
   const frames = all(client.stream('streamRunEvents', { signal: abort.signal }));
   await server.addRun();
@@ -209,7 +209,7 @@ test('aborting ends a stream quietly, also between two tries', async () => {
   await expect(frames).resolves.toEqual(expect.any(Array));
 });
 
-test('it says which face it is, and its token', async () => {
+test('the client sends the name of its interface and its token', async () => {
   let seen: Record<string, unknown> = {};
   const echo = await listen(({ headers }, response) => {
     seen = headers;

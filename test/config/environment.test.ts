@@ -27,7 +27,7 @@ test('a variable of any kind overrides its key', () => {
   });
 });
 
-test('the older FLOWD_ works, FLWD_ beats it, and an empty variable counts as none', () => {
+test('the former prefix FLOWD_ works, FLWD_ overrides it, and empty variables are ignored', () => {
   const { load } = createProject();
   const name = (environment: NodeJS.ProcessEnv) => load({}, environment).config.instance.name;
   expect(name({ FLOWD_INSTANCE_NAME: 'old' })).toBe('old');
@@ -50,7 +50,7 @@ test('a wrong value is an error that names the variable', () => {
   );
 });
 
-test('a variable that looks like a key but is none is a warning, others of that prefix are nobody’s business', () => {
+test('a variable that looks like a key causes a warning; others with the prefix are ignored', () => {
   const { warnings } = createProject().load(
     {},
     { FLWD_SERVER_BNID: 'x', FLWD_SERVER_PORT_8080_TCP_ADDR: '10.0.0.1', FLWD_RUN_ID: 'run_1', FLWD_TOKEN: 't' },

@@ -4,7 +4,7 @@ import { createProject } from './project.ts';
 const errorsOf = (yaml: string) => createProject({ 'flwd.yaml': yaml }).errors();
 const passing = (profile: string) => errorsOf(`security: { profiles: { ${profile}: { env_passthrough: [A] } } }`);
 
-test('all errors of a file are told at once, in its order, each with its place', () => {
+test('all errors of a file are reported at once, in order, each with its place', () => {
   expect(
     errorsOf(`instance:
   nme: prod
@@ -40,7 +40,7 @@ test.each([
   expect(errors[0]).toContain(place);
 });
 
-test('an unknown key that is like none is told which there are', () => {
+test('an unknown key without a similar one is answered with all known keys', () => {
   expect(errorsOf('worker: { zzzzzzzz: 1 }')).toEqual([
     'flwd.yaml:1:11: unknown key `zzzzzzzz`; known: enabled, labels',
   ]);
@@ -105,12 +105,12 @@ test.each([
   expect(errorsOf(yaml)[0]).toMatch(message);
 });
 
-test('an anchor that holds itself is no trap', () => {
+test('an anchor that contains itself does no harm', () => {
   expect(errorsOf('worker: &w { labels: *w }')).toHaveLength(1);
   expect(errorsOf('remotes: &r { prod: *r }')[0]).toMatch(/^flwd\.yaml:1:/);
 });
 
-describe('what later versions act on', () => {
+describe('keys for later versions', () => {
   test.each([
     [
       'persistence: { blobs: { store: s3 } }',
@@ -131,7 +131,7 @@ describe('what later versions act on', () => {
     expect(errors[0]).toContain(message);
   });
 
-  test('the defaults of all of them may be written', () => {
+  test('their defaults are accepted', () => {
     expect(
       errorsOf(`
 auth: { mode: auto }
@@ -145,7 +145,7 @@ container: { runtime: auto }
     ).toEqual([]);
   });
 
-  test('a database URL is refused without being shown', () => {
+  test('a database URL is refused without showing it', () => {
     const errors = errorsOf('persistence: { url: "postgres://u:hunter2@h/db" }');
     expect(errors).toEqual([
       'flwd.yaml:1:21: `persistence.url` is not supported yet: this version keeps its data in SQLite',
@@ -172,7 +172,7 @@ describe('rules between keys', () => {
     expect(createProject({ 'flwd.yaml': `server: { bind: ${bind} }` }).errors({ dev: true })).toEqual([]);
   });
 
-  test.each(['cert_file', 'key_file'])('`tls.%s` alone is half a certificate', (name) => {
+  test.each(['cert_file', 'key_file'])('`tls.%s` needs the other file', (name) => {
     const other = name === 'cert_file' ? 'key_file' : 'cert_file';
     expect(errorsOf(`server: { tls: { ${name}: a.pem } }`)).toEqual([
       `flwd.yaml:1:${20 + name.length}: \`server.tls.${name}\` also needs \`server.tls.${other}\``,
@@ -188,7 +188,7 @@ describe('rules between keys', () => {
     ]);
   });
 
-  test('only permissive passes variables on', () => {
+  test('only permissive passes variables to jobs', () => {
     expect(passing('secure')[0]).toContain('`secure` always has a clean environment');
     expect(passing('disabled')[0]).toContain('`disabled` has the server’s environment anyway');
     expect(passing('permissive')).toEqual([]);
@@ -206,7 +206,7 @@ describe('rules between keys', () => {
     ]);
   });
 
-  test('an alias has both its names, and no other has the same', () => {
+  test('an alias needs both names, and its name must be unique', () => {
     expect(errorsOf('aliases:\n  - { from: a }\n  - { from: a, to: x }\n  - { from: b, to: x }\n')).toEqual([
       'flwd.yaml:2:5: `aliases[0].to` is missing',
       'flwd.yaml:4:20: another alias has the name `x`',

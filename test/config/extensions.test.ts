@@ -14,15 +14,15 @@ describe('extensions.enabled', () => {
     expect(enabled(list).load().config.extensions).toEqual(extensions);
   });
 
-  test('without it every interface of this build is offered', () => {
+  test('by default every interface of this build is announced', () => {
     expect(createProject().load().config.extensions).toEqual(['tui']);
   });
 
-  test('the environment takes the place of the file', () => {
+  test('the environment overrides the file', () => {
     expect(enabled('[]').load({}, { FLWD_EXTENSIONS_ENABLED: 'tui' }).config.extensions).toEqual(['tui']);
   });
 
-  test('triggers, export and maint are accepted with a note each, at the place of the list', () => {
+  test('triggers, export and maint are accepted with a note at the place of the list', () => {
     const { config, warnings } = enabled('[maint, tui, triggers, export]').load();
     expect(config.extensions).toEqual(['tui']);
     expect(warnings).toEqual([

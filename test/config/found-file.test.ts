@@ -1,4 +1,5 @@
-// A flwd.yaml that nobody named decides what is run: it is taken only where it is this user's, or root's, alone.
+// A flwd.yaml that nobody named decides what flwd runs, so it must belong to this user or to root, and only they may
+// write it.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lchownSync, symlinkSync } from 'node:fs';
@@ -11,7 +12,7 @@ const isRoot = process.geteuid?.() === 0;
 const another = 65_534;
 
 describe('a flwd.yaml that is found', () => {
-  test.each([0o666, 0o602])('that every user may write, with the mode %o, is refused', (mode) => {
+  test.each([0o666, 0o602])('that others may write, with the mode %o, is refused', (mode) => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), mode);
     const open = `can be written by other users (mode ${mode.toString(8)}), who could then decide what this server runs: chmod go-w flwd.yaml`;
@@ -20,14 +21,14 @@ describe('a flwd.yaml that is found', () => {
     expect([config.instance.name, warnings]).toEqual(['planted', [`flwd.yaml ${open}`]]);
   });
 
-  test('in the home is held to the same', () => {
+  test('in the home folder is checked as well', () => {
     const path = 'home/.config/flwd/flwd.yaml';
     const { dir, errors } = createProject({ [path]: yaml, 'jobs/': '' });
     chmodSync(join(dir, path), 0o666);
     expect(errors()).toEqual([expect.stringMatching(/flwd\.yaml: can be written by other users/)]);
   });
 
-  test.runIf(isRoot)('may be open to the group that is its owner’s own, and to no other', () => {
+  test.runIf(isRoot)('may be writable by its owner’s own group, and by no other group', () => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chmodSync(join(dir, 'flwd.yaml'), 0o664);
     expect(load().warnings).toEqual([]);
@@ -35,7 +36,7 @@ describe('a flwd.yaml that is found', () => {
     expect(errors()).toEqual([expect.stringContaining('(mode 664)')]);
   });
 
-  test.runIf(isRoot)('of another user is refused, also by root, unless it is named', () => {
+  test.runIf(isRoot)('of another user is refused, also for root, unless --config names it', () => {
     const { dir, load, errors } = createProject({ 'flwd.yaml': yaml, 'jobs/': '' });
     chownSync(join(dir, 'flwd.yaml'), another, another);
     expect(errors()).toEqual([
@@ -44,7 +45,7 @@ describe('a flwd.yaml that is found', () => {
     expect(load({ config: 'flwd.yaml' })).toMatchObject({ config: { instance: { name: 'planted' } }, warnings: [] });
   });
 
-  test('a pipe in its place holds nothing up', () => {
+  test('a named pipe in its place does not block flwd', () => {
     const { dir, errors } = createProject({ 'jobs/': '' });
     execFileSync('mkfifo', ['-m', '600', join(dir, 'flwd.yaml')]);
     expect(errors()).toEqual([
@@ -54,7 +55,7 @@ describe('a flwd.yaml that is found', () => {
     expect(errors()).toEqual([expect.stringContaining('can be written by other users (mode 666)')]);
   });
 
-  test.runIf(isRoot)('so is a link that another user has put there, to whatever it leads', () => {
+  test.runIf(isRoot)('a link of another user is refused, whatever its target', () => {
     const { dir, load, errors } = createProject({ 'other.yaml': yaml, 'jobs/': '' });
     symlinkSync('other.yaml', join(dir, 'flwd.yaml'));
     expect(load().config.instance.name).toBe('planted');

@@ -5,7 +5,7 @@ import { createProject } from './project.ts';
 const errorsOf = (jwt: string) => createProject({ 'flwd.yaml': `auth: { jwt: { ${jwt} } }` }).errors();
 const named = 'issuer: https://id.example.org/, audience: flwd';
 
-test('a key file lets in what its keys have signed, by any asymmetric signature', () => {
+test('a key file is enough to accept JWTs with any asymmetric signature', () => {
   const { dir, load } = createProject({ 'flwd.yaml': `auth: { jwt: { ${named}, jwks_file: jwks.json } }` });
   expect(load().config.auth.jwt).toEqual({
     issuer: 'https://id.example.org/',
@@ -26,7 +26,7 @@ test.each(['https://id.example.org/jwks', 'http://localhost:8080/jwks', 'http://
   },
 );
 
-describe('what would let in more than was meant is refused, with its place', () => {
+describe('settings that would accept too many JWTs are refused with their place', () => {
   test.each([
     ['jwks_file: a', '`auth.jwt.issuer` is missing: without it, the server would accept every token'],
     ['jwks_file: a, issuer: me', '`auth.jwt.audience` is missing'],

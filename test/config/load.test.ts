@@ -6,7 +6,7 @@ import { createProject } from './project.ts';
 const named = (name: string) => `instance: { name: ${name} }`;
 
 describe('without a flwd.yaml', () => {
-  test('the defaults are in force', () => {
+  test('the defaults apply', () => {
     const { dir, load } = createProject({ 'jobs/': '' });
     const dataDir = join(dir, 'home/.local/share/flwd');
     const resources = { cpu: null, memoryBytes: null, pids: 1_024, workspaceBytes: null };
@@ -81,7 +81,7 @@ describe('without a flwd.yaml', () => {
   });
 });
 
-test('the first flwd.yaml of the current folder and the home is read, or the one that --config names', () => {
+test('flwd reads the first flwd.yaml in the current folder or the home, or the one that --config names', () => {
   const { load } = createProject({ 'home/.config/flwd/flwd.yaml': named('home'), 'other/x.yaml': named('other') });
   expect(load().config.instance.name).toBe('home');
   expect(load({ config: 'other/x.yaml' })).toMatchObject({
@@ -92,13 +92,13 @@ test('the first flwd.yaml of the current folder and the home is read, or the one
   expect(both.load()).toMatchObject({ file: 'flwd.yaml', config: { instance: { name: 'here' } } });
 });
 
-test('what --config names must be there and be a file', () => {
+test('the file that --config names must exist', () => {
   const { errors } = createProject({ 'folder/': '' });
   expect(errors({ config: 'none.yaml' })).toEqual(['none.yaml: cannot be read: no such file']);
   expect(errors({ config: 'folder' })).toEqual(['folder: cannot be read: it is a folder']);
 });
 
-test('every value reaches the configuration in its own unit', () => {
+test('every value is converted to the unit of the code', () => {
   const { dir, load } = createProject({
     'flwd.yaml': `
 instance: { name: prod, data_dir: ./data, default_tenant: ops }
@@ -163,7 +163,7 @@ remotes: { prod: { base_url: https://flwd.example.org } }
   });
 });
 
-test('an origin is what a browser makes of it', () => {
+test('an origin is normalised like in a browser', () => {
   const origins = '["https://Console.Example.org/", "http://a.example:80", "https://b.example:8443"]';
   const { load } = createProject({ 'flwd.yaml': `server: { cors_origins: ${origins} }` });
   expect(load().config.server.corsOrigins).toEqual([
@@ -173,7 +173,7 @@ test('an origin is what a browser makes of it', () => {
   ]);
 });
 
-test('proxies are trusted by address and range, in a variable too', () => {
+test('proxies are trusted by address and range, also in a variable', () => {
   const { load } = createProject({ 'flwd.yaml': 'server: { trust_proxy: [10.0.0.7, "2001:db8::/32"] }' });
   expect(load().config.server.trustProxy).toEqual(['10.0.0.7', '2001:db8::/32']);
   expect(load({}, { FLWD_SERVER_TRUST_PROXY: '127.0.0.1, ::1' }).config.server.trustProxy).toEqual([
@@ -190,7 +190,7 @@ test('paths in the file start at its folder, those of options and variables at t
   expect(config.instance.dataDir).toBe(join(dir, 'data'));
 });
 
-test('an option beats a variable, a variable the file', () => {
+test('an option overrides a variable, and a variable overrides the file', () => {
   const { load } = createProject({ 'flwd.yaml': 'server: { bind: 127.0.0.1:1 }' });
   const port = (...given: Parameters<typeof load>) => load(...given).config.server.bind.port;
   expect(port()).toBe(1);
@@ -204,7 +204,7 @@ test('an empty file, empty sections and keys without a value mean the defaults',
   expect(load().config.server.bind.port).toBe(8080);
 });
 
-test('the configuration cannot be changed once it is loaded', () => {
+test('a loaded configuration cannot be changed', () => {
   const { config } = createProject().load();
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.security.profiles.secure.mayGrant)).toBe(true);

@@ -1,4 +1,4 @@
-// A folder of an operator's: files as given, loaded as `flwd` would from there.
+// An operator's folder: writes the given files and loads the configuration as `flwd` would from there.
 
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { ConfigError, type Flags, type LoadedConfig, loadConfig } from '../../sr
 export type Project = {
   readonly dir: string;
   readonly load: (flags?: Flags, environment?: NodeJS.ProcessEnv) => LoadedConfig;
-  /** What is wrong, one line an error; nothing when it loads. */
+  /** The errors, one per line; empty if the configuration loads. */
   readonly errors: (flags?: Flags, environment?: NodeJS.ProcessEnv) => readonly string[];
 };
 
-/** The home is `home` within it, so nothing of the tester's own is read. A name that ends in `/` is a folder. */
+/** The home is the folder's own `home`, so nothing of the tester's is read. A name that ends in `/` is a folder. */
 export function createProject(files: Readonly<Record<string, string>> = {}): Project {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-config-')));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createProject } from './project.ts';
 
-describe('the source of an operator who names none', () => {
-  test('is ./jobs where there is one, else the current folder', () => {
+describe('the default source', () => {
+  test('is ./jobs if it exists, else the current folder', () => {
     expect(createProject({ 'jobs/': '' }).load().config.sources).toMatchObject([{ displayPath: './jobs' }]);
     const { dir, load } = createProject();
     expect(load().config.sources).toMatchObject([{ name: 'local-fs', path: dir, displayPath: '.' }]);
   });
 
-  test('is beside the flwd.yaml where there is one', () => {
+  test('is beside flwd.yaml if there is one', () => {
     const { dir, load } = createProject({ 'etc/flwd.yaml': '', 'etc/jobs/': '', 'jobs/': '' });
     expect(load({ config: 'etc/flwd.yaml' }).config.sources).toMatchObject([{ path: join(dir, 'etc/jobs') }]);
   });
@@ -19,7 +19,7 @@ describe('the source of an operator who names none', () => {
   });
 });
 
-test('--jobs takes the place of every source, each named after its folder', () => {
+test('--jobs replaces all sources; each is named after its folder', () => {
   const { dir, load } = createProject({
     'flwd.yaml': 'sources: [{ name: x, path: a, trusted: false }]',
     'a/jobs/': '',
@@ -33,7 +33,7 @@ test('--jobs takes the place of every source, each named after its folder', () =
   ]);
 });
 
-test('a folder that is not there is an error, not an empty source', () => {
+test('a missing folder is an error, not an empty source', () => {
   const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - path: ./nowhere\n  - path: ./flwd.yaml\n' });
   expect(errors()).toEqual([
     'flwd.yaml:2:11: there is no folder ./nowhere',
@@ -42,12 +42,12 @@ test('a folder that is not there is an error, not an empty source', () => {
   expect(createProject().errors({ jobs: ['typo'] })).toEqual(['--jobs: there is no folder typo']);
 });
 
-test('two sources of one name are an error that names both places', () => {
+test('two sources with one name are an error that names both places', () => {
   const { errors } = createProject({ 'flwd.yaml': 'sources:\n  - { name: a, path: . }\n  - { name: a, path: . }\n' });
   expect(errors()).toEqual(['flwd.yaml:3:13: another source has the name `a` (flwd.yaml:2:5): give each its own name']);
 });
 
-test('git and OCI sources are refused as not supported yet, without errors of detail', () => {
+test('git and OCI sources are refused as not supported yet, without further errors', () => {
   const { errors } = createProject({
     'flwd.yaml':
       'sources:\n  - { type: git, url: https://example.org/jobs.git, ref: main }\n  - { type: oci, image: x }\n',
@@ -58,7 +58,7 @@ test('git and OCI sources are refused as not supported yet, without errors of de
   ]);
 });
 
-test('a key of another type of source is an error', () => {
+test('a key for another type of source is an error', () => {
   const { errors } = createProject({
     'flwd.yaml': 'sources:\n  - path: .\n    url: https://example.org\n    subdir: x\n',
   });
@@ -74,7 +74,7 @@ test('a source without a folder is an error', () => {
   ]);
 });
 
-test('the data dir may lie in a dot folder of a source, but not where it would be walked', () => {
+test('the data dir may be in a dot folder of a source, but not where jobs are searched', () => {
   const { errors } = createProject({ 'jobs/': '' });
   expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
   expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);

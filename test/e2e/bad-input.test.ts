@@ -1,5 +1,5 @@
-// Whatever an author, a caller or a script does wrong ends in a clear problem or a failed run with its reason, and the
-// server goes on as before. The job files that are wrong are in bad-job-files.test.ts.
+// Mistakes of an author, a caller or a script end in a clear problem or a failed run with a reason, and the server
+// continues as before. Invalid job files are in bad-job-files.test.ts.
 
 import { afterAll, afterEach, describe, expect } from 'vitest';
 import type { LogAnswer, ProblemAnswer } from '../support/answers.ts';
@@ -94,7 +94,7 @@ describe('requests', () => {
     expect((await server.fetch('/runs', { body })).status).toBe(400);
   });
 
-  test('a hundred errors are all named, and of half a million the rest is counted', async () => {
+  test('a hundred errors are all listed; of half a million, the rest is counted', async () => {
     const problemOf = async (args: unknown): Promise<ProblemAnswer> => {
       const response = await server.fetch('/runs', { body: { job_id: 'listing', args } });
       expect(response.status).toBe(400);
@@ -127,7 +127,7 @@ describe('requests', () => {
     expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 
-  test('a pattern that explodes elsewhere is matched in linear time', async () => {
+  test('a pattern with exponential backtracking elsewhere is matched in linear time', async () => {
     const startedAt = performance.now();
     const response = await server.fetch('/runs', { body: { job_id: 'evil', args: { a: `${'a'.repeat(50_000)}!` } } });
     expect(response.status).toBe(400);
@@ -144,7 +144,7 @@ describe('scripts', () => {
     expect(logs).toHaveLength(22);
   });
 
-  test('a megabyte without a newline loses nothing', async () => {
+  test('a megabyte without a newline is kept completely', async () => {
     const run = await server.run('one-line');
     expect((await textOf(run.run_id)) === `${'x'.repeat(1_048_576)}end`).toBe(true);
     const unended = await server.run('no-newline');
@@ -157,7 +157,7 @@ describe('scripts', () => {
     expect(messages.map((message) => message.replace(/\r$/, ''))).toEqual(['one\rtwo', 'three', '']);
   });
 
-  test('a script that prints the marks of the spool mislabels its own lines at most', async () => {
+  test('a script that prints the spool’s own marks can only mislabel its own lines', async () => {
     const run = await server.run('marks');
     expect(run).toMatchObject({ status: 'success' });
     expect((await server.messages(run.run_id)).at(-1)).toBe('\u001b[31mred');
@@ -165,7 +165,7 @@ describe('scripts', () => {
     expect(progress?.percent ?? 0).toBeLessThanOrEqual(100);
   });
 
-  test('past logs.max_size the middle is left out with a mark, and the end is kept', async () => {
+  test('beyond logs.max_size the middle is left out with a mark, and the end is kept', async () => {
     const run = await server.run('flood');
     expect(run).toMatchObject({ status: 'success' });
     const text = await (await server.fetch(`/runs/${run.run_id}/logs`, { headers: { accept: 'text/plain' } })).text();
@@ -204,7 +204,7 @@ describe('scripts', () => {
     expect((await server.messages(run.run_id)).join('\n')).toMatch(/syntax error/);
   });
 
-  test('outputs that are none fail the run, or are named in its log', async () => {
+  test('invalid outputs fail the run, or are named in its log', async () => {
     const run = await server.run('no-outputs');
     expect(run.status === 'failed' || (await server.messages(run.run_id)).join().includes('output')).toBe(true);
   });

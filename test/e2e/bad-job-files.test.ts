@@ -1,4 +1,4 @@
-// Job files that cannot be used: each is invalid on its own, with place and cause, and every other job goes on.
+// Invalid job files: each is listed with place and cause, and all other jobs work.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const withSchema = (argspec: unknown) => yaml(JSON.stringify({ command: './run.s
 const withProperty = (schema: unknown, name = 'a') => withSchema({ type: 'object', properties: { [name]: schema } });
 const text = { type: 'string' };
 
-/** The job's folder, its files, and what the error must say. */
+/** The job's folder, its files, and a text that the error must contain. */
 const badJobs: [folder: string, files: JobFiles, says: RegExp][] = [
   ['yaml-broken', yaml('command: [./run.sh\n'), /./],
   ['yaml-tabs', yaml('command:\n\t- ./run.sh\n'), /tab/i],
@@ -67,14 +67,14 @@ afterAll(() => server.close());
 
 const list = (query = '') => server.json<Listed>(`/jobs${query}`);
 
-test('every bad job is listed as invalid, and nothing else is', async () => {
+test('exactly the bad jobs are listed as invalid', async () => {
   const { jobs, invalid } = await list();
   expect(invalid.map(({ id }) => id)).toEqual(badJobs.map(([folder]) => `bad/${folder}`).toSorted());
   expect(jobs.map(({ id }) => id)).toEqual(['good']);
   expect(await server.run('good')).toMatchObject({ status: 'success' });
 });
 
-test.each(badJobs)('%s says where and what', async (folder, _files, says) => {
+test.each(badJobs)('%s is reported with place and cause', async (folder, _files, says) => {
   const { invalid } = await list();
   const errors = invalid.find(({ id }) => id === `bad/${folder}`)?.errors ?? [];
   expect(errors[0]).toMatchObject({ file: `bad/${folder}/config.yaml`, line: expect.any(Number) });

@@ -1,4 +1,5 @@
-// A server that is killed without warning loses nothing it has acknowledged, and keeps its word after the next start.
+// A server that is killed without warning loses nothing that it has acknowledged, and completes it after the next
+// start.
 
 import { afterAll, expect } from 'vitest';
 import type { RunAnswer } from '../support/answers.ts';
@@ -10,7 +11,7 @@ import { startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
 
-// Commands that no other test of this machine has, so that their processes can be told on the host.
+// Commands that no other test on this machine uses, so that their processes can be found on the host.
 const holding = `sleep 7001.${process.pid}s`;
 const ignoring = `sleep 7002.${process.pid}s`;
 const limited = `sleep 7003.${process.pid}s`;
@@ -37,7 +38,7 @@ async function heldRun(jobId: string): Promise<string> {
   return runId;
 }
 
-test('every run that was acknowledged is there after the crash, ran once, and kept all it made', async () => {
+test('every acknowledged run exists after the crash, ran once, and kept its results', async () => {
   const acknowledged: string[] = [];
   const clients = Array.from({ length: 4 }, async () => {
     for (let sent = 0; sent < 25; sent++) {
@@ -64,7 +65,7 @@ test('every run that was acknowledged is there after the crash, ran once, and ke
   expect(await server.json('/health')).toMatchObject({ status: 'healthy' });
 });
 
-test('the events of a run that lived through a crash are each there once', async () => {
+test('a run that survived a crash has each of its events exactly once', async () => {
   const runId = await heldRun('hold');
   await crash();
   await server.startAgain();
@@ -89,7 +90,7 @@ test('the events of a run that lived through a crash are each there once', async
   ]);
 });
 
-test('a cancel that was asked for before the crash is carried out after it', async () => {
+test('a cancel requested before the crash is carried out after it', async () => {
   const runId = await heldRun('stubborn');
   await expect.poll(() => processesWith(ignoring)).not.toEqual([]);
   const answer = server.fetch(`/runs/${runId}/cancel`, { method: 'POST' }).catch(() => undefined);
@@ -102,7 +103,7 @@ test('a cancel that was asked for before the crash is carried out after it', asy
   expect(processesWith(ignoring)).toEqual([]);
 });
 
-test('a deadline that passes while no server is there is kept by the next', async () => {
+test('a deadline that passes without a server is enforced by the next one', async () => {
   const runId = await heldRun('limited');
   await expect.poll(() => processesWith(limited)).not.toEqual([]);
   const { started_at } = await server.json<RunAnswer>(`/runs/${runId}`);
@@ -112,12 +113,12 @@ test('a deadline that passes while no server is there is kept by the next', asyn
   await server.startAgain();
   const startedAt = performance.now();
   expect(await server.finished(runId)).toMatchObject({ status: 'failed', reason: 'timeout' });
-  // The 8 s have not begun anew.
+  // The 8 s did not start again.
   expect(performance.now() - startedAt).toBeLessThan(7_000);
   expect(processesWith(limited)).toEqual([]);
 });
 
-test('runs that were waiting still wait, run in their order, and time out in the queue as they would have', async () => {
+test('pending runs keep their order and their timeouts in the queue', async () => {
   const holders = [await heldRun('hold'), await heldRun('hold'), await heldRun('hold')];
   const waiting = [await server.start('quick'), await server.start('quick')];
   const hasty = await server.start('hasty');
@@ -131,7 +132,7 @@ test('runs that were waiting still wait, run in their order, and time out in the
   expect(String(first.started_at) <= String(second.started_at)).toBe(true);
 });
 
-test('a run whose shim was killed too is lost, and says so', async () => {
+test('a run whose shim was killed as well is lost, and says so', async () => {
   const runId = await heldRun('hold');
   await crash();
   killProcessesWith(runId);

@@ -1,4 +1,4 @@
-// A server that has no descriptors left, as with a small `ulimit -n` and many connections.
+// A server that runs out of file descriptors, as with a small `ulimit -n` and many connections.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,13 +8,13 @@ import { expect, onTestFinished } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { startServer } from '../support/server.ts';
 
-testWith('prlimit')('says so, as long as it lasts, and goes on', async () => {
+testWith('prlimit')('says so as long as it lasts, and recovers', async () => {
   await using server = await startServer();
   const { entries } = await server.json<{ entries: { action: string; detail: { pid: number } }[] }>('/audit');
   const { pid } = entries.find(({ action }) => action === 'server.start')?.detail ?? { pid: 0 };
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   onTestFinished(() => agent.destroy());
-  /** On one connection, which is there already. */
+  /** Uses one connection that is already open. */
   async function get(path: string) {
     const asked = request(server.url + path, { agent }).end();
     const [answer]: IncomingMessage[] = await once(asked, 'response');
@@ -33,7 +33,7 @@ testWith('prlimit')('says so, as long as it lasts, and goes on', async () => {
     type: 'https://flowd.org/problems/overloaded',
     detail: expect.stringMatching(/no file descriptors or memory left to find out who is calling.*ulimit -n/),
   });
-  // What anyone may read, anyone may read; and more than once the server has looked at its memory meanwhile.
+  // Health needs no token. In the meantime, the server has checked its memory more than once.
   await expect
     .poll(async () => JSON.parse((await get('/api/v1/health')).body))
     .toMatchObject({ status: 'degraded', checks: { load: { status: 'degraded' } } });

@@ -1,4 +1,4 @@
-// What `npm start` serves: each example does its work with its defaults, under the profile secure.
+// The examples that `npm start` serves: each works with its defaults under the profile secure.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,7 @@ test('none of the examples is invalid', async () => {
   expect(await get('/jobs')).toMatchObject({ invalid: [] });
 });
 
-test('backup/directory keeps an archive that it has restored and compared', async () => {
+test('backup/directory keeps an archive after restoring and comparing it', async () => {
   const done = await run('backup/directory');
   expect(done).toMatchObject({
     status: 'success',
@@ -83,7 +83,7 @@ test('backup/directory keeps an archive that it has restored and compared', asyn
   );
 });
 
-test('backup/directory cannot be pointed at what the operator did not open', async () => {
+test('backup/directory cannot read a folder that the operator did not allow', async () => {
   expect(await run('backup/directory', { source: '/etc' })).toMatchObject({
     type: 'https://flowd.org/problems/grant-not-allowed',
     status: 422,
@@ -101,7 +101,7 @@ test('report/csv-to-markdown adds up the numeric columns', async () => {
   expect(await textOf(report?.id)).toContain('| revenue | 50,577.90 | 8,429.65 |');
 });
 
-test('git/state tells where this checkout stands', async () => {
+test('git/state reports the state of this checkout', async () => {
   const done = await run('git/state', { commits: 3 });
   expect(done).toMatchObject({
     status: 'success',
@@ -110,7 +110,7 @@ test('git/state tells where this checkout stands', async () => {
   expect((await artifactsOf(done)).map(({ name }) => name)).toEqual(['state.md']);
 });
 
-test('web/link-check finds the two links that lead nowhere', async () => {
+test('web/link-check finds the two broken links', async () => {
   const done = await run('web/link-check');
   expect(done.status).toBe('success');
   expect(done.result?.value.broken).toEqual([

@@ -1,4 +1,4 @@
-// JWTs of an issuer, from flwd.yaml to what a caller may do.
+// JWTs, from the settings in flwd.yaml to the rights of a caller.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const call = async (path: string, token: string | undefined, body?: unknown) => 
   return { ...answer, status: response.status, challenge, run_id: String(answer.run_id) };
 };
 
-test('a caller may do what the scopes of its token say, under its own name, for its own tenant', async () => {
+test('a caller may do what the scopes of its token allow, under its own name and in its own tenant', async () => {
   const token = await key.sign({ sub: 'ci', scope: 'runs:write jobs:read', tenant: 'ops' });
   await expect.poll(async () => (await call('/jobs/hello', token)).status).toBe(200);
   const { run_id: runId } = await call('/runs', token, { job_id: 'hello' });
@@ -42,7 +42,7 @@ test('a caller may do what the scopes of its token say, under its own name, for 
   });
 });
 
-test('a token that is not valid is 401, as is none', async () => {
+test('an invalid or missing token is answered with 401', async () => {
   expect(await call('/jobs', undefined)).toMatchObject({ status: 401, challenge: 'Bearer' });
   const wrong = [await next.sign(), await key.sign({ aud: 'other' }), 'a.b.c', await key.sign({ exp: 1 })];
   for (const token of wrong) {
@@ -51,14 +51,14 @@ test('a token that is not valid is 401, as is none', async () => {
   expect(server.stderr).not.toContain('error');
 });
 
-test('a new key holds without a restart', async () => {
+test('a new key is accepted without a restart', async () => {
   await writeFile(jwksFile, keySetOf(next));
   expect(await call('/runs', await next.sign({ scope: 'runs:read' }))).toMatchObject({ status: 200 });
   expect(await call('/runs', await key.sign({ scope: 'runs:read' }))).toMatchObject({ status: 401 });
   expect(server.stderr).toContain('the keys of JWTs were read again');
 });
 
-test('a key file that cannot be used keeps the server from starting, with what to do', async () => {
+test('the server does not start with an unusable key file, and says what to do', async () => {
   const auth = { jwt: { issuer: issuerName, audience: audienceName, jwks_file: join(dir, 'none.json') } };
   await expect(startServer({ config: { auth } })).rejects.toThrow(
     /`auth\.jwt\.jwks_file`: .*none\.json is not there; put the issuer’s JSON Web Key Set there/,

@@ -1,11 +1,11 @@
-// What a server holds in memory while it does nothing.
+// The memory of an idle server.
 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { processesWith, residentBytesOf } from '../support/processes.ts';
 import { startServer } from '../support/server.ts';
 
-/** A checkout holds its types, too, and what strips them. */
+/** A checkout needs more memory, because it strips types at run time. */
 const mostMb = process.env.FLWD_TEST_NO_PACK === '1' ? 140 : 120;
 
 test('an idle server takes little memory', async () => {

@@ -10,7 +10,7 @@ import { bash } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { startServer } from '../support/server.ts';
 
-/** All programs of this machine but bubblewrap. */
+/** A PATH with all programs of this machine except bubblewrap. */
 const programs = mkdtempSync(join(tmpdir(), 'flwd-programs-'));
 afterAll(() => rmSync(programs, { recursive: true }));
 const linked = new Set(['', 'bwrap']);
@@ -53,7 +53,7 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
-test('a disabled job runs, gives back what it made, and says that it had no sandbox', async () => {
+test('a disabled job runs, returns its results, and says that it had no sandbox', async () => {
   const run = await server.run('plain', { name: 'a name', token: 's3cret-token' });
   expect(run).toMatchObject({ status: 'success', result: { value: { answer: 42 } } });
   expect(await server.messages(run.run_id)).toEqual(['a name, [redacted]']);
@@ -76,7 +76,7 @@ test('a disabled job runs, gives back what it made, and says that it had no sand
   });
 });
 
-test('a cancel ends its tree, and says that this is not proven', async () => {
+test('a cancel ends its process tree, and says that this is not proven', async () => {
   const runId = await server.start('lasting');
   await expect.poll(() => processesWith(nap).length).toBe(2);
   await server.fetch(`/runs/${runId}/cancel`, { method: 'POST' });
@@ -85,7 +85,7 @@ test('a cancel ends its tree, and says that this is not proven', async () => {
   expect(processesWith(nap)).toEqual([]);
 });
 
-test('it goes on while the server is killed, and the next one ends it as asked', async () => {
+test('it survives a kill of the server, and the next server can end it', async () => {
   const runId = await server.start('lasting');
   await expect.poll(() => server.messages(runId)).toEqual(['started']);
   await server.stop('SIGKILL');
@@ -96,7 +96,7 @@ test('it goes on while the server is killed, and the next one ends it as asked',
   expect(processesWith(nap)).toEqual([]);
 });
 
-describe('nothing gets less than it was promised:', () => {
+describe('no job gets less isolation than promised:', () => {
   test.each([
     ['secure', "This host cannot enforce 'secure': bubblewrap is not installed: apt-get install bubblewrap"],
     ['permissive', "This host cannot enforce 'permissive': bubblewrap is not installed: apt-get install bubblewrap"],
@@ -109,7 +109,7 @@ describe('nothing gets less than it was promised:', () => {
     expect([answer.status, await answer.json()]).toEqual([422, expect.objectContaining({ detail })]);
   });
 
-  test('where the operator does not allow disabled jobs, none runs', async () => {
+  test('without the operator’s permission no disabled job runs', async () => {
     await using strict = await startServer({ env, jobs: { plain: bash('true', disabled) } });
     const answer = await strict.fetch('/runs', { body: { job_id: 'plain' } });
     expect([answer.status, await answer.json()]).toEqual([
@@ -122,7 +122,7 @@ describe('nothing gets less than it was promised:', () => {
   });
 });
 
-test('the host’s report says it for each profile', async () => {
+test('the report about the host covers each profile', async () => {
   const { isolation, host } = await server.json<{
     isolation: unknown;
     host: { checks: { name: string; status: string; detail: string }[] };

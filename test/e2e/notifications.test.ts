@@ -1,4 +1,4 @@
-// Notices of a real server: through a SIGKILL, and with the key and the address kept from the job and from callers.
+// Notifications of a real server: they survive a SIGKILL, and jobs and callers see neither the key nor the address.
 
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -49,7 +49,7 @@ test('a notification that a SIGKILL cut short is delivered after the restart, si
   expect(server.stderr).not.toContain('T0KEN');
 });
 
-test('notifications of an unknown run are 404, of a run whose job asks for none an empty list', async () => {
+test('an unknown run is answered with 404, a run without notifications with an empty list', async () => {
   const server = await startServer({ jobs: { quiet: bash('exit 3') } });
   onTestFinished(() => server.close());
   const run = await server.run('quiet');

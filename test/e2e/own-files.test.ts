@@ -1,4 +1,4 @@
-// What the server keeps for itself, wherever the operator put it, is shown to no job: not by a profile, not by a grant.
+// No profile and no permission shows a job the server's own files, wherever the operator put them.
 
 import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { mountOn, testWithDisk } from '../support/small-disk.ts';
 
 const test = testWith('bwrap');
 
-// A permissive job has a /tmp of its own, which would hide all of it.
+// A permissive job has its own /tmp, which would hide all of these files.
 const base = await realpath(await mkdtemp('/var/tmp/flwd-own-'));
 await chmod(base, 0o755);
 for (const name of ['real/data', 'database', 'keys', 'granted', 'source', 'volume/..1', 'volume/..2'])
@@ -25,7 +25,7 @@ const own = {
   signingKey: join(base, 'keys', 'notify.key'),
   jwks: join(base, 'volume', 'jwks.json'),
 };
-// As Kubernetes mounts a secret, and renews it by switching `..data`.
+// Kubernetes mounts a secret like this, and renews it by switching `..data`.
 for (const version of ['..1', '..2']) await writeFile(join(base, 'volume', version, 'jwks.json'), '{"keys": []}');
 await symlink('..1', join(base, 'volume', '..data'));
 await symlink('..data/jwks.json', own.jwks);
@@ -72,7 +72,7 @@ const places = {
   'the key': own.key,
 };
 
-test.each(Object.entries(places))('%s is granted to no job', async (_, target) => {
+test.each(Object.entries(places))('%s cannot be granted to a job', async (_, target) => {
   for (const job_id of ['reader', 'writer', 'permissive-writer']) {
     const answer = await server.fetch('/runs', { body: { job_id, args: { target } } });
     const problem: ProblemAnswer = JSON.parse(await answer.text());
@@ -85,7 +85,7 @@ test.each(Object.entries(places))('%s is granted to no job', async (_, target) =
 
 const around = [base, join(base, 'real'), join(base, 'database'), join(base, 'keys'), join(base, 'link')];
 
-test.each(around)('%s, which holds some of it, is granted to no job that would write', async (target) => {
+test.each(around)('%s, which contains some of these files, cannot be granted for writing', async (target) => {
   for (const job_id of ['writer', 'permissive-writer']) {
     const answer = await server.fetch('/runs', { body: { job_id, args: { target } } });
     const problem: ProblemAnswer = JSON.parse(await answer.text());
@@ -96,21 +96,24 @@ test.each(around)('%s, which holds some of it, is granted to no job that would w
   }
 });
 
-test.each(['reader', 'permissive'])('a job that sees all around it finds nothing of it (%s)', async (jobId) => {
-  for (const target of around) {
-    const run = await server.run(jobId, { target });
-    expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
-      status: 'success',
-      seen: [],
-    });
-  }
-  expect((await readFile(own.key)).length).toBeGreaterThan(0);
-});
+test.each(['reader', 'permissive'])(
+  'a job that sees everything around these files cannot find them (%s)',
+  async (jobId) => {
+    for (const target of around) {
+      const run = await server.run(jobId, { target });
+      expect({ status: run.status, seen: await server.messages(run.run_id) }, target).toEqual({
+        status: 'success',
+        seen: [],
+      });
+    }
+    expect((await readFile(own.key)).length).toBeGreaterThan(0);
+  },
+);
 
-test('nor what a link leads to that was switched since the server started', async () => {
+test('the new target of a switched link is hidden as well', async () => {
   const renewed = join(base, 'volume', '..2');
   const seenBy = async (jobId: string) => server.messages((await server.run(jobId, { target: renewed })).run_id);
-  // The test can tell one from the other.
+  // Check that the test can tell the two apart.
   expect(await seenBy('permissive')).toEqual([join(renewed, 'jwks.json')]);
   await symlink('..2', join(base, 'volume', '..next'));
   await rename(join(base, 'volume', '..next'), join(base, 'volume', '..data'));
@@ -122,8 +125,8 @@ test('nor what a link leads to that was switched since the server started', asyn
   }
 });
 
-describe('where a file system of the server’s own is mounted a second time,', () => {
-  /** What is bound to a folder of its own, and what of it belongs to the server. */
+describe('if a file system with the server’s files is mounted a second time,', () => {
+  /** The path that is bind-mounted, and the part of it that belongs to the server. */
   const mounts: readonly (readonly [string, string, string])[] = [
     ['the data dir', own.data, ''],
     ['a folder in the data dir', join(own.data, 'runs'), ''],
@@ -138,7 +141,7 @@ describe('where a file system of the server’s own is mounted a second time,', 
     return place;
   }
 
-  testWithDisk.each(mounts)('no job sees %s there', async (_, path, within) => {
+  testWithDisk.each(mounts)('jobs cannot see %s there', async (_, path, within) => {
     const target = await mountedAgain(path);
     const seen = join(target, within);
     for (const jobId of ['permissive', ...(within === '' ? [] : ['reader'])]) {
@@ -158,7 +161,7 @@ describe('where a file system of the server’s own is mounted a second time,', 
     }
   });
 
-  testWithDisk('what is mounted in the data dir is hidden in its other places, too', async () => {
+  testWithDisk('a file system mounted in the data dir is hidden at its other mount points, too', async () => {
     const inner = join(own.data, 'mounted');
     const target = await mkdtemp(join(base, 'again-'));
     await mkdir(inner);
@@ -168,7 +171,7 @@ describe('where a file system of the server’s own is mounted a second time,', 
     expect(await server.messages((await server.run('permissive', { target })).run_id)).toEqual([]);
   });
 
-  testWithDisk('what covers it there is shown as before', async () => {
+  testWithDisk('a mount that covers the files there stays visible', async () => {
     const target = await mountedAgain(own.data);
     mountOn(target, '-t', 'tmpfs', '-o', 'mode=755', 'flwd-test');
     await writeFile(join(target, 'file'), 'of the host');
@@ -177,12 +180,12 @@ describe('where a file system of the server’s own is mounted a second time,', 
   });
 });
 
-test('a folder beside it is granted as before', async () => {
+test('a folder beside these files can still be granted', async () => {
   for (const jobId of ['reader', 'writer', 'permissive-writer'])
     expect(await server.run(jobId, { target: join(base, 'granted') })).toMatchObject({ status: 'success' });
 });
 
-test('a job whose directory holds the data dir and the key has one revision, and they are no part of it', async () => {
+test('the data dir and the key in a job’s folder are not part of its revision', async () => {
   const source = join(base, 'source');
   await using inside = await startServer({
     config: {

@@ -1,4 +1,4 @@
-// What a script gets and gives back, as docs/ tells authors, in each language.
+// The input and output of scripts in each language, as the documentation describes them.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -95,7 +95,7 @@ afterAll(() => server.close());
 describe('arguments', () => {
   const args = { text: hostile, keep: 41, tags: ['one', 'two words'], settings: { region: 'eu "1"' } };
 
-  test('are typed variables in bash, and nothing in them is ever run', async () => {
+  test('are typed variables in bash, and their contents are never run', async () => {
     const run = await server.run('args/bash', args);
     expect(run).toMatchObject({ status: 'success' });
     const messages = await server.messages(run.run_id);
@@ -122,7 +122,7 @@ describe('arguments', () => {
     expect(await server.messages(run.run_id)).toEqual(['a  b;$(id)']);
   });
 
-  test('128 KiB and more are in the file, and the script still starts', async () => {
+  test('128 KiB and more are in the file, so the script still starts', async () => {
     const text = 'x'.repeat(200_000);
     const run = await server.run('args/node', { text });
     expect(run.result?.value).toMatchObject({ args: { text } });
@@ -134,8 +134,8 @@ describe('arguments', () => {
   });
 });
 
-describe('what is around a script', () => {
-  test('the environment is clean: these names and no others', async () => {
+describe('the environment of a script', () => {
+  test('the variables are exactly these', async () => {
     const run = await server.run('environment', undefined, { tenant: 'acme' });
     const { PATH, ...environment } = run.result?.value ?? {};
     expect(environment).toEqual({
@@ -159,7 +159,7 @@ describe('what is around a script', () => {
     expect(String(PATH).split(':')).toEqual(expect.arrayContaining(['/run/flwd/bin', '/usr/bin', '/bin']));
   });
 
-  test('the working directory is a fresh workspace, the job is beside it, read-only', async () => {
+  test('the working directory is a fresh workspace; the job beside it is read-only', async () => {
     const run = await server.run('places');
     expect(await server.messages(run.run_id)).toEqual([
       '/workspace',
@@ -194,14 +194,14 @@ describe('bash is strict', () => {
     expect(messages.join('\n')).toMatch(where);
   });
 
-  test('words are split at lines and tabs alone', async () => {
+  test('words are split only at newlines and tabs', async () => {
     const run = await server.run('strict/words');
     expect(await server.messages(run.run_id)).toEqual(['<a b>']);
   });
 });
 
-describe('what a script gives back', () => {
-  test('the helpers are there in bash without any import', async () => {
+describe('the results of a script', () => {
+  test('the helpers are functions in bash without any import', async () => {
     const run = await server.run('helpers');
     expect(run).toMatchObject({
       status: 'success',
@@ -216,7 +216,7 @@ describe('what a script gives back', () => {
     ]);
   });
 
-  test('and as programs for every other language', async () => {
+  test('the helpers are programs for every other language', async () => {
     const run = await server.run('helpers/python');
     expect(run).toMatchObject({
       status: 'success',

@@ -1,5 +1,5 @@
-// A secret argument reaches the script as a file, and nothing else ever holds it: no answer, no log, no file of the
-// data dir.
+// A secret argument reaches the script as a file, and appears nowhere else: not in answers, logs or files of the data
+// dir.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -102,16 +102,16 @@ test('the script finds it in a private file named after the argument', async () 
   expect(await server.messages(run.run_id)).toEqual(['gbx-Md7!9 "k"\\é/Ej3=', expect.stringMatching(/^[46]00$/)]);
 });
 
-test('it is in no variable, no argument and no file but that one', async () => {
+test('it is in no variable, argument or other file', async () => {
   expect(await server.run('nowhere', { token })).toMatchObject({ status: 'success', result: { value: [] } });
 });
 
-test('it is a variable only where the job asks for that', async () => {
+test('it is a variable only if the job asks for that', async () => {
   const run = await server.run('asked', { token });
   expect(await server.messages(run.run_id)).toEqual(['20']);
 });
 
-test('a script that gives it away in every spelling gives away nothing', async () => {
+test('a script that prints it in every encoding reveals nothing', async () => {
   const body = { job_id: 'leaky', args: { token, key, user: 'ada' }, async: false };
   const text = await (await server.fetch('/runs', { body })).text();
   const run: RunAnswer = JSON.parse(text);
@@ -135,7 +135,7 @@ test('a script that gives it away in every spelling gives away nothing', async (
   expectNoSecret(await (await server.fetch('/runs')).text(), 'the list');
 });
 
-test('a script that passes for one that could not be started gives away nothing', async () => {
+test('a script that imitates a failed start reveals nothing', async () => {
   const body = { job_id: 'impostor', args: { token }, async: false };
   const text = await (await server.fetch('/runs', { body })).text();
   const run: RunAnswer = JSON.parse(text);
@@ -143,7 +143,7 @@ test('a script that passes for one that could not be started gives away nothing'
   expectNoSecret(text, 'the answer');
 });
 
-test('no file of the data dir holds it, nor the log of the server, nor any command line or environment', async () => {
+test('it is in no file of the data dir, server log, command line or environment', async () => {
   const runId = await server.start('waiting', { token, key });
   await expect.poll(() => server.messages(runId)).toEqual(['started']);
   await server.fetch('/runs', { body: { job_id: 'waiting', args: { token, key, nope: 1 } } });
@@ -177,7 +177,7 @@ test('a run that was waiting when the server was killed still gets its secret', 
   expect(await small.messages(waiting)).toEqual(['20']);
 });
 
-/** Log segments are zstd frames; everything else is read as it is. What is gone since it was listed holds nothing. */
+/** Decompresses log segments (zstd), reads everything else as it is, and skips files that are gone by now. */
 async function textOf(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
