@@ -147,7 +147,7 @@ export function testQueue(open: Open): void {
     const conflict = {
       slug: 'concurrency-conflict',
       message:
-        "3 of 3 runs of job with the concurrency key 'a' are there already, and the job says on_conflict: reject.",
+        "3 of 3 runs of job with the concurrency key 'a' already run or wait, and the job says on_conflict: reject.",
     };
     await expect(queue.admit(run('d', rejected))).rejects.toMatchObject(conflict);
     expect((await queue.outlook(group(rejected.concurrency), 'reject')).refused).toMatchObject(conflict);

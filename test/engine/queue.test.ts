@@ -81,7 +81,7 @@ test('on_conflict: reject refuses another run with the same key, across restarts
   const conflict = {
     slug: 'concurrency-conflict',
     message:
-      "1 of 1 runs of keyed with the concurrency key 'a' are there already, and the job says on_conflict: reject.",
+      "1 of 1 runs of keyed with the concurrency key 'a' already run or wait, and the job says on_conflict: reject.",
   };
   await expect(opened.create('keyed', { target: 'a' })).rejects.toMatchObject(conflict);
   await holds(opened, 'keyed', { target: 'b' });

@@ -57,7 +57,7 @@ test('steps that need a failed step are skipped and say so, other branches conti
     never: {
       status: 'skipped',
       reason: 'condition',
-      message: 'its `if` does not hold: args.env == "production"',
+      message: 'its `if` is false: args.env == "production"',
     },
     behind: { status: 'success' },
     clean: { status: 'success' },

@@ -83,7 +83,7 @@ testWith('tmux')('a user who may not approve is told so', async () => {
   await terminal.press('Down', 'Enter');
   await start(terminal);
   await terminal.type('ay');
-  await terminal.sees("Permission Denied: The step 'ask' asks for the approval of alice; you are local.");
+  await terminal.sees("Permission Denied: The step 'ask' needs the approval of alice; you are local.");
   await terminal.press('Left');
   await expect.poll(() => terminal.screen()).not.toContain('Permission Denied');
 });

@@ -106,7 +106,7 @@ function conflictOf({ jobId, limit, key }: ConcurrencyGroup, others: readonly Gr
   const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
   return new Problem(
     'concurrency-conflict',
-    `${others.length} of ${limit} runs of ${which} are there already, and the job says on_conflict: reject.`,
+    `${others.length} of ${limit} runs of ${which} already run or wait, and the job says on_conflict: reject.`,
   );
 }
 

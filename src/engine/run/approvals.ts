@@ -32,7 +32,7 @@ function endingOf({ id, action }: StepDefinition, { decision, by }: Decision): E
   if (action.kind === 'approval' && action.by && !action.by.includes(by)) {
     throw new Problem(
       'permission-denied',
-      `The step '${id}' asks for the approval of ${action.by.join(', ')}; you are ${by}.`,
+      `The step '${id}' needs the approval of ${action.by.join(', ')}; you are ${by}.`,
     );
   }
   const nothing = { exitCode: null, outputs: {}, openOutputs: {} };

@@ -55,7 +55,7 @@ export function createRunState(o: RunSteps) {
     let what = 'if';
     try {
       if (step.condition !== null && !evaluateCondition(step.condition, scope)) {
-        return skip(instance, 'condition', 'condition', `its \`if\` does not hold: ${step.condition}`);
+        return skip(instance, 'condition', 'condition', `its \`if\` is false: ${step.condition}`);
       }
       what = 'foreach';
       // Some instances have ended in an earlier run.
