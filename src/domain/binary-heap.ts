@@ -3,9 +3,7 @@
 export type BinaryHeap<T> = {
   readonly size: number;
   readonly first: () => T | undefined;
-  /**
-   * The first value that passes. Tests only the values before it, and those that are not yet known to come after it.
-   */
+  /** The first value that passes. Tests only values before it, and those not yet known to come after it. */
   readonly firstThat: (passes: (value: T) => boolean) => T | undefined;
   readonly add: (value: T) => void;
   /**

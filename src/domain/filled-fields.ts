@@ -36,9 +36,7 @@ export function readFields(filled: readonly FilledField[]): {
   return { args: plain, fieldErrors };
 }
 
-/**
- * Assigns each of the server's errors to a field: its pointer leads to the field, into it, or to something around it.
- */
+/** Assigns each of the server's errors to a field: its pointer leads to the field, into it, or to its parent. */
 export function placeErrors(
   fields: readonly ArgumentField[],
   errors: readonly ArgumentError[],

@@ -41,9 +41,7 @@ export const spoolMarks = {
   f: { stream: 'stdout', level: 'fatal' },
 } as const satisfies Record<string, { stream: 'stdout' | 'stderr'; level: LogLevel }>;
 
-/**
- * `RS P 40 copying` is progress, from flwd_progress. It is announced and kept on the run, but is not a line of the log.
- */
+/** `RS P 40 copying` is progress, from flwd_progress: announced and kept on the run, but not a line of the log. */
 export const progressMark = 'P';
 
 const markLetters = new Set([...Object.keys(spoolMarks), progressMark].map((letter) => letter.charCodeAt(0)));

@@ -19,9 +19,7 @@ type ReadyStep = { readonly index: number; readonly skip: boolean };
 export type StepGraph = {
   /** True when every step has ended. */
   readonly isOver: boolean;
-  /**
-   * Steps that have become ready since the last call. Each is returned once. The caller must end skipped steps, too.
-   */
+  /** Steps that became ready since the last call, each once. The caller must end skipped steps, too. */
   readonly takeReady: () => readonly ReadyStep[];
   /** Each step ends once. */
   readonly end: (index: number, how: StepEnd) => void;

@@ -254,9 +254,7 @@ async function answerAskers(dataDir: string, { info, onYield, onAttend }: Answer
 const yieldWord = 'yield';
 const attendWord = 'attend';
 
-/**
- * null when there is no owner, or it does not answer. @throws StartError when another user could answer in its place
- */
+/** null when no owner answers. @throws StartError when another user could answer in its place */
 export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   return (await askOwner(dataDir, '')).owner;
 }

@@ -69,9 +69,7 @@ export function toMicroTimestamp(atUs: number): string {
   return `${new Date(ms).toISOString().slice(0, -1)}${us}Z`;
 }
 
-/**
- * Parses RFC 3339 into microseconds since the epoch and drops finer digits; undefined when the text is no such instant.
- */
+/** Parses RFC 3339 into microseconds since the epoch, dropping finer digits; undefined for any other text. */
 export function parseTimestampUs(text: string): number | undefined {
   const match = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3])(:[0-5]\d:[0-5]\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/i.exec(text);
   if (!match) return undefined;

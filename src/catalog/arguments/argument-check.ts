@@ -102,9 +102,7 @@ function canonical(value: JsonValue): string {
 
 const onlyForReferences = new Set('$id $schema $anchor $ref $dynamicAnchor $dynamicRef $defs definitions'.split(' '));
 
-/**
- * The argspec in the form that Ajv gets: closed, with counted steps, numbered references, and no defaults for secrets.
- */
+/** The argspec as Ajv gets it: closed, with counted steps, numbered references, and no defaults for secrets. */
 function toCompiled(argspec: JsonObject): JsonObject {
   const { targets } = resolveReferences([...subschemas(argspec)]);
   const numbers = new Map([...new Set(targets.values())].map((target, at) => [target, `r${at}`]));

@@ -3,9 +3,7 @@
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/**
- * These also act on the programs around the script. glibc's are those that it ignores for setuid programs (ld.so(8)).
- */
+/** These also act on programs around the script. glibc's are those it ignores for setuid programs (ld.so(8)). */
 const reservedInEnvironment =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
 

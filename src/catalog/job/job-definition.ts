@@ -3,7 +3,7 @@
 
 import type { JobDefinition, JsonObject, NotifyRule, UlcProfile } from '../../domain/job.ts';
 import type { Resources } from '../../domain/resources.ts';
-import { parseDuration, parseSize } from '../../lib/units.ts';
+import { parseSize } from '../../lib/units.ts';
 import { translateListForm } from '../arguments/list-form.ts';
 import { findSecretArgs } from '../arguments/secret-arguments.ts';
 import { isObject } from '../arguments/subschemas.ts';
@@ -14,7 +14,7 @@ import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { readSchedules } from './schedule-rules.ts';
 import type { SoundPart } from './sound-part.ts';
-import { toConcurrency, toSteps } from './step-definition.ts';
+import { toConcurrency, toMs, toSteps } from './step-definition.ts';
 
 const defaultLogSizeBytes = 2 ** 30;
 const defaultGraceMs = 10_000;
@@ -163,10 +163,6 @@ function readResources(config: RawConfig): Resources {
 
 function toBytes(size: string | number | undefined): number | null {
   return size === undefined ? null : (parseSize(String(size)) ?? null);
-}
-
-function toMs(duration: string | undefined): number | null {
-  return duration === undefined ? null : (parseDuration(duration) ?? null);
 }
 
 /**

@@ -8,9 +8,7 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
 
 const maxDepth = 32;
-/**
- * Tabs, unusual line breaks, directives, document markers, `|+`, and a word that begins with `&`, `!`, `? ` or `: `.
- */
+/** Tabs, unusual line breaks, directives, document markers, `|+`, and words that begin with `&`, `!`, `? `, `: `. */
 const corner =
   /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)|^ *(?:%|---|\.\.\.)|[|>]\d?\+|(?:^|[\s[{,])(?:[&!]|[?:](?:\s|$))/m;
 

@@ -38,7 +38,7 @@ function toDefinition(step: RawStep, action: StepAction, config: RawConfig): Ste
     matrix: step.matrix ?? null,
     foreach: step.foreach ?? null,
     retry: toRetry(action.kind === 'approval' ? undefined : (step.retry ?? config.retry)),
-    timeoutMs: toMs(timeout) ?? null,
+    timeoutMs: toMs(timeout),
     continueOnError: step.continue_on_error ?? false,
     always: step.always ?? false,
   };
@@ -68,6 +68,6 @@ export function toConcurrency(concurrency: RawConcurrency | undefined): Concurre
   return { limit, key, onConflict };
 }
 
-function toMs(duration: string | undefined): number | undefined {
-  return duration === undefined ? undefined : parseDuration(duration);
+export function toMs(duration: string | undefined): number | null {
+  return duration === undefined ? null : (parseDuration(duration) ?? null);
 }

@@ -5,9 +5,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { readStatus, statusPath } from '../proc/shim-status.ts';
 
-/**
- * The earliest time at which the last change of a file's content and name began, and the time at which it was finished.
- */
+/** The earliest time at which the last change of a file's content or name began, and the time of its end. */
 export type LastChange = Pick<Stats, 'birthtimeMs' | 'mtimeMs' | 'ctimeMs'>;
 
 type Ran = { readonly stepId: string; readonly fromMs: number; readonly untilMs: number };

@@ -38,9 +38,7 @@ export function onHost(workspaceDir: string, path: BytePath): Buffer {
   return Buffer.concat([Buffer.from(`${workspaceDir}/`), Buffer.from(path, 'latin1')]);
 }
 
-/**
- * @param entry leads to the path through the descriptor of its folder; a link that has been put there is not followed
- */
+/** @param entry leads to the path through the descriptor of its folder; a link put there is not followed */
 export function statEntry(entry: Buffer, path: BytePath): Resolved {
   try {
     const fd = openSync(entry, pathOnly | constants.O_NOFOLLOW);

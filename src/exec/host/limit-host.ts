@@ -67,9 +67,7 @@ export function defaultMemoryBytes(host: LimitHost): number | null {
 
 let knownMemoryBytes: number | undefined;
 
-/**
- * The memory of the host, or of the container if that is less. Determined once, because it reads files of the kernel.
- */
+/** The memory of the host, or of the container if that is less. Determined once, because it reads kernel files. */
 function hostMemoryBytes(): number {
   knownMemoryBytes ??= Math.min(process.constrainedMemory() || Infinity, totalmem());
   return knownMemoryBytes;

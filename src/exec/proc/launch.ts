@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Termination } from '../../domain/run.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
-import { isDiskFull, isHostShort, retryShortage } from '../../lib/shortage.ts';
+import { isDiskFull, isHostShort, retryShortage, shortageIn } from '../../lib/shortage.ts';
 import { lookAtTmp } from '../collect/tmp-left.ts';
 import type { AttemptEnd, AttemptProcess } from '../executor.ts';
 import { giveVerdict } from '../sandbox/grant-verdict.ts';
@@ -187,11 +187,6 @@ function signalOf(exitCode: number): string | undefined {
 const systemMessages: Readonly<Record<string, string>> = {
   E2BIG: 'its arguments and environment are too large to start a program',
   EAGAIN: 'the host cannot start another process',
-  EDQUOT: 'the disk is full',
-  EMFILE: 'the server has too many files open',
-  ENFILE: 'the host has too many files open',
-  ENOMEM: 'the host has no memory for another process',
-  ENOSPC: 'the disk is full',
 };
 
 function notStarted(error: unknown, unsaid: AttemptEnd): AttemptEnd {
@@ -201,5 +196,6 @@ function notStarted(error: unknown, unsaid: AttemptEnd): AttemptEnd {
     const message = unsaid.kind === 'not-started' ? unsaid.message : 'it could not be resumed after a restart';
     return { kind: 'not-started', message, cause: error };
   }
-  return { kind: 'not-started', message: systemMessages[code] ?? `the host could not start it (${code})` };
+  const message = systemMessages[code] ?? shortageIn(error) ?? `the host could not start it (${code})`;
+  return { kind: 'not-started', message };
 }

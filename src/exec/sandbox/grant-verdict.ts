@@ -12,9 +12,7 @@ import type { OpenGrant } from './granted-paths.ts';
 import type { GuardedPlace } from './host-mounts.ts';
 
 const pollMs = 2;
-/**
- * The time bwrap may take to mount everything and drop its privileges. Until then it may show its root only to root.
- */
+/** Time for bwrap to mount everything and drop its privileges. Until then it may show its root only to root. */
 const timeoutMs = 30_000;
 
 /** `places` are where bwrap must have made a mount. When the attempt ends first, there is no verdict. */

@@ -11,9 +11,7 @@ export type SpoolAlarm = {
   close(): void;
 };
 
-/**
- * Most jobs end before a watch would pay off: setting it up and removing it costs as much as the rest of the reading.
- */
+/** Most jobs end before a watch would pay off: creating and removing it costs as much as the rest of the reading. */
 const firstMs = [10, 20, 40];
 const busyMs = 2;
 /** When looks this close together all find something, the timer replaces the watch. */

@@ -18,9 +18,7 @@ export function lackOfRoom(dir: string): string | null {
   return found && `${found.lack}: ${found.fix}`;
 }
 
-/**
- * null when there is room, or when the file system does not say: btrfs counts no inodes, and a tmpfs may have no limit.
- */
+/** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no limit. */
 export function findLackOfRoom(dir: string): Lack | null {
   try {
     // Space reserved for root does not count: jobs have other users, and ext4 keeps some of it even from root.
