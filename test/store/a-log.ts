@@ -14,11 +14,11 @@ export async function openLogStore(
   { open }: Engine,
   dir: string,
   clock: Clock,
-  patienceMs = 0,
+  retryForMs = 0,
 ): Promise<{ store: LogStore; database: Database; close: () => Promise<void> }> {
   const { database } = await open(dir);
   const log = createLogger({ level: 'silent', format: 'json' });
-  const store = createLogStore({ dir: join(dir, 'logs'), db: database, clock, log, patienceMs });
+  const store = createLogStore({ dir: join(dir, 'logs'), db: database, clock, log, retryForMs });
   return {
     store,
     database,

@@ -28,10 +28,10 @@ export type LogFixture = {
   readonly text: () => Promise<string>;
 };
 
-export async function openLogFixture(engine: Engine, dir = makeDir(), patienceMs = 0): Promise<LogFixture> {
+export async function openLogFixture(engine: Engine, dir = makeDir(), retryForMs = 0): Promise<LogFixture> {
   const shard = join(dir, 'logs', 'ZZ');
   const clock = { atMs: nowMs };
-  let current = await openLogStore(engine, dir, { now: () => clock.atMs }, patienceMs);
+  let current = await openLogStore(engine, dir, { now: () => clock.atMs }, retryForMs);
   onTestFinished(async () => {
     await current.close();
     rmSync(dir, { recursive: true });
@@ -49,7 +49,7 @@ export async function openLogFixture(engine: Engine, dir = makeDir(), patienceMs
     openWriter: (maxSizeBytes = 2 ** 30) => current.store.openWriter({ runId, epoch: 1, maxSizeBytes }),
     async restart() {
       await current.close();
-      current = await openLogStore(engine, dir, { now: () => clock.atMs }, patienceMs);
+      current = await openLogStore(engine, dir, { now: () => clock.atMs }, retryForMs);
     },
     files: () => (existsSync(shard) ? readdirSync(shard).toSorted() : []),
     storedBytes: () => readdirSync(shard).reduce((sum, name) => sum + statSync(join(shard, name)).size, 0),

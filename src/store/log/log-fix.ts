@@ -42,17 +42,17 @@ const mostTries = 1_000;
 
 /**
  * Reads a file past bad blocks. (Node's readFile takes a short read before a bad block for the end of the file.) A
- * block that fails twice is skipped, but not before `patienceMs` have passed: a disk controller may need seconds to
+ * block that fails twice is skipped, but not before `retryForMs` have passed: a disk controller may need seconds to
  * reset.
  * @throws the system's error, unless it means that a part of the file cannot be read
  */
-export async function readPlain(path: string, patienceMs = 0): Promise<PlainFile> {
+export async function readPlain(path: string, retryForMs = 0): Promise<PlainFile> {
   await using file = await open(path);
   const { size } = await file.stat();
   const bytes = Buffer.alloc(Math.max(1, size));
   let isBad = false;
   let failedAt = -1;
-  let patientUntilMs: number | undefined;
+  let retryUntilMs: number | undefined;
   for (let at = 0; at < bytes.length; ) {
     try {
       const { bytesRead } = await file.read(bytes, at, bytes.length - at, at);
@@ -60,8 +60,8 @@ export async function readPlain(path: string, patienceMs = 0): Promise<PlainFile
       at += bytesRead;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      patientUntilMs ??= performance.now() + patienceMs;
-      if (performance.now() < patientUntilMs) await delay(retryMs);
+      retryUntilMs ??= performance.now() + retryForMs;
+      if (performance.now() < retryUntilMs) await delay(retryMs);
       else if (failedAt === at) {
         isBad = true;
         at += blockBytes - (at % blockBytes);

@@ -56,7 +56,7 @@ export async function resumeLog(o: {
   readonly runId: string;
   readonly log: Logger;
   /** How long to retry reading from a disk that fails, before a file counts as damaged. */
-  readonly patienceMs: number;
+  readonly retryForMs: number;
 }): Promise<Resumed> {
   const { dir, runId, log } = o;
   const indexed = await readIndex(o.db, runId);
@@ -64,7 +64,7 @@ export async function resumeLog(o: {
   if (last?.encoding === 'zstd') await rm(segmentPath(dir, runId, last.n, 'raw'), { force: true });
   const state = await stateBehind(indexed, o);
   const plain: Segment[] = [];
-  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o.patienceMs)) {
+  for await (const left of plainFiles(dir, runId, (last?.n ?? 0) + 1, o.retryForMs)) {
     const { n, bytes } = left;
     const { segment, fixed } = resumeSegment(runId, left, state);
     const path = segmentPath(dir, runId, n, 'raw');
@@ -91,9 +91,9 @@ const halfWritten =
 type LeftFile = PlainFile & { readonly n: number; readonly isLast: boolean };
 
 /** Skips a missing file if another one follows. */
-async function* plainFiles(dir: string, runId: string, firstN: number, patienceMs = 0): AsyncGenerator<LeftFile> {
+async function* plainFiles(dir: string, runId: string, firstN: number, retryForMs = 0): AsyncGenerator<LeftFile> {
   for (let n = firstN; ; n++) {
-    const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), patienceMs).catch(ignoreMissing);
+    const plain = await readPlain(segmentPath(dir, runId, n, 'raw'), retryForMs).catch(ignoreMissing);
     const isLast = !existsSync(segmentPath(dir, runId, n + 1, 'raw'));
     if (plain) yield { ...plain, n, isLast };
     else if (isLast) return;

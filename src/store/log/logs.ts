@@ -45,14 +45,14 @@ export type LogStore = {
 };
 
 /** Longer than most disk controllers take to reset. */
-const usualPatienceMs = 5_000;
+const usualRetryForMs = 5_000;
 
 type LogStoreParts = {
   readonly dir: string;
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly patienceMs?: number;
+  readonly retryForMs?: number;
 };
 
 export function createLogStore(o: LogStoreParts): LogStore {
@@ -77,7 +77,7 @@ export function createLogStore(o: LogStoreParts): LogStore {
     onAppend,
     async openWriter({ runId, epoch, maxSizeBytes }) {
       invariant(!open.has(runId), 'a log has one writer at a time');
-      const { state, indexed, plain } = await resumeLog({ patienceMs: usualPatienceMs, ...o, runId });
+      const { state, indexed, plain } = await resumeLog({ retryForMs: usualRetryForMs, ...o, runId });
       const file = openLogFile({ dir, runId, epoch, db, log, indexed, plain });
       const writer = createLogWriter({
         file,
