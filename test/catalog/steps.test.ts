@@ -128,7 +128,7 @@ describe('is refused', () => {
       steps('id: a-b, script: ./run.sh', 'id: A_b, script: ./run.sh'),
       '3:10: the outputs of `a-b` and `A_b` would become the same variables',
     ],
-    [steps('id: a'), '2:5: a step must have exactly one of script, command, job, approval, and `a` has none'],
+    [steps('id: a'), '2:5: a step must have exactly one of script, command, job, approval, and `a` has none of them'],
     [
       steps('id: a, script: ./run.sh, approval: {text: x}'),
       '2:5: a step must have exactly one of script, command, job, approval, and `a` has 2',

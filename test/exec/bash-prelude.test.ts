@@ -123,11 +123,11 @@ describe('the shell', () => {
   test('is prepared only once: a bash that the script starts is an ordinary one', async () => {
     const { end, lines } = await run(
       `
-      echo "\${BASH_ENV-none}"
-      bash -c 'false; echo "$-" "\${BASH_ENV-none}" "\${target-none}"; type -t flwd_log'`,
+      echo "\${BASH_ENV-unset}"
+      bash -c 'false; echo "$-" "\${BASH_ENV-unset}" "\${target-unset}"; type -t flwd_log'`,
       { args: { target: 'x' }, argspec: { properties: { target: {} } } },
     );
     expect(end).toEqual(succeeded);
-    expect(lines).toEqual(['none', 'hBc none none', 'file']);
+    expect(lines).toEqual(['unset', 'hBc unset unset', 'file']);
   });
 });

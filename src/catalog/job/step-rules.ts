@@ -18,7 +18,7 @@ export function checkStep(step: RawStep, profile: UlcProfile | undefined, place:
     errors.push(
       ruleError(
         [],
-        `a step must have exactly one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none'}`,
+        `a step must have exactly one of ${actions.join(', ')}, and \`${step.id}\` has ${named.length || 'none of them'}`,
       ),
     );
   }
