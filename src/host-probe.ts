@@ -1,5 +1,5 @@
-// Probes the host: what can it enforce? The probes are processes of their own, so a server starts them before it loads the
-// rest of its code.
+// Probes the host: what can it enforce? The probes are processes of their own, so a server starts them before it loads
+// the rest of its code.
 
 import type { Config } from './config/config.ts';
 import type { HostCheck } from './domain/host-check.ts';
