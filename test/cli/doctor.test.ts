@@ -136,14 +136,14 @@ test('missing or unusable files of the configuration are reported with a fix, al
     expect.stringContaining('restore the file from a backup'),
   ]);
   const certificate = `\`server.tls.cert_file\`: ${join(dir, 'no.crt')} is not there`;
-  expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put a PEM file there')]);
+  expect(said('TLS certificate')).toEqual([certificate, expect.stringContaining('→ put the certificate there')]);
   const jwks = `\`auth.jwt.jwks_file\`: ${join(dir, 'jwks.json')}`;
   expect(said('keys of JWTs')).toEqual([expect.stringContaining(jwks), '→ put the issuer’s JSON Web Key Set there']);
 
   const { code, stderr } = await flwd(dir, 'config', 'validate');
   expect(code).toBe(2);
   expect(stderr).toContain(`flwd: ${key}`);
-  expect(stderr).toContain(`flwd: ${certificate}; put a PEM file there`);
+  expect(stderr).toContain(`flwd: ${certificate}; put the certificate there`);
   expect(stderr).toContain(`flwd: ${jwks}`);
   expect(stderr.split('\n')).toHaveLength(4);
 });

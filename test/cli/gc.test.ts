@@ -46,7 +46,7 @@ testWith('bwrap')('on a stopped instance gc removes expired data and prints how 
   age(instance);
 
   const dry = await flwd(instance.dir, 'gc', '--dry-run');
-  expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+B of files, [\d.]+\w+ of the database\n$/);
+  expect(dry.stdout).toMatch(/^would remove 1 run, \d+ events, 1 log: \d+B in files, [\d.]+\w+ in the database\n$/);
   const { stdout, code } = await flwd(instance.dir, 'gc');
   expect(stdout).toMatch(/^removed 1 run, \d+ events, 1 log, 1 artifact: \d+B in files, /);
   expect(code).toBe(0);

@@ -87,7 +87,7 @@ test('a bash syntax error is a warning, and the script is not run', async () => 
 
 test.each([
   ['', 'flwd jobs validate needs a folder: flwd jobs validate DIR…'],
-  ['nope', 'there is not a folder nope'],
+  ['nope', 'there is no folder nope'],
   ['file', 'file is not a folder'],
 ])('jobs validate %s is a usage error', async (word, message) => {
   const dir = createFolder();

@@ -129,7 +129,7 @@ test('flwd test accepts jobs and namespaces, and runs no test if one file is bro
   });
   expect(await flwd(dir, 'test', 'c')).toEqual({
     stdout: '',
-    stderr: 'c has no tests.yaml beside its config.yaml\n',
+    stderr: 'the job c has no tests.yaml beside its config.yaml\n',
     code: 2,
   });
   expect(await flwd(dir, 'test', 'a/on')).toEqual({
