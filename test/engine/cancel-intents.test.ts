@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import type { Run } from '../../src/domain/run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -118,6 +118,27 @@ test('a run that waits for an approval, or whose steps wait for slots, is cancel
   expect(byId(run)).toMatchObject({ a: { status: 'skipped' }, b: { status: 'skipped', reason: 'run_ended' } });
   expect(await engine.cancel(holder, localPrincipal)).toEqual({ status: 'cancelled' });
   expect(await messages(wide)).toEqual([]);
+  expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
+});
+
+test('a run that is cancelled while its start is being written is cancelled by the server that starts it', async () => {
+  const wide = steps({ steps: [script('a'), script('b')] }, { a: 'echo a', b: 'echo b' });
+  const opened = await openEngine(dataFolder(), { jobs: { hold, wide }, limits: { globalConcurrency: 1 } });
+  const { create, engine, log, store } = opened;
+  const holder = await holds(opened);
+  const runId = await create('wide');
+  const { transact } = store.db;
+  let cancelled: Promise<unknown> | undefined;
+  vi.spyOn(store.db, 'transact').mockImplementation((work) => {
+    const written = transact(work);
+    // The run has left the queue, and this transaction starts it. The cancel is stored by the same commit.
+    if (engine.queue().depth === 0) cancelled ??= engine.cancel(runId, localPrincipal);
+    return written;
+  });
+  expect(await engine.cancel(holder, localPrincipal)).toEqual({ status: 'cancelled' });
+  await expect.poll(() => cancelled).toBeDefined();
+  expect(await cancelled).toEqual({ status: 'cancelled' });
+  expect(log.map(({ msg }) => msg)).not.toContain('another process has taken the run over');
   expect(engine.queue()).toMatchObject({ running: 0, depth: 0 });
 });
 

@@ -89,9 +89,12 @@ export function createAdvance(driven: DrivenRun) {
 }
 
 async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
-  const touch = { kind: 'touch', attempt: driven.lastAttempt, result: batch.result, epoch: driven.epoch } as const;
+  const { lastAttempt: attempt } = driven;
   try {
-    await driven.write((tx) => applyBatch(tx, driven, batch, touch));
+    await driven.write((tx) => {
+      const { epoch } = driven;
+      return applyBatch(tx, driven, batch, { kind: 'touch', attempt, result: batch.result, epoch });
+    });
   } catch (error) {
     giveUpBatch(batch);
     throw error;

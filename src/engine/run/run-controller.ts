@@ -65,11 +65,14 @@ async function begin(
   driven.deadlineAtMs = deadlineAtMs;
   advance.carryOut(state.next(false), batch);
   const endsAtOnce = state.isOver;
+  const epoch = driven.epoch + 1;
   try {
     await owner.transact(async (tx) => {
       await work?.(tx);
       const claim = { atMs, owner: owner.id, worker, deadlineAtMs };
       await applyBatch(tx, driven, endsAtOnce ? newBatch() : batch, { kind: 'claim', claim });
+      // Not after the commit: a cancel in the same commit may continue first, and its changes need this epoch.
+      driven.epoch = epoch;
     });
   } catch (error) {
     driven.detaching.abort();
@@ -77,7 +80,6 @@ async function begin(
     giveUpBatch(batch);
     throw error;
   }
-  driven.epoch += 1;
   batch.spare?.release();
   watchSize(driven, advance);
   if (deadlineAtMs !== null) driven.services.noticeDeadline(deadlineAtMs);
