@@ -4,7 +4,7 @@
 
 // An `import` of these would read each of their exports, and so load Node's streams.
 const builtin = async (id) => process.getBuiltinModule?.(id) ?? import(id);
-const { existsSync, mkdirSync } = await builtin('node:fs');
+const { existsSync, mkdirSync, statSync } = await builtin('node:fs');
 const { fileURLToPath } = await builtin('node:url');
 
 const neededMajor = 24;
@@ -26,10 +26,12 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
 /**
  * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the
  * package: anyone who can write the package can change its code anyway, which is not true of Node's default below the
- * shared /tmp. A user who may not write the package starts without.
+ * shared /tmp. Only the package's owner keeps it: a folder that root made in another user's package would keep that user
+ * from updating and removing the package.
  */
 async function keepCompiledCode(folder) {
   try {
+    if (statSync(besideMe('..')).uid !== process.geteuid()) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch {
     return;

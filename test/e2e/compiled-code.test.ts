@@ -1,7 +1,7 @@
-// The package keeps compiled code in its own folder, for a user who may write there and for nobody else.
+// The package keeps compiled code in its own folder, for its owner and for nobody else.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
@@ -34,4 +34,11 @@ test('flwd starts without the folder when it cannot be made', () => {
   execFileSync('touch', [cache()]);
 
   expect(version()).toMatch(/^flwd \d/);
+});
+
+test.runIf(process.geteuid?.() === 0)('root leaves no folder in the package of another user', () => {
+  chownSync(folder, 65534, 65534);
+
+  expect(version()).toMatch(/^flwd \d/);
+  expect(existsSync(cache())).toBe(false);
 });
