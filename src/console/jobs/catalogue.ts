@@ -1,11 +1,11 @@
 // The catalogue as the pages show it. No event reports a changed job file, so the catalogue is read every few seconds.
 // While nothing has changed that is cheap: the browser sends the ETag of its cached answer by itself.
 
-import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { HttpAnswer } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useAnswer } from '../session/answers.tsx';
+import { type Answer, useAnswer } from '../session/answers.tsx';
 
 const everyMs = 3_000;
 
@@ -24,7 +24,7 @@ async function readTagged<T>(answer: HttpAnswer, held: Tagged<T> | null | undefi
   return { etag, value: JSON.parse(await answer.text()) };
 }
 
-export function useJobs(): UseQueryResult<JobList> {
+export function useJobs(): Answer<JobList> {
   const answers = useQueryClient();
   return useAnswer(
     ['jobs'],
@@ -45,7 +45,7 @@ type KnownJob = {
   readonly problem: ApiProblem | null;
 };
 
-export function useJob(jobId: string): UseQueryResult<KnownJob> {
+export function useJob(jobId: string): Answer<KnownJob> {
   const answers = useQueryClient();
   const queryKey = ['job', jobId];
   return useAnswer(

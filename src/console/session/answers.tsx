@@ -1,6 +1,7 @@
 // Reads from the server and caches its answers, with TanStack Query. Pages call `useAnswer`, events call `useRefresh`.
 
 import {
+  hashKey,
   QueryClient,
   QueryClientProvider,
   type QueryFilters,
@@ -49,6 +50,8 @@ function createAnswers(): QueryClient {
   });
 }
 
+export type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
+
 /**
  * Calls `load` and caches its answer. Components that use the same key share one request and one answer. The last
  * answer stays until the next one arrives, and when the next request fails.
@@ -57,13 +60,26 @@ export function useAnswer<T, Selected = T>(
   queryKey: QueryKey,
   load: (client: Client, signal: AbortSignal) => Promise<T>,
   o: Omit<UseQueryOptions<T, Error, Selected>, 'queryKey' | 'queryFn'> = {},
-): UseQueryResult<Selected> {
+): Answer<Selected> {
   const client = useClient();
-  return useQuery({
+  const { data, error, failureReason, refetch } = useQuery({
     ...o,
     queryKey,
     queryFn: ({ signal }) => load(client, limited(signal)),
   });
+  const lastError = useLastError(hashKey(queryKey), data === undefined, error ?? failureReason);
+  return { data, error: lastError, failureReason, refetch };
+}
+
+/**
+ * As long as there is no answer, TanStack Query clears the error whenever a request begins. A page that polls would show
+ * the error and "Loading" in turn, so the error stays until the request ends.
+ */
+function useLastError(key: string, hasNoAnswer: boolean, error: Error | null): Error | null {
+  const [last, setLast] = useState({ key, error });
+  const shown = hasNoAnswer && last.key === key ? (error ?? last.error) : error;
+  if (last.key !== key || last.error !== shown) setLast({ key, error: shown });
+  return shown;
 }
 
 /** Adds the time limit of an answer. */
@@ -71,7 +87,7 @@ export function limited(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(longestAnswerMs)]);
 }
 
-type Failing = Pick<UseQueryResult, 'error' | 'failureReason'>;
+type Failing = Pick<Answer<unknown>, 'error' | 'failureReason'>;
 
 /** Why the newest request failed, or null. A request that is being retried counts as failed. */
 export function failureOf(answer: Failing): Error | null {

@@ -1,14 +1,13 @@
 // The server's health, read every few seconds.
 
-import type { UseQueryResult } from '@tanstack/react-query';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { useAnswer } from './answers.tsx';
+import { type Answer, useAnswer } from './answers.tsx';
 
 const everyMs = 5_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;
 
-export function useHealth(enabled = true): UseQueryResult<AnswerOf<'getHealth'>> {
+export function useHealth(enabled = true): Answer<AnswerOf<'getHealth'>> {
   return useAnswer(
     ['health'],
     (client, signal) => client.call('getHealth', { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) }),

@@ -1,10 +1,9 @@
 // Small parts that every page uses: statuses, times, errors, empty states, facts and tables.
 
-import type { UseQueryResult } from '@tanstack/react-query';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { StepStatus } from '../../domain/run.ts';
-import { failureOf, failureText } from '../session/answers.tsx';
+import { type Answer, failureOf, failureText } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 
 import { fullTime, relativeTime, statusLooks } from '../words.ts';
@@ -108,8 +107,6 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   }, [id, text, retry, change]);
   return text !== null && context !== null && isShared(context.errors, text);
 }
-
-type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
 
 function isRefused(answer: Answer<unknown>): boolean {
   const failure = failureOf(answer);
