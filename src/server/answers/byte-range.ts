@@ -10,7 +10,9 @@ const isUnsatisfiable = 2;
 
 /** @returns undefined if the header is missing, malformed, or has several ranges; then all bytes are sent */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
-  const { type, ranges, code } = parse(sizeBytes, header?.trim() ?? '');
-  if (type !== 'bytes' || code & isMalformed || ranges.length > 1) return undefined;
+  // The parser drops ranges that cannot be satisfied, so its result does not tell whether there were several.
+  if (header === undefined || header.includes(',')) return undefined;
+  const { type, ranges, code } = parse(sizeBytes, header.trim());
+  if (type !== 'bytes' || code & isMalformed) return undefined;
   return ranges[0] ?? (code & isUnsatisfiable ? 'unsatisfiable' : undefined);
 }
