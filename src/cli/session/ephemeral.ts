@@ -27,21 +27,19 @@ export async function openEphemeral(
     onLost: () => onYield?.(opening.promise),
     onAttend: (runId) => void opening.promise.then((own) => own.attend(runId)).catch(() => undefined),
   });
-  const { startHostProbe } = await import('../../host-probe.ts');
-  const probe = startHostProbe(config);
-  const { serve } = await import('../../main.ts');
   const bind = { host: '127.0.0.1', port: 0 };
+  const ownConfig = {
+    ...config,
+    server: { ...config.server, bind, tls: null, trustProxy: false },
+    auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
+    // The command itself tells the user what happens.
+    logging: { ...config.logging, level: 'error' },
+  } as const;
+  const { startHostProbe } = await import('../../host-probe.ts');
+  const probe = startHostProbe(ownConfig);
+  const { serve } = await import('../../main.ts');
   try {
-    const server = await serve(
-      {
-        ...config,
-        server: { ...config.server, bind, tls: null, trustProxy: false },
-        auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
-        // The command itself tells the user what happens.
-        logging: { ...config.logging, level: 'error' },
-      },
-      { configFile: file, probe, ephemeral: { ...o, ownership } },
-    );
+    const server = await serve(ownConfig, { configFile: file, probe, ephemeral: { ...o, ownership } });
     let closing: Promise<void> | undefined;
     const own: Owner = {
       pid: process.pid,
