@@ -138,6 +138,23 @@ echo "level=$level output=$output verbose=\${verbose:-0} $DEPLOY_ENV"
   expect(seen.stdout).toBe('file=a b\nfile=-c\nlevel=3 output=o verbose=1 \n');
 });
 
+test('a bash script that asks several questions gets each answer', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'deploy.sh': `#!/bin/bash
+read -p "Version: " version
+read -rp "Host: " host
+read -p "Deploy? " -n 1 -r answer
+echo "$version on $host: $answer"
+`,
+  });
+  await flwd(dir, 'init', '--from', 'deploy.sh');
+  expect(await flwd(dir, 'deploy', '--version', '1.2', '--host', 'web1', '--answer', 'y')).toMatchObject({
+    stdout: '1.2 on web1: y\n',
+    code: 0,
+  });
+});
+
 test('a shell script whose first word selects an action', async () => {
   const dir = createFolder();
   writeFiles(dir, {

@@ -113,7 +113,9 @@ function withNames(found: readonly ScriptArgument[]): ScriptArgument[] {
   const seen = new Set<string>();
   for (const one of found) {
     const { as, ...how } = one.handing;
-    const key = ['position', 'rest'].includes(as) ? `${as} ${one.name}` : JSON.stringify({ as, ...how });
+    // Two lines that are read into one variable are two questions.
+    const what = as === 'input' ? `${one.name} ${one.line}` : one.name;
+    const key = ['input', 'position', 'rest'].includes(as) ? `${as} ${what}` : JSON.stringify({ as, ...how });
     if (seen.has(key)) continue;
     seen.add(key);
     let { name } = one;
