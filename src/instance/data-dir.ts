@@ -1,8 +1,9 @@
 // The data dir is a folder that only its owner can enter. If others can read it, it is closed with a warning, or
 // refused when closing it could break something else. If others could have written to it, it is refused as well.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { isAnothers, isWritableByOthers, showMode } from '../lib/files/file-owner.ts';
 import { StartError } from '../lib/start-error.ts';
@@ -14,7 +15,7 @@ import { StartError } from '../lib/start-error.ts';
  */
 export async function openDataDir(dataDir: string, ownFile: string, warn: (message: string) => void): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await createFolder(dataDir);
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     const stats = await stat(dataDir);
     // Only root gets this far in another user's folder, and would leave files there that the owner's server cannot
@@ -31,6 +32,16 @@ export async function openDataDir(dataDir: string, ownFile: string, warn: (messa
   } catch (error) {
     const code = errorCode(error);
     throw code ? unusable(dataDir, reasons[code] ?? code) : error;
+  }
+}
+
+/** Node's own `recursive` never returns in `/proc`, where a folder exists but cannot hold new ones (Node 24.21). */
+async function createFolder(dir: string): Promise<void> {
+  if (!existsSync(dirname(dir))) await createFolder(dirname(dir));
+  try {
+    await mkdir(dir, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST' || !statSync(dir).isDirectory()) throw error;
   }
 }
 
@@ -69,6 +80,7 @@ const reasons: Record<string, string> = {
   EACCES: 'no permission',
   EPERM: 'it belongs to another user',
   EEXIST: 'it is not a folder',
+  ENOENT: 'no folder can be created there',
   ENOTDIR: 'a part of the path is not a folder',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',

@@ -143,6 +143,14 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
+  test('the data dir cannot be created, because /proc takes none: exit 2', async () => {
+    const seen = await flwd(createFolder(), 'serve', '--bind', '127.0.0.1:0', '--data-dir', '/proc/flwd/data');
+    expect(seen).toMatchObject({ code: 2, stdout: '' });
+    expect(seen.stderr).toBe(
+      'the data dir /proc/flwd/data cannot be used: no folder can be created there; fix that, or choose another (--data-dir)\n',
+    );
+  });
+
   test('the configuration is invalid: exit 2, and nothing is created', async () => {
     const dir = createFolder();
     writeFileSync(join(dir, 'flwd.yaml'), 'server: { bind: 0.0.0.0 }\n');
