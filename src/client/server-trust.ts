@@ -2,7 +2,8 @@
 
 import { errorCode } from '../lib/error-code.ts';
 
-const ask = 'If this is your server, set `remotes.<name>.ca_file` to the certificate of its authority, or to its own';
+const ask =
+  'If this is your server, name the certificate of its authority, or its own, as `remotes.<name>.ca_file` in flwd.yaml';
 
 const reasons: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'it is self-signed',
@@ -27,7 +28,7 @@ export function trustError(baseUrl: string, error: unknown): string | undefined 
     const code = errorCode(cause) ?? '';
     const lead = `The certificate of the server at ${baseUrl} is not trusted`;
     const reason = reasons[code];
-    if (reason !== undefined) return `${lead}: ${reason}. ${advice[code] ?? `${ask} in flwd.yaml`}.`;
+    if (reason !== undefined) return `${lead}: ${reason}. ${advice[code] ?? ask}.`;
     if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
       return `${lead}: it is for ${namesIn(cause)}. Use an address with one of these names, or install another certificate.`;
     if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')

@@ -34,7 +34,7 @@ export function parseCron(pattern: string, timezone: string): CronTimes | { read
     const next = (afterMs: number) => cron.nextRun(new Date(afterMs))?.getTime() ?? null;
     return next(referenceMs) === null ? { problem: 'never fires: there is no such day' } : { next };
   } catch (error) {
-    return { problem: `is no cron pattern: ${toWords(error)}` };
+    return { problem: `is not a cron pattern: ${toWords(error)}` };
   }
 }
 

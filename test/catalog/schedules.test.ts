@@ -80,7 +80,7 @@ test('its id depends on what it does, not on its place or on how it does it', as
 test.each([
   [
     '{cron: "61 * * * *", args: {target: x}}',
-    '6:20: `schedules.0.cron` is no cron pattern: invalid value for minute: 61',
+    '6:20: `schedules.0.cron` is not a cron pattern: invalid value for minute: 61',
   ],
   ['{cron: "0 0 30 2 *", args: {target: x}}', '6:20: `schedules.0.cron` never fires: there is no such day'],
   ['{cron: "* * * * * *", args: {target: x}}', '6:20: `schedules.0.cron` must be five fields such as `0 3 * * *`'],

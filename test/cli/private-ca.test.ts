@@ -30,7 +30,7 @@ function writeRemote(dir: string, baseUrl: string, more: Readonly<Record<string,
 }
 
 test.each<[string, Certificate, string | undefined, string]>([
-  ['self-signed', selfSigned, undefined, 'it is self-signed. If this is your server, set'],
+  ['self-signed', selfSigned, undefined, 'it is self-signed. If this is your server, name'],
   ['of an unknown authority', issued, undefined, 'its authority is not known here. If this is your server'],
   ['of another authority than that of ca_file', issued, selfSigned.cert, 'its authority is not known'],
   ['expired', expired, expired.cert, 'it has expired, or that of its authority has. Renew it on the server, and check'],

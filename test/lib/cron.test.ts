@@ -193,12 +193,12 @@ test('from any instant, the next time is later, a whole minute, and the one that
 });
 
 test.each([
-  ['61 * * * *', 'is no cron pattern: invalid value for minute: 61'],
+  ['61 * * * *', 'is not a cron pattern: invalid value for minute: 61'],
   ['* * * *', 'must be five fields such as `0 3 * * *`'],
   ['* * * * * *', 'must be five fields such as `0 3 * * *`'],
   ['@daily', 'must be five fields such as `0 3 * * *`: write `0 0 * * *`'],
-  ['a b c d e', 'is no cron pattern: configuration entry 1 (a) contains illegal characters'],
-  ['0 24 * * *', 'is no cron pattern: invalid value for hour: 24'],
+  ['a b c d e', 'is not a cron pattern: configuration entry 1 (a) contains illegal characters'],
+  ['0 24 * * *', 'is not a cron pattern: invalid value for hour: 24'],
   ['0 0 30 2 *', 'never fires: there is no such day'],
 ])('%s is refused in words', (pattern, problem) => {
   expect(parseCron(pattern, 'UTC')).toEqual({ problem });

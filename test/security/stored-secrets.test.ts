@@ -221,7 +221,7 @@ describe('{secret: name} as an argument', () => {
     expect(refused).toMatchObject({
       type: 'https://flowd.org/problems/secret-unavailable',
       status: 422,
-      detail: "There is no stored secret 'nowhere'.",
+      detail: "There is no stored secret 'nowhere': store it with `flwd secrets set nowhere`.",
     });
     const plan = await (
       await server.post('/plans', { job_id: 'shows', args: { token: { secret: 'nowhere' } } })

@@ -201,7 +201,7 @@ describe('all errors are reported at once', () => {
     '/args/keep must be an integer, not a string',
     '/args/target `target` is missing',
     '/args/token must be a stored secret, {secret: name}: everyone can see the arguments of a schedule',
-    '/cron is no cron pattern: invalid value for minute: 61',
+    '/cron is not a cron pattern: invalid value for minute: 61',
     '/jitter must be a duration such as `30s` or `1h30m`',
     '/labels/nominal_at is a label that flwd sets itself',
     '/timezone must be a time zone such as `Europe/Berlin`',

@@ -55,7 +55,11 @@ export function createStoredSecrets(o: {
       }),
     async valueOf(tenant, name) {
       const sealed = await store.secrets.sealed(tenant, name);
-      if (sealed === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
+      if (sealed === undefined)
+        throw new Problem(
+          'secret-unavailable',
+          `There is no stored secret '${name}': store it with \`flwd secrets set ${name}\`.`,
+        );
       try {
         return sealer.unseal(sealed, contextOfSecret(tenant, name));
       } catch {
