@@ -129,7 +129,7 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
   if (isMissing)
     return fail(
       name,
-      `${secretKeyFile} does not exist, but the database holds ${secrets} secrets encrypted with it; no server can start`,
+      `${secretKeyFile} does not exist, but the database holds secrets encrypted with it (${secrets}); no server can start`,
       'restore the file, or set FLWD_SECRET_KEY; if the key is lost, write a new key to the file and set the secrets again',
     );
   try {

@@ -47,7 +47,7 @@ export function shownLimits(resources: Resources, report: LimitReport, logBytes:
 /** Why a run ended with reason `out_of_memory`. */
 export function outOfMemoryMessage({ memoryBytes }: Resources): string {
   return memoryBytes === null
-    ? 'needed more memory than the host has'
+    ? 'needed more memory than was available'
     : `needed more than its ${formatSize(memoryBytes)} of memory`;
 }
 

@@ -46,7 +46,7 @@ describe('a backup of a running instance', () => {
       const restored = await flwd(other.dir, 'restore', dest);
       expect(restored).toMatchObject({ code: 0 });
       expect(restored.stdout).toMatch(
-        /^restored \d+ files from \S+\n1 runs were running at that time; the next start marks them as lost\n/,
+        /^restored \d+ files from \S+\nruns that were running at that time, which the next start marks as lost: 1\n/,
       );
       const again = await other.serve();
       expect(await again.finished(running)).toMatchObject({ status: 'failed', reason: 'lost', attempt: 1 });
@@ -114,7 +114,7 @@ describe('the key', () => {
 
       const other = await createInstance(jobs);
       expect((await flwd(other.dir, 'restore', dest)).stdout).toContain(
-        '1 runs were waiting at that time; the next start starts them, even if they have run since',
+        'runs that were waiting at that time, which the next start starts even if they have run since: 1',
       );
       expect(statSync(join(other.dataDir, 'secret.key')).mode & 0o777).toBe(0o600);
       const keyOf = ({ dataDir }: { dataDir: string }) => readFileSync(join(dataDir, 'notify.key'), 'utf8');

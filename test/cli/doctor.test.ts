@@ -161,7 +161,7 @@ testWith('bwrap')('a missing secret key is reported if secrets are stored, and n
   rmSync(join(dataDir, 'secret.key'));
   const { stdout } = await flwd(dir, 'doctor');
   expect(stdout).toMatch(
-    /^fail {2}secret key {2,}\S+secret\.key does not exist, but the database holds 1 secrets encrypted with it; no server can start\n +→ restore the file, or set FLWD_SECRET_KEY/m,
+    /^fail {2}secret key {2,}\S+secret\.key does not exist, but the database holds secrets encrypted with it \(1\); no server can start\n +→ restore the file, or set FLWD_SECRET_KEY/m,
   );
   expect(await flwd(dir, 'config', 'validate')).toMatchObject({
     code: 2,

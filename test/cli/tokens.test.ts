@@ -225,7 +225,9 @@ test('a token revoked after a backup works again after its restore, and flwd res
   expect((await flwd(dir, 'backup', backup)).code).toBe(0);
   await flwd(dir, 'tokens', 'revoke', `token_${token.split('_')[1]}`);
   const { stdout } = await flwd(dir, 'restore', backup, '--force');
-  expect(stdout).toContain('1 tokens are as they were at that time: revoke again those that you revoked since\n');
+  expect(stdout).toContain(
+    'tokens as they were at that time, of which you should revoke again those that you revoked since: 1\n',
+  );
   const { url } = await serve(dir);
   expect((await ask(url, token)).status).toBe(200);
 });

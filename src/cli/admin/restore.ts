@@ -26,9 +26,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
     return exitCode;
   }
   const lines = [`restored ${files} files from ${createdAt}`];
-  if (running > 0) lines.push(`${running} runs were running at that time; the next start marks them as lost`);
+  if (running > 0) lines.push(`runs that were running at that time, which the next start marks as lost: ${running}`);
   if (pending > 0)
-    lines.push(`${pending} runs were waiting at that time; the next start starts them, even if they have run since`);
+    lines.push(
+      `runs that were waiting at that time, which the next start starts even if they have run since: ${pending}`,
+    );
   const shut = [
     ...(unopened.secrets > 0 ? [`stored secrets: ${unopened.secrets}`] : []),
     ...(unopened.runs > 0 ? [`unfinished runs with secret arguments: ${unopened.runs}`] : []),
@@ -40,7 +42,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
     );
   }
   if (tokens > 0)
-    lines.push(`${tokens} tokens are as they were at that time: revoke again those that you revoked since`);
+    lines.push(
+      `tokens as they were at that time, of which you should revoke again those that you revoked since: ${tokens}`,
+    );
   process.stdout.write(`${lines.join('\n')}\n`);
   if (damaged.length === 0) return exitCode;
   for (const what of damaged) process.stderr.write(`${what}\n`);

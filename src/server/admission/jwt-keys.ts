@@ -156,7 +156,7 @@ async function fetchKeys(url: string): Promise<KeySet> {
 function toKeySet(text: string): KeySet {
   const set = parse(text);
   const isSecret = set.keys.some((key) => key.kty === 'oct' || key.d !== undefined);
-  if (isSecret) throw new UnusableKeys('has a private or a shared key; only public keys may be there');
+  if (isSecret) throw new UnusableKeys('has a private or a shared key, but only public keys may be there');
   return createLocalJWKSet(set);
 }
 
