@@ -38,8 +38,9 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
       }),
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: next }) => next,
-    // They are collected once, when the run ends.
+    // They are collected once, when the run ends. They can expire later, so the tab reads them each time it is opened.
     staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
   });
   return (
     <Shown of={answer} what="artifacts">

@@ -19,7 +19,7 @@ const olderPageRows = 500;
 const mostReread = 2_500;
 /** `since:2d` moves with the clock. */
 const minuteMs = 60_000;
-/** How long a list is kept for Back. */
+/** How long the list that was left last is kept for Back. */
 const keptMs = 30 * minuteMs;
 
 export function useLiveRuns(query: RunQuery) {
@@ -62,6 +62,10 @@ export function useLiveRuns(query: RunQuery) {
     { gcTime: keptMs, refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs },
   );
   useScrollMemory(place);
+  useEffect(() => {
+    const isForgotten = (key: unknown): boolean => key !== place && key !== lastLeft?.place;
+    answers.removeQueries({ queryKey: ['runs'], type: 'inactive', predicate: (each) => isForgotten(each.queryKey[1]) });
+  }, [answers, place]);
   return {
     newest,
     cancel,
