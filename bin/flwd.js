@@ -24,10 +24,10 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
 }
 
 /**
- * Keeps compiled code between starts, and in a checkout the sources without their types. The folder lies in the
- * package: anyone who can write the package can change its code anyway, which is not true of Node's default below the
- * shared /tmp. Only the package's owner keeps it: a folder that root made in another user's package would keep that user
- * from updating and removing the package.
+ * Keeps compiled code between starts, and in a checkout the sources without their types. The folder is in the
+ * package: anyone who can write the package can change its code anyway, which is not true of Node's default below
+ * the shared /tmp. Only the package's owner keeps it: a folder that root made in another user's package would keep
+ * that user from updating and removing the package.
  */
 async function keepCompiledCode(folder) {
   try {

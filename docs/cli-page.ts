@@ -111,8 +111,8 @@ A command uses the first of these that applies:
 2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The command calls it as its own
    user, whatever \`auth.mode\` says.
 3. **No server**: the command starts a temporary instance for as long as it takes. It runs its own run and resumes the
-   runs that it is about. It starts no schedules and removes no data. Other commands can use it at the same time; when it
-   ends, one of them takes over.
+   runs that it is about. It starts no schedules and removes no data. Other commands can use it at the same time, and
+   one of them takes over when it ends.
 
 If the data dir does not exist, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` create it.
 \`flwd jobs\` and the help of a job do not need it. Every other command that needs an instance exits with 3.

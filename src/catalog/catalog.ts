@@ -136,10 +136,10 @@ export function createCatalog(o: Request): Catalog {
       isReady = true;
       publish();
       const scripts = sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
-      const others = scripts > 0 ? `; ${scripts} scripts have no config.yaml` : '';
+      const others = scripts > 0 ? `, scripts without a config.yaml: ${scripts}` : '';
       log.info(
         { ms: Math.round(performance.now() - startedAtMs) },
-        `${entries.length} jobs, ${invalid.length} invalid${others}`,
+        `jobs: ${entries.length}, invalid: ${invalid.length}${others}`,
       );
     },
     async close() {

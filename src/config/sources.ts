@@ -83,7 +83,7 @@ function checkSource(settings: Settings, { at, origin }: Item): void {
   } else if (path && isWalkedTo(valueAt(settings, 'instance.data_dir'), String(path.value))) {
     const isDefault = path.origin.kind === 'default';
     const where = isDefault ? settingAt(settings, 'instance.data_dir')?.origin : path.origin;
-    const message = `the source ${String(path.raw)} contains the data dir, whose snapshots would become jobs: move one of them`;
+    const message = `the data dir is inside ${String(path.raw)}, the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own`;
     settings.errors.push({ origin: where ?? origin, message });
   }
 }

@@ -152,11 +152,11 @@ export function checkPath(
   if (kind === 'read' && systemPaths.some((root) => isBelow(path, root))) return;
   requireGrant(kind, `'${shown}'`, o);
   if (!o.paths.some((root) => isBelow(path, root))) {
-    const entry = !/^~?\//.test(shown) ? 'the folder it lies in' : `security: {paths: [${asEntry(shown)}]}`;
+    const entry = !/^~?\//.test(shown) ? 'the folder that contains it' : `security: {paths: [${asEntry(shown)}]}`;
     throw new Problem(
       'grant-not-allowed',
-      `'${shown}' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance ` +
-        `reads (flwd config show names it), ${entry}; a running server must be restarted.`,
+      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml ` +
+        `(flwd config show names the file); a running server must be restarted.`,
     );
   }
   // Checked last: a caller who may not have the path anyway must not learn what is in it.

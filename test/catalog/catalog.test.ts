@@ -172,7 +172,7 @@ describe('the tree', () => {
     const catalog = createCatalog({ sources: [sourceAt(root)], aliases: [], exclude: [], log });
     await catalog.start();
     await catalog.close();
-    expect(said.join('')).toContain('1 jobs, 0 invalid; 4 scripts have no config.yaml');
+    expect(said.join('')).toContain('jobs: 1, invalid: 0, scripts without a config.yaml: 4');
   });
 
   test('when every script belongs to a job, the log does not mention scripts', async () => {
@@ -181,7 +181,7 @@ describe('the tree', () => {
     const catalog = createCatalog({ sources: [sourceAt(makeSource(job('a')))], aliases: [], exclude: [], log });
     await catalog.start();
     await catalog.close();
-    expect(said.join('')).toContain('1 jobs, 0 invalid"');
+    expect(said.join('')).toContain('jobs: 1, invalid: 0"');
   });
 
   test('the server answers other work while a large source is read', async () => {

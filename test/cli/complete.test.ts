@@ -224,7 +224,7 @@ describe('an index is ignored', () => {
     ],
     ['of another shape', (path) => rewrite(path, (header) => ({ ...header, jobs: [['planted', 'x', 0, -1]] }))],
     ['of another instance', (path) => rewrite(path, (header) => ({ ...header, identity: '[]' }))],
-    ['that is none', (path) => writeFileSync(path, '\0'.repeat(100))],
+    ['with other content', (path) => writeFileSync(path, '\0'.repeat(100))],
   ])('%s', async (_what, spoil) => {
     const { dir } = await createJobs();
     const path = await index(dir);

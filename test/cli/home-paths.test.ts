@@ -33,7 +33,7 @@ test('if it is not allowed, the error says what to add', async () => {
   const home = createHome({ 'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {write: [~/data]}\n' });
   expect(await flwd(home, 'fixed')).toMatchObject({
     stderr:
-      "'~/data' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [~/data]}; a running server must be restarted.\n",
+      "'~/data' is not below any folder in security.paths: add security: {paths: [~/data]} to flwd.yaml (flwd config show names the file); a running server must be restarted.\n",
     code: 4,
   });
 });

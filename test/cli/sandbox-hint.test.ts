@@ -56,7 +56,9 @@ test('failures that the sandbox did not cause get no hint', () => {
 
 test('flwd run prints the hint on standard error only', async () => {
   const { dir } = await createInstance({ pack: bash('tar -cf /dev/null "$target"', { args: [{ name: 'target' }] }) });
-  const hint = 'hint: profile secure shows the job only its own files: allow more with `permissions: {read: [...]}`';
+  const hint =
+    'hint: profile secure shows the job only its own files: allow more with `permissions: {read: [...]}`, ' +
+    'or `write` if the script writes there';
   const seen = await flwd(dir, 'pack', '--target', join(dir, 'jobs'));
   expect(seen.stdout).toBe('');
   expect(seen.stderr).toContain(`${hint}; docs/jobs.md#what-a-job-sees\nrun_`);

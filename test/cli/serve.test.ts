@@ -143,7 +143,7 @@ describe('a failed start is reported in one line', () => {
     );
   });
 
-  test('the data dir cannot be created, because /proc takes none: exit 2', async () => {
+  test('the data dir cannot be created, because /proc refuses new folders: exit 2', async () => {
     const seen = await flwd(createFolder(), 'serve', '--bind', '127.0.0.1:0', '--data-dir', '/proc/flwd/data');
     expect(seen).toMatchObject({ code: 2, stdout: '' });
     expect(seen.stderr).toBe(

@@ -79,9 +79,9 @@ test('the data dir may be in a dot folder of a source, but not where jobs are se
   expect(errors({ jobs: ['.'], dataDir: '.flwd' })).toEqual([]);
   expect(errors({ jobs: ['jobs'], dataDir: 'data' })).toEqual([]);
   expect(createProject().errors({ dataDir: 'data' })).toEqual([
-    '--data-dir: the source . contains the data dir, whose snapshots would become jobs: move one of them',
+    '--data-dir: the data dir is inside ., the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own',
   ]);
   expect(errors({ jobs: ['.'], dataDir: 'data' })).toEqual([
-    '--jobs: the source . contains the data dir, whose snapshots would become jobs: move one of them',
+    '--jobs: the data dir is inside ., the folder in which flwd looks for jobs: move the data dir, or put the jobs into a folder of their own',
   ]);
 });

@@ -142,10 +142,10 @@ describe('a path that a secure job asks for', () => {
   test.each([
     ['/mnt/photos', 'security: {paths: [/mnt/photos]}'],
     ['/mnt/my photos', 'security: {paths: ["/mnt/my photos"]}'],
-    ['photos', 'the folder it lies in'],
+    ['photos', 'the folder that contains it'],
   ])('is refused outside of them, as %s, with what to write where', (shown, entry) => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
-      `'${shown}' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), ${entry}; a running server must be restarted.`,
+      `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
     );
   });
 

@@ -79,7 +79,7 @@ describe('requests', () => {
     ['constructor', '{"job_id":"good","args":{"constructor":{"prototype":{"a":1}}}}', 400],
     ['args that are no object', '{"job_id":"good","args":[]}', 400],
     ['a job id of 600 characters', `{"job_id":"${'x'.repeat(600)}"}`, 400],
-    ['a label name that is none', '{"job_id":"good","labels":{"":"x"}}', 400],
+    ['an empty label name', '{"job_id":"good","labels":{"":"x"}}', 400],
     ['a label that is too long', `{"job_id":"good","labels":{"a":"${'x'.repeat(256)}"}}`, 400],
     ['more than the limit', `{"job_id":"good","args":{"a":"${'x'.repeat(1_100_000)}"}}`, 413],
   ])('%s', async (_what, body, status) => {

@@ -172,7 +172,7 @@ describe('the audit entry of a run has', () => {
           asked: { read: ['/root'] },
           trigger: 'api',
           message:
-            "'/root' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [/root]}; a running server must be restarted.",
+            "'/root' is not below any folder in security.paths: add security: {paths: [/root]} to flwd.yaml (flwd config show names the file); a running server must be restarted.",
         },
         expect.objectContaining({
           reason: 'profile-not-allowed',

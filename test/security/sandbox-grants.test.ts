@@ -91,7 +91,7 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
     [
       'not granted',
       outside,
-      "'it' is not below any of the instance's security.paths: add it to them in the flwd.yaml that the instance reads (flwd config show names it), security: {paths: [it]}; a running server must be restarted.",
+      "'it' is not below any folder in security.paths: add security: {paths: [it]} to flwd.yaml (flwd config show names the file); a running server must be restarted.",
     ],
   ])('a link to a file that is %s is never followed', async (_, link, refused) => {
     await rm(join(granted, 'open'), { recursive: true });

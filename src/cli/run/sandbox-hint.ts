@@ -42,7 +42,7 @@ const kinds: readonly Kind[] = [
   {
     says: /no such file or directory/i,
     code: /\bENOENT\b/,
-    hint: () => `${lead}: allow more with \`permissions: {read: [...]}\``,
+    hint: () => `${lead}: allow more with \`permissions: {read: [...]}\`, or \`write\` if the script writes there`,
   },
 ];
 
