@@ -74,7 +74,7 @@ const introduction = `# The command line
 
 <!-- Made by \`npm run docs\` from src/cli/commands.ts. -->
 
-\`flwd help\` lists all commands, \`flwd COMMAND --help\` prints the options of one, \`flwd JOB --help\` prints the
+\`flwd help\` lists all commands, \`flwd COMMAND --help\` prints the options of a command, and \`flwd JOB --help\` prints the
 arguments of a job.
 
 ## Run a job
@@ -93,9 +93,9 @@ flwd backup daily --target /srv                     # the same with spaces for t
   \`--no-\` before its name makes it false. For a list, repeat the option once for each item, or give JSON.
 - Options before the job's name belong to flwd. Every word after \`--\` belongs to the job:
   \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that could be either its own
-  or the job's. Write \`--args.config\` there, as the job's help does.
+  or the job's. To give the job such an option there, write \`--args.config\`; the job's help shows this form.
 - If several arguments are wrong, flwd lists all of them, one per line.
-- Other users of the machine can read command lines, so a secret is never given there. Use \`--token.file FILE\` (\`-\`
+- Other users of the machine can read command lines, so flwd accepts no secrets there. Use \`--token.file FILE\` (\`-\`
   reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
   \`flwd secrets set\` has stored. At a terminal, flwd asks for a required secret.
 - \`--args\` and \`--args-file\` give all arguments at once. Options override them.
@@ -108,11 +108,11 @@ A command uses the first of these that applies:
    token comes from the remote's \`token_file\`; without one, and for an address, it comes from \`FLWD_TOKEN\`. If
    \`FLWD_REMOTE\` is set and \`--remote\` names another address, flwd does not send \`FLWD_TOKEN\` there. For a private CA,
    set the remote's \`ca_file\` ([install](install.md#use-a-private-ca)).
-2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The command calls it as its own
-   user, whatever \`auth.mode\` says.
-3. **No server**: the command starts a temporary instance for as long as it takes. It runs its own run and resumes the
-   runs that it is about. It starts no schedules and removes no data. Other commands can use it at the same time, and
-   one of them takes over when it ends.
+2. **The running server of the data dir** (\`--data-dir\`, else \`instance.data_dir\`). The server treats the command as the
+   server's own user, whatever \`auth.mode\` says.
+3. **No server**: the command starts a temporary instance, which ends with the command. This instance runs what the
+   command starts, and resumes the runs that the command names. It starts no schedules and removes no data. Other
+   commands can use the instance at the same time; when it ends, one of them takes over.
 
 If the data dir does not exist, \`flwd run\`, \`flwd plan\`, \`flwd tokens create\` and \`flwd secrets set\` create it.
 \`flwd jobs\` and the help of a job do not need it. Every other command that needs an instance exits with 3.
@@ -126,8 +126,8 @@ data dir, so they refuse to run while \`FLWD_REMOTE\` is set.
 `;
 
 const printingText = `Data goes to standard output, everything else to standard error. For \`flwd logs\` the whole log is data, including what
-the script wrote to its standard error, so \`flwd logs RUN | grep Error\` finds every line. \`flwd run\` prints each line to
-the stream that the script wrote it to.
+the script wrote to its standard error, so \`flwd logs RUN | grep Error\` searches every line. \`flwd run\` prints each
+line to the stream that the script wrote it to.
 
 At a terminal, tables fit its width, times are relative, and text has colours unless \`NO_COLOR\` is set. In a pipe, times
 are RFC 3339 and nothing is cut. With \`--json\`, commands print the API's answers: a list as one object with all pages, a

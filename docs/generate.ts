@@ -34,21 +34,22 @@ flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yam
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
 
-- **Who may write the file.** A file that flwd finds by itself, and a link to it, must belong to the current user or
-  root, and nobody else may write it. (A group with the same number as the owner counts as the owner's own.) Otherwise
-  flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. A named file is always
-  accepted, with a warning if others can write it.
+- **Who may write to the file.** If flwd finds the file without \`--config\`, the file and any link to it must belong to
+  the current user or root, and nobody else may have write permission. (A group whose id equals the owner's user id may
+  have it.) Otherwise flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. A
+  named file is always accepted, with a warning if others can write to it.
 - **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` works as well. Separate the items of a
   list with commas, and write a map as \`name=value,name=value\`. An empty variable counts as not set. \`remotes\` and the
   items of \`sources\` and \`aliases\` cannot be set by variables.
-- **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override both.
+- **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override the file and
+  the variables.
 - **Paths.** A relative path in the file starts at the file's folder; in a variable or an option it starts at the
   current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` is refused.
-- **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`; \`never\` keeps things for ever, where it is allowed. A size
-  is \`512\` (bytes), \`64KiB\`, \`10MB\` or \`1GiB\`.
-- **Not yet.** Keys marked *not yet* are read and checked. Until a version implements them, only their default is
-  accepted.
+- **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`; where \`never\` is allowed, it means that there is no limit. A
+  size is \`512\` (bytes), \`64KiB\`, \`10MB\` or \`1GiB\`.
+- **Not yet.** flwd reads and checks the keys marked *not yet*, but accepts only their defaults until a later version
+  implements them.
 `;
 
 export function problemsPage(): string {

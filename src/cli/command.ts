@@ -1,4 +1,4 @@
-// What the command line knows of a command: its words and its options. Options that several commands share are here.
+// Describes a command: its name, its operands and its options. Also has the options that several commands share.
 
 export type Option = {
   /** Without its dashes. */
@@ -64,7 +64,7 @@ export const printing: readonly Option[] = [json, quiet, { name: 'verbose', shor
 export const tenant: Option = {
   name: 'tenant',
   value: 'TENANT',
-  about: 'act in this tenant, if the token reaches more than one',
+  about: 'act in this tenant, if the token can access more than one',
 };
 export const limit: Option = { name: 'limit', value: 'N', about: 'how many to list; default: 20' };
 /** Arguments given as a whole, not as flags. @param note how they combine with others */

@@ -1,4 +1,4 @@
-// Turns an error into what the user is told. Everything but a bug can be fixed by the user or an operator.
+// Turns an error into the message that the user sees. A user or an operator can fix every error except a bug.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
@@ -8,7 +8,7 @@ import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
 import { flagOf } from './job/argument-words.ts';
 
-/** A Refusal; a bug stays the error it is. */
+/** Returns a Refusal. A bug is returned unchanged. */
 export function explained(error: unknown): unknown {
   if (error instanceof ServerUnreachable) return new Refusal(error.message, exitCodes.unreachable);
   if (error instanceof DataDirOwned) return new Refusal(error.message, exitCodes.refused);

@@ -1,4 +1,4 @@
-// `flwd init`: creates a new job that runs as it is, or turns an existing script into a job.
+// `flwd init`: creates a new job that is ready to run, or turns an existing script into a job.
 
 import { readFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';

@@ -113,7 +113,7 @@ const fixedProfiles = 'in this version the profiles are fixed';
 const remoteSources = ['git', 'oci'];
 
 export const keys = {
-  'instance.name': key(word, 'flwd', 'A name for the instance, shown to people'),
+  'instance.name': key(word, 'flwd', 'A display name for the instance'),
   'instance.data_dir': computed(
     path,
     ({ environment, home }) => join(environment.XDG_DATA_HOME || join(home, '.local/share'), 'flwd'),
@@ -131,22 +131,28 @@ export const keys = {
   'sources[].path': optional(path, 'The folder; required for `fs`', { sourceTypes: ['fs'] }),
   'sources[].url': optional(text, 'The repository', { sourceTypes: ['git'] }),
   'sources[].ref': optional(text, 'The branch, tag or commit', { sourceTypes: ['git'] }),
-  'sources[].subdir': optional(text, 'The folder inside it that contains the jobs', { sourceTypes: remoteSources }),
+  'sources[].subdir': optional(text, 'The folder in the repository or image that contains the jobs', {
+    sourceTypes: remoteSources,
+  }),
   'sources[].image': optional(text, 'The image that contains the jobs', { sourceTypes: ['oci'] }),
   'sources[].mountPath': key(
     { ...mountPath, read: (raw, base) => (raw === '.' ? '.' : jobId.read(raw, base)) },
     '.',
-    'A prefix for the ids of its jobs; `.` means no prefix',
+    'A prefix for the ids of the source’s jobs; `.` means no prefix',
   ),
   'sources[].watch': key(flag, true, 'Watch for changes and apply them at once'),
-  'sources[].pull_policy': key(choice('always', 'missing', 'never'), 'always', 'When to fetch it at the start', {
+  'sources[].pull_policy': key(choice('always', 'missing', 'never'), 'always', 'When to fetch the source at startup', {
     sourceTypes: remoteSources,
   }),
   'sources[].auto_sync': key(flag, true, 'Look for changes regularly', { sourceTypes: remoteSources }),
   'sources[].poll_interval': key(duration('1s', '24d'), '1m', 'How often to look for changes', {
     sourceTypes: remoteSources,
   }),
-  'sources[].trusted': key(flag, true, 'Its jobs may have `permissions` beyond `secure`, and may use other profiles'),
+  'sources[].trusted': key(
+    flag,
+    true,
+    'Whether the source’s jobs may have `permissions` beyond `secure`, and may use other profiles',
+  ),
 
   'server.bind': key(
     bind,
@@ -288,7 +294,7 @@ export const keys = {
     '100GiB',
     'The largest size of all artifacts. A run that exceeds it fails',
   ),
-  'persistence.artifacts.ttl': optional(duration('1s'), 'How long to keep artifacts of jobs that do not say', {
+  'persistence.artifacts.ttl': optional(duration('1s'), 'How long to keep artifacts of jobs that set no `ttl`', {
     defaultText: 'forever',
   }),
   'persistence.retention.runs': key(

@@ -11,7 +11,7 @@ const tokenRequest = Type.Object(
   {
     name: Type.String({
       pattern: tokenNamePattern,
-      description: 'The name that the token is shown with; no other active token may have it',
+      description: 'The token’s name; no other active token may have it',
     }),
     scopes: Type.Array(literals(scopes), { minItems: 1, maxItems: 64 }),
     tenant: Type.Optional(

@@ -3,7 +3,7 @@
 export type BinaryHeap<T> = {
   readonly size: number;
   readonly first: () => T | undefined;
-  /** The first value that passes. Tests only values before it, and those not yet known to come after it. */
+  /** The first value that passes the test. Does not test values that are known to come after one that passes. */
   readonly firstThat: (passes: (value: T) => boolean) => T | undefined;
   readonly add: (value: T) => void;
   /**

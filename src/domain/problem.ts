@@ -16,8 +16,7 @@ export const problems = {
   unauthenticated: {
     status: 401,
     title: 'Unauthenticated',
-    cause:
-      'The request has no credential and its caller needs one, or its credential is invalid, has expired or was revoked.',
+    cause: 'The request needs a credential, or its credential is invalid, expired or revoked.',
     fix: 'Send `Authorization: Bearer` with a token. `flwd tokens create --name NAME --scopes A,B` creates one.',
   },
   'permission-denied': {
@@ -25,7 +24,7 @@ export const problems = {
     title: 'Permission Denied',
     cause:
       'The caller lacks a scope or belongs to another tenant, or the `Host` or `Origin` header names a foreign host.',
-    fix: 'Use a token that has what `detail` names, or call the server by its own name.',
+    fix: 'Use a token with the scope or tenant that `detail` names, or call the server by its own name.',
   },
   'job-not-found': {
     status: 404,
@@ -97,7 +96,7 @@ export const problems = {
   'revision-expired': {
     status: 409,
     title: 'Revision Expired',
-    cause: 'The job’s files as of that run are no longer kept.',
+    cause: 'flwd no longer has the job’s files as they were for that run.',
     fix: 'Send `revision: latest` to use the current files.',
   },
   'approval-not-pending': {
@@ -109,7 +108,7 @@ export const problems = {
   'concurrency-conflict': {
     status: 409,
     title: 'Concurrency Conflict',
-    cause: 'The job already has as many runs as it allows, and says `on_conflict: reject`.',
+    cause: 'The job already has as many runs as it allows, and sets `on_conflict: reject`.',
     fix: 'Wait for the other run, or cancel it.',
   },
   'idempotency-conflict': {
@@ -157,7 +156,7 @@ export const problems = {
   'range-not-satisfiable': {
     status: 416,
     title: 'Range Not Satisfiable',
-    cause: 'The requested range lies outside of the artifact.',
+    cause: 'The requested range is outside the artifact.',
     fix: 'Request bytes below the artifact’s size.',
   },
   'job-invalid': {
@@ -175,7 +174,7 @@ export const problems = {
   'secret-unavailable': {
     status: 422,
     title: 'Secret Unavailable',
-    cause: 'The run needs a stored secret that does not exist, or that the server has no key for.',
+    cause: 'The run needs a stored secret that does not exist, or that no key of the server can decrypt.',
     fix: 'Store it for the tenant of the run, under the name in `detail`.',
   },
   'isolation-unavailable': {
@@ -207,7 +206,7 @@ export const problems = {
     title: 'Rate Limited',
     cause:
       'The caller has sent too many requests, started too many runs of a profile or opened too many streams, or too many logins from its address have failed.',
-    fix: 'Try again after `Retry-After` seconds. Close streams that are not read.',
+    fix: 'Try again after `Retry-After` seconds. Close streams that nobody reads.',
   },
   'headers-too-large': {
     status: 431,
@@ -230,7 +229,7 @@ export const problems = {
   'log-damaged': {
     status: 500,
     title: 'Log Damaged',
-    cause: 'The file with these lines of the log is damaged or missing.',
+    cause: 'The file that contains these log lines is damaged or missing.',
     fix: 'Request again with `cursor=` and the value of `next_cursor` to read the lines after the damage, or restore a backup.',
   },
   'database-damaged': {

@@ -60,7 +60,7 @@ export function createChildren(o: {
       rerunOf: null,
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {
-        if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('the step is another’s by now');
+        if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('another process drives the step now');
         // Readers notice a change of the run by its version.
         await store.steps.touch(tx, at.runId, {});
       },

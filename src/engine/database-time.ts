@@ -9,7 +9,7 @@ export function createDatabaseTime(now: () => number, move: (byMs: number) => Pr
     clockSet(byMs: number): void {
       moving = Promise.all([moving, move(byMs)]);
     },
-    /** The time, once every stored time is by the clock as it is set now. */
+    /** Returns the time once every stored time has moved with the clock. */
     async now(): Promise<number> {
       for (;;) {
         const nowMs = now();

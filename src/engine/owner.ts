@@ -63,7 +63,7 @@ export function createOwner(o: Parts) {
 
   function report(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      if (!isStorageError(error)) log.error({ err: error }, 'the lease of this server could not be renewed');
+      if (!isStorageError(error)) log.error({ err: error }, 'this server could not renew its lease');
     });
   }
 
@@ -82,7 +82,7 @@ export function createOwner(o: Parts) {
   };
 }
 
-/** Watches how long the lease of each other server has not changed. */
+/** Measures for how long each other server has not renewed its lease. */
 function createLeaseWatch({ id, store, clock, log }: Parts): () => Promise<void> {
   let seen = new Map<string, { readonly lease: string; readonly sinceMs: number }>();
 

@@ -39,7 +39,7 @@ export function createReaper(o: Parts) {
     o
       .withRetry(() => store.db.transact((tx) => store.runs.moveDeadlines(tx, byMs, owner.id)))
       .catch((error: unknown) => {
-        if (!isStopped) log.error({ err: error }, 'deadlines could not be moved with the clock');
+        if (!isStopped) log.error({ err: error }, 'deadlines could not be adjusted to the changed clock');
       }),
   );
 

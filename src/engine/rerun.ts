@@ -95,7 +95,7 @@ async function planAgain(
   if (!isLatest && !existsSync(snapshots.dirOf(oldPlan.revision))) {
     throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${old.run_id}' are gone.`);
   }
-  // Whether the job may run at all is decided by its file of today, whatever the old file said.
+  // The job's current file decides whether it may run at all, whatever the old file said.
   const { enabled } = now.definition;
   const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
   const { name } = caller.principal;
@@ -128,7 +128,7 @@ async function planAgain(
   };
 }
 
-/** A run without steps removes its workspace when it ends, and without a script there never was one. */
+/** A run without steps removes its workspace when it ends, and a run without a script never had one. */
 function leftWorkspace({ plan, attempts }: StoredRun): boolean {
   return (
     plan.job.composition === 'steps' &&

@@ -1,5 +1,5 @@
 // Brings the runs in the database back to this process: all of them after a start, and later those that no process
-// drives. Runs are resumed side by side in the background, and a run that cannot be resumed is set aside as failed.
+// drives. Runs are resumed side by side in the background, and a run that cannot be resumed is marked as failed.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -170,7 +170,7 @@ async function resume(stored: StoredRun, { context, register, signal, cancel }: 
 
 async function setAside(stored: Remains, error: unknown, { context, register, cancel }: Parts): Promise<void> {
   const { run_id: runId } = stored.run;
-  context.log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
+  context.log.error({ err: error, run_id: runId }, 'a run that could not be resumed was marked as failed');
   await register.drop(runId);
   const message = 'the run could not be resumed after a restart; the server log says why';
   await endOrphan(stored, { reason: 'lost', message }, context, cancel);

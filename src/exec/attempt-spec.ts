@@ -10,7 +10,7 @@ export type AttemptSpec = {
   readonly attempt: number;
   /** Belongs to this attempt alone and is created for it: spool, status, sandbox, verdict, in/, out/. */
   readonly attemptDir: string;
-  /** Belongs to the run: lies beside its attempts and is kept from one to the next. */
+  /** Belongs to the run: it is next to the folders of the attempts, and each attempt uses the same one. */
   readonly workspaceDir: string;
   readonly snapshotDir: string;
   readonly job: JobDefinition;

@@ -1,5 +1,5 @@
-// A temporary shortage of the host: disk space, file descriptors or memory. The work that it stops is
-// not to blame, so that work waits and is retried.
+// A temporary shortage of the host: disk space, file descriptors or memory. Work that fails because of it would
+// otherwise succeed, so flwd waits and retries it.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';

@@ -95,7 +95,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
     const { status, attempts, error } = settled;
     o.onOutcome(status === 'pending' ? 'retried' : status);
     if (status === 'failed')
-      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'a notification was given up');
+      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'gave up delivering a notification');
   }
 
   async function run(): Promise<void> {

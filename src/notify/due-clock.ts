@@ -1,4 +1,4 @@
-// Keeps the due times of notifications right when the wall clock is set (ADR 0028).
+// Corrects the due times of notifications when the wall clock is set (ADR 0028).
 
 import { createDatabaseTime } from '../engine/database-time.ts';
 import { type Clock, type SteadyClock, watchWallClock } from '../lib/clock.ts';
@@ -8,7 +8,7 @@ import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 
 export type DueClock = Clock & {
-  /** The time, once every due time in the database is by the clock as it is set now. */
+  /** Returns the time once every due time in the database has moved with the clock. */
   readonly nowByDatabase: () => Promise<number>;
 };
 
@@ -23,7 +23,8 @@ export function createDueClock(o: {
   const time = createDatabaseTime(now, (byMs) => {
     const move = () => store.db.transact((tx) => store.notifications.moveDues(tx, byMs));
     return retryShortage(move, { isPassing: isStorageError, signal }).catch((error: unknown) => {
-      if (!signal.aborted) log.error({ err: error }, 'notifications could not be moved with the clock');
+      if (!signal.aborted)
+        log.error({ err: error }, 'the due times of notifications could not be adjusted to the changed clock');
     });
   });
   return { now, nowByDatabase: () => time.now() };

@@ -29,7 +29,7 @@ export function openSigner(keyFile: string): Signer {
   const keys = lines.map(readKey).filter((key) => key !== undefined);
   if (keys.length === 0 || keys.length < lines.length) {
     throw new StartError(
-      `${keyFile} must hold one key for notifications a line, each whsec_ and ${fewestBytes} to ${mostBytes} bytes in ` +
+      `${keyFile} must contain one key for notifications per line, each whsec_ and ${fewestBytes} to ${mostBytes} bytes in ` +
         'base64; restore the file from a backup, or remove it to get a new key',
     );
   }

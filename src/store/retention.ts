@@ -30,7 +30,7 @@ export type RetentionStore = {
   readonly oldLogs: (beforeMs: number, spared: readonly string[], limit: number) => Promise<readonly string[]>;
   /** Deletes the rows of logs whose files were removed. */
   readonly forgetLogs: (runIds: readonly string[], atMs: number) => Promise<void>;
-  /** Runs that ended before `beforeMs`, ordered by end, from behind `after`. */
+  /** Runs that ended before `beforeMs`, ordered by end, starting after `after`. */
   readonly oldRuns: (
     beforeMs: number,
     after: Pick<OldRun, 'id' | 'endedAtMs'> | undefined,

@@ -216,8 +216,8 @@ describe('a config.yaml that is not a regular file', () => {
     expect(errorsOf(catalog)).toEqual([
       'circle: circle/config.yaml:1:1: config.yaml is a link that cannot be read (ELOOP)',
       'dir: dir/config.yaml:1:1: config.yaml is a directory',
-      'gone: gone/config.yaml:1:1: config.yaml is a link to nothing',
-      'out: out/config.yaml:1:1: config.yaml is a link to a place outside of the source',
+      'gone: gone/config.yaml:1:1: config.yaml is a broken link',
+      'out: out/config.yaml:1:1: config.yaml is a link that leads outside the source',
       'pipe: pipe/config.yaml:1:1: config.yaml is not a regular file',
     ]);
   });

@@ -362,7 +362,7 @@ describe('command', () => {
     ['./gone.sh', "1:10: `./gone.sh` is not in the job's directory"],
     ['[python3, ./gone.py]', "1:20: `./gone.py` is not in the job's directory"],
     ['./../x', "1:10: `./../x` lies outside the job's directory"],
-    ['./outside', '1:10: `./outside` is a link to nothing or to a place outside of the source'],
+    ['./outside', '1:10: `./outside` is a broken link, or leads outside the source'],
     ['./inner/run.sh', '1:10: `./inner/run.sh` belongs to another job'],
     ['./lib', '1:10: `./lib` is not a regular file'],
     ['./run.sh/x', "1:10: `./run.sh/x` is not in the job's directory"],

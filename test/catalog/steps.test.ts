@@ -231,19 +231,22 @@ describe('an expression is refused', () => {
     ],
     [
       'id: c, script: ./run.sh, needs: [a], if: \'steps["b"].status == "failed"\'',
-      '5:47: `if`: `c` does not need `b`, which may not have ended: add it to `needs`',
+      '5:47: `if`: `c` does not need `b`, so `b` may still be running: add it to `needs`',
     ],
     ['id: c, script: ./run.sh, if: steps.c.x', '5:35: `if`: `c` cannot use its own outputs: it has not ended yet'],
     [
       'id: c, job: x, args: {v: {from: steps.b.x}}',
-      '5:38: `from`: `c` does not need `b`, which may not have ended: add it to `needs`',
+      '5:38: `from`: `c` does not need `b`, so `b` may still be running: add it to `needs`',
     ],
-    ['id: c, job: x, args: {v: {from: item}}', '5:38: `from`: `item` is there in a step with `foreach` alone'],
+    ['id: c, job: x, args: {v: {from: item}}', '5:38: `from`: `item` exists only in a step with `foreach`'],
     [
       'id: c, job: x, matrix: {n: [1]}, args: {v: {from: matrix.m}}',
       '5:56: `from`: the matrix has no `m`: there are n',
     ],
-    ['id: c, script: ./run.sh, foreach: args.env, if: item', '5:54: `if`: `item` is for the `args` of a sub-run alone'],
+    [
+      'id: c, script: ./run.sh, foreach: args.env, if: item',
+      '5:54: `if`: `item` can be used only in the `args` of a sub-run',
+    ],
     [
       'id: c, script: ./run.sh, if: \'args.env.mtaches("x")\'',
       '5:35: `if`: there is no function `mtaches`: did you mean `matches`?',
@@ -255,7 +258,7 @@ describe('an expression is refused', () => {
 
   test.each([
     ['args.', '3:30: `key`: expected a name, got its end (character 6)'],
-    ['run.id', '3:30: `key`: it is asked for before a run has begun, so it sees `args` alone'],
+    ['run.id', '3:30: `key`: it is evaluated before the run starts, so it can use only `args`'],
     ['"[args.env]"', '3:30: `key` must give text, a number, or true or false, and gives a list'],
   ])('as the key of concurrency: %s', async (key, error) => {
     expect(

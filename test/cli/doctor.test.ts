@@ -130,7 +130,7 @@ test('missing or unusable files of the configuration are reported with a fix, al
     const at = lines.findIndex((line) => line.startsWith(`fail  ${name}`));
     return lines.slice(at, at + 2).map((line) => line.replace(`fail  ${name}`, '').trim());
   };
-  const key = `${join(dir, 'secret.key')} must hold one key a line`;
+  const key = `${join(dir, 'secret.key')} must contain one key per line`;
   expect(said('secret key')).toEqual([
     expect.stringContaining(key),
     expect.stringContaining('restore the file from a backup'),

@@ -57,7 +57,7 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   );
   expect(config).toContain('security: { paths: [/srv/data] }');
   expect(config).toContain(
-    '# With network access, the job reaches the internet, the local networks and everything that listens on this machine,\n' +
+    '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,\n' +
       '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.\n',
   );
   expect(config).toContain(
@@ -67,7 +67,7 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
   expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
   expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(
-    `(flwd config show names it), security: {paths: [${dir}]}`,
+    `: add security: {paths: [${dir}]} to flwd.yaml`,
   );
   expect(await flwd(dir, 'test')).toMatchObject({
     stderr: 'no tests found: put a tests.yaml beside the config.yaml of a job\n',

@@ -343,7 +343,8 @@ test('--from overwrites nothing, and says why a file cannot become a job', async
     code: 2,
   });
   expect(await from('notes.txt')).toMatchObject({
-    stderr: 'notes.txt: cannot tell its language: give it a known extension, or a #! line and the mode +x\n',
+    stderr:
+      'notes.txt: cannot tell its language: give it a known extension, or add a #! line and make it executable with chmod +x\n',
     code: 2,
   });
   writeFiles(dir, { 'a$(id).sh': 'echo a\n', 'x.py': 'p = ArgumentParser()\np.add_argument("--a$(id)")\n' });

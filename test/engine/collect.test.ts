@@ -119,7 +119,7 @@ test('no artifact is taken while a process of any attempt is left, and the run s
     warnings: [],
     failure: {
       reason: 'artifact_not_stored',
-      message: 'a process of the run could not be ended: no artifact was taken',
+      message: 'no artifacts were stored, because a process of the run could not be ended',
       stepId: null,
     },
   });

@@ -81,7 +81,9 @@ test('its running run ends with its processes, its waiting run starts, and its f
   });
   expect(processesWith(nap)).toEqual([]);
   expect(
-    next.log.find(({ run_id, msg }) => run_id === running && msg === 'a run is set aside as failed'),
+    next.log.find(
+      ({ run_id, msg }) => run_id === running && msg === 'a run that could not be resumed was marked as failed',
+    ),
   ).toMatchObject({
     err: { message: 'the run was started by an earlier build of flwd' },
   });

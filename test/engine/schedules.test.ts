@@ -95,7 +95,7 @@ test('of very many missed times, the newest 100 are caught up, and the log says 
   expect(caught).toHaveLength(100);
   expect([caught.at(0), caught.at(-1)]).toEqual(['2026-06-03T10:21Z', '2026-06-03T12:00Z']);
   expect(caught).toEqual([...new Set(caught)].toSorted());
-  expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: it catches up the newest 100');
+  expect(log.map(({ msg }) => msg)).toContain('a schedule missed more than 100 times: it catches up on the newest 100');
 });
 
 test('a clock that is set back fires no time twice, even after a restart', async () => {

@@ -141,7 +141,7 @@ describe('what a script leaves is kept', () => {
       ['mine', 'first'],
       ['b.txt', 'second'],
     ]);
-    const text = '/workspace/gone does not exist, or is a link to nothing, and was not kept';
+    const text = '/workspace/gone does not exist, or is a broken link, and was not kept';
     expect(warnings).toEqual(namers.map((namer) => ({ text, namer })));
   });
 
@@ -196,8 +196,8 @@ describe('a link', () => {
       files: [],
       warnings: [
         '/workspace/artifacts/folder is a folder and was not kept',
-        '/workspace/artifacts/loop does not exist, or is a link to nothing, and was not kept',
-        '/workspace/artifacts/nothing does not exist, or is a link to nothing, and was not kept',
+        '/workspace/artifacts/loop does not exist, or is a broken link, and was not kept',
+        '/workspace/artifacts/nothing does not exist, or is a broken link, and was not kept',
       ],
     });
   });
@@ -218,8 +218,8 @@ describe('a link', () => {
     stalls.disable();
     expect(files.map(({ path }) => path)).toEqual(['/workspace/end']);
     expect(warnings).toEqual([
-      '/workspace/l0 does not exist, or is a link to nothing, and was not kept',
-      '/workspace/l1 does not exist, or is a link to nothing, and was not kept',
+      '/workspace/l0 does not exist, or is a broken link, and was not kept',
+      '/workspace/l1 does not exist, or is a broken link, and was not kept',
     ]);
     expect(stalls.max / 1e6).toBeLessThan(250);
   });
@@ -303,7 +303,7 @@ open(b'artifacts/d\\xff/\\xe9.csv', 'w').write('deep'); open(b'named-\\xfe', 'w'
       'flwd_artifact: entry 3 of its list cannot be read',
       'flwd_artifact: entry 4 of its list cannot be read',
       'flwd_artifact: entry 6 of its list cannot be read',
-      '/workspace/x_y does not exist, or is a link to nothing, and was not kept',
+      '/workspace/x_y does not exist, or is a broken link, and was not kept',
     ]);
   });
 

@@ -102,7 +102,7 @@ describe('the key file', () => {
 
   test.each([0, 31, 33])('of %i bytes is refused by name, and stays as it is', (size) => {
     writeFileSync(keyFile, Buffer.alloc(size));
-    expect(() => openSealer(keyFile)).toThrow(`${keyFile} must hold one key a line`);
+    expect(() => openSealer(keyFile)).toThrow(`${keyFile} must contain one key per line`);
     expect(readFileSync(keyFile)).toHaveLength(size);
   });
 
@@ -154,14 +154,14 @@ describe('several keys', () => {
     'written as %j are refused without being repeated',
     (given) => {
       expect(() => openSealer(keyFile, given)).toThrow(
-        /^FLWD_SECRET_KEY must hold one or more keys separated by commas; each is fsk_ and 32 bytes in base64/,
+        /^FLWD_SECRET_KEY must contain one or more keys separated by commas; each is fsk_ and 32 bytes in base64/,
       );
     },
   );
 
   test('a file with a line that is not a key is refused, and the message repeats no line', () => {
     writeFileSync(keyFile, `${aKey(1)}\nhunter22\n`);
-    expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*must hold one key a line/);
+    expect(() => openSealer(keyFile)).toThrow(/^(?!.*(hunter|AQEB)).*must contain one key per line/);
   });
 });
 

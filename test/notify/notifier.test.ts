@@ -156,7 +156,7 @@ test('a notification is given up after 15 attempts, with one log line that hides
   opened.time.nowMs = startMs + 5_000;
   await notificationWhen(opened, runId, { status: 'failed', attempts: 15, next_attempt_at: null });
   await when(() => expect(opened.notifier.outcomes).toEqual({ delivered: 0, retried: 1, failed: 1 }));
-  const lines = opened.log.filter(({ msg }) => msg === 'a notification was given up');
+  const lines = opened.log.filter(({ msg }) => msg === 'gave up delivering a notification');
   expect(lines).toEqual([
     expect.objectContaining({ run_id: runId, origin: receiver.url, attempts: 15, error: 'the answer was 503' }),
   ]);

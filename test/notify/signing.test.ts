@@ -37,7 +37,7 @@ test.each(['', 'secret\n', 'whsec_c2hvcnQ=\n', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2
   (content) => {
     const path = keyFile(content);
     expect(() => openSigner(path)).toThrow(
-      `${path} must hold one key for notifications a line, each whsec_ and 24 to 64 bytes in base64; restore the file from a backup, or remove it to get a new key`,
+      `${path} must contain one key for notifications per line, each whsec_ and 24 to 64 bytes in base64; restore the file from a backup, or remove it to get a new key`,
     );
   },
 );

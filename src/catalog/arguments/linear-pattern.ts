@@ -4,7 +4,7 @@ import { RE2JS } from 're2js';
 
 export type LinearPattern = {
   readonly test: (text: string) => boolean;
-  /** Instructions of the compiled program, which is the most steps it can take per character. */
+  /** The number of instructions in the compiled program. Matching takes at most that many steps per character. */
   readonly size: number;
 };
 

@@ -101,7 +101,7 @@ function createArgumentCheck(argspec: JsonObject, secretArgs: readonly string[])
 
 const checkArgsAlone: CheckReferences = (references) => {
   const others = roots.filter((root) => root !== 'args' && refersTo(references, root));
-  return others.length === 0 ? undefined : 'it is asked for before a run has begun, so it sees `args` alone';
+  return others.length === 0 ? undefined : 'it is evaluated before the run starts, so it can use only `args`';
 };
 
 /** `item` and `matrix` exist for each instance of a step; a script finds them in its environment. */
@@ -111,8 +111,8 @@ function checkInstance(step: RawStep, references: References, gives: Kind): stri
     ['matrix', 'matrix', step.matrix !== undefined],
   ] as const) {
     if (!refersTo(references, root)) continue;
-    if (gives !== 'any') return `\`${root}\` is for the \`args\` of a sub-run alone`;
-    if (!isThere) return `\`${root}\` is there in a step with \`${key}\` alone`;
+    if (gives !== 'any') return `\`${root}\` can be used only in the \`args\` of a sub-run`;
+    if (!isThere) return `\`${root}\` exists only in a step with \`${key}\``;
   }
   if (references.matrix === 'all') return undefined;
   const names = Object.keys(step.matrix ?? {});
@@ -134,7 +134,7 @@ function createStepCheck(steps: readonly RawStep[]): (step: RawStep) => CheckRef
         );
       if (id === step.id) return `\`${id}\` cannot use its own outputs: it has not ended yet`;
       if (!precedes(id, step.id)) {
-        return `\`${step.id}\` does not need \`${id}\`, which may not have ended: add it to \`needs\``;
+        return `\`${step.id}\` does not need \`${id}\`, so \`${id}\` may still be running: add it to \`needs\``;
       }
     }
     return undefined;

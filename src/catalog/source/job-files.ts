@@ -64,5 +64,5 @@ function followed(root: string, path: string, inside: string): FoundFile {
   const found = followLink(root, join(root, path, inside));
   return found
     ? { hostPath: found.path, stat: found.stat }
-    : { problem: 'is a link to nothing or to a place outside of the source' };
+    : { problem: 'is a broken link, or leads outside the source' };
 }

@@ -11,7 +11,7 @@ const chunkBytes = 128 * 1024;
 
 /**
  * The first 16 hex digits of SHA-256. `onFile` gets the chunks of each file as they are read. Returns undefined when a
- * file changed or disappeared meanwhile.
+ * file changed or disappeared while it was read.
  */
 export async function hashFiles(
   files: readonly JobFile[],

@@ -13,7 +13,7 @@ export async function oldSnapshots(dir: string, beforeMs: number): Promise<strin
   return namesBefore(dir, beforeMs, revision);
 }
 
-/** Renames the snapshot first. A run that wants it meanwhile does not find it, and copies the job again. */
+/** Renames the snapshot first. A run that needs it during the removal does not find it, and copies the job again. */
 export async function removeSnapshot(dir: string, name: string): Promise<void> {
   const gone = join(dir, `.gone-${name}`);
   await rm(gone, { recursive: true, force: true });

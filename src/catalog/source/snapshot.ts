@@ -102,7 +102,7 @@ export function createSnapshots(o: {
   return { take, dirOf };
 }
 
-/** Returns undefined when the directory changed meanwhile. */
+/** Returns undefined when the directory changed while it was copied. */
 async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
   await mkdir(snapshotsDir, { recursive: true });
   const draft = await mkdtemp(join(snapshotsDir, '.draft-'));

@@ -47,13 +47,13 @@ function open(root: string, path: string): number | { readonly message: string }
   }
   try {
     const real = realpathSync.native(path);
-    if (!isWithin(realpathSync.native(root), real)) return { message: 'is a link to a place outside of the source' };
+    if (!isWithin(realpathSync.native(root), real)) return { message: 'is a link that leads outside the source' };
     return openSync(real, flags);
   } catch (error) {
     return {
       message:
         errorCode(error) === 'ENOENT'
-          ? 'is a link to nothing'
+          ? 'is a broken link'
           : `is a link that cannot be read (${errorCode(error) ?? 'unknown error'})`,
     };
   }

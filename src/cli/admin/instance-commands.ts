@@ -41,7 +41,8 @@ export const instanceCommands = [
       ...overrides,
       {
         name: 'dev',
-        about: 'for development on loopback: dev-token may do everything, and pages of localhost may call with a token',
+        about:
+          'for development on loopback: the token dev-token allows everything; pages of localhost may call the API with a token',
       },
       {
         name: 'stop-runs',
@@ -61,7 +62,7 @@ export const instanceCommands = [
   },
   {
     name: 'doctor',
-    about: 'say what this host can enforce and how to fix what it cannot; exits with 0 if the default profile works',
+    about: 'check what this host can enforce and how to fix the rest; exits with 0 if the default profile works',
     options: [json, configFile, dataDir],
   },
   {
@@ -106,7 +107,7 @@ export const instanceCommands = [
       {
         name: 'tenant',
         value: 'TENANT',
-        about: 'whose runs the token reaches, * for all; default: the default tenant',
+        about: 'the tenant whose runs the token can access, * for all; default: the default tenant',
       },
       {
         name: 'expires',
@@ -175,7 +176,7 @@ export const instanceCommands = [
   },
   {
     name: 'completion',
-    about: 'print the script that completes flwd in bash, zsh, fish or powershell',
+    about: 'print the completion script for bash, zsh, fish or powershell',
     options: [],
     operands: 'SHELL',
     examples: [

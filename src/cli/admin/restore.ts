@@ -38,13 +38,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
   if (shut.length > 0) {
     lines.push(
       `no key here can decrypt some of the data (${shut.join('; ')})`,
-      'before the next start, put the key file of that time in place, or add its lines to the present key file',
+      'before the next start, put the key file of that time in place, or add its lines to the current key file',
     );
   }
   if (tokens > 0)
-    lines.push(
-      `tokens as they were at that time, of which you should revoke again those that you revoked since: ${tokens}`,
-    );
+    lines.push(`tokens as they were at that time: ${tokens}; revoke again any that you have revoked since`);
   process.stdout.write(`${lines.join('\n')}\n`);
   if (damaged.length === 0) return exitCode;
   for (const what of damaged) process.stderr.write(`${what}\n`);

@@ -1,6 +1,6 @@
-// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: prints what may stand at that word, one
-// JSON object per line. It answers from the index at once and refreshes it in the background. It waits only if there is
-// no index.
+// `flwd __complete CURSOR WORDS…`, which the shells' scripts call at each Tab: prints the possible completions of that
+// word, one JSON object per line. It answers from the index at once and refreshes it in the background. It waits only
+// if there is no index.
 
 import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,13 +8,13 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Answer, answerTo } from './completion-answer.ts';
 import { type Index, makeFolder, type Place, placeOf, readIndex, type Selection } from './completion-index.ts';
 
-/** A person is waiting for the Tab: answer with what is known after this time. */
+/** A person waits after pressing Tab, so after this time the command answers with what it knows. */
 const waitMs = 1_500;
 const againMs = 20;
 const freshMs = 5_000;
 /** Building an index may use at most one twentieth of one processor while someone completes. */
 const restFactor = 20;
-/** A process that has been building an index for longer has died. */
+/** A process that has been building an index for longer than this must have died. */
 const mostBuildMs = 60_000;
 
 export async function run([cursor = '', ...words]: readonly string[]): Promise<ExitCode> {

@@ -58,7 +58,9 @@ function readScript(path: string): Script {
     const script = { file, text, mode: stat.mode & 0o777, language: languageOf(file, text) };
     const canStart = script.language !== 'other' || (text.startsWith('#!') && (stat.mode & 0o111) !== 0);
     if (canStart) return script;
-    throw new Refusal(`${path}: cannot tell its language: give it a known extension, or a #! line and the mode +x`);
+    throw new Refusal(
+      `${path}: cannot tell its language: give it a known extension, or add a #! line and make it executable with chmod +x`,
+    );
   } catch (error) {
     if (error instanceof Refusal) throw error;
     const code = errorCode(error);
@@ -185,7 +187,7 @@ function permissionLines({ language, text }: Script, guess: Guess): string[] {
 }
 
 const networkWarning = [
-  '# With network access, the job reaches the internet, the local networks and everything that listens on this machine,',
+  '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,',
   '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.',
 ];
 

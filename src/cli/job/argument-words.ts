@@ -19,7 +19,7 @@ type Args = Record<string, unknown>;
 export type WordError = { readonly path: readonly string[] | null; readonly message: string };
 
 /**
- * Lays the words over `base` and collects everything that is wrong with them. A secret's value comes from where nobody
+ * Sets in `base` the arguments that the words name, and collects all errors. A secret's value comes from where nobody
  * else can read it: `--token.file`, `--token.env`, or `--token.stored`, which names a stored secret.
  */
 export function readArguments(

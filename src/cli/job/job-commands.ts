@@ -77,13 +77,13 @@ export const jobCommands = [
   },
   {
     name: 'jobs validate',
-    about: 'check jobs or folders of jobs and print every error with its place; needs no instance',
+    about: 'check jobs or folders of jobs and print every error with its file and line; needs no instance',
     options: [json, quiet],
     operands: 'DIR…',
   },
   {
     name: 'init',
-    about: 'create a job that runs as it is, or turn an existing script into a job',
+    about: 'create a job that is ready to run, or turn an existing script into a job',
     options: [
       {
         name: 'language',
@@ -97,7 +97,7 @@ export const jobCommands = [
         value: 'SCRIPT',
         about: 'copy this script into the job and guess which arguments it takes',
       },
-      { name: 'name', value: 'TITLE', about: 'the title of the job; default: made from its folder’s name' },
+      { name: 'name', value: 'TITLE', about: 'the title of the job; default: derived from its folder’s name' },
       json,
       quiet,
       configFile,
@@ -137,7 +137,7 @@ export const jobCommands = [
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'missed times to make up for after downtime: none, last or all',
+        about: 'which missed times to run after downtime: none, last or all',
       },
       { name: 'jitter', value: 'TIME', about: 'delay each start by a random time up to this, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
@@ -160,7 +160,7 @@ export const jobCommands = [
   },
   {
     name: 'schedules pause',
-    about: 'pause such a schedule: it starts no runs until it is resumed',
+    about: 'pause a schedule that flwd schedules add or the API created, until it is resumed',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },

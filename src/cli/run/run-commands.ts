@@ -6,7 +6,7 @@ import { listedStatuses } from '../../domain/run.ts';
 import { type Command, instance, limit, type Option, printing, tenant, wholeArguments } from '../command.ts';
 
 const decision: readonly Option[] = [
-  { name: 'comment', value: 'TEXT', about: 'the reason, which the run shows' },
+  { name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' },
   ...printing,
   ...instance,
 ];
@@ -38,7 +38,7 @@ export const runCommands = [
   },
   {
     name: 'logs',
-    about: 'print the log of a run; both of its streams go to standard output',
+    about: 'print the log of a run; the script’s stdout and stderr both go to standard output',
     options: [
       { name: 'follow', short: 'f', about: 'keep printing new lines until the run ends' },
       { name: 'tail', value: 'N', about: 'only the last N lines' },
@@ -65,7 +65,7 @@ export const runCommands = [
     name: 'cancel',
     about: 'cancel runs and wait until all of their processes have ended',
     options: [
-      { name: 'force', about: 'kill them at once instead of letting the job end in order' },
+      { name: 'force', about: 'kill the processes at once, without giving the job time to shut down' },
       ...printing,
       ...instance,
     ],
@@ -74,12 +74,13 @@ export const runCommands = [
   },
   {
     name: 'rerun',
-    about: 'run a finished run again as a new run, and show it as flwd run does',
+    about: 'run a finished run again as a new run, and print its output as flwd run does',
     options: [
       {
         name: 'from',
         value: 'FROM',
-        about: 'failed: what did not succeed; a step: this one and all that need it; default: start',
+        about:
+          'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
       },
       { name: 'latest', about: 'use the current version of the job, not the one of that run' },
       ...wholeArguments('they override those of that run'),
@@ -92,7 +93,7 @@ export const runCommands = [
   },
   {
     name: 'approve',
-    about: 'approve a step that waits for it; without a server, continue the run',
+    about: 'approve a step that waits for approval; if no server is running, continue the run',
     options: decision,
     operands: 'RUN [STEP]',
     examples: ['flwd approve run_01…', 'flwd approve run_01… ask --comment "after the backup"'],
@@ -146,7 +147,7 @@ export const runCommands = [
   },
   {
     name: 'export',
-    about: 'save everything known of a run in a new folder: the run, its events, log and artifacts',
+    about: 'save a run in a new folder, with its events, log and artifacts',
     options: [...printing, ...instance],
     operands: 'RUN DEST',
   },

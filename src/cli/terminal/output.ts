@@ -19,9 +19,9 @@ export type Output = {
   readonly json: (value: unknown) => void;
   /** Prints data unchanged. */
   readonly text: (text: string) => void;
-  /** Prints a line beside the data, unless --quiet is set. */
+  /** Prints a line to standard error, unless --quiet is set. */
   readonly say: (line: string) => void;
-  /** Prints a line beside the data, even with --quiet. */
+  /** Prints a line to standard error, even with --quiet. */
   readonly warn: (line: string) => void;
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** Describes one thing, a field per line. Empty fields are left out. */

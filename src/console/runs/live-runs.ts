@@ -105,8 +105,8 @@ function useScrollMemory(place: string): void {
 }
 
 /**
- * Cancels runs. The server answers when the processes are gone, which may take long; an event says sooner that it has
- * begun.
+ * Cancels runs. The server answers when the processes are gone, which may take long. An event tells sooner that the
+ * cancel has begun.
  */
 function useCancels() {
   const client = useClient();

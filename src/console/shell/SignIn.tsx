@@ -1,4 +1,4 @@
-// The sign-in dialog. It lies above the page, so what the user has typed there stays.
+// The sign-in dialog. It opens above the page, which keeps what the user has typed.
 
 import { type ReactNode, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';

@@ -28,7 +28,9 @@ export function createDispatcher(o: Parts) {
   let isPaused = false;
   let isStopped = false;
 
-  /** Something may be able to start. However often it is called, it looks once in each turn of the event loop. */
+  /**
+   * Call it when a run may be able to start. Several calls in one turn of the event loop cause one look at the queue.
+   */
   function wake(): void {
     if (isWoken || isPaused || isStopped) return;
     isWoken = true;
@@ -92,7 +94,7 @@ export function createDispatcher(o: Parts) {
   };
 }
 
-/** undefined when the run is no longer pending or is to be cancelled. */
+/** undefined when the run is no longer pending or should be cancelled. */
 async function sourceOf(runId: string, { context, cancel }: Parts): Promise<ControllerSource | undefined> {
   const stored = await context.store.runs.execution(runId);
   if (stored?.run.status !== 'pending') return undefined;
@@ -104,7 +106,7 @@ async function sourceOf(runId: string, { context, cancel }: Parts): Promise<Cont
 /** Ends a pending run that cannot be started. */
 async function setAside(runId: string, error: unknown, { context }: Parts): Promise<void> {
   const { store, clock, log } = context;
-  log.error({ err: error, run_id: runId }, 'a run is set aside as failed');
+  log.error({ err: error, run_id: runId }, 'a run that could not be started was marked as failed');
   const message = 'the run could not be started; the server log says why';
   const change = { atMs: clock.now(), reason: 'start_failed', error: { message } } as const;
   await store.db.transact((tx) => store.runs.end(tx, runId, 'expire', change));

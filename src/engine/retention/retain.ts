@@ -110,7 +110,7 @@ export function createRetention(parts: Parts): Retention {
     try {
       const { removed, failed } = await passes.run(() => pass(loopShare, signal, nothingRemoved()));
       if (failed && removed.file_bytes > 0) nextMs = againMs;
-      if (countOf(removed) > 0) log.info(removed, 'removed what is past its retention');
+      if (countOf(removed) > 0) log.info(removed, 'removed data past its retention');
     } catch (error) {
       if (!closing.signal.aborted) log.error({ err: error }, 'retention stopped with an error');
     }

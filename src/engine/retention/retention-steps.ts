@@ -58,7 +58,7 @@ export type StepContext = {
 const stepRows = 100;
 /** Events are small, and a run has several. */
 const stepEvents = 500;
-/** A run without steps removes its folder when it ends. After this long, something kept it from doing so. */
+/** A run without steps removes its folder when it ends. If the folder is older than this, something prevented that. */
 const ownEndMs = 60_000;
 const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
@@ -157,8 +157,8 @@ export async function removeRuns(context: StepContext, held: Held, beforeMs: num
 }
 
 /**
- * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run is left from one that was never
- * added, because copying its workspace was interrupted.
+ * Adds the revisions of workspaces that stay to `held`. The folder of an unknown run belongs to a rerun that was never
+ * added, because copying the workspace was interrupted.
  */
 export async function removeWorkspaces(context: StepContext, held: Held, beforeMs: number): Promise<void> {
   const { store, rest, removed, log, runsDir, nowMs } = context;
@@ -172,7 +172,8 @@ export async function removeWorkspaces(context: StepContext, held: Held, beforeM
     const { endedAtMs, hasSteps, revision } = folder;
     const isKept = endedAtMs === null || endedAtMs >= (hasSteps ? beforeMs : nowMs - ownEndMs);
     if (isKept) held.revisions.add(revision);
-    // After a crash at the end of a run, its attempts are still there with all they printed, secrets included.
+    // After a crash at the end of a run, the folders of its attempts still contain all that they printed, secrets
+    // included.
     if (isKept && endedAtMs !== null && endedAtMs < nowMs - ownEndMs) await keepWorkspace(join(runsDir, runId), log);
     else if (!isKept && (await removeRunFolder(join(runsDir, runId), log))) removed.workspaces += 1;
     await rest();

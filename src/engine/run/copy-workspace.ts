@@ -31,9 +31,9 @@ export async function copyWorkspace(fromRunDir: string, toRunDir: string, log: L
 
 async function copy(source: string, toRunDir: string): Promise<void> {
   await mkdir(toRunDir, { mode: 0o700 });
-  // Keeps owners, modes, links and holes, and shares blocks where the file system can. cp(1) would follow a folder that
-  // is swapped for a link during the copy, by a run that was handed a descriptor of the old workspace: it runs
-  // confined.
+  // Keeps owners, modes, links and holes, and shares blocks where the file system can. A run that was passed a
+  // descriptor of the old workspace can swap a folder for a link during the copy, and cp(1) would follow the link. So
+  // cp(1) runs confined.
   await runConfined(
     ['cp', '-a', '--reflink=auto', '/from', '/to/workspace'],
     [

@@ -10,7 +10,7 @@ import { pathOnly } from '../../lib/files/mount-table.ts';
 const asFolder = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 /** Each level keeps a descriptor open. Deeper folders are removed by programs that do not need one for each. */
 const mostLevels = 64;
-/** Repeated because files may be added meanwhile, or missed by a listing that changes. */
+/** Repeated because files may be added during the removal, or missed by a listing that changes. */
 const mostRounds = 3;
 
 class TooDeep extends Error {}

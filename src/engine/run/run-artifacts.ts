@@ -20,7 +20,7 @@ const unsafe: Collected = {
   ...noArtifacts,
   failure: {
     reason: 'artifact_not_stored',
-    message: 'a process of the run could not be ended: no artifact was taken',
+    message: 'no artifacts were stored, because a process of the run could not be ended',
     stepId: null,
   },
 };
@@ -40,7 +40,7 @@ export function createRunArtifacts(
   return {
     /**
      * `steps` are in order, each with all its attempts; the last attempt names the files. Returns no artifacts when
-     * nothing of the run was ever started and it has no workspace.
+     * the run never started an attempt, or has no workspace.
      */
     async take(steps: readonly (readonly Namer[])[]): Promise<Collected> {
       // The rows of a rerun include attempts of the earlier run, which have no folder here.
@@ -57,7 +57,7 @@ export function createRunArtifacts(
       if (collected !== unsafe) taken = { places: collected.places, namers };
       return collected;
     },
-    /** The files that nothing keeps, after everything to keep has been taken. They are also named in the log. */
+    /** The files that will be lost, because nothing keeps them. Call it after `take`. The log names the files, too. */
     async leftBehind(): Promise<LeftBehind | null> {
       if (!taken) return null;
       const { places, namers } = taken;

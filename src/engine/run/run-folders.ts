@@ -58,8 +58,9 @@ async function remove(dir: string): Promise<void> {
 }
 
 /**
- * Whether the job left nothing in the folders it may write to. Only a few files of ours are then left, and removing
- * them at once saves 0.7 ms a run over a walk that awaits each of them. rmdir(2) fails for a folder that is not empty.
+ * Whether the job left nothing in the folders it may write to. If so, only a few of flwd's own files are left.
+ * Removing these directly saves 0.7 ms a run, compared with a walk that awaits each of them. rmdir(2) fails for a
+ * folder that is not empty.
  */
 function hasOnlyOurs(dir: string): boolean {
   try {

@@ -46,7 +46,7 @@ export function createRunState(o: RunSteps) {
 
   function stepOf({ index }: StepInstance): StepDefinition {
     const step = steps[index];
-    invariant(step, 'an instance is of one of its job’s steps');
+    invariant(step, 'an instance belongs to a step of its job');
     return step;
   }
 
@@ -106,7 +106,7 @@ export function createRunState(o: RunSteps) {
     },
     /** An instance has ended. When it is the last one of its step, the step has ended too. */
     end,
-    /** An instance that has not started never will. */
+    /** Skips an instance that has not started. */
     drop: (instance: StepInstance, reason: StepReason, message: string): Decision[] =>
       skip(instance, 'cancelled', reason, message),
     /** What made the run fail; undefined when nothing did. */

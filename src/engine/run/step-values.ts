@@ -66,7 +66,7 @@ function outputsInScope({ outputs, isGroup }: StepValue): JsonObject {
   return Object.fromEntries(Object.entries(outputs).map(([key, list]) => [key, JSON.parse(list)]));
 }
 
-/** The kernel accepts no longer variables (execve(2)), so they are left out. */
+/** The kernel's limit for a variable (execve(2)). Variables that exceed it are left out. */
 const longestBytes = 128 * 1024;
 
 /** FLWD_MATRIX_<NAME> or FLWD_ITEM, and FLWD_STEP_<ID>_<KEY> for the outputs of all steps it needs, even indirectly. */

@@ -44,7 +44,7 @@ export function missedOf({ schedule, times, due }: Tracked, untilMs: number, lim
   return { times: missed.slice(-limit), isCut: found.isCut || missed.length > limit };
 }
 
-/** When the run of a nominal time starts. The jitter of a time is the same whenever it is asked for. */
+/** When the run of a nominal time starts. The jitter of a time is the same each time it is computed. */
 export function startsAtMs(
   { id, jitterMs }: { readonly id: string; readonly jitterMs: number },
   nominalAtMs: number,

@@ -60,7 +60,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
     return true;
   }
   if (schedule.catchUp === 'all' && missed.isCut) {
-    o.log.warn(told, `a schedule missed more than ${mostCaughtUp} times: it catches up the newest ${mostCaughtUp}`);
+    o.log.warn(told, `a schedule missed more than ${mostCaughtUp} times: it catches up on the newest ${mostCaughtUp}`);
   }
   return start(tracked, schedule.catchUp === 'last' ? newest : (missed.times[0] ?? nominalAtMs), o);
 }

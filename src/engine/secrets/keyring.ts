@@ -37,7 +37,7 @@ export function openKeyring(keyFile: string, given: string | null = null, stored
   if (given !== null) {
     const keys = given.split(',').map((text) => parseKey(text.trim(), 'fsk_'));
     if (keys.some((key) => key === undefined))
-      throw new StartError(`FLWD_SECRET_KEY must hold one or more keys separated by commas; ${whatKeysAre}`);
+      throw new StartError(`FLWD_SECRET_KEY must contain one or more keys separated by commas; ${whatKeysAre}`);
     return ringOf({ keys: keys.filter((key) => key !== undefined), fingerprintKey: undefined }, undefined);
   }
   const bytes = openKeyFile(keyFile, () => {
@@ -68,7 +68,7 @@ function readSecrets(bytes: Buffer, keyFile: string): Secrets {
   const others = lines.map((line) => parseKey(line, 'ffk_')).filter((key) => key !== undefined);
   if (keys.length > 0 && keys.length + others.length === lines.length) return { keys, fingerprintKey: others[0] };
   throw new StartError(
-    `${keyFile} must hold one key a line, and ${whatKeysAre}; restore the file from a backup, or remove it to get ` +
+    `${keyFile} must contain one key per line, and ${whatKeysAre}; restore the file from a backup, or remove it to get ` +
       'a new key, which cannot open what the old one sealed',
   );
 }

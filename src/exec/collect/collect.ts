@@ -107,7 +107,7 @@ async function* claimsOf(o: Parameters<typeof findArtifacts>[0], warn: Warn): As
 const tooMany = `more than ${mostFiles} artifacts: the others were not kept`;
 const errors = {
   outside: 'leads out of the workspace',
-  missing: 'does not exist, or is a link to nothing,',
+  missing: 'does not exist, or is a broken link,',
   unreadable: 'cannot be read',
 };
 
@@ -118,7 +118,7 @@ function errorOfKind(stats: Stats): string | undefined {
   return stats.isSocket() ? 'is a socket' : 'is a device';
 }
 
-/** First by pattern in the job's order, then what lies in the artifacts folder; each group by path. */
+/** First by pattern in the job's order, then the content of the artifacts folder; each group by path. */
 async function claimsByPlace(o: Workspace, warn: Warn): Promise<Claim[]> {
   const rules = o.patterns.map((pattern) => ({ ...pattern, glob: createArtifactGlob(pattern.path) }));
   const byRank: Claim[][] = Array.from({ length: rules.length + 1 }, () => []);

@@ -10,11 +10,11 @@ const blockBytes = 512;
 const kibibyte = 1024;
 const deleted = ' (deleted)';
 
-/** The number of links, or kilobytes of mappings, that one look reads: about a second's work. */
+/** The number of links, or kilobytes of mappings, that one measurement reads. This takes about a second. */
 const mostReads = 100_000;
 /**
- * The part of these reads for threads that seem to share the descriptors of their process. With few threads, all
- * descriptors are compared.
+ * The share of these reads that is spent on threads that seem to share the descriptors of their process. With few
+ * threads, all descriptors are compared.
  */
 const sampledReads = 10_000;
 const leastSample = 8;
@@ -23,9 +23,9 @@ const mostTries = 3;
 
 /**
  * The disk space of the nameless files in these folders, which are named as the processes see them. Each file counts
- * once. Infinity when more is open than one look can read. The kernel shows a file that is only mapped to root alone;
- * for other users it counts with the part that is in memory. Not found: a file whose only descriptor is being passed
- * through a socket, and files of processes that the server may not inspect.
+ * once. Infinity when more files are open than one measurement can read. The kernel shows a file that is mapped but
+ * not open only to root; for other users, only the part of the file that is in memory counts. Not found: a file whose
+ * only descriptor is being passed through a socket, and files of processes that the server may not inspect.
  */
 export async function namelessBytes(
   pids: readonly number[],

@@ -52,7 +52,7 @@ export function statEntry(entry: Buffer, path: BytePath): Resolved {
   }
 }
 
-/** Looks at a path without links. A link that has been put into it meanwhile is not followed. */
+/** Looks at a path without links. A link that has since been put into it is not followed. */
 export function statPath(workspaceDir: string, path: BytePath): Resolved {
   return lookAt(workspaceDir, path, (entry) => statEntry(entry, path));
 }

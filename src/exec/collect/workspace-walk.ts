@@ -1,5 +1,5 @@
 // Walks through all files of a workspace, of any type, in the folders that the caller asks for. Does not follow links,
-// even when a folder is replaced by one meanwhile: another run may have been passed a descriptor of it.
+// even when a folder is replaced by a link during the walk: another run may have been passed a descriptor of it.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { entryOf, isWithin, type PinnedFolder, pinFolder } from './pinned-folder.ts';

@@ -73,7 +73,7 @@ export async function checkModules(): Promise<HostCheck> {
   return ok('security modules', states.join(', '));
 }
 
-/** Then systemd creates the unified hierarchy, of which a server other than root can get a part. */
+/** With these, systemd creates the unified hierarchy, and can delegate a part of it to a server that is not root. */
 const bootWithV2 =
   'boot with cgroup v2: add systemd.unified_cgroup_hierarchy=1 to the kernel’s command line, and start flwd with systemd, Delegate=yes and DelegateSubgroup=flwd-server';
 

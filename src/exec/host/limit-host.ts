@@ -58,8 +58,8 @@ function shown(enforcement: Enforcement): { by: LimitMeans; detail: string | nul
 }
 
 /**
- * The default memory limit when neither the job nor the instance sets one. Only a cgroup counts memory that is used,
- * not memory that is reserved.
+ * The default memory limit when neither the job nor the instance sets one. Only a cgroup counts the memory in use; an
+ * rlimit would count reserved memory, too.
  */
 export function defaultMemoryBytes(host: LimitHost): number | null {
   return 'dir' in host.memory ? Math.floor(shareOfHost * hostMemoryBytes()) : null;
@@ -85,7 +85,7 @@ export function closeLimitHost(host: LimitHost): void {
   }
 }
 
-/** Where the groups go, or why there can be none of them. */
+/** The folder for the groups, or the reason why there can be no groups. */
 function openGroups(hierarchy: Hierarchy, controller: Controller, folder: string): Enforcement | string {
   const by = hierarchy.version === 2 ? 'cgroup-v2' : 'cgroup-v1';
   try {
@@ -134,7 +134,7 @@ function leaveOwnGroup({ ownDir, isTop }: Hierarchy): string | undefined {
     try {
       writeFileSync(join(below, 'cgroup.procs'), pid, { flag: 'r+' });
     } catch (error) {
-      // The process has ended meanwhile.
+      // The process has ended.
       if (errorCode(error) !== 'ESRCH') throw error;
     }
   }

@@ -1,6 +1,6 @@
 // The cgroups of one attempt: created before it starts, removed after its end (ADR 0010). A file in the attempt's
-// folder lists their doors, which are files that the shim's child writes `0` to before it becomes bwrap. A server that
-// resumes the attempt finds the groups through the same file.
+// folder lists their doors: the shim's child enters a group by writing `0` to its door, before it becomes bwrap. A
+// server that resumes the attempt finds the groups through the same file.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

@@ -33,8 +33,8 @@ export type KillDomain = {
 };
 
 /**
- * undefined when the attempt has not started a script, or not since the machine booted. If somebody has removed its
- * folder, the environments of processes still identify it.
+ * undefined when the attempt has not started a script since the machine booted. If somebody has removed its folder,
+ * the environments of processes still identify it.
  */
 export function killDomainOf(attemptDir: string, status: ShimStatus | undefined): KillDomain | undefined {
   const { shim, sandbox, script } = status ?? {};

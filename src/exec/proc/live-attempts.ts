@@ -32,7 +32,7 @@ export function runsAlive(runsDir: string): string[] {
   );
 }
 
-/** The job controls what lies in the workspace, so it is skipped. */
+/** The job controls the content of the workspace, so the workspace is skipped. */
 export function attemptDirs(runDir: string): string[] {
   return namesIn(runDir).flatMap((name) => (name === 'workspace' ? [] : [join(runDir, name)]));
 }

@@ -78,7 +78,7 @@ export function membersOf(namespace: PidNamespace): number[] {
 
 /**
  * Its processes, found as descendants of the first. This looks only at them, and not at every process of the host. It
- * may miss a process that is forked meanwhile.
+ * may miss a process that is forked during the search.
  */
 export function familyOf(namespace: PidNamespace): number[] {
   if (!isThere('/proc/thread-self/children')) return membersOf(namespace);

@@ -1,4 +1,4 @@
-// Resumes an attempt that a former server started. Its shim has continued meanwhile, or has ended.
+// Resumes an attempt that a former server started. The attempt's shim is still running, or has ended.
 
 import { existsSync, mkdirSync, watch } from 'node:fs';
 import { dirname } from 'node:path';

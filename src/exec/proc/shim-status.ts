@@ -12,8 +12,8 @@ export type ShimStatus = {
   readonly shim?: ProcessIdentity;
   readonly sandbox?: PidNamespace;
   /**
-   * The descriptor at which the shim has the sandbox's own /tmp open. At its end it waits for a look
-   * (src/exec/collect/tmp-left.ts).
+   * The descriptor at which the shim has the sandbox's own /tmp open. Before it ends, it waits until the server has
+   * looked there (src/exec/collect/tmp-left.ts).
    */
   readonly tmpFd?: number;
   /** Without a sandbox: the first process of the script, which leads its process group. */
@@ -27,7 +27,7 @@ export type ShimStatus = {
   readonly exitCode?: number;
   /** bwrap, or the script itself, has ended with any exit code. */
   readonly isOver?: true;
-  /** No shim may begin any more. */
+  /** From now on, no shim may begin. */
   readonly isGivenUp?: true;
 };
 

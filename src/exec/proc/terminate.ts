@@ -11,12 +11,12 @@ import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
 
-/** A sandbox exists after milliseconds. On a machine slower than this, the script is ended before it begins. */
+/** A sandbox starts within milliseconds. If it takes longer than this, the script is ended before it begins. */
 const startingMs = 2_000;
 /** After SIGKILL: time to write the exit code and the last of stderr, then time for the kernel. */
 const recordingMs = 2_000;
 const dyingMs = 10_000;
-/** A look may read all of /proc. The longer one takes, the rarer they become. */
+/** Looking may read all of /proc. The longer that takes, the longer the pause before the next look. */
 const firstPollMs = 5;
 const longestPollMs = 100;
 
@@ -75,15 +75,15 @@ export async function climb(
     return left;
   }
 
-  /** One for the whole climb: it recognizes what it has once found. */
+  /** The same one each time, because it recognizes the processes that it found before. */
   function domain(): KillDomain | undefined {
     known ??= killDomainOf(attemptDir, readStatus(attemptDir));
     return known;
   }
 
   /**
-   * The shim leads a process group. bwrap dies with it and takes the namespace along. A shim that has not begun never
-   * will.
+   * The shim leads a process group. When the shim dies, bwrap and its namespace die, too. A shim that has not begun is
+   * kept from beginning.
    */
   function killShim(): void {
     const shim = readStatus(attemptDir)?.shim;
@@ -101,7 +101,7 @@ function membersOf(domain: KillDomain | undefined): number[] {
   return domain?.members() ?? [];
 }
 
-/** When the host lacks descriptors for a look, the answer counts as no. */
+/** If the host lacks the descriptors to look, the condition counts as not met. */
 async function until(isSo: () => boolean, ms: number): Promise<void> {
   const looksSo = (): boolean => {
     try {

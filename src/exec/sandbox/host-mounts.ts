@@ -146,7 +146,7 @@ function etcMounts(names: readonly string[]): string[] {
   return [...foldersAbove(present), ...present.flatMap((path) => shown(path, '--ro-bind-try'))];
 }
 
-/** Parents come before what lies in them. */
+/** A folder comes before everything in it. */
 function grantMounts({ grants }: HostView): string[] {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   const sorted = grants.toSorted((a, b) => a.path.length - b.path.length);

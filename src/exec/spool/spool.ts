@@ -120,7 +120,10 @@ function createSpoolReader(o: SpoolOptions): SpoolReader {
     buffer = larger;
   }
 
-  /** A job can extend the file to petabytes that nobody wrote. The rest of it cannot contain more than its blocks. */
+  /**
+   * A job can extend the file to petabytes without writing anything. The unread rest cannot contain more data than the
+   * file has blocks.
+   */
   async function leap(from: number): Promise<void> {
     const { size, blocks } = fstatSync(from);
     const dataFrom = size - blocks * 512;

@@ -12,7 +12,7 @@ const fix = 'free space, or run flwd gc';
 
 type Lack = { readonly lack: string; readonly fix: string };
 
-/** Says in words what is missing. */
+/** Says what the disk lacks, and how to fix that. */
 export function lackOfRoom(dir: string): string | null {
   const found = findLackOfRoom(dir);
   return found && `${found.lack}: ${found.fix}`;

@@ -7,7 +7,7 @@ import { isShortage } from '../shortage.ts';
 
 type Mount = {
   readonly id: string;
-  /** The id of the mount that this one lies on. */
+  /** The id of the mount that this one is mounted on. */
   readonly parent: string;
   /** Its file system's device, as MAJOR:MINOR. */
   readonly device: string;

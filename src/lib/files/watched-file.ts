@@ -9,7 +9,7 @@ export function stampOf(path: string): string {
   return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
-/** Why the file cannot be read, to continue after its name; undefined for anything but a system error. */
+/** Why the file cannot be read; the text follows the file's name. undefined unless the error is a system error. */
 export function whyUnreadable(error: unknown): string | undefined {
   const code = errorCode(error);
   return code === undefined ? undefined : (reasons[code] ?? `cannot be read (${code})`);

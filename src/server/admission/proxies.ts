@@ -7,8 +7,8 @@ import { BlockList, isIP } from 'node:net';
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
   /**
-   * Removes from `X-Forwarded-For` what is not an address. A client could invent it, and it would be logged and
-   * counted.
+   * Removes from `X-Forwarded-For` everything that is not an address. A client could invent it, and it would be logged
+   * and counted.
    */
   readonly tidy: (request: IncomingMessage) => void;
 };

@@ -49,7 +49,7 @@ export const restoredDamageFile = 'restored-damage.json';
 
 const chunkBytes = 256 * 1024;
 
-/** Copies what the file holds at this moment, and its mode. @throws the system's error: ENOENT when it is gone */
+/** Copies the file's current content and its mode. @throws the system's error: ENOENT when it is gone */
 export async function copyFile(from: string, to: string): Promise<Sum> {
   const source = await open(from, 'r');
   try {

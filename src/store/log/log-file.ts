@@ -16,7 +16,7 @@ export type LogFile = {
   readonly segments: readonly Segment[];
   /** Writes all of the chunks or, when it throws, nothing. A new file starts with `head()`. */
   readonly write: (chunks: Buffer, lines: LineRange, head: () => Buffer) => void;
-  /** A promise while more files wait to be compressed than should pile up. */
+  /** A promise to wait for while too many files wait to be compressed. */
   readonly ready: () => Promise<void> | undefined;
   /** Indexes everything. May be called again after it failed. */
   readonly close: () => Promise<void>;

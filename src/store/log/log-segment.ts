@@ -57,7 +57,7 @@ export function makeShard(dir: string, runId: string): void {
 }
 
 /**
- * Reads a segment. If it is still being written, what it holds at this moment, or a little more.
+ * Reads a segment. If it is still being written, returns its current content, or a little more.
  * @throws DamagedSegment when none of its lines can be read, the system's ENOENT when it is gone
  */
 export async function loadSegment(dir: string, runId: string, segment: Segment): Promise<LoadedSegment> {
@@ -126,7 +126,7 @@ function free({ buffer }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
-/** The file does not hold what was stored. */
+/** The file's content is not what was stored. */
 export class DamagedSegment extends Error {
   override readonly name = 'DamagedSegment';
 }
@@ -151,7 +151,7 @@ export function isNoZstd(error: unknown): boolean {
 }
 
 function toDamage(error: unknown): unknown {
-  return isNoZstd(error) ? new DamagedSegment('it cannot be unpacked', { cause: error }) : error;
+  return isNoZstd(error) ? new DamagedSegment('it cannot be decompressed', { cause: error }) : error;
 }
 
 /**

@@ -21,12 +21,12 @@ type Taken = Appended & { readonly progress: readonly ReportedProgress[] };
 
 export type LogWriter = {
   readonly lastSeq: number;
-  /** No process reads the attempt's spool below this offset again. Lines that are held back lie above it. */
+  /** No process reads the attempt's spool below this offset again. Lines that are held back are above it. */
   readonly spoolOffset: (at: AttemptKey) => number;
   /**
-   * Takes whole, redacted lines with their marks. They are in the file when it returns. When the disk refuses them, it
-   * throws and has taken nothing. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes
-   * behind `spoolEnd` were handed over already, because they hold lines that ended before an earlier line did.
+   * Takes whole, redacted lines with their marks. They are in the file when it returns. If they cannot be written, it
+   * throws and takes no line. A later process continues at `spoolEnd`. `aheadBytes` says how many of the bytes behind
+   * `spoolEnd` were handed over already, because they contain lines that ended before an earlier line did.
    */
   readonly append: (
     o: AttemptKey & {

@@ -1,5 +1,5 @@
-// Turns the filter of a list of runs into a query for their places. A place is creation time and id, which an index
-// holds for each filter.
+// Turns the filter of a list of runs into a query for their places. A place is creation time and id, and each filter
+// has an index that contains both.
 
 import {
   type AliasedExpression,
