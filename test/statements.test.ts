@@ -8,7 +8,7 @@ const ids = Object.keys(statements);
 const [first = '', ...others] = ids;
 const seen = (state: SeenTest['state'], shows: readonly string[]): SeenTest => ({ name: 'a test', state, shows });
 const firstIsMissing = [
-  `${first} is shown by no test that passed: A server that is not told another address answers at http://localhost:8080/api/v1.`,
+  `${first} is shown by no test that passed: By default the server listens at http://localhost:8080/api/v1.`,
 ];
 
 test('statements count if any passed test shows them', () => {

@@ -15,7 +15,7 @@ const run = commands.find(({ name }) => name === 'run');
 const exampleArguments = ['who', 'times', 'source', 'target', 'keep', 'keep.days', 'host'];
 const byLength = commands.toSorted((a, b) => b.name.length - a.name.length);
 const sections = new Set(keyPaths.map((path) => path.split(/[.[]/, 1)[0]));
-const jobKeys = new Set(Object.keys(configSchema.properties ?? {}));
+const jobKeys = new Set(Object.keys(configSchema.properties));
 /** They look like keys of flwd.yaml: fields of a run, and actions of the audit log. */
 const namesake = new Set<string>([
   ...auditActions,

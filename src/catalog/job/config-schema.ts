@@ -1,9 +1,8 @@
-// Every key of config.yaml in one TypeBox definition: the JSON Schema that checks it and the type of a valid file.
+// Every key of config.yaml in one definition: the JSON Schema that checks it and the type of a valid file.
 // Rules beyond a single member (a file exists, the step graph has no cycle) are in config-rules.ts. `says` is the
 // wording for an error.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { type Static, type TObjectOptions, type TOptional, type TProperties, type TSchema, Type } from 'typebox';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { isMediaType } from '../../domain/media-type.ts';
 import { isTimezone } from '../../lib/cron.ts';
@@ -12,6 +11,18 @@ import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { createCompiler } from './compiled-form.ts';
 import type { MemberError } from './config-error.ts';
+import {
+  boolean,
+  integer,
+  list,
+  map,
+  number,
+  oneOf,
+  type Schema,
+  type Static,
+  schemaOf,
+  string,
+} from './typed-schema.ts';
 
 const stepLimit = 500;
 
@@ -22,31 +33,19 @@ export type RawSchedule = Static<typeof schedule>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
 
-type Optional<P extends TProperties> = { [K in keyof P]: TOptional<P[K]> };
-
-/** A map with exactly these members. */
-export function map<R extends TProperties, O extends TProperties>(required: R, optional: O, options?: TObjectOptions) {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets which key has which schema
-  const optionals = Object.fromEntries(
-    Object.entries(optional).map(([name, schema]) => [name, Type.Optional(schema)]),
-  ) as Optional<O>;
-  return Type.Object({ ...required, ...optionals }, { additionalProperties: false, ...options });
-}
-
 /** A string, or a map instead of it. */
-function textOr<S extends TSchema>(schema: S, says: string) {
-  return Type.Unsafe<string | Static<S>>({ ...schema, type: ['string', 'object'], minLength: 1, says });
+function textOr<T>(schema: Schema<T>, says: string) {
+  return schemaOf<string | T>({ ...schema, type: ['string', 'object'], minLength: 1, says });
 }
 
-export const oneOf = <const V extends readonly string[]>(...values: V) => Type.Enum<[...V]>([...values]);
-export const text = Type.String({ minLength: 1, maxLength: 1000 });
+export const text = string({ minLength: 1, maxLength: 1000 });
 /** The parser limits its length. */
-const expression = Type.String({ minLength: 1 });
-const flag = Type.Boolean();
-const anyObject = Type.Unsafe<JsonObject>({ type: 'object' });
-export const duration = Type.String({ format: 'span', says: 'a duration such as `30s` or `1h30m`' });
-const waiting = Type.String({ format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' });
-const size = Type.Unsafe<string | number>({
+const expression = string({ minLength: 1 });
+const flag = boolean;
+const anyObject = schemaOf<JsonObject>({ type: 'object' });
+export const duration = string({ format: 'span', says: 'a duration such as `30s` or `1h30m`' });
+const waiting = string({ format: 'span-above-zero', says: 'a duration above zero such as `30s` or `1h30m`' });
+const size = schemaOf<string | number>({
   type: ['string', 'integer'],
   format: 'size',
   minimum: 1,
@@ -55,7 +54,7 @@ const size = Type.Unsafe<string | number>({
 });
 const few = { minItems: 1, uniqueItems: true };
 
-const command = Type.Unsafe<string | readonly string[]>({
+const command = schemaOf<string | readonly string[]>({
   type: ['string', 'array'],
   minLength: 1,
   minItems: 1,
@@ -65,18 +64,18 @@ const path = textOr(map({ arg: text }, {}), 'a path, or {arg: name}');
 const retry = map(
   {},
   {
-    limit: Type.Integer({ minimum: 0, maximum: 100 }),
+    limit: integer({ minimum: 0, maximum: 100 }),
     backoff: oneOf('fixed', 'exponential'),
     delay: duration,
     max_delay: duration,
-    on: Type.Array(Type.Integer({ minimum: 1, maximum: 255 }), few),
+    on: list(integer({ minimum: 1, maximum: 255 }), few),
   },
 );
 const concurrency = map(
-  { limit: Type.Integer({ minimum: 1 }) },
+  { limit: integer({ minimum: 1 }) },
   { key: expression, on_conflict: oneOf('queue', 'reject', 'cancel_running') },
 );
-const matrix = Type.Unsafe<Readonly<Record<string, readonly (string | number | boolean)[]>>>({
+const matrix = schemaOf<Readonly<Record<string, readonly (string | number | boolean)[]>>>({
   type: 'object',
   minProperties: 1,
   additionalProperties: { type: 'array', items: { type: ['string', 'number', 'boolean'] }, ...few },
@@ -84,7 +83,7 @@ const matrix = Type.Unsafe<Readonly<Record<string, readonly (string | number | b
 
 export const stepSchema = map(
   {
-    id: Type.String({
+    id: string({
       pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$',
       says: 'a name of letters, digits, `_` and `-`',
     }),
@@ -95,8 +94,8 @@ export const stepSchema = map(
     command,
     job: text,
     args: anyObject,
-    approval: map({ text }, { by: Type.Array(text, few) }),
-    needs: Type.Array(Type.String(), { uniqueItems: true }),
+    approval: map({ text }, { by: list(text, few) }),
+    needs: list(string(), { uniqueItems: true }),
     if: expression,
     matrix,
     foreach: expression,
@@ -109,14 +108,14 @@ export const stepSchema = map(
 );
 
 const schedule = map(
-  { cron: Type.String({ says: 'five fields such as `0 3 * * *`' }) },
+  { cron: string({ says: 'five fields such as `0 3 * * *`' }) },
   {
-    timezone: Type.String({ format: 'timezone', says: 'a time zone such as `Europe/Berlin`' }),
+    timezone: string({ format: 'timezone', says: 'a time zone such as `Europe/Berlin`' }),
     args: anyObject,
     catch_up: oneOf(...catchUps),
     jitter: duration,
     enabled: flag,
-    labels: Type.Unsafe<Readonly<Record<string, string>>>({
+    labels: schemaOf<Readonly<Record<string, string>>>({
       type: 'object',
       maxProperties: 60,
       propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' },
@@ -127,44 +126,44 @@ const schedule = map(
 
 const notify = map(
   {
-    webhook: Type.String({
+    webhook: string({
       maxLength: 2000,
       format: 'webhook',
       says: 'an http or https URL without a user and password',
     }),
   },
-  { on: Type.Array(oneOf('success', 'failed', 'cancelled'), few) },
+  { on: list(oneOf('success', 'failed', 'cancelled'), few) },
 );
 type Notify = Static<typeof notify>;
 
 const resources = map(
   {},
   {
-    cpu: Type.Number({ exclusiveMinimum: 0 }),
+    cpu: number({ exclusiveMinimum: 0 }),
     memory: size,
-    pids: Type.Integer({ minimum: 1, maximum: 4_194_304 }),
+    pids: integer({ minimum: 1, maximum: 4_194_304 }),
     workspace: size,
   },
 );
 
 const artifact = map(
   { path: text },
-  { name: text, media_type: Type.String({ format: 'media-type', says: 'a media type such as `text/csv`' }) },
+  { name: text, media_type: string({ format: 'media-type', says: 'a media type such as `text/csv`' }) },
 );
 
 const members = {
   name: text,
-  description: Type.String({ maxLength: 10_000 }),
-  version: Type.String({ minLength: 1, maxLength: 100 }),
-  tags: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { uniqueItems: true, maxItems: 100 }),
+  description: string({ maxLength: 10_000 }),
+  version: string({ minLength: 1, maxLength: 100 }),
+  tags: list(string({ minLength: 1, maxLength: 100 }), { uniqueItems: true, maxItems: 100 }),
   enabled: flag,
   executor: oneOf('proc', 'container'),
   command,
   ulc_profile: oneOf('ulc.shell.bash', 'ulc.shell.pwsh', 'ulc.python.3', 'ulc.node', 'ulc.exec'),
   image: text,
   argspec: anyObject,
-  args: Type.Array(anyObject),
-  env: Type.Unsafe<Readonly<Record<string, string | { readonly secret: string }>>>({
+  args: list(anyObject),
+  env: schemaOf<Readonly<Record<string, string | { readonly secret: string }>>>({
     type: 'object',
     additionalProperties: {
       ...textOr(map({ secret: text }, {}), 'a string, or {secret: name}'),
@@ -172,26 +171,26 @@ const members = {
     },
   }),
   composition: oneOf('single', 'steps'),
-  steps: Type.Array(stepSchema, { minItems: 1, maxItems: stepLimit }),
+  steps: list(stepSchema, { minItems: 1, maxItems: stepLimit }),
   timeouts: map({}, { run: waiting, step: waiting, queue: waiting }),
   cancel: map({}, { signal: oneOf(...cancelSignals), grace: duration }),
   concurrency,
   retry,
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),
-  permissions: map({}, { network: oneOf('none', 'all'), read: Type.Array(path), write: Type.Array(path), resources }),
+  permissions: map({}, { network: oneOf('none', 'all'), read: list(path), write: list(path), resources }),
   artifacts: map(
     {},
     {
-      paths: Type.Array(textOr(artifact, 'a path, or {path, name, media_type}')),
+      paths: list(textOr(artifact, 'a path, or {path, name, media_type}')),
       mode: oneOf('immutable'),
       default_key_pattern: text,
       ttl: waiting,
     },
   ),
   logs: map({}, { max_size: size }),
-  schedules: Type.Array(schedule, { maxItems: 100 }),
-  notify: Type.Unsafe<Notify | readonly Notify[]>({
+  schedules: list(schedule, { maxItems: 100 }),
+  notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],
     items: notify,

@@ -2,7 +2,6 @@
 // part of the job's definition and are read only to run them.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { type Static, Type } from 'typebox';
 import type { JobError, JsonObject, JsonValue } from '../../domain/job.ts';
 import { type JobTest, patternOf } from '../../domain/job-test.ts';
 import { parseDuration } from '../../lib/units.ts';
@@ -12,37 +11,38 @@ import { lstatOf, readSourceFile } from '../source/source-file.ts';
 import { childOf } from '../source/source-path.ts';
 import { createCompiler } from './compiled-form.ts';
 import { errorText, type MemberError, ruleError } from './config-error.ts';
-import { duration, map, oneOf, text } from './config-schema.ts';
+import { duration, text } from './config-schema.ts';
 import { parseConfigText } from './config-text.ts';
 import { printable } from './job-id.ts';
+import { integer, list, map, oneOf, type Static, schemaOf, string } from './typed-schema.ts';
 
 const testsFile = 'tests.yaml';
 const sizeLimitBytes = 256 * 1024;
 const mostTests = 500;
 const defaultDurationMs = 5 * 60_000;
 
-const testsSchema = Type.Array(
+const testsSchema = list(
   map(
     { name: text },
     {
-      args: Type.Unsafe<JsonObject>({ type: 'object' }),
+      args: schemaOf<JsonObject>({ type: 'object' }),
       profile: oneOf('secure', 'permissive', 'disabled'),
       expect: map(
         {},
         {
           status: oneOf('success', 'failed', 'cancelled'),
-          exit_code: Type.Integer({ minimum: 0, maximum: 255 }),
-          result: Type.Unsafe<JsonValue>({}),
-          result_includes: Type.Unsafe<JsonValue>({}),
-          log: Type.Array(
-            Type.String({
+          exit_code: integer({ minimum: 0, maximum: 255 }),
+          result: schemaOf<JsonValue>({}),
+          result_includes: schemaOf<JsonValue>({}),
+          log: list(
+            string({
               minLength: 1,
               maxLength: 1000,
               format: 'pattern',
               says: 'text, or a regular expression such as `/^done/`',
             }),
           ),
-          artifacts: Type.Array(text, { uniqueItems: true }),
+          artifacts: list(text, { uniqueItems: true }),
           max_duration: duration,
         },
       ),
