@@ -159,9 +159,9 @@ test('a broken job is listed with the others, with file, line and error', async 
 });
 
 test('scripts without a config.yaml are counted in one line at the start', () => {
-  const lines = `${server.stdout}${server.stderr}`.split('\n').filter((line) => /ha(ve|s) no config\.yaml/.test(line));
+  const lines = `${server.stdout}${server.stderr}`.split('\n').filter((line) => line.includes('without a config.yaml'));
   expect(lines).toHaveLength(1);
-  expect(lines[0]).toMatch(/\b1 scripts? ha(ve|s) no config/);
+  expect(lines[0]).toContain('scripts without a config.yaml: 1');
 });
 
 test('a link out of the tree is not followed', async () => {
