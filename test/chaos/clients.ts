@@ -3,7 +3,6 @@
 // run has ended.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '../../src/client/client.ts';
@@ -61,7 +60,8 @@ export function startClients(o: {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         told[name] += text;
       });
-    const [code]: [number | null] = (await once(child, 'close')) as [number | null];
+    // Not `once`: it would reject when a client that does not end is aborted, and hide which one that was.
+    const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     const runId = order ? /\brun_\w+/.exec(told.stderr)?.[0] : words.find((word) => word.startsWith('run_'));
     if (order && runId !== undefined) order.answers.push(runId);
     tell({ kind, order: order?.name, runId, end: endOf(code), ...told });
