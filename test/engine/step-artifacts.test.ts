@@ -1,6 +1,7 @@
 // Artifacts that steps name while other steps of the run write to the same workspace, with real processes.
 
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
@@ -8,6 +9,9 @@ import { caller, dataFolder, type Opened, openEngine } from './an-engine.ts';
 import { byId, script, steps } from './step-jobs.ts';
 
 const isRoot = process.geteuid?.() === 0;
+/** Before Linux 6.13 two changes within 10 ms may have the same time; the other tests sleep for longer than that. */
+const [major = 0, minor = 0] = release().split('.').map(Number.parseFloat);
+const hasCoarseClock = major * 100 + minor < 613;
 /** A step that continues until the test ends it. */
 const untilGo = 'until [ -e go ]; do sleep 0.02; done';
 
@@ -70,7 +74,7 @@ test('a file that parallel steps name is taken once, as it is at the end of the 
     both: steps(
       { artifacts: { paths: ['*.txt'] }, steps: [script('a'), script('b'), script('c', { needs: ['a', 'b'] })] },
       {
-        a: 'echo one > shared.txt; touch a; until [ -e b ]; do sleep 0.02; done; flwd_artifact shared.txt --name first',
+        a: 'echo one > shared.txt; touch a; until [ -e b ]; do sleep 0.02; done; flwd_artifact shared.txt --name first; sleep 0.02',
         b: 'until [ -e a ]; do sleep 0.02; done; flwd_artifact shared.txt --name second; touch b',
         c: 'echo two >> shared.txt; echo found > other.txt',
       },
@@ -88,7 +92,7 @@ test('files of a kept workspace still belong to the job: a rerun reads them, and
     again: steps(
       { artifacts: { paths: ['found.txt'] }, steps: [script('make'), script('use', { needs: ['make'] })] },
       {
-        make: 'echo named > named.txt; echo found > found.txt; chmod 640 *.txt; flwd_artifact named.txt',
+        make: 'echo named > named.txt; echo found > found.txt; chmod 640 *.txt; flwd_artifact named.txt; sleep 0.02',
         use: 'cat named.txt found.txt; echo changed > named.txt',
       },
     ),
@@ -197,6 +201,16 @@ test('a file that no step named belongs to the only step that ran when it last c
     'side of null: 3',
     'unpacked of second[os=arch]: ',
   ]);
+});
+
+test.skipIf(hasCoarseClock)('quick steps, one after the other, each get the file that they made', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  const chain = names.map((name, i) => script(name, { needs: names.slice(Math.max(0, i - 1), i) }));
+  const scripts = Object.fromEntries(names.map((name) => [name, `: > artifacts/${name}`]));
+  const opened = await openEngine(dataFolder(), { jobs: { chain: steps({ steps: chain }, scripts) } });
+  const runId = await opened.create('chain');
+  expect(await opened.finished(runId)).toMatchObject({ status: 'success' });
+  expect(await kept(opened, runId)).toEqual(names.map((name) => `${name} of ${name}: `));
 });
 
 test('every attempt of a step counts as the step, and a file that a rerun was handed belongs to no step', async () => {

@@ -1,5 +1,6 @@
 // Finds the step that made a file which no step named. It compares the file's times with those of the attempts' own
-// files. Both come from the kernel, whose coarse clock may stand still for 10 ms but keeps the order of events.
+// files. Both come from the kernel, which keeps the order of events. Before Linux 6.13 its clock may stand still for
+// 10 ms: what two steps did in that time cannot be told apart.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -37,11 +38,11 @@ export function lastToEnd<A extends { readonly attemptDir: string }>(attempts: r
   return attempts.toSorted((a, b) => endMs(a) - endMs(b)).at(-1);
 }
 
-/** The input is written before the attempt starts, and the status when its last process has ended. */
+/** The input's folder is last changed before the attempt starts, the status when its last process has ended. */
 function whenItRan({ stepId, attemptDir }: { readonly stepId: string; readonly attemptDir: string }): Ran[] {
   const input = lstatSync(join(attemptDir, 'in'), { throwIfNoEntry: false });
   const status = lstatSync(statusPath(attemptDir), { throwIfNoEntry: false });
   if (!input || !status) return [];
   const isOver = readStatus(attemptDir)?.isOver === true;
-  return [{ stepId, fromMs: input.mtimeMs, untilMs: isOver ? status.mtimeMs : Infinity }];
+  return [{ stepId, fromMs: input.ctimeMs, untilMs: isOver ? status.mtimeMs : Infinity }];
 }
