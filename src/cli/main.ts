@@ -28,8 +28,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   schedules: () => import('./schedule/schedules.ts'),
   'schedules add': () => import('./schedule/schedules-add.ts'),
   'schedules rm': () => import('./schedule/schedules-rm.ts'),
-  'schedules pause': () => import('./schedule/schedules-switch.ts'),
-  'schedules resume': () => import('./schedule/schedules-switch.ts'),
+  'schedules hold': () => import('./schedule/schedules-hold.ts'),
+  'schedules release': () => import('./schedule/schedules-hold.ts'),
   sources: () => import('./job/sources.ts'),
   tui: () => import('./tui.ts'),
   serve: async () => {

@@ -34,6 +34,8 @@ export const routes = {
   getSchedule: { method: 'GET', path: '/schedules/{schedule_id}' },
   replaceSchedule: { method: 'PUT', path: '/schedules/{schedule_id}' },
   deleteSchedule: { method: 'DELETE', path: '/schedules/{schedule_id}', isJson: false },
+  holdSchedule: { method: 'POST', path: '/schedules/{schedule_id}/hold' },
+  releaseSchedule: { method: 'POST', path: '/schedules/{schedule_id}/release' },
   listSecrets: { method: 'GET', path: '/secrets' },
   putSecret: { method: 'PUT', path: '/secrets/{name}' },
   deleteSecret: { method: 'DELETE', path: '/secrets/{name}', isJson: false },

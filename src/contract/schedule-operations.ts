@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
 import { routes } from './routes.ts';
 import { runRequest } from './run-schemas.ts';
-import { closed, json, limit, nullable, page, text, timestamp } from './schema-parts.ts';
+import { closed, instant, json, limit, nullable, page, text, timestamp } from './schema-parts.ts';
 
 const scheduleRequest = Type.Object(
   {
@@ -55,6 +55,7 @@ const schedule = Type.Object(
     catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
     jitter: Type.String(),
     enabled: Type.Boolean(),
+    held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
     labels: Type.Record(Type.String(), Type.String()),
     next_fires: Type.Array(nextFire),
     last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
@@ -71,6 +72,11 @@ const schedule = Type.Object(
 const scheduleList = Type.Object(
   { schedules: Type.Array(schedule), total: Type.Integer(), next_cursor: nullable(Type.String()) },
   { $id: 'ScheduleList' },
+);
+
+const releaseRequest = Type.Object(
+  { after: instant('The first time that counts is the one after this instant; by default, after now') },
+  { $id: 'ScheduleReleaseRequest', additionalProperties: false },
 );
 
 const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
@@ -152,5 +158,24 @@ export const scheduleOperations = {
     answers: [{ status: 204, description: 'Deleted', content: {} }],
     problems: ['schedule-not-found', 'source-managed'],
     audit: { action: 'schedule.delete', object: 'schedule' },
+  },
+  holdSchedule: {
+    ...routes.holdSchedule,
+    tag: 'Schedules',
+    summary: 'Hold a schedule, also one of a config.yaml: it starts no runs until it is released',
+    scope: 'schedules:write',
+    answers: [json(200, schedule, 'The schedule, now held')],
+    problems: ['schedule-not-found'],
+    audit: { action: 'schedule.hold', object: 'schedule' },
+  },
+  releaseSchedule: {
+    ...routes.releaseSchedule,
+    tag: 'Schedules',
+    summary: 'Release a held schedule, from its next time on',
+    scope: 'schedules:write',
+    body: releaseRequest,
+    answers: [json(200, schedule, 'The schedule, no longer held')],
+    problems: ['validation-error', 'schedule-not-found'],
+    audit: { action: 'schedule.release', object: 'schedule', keeps: ['after'] },
   },
 } as const;

@@ -10,6 +10,8 @@ export const auditActions = [
   'schedule.create',
   'schedule.replace',
   'schedule.delete',
+  'schedule.hold',
+  'schedule.release',
   'token.create',
   'token.revoke',
   'secret.set',

@@ -89,7 +89,11 @@ export type ScheduleTerms = {
 };
 
 /** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */
-export type JobSchedule = ScheduleTerms & { readonly id: string };
+export type JobSchedule = ScheduleTerms & {
+  readonly id: string;
+  /** Whether the schedule is held until it is released. */
+  readonly held: boolean;
+};
 
 /** Whom to notify when a run ends in one of these ways. */
 export type NotifyRule = {

@@ -10,6 +10,8 @@ export type Schedule = ScheduleTerms & {
   readonly jobId: string;
   readonly tenant: string;
   readonly source: 'job' | 'api';
+  /** What its config.yaml says, as long as nobody has held or released the schedule. */
+  readonly held: boolean;
   readonly createdAtMs: number | null;
   readonly updatedAtMs: number | null;
   readonly createdBy: string | null;
@@ -31,8 +33,12 @@ export type ScheduleState = {
   readonly sinceMs: number;
   /** The newest nominal time that is settled: fired, failed or skipped. */
   readonly settledAtMs: number | null;
-  /** When the schedule disappeared or was disabled. */
+  /** When the schedule disappeared, was disabled or was held. */
   readonly idleSinceMs: number | null;
+  /** Null: nobody has held or released the schedule. */
+  readonly held: boolean | null;
+  /** Nominal times up to this one do not count, even if the clock is set: the schedule was released for later. */
+  readonly notBeforeMs: number | null;
   readonly lastFire: Fire | null;
   readonly lastError: FireError | null;
 };

@@ -14,6 +14,9 @@ export type StoredSchedule = Schedule & {
   readonly createdBy: string;
 };
 
+/** From when on a released schedule fires. `idleSinceMs` is not null if it is disabled. */
+type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
+
 export type ScheduleStore = {
   readonly all: () => Promise<StoredSchedule[]>;
   readonly find: (id: string) => Promise<StoredSchedule | undefined>;
@@ -25,15 +28,22 @@ export type ScheduleStore = {
   readonly remove: (tx: Transaction, id: string) => Promise<void>;
   /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
   readonly begin: (tx: Transaction, id: string, sinceMs: number) => Promise<void>;
-  /** Records that the schedule no longer exists. */
+  /** Records that the schedule no longer exists, or is disabled. No run starts for it from then on. */
   readonly rest: (tx: Transaction, id: string, atMs: number) => Promise<void>;
-  /** Records that a run starts for a nominal time. False when that time has a run, or a later time was handled. */
+  /** Holds the schedule, whatever its config.yaml says. No run starts for it from then on. */
+  readonly hold: (tx: Transaction, id: string, atMs: number) => Promise<void>;
+  /** Releases the schedule, whatever its config.yaml says. */
+  readonly release: (tx: Transaction, id: string, release: Release) => Promise<void>;
+  /**
+   * Records that a run starts for a nominal time. False when that time has a run, a later time was
+   * handled, or the schedule no longer fires.
+   */
   readonly fire: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
   /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
   readonly settle: (tx: Transaction, id: string, nominalAtMs: number, error: FireError | null) => Promise<void>;
   /** For a clock that was ahead: the times after `toMs` count again. */
   readonly rewind: (tx: Transaction, id: string, toMs: number) => Promise<void>;
-  /** Removes the states of schedules that have been gone since before `beforeMs`. */
+  /** Removes the states of schedules that have been gone since before `beforeMs`, except of those that are held. */
   readonly forget: (tx: Transaction, ids: readonly string[], beforeMs: number) => Promise<void>;
 };
 
@@ -81,6 +91,9 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       await tx.db.updateTable('schedule_states').set({ idle_since_at: atMs }).where('schedule_id', '=', id).execute();
     },
 
+    hold,
+    release,
+
     async fire(tx, id, fire) {
       const changed = await unsettled(tx, id, fire.nominalAtMs)
         .set({ settled_at: fire.nominalAtMs, last_fire: JSON.stringify(fire), last_error: null })
@@ -105,13 +118,40 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
           .deleteFrom('schedule_states')
           .where('schedule_id', '=', id)
           .where('idle_since_at', '<', beforeMs)
+          .where((eb) => eb.or([eb('held', 'is', null), eb('held', '=', 0)]))
           .execute();
       }
     },
   };
 }
 
-const newState = { settled_at: null, fired_until: null, idle_since_at: null, last_fire: null, last_error: null };
+const newState = {
+  settled_at: null,
+  fired_until: null,
+  idle_since_at: null,
+  held: null,
+  not_before: null,
+  last_fire: null,
+  last_error: null,
+};
+
+async function hold(tx: Transaction, id: string, atMs: number): Promise<void> {
+  const held = { held: 1, not_before: null, idle_since_at: atMs } as const;
+  await tx.db
+    .insertInto('schedule_states')
+    .values({ ...newState, ...held, schedule_id: id, since_at: atMs })
+    .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(held))
+    .execute();
+}
+
+async function release(tx: Transaction, id: string, { sinceMs, notBeforeMs, idleSinceMs }: Release): Promise<void> {
+  const released = { held: 0, since_at: sinceMs, not_before: notBeforeMs, idle_since_at: idleSinceMs } as const;
+  await tx.db
+    .insertInto('schedule_states')
+    .values({ ...newState, ...released, schedule_id: id })
+    .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(released))
+    .execute();
+}
 
 async function rewind(tx: Transaction, id: string, toMs: number): Promise<void> {
   await tx.db
@@ -147,11 +187,12 @@ async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId 
   return found !== undefined;
 }
 
-/** An update of the state, if neither this time nor a later one was handled. */
+/** An update of the state, if the schedule fires and neither this time nor a later one was handled. */
 function unsettled(tx: Transaction, id: string, nominalAtMs: number) {
   return tx.db
     .updateTable('schedule_states')
     .where('schedule_id', '=', id)
+    .where('idle_since_at', 'is', null)
     .where((eb) => eb.or([eb('settled_at', 'is', null), eb('settled_at', '<', nominalAtMs)]));
 }
 
@@ -162,6 +203,7 @@ function toSchedule(row: ScheduleRow): StoredSchedule {
     jobId: row.job_id,
     tenant: row.tenant,
     source: 'api',
+    held: false,
     cron: row.cron,
     timezone: row.timezone,
     args: JSON.parse(row.args),
@@ -199,6 +241,8 @@ function toState(row: ScheduleStateRow): ScheduleState {
     sinceMs: row.since_at,
     settledAtMs: row.settled_at,
     idleSinceMs: row.idle_since_at,
+    held: row.held === null ? null : row.held === 1,
+    notBeforeMs: row.not_before,
     lastFire: row.last_fire === null ? null : JSON.parse(row.last_fire),
     lastError: row.last_error === null ? null : JSON.parse(row.last_error),
   };

@@ -244,6 +244,9 @@ export type ScheduleStateRow = {
   /** Runs may have been started up to here, later than `settled_at`, because the clock was set back. */
   fired_until: number | null;
   idle_since_at: number | null;
+  /** Null: nobody has held or released the schedule, so its config.yaml decides. */
+  held: 0 | 1 | null;
+  not_before: number | null;
   last_fire: string | null;
   last_error: string | null;
 };

@@ -33,6 +33,7 @@ test('a schedule arrives with every default filled in', async () => {
       catchUp: 'none',
       jitterMs: 0,
       enabled: true,
+      held: false,
       labels: {},
     },
   ]);

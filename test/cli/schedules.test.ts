@@ -11,7 +11,7 @@ const jobs = {
 type Schedule = { readonly id: string; readonly [member: string]: unknown };
 
 test.each([false, true])(
-  'a schedule is created, paused, resumed and removed (with a server: %s)',
+  'a schedule is created, held, released and removed (with a server: %s)',
   { timeout: 120_000 },
   async (isServed) => {
     const instance = await createInstance(jobs);
@@ -28,20 +28,21 @@ test.each([false, true])(
     expect(added.stderr).toContain(note);
     const id = added.stdout.trim();
 
-    const paused = await flwd(dir, 'schedules', 'pause', id);
-    expect(paused).toEqual({ code: 0, stdout: `paused ${id}\n`, stderr: '' });
+    const held = await flwd(dir, 'schedules', 'hold', id);
+    expect(held).toEqual({ code: 0, stdout: `held ${id}\n`, stderr: '' });
     const list = await flwd(dir, 'schedules');
     const rows = list.stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(rows[0]).toEqual(['ID', 'JOB', 'CRON', 'ZONE', 'NEXT', 'STATE', 'WHY']);
-    expect(rows).toContainEqual([id, 'backup/daily', '0 3 * * *', 'Europe/Berlin', '-', 'paused']);
+    expect(rows).toContainEqual([id, 'backup/daily', '0 3 * * *', 'Europe/Berlin', '-', 'held']);
     expect(rows).toContainEqual([expect.any(String), 'own', '0 4 * * *', 'Europe/Berlin', expect.any(String), 'on']);
     expect(list.stderr).toBe(note);
 
-    const resumed = await flwd(dir, 'schedules', 'resume', id, '--json', '-q');
-    const schedule: Schedule = JSON.parse(resumed.stdout);
+    const released = await flwd(dir, 'schedules', 'release', id, '--json', '-q');
+    const schedule: Schedule = JSON.parse(released.stdout);
     expect(schedule).toMatchObject({
       id,
       enabled: true,
+      held: false,
       args: { target: '/srv' },
       labels: { team: 'ops' },
       catch_up: 'last',
@@ -64,9 +65,17 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
   });
   expect(await add('onw', '--cron', '0 * * * *')).toMatchObject({ code: 3, stderr: expect.stringContaining('`own`') });
   const own: { readonly schedules: readonly Schedule[] } = JSON.parse((await flwd(dir, 'schedules', '--json')).stdout);
-  const managed = await flwd(dir, 'schedules', 'pause', own.schedules[0]?.id ?? '');
+  const id = own.schedules[0]?.id ?? '';
+  const managed = await flwd(dir, 'schedules', 'rm', id);
   expect(managed).toMatchObject({ stdout: '', stderr: expect.stringContaining('config.yaml') });
   expect(managed.code).toBe(6);
+  expect(await flwd(dir, 'schedules', 'hold', id)).toMatchObject({ code: 0, stdout: `held ${id}\n` });
+  expect(await flwd(dir, 'schedules', 'release', id, '--after', '2035-05-05T02:00:00Z')).toEqual({
+    code: 0,
+    stdout: `released ${id}\n`,
+    stderr: 'own runs next at 2035-05-06T04:00:00+02:00\n',
+  });
+  expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
 });
 
 test('removing an unknown schedule is not found', async () => {

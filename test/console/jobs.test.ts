@@ -85,14 +85,14 @@ describe('jobs', () => {
   });
 });
 
-testWith('chromium')('a job shows when its schedules start it, and which are paused', async () => {
+testWith('chromium')('a job shows when its schedules start it, and which are disabled', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting`);
   const facts = page.locator('.facts').first();
   await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*0 3 \* \* \* \S+, next in \d+/);
   const body = { job_id: 'disk/usage', cron: '5 4 * * *', timezone: 'Europe/Berlin', enabled: false };
   expect((await server.post('/schedules', body)).status).toBe(201);
   await page.goto(`${server.url}/jobs/disk/usage`);
-  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*5 4 \* \* \* Europe\/Berlin, paused/);
+  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*5 4 \* \* \* Europe\/Berlin, disabled/);
 });
 
 describe('a form', () => {

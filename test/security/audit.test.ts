@@ -69,6 +69,8 @@ describe('an operation that changes something leaves an entry with the caller, t
       body: { job_id: 'demo', cron: '0 5 * * *' },
     }),
     deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
+    holdSchedule: async () => ({ path: `/schedules/${await newSchedule()}/hold` }),
+    releaseSchedule: async () => ({ path: `/schedules/${await newSchedule()}/release`, body: {} }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
     putSecret: () => ({ method: 'PUT', path: '/secrets/registry', body: { value: 'a value of its own' } }),

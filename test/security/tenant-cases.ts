@@ -167,6 +167,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     { kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID', yearly, { ...yearly, tenant: 'beta' }) },
     makes('/schedules/OWN', () => yearly, 200),
   ],
+  holdSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID/hold') }],
+  releaseSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/release', {}) }],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [
     {

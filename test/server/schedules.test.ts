@@ -29,6 +29,7 @@ const server = await startServing({
     }),
     plain: bash('true'),
     edited: bash('true', { schedules: [{ cron: '0 4 * * *' }] }),
+    held: bash('true', { schedules: [{ cron: '0 4 * * *', held: true }] }),
     broken: { 'config.yaml': 'command: [' },
   },
   aliases: [{ from: 'plain', to: 'simple' }],
@@ -63,6 +64,7 @@ describe('a schedule of a config.yaml', () => {
         catch_up: 'none',
         jitter: '0s',
         enabled: true,
+        held: false,
         labels: {},
         next_fires: Array.from({ length: 3 }, () => ({
           nominal_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d0:00\.000Z$/),
@@ -80,6 +82,29 @@ describe('a schedule of a config.yaml', () => {
     const managed = { slug: 'source-managed', status: 409 };
     expect(await problemOf(await send('PUT', path, { job_id: 'plain', cron: '0 3 * * *' }))).toMatchObject(managed);
     expect(await problemOf(await server.fetch(path, { method: 'DELETE' }))).toMatchObject(managed);
+  });
+
+  test('is held and released, also when its file is read again', async () => {
+    const [before] = (await list('?job_id=held')).schedules;
+    expect(before).toMatchObject({ held: true, enabled: true, next_fires: [] });
+    const path = `/schedules/${before?.id}`;
+    const released = await server.post(`${path}/release`, { after: '2035-01-01T05:00:00+01:00' });
+    expect(released.status).toBe(200);
+    const next = [{ nominal_at: '2035-01-02T04:00:00.000Z' }, {}, {}];
+    expect(await released.json()).toMatchObject({ id: before?.id, held: false, next_fires: next });
+    const config = { command: './run.sh', schedules: [{ cron: '0 4 * * *', held: true, labels: { team: 'ops' } }] };
+    await writeFile(join(server.root, 'jobs/held/config.yaml'), JSON.stringify(config));
+    await expect.poll(() => list('?job_id=held')).toMatchObject({ schedules: [{ labels: { team: 'ops' } }] });
+    expect(await (await server.fetch(path)).json()).toMatchObject({ held: false, next_fires: next });
+
+    const held = await server.fetch(`${path}/hold`, { method: 'POST' });
+    expect([held.status, await held.json()]).toMatchObject([200, { held: true, next_fires: [] }]);
+    expect((await server.post(`${path}/release`, {})).status).toBe(200);
+    const invalid = await problemOf(await server.post(`${path}/release`, { after: 'tomorrow', before: 1 }));
+    expect(invalid).toMatchObject({ status: 400, errors: [expect.stringMatching(/^\/after /), expect.any(String)] });
+    const gone = { slug: 'schedule-not-found', status: 404 };
+    expect(await problemOf(await server.fetch('/schedules/x/hold', { method: 'POST' }))).toMatchObject(gone);
+    expect(await problemOf(await server.post('/schedules/x/release', {}))).toMatchObject(gone);
   });
 
   test('becomes another schedule once the file has another time', async () => {
@@ -155,7 +180,7 @@ describe('a schedule made by the API', () => {
     const second = await list(`?tenant=paged&limit=2&cursor=${first.next_cursor}`);
     expect(second).toMatchObject({ schedules: [{ id: made[2] }], total: 3, next_cursor: null });
     expect((await list('?tenant=paged&offset=2')).schedules.map(({ id }) => id)).toEqual(made.slice(2));
-    expect((await list('?source=job')).schedules.map(({ job_id: id }) => id)).toEqual(['backup', 'edited']);
+    expect((await list('?source=job')).schedules.map(({ job_id: id }) => id)).toEqual(['backup', 'edited', 'held']);
     expect((await list('?tenant=paged&enabled=false')).total).toBe(0);
     expect((await list('?job_id=simple')).total).toBe((await list('?job_id=plain')).total);
     expect(await problemOf(await server.fetch('/schedules?cursor=xx&limit=0'))).toMatchObject({ status: 400 });

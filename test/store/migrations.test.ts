@@ -102,6 +102,7 @@ describe('a database file of SQLite', () => {
       ['0012-what-a-run-leaves', '8016bed835fb278066110e66b71adac5c6391886b3181282ba3339465f628a6e'],
       ['0013-clock-set', '04111aab881c888e7610a12ec0d71268386fa7defb6451d826e1869ccdbd3033'],
       ['0014-owners', '71b14fb9475f0297498aa444c00a4bec97115160383198bee50063d53ab82ceb'],
+      ['0016-held-schedules', 'ec7662e3ce46a25125699ab8f22abb13c07888a2a79005e97db5860a3901847f'],
     ]);
   });
 });

@@ -15,6 +15,7 @@ const nightly: StoredSchedule = {
   jobId: 'backup/daily',
   tenant: 'default',
   source: 'api',
+  held: false,
   cron: '0 3 * * *',
   timezone: 'Europe/Berlin',
   args: { target: '/mnt/backup' },
@@ -74,9 +75,26 @@ describe.each(engines)('schedules on $engine', ({ open }) => {
       sinceMs: nowMs,
       settledAtMs: nowMs + minuteMs,
       idleSinceMs: null,
+      held: null,
+      notBeforeMs: null,
       lastFire: { nominalAtMs: nowMs + minuteMs, atMs: nowMs + minuteMs + 7, runId: 'run_1' },
       lastError: null,
     });
+  });
+
+  test('a schedule that is held, disabled or gone does not fire, and is held for as long as nobody releases it', async () => {
+    await begin();
+    await store.database.transact((tx) => store.schedules.hold(tx, 'schedule_1', nowMs + 1));
+    expect(await fire(nowMs + minuteMs)).toBe(false);
+    await store.database.transact((tx) => store.schedules.settle(tx, 'schedule_1', nowMs + minuteMs, null));
+    expect(await state()).toMatchObject({ held: true, idleSinceMs: nowMs + 1, settledAtMs: null });
+    await store.database.transact((tx) => store.schedules.forget(tx, ['schedule_1'], nowMs + 900 * dayMs));
+    const release = { sinceMs: nowMs + 2, notBeforeMs: nowMs + 3, idleSinceMs: null };
+    await store.database.transact((tx) => store.schedules.release(tx, 'schedule_1', release));
+    expect(await state()).toMatchObject({ held: false, ...release });
+    expect(await fire(nowMs + minuteMs)).toBe(true);
+    await store.database.transact((tx) => store.schedules.rest(tx, 'schedule_1', nowMs + dayMs));
+    expect(await fire(nowMs + 2 * minuteMs)).toBe(false);
   });
 
   test('two requests to fire at the same time make one run', async () => {

@@ -115,6 +115,7 @@ const schedule = map(
     catch_up: oneOf(...catchUps),
     jitter: duration,
     enabled: flag,
+    held: flag,
     labels: schemaOf<Readonly<Record<string, string>>>({
       type: 'object',
       maxProperties: 60,

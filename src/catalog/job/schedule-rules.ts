@@ -112,6 +112,7 @@ function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
     catchUp: raw.catch_up ?? 'none',
     jitterMs: parseDuration(jitter) ?? 0,
     enabled: raw.enabled ?? true,
+    held: raw.held ?? false,
     labels: raw.labels ?? {},
   };
 }

@@ -159,15 +159,23 @@ export const jobCommands = [
     operands: 'SCHEDULE',
   },
   {
-    name: 'schedules pause',
-    about: 'pause a schedule that flwd schedules add or the API created, until it is resumed',
+    name: 'schedules hold',
+    about: 'hold a schedule, so that it starts no runs until it is released; works for any schedule',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
   },
   {
-    name: 'schedules resume',
-    about: 'resume a paused schedule',
-    options: [...printing, ...instance],
+    name: 'schedules release',
+    about: 'release a held schedule, from its next time on',
+    options: [
+      {
+        name: 'after',
+        value: 'TIME',
+        about: 'the first time that counts is the one after this time (RFC 3339), which may be past; default: now',
+      },
+      ...printing,
+      ...instance,
+    ],
     operands: 'SCHEDULE',
   },
   {

@@ -18,7 +18,7 @@ export async function run(options: Options): Promise<ExitCode> {
     const list = await session.client.call('listSchedules', { query });
     if (output.isJson) output.json(list);
     else await printSchedules(list, output);
-    if (list.schedules.some(({ enabled }) => enabled)) noteNoServer(session, output);
+    if (list.schedules.some(({ enabled, held }) => enabled && !held)) noteNoServer(session, output);
     return exitCodes.done;
   });
 }
@@ -50,14 +50,15 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
       schedule.job_id,
       schedule.cron,
       schedule.timezone,
-      output.time(schedule.enabled ? (schedule.next_fires[0]?.nominal_at ?? null) : null),
+      output.time(schedule.next_fires[0]?.nominal_at ?? null),
       stateOf(schedule),
       schedule.last_error?.detail ?? '',
     ]),
   );
 }
 
-function stateOf({ enabled, last_error: lastError }: Schedule) {
-  if (!enabled) return { text: 'paused', style: 'faint' } as const;
+function stateOf({ enabled, held, last_error: lastError }: Schedule) {
+  if (!enabled) return { text: 'disabled', style: 'faint' } as const;
+  if (held) return { text: 'held', style: 'faint' } as const;
   return lastError === null ? ({ text: 'on', style: 'good' } as const) : ({ text: 'failing', style: 'bad' } as const);
 }

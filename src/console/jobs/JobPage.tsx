@@ -101,16 +101,16 @@ function Schedules({ job }: { readonly job: Job }): ReactNode {
     <>
       {!job.enabled && 'The job is disabled, so its schedules do not start it.'}
       <ul className="plain">
-        {schedules.map(({ id, cron, timezone, enabled, next_fires: [next] }) => (
+        {schedules.map(({ id, cron, timezone, enabled, held, next_fires: [next] }) => (
           <li key={id}>
             <code>{cron}</code> {timezone}
-            {enabled
-              ? next && (
-                  <>
-                    , next <Time at={next.nominal_at} />
-                  </>
-                )
-              : ', paused'}
+            {!enabled && ', disabled'}
+            {enabled && held && ', held'}
+            {next && (
+              <>
+                , next <Time at={next.nominal_at} />
+              </>
+            )}
           </li>
         ))}
       </ul>

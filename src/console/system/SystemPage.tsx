@@ -213,7 +213,8 @@ function Schedules(): ReactNode {
 }
 
 function NextFires({ schedule }: { readonly schedule: AnswerOf<'listSchedules'>['schedules'][number] }): ReactNode {
-  if (!schedule.enabled) return 'paused';
+  if (!schedule.enabled) return 'disabled';
+  if (schedule.held) return 'held';
   return schedule.next_fires.slice(0, 3).map(({ nominal_at: at, local }, index) => (
     <span key={at} title={local} className="fire">
       {index > 0 && ', '}

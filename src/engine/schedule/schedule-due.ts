@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron.ts';
 
-/** An enabled schedule. */
+/** A schedule that fires: it is enabled and not held. */
 export type Tracked = {
   schedule: Schedule;
   times: CronTimes;
@@ -21,7 +21,12 @@ export type Tracked = {
 };
 
 /** All nominal times up to here have been dealt with. */
-export function cursorOf({ state }: Pick<Tracked, 'state'>): number {
+function cursorOf(tracked: Pick<Tracked, 'state'>): number {
+  return Math.max(seenUntilMs(tracked), tracked.state.notBeforeMs ?? 0);
+}
+
+/** The newest instant that the clock has shown while the schedule fired. */
+export function seenUntilMs({ state }: Pick<Tracked, 'state'>): number {
   return Math.max(state.sinceMs, state.settledAtMs ?? state.sinceMs);
 }
 

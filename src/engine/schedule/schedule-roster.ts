@@ -41,16 +41,17 @@ export function createRoster(o: {
     generation = seen;
   }
 
-  /** Starts the schedules that are enabled from now on, and rests those that no longer are. */
+  /** Starts the schedules that fire from now on, and rests those that no longer do. */
   async function change(
     wanted: readonly Schedule[],
     gone: readonly string[],
     o: { readonly restart?: boolean; readonly write?: (tx: Transaction) => Promise<void> } = {},
   ): Promise<void> {
     const atMs = clock.now();
-    const { enabled = [], disabled = [] } = Object.groupBy(wanted, (one) => (one.enabled ? 'enabled' : 'disabled'));
-    const begins = new Set(idsOf(enabled).filter((id) => !tracking.isActive(id) || o.restart));
-    const rests = [...idsOf(disabled), ...gone].filter(tracking.isActive);
+    const fires = (one: Schedule) => one.enabled && !tracking.isHeld(one);
+    const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (fires(one) ? 'firing' : 'idle'));
+    const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || o.restart));
+    const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
     if (o.write || begins.size + rests.length > 0) {
       await store.db.transact(async (tx) => {
         await o.write?.(tx);
@@ -58,8 +59,9 @@ export function createRoster(o: {
         for (const id of rests) await store.schedules.rest(tx, id, atMs);
       });
     }
-    for (const id of rests) tracking.rest(id, atMs);
-    for (const schedule of enabled) tracking.track(schedule, begins.has(schedule.id) ? atMs : undefined);
+    for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
+    const begun = { sinceMs: atMs, idleSinceMs: null };
+    for (const schedule of firing) tracking.track(schedule, begins.has(schedule.id) ? begun : {});
   }
 
   return {
@@ -69,9 +71,7 @@ export function createRoster(o: {
     },
     schedules: () => known.values(),
     find: (id: string) => known.get(id),
-    stateOf: tracking.stateOf,
-    /** The enabled schedules. */
-    active: tracking.active,
+    tracking,
     /** Reads the database once, and the catalogue whenever it has changed. */
     async refresh(): Promise<void> {
       if (!isLoaded) await loadSchedules(store, known, tracking);

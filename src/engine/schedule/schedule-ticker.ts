@@ -2,7 +2,7 @@
 // what `catch_up` says. Schedules are independent of each other; each handles its times one after the other (ADR 0011).
 
 import { toTimestamp } from '../../lib/clock.ts';
-import { cursorOf, dueOf, missedOf, startsAtMs, type Tracked } from './schedule-due.ts';
+import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
 import { type FireParts, fireSchedule } from './schedule-fire.ts';
 
 /** A nominal time up to this late is still on time, for example after a quick restart or on a busy machine. */
@@ -42,7 +42,9 @@ async function dealWithAll(tracked: Tracked, o: Parts): Promise<void> {
 
 /** Deals with the next nominal time. True when there may be more to do at once. */
 async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
-  const { schedule, kept } = tracked;
+  const { schedule, kept, state } = tracked;
+  // It was held, disabled or removed while its times were dealt with.
+  if (state.idleSinceMs !== null) return false;
   const { nominalAtMs, startsAtMs: startMs } = dueOf(tracked);
   const nowMs = o.clock.now();
   if (isAhead(tracked, nowMs)) return rewind(tracked, nowMs, o);
@@ -68,7 +70,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
 /** The clock was ahead for a while. Times that fired then do not fire again; the others do. */
 async function rewind(tracked: Tracked, nowMs: number, { store, log }: Parts): Promise<true> {
   const { id, jobId } = tracked.schedule;
-  const told = { schedule_id: id, job_id: jobId, settled_until: toTimestamp(cursorOf(tracked)) };
+  const told = { schedule_id: id, job_id: jobId, settled_until: toTimestamp(seenUntilMs(tracked)) };
   log.warn(told, 'the clock was set back; times that have fired do not fire again');
   const settledAtMs = nowMs - graceMs;
   await store.db.transact((tx) => store.schedules.rewind(tx, id, settledAtMs));
@@ -115,5 +117,5 @@ function nextStartMs({ schedule, times }: Tracked, nominalAtMs: number): number 
 
 /** Whether times beyond the grace period from now have been dealt with already. */
 function isAhead(tracked: Tracked, nowMs: number): boolean {
-  return cursorOf(tracked) > nowMs + graceMs;
+  return seenUntilMs(tracked) > nowMs + graceMs;
 }

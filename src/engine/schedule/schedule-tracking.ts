@@ -1,4 +1,4 @@
-// Which schedules are enabled, and the state of every schedule, including those that are disabled or gone.
+// Which schedules fire, and the state of every schedule, including those that are held, disabled or gone.
 
 import { invariant } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
@@ -7,42 +7,47 @@ import type { Tracked } from './schedule-due.ts';
 
 export type Tracking = ReturnType<typeof createTracking>;
 
+/** A schedule that may never have fired. */
+type Resting = Partial<Tracked> & Pick<Tracked, 'state'>;
+
 export function createTracking() {
   const tracked = new Map<string, Tracked>();
-  let resting = new Map<string, ScheduleState>();
-  const stateOf = (id: string): ScheduleState | undefined => tracked.get(id)?.state ?? resting.get(id);
+  const resting = new Map<string, Resting>();
+  const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
+  const stateOf = (id: string): ScheduleState | undefined => ownOf(id)?.state;
 
   return {
     stateOf,
-    /** Whether the schedule was enabled at the last change. */
+    /** Whether the schedule is held: the last operation counts, and without one its config.yaml. */
+    isHeld: ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held,
+    /** Whether the schedule fired at the last change. */
     isActive: (id: string): boolean => stateOf(id)?.idleSinceMs === null,
-    /** The states of schedules before any of them is known to be enabled. */
+    /** The states of schedules before any of them is known to fire. */
     load(states: Map<string, ScheduleState>): void {
-      resting = states;
+      for (const [id, state] of states) resting.set(id, { state });
     },
-    /** The ids of schedules that have a state and are not enabled. */
+    /** The ids of schedules that have a state and do not fire. */
     restingIds: () => [...resting.keys()],
-    /** The enabled schedules. */
+    /** The schedules that fire. */
     active: () => tracked.values(),
-    /** Tracks an enabled schedule: from `sinceMs`, or as before without it. */
-    track(schedule: Schedule, sinceMs: number | undefined): void {
-      const { id } = schedule;
-      const before = stateOf(id) ?? blank;
-      const state = sinceMs === undefined ? before : { ...before, sinceMs, idleSinceMs: null };
-      resting.delete(id);
-      const own = tracked.get(id);
-      const isSame = own?.schedule.cron === schedule.cron && own.schedule.timezone === schedule.timezone;
-      const times = isSame ? own.times : parseCron(schedule.cron, schedule.timezone);
-      invariant('next' in times, 'a schedule is checked before it is tracked');
+    /** Tracks a schedule that fires. */
+    track(schedule: Schedule, changes: Partial<ScheduleState> = {}): void {
+      const { id, cron, timezone } = schedule;
       // Work that is under way keeps the same object, so its findings are not lost.
-      if (own) Object.assign(own, { schedule, times, state, due: undefined, kept: isSame ? own.kept : undefined });
-      else tracked.set(id, { schedule, times, state });
+      const own = ownOf(id) ?? { state: blank };
+      const isSame = own.schedule?.cron === cron && own.schedule.timezone === timezone;
+      const times = (isSame && own.times) || parseCron(cron, timezone);
+      invariant('next' in times, 'a schedule is checked before it is tracked');
+      const state = { ...own.state, ...changes };
+      resting.delete(id);
+      const kept = isSame ? own.kept : undefined;
+      tracked.set(id, Object.assign(own, { schedule, times, state, due: undefined, kept }));
     },
-    /** Keeps the state of a schedule that is no longer enabled. */
-    rest(id: string, atMs: number): void {
-      const state = stateOf(id);
+    /** Keeps the state of a schedule that no longer fires. */
+    rest(id: string, changes: Partial<ScheduleState>): void {
+      const own = ownOf(id) ?? { state: blank };
+      resting.set(id, Object.assign(own, { state: { ...own.state, ...changes }, kept: undefined }));
       tracked.delete(id);
-      if (state) resting.set(id, { ...state, idleSinceMs: atMs });
     },
     forget(id: string): void {
       tracked.delete(id);
@@ -51,4 +56,12 @@ export function createTracking() {
   };
 }
 
-const blank: ScheduleState = { sinceMs: 0, settledAtMs: null, idleSinceMs: null, lastFire: null, lastError: null };
+const blank: ScheduleState = {
+  sinceMs: 0,
+  settledAtMs: null,
+  idleSinceMs: null,
+  held: null,
+  notBeforeMs: null,
+  lastFire: null,
+  lastError: null,
+};

@@ -10,6 +10,7 @@ import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import type { FireParts } from './schedule-fire.ts';
+import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
 import { addScheduleErrors, readScheduleRequest, type ScheduleRequest } from './schedule-requests.ts';
 import { createRoster, type Roster } from './schedule-roster.ts';
 import { tickSchedules } from './schedule-ticker.ts';
@@ -17,7 +18,8 @@ import { tickSchedules } from './schedule-ticker.ts';
 export type ScheduleView = {
   readonly schedule: Schedule;
   readonly state: ScheduleState | undefined;
-  /** The next nominal times; empty while the schedule is disabled. */
+  readonly isHeld: boolean;
+  /** The next nominal times; empty while the schedule is disabled or held. */
   readonly nextFires: () => readonly number[];
 };
 
@@ -34,6 +36,10 @@ export type Schedules = {
   readonly replace: (id: string, request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed */
   readonly remove: (id: string, reach: Reach) => Promise<void>;
+  /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
+  readonly hold: (id: string, reach: Reach) => Promise<ScheduleView>;
+  /** From the first nominal time after `afterMs` (by default: now) on, it fires. @throws Problem schedule-not-found */
+  readonly release: (id: string, afterMs: number | undefined, reach: Reach) => Promise<ScheduleView>;
   /** Adds the errors of a body that has other errors. */
   readonly addErrors: (body: unknown, errors: ErrorList) => void;
   /** Looks at the clock once. Resolves when what was due has been dealt with. */
@@ -100,6 +106,18 @@ export function createSchedules(o: Parts): Schedules {
         return save(request, { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' });
       }),
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
+    hold: (id, reach) =>
+      onRoster(async () => {
+        const schedule = find(roster, id, reach);
+        await holdSchedule(schedule, roster.tracking, o);
+        return view(schedule);
+      }),
+    release: (id, afterMs, reach) =>
+      onRoster(async () => {
+        const schedule = find(roster, id, reach);
+        await releaseSchedule(schedule, afterMs, roster.tracking, o);
+        return view(schedule);
+      }),
     addErrors: (body, errors) => addScheduleErrors(body, catalog, errors),
     ...ticks,
   };
@@ -114,7 +132,7 @@ function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 
 
   async function tick(): Promise<void> {
     await serial.run(() => roster.refresh());
-    if (roster.isReady && !signal.aborted) await tickSchedules(roster.active(), { ...o, signal });
+    if (roster.isReady && !signal.aborted) await tickSchedules(roster.tracking.active(), { ...o, signal });
   }
 
   function tickSafely(): void {
@@ -139,9 +157,11 @@ function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 
 }
 
 function viewOf(schedule: Schedule, roster: Roster, nowMs: number): ScheduleView {
-  const state = roster.stateOf(schedule.id);
-  const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0);
-  return { schedule, state, nextFires: () => (schedule.enabled ? nextTimes(schedule, afterMs, shownFires) : []) };
+  const state = roster.tracking.stateOf(schedule.id);
+  const isHeld = roster.tracking.isHeld(schedule);
+  const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0);
+  const nextFires = () => (schedule.enabled && !isHeld ? nextTimes(schedule, afterMs, shownFires) : []);
+  return { schedule, state, isHeld, nextFires };
 }
 
 function find(roster: Roster, id: string, reach: Reach): Schedule {
@@ -174,7 +194,7 @@ function toStored(request: ScheduleRequest, own: OwnTerms, catalog: Catalog, upd
     const message = 'the arguments of a schedule may have at most 64 KiB';
     throw validationError([{ pointer: '/args', message, keyword: 'maxLength' }]);
   }
-  return { ...terms, ...own, name: request.name ?? null, jobId: job.id, source: 'api', updatedAtMs };
+  return { ...terms, ...own, name: request.name ?? null, jobId: job.id, source: 'api', held: false, updatedAtMs };
 }
 
 function nextTimes({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, afterMs: number, count: number): number[] {

@@ -5,7 +5,7 @@ import { apiBase } from '../../contract/routes.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { assertReached } from '../../domain/principal.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
-import { toTimestamp } from '../../lib/clock.ts';
+import { parseTimestampUs, toTimestamp } from '../../lib/clock.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Handlers } from '../exchange.ts';
@@ -19,7 +19,9 @@ type Names =
   | 'previewSchedule'
   | 'getSchedule'
   | 'replaceSchedule'
-  | 'deleteSchedule';
+  | 'deleteSchedule'
+  | 'holdSchedule'
+  | 'releaseSchedule';
 
 export function createScheduleHandlers(o: {
   readonly schedules: Schedules;
@@ -57,6 +59,14 @@ export function createScheduleHandlers(o: {
       await schedules.remove(path.schedule_id, request.principal);
       return reply.code(204).send();
     },
+
+    holdSchedule: async ({ request, path }) => toAnswer(await schedules.hold(path.schedule_id, request.principal)),
+
+    async releaseSchedule({ request, path, body }) {
+      const afterUs = body.after === undefined ? undefined : parseTimestampUs(body.after);
+      const afterMs = afterUs === undefined ? undefined : Math.floor(afterUs / 1000);
+      return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal));
+    },
   };
 }
 
@@ -77,7 +87,7 @@ function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, e
   });
 }
 
-function toAnswer({ schedule, state, nextFires }: ScheduleView) {
+function toAnswer({ schedule, state, isHeld, nextFires }: ScheduleView) {
   const { lastFire = null, lastError = null } = state ?? {};
   return {
     id: schedule.id,
@@ -91,6 +101,7 @@ function toAnswer({ schedule, state, nextFires }: ScheduleView) {
     catch_up: schedule.catchUp,
     jitter: formatDuration(schedule.jitterMs),
     enabled: schedule.enabled,
+    held: isHeld,
     labels: schedule.labels,
     next_fires: toFires(nextFires(), schedule.timezone),
     last_fire: lastFire && {

@@ -18,6 +18,7 @@ import { runDays } from './0011-run-days.ts';
 import { whatARunLeaves } from './0012-what-a-run-leaves.ts';
 import { clockSet } from './0013-clock-set.ts';
 import { owners } from './0014-owners.ts';
+import { heldSchedules } from './0016-held-schedules.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -36,6 +37,7 @@ export const migrations: readonly Migration[] = [
   whatARunLeaves,
   clockSet,
   owners,
+  heldSchedules,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -1,0 +1,36 @@
+// Holds a schedule, so that it starts no runs until it is released. The last of these operations counts, and overrides
+// the config.yaml (ADR 0011).
+
+import type { Schedule } from '../../domain/schedule.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Store } from '../../store/open.ts';
+import type { Tracking } from './schedule-tracking.ts';
+
+type Parts = { readonly store: Store; readonly clock: Clock };
+
+/** Once this resolves, no run of the schedule is added, not even one that was about to start. */
+export async function holdSchedule({ id }: Schedule, tracking: Tracking, { store, clock }: Parts): Promise<void> {
+  const atMs = clock.now();
+  await store.db.transact((tx) => store.schedules.hold(tx, id, atMs));
+  tracking.rest(id, { held: true, notBeforeMs: null, idleSinceMs: atMs });
+}
+
+/** The first nominal time that counts is the one after `afterMs`, by default after now. */
+export async function releaseSchedule(
+  schedule: Schedule,
+  afterMs: number | undefined,
+  tracking: Tracking,
+  { store, clock }: Parts,
+): Promise<void> {
+  if (afterMs === undefined && !tracking.isHeld(schedule)) return;
+  const nowMs = clock.now();
+  const after = afterMs ?? nowMs;
+  const release = {
+    sinceMs: Math.min(after, nowMs),
+    notBeforeMs: after > nowMs ? after : null,
+    idleSinceMs: schedule.enabled ? null : nowMs,
+  };
+  await store.db.transact((tx) => store.schedules.release(tx, schedule.id, release));
+  if (schedule.enabled) tracking.track(schedule, { ...release, held: false });
+  else tracking.rest(schedule.id, { ...release, held: false });
+}
