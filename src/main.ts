@@ -272,6 +272,7 @@ async function openEngine(
       trustsJobs: trustsJobs(config.auth),
       mayGrant: (profile) => security.profiles[profile].mayGrant,
       resources: (profile) => security.profiles[profile].resources,
+      runTimeoutMs: (profile) => security.profiles[profile].runTimeoutMs,
     },
     limits: {
       globalConcurrency: scheduler.globalConcurrency,

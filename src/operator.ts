@@ -95,10 +95,10 @@ function countRuns(owners: Examination['owners']): number {
 }
 
 /** The operator's files that a server needs to start. Creates none of them. */
-export async function examineFiles({ server, auth, persistence, instance, logging }: Config): Promise<HostCheck[]> {
+export async function examineFiles({ server, auth, persistence, instance }: Config): Promise<HostCheck[]> {
   const parts = {
     clock: systemClock,
-    log: createLogger({ ...logging, level: 'silent' }),
+    log: createLogger({ format: 'json', level: 'silent' }),
     defaultTenant: instance.defaultTenant,
   };
   const { tls } = server;
@@ -191,7 +191,7 @@ export async function restore(
 /** Adds an entry to the audit log of the backup. Entries after the backup are gone. */
 async function recordRestore(config: Config, asOf: string): Promise<Unopened> {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
-  const log = createLogger(config.logging);
+  const log = createLogger({ ...config.logging, output: 'stderr' });
   const store = await openStore({ dbPath, blobsDir, clock: systemClock, log, onCommit: () => undefined });
   try {
     const object = { kind: 'instance', id: null } as const;

@@ -13,6 +13,8 @@ export function checkSettings(settings: Settings): void {
   checkSecretKey(settings);
   checkJwt(settings);
   checkTls(settings);
+  checkQuotas(settings);
+  checkLogFields(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
@@ -63,12 +65,29 @@ function checkSecretKey(settings: Settings): void {
 
 function checkTls(settings: Settings): void {
   const [cert, key] = ['server.tls.cert_file', 'server.tls.key_file'] as const;
+  const enabled = valueAt(settings, 'server.tls.enabled');
+  if (enabled === true && valueAt(settings, cert) === null)
+    addError(settings, 'server.tls.enabled', `\`server.tls.enabled\` also needs \`${cert}\``);
   for (const [path, other] of [
     [cert, key],
     [key, cert],
   ] as const)
     if (valueAt(settings, path) !== null && valueAt(settings, other) === null)
       addError(settings, path, `\`${path}\` also needs \`${other}\``);
+}
+
+function checkQuotas(settings: Settings): void {
+  const soft = valueAt(settings, 'persistence.artifacts.quota_soft');
+  if (soft !== null && soft > valueAt(settings, 'persistence.artifacts.quota_hard'))
+    addError(settings, 'persistence.artifacts.quota_soft', '`quota_soft` must not be more than `quota_hard`');
+}
+
+/** Members that each line has anyway. */
+const ownFields = ['level', 'time', 'msg'];
+
+function checkLogFields(settings: Settings): void {
+  for (const name of Object.keys(valueAt(settings, 'logging.fields')).filter((name) => ownFields.includes(name)))
+    addError(settings, 'logging.fields', `\`logging.fields\` must not set \`${name}\`, which each line has anyway`);
 }
 
 /** A note for each enabled extension that changes nothing. */

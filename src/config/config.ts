@@ -47,6 +47,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       secretKey: get('persistence.secret_key'),
       artifacts: {
         maxSizeBytes: get('persistence.artifacts.max_size'),
+        quotaSoftBytes: get('persistence.artifacts.quota_soft'),
         quotaHardBytes: get('persistence.artifacts.quota_hard'),
         ttlMs: get('persistence.artifacts.ttl'),
       },
@@ -67,7 +68,13 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       to: get('aliases[].to', at),
     })),
     remotes: toRemotes(settings),
-    logging: { level: get('logging.level'), format: get('logging.format') },
+    logging: {
+      level: get('logging.level'),
+      format: get('logging.format'),
+      /** `stderr`, `stdout`, or a file. */
+      output: get('logging.output'),
+      fields: get('logging.fields'),
+    },
     extensions: extensions.filter((name) => named.includes(name)),
   });
 }
@@ -82,6 +89,7 @@ function itemsAt(settings: Settings, list: string): readonly (number | string)[]
 
 function toServer(settings: Settings) {
   const get = reader(settings);
+  const isTlsOff = get('server.tls.enabled') === false;
   const certFile = get('server.tls.cert_file');
   const keyFile = get('server.tls.key_file');
   return {
@@ -91,7 +99,7 @@ function toServer(settings: Settings) {
     idleTimeoutMs: get('server.idle_timeout'),
     syncWaitMs: get('server.sync_wait'),
     bodyLimitBytes: get('server.body_limit'),
-    tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
+    tls: isTlsOff || certFile === null || keyFile === null ? null : { certFile, keyFile },
     corsOrigins: get('server.cors_origins'),
     trustProxy: get('server.trust_proxy'),
   };
@@ -106,6 +114,8 @@ function toProfile(settings: Settings, name: SecurityProfile) {
     /** null: the server's default. */
     rateLimit: limit === null ? null : { limit, windowMs },
     mayGrant: get('security.profiles.<profile>.may_grant', name),
+    /** The longest that a run may take. */
+    runTimeoutMs: get('security.profiles.<profile>.resources.timeout', name),
     resources: {
       cpu: get('security.profiles.<profile>.resources.cpu', name),
       memoryBytes: get('security.profiles.<profile>.resources.memory', name),

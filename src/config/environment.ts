@@ -4,25 +4,34 @@ import { nearest } from '../lib/nearest.ts';
 import { type Key, type KeyPath, keys, securityProfiles } from './keys.ts';
 import type { Base } from './kind.ts';
 import { put, type Settings } from './settings.ts';
-import { keyPaths, locate, root } from './shape.ts';
+import { keyPaths, locate, namesOf, root } from './shape.ts';
+import { keySpellings, variableSpellings, variablesInstead } from './spellings.ts';
 
 type Variable = { readonly path: KeyPath; readonly at?: string };
 
 /** Every variable that overrides a key, without its prefix. Keys of list items and of remotes have no variable. */
-export const variables: ReadonlyMap<string, Variable> = new Map(
-  keyPaths
-    .filter((path) => !/\[\]|<name>|secret_key$/.test(path))
-    .flatMap((path): Variable[] =>
-      path.includes('<profile>') ? securityProfiles.map((at) => ({ path, at })) : [{ path }],
-    )
-    .map((variable) => [locate(variable.path, variable.at).replaceAll('.', '_').toUpperCase(), variable] as const)
-    .concat([
-      ['DATABASE_URL', { path: 'persistence.url' }],
-      ['SECRET_KEY', { path: 'persistence.secret_key' }],
-    ]),
-);
+export const variables: ReadonlyMap<string, Variable> = new Map([
+  // These come first, so that the variable of the key itself overrides them.
+  ...Object.entries(variableSpellings).map(([name, path]) => [name, { path }] as const),
+  ...Object.entries(keySpellings).flatMap(([name, spelling]) =>
+    'key' in spelling && name.includes('<profile>') ? variablesOf(name, spelling.key) : [],
+  ),
+  ...keyPaths.filter((path) => !path.endsWith('secret_key')).flatMap((path) => variablesOf(path, path)),
+  ['DATABASE_URL', { path: 'persistence.url' }],
+  ['SECRET_KEY', { path: 'persistence.secret_key' }],
+]);
 
-const sections = [...root.members.keys()].map((section) => `${section.toUpperCase()}_`);
+function variablesOf(name: string, path: KeyPath): readonly (readonly [string, Variable])[] {
+  if (/\[\]|<name>/.test(name)) return [];
+  const named = (at?: string) => locate(name, at).replaceAll('.', '_').toUpperCase();
+  return name.includes('<profile>')
+    ? securityProfiles.map((at) => [named(at), { path, at }] as const)
+    : [[named(), { path }]];
+}
+
+/** The command line reads these. */
+const clientVariables = ['REMOTE', 'TOKEN'];
+const sections = namesOf(root).map((section) => `${section.toUpperCase()}_`);
 
 /**
  * Ignores empty variables. Returns a warning for each variable that looks like a key but is not one. That is no error,
@@ -37,8 +46,12 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, sett
     put(settings, path, at, raw, { kind: 'environment', name: prefix + name }, base);
   }
   return Object.keys(environment).flatMap((full) => {
-    const [, name = ''] = /^FLO?WD_(.+)$/.exec(full) ?? [];
-    if (variables.has(name) || !sections.some((section) => name.startsWith(section))) return [];
+    const [, prefix, name = ''] = /^(FLO?WD_)(.+)$/.exec(full) ?? [];
+    if (!environment[full] || variables.has(name) || clientVariables.includes(name)) return [];
+    const instead = variablesInstead[name];
+    if (instead !== undefined) return `ignoring the variable ${full}: ${instead}`;
+    // flwd itself sets variables such as FLWD_RUN_ID, for jobs. It sets no variable with the other prefix.
+    if (prefix !== 'FLOWD_' && !sections.some((section) => name.startsWith(section))) return [];
     const near = nearest(name, [...variables.keys()]);
     return `ignoring the variable ${full}, which sets no key${near ? `; did you mean FLWD_${near}?` : ''}`;
   });

@@ -15,6 +15,7 @@ import {
   type Kind,
   lifetime,
   listOf,
+  logOutput,
   mapOf,
   matching,
   origin,
@@ -107,9 +108,9 @@ const signatureAlgorithms = [
 
 const noContainers = 'this version has no container executor';
 const noS3 = 'this version stores blobs in files';
-const noSoftQuota = 'this version does not check it';
 const noWorkers = 'in this version only `serve` runs jobs';
-const fixedProfiles = 'in this version the profiles are fixed';
+const fixedProfiles = 'the profiles are fixed, and a job asks for more in its `permissions`';
+const noCapabilities = 'jobs keep no capabilities; only `disabled` leaves them those of the server';
 const remoteSources = ['git', 'oci'];
 
 export const keys = {
@@ -170,6 +171,9 @@ export const keys = {
     false,
     'Proxies whose `X-Forwarded-*` headers are trusted. `true` trusts every caller: use it only if all requests pass the proxy',
   ),
+  'server.tls.enabled': optional(flag, 'Whether to speak HTTPS; `false` ignores the certificate', {
+    defaultText: '`true` if `cert_file` is set',
+  }),
   'server.tls.cert_file': optional(
     path,
     'The certificate and its issuers, as PEM. With it, the server speaks only HTTPS. It is reloaded without a restart when the file changes',
@@ -233,7 +237,7 @@ export const keys = {
     'Variables of the server’s environment that jobs receive; only for `permissive`',
   ),
   'security.profiles.<profile>.capabilities': key(listOf(text), [], 'Capabilities that jobs keep', {
-    notYet: fixedProfiles,
+    notYet: noCapabilities,
   }),
   'security.profiles.<profile>.resources.cpu': optional(amount, 'CPU cores for a run; a job can ask for less'),
   'security.profiles.<profile>.resources.memory': optional(size('4MiB'), 'Memory for a run; a job can ask for less', {
@@ -247,6 +251,10 @@ export const keys = {
   'security.profiles.<profile>.resources.workspace': optional(
     size('1MiB'),
     'Largest size of a workspace; a job can ask for less',
+  ),
+  'security.profiles.<profile>.resources.timeout': optional(
+    duration('1s'),
+    'How long a run may take; a job can ask for less with `timeouts.run`',
   ),
   'security.profiles.<profile>.rate_limit.limit': optional(
     integer(1, 1_000_000_000),
@@ -286,9 +294,7 @@ export const keys = {
     '1GiB',
     'The largest size of an artifact. A run with a larger one fails',
   ),
-  'persistence.artifacts.quota_soft': optional(size(), 'If artifacts use more, health is `degraded`', {
-    notYet: noSoftQuota,
-  }),
+  'persistence.artifacts.quota_soft': optional(size(), 'If artifacts use more, `/health` is `degraded`'),
   'persistence.artifacts.quota_hard': key(
     size(),
     '100GiB',
@@ -379,10 +385,12 @@ export const keys = {
 
   'logging.level': key(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal'), 'info', 'The lowest level to log'),
   'logging.format': key(choice('text', 'json'), 'text', 'Text for people, or JSON'),
-  'logging.output': key(text, 'stderr', 'Where the server’s log goes', {
-    notYet: 'this version always logs to stderr',
-  }),
-  'logging.fields': key(mapOf(text), {}, 'Fields to add to every line', { notYet: 'this version adds no fields' }),
+  'logging.output': key(
+    logOutput,
+    'stderr',
+    'Where the server’s log goes. A file is created with mode 0600 and only appended to; rotate it with `copytruncate`',
+  ),
+  'logging.fields': key(mapOf(text), {}, 'Fields to add to every line, such as `{environment: production}`'),
 
   'telemetry.otlp_endpoint': optional(url, 'Where to send OpenTelemetry data', {
     notYet: 'this version sends no data',

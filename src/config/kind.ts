@@ -136,6 +136,14 @@ export const path: Kind<string> = {
   fromText: asIs,
 };
 
+/** A stream of the process, or the absolute path of a file. */
+export const logOutput: Kind<string> = {
+  ...path,
+  name: '`stderr`, `stdout`, path',
+  expected: '`stderr`, `stdout`, or the path of a file',
+  read: (raw, base) => (raw === 'stderr' || raw === 'stdout' ? raw : path.read(raw, base)),
+};
+
 export const bind: Kind<Bind> = {
   name: 'host:port',
   expected: 'a host and a port such as `127.0.0.1:8080` or `"[::1]:8080"` (port 0 means any free port)',

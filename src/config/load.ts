@@ -79,7 +79,8 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   checkSettings(settings);
   if (flags.dev) checkDev(settings);
   if (settings.errors.length > 0) throw new ConfigError(settings.errors);
-  const warnings = [...(found?.warnings ?? []), ...strayVariables, ...noteExtensions(settings)];
+  const notes = settings.notes.map(({ origin, message }) => `${placeOf(origin)}: ${message}`);
+  const warnings = [...(found?.warnings ?? []), ...strayVariables, ...notes, ...noteExtensions(settings)];
   return { config: toConfig(settings, { isDev: flags.dev ?? false }), settings, file: found?.shown ?? null, warnings };
 }
 

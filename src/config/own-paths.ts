@@ -17,7 +17,7 @@ export type OwnPaths = {
 
 /** Call this once the files exist. @param others real paths of another instance, which are hidden as well */
 export function findOwnPaths(config: Config, configFile: string | null, others: readonly string[]): OwnPaths {
-  const { instance, server, auth, persistence, notify } = config;
+  const { instance, server, auth, persistence, notify, logging } = config;
   const { dbPath, blobsDir, secretKeyFile } = persistence;
   const database = realpathSync(dbPath);
   const fixed = [instance.dataDir, blobsDir, notify.signingKeyFile].map((path) => realpathSync(path));
@@ -27,6 +27,8 @@ export function findOwnPaths(config: Config, configFile: string | null, others: 
     // Anyone who can write the keys of JWTs decides who may log in.
     ...(auth.jwt && 'file' in auth.jwt.keys ? [auth.jwt.keys.file] : []),
     ...(server.tls ? [server.tls.keyFile] : []),
+    // Names the jobs and callers of all tenants.
+    ...(logging.output === 'stderr' || logging.output === 'stdout' ? [] : [logging.output]),
     // May contain the password of a database, and more that only the operator may see.
     ...(configFile === null ? [] : [resolve(configFile)]),
   ];

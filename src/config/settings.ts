@@ -5,6 +5,7 @@ import { nearest } from '../lib/nearest.ts';
 import { type Key, type KeyPath, type Known, keys, securityProfiles, type ValueOf } from './keys.ts';
 import type { Base, Kind } from './kind.ts';
 import { keyPaths, locate } from './shape.ts';
+import { spelledWord } from './spellings.ts';
 
 export type Origin =
   | { readonly kind: 'default' }
@@ -29,10 +30,12 @@ export type Settings = {
   /** The items of `sources`, `aliases` and `remotes`, if they are given. */
   readonly items: Map<string, readonly Item[]>;
   readonly errors: SettingError[];
+  /** Lines that are accepted, but not quite as they were written. */
+  readonly notes: SettingError[];
 };
 
 export function createSettings(): Settings {
-  return { entries: new Map(), items: new Map(), errors: [] };
+  return { entries: new Map(), items: new Map(), errors: [], notes: [] };
 }
 
 export function settingAt(settings: Settings, path: KeyPath, at?: number | string): Setting | undefined {
@@ -50,18 +53,34 @@ export function put(
   settings: Settings,
   path: KeyPath,
   at: number | string | undefined,
-  raw: unknown,
+  written: unknown,
   origin: Origin,
   base: Base,
 ): void {
   const { kind, isSecret }: Key = keys[path];
   const place = locate(path, at);
-  const value = kind.read(raw, base);
-  if (value === undefined) {
+  const { raw, instead, note } = respell(path, at, written);
+  const value = instead === undefined ? kind.read(raw, base) : undefined;
+  if (note !== undefined) settings.notes.push({ origin, message: `\`${place}\`: ${note}` });
+  if (instead !== undefined) settings.errors.push({ origin, message: `\`${place}\` ${instead}` });
+  else if (value === undefined) {
     const but = isSecret ? '' : `, not ${shown(raw)}${suggestion(kind, raw)}`;
     settings.errors.push({ origin, message: `\`${place}\` must be ${kind.expected}${but}` });
   }
   settings.entries.set(place, { path, raw, value, origin });
+}
+
+type Respelled = { readonly raw: unknown; readonly note?: string; readonly instead?: string };
+
+/** The value in our words, or the advice to write another one. */
+function respell(path: KeyPath, at: number | string | undefined, raw: unknown): Respelled {
+  const words = [raw].flat().filter((word) => typeof word === 'string');
+  for (const word of words) {
+    const spelled = spelledWord(path, at, word);
+    if (spelled && 'instead' in spelled) return { raw, instead: `does not take \`${word}\`: ${spelled.instead}` };
+    if (spelled && !Array.isArray(raw)) return spelled;
+  }
+  return { raw };
 }
 
 /** Gives every unset key its default, and records errors for missing keys and unsupported values. */

@@ -1,11 +1,13 @@
 // Turns the table of keys into a tree, nested as in flwd.yaml.
 
 import { isKeyPath, type KeyPath, keys, securityProfiles } from './keys.ts';
+import { keySpellings, type Spelling } from './spellings.ts';
 
 export type Section = { readonly type: 'section'; readonly members: Map<string, Shape> };
 
 export type Shape =
   | { readonly type: 'key'; readonly path: KeyPath }
+  | { readonly type: 'spelling'; readonly spelling: Spelling }
   | Section
   | { readonly type: 'list'; readonly item: Section }
   /** A map by name. `names` lists the possible names; null: any. */
@@ -14,20 +16,32 @@ export type Shape =
 export const keyPaths = Object.keys(keys).filter(isKeyPath);
 
 /** The place of a key in a file: `sources[].path` at 2 is `sources[2].path`. */
-export function locate(path: KeyPath, at: number | string = ''): string {
+export function locate(path: string, at: number | string = ''): string {
   return path.replace('[]', `[${at}]`).replace(/<\w+>/, String(at));
 }
 
 export const root: Section = newSection();
-for (const path of keyPaths) plant(root, path.split('.'), path);
+for (const path of keyPaths) plant(root, path.split('.'), { type: 'key', path });
+for (const [path, spelling] of Object.entries(keySpellings))
+  plant(root, path.split('.'), { type: 'spelling', spelling });
+
+/** The names of a section's own keys and sections. */
+export function namesOf(section: Section): readonly string[] {
+  return [...section.members].flatMap(([name, shape]) => (isOwn(shape) ? [name] : []));
+}
+
+function isOwn(shape: Shape): boolean {
+  if (shape.type === 'section') return namesOf(shape).length > 0;
+  return shape.type !== 'spelling';
+}
 
 function newSection(): Section {
   return { type: 'section', members: new Map() };
 }
 
-function plant(section: Section, [word = '', ...rest]: readonly string[], path: KeyPath): void {
+function plant(section: Section, [word = '', ...rest]: readonly string[], leaf: Shape): void {
   if (rest.length === 0) {
-    section.members.set(word, { type: 'key', path });
+    section.members.set(word, leaf);
     return;
   }
   const name = word.replace('[]', '');
@@ -36,15 +50,15 @@ function plant(section: Section, [word = '', ...rest]: readonly string[], path: 
   if (word.endsWith('[]')) {
     const list = known?.type === 'list' ? known : ({ type: 'list', item: newSection() } as const);
     section.members.set(name, list);
-    plant(list.item, rest, path);
+    plant(list.item, rest, leaf);
   } else if (next.startsWith('<')) {
     const names = next === '<profile>' ? securityProfiles : null;
     const map = known?.type === 'map' ? known : ({ type: 'map', item: newSection(), names } as const);
     section.members.set(name, map);
-    plant(map.item, rest.slice(1), path);
+    plant(map.item, rest.slice(1), leaf);
   } else {
     const inner = known?.type === 'section' ? known : newSection();
     section.members.set(name, inner);
-    plant(inner, rest, path);
+    plant(inner, rest, leaf);
   }
 }

@@ -64,7 +64,8 @@ export function checkSources(settings: Settings, base: Base): void {
 function checkSource(settings: Settings, { at, origin }: Item): void {
   const type = valueAt(settings, 'sources[].type', at);
   if (type !== 'fs') {
-    const message = `sources of type \`${type}\` are not supported yet: this version reads only folders (\`fs\`)`;
+    const how = type === 'git' ? 'clone the repository' : 'copy the jobs out of the image';
+    const message = `sources of type \`${type}\` are not supported yet: ${how}, and name the folder in \`path\``;
     settings.errors.push({ origin: settingAt(settings, 'sources[].type', at)?.origin ?? origin, message });
     return;
   }

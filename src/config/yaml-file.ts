@@ -5,7 +5,8 @@ import { nearest } from '../lib/nearest.ts';
 import { findTooDeep, tooDeep } from '../lib/yaml-nesting.ts';
 import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
-import { root, type Section, type Shape } from './shape.ts';
+import { locate, namesOf, root, type Section, type Shape } from './shape.ts';
+import type { Spelling } from './spellings.ts';
 
 /** @param file the name that errors show */
 export function readYaml(text: string, file: string, base: Base, settings: Settings): void {
@@ -57,6 +58,8 @@ function readDocument(
   base: Base,
   settings: Settings,
 ): void {
+  const plain = plainReader(resolved);
+
   function* pairsOf(node: Node, place: string): Generator<{ name: string; origin: Origin; value: Node | null }> {
     if (!isMap(node)) {
       addError(originOf(node), place ? `\`${place}\` must be a map of keys` : 'the file must be a map of sections');
@@ -72,16 +75,25 @@ function readDocument(
     for (const { name, origin, value } of pairsOf(node, place)) {
       const shape = section.members.get(name);
       if (shape) readShape(value, shape, place ? `${place}.${name}` : name, at);
-      else addError(origin, unknown('key', name, [...section.members.keys()]));
+      else addError(origin, unknown('key', name, namesOf(section)));
     }
   }
 
   function readShape(node: Node | null, shape: Shape, place: string, at?: number | string): void {
     if (node === null || (isScalar(node) && node.value === null)) return;
-    if (shape.type === 'key') put(settings, shape.path, at, plain(node), originOf(node), base);
+    if (shape.type === 'key') putOnce(settings, shape.path, at, plain(node), originOf(node), base);
+    else if (shape.type === 'spelling') readSpelling(node, shape.spelling, place, at);
     else if (shape.type === 'section') readSection(node, shape, place, at);
     else if (shape.type === 'list') readList(node, shape.item, place);
     else readMap(node, shape, place);
+  }
+
+  function readSpelling(node: Node, spelling: Spelling, place: string, at?: number | string): void {
+    const origin = originOf(node);
+    if ('instead' in spelling) addError(origin, `\`${place}\` is not supported: ${spelling.instead}`);
+    else if ('withoutEffect' in spelling)
+      settings.notes.push({ origin, message: `\`${place}\` has no effect: ${spelling.withoutEffect}` });
+    else putOnce(settings, spelling.key, at, spelling.toRaw?.(plain(node)) ?? plain(node), origin, base);
   }
 
   function readList(node: Node, item: Section, place: string): void {
@@ -109,20 +121,29 @@ function readDocument(
     }
   }
 
-  function scalar(node: unknown): unknown {
+  readSection(contents, root, '');
+}
+
+/** YAML itself refuses a key that is there twice, but not the same key under two names. */
+function putOnce(...[settings, path, at, raw, origin, base]: Parameters<typeof put>): void {
+  const place = locate(path, at);
+  const isSet = settings.entries.has(place);
+  if (isSet) settings.errors.push({ origin, message: `\`${place}\` is set twice, under two names: remove one` });
+  else put(settings, path, at, raw, origin, base);
+}
+
+/** Reads a scalar, or a list or map of scalars. No value is nested deeper. */
+function plainReader(resolved: Nodes['resolved']): (node: Node) => unknown {
+  const scalar = (node: unknown): unknown => {
     const value = resolved(node);
     return isScalar(value) ? value.value : undefined;
-  }
-
-  /** A scalar, or a list or map of scalars. No value is nested deeper. */
-  function plain(node: Node): unknown {
+  };
+  return (node) => {
     if (isSeq(node)) return node.items.map(scalar);
     if (isMap(node))
       return Object.fromEntries(node.items.map(({ key, value }) => [String(scalar(key)), scalar(value)]));
     return scalar(node);
-  }
-
-  readSection(contents, root, '');
+  };
 }
 
 function unknown(what: string, name: string, known: readonly string[]): string {

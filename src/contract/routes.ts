@@ -47,6 +47,7 @@ export const routes = {
   revokeToken: { method: 'DELETE', path: '/tokens/{token_id}', isJson: false },
   listAudit: { method: 'GET', path: '/audit' },
   getHealth: { method: 'GET', path: '/health' },
+  getStorageHealth: { method: 'GET', path: '/health/storage' },
   getSystemInfo: { method: 'GET', path: '/system/info' },
   collectGarbage: { method: 'POST', path: '/system/gc' },
   listWorkers: { method: 'GET', path: '/workers' },

@@ -102,6 +102,25 @@ const workerList = Type.Object(
   { $id: 'WorkerList' },
 );
 
+const storageHealth = Type.Object(
+  {
+    ok: Type.Boolean(),
+    driver: Type.String(),
+    schema_version: Type.Integer(),
+    bytes_used: Type.Integer({ description: 'The size of the database' }),
+    max_bytes: Type.Integer({ description: '0: the database has no limit of its own' }),
+    eviction_active: Type.Boolean({ description: 'Always false: data is removed by its age, never for its size' }),
+    log_bytes: Type.Integer(),
+    artifacts: Type.Object({
+      count: Type.Integer(),
+      bytes: Type.Integer(),
+      quota_soft_bytes: nullable(Type.Integer()),
+      quota_hard_bytes: Type.Integer(),
+    }),
+  },
+  { $id: 'StorageHealth' },
+);
+
 export const systemOperations = {
   getHealth: {
     ...routes.getHealth,
@@ -110,6 +129,15 @@ export const systemOperations = {
     scope: 'public',
     answers: [json(200, health, 'Healthy or degraded'), json(503, health, 'Cannot accept runs')],
     problems: [],
+  },
+  getStorageHealth: {
+    ...routes.getStorageHealth,
+    tag: 'System',
+    summary: 'Check that data can be stored, and get how much there is',
+    scope: 'metrics:read',
+    isInstanceWide: true,
+    answers: [json(200, storageHealth, 'Data can be stored; the sizes may be some minutes old')],
+    problems: ['not-ready'],
   },
   getSystemInfo: {
     ...routes.getSystemInfo,

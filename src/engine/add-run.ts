@@ -112,7 +112,8 @@ type Draft = {
 
 function draftOf(plan: GroundedPlan, addition: Addition, revision: string, createdAtMs: number): Draft {
   const { profile, network, isSandboxed, resources, read, write, resolvedArgs, storedArgs, args, group } = plan;
-  const { definition: job, source } = plan.entry;
+  const { definition, source } = plan.entry;
+  const job = { ...definition, timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs } };
   const { depth = 0, caller, tenant, priority, labels, rerunOf, parent } = addition;
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
   const trigger = { type: caller.trigger };

@@ -1,15 +1,49 @@
 // The server's own log, written with pino: JSON lines, or text for people.
 
+import { openSync, writeSync } from 'node:fs';
 import { type Logger as PinoLogger, pino } from 'pino';
+import { errorCode } from './error-code.ts';
+import { StartError } from './start-error.ts';
 
 export type Logger = PinoLogger;
 /** For code that only writes to the log. */
 export type LogLines = Pick<Logger, 'info' | 'warn' | 'error'>;
 export type LogFormat = 'text' | 'json';
 
-export function createLogger(options: { level: string; format: LogFormat }): Logger {
-  const base = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  return options.format === 'json' ? pino(base, process.stderr) : pino(base, textStream(process.stderr));
+/** @throws StartError if the file cannot be opened */
+export function createLogger(options: {
+  readonly level: string;
+  readonly format: LogFormat;
+  /** `stderr` (the default), `stdout`, or a file. */
+  readonly output?: string;
+  /** Members of every line. */
+  readonly fields?: Readonly<Record<string, string>>;
+}): Logger {
+  const { level, format, output = 'stderr', fields = {} } = options;
+  const base = Object.keys(fields).length > 0 ? fields : null;
+  const out = output === 'stderr' ? process.stderr : output === 'stdout' ? process.stdout : openLogFile(output);
+  return pino({ level, base, timestamp: pino.stdTimeFunctions.isoTime }, format === 'json' ? out : textStream(out));
+}
+
+type Out = { write(line: string): unknown };
+
+function openLogFile(path: string): Out {
+  let file: number;
+  try {
+    file = openSync(path, 'a', 0o600);
+  } catch (error) {
+    const code = errorCode(error) ?? 'unknown error';
+    throw new StartError(`the log file ${path} cannot be opened (${code}): its folder must exist and be writable`);
+  }
+  return {
+    write(line) {
+      try {
+        writeSync(file, line);
+      } catch {
+        // A full disk must not stop the server, and there is nowhere else to say so.
+      }
+    },
+  };
 }
 
 const levelNames: Record<number, string> = {
@@ -22,7 +56,7 @@ const levelNames: Record<number, string> = {
 };
 
 /** Writes one readable line per record: time, level, message, then the other members as key=value. */
-function textStream(out: NodeJS.WritableStream): { write(line: string): void } {
+function textStream(out: Out): Out {
   return {
     write(line) {
       const { level, time, msg, ...rest }: { level: number; time: string; msg?: string } = JSON.parse(line);

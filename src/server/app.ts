@@ -32,6 +32,7 @@ import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSecretHandlers } from './handlers/secrets.ts';
+import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
@@ -283,6 +284,7 @@ function createHandlers(
     hostChecks,
     version,
     load,
+    store,
   });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
@@ -302,6 +304,7 @@ function createHandlers(
     ...createTokenHandlers(tokens),
     ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
+    ...createStorageHandlers({ store, quotas: config.persistence.artifacts, checks: engine.health }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

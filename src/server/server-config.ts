@@ -38,5 +38,8 @@ export type ServerConfig = {
     readonly defaultProfile: SecurityProfile;
     readonly profiles: Readonly<Record<SecurityProfile, { readonly rateLimit: RateLimit | null }>>;
   };
+  readonly persistence: {
+    readonly artifacts: { readonly quotaSoftBytes: number | null; readonly quotaHardBytes: number };
+  };
   readonly extensions: readonly string[];
 };

@@ -10,7 +10,13 @@ describe('without a flwd.yaml', () => {
     const { dir, load } = createProject({ 'jobs/': '' });
     const dataDir = join(dir, 'home/.local/share/flwd');
     const resources = { cpu: null, memoryBytes: null, pids: 1_024, workspaceBytes: null };
-    const profile = { envPassthrough: [], rateLimit: null, mayGrant: ['network', 'read', 'write'], resources };
+    const profile = {
+      envPassthrough: [],
+      rateLimit: null,
+      mayGrant: ['network', 'read', 'write'],
+      runTimeoutMs: null,
+      resources,
+    };
 
     const { config, file, warnings } = load();
 
@@ -51,7 +57,7 @@ describe('without a flwd.yaml', () => {
         blobsDir: dataDir,
         secretKeyFile: join(dataDir, 'secret.key'),
         secretKey: null,
-        artifacts: { maxSizeBytes: 1_073_741_824, quotaHardBytes: 107_374_182_400, ttlMs: null },
+        artifacts: { maxSizeBytes: 1_073_741_824, quotaSoftBytes: null, quotaHardBytes: 107_374_182_400, ttlMs: null },
         retention: {
           runsMs: 7_776_000_000,
           logsMs: 2_592_000_000,
@@ -70,7 +76,7 @@ describe('without a flwd.yaml', () => {
       notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
       remotes: {},
-      logging: { level: 'info', format: 'text' },
+      logging: { level: 'info', format: 'text', output: 'stderr', fields: {} },
       extensions: ['tui'],
     });
   });

@@ -53,8 +53,8 @@ test('git and OCI sources are refused as not supported yet, without further erro
       'sources:\n  - { type: git, url: https://example.org/jobs.git, ref: main }\n  - { type: oci, image: x }\n',
   });
   expect(errors()).toEqual([
-    'flwd.yaml:2:13: sources of type `git` are not supported yet: this version reads only folders (`fs`)',
-    'flwd.yaml:3:13: sources of type `oci` are not supported yet: this version reads only folders (`fs`)',
+    'flwd.yaml:2:13: sources of type `git` are not supported yet: clone the repository, and name the folder in `path`',
+    'flwd.yaml:3:13: sources of type `oci` are not supported yet: copy the jobs out of the image, and name the folder in `path`',
   ]);
 });
 

@@ -7,6 +7,7 @@ import { configSchema } from '../../src/catalog/job/config-schema.ts';
 import { commands } from '../../src/cli/commands.ts';
 import { variables } from '../../src/config/environment.ts';
 import { root as flwdYaml, keyPaths, type Section, type Shape } from '../../src/config/shape.ts';
+import { keySpellings } from '../../src/config/spellings.ts';
 import { auditActions } from '../../src/domain/audit.ts';
 import { type Block, blocksOf, pages, read } from './pages.ts';
 
@@ -89,7 +90,7 @@ function looksLikeFlwdYaml(key: string): boolean {
 /** Also a section, such as `persistence.retention`. */
 function isKeyOfFlwdYaml(key: string): boolean {
   const wanted = key.replaceAll(/<\w+>|\*/g, 'x').split('.');
-  return keyPaths.some((path) => {
+  return [...keyPaths, ...Object.keys(keySpellings)].some((path) => {
     const known = path.replace('[]', '').split('.');
     return wanted.every((word, at) => known[at] === word || known[at]?.startsWith('<'));
   });
@@ -114,6 +115,7 @@ function notInFlwdYaml(shape: Shape | Section, value: unknown, at: string): stri
   if (!isObject(value)) return [];
   if (shape.type === 'map') return Object.values(value).flatMap((item) => notInFlwdYaml(shape.item, item, at));
   if (shape.type === 'key') return [];
+  if (shape.type === 'spelling') return [`${at.slice(0, -1)} is another name of our key`];
   return Object.entries(value).flatMap(([name, inner]) => {
     const member = shape.members.get(name);
     return member ? notInFlwdYaml(member, inner, `${at}${name}.`) : [`${at}${name}`];

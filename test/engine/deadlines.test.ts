@@ -52,6 +52,27 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   ]);
 });
 
+test('the profile limits the time of its runs, and a job can only ask for less', async () => {
+  const jobs = {
+    open: bash(nap),
+    shorter: bash('true', { timeouts: { run: '100ms' } }),
+    longer: bash('true', { timeouts: { run: '1h' } }),
+  };
+  const security = { runTimeoutMs: () => 600 };
+  const { create, engine, finished } = await openEngine(dataFolder(), { jobs, security });
+  expect(await finished(await create('open'))).toMatchObject({
+    status: 'failed',
+    reason: 'timeout',
+    error: { message: 'did not end within 600ms' },
+  });
+  const planned = async (job_id: string) => (await engine.plan({ job_id, args: {} }, caller)).timeouts.run;
+  expect([await planned('open'), await planned('shorter'), await planned('longer')]).toEqual([
+    '600ms',
+    '100ms',
+    '600ms',
+  ]);
+});
+
 test('the time of a run passes while its steps wait for a slot or for their next attempt', async () => {
   const limit = { timeouts: { run: '600ms' } };
   const jobs = {

@@ -42,6 +42,7 @@ async function setUp(permissions: JobConfig, root = dataFolder()) {
         paths: [],
         trustsJobs: false,
         mayGrant: () => ['read'],
+        runTimeoutMs: () => null,
         resources: () => noResources,
       },
       storedSecret: async () => '',

@@ -71,6 +71,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   listJobs: [{ kind: 'shared' }],
   getJob: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
+  getStorageHealth: [{ kind: 'instance-wide' }],
   getSystemInfo: [{ kind: 'shared' }],
   listWorkers: [{ kind: 'shared' }],
   collectGarbage: [{ kind: 'instance-wide' }],

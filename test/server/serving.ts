@@ -42,6 +42,7 @@ export type ServingOptions = {
   readonly server?: Partial<ServerConfig['server']>;
   readonly ownCredentials?: readonly string[];
   readonly runCallers?: RunCallers;
+  readonly quotaSoftBytes?: number;
   readonly authMode?: ServerConfig['auth']['mode'];
   readonly isDev?: boolean;
   /** Whether runs are executed. By default the test moves them itself. */
@@ -175,6 +176,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
       },
       sources: [source],
       security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet, ...o.profiles } },
+      persistence: { artifacts: { quotaSoftBytes: o.quotaSoftBytes ?? null, quotaHardBytes: 2 ** 30 } },
       extensions: ['mcp'],
     },
     catalog,

@@ -139,6 +139,43 @@ test('the one worker is the server itself', async () => {
   });
 });
 
+test('the storage says what it holds, to callers who may see the whole instance', async () => {
+  const run = await server.addRun();
+  await server.addArtifact(run, { name: 'a.txt', content: 'twelve bytes' });
+  expect(await (await server.fetch('/health/storage')).json()).toEqual({
+    ok: true,
+    driver: 'sqlite',
+    schema_version: expect.any(Number),
+    bytes_used: expect.any(Number),
+    max_bytes: 0,
+    eviction_active: false,
+    log_bytes: expect.any(Number),
+    artifacts: { count: 1, bytes: 12, quota_soft_bytes: null, quota_hard_bytes: 2 ** 30 },
+  });
+  const ofOneTenant = await server.token({ scopes: ['metrics:read'] });
+  expect((await server.fetch('/health/storage', { headers: ofOneTenant.headers })).status).toBe(403);
+
+  const { failure } = server.store.db;
+  Object.assign(server.store.db, { failure: () => 'the disk is full' });
+  const broken = await server.fetch('/health/storage');
+  Object.assign(server.store.db, { failure });
+  expect([broken.status, await broken.json()]).toMatchObject([
+    503,
+    { type: 'https://flowd.org/problems/not-ready', detail: 'Nothing can be stored: the disk is full.' },
+  ]);
+});
+
+test('health is degraded while artifacts take more than their soft quota', async () => {
+  await using other = await startServing({ quotaSoftBytes: 10 });
+  const artifactsOf = async () => JSON.parse(await (await other.fetch('/health')).text()).checks.artifacts;
+  expect(await artifactsOf()).toEqual({ status: 'ok' });
+  await other.addArtifact(await other.addRun(), { name: 'a.txt', content: 'twelve bytes' });
+  expect(await artifactsOf()).toEqual({
+    status: 'degraded',
+    detail: 'artifacts take 12B, more than persistence.artifacts.quota_soft, 10B',
+  });
+});
+
 test('/docs is a page without scripts and without anything from other hosts', async () => {
   const response = await server.fetch('//docs');
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');

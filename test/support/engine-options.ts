@@ -33,6 +33,7 @@ export function engineOptions(
       trustsJobs: false,
       mayGrant: () => [],
       resources: () => noResources,
+      runTimeoutMs: () => null,
     },
     limits: { globalConcurrency: 4, jobConcurrency: null, maxDepth: null, weightOf: () => 1 },
     execution: {

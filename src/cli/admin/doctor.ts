@@ -8,7 +8,8 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config } = loadConfiguration(options);
+  const { config, warnings } = loadConfiguration(options);
+  for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
   const { checks, canRunDefault, isDamaged } = await examineHost(config);
   const { defaultProfile } = config.security;

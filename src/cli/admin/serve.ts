@@ -39,7 +39,9 @@ export async function run(options: Options): Promise<ExitCode> {
   const isOpen = !isLoopback(bind.host);
   if (isOpen && !tls) log.warn('other machines can reach this server without TLS: tokens are sent unencrypted');
   const reach = isOpen ? ` (${showBind(bind)}, reachable from other machines)` : '';
-  process.stdout.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
+  // A log on standard output holds nothing else.
+  const out = config.logging.output === 'stdout' ? process.stderr : process.stdout;
+  out.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
   const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
   log.info(started, 'started');
   const end = await Promise.race([stopAsked, server.lost]);

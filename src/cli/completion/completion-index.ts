@@ -102,7 +102,7 @@ export function placeOf(selection: Selection): Place | undefined {
     .map((path) => ({ path, stats: statSync(path, { throwIfNoEntry: false }) }))
     .find(({ stats }) => stats);
   const paths = ['data-dir', 'jobs'].map((name) => (selection.get(name) ?? []).map((path) => resolve(cwd, path)));
-  const remote = selection.get('remote')?.[0] ?? env.FLWD_REMOTE ?? '';
+  const remote = selection.get('remote')?.[0] ?? (env.FLWD_REMOTE || env.FLOWD_REMOTE || '');
   // The variables set paths, which may be relative to the current folder. Secrets stay out of the file.
   const variables = Object.keys(env)
     .filter((name) => /^FLO?WD_/.test(name) && !/SECRET|TOKEN|DATABASE|_REMOTE$/.test(name))

@@ -33,7 +33,7 @@ export async function openEphemeral(
     server: { ...config.server, bind, tls: null, trustProxy: false },
     auth: { mode: 'required', isDev: false, trustJobs: false, jwt: null },
     // The command itself tells the user what happens.
-    logging: { ...config.logging, level: 'error' },
+    logging: { ...config.logging, level: 'error', output: 'stderr' },
   } as const;
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(ownConfig);

@@ -62,11 +62,18 @@ export function isOfThisMachine(options: Options): boolean {
 /** For commands that work on the files of a data dir. @throws Refusal if the user or FLWD_REMOTE names a remote */
 export function assertOfThisMachine(verb: string, options: Options): void {
   if (isOfThisMachine(options)) return;
-  throw new Refusal(`flwd ${verb} works on the files of the data dir: run it on that machine, or unset FLWD_REMOTE`);
+  throw new Refusal(
+    `flwd ${verb} works on the files of the data dir: run it on that machine, or unset ${process.env.FLWD_REMOTE ? 'FLWD_REMOTE' : 'FLOWD_REMOTE'}`,
+  );
 }
 
 function remoteOf(options: Options): string | undefined {
-  return options.get('remote')?.[0] ?? (process.env.FLWD_REMOTE || undefined);
+  return options.get('remote')?.[0] ?? ofEnvironment('REMOTE');
+}
+
+/** FLOWD_ is the former prefix. An empty variable counts as not set. */
+function ofEnvironment(name: 'REMOTE' | 'TOKEN'): string | undefined {
+  return process.env[`FLWD_${name}`] || process.env[`FLOWD_${name}`] || undefined;
 }
 
 export function hasInstance({ persistence }: Config): boolean {
@@ -127,8 +134,8 @@ function namedRemote(name: string, options: Options): Config['remotes'][string] 
 
 /** The token beside FLWD_REMOTE is not sent to another address that --remote names. */
 function tokenOfEnvironment(options: Options): string | undefined {
-  const isForAnother = options.has('remote') && process.env.FLWD_REMOTE;
-  return (isForAnother ? undefined : process.env.FLWD_TOKEN) || undefined;
+  const isForAnother = options.has('remote') && ofEnvironment('REMOTE') !== undefined;
+  return isForAnother ? undefined : ofEnvironment('TOKEN');
 }
 
 function readTokenFile(remote: string, path: string): string {

@@ -31,7 +31,7 @@ export async function answerPlan(
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,
     timeouts: {
-      run: formatDurationOrNull(job.timeouts.runMs),
+      run: formatDurationOrNull(plan.runTimeoutMs),
       step: formatDurationOrNull(job.timeouts.stepMs),
       queue: formatDurationOrNull(job.timeouts.queueMs),
     },

@@ -49,6 +49,8 @@ export type SecurityPolicy = {
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
   /** What a run of the profile gets, and the most it may ask for. */
   readonly resources: (profile: SecurityProfile) => Resources;
+  /** The longest that a run of the profile may take; null: no limit. */
+  readonly runTimeoutMs: (profile: SecurityProfile) => number | null;
 };
 
 /** What policy gives a run, whichever host runs it. */
@@ -68,6 +70,8 @@ export type Plan = RunSecrets & {
   readonly resources: Resources;
   /** The most that the instance lets a run of the profile have. */
   readonly ceilings: Resources;
+  /** The shorter one of what the job and the instance allow; null: no limit. */
+  readonly runTimeoutMs: number | null;
   /** The paths that the job asks to read or write beyond its profile. */
   readonly wantedPaths: readonly WantedPath[];
   /** The grants that policy allows the job. */
@@ -144,7 +148,10 @@ function applyPolicy(
   requested: SecurityProfile | undefined,
   policy: SecurityPolicy,
   denials: Denials,
-): Pick<Plan, 'profile' | 'isProfileAllowed' | 'network' | 'resources' | 'ceilings' | 'leave' | 'decision'> {
+): Pick<
+  Plan,
+  'profile' | 'isProfileAllowed' | 'network' | 'resources' | 'ceilings' | 'runTimeoutMs' | 'leave' | 'decision'
+> {
   const { definition: job, source } = entry;
   const { trusted } = source;
   const wanted = { job: job.securityProfile, instance: policy.defaultProfile, requested };
@@ -159,9 +166,14 @@ function applyPolicy(
     network: denials.orElse(() => chooseNetwork({ asked: network, ...leave }), 'none'),
     resources: denials.orElse(() => chooseResources({ profile, asked: askedResources, ceilings }), ceilings),
     ceilings,
+    runTimeoutMs: shorterOf(job.timeouts.runMs, policy.runTimeoutMs(profile)),
     leave,
     decision: decisionOf({ job, source: source.name, requested, instance: policy.defaultProfile, profile }),
   };
+}
+
+function shorterOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** Separates the secret values. The arguments that are stored with the run show `[redacted]` instead. */

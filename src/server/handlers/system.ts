@@ -12,10 +12,12 @@ import type { Retention } from '../../engine/retention/retain.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Frozen } from '../../lib/frozen.ts';
 import { formatDuration } from '../../lib/units.ts';
+import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Load } from '../limits/pressure.ts';
 import type { ServerConfig } from '../server-config.ts';
 import type { ActivityOf } from './activity.ts';
+import { checkArtifacts } from './storage.ts';
 
 export type SystemHandlers = Pick<Handlers, 'getHealth' | 'getSystemInfo' | 'collectGarbage'> & {
   /** @throws Problem not-ready */
@@ -38,6 +40,7 @@ type Parts = {
   readonly hostChecks: readonly HostCheck[];
   readonly version: string;
   readonly load: Load;
+  readonly store: Pick<Store, 'artifacts' | 'size'>;
 };
 
 export function createSystemHandlers(o: Parts): SystemHandlers {
@@ -65,8 +68,9 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
       if (!catalog.isReady) throw new Problem('not-ready', 'The sources are still being read.');
     },
 
-    getHealth({ request, reply }) {
-      const all = checks();
+    async getHealth({ request, reply }) {
+      const artifacts = await checkArtifacts({ store: o.store, quotas: o.config.persistence.artifacts });
+      const all = { ...checks(), ...artifacts };
       const has = (status: Check['status']): boolean => Object.values(all).some((check) => check.status === status);
       const status = has('failing') ? 'unhealthy' : has('degraded') ? 'degraded' : 'healthy';
       if (status === 'unhealthy') reply.code(503);

@@ -1,0 +1,50 @@
+// How much is stored, and whether more can be: GET /health/storage, and the check of the artifacts in GET /health.
+
+import { Problem } from '../../domain/problem.ts';
+import type { Check } from '../../engine/health.ts';
+import { formatSize } from '../../lib/units.ts';
+import { migrations } from '../../store/migrations/migrate.ts';
+import type { Store } from '../../store/open.ts';
+import type { Handlers } from '../exchange.ts';
+import type { ServerConfig } from '../server-config.ts';
+
+type Parts = {
+  readonly store: Pick<Store, 'artifacts' | 'size'>;
+  readonly quotas: ServerConfig['persistence']['artifacts'];
+  readonly checks: () => Readonly<Record<string, Check>>;
+};
+
+export function createStorageHandlers({ store, quotas, checks }: Parts): Pick<Handlers, 'getStorageHealth'> {
+  return {
+    async getStorageHealth() {
+      const { database, disk } = checks();
+      const broken = [database, disk].find((check) => check?.status === 'failing');
+      if (broken) throw new Problem('not-ready', `Nothing can be stored: ${broken.detail ?? 'the storage fails'}.`);
+      const size = await store.size();
+      return {
+        ok: true,
+        driver: 'sqlite',
+        schema_version: migrations.length,
+        bytes_used: size.database.bytes,
+        max_bytes: 0,
+        eviction_active: false,
+        log_bytes: size.logBytes,
+        artifacts: {
+          ...size.artifacts,
+          quota_soft_bytes: quotas.quotaSoftBytes,
+          quota_hard_bytes: quotas.quotaHardBytes,
+        },
+      };
+    },
+  };
+}
+
+/** No check without a soft quota. */
+export async function checkArtifacts({ store, quotas }: Omit<Parts, 'checks'>): Promise<Record<string, Check>> {
+  const { quotaSoftBytes } = quotas;
+  if (quotaSoftBytes === null) return {};
+  const { bytes } = await store.artifacts.totals();
+  if (bytes <= quotaSoftBytes) return { artifacts: { status: 'ok' } };
+  const detail = `artifacts take ${formatSize(bytes)}, more than persistence.artifacts.quota_soft, ${formatSize(quotaSoftBytes)}`;
+  return { artifacts: { status: 'degraded', detail } };
+}
