@@ -218,6 +218,7 @@ test('commands of flwd, with their options', () => {
     'schedules hold --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules release --after --json --quiet --verbose --remote --config --data-dir --jobs',
     'tui --remote --config --data-dir --jobs',
+    'import crontab --system --to --json --quiet --config --jobs',
     'runs --job --status --since --until --label --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',

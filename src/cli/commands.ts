@@ -2,10 +2,16 @@
 
 import { instanceCommands } from './admin/instance-commands.ts';
 import type { Command } from './command.ts';
+import { importCommands } from './import/import-commands.ts';
 import { jobCommands } from './job/job-commands.ts';
 import { runCommands } from './run/run-commands.ts';
 
-const sections = { Jobs: jobCommands, Runs: runCommands, Instance: instanceCommands };
+const sections = {
+  Jobs: jobCommands,
+  'From other schedulers': importCommands,
+  Runs: runCommands,
+  Instance: instanceCommands,
+};
 
 export const commandSections: readonly (readonly [string, readonly Command[]])[] = Object.entries(sections);
 export const commands = commandSections.flatMap(([, section]) => section);

@@ -15,6 +15,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   init: () => import('./init.ts'),
   test: () => import('./job/test.ts'),
   'jobs validate': () => import('./job/jobs-validate.ts'),
+  'import crontab': () => import('./import/import-crontab.ts'),
   runs: () => import('./run/runs.ts'),
   logs: () => import('./run/logs.ts'),
   cancel: () => import('./run/cancel.ts'),

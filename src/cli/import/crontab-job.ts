@@ -1,0 +1,153 @@
+// A line of a crontab as a job: the same command for the same shell, with the variables that it had under cron.
+
+import { basename, isAbsolute } from 'node:path';
+import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
+import type { TableLine } from './crontab-table.ts';
+import { readTimes } from './crontab-times.ts';
+import type { Found, Origin } from './found-job.ts';
+import { holdsSecret } from './secret-text.ts';
+import { quotingOf } from './shell-quotes.ts';
+
+export type Table = {
+  /** `the crontab of ada`, `/etc/cron.d/certs`. */
+  readonly place: string;
+  /** The user of all lines that do not name one. */
+  readonly user: string;
+  readonly homeOf: (user: string) => string | null;
+  /** The zone of the host. */
+  readonly timezone: string;
+};
+
+type Entry = Extract<TableLine, { kind: 'entry' }>;
+
+/** cron itself acts on these; the command does not get them. */
+const ofCron =
+  /^(?:SHELL|HOME|MAILTO|MAILFROM|CRON_TZ|RANDOM_DELAY|LOGNAME|USER|CONTENT_TYPE|CONTENT_TRANSFER_ENCODING)$/;
+
+export function jobOfLine(line: TableLine, table: Table): Found {
+  const origin: Origin = { kind: 'crontab', place: table.place, line: line.line, text: line.text };
+  const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
+  if (line.kind === 'broken') return nothing(`${line.reason}, so cron cannot run it`);
+  const { environment, command, input } = line;
+  const times = readTimes(line.times);
+  if ('problem' in times) return nothing(times.problem);
+  if (/(?:^|[\s;&|(/{])run-parts\s/.test(command))
+    return nothing('run-parts starts every script in a folder: turn each into a job with flwd init --from SCRIPT');
+  const { SHELL: shell = '/bin/sh', CRON_TZ: timezone = table.timezone } = environment;
+  if (!isAbsolute(shell) || /\s/.test(shell))
+    return nothing(`SHELL is \`${shell}\`, which is not the path of a program`);
+  if (!isTimezone(timezone)) return nothing(`CRON_TZ is \`${timezone}\`, which is not the name of a time zone`);
+  if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
+  const user = line.user ?? table.user;
+  const home = environment.HOME ?? table.homeOf(user);
+  const notes = notesOf(line, times.cron);
+  const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
+  if (delay.note !== undefined) notes.push(delay.note);
+  const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
+  return {
+    kind: 'job',
+    name: nameOf(command),
+    origin,
+    program: { file: 'command.sh', text: scriptOf(line, { shell, home, isShell }), interpreter: [shell], isShell },
+    environment: variablesOf(line, { user, home }),
+    schedules: [
+      { cron: times.cron, timezone, ...(delay.jitter !== undefined && { settings: { jitter: delay.jitter } }) },
+    ],
+    user,
+    home,
+    arguments: [],
+    settings: {},
+    notes,
+  };
+}
+
+function variablesOf({ environment, command }: Entry, o: { readonly user: string; readonly home: string | null }) {
+  const own = Object.entries(environment).filter(([name]) => !ofCron.test(name));
+  const usesHome = /(?:^|[\s"'=:(;&|<>])~(?:[/\s]|$)|\$\{?HOME\b/.test(command) || environment.HOME !== undefined;
+  const named = /\$\{?(LOGNAME|USER)\b/.exec(command)?.[1];
+  return {
+    ...(usesHome && o.home !== null && { HOME: o.home }),
+    ...(named !== undefined && { [named]: o.user }),
+    ...Object.fromEntries(own),
+  };
+}
+
+function scriptOf(
+  { command, input }: Entry,
+  o: { readonly shell: string; readonly home: string | null; readonly isShell: boolean },
+): string {
+  const lines = [
+    ...(o.isShell && startsSomewhere(command) && o.home !== null ? [`cd ${quoted(o.home)} || exit`] : []),
+    ...(input === null ? [] : [hereDocument(input)]),
+    command,
+  ];
+  return `#!${o.shell}\n${lines.join('\n')}\n`;
+}
+
+/** A line of its own, so that it holds for every command of the line after it. */
+function hereDocument(input: string): string {
+  let end = 'END';
+  while (input.split('\n').includes(end)) end += '_';
+  return `exec <<'${end}'\n${input}${end}`;
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The command names a file without a full path, so it depends on the folder in which cron starts it. */
+function startsSomewhere(command: string): boolean {
+  if (/^cd\s+["']?(?:[/~]|\$HOME\b)/.test(command)) return false;
+  const quoting = quotingOf(command);
+  const relative = /(?<=^|[\s;&|(<>])(?:\.{1,2}\/|[\w.-]+\/[\w.])|[<>]\s*(?=[\w.])(?!\d)/g;
+  return [...command.matchAll(relative)].some(({ index }) => quoting[index] === 'plain');
+}
+
+function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: string): string[] {
+  const { MAILTO: mailTo = '', CRON_TZ: zone } = environment;
+  const [, log] = />>?\s*(\/\S+|\S*\w\S*)\s+2>&1\s*$/.exec(command) ?? [];
+  return [
+    ...(mailTo === '' ? [] : [`cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` calls a webhook`]),
+    ...(zone === undefined ? [] : [`CRON_TZ=${zone} is kept; Debian's cron ignores it and uses the zone of the host`]),
+    ...(cron === '@boot'
+      ? ['cron starts it once a boot, and so does @boot; in flwd, @reboot is each start of the server']
+      : []),
+    ...(times[0]?.startsWith('-') ? ['the - at the beginning kept cron from logging it'] : []),
+    ...(endsWithReturn ? ['the line ends as on Windows; the job gets it without the carriage return'] : []),
+    ...(log === '/dev/null'
+      ? ['it throws away what it prints: remove >/dev/null 2>&1 in command.sh to find it in the log of the run']
+      : log !== undefined
+        ? [`flwd keeps what it prints: without >> ${log} 2>&1 in command.sh it need not write there`]
+        : []),
+    ...(/(?:^|[\s/])flock\s/.test(command) ? ['`concurrency: { limit: 1, on_conflict: reject }` replaces flock'] : []),
+  ];
+}
+
+/** cronie's RANDOM_DELAY: up to so many minutes. */
+function delayOf(written: string | undefined, cron: string, timezone: string) {
+  if (written === undefined || cron.startsWith('@')) return {};
+  const minutes = /^\d{1,5}$/.test(written) ? Number(written) : undefined;
+  const times = parseCron(cron, timezone);
+  if (minutes === undefined || 'problem' in times || minutes * 60_000 >= shortestGapMs(times))
+    return {
+      note: `RANDOM_DELAY=${written} is not carried over: \`jitter\` must be shorter than the time between two starts`,
+    };
+  return minutes === 0 ? {} : { jitter: `${minutes}m` };
+}
+
+const wrappers =
+  /^(?:\[|\]|test|-\S*|!|\{|\}|then|if|do|exec|env|nice|ionice|chronic|nohup|setsid|stdbuf|sudo|time|command|(?:ba|da|z|k)?sh|python[\d.]*|perl|ruby|node|php[\d.]*|\d+[smhd]?|true|\w+=.*)$/;
+
+/** `cd /srv && KEEP=14 python3 bin/backup.py --x` is called `backup`. */
+function nameOf(command: string): string {
+  const words = command.split(/[\s;&|()]+/).map((word) => word.replaceAll(/["']/g, ''));
+  for (let at = 0; at < words.length; at++) {
+    const name = basename(words[at] ?? '');
+    if (['cd', 'flock', 'timeout', 'pushd', 'umask'].includes(name)) {
+      while (words[at + 1]?.startsWith('-')) at += 1;
+      at += 1;
+    } else if (/^-[xefdrs]$/.test(words[at] ?? '') && /^(?:\[|test)$/.test(words[at - 1] ?? '')) at += 1;
+    else if (name !== '' && !wrappers.test(name)) return name.replace(/\.\w{1,4}$/, '') || name;
+  }
+  return 'cron';
+}

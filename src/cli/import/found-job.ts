@@ -1,0 +1,76 @@
+// A job that was found in another scheduler, before it is written as a job of flwd. Each importer turns what it reads
+// into this; the rest of the folder does not know where a job comes from.
+
+type ImportKind = 'crontab' | 'systemd-timers' | 'cronicle' | 'rundeck' | 'dagu';
+
+export type Origin = {
+  readonly kind: ImportKind;
+  /** Where it was found, the same at each import: `the crontab of ada`, `/etc/cron.d/certs`. */
+  readonly place: string;
+  /** Counted from 1; null if lines say nothing about it. */
+  readonly line: number | null;
+  /** The text as it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or stored. */
+  readonly text: string;
+};
+
+/** A program as a file of the job: `[...interpreter, ./file]`. */
+export type FoundCommand = {
+  /** Unique within the job, such as `command.sh`. */
+  readonly file: string;
+  readonly text: string;
+  /** `[/bin/sh]`: the other scheduler's shell, which is less strict than a job's. */
+  readonly interpreter: readonly string[];
+  /** Passwords in a shell script become variables. In any other language they keep the job from being imported. */
+  readonly isShell: boolean;
+};
+
+type FoundStep = {
+  readonly id: string;
+  readonly command: FoundCommand;
+  /** Its other keys, as in config.yaml: `needs`, `retry`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+};
+
+type FoundArgument = {
+  readonly name: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly isRequired: boolean;
+  /** The environment variable in which the program expects a secret. Others are in FLWD_ARG_NAME. */
+  readonly secretVariable?: string;
+};
+
+type FoundSchedule = {
+  readonly cron: string;
+  readonly timezone: string;
+  /** Its other keys, as in config.yaml: `args`, `catch_up`, `jitter`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+};
+
+export type FoundJob = {
+  readonly kind: 'job';
+  /** What people call it. The name of the job's folder is made of it. */
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly origin: Origin;
+  readonly program: FoundCommand | readonly FoundStep[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly schedules: readonly FoundSchedule[];
+  /** The user it ran as; null if the other scheduler does not say. */
+  readonly user: string | null;
+  /** That user's home, where it started. */
+  readonly home: string | null;
+  readonly arguments: readonly FoundArgument[];
+  /** Other keys of config.yaml: `timeouts`, `retry`, `concurrency`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Differences, and things not carried over: whole sentences without their full stop. */
+  readonly notes: readonly string[];
+};
+
+/** Something that does not become a job, and why. */
+export type FoundNothing = { readonly kind: 'nothing'; readonly origin: Origin; readonly reason: string };
+
+export type Found = FoundJob | FoundNothing;
+
+export function commandsOf({ program }: Pick<FoundJob, 'program'>): readonly FoundCommand[] {
+  return 'file' in program ? [program] : program.map(({ command }) => command);
+}

@@ -1,0 +1,71 @@
+// What all `flwd import` commands do with what they found: choose the folder, write the jobs, print the report.
+
+import { accessSync, constants } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import type { Found } from './found-job.ts';
+import type { RunAs } from './job-draft.ts';
+import { printReport } from './report.ts';
+import { type Imported, shownPath, writeJobs } from './write-jobs.ts';
+
+/** @throws Refusal */
+export async function importJobs(found: readonly Found[], options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const { config } = loadConfiguration(options);
+  const target = targetOf(options, config);
+  const roots = [...new Set([target, ...config.sources.map(({ path }) => path)])];
+  const results = await writeJobs(found, { target, roots, runAs: runAsOf(config) });
+  printReport(results, { options, output });
+  sayOutcome(results, output);
+  if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
+  return exitCodes.done;
+}
+
+/** `--to`, or the first source that this user can write to. @throws Refusal */
+function targetOf(options: Options, { sources }: Config): string {
+  const [to] = options.get('to') ?? [];
+  if (to !== undefined) return resolve(to);
+  const source = sources.find(({ path }) => isWritable(path));
+  if (source) return source.path === process.cwd() ? join(source.path, 'jobs') : source.path;
+  const names = sources.map(({ displayPath }) => displayPath).join(', ');
+  throw new Refusal(`you cannot write to any source of jobs (${names}): name a folder with --to DIR`);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Jobs of a server that is not root run as its user, who is taken to be the one who imports. */
+function runAsOf(_config: Config): (user: string | null) => RunAs {
+  const { username, uid } = userInfo();
+  return (user) => (user === null || (user === username && uid !== 0) ? undefined : { lost: `ran as ${user}` });
+}
+
+function sayOutcome(results: readonly Imported[], output: Output): void {
+  const count = (kind: Imported['kind']) => results.filter((result) => result.kind === kind).length;
+  const [written, known, left] = [count('written'), count('known'), count('nothing')];
+  const parts = [
+    ...(written > 0 || known + left === 0 ? [`${written} ${written === 1 ? 'job' : 'jobs'} imported`] : []),
+    ...(known > 0 ? [`${known} imported before`] : []),
+    ...(left > 0 ? [`${left} not imported`] : []),
+  ];
+  output.say(parts.join(', '));
+  if (written > 0) output.say('Their schedules are held: nothing starts before you release them.');
+}
+
+function warnOutside(target: string, { sources }: Config, output: Output): void {
+  if (!sources.some(({ path }) => `${target}/`.startsWith(`${path}/`)))
+    output.warn(
+      `${shownPath(target)} is in none of the configured sources: add it to flwd.yaml, or name it with --jobs`,
+    );
+}

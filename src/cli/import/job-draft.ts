@@ -1,0 +1,249 @@
+// The files of a job that was found in another scheduler: config.yaml with held schedules, its scripts, and a record of
+// where it comes from. The job is always `secure`; what it will lack is proposed in comments.
+
+import { stringify } from 'yaml';
+import type { NewFile } from '../init/job-folder.ts';
+import { printable } from '../terminal/output.ts';
+import { commandsOf, type FoundCommand, type FoundJob } from './found-job.ts';
+import { foldersOf, mergeNeeds, type Needs, needsOf } from './needs.ts';
+import { type ImportRecord, recordFile, recordOf } from './record.ts';
+import {
+  createSecretNames,
+  fewestSecretBytes,
+  holdsSecret,
+  isSecretValue,
+  type Secret,
+  takeSecrets,
+  withoutSecrets,
+} from './secret-text.ts';
+
+type StoredSecret = Secret & { /** The name of the stored secret. */ readonly stored: string };
+
+export type Draft = {
+  readonly files: readonly NewFile[];
+  readonly record: ImportRecord;
+  readonly needs: Needs;
+  readonly secrets: readonly StoredSecret[];
+  readonly notes: readonly string[];
+  /** Lines for config.yaml and flwd.yaml that give the job what it lacks; empty if it lacks nothing. */
+  readonly configLines: readonly string[];
+  readonly flwdLines: readonly string[];
+};
+
+/** How the user of the other scheduler is carried over. */
+export type RunAs = { readonly user: string } | { readonly lost: string } | undefined;
+
+const unsettable =
+  /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
+const setInScripts = /^(?:PATH|LD_LIBRARY_PATH|LD_PRELOAD)$/;
+const mostOriginLines = 20;
+const mostOriginCharacters = 500;
+
+type Plan = {
+  /** The job's folder below the target, from which names of stored secrets are made. */
+  readonly folder: string;
+  readonly runAs: RunAs;
+  /** The stored secret of a variable that all jobs of a place share. */
+  readonly storedName: (place: string, variable: string, value: string) => string;
+};
+
+export function draftJob(job: FoundJob, { folder, runAs, storedName }: Plan): Draft | { readonly problem: string } {
+  const names = createSecretNames(job.arguments.map(({ name }) => name));
+  const notes = [...job.notes];
+  const env = environmentOf(job, { names, notes, storedName });
+  if (env.problem !== undefined) return { problem: env.problem };
+  const scripts: NewFile[] = [];
+  for (const command of commandsOf(job)) {
+    const taken = scriptOf(command, { names, exported: env.exported });
+    if ('problem' in taken) return taken;
+    scripts.push({ name: command.file, text: taken.text, mode: 0o600 });
+  }
+  const needs = mergeNeeds(
+    commandsOf(job)
+      .filter(({ isShell }) => isShell)
+      .map(({ text }) => needsOf(text, job.home)),
+  );
+  const own = job.arguments.flatMap(({ name, secretVariable }) =>
+    secretVariable === undefined ? [] : [{ argument: name, variable: secretVariable }],
+  );
+  const prefix = folder.replaceAll('/', '-');
+  const secrets = [...own, ...names.all()].map((one) => ({
+    ...one,
+    stored: env.stored.get(one.argument) ?? `${prefix}-${one.argument}`,
+  }));
+  const lines = linesFor(needs, runAs, job.user);
+  const record = recordOf(job, runAs && 'lost' in runAs ? runAs.lost : null);
+  const config = configOf(job, { variables: env.variables, secrets, runAs });
+  const text = [...headOf(job, record), stringify(config, { lineWidth: 0 }).trimEnd(), ...tailOf(lines, needs)].join(
+    '\n',
+  );
+  return {
+    files: [
+      { name: 'config.yaml', text: `${text}\n`, mode: 0o600 },
+      ...scripts,
+      { name: recordFile, text: `${JSON.stringify(record, null, 2)}\n`, mode: 0o600 },
+    ],
+    record,
+    needs,
+    secrets,
+    notes: [...notes, ...needs.notes],
+    ...lines,
+  };
+}
+
+type Names = ReturnType<typeof createSecretNames>;
+
+function environmentOf(
+  job: FoundJob,
+  o: Pick<Plan, 'storedName'> & { readonly names: Names; readonly notes: string[] },
+) {
+  const variables: Record<string, string> = {};
+  const exported: string[] = [];
+  /** By argument. */
+  const stored = new Map<string, string>();
+  for (const [name, value] of Object.entries(job.environment)) {
+    if (setInScripts.test(name)) exported.push(`${name}=${inShell(value)}; export ${name}`);
+    else if (unsettable.test(name) || !/^[A-Za-z_]\w*$/.test(name))
+      o.notes.push(`the variable ${name} is not carried over: a job must not set it`);
+    else if (!isSecretValue(name, value)) variables[name] = value;
+    else if (Buffer.byteLength(value) < fewestSecretBytes)
+      return { problem: `${name} looks like a password, but is shorter than ${fewestSecretBytes} bytes` };
+    else stored.set(o.names.add(name, value, name).argument, o.storedName(job.origin.place, name, value));
+  }
+  return { variables, exported, stored };
+}
+
+function scriptOf(
+  { text, isShell }: FoundCommand,
+  o: { readonly names: Names; readonly exported: readonly string[] },
+): { readonly text: string } | { readonly problem: string } {
+  if (!isShell) {
+    return holdsSecret(text)
+      ? { problem: 'its script contains what looks like a password: move it to a file or variable' }
+      : { text };
+  }
+  const taken = takeSecrets(text, o.names);
+  if ('problem' in taken || o.exported.length === 0) return taken;
+  const [first = '', ...rest] = taken.text.split('\n');
+  const lines = first.startsWith('#!') ? [first, ...o.exported, ...rest] : [...o.exported, first, ...rest];
+  return { text: lines.join('\n') };
+}
+
+function configOf(
+  job: FoundJob,
+  o: {
+    readonly variables: Readonly<Record<string, string>>;
+    readonly secrets: readonly StoredSecret[];
+    readonly runAs: RunAs;
+  },
+): Record<string, unknown> {
+  const { program, schedules, settings } = job;
+  const secretOf = new Map(o.secrets.map((secret) => [secret.argument, secret]));
+  const required = job.arguments
+    .filter(({ isRequired, name }) => isRequired && !secretOf.has(name))
+    .map(({ name }) => name);
+  const properties = Object.fromEntries([
+    ...job.arguments.map(({ name, schema }) => [name, schema] as const),
+    ...o.secrets.map(
+      ({ argument, stored }) => [argument, { type: 'string', format: 'secret', default: { secret: stored } }] as const,
+    ),
+  ]);
+  const env = {
+    ...o.variables,
+    ...Object.fromEntries(o.secrets.map(({ variable, argument }) => [variable, { secret: argument }])),
+  };
+  return {
+    name: printable(job.name),
+    ...(job.description !== undefined &&
+      job.description !== '' && { description: withoutSecrets(printable(job.description)) }),
+    security_profile: 'secure',
+    ...(o.runAs && 'user' in o.runAs && { run_as: o.runAs.user }),
+    ...('file' in program
+      ? { command: wordsOf(program) }
+      : { steps: program.map(({ id, command, settings: own }) => ({ id, command: wordsOf(command), ...own })) }),
+    ...(Object.keys(properties).length > 0 && {
+      argspec: { type: 'object', ...(required.length > 0 && { required }), properties },
+    }),
+    ...(Object.keys(env).length > 0 && { env }),
+    ...settings,
+    ...(schedules.length > 0 && {
+      schedules: schedules.map(({ cron, timezone, settings: own }) => ({ cron, timezone, enabled: false, ...own })),
+    }),
+  };
+}
+
+function wordsOf({ interpreter, file }: FoundCommand): readonly string[] {
+  return [...interpreter, `./${file}`];
+}
+
+function headOf({ origin, notes }: FoundJob, record: ImportRecord): string[] {
+  const place = `${printable(origin.place)}${origin.line === null ? '' : `, line ${origin.line}`}`;
+  return [
+    `# Written by flwd import ${origin.kind}, from ${place}:`,
+    ...originLines(record.text).map((line) => `#   ${line}`),
+    ...[...notes, ...(record.not_carried_over === null ? [] : [`not carried over: ${record.not_carried_over}`])].map(
+      (note) => `# Note: ${printable(note)}.`,
+    ),
+  ];
+}
+
+/** The text of an origin as lines of a comment. */
+export function originLines(text: string): string[] {
+  const lines = text.split(/\r\n|[\n\r\u0085\u2028\u2029]/);
+  const shown = lines.slice(0, mostOriginLines).map((line) => {
+    const plain = printable(line).trimEnd();
+    return plain.length > mostOriginCharacters ? `${plain.slice(0, mostOriginCharacters)}…` : plain;
+  });
+  return lines.length > mostOriginLines ? [...shown, '…'] : shown;
+}
+
+function linesFor(needs: Needs, runAs: RunAs, user: string | null) {
+  const { read, write, network } = needs;
+  const lost = runAs !== undefined && 'lost' in runAs && user !== null ? [user] : [];
+  const permissions = {
+    ...(network !== undefined && { network: 'all' }),
+    ...(read.length > 0 && { read }),
+    ...(write.length > 0 && { write }),
+  };
+  const security = {
+    ...(read.length + write.length > 0 && { paths: foldersOf(needs) }),
+    ...(lost.length > 0 && { run_as: lost }),
+  };
+  return {
+    configLines: [
+      ...(Object.keys(permissions).length > 0 ? [flow({ permissions })] : []),
+      ...lost.map((name) => flow({ run_as: name })),
+    ],
+    flwdLines: Object.keys(security).length > 0 ? [flow({ security })] : [],
+  };
+}
+
+/** One line of YAML. */
+function flow(value: Readonly<Record<string, object | string>>): string {
+  return Object.entries(value)
+    .map(
+      ([key, one]) =>
+        `${key}: ${stringify(one, { collectionStyle: 'flow', flowCollectionPadding: false, lineWidth: 0 }).trim()}`,
+    )
+    .join('\n');
+}
+
+function tailOf(
+  lines: { readonly configLines: readonly string[]; readonly flwdLines: readonly string[] },
+  { network }: Needs,
+): string[] {
+  if (lines.configLines.length === 0) return [];
+  return [
+    '',
+    '# In the profile secure, the job lacks what it seems to use. Remove the # to ask for it:',
+    ...lines.configLines.map((line) => `# ${line}`),
+    ...(network === undefined ? [] : [`# The network seems to be used by ${printable(network)}.`]),
+    ...(lines.flwdLines.length > 0
+      ? ['# The operator allows it in flwd.yaml:', ...lines.flwdLines.map((line) => `#   ${line}`)]
+      : []),
+  ];
+}
+
+function inShell(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,73 @@
+// Tells what an import did, one thing found after the other: which job it became, as which user it ran, what it will
+// lack in the sandbox, and the lines that give it.
+
+import type { Options } from '../command.ts';
+import { commandText } from '../session/command-text.ts';
+import { type Output, printable } from '../terminal/output.ts';
+import { originLines } from './job-draft.ts';
+import { withoutSecrets } from './secret-text.ts';
+import { type Imported, shownPath } from './write-jobs.ts';
+
+const mostShownCharacters = 100;
+
+export function printReport(
+  results: readonly Imported[],
+  o: { readonly options: Options; readonly output: Output },
+): void {
+  const { output, options } = o;
+  if (output.isJson) output.json({ found: results.map(toJson) });
+  else for (const result of results) output.text(`${linesOf(result, options).join('\n')}\n`);
+}
+
+function linesOf(result: Imported, options: Options): string[] {
+  const { place, line, text } = result.found.origin;
+  const [first = '', ...more] = originLines(withoutSecrets(text));
+  const said = first.length > mostShownCharacters ? `${first.slice(0, mostShownCharacters)}…` : first;
+  const head = `${printable(place)}${line === null ? '' : `, line ${line}`}: ${said}${more.length > 0 ? ' …' : ''}`;
+  if (result.kind === 'nothing') return [head, `  not imported: ${printable(result.reason)}`];
+  if (result.kind === 'known') return [head, `  already imported as ${shownPath(result.dir)}`];
+  const { draft, found, dir } = result;
+  const { not_carried_over: lost } = draft.record;
+  const times = found.schedules.map(({ cron, timezone }) => `${cron} ${timezone}`);
+  const rows: (readonly [string, string])[] = [
+    ['job', `${shownPath(dir)}${times.length > 0 ? `, held: ${times.join(', ')}` : ''}`],
+    ...(lost === null ? [] : [['not carried over', lost] as const]),
+    ...(lost === null && found.user !== null ? [['ran as', found.user] as const] : []),
+    ...lackOf(result).map((lack) => ['lacks', lack] as const),
+    ...draft.configLines.map((one) => ['config.yaml', one] as const),
+    ...draft.flwdLines.map((one) => ['flwd.yaml', one] as const),
+    ...draft.secrets.map(({ stored }) => ['secret', commandText(options, 'secrets', 'set', stored)] as const),
+    ...draft.notes.map((note) => ['note', note] as const),
+  ];
+  return [head, ...rows.map(([name, value]) => `  ${`${name}:`.padEnd(17)} ${printable(value)}`)];
+}
+
+/** What the job seems to use and does not get. */
+function lackOf({ draft }: Extract<Imported, { kind: 'written' }>): string[] {
+  const { read, write, network } = draft.needs;
+  return [
+    ...(read.length > 0 ? [`the files ${read.join(', ')}`] : []),
+    ...(write.length > 0 ? [`writing to ${write.join(', ')}`] : []),
+    ...(network === undefined ? [] : [`the network (${network})`]),
+  ];
+}
+
+function toJson(result: Imported) {
+  const { kind, place, line, text } = result.found.origin;
+  const origin = { kind, place, line, text: withoutSecrets(text) };
+  if (result.kind === 'nothing') return { ...origin, state: 'not-imported', reason: result.reason };
+  const job = { ...origin, state: result.kind === 'known' ? 'already-imported' : 'imported', folder: result.dir };
+  if (result.kind === 'known') return job;
+  const { draft, found } = result;
+  return {
+    ...job,
+    user: found.user,
+    not_carried_over: draft.record.not_carried_over,
+    schedules: draft.record.schedules,
+    lacks: { read: draft.needs.read, write: draft.needs.write, network: draft.needs.network ?? null },
+    config_lines: draft.configLines,
+    flwd_lines: draft.flwdLines,
+    secrets: draft.secrets.map(({ stored }) => stored),
+    notes: draft.notes,
+  };
+}

@@ -1,0 +1,235 @@
+// `flwd import crontab`: the lines of a crontab become jobs, and the report says what they will lack.
+
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
+import { readTable } from '../../src/cli/import/crontab-table.ts';
+import { readTimes } from '../../src/cli/import/crontab-times.ts';
+import { parseCron } from '../../src/lib/cron.ts';
+import { writeFiles } from './a-job-folder.ts';
+import { createFolder, flwd, flwdReading } from './terminal.ts';
+
+const table = { place: 'the crontab of ada', user: 'ada', homeOf: () => '/home/ada', timezone: 'Europe/Berlin' };
+
+function found(text: string | Buffer, hasUser = false) {
+  return readTable(Buffer.from(text), { hasUser }).map((line) => jobOfLine(line, table));
+}
+
+test('each line becomes a secure job with a held schedule, and a second import adds only what is new', async () => {
+  // Jobs have a /tmp of their own, so an import proposes nothing for it.
+  const dir = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const crontab = [
+    '# backups',
+    'MAILTO = "ops@example.org"',
+    "PGPASSWORD='hunter 22'",
+    'PATH=/opt/bin:/usr/bin:/bin',
+    `30 2 * * * KEEP=14 ${dir}/bin/backup.sh /srv/www >> ${dir}/backup.log 2>&1`,
+    '@daily cat; echo 100\\%; echo "$PATH"%Hello%%World',
+    'nonsense',
+    '',
+  ];
+  writeFiles(dir, { 'bin/backup.sh': '#!/bin/sh\nrsync -a /srv/www backup:\n', 'my.cron': crontab.join('\n') });
+  mkdirSync(join(dir, 'jobs/backup'), { recursive: true });
+  const first = await flwd(dir, 'import', 'crontab', 'my.cron');
+  expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('2 jobs imported, 1 not imported\n') });
+  expect(first.stdout).toContain(
+    `config.yaml:      permissions: {network: all, read: [${dir}/bin/backup.sh, /srv/www], write: [${dir}]}\n`,
+  );
+  expect(first.stdout).toContain(`flwd.yaml:        security: {paths: [`);
+  expect(first.stdout).toContain(
+    `secret:           flwd secrets set ${dir.slice(1).replaceAll('/', '-')}-my.cron-pgpassword\n`,
+  );
+  expect(first.stdout).toContain('the network (line 2 of ');
+  expect(first.stdout).toMatch(/line 7: nonsense\n {2}not imported: it is neither five fields/);
+  expect(statSync(join(dir, 'jobs/backup')).mode & 0o777).toBe(0o700);
+  const config = readFileSync(join(dir, 'jobs/backup/config.yaml'), 'utf8');
+  expect(config).toContain('\nsecurity_profile: secure\n');
+  expect(config).toContain('    enabled: false\n');
+  expect(config).toMatch(/\n# permissions: /);
+  expect(everythingIn(join(dir, 'jobs'))).not.toContain('hunter');
+
+  const run = await flwd(dir, 'run', 'cat', '--pgpassword.file', 'my.cron', '--quiet');
+  expect(run).toEqual({ code: 0, stderr: '', stdout: 'Hello\n\nWorld\n100%\n/opt/bin:/usr/bin:/bin\n' });
+
+  const before = everythingIn(join(dir, 'jobs'));
+  writeFileSync(join(dir, 'my.cron'), [...crontab.slice(2), '5 5 * * 5 date'].join('\n'));
+  const second = await flwd(dir, 'import', 'crontab', 'my.cron', '--json');
+  const { found: all }: { found: { state: string; folder?: string }[] } = JSON.parse(second.stdout);
+  expect(all.map(({ state }) => state)).toEqual(['already-imported', 'already-imported', 'not-imported', 'imported']);
+  expect(jobsIn(join(dir, 'jobs'))).toEqual(['backup', 'cat', 'date']);
+  expect(everythingIn(join(dir, 'jobs'), 'date')).toBe(before);
+});
+
+/** Without the lock file of the import. */
+function jobsIn(dir: string): string[] {
+  return readdirSync(dir).filter((name) => !name.startsWith('.'));
+}
+
+function everythingIn(dir: string, besides = ''): string {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter(
+      (name) =>
+        statSync(join(dir, name)).isFile() && !name.startsWith('.') && !(besides !== '' && name.startsWith(besides)),
+    )
+    .toSorted()
+    .map((name) => `${name}\n${readFileSync(join(dir, name), 'utf8')}`)
+    .join('\n');
+}
+
+test('nothing is written over a folder that has files, and there is no half of a job', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'jobs/date/notes.txt': 'mine',
+    'jobs/echo': 'a file',
+    'my.cron': '1 1 * * * date\n2 2 * * * echo\n',
+  });
+  expect(await flwd(dir, 'import', 'crontab', 'my.cron', '--quiet')).toMatchObject({ code: 0, stderr: '' });
+  expect(jobsIn(join(dir, 'jobs'))).toEqual(['date', 'date-2', 'echo', 'echo-2']);
+  expect(readdirSync(join(dir, 'jobs/date'))).toEqual(['notes.txt']);
+});
+
+test('two imports at once write each line once', async () => {
+  const dir = createFolder();
+  const crontab = Array.from({ length: 20 }, (_, at) => `${at} 1 * * * date +${at}\n`).join('');
+  writeFiles(dir, { 'my.cron': crontab });
+  const both = await Promise.all([1, 2].map(() => flwd(dir, 'import', 'crontab', 'my.cron', '--to', 'ops', '--json')));
+  expect(both.map(({ code }) => code)).toEqual([0, 0]);
+  const texts = jobsIn(join(dir, 'ops')).map((name) => {
+    const { text }: { text: string } = JSON.parse(readFileSync(join(dir, 'ops', name, 'import.json'), 'utf8'));
+    return text;
+  });
+  expect(texts.toSorted()).toEqual(crontab.trimEnd().split('\n').toSorted());
+});
+
+test('hostile lines are named and harm nothing', async () => {
+  const dir = createFolder();
+  const lines = [
+    '1 1 * * * ../../../etc/passwd',
+    "1 1 * * * $(touch pwned); echo 'x\u001b[31m'",
+    `2 2 * * * ${'a'.repeat(20_000)}`,
+    '3 3 * * * a\0b',
+    '4 4 * * * \u00e9\u{1F600}',
+    '5 5 * * * echo "\u2028name: evil"',
+    '@every 5m x',
+    '6 6 31 2 * x',
+    '7 7 * * * date\r',
+  ];
+  const seen = await flwdReading(dir, `${lines.join('\n')}\n`, 'import', 'crontab', '-', '--json');
+  const { found: all }: { found: { state: string; line: number; reason?: string }[] } = JSON.parse(seen.stdout);
+  expect(seen.code).toBe(0);
+  expect(all.filter(({ state }) => state === 'not-imported').map(({ line, reason }) => [line, reason])).toEqual([
+    [3, 'the line is longer than 10000 bytes, so cron cannot run it'],
+    [4, 'the line contains a NUL byte, so cron cannot run it'],
+    [7, '`@every` has no counterpart in flwd'],
+    [8, 'the pattern never fires: there is no such day'],
+  ]);
+  expect(existsSync(join(dir, 'pwned'))).toBe(false);
+  expect((await flwd(dir, 'jobs', 'validate', 'jobs')).stdout).toBe('5 jobs are valid\n');
+  expect(readdirSync(dir)).toEqual(['jobs']);
+});
+
+test('what cannot be read is a sentence', async () => {
+  const dir = createFolder();
+  const refused = async (...args: readonly string[]) => (await flwd(dir, 'import', 'crontab', ...args)).stderr;
+  expect(await refused('missing')).toBe('cannot read missing: no such file or folder\n');
+  expect(await refused('.')).toBe('. is not a file\n');
+  expect(await refused('a', 'b')).toContain('unexpected word `b`');
+  writeFileSync(join(dir, 'flwd.yaml'), 'sources: [{path: /proc/sys}]\ninstance: {data_dir: /var/tmp/x}\n');
+  writeFileSync(join(dir, 'my.cron'), '* * * * * date\n');
+  expect(await refused('my.cron', '--to', '/proc/sys')).toContain('cannot write jobs to /proc/sys: ');
+});
+
+test('variables, users, input and times are read as cron reads them', () => {
+  expect(found('A = " b c "\nB=\'x\'y\n "C"=d # no comment\n* * * * * x\n')).toMatchObject([
+    { environment: { A: ' b c ', B: "'x'y", C: 'd # no comment' } },
+  ]);
+  expect(found('* * * * *\tada  x y\n', true)).toMatchObject([{ user: 'ada', program: { text: '#!/bin/sh\nx y\n' } }]);
+  expect(found('* * * * * root\n', true)).toMatchObject([{ reason: expect.stringContaining('needs a user') }]);
+  expect(found('SHELL=/bin/bash\nCRON_TZ=Asia/Tokyo\nRANDOM_DELAY=5\n0 1 * * * a\n* * * * * b\n')).toMatchObject([
+    {
+      program: { interpreter: ['/bin/bash'] },
+      schedules: [{ cron: '0 1 * * *', timezone: 'Asia/Tokyo', settings: { jitter: '5m' } }],
+      environment: {},
+    },
+    { notes: expect.arrayContaining([expect.stringContaining('RANDOM_DELAY=5 is not carried over')]) },
+  ]);
+  expect(found('@reboot bin/x > log\n@weekly cat ~/x; echo $USER\n')).toMatchObject([
+    {
+      schedules: [{ cron: '@boot', timezone: 'Europe/Berlin' }],
+      program: { text: '#!/bin/sh\ncd /home/ada || exit\nbin/x > log\n' },
+    },
+    { schedules: [{ cron: '0 0 * * 0' }], environment: { HOME: '/home/ada', USER: 'ada' } },
+  ]);
+  expect(found('0 1 * * * cd /srv/x && flock -n /run/l python3 bin/my-report.py --x\n')).toMatchObject([
+    { name: 'my-report' },
+  ]);
+  expect(found('17 * * * * root cd / && run-parts --report /etc/cron.hourly\n', true)).toMatchObject([
+    { kind: 'nothing' },
+  ]);
+});
+
+/** Written after crontab(5) and cron.c: a field that begins with `*` does not restrict the day. */
+function firesAt(fields: readonly string[], at: Date): boolean {
+  const names = 'sun mon tue wed thu fri sat'.split(' ');
+  const matches = (field: string, value: number, most: number): boolean =>
+    field.split(',').some((part) => {
+      const [range = '', step = '1'] = part.split('/');
+      const [from, to = from] =
+        range === '*'
+          ? [0, most]
+          : range.split('-').map((one) => (names.includes(one) ? names.indexOf(one) : Number(one)));
+      const least = range === '*' && most > 23 && most < 59 ? 1 : (from ?? 0);
+      return value >= (from ?? 0) && value <= (to ?? 0) && (value - least) % Number(step) === 0;
+    });
+  const [minute = '', hour = '', day = '', month = '', weekday = ''] = fields;
+  const isDay = matches(day, at.getUTCDate(), 31);
+  const isWeekday = matches(weekday, at.getUTCDay(), 7) || (at.getUTCDay() === 0 && matches(weekday, 7, 7));
+  const isBoth = day.startsWith('*') || weekday.startsWith('*');
+  return (
+    matches(minute, at.getUTCMinutes(), 59) &&
+    matches(hour, at.getUTCHours(), 23) &&
+    matches(month, at.getUTCMonth() + 1, 12) &&
+    (isBoth ? isDay && isWeekday : isDay || isWeekday)
+  );
+}
+
+test.each([
+  '*/7 3,5-7 * * *',
+  '0 0 13 * fri',
+  '0 0 */2 * mon',
+  '0 0 1-7 * */3',
+  '30 4 1,15 * 5',
+  '0 12 * * 5-7',
+  '0 0 */10 2-4 *',
+  '0 1-23/5 * * 0,3',
+])('%s fires at the times of cron', (pattern) => {
+  const read = readTimes(pattern.split(' '));
+  const times = 'cron' in read ? parseCron(read.cron, 'UTC') : { problem: read.problem };
+  if ('problem' in times) throw new Error(times.problem);
+  const expected: number[] = [];
+  const from = Date.UTC(2026, 0, 1);
+  for (let at = from + 60_000; at < from + 150 * 86_400_000; at += 60_000)
+    if (firesAt(pattern.split(' '), new Date(at))) expected.push(at);
+  const fired: number[] = [];
+  for (let at = times.next(from); at !== null && at < from + 150 * 86_400_000; at = times.next(at)) fired.push(at);
+  expect(expected.length).toBeGreaterThan(2);
+  expect(fired).toEqual(expected);
+});
+
+test.each(['5/15 * * * *', '60 * * * *', '* * * * 1-0', '*/0 * * * *', '0~30 * * * *', '* * L * *', '@every'])(
+  '%s is refused',
+  (pattern) => {
+    expect(readTimes(pattern.split(' '))).toEqual({ problem: expect.any(String) });
+  },
+);
