@@ -7,7 +7,27 @@ import { unknownMember } from './schema-errors.ts';
 import { keywords } from './subschemas.ts';
 
 const ownKeys = ['name', 'required'];
+const shortTypes: Readonly<Record<string, string>> = { bool: 'boolean', int: 'integer' };
 const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('$') && key !== 'required')];
+
+/** Writes the short keys as keywords. A short key of a wrong type stays, and is refused as unknown. */
+function inFull(item: JsonObject): JsonObject {
+  const { secret, choices, items_type, items_enum, value_type, ...schema } = item;
+  const left: JsonObject = {};
+  const full = (type: JsonValue): JsonValue => (typeof type === 'string' ? (shortTypes[type] ?? type) : type);
+  if (schema.type !== undefined) schema.type = full(schema.type);
+  if (secret === true) schema.format = 'secret';
+  else if (secret !== undefined && secret !== false) left.secret = secret;
+  if (Array.isArray(choices)) schema.enum = choices;
+  else if (choices !== undefined) left.choices = choices;
+  if (items_type !== undefined || items_enum !== undefined)
+    schema.items = {
+      ...(items_type !== undefined && { type: full(items_type) }),
+      ...(items_enum !== undefined && { enum: items_enum }),
+    };
+  if (value_type !== undefined) schema.additionalProperties = { type: full(value_type) };
+  return { ...schema, ...left };
+}
 
 export type Translation = {
   readonly argspec: JsonObject;
@@ -23,7 +43,8 @@ export function translateListForm(list: readonly JsonObject[]): Translation {
   const positions = new Map<string, string>();
 
   for (const [at, item] of list.entries()) {
-    const { name, required: isRequired, ...schema } = item;
+    const { name, required: isRequired, ...rest } = item;
+    const schema = inFull(rest);
     const position = String(at);
     if (typeof name !== 'string' || name === '') {
       errors.push(ruleError([position, 'name'], 'each argument needs a `name`', 'name' in item ? 'value' : 'missing'));

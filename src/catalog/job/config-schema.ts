@@ -11,6 +11,7 @@ import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { createCompiler } from './compiled-form.ts';
 import type { MemberError } from './config-error.ts';
+import { immutableOnly, jobKeyHints, standardOnly, stepKeyHints } from './other-keys.ts';
 import {
   boolean,
   integer,
@@ -104,7 +105,7 @@ export const stepSchema = map(
     continue_on_error: flag,
     always: flag,
   },
-  { hints: { run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?' } },
+  { hints: stepKeyHints },
 );
 
 const schedule = map(
@@ -164,6 +165,11 @@ const members = {
   image: text,
   argspec: anyObject,
   args: list(anyObject),
+  /** The list `args` as a map by name. */
+  arguments: schemaOf<Readonly<Record<string, JsonObject>>>({
+    type: 'object',
+    additionalProperties: { type: 'object' },
+  }),
   env: schemaOf<Readonly<Record<string, string | { readonly secret: string }>>>({
     type: 'object',
     additionalProperties: {
@@ -179,12 +185,13 @@ const members = {
   retry,
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),
+  exec_profile: schemaOf<'standard'>({ type: 'string', pattern: '^standard$', says: standardOnly }),
   permissions: map({}, { network: oneOf('none', 'all'), read: list(path), write: list(path), resources }),
   artifacts: map(
     {},
     {
       paths: list(textOr(artifact, 'a path, or {path, name, media_type}')),
-      mode: oneOf('immutable'),
+      mode: schemaOf<'immutable'>({ type: 'string', pattern: '^immutable$', says: immutableOnly }),
       default_key_pattern: text,
       ttl: waiting,
     },
@@ -200,7 +207,7 @@ const members = {
     says: 'a map, or a list of maps',
   }),
 };
-export const configSchema = map({}, members);
+export const configSchema = map({}, members, { hints: jobKeyHints });
 
 const compile = createCompiler({
   span: (value) => parseDuration(value) !== undefined,

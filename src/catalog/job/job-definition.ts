@@ -13,7 +13,7 @@ import { type MemberError, ruleError, within } from './config-error.ts';
 import { checkRules, hasSteps } from './config-rules.ts';
 import type { RawConfig } from './config-schema.ts';
 import type { readSchedules } from './schedule-rules.ts';
-import type { SoundPart } from './sound-part.ts';
+import { argumentKeys, type SoundPart } from './sound-part.ts';
 import { toConcurrency, toMs, toSteps } from './step-definition.ts';
 
 const defaultLogSizeBytes = 2 ** 30;
@@ -128,19 +128,25 @@ async function schedulesOf({ schedules = [] }: RawConfig, id: string, args: Para
 
 type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberError[] };
 
-/** From `argspec`, or from the list form in `args` or `argspec.args`. */
+const noArguments: JsonObject = { type: 'object', properties: {} };
+
+/** From `argspec`, from the list form in `args` or `argspec.args`, or from the map `arguments`. */
 async function readArgspec(config: RawConfig): Promise<Argspec> {
   const { argspec, args } = config;
-  if (argspec && args) {
-    return { argspec, errors: [ruleError(['args'], '`args` and `argspec` must not be used together', 'key')] };
+  const [first, second] = argumentKeys.filter((key) => config[key] !== undefined);
+  if (second !== undefined) {
+    const message = `\`${second}\` and \`${first}\` must not be used together`;
+    return { argspec: noArguments, errors: [ruleError([second], message, 'key')] };
   }
   const nested = argspec && Object.keys(argspec).join() === 'args' ? argspec.args : undefined;
   if (Array.isArray(nested) && nested.every(isObject)) {
     return readList(nested, ['argspec', 'args']);
   }
   if (args) return readList(args, ['args']);
-  if (argspec) return { argspec, errors: within(['argspec'], await checked(argspec)) };
-  return { argspec: { type: 'object', properties: {} }, errors: [] };
+  if (config.arguments) return readNamed(config.arguments);
+  if (!argspec) return { argspec: noArguments, errors: [] };
+  const whole = Object.hasOwn(argspec, 'type') ? argspec : { type: 'object', ...argspec };
+  return { argspec: whole, errors: within(['argspec'], await checked(whole)) };
 }
 
 async function readList(list: readonly JsonObject[], at: readonly string[]): Promise<Argspec> {
@@ -150,6 +156,17 @@ async function readList(list: readonly JsonObject[], at: readonly string[]): Pro
     argspec,
     errors: within(at, [...errors, ...found.map((error) => ({ ...error, path: originOf(error.path) }))]),
   };
+}
+
+async function readNamed(named: Readonly<Record<string, JsonObject>>): Promise<Argspec> {
+  const names = Object.keys(named);
+  const list = names.map((name) => ({ ...named[name], name }));
+  const { argspec, errors } = await readList(list, []);
+  const errorsByName = errors.map((error) => {
+    const [position = '', ...rest] = error.path;
+    return { ...error, path: [names[Number(position)] ?? '', ...rest] };
+  });
+  return { argspec, errors: within(['arguments'], errorsByName) };
 }
 
 function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {

@@ -11,6 +11,9 @@ const mostRounds = 4;
 /** These are checked against each other. */
 const whatRuns = ['command', 'steps', 'composition', 'executor', 'image', 'ulc_profile'];
 
+/** Each can hold the arguments of a job. */
+export const argumentKeys = ['argspec', 'args', 'arguments'] as const;
+
 type Path = readonly string[];
 
 export type SoundPart = {
@@ -54,7 +57,8 @@ export function soundPart(value: JsonValue, formErrors: readonly MemberError[]):
         areArgsKnown:
           !isLeftOut('args') &&
           !isLeftOut('argspec') &&
-          !(hasUnknownKey && config.args === undefined && config.argspec === undefined),
+          !isLeftOut('arguments') &&
+          !(hasUnknownKey && argumentKeys.every((key) => config[key] === undefined)),
       };
     }
     errors = checked.errors;

@@ -90,7 +90,8 @@ export const jobCommands = [
         short: 'l',
         value: 'LANGUAGE',
         choices: ['bash', 'python', 'node', 'pwsh'],
-        about: 'bash, python, node or pwsh; default: bash',
+        about:
+          'bash, python, node or pwsh; default: bash. A job in pwsh starts PowerShell as a program, which reads its arguments from the environment',
       },
       {
         name: 'from',

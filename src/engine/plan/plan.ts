@@ -4,6 +4,7 @@
 import { type Catalog, type CatalogEntry, definitionOf } from '../../catalog/catalog.ts';
 import { evaluateExpression } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
+import { insteadOf } from '../../catalog/job/other-keys.ts';
 import type { AuditDetail } from '../../domain/audit.ts';
 import { createErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../../domain/job.ts';
@@ -192,10 +193,10 @@ function takeSecrets(args: JsonObject, names: readonly string[]): { open: JsonOb
 /** Settings that this version does not support are refused by name, never ignored. */
 function refuseWhatComesLater(entry: CatalogEntry, denials: Denials): void {
   const { id, unsupported, enabled } = entry.definition;
-  const later: string[] = unsupported.map((key) => `'${key}' in the job '${id}'`);
-  if (later.length > 0) {
-    denials.add(new Problem('not-supported-yet', `This version does not support ${later.join(', ')}.`));
-  }
+  const later = unsupported.map(
+    (setting) => `This version does not support '${setting}' in the job '${id}': ${insteadOf(setting)}.`,
+  );
+  if (later.length > 0) denials.add(new Problem('not-supported-yet', later.join(' ')));
   if (!enabled)
     denials.add(new Problem('job-invalid', `The job '${id}' is disabled: its config.yaml says enabled: false.`));
 }

@@ -1,0 +1,42 @@
+// Keys and values of job files that were written for another implementation of flwd, and what to write instead
+// (ADR 0052).
+
+const network = 'a job reaches services over the network: write `permissions: {network: all}`';
+const image = 'write `executor: container` and `image`, which this version does not run yet';
+
+/** By key at the top of config.yaml. */
+export const jobKeyHints: Readonly<Record<string, string>> = {
+  serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
+  interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
+  timeout: 'write `timeouts: {run: 30s}`',
+  error_handling: 'write `retry: {limit: 2, delay: 1s}`, or `continue_on_error: true` in a step',
+  env_inheritance: 'name the variables in `env`, or in `env_passthrough` of the profile `permissive` in flwd.yaml',
+  container: image,
+  aliases: 'aliases are in flwd.yaml, as `aliases: [{from: id, to: name}]`',
+  id: 'the id of a job is the path of its folder in the source',
+  job: 'the id of a job is the path of its folder; write `name` for its title',
+};
+
+/** By key of a step. */
+export const stepKeyHints: Readonly<Record<string, string>> = {
+  run: 'did you mean `command: [..]`, or `script: ./file` for a file of the job?',
+  executor: 'all steps of a job have the `executor` of the job',
+  container: image,
+  interpreter: 'write `script: ./file`; its ending or its `#!` says the language',
+};
+
+export const standardOnly = '`standard`: a job gets more rights by `security_profile`, or by `permissions`';
+export const immutableOnly =
+  '`immutable`: for data that one run leaves to the next, use the key-value store (`flwd_kv_set`)';
+
+/** By a setting that this version reads but does not act on. */
+const laterHints: Readonly<Record<string, string>> = {
+  'executor: container': 'install on the host what the script needs, and leave `executor` and `image` out',
+  'ulc_profile: ulc.shell.pwsh':
+    'write `command: [pwsh, -NoProfile, -NonInteractive, -File, ./main.ps1]` without `ulc_profile`; the script then reads its arguments from $env:FLWD_ARG_NAME or the file $env:FLWD_ARGS_FILE',
+  'artifacts.default_key_pattern': 'leave it out; `flwd artifacts RUN` lists the artifacts of a run by name',
+};
+
+export function insteadOf(setting: string): string {
+  return laterHints[setting] ?? 'leave it out';
+}
