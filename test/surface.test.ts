@@ -385,6 +385,7 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0012-what-a-run-leaves 8016bed835fb2780',
     '0013-clock-set 04111aab881c888e',
     '0014-owners 71b14fb9475f0297',
+    '0015-hints 22255f527731b227',
     '0016-held-schedules ec7662e3ce46a251',
   ]);
 });

@@ -31,7 +31,10 @@ export const runRequest = Type.Object(
 );
 
 const reason = nullable(Type.String());
-const error = nullable(Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()) }));
+const hint = Type.String({ description: 'What the failure means for the job, and what to change' });
+const error = nullable(
+  Type.Object({ message: Type.String(), step_id: Type.Optional(Type.String()), hint: Type.Optional(hint) }),
+);
 
 export const runCreated = Type.Object(
   { run_id: Type.String(), job_id: Type.String(), status: runStatus, created_at: timestamp },
@@ -137,6 +140,7 @@ const step = Type.Object(
     outputs: Type.Record(Type.String(), Type.String()),
     kind: literals(['command', 'job', 'approval', 'group'] as const),
     message: nullable(Type.String({ description: 'Why the step has this status, in words' })),
+    hint: nullable(hint),
     instance_of: nullable(
       Type.String({ description: 'The step with `matrix` or `foreach` that this is an instance of' }),
     ),

@@ -47,6 +47,7 @@ type EventData = {
   readonly step_id?: string;
   readonly level?: LogLevel;
   readonly message?: string;
+  readonly hint?: string;
   readonly exit_code?: number | null;
   readonly percent?: number;
   readonly signal?: string;

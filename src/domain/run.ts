@@ -40,7 +40,12 @@ export function isFinished(status: RunStatus): boolean {
   return status !== 'pending' && status !== 'running';
 }
 
-export type RunError = { readonly message: string; readonly step_id?: string };
+export type RunError = {
+  readonly message: string;
+  readonly step_id?: string;
+  /** What the failure means for the job, and what to change. Absent when nothing certain can be said. */
+  readonly hint?: string;
+};
 
 export type Namespace = 'mount' | 'pid' | 'user' | 'network' | 'ipc' | 'uts' | 'cgroup';
 
@@ -109,6 +114,8 @@ export type Step = {
   readonly reason: StepReason | null;
   /** The reason in words. */
   readonly message: string | null;
+  /** See `RunError.hint`. */
+  readonly hint: string | null;
   readonly attempt: number;
   readonly needs: readonly string[];
   /** The step that this is an instance of. */

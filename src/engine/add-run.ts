@@ -105,7 +105,7 @@ export function onConflictOf({ entry }: GroundedPlan): Concurrency['onConflict']
 
 /** A run before it is stored. */
 type Draft = {
-  readonly facts: RunFacts;
+  readonly facts: ControllerSource['run'];
   readonly row: Omit<NewRun, 'waiting' | 'sealed'>;
   readonly state: () => RunState;
 };
@@ -118,7 +118,8 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
   const trigger = { type: caller.trigger };
   const created = { created_by: caller.name, created_at: toTimestamp(createdAtMs) };
-  const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority };
+  const security = { profile, isolation: plan.isolation };
+  const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security };
   const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
   const granted = { profile, network, isSandboxed, resources, read, write, resolvedArgs };
   const row = {
@@ -136,7 +137,7 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
     createdBy: caller.name,
     requestId: caller.requestId,
     source: { name: source.name, type: source.type, revision },
-    security: { profile, isolation: plan.isolation },
+    security,
     grants: plan.grants,
     limits: plan.limits,
     plan: { job, revision, depth, ...granted, storedArgs, secretsBy },

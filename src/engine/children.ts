@@ -163,5 +163,12 @@ function outcomeOfChild(run: Run): Outcome {
   if (run.status === 'success') return { ...given, status: 'success', reason: null, message: null };
   const what = run.status === 'cancelled' ? 'was cancelled' : `failed: ${run.error?.message ?? run.reason}`;
   const message = `${run.run_id} of ${run.job_id} ${what}`;
-  return { ...given, status: 'failed', reason: run.reason ?? 'upstream_failed', message };
+  const hint = run.error?.hint;
+  return {
+    ...given,
+    status: 'failed',
+    reason: run.reason ?? 'upstream_failed',
+    message,
+    ...(hint !== undefined && { hint }),
+  };
 }

@@ -157,6 +157,7 @@ export type StepRow = {
   termination: string | null;
   /** Outputs that hold a secret, encrypted, for the steps that follow. */
   sealed: string | null;
+  hint: string | null;
 };
 
 /** The journal. An output entry owns the ids `id` to `id + count - 1`, and `first_seq` is its first line (ADR 0004). */

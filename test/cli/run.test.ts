@@ -88,6 +88,26 @@ test('the exit code tells how the run ended, and --json prints only the run', as
   expect(await flwd(dir, 'chain', '-q')).toEqual({ code: 0, stdout: 'one | first\ntwo | second\n', stderr: '' });
 });
 
+test('a run that failed says why and what to change, also later and in the list', async () => {
+  const { dir } = await createInstance({ pack: bash('cat "$target"', { args: [{ name: 'target' }] }) });
+  const words = ['pack', '--target', '/srv/flwd-none'];
+  const why = 'exited with code 1: cat: /srv/flwd-none: No such file or directory (run.sh:2)';
+  const hint =
+    'the sandbox does not show /srv/flwd-none. If it is on this host, allow it with `permissions: {read: ' +
+    '[/srv/flwd-none]}`, or `write` if the script writes there; the operator allows it with `security: {paths: […]}` ' +
+    'in flwd.yaml';
+  const seen = await flwd(dir, ...words);
+  expect(seen).toMatchObject({ code: 1, stdout: '' });
+  expect(seen.stderr).toMatch(/^failed in \S+: (.*)\nhint: (.*)\nrun_/m);
+  expect(seen.stderr).toContain(`: ${why}\nhint: ${hint}\nrun_`);
+  expect((await flwd(dir, ...words, '--quiet')).stderr).not.toContain('hint');
+  const [runId = ''] = /run_\w+/.exec(seen.stderr) ?? [];
+  const later = (await flwd(dir, 'runs', runId)).stdout;
+  expect(later).toContain(`error      ${why}\n`);
+  expect(later).toContain(`hint       ${hint}\n`);
+  expect((await flwd(dir, 'runs')).stdout).toContain(why);
+});
+
 test('arguments can come from a file or standard input, and flags override them', async () => {
   const { dir } = await createInstance(jobs);
   writeFileSync(join(dir, 'args.yaml'), 'target: /file\nkeep:\n  days: 3\n');
@@ -146,7 +166,7 @@ describe('the lists', () => {
     await flwd(dir, 'fails');
     const runs = await flwd(dir, 'runs');
     expect(runs.stdout).toMatch(
-      /^RUN +JOB +STATUS +CREATED +TOOK +BY +WHY\nrun_\w+ +fails +failed +20\S+Z .* local \(cli\) +exit code \d+\nrun_/,
+      /^RUN +JOB +STATUS +CREATED +TOOK +BY +WHY\nrun_\w+ +fails +failed +20\S+Z .* local \(cli\) +exited with code \d+\nrun_/,
     );
     const listed: { runs: { run_id: string; job_id: string }[]; total: number } = JSON.parse(
       (await flwd(dir, 'runs', '--json', '--job', 'backup/daily')).stdout,

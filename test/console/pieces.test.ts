@@ -165,6 +165,7 @@ describe('the timeline of a step', () => {
     instance_of: null,
     not_before: null,
     child_run_id: null,
+    hint: null,
     approval: null,
     termination: null,
     ...members,

@@ -42,6 +42,37 @@ test('a run that another process has taken over is left to it, with its processe
   expect((await opened.messages(runId)).filter((message) => message.startsWith('done'))).toHaveLength(2);
 });
 
+test('a failure is explained from what the script printed before and after a restart', async () => {
+  const root = dataFolder();
+  const cat = 'cat /srv/data/x || true';
+  const waits = 'until [ -e "go-$FLWD_STEP_ID" ]; do sleep 0.02; done';
+  const jobs = {
+    wide: steps(
+      { steps: [script('early'), script('late')] },
+      {
+        early: `${cat}; echo ready; ${waits}; exit 3`,
+        late: `echo ready; ${waits}; ${cat}; exit 3`,
+      },
+    ),
+  };
+  const opened = await openEngine(root, { jobs });
+  const runId = await opened.create('wide');
+  await expect
+    .poll(async () => (await opened.messages(runId)).filter((message) => message === 'ready'))
+    .toHaveLength(2);
+  await opened.close();
+  tell(root, runId, 'early');
+  tell(root, runId, 'late');
+  const next = await openEngine(root, { jobs });
+  const run = await next.finished(runId);
+  const step = {
+    message: 'exited with code 3: cat: /srv/data/x: No such file or directory',
+    hint: expect.stringContaining('`permissions: {read: [/srv/data/x]}`'),
+  };
+  expect(byId(run)).toMatchObject({ early: step, late: step });
+  expect(run.error).toEqual({ ...step, step_id: expect.stringMatching(/^early$|^late$/) });
+});
+
 test('parallel steps are resumed with the same attempts and the next epoch, and nothing is repeated', async () => {
   const root = dataFolder();
   const jobs = {

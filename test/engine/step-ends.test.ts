@@ -226,6 +226,39 @@ test('the reason why a script failed is its last line of stderr, as a terminal s
   expect(await why('split', { key: 'correct-horse-battery' })).toBe('exited with code 3: refused [redacted]');
 });
 
+test('the hint of a failed step is on its instance, its group, its run, the run above it, and in their events', async () => {
+  const jobs = {
+    matrix: steps(
+      { steps: [script('pull', { matrix: { host: ['a', 'b'] }, if: 'true' })] },
+      { pull: '[[ $FLWD_MATRIX_HOST == a ]] || curl -s "http://$FLWD_MATRIX_HOST.example"' },
+    ),
+    parent: steps({ steps: [{ id: 'sub', job: 'matrix' }] }),
+    slow: bash('sleep 8019', { timeouts: { run: '100ms' } }),
+  };
+  const { create, finished, store, log } = await openEngine(dataFolder(), { jobs });
+  const hint = 'the sandbox gives the job no network: allow it with `permissions: {network: all}`';
+  const parentId = await create('parent');
+  const parent = await finished(parentId);
+  expect(parent).toMatchObject({ status: 'failed', error: { step_id: 'sub', hint }, steps: [{ hint }] });
+  const childId = parent.steps[0]?.child_run_id ?? '';
+  const child = (await store.runs.get(childId)) ?? missing();
+  expect(child.error).toMatchObject({ step_id: 'pull[host=b]', hint });
+  expect(byId(child)).toMatchObject({
+    pull: { hint },
+    'pull[host=a]': { status: 'success', hint: null },
+    'pull[host=b]': { hint },
+  });
+  const events = (await store.journal.read({ afterId: 0, limit: 1_000 })).filter(({ runId }) => runId === childId);
+  expect(events.find(({ type }) => type === 'run.finished')).toMatchObject({
+    data: { message: child.error?.message, hint },
+  });
+  expect(log).toContainEqual(expect.objectContaining({ msg: 'a run failed', run_id: childId, hint }));
+  expect((await finished(await create('slow'))).error).toMatchObject({
+    message: 'did not end within 100ms',
+    hint: 'if it needs longer, raise `timeouts: {run: …}` in config.yaml',
+  });
+});
+
 function missing(): never {
   throw new Error('there is no such run');
 }

@@ -72,6 +72,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
           instance_of: null,
           not_before: null,
           child_run_id: null,
+          hint: null,
           approval: null,
           termination: null,
         },
@@ -173,7 +174,17 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       ['run.created', { status: 'pending', trigger: 'api' }],
       ['run.finished', { status: 'cancelled', reason: null, exit_code: null, attempt: 1, duration_ms: null }],
       ['run.created', { status: 'pending', trigger: 'api' }],
-      ['run.finished', { status: 'failed', reason: 'timeout', exit_code: null, attempt: 1, duration_ms: null }],
+      [
+        'run.finished',
+        {
+          status: 'failed',
+          reason: 'timeout',
+          exit_code: null,
+          attempt: 1,
+          duration_ms: null,
+          message: 'waited too long',
+        },
+      ],
     ]);
     expect(await store.runs.get(withdrawn)).toMatchObject({ status: 'cancelled', started_at: null });
   });

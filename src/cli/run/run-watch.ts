@@ -12,7 +12,6 @@ import type { Output } from '../terminal/output.ts';
 import { createStatusLine } from '../terminal/status-line.ts';
 import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
 import { createRunProgress } from './run-progress.ts';
-import { hintAtSandbox } from './sandbox-hint.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -112,11 +111,11 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   const code = isTold ? '' : ` (exit code ${run.exit_code})`;
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}`);
+  if (run.error?.hint !== undefined) output.say(`hint: ${run.error.hint}`);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   try {
     for (const { id, name } of await artifactsOf(session, run.run_id))
       output.say(`artifact ${name}: ${session.command('artifacts', 'get', id)}`);
-    await hintAtSandbox(session, run, output);
   } catch (error) {
     // The result of the run is known and decides the exit code, so this is only a warning.
     if (!(error instanceof ServerUnreachable)) throw error;

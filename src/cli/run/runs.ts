@@ -71,8 +71,8 @@ export function statusStyle(status: string): Style {
   return status === 'failed' || status === 'cancelled' ? 'bad' : 'busy';
 }
 
-function whyOf({ waiting, reason, exit_code: exitCode }: RunSummary): string {
-  return waiting ?? (reason === 'exit' && exitCode !== null ? `exit code ${exitCode}` : reason) ?? '';
+function whyOf({ waiting, reason, error }: RunSummary): string {
+  return waiting ?? error?.message ?? reason ?? '';
 }
 
 async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
@@ -116,12 +116,13 @@ function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: Ru
 }
 
 export async function describeRun(run: Run, output: Output): Promise<void> {
-  const { message } = run.error ?? {};
+  const { message, hint } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
     ['job', `${run.job_id} at ${run.source.revision.slice(0, 12)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', message ?? ''],
+    ['hint', hint ?? ''],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],

@@ -121,19 +121,22 @@ function createDiskRetry(signal: AbortSignal, log: Logger) {
 /** Why the run is out of time; undefined when it is not. */
 export function runOverdue({ job, deadlineAtMs, context }: DrivenRun): Interruption | undefined {
   if (deadlineAtMs === null || deadlineAtMs > context.clock.now()) return undefined;
-  return timedOut(job.timeouts.runMs, job.composition === 'single' ? '' : 'the run ');
+  const what = job.composition === 'single' ? '' : 'the run ';
+  return timedOut(job.timeouts.runMs, what, '`timeouts: {run: …}`');
 }
 
 /** Why a step is out of time; undefined when it is not. */
 export function stepOverdue({ state, context }: DrivenRun, instance: StepInstance): Interruption | undefined {
   const { deadlineAtMs } = instance;
   if (deadlineAtMs === null || deadlineAtMs > context.clock.now()) return undefined;
-  return timedOut(state.stepOf(instance).timeoutMs);
+  return timedOut(state.stepOf(instance).timeoutMs, '', '`timeouts: {step: …}`, or the `timeout` of the step,');
 }
 
-function timedOut(withinMs: number | null, what = ''): Interruption {
+/** @param key what sets the limit */
+function timedOut(withinMs: number | null, what: string, key: string): Interruption {
   const message = `${what}did not end within ${formatDuration(withinMs ?? 0)}`;
-  return { status: 'failed', reason: 'timeout', message };
+  const hint = `if it needs longer, raise ${key} in config.yaml`;
+  return { status: 'failed', reason: 'timeout', message, hint };
 }
 
 /** The wall clock was set: deadlines and pauses keep the time they had left. */

@@ -67,7 +67,8 @@ export function watchSize(driven: DrivenRun, advance: Advance): void {
     limitBytes,
     onOver(bytes) {
       const message = workspaceOverMessage(limitBytes, bytes);
-      abortRun(driven, advance, { status: 'failed', reason: 'quota_exceeded', message });
+      const hint = 'if it needs more, raise `permissions: {resources: {workspace: …}}` in config.yaml';
+      abortRun(driven, advance, { status: 'failed', reason: 'quota_exceeded', message, hint });
     },
     onError: (error) => log.error({ err: error }, 'the size of a workspace is no longer watched'),
   });

@@ -2,7 +2,7 @@
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { StepAction } from '../../domain/job.ts';
-import type { RunPlan, Termination } from '../../domain/run.ts';
+import type { Run, RunPlan, Termination } from '../../domain/run.ts';
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
@@ -72,7 +72,7 @@ export type RunServices = {
 };
 
 export type ControllerSource = RunSecrets & {
-  readonly run: RunFacts;
+  readonly run: RunFacts & Pick<Run, 'security'>;
   readonly plan: RunPlan;
   readonly state: RunState;
   /** How attempts that were terminated earlier ended. */

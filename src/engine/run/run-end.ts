@@ -35,7 +35,8 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
     const whole = { ...change, leftBehind, result: batch.result, atMs: time.now(), epoch };
     return applyBatch(tx, driven, batch, { kind: 'end', move, change: whole });
   });
-  if (move === 'fail') log.warn({ reason: change.reason, error: change.error?.message }, 'a run failed');
+  if (move === 'fail')
+    log.warn({ reason: change.reason, error: change.error?.message, hint: change.error?.hint }, 'a run failed');
   leave(driven);
 }
 

@@ -48,6 +48,12 @@ export function createRunLog(o: {
       const announced = await store.journal.lastOutputSeq(run.run_id);
       announcements.addLines({ firstSeq: announced + 1, count: log.lastSeq - announced });
     },
+    /** The last lines of an attempt on standard error, as far as they are stored. */
+    async lastErrors({ stepId, attempt }: { stepId: string; attempt: number }, count: number): Promise<string[]> {
+      const query = { stepId, attempt, level: 'error', tail: count, limit: count } as const;
+      const { lines } = await o.withRetry(() => store.logs.page(run.run_id, query));
+      return lines.filter(({ stream }) => stream === 'stderr').map(({ message }) => message);
+    },
     /** Adds a warning of the engine itself. */
     async note(at: { readonly stepId: string; readonly attempt: number }, message: string): Promise<void> {
       const log = await open();

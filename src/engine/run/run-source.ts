@@ -54,11 +54,12 @@ function inOrder(a: StepRow, b: StepRow): number {
 
 /** How an instance ended, from its row. */
 export function endedBefore(row: StepRow, instance: StepInstance, runId: string, sealer: Sealer): EndedBefore {
-  const { status, reason, message, exit_code: exitCode } = row;
+  const { status, reason, message, hint, exit_code: exitCode } = row;
   const ending = {
     status: status === 'success' || status === 'cancelled' ? status : 'failed',
     reason,
     message,
+    ...(hint !== null && { hint }),
     exitCode,
     outputs: JSON.parse(row.outputs),
     openOutputs: unsealOutputs(row, runId, sealer),

@@ -1,6 +1,6 @@
 // How a run ends, given its steps, its artifacts and what interrupted it.
 
-import type { RunReason, Termination } from '../../domain/run.ts';
+import type { RunError, RunReason, Termination } from '../../domain/run.ts';
 import type { RunChange } from '../../store/run/runs.ts';
 import type { Interruption } from './attempt/outcome.ts';
 import type { ArtifactFailure } from './collect.ts';
@@ -16,24 +16,28 @@ export function runVerdict(o: {
   const { state, aborted, artifactFailure } = o;
   const termination = joinTerminations(o.terminations);
   const failure = state.failure();
-  const fail = (reason: RunReason, message: string, exitCode: number | null, step_id?: string) => {
-    const error = step_id === undefined ? { message } : { message, step_id };
+  const fail = (reason: RunReason, error: RunError, exitCode: number | null) => {
     return { move: 'fail', change: { reason, exitCode, error, termination } } as const;
   };
 
   if (failure && failure.reason === 'lost') return ofStep(failure);
   if (aborted?.status === 'cancelled') return { move: 'cancel', change: { exitCode: state.exitCode(), termination } };
   if (failure) return ofStep(failure);
-  if (aborted) return fail(toRunReason(aborted.reason), aborted.message, null);
+  if (aborted) return fail(toRunReason(aborted.reason), toError(aborted.message, aborted), null);
   if (artifactFailure) {
     const { reason, message, stepId } = artifactFailure;
-    return fail(reason, message, state.exitCode(), stepId ?? undefined);
+    return fail(reason, toError(message, { stepId }), state.exitCode());
   }
   return { move: 'succeed', change: { exitCode: state.exitCode(), termination } };
 
-  function ofStep({ reason, message, exitCode, stepId }: NonNullable<ReturnType<RunState['failure']>>) {
-    return fail(toRunReason(reason), message ?? 'it failed', exitCode, stepId);
+  function ofStep(step: NonNullable<ReturnType<RunState['failure']>>) {
+    return fail(toRunReason(step.reason), toError(step.message ?? 'it failed', step), step.exitCode);
   }
+}
+
+function toError(message: string, o: { readonly stepId?: string | null; readonly hint?: string }): RunError {
+  const { stepId = null, hint } = o;
+  return { message, ...(stepId !== null && { step_id: stepId }), ...(hint !== undefined && { hint }) };
 }
 
 /** Only skipped steps have the reasons `condition` and `run_ended`; no step fails with them. */

@@ -43,9 +43,9 @@ export function createStepChanges(o: {
     approval: Approval | null = null,
   ): void {
     const { stepId, attempt, epoch } = instance;
-    const { status, reason, message, exitCode, outputs, openOutputs, termination = null } = outcome;
+    const { status, reason, message, hint = null, exitCode, outputs, openOutputs, termination = null } = outcome;
     const holdsSecret = Object.entries(openOutputs).some(([key, value]) => outputs[key] !== value);
-    const ending = { status, reason, atMs: time.now(), exitCode, message, outputs, termination, approval };
+    const ending = { status, reason, atMs: time.now(), exitCode, message, hint, outputs, termination, approval };
     const at = { stepId, attempt, epoch };
     batch.changes.push({ kind: 'end', at, ending, openOutputs: holdsSecret ? openOutputs : null });
   }

@@ -13,6 +13,8 @@ export type Ending = {
   readonly status: 'success' | 'failed' | 'cancelled';
   readonly reason: StepReason | null;
   readonly message: string | null;
+  /** See `RunError.hint`. */
+  readonly hint?: string;
   readonly exitCode: number | null;
   readonly outputs: Readonly<Record<string, string>>;
   readonly openOutputs: Readonly<Record<string, string>>;
@@ -23,7 +25,7 @@ export type EndDecision =
   | { readonly kind: 'skip'; readonly instance: StepInstance; readonly reason: StepReason; readonly message: string }
   | { readonly kind: 'end'; readonly instance: StepInstance; readonly ending: Ending };
 
-export type Failure = Pick<Ending, 'reason' | 'message' | 'exitCode'> & { readonly stepId: string };
+export type Failure = Pick<Ending, 'reason' | 'message' | 'hint' | 'exitCode'> & { readonly stepId: string };
 
 export type StepEndings = ReturnType<typeof createStepEndings>;
 
@@ -58,11 +60,11 @@ export function createStepEndings(o: Steps) {
 
   function record(instance: StepInstance, ending: Ending): void {
     const { stepId, index } = instance;
-    const { status, reason, message, exitCode } = ending;
+    const { status, exitCode } = ending;
     instance.status = status;
     endings.set(instance, ending);
     if (exitCode !== null) lastExitCode = exitCode;
-    if (status === 'failed' && !failures.has(index)) failures.set(index, { stepId, reason, message, exitCode });
+    if (status === 'failed' && !failures.has(index)) failures.set(index, { ...ending, stepId });
   }
 
   function end(instance: StepInstance, ending: Ending): EndDecision[] {
@@ -132,6 +134,7 @@ function joinEndings(
     status: failed ? 'failed' : isCancelled ? 'cancelled' : 'success',
     reason: failed?.reason ?? null,
     message: failed ? `${failed.stepId}: ${failed.message}` : null,
+    ...(failed?.hint !== undefined && { hint: failed.hint }),
     exitCode: failed?.exitCode ?? null,
     outputs: joinOutputs(all.map((one) => one?.outputs ?? {})),
     openOutputs: joinOutputs(all.map((one) => one?.openOutputs ?? {})),

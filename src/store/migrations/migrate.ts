@@ -18,6 +18,7 @@ import { runDays } from './0011-run-days.ts';
 import { whatARunLeaves } from './0012-what-a-run-leaves.ts';
 import { clockSet } from './0013-clock-set.ts';
 import { owners } from './0014-owners.ts';
+import { hints } from './0015-hints.ts';
 import { heldSchedules } from './0016-held-schedules.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
   whatARunLeaves,
   clockSet,
   owners,
+  hints,
   heldSchedules,
 ];
 

@@ -117,7 +117,9 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
   await countEndedRun(tx.db, { ...run, id, status: to });
   const duration_ms = startedAt === null ? null : atMs - startedAt;
-  const data = { status: to, reason, exit_code: exitCode, attempt, duration_ms };
+  const { message, hint } = change.error ?? {};
+  const words = { ...(message !== undefined && { message }), ...(hint !== undefined && { hint }) };
+  const data = { status: to, reason, exit_code: exitCode, attempt, duration_ms, ...words };
   tx.emit({ type: 'run.finished', runId: id, jobId, tenant, data });
   return true;
 }

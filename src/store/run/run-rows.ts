@@ -111,6 +111,7 @@ export function toStep(row: StepRow): Step {
     status: row.status,
     reason: row.reason,
     message: row.message,
+    hint: row.hint,
     attempt: row.attempt,
     needs: JSON.parse(row.needs),
     instance_of: row.instance_of,

@@ -34,6 +34,7 @@ export type StepEnding = {
   readonly atMs: number;
   readonly exitCode?: number | null;
   readonly message?: string | null;
+  readonly hint?: string | null;
   readonly outputs?: Readonly<Record<string, string>>;
   readonly sealed?: string | null;
   readonly termination?: Termination | null;
@@ -72,6 +73,7 @@ function toRow(runId: string, step: NewStep): StepRow {
     approval: null,
     termination: null,
     sealed: null,
+    hint: null,
     ...step.kept,
   };
 }
@@ -104,7 +106,7 @@ export async function startStep(
 }
 
 type Ended = Pick<StepRow, 'status' | 'reason' | 'finished_at' | 'exit_code' | 'message' | 'outputs'> &
-  Pick<StepRow, 'sealed' | 'termination' | 'approval' | 'epoch'>;
+  Pick<StepRow, 'hint' | 'sealed' | 'termination' | 'approval' | 'epoch'>;
 
 const updateEnded = prepareQuery((db, { run_id, step_id, attempt, epoch, ...ended }: StepKey & Ended) =>
   db
@@ -123,7 +125,7 @@ export async function endStep(
   at: { readonly stepId: string; readonly attempt: number; readonly epoch: number },
   ending: StepEnding,
 ): Promise<boolean> {
-  const { status, reason, atMs, exitCode = null, message = null } = ending;
+  const { status, reason, atMs, exitCode = null, message = null, hint = null } = ending;
   const [row] = await updateEnded(tx.db, {
     run_id: about.runId,
     step_id: at.stepId,
@@ -134,14 +136,16 @@ export async function endStep(
     finished_at: atMs,
     exit_code: exitCode,
     message,
+    hint,
     outputs: JSON.stringify(ending.outputs ?? {}),
     sealed: ending.sealed ?? null,
     termination: toJsonOrNull(ending.termination),
     approval: toJsonOrNull(ending.approval),
   });
   if (!row) return false;
-  const data = { status, reason, exit_code: exitCode, attempt: at.attempt, step_id: at.stepId };
-  tx.emit({ type: 'step.finished', ...about, data: message === null ? data : { ...data, message } });
+  const words = { ...(message !== null && { message }), ...(hint !== null && { hint }) };
+  const data = { status, reason, exit_code: exitCode, attempt: at.attempt, step_id: at.stepId, ...words };
+  tx.emit({ type: 'step.finished', ...about, data });
   return true;
 }
 

@@ -24,7 +24,7 @@ export type AttemptContext = {
 };
 
 export type AttemptStart = {
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args'>;
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security'>;
   readonly plan: RunPlan;
   readonly at: { readonly stepId: string; readonly attempt: number };
   readonly action: CommandAction;

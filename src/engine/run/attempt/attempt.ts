@@ -6,6 +6,8 @@ import type { Termination } from '../../../domain/run.ts';
 import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { type ErrorLines, readErrorLines } from '../failure/error-lines.ts';
+import { failureHint } from '../failure/failure-hint.ts';
 import { type AttemptStart, startOrResume } from './attempt-start.ts';
 import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcomeOf, readBack } from './outcome.ts';
 import { createOutput } from './output.ts';
@@ -53,14 +55,16 @@ export function startAttempt(o: AttemptOptions) {
     await output.drain();
     if (end.kind === 'not-started' && end.cause) logError(o, end.cause, 'an attempt could not be started');
     const found = await o.withRetry(() => readBack(attemptDir, redactor));
-    return outcomeOf(end, found, {
+    const lines = readErrorLines(output.lastErrors());
+    const outcome = outcomeOf(end, found, {
       // An earlier server may have ended it because its time was up, and died before it could store that.
       interruption: interruption ?? (o.mode === 'resume' && end.kind === 'signalled' ? o.overdue() : undefined),
-      lastError: output.lastError(),
+      lines,
       redactor,
       resources: o.plan.resources ?? noResources,
       termination: (await termination) ?? null,
     });
+    return explain(outcome, lines, o);
   }
 
   /** Ends the processes, which would otherwise run on unwatched. */
@@ -101,6 +105,15 @@ export function startAttempt(o: AttemptOptions) {
     },
     hasEnded: (): boolean => hasEnded,
   };
+}
+
+/** Adds the hint, unless the outcome has one already. */
+function explain(outcome: Outcome, lines: ErrorLines, { plan, run, action }: AttemptOptions): Outcome {
+  const { reason, message, exitCode } = outcome;
+  if (outcome.status !== 'failed' || reason === null || message === null || outcome.hint !== undefined) return outcome;
+  const { isolation } = run.security;
+  const hint = failureHint({ reason, message, exitCode, lines, command: action.command, plan, isolation });
+  return hint === undefined ? outcome : { ...outcome, hint };
 }
 
 function logError({ log, at }: AttemptOptions, error: unknown, message: string): void {

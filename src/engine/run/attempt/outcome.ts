@@ -8,11 +8,12 @@ import { readOutputs } from '../../../exec/collect/outputs.ts';
 import { readResult } from '../../../exec/collect/results.ts';
 import type { AttemptEnd } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
+import { type ErrorLines, exitMessage } from '../failure/error-lines.ts';
 
 /** What ends an attempt early, and how its step then ends. */
 export type Interruption =
   | { readonly status: 'cancelled'; readonly reason: null; readonly message: null }
-  | { readonly status: 'failed'; readonly reason: StepReason; readonly message: string };
+  | { readonly status: 'failed'; readonly reason: StepReason; readonly message: string; readonly hint?: string };
 
 export const cancelled: Interruption = { status: 'cancelled', reason: null, message: null };
 
@@ -20,6 +21,8 @@ export type Outcome = {
   readonly status: 'success' | 'failed' | 'cancelled';
   readonly reason: StepReason | null;
   readonly message: string | null;
+  /** See `RunError.hint`. */
+  readonly hint?: string;
   readonly exitCode: number | null;
   readonly result: { readonly value: JsonValue } | null;
   /** As shown; `openOutputs` are the same with the secrets in them. */
@@ -63,7 +66,8 @@ export function outcomeOf(
   { invalid, ...found }: Found,
   o: {
     readonly interruption: Interruption | undefined;
-    readonly lastError: string | undefined;
+    /** The last lines that it printed on standard error. */
+    readonly lines: ErrorLines;
     readonly redactor: Redactor;
     readonly resources: Resources;
     readonly termination: Termination | null;
@@ -81,13 +85,9 @@ export function outcomeOf(
   if (end.kind === 'lost') return { ...given, ...failed('lost', end.message ?? lostMessage) };
   if (end.outOfMemory) return { ...given, ...failed('out_of_memory', outOfMemoryMessage(o.resources), exitCode) };
   if (end.kind === 'signalled') return { ...given, ...failed('signal', `ended by signal ${end.signal}`) };
-  if (end.code !== 0) return { ...given, ...failed('exit', exitMessage(end.code, o.lastError), end.code) };
+  if (end.code !== 0) return { ...given, ...failed('exit', exitMessage(end.code, o.lines), end.code) };
   if (invalid !== null) return { ...given, ...failed('invalid_result', invalid, 0) };
   return { ...given, status: 'success', reason: null, message: null, exitCode: 0 };
 }
 
 const lostMessage = 'the process ended without a trace; the machine or its shim was stopped';
-
-function exitMessage(code: number, lastError: string | undefined): string {
-  return lastError ? `exited with code ${code}: ${lastError}` : `exited with code ${code}`;
-}

@@ -1,8 +1,6 @@
 // The output of an attempt on its way from the spool to the run's log. It is redacted before anything else sees it.
 
 import { statSync } from 'node:fs';
-import { stripVTControlCharacters } from 'node:util';
-import { spoolMark } from '../../../domain/log-line.ts';
 import type { AttemptProcess } from '../../../exec/executor.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import { followSpool, type SpoolFollower, type SpoolJump } from '../../../exec/spool/spool.ts';
@@ -10,6 +8,7 @@ import { createSpoolLines } from '../../../exec/spool/spool-lines.ts';
 import type { LogWriter } from '../../../store/log/logs.ts';
 import type { RunLog } from '../run-log.ts';
 import type { AttemptStart } from './attempt-start.ts';
+import { createErrorTail, keptErrors } from './error-tail.ts';
 
 type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
@@ -18,12 +17,12 @@ type Destination = Pick<AttemptStart, 'at' | 'runLog' | 'withRetry'> & { readonl
 export function createOutput(o: Destination) {
   const { at, runLog } = o;
   const lines = createSpoolLines(o.redactor);
+  const errors = createErrorTail(o.redactor);
   let spool: SpoolFollower | undefined;
   let spoolPath = '';
   let spoolEnd = 0;
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
-  let lastError: string | undefined;
   const leaps: SpoolJump[] = [];
 
   async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
@@ -32,7 +31,7 @@ export function createOutput(o: Destination) {
     const appended = await o.withRetry(() =>
       log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
     );
-    lastError = lastErrorIn(bytes) ?? lastError;
+    errors.add(bytes);
     announce(runLog, appended);
   }
 
@@ -71,6 +70,7 @@ export function createOutput(o: Destination) {
       ({ spoolPath } = attempt);
       if (mode === 'resume') {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
+        errors.restore(await runLog.lastErrors(at, keptErrors));
       }
       spool = read();
     },
@@ -90,8 +90,7 @@ export function createOutput(o: Destination) {
       if (rest.length > 0) await append(await runLog.open(), rest, false);
       spool?.close();
     },
-    // Redacted once more, because a secret may appear when the escape sequences inside it are removed.
-    lastError: () => lastError && o.redactor.text(lastError),
+    lastErrors: errors.lines,
     close: () => spool?.close(),
   };
 }
@@ -125,18 +124,4 @@ function announce(runLog: RunLog, { firstSeq, count, progress }: Awaited<ReturnT
   runLog.addLines({ firstSeq, count: before });
   runLog.addProgress({ percent, message }, afterSeq);
   runLog.addLines({ firstSeq: firstSeq + before, count: count - before });
-}
-
-const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
-const shownErrorLength = 500;
-
-/** The line as a terminal shows it: without colours, and only its last state if it was overwritten. */
-function lastErrorIn(bytes: Buffer): string | undefined {
-  const at = bytes.lastIndexOf(errorMark);
-  if (at < 0) return undefined;
-  const start = at + errorMark.length;
-  const newline = bytes.indexOf(10, start);
-  const line = bytes.toString('utf8', start, newline < 0 ? bytes.length : newline).trimEnd();
-  const shown = stripVTControlCharacters(line.slice(line.lastIndexOf('\r') + 1));
-  return shown.trim().slice(0, shownErrorLength) || undefined;
 }

@@ -1,0 +1,54 @@
+// The last lines that an attempt printed on standard error, from which its failure is explained.
+
+import { stripVTControlCharacters } from 'node:util';
+import { spoolMark } from '../../../domain/log-line.ts';
+import type { Redactor } from '../../../exec/redact/redact.ts';
+
+const errorMark = Buffer.of(spoolMark, 'E'.charCodeAt(0));
+export const keptErrors = 40;
+const shownErrorLength = 500;
+
+export type ErrorTail = {
+  /** Takes redacted output, as it goes to the log. */
+  readonly add: (bytes: Buffer) => void;
+  /** Starts with lines that an earlier process stored. */
+  readonly restore: (lines: readonly string[]) => void;
+  /** Oldest first, as a terminal shows them. */
+  readonly lines: () => readonly string[];
+};
+
+export function createErrorTail(redactor: Redactor): ErrorTail {
+  let last: readonly string[] = [];
+  return {
+    add(bytes) {
+      last = [...last, ...errorsIn(bytes)].slice(-keptErrors);
+    },
+    restore(lines) {
+      last = lines.flatMap(shownLine);
+    },
+    // Redacted once more, because a secret may appear when the escape sequences inside it are removed.
+    lines: () => last.map((line) => redactor.text(line)),
+  };
+}
+
+/** The last lines of standard error in `bytes`. */
+function errorsIn(bytes: Buffer): string[] {
+  const lines: string[] = [];
+  let end = bytes.length;
+  for (let count = 0; count < keptErrors; count += 1) {
+    const at = end < errorMark.length ? -1 : bytes.lastIndexOf(errorMark, end - errorMark.length);
+    if (at < 0) break;
+    const start = at + errorMark.length;
+    const newline = bytes.indexOf(10, start);
+    lines.unshift(...shownLine(bytes.toString('utf8', start, newline < 0 ? bytes.length : newline)));
+    end = at;
+  }
+  return lines;
+}
+
+/** The line as a terminal shows it: without colours, and only its last state if it was overwritten. Empty: no line. */
+function shownLine(line: string): string[] {
+  const whole = line.trimEnd();
+  const shown = stripVTControlCharacters(whole.slice(whole.lastIndexOf('\r') + 1));
+  return shown.trim() === '' ? [] : [shown.slice(0, shownErrorLength)];
+}

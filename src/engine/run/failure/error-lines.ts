@@ -1,0 +1,93 @@
+// What a script printed on standard error last, in one line: the program's own words, and the place in the script at
+// which bash stopped.
+
+/** What libexec/prelude.bash prints when a command fails. */
+type BashFailure = {
+  /** File and line, such as `run.sh:3`. */
+  readonly place: string;
+  readonly command: string;
+};
+
+export type ErrorLines = {
+  /** The last lines of the script and its programs, oldest first. */
+  readonly own: readonly string[];
+  readonly bash: BashFailure | undefined;
+};
+
+const bashFailure = /^(.+:\d+): failed with status \d+: (.*)$/;
+
+export function readErrorLines(lines: readonly string[]): ErrorLines {
+  const at = lines.findLastIndex((line) => bashFailure.test(line));
+  const [, place, command] = bashFailure.exec(lines[at] ?? '') ?? [];
+  if (place === undefined || command === undefined) return { own: lines, bash: undefined };
+  // An EXIT trap may print more, but that is not why the script failed.
+  return { own: lines.slice(0, at), bash: { place, command } };
+}
+
+const mostOfCommand = 120;
+
+/** Why a script that exited with `code` failed, in its own words. */
+export function exitMessage(code: number, { own, bash }: ErrorLines): string {
+  const exited = `exited with code ${code}`;
+  const said = bash && printsNothing(bash.command) ? undefined : lastWords(own);
+  if (!bash) return said === undefined ? exited : `${exited}: ${withoutFolder(said)}`;
+  const { place } = bash;
+  const command = shorten(bash.command);
+  if (said === undefined) return `${exited}: ${command} (${place})`;
+  const words = withoutPlace(withoutFolder(said), place);
+  return `${exited}: ${words} (${isAbout(words, bash.command) ? place : `${place}: ${command}`})`;
+}
+
+/** Whether the command fails without a word, so that the line before it is about something else. */
+export function printsNothing(command: string): boolean {
+  return /^(?:false|test|let|exit|return|wait|read|grep|diff|cmp)\b|^(?:\[|\(\()/.test(command) || isQuietCurl(command);
+}
+
+export function isQuietCurl(command: string): boolean {
+  return /^curl\b/.test(command) && /\s(?:-[a-zA-Z]*s[a-zA-Z]*|--silent)\b/.test(command) && !saysErrors(command);
+}
+
+function saysErrors(command: string): boolean {
+  return /\s(?:-[a-zA-Z]*S[a-zA-Z]*|--show-error)\b/.test(command);
+}
+
+/**
+ * Lines that follow the error itself: frames of a stack, the rest of Node's dump of an error, what tar, rsync and git
+ * add, and what continues the line before.
+ */
+const afterwards =
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+
+/** Whether the line may say what is wrong. */
+export function isError(line: string): boolean {
+  return !afterwards.test(line);
+}
+
+function lastWords(lines: readonly string[]): string | undefined {
+  return (lines.findLast(isError) ?? lines.at(-1))?.trim();
+}
+
+/** Shells name their script by its whole path. */
+function withoutFolder(line: string): string {
+  return line.replace(/^\/\S*\/(?=[^/\s]+: (?:line )?\d+: )/, '');
+}
+
+/** What a shell says, without the script and the line in which it happened. */
+export function withoutScript(line: string): string {
+  return line.replace(/^\S+: (?:line )?\d+: /, '');
+}
+
+/** Bash says `run.sh: line 3: …` for what is at `run.sh:3`. */
+function withoutPlace(line: string, place: string): string {
+  const [, file, number, words] = /^(.+): line (\d+): (.+)$/.exec(line) ?? [];
+  return words !== undefined && `${file}:${number}` === place ? words : line;
+}
+
+function isAbout(words: string, command: string): boolean {
+  const [, program] = /^(?:\S*\/)?([^/\s]+)/.exec(command) ?? [];
+  return program !== undefined && words.includes(program);
+}
+
+function shorten(command: string): string {
+  return command.length > mostOfCommand ? `${command.slice(0, mostOfCommand)}…` : command;
+}

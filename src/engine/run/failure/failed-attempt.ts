@@ -1,0 +1,25 @@
+// The evidence from which a failed attempt is explained.
+
+import type { JobDefinition } from '../../../domain/job.ts';
+import type { Isolation, RunPlan, StepReason } from '../../../domain/run.ts';
+import type { ErrorLines } from './error-lines.ts';
+
+export type FailedAttempt = {
+  readonly reason: StepReason;
+  /** As the run says it. */
+  readonly message: string;
+  readonly exitCode: number | null;
+  readonly lines: ErrorLines;
+  /** Program and arguments of the step. */
+  readonly command: readonly string[];
+  readonly plan: Pick<RunPlan, 'profile' | 'read' | 'write' | 'resources'> & {
+    readonly job: Pick<JobDefinition, 'argspec' | 'secretArgs'>;
+  };
+  readonly isolation: Isolation;
+};
+
+/** `hint` may find that nothing is to be said about the line. */
+export type LineRule = {
+  readonly says: RegExp;
+  readonly hint: (match: RegExpExecArray, failed: FailedAttempt) => string | undefined;
+};

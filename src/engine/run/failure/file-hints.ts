@@ -1,0 +1,98 @@
+// Hints about files: those that the sandbox does not show, or that the job may not write.
+
+import type { FailedAttempt } from './failed-attempt.ts';
+import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';
+
+const missing = /no such file or directory|directory nonexistent|\bENOENT\b|No such file\b/i;
+const readOnly = /read-only file system|\bEROFS\b/i;
+const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
+/** The line is about a file or folder that was to be made. */
+const creates =
+  /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir '/i;
+
+const operator = 'the operator allows it with `security: {paths: […]}` in flwd.yaml';
+
+export function hintForFile(line: string, failed: FailedAttempt): string | undefined {
+  if (mayBeElsewhere(line, failed)) return undefined;
+  const path = pathIn(line);
+  if (missing.test(line)) return hintForMissing(path, line, failed);
+  if (readOnly.test(line)) return hintForReadOnly(path, failed);
+  if (denied.test(line)) return hintForDenied(path, failed);
+  return undefined;
+}
+
+/** The file may be one of another machine, or the right one of a database. */
+function mayBeElsewhere(line: string, { lines, isolation }: FailedAttempt): boolean {
+  if (isolation.network === 'none') return false;
+  const remote = /^(?:ssh|scp|sftp|rsync)\b/;
+  return remote.test(line) || remote.test(lines.bash?.command ?? '') || /\bERROR:/.test(line);
+}
+
+function hintForMissing(path: string | undefined, line: string, failed: FailedAttempt): string | undefined {
+  if (failed.isolation.filesystem !== 'workspace') return undefined;
+  if (path === undefined) {
+    return (
+      'a job sees only its own files and those of the system: allow more with `permissions: {read: […]}`, or `write` ' +
+      'if the script writes there'
+    );
+  }
+  const kind = kindOfPath(path, failed.plan);
+  if (kind === 'workspace') return hintForWorkspace(path, failed);
+  if (kind !== 'hidden') return undefined;
+  const lead = `the sandbox ${path.startsWith('/etc/') ? 'shows only a few files of /etc' : `does not show ${path}`}. If it is on this host, allow it`;
+  if (creates.test(line) || isWrittenTo(path, failed))
+    return `${lead} with ${permission('write', writtenFolder(path, failed))}; ${operator}`;
+  return `${lead} with ${permission('read', path)}, or \`write\` if the script writes there; ${operator}`;
+}
+
+/** The folder to allow. `mkdir -p` names only the part of its path that it could not make. */
+function writtenFolder(path: string, { lines }: FailedAttempt): string | undefined {
+  const words = (lines.bash?.command ?? '').split(/[\s"']+/);
+  return words.find((word) => word.startsWith(`${path}/`) && isPlain(word)) ?? folderOf(path);
+}
+
+/** Whether the command that failed redirects its output there. */
+function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
+  const [, ...targets] = (lines.bash?.command ?? '').split(/>\s*["']?/);
+  return targets.some((target) => target.startsWith(path));
+}
+
+function hintForWorkspace(path: string, failed: FailedAttempt): string | undefined {
+  if (/^(?:~|\/workspace)\/\.\w/.test(path)) {
+    return (
+      '`~` is the run’s workspace, not the home of a user: allow the file with `permissions: {read: […]}` and name it ' +
+      'by its whole path, or make it a secret'
+    );
+  }
+  if (path.startsWith('/') || path.startsWith('~') || path.split('/').includes('..')) return undefined;
+  if (failed.exitCode === 127) return undefined;
+  return `a run starts in an empty workspace: a file that lies beside config.yaml is "$FLWD_JOB_DIR/${path.replace(/^\.\//, '')}"`;
+}
+
+function hintForReadOnly(path: string | undefined, failed: FailedAttempt): string | undefined {
+  const { plan, isolation } = failed;
+  if (isolation.filesystem === 'host') return undefined;
+  const only = 'the job may write only to its workspace and `/tmp`';
+  if (path === undefined) return `${only}: allow more with \`permissions: {write: […]}\`; ${operator}`;
+  const kind = kindOfPath(path, plan);
+  if (kind === 'job')
+    return 'a job cannot change its own folder: let it write to its workspace, which is `$FLWD_WORKSPACE`';
+  if (kind === 'granted-to-read')
+    return `the job may only read there: move the path from \`read\` to \`write\` under \`permissions\``;
+  if (kind === 'granted' || kind === 'workspace') return undefined;
+  return `${only}: allow more with ${permission('write', writtenFolder(path, failed))}; ${operator}`;
+}
+
+function hintForDenied(path: string | undefined, { exitCode, isolation }: FailedAttempt): string | undefined {
+  if (exitCode === 126)
+    return path === undefined
+      ? undefined
+      : `if ${path} is a script, make it executable with \`chmod +x\`, or start it with its interpreter`;
+  if (path?.startsWith('/workspace/')) return undefined;
+  if (isolation.capabilities === 'server') return undefined;
+  const lead = `the job runs as uid ${isolation.uid}, without the rights of root`;
+  // A relative path may start anywhere: the program may have changed its folder.
+  return path === undefined || !path.startsWith('/')
+    ? lead
+    : `${lead}: the owner, mode or ACL of ${path} must let that user in`;
+}

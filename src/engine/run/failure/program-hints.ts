@@ -1,0 +1,74 @@
+// Hints about programs that are missing, or that a job cannot use: what flwd offers instead.
+
+import type { FailedAttempt, LineRule } from './failed-attempt.ts';
+
+const otherUser =
+  'no program in a job can become another user: give the job’s user access to the files (`flwd plan JOB` shows its uid)';
+const containers =
+  'a job sees no container engine; the profile `disabled`, if the operator allows it, gives a job the whole host';
+const services =
+  'a job cannot reach the services of the host; the profile `disabled`, if the operator allows it, gives a job the whole host';
+const schedules = 'flwd starts jobs itself: `schedules: [{cron: "0 3 * * *"}]` in config.yaml';
+const mail = 'flwd can report failures itself: `notify` in config.yaml';
+
+const offers: Readonly<Record<string, string>> = {
+  sudo: otherUser,
+  su: otherUser,
+  doas: otherUser,
+  runuser: otherUser,
+  docker: containers,
+  podman: containers,
+  nerdctl: containers,
+  systemctl: services,
+  service: services,
+  crontab: schedules,
+  at: schedules,
+  mail,
+  mailx: mail,
+  sendmail: mail,
+};
+
+/** They fail in every sandbox, whatever they say. */
+const useless = new Set(['sudo', 'su', 'doas', 'runuser', 'systemctl', 'crontab', 'at']);
+
+const rules: readonly (LineRule & { readonly program: string })[] = [
+  {
+    program: 'sudo',
+    says: /"no new privileges" flag is set|^sudo: (?:effective uid is not 0|.*setuid|unable to)|^su: (?:cannot set|must be|authentication failure)/i,
+  },
+  { program: 'docker', says: /cannot connect to the docker daemon|\/docker\.sock/i },
+  { program: 'systemctl', says: /not been booted with systemd|failed to connect to (?:system scope )?bus/i },
+].map((rule) => ({ ...rule, hint: (_, failed) => offer(rule.program, failed) }));
+
+const notFound =
+  /(?:^|: )(?:failed to run command )?['"‘“]?([\w.+-]+)['"’”]?: (?:command not found|not found|No such file or directory)$/;
+
+/** The shell, env(1) and timeout(1) exit with this code when they do not find a program. */
+const notFoundCode = 127;
+
+/** The command with which a bash script ended. */
+export function hintForCommand(failed: FailedAttempt): string | undefined {
+  const [name = ''] = (failed.lines.bash?.command ?? '').split(/\s/);
+  return useless.has(name) ? offer(name, failed) : undefined;
+}
+
+export function hintForProgram(line: string, failed: FailedAttempt): string | undefined {
+  for (const { says, hint } of rules) {
+    const match = says.exec(line);
+    if (match) return hint(match, failed);
+  }
+  const [, name] = (failed.exitCode === notFoundCode && notFound.exec(line)) || [];
+  return name === undefined ? undefined : (offer(name, failed) ?? hintForMissing(name, failed));
+}
+
+function offer(name: string, { isolation }: FailedAttempt): string | undefined {
+  return isolation.filesystem === 'host' ? undefined : offers[name];
+}
+
+function hintForMissing(name: string, { isolation }: FailedAttempt): string | undefined {
+  if (isolation.filesystem !== 'workspace') return undefined;
+  return (
+    `no folder in the job’s PATH has ${name}: install it on the host or, if it is outside /usr, allow its folder with ` +
+    '`permissions: {read: […]}` and call it by its whole path'
+  );
+}

@@ -1,0 +1,63 @@
+// The path that a line of an error names, and what the job sees of it. A hint says nothing about what the host has at a
+// path, because the job's author may not be allowed to know.
+
+import { posix } from 'node:path';
+import type { FailedAttempt } from './failed-attempt.ts';
+
+export type PathKind =
+  /** In the workspace, or relative to it. */
+  | 'workspace'
+  | 'job'
+  | 'granted'
+  /** The job may read it, and not write. */
+  | 'granted-to-read'
+  /** The sandbox has its own file or folder here, or shows the host's. */
+  | 'shown'
+  /** Nothing of the host is shown here. */
+  | 'hidden';
+
+/** Names that are safe to repeat in a hint, which may be shown as Markdown. */
+const plain = /^[\p{L}\p{N}\p{M} ./_@%+=:,~#-]{1,200}$/u;
+const quoted = /['"‘“]([^'"’”]+)['"’”]/u;
+const bare = /(?:^|[\s=(])((?:~|\.{0,2})\/[^\s:'"’”,;)]+|[\w-][\w.-]*\/[^\s:'"’”,;)]+)/u;
+/** `wc: data.csv: No such file or directory`, or dash's `cannot open data.csv: No such file`. */
+const named =
+  /(?:^|: |cannot (?:open|create) )([^\s:'"‘’“”]+): (?:No such|Permission|Read-only|Cannot|Directory|Is a)/iu;
+
+/** undefined if the line names no path that a hint can repeat. */
+export function pathIn(line: string): string | undefined {
+  const path = quoted.exec(line)?.[1] ?? bare.exec(line)?.[1] ?? named.exec(line)?.[1];
+  return path !== undefined && isPlain(path) ? path : undefined;
+}
+
+/** Whether a hint may repeat the path. */
+export function isPlain(path: string): boolean {
+  return plain.test(path) && !path.includes('redacted');
+}
+
+const ownOfSandbox = ['/tmp', '/dev', '/proc', '/run/flwd'];
+const systemFolders = ['/usr', '/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
+
+export function kindOfPath(path: string, { profile, read, write }: FailedAttempt['plan']): PathKind {
+  const whole = posix.resolve('/workspace', path);
+  const isBelow = (roots: readonly string[]) =>
+    roots.some((root) => whole === root || whole.startsWith(`${root.replace(/\/$/, '')}/`));
+  if (isBelow(write)) return 'granted';
+  if (isBelow(read)) return 'granted-to-read';
+  if (isBelow(['/workspace'])) return 'workspace';
+  if (isBelow(['/job'])) return 'job';
+  if (profile !== 'secure' || isBelow(ownOfSandbox) || isBelow(systemFolders)) return 'shown';
+  return 'hidden';
+}
+
+/** undefined for a folder as large as /etc or /var, which no job should be given as a whole. */
+export function folderOf(path: string): string | undefined {
+  const folder = posix.dirname(path);
+  return folder.split('/').length > 2 ? folder : undefined;
+}
+
+/** As an entry of `permissions`. */
+export function permission(kind: 'read' | 'write', path: string | undefined): string {
+  const entry = path === undefined ? '…' : /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
+  return `\`permissions: {${kind}: [${entry}]}\``;
+}

@@ -1,0 +1,243 @@
+// The hint of a failed run, from what its script printed last.
+
+import { describe, expect, test } from 'vitest';
+import { noResources } from '../../src/domain/resources.ts';
+import { exitMessage, readErrorLines } from '../../src/engine/run/failure/error-lines.ts';
+import type { FailedAttempt } from '../../src/engine/run/failure/failed-attempt.ts';
+import { failureHint } from '../../src/engine/run/failure/failure-hint.ts';
+
+type Given = {
+  readonly lines?: readonly string[];
+  readonly reason?: FailedAttempt['reason'];
+  readonly message?: string;
+  readonly exitCode?: number;
+  readonly command?: readonly string[];
+  readonly plan?: Partial<FailedAttempt['plan']>;
+  readonly isolation?: Partial<FailedAttempt['isolation']>;
+};
+
+const isolation = {
+  pid_namespace: true,
+  network: 'none',
+  filesystem: 'workspace',
+  environment: 'clean',
+  no_new_privileges: true,
+  uid: 65_534,
+  capabilities: 'none',
+} as const;
+
+const job = {
+  argspec: { type: 'object', properties: { pgpassword: { format: 'secret' }, target: {} } },
+  secretArgs: ['pgpassword'],
+};
+
+function hintOf({ lines = [], ...given }: Given): string | undefined {
+  return failureHint({
+    reason: 'exit',
+    message: 'exited with code 1',
+    exitCode: 1,
+    command: ['./run.sh'],
+    ...given,
+    lines: readErrorLines(lines),
+    plan: { profile: 'secure', read: [], write: [], job, ...given.plan },
+    isolation: { ...isolation, ...given.isolation },
+  });
+}
+
+const trap = (command: string, status = 1): string => `run.sh:3: failed with status ${status}: ${command}`;
+
+describe('a job without network', () => {
+  const network = 'the sandbox gives the job no network: allow it with `permissions: {network: all}`';
+
+  test.each([
+    'curl: (6) Could not resolve host: example.org',
+    'ssh: Could not resolve hostname backup: Temporary failure in name resolution',
+    'wget: unable to resolve host address ‘example.org’',
+    'socket.gaierror: [Errno -2] Name or service not known',
+    'OSError: [Errno 101] Network is unreachable',
+    'Error: getaddrinfo EAI_AGAIN example.org',
+    'pg_dump: error: could not translate host name "db" to address: Temporary failure in name resolution',
+  ])('is told for `%s`', (line) => {
+    expect(hintOf({ lines: ['begun', line, trap('whatever')] })).toBe(network);
+    expect(hintOf({ lines: [line], isolation: { network: 'all' } })).toBeUndefined();
+  });
+
+  test('is told when curl was silent, and otherwise what the exit code of curl means', () => {
+    expect(hintOf({ lines: [trap('curl -s https://example.org', 6)], exitCode: 6 })).toBe(network);
+    expect(hintOf({ command: ['/usr/bin/curl', '-s', 'https://example.org'], exitCode: 7 })).toBe(network);
+    const open = { lines: [trap('curl -fs https://example.org', 22)], isolation: { network: 'all' } } as const;
+    expect(hintOf({ ...open, exitCode: 22 })).toBe(
+      'the server answered curl with an HTTP error (400 or above) (exit code 22)',
+    );
+    expect(hintOf({ lines: [trap('a pipeline that ends with jq .', 6)], exitCode: 6 })).toBeUndefined();
+  });
+
+  test('is told about its own loopback', () => {
+    const lines = [
+      'psql: error: connection to server at "127.0.0.1", port 5432 failed: Connection refused',
+      '\tIs the server running on that host and accepting TCP/IP connections?',
+    ];
+    expect(hintOf({ lines })).toMatch(/^the sandbox has its own 127\.0\.0\.1, .*network: all/);
+    expect(hintOf({ lines, isolation: { network: 'all' } })).toBeUndefined();
+  });
+});
+
+describe('a file', () => {
+  test.each([
+    ["FileNotFoundError: [Errno 2] No such file or directory: '/srv/data/access.log'", '/srv/data/access.log'],
+    ['tar: /srv/x: Cannot open: No such file or directory', '/srv/x'],
+    ["Error: ENOENT: no such file or directory, open '/srv/x'", '/srv/x'],
+    ['cat: /home/me/.pgpass: No such file or directory', '/home/me/.pgpass'],
+    ["cat: '/srv/a b': No such file or directory", '"/srv/a b"'],
+  ])('that the sandbox does not show: %s', (line, path) => {
+    expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${path}]}\`, or \`write\``);
+    expect(hintOf({ lines: [line], plan: { read: ['/srv', '/home'] } })).toBeUndefined();
+    expect(hintOf({ lines: [line], isolation: { filesystem: 'host-read-only' } })).toBeUndefined();
+  });
+
+  test.each([
+    ['/job/run.sh: 3: cannot create /var/log/my.log: Directory nonexistent', '', '/var/log'],
+    ['/job/run.sh: line 3: /var/log/my.log: No such file or directory', 'echo x >> /var/log/my.log', '/var/log'],
+    ['mkdir: cannot create directory ‘/srv’: Read-only file system', 'mkdir -p /srv/backup/daily', '/srv/backup/daily'],
+    ["touch: cannot touch '/etc/motd': Read-only file system", '', '…'],
+    ["OSError: [Errno 30] Read-only file system: '/srv/data/x'", '', '/srv/data'],
+  ])('that is to be written: %s', (line, command, folder) => {
+    const lines = command === '' ? [line] : [line, trap(command)];
+    expect(hintOf({ lines })).toContain(`\`permissions: {write: [${folder}]}\``);
+  });
+
+  test('that is granted for reading only, or belongs to the job, has its own advice', () => {
+    const line = 'cp: cannot create regular file ‘/srv/data/x’: Read-only file system';
+    expect(hintOf({ lines: [line], plan: { read: ['/srv/data'] } })).toContain('move the path from `read` to `write`');
+    expect(hintOf({ lines: ['run.sh: line 1: /job/state: Read-only file system'] })).toContain('$FLWD_WORKSPACE');
+  });
+
+  test('beside config.yaml is found by its whole path, and `~` is the workspace', () => {
+    expect(hintOf({ lines: ['wc: data.csv: No such file or directory'] })).toMatch(/"\$FLWD_JOB_DIR\/data\.csv"$/);
+    expect(hintOf({ lines: ['cat: /workspace/.pgpass: No such file or directory'] })).toMatch(
+      /^`~` is the run’s workspace/,
+    );
+  });
+
+  test('that the user of the job may not use', () => {
+    const lines = ["PermissionError: [Errno 13] Permission denied: '/srv/data/x'"];
+    expect(hintOf({ lines })).toBe(
+      'the job runs as uid 65534, without the rights of root: the owner, mode or ACL of /srv/data/x must let that user in',
+    );
+    expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
+    expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();
+    expect(hintOf({ lines: ['/job/run.sh: line 1: ./x.sh: Permission denied'], exitCode: 126 })).toContain('chmod +x');
+  });
+
+  test('may be one of another machine when the job has the network', () => {
+    const lines = ['scp: /srv/x: Permission denied'];
+    expect(hintOf({ lines, isolation: { network: 'all' } })).toBeUndefined();
+  });
+
+  test('with a name that could be taken for markup is not repeated', () => {
+    const hint = hintOf({ lines: ['cat: /srv/`x`](http://evil): No such file or directory'] });
+    expect(hint).toContain('`permissions: {read: […]}`');
+    expect(hint).not.toContain('evil');
+    expect(hintOf({ lines: ['cat: /srv/[redacted]/x: No such file or directory'] })).not.toContain('redacted');
+  });
+});
+
+describe('a program', () => {
+  test.each([
+    ['sudo', 'can become another user'],
+    ['docker', 'no container engine'],
+    ['systemctl', 'services of the host'],
+    ['crontab', '`schedules: [{cron: "0 3 * * *"}]`'],
+    ['mytool', 'no folder in the job’s PATH has mytool'],
+  ])('that is not there: %s', (name, words) => {
+    for (const line of [`/job/run.sh: line 3: ${name}: command not found`, `run.sh: 3: ${name}: not found`])
+      expect(hintOf({ lines: [line], exitCode: 127 })).toContain(words);
+  });
+
+  test('that is there and cannot work in a sandbox', () => {
+    const lines = ['Failed to connect to system scope bus via local transport: Host is down'];
+    expect(hintOf({ lines: [...lines, trap('systemctl status nginx')] })).toContain('services of the host');
+    expect(hintOf({ lines })).toContain('services of the host');
+    const refused = 'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.';
+    expect(hintOf({ lines: [refused] })).toContain('can become another user');
+    expect(hintOf({ lines: [trap('crontab -l')] })).toContain('`schedules:');
+    expect(hintOf({ lines: [trap('crontab -l')], isolation: { filesystem: 'host' } })).toBeUndefined();
+  });
+});
+
+describe('input and variables', () => {
+  test('a script that asks a person is told to use an argument or an approval', () => {
+    for (const lines of [[trap('read -p "Sure? " answer')], ['EOFError: EOF when reading a line']])
+      expect(hintOf({ lines })).toMatch(/standard input is empty.*`argspec`.*`approval`/);
+    expect(hintOf({ lines: [trap('read -r first < /dev/null')] })).toBeUndefined();
+  });
+
+  test('a variable that is not set', () => {
+    expect(hintOf({ lines: ['/job/run.sh: line 6: pgpassword: unbound variable'] })).toBe(
+      'a secret is not a variable: read it from the file "$FLWD_SECRETS_DIR/pgpassword", or set the variable with ' +
+        '`env: {pgpassword: {secret: pgpassword}}`',
+    );
+    expect(hintOf({ lines: ['run.sh: 6: PGPASSWORD: parameter not set'] })).toContain('env: {PGPASSWORD: {secret: ');
+    expect(hintOf({ lines: ['run.sh: line 6: TARGET: unbound variable'] })).toContain('$target');
+    expect(hintOf({ lines: ['run.sh: line 6: PGHOST: unbound variable'] })).toContain('set PGHOST under `env`');
+    expect(hintOf({ lines: ['run.sh: line 6: hots: unbound variable'] })).toBeUndefined();
+    expect(hintOf({ lines: ['    value = os.environ[name]', "KeyError: 'PGHOST'"] })).toContain('PGHOST under `env`');
+    expect(hintOf({ lines: ["KeyError: 'PGHOST'"] })).toBeUndefined();
+  });
+
+  test('limits of the run', () => {
+    const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
+    expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64MiB of memory: /);
+    expect(hintOf({ lines: ['MemoryError'] })).toBeUndefined();
+    expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toContain('20 processes');
+    expect(hintOf({ reason: 'out_of_memory' })).toContain('memory: …');
+    expect(hintOf({ reason: 'signal', message: 'ended by signal KILL' })).toContain('dmesg');
+  });
+
+  test('ssh without its files', () => {
+    expect(hintOf({ lines: ['Host key verification failed.'] })).toContain('UserKnownHostsFile');
+    expect(hintOf({ lines: ['root@db: Permission denied (publickey,password).'] })).toContain(
+      '"$FLWD_SECRETS_DIR/NAME"',
+    );
+  });
+});
+
+test('evidence for something else is no reason for a hint', () => {
+  const missing = 'cat: /srv/x: No such file or directory';
+  expect(hintOf({ lines: ['it is broken'] })).toBeUndefined();
+  expect(hintOf({ lines: [missing, trap('[[ -n $found ]]')] })).toBeUndefined();
+  expect(hintOf({ lines: [missing, trap('grep -q x log')] })).toBeUndefined();
+  expect(hintOf({ lines: [missing, ...Array.from({ length: 12 }, (_, n) => `step ${n}`)] })).toBeUndefined();
+  expect(hintOf({ lines: [missing], reason: 'lost' })).toBeUndefined();
+});
+
+test.each([
+  [['cat: /srv/x: No such file or directory', trap('cat /srv/x')], 'cat: /srv/x: No such file or directory (run.sh:3)'],
+  [[trap('curl -s https://example.org', 6)], 'curl -s https://example.org (run.sh:3)'],
+  [['a warning', trap('false')], 'false (run.sh:3)'],
+  [
+    ["FileNotFoundError: [Errno 2] No such file or directory: 'x'", trap('python3 x.py')],
+    "FileNotFoundError: [Errno 2] No such file or directory: 'x' (run.sh:3: python3 x.py)",
+  ],
+  [['/job/run.sh: line 3: nope: command not found', trap('nope --x')], 'nope: command not found (run.sh:3)'],
+  [['/job/run.sh: line 6: x: unbound variable'], 'run.sh: line 6: x: unbound variable'],
+  [['tar: /srv: Cannot stat', 'tar: Exiting with failure status due to previous errors'], 'tar: /srv: Cannot stat'],
+  [
+    [
+      "Error: ENOENT: no such file, open '/x'",
+      '    at open (node:fs:1:2) {',
+      "  code: 'ENOENT',",
+      '}',
+      'Node.js v24.1.0',
+    ],
+    "Error: ENOENT: no such file, open '/x'",
+  ],
+  [['failed', trap('make all'), 'cleaned up'], 'failed (run.sh:3: make all)'],
+  [['}'], '}'],
+])('the error of a run: %j', (lines, words) => {
+  expect(exitMessage(1, readErrorLines(lines))).toBe(`exited with code 1: ${words}`);
+});
+
+test('a run that printed no error has only its exit code', () => {
+  expect(exitMessage(3, readErrorLines([]))).toBe('exited with code 3');
+});
