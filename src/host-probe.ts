@@ -7,12 +7,16 @@ import type { Capabilities } from './exec/executor.ts';
 import { probeHost } from './exec/host/host.ts';
 import { checkHost } from './exec/host/host-checks.ts';
 
-export type HostProbe = { readonly capabilities: Promise<Capabilities>; readonly checks: Promise<HostCheck[]> };
+export type HostProbe = {
+  readonly capabilities: Promise<Capabilities>;
+  /** Checks once, when first asked: most servers are never asked. */
+  readonly checks: () => Promise<readonly HostCheck[]>;
+};
 
 export function startHostProbe({ security, auth }: Config): HostProbe {
   const capabilities = probeHost();
-  const checks = checkHost(capabilities, security, auth);
   // A probe may fail before anybody awaits it. The error then waits for them.
-  checks.catch(() => undefined);
-  return { capabilities, checks };
+  capabilities.catch(() => undefined);
+  let checks: Promise<readonly HostCheck[]> | undefined;
+  return { capabilities, checks: () => (checks ??= checkHost(capabilities, security, auth)) };
 }

@@ -140,7 +140,7 @@ async function startParts(
   const { dataDir } = config.instance;
   const startedAtMs = clock.now();
   // A start that fails early still waits for the processes that probe the host.
-  onStop(() => Promise.allSettled([probe.checks]));
+  onStop(() => Promise.allSettled([probe.capabilities]));
 
   const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
   await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
@@ -148,8 +148,8 @@ async function startParts(
   if (giveBack) onStop(giveBack);
   const storage = await openStorage(start, jwt !== null);
   const { store } = storage;
-  let recordStop: (() => Promise<void>) | undefined;
-  onStop(() => recordStop?.());
+  let recording: Promise<() => Promise<void>> | undefined;
+  onStop(async () => (await recording)?.());
   const cliToken = writeCliToken(dataDir);
   onStop(() => removeCliToken(dataDir, cliToken));
   const jobs = openJobs(start, configFile);
@@ -157,8 +157,7 @@ async function startParts(
   const runCallers = createRunCallers();
   const ownerId = openOwnerId(dataDir);
   await enterLeft(runCallers, { store, ownerId, runsDir: foldersOf(config).runsDir });
-  const [capabilities] = await Promise.all([probe.capabilities, giveBack ? undefined : keepReserve(dataDir)]);
-  const executor = createProcExecutor({ capabilities, ...host });
+  const executor = createProcExecutor({ capabilities: await probe.capabilities, ...host });
   const engine = await openEngine(start, { ...storage, ...jobs, executor, runCallers, ownerId });
 
   const { listen, retention } = await openServer(start, {
@@ -166,14 +165,15 @@ async function startParts(
     ...jobs,
     engine,
     startedAtMs,
-    hostChecks: await probe.checks,
+    hostChecks: probe.checks,
     jwt,
     ownCredentials: config.auth.isDev ? [cliToken, devToken] : [cliToken],
     // The jobs of a root server run as another user, which no caller mistakes for the server's.
     runCallers: isServerRoot || config.auth.trustJobs ? null : runCallers,
   });
-  if (!ephemeral) recordStop = await recordStart({ audit: store.audit, detail: startDetail(config), log });
+  if (!ephemeral) recording = recordStart({ audit: store.audit, detail: startDetail(config), log });
   const listening = await listen();
+  await recording;
   let isClosing = false;
   onStop(() => {
     isClosing = true;
@@ -182,8 +182,11 @@ async function startParts(
   const reading = jobs.catalog
     .start()
     .catch((error: unknown) => log.error({ err: error }, 'the sources could not be read'));
+  host.forkServer.start();
   engine.start(ephemeral?.runs);
   if (!ephemeral) retention.start();
+  const reserving = giveBack ? undefined : keepReserve(dataDir);
+  onStop(() => reserving);
   // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
   void Promise.race([reading, delay(readWithinMs, undefined, { ref: false })]).then(() => {
     if (!isClosing) ownership.announce(listening);

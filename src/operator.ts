@@ -43,7 +43,7 @@ export async function examineHost(
   const stored = await examineStored(config);
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
-    ...(await probe.checks),
+    ...(await probe.checks()),
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,

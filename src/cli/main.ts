@@ -33,10 +33,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'schedules release': () => import('./schedule/schedules-hold.ts'),
   sources: () => import('./job/sources.ts'),
   tui: () => import('./tui.ts'),
-  serve: async () => {
-    (await import('./admin/small-heap.ts')).keepHeapSmall();
-    return import('./admin/serve.ts');
-  },
+  serve: () => import('./admin/serve.ts'),
   'config validate': () => import('./admin/config-validate.ts'),
   'config show': () => import('./admin/config-show.ts'),
   doctor: () => import('./admin/doctor.ts'),

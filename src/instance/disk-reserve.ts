@@ -1,7 +1,7 @@
 // A file that reserves some room on the disk. Opening a database takes room, even to read it or to delete what fills
 // the disk. A command that deletes first frees the whole reserve, a command that reads frees a part of it.
 
-import { appendFile, rm, stat, truncate } from 'node:fs/promises';
+import { open, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 
@@ -9,6 +9,7 @@ const reserveBytes = 4 * 2 ** 20;
 /** Kept for the command that deletes. */
 const keptBytes = 2 * 2 ** 20;
 const lentBytes = 512 * 1024;
+const pieceBytes = 256 * 1024;
 
 /** Does nothing on a full disk; a later start creates the reserve. */
 export async function keepReserve(dataDir: string): Promise<void> {
@@ -16,10 +17,21 @@ export async function keepReserve(dataDir: string): Promise<void> {
   const hasBytes = await sizeOf(path);
   if (hasBytes >= reserveBytes) return;
   try {
-    await appendFile(path, Buffer.alloc(reserveBytes - hasBytes), { mode: 0o600 });
+    await extend(path, reserveBytes - hasBytes);
   } catch {
     if (hasBytes > 0) await truncate(path, hasBytes).catch(() => undefined);
     else await rm(path, { force: true });
+  }
+}
+
+/** Writes one small piece often. Allocating all of it at once makes V8 collect the whole heap. */
+async function extend(path: string, bytes: number): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  try {
+    const piece = Buffer.alloc(pieceBytes);
+    for (let left = bytes; left > 0; left -= pieceBytes) await file.appendFile(piece.subarray(0, left));
+  } finally {
+    await file.close();
   }
 }
 

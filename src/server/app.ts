@@ -60,7 +60,7 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly notificationOutcomes: NotificationOutcomes;
-  readonly hostChecks: readonly HostCheck[];
+  readonly hostChecks: () => Promise<readonly HostCheck[]>;
   readonly load: Load;
   /** null: the configuration names no issuer of JWTs. */
   readonly jwt: JwtVerifier | null;

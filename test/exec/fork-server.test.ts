@@ -13,9 +13,16 @@ const longWait = { timeout: 10_000, interval: 10 };
 function opened(): { dir: string; server: ForkServer; pid: () => number } {
   const dir = join(temporaryFolder(), 'pipes');
   const server = openForkServer(dir);
+  server.start();
   onTestFinished(() => server.close());
   const ofThisProcess = (): ReadonlySet<string> => new Set(childrenOf(process.pid));
-  return { dir, server, pid: () => processesWith(dir).find(({ pid }) => ofThisProcess().has(String(pid)))?.pid ?? 0 };
+  function pid(): number {
+    const found = processesWith(dir).find((each) => ofThisProcess().has(String(each.pid)));
+    // Not 0, which would mean this test's own process group.
+    if (!found) throw new Error('the fork server is not running');
+    return found.pid;
+  }
+  return { dir, server, pid };
 }
 
 function childrenOf(pid: number): string[] {

@@ -6,7 +6,6 @@ import { mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { ForkServer } from '../../src/exec/proc/fork-server.ts';
 import { launch } from '../../src/exec/proc/launch.ts';
 import { processesOf, processesWith, residentBytesOf } from '../support/processes.ts';
 import { nap, printed, run, sample, start, succeeded, temporaryFolder } from './sample.ts';
@@ -95,18 +94,17 @@ describe('not started', () => {
 
   test('a host without descriptors, which can be retried', () => {
     const lack = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
-    const full: ForkServer = {
-      run() {
+    const full = {
+      run(): never {
         throw lack;
       },
-      close: async () => undefined,
     };
     expect(() => launch(sample('true'), full)).toThrow(lack);
   });
 
   test('an error of flwd itself, which is passed on for the log', async () => {
     const error = new Error('a bug');
-    const broken: ForkServer = { run: () => Promise.reject(error), close: async () => undefined };
+    const broken = { run: () => Promise.reject(error) };
     expect(await launch(sample('true'), broken).ended).toEqual({
       kind: 'not-started',
       message: 'the sandbox could not be started',

@@ -112,14 +112,13 @@ describe('a failed start is reported without mention of a sandbox, and without a
         rmSync(spec.workspaceDir, { recursive: true });
         return forkServer.run(order);
       },
-      close: () => Promise.resolve(),
     });
     expect(await ended).toEqual({ kind: 'not-started', message: 'the script could not be started' });
   });
 
   test('an error of flwd itself', async () => {
     const error = new Error('a bug');
-    const broken = { run: () => Promise.reject(error), close: () => Promise.resolve() };
+    const broken = { run: () => Promise.reject(error) };
     expect(await launch(sample('true', unsandboxed), broken).ended).toEqual({
       kind: 'not-started',
       message: 'the script could not be started',
@@ -193,7 +192,7 @@ test('its secrets are removed at its end, even without a server, and when it cou
   await expect.poll(() => existsSync(secrets)).toBe(false);
   expect(await resumeAttempt(spec.attemptDir)?.ended).toEqual(succeeded);
 
-  const refusing = { run: () => Promise.reject(new Error('no shell')), close: () => Promise.resolve() };
+  const refusing = { run: () => Promise.reject(new Error('no shell')) };
   const refused = sample('true', { ...unsandboxed, secrets: { token: 's3cret' } });
   expect(await launch(refused, refusing).ended).toMatchObject({ kind: 'not-started' });
   expect(existsSync(join(refused.attemptDir, 'secrets'))).toBe(false);
@@ -247,7 +246,6 @@ describe('secrets that were left while no server ran are removed by the next', (
       run() {
         throw lack;
       },
-      close: () => Promise.resolve(),
     };
     const spec = sample(nap, withSecret);
     expect(() => launch(spec, full)).toThrow(lack);

@@ -189,7 +189,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
     notificationOutcomes: { delivered: 3, retried: 2, failed: 1 },
-    hostChecks: [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
+    hostChecks: async () => [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
     runCallers: o.runCallers ?? null,

@@ -15,6 +15,7 @@ import { loadConfiguration } from '../session/configuration.ts';
 import { clientOf } from '../session/owner.ts';
 import { endAtOnce, stopSignal } from '../session/stop-signal.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
+import { keepHeapSmall } from './small-heap.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, file, warnings } = loadConfiguration(options);
@@ -28,6 +29,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
   const { serve } = await import('../../main.ts');
+  keepHeapSmall();
   const server = await onceFree(() => serve(config, { configFile: file && resolve(file), probe }), {
     dataDir: config.instance.dataDir,
     log,

@@ -2,8 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
@@ -16,9 +16,12 @@ import { findProgram } from './host-programs.ts';
 
 const probeMs = 10_000;
 
-/** For a profile that does not work, `detail` says what to install or to allow. */
+/**
+ * For a profile that does not work, `detail` says what to install or to allow. The trials are started before this
+ * returns, so that they run while a server loads its code, and while a fork of the process is still cheap.
+ */
 export async function probeHost(): Promise<Capabilities> {
-  const dir = await mkdtemp(join(tmpdir(), 'flwd-probe-'));
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-probe-'));
   try {
     const [secure, permissive, disabled] = await Promise.all([
       probe('secure', dir),
@@ -54,9 +57,9 @@ function missing(profile: SecurityProfile): string | null {
 
 async function trial(profile: SecurityProfile, place: string): Promise<string | null> {
   const filterPath = `${place}-filter`;
-  await writeFile(filterPath, seccompFilter(process.arch) ?? '');
-  await mkdir(place);
-  await chmod(place, 0o755);
+  writeFileSync(filterPath, seccompFilter(process.arch) ?? '');
+  mkdirSync(place);
+  chmodSync(place, 0o755);
   const [program = 'bwrap', ...args] = sandboxCommand({
     profile,
     network: profile === 'secure' ? 'none' : 'all',

@@ -15,6 +15,8 @@ import { libexecDir } from '../script-places.ts';
 import type { Order } from './shim.ts';
 
 export type ForkServer = {
+  /** Starts it before the first order, which then need not wait for it. */
+  readonly start: () => void;
   /** Carries out an order in its own process group. Rejects when there is no bash. */
   readonly run: (order: Order) => Promise<ShimNews>;
   /** Resolves when the fork server is gone. The shims it has started continue. */
@@ -35,20 +37,22 @@ export function openForkServer(dir: string): ForkServer {
   const filter = seccompFilter(process.arch);
   // Without a filter no secure job starts, and the probe of the host has said so.
   if (filter) writeFileSync(filterPath, filter);
-  let current = startChild(dir, filterPath);
+  let current: Child | undefined;
+  function running(): Child {
+    if (!current || current.isOver()) current = startChild(dir, filterPath);
+    return current;
+  }
   return {
-    run(order) {
-      if (current.isOver()) current = startChild(dir, filterPath);
-      return current.run(order);
-    },
-    close: () => current.close(),
+    start: () => void running(),
+    run: (order) => running().run(order),
+    close: async () => current?.close(),
   };
 }
 
 /** It only has to notice the end of its input. */
 const leavingMs = 2_000;
 
-type Child = ForkServer & { readonly isOver: () => boolean };
+type Child = Omit<ForkServer, 'start'> & { readonly isOver: () => boolean };
 
 /** Jobs get only what the shims are told to pass on, and no variables or descriptors of the server. */
 function startChild(dir: string, filterPath: string): Child {

@@ -28,7 +28,7 @@ import { climb } from './terminate.ts';
  * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
  * an end of the attempt.
  */
-export function launch(spec: LimitedSpec, forkServer: ForkServer): AttemptProcess {
+export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): AttemptProcess {
   const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;
   let grants: readonly OpenGrant[] = [];
   try {

@@ -12,7 +12,7 @@ export function createProcExecutor(o: {
   /** Determined at the start. */
   readonly capabilities: Capabilities;
   readonly limitHost: LimitHost;
-  readonly forkServer: ForkServer;
+  readonly forkServer: Pick<ForkServer, 'run'>;
 }): Executor {
   const { capabilities, limitHost, forkServer } = o;
   return {

@@ -8,8 +8,12 @@ export const seccompVersion = 1;
 
 /** undefined when there is no table of calls for this machine, so it has no secure profile. */
 export function seccompFilter(machine: string): Buffer | undefined {
-  return machine === 'x64' || machine === 'arm64' ? encode(program(machine)) : undefined;
+  if (machine !== 'x64' && machine !== 'arm64') return undefined;
+  encoded[machine] ??= encode(program(machine));
+  return encoded[machine];
 }
+
+const encoded: Partial<Record<Architecture, Buffer>> = {};
 
 /** `ifTrue` and `ifFalse` are the number of instructions to skip. */
 type Instruction = { readonly code: number; readonly ifTrue: number; readonly ifFalse: number; readonly k: number };

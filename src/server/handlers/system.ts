@@ -37,7 +37,7 @@ type Parts = {
   readonly catalog: Catalog;
   readonly engine: Engine;
   readonly retention: Retention;
-  readonly hostChecks: readonly HostCheck[];
+  readonly hostChecks: () => Promise<readonly HostCheck[]>;
   readonly version: string;
   readonly load: Load;
   readonly store: Pick<Store, 'artifacts' | 'size'>;
@@ -88,14 +88,16 @@ export function createSystemHandlers(o: Parts): SystemHandlers {
       return o.retention.collect({ forMs: collectMs, share: collectShare });
     },
 
-    getSystemInfo: async ({ request }) => systemInfo(o, request.principal, await o.activityOf(request.principal)),
+    getSystemInfo: async ({ request }) =>
+      systemInfo(o, request.principal, await o.activityOf(request.principal), await o.hostChecks()),
   };
 }
 
 function systemInfo(
-  { config, engine, version, hostChecks }: Parts,
+  { config, engine, version }: Parts,
   caller: Principal,
   { depth, running }: Awaited<ReturnType<ActivityOf>>,
+  checks: readonly HostCheck[],
 ): Frozen<AnswerOf<'getSystemInfo'>> {
   const queue = engine.queue();
   const profiles = Object.entries(engine.host);
@@ -121,7 +123,7 @@ function systemInfo(
       container: { available: false, detail: 'not in this version' },
     },
     isolation: engine.host,
-    host: { checks: [...hostChecks] },
+    host: { checks: [...checks] },
     limits: {
       body_bytes: config.server.bodyLimitBytes,
       sync_wait: formatDuration(config.server.syncWaitMs),
