@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
+import { kvLimits } from './domain/kv.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -19,6 +20,7 @@ import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
+import { formatSize } from './lib/units.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
 import type { AuditVerdict } from './store/audit/audit-verify.ts';
@@ -61,7 +63,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners } = found;
+    const { database, isPartial, files, damaged, owners, kv } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -71,6 +73,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
         ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
+      ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
     const words = damageIn(error);
@@ -81,6 +84,8 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   }
 }
 
+const nearlyFull = 0.9;
+
 /** The owners of the running runs. Another server may share the database (ADR 0039). */
 function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {
   const others = owners.filter(({ owner, host }) => owner !== ownId && host !== null);
@@ -88,6 +93,17 @@ function examineOwners(owners: Examination['owners'], ownId: string | undefined)
   const ofOthers = others.length === 0 ? '' : `, ${countRuns(others)} of other servers (${hosts})`;
   const own = countRuns(owners) - countRuns(others);
   return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
+}
+
+/** Says in time that jobs will soon be unable to store more. */
+function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck {
+  const { namespaceBytes, keys: mostKeys } = kvLimits;
+  const detail =
+    `${keys} of ${mostKeys} keys; the largest namespace, ${largest.namespace}, ` +
+    `has ${formatSize(largest.bytes)} of ${formatSize(namespaceBytes)}`;
+  const isNearlyFull = keys > mostKeys * nearlyFull || largest.bytes > namespaceBytes * nearlyFull;
+  const cure = 'delete keys that are no longer needed (flwd kv list), or have jobs store them with --ttl';
+  return isNearlyFull ? warn('key-value store', detail, cure) : ok('key-value store', detail);
 }
 
 function countRuns(owners: Examination['owners']): number {

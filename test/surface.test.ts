@@ -46,6 +46,11 @@ test('operations: id, method, path, scope', () => {
     'putSecret: PUT /secrets/{name} secrets:write',
     'deleteSecret: DELETE /secrets/{name} secrets:write',
     'rotateSecrets: POST /secrets/rotate admin',
+    'listKvNamespaces: GET /kv kv:read',
+    'listKvKeys: GET /kv/{namespace} kv:read',
+    'getKvKey: GET /kv/{namespace}/{key} kv:read',
+    'putKvKey: PUT /kv/{namespace}/{key} kv:write',
+    'deleteKvKey: DELETE /kv/{namespace}/{key} kv:write',
     'listArtifacts: GET /artifacts artifacts:read',
     'getArtifact: GET /artifacts/{artifact_id} artifacts:read',
     'createToken: POST /tokens admin',
@@ -76,6 +81,8 @@ test('actions of the audit log, and the operations recorded under each', () => {
     'secret.set',
     'secret.delete',
     'secret.rotate',
+    'kv.set',
+    'kv.delete',
     'auth.fail',
     'access.deny',
     'server.start',
@@ -105,6 +112,8 @@ test('actions of the audit log, and the operations recorded under each', () => {
     'putSecret: secret.set',
     'deleteSecret: secret.delete',
     'rotateSecrets: secret.rotate',
+    'putKvKey: kv.set',
+    'deleteKvKey: kv.delete',
     'createToken: token.create',
     'revokeToken: token.revoke',
     'collectGarbage: gc',
@@ -122,6 +131,7 @@ test('problems: type, status, title', () => {
     'run-not-found 404 Run Not Found',
     'schedule-not-found 404 Schedule Not Found',
     'secret-not-found 404 Secret Not Found',
+    'kv-key-not-found 404 Key Not Found',
     'token-not-found 404 Token Not Found',
     'artifact-not-found 404 Artifact Not Found',
     'not-found 404 Not Found',
@@ -132,6 +142,7 @@ test('problems: type, status, title', () => {
     'revision-expired 409 Revision Expired',
     'approval-not-pending 409 Approval Not Pending',
     'concurrency-conflict 409 Concurrency Conflict',
+    'kv-conflict 409 Key Changed',
     'idempotency-conflict 409 Idempotency Conflict',
     'idempotency-in-flight 409 Idempotency In Flight',
     'source-managed 409 Source Managed',
@@ -146,6 +157,7 @@ test('problems: type, status, title', () => {
     'isolation-unavailable 422 Isolation Unavailable',
     'profile-not-allowed 422 Profile Not Allowed',
     'grant-not-allowed 422 Grant Not Allowed',
+    'kv-full 422 Key-Value Store Full',
     'queue-full 429 Queue Full',
     'rate-limited 429 Rate Limited',
     'headers-too-large 431 Headers Too Large',
@@ -182,7 +194,7 @@ test('statuses, reasons, levels, scopes', () => {
   expect(logLevels).toEqual(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
   expect(scopes.join(' ')).toBe(
     'jobs:read runs:read runs:write runs:approve artifacts:read sources:read sources:write schedules:write ' +
-      'secrets:write metrics:read audit:read admin',
+      'secrets:write kv:read kv:write metrics:read audit:read admin',
   );
   // The type checker keeps this list whole: a reason more or fewer is an error.
   const reasons: Record<RunReason, true> = {
@@ -229,6 +241,10 @@ test('commands of flwd, with their options', () => {
     'artifacts get --output --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'events --run --job --type --json --quiet --verbose --remote --config --data-dir --jobs',
     'export --json --quiet --verbose --remote --config --data-dir --jobs',
+    'kv get --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'kv set --ttl --if-version --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'kv delete --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'kv list --prefix --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'serve --config --bind --data-dir --jobs --profile --log --dev --stop-runs',
     'config validate --json --config',
     'config show --json --config --bind --data-dir --jobs --profile --log',
@@ -387,5 +403,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0014-owners 71b14fb9475f0297',
     '0015-hints 22255f527731b227',
     '0016-held-schedules ec7662e3ce46a251',
+    '0017-kv 7cd4ceb23f0a1648',
   ]);
 });

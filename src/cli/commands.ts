@@ -4,12 +4,14 @@ import { instanceCommands } from './admin/instance-commands.ts';
 import type { Command } from './command.ts';
 import { importCommands } from './import/import-commands.ts';
 import { jobCommands } from './job/job-commands.ts';
+import { kvCommands } from './kv/kv-commands.ts';
 import { runCommands } from './run/run-commands.ts';
 
 const sections = {
   Jobs: jobCommands,
   'From other schedulers': importCommands,
   Runs: runCommands,
+  'Key-value store': kvCommands,
   Instance: instanceCommands,
 };
 

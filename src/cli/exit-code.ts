@@ -2,7 +2,7 @@
 
 export const exitCodes = {
   done: 0,
-  /** The run failed or was cancelled. */
+  /** The run failed or was cancelled, or a key does not exist. */
   runFailed: 1,
   /** Usage error, invalid arguments, a broken job or configuration. */
   wrongUse: 2,
@@ -19,7 +19,7 @@ export const exitCodes = {
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'Success. For commands that wait for a run: the run succeeded.',
   runFailed:
-    'The run failed or was cancelled; or the audit log, a backup, stored data or the requested file is damaged.',
+    'The run failed or was cancelled; a key of the key-value store does not exist; or the audit log, a backup, stored data or the requested file is damaged.',
   wrongUse:
     'Usage error: an unknown command or option, arguments that the job does not take, an invalid job or flwd.yaml, or a host that lacks a required feature.',
   notFound: 'The job, run, token, secret, artifact or instance does not exist.',

@@ -28,6 +28,8 @@ function diskFull(error: unknown): string {
 const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
 
 function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
+  // As `grep` says it of a line, so that a script can tell it from an instance that is not there.
+  if (slug === 'kv-key-not-found') return exitCodes.runFailed;
   if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;
   // From a proxy that cannot reach its server.

@@ -5,6 +5,7 @@ import type { JsonObject } from '../domain/job.ts';
 import { ApiProblem } from './api-problem.ts';
 import type { Client } from './client.ts';
 import { errorText, isPassing } from './error-words.ts';
+import { grantText } from './grant-text.ts';
 
 export type Outlook =
   | { readonly kind: 'plan'; readonly plan: AnswerOf<'createPlan'> }
@@ -45,6 +46,6 @@ export function outlookWords(outlook: Outlook | null, errorCount: number): Outlo
   return { text: `Starts at once, in the profile ${plan.security.profile}${steps}${grants}.`, tone: 'good' };
 }
 
-function grantWords({ kind, path }: AnswerOf<'createPlan'>['grants'][number]): string {
-  return kind === 'network' ? 'use the network' : `${kind} ${path ?? ''}`;
+function grantWords(grant: AnswerOf<'createPlan'>['grants'][number]): string {
+  return grant.kind === 'network' ? 'use the network' : grantText(grant);
 }

@@ -263,8 +263,8 @@ export const keys = {
   ),
   'security.profiles.<profile>.rate_limit.window': key(duration('100ms', '24h'), '1s', 'The period of `limit`'),
   'security.profiles.<profile>.may_grant': key(
-    listOf(choice('network', 'read', 'write')),
-    ['network', 'read', 'write'],
+    listOf(choice('network', 'read', 'write', 'kv')),
+    ['network', 'read', 'write', 'kv'],
     'What `permissions` of jobs in trusted sources may add',
   ),
 

@@ -10,6 +10,7 @@ import { listedStatuses } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
+import { kvOperations } from './kv-operations.ts';
 import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
@@ -308,6 +309,7 @@ export const operations = {
   },
   ...scheduleOperations,
   ...secretOperations,
+  ...kvOperations,
   ...artifactOperations,
   ...tokenOperations,
   ...auditOperations,

@@ -8,11 +8,14 @@ export const heartbeatMs = 15_000;
 
 export type Route = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Relative to apiBase. `{job_id}` matches the rest of the path, including slashes. */
+  /** Relative to apiBase. `{job_id}` and `{key}` match the rest of the path, including slashes. */
   readonly path: string;
   /** false: the operation never answers with JSON. */
   readonly isJson?: boolean;
 };
+
+/** The parameter that matches the rest of the path. */
+export const restParameter = /\{(job_id|key)\}/;
 
 export const routes = {
   listJobs: { method: 'GET', path: '/jobs' },
@@ -40,6 +43,11 @@ export const routes = {
   putSecret: { method: 'PUT', path: '/secrets/{name}' },
   deleteSecret: { method: 'DELETE', path: '/secrets/{name}', isJson: false },
   rotateSecrets: { method: 'POST', path: '/secrets/rotate' },
+  listKvNamespaces: { method: 'GET', path: '/kv' },
+  listKvKeys: { method: 'GET', path: '/kv/{namespace}' },
+  getKvKey: { method: 'GET', path: '/kv/{namespace}/{key}' },
+  putKvKey: { method: 'PUT', path: '/kv/{namespace}/{key}' },
+  deleteKvKey: { method: 'DELETE', path: '/kv/{namespace}/{key}', isJson: false },
   listArtifacts: { method: 'GET', path: '/artifacts' },
   getArtifact: { method: 'GET', path: '/artifacts/{artifact_id}', isJson: false },
   createToken: { method: 'POST', path: '/tokens' },

@@ -91,8 +91,9 @@ const limits = Type.Object({
 });
 
 const grant = Type.Object({
-  kind: literals(['network', 'read', 'write'] as const),
+  kind: literals(['network', 'read', 'write', 'kv_read', 'kv_write'] as const),
   path: Type.Optional(Type.String()),
+  namespace: Type.Optional(Type.String({ description: 'With `kv_read` and `kv_write`' })),
 });
 
 const termination = nullable(

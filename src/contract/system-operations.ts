@@ -76,6 +76,7 @@ const collected = Type.Object(
       snapshots: removedCount,
       leftovers: removedCount,
       audit: removedCount,
+      kv_keys: removedCount,
       file_bytes: removedCount,
       database_bytes: removedCount,
     }),

@@ -6,6 +6,7 @@ export const tags = {
   Events: 'Everything that happens to runs, as server-sent events or JSON lines.',
   Schedules: 'When jobs start by themselves, and when they start next.',
   Secrets: 'Values stored for the jobs of a tenant; nobody can read them back.',
+  'Key-value store': 'What jobs keep for their later runs: small values by namespace and key.',
   Artifacts: 'Files that runs produced, with their checksums.',
   Tokens: 'API tokens, with their scopes, tenant and expiry.',
   Audit: 'Who did what, in a log that shows when somebody has tampered with it.',

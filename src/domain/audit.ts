@@ -17,6 +17,8 @@ export const auditActions = [
   'secret.set',
   'secret.delete',
   'secret.rotate',
+  'kv.set',
+  'kv.delete',
   'auth.fail',
   'access.deny',
   'server.start',
@@ -32,7 +34,7 @@ export type AuditAction = (typeof auditActions)[number];
 export const auditResults = ['done', 'refused', 'failed'] as const;
 export type AuditResult = (typeof auditResults)[number];
 
-export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'instance'] as const;
+export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'kv', 'instance'] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
 /** `id` is null when the object has no id or does not exist yet. */

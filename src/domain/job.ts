@@ -1,5 +1,6 @@
 // A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
 
+import type { KvPermissions } from './kv.ts';
 import type { Resources } from './resources.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
@@ -140,6 +141,8 @@ export type JobDefinition = {
     readonly network: Network | null;
     readonly read: readonly PathGrant[];
     readonly write: readonly PathGrant[];
+    /** Namespaces of the key-value store besides the job’s own. */
+    readonly kv?: KvPermissions;
     readonly resources: Resources;
   };
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };

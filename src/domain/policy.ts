@@ -3,13 +3,14 @@
 
 import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
+import type { KvPermissions } from './kv.ts';
 import { Problem } from './problem.ts';
 import type { Resources } from './resources.ts';
 
 /** From strict to loose. */
 const profiles: readonly SecurityProfile[] = ['secure', 'permissive', 'disabled'];
 
-export type GrantKind = 'network' | 'read' | 'write';
+export type GrantKind = 'network' | 'read' | 'write' | 'kv';
 
 /** What a run may get beyond its profile. */
 export type Leave = {
@@ -82,6 +83,13 @@ export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Ne
   if (o.asked !== 'all') return 'none';
   requireGrant('network', 'the network', o);
   return 'all';
+}
+
+/** The namespaces of the key-value store that a run may use besides its job's own. @throws Problem grant-not-allowed */
+export function chooseKv({ asked, ...leave }: Leave & { readonly asked: KvPermissions }): KvPermissions {
+  for (const namespace of [...asked.read, ...asked.write])
+    requireGrant('kv', `the namespace '${namespace}' of the key-value store`, leave);
+  return asked;
 }
 
 /**

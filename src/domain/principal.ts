@@ -12,6 +12,8 @@ export const scopes = [
   'sources:write',
   'schedules:write',
   'secrets:write',
+  'kv:read',
+  'kv:write',
   'metrics:read',
   'audit:read',
   'admin',

@@ -51,6 +51,12 @@ export const problems = {
     cause: 'The tenant has no stored secret of that name.',
     fix: 'List the secrets to see their names.',
   },
+  'kv-key-not-found': {
+    status: 404,
+    title: 'Key Not Found',
+    cause: 'The namespace has no such key, or the key has expired.',
+    fix: 'List the keys of the namespace. A job’s own namespace is its id.',
+  },
   'token-not-found': {
     status: 404,
     title: 'Token Not Found',
@@ -110,6 +116,12 @@ export const problems = {
     title: 'Concurrency Conflict',
     cause: 'The job already has as many runs as it allows, and sets `on_conflict: reject`.',
     fix: 'Wait for the other run, or cancel it.',
+  },
+  'kv-conflict': {
+    status: 409,
+    title: 'Key Changed',
+    cause: 'The key does not have the version that `if_version` names, so nothing was stored.',
+    fix: 'Read the key, decide again, and send its current version.',
   },
   'idempotency-conflict': {
     status: 409,
@@ -194,6 +206,12 @@ export const problems = {
     title: 'Grant Not Allowed',
     cause: 'The job asks for a permission or for resources that the instance does not grant.',
     fix: 'Ask for less, or have the operator extend `security.paths`, `may_grant`, or the `resources` of the profile.',
+  },
+  'kv-full': {
+    status: 422,
+    title: 'Key-Value Store Full',
+    cause: 'The namespace would hold more than 32 MiB, or the instance already has a million keys.',
+    fix: 'Delete keys that are no longer needed, or store them with a `ttl`.',
   },
   'queue-full': {
     status: 429,

@@ -2,6 +2,7 @@
 // it knows nothing of storage, processes or HTTP.
 
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
+import type { KvPermissions } from './kv.ts';
 import type { LeftBehind } from './left-behind.ts';
 import type { Resources, RunLimits } from './resources.ts';
 
@@ -67,7 +68,13 @@ export type Isolation = {
   readonly seccomp?: number | null;
 };
 
-export type Grant = { readonly kind: 'network' | 'read' | 'write'; readonly path?: string };
+export type Grant = {
+  readonly kind: 'network' | 'read' | 'write' | 'kv_read' | 'kv_write';
+  /** For `read` and `write`. */
+  readonly path?: string;
+  /** For `kv_read` and `kv_write`. */
+  readonly namespace?: string;
+};
 
 export type Termination = {
   /** Each signal sent, when, and to how many processes. */
@@ -209,6 +216,8 @@ export type RunPlan = {
   /** Resolved host paths, with all links followed. */
   readonly read: readonly string[];
   readonly write: readonly string[];
+  /** Namespaces of the key-value store besides the job’s own. Runs of earlier versions lack it. */
+  readonly kv?: KvPermissions;
   /** For a sub-run: the number of runs above it. Missing means 0. */
   readonly depth?: number;
   /** Arguments that name a granted path, in the resolved form that the script gets. */

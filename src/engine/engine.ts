@@ -19,6 +19,7 @@ import { type Caller, createRuns } from './create.ts';
 import { watchEnds } from './ends.ts';
 import { type Check, createHealth } from './health.ts';
 import type { Hub } from './hub.ts';
+import { createKv, type Kv } from './kv/kv.ts';
 import { type Created, createOnce } from './once.ts';
 import { resolvePlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest, SecurityPolicy } from './plan/plan.ts';
@@ -54,6 +55,7 @@ export type Engine = {
   readonly rerun: Rerun;
   readonly schedules: Schedules;
   readonly secrets: StoredSecrets;
+  readonly kv: Kv;
   readonly rotateKey: KeyRotation['rotate'];
   /** Everything that was refused. The server adds the requests that it refuses itself. */
   readonly refusals: Refusals;
@@ -111,7 +113,8 @@ export function createEngine(o: EngineOptions): Engine {
     moveDeadlines?.(byMs);
   });
   const folders = createRunFolders();
-  const context = { ...o.execution, store, clock, log, sealer: o.sealer, folders, worker: o.worker };
+  const kv = createKv({ store, transact: store.db.transact, clock });
+  const context = { ...o.execution, store, clock, log, sealer: o.sealer, folders, kv, worker: o.worker };
   const secrets = createStoredSecrets(o);
   const refusals = createRefusals({ audit: store.audit, clock, log });
   const { executor, runsDir, masked } = o.execution;
@@ -147,6 +150,7 @@ export function createEngine(o: EngineOptions): Engine {
     createRun,
     schedules,
     secrets,
+    kv,
     rotateKey: createKeyRotation(o).rotate,
     refusals,
     rerun: createRerun({ ...parts, once, add }),

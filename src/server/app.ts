@@ -28,6 +28,7 @@ import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
 import { createEventHandlers } from './handlers/events.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
+import { createKvHandlers } from './handlers/kv.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
@@ -290,6 +291,7 @@ function createHandlers(
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
+    ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, countRun: limiter.countRun }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({

@@ -77,7 +77,9 @@ function pathParameters({ path }: Operation): Json[] {
     in: 'path',
     required: true,
     schema: { type: 'string' },
-    ...(name === 'job_id' && { description: 'Matches the rest of the path. A slash may be sent as it is or as %2F.' }),
+    ...((name === 'job_id' || name === 'key') && {
+      description: 'Matches the rest of the path. A slash may be sent as it is or as %2F.',
+    }),
   }));
 }
 

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Operation, type OperationId, operations } from '../contract/operations.ts';
-import { apiBase } from '../contract/routes.ts';
+import { apiBase, restParameter } from '../contract/routes.ts';
 import type { ErrorList } from '../domain/error-list.ts';
 import type { Admission } from './admission/admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -63,16 +63,16 @@ export function methodsOf(path: string): string[] {
 
 const operationList = Object.entries<Operation>(operations);
 
-/** `{job_id}` matches the rest of the path, including slashes. */
 function toRoute(path: string): string {
-  return apiBase + path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
+  return apiBase + path.replace(restParameter, '*').replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(`^${apiBase}${path.replace('{job_id}', '.*').replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+  return new RegExp(`^${apiBase}${path.replace(restParameter, '.*').replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 }
 
 function pathReader(path: string): (request: Incoming) => Readonly<Record<string, string>> {
-  if (path.includes('{job_id}')) return ({ params }) => ({ job_id: params['*'] ?? '' });
-  return ({ params }) => params;
+  const [, rest] = restParameter.exec(path) ?? [];
+  if (rest === undefined) return ({ params }) => params;
+  return ({ params: { '*': value = '', ...others } }) => ({ ...others, [rest]: value });
 }

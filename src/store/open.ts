@@ -11,6 +11,7 @@ import { createLeftovers, type Leftovers } from './blobs/leftovers.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createJournal, type Journal } from './journal.ts';
+import { createKvStore, type KvStore } from './kv.ts';
 import { createLogStore, type LogStore } from './log/logs.ts';
 import { createNotificationStore, type NotificationStore } from './notifications.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
@@ -36,6 +37,7 @@ export type Store = {
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
   readonly tokens: TokenStore;
+  readonly kv: KvStore;
   readonly audit: AuditStore;
   /** At most a few seconds old. */
   readonly size: () => Promise<StorageSize>;
@@ -73,6 +75,7 @@ export function createStore(o: StoreParts): Store {
     blobs: createBlobStore({ dir: join(o.blobsDir, 'artifacts') }),
     clock,
   });
+  const kv = createKvStore(db);
   return {
     db,
     runs: createRunStore(db),
@@ -86,8 +89,9 @@ export function createStore(o: StoreParts): Store {
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),
     tokens: createTokenStore(db),
+    kv,
     audit: createAuditStore(db),
-    size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, clock }),
+    size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, kv, clock }),
     retention: createRetentionStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),
     space: db.space,

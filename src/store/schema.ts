@@ -29,6 +29,8 @@ export type Schema = {
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
   tokens: TokenRow;
+  kv: KvRow;
+  kv_totals: KvTotalRow;
   audit: AuditRow;
   audit_counts: AuditCountRow;
 };
@@ -179,7 +181,7 @@ export type EventRow = {
  * `notices`: the next event to check for notifications.
  * `audit.kept`: the first audit entry that retention must keep. No row before retention has removed any.
  */
-type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept'; next_id: number };
+type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -293,6 +295,26 @@ export type TokenRow = {
   last_used_at: number | null;
   revoked_at: number | null;
 };
+
+/**
+ * A version is never used twice, not even after the key was deleted. `size_bytes` counts key and value. `request` names
+ * the request of a run that wrote the value last.
+ */
+export type KvRow = {
+  tenant: string;
+  namespace: string;
+  key: string;
+  version: number;
+  size_bytes: number;
+  updated_at: number;
+  updated_by: string;
+  expires_at: number | null;
+  request: string | null;
+  value: Uint8Array;
+};
+
+/** Expired keys count until retention removes them. The row without a tenant is the total. */
+type KvTotalRow = { tenant: string; namespace: string; keys: number; size_bytes: number };
 
 /** Ids have no gaps, and `at` never decreases. `hash` covers the previous hash and this row (audit-chain.ts). */
 export type AuditRow = {

@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely';
 import type { Clock } from '../lib/clock.ts';
 import type { ArtifactStore } from './blobs/artifacts.ts';
 import type { Database, DatabaseSize } from './database.ts';
+import type { KvStore } from './kv.ts';
 import type { Schema } from './schema.ts';
 
 export type StorageSize = {
@@ -12,6 +13,8 @@ export type StorageSize = {
   /** The size on disk of all closed segments. */
   readonly logBytes: number;
   readonly artifacts: { readonly count: number; readonly bytes: number };
+  /** The key-value store, with expired keys that retention has not removed yet. */
+  readonly kv: { readonly keys: number; readonly bytes: number };
 };
 
 const knownForMs = 15_000;
@@ -25,6 +28,7 @@ export function createStorageMeter(o: {
   readonly read: Kysely<Schema>;
   readonly databaseSize: Database['size'];
   readonly artifacts: Pick<ArtifactStore, 'totals'>;
+  readonly kv: Pick<KvStore, 'totals'>;
   readonly clock: Clock;
 }): () => Promise<StorageSize> {
   const { clock } = o;
@@ -33,6 +37,7 @@ export function createStorageMeter(o: {
     database: await o.databaseSize(),
     logBytes: await logBytes(),
     artifacts: await o.artifacts.totals(),
+    kv: await o.kv.totals(),
   }));
 }
 

@@ -13,7 +13,7 @@ describe('without a flwd.yaml', () => {
     const profile = {
       envPassthrough: [],
       rateLimit: null,
-      mayGrant: ['network', 'read', 'write'],
+      mayGrant: ['network', 'read', 'write', 'kv'],
       runTimeoutMs: null,
       resources,
     };

@@ -22,6 +22,12 @@ const server = await startServer({
     hold: bash(`echo held; ${holding}`),
     stubborn: bash(`trap "" TERM; echo held; while :; do ${ignoring} || true; done`, { cancel: { grace: '5s' } }),
     limited: bash(`echo held; ${limited}`, { timeouts: { run: '8s' } }),
+    counts: bash(`echo held
+for ((i = 0; i < 60; i++)); do
+  version=$(flwd_kv_get --version count 0)
+  flwd_kv_set --if-version "$version" count "$(($(flwd_kv_get count 0) + 1))"
+done
+flwd_result "$(flwd_kv_get count)"`),
     hasty: bash('true', { timeouts: { queue: '500ms' } }),
   },
   config: { scheduler: { global_concurrency: 3 } },
@@ -143,5 +149,17 @@ test('a run whose shim was killed as well is lost, and says so', async () => {
     reason: 'lost',
     error: { message: expect.stringMatching(/./), step_id: 'step_01' },
   });
+  expect(await server.messages(runId)).toEqual(['held']);
+});
+
+test('each change that a script makes to the key-value store happens once, whatever the server dies of', async () => {
+  const runId = await heldRun('counts');
+  type Keys = { readonly keys: readonly { readonly version: number }[] };
+  for (const least of [5, 20, 35]) {
+    await expect.poll(async () => (await server.json<Keys>('/kv/counts')).keys[0]?.version ?? 0).toBeGreaterThan(least);
+    await crash();
+    await server.startAgain();
+  }
+  expect(await server.finished(runId)).toMatchObject({ status: 'success', result: { value: 60 } });
   expect(await server.messages(runId)).toEqual(['held']);
 });

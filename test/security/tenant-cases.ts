@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'entry';
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'key' | 'namespace' | 'entry';
 
 /** Uses the method of the operation. */
 export type Attempt = {
@@ -216,6 +216,34 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   ],
   deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: below('/secrets/ID', '?tenant=acme') }],
   rotateSecrets: [{ kind: 'instance-wide' }],
+  listKvNamespaces: [{ kind: 'list', noun: 'namespace', path: '/kv', queries: () => ['tenant=acme', 'limit=1'] }],
+  listKvKeys: [
+    { kind: 'list', noun: 'key', path: '/kv/shared', queries: () => ['tenant=acme', 'limit=1', 'prefix=key'] },
+    { kind: 'thing', noun: 'namespace', attempts: below('/kv/ID'), status: 200 },
+    { kind: 'thing', noun: 'namespace', attempts: (id) => [{ path: `/kv/${id}?tenant=acme` }], status: 403 },
+  ],
+  getKvKey: [
+    { kind: 'thing', noun: 'key', attempts: below('/kv/shared/ID') },
+    { kind: 'thing', noun: 'key', attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme` }], status: 403 },
+  ],
+  putKvKey: [
+    {
+      kind: 'thing',
+      noun: 'key',
+      attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme`, body: { value: '' } }],
+      status: 403,
+    },
+    {
+      kind: 'thing',
+      noun: 'key',
+      attempts: (id) => [{ path: `/kv/shared/${id}`, body: { value: '', if_version: 1_000 } }],
+      status: 409,
+    },
+  ],
+  deleteKvKey: [
+    { kind: 'thing', noun: 'key', attempts: below('/kv/shared/ID') },
+    { kind: 'thing', noun: 'key', attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme` }], status: 403 },
+  ],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
   revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],
 };

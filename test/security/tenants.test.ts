@@ -93,6 +93,9 @@ async function found(name: string): Promise<Tenant> {
   const { id: schedule }: { id: string } = JSON.parse(await response.text());
   const secret = `secret_${name.padEnd(26, '0')}`;
   await send('putSecret', { path: `/secrets/${secret}`, body: { value: `the value of ${name}` } }, token);
+  const [key, namespace] = ['key', 'namespace'].map((noun) => `${noun}_${name.padEnd(26, '0')}`);
+  for (const path of [`/kv/shared/${key}`, `/kv/${namespace}/k`])
+    await send('putKvKey', { path, body: { value: 'c2VjcmV0' } }, token);
   return {
     name,
     token,
@@ -102,6 +105,8 @@ async function found(name: string): Promise<Tenant> {
       schedule: [schedule],
       token: [spare.id],
       secret: [secret],
+      key: [`${key}`],
+      namespace: [`${namespace}`],
       entry: [],
     },
   };
@@ -145,7 +150,11 @@ test('each operation that takes an id, lists objects or names a tenant is tried'
 describe('an object of another tenant', () => {
   const before: unknown[] = [];
   const ofAcme = () =>
-    Promise.all(['/runs', '/artifacts', '/schedules', '/secrets'].map((path) => read<unknown>(path, acme.token)));
+    Promise.all(
+      ['/runs', '/artifacts', '/schedules', '/secrets', '/kv', '/kv/shared'].map((path) =>
+        read<unknown>(path, acme.token),
+      ),
+    );
   beforeAll(async () => {
     before.push(...(await ofAcme()));
   });
@@ -239,13 +248,16 @@ describe('an object of another tenant', () => {
   });
 
   async function page(path: string, noun: Noun, token: TestToken): Promise<Page> {
-    type Row = { readonly run_id: string; readonly id: string; readonly name: string };
+    type Row = Readonly<Record<'run_id' | 'id' | 'name' | 'key' | 'namespace', string>>;
+    const id = { run: 'run_id', secret: 'name', key: 'key', namespace: 'namespace' } as const;
     const { total, next_cursor, ...rest } = await read<{ total: number; next_cursor: string | null }>(path, token);
     const [rows = []]: Row[][] = Object.values(rest);
+    // Namespaces of two tenants may have the same name.
+    const ids = rows.map((row) => row[noun in id ? id[noun as keyof typeof id] : 'id']);
     return {
       total,
       next_cursor,
-      rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
+      rows: ids.map((one) => (one === 'shared' ? `shared of ${token.id}` : one)),
     };
   }
   /** Expired artifacts are in no list. */

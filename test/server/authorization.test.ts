@@ -45,7 +45,7 @@ test('every operation has a known scope, or is listed here as public', () => {
 
 test('the only routes are the operations and the fixed paths, and each of them checks the caller', () => {
   const ofTable = all.map(([, { method, path }]) => {
-    const url = path.replace('{job_id}', '*').replaceAll(/\{(\w+)\}/g, ':$1');
+    const url = path.replace(/\{(?:job_id|key)\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
   });
   const ofConsole = ['/', '/jobs', '/jobs/*', '/runs', '/runs/*', '/system', '/assets/*'];

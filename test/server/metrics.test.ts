@@ -74,6 +74,8 @@ test('every metric has a help text, and its name has the unit', async () => {
     'gauge flwd_log_bytes',
     'gauge flwd_artifacts',
     'gauge flwd_artifact_bytes',
+    'gauge flwd_kv_keys',
+    'gauge flwd_kv_bytes',
     'gauge flwd_build_info',
     'gauge process_start_time_seconds',
     'gauge process_resident_memory_bytes',

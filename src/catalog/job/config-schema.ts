@@ -4,6 +4,7 @@
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
+import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
 import { isTimezone } from '../../lib/cron.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
@@ -148,6 +149,12 @@ const resources = map(
   },
 );
 
+const kvNamespace = string({
+  pattern: kvNamespacePattern,
+  maxLength: longestNamespaceChars,
+  says: 'a namespace of the key-value store, which is the id of a job or has that form',
+});
+
 const artifact = map(
   { path: text },
   { name: text, media_type: string({ format: 'media-type', says: 'a media type such as `text/csv`' }) },
@@ -186,7 +193,16 @@ const members = {
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),
   exec_profile: schemaOf<'standard'>({ type: 'string', pattern: '^standard$', says: standardOnly }),
-  permissions: map({}, { network: oneOf('none', 'all'), read: list(path), write: list(path), resources }),
+  permissions: map(
+    {},
+    {
+      network: oneOf('none', 'all'),
+      read: list(path),
+      write: list(path),
+      kv: map({}, { read: list(kvNamespace, few), write: list(kvNamespace, few) }),
+      resources,
+    },
+  ),
   artifacts: map(
     {},
     {

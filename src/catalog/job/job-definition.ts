@@ -67,6 +67,9 @@ export async function toDefinition(
       network: config.permissions?.network ?? null,
       read: config.permissions?.read ?? [],
       write: config.permissions?.write ?? [],
+      ...(config.permissions?.kv && {
+        kv: { read: config.permissions.kv.read ?? [], write: config.permissions.kv.write ?? [] },
+      }),
       resources: readResources(config),
     },
     artifacts: {

@@ -57,6 +57,7 @@ const nouns: readonly (readonly [keyof Removed, string, string])[] = [
   ['snapshots', 'snapshot', 'snapshots'],
   ['leftovers', 'leftover', 'leftovers'],
   ['audit', 'audit entry', 'audit entries'],
+  ['kv_keys', 'expired key', 'expired keys'],
 ];
 const kinds = [...nouns.map(([kind]) => kind), 'file_bytes', 'database_bytes'] as const;
 

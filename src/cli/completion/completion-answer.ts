@@ -226,6 +226,7 @@ function operandsOf(command: Command, operands: readonly string[], current: stri
     const base = operands.map((word) => `${word}/`).join('');
     return list(segments(known.jobs, base, current));
   }
+  if (placeholder === 'NAMESPACE' && operands.length === 0) return list(segments(known.jobs, '', current));
   if (placeholder === 'COMMAND') return helpTopics(operands, current, known);
   if (operands.length > 0 && !mayFollow) return nothing;
   return named(placeholder, command.name.split(' ')[0] ?? '', current, known);

@@ -1,5 +1,6 @@
 // `flwd plan JOB`: shows what a run of a job would do.
 
+import { grantText } from '../../client/grant-text.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
@@ -40,7 +41,7 @@ function describe(plan: Plan, job: Job, output: Output): void {
       `${profile}: ${isolation.pid_namespace ? '' : 'no sandbox, '}network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`,
     ],
     ['network', plan.network_reach ?? ''],
-    ['grants', plan.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
+    ['grants', plan.grants.map(grantText).join(', ')],
     ['secrets', [...plan.secrets, ...plan.stored_secrets].join(', ')],
     ['limits', limitsOf(plan)],
     ...plan.steps.map(({ step_id: id, needs }, at): [string, string] => [

@@ -1,6 +1,7 @@
 // Two tabs of a run: its details (arguments, isolation, limits) and its events.
 
 import type { ReactNode } from 'react';
+import { grantText } from '../../client/grant-text.ts';
 import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { eventTypes } from '../../domain/event.ts';
@@ -54,7 +55,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
           ...Object.entries(isolation).map(
             ([name, value]) => [name.replaceAll('_', ' '), isolationWords(name, value)] as const,
           ),
-          ['Grants', run.grants.map(({ kind, path }) => (path === undefined ? kind : `${kind} ${path}`)).join(', ')],
+          ['Grants', run.grants.map(grantText).join(', ')],
         ]}
       />
       <h2>Limits</h2>

@@ -1,6 +1,7 @@
 // The plan: what the server would do if the job were started now, or what is wrong with the arguments.
 
 import { type ReactNode, useEffect, useState } from 'react';
+import { grantText } from '../../client/grant-text.ts';
 import { askOutlook, type Outlook } from '../../client/outlook.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
@@ -81,10 +82,7 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
         ['Profile', profile],
         ['Network', plan.network_reach ?? 'none'],
         ['Files', filesystemWords[isolation.filesystem]],
-        [
-          'Grants',
-          plan.grants.map(({ kind, path }) => (kind === 'network' ? 'network' : `${kind} ${path}`)).join(', '),
-        ],
+        ['Grants', plan.grants.map(grantText).join(', ')],
         ['Steps', plan.steps.length > 1 ? stepsWords(plan.steps) : null],
         ['Memory', plan.limits.memory ? `${formatSize(plan.limits.memory.bytes)}, by ${plan.limits.memory.by}` : null],
         ['Processes', plan.limits.pids ? `${plan.limits.pids.count}, by ${plan.limits.pids.by}` : null],

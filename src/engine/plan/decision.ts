@@ -3,6 +3,7 @@
 
 import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
 import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';
+import type { KvPermissions } from '../../domain/kv.ts';
 import { rootOf } from '../../domain/policy.ts';
 import { formatSize } from '../../lib/units.ts';
 
@@ -41,6 +42,7 @@ export function withGrants(
   o: {
     readonly profile: SecurityProfile;
     readonly network: Network;
+    readonly kv: KvPermissions;
     readonly source: string;
     readonly granted: readonly GrantedPath[];
     /** The roots in `security.paths`. */
@@ -57,19 +59,22 @@ export function withGrants(
       const because = root === 'system' ? ['every secure sandbox sees it'] : ofPath;
       return { kind, path: toAuditText(shown), because };
     }),
+    ...o.kv.read.map((namespace) => ({ kind: 'kv_read', namespace, because: leave })),
+    ...o.kv.write.map((namespace) => ({ kind: 'kv_write', namespace, because: leave })),
   ];
   return grants.length === 0 ? decision : { ...decision, grants };
 }
 
 /** What the job or its caller asks for beyond the defaults. */
 function askedBy({ permissions }: JobDefinition, profile: SecurityProfile | undefined): AuditDetail | undefined {
-  const { network, read, write, resources } = permissions;
+  const { network, read, write, kv, resources } = permissions;
   const { cpu, memoryBytes, pids, workspaceBytes } = resources;
   const asked = {
     ...(profile !== undefined && { profile }),
     ...(network !== null && { network }),
     ...(read.length > 0 && { read }),
     ...(write.length > 0 && { write }),
+    ...(kv && { kv }),
     ...(cpu !== null && { cpu }),
     ...(memoryBytes !== null && { memory: formatSize(memoryBytes) }),
     ...(pids !== null && { pids }),

@@ -65,7 +65,7 @@ export async function resolveEntry(
 
 /** @throws Problem validation-error when a path it asks for does not exist and nothing else denies the run */
 export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
-  const { profile, network } = plan;
+  const { profile, network, kv } = plan;
   const report = host.executor.report(profile);
   const denials = createDenials(plan.denials);
   const resources = limitMemory(plan, report, denials);
@@ -75,6 +75,8 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
   const grants: Grant[] = [
     ...(profile === 'secure' && network === 'all' ? [{ kind: 'network' } as const] : []),
     ...granted.map(({ kind, shown }) => ({ kind, path: shown })),
+    ...kv.read.map((namespace) => ({ kind: 'kv_read', namespace }) as const),
+    ...kv.write.map((namespace) => ({ kind: 'kv_write', namespace }) as const),
   ];
   return {
     ...plan,
@@ -90,6 +92,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
     decision: withGrants(plan.decision, {
       profile,
       network,
+      kv,
       source: plan.entry.source.name,
       granted,
       roots: host.paths,

@@ -8,7 +8,9 @@ import { insteadOf } from '../../catalog/job/other-keys.ts';
 import type { AuditDetail } from '../../domain/audit.ts';
 import { createErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, Network, PathGrant, SecurityProfile } from '../../domain/job.ts';
+import { type KvPermissions, noKvPermissions } from '../../domain/kv.ts';
 import {
+  chooseKv,
   chooseNetwork,
   chooseProfile,
   chooseResources,
@@ -67,6 +69,7 @@ export type Plan = RunSecrets & {
   readonly profile: SecurityProfile;
   readonly isProfileAllowed: boolean;
   readonly network: Network;
+  readonly kv: KvPermissions;
   /** What the job and the instance say. A host may limit what they leave open. */
   readonly resources: Resources;
   /** The most that the instance lets a run of the profile have. */
@@ -151,7 +154,7 @@ function applyPolicy(
   denials: Denials,
 ): Pick<
   Plan,
-  'profile' | 'isProfileAllowed' | 'network' | 'resources' | 'ceilings' | 'runTimeoutMs' | 'leave' | 'decision'
+  'profile' | 'isProfileAllowed' | 'network' | 'kv' | 'resources' | 'ceilings' | 'runTimeoutMs' | 'leave' | 'decision'
 > {
   const { definition: job, source } = entry;
   const { trusted } = source;
@@ -159,12 +162,13 @@ function applyPolicy(
   const allowed = denials.orElse(() => chooseProfile({ ...wanted, allowed: policy.allowProfiles, trusted }), undefined);
   const profile = allowed ?? wantedProfile(wanted);
   const leave = { profile, mayGrant: policy.mayGrant(profile), trusted };
-  const { network, resources: askedResources } = job.permissions;
+  const { network, kv = noKvPermissions, resources: askedResources } = job.permissions;
   const ceilings = policy.resources(profile);
   return {
     profile,
     isProfileAllowed: allowed !== undefined,
     network: denials.orElse(() => chooseNetwork({ asked: network, ...leave }), 'none'),
+    kv: denials.orElse(() => chooseKv({ asked: kv, ...leave }), noKvPermissions),
     resources: denials.orElse(() => chooseResources({ profile, asked: askedResources, ceilings }), ceilings),
     ceilings,
     runTimeoutMs: shorterOf(job.timeouts.runMs, policy.runTimeoutMs(profile)),

@@ -20,6 +20,7 @@ import {
   removeArtifacts,
   removeAudit,
   removeEvents,
+  removeExpiredKv,
   removeLeftovers,
   removeLogs,
   removeRuns,
@@ -187,6 +188,7 @@ async function removeOld(
   await kind('logs', () => removeLogs(context, before(policy.logsMs)));
   await kind('artifacts', () => removeArtifacts(context, before(policy.artifactsMs)));
   await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
+  await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));
   // This comes after the workspaces, which add to the snapshots that are still needed.
@@ -214,6 +216,7 @@ async function previewOf({ store, policy, clock, snapshotsDir }: Parts): Promise
     runs,
     snapshots: (await oldSnapshots(snapshotsDir, before(policy.snapshotsMs))).length,
     audit: await store.audit.countBefore(before(policy.auditMs)),
+    kv_keys: await store.kv.countExpired(nowMs),
     file_bytes: logBytes,
     database_bytes: (await store.space?.shrink(0)) ?? 0,
   };

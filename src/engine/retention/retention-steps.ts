@@ -22,6 +22,7 @@ export function nothingRemoved() {
     snapshots: 0,
     leftovers: 0,
     audit: 0,
+    kv_keys: 0,
     file_bytes: 0,
     database_bytes: 0,
   };
@@ -126,6 +127,16 @@ export async function removeArtifacts(context: StepContext, beforeMs: number): P
 export async function removeAnswers({ store, rest }: StepContext, beforeMs: number): Promise<void> {
   while (!rest.isOver()) {
     const count = await store.retention.removeAnswers(beforeMs, stepRows);
+    if (count < stepRows) return;
+    await rest();
+  }
+}
+
+/** Removes the keys of the key-value store whose time is over. */
+export async function removeExpiredKv({ store, rest, removed, nowMs }: StepContext): Promise<void> {
+  while (!rest.isOver()) {
+    const count = await store.kv.removeExpired(nowMs, stepRows);
+    removed.kv_keys += count;
     if (count < stepRows) return;
     await rest();
   }

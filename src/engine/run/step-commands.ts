@@ -5,6 +5,7 @@ import type { Namer } from '../../exec/collect/collect.ts';
 import { startAttempt } from './attempt/attempt.ts';
 import { nothingDone, type Outcome } from './attempt/outcome.ts';
 import { type DrivenRun, runOverdue, stepOverdue } from './driven-run.ts';
+import { answerKv } from './run-kv.ts';
 import type { Slot } from './slots.ts';
 import { attemptFolder, type StepInstance } from './step-instances.ts';
 import { ancestorsOf, stepVariables } from './step-values.ts';
@@ -39,6 +40,7 @@ export function attendCommand(
     variables: stepVariables(item, ancestorsOf(plan.job.steps, id), state.values),
     attemptDir: attemptDirOf(driven, instance, number),
     mode,
+    answerKv: (request) => answerKv(driven, { stepId, attempt: number }, request),
     overdue: () => runOverdue(driven) ?? stepOverdue(driven, instance),
     onSignal: (signal, processes) => announceSignal(driven, stepId, signal, processes),
   });

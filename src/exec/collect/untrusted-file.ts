@@ -26,12 +26,15 @@ const causedByJob: Record<string, string> = {
 const leaseMs = 20;
 const leaseTries = 4;
 
-/** Synchronous, because the file is small, was just written, and usually does not exist. */
-export function readUntrustedFile(path: string, maxSizeBytes: number): UntrustedFile {
+/**
+ * Synchronous, because the file is small, was just written, and usually does not exist. `impatient` refuses a file that
+ * is held by a lease at once: its attempt is alive, and may have many such files.
+ */
+export function readUntrustedFile(path: string, maxSizeBytes: number, how?: 'impatient'): UntrustedFile {
   let fd: number;
   try {
     if (!isThere(path)) return { kind: 'none' };
-    fd = openWithRetry(path);
+    fd = openWithRetry(path, how ? 0 : leaseTries);
   } catch (error) {
     const code = errorCode(error);
     if (code === 'ENOENT') return { kind: 'none' };
@@ -53,8 +56,8 @@ export function readUntrustedFile(path: string, maxSizeBytes: number): Untrusted
 }
 
 /** Without O_NONBLOCK a pipe would block until somebody writes to it, and a lease would block for 45 s. */
-function openWithRetry(path: string): number {
-  for (let triesLeft = leaseTries; ; triesLeft--) {
+function openWithRetry(path: string, tries: number): number {
+  for (let triesLeft = tries; ; triesLeft--) {
     try {
       return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
     } catch (error) {

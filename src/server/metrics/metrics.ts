@@ -71,7 +71,7 @@ export function createMetrics(o: {
   };
 }
 
-function storageFamilies({ database, logBytes, artifacts }: StorageSize): readonly Family[] {
+function storageFamilies({ database, logBytes, artifacts, kv }: StorageSize): readonly Family[] {
   return [
     single('gauge', 'flwd_database_bytes', 'Size of the database file.', () => database.bytes),
     single('gauge', 'flwd_database_wal_bytes', 'Size of the write-ahead log of the database.', () => database.walBytes),
@@ -84,5 +84,7 @@ function storageFamilies({ database, logBytes, artifacts }: StorageSize): readon
     ),
     single('gauge', 'flwd_artifacts', 'Artifacts that are stored.', () => artifacts.count),
     single('gauge', 'flwd_artifact_bytes', 'Size of the stored artifacts.', () => artifacts.bytes),
+    single('gauge', 'flwd_kv_keys', 'Keys in the key-value store.', () => kv.keys),
+    single('gauge', 'flwd_kv_bytes', 'Size of the keys and values in the key-value store.', () => kv.bytes),
   ];
 }

@@ -20,6 +20,7 @@ import { clockSet } from './0013-clock-set.ts';
 import { owners } from './0014-owners.ts';
 import { hints } from './0015-hints.ts';
 import { heldSchedules } from './0016-held-schedules.ts';
+import { kv } from './0017-kv.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -40,6 +41,7 @@ export const migrations: readonly Migration[] = [
   owners,
   hints,
   heldSchedules,
+  kv,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -9,6 +9,7 @@ export type ColumnTypes = {
   readonly engine: 'sqlite' | 'postgres';
   /** A 64-bit key. SQLite uses it as the row id only if its type is called `integer`. */
   readonly growingId: 'integer' | 'bigint';
+  readonly bytes: 'blob' | 'bytea';
   /** For tables with little more than their key: SQLite then stores the rows in the index itself. */
   readonly tableByKey: 'without rowid' | '';
 };

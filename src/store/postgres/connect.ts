@@ -13,7 +13,7 @@ import type { ColumnTypes } from '../migrations/migration.ts';
 import type { Schema } from '../schema.ts';
 import { toDatabaseFailure, unreachable } from './errors.ts';
 
-export const columnTypes: ColumnTypes = { engine: 'postgres', growingId: 'bigint', tableByKey: '' };
+export const columnTypes: ColumnTypes = { engine: 'postgres', growingId: 'bigint', bytes: 'bytea', tableByKey: '' };
 
 /** JIT compilation would take longer than any query of the store. */
 const settings = { readWrite: '-c jit=off', readOnly: '-c jit=off -c default_transaction_read_only=on' } as const;

@@ -23,6 +23,11 @@ export type Examination = {
   readonly damaged: readonly string[];
   /** The owners of running runs, and how many they drive. `host` is null for an owner without a lease. */
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
+  /** null when the key-value store is empty. */
+  readonly kv: {
+    readonly keys: number;
+    readonly largest: { readonly namespace: string; readonly bytes: number };
+  } | null;
 };
 
 /** This much is read in a second or two. */
@@ -84,7 +89,14 @@ export async function examineStore(o: {
       if (!damaged.some(({ path }) => path === restored.path)) damaged.push(restored);
     const more = damaged.length - mostDamaged;
     const shown = [...damaged.slice(0, mostDamaged).map(({ what }) => what), ...(more > 0 ? [`and ${more} more`] : [])];
-    return { database, isPartial, files: files.length, damaged: shown, owners: readOwners(connection) };
+    return {
+      database,
+      isPartial,
+      files: files.length,
+      damaged: shown,
+      owners: readOwners(connection),
+      kv: readKv(connection),
+    };
   } finally {
     connection.close();
   }
@@ -100,6 +112,17 @@ function readOwners(connection: DatabaseSync): Examination['owners'] {
     )
     .all()
     .map(({ owner, host, runs }) => ({ owner: textOrNull(owner), host: textOrNull(host), runs: Number(runs) }));
+}
+
+function readKv(connection: DatabaseSync): Examination['kv'] {
+  if (!hasTable(connection, 'kv_totals')) return null;
+  const whole = connection.prepare("SELECT keys FROM kv_totals WHERE tenant = '' AND keys > 0").get();
+  const largest = connection
+    .prepare("SELECT namespace, size_bytes FROM kv_totals WHERE tenant <> '' ORDER BY size_bytes DESC LIMIT 1")
+    .get();
+  if (!whole || !largest) return null;
+  const { namespace, size_bytes: bytes } = largest;
+  return { keys: Number(whole.keys), largest: { namespace: String(namespace), bytes: Number(bytes) } };
 }
 
 function textOrNull(value: unknown): string | null {

@@ -18,7 +18,12 @@ import { damageIn, toDatabaseFailure } from './sqlite-files.ts';
 
 /** How many prepared statements a connection keeps: all of the store, and some variants of list filters. */
 const mostStatements = 256;
-export const columnTypes: ColumnTypes = { engine: 'sqlite', growingId: 'integer', tableByKey: 'without rowid' };
+export const columnTypes: ColumnTypes = {
+  engine: 'sqlite',
+  growingId: 'integer',
+  bytes: 'blob',
+  tableByKey: 'without rowid',
+};
 export const busyTimeoutMs = 5_000;
 /** Each connection keeps this much. The newest runs fit in, and the system caches the rest. */
 const cacheKib = 4_000;

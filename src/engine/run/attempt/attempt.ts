@@ -4,6 +4,8 @@
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';
 import type { AttemptProcess } from '../../../exec/executor.ts';
+import type { KvAnswer, KvRequest } from '../../../exec/kv/kv-request.ts';
+import { type KvRequests, serveKvRequests } from '../../../exec/kv/kv-requests.ts';
 import type { Redactor } from '../../../exec/redact/redact.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { type ErrorLines, readErrorLines } from '../failure/error-lines.ts';
@@ -20,6 +22,8 @@ const never = new Promise<never>(() => undefined);
 type AttemptOptions = AttemptStart & {
   readonly redactor: Redactor;
   readonly log: Logger;
+  /** Rejects once the run is detached. */
+  readonly answerKv: (request: KvRequest) => Promise<KvAnswer>;
   /** Why the attempt is out of time; undefined when it is not. */
   readonly overdue: () => Interruption | undefined;
   /** A signal was sent to this many processes. */
@@ -47,6 +51,7 @@ export function startAttempt(o: AttemptOptions) {
     if (!attempt) return { ...nothingDone, ...(interruption ?? cancelled) };
     process = attempt;
     if (interruption) terminate(attempt);
+    void gone.then(serveKv(o).close);
     await output.follow(attempt, o.mode);
     const end = await attempt.ended;
     if (isDetached) return never;
@@ -75,12 +80,8 @@ export function startAttempt(o: AttemptOptions) {
     const proof = (await termination) ?? null;
     hasEnded = true;
     markGone();
-    const reason = process ? 'lost' : 'start_failed';
-    return {
-      ...nothingDone,
-      ...failed(reason, 'an internal error ended it; the server log says why'),
-      termination: proof,
-    };
+    const why = failed(process ? 'lost' : 'start_failed', 'an internal error ended it; the server log says why');
+    return { ...nothingDone, ...why, termination: proof };
   }
 
   return {
@@ -114,6 +115,17 @@ function explain(outcome: Outcome, lines: ErrorLines, { plan, run, action }: Att
   const { isolation } = run.security;
   const hint = failureHint({ reason, message, exitCode, lines, command: action.command, plan, isolation });
   return hint === undefined ? outcome : { ...outcome, hint };
+}
+
+function serveKv(o: AttemptOptions): KvRequests {
+  const { at, runLog } = o;
+  const onError = (error: unknown): void => logError(o, error, 'requests to the key-value store could not be answered');
+  const onOverfull = (): void => {
+    const text =
+      'flwd_kv_get, flwd_kv_set and flwd_kv_delete wait: there are too many files in the folder of FLWD_OUTPUT_FILE';
+    runLog.note(at, text).catch(onError);
+  };
+  return serveKvRequests({ attemptDir: o.attemptDir, answer: o.answerKv, onOverfull, onError });
 }
 
 function logError({ log, at }: AttemptOptions, error: unknown, message: string): void {

@@ -1,0 +1,119 @@
+// The operations on the key-value store, and their schemas.
+
+import { Type } from 'typebox';
+import { kvLimits } from '../domain/kv.ts';
+import { routes } from './routes.ts';
+import { runRequest } from './run-schemas.ts';
+import { closed, cursor, json, limit, nullable, text, timestamp } from './schema-parts.ts';
+
+const summary = {
+  tenant: Type.String(),
+  namespace: Type.String(),
+  key: Type.String(),
+  version: Type.Integer({ description: 'Another one after each change; no two values ever have the same' }),
+  size_bytes: Type.Integer({ description: 'Key and value together' }),
+  updated_at: timestamp,
+  updated_by: Type.String({ description: 'The caller, or the run whose script stored the value' }),
+  expires_at: nullable(timestamp),
+};
+const longestValue = 4 * Math.ceil(kvLimits.valueBytes / 3);
+const value = { contentEncoding: 'base64' };
+
+const entry = Type.Object(
+  { ...summary, value: Type.String({ ...value, description: 'The value in base64' }) },
+  { $id: 'KvEntry' },
+);
+const keyList = Type.Object(
+  {
+    keys: Type.Array(Type.Object(summary, { $id: 'KvKey' })),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+  },
+  { $id: 'KvKeyList' },
+);
+const namespaceList = Type.Object(
+  {
+    namespaces: Type.Array(Type.Object({ namespace: Type.String(), keys: Type.Integer(), size_bytes: Type.Integer() })),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+  },
+  { $id: 'KvNamespaceList' },
+);
+const putRequest = Type.Object(
+  {
+    value: Type.String({ ...value, maxLength: longestValue, description: 'At most 8 KiB, in base64' }),
+    if_version: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Store only if the key has this version; 0: only if there is no such key',
+      }),
+    ),
+    ttl: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'A duration such as `7d`, after which the key no longer exists; by default it never expires',
+      }),
+    ),
+  },
+  { $id: 'KvPutRequest', ...closed },
+);
+
+const ofTenant = {
+  tenant: Type.Optional({
+    ...runRequest.properties.tenant,
+    description: 'By default the caller’s own tenant, or the default tenant',
+  }),
+};
+const paging = { limit: limit(1000, 'How many to return at most; 1000 by default'), cursor };
+
+export const kvOperations = {
+  listKvNamespaces: {
+    ...routes.listKvNamespaces,
+    tag: 'Key-value store',
+    summary: 'List the namespaces that hold keys, and how much each holds',
+    scope: 'kv:read',
+    query: Type.Object({ ...ofTenant, ...paging }, closed),
+    answers: [json(200, namespaceList, 'Namespaces, sorted by name')],
+    problems: ['validation-error'],
+  },
+  listKvKeys: {
+    ...routes.listKvKeys,
+    tag: 'Key-value store',
+    summary: 'List the keys of a namespace, without their values; slashes of the namespace are sent as %2F',
+    scope: 'kv:read',
+    query: Type.Object({ ...ofTenant, prefix: text('Only keys that begin with this'), ...paging }, closed),
+    answers: [json(200, keyList, 'Keys, sorted')],
+    problems: ['validation-error'],
+  },
+  getKvKey: {
+    ...routes.getKvKey,
+    tag: 'Key-value store',
+    summary: 'Get the value of a key',
+    scope: 'kv:read',
+    query: Type.Object(ofTenant, closed),
+    answers: [json(200, entry, 'The value, and its version')],
+    problems: ['validation-error', 'kv-key-not-found'],
+  },
+  putKvKey: {
+    ...routes.putKvKey,
+    tag: 'Key-value store',
+    summary: 'Store a value, or replace it',
+    scope: 'kv:write',
+    query: Type.Object(ofTenant, closed),
+    body: putRequest,
+    answers: [json(200, entry, 'Replaced'), json(201, entry, 'Stored under a new key')],
+    problems: ['validation-error', 'permission-denied', 'kv-conflict', 'kv-full', 'not-ready'],
+    audit: { action: 'kv.set', object: 'kv', keeps: ['if_version', 'ttl'] },
+  },
+  deleteKvKey: {
+    ...routes.deleteKvKey,
+    tag: 'Key-value store',
+    summary: 'Delete a key',
+    scope: 'kv:write',
+    query: Type.Object(ofTenant, closed),
+    answers: [{ status: 204, description: 'Deleted', content: {} }],
+    problems: ['validation-error', 'kv-key-not-found', 'not-ready'],
+    audit: { action: 'kv.delete', object: 'kv' },
+  },
+} as const;

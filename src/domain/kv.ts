@@ -1,0 +1,63 @@
+// The key-value store, in which jobs keep what they need in later runs: the form of its names, and its limits.
+
+import { formatSize } from '../lib/units.ts';
+
+export const kvLimits = {
+  keyBytes: 512,
+  valueBytes: 8 * 1024,
+  /** Keys and values of a namespace together. */
+  namespaceBytes: 32 * 2 ** 20,
+  /** In the whole instance. */
+  keys: 1_000_000,
+  shortestTtlMs: 1_000,
+  longestTtlMs: 3_650 * 86_400_000,
+} as const;
+
+/** Where a value is. A job's own namespace is its id. */
+export type KvPlace = { readonly tenant: string; readonly namespace: string; readonly key: string };
+
+/** What a job may use besides its own namespace. `write` includes reading. */
+export type KvPermissions = { readonly read: readonly string[]; readonly write: readonly string[] };
+
+export const noKvPermissions: KvPermissions = { read: [], write: [] };
+
+/** The form of a job's id, as a pattern of JSON Schema. */
+export const kvNamespacePattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*$';
+export const longestNamespaceChars = 512;
+const namespacePattern = new RegExp(kvNamespacePattern);
+
+/** Each continues after the name of what is wrong. */
+export function whatIsWrongWithNamespace(namespace: string): string | undefined {
+  if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;
+  return `must be the id of a job or have that form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;
+}
+
+export function whatIsWrongWithKey(key: string): string | undefined {
+  if (key === '') return 'must not be empty';
+  // No URL can name them.
+  return key === '.' || key === '..' ? 'must not be `.` or `..`' : whatIsWrongWithKeyPart(key);
+}
+
+export function whatIsWrongWithKeyPart(key: string): string | undefined {
+  const { length: bytes } = new TextEncoder().encode(key);
+  if (bytes > kvLimits.keyBytes) return `has ${bytes} bytes; at most ${kvLimits.keyBytes} are allowed`;
+  if (/\p{Cc}/u.test(key)) return 'must not contain control characters';
+  return key.isWellFormed() ? undefined : 'must be well-formed Unicode';
+}
+
+export function whatIsWrongWithValue(value: Uint8Array): string | undefined {
+  if (value.length <= kvLimits.valueBytes) return undefined;
+  return `has ${value.length} bytes; at most ${kvLimits.valueBytes} are allowed: store a larger one as an artifact`;
+}
+
+export function whatIsWrongWithTtl(ms: number | undefined): string | undefined {
+  if (ms !== undefined && ms >= kvLimits.shortestTtlMs && ms <= kvLimits.longestTtlMs) return undefined;
+  return 'must be a duration such as `90s` or `7d`, between `1s` and `3650d`';
+}
+
+/** Why a namespace or the instance takes no more. */
+export function kvFullWords(what: 'namespace' | 'instance', namespace: string): string {
+  return what === 'namespace'
+    ? `The namespace '${namespace}' would have more than ${formatSize(kvLimits.namespaceBytes)}; delete keys of it that are no longer needed.`
+    : `The instance has ${kvLimits.keys.toLocaleString('en')} keys, and takes no more; delete keys that are no longer needed.`;
+}

@@ -1,0 +1,119 @@
+// What a script asks of the key-value store. libexec/kv.bash writes each request as a file into the attempt's out
+// folder, where hostile code can write as well, and waits there for the answer (ADR 0053).
+
+import { isUtf8 } from 'node:buffer';
+import { chmodSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kvLimits } from '../../domain/kv.ts';
+import { errorCode } from '../../lib/error-code.ts';
+import { readUntrustedFile } from '../collect/untrusted-file.ts';
+
+export type KvRequest = {
+  /** Names the request among those of its attempt. */
+  readonly id: string;
+  /** null: the job's own. */
+  readonly namespace: string | null;
+  readonly key: string;
+} & (
+  | { readonly kind: 'get' }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'set'; readonly value: Buffer; readonly ifVersion?: number; readonly ttl?: string }
+);
+
+export type KvAnswer =
+  | { readonly kind: 'done'; readonly version?: number; readonly value?: Uint8Array }
+  | { readonly kind: 'missing' }
+  /** `message` is for the script's author. */
+  | { readonly kind: 'error'; readonly message: string };
+
+export type KvReading =
+  | { readonly kind: 'request'; readonly request: KvRequest }
+  /** It is still being written, or was withdrawn. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'refused'; readonly message: string };
+
+const mostRequestBytes = 4096;
+const lastLine = '\nend\n';
+
+export function idOfRequest(fileName: string): string | undefined {
+  return /^kv-([\w-]{1,64})\.request$/.exec(fileName)?.[1];
+}
+
+/** Throws only when the host fails. */
+export function readKvRequest(outDir: string, id: string): KvReading {
+  const file = readUntrustedFile(pathOf(outDir, id, 'request'), mostRequestBytes, 'impatient');
+  if (file.kind === 'refused') return refused(`the request ${file.why}`);
+  if (file.kind === 'none') return file;
+  if (!isUtf8(file.bytes)) return refused('the key or the namespace is not UTF-8 text');
+  const text = file.bytes.toString();
+  if (!text.endsWith(lastLine)) return { kind: 'none' };
+  const [kind, namespace, key, ifVersion, ttl, ...rest] = text.slice(0, -lastLine.length).split('\n');
+  if (key === undefined || ttl === undefined || rest.length > 0) return refused('a line of the request is missing');
+  const named = { id, namespace: namespace || null, key };
+  if (kind === 'get' || kind === 'delete') return { kind: 'request', request: { ...named, kind } };
+  if (kind !== 'set') return refused('the request is neither get, set nor delete');
+  if (!/^\d{0,15}$/.test(ifVersion ?? '')) return refused('the version is not a number');
+  const value = readUntrustedFile(pathOf(outDir, id, 'value'), mostValueBytes, 'impatient');
+  if (value.kind === 'refused') return refused(`the value ${value.why}`);
+  if (value.kind === 'none') return refused('the value is missing');
+  return {
+    kind: 'request',
+    request: {
+      ...named,
+      kind,
+      value: value.bytes,
+      ...(ifVersion && { ifVersion: Number(ifVersion) }),
+      ...(ttl !== '' && { ttl }),
+    },
+  };
+}
+
+/** A few more than allowed, so that a value that is too long is refused with the limit. */
+const mostValueBytes = kvLimits.valueBytes * 16;
+
+/**
+ * Hands the answer over in one piece, and only then removes the request: after a crash in between, the request is
+ * carried out again, which changes nothing. Throws only when the host fails.
+ * @returns false when the job keeps the request from being removed
+ */
+export function answerKvRequest(attemptDir: string, id: string, answer: KvAnswer): boolean {
+  const outDir = join(attemptDir, 'out');
+  // The job cannot write here.
+  const draft = join(attemptDir, 'kv-answer');
+  writeFileSync(draft, toBytes(answer));
+  // Whatever the server's umask is, the job's user must be able to read it.
+  chmodSync(draft, 0o644);
+  try {
+    renameSync(draft, pathOf(outDir, id, 'answer'));
+  } catch {
+    // The job has put a folder in its place.
+    unlinkSync(draft);
+  }
+  removeEntry(pathOf(outDir, id, 'value'));
+  return removeEntry(pathOf(outDir, id, 'request'));
+}
+
+function removeEntry(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    // The job may have put a folder there.
+    return errorCode(error) === 'ENOENT';
+  }
+}
+
+/** A line that says how it went, then the value. */
+function toBytes(answer: KvAnswer): Buffer {
+  if (answer.kind === 'missing') return Buffer.from('missing\n');
+  if (answer.kind === 'error') return Buffer.from(`error ${answer.message.replaceAll(/\s+/g, ' ')}\n`);
+  return Buffer.concat([Buffer.from(`done ${answer.version ?? ''}\n`), answer.value ?? Buffer.alloc(0)]);
+}
+
+function pathOf(outDir: string, id: string, part: 'request' | 'value' | 'answer'): string {
+  return join(outDir, `kv-${id}.${part}`);
+}
+
+function refused(message: string): KvReading {
+  return { kind: 'refused', message };
+}

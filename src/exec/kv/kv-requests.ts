@@ -1,0 +1,151 @@
+// Finds the requests that a script leaves in its out folder, and has them answered. An attempt that asks nothing costs
+// one inotify watch. A job that floods its folder costs a bounded part of the server's time.
+
+import { type FSWatcher, opendirSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequest } from './kv-request.ts';
+
+export type KvRequests = {
+  /** Answers nothing more. */
+  readonly close: () => void;
+};
+
+/** A script's own requests are few at a time: it waits for each answer. */
+const mostAtOnce = 32;
+/** Limits an attempt to 500 requests a second. */
+const pauseMs = 2;
+/** Changes of the folder that are no request: after each, the next look is a little later. */
+const longestMissMs = 20;
+const mostEntries = 1_000;
+const overfullMs = 1_000;
+/** For missed events. */
+const pollMs = 5_000;
+/** Without a watch, because the system has no more. */
+const unwatchedMs = 250;
+
+type Options = {
+  readonly attemptDir: string;
+  /** Rejects only when nothing can be answered any more. */
+  readonly answer: (request: KvRequest) => Promise<KvAnswer>;
+  /** There are too many files to find a request among them. Called once. */
+  readonly onOverfull: () => void;
+  /** The host failed; looking goes on. */
+  readonly onError: (error: unknown) => void;
+};
+
+export function serveKvRequests(o: Options): KvRequests {
+  const outDir = join(o.attemptDir, 'out');
+  const closing = Promise.withResolvers<void>();
+  let hasClosed = false;
+  const isClosed = (): boolean => hasClosed;
+  let isOverfull = false;
+  let misses = 0;
+
+  /** `change` is watched since before the look, so that nothing falls between the two. */
+  async function turn(change: Change): Promise<void> {
+    const found = findRequests(outDir);
+    if (found === 'overfull') {
+      if (!isOverfull) o.onOverfull();
+      isOverfull = true;
+      change.end();
+      await pause(overfullMs);
+    } else if (found.length > 0) {
+      change.end();
+      misses = (await answerAll(o, found, isClosed)) ? 0 : misses + 1;
+      await pause(misses > 0 ? Math.min(misses, longestMissMs) : found.length * pauseMs);
+    } else {
+      const sinceMs = performance.now();
+      await Promise.race([change.happened, closing.promise]);
+      change.end();
+      misses = performance.now() - sinceMs > longestMissMs ? 0 : misses + 1;
+      if (misses > 0) await pause(Math.min(misses, longestMissMs));
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms).unref();
+    return Promise.race([promise, closing.promise]).finally(() => clearTimeout(timer));
+  }
+
+  async function follow(): Promise<void> {
+    while (!isClosed()) {
+      const change = watchOnce(outDir);
+      try {
+        await turn(change);
+      } catch (error) {
+        // With its folder, the attempt has lost everything.
+        if (isClosed() || errorCode(error) === 'ENOENT') return;
+        o.onError(error);
+        await pause(overfullMs);
+      } finally {
+        change.end();
+      }
+    }
+  }
+
+  void follow();
+  return {
+    close() {
+      hasClosed = true;
+      closing.resolve();
+    },
+  };
+}
+
+/** False: nothing came of any of them, for example because they are still being written. */
+async function answerAll(
+  { attemptDir, answer }: Options,
+  ids: readonly string[],
+  isClosed: () => boolean,
+): Promise<boolean> {
+  const done = ids.map(async (id) => {
+    const reading = readKvRequest(join(attemptDir, 'out'), id);
+    if (reading.kind === 'none') return false;
+    const given =
+      reading.kind === 'refused'
+        ? ({ kind: 'error', message: reading.message } as const)
+        : await answer(reading.request);
+    return !isClosed() && answerKvRequest(attemptDir, id, given);
+  });
+  return (await Promise.all(done)).includes(true);
+}
+
+function findRequests(outDir: string): readonly string[] | 'overfull' {
+  const ids: string[] = [];
+  const folder = opendirSync(outDir, { bufferSize: 256 });
+  try {
+    let entries = 0;
+    for (let entry = folder.readSync(); entry; entry = folder.readSync()) {
+      entries += 1;
+      if (entries > mostEntries) return 'overfull';
+      const id = idOfRequest(entry.name);
+      if (id !== undefined && ids.length < mostAtOnce) ids.push(id);
+    }
+  } finally {
+    folder.closeSync();
+  }
+  return ids;
+}
+
+type Change = { readonly happened: Promise<void>; readonly end: () => void };
+
+/** The watch ends with the first event, so that a flood of events reaches the server only once. */
+function watchOnce(folder: string): Change {
+  const { promise: happened, resolve } = Promise.withResolvers<void>();
+  let watcher: FSWatcher | undefined;
+  const end = (): void => {
+    watcher?.close();
+    clearTimeout(timer);
+    resolve();
+  };
+  try {
+    watcher = watch(folder, { persistent: false }, end);
+    watcher.on('error', end);
+  } catch {
+    // The system has no watch left.
+  }
+  const timer = setTimeout(end, watcher ? pollMs : unwatchedMs).unref();
+  return { happened, end };
+}

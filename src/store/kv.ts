@@ -1,0 +1,235 @@
+// The key-value store: values by tenant, namespace and key, and how much each namespace holds (ADR 0053).
+
+import type { ExpressionBuilder, Kysely } from 'kysely';
+import { type KvPlace, kvLimits } from '../domain/kv.ts';
+import type { Database, Transaction } from './database.ts';
+import { countRows } from './query-parts.ts';
+import type { KvRow, Schema } from './schema.ts';
+
+export type KvEntry = Omit<KvRow, 'request'>;
+export type KvSummary = Omit<KvEntry, 'value'>;
+type KvNamespace = { readonly namespace: string; readonly keys: number; readonly size_bytes: number };
+
+export type KvWrite = KvPlace & {
+  readonly value: Uint8Array;
+  /** The version that is replaced; 0 means that there is no such key. */
+  readonly ifVersion: number | undefined;
+  readonly expiresAtMs: number | null;
+  readonly by: string;
+  /** A request that may come again after a crash: if it has been carried out, it is not carried out twice. */
+  readonly request: string | null;
+  readonly atMs: number;
+};
+
+export type KvWritten =
+  | { readonly kind: 'stored'; readonly entry: KvSummary; readonly isNew: boolean }
+  /** `version` is the current one; 0: there is no such key. */
+  | { readonly kind: 'conflict'; readonly version: number }
+  | { readonly kind: 'full'; readonly what: 'namespace' | 'instance' };
+
+type Page = { readonly limit: number; readonly after?: string };
+
+export type KvStore = {
+  /** An expired key does not exist. */
+  readonly get: (place: KvPlace, nowMs: number) => Promise<KvEntry | undefined>;
+  /** Ordered by key, from behind `after`. `total` counts all keys that begin with the prefix. */
+  readonly list: (
+    where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
+    page: Page,
+  ) => Promise<{ readonly keys: KvSummary[]; readonly total: number }>;
+  /** The namespaces of a tenant that hold keys, ordered by name. */
+  readonly namespaces: (
+    tenant: string,
+    page: Page,
+  ) => Promise<{ readonly namespaces: KvNamespace[]; readonly total: number }>;
+  /** The whole instance, with expired keys that retention has not removed yet. */
+  readonly totals: () => Promise<{ readonly keys: number; readonly bytes: number }>;
+  readonly put: (tx: Transaction, write: KvWrite) => Promise<KvWritten>;
+  /** False when there is no such key. */
+  readonly remove: (tx: Transaction, place: KvPlace, nowMs: number) => Promise<boolean>;
+  readonly countExpired: (nowMs: number) => Promise<number>;
+  /** @returns how many were removed, at most `limit` */
+  readonly removeExpired: (nowMs: number, limit: number) => Promise<number>;
+};
+
+const shown = [
+  'tenant',
+  'namespace',
+  'key',
+  'version',
+  'size_bytes',
+  'updated_at',
+  'updated_by',
+  'expires_at',
+] as const satisfies readonly (keyof KvRow)[];
+/** No key continues a prefix with a later character. */
+const lastCharacter = '\u{10ffff}';
+const whole = { tenant: '', namespace: '' };
+
+export function createKvStore({ read, transact }: Database): KvStore {
+  return {
+    get: ({ tenant, namespace, key }, nowMs) =>
+      read
+        .selectFrom('kv')
+        .select([...shown, 'value'])
+        .where((eb) => eb.and({ tenant, namespace, key }))
+        .where(isLive(nowMs))
+        .executeTakeFirst(),
+
+    async list({ tenant, namespace, prefix, nowMs }, { limit, after }) {
+      const all = read
+        .selectFrom('kv')
+        .where((eb) => eb.and({ tenant, namespace }))
+        .where('key', '>=', prefix)
+        .where('key', '<=', prefix + lastCharacter)
+        .where(isLive(nowMs));
+      const rest = after === undefined ? all : all.where('key', '>', after);
+      const keys = await rest.select(shown).orderBy('key').limit(limit).execute();
+      return { keys, total: await countRows(all) };
+    },
+
+    async namespaces(tenant, { limit, after = '' }) {
+      const all = read.selectFrom('kv_totals').where('tenant', '=', tenant).where('keys', '>', 0);
+      const rest = all.where('namespace', '>', after).orderBy('namespace').limit(limit);
+      const namespaces = await rest.select(['namespace', 'keys', 'size_bytes']).execute();
+      return { namespaces, total: await countRows(all) };
+    },
+
+    async totals() {
+      const { keys, size_bytes: bytes } = await totalsOf(read, whole);
+      return { keys, bytes };
+    },
+
+    put,
+
+    async remove({ db }, { tenant, namespace, key }, nowMs) {
+      const removed = await db
+        .deleteFrom('kv')
+        .where((eb) => eb.and({ tenant, namespace, key }))
+        .where(isLive(nowMs))
+        .returning('size_bytes')
+        .executeTakeFirst();
+      if (!removed) return false;
+      await addToTotals(db, { tenant, namespace }, { keys: -1, bytes: -removed.size_bytes });
+      return true;
+    },
+
+    countExpired: (nowMs) => countRows(read.selectFrom('kv').where('expires_at', '<=', nowMs)),
+
+    async removeExpired(nowMs, limit) {
+      const old = await read
+        .selectFrom('kv')
+        .select(['tenant', 'namespace', 'key', 'version'])
+        .where('expires_at', '<=', nowMs)
+        .orderBy('expires_at')
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      await transact(async ({ db }) => {
+        for (const row of old) {
+          const { tenant, namespace } = row;
+          // It may have been replaced meanwhile.
+          const removed = await db
+            .deleteFrom('kv')
+            .where((eb) => eb.and(row))
+            .returning('size_bytes')
+            .executeTakeFirst();
+          if (removed) await addToTotals(db, { tenant, namespace }, { keys: -1, bytes: -removed.size_bytes });
+        }
+      });
+      return old.length;
+    },
+  };
+}
+
+async function put({ db }: Transaction, write: KvWrite): Promise<KvWritten> {
+  const { tenant, namespace, key, value, request, atMs } = write;
+  const old = await db
+    .selectFrom('kv')
+    .select([...shown, 'request'])
+    .where((eb) => eb.and({ tenant, namespace, key }))
+    .executeTakeFirst();
+  if (old && request !== null && old.request === request) return { kind: 'stored', entry: old, isNew: false };
+  const isThere = old !== undefined && (old.expires_at === null || old.expires_at > atMs);
+  const version = isThere ? old.version : 0;
+  if (write.ifVersion !== undefined && write.ifVersion !== version) return { kind: 'conflict', version };
+
+  const sizeBytes = Buffer.byteLength(key) + value.length;
+  const growth = { keys: old ? 0 : 1, bytes: sizeBytes - (old?.size_bytes ?? 0) };
+  const what = await whatIsFull(db, { tenant, namespace }, growth);
+  if (what) return { kind: 'full', what };
+  const entry = {
+    tenant,
+    namespace,
+    key,
+    version: await nextVersion(db),
+    size_bytes: sizeBytes,
+    updated_at: atMs,
+    updated_by: write.by,
+    expires_at: write.expiresAtMs,
+  };
+  const row = { ...entry, request, value };
+  await db
+    .insertInto('kv')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['tenant', 'namespace', 'key']).doUpdateSet(row))
+    .execute();
+  await addToTotals(db, { tenant, namespace }, growth);
+  return { kind: 'stored', entry, isNew: !isThere };
+}
+
+type Growth = { readonly keys: number; readonly bytes: number };
+type Namespace = { readonly tenant: string; readonly namespace: string };
+
+/** A value may always be replaced by a smaller one. */
+async function whatIsFull(db: Kysely<Schema>, namespace: Namespace, { keys, bytes }: Growth) {
+  if (bytes > 0 && (await totalsOf(db, namespace)).size_bytes + bytes > kvLimits.namespaceBytes) return 'namespace';
+  if (keys > 0 && (await totalsOf(db, whole)).keys + keys > kvLimits.keys) return 'instance';
+  return undefined;
+}
+
+async function totalsOf(db: Kysely<Schema>, { tenant, namespace }: Namespace) {
+  const row = await db
+    .selectFrom('kv_totals')
+    .select(['keys', 'size_bytes'])
+    .where((eb) => eb.and({ tenant, namespace }))
+    .executeTakeFirst();
+  return row ?? { keys: 0, size_bytes: 0 };
+}
+
+async function addToTotals(db: Kysely<Schema>, of: Namespace, { keys, bytes }: Growth): Promise<void> {
+  for (const { tenant, namespace } of [of, whole]) {
+    await db
+      .insertInto('kv_totals')
+      .values({ tenant, namespace, keys, size_bytes: bytes })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'namespace']).doUpdateSet((eb) => ({
+          keys: eb('kv_totals.keys', '+', keys),
+          size_bytes: eb('kv_totals.size_bytes', '+', bytes),
+        })),
+      )
+      .execute();
+  }
+  if (keys < 0)
+    await db
+      .deleteFrom('kv_totals')
+      .where((eb) => eb.and({ ...of, keys: 0 }))
+      .execute();
+}
+
+/** One sequence for all keys, so a key that was deleted and stored again has another version than before. */
+async function nextVersion(db: Kysely<Schema>): Promise<number> {
+  const { next_id: next } = await db
+    .insertInto('sequences')
+    .values({ name: 'kv', next_id: 2 })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet((eb) => ({ next_id: eb('sequences.next_id', '+', 1) })),
+    )
+    .returning('next_id')
+    .executeTakeFirstOrThrow();
+  return next - 1;
+}
+
+function isLive(nowMs: number) {
+  return (eb: ExpressionBuilder<Schema, 'kv'>) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', nowMs)]);
+}
