@@ -9,7 +9,7 @@ export type Origin = {
   readonly place: string;
   /** Counted from 1; null if lines say nothing about it. */
   readonly line: number | null;
-  /** The text as it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or stored. */
+  /** As it stands there. It may contain passwords: pass it through `withoutSecrets` before it is shown or stored. */
   readonly text: string;
 };
 
@@ -22,16 +22,25 @@ export type FoundCommand = {
   readonly interpreter: readonly string[];
   /** Passwords in a shell script become variables. In any other language they keep the job from being imported. */
   readonly isShell: boolean;
+  /** Lines for /bin/sh that come before it: they set variables, or the words it is called with. */
+  readonly setup?: readonly string[];
 };
 
-type FoundStep = {
+export type FoundStep = {
   readonly id: string;
-  readonly command: FoundCommand;
   /** Its other keys, as in config.yaml: `needs`, `retry`. */
   readonly settings: Readonly<Record<string, unknown>>;
-};
+} & (
+  | { readonly command: FoundCommand; readonly job?: undefined }
+  | {
+      readonly command?: undefined;
+      /** The name of another job that was found. */
+      readonly job: string;
+      readonly args: Readonly<Record<string, unknown>>;
+    }
+);
 
-type FoundArgument = {
+export type FoundArgument = {
   readonly name: string;
   readonly schema: Readonly<Record<string, unknown>>;
   readonly isRequired: boolean;
@@ -39,7 +48,7 @@ type FoundArgument = {
   readonly secretVariable?: string;
 };
 
-type FoundSchedule = {
+export type FoundSchedule = {
   readonly cron: string;
   readonly timezone: string;
   /** Its other keys, as in config.yaml: `args`, `catch_up`, `jitter`. */
@@ -72,5 +81,10 @@ export type FoundNothing = { readonly kind: 'nothing'; readonly origin: Origin; 
 export type Found = FoundJob | FoundNothing;
 
 export function commandsOf({ program }: Pick<FoundJob, 'program'>): readonly FoundCommand[] {
-  return 'file' in program ? [program] : program.map(({ command }) => command);
+  return 'file' in program ? [program] : program.flatMap(({ command }) => command ?? []);
+}
+
+/** The jobs that its steps run. */
+export function jobsStartedBy({ program }: Pick<FoundJob, 'program'>): readonly string[] {
+  return 'file' in program ? [] : program.flatMap(({ job }) => job ?? []);
 }

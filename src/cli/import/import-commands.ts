@@ -23,4 +23,33 @@ export const importCommands = [
     operands: '[FILE|-]',
     examples: ['flwd import crontab', 'flwd import crontab /etc/cron.d/certbot', 'flwd import crontab --to ~/ops/jobs'],
   },
+  {
+    name: 'import systemd-timers',
+    about:
+      'turn timers of systemd and their services into jobs; without DIR, your own units, or as root /etc/systemd/system',
+    options: importing,
+    operands: '[DIR]',
+    examples: ['flwd import systemd-timers', 'flwd import systemd-timers ./units --to ~/ops/jobs'],
+  },
+  {
+    name: 'import cronicle',
+    about: 'turn the events of Cronicle into jobs; FILE is what control.sh export writes',
+    options: importing,
+    operands: 'FILE',
+    examples: ['flwd import cronicle backup.txt'],
+  },
+  {
+    name: 'import rundeck',
+    about: 'turn job definitions of Rundeck in YAML or JSON into jobs',
+    options: importing,
+    operands: 'FILE',
+    examples: ['flwd import rundeck jobs.yaml'],
+  },
+  {
+    name: 'import dagu',
+    about: 'turn the workflows of Dagu in a folder into jobs',
+    options: importing,
+    operands: 'DIR',
+    examples: ['flwd import dagu ~/.config/dagu/dags'],
+  },
 ] as const satisfies readonly Command[];

@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -19,11 +19,24 @@ export async function importJobs(found: readonly Found[], options: Options): Pro
   const { config } = loadConfiguration(options);
   const target = targetOf(options, config);
   const roots = [...new Set([target, ...config.sources.map(({ path }) => path)])];
-  const results = await writeJobs(found, { target, roots, runAs: runAsOf(config) });
+  const results = await writeJobs(found, {
+    target,
+    roots,
+    runAs: runAsOf(config),
+    idOf: (dir) => idOf(dir, target, options),
+  });
   printReport(results, { options, output });
   sayOutcome(results, output);
   if (results.some(({ kind }) => kind === 'written')) warnOutside(target, config, output);
   return exitCodes.done;
+}
+
+/** Without a configuration, `jobs` is the source once it exists. A target outside of all sources is taken for one. */
+function idOf(dir: string, target: string, options: Options): string {
+  const { sources } = loadConfiguration(options).config;
+  const source = sources.find(({ path }) => dir.startsWith(`${path}/`));
+  const path = relative(source?.path ?? target, dir);
+  return source && source.mountPath !== '.' ? `${source.mountPath}/${path}` : path;
 }
 
 /** `--to`, or the first source that this user can write to. @throws Refusal */

@@ -45,18 +45,23 @@ type Plan = {
   readonly runAs: RunAs;
   /** The stored secret of a variable that all jobs of a place share. */
   readonly storedName: (place: string, variable: string, value: string) => string;
+  /** The id of another job that was found, by its name. */
+  readonly jobId: (name: string) => string;
 };
 
-export function draftJob(job: FoundJob, { folder, runAs, storedName }: Plan): Draft | { readonly problem: string } {
+export function draftJob(
+  job: FoundJob,
+  { folder, runAs, storedName, jobId }: Plan,
+): Draft | { readonly problem: string } {
   const names = createSecretNames(job.arguments.map(({ name }) => name));
   const notes = [...job.notes];
   const env = environmentOf(job, { names, notes, storedName });
   if (env.problem !== undefined) return { problem: env.problem };
-  const scripts: NewFile[] = [];
+  const scripts = new Map<FoundCommand, Script>();
   for (const command of commandsOf(job)) {
-    const taken = scriptOf(command, { names, exported: env.exported });
-    if ('problem' in taken) return taken;
-    scripts.push({ name: command.file, text: taken.text, mode: 0o600 });
+    const script = scriptOf(command, { names, exported: env.exported });
+    if ('problem' in script) return script;
+    scripts.set(command, script);
   }
   const needs = mergeNeeds(
     commandsOf(job)
@@ -73,14 +78,14 @@ export function draftJob(job: FoundJob, { folder, runAs, storedName }: Plan): Dr
   }));
   const lines = linesFor(needs, runAs, job.user);
   const record = recordOf(job, runAs && 'lost' in runAs ? runAs.lost : null);
-  const config = configOf(job, { variables: env.variables, secrets, runAs });
+  const config = configOf(job, { variables: env.variables, secrets, runAs, scripts, jobId });
   const text = [...headOf(job, record), stringify(config, { lineWidth: 0 }).trimEnd(), ...tailOf(lines, needs)].join(
     '\n',
   );
   return {
     files: [
       { name: 'config.yaml', text: `${text}\n`, mode: 0o600 },
-      ...scripts,
+      ...[...scripts.values()].flatMap(({ files }) => files),
       { name: recordFile, text: `${JSON.stringify(record, null, 2)}\n`, mode: 0o600 },
     ],
     record,
@@ -113,20 +118,35 @@ function environmentOf(
   return { variables, exported, stored };
 }
 
+type Script = {
+  readonly files: readonly NewFile[];
+  /** The command of config.yaml. */
+  readonly words: readonly string[];
+};
+
 function scriptOf(
-  { text, isShell }: FoundCommand,
+  { file, text, interpreter, isShell, setup = [] }: FoundCommand,
   o: { readonly names: Names; readonly exported: readonly string[] },
-): { readonly text: string } | { readonly problem: string } {
-  if (!isShell) {
-    return holdsSecret(text)
-      ? { problem: 'its script contains what looks like a password: move it to a file or variable' }
-      : { text };
-  }
-  const taken = takeSecrets(text, o.names);
-  if ('problem' in taken || o.exported.length === 0) return taken;
-  const [first = '', ...rest] = taken.text.split('\n');
-  const lines = first.startsWith('#!') ? [first, ...o.exported, ...rest] : [...o.exported, first, ...rest];
-  return { text: lines.join('\n') };
+): Script | { readonly problem: string } {
+  const before = [...o.exported, ...setup];
+  const words = [...interpreter, `./${file}`];
+  if (!isShell && holdsSecret(text))
+    return { problem: 'its script contains what looks like a password: move it to a file or variable' };
+  const own = { name: file, text, mode: 0o600 };
+  if (!isShell && before.length === 0) return { files: [own], words };
+  const lines = isShell
+    ? withLines(text, before)
+    : [...before, `${interpreter.map(inShell).join(' ')} "$FLWD_JOB_DIR/${file}" "$@"`, ''];
+  const taken = takeSecrets(lines.join('\n'), o.names);
+  if ('problem' in taken) return taken;
+  if (isShell) return { files: [{ ...own, text: taken.text }], words };
+  const wrapper = `${file}.sh`;
+  return { files: [own, { name: wrapper, text: taken.text, mode: 0o600 }], words: ['/bin/sh', `./${wrapper}`] };
+}
+
+function withLines(text: string, before: readonly string[]): string[] {
+  const [first = '', ...rest] = text.split('\n');
+  return first.startsWith('#!') ? [first, ...before, ...rest] : [...before, first, ...rest];
 }
 
 function configOf(
@@ -135,6 +155,8 @@ function configOf(
     readonly variables: Readonly<Record<string, string>>;
     readonly secrets: readonly StoredSecret[];
     readonly runAs: RunAs;
+    readonly scripts: ReadonlyMap<FoundCommand, Script>;
+    readonly jobId: Plan['jobId'];
   },
 ): Record<string, unknown> {
   const { program, schedules, settings } = job;
@@ -152,6 +174,7 @@ function configOf(
     ...o.variables,
     ...Object.fromEntries(o.secrets.map(({ variable, argument }) => [variable, { secret: argument }])),
   };
+  const wordsOf = (command: FoundCommand) => o.scripts.get(command)?.words;
   return {
     name: printable(job.name),
     ...(job.description !== undefined &&
@@ -160,7 +183,13 @@ function configOf(
     ...(o.runAs && 'user' in o.runAs && { run_as: o.runAs.user }),
     ...('file' in program
       ? { command: wordsOf(program) }
-      : { steps: program.map(({ id, command, settings: own }) => ({ id, command: wordsOf(command), ...own })) }),
+      : {
+          steps: program.map((step) => ({
+            id: step.id,
+            ...(step.command ? { command: wordsOf(step.command) } : { job: o.jobId(step.job), args: step.args }),
+            ...step.settings,
+          })),
+        }),
     ...(Object.keys(properties).length > 0 && {
       argspec: { type: 'object', ...(required.length > 0 && { required }), properties },
     }),
@@ -170,10 +199,6 @@ function configOf(
       schedules: schedules.map(({ cron, timezone, settings: own }) => ({ cron, timezone, enabled: false, ...own })),
     }),
   };
-}
-
-function wordsOf({ interpreter, file }: FoundCommand): readonly string[] {
-  return [...interpreter, `./${file}`];
 }
 
 function headOf({ origin, notes }: FoundJob, record: ImportRecord): string[] {

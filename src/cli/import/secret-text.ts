@@ -190,6 +190,8 @@ function spansOf(
   return [...line.matchAll(rule.pattern)].flatMap((match): Span[] => {
     const start = from + match.index + match[0].length;
     const name = rule.name ?? match[1] ?? '';
+    // A header of its own has a rule, which also knows `Bearer $TOKEN`.
+    if (rule.isQuoted && /^authorization$/i.test(name)) return [];
     if (rule.name === undefined && (!isSecretName(name) || isSwitch.test(name))) return [];
     const how = quoting[start] ?? 'plain';
     if (rule.isQuoted && how !== 'single' && how !== 'double' && how !== 'here-document') return [];

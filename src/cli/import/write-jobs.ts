@@ -7,7 +7,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import type { Found, FoundJob, FoundNothing } from './found-job.ts';
+import { type Found, type FoundJob, type FoundNothing, jobsStartedBy } from './found-job.ts';
 import { type Draft, draftJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
 import { withoutSecrets } from './secret-text.ts';
@@ -23,6 +23,8 @@ type Place = {
   /** The folders in which earlier imports may have written jobs. */
   readonly roots: readonly string[];
   readonly runAs: (user: string | null) => RunAs;
+  /** The id that a job in this folder has. */
+  readonly idOf: (dir: string) => string;
 };
 
 const mostNameCharacters = 60;
@@ -58,38 +60,80 @@ function removeStage(stage: string): void {
 
 type Drafted =
   | Imported
-  | { readonly kind: 'drafted'; readonly found: FoundJob; readonly folder: string; readonly draft: Draft };
+  | { readonly kind: 'drafted'; readonly found: FoundJob; readonly dir: string; readonly draft: Draft };
 
 async function writeFrom(stage: string, found: readonly Found[], place: Place): Promise<Imported[]> {
   const { target } = place;
   const known = new Map(place.roots.flatMap(readRecords).map(({ dir, record }) => [keyOf(record), dir]));
-  const taken = new Set<string>();
   const storedName = createStoredNames();
+  const folders = foldersFor(found, target, known);
+  const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
   const drafted = found.map((one, at): Drafted => {
     if (one.kind === 'nothing') return { kind: 'nothing', found: one, reason: one.reason };
-    const key = keyOf({ ...one.origin, text: withoutSecrets(one.origin.text) });
+    const key = keyFor(one);
     const before = known.get(key);
     if (before !== undefined) return { kind: 'known', found: one, dir: before };
-    const folder = freeFolder(one.name, target, taken);
-    const draft = draftJob(one, { folder, runAs: place.runAs(one.user), storedName });
+    const dir = folders.get(one) ?? target;
+    const folder = relative(target, dir);
+    const draft = draftJob(one, { folder, runAs: place.runAs(one.user), storedName, jobId });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
-    taken.add(folder);
     // The same line twice is one job.
-    known.set(key, join(target, folder));
+    known.set(key, dir);
     writeDraft(join(stage, `job-${at}`), draft);
-    return { kind: 'drafted', found: one, folder, draft };
+    return { kind: 'drafted', found: one, dir, draft };
   });
   const errors = await errorsIn(stage);
-  return drafted.map((one, at): Imported => {
-    if (one.kind !== 'drafted') return one;
-    const { found, folder, draft } = one;
+  const checked = drafted.map((one, at): Drafted => {
     const error = errors.get(`job-${at}`);
-    if (error !== undefined) return { kind: 'nothing', found, reason: `flwd cannot run it: ${error}` };
-    const dir = join(target, folder);
-    return moveInto(join(stage, `job-${at}`), dir)
-      ? { kind: 'written', found, dir, draft }
-      : { kind: 'nothing', found, reason: `${dir} was created by somebody else just now: import again` };
+    return one.kind === 'drafted' && error !== undefined
+      ? { kind: 'nothing', found: one.found, reason: `flwd cannot run it: ${error}` }
+      : one;
   });
+  return withoutCallers(checked).map((one, at): Imported => {
+    if (one.kind !== 'drafted') return one;
+    const { found: job, dir, draft } = one;
+    return moveInto(join(stage, `job-${at}`), dir)
+      ? { kind: 'written', found: job, dir, draft }
+      : { kind: 'nothing', found: job, reason: `${dir} was created by somebody else just now: import again` };
+  });
+}
+
+function isJob(one: Found, name: string): one is FoundJob {
+  return one.kind === 'job' && one.name === name;
+}
+
+function keyFor({ origin }: Found): string {
+  return keyOf({ ...origin, text: withoutSecrets(origin.text) });
+}
+
+/** Each job's folder: a new one, or that of an earlier import. */
+function foldersFor(
+  found: readonly Found[],
+  target: string,
+  known: ReadonlyMap<string, string>,
+): Map<Found | undefined, string> {
+  const taken = new Set<string>();
+  const folders = new Map<Found | undefined, string>();
+  for (const one of found) {
+    if (one.kind === 'nothing') continue;
+    const before = known.get(keyFor(one));
+    const folder = before === undefined ? freeFolder(one.name, target, taken) : undefined;
+    if (folder !== undefined) taken.add(folder);
+    folders.set(one, before ?? join(target, folder ?? ''));
+  }
+  return folders;
+}
+
+/** Leaves out every job with a step that runs a job which is not imported. */
+function withoutCallers(drafted: readonly Drafted[]): readonly Drafted[] {
+  const isThere = (name: string): boolean => drafted.some((one) => one.kind !== 'nothing' && one.found.name === name);
+  const left = drafted.map((one): Drafted => {
+    const missing = one.kind === 'drafted' ? jobsStartedBy(one.found).find((name) => !isThere(name)) : undefined;
+    return one.kind === 'drafted' && missing !== undefined
+      ? { kind: 'nothing', found: one.found, reason: `it runs the job ${missing}, which was not imported` }
+      : one;
+  });
+  return left.every((one, at) => one === drafted[at]) ? left : withoutCallers(left);
 }
 
 /** `crontab-of-ada-pgpassword`: a variable that changes its value further down is another secret. */

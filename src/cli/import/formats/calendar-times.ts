@@ -1,0 +1,82 @@
+// The times of a schedule in another program, as lists of numbers, and the cron pattern that fires at exactly them.
+
+const ranges = {
+  minutes: [0, 59],
+  hours: [0, 23],
+  days: [1, 31],
+  months: [1, 12],
+  weekdays: [0, 6],
+} as const satisfies Record<string, readonly [number, number]>;
+
+export type TimeField = keyof typeof ranges;
+
+/** A field that is missing matches everything. A time must match all fields, also a day and a weekday. */
+export type CalendarTimes = {
+  readonly minutes?: readonly number[];
+  readonly hours?: readonly number[];
+  readonly days?: readonly number[];
+  readonly months?: readonly number[];
+  /** Sunday is 0. */
+  readonly weekdays?: readonly number[];
+  /** In the place of `days`: the last day of the month, or the last of these weekdays in it. */
+  readonly isLast?: 'day' | 'weekday';
+};
+
+export function smallestOf(field: TimeField): number {
+  return ranges[field][0];
+}
+
+export function largestOf(field: TimeField): number {
+  return ranges[field][1];
+}
+
+/** @throws RangeError when a number is outside of its field */
+export function toCron(times: CalendarTimes): string {
+  const [minutes, hours, days, months, weekdays] = (['minutes', 'hours', 'days', 'months', 'weekdays'] as const).map(
+    (field) => fieldOf(field, times[field], field === 'minutes' && times.hours === undefined),
+  );
+  if (times.isLast === 'weekday')
+    return `${minutes} ${hours} * ${months} ${sorted(times.weekdays ?? [])
+      .map((day) => `${day}L`)
+      .join(',')}`;
+  const day = times.isLast === 'day' ? 'L' : days;
+  // Other crons fire on either of two restricted days; `+` means both.
+  const both = day !== '*' && weekdays !== '*' ? '+' : '';
+  return `${minutes} ${hours} ${day} ${months} ${both}${weekdays}`;
+}
+
+/**
+ * Steps are only used where every hour matches. Elsewhere they would change what happens when the clocks change: a step
+ * in the hour that does not exist fires not at all, and a plain number fires after it.
+ */
+function fieldOf(field: TimeField, values: readonly number[] | undefined, maySteps: boolean): string {
+  const [from, to] = ranges[field];
+  if (values === undefined) return '*';
+  const numbers = sorted(values);
+  for (const value of numbers) {
+    if (!Number.isInteger(value) || value < from || value > to)
+      throw new RangeError(`${value} is not between ${from} and ${to}`);
+  }
+  if (numbers.length === 0 || numbers.length === to - from + 1) return '*';
+  const [first = 0, second = 0] = numbers;
+  const step = second - first;
+  const isStep = numbers.length > 2 && first === from && numbers.every((value, at) => value === from + at * step);
+  if (maySteps && isStep && from + numbers.length * step > to) return `*/${step}`;
+  return runsOf(numbers)
+    .map(([start, end]) => (end - start > 1 ? `${start}-${end}` : start === end ? `${start}` : `${start},${end}`))
+    .join(',');
+}
+
+function runsOf(numbers: readonly number[]): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const value of numbers) {
+    const last = runs.at(-1);
+    if (last && last[1] === value - 1) last[1] = value;
+    else runs.push([value, value]);
+  }
+  return runs;
+}
+
+function sorted(values: readonly number[]): number[] {
+  return [...new Set(values)].toSorted((a, b) => a - b);
+}

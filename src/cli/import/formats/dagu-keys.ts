@@ -1,0 +1,17 @@
+// Dagu's files write keys as `retryPolicy` or, since version 2, as `retry_policy`.
+
+import { type Data, isMembers, type Members } from './import-file.ts';
+
+/** The members under their names in version 1. */
+export function daguMembers(data: Data | undefined): Members {
+  if (!isMembers(data)) return {};
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [
+      key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+}
+
+/** Ends the reading of a workflow: it is not imported. The message is a sentence. */
+export class Unreadable extends Error {}

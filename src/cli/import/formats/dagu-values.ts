@@ -1,0 +1,181 @@
+// The parameters and variables of a Dagu workflow. Dagu exports all of them, so its scripts find them in their
+// environment.
+
+import { isSecretName } from '../../../lib/secret-name.ts';
+import type { FoundArgument } from '../found-job.ts';
+import { isSecretValue } from '../secret-text.ts';
+import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
+import { freeName, type NamedArgument, wordsIn } from './other-arguments.ts';
+import { shellWord } from './shell-text.ts';
+
+export type DaguValues = {
+  readonly arguments: readonly NamedArgument[];
+  /** Variables with a fixed value. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Shell lines that set everything else, in Dagu's order. */
+  readonly setup: readonly string[];
+  readonly names: ReadonlySet<string>;
+};
+
+const variableName = /^[A-Za-z_]\w*$/;
+/** Every process has these, or a job sets them. */
+const everybodys = /^(?:HOME|PATH|USER|LANG|PWD|TMPDIR|SHELL|LOGNAME|HOSTNAME|RANDOM|\d|[@*#?$!-])$/;
+
+export function readDaguValues(workflow: { readonly [key: string]: Data }): DaguValues {
+  const named: NamedArgument[] = [];
+  const setup: string[] = [];
+  const addArgument = (written: string, variable: string, make: (name: string) => FoundArgument): NamedArgument => {
+    const name = freeName(
+      written,
+      named.map(({ argument }) => argument.name),
+    );
+    const one = { written, variable, argument: make(name) };
+    named.push(one);
+    return one;
+  };
+  const positions: string[] = [];
+  for (const { name, value, rest } of parametersOf(workflow.params)) {
+    const isPosition = name === undefined;
+    const written = name ?? `param_${positions.length + 1}`;
+    if (!variableName.test(written)) throw new Unreadable(`its parameter \`${written}\` is no variable name`);
+    const isSecret = isSecretName(written) || (value !== undefined && isSecretValue(written, value));
+    const isDynamic = value !== undefined && hasExpansion(value);
+    const { argument } = addArgument(written, written, (free) => ({
+      name: free,
+      isRequired: isYes(rest.required) && value === undefined,
+      ...(isSecret && { secretVariable: written }),
+      schema: isSecret
+        ? { type: 'string', format: 'secret' }
+        : {
+            ...schemaOf(rest),
+            ...(value !== undefined && value !== '' && !isDynamic && { default: typed(value, rest) }),
+          },
+    }));
+    const given = `$FLWD_ARG_${argument.name.toUpperCase()}`;
+    if (!isSecret)
+      setup.push(
+        `${written}=${given}${isDynamic ? `; [ -n "$${written}" ] || ${written}=${expanding(value)}` : ''}; export ${written}`,
+      );
+    if (isPosition) positions.push(`"$${written}"`);
+  }
+  if (positions.length > 0) setup.push(`set -- ${positions.join(' ')}`);
+  for (const secret of listOf(workflow.secrets)) {
+    const name = textOf(daguMembers(secret).name) ?? '';
+    if (!variableName.test(name)) throw new Unreadable('one of its `secrets` has no name');
+    addArgument(name, name, (free) => ({
+      name: free,
+      isRequired: false,
+      secretVariable: name,
+      schema: { type: 'string', format: 'secret' },
+    }));
+  }
+  const environment: Record<string, string> = {};
+  const names = new Set(named.map(({ variable }) => variable));
+  for (const [name, value] of variablesOf(workflow.env)) {
+    if (!hasExpansion(value)) environment[name] = value;
+    else {
+      // A secret of the environment in which Dagu ran becomes one of the job.
+      for (const other of unknownNames(value, names).filter((one) => isSecretName(one))) {
+        addArgument(other, other, (free) => ({
+          name: free,
+          isRequired: false,
+          secretVariable: other,
+          schema: { type: 'string', format: 'secret' },
+        }));
+        names.add(other);
+      }
+      setup.push(`${name}=${expanding(value)}; export ${name}`);
+    }
+    names.add(name);
+  }
+  return { arguments: named, environment, setup, names };
+}
+
+/** The variables in a text that nothing in the workflow sets. */
+export function unknownNames(text: string, known: ReadonlySet<string>): string[] {
+  const found = [...text.matchAll(/\$(?:\{(\w+)|([A-Za-z_]\w*))/g)].map(([, braced, plain]) => braced ?? plain ?? '');
+  return [...new Set(found)].filter(
+    (name) => !known.has(name) && !everybodys.test(name) && !/^(?:FLWD|DAG|DAGU)_/.test(name),
+  );
+}
+
+function hasExpansion(text: string): boolean {
+  return /[$`]/.test(text);
+}
+
+/** A word for the shell in which `$NAME` and commands in backticks are expanded, and never split. */
+export function expanding(text: string): string {
+  if (/\$\{[\w-]+\.|\$\{\{/.test(text))
+    throw new Unreadable(`it uses \`${text}\`, a reference that only Dagu can resolve`);
+  if (!hasExpansion(text)) return shellWord(text);
+  const parts = text.split(/(`[^`]*`)/);
+  return `"${parts.map((part, at) => (at % 2 === 1 ? `$(${part.slice(1, -1)})` : part.replaceAll(/["\\`]/g, '\\$&'))).join('')}"`;
+}
+
+/** `KEY: value`, `[KEY: value]`, `[KEY=value]`. */
+export function variablesOf(data: Data | undefined): [string, string][] {
+  const entries = isMembers(data) ? [data] : listOf(data);
+  return entries.flatMap((entry): [string, string][] => {
+    const pairs: [string, string][] = isMembers(entry)
+      ? Object.entries(entry).map(([name, value]) => [name, textOf(value) ?? ''])
+      : [/^([^=]*)=(.*)$/s.exec(textOf(entry) ?? '')].flatMap((match) =>
+          match ? [[match[1] ?? '', match[2] ?? '']] : [],
+        );
+    for (const [name] of pairs)
+      if (!variableName.test(name)) throw new Unreadable(`its variable \`${name}\` is no variable name`);
+    return pairs;
+  });
+}
+
+type Parameter = {
+  readonly name: string | undefined;
+  readonly value: string | undefined;
+  readonly rest: { readonly [key: string]: Data };
+};
+
+/** A text as on a command line, a map, or a list of texts, maps and descriptions. */
+function parametersOf(data: Data | undefined): Parameter[] {
+  if (typeof data === 'string')
+    return [...data.matchAll(/(?:([A-Za-z_]\w*)=)?("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|[^\s"'`]+)/g)].map(
+      ([, name, value = '']) => ({
+        name,
+        value: value.startsWith('`') ? value : wordsIn(value)[0],
+        rest: {},
+      }),
+    );
+  if (isMembers(data) && ('schema' in data || 'values' in data))
+    throw new Unreadable('its parameters have a schema of their own, in a way that only Dagu reads');
+  const entries = isMembers(data) ? [data] : listOf(data);
+  return entries.flatMap((entry): Parameter[] => {
+    if (!isMembers(entry)) {
+      const [, name, value] = /^(?:([A-Za-z_]\w*)=)?(.*)$/s.exec(textOf(entry) ?? '') ?? [];
+      return [{ name, value, rest: {} }];
+    }
+    const isDescription =
+      typeof entry.name === 'string' &&
+      ['default', 'type', 'required', 'enum', 'description', 'eval'].some((key) => key in entry);
+    if (isDescription) {
+      if (entry.eval !== undefined)
+        throw new Unreadable(`its parameter ${textOf(entry.name)} is computed with \`eval\``);
+      return [{ name: textOf(entry.name), value: textOf(entry.default), rest: entry }];
+    }
+    return Object.entries(entry).map(([name, value]) => ({ name, value: textOf(value), rest: {} }));
+  });
+}
+
+function schemaOf(rest: { readonly [key: string]: Data }): Record<string, unknown> {
+  const type = textOf(rest.type) ?? 'string';
+  if (!['string', 'integer', 'number', 'boolean'].includes(type))
+    throw new Unreadable(`its parameter ${textOf(rest.name)} has the type ${type}`);
+  const values = listOf(rest.enum);
+  return {
+    type,
+    ...(textOf(rest.description) !== undefined && { description: textOf(rest.description) }),
+    ...(values.length > 0 && { enum: values }),
+  };
+}
+
+function typed(value: string, rest: { readonly [key: string]: Data }): Data {
+  return rest.type !== undefined && rest.type !== 'string' && rest.default !== undefined ? rest.default : value;
+}

@@ -1,0 +1,44 @@
+// The options of a job in another scheduler as arguments, and how its program finds them under the names it knows.
+
+import { argumentName } from '../../init/script-arguments.ts';
+import type { FoundArgument } from '../found-job.ts';
+import { shellWord } from './shell-text.ts';
+
+export type NamedArgument = {
+  /** What the other scheduler calls it. */
+  readonly written: string;
+  /** The variable in which the program finds its value. */
+  readonly variable: string;
+  readonly argument: FoundArgument;
+};
+
+/** A name that no other argument has. */
+export function freeName(written: string, taken: Iterable<string>): string {
+  const others = new Set(taken);
+  const wanted = argumentName(written);
+  let name = wanted;
+  for (let n = 2; others.has(name); n++) name = `${wanted}_${n}`;
+  return name;
+}
+
+/** Lines that give the values of arguments the names that the program knows. A secret has its name already. */
+export function variableLines(all: readonly NamedArgument[]): string[] {
+  return all
+    .filter(({ argument }) => argument.secretVariable === undefined)
+    .map(({ variable, argument }) => `${variable}=$FLWD_ARG_${argument.name.toUpperCase()}; export ${variable}`);
+}
+
+/** A word of text and variables, as a shell word that is never split. */
+export function wordOf(parts: readonly (string | { readonly variable: string })[]): string {
+  const written = parts.map((part) =>
+    typeof part !== 'string' ? `"\${${part.variable}}"` : part === '' ? '' : shellWord(part),
+  );
+  return written.join('') || "''";
+}
+
+/** Splits at white space; quotes group. */
+export function wordsIn(text: string): string[] {
+  return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+|["']/g)].map(([word]) =>
+    word.replaceAll(/"([^"]*)"|'([^']*)'/g, (_, double?: string, single?: string) => double ?? single ?? ''),
+  );
+}

@@ -1,0 +1,97 @@
+// The options of a Rundeck job as arguments. Its scripts find each in RD_OPTION_NAME.
+
+import type { FoundArgument } from '../found-job.ts';
+import { isSecretValue } from '../secret-text.ts';
+import { type Data, isMembers, isYes, listOf, type Members, textOf } from './import-file.ts';
+import { freeName, type NamedArgument } from './other-arguments.ts';
+
+export type Options = { readonly all: readonly NamedArgument[]; readonly notes: readonly string[] };
+
+/** `problem` is a sentence. */
+export function readOptions(data: Data | undefined): Options | { readonly problem: string } {
+  const listed = isMembers(data)
+    ? Object.entries(data).map(([name, option]): Members => ({ name, ...(isMembers(option) ? option : {}) }))
+    : listOf(data).filter(isMembers);
+  const all: NamedArgument[] = [];
+  const notes: string[] = [];
+  for (const option of listed) {
+    const written = textOf(option.name) ?? '';
+    const variable = `RD_OPTION_${written.replaceAll(/[^A-Za-z0-9]/g, '_').toUpperCase()}`;
+    const value = textOf(option.value);
+    if (written === '') return { problem: 'an option has no name' };
+    if (textOf(option.type) === 'file')
+      return { problem: `its option ${written} takes a file, and arguments of flwd are texts` };
+    if (/[$@]\{|@\w+\./.test(value ?? ''))
+      return { problem: `the default of its option ${written} refers to another value` };
+    if (all.some((one) => one.variable === variable)) return { problem: `two of its options become ${variable}` };
+    const name = freeName(
+      written,
+      all.map(({ argument }) => argument.name),
+    );
+    all.push({ written, variable, argument: argumentOf(option, { name, variable }) });
+    notes.push(...notesOf(option, written));
+  }
+  return { all, notes };
+}
+
+function argumentOf(option: Members, o: { readonly name: string; readonly variable: string }): FoundArgument {
+  const description = textOf(option.description)?.trim();
+  const described = description === undefined || description === '' ? {} : { description };
+  const isRequired = isYes(option.required);
+  const value = textOf(option.value);
+  if (isYes(option.secure) || (value !== undefined && isSecretValue(o.variable, value)))
+    return {
+      name: o.name,
+      isRequired,
+      secretVariable: o.variable,
+      schema: { type: 'string', format: 'secret', ...described },
+    };
+  const values = listOf(option.values).flatMap((value) => textOf(value) ?? []);
+  const pattern = patternOf(option);
+  const isOne = !isYes(option.multivalued);
+  return {
+    name: o.name,
+    isRequired: isRequired && value === undefined,
+    schema: {
+      type: 'string',
+      ...described,
+      ...(isYes(option.enforced) &&
+        isOne &&
+        values.length > 0 && { enum: [...new Set([...values, ...(value === undefined ? [] : [value])])] }),
+      ...(pattern !== undefined && isOne && { pattern }),
+      ...(value !== undefined && { default: value }),
+    },
+  };
+}
+
+/** Rundeck's pattern must match the whole value. What RE2 lacks would make the job invalid. */
+function patternOf(option: Members): string | undefined {
+  const regex = textOf(option.regex);
+  if (regex === undefined || regex === '' || /\(\?[=!<]|\\[1-9kGZzAXRQE]|[*+?}]\+/.test(regex)) return undefined;
+  try {
+    return new RegExp(`^(?:${regex})$`, 'u').source;
+  } catch {
+    return undefined;
+  }
+}
+
+function notesOf(option: Members, name: string): string[] {
+  const regex = textOf(option.regex) ?? '';
+  return [
+    ...(regex !== '' && patternOf(option) === undefined
+      ? [`the pattern \`${regex}\` of its option ${name} was not carried over`]
+      : []),
+    ...(textOf(option.valuesUrl) !== undefined
+      ? [`the values of its option ${name} came from an address: flwd takes any text`]
+      : []),
+    ...(isYes(option.multivalued)
+      ? [`its option ${name} takes several values as one text, separated by \`${textOf(option.delimiter) ?? ','}\``]
+      : []),
+    ...(isYes(option.secure) && textOf(option.storagePath) !== undefined
+      ? [`its option ${name} came from \`${textOf(option.storagePath)}\` of Rundeck's key storage`]
+      : []),
+    ...(isYes(option.secure) && !isYes(option.valueExposed)
+      ? [`its option ${name} was for signing in to nodes: no script saw it before`]
+      : []),
+  ];
+}

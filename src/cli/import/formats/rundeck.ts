@@ -1,0 +1,218 @@
+// Reads job definitions of Rundeck in its YAML or JSON format (job-yaml-v13, job-json-v44).
+
+import { resolve } from 'node:path';
+import { isTimezone, parseCron } from '../../../lib/cron.ts';
+import { formatDuration } from '../../../lib/units.ts';
+import { Refusal } from '../../exit-code.ts';
+import type { Found, FoundCommand, FoundSchedule, FoundStep, Origin } from '../found-job.ts';
+import { hostTimezone } from '../import-crontab.ts';
+import {
+  countOf,
+  type Data,
+  isMembers,
+  isYes,
+  listOf,
+  type Members,
+  membersOf,
+  readText,
+  readYaml,
+  textOf,
+} from './import-file.ts';
+import { fromQuartz, splitQuartz } from './quartz-cron.ts';
+import { readOptions } from './rundeck-options.ts';
+import { readCommands, type Target } from './rundeck-steps.ts';
+
+/** @throws Refusal */
+export function findRundeckJobs(path: string): Found[] {
+  const text = readText(path);
+  if (/^\s*</.test(text))
+    throw new Refusal(
+      `${path} is in the XML format of Rundeck: export the jobs as YAML, with rd jobs list -p PROJECT -F yaml -f FILE`,
+    );
+  const documents = readYaml(text, path);
+  if ('problem' in documents) throw new Refusal(documents.problem);
+  const jobs = documents
+    .flatMap((document) => (Array.isArray(document) ? listOf(document) : [document]))
+    .filter(isMembers);
+  if (jobs.length === 0 || !jobs.some((job) => isMembers(job.sequence)))
+    throw new Refusal(`${path} has no job definitions of Rundeck: each is a map with a name and a sequence`);
+  const targets = jobs.map(
+    (job): Target => ({
+      name: nameOf(job),
+      uuid: textOf(job.uuid) ?? textOf(job.id),
+      options: readOptions(job.options),
+    }),
+  );
+  return jobs.map((job) =>
+    foundOf(job, targets, { kind: 'rundeck', place: resolve(path), line: null, text: textIn(job) }),
+  );
+}
+
+/** `group/name`, as Rundeck shows it. */
+function nameOf(job: Members): string {
+  const group = textOf(job.group) ?? '';
+  return `${group === '' ? '' : `${group}/`}${(textOf(job.name) ?? 'job').replaceAll('/', '-')}`;
+}
+
+/** What people see of it, and what tells it from an older state of it. */
+function textIn(job: Members): string {
+  const commands = listOf(membersOf(job.sequence).commands).map((command) => {
+    const { exec, script, scriptfile, args, jobref } = membersOf(command);
+    return [exec, script, scriptfile, membersOf(jobref).name, args].flatMap((part) => textOf(part) ?? []).join(' ');
+  });
+  return [nameOf(job), ...(isMembers(job.schedule) ? [JSON.stringify(job.schedule)] : []), ...commands].join('\n');
+}
+
+function foundOf(job: Members, targets: readonly Target[], origin: Origin): Found {
+  const name = nameOf(job);
+  const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
+  const options = targets.find((target) => target.name === name)?.options ?? readOptions(job.options);
+  if ('problem' in options) return nothing(options.problem);
+  const steps = readCommands(membersOf(job.sequence), { name, options, targets });
+  if ('problem' in steps) return nothing(steps.problem);
+  const times = schedulesOf(job);
+  const nodes = nodesOf(job);
+  return {
+    kind: 'job',
+    name,
+    description: textOf(job.description),
+    origin,
+    program: programOf(steps.steps),
+    environment: {},
+    schedules: times.schedules,
+    user: null,
+    home: null,
+    arguments: options.all.map(({ argument }) => argument),
+    settings: {
+      ...((nodes !== undefined || (job.executionEnabled !== undefined && !isYes(job.executionEnabled))) && {
+        enabled: false,
+      }),
+      ...settingsOf(job, steps.steps.length),
+    },
+    notes: [
+      'it ran as the user of Rundeck, or as the one that its nodes name',
+      ...(nodes === undefined
+        ? []
+        : [
+            `it ran on the nodes \`${nodes}\`, and flwd runs it on the machine of its server: it has \`enabled: false\` until you have checked that this is right`,
+          ]),
+      ...(job.executionEnabled !== undefined && !isYes(job.executionEnabled)
+        ? ['its execution was disabled in Rundeck: it has `enabled: false`']
+        : []),
+      ...options.notes,
+      ...steps.notes,
+      ...times.notes,
+      ...notesOf(job, steps.steps.length),
+    ],
+  };
+}
+
+function programOf(steps: readonly FoundStep[]): FoundCommand | readonly FoundStep[] {
+  const [first] = steps;
+  return steps.length === 1 && first?.command ? first.command : steps;
+}
+
+/** undefined if Rundeck ran it on its own machine. */
+function nodesOf(job: Members): string | undefined {
+  const filters = membersOf(job.nodefilters);
+  const filter = textOf(filters.filter) ?? (isMembers(filters.include) ? JSON.stringify(filters.include) : undefined);
+  return filter === undefined || /^\s*(?:name:\s*)?localhost\s*$/.test(filter) ? undefined : filter;
+}
+
+type Times = { readonly schedules: FoundSchedule[]; readonly notes: string[] };
+
+function withoutTimes(note: string): Times {
+  return { schedules: [], notes: [`${note}, so it has no schedule`] };
+}
+
+function schedulesOf(job: Members): Times {
+  if (!isMembers(job.schedule)) return { schedules: [], notes: [] };
+  const { schedule } = job;
+  const zone = textOf(job.timeZone) ?? textOf(schedule.timeZone) ?? hostTimezone();
+  if (!isTimezone(zone)) return withoutTimes(`its time zone ${zone} is unknown on this machine`);
+  const pattern = textOf(schedule.crontab);
+  const time = membersOf(schedule.time);
+  const fields =
+    pattern === undefined
+      ? {
+          seconds: textOf(time.seconds) ?? '0',
+          minute: textOf(time.minute) ?? '0',
+          hour: textOf(time.hour) ?? '0',
+          day: textOf(membersOf(schedule.dayofmonth).day) ?? '*',
+          month: textOf(schedule.month) ?? '*',
+          weekday: textOf(membersOf(schedule.weekday).day) ?? '*',
+          year: textOf(schedule.year) ?? '*',
+        }
+      : splitQuartz(pattern);
+  const written = pattern ?? Object.values(fields ?? {}).join(' ');
+  if (fields === undefined) return withoutTimes(`its pattern \`${written}\` does not have six or seven fields`);
+  const read = fromQuartz(fields);
+  const times = 'problem' in read ? read : parseCron(read.cron, zone);
+  if ('problem' in read || 'problem' in times)
+    return withoutTimes(`its pattern \`${written}\` ${'problem' in times ? times.problem : ''}`);
+  const isOff = job.scheduleEnabled !== undefined && !isYes(job.scheduleEnabled);
+  return {
+    schedules: [{ cron: read.cron, timezone: zone, settings: isOff ? { enabled: false } : {} }],
+    notes: isOff ? ['its schedule was disabled in Rundeck, and is here as well'] : [],
+  };
+}
+
+function settingsOf(job: Members, stepCount: number): Readonly<Record<string, unknown>> {
+  const timeoutMs = spanMs(textOf(job.timeout));
+  const retry = retryOf(job);
+  return {
+    ...(timeoutMs !== undefined && { timeouts: { run: formatDuration(timeoutMs) } }),
+    ...(!isYes(job.multipleExecutions) && { concurrency: { limit: 1, on_conflict: 'reject' } }),
+    ...(stepCount === 1 &&
+      retry.limit !== undefined && {
+        retry: { limit: retry.limit, backoff: 'fixed', delay: formatDuration(retry.delayMs ?? 0) },
+      }),
+  };
+}
+
+function retryOf(job: Members) {
+  const { retry } = job;
+  const limit = isMembers(retry) ? retry.retry : retry;
+  return {
+    written: textOf(limit),
+    limit: countOf(limit),
+    delayMs: isMembers(retry) ? spanMs(textOf(retry.delay)) : undefined,
+  };
+}
+
+/** `120`, `6h 30m`. */
+function spanMs(text: string | undefined): number | undefined {
+  const units: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1, '': 1 };
+  if (text === undefined || !/^\s*(?:\d{1,9}\s*[dhms]?\s*)+$/.test(text)) return undefined;
+  const seconds = [...text.matchAll(/(\d+)\s*([dhms]?)/g)].reduce(
+    (sum, [, number, unit = '']) => sum + Number(number) * (units[unit] ?? 0),
+    0,
+  );
+  return seconds > 0 ? seconds * 1_000 : undefined;
+}
+
+function isLost(data: Data | undefined): boolean {
+  return isMembers(data) && Object.keys(data).length > 0;
+}
+
+function notesOf(job: Members, stepCount: number): string[] {
+  const retry = retryOf(job);
+  const timeout = textOf(job.timeout);
+  return [
+    ...(timeout !== undefined && timeout !== '' && spanMs(timeout) === undefined
+      ? [`its timeout \`${timeout}\` was not carried over: write \`timeouts: { run: 1h }\``]
+      : []),
+    ...(retry.written !== undefined && retry.limit === undefined && retry.written !== '0'
+      ? [`its retry \`${retry.written}\` was not carried over`]
+      : []),
+    ...(stepCount > 1 && retry.limit !== undefined
+      ? ['Rundeck started the whole job again when it failed: see `retry` of a step in jobs.md']
+      : []),
+    ...(isLost(job.notification) ? ['its notifications were not carried over: see `notify` in jobs.md'] : []),
+    ...(textOf(job.loglimit) !== undefined
+      ? [`its log limit \`${textOf(job.loglimit)}\` was not carried over: see \`logs.max_size\` in jobs.md`]
+      : []),
+    ...(isLost(job.plugins) ? ['its lifecycle plugins were not carried over'] : []),
+    ...(isLost(job.orchestrator) ? ['its orchestrator was not carried over'] : []),
+  ];
+}

@@ -1,0 +1,253 @@
+// Turns a service of systemd into a shell script that runs the same programs, as systemd.service(5) describes them.
+
+import { basename } from 'node:path';
+import { formatDuration } from '../../../lib/units.ts';
+import type { FoundCommand } from '../found-job.ts';
+import { shellWord } from './shell-text.ts';
+import { spanMs } from './systemd-span.ts';
+import { commandEnd, splitWords, type Unit } from './unit-file.ts';
+
+/** Whose units they are. */
+export type Manager = {
+  readonly folders: readonly string[];
+  readonly user: string;
+  readonly home: string;
+  readonly isUser: boolean;
+};
+
+type Service = {
+  readonly description: string | undefined;
+  readonly command: FoundCommand;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly home: string | null;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly notes: readonly string[];
+};
+
+class Unreadable extends Error {}
+
+/** `problem` is a sentence. */
+export function readService(service: Unit, manager: Manager): Service | { readonly problem: string } {
+  const user = service.last('Service', 'User') ?? manager.user;
+  const home = user === manager.user ? manager.home : null;
+  const expand = (text: string): string => withSpecifiers(text, { service, user, home, manager });
+  try {
+    const lines = ['ExecCondition', 'ExecStartPre', 'ExecStart', 'ExecStartPost'].flatMap((key) =>
+      service.all('Service', key).flatMap((line) => commandsOf(key, line, expand)),
+    );
+    if (service.all('Service', 'ExecStart').length === 0) return { problem: `${service.name} starts no program` };
+    const environment = environmentOf(service, expand);
+    const files = service.all('Service', 'EnvironmentFile').map(expand);
+    const folder = service.last('Service', 'WorkingDirectory');
+    const text = [
+      'set -e -f',
+      ...(files.length > 0 ? environmentFileReader : []),
+      ...files.map(
+        (file) => `read_environment ${shellWord(file.replace(/^-/, ''))}${file.startsWith('-') ? ' || true' : ''}`,
+      ),
+      ...(folder === undefined ? [] : [changeTo(expand(folder), home)]),
+      ...lines.map(({ text: line }) => line),
+    ];
+    const description = service.last('Unit', 'Description');
+    return {
+      description: description === undefined ? undefined : expand(description),
+      command: { file: 'service.sh', text: `${text.join('\n')}\n`, interpreter: ['/bin/sh'], isShell: true },
+      environment,
+      user,
+      home,
+      settings: settingsOf(service),
+      notes: [...notesOf(service), ...lines.flatMap(({ notes }) => notes)],
+    };
+  } catch (error) {
+    if (error instanceof Unreadable) return { problem: error.message };
+    throw error;
+  }
+}
+
+function commandsOf(
+  key: string,
+  line: string,
+  expand: (text: string) => string,
+): { readonly text: string; readonly notes: string[] }[] {
+  const words = splitWords(line);
+  if (!words) throw new Unreadable(`a quote in \`${key}=\` is not closed`);
+  const commands = words.reduce<string[][]>(
+    (all, word) => {
+      if (word === commandEnd) all.push([]);
+      else all.at(-1)?.push(word);
+      return all;
+    },
+    [[]],
+  );
+  return commands
+    .filter((command) => command.length > 0)
+    .map(([first = '', ...rest]) => {
+      const [marks = ''] = /^[-@:+!|]*/.exec(first) ?? [];
+      const program = first.slice(marks.length);
+      const given = marks.includes('@') ? rest.slice(1) : rest;
+      const isLiteral = marks.includes(':');
+      const called = [program, ...given].map((word) => inShell(expand(word), isLiteral)).join(' ');
+      const after = marks.includes('-') ? ' || true' : key === 'ExecCondition' ? ' || exit 0' : '';
+      return {
+        text: `${called}${after}`,
+        notes: [
+          ...(/[+!]/.test(marks) ? [`\`${key}=${first}\` ran with the rights of root, which a job does not get`] : []),
+          ...(marks.includes('@') ? [`\`${key}=${first}\` gave the program another name, ${rest[0] ?? ''}`] : []),
+        ],
+      };
+    });
+}
+
+/** `$NAME` as a word of its own is split at white space; `${NAME}` in a word is not. `$$` is a dollar sign. */
+function inShell(word: string, isLiteral: boolean): string {
+  if (isLiteral) return shellWord(word);
+  if (/^\$[A-Za-z_]\w*$/.test(word)) return word;
+  const parts = word.split(/(\$\{[A-Za-z_]\w*\}|\$\$)/);
+  return (
+    parts
+      .map((part, at) => (at % 2 === 0 ? (part === '' ? '' : shellWord(part)) : part === '$$' ? "'$'" : `"${part}"`))
+      .join('') || "''"
+  );
+}
+
+function environmentOf(service: Unit, expand: (text: string) => string): Record<string, string> {
+  const words = service.all('Service', 'Environment').flatMap((line) => splitWords(line) ?? []);
+  return Object.fromEntries(
+    words.flatMap((word) => {
+      const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word) ?? [];
+      return name === undefined ? [] : [[name, expand(value)]];
+    }),
+  );
+}
+
+/** The file is data, as for systemd: nothing in it is run. */
+const environmentFileReader = [
+  'read_environment() {',
+  '  while IFS= read -r _line || [ -n "$_line" ]; do',
+  '    case $_line in',
+  '      [A-Za-z_]*=*) _name=${_line%%=*} _value=${_line#*=} ;;',
+  '      *) continue ;;',
+  '    esac',
+  '    case $_name in *[!A-Za-z0-9_]*) continue ;; esac',
+  '    case $_value in',
+  `      \\"*\\") _value=\${_value#\\"} _value=\${_value%\\"} ;;`,
+  `      \\'*\\') _value=\${_value#\\'} _value=\${_value%\\'} ;;`,
+  '    esac',
+  '    export "$_name=$_value"',
+  '  done < "$1"',
+  '}',
+];
+
+function changeTo(folder: string, home: string | null): string {
+  const path = folder.replace(/^-/, '');
+  if (path === '~' && home === null) throw new Unreadable('`WorkingDirectory=~` is the home of another user');
+  return `cd ${shellWord(path === '~' ? (home ?? '') : path)}${folder.startsWith('-') ? ' || true' : ''}`;
+}
+
+function settingsOf(service: Unit): Readonly<Record<string, unknown>> {
+  const isOneshot = service.last('Service', 'Type') === 'oneshot';
+  const limit =
+    service.last('Service', isOneshot ? 'TimeoutStartSec' : 'RuntimeMaxSec') ??
+    (isOneshot ? service.last('Service', 'TimeoutSec') : undefined);
+  const limitMs = limit === undefined ? undefined : spanMs(limit);
+  return {
+    // systemd never starts a service that still runs, and forgets that it should have.
+    concurrency: { limit: 1, on_conflict: 'reject' },
+    ...(limitMs !== undefined && limitMs > 0 && { timeouts: { run: formatDuration(limitMs) } }),
+  };
+}
+
+const notCarriedOver: readonly (readonly [string, string, string])[] = [
+  ['Service', 'Restart', 'see `retry` in jobs.md'],
+  ['Service', 'ExecStop', ''],
+  ['Service', 'ExecStopPost', 'see `always` of a step in jobs.md'],
+  ['Service', 'SuccessExitStatus', 'every exit code but 0 is a failure'],
+  ['Service', 'Group', ''],
+  ['Service', 'SupplementaryGroups', ''],
+  ['Service', 'StandardInput', ''],
+  ['Service', 'StandardOutput', 'flwd keeps the output of each run'],
+  ['Service', 'StandardError', 'flwd keeps the output of each run'],
+  ['Service', 'StateDirectory', 'name the folder under `permissions.write`, and set STATE_DIRECTORY under `env`'],
+  ['Service', 'CacheDirectory', 'name the folder under `permissions.write`, and set CACHE_DIRECTORY under `env`'],
+  ['Service', 'LogsDirectory', 'name the folder under `permissions.write`, and set LOGS_DIRECTORY under `env`'],
+  ['Service', 'RuntimeDirectory', 'the job starts in an empty folder of its own'],
+  ['Service', 'LoadCredential', 'use a stored secret'],
+  ['Service', 'SetCredential', 'use a stored secret'],
+  ['Service', 'PassEnvironment', 'name the variables under `env`'],
+  ['Service', 'UMask', ''],
+  ['Service', 'Nice', ''],
+  ['Service', 'IOSchedulingClass', ''],
+  ['Service', 'CPUSchedulingPolicy', ''],
+  ['Service', 'CPUQuota', 'see `permissions.resources.cpu` in jobs.md'],
+  ['Service', 'MemoryMax', 'see `permissions.resources.memory` in jobs.md'],
+  ['Service', 'TasksMax', 'see `permissions.resources.pids` in jobs.md'],
+  ['Service', 'RootDirectory', ''],
+  ['Service', 'RootImage', ''],
+  ['Unit', 'OnFailure', 'see `notify` in jobs.md'],
+  ['Unit', 'OnSuccess', 'see `notify` in jobs.md'],
+  ['Unit', 'Requires', ''],
+  ['Unit', 'BindsTo', ''],
+  ['Unit', 'Wants', ''],
+  ['Unit', 'Conflicts', ''],
+];
+
+function notesOf(service: Unit): string[] {
+  const conditions = service.keys('Unit').filter((key) => /^(?:Condition|Assert)/.test(key));
+  const type = service.last('Service', 'Type');
+  return [
+    ...conditions.flatMap((key) =>
+      service.all('Unit', key).map((value) => `\`${key}=${value}\` is not checked: the job runs in any case`),
+    ),
+    ...(type === 'forking'
+      ? ['`Type=forking`: a run ends with its first program, and what that leaves in the background is ended']
+      : []),
+    ...notCarriedOver.flatMap(([section, key, instead]) => {
+      const values = service
+        .all(section, key)
+        .filter((value) => !/^(?:no|null|journal|inherit|network-online\.target)$/.test(value));
+      return values.length === 0
+        ? []
+        : [`\`${key}=${values.join(' ')}\` was not carried over${instead === '' ? '' : `: ${instead}`}`];
+    }),
+  ];
+}
+
+type Named = { readonly service: Unit; readonly user: string; readonly home: string | null; readonly manager: Manager };
+
+function withSpecifiers(text: string, { service, user, home, manager }: Named): string {
+  const [, prefix = '', instance = ''] = /^([^@]+)(?:@(.*))?\.service$/s.exec(service.name) ?? [];
+  const runtime = `/run${manager.isUser ? `/user/${process.getuid?.() ?? 0}` : ''}`;
+  const known: Readonly<Record<string, string | null>> = {
+    '%': '%',
+    n: service.name,
+    N: service.name.replace(/\.service$/, ''),
+    p: prefix,
+    P: unescaped(prefix),
+    i: instance,
+    I: unescaped(instance),
+    j: basename(prefix.replaceAll('-', '/')),
+    f: `/${unescaped(instance === '' ? prefix : instance)}`,
+    u: user,
+    h: home,
+    t: runtime,
+    T: '/tmp',
+    V: '/var/tmp',
+    ...(manager.isUser
+      ? { E: `${home}/.config`, C: `${home}/.cache`, S: `${home}/.local/state` }
+      : { E: '/etc', C: '/var/cache', L: '/var/log', S: '/var/lib' }),
+  };
+  return text.replaceAll(/%(.)/gs, (whole, letter: string) => {
+    const value = Object.hasOwn(known, letter) ? known[letter] : undefined;
+    if (value === undefined || value === null)
+      throw new Unreadable(`it uses \`${whole}\`, whose value flwd does not know`);
+    return value;
+  });
+}
+
+/** `var-lib-x\x2dy` → `var/lib/x-y`. */
+function unescaped(text: string): string {
+  return text
+    .replaceAll('-', '/')
+    .replaceAll(/\\x([\da-f]{2})/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)));
+}

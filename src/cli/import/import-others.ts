@@ -1,0 +1,50 @@
+// `flwd import systemd-timers`, `cronicle`, `rundeck` and `dagu`: the jobs of another scheduler become jobs of flwd.
+
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
+import type { Found } from './found-job.ts';
+import { importJobs } from './import-jobs.ts';
+import { withoutSecrets } from './secret-text.ts';
+
+export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
+  return importJobs((await find(call.command.name, operands)).map(cleaned), options);
+}
+
+/** @throws Refusal */
+async function find(name: string, operands: readonly string[]): Promise<Found[]> {
+  if (name === 'import cronicle') {
+    const { findCronicleEvents } = await import('./formats/cronicle.ts');
+    return findCronicleEvents(oneOperand(operands, 'flwd import cronicle FILE'));
+  }
+  if (name === 'import rundeck') {
+    const { findRundeckJobs } = await import('./formats/rundeck.ts');
+    return findRundeckJobs(oneOperand(operands, 'flwd import rundeck FILE'));
+  }
+  if (name === 'import dagu') {
+    const { findDaguWorkflows } = await import('./formats/dagu.ts');
+    return findDaguWorkflows(oneOperand(operands, 'flwd import dagu DIR'));
+  }
+  const [folder, extra] = operands;
+  if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd import systemd-timers [DIR]`);
+  const { findTimers } = await import('./formats/systemd-timers.ts');
+  return findTimers(folder);
+}
+
+/** Notes quote what was found, and a schedule needs a value for each required argument. */
+function cleaned(found: Found): Found {
+  if (found.kind === 'nothing') return { ...found, reason: withoutSecrets(found.reason) };
+  const missing = found.arguments.filter(
+    ({ isRequired, secretVariable }) => isRequired && secretVariable === undefined,
+  );
+  const isComplete = missing.length === 0 || found.schedules.length === 0;
+  const times = found.schedules.map(({ cron, timezone }) => `\`${cron}\` ${timezone}`).join(', ');
+  const names = missing.map(({ name }) => name).join(', ');
+  const note = `its schedule (${times}) was left out: it has no value for ${names}, which is required`;
+  return {
+    ...found,
+    schedules: isComplete ? found.schedules : [],
+    notes: [...found.notes, ...(isComplete ? [] : [note])].map(withoutSecrets),
+  };
+}
