@@ -45,6 +45,8 @@ export type Catalog = {
   aliasesOf(id: string): readonly string[];
   /** Cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found */
   revisionOf(entry: CatalogEntry): Promise<string>;
+  /** Reads a source again. @throws Problem source-not-found */
+  rescan(source: string): Promise<void>;
   /** Resolves when every source has been read once. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -130,6 +132,12 @@ export function createCatalog(o: Request): Catalog {
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
+    async rescan(name) {
+      const found = sources.find(({ source }) => source.name === name);
+      if (!found) throw new Problem('source-not-found', `The source '${name}' does not exist.`);
+      assertReady();
+      await found.watched.rescan();
+    },
     async start() {
       const startedAtMs = performance.now();
       await Promise.all(sources.map(({ watched }) => watched.start()));

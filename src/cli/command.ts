@@ -61,6 +61,11 @@ export const json: Option = { name: 'json', about: 'print JSON; streams print on
 export const quiet: Option = { name: 'quiet', short: 'q', about: 'print only the data' };
 /** How a command prints. */
 export const printing: readonly Option[] = [json, quiet, { name: 'verbose', short: 'v', about: 'print more details' }];
+export const idempotencyKey: Option = {
+  name: 'idempotency-key',
+  value: 'KEY',
+  about: 'create the run at most once: within 24 hours, the same request with this key finds the first run',
+};
 export const tenant: Option = {
   name: 'tenant',
   value: 'TENANT',

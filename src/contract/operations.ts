@@ -16,6 +16,7 @@ import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { closed, cursor, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
+import { sourceOperations } from './source-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
@@ -223,6 +224,21 @@ export const operations = {
     ],
     problems: ['validation-error', 'run-not-found', 'events-expired'],
   },
+  getRunEventLines: {
+    ...routes.getRunEventLines,
+    tag: 'Events',
+    summary: 'List the events of a run so far, as JSON lines',
+    scope: 'runs:read',
+    query: Type.Object({ types: text('Only events with these names, separated by commas') }, closed),
+    answers: [
+      {
+        status: 200,
+        description: 'One event on each line',
+        content: { 'application/x-ndjson': Type.Unknown() },
+      },
+    ],
+    problems: ['validation-error', 'run-not-found'],
+  },
   listRunNotices: {
     ...routes.listRunNotices,
     tag: 'Runs',
@@ -307,6 +323,7 @@ export const operations = {
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
+  ...sourceOperations,
   ...scheduleOperations,
   ...secretOperations,
   ...kvOperations,

@@ -26,6 +26,12 @@ export const runRequest = Type.Object(
     ),
     priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
     security_profile: Type.Optional(securityProfile),
+    source: Type.Optional(
+      Type.Object(
+        { name: Type.String({ minLength: 1, maxLength: 63 }) },
+        { additionalProperties: false, description: 'The job must be of the source with this name' },
+      ),
+    ),
   },
   { $id: 'RunRequest', additionalProperties: false },
 );

@@ -2,6 +2,7 @@
 
 export const tags = {
   Jobs: 'The jobs that the sources define, with the schema of their arguments.',
+  Sources: 'The folders in which jobs are found.',
   Runs: 'Executions of jobs: start, plan, watch, cancel and repeat them, read their logs, and decide approvals.',
   Events: 'Everything that happens to runs, as server-sent events or JSON lines.',
   Schedules: 'When jobs start by themselves, and when they start next.',

@@ -38,6 +38,12 @@ export const problems = {
     cause: 'No run has that id, or it belongs to another tenant.',
     fix: 'List the runs to see their ids.',
   },
+  'source-not-found': {
+    status: 404,
+    title: 'Source Not Found',
+    cause: 'flwd.yaml has no source of this name, or had no such source when the server started.',
+    fix: '`GET /api/v1/sources` lists the sources. Restart the server after you add one.',
+  },
   'schedule-not-found': {
     status: 404,
     title: 'Schedule Not Found',

@@ -33,6 +33,7 @@ import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSecretHandlers } from './handlers/secrets.ts';
+import { createSourceHandlers } from './handlers/sources.ts';
 import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
@@ -43,6 +44,7 @@ import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { createRateLimiter, type RateLimiter } from './limits/rate-limits.ts';
 import { createMetrics, type NotificationOutcomes } from './metrics/metrics.ts';
+import { apiUrlOf } from './other-paths.ts';
 import { addOtherRoutes } from './other-routes.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
@@ -222,6 +224,7 @@ function createApp(
     }),
     ...(config.server.trustProxy && { trustProxy: entrance.proxies.isTrusted }),
     return503OnClosing: false,
+    rewriteUrl: apiUrlOf,
     // No route has a Fastify schema, so Fastify need not load its two compilers.
     schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     // As long as a request line can be, so that an overlong id is an unknown id and not another kind of error.
@@ -289,6 +292,7 @@ function createHandlers(
   });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
+    ...createSourceHandlers({ catalog, sources: config.sources }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),

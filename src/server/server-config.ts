@@ -33,7 +33,14 @@ export type ServerConfig = {
     /** true to trust every peer, or a list of addresses and CIDR ranges. */
     readonly trustProxy: boolean | readonly string[];
   };
-  readonly sources: readonly { readonly name: string; readonly type: string; readonly path: string }[];
+  readonly sources: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly path: string;
+    readonly mountPath: string;
+    readonly watch: boolean;
+    readonly trusted: boolean;
+  }[];
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly profiles: Readonly<Record<SecurityProfile, { readonly rateLimit: RateLimit | null }>>;

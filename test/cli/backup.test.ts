@@ -259,13 +259,14 @@ test.each([
   ['backup', './there'],
   ['restore', 'there'],
   ['audit', 'verify'],
-])('flwd %s %s is refused if FLWD_REMOTE names another instance', async (...words) => {
+])('flwd %s %s is refused if FLWD_REMOTE or FLOWD_REMOTE names another instance', async (...words) => {
   const dir = createFolder();
-  const { ended } = start(dir, words, { FLWD_REMOTE: 'http://127.0.0.1:9' });
+  const variable = words[0] === 'restore' ? 'FLOWD_REMOTE' : 'FLWD_REMOTE';
+  const { ended } = start(dir, words, { [variable]: 'http://127.0.0.1:9' });
   const verb = words[0] === 'audit' ? 'audit verify' : words[0];
   expect(await ended).toMatchObject({
     code: 2,
-    stderr: `flwd ${verb} works on the files of the data dir: run it on that machine, or unset FLWD_REMOTE\n`,
+    stderr: `flwd ${verb} works on the files of the data dir: run it on that machine, or unset ${variable}\n`,
   });
   expect(existsSync(join(dir, 'there'))).toBe(false);
 });

@@ -14,6 +14,7 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'permission-denied': 4,
   'job-not-found': 3,
   'run-not-found': 3,
+  'source-not-found': 3,
   'schedule-not-found': 3,
   'secret-not-found': 3,
   'kv-key-not-found': 1,

@@ -63,10 +63,13 @@ test('a run prints the same without a server, with the server of the data dir, a
     'runs:write,jobs:read,artifacts:read',
   );
   const url = (await findOwner(dataDir))?.url ?? '';
-  const elsewhere = start(dir, [...words, '--config', '/dev/null'], { FLWD_REMOTE: url, FLWD_TOKEN: token.trim() });
   // The suggested command repeats the --config of this one.
   const stderr = good.stderr.replace('flwd runs RUN', 'flwd runs RUN --config /dev/null');
-  expect(timeless(await elsewhere.ended)).toEqual({ ...good, stderr });
+  for (const prefix of ['FLWD', 'FLOWD']) {
+    const environment = { [`${prefix}_REMOTE`]: url, [`${prefix}_TOKEN`]: token.trim() };
+    const elsewhere = start(dir, [...words, '--config', '/dev/null'], environment);
+    expect(timeless(await elsewhere.ended)).toEqual({ ...good, stderr });
+  }
 });
 
 test('the exit code tells how the run ended, and --json prints only the run', async () => {

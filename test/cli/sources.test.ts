@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bash } from '../support/jobs.ts';
+import { bash, writeJob } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, start } from './terminal.ts';
 
@@ -57,4 +57,48 @@ test('without a server, --jobs replaces all sources', async () => {
   const { dir } = await createInstance({ a: bash('true') });
   const { stdout, stderr } = await flwd(dir, 'sources', '--jobs', createFolder());
   expect({ isOurs: stdout.includes(dir), stderr }).toEqual({ isOurs: false, stderr: '' });
+});
+
+test('one source is shown, and a mistyped name is answered with the nearest one', async () => {
+  const { dir } = await createInstance({ a: bash('true') }, { sources: [{ name: 'ours', path: './jobs' }] });
+  expect(await flwd(dir, 'sources', 'get', 'ours')).toMatchObject({
+    code: 0,
+    stdout: `name    ours\ntype    fs\npath    ${join(dir, 'jobs')}\njobs    1\nbroken  0\n`,
+  });
+  expect(await flwd(dir, 'sources', 'get', 'our')).toMatchObject({
+    code: 3,
+    stderr: 'there is no source `our`; did you mean `ours`?\n',
+  });
+  const [listed, again] = [await flwd(dir, 'sources', 'list', '--json'), await flwd(dir, 'sources', '--json')];
+  expect(listed).toEqual(again);
+});
+
+test('a reload reads a source that is not watched, and names what needs a restart', async () => {
+  const sources = [{ name: 'ours', path: './jobs', watch: false }];
+  const { dir } = await createInstance({ a: bash('true') }, { sources });
+  const without = await flwd(dir, 'sources', 'reload');
+  expect(without).toMatchObject({
+    code: 0,
+    stderr: 'no server is running, so every command reads the sources itself\n',
+  });
+  const { prints } = start(dir, ['serve']);
+  await prints(/listening on/);
+  await expect.poll(async () => (await flwd(dir, 'jobs', 'a')).code).toBe(0);
+  await writeJob(join(dir, 'jobs', 'b'), bash('true'));
+  expect((await flwd(dir, 'jobs', 'b')).code).toBe(3);
+
+  const reloaded = await flwd(dir, 'sources', 'reload', '--json');
+  expect(JSON.parse(reloaded.stdout)).toMatchObject({ sources: [{ name: 'ours', jobs: 2, invalid: 0, watch: false }] });
+  expect((await flwd(dir, 'jobs', 'b')).code).toBe(0);
+  expect(await flwd(dir, 'sources', 'reload', 'theirs')).toMatchObject({ code: 3 });
+
+  mkdirSync(join(dir, 'more'));
+  const config = JSON.parse(readFileSync(join(dir, 'flwd.yaml'), 'utf8'));
+  writeFileSync(
+    join(dir, 'flwd.yaml'),
+    JSON.stringify({ ...config, sources: [...sources, { name: 'more', path: './more' }] }),
+  );
+  expect((await flwd(dir, 'sources', 'reload')).stderr).toContain(
+    'restart the server to add the new sources of flwd.yaml: more',
+  );
 });

@@ -14,19 +14,22 @@ const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('
 function inFull(item: JsonObject): JsonObject {
   const { secret, choices, items_type, items_enum, value_type, ...schema } = item;
   const left: JsonObject = {};
-  const full = (type: JsonValue): JsonValue => (typeof type === 'string' ? (shortTypes[type] ?? type) : type);
-  if (schema.type !== undefined) schema.type = full(schema.type);
+  if (schema.type !== undefined) schema.type = typeInFull(schema.type);
   if (secret === true) schema.format = 'secret';
   else if (secret !== undefined && secret !== false) left.secret = secret;
   if (Array.isArray(choices)) schema.enum = choices;
   else if (choices !== undefined) left.choices = choices;
   if (items_type !== undefined || items_enum !== undefined)
     schema.items = {
-      ...(items_type !== undefined && { type: full(items_type) }),
+      ...(items_type !== undefined && { type: typeInFull(items_type) }),
       ...(items_enum !== undefined && { enum: items_enum }),
     };
-  if (value_type !== undefined) schema.additionalProperties = { type: full(value_type) };
+  if (value_type !== undefined) schema.additionalProperties = { type: typeInFull(value_type) };
   return { ...schema, ...left };
+}
+
+function typeInFull(type: JsonValue): JsonValue {
+  return typeof type === 'string' ? (shortTypes[type] ?? type) : type;
 }
 
 export type Translation = {

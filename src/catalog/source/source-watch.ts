@@ -27,6 +27,8 @@ export type WatchedSource = {
   readonly scripts: number;
   /** Resolves when the source has been read once. */
   start(): Promise<void>;
+  /** Reads the whole source again, also where nothing is watched. */
+  rescan(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -106,6 +108,13 @@ export function watchSource(o: Options): WatchedSource {
         log.warn({ source: source.name, path: source.path }, 'the directory of a source is not there yet');
       }
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
+    },
+    rescan() {
+      enqueue(async () => {
+        await tree.rescan();
+        if (!isClosed) o.onChange();
+      });
+      return work;
     },
     async close() {
       isClosed = true;

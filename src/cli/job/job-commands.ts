@@ -4,6 +4,7 @@ import { catchUps } from '../../domain/job.ts';
 import {
   type Command,
   configFile,
+  idempotencyKey,
   instance,
   jobsDir,
   json,
@@ -40,6 +41,7 @@ export const jobCommands = [
     options: [
       ...request,
       label,
+      idempotencyKey,
       { name: 'priority', value: 'N', about: 'from -100 to 100; runs with a higher priority start first' },
       { name: 'detach', short: 'd', about: 'print the id of the run and leave it running' },
       ...printing,
@@ -122,6 +124,23 @@ export const jobCommands = [
     name: 'sources',
     about: 'list the sources of jobs, with the number of jobs and of broken jobs in each',
     options: [...printing, ...instance],
+  },
+  {
+    name: 'sources list',
+    about: 'the same as flwd sources',
+    options: [...printing, ...instance],
+  },
+  {
+    name: 'sources get',
+    about: 'show one source',
+    options: [...printing, ...instance],
+    operands: 'SOURCE',
+  },
+  {
+    name: 'sources reload',
+    about: 'have the server read its sources again now, also those with watch: false',
+    options: [...printing, ...instance],
+    operands: '[SOURCE]',
   },
   {
     name: 'schedules',

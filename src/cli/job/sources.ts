@@ -13,17 +13,22 @@ type Source = AnswerOf<'getSystemInfo'>['sources'][number];
 
 export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
+  const { sources, command } = await countedSources(options);
+  if (output.isJson) output.json({ sources });
+  else await printSources(sources, output, command);
+  return exitCodes.done;
+}
+
+/** The sources of the server, or else of the configuration, with the numbers of their jobs. */
+export function countedSources(options: Options) {
   return withJobs(options, async (jobs, session) => {
     const sources = session ? (await session.client.call('getSystemInfo')).sources : ownSources(options);
     const list = await jobs.list({});
-    const counted = sources.map((source) => ({ ...source, ...countsOf(source, list) }));
-    if (output.isJson) output.json({ sources: counted });
-    else await printSources(counted, output, jobs.command);
-    return exitCodes.done;
+    return { sources: sources.map((source) => ({ ...source, ...countsOf(source, list) })), command: jobs.command };
   });
 }
 
-function ownSources(options: Options): Source[] {
+export function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
   return sources.map(({ name, type, path }) => ({ name, type, path }));
 }
@@ -34,7 +39,7 @@ function countsOf({ name }: Source, { jobs, invalid }: JobList) {
   return { jobs: countIn(jobs), invalid: countIn(invalid) };
 }
 
-async function printSources(
+export async function printSources(
   sources: readonly (Source & ReturnType<typeof countsOf>)[],
   output: Output,
   command: Session['command'],

@@ -1,6 +1,5 @@
 // `flwd rerun RUN`: starts a run again, from its beginning or from a step, as a new run.
 
-import { randomUUID } from 'node:crypto';
 import { isKept } from '../../client/shown-steps.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import type { JsonObject } from '../../domain/job.ts';
@@ -12,12 +11,13 @@ import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 import { readBase } from './run-request.ts';
-import { detach, watchToItsEnd } from './started-run.ts';
+import { detach, idempotencyHeader, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
   const output = createOutput(options);
   const body = await readRequest(options);
+  const headers = idempotencyHeader(options);
   return withSession(options, async (session) => {
     const { client } = session;
     const earlier = await findRunId(session, word, { output, orLastOf: true });
@@ -25,8 +25,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const { run_id: id } = await client.call('rerunRun', {
         path: { run_id: earlier },
         body,
-        // If the answer is lost, the repeated request creates no second run.
-        headers: { 'idempotency-key': randomUUID() },
+        headers,
       });
       session.attend(id);
       return id;

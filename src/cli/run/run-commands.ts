@@ -3,7 +3,16 @@
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { listedStatuses } from '../../domain/run.ts';
-import { type Command, instance, limit, type Option, printing, tenant, wholeArguments } from '../command.ts';
+import {
+  type Command,
+  idempotencyKey,
+  instance,
+  limit,
+  type Option,
+  printing,
+  tenant,
+  wholeArguments,
+} from '../command.ts';
 
 const decision: readonly Option[] = [
   { name: 'comment', value: 'TEXT', about: 'the reason; it is shown with the run' },
@@ -84,6 +93,7 @@ export const runCommands = [
       },
       { name: 'latest', about: 'use the current version of the job, not the one of that run' },
       ...wholeArguments('they override those of that run'),
+      idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
       ...printing,
       ...instance,

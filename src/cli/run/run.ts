@@ -1,6 +1,5 @@
 // `flwd run JOB` and `flwd JOB`: runs a job and prints its output until it ends.
 
-import { randomUUID } from 'node:crypto';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
@@ -12,12 +11,13 @@ import { hasInstance, isOfThisMachine, withSession } from '../session/session.ts
 import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { readRunRequest } from './run-request.ts';
-import { detach, watchToItsEnd } from './started-run.ts';
+import { detach, idempotencyHeader, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   if (operands.length === 0) throw new Refusal('flwd run needs a job: flwd run JOB; flwd jobs lists the jobs');
   const output = createOutput(options);
   const extra = readExtra(options);
+  const headers = idempotencyHeader(options);
   // A typo in the name of a job must not create an instance.
   if (isOfThisMachine(options) && !hasInstance(loadConfiguration(options).config))
     await withJobs(options, (jobs) => findJob(jobs, operands, call.isImplicit));
@@ -29,8 +29,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       const create = async (): Promise<string> => {
         const { run_id: runId } = await session.client.call('createRun', {
           body: { ...request, ...extra },
-          // If the answer is lost, the repeated request creates no second run.
-          headers: { 'idempotency-key': randomUUID() },
+          headers,
         });
         session.attend(runId);
         return runId;

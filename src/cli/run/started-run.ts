@@ -1,8 +1,10 @@
 // What a command does with the run it started: shows it until its end, or leaves it running.
 
+import { randomUUID } from 'node:crypto';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
 import { describeEnd, type WatchedRun, watchRun } from './run-watch.ts';
@@ -15,6 +17,13 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
   else await describeEnd(session, ended, output);
   if (isInterrupted) return exitCodes.interrupted;
   return ended.status === 'success' ? exitCodes.done : exitCodes.runFailed;
+}
+
+/** If the answer is lost, the repeated request creates no second run. @throws Refusal */
+export function idempotencyHeader(options: Options): { readonly 'idempotency-key': string } {
+  const [key = randomUUID()] = options.get('idempotency-key') ?? [];
+  if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)) return { 'idempotency-key': key };
+  throw new Refusal('--idempotency-key takes 1 to 255 printable ASCII characters, without spaces at its ends');
 }
 
 /** The run's processes continue without this command. What follows them needs a server or the next command. */

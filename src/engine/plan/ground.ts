@@ -48,7 +48,11 @@ export type PlanContext = PolicyContext & { readonly host: Host };
  * `denied`.
  */
 export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise<GroundedPlan> {
-  return resolveEntry(o.catalog.find(request.job_id), request, o);
+  const { job_id: id, source } = request;
+  const entry = o.catalog.find(id);
+  if (source !== undefined && source.name !== entry.source.name)
+    throw new Problem('job-not-found', `The job '${id}' is not in the source '${source.name}'.`);
+  return resolveEntry(entry, request, o);
 }
 
 /**

@@ -37,6 +37,8 @@ export type RunRequest = {
   readonly labels?: Readonly<Record<string, string>>;
   readonly priority?: number;
   readonly security_profile?: SecurityProfile;
+  /** The source that the job must come from. */
+  readonly source?: { readonly name: string };
 };
 
 /** A request whose tenant is known, so its stored secrets can be looked up. */

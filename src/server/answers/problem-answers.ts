@@ -42,12 +42,16 @@ export function answerError(
   return reply
     .code(problem.status)
     .type(problemMediaType)
-    .send(Buffer.from(toDocument(problem, pathOf(request))));
+    .send(Buffer.from(toDocument(problem, pathIn(request.originalUrl))));
 }
 
 /** The path of the request, still encoded and without the query. */
 export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
-  return raw.url?.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+  return pathIn(raw.url);
+}
+
+function pathIn(url = ''): string {
+  return url.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
 }
 
 /** Answers input that never became a request: no HTTP at all, or headers that are too long or never end. */

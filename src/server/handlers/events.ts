@@ -16,7 +16,7 @@ import { lastEventId } from '../streams/event-ids.ts';
 import type { Outlet } from '../streams/open-stream.ts';
 import { eventStream, type Streams } from '../streams/streams.ts';
 
-type Names = 'streamRunEvents' | 'getRunEvents';
+type Names = 'streamRunEvents' | 'getRunEvents' | 'getRunEventLines';
 
 type Selection = {
   readonly reach: Reach;
@@ -55,6 +55,11 @@ export function createEventHandlers(o: Parts): Pick<Handlers, Names> {
       return streams.send(request, reply, type, (outlet) =>
         type === eventStream ? sendEvents(o, selection, outlet) : sendJsonLines(o, selection, outlet),
       );
+    },
+
+    async getRunEventLines({ request, reply, path, query }) {
+      const selection = await select(o, request, { ...query, runId: path.run_id, jobId: undefined });
+      return streams.send(request, reply, jsonLines, (outlet) => sendJsonLines(o, selection, outlet));
     },
   };
 }

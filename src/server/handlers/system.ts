@@ -143,7 +143,7 @@ function isOperator({ tenant }: Principal): boolean {
 }
 
 /** Paths of the host are only for callers who administer it. */
-function mayKnowPaths(principal: Principal): boolean {
+export function mayKnowPaths(principal: Principal): boolean {
   return isOperator(principal) && holdsScope(principal, 'admin');
 }
 

@@ -1,0 +1,50 @@
+// The operations on the sources of jobs, and their schemas.
+
+import { Type } from 'typebox';
+import { routes } from './routes.ts';
+import { json } from './schema-parts.ts';
+
+const source = Type.Object(
+  {
+    name: Type.String(),
+    type: Type.String(),
+    path: Type.Optional(Type.String({ description: 'Only for callers who administer the whole instance' })),
+    mount_path: Type.String({ description: 'The prefix of the ids of its jobs; `.` means no prefix' }),
+    watch: Type.Boolean({ description: 'Changes are noticed at once' }),
+    trusted: Type.Boolean(),
+    jobs: Type.Integer(),
+    invalid: Type.Integer({ description: 'Jobs with errors' }),
+  },
+  { $id: 'Source' },
+);
+
+const sourceList = Type.Object({ sources: Type.Array(source) }, { $id: 'SourceList' });
+
+export const sourceOperations = {
+  listSources: {
+    ...routes.listSources,
+    tag: 'Sources',
+    summary: 'List the sources of jobs',
+    scope: 'sources:read',
+    answers: [json(200, sourceList, 'Sources, in the order of flwd.yaml')],
+    problems: ['not-ready'],
+  },
+  getSource: {
+    ...routes.getSource,
+    tag: 'Sources',
+    summary: 'Get a source',
+    scope: 'sources:read',
+    answers: [json(200, source, 'The source')],
+    problems: ['source-not-found', 'not-ready'],
+  },
+  syncSource: {
+    ...routes.syncSource,
+    tag: 'Sources',
+    summary: 'Read a source again now, also if it is not watched',
+    scope: 'sources:write',
+    isInstanceWide: true,
+    answers: [json(200, source, 'The source as it is now')],
+    problems: ['source-not-found', 'not-ready'],
+    audit: null,
+  },
+} as const;

@@ -1,0 +1,50 @@
+// The sources of jobs: what each holds, and reading one again.
+
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Handlers } from '../exchange.ts';
+import type { ServerConfig } from '../server-config.ts';
+import { mayKnowPaths } from './system.ts';
+
+type Names = 'listSources' | 'getSource' | 'syncSource';
+type Source = AnswerOf<'getSource'>;
+
+export function createSourceHandlers(o: {
+  readonly catalog: Catalog;
+  readonly sources: ServerConfig['sources'];
+}): Pick<Handlers, Names> {
+  const { catalog } = o;
+
+  function sourcesFor(caller: Principal): readonly Source[] {
+    const jobs = Map.groupBy(catalog.entries(), ({ source }) => source.name);
+    const invalid = Map.groupBy(catalog.invalid(), ({ source }) => source);
+    return o.sources.map(({ name, type, path, mountPath, watch, trusted }) => ({
+      name,
+      type,
+      ...(mayKnowPaths(caller) && { path }),
+      mount_path: mountPath,
+      watch,
+      trusted,
+      jobs: jobs.get(name)?.length ?? 0,
+      invalid: invalid.get(name)?.length ?? 0,
+    }));
+  }
+
+  /** @throws Problem source-not-found */
+  function sourceFor(caller: Principal, name: string): Source {
+    const found = sourcesFor(caller).find((source) => source.name === name);
+    if (found) return found;
+    throw new Problem('source-not-found', `The source '${name}' does not exist.`);
+  }
+
+  return {
+    listSources: ({ request }) => ({ sources: [...sourcesFor(request.principal)] }),
+    getSource: ({ request, path }) => sourceFor(request.principal, path.name),
+    async syncSource({ request, path }) {
+      await catalog.rescan(path.name);
+      return sourceFor(request.principal, path.name);
+    },
+  };
+}
