@@ -38,6 +38,7 @@ export function bareSandbox(profile: SecurityProfile, script: string): BareSandb
   const [command = 'bwrap', ...args] = sandboxCommand({
     profile,
     network: profile === 'secure' ? 'none' : 'all',
+    runAs: null,
     grants: [],
     snapshotDir: job,
     workspaceDir: workspace,

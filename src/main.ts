@@ -272,6 +272,7 @@ async function openEngine(
       defaultProfile: security.defaultProfile,
       allowProfiles: security.allowProfiles,
       paths: await Promise.all(security.paths.map(resolveLinks)),
+      runAs: security.runAs,
       trustsJobs: trustsJobs(config.auth),
       mayGrant: (profile) => security.profiles[profile].mayGrant,
       resources: (profile) => security.profiles[profile].resources,

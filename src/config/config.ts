@@ -33,6 +33,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       defaultProfile: get('security.default_profile'),
       allowProfiles: get('security.allow_profiles'),
       paths: get('security.paths'),
+      runAs: get('security.run_as'),
       profiles: {
         secure: toProfile(settings, 'secure'),
         permissive: toProfile(settings, 'permissive'),

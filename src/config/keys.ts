@@ -91,6 +91,7 @@ const tenant = matching(tenantPattern, 'tenant', 'a name of lower-case letters, 
 const postgresUrl = matching(/^postgres(ql)?:\/\/./, 'URL', 'a URL such as `postgres://user@host/flwd`');
 export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const profile = choice(...securityProfiles);
+const user = matching(/^(?!root$)[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 'user', 'the name of a user other than root');
 const timeout = duration('100ms', '24h');
 const signatureAlgorithms = [
   'RS256',
@@ -217,6 +218,11 @@ export const keys = {
   'security.default_profile': key(profile, 'secure', 'The profile of jobs that do not name one'),
   'security.allow_profiles': key(listOf(profile), ['secure', 'permissive'], 'The profiles that jobs may use'),
   'security.paths': key(listOf(path), [], 'Host folders in which `permissions` of jobs may allow `read` and `write`'),
+  'security.run_as': key(
+    listOf(user),
+    [],
+    'Users of the host as which jobs may run, by `run_as`; only a server that is root can do it',
+  ),
   'security.profiles.<profile>.network': computed(
     choice('none', 'all'),
     ({ name }) => (name === 'secure' ? 'none' : 'all'),

@@ -15,6 +15,7 @@ const jobSummary = Type.Object(
     tags: Type.Array(Type.String()),
     executor: literals(['proc', 'container'] as const),
     security_profile: securityProfile,
+    run_as: nullable(Type.String({ description: 'The user of the host that the job runs as, if it names one' })),
     composition: literals(['single', 'steps'] as const),
     aliases: Type.Array(Type.String()),
     enabled: Type.Boolean(),

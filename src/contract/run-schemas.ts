@@ -77,6 +77,7 @@ const isolation = Type.Object({
   environment: literals(['clean', 'passthrough', 'server'] as const),
   no_new_privileges: Type.Boolean(),
   uid: Type.Integer(),
+  user: Type.Optional(Type.String({ description: 'The name of the user, if the job has `run_as`' })),
   // Runs of earlier versions do not have these.
   namespaces: Type.Optional(Type.Array(literals(['mount', 'pid', 'user', 'network', 'ipc', 'uts', 'cgroup'] as const))),
   user_namespace: Type.Optional(Type.Boolean()),

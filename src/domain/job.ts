@@ -137,6 +137,8 @@ export type JobDefinition = {
   readonly cancel: { readonly signal: CancelSignal; readonly graceMs: number };
   /** null means the instance's default. */
   readonly securityProfile: SecurityProfile | null;
+  /** A user of the host; null means the user that jobs of the profile run as. */
+  readonly runAs: string | null;
   readonly permissions: {
     readonly network: Network | null;
     readonly read: readonly PathGrant[];

@@ -92,6 +92,27 @@ export function chooseKv({ asked, ...leave }: Leave & { readonly asked: KvPermis
   return asked;
 }
 
+/** The user of the host as which a job runs, if it names one. @throws Problem grant-not-allowed */
+export function chooseUser(o: {
+  readonly asked: string | null;
+  readonly allowed: readonly string[];
+  readonly trusted: boolean;
+}): string | null {
+  if (o.asked === null) return null;
+  const wish = `The job runs as the user '${o.asked}' (run_as)`;
+  if (!o.trusted)
+    throw new Problem('grant-not-allowed', `${wish}, but its source is not trusted (trusted: false in flwd.yaml).`);
+  if (o.asked === 'root') {
+    const instead = 'remove run_as, and use security_profile: disabled, which runs as the user of the server';
+    throw new Problem('grant-not-allowed', `${wish}, which no instance allows: ${instead}.`);
+  }
+  if (!o.allowed.includes(o.asked)) {
+    const fix = `add it to security.run_as in flwd.yaml, or remove run_as`;
+    throw new Problem('grant-not-allowed', `${wish}, which this instance does not allow: ${fix}.`);
+  }
+  return o.asked;
+}
+
 /**
  * The limits of a run: what the job asks for, else the instance's default. The default is also the most that a job may
  * ask for.

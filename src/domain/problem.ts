@@ -198,8 +198,8 @@ export const problems = {
   'isolation-unavailable': {
     status: 422,
     title: 'Isolation Unavailable',
-    cause: 'This host cannot enforce the security profile.',
-    fix: 'Install what `detail` names.',
+    cause: 'This host cannot enforce the security profile, or cannot run the job as the user that it names.',
+    fix: 'Do what `detail` says.',
   },
   'profile-not-allowed': {
     status: 422,
@@ -211,7 +211,7 @@ export const problems = {
     status: 422,
     title: 'Grant Not Allowed',
     cause: 'The job asks for a permission or for resources that the instance does not grant.',
-    fix: 'Ask for less, or have the operator extend `security.paths`, `may_grant`, or the `resources` of the profile.',
+    fix: 'Ask for less, or have the operator extend `security.paths`, `security.run_as`, `may_grant`, or the `resources` of the profile.',
   },
   'kv-full': {
     status: 422,

@@ -58,6 +58,8 @@ export type Isolation = {
   readonly environment: 'clean' | 'passthrough' | 'server';
   readonly no_new_privileges: boolean;
   readonly uid: number;
+  /** The name of the user, if the job names one. */
+  readonly user?: string;
   /** The run's own namespaces. */
   readonly namespaces?: readonly Namespace[];
   /** Whether the run has its own user namespace. */
@@ -203,6 +205,17 @@ export type RunSummary = Pick<
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
 
+/** A user of the host as which a job runs, as the host knew it when the run was planned. */
+export type RunAs = {
+  readonly user: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** All its groups. */
+  readonly groups: readonly number[];
+  /** null when there is no such folder. */
+  readonly home: string | null;
+};
+
 /** Everything needed to execute a run, by this server or by one that is started later. Never served. */
 export type RunPlan = {
   readonly job: JobDefinition;
@@ -211,6 +224,8 @@ export type RunPlan = {
   readonly network: Network;
   /** Runs stored by version 0.1 lack it: true. */
   readonly isSandboxed?: boolean;
+  /** Missing or null: the job names no user. */
+  readonly runAs?: RunAs | null;
   /** Runs stored by version 0.1 lack it: no limits. */
   readonly resources?: Resources;
   /** Resolved host paths, with all links followed. */

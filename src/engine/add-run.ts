@@ -111,7 +111,8 @@ type Draft = {
 };
 
 function draftOf(plan: GroundedPlan, addition: Addition, revision: string, createdAtMs: number): Draft {
-  const { profile, network, isSandboxed, resources, read, write, kv, resolvedArgs, storedArgs, args, group } = plan;
+  const { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs, storedArgs, args, group } =
+    plan;
   const { definition, source } = plan.entry;
   const job = { ...definition, timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs } };
   const { depth = 0, caller, tenant, priority, labels, rerunOf, parent } = addition;
@@ -121,7 +122,7 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
   const security = { profile, isolation: plan.isolation };
   const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security };
   const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
-  const granted = { profile, network, isSandboxed, resources, read, write, kv, resolvedArgs };
+  const granted = { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs };
   const row = {
     id,
     jobId: job.id,

@@ -8,6 +8,7 @@ import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
+import { jobUser } from '../exec/job-user.ts';
 import { createId } from '../lib/ids.ts';
 import { runNotFound, type StoredRun } from '../store/run/runs.ts';
 import { type Addition, type AddRun, onConflictOf } from './add-run.ts';
@@ -63,7 +64,9 @@ export function createRerun(o: Parts): Rerun {
     // A copy may be large, so everything that can be refused is refused before it is made.
     await refuse(plan, addition);
     try {
-      await copyWorkspace(join(runsDir, runId), join(runsDir, id), log);
+      const isSame = plan.runAs?.uid === stored.plan.runAs?.uid;
+      const owner = isSame ? null : jobUser(plan.profile, plan.runAs);
+      await copyWorkspace(join(runsDir, runId), join(runsDir, id), { log, owner });
       return await add();
     } catch (error) {
       await removeRunFolder(join(runsDir, id), log);

@@ -1,6 +1,7 @@
 // Everything needed to start an attempt, with any executor.
 
 import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
+import type { RunAs } from '../domain/run.ts';
 
 export type AttemptSpec = {
   readonly runId: string;
@@ -23,6 +24,8 @@ export type AttemptSpec = {
   readonly profile: SecurityProfile;
   /** False means that it starts directly on the host, which only the profile `disabled` allows. */
   readonly isSandboxed: boolean;
+  /** null: the user that jobs of the profile run as. */
+  readonly runAs: RunAs | null;
   readonly network: Network;
   /** Resolved host paths, with all links followed. */
   readonly read: readonly string[];

@@ -3,14 +3,16 @@
 
 import type { CancelSignal, Network, SecurityProfile } from '../domain/job.ts';
 import type { LimitReport, Resources } from '../domain/resources.ts';
-import type { Isolation, Termination } from '../domain/run.ts';
+import type { Isolation, RunAs, Termination } from '../domain/run.ts';
 import type { AttemptSpec } from './attempt-spec.ts';
 
 export type Executor = {
   /** What this host can do for a run of the profile. */
   readonly report: (profile: SecurityProfile) => ProfileReport;
   /** The isolation of a run of the profile on this host. */
-  readonly isolation: (profile: SecurityProfile, network: Network) => Isolation;
+  readonly isolation: (profile: SecurityProfile, network: Network, runAs: RunAs | null) => Isolation;
+  /** The user of the host, or what keeps a job of the profile from running as it; continues a sentence. */
+  readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
    * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
    * an end of the attempt.

@@ -1,6 +1,7 @@
-// The user that jobs run as (ADR 0006).
+// The user that jobs run as (ADR 0006, ADR 0049).
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { RunAs } from '../domain/run.ts';
 
 /** `nobody`: owns nothing on the host. */
 const unprivilegedUid = 65_534;
@@ -10,11 +11,15 @@ const serverUid = process.getuid?.() ?? unprivilegedUid;
 /** A server that is root changes the user of its jobs. Any other server can only start jobs as its own user. */
 export const isServerRoot = serverUid === 0;
 
-export function uidOf(profile: SecurityProfile): number {
-  return changesUser(profile) ? unprivilegedUid : serverUid;
+/** `runAs` is the user that the job names. */
+export function jobUser(profile: SecurityProfile, runAs: RunAs | null): Pick<RunAs, 'uid' | 'gid' | 'groups'> {
+  if (runAs) return runAs;
+  return changesUser(profile, runAs)
+    ? { uid: unprivilegedUid, gid: unprivilegedUid, groups: [] }
+    : { uid: serverUid, gid: process.getgid?.() ?? serverUid, groups: [] };
 }
 
 /** Whether the job runs as another user than the server. */
-export function changesUser(profile: SecurityProfile): boolean {
-  return isServerRoot && profile !== 'disabled';
+export function changesUser(profile: SecurityProfile, runAs: RunAs | null): boolean {
+  return runAs !== null || (isServerRoot && profile !== 'disabled');
 }

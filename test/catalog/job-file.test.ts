@@ -23,6 +23,7 @@ argspec:
 env: {LANG: C.UTF-8, TOKEN: {secret: token}}
 timeouts: {run: 1h30m, step: 15m, queue: 10m}
 cancel: {signal: INT, grace: 0s}
+run_as: backup
 security_profile: permissive
 permissions:
   network: all
@@ -80,6 +81,7 @@ schedules: []
     timeouts: { runMs: 5_400_000, stepMs: 900_000, queueMs: 600_000 },
     cancel: { signal: 'INT', graceMs: 0 },
     securityProfile: 'permissive',
+    runAs: 'backup',
     permissions: {
       network: 'all',
       read: ['/etc/ssl', { arg: 'target' }],
@@ -119,6 +121,7 @@ test('a job with only a command gets the defaults', async () => {
     timeouts: { runMs: null, stepMs: null, queueMs: null },
     cancel: { signal: 'TERM', graceMs: 10_000 },
     securityProfile: null,
+    runAs: null,
     permissions: {
       network: null,
       read: [],

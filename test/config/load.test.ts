@@ -49,6 +49,7 @@ describe('without a flwd.yaml', () => {
       security: {
         defaultProfile: 'secure',
         allowProfiles: ['secure', 'permissive'],
+        runAs: [],
         paths: [],
         profiles: { secure: profile, permissive: profile, disabled: profile },
       },

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { checkPath, chooseHostMemory, chooseNetwork, chooseProfile, chooseResources } from '../../src/domain/policy.ts';
+import {
+  checkPath,
+  chooseHostMemory,
+  chooseNetwork,
+  chooseProfile,
+  chooseResources,
+  chooseUser,
+} from '../../src/domain/policy.ts';
 import { noResources, type Resources } from '../../src/domain/resources.ts';
 
 describe('the profile of a run', () => {
@@ -115,6 +122,17 @@ describe('the network of a run', () => {
   test('can be given up by a permissive job', () => {
     expect(chooseNetwork({ profile: 'permissive', asked: 'none', mayGrant: [], trusted: true })).toBe('none');
   });
+});
+
+test('a job runs as the user it names only if its source is trusted, the operator lists the user, and it is not root', () => {
+  const allowed = ['backup'];
+  expect(chooseUser({ asked: null, allowed, trusted: false })).toBeNull();
+  expect(chooseUser({ asked: 'backup', allowed, trusted: true })).toBe('backup');
+  const refused = (part: string) =>
+    expect.objectContaining({ slug: 'grant-not-allowed', message: expect.stringContaining(part) });
+  expect(() => chooseUser({ asked: 'backup', allowed, trusted: false })).toThrow(refused('is not trusted'));
+  expect(() => chooseUser({ asked: 'postgres', allowed, trusted: true })).toThrow(refused('security.run_as'));
+  expect(() => chooseUser({ asked: 'root', allowed: ['root'], trusted: true })).toThrow(refused('disabled'));
 });
 
 describe('a path that a secure job asks for', () => {

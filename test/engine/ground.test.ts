@@ -40,6 +40,7 @@ async function setUp(permissions: JobConfig, root = dataFolder()) {
         defaultProfile: 'secure',
         allowProfiles: ['secure'],
         paths: [],
+        runAs: [],
         trustsJobs: false,
         mayGrant: () => ['read'],
         runTimeoutMs: () => null,

@@ -62,6 +62,7 @@ export function sample(script: string, o: Sample = {}): LimitedSpec {
     secrets: new Map(Object.entries(secrets)),
     profile: 'secure',
     isSandboxed: true,
+    runAs: null,
     network: o.profile === undefined || o.profile === 'secure' ? 'none' : 'all',
     read: [],
     write: [],

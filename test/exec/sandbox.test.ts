@@ -42,6 +42,14 @@ describe('secure', () => {
     ]);
   });
 
+  test.runIf(isRoot)('has the groups of the user it runs as, and no others', async () => {
+    const runAs = { user: 'someone', uid: 4_711, gid: 4_712, groups: [4_712, 4_713, 4_714], home: '/srv/someone' };
+    const { lines } = await run('echo $(id -u) $(id -g) $(id -G) $USER $HOME; touch file; stat -c "%u %g" file', {
+      runAs,
+    });
+    expect(lines).toEqual(['4711 4712 4712 4713 4714 someone /workspace', '4711 4712']);
+  });
+
   test('has its own pid, ipc, uts and cgroup namespaces, and sees only its own processes', async () => {
     const { lines } = await run('for ns in pid ipc uts cgroup; do readlink /proc/self/ns/$ns; done; uname -n');
     const ofHost = ['pid', 'ipc', 'uts', 'cgroup'].map((name) => namespaceOfThisProcess(name));

@@ -40,6 +40,7 @@ export const aJob: JobDefinition = {
   timeouts: { runMs: null, stepMs: null, queueMs: null },
   cancel: { signal: 'TERM', graceMs: 10_000 },
   securityProfile: null,
+  runAs: null,
   permissions: { network: null, read: [], write: [], resources: noResources },
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },

@@ -29,6 +29,7 @@ export function engineOptions(
     policy: {
       defaultProfile: 'secure',
       allowProfiles: ['secure', 'permissive'],
+      runAs: [],
       paths: [],
       trustsJobs: false,
       mayGrant: () => [],

@@ -193,6 +193,10 @@ const members = {
   on_lost: oneOf('fail', 'retry'),
   security_profile: oneOf('secure', 'permissive', 'disabled'),
   exec_profile: schemaOf<'standard'>({ type: 'string', pattern: '^standard$', says: standardOnly }),
+  run_as: string({
+    pattern: '^[A-Za-z_][A-Za-z0-9_.-]{0,31}$',
+    says: 'the name of a user of the host, such as `backup`',
+  }),
   permissions: map(
     {},
     {

@@ -63,6 +63,7 @@ export async function toDefinition(
     },
     cancel: { signal: config.cancel?.signal ?? 'TERM', graceMs: toMs(config.cancel?.grace) ?? defaultGraceMs },
     securityProfile: config.security_profile ?? null,
+    runAs: config.run_as ?? null,
     permissions: {
       network: config.permissions?.network ?? null,
       read: config.permissions?.read ?? [],

@@ -65,11 +65,11 @@ function aboutField(field: ArgumentField): string[] {
 }
 
 function aboutLines(job: Job): string[] {
-  const { security_profile: profile, composition, steps, timeouts } = job;
+  const { security_profile: profile, run_as: user, composition, steps, timeouts } = job;
   const names = steps.map(({ step_id: id }) => id).join(', ');
   return [
     `Job ${job.id} of ${job.source} (${job.path}), revision ${job.revision.slice(0, 12)}`,
-    `  runs ${composition === 'steps' ? `the steps ${names}` : job.executor} in the profile ${profile}`,
+    `  runs ${composition === 'steps' ? `the steps ${names}` : job.executor} in the profile ${profile}${user === null ? '' : ` as the user ${user}`}`,
     ...(timeouts.run === null ? [] : [`  for at most ${timeouts.run}`]),
     ...(job.aliases.length > 0 ? [`  also called ${job.aliases.join(', ')}`] : []),
     ...(job.tags.length > 0 ? [`  tagged ${job.tags.join(', ')}`] : []),

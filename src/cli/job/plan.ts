@@ -38,7 +38,7 @@ function describe(plan: Plan, job: Job, output: Output): void {
     ['arguments', JSON.stringify(plan.args)],
     [
       'profile',
-      `${profile}: ${isolation.pid_namespace ? '' : 'no sandbox, '}network ${isolation.network}, files ${isolation.filesystem}, as uid ${isolation.uid}`,
+      `${profile}: ${isolation.pid_namespace ? '' : 'no sandbox, '}network ${isolation.network}, files ${isolation.filesystem}, as ${isolation.user === undefined ? `uid ${isolation.uid}` : `${isolation.user} (uid ${isolation.uid})`}`,
     ],
     ['network', plan.network_reach ?? ''],
     ['grants', plan.grants.map(grantText).join(', ')],

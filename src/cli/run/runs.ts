@@ -135,7 +135,7 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
     ['took', tookOf(run)],
     [
       'profile',
-      `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}`,
+      `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}${run.security.isolation.user === undefined ? '' : `, as ${run.security.isolation.user}`}`,
     ],
     [
       'labels',

@@ -75,6 +75,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
           ['Revision', <code key="revision">{job.revision.slice(0, 12)}</code>],
           ['Version', job.version],
           ['Profile', job.security_profile],
+          ['User', job.run_as],
           ['Tags', job.tags.join(', ')],
           ['Aliases', job.aliases.join(', ')],
           ['Steps', job.steps.map(({ step_id: id }) => id).join(', ')],

@@ -80,6 +80,7 @@ function PlanFacts({ plan }: { readonly plan: PlanAnswer }): ReactNode {
     <Facts
       of={[
         ['Profile', profile],
+        ['User', isolation.user ?? null],
         ['Network', plan.network_reach ?? 'none'],
         ['Files', filesystemWords[isolation.filesystem]],
         ['Grants', plan.grants.map(grantText).join(', ')],

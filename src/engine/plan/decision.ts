@@ -5,6 +5,7 @@ import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
 import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';
 import type { KvPermissions } from '../../domain/kv.ts';
 import { rootOf } from '../../domain/policy.ts';
+import type { RunAs } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 
 export function decisionOf(o: {
@@ -45,6 +46,7 @@ export function withGrants(
     readonly kv: KvPermissions;
     readonly source: string;
     readonly granted: readonly GrantedPath[];
+    readonly runAs: RunAs | null;
     /** The roots in `security.paths`. */
     readonly roots: readonly string[];
   },
@@ -53,6 +55,7 @@ export function withGrants(
   const isOnline = o.profile === 'secure' && o.network === 'all';
   const grants = [
     ...(isOnline ? [{ kind: 'network', because: leave }] : []),
+    ...(o.runAs ? [{ kind: 'user', user: o.runAs.user, uid: o.runAs.uid, because: ['security.run_as'] }] : []),
     ...o.granted.map(({ kind, shown, path }) => {
       const root = rootOf(path, kind, o.roots);
       const ofPath = root === undefined ? [] : [...leave, `security.paths: ${root}`];
@@ -66,11 +69,12 @@ export function withGrants(
 }
 
 /** What the job or its caller asks for beyond the defaults. */
-function askedBy({ permissions }: JobDefinition, profile: SecurityProfile | undefined): AuditDetail | undefined {
+function askedBy({ permissions, runAs }: JobDefinition, profile: SecurityProfile | undefined): AuditDetail | undefined {
   const { network, read, write, kv, resources } = permissions;
   const { cpu, memoryBytes, pids, workspaceBytes } = resources;
   const asked = {
     ...(profile !== undefined && { profile }),
+    ...(runAs !== null && { run_as: runAs }),
     ...(network !== null && { network }),
     ...(read.length > 0 && { read }),
     ...(write.length > 0 && { write }),

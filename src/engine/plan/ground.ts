@@ -10,7 +10,7 @@ import type { SecurityProfile } from '../../domain/job.ts';
 import { checkPath, chooseHostMemory } from '../../domain/policy.ts';
 import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { type Resources, type RunLimits, shownLimits } from '../../domain/resources.ts';
-import type { Grant, Isolation } from '../../domain/run.ts';
+import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
 import type { Executor, ProfileReport } from '../../exec/executor.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
 import type { RunSecrets } from '../run/run-secrets.ts';
@@ -20,7 +20,7 @@ import { type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPa
 
 /** The host that would run it. */
 export type Host = {
-  readonly executor: Pick<Executor, 'report' | 'isolation'>;
+  readonly executor: Pick<Executor, 'report' | 'isolation' | 'findUser'>;
   /** Absolute paths with links followed. A job may be granted access below them. */
   readonly paths: readonly string[];
   /** Real paths of the server's own files, which are never granted. */
@@ -31,6 +31,7 @@ export type Host = {
 export type GroundedPlan = Plan & {
   readonly isSandboxed: boolean;
   readonly isolation: Isolation;
+  readonly runAs: RunAs | null;
   readonly limits: RunLimits;
   /** Absolute host paths with links followed. */
   readonly read: readonly string[];
@@ -75,6 +76,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
   const resources = limitMemory(plan, report, denials);
   const { granted, resolvedArgs } = await groundPaths(plan, host, denials);
   refuseIsolation(plan, report, denials);
+  const runAs = await groundUser(plan, host, denials);
   const paths = (kind: WantedPath['kind']) => granted.filter((one) => one.kind === kind).map(({ path }) => path);
   const grants: Grant[] = [
     ...(profile === 'secure' && network === 'all' ? [{ kind: 'network' } as const] : []),
@@ -86,7 +88,8 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
     ...plan,
     resources,
     isSandboxed: report.isSandboxed,
-    isolation: host.executor.isolation(profile, network),
+    isolation: host.executor.isolation(profile, network, runAs),
+    runAs,
     limits: shownLimits(resources, report.limits, plan.entry.definition.logs.maxSizeBytes),
     read: paths('read'),
     write: paths('write'),
@@ -99,6 +102,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
       kv,
       source: plan.entry.source.name,
       granted,
+      runAs,
       roots: host.paths,
     }),
     denied: denials.found[0] ?? null,
@@ -182,6 +186,14 @@ function refuseIsolation({ profile, network }: Plan, report: ProfileReport, deni
     const detail = `This host cannot enforce '${profile}': ${report.detail ?? 'unknown'}`;
     denials.add(new Problem('isolation-unavailable', detail));
   }
+}
+
+async function groundUser({ user, profile }: Plan, { executor }: Host, denials: Denials): Promise<RunAs | null> {
+  if (user === null) return null;
+  const found = await executor.findUser(user, profile);
+  if (typeof found !== 'string') return found;
+  denials.add(new Problem('isolation-unavailable', `The job runs as the user '${user}' (run_as), but ${found}.`));
+  return null;
 }
 
 /** A device, a pipe or a socket gives access to more than its path. */

@@ -14,6 +14,7 @@ import {
   chooseNetwork,
   chooseProfile,
   chooseResources,
+  chooseUser,
   type GrantKind,
   type Leave,
   wantedProfile,
@@ -49,6 +50,8 @@ export type SecurityPolicy = {
   readonly allowProfiles: readonly SecurityProfile[];
   /** Absolute host paths. A job may be granted access below them. */
   readonly paths: readonly string[];
+  /** Users of the host as which jobs may run. */
+  readonly runAs: readonly string[];
   /** Whether jobs with network access may act as the operator in the API. */
   readonly trustsJobs: boolean;
   readonly mayGrant: (profile: SecurityProfile) => readonly GrantKind[];
@@ -72,6 +75,8 @@ export type Plan = RunSecrets & {
   readonly isProfileAllowed: boolean;
   readonly network: Network;
   readonly kv: KvPermissions;
+  /** The name of the user of the host as which the job runs; null when it names no user, or may not. */
+  readonly user: string | null;
   /** What the job and the instance say. A host may limit what they leave open. */
   readonly resources: Resources;
   /** The most that the instance lets a run of the profile have. */
@@ -156,7 +161,16 @@ function applyPolicy(
   denials: Denials,
 ): Pick<
   Plan,
-  'profile' | 'isProfileAllowed' | 'network' | 'kv' | 'resources' | 'ceilings' | 'runTimeoutMs' | 'leave' | 'decision'
+  | 'profile'
+  | 'isProfileAllowed'
+  | 'network'
+  | 'kv'
+  | 'user'
+  | 'resources'
+  | 'ceilings'
+  | 'runTimeoutMs'
+  | 'leave'
+  | 'decision'
 > {
   const { definition: job, source } = entry;
   const { trusted } = source;
@@ -171,6 +185,7 @@ function applyPolicy(
     isProfileAllowed: allowed !== undefined,
     network: denials.orElse(() => chooseNetwork({ asked: network, ...leave }), 'none'),
     kv: denials.orElse(() => chooseKv({ asked: kv, ...leave }), noKvPermissions),
+    user: denials.orElse(() => chooseUser({ asked: job.runAs, allowed: policy.runAs, trusted }), null),
     resources: denials.orElse(() => chooseResources({ profile, asked: askedResources, ceilings }), ceilings),
     ceilings,
     runTimeoutMs: shorterOf(job.timeouts.runMs, policy.runTimeoutMs(profile)),

@@ -12,14 +12,22 @@ import { isShortage } from '../../lib/shortage.ts';
 const shortage =
   /No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files|Cannot allocate memory/;
 
+type Owner = { readonly uid: number; readonly gid: number };
+
 /**
+ * `owner`: the user of the new run, if the earlier run had another user.
+ *
  * If it fails, the caller removes what it left behind.
  * @throws Problem workspace-expired, not-ready, execution-error
  */
-export async function copyWorkspace(fromRunDir: string, toRunDir: string, log: Logger): Promise<void> {
+export async function copyWorkspace(
+  fromRunDir: string,
+  toRunDir: string,
+  { log, owner }: { readonly log: Logger; readonly owner: Owner | null },
+): Promise<void> {
   const source = join(fromRunDir, 'workspace');
   try {
-    if (existsSync(source)) await copy(source, toRunDir);
+    if (existsSync(source)) await copy(source, toRunDir, owner);
   } catch (error) {
     // Retention may have removed the workspace in the meantime.
     if (existsSync(source)) throw explain(error, basename(fromRunDir), log);
@@ -29,7 +37,7 @@ export async function copyWorkspace(fromRunDir: string, toRunDir: string, log: L
   }
 }
 
-async function copy(source: string, toRunDir: string): Promise<void> {
+async function copy(source: string, toRunDir: string, owner: Owner | null): Promise<void> {
   await mkdir(toRunDir, { mode: 0o700 });
   // Keeps owners, modes, links and holes, and shares blocks where the file system can. A run that was passed a
   // descriptor of the old workspace can swap a folder for a link during the copy, and cp(1) would follow the link. So
@@ -41,6 +49,9 @@ async function copy(source: string, toRunDir: string): Promise<void> {
       { from: toRunDir, at: '/to', access: 'write' },
     ],
   );
+  if (!owner) return;
+  const chown = ['chown', '--recursive', '--no-dereference', `${owner.uid}:${owner.gid}`, '/to/workspace'];
+  await runConfined(chown, [{ from: toRunDir, at: '/to', access: 'write' }]);
 }
 
 function explain(error: unknown, runId: string, log: Logger): Problem {

@@ -19,6 +19,7 @@ import {
   checkUserNamespaces,
 } from './host-kernel.ts';
 import { checkPrograms } from './host-program-checks.ts';
+import { findUser } from './host-users.ts';
 import { type CallerChoice, checkNetwork } from './network-check.ts';
 
 const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
@@ -26,6 +27,8 @@ const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 export type ProfileChoice = {
   readonly defaultProfile: SecurityProfile;
   readonly allowProfiles: readonly SecurityProfile[];
+  /** Users of the host as which jobs may run. */
+  readonly runAs: readonly string[];
 };
 
 /** The results contain no path of the host. */
@@ -34,7 +37,7 @@ export async function checkHost(
   choice: ProfileChoice,
   callers: CallerChoice,
 ): Promise<HostCheck[]> {
-  const [profiles, programs, namespaces, seccomp, landlock, modules, inotify] = await Promise.all([
+  const [profiles, programs, namespaces, seccomp, landlock, modules, inotify, users] = await Promise.all([
     probing,
     checkPrograms(choice.defaultProfile !== 'disabled'),
     checkUserNamespaces(),
@@ -42,6 +45,7 @@ export async function checkHost(
     checkLandlock(),
     checkModules(),
     checkInotify(),
+    Promise.all(choice.runAs.map(checkUser)),
   ]);
   return [
     process.platform === 'linux'
@@ -51,6 +55,7 @@ export async function checkHost(
     isServerRoot
       ? ok('user', 'root: jobs run as uid 65534 without capabilities, disabled ones as root')
       : ok('user', `uid ${process.getuid?.()}: jobs run as the same user, in a user namespace`),
+    ...users,
     ...programs,
     namespaces,
     seccomp,
@@ -61,6 +66,13 @@ export async function checkHost(
     checkNetwork(callers),
     ...securityProfiles.map((profile) => checkProfile(profile, profiles[profile], choice)),
   ];
+}
+
+async function checkUser(user: string): Promise<HostCheck> {
+  const name = `run_as ${user}`;
+  const found = await findUser(user, 'secure');
+  if (typeof found !== 'string') return ok(name, `jobs may run as uid ${found.uid}, with its groups`);
+  return warn(name, `no job can run as this user: ${found}`, `remove ${user} from security.run_as, or create the user`);
 }
 
 function checkProfile(

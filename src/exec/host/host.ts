@@ -49,7 +49,8 @@ function missing(profile: SecurityProfile): string | null {
     return 'jobs only run on Linux: start flwd in a virtual machine, WSL 2 or a container';
   if (!findProgram('bash')) return 'bash is not installed: apt-get install bash';
   if (!findProgram('bwrap')) return 'bubblewrap is not installed: apt-get install bubblewrap';
-  if (changesUser(profile) && !findProgram('setpriv')) return 'setpriv is not installed: apt-get install util-linux';
+  if (changesUser(profile, null) && !findProgram('setpriv'))
+    return 'setpriv is not installed: apt-get install util-linux';
   if (hasFilter(profile) && !seccompFilter(process.arch))
     return `flwd has no seccomp filter for ${process.arch}: run it on x86-64 or on 64-bit ARM`;
   return null;
@@ -62,6 +63,7 @@ async function trial(profile: SecurityProfile, place: string): Promise<string | 
   chmodSync(place, 0o755);
   const [program = 'bwrap', ...args] = sandboxCommand({
     profile,
+    runAs: null,
     network: profile === 'secure' ? 'none' : 'all',
     grants: [],
     masked: [],

@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AttemptSpec } from '../attempt-spec.ts';
-import { changesUser, uidOf } from '../job-user.ts';
+import { changesUser, jobUser } from '../job-user.ts';
 import { bashDeclarations } from './bash-arguments.ts';
 
 export type AttemptPlaces = { readonly inDir: string; readonly outDir: string };
@@ -33,7 +33,7 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
   if (action.ulcProfile === 'ulc.shell.bash') {
     writeOwn('args.bash', bashDeclarations(args, job.argspec, job.secretArgs));
   }
-  if (changesUser(spec.profile)) for (const path of own) chownSync(path, uidOf(spec.profile), uidOf(spec.profile));
+  for (const path of own) giveToJob(path, spec);
   markStart(inDir);
   return { inDir, outDir };
 
@@ -57,13 +57,19 @@ function markStart(dir: string): void {
  * Creates it completely or not at all, before any process can see it. A half-created one left by a crash would stay
  * closed to the job.
  */
-function makeWorkspace({ workspaceDir, profile }: AttemptSpec): void {
+function makeWorkspace(spec: AttemptSpec): void {
+  const { workspaceDir } = spec;
   const draft = draftOf(workspaceDir);
   const artifacts = join(draft, 'artifacts');
   for (const path of [draft, artifacts]) mkdirSync(path, { mode: 0o700 });
   chmodSync(draft, 0o755);
-  if (changesUser(profile)) for (const path of [artifacts, draft]) chownSync(path, uidOf(profile), uidOf(profile));
+  for (const path of [artifacts, draft]) giveToJob(path, spec);
   renameSync(draft, workspaceDir);
+}
+
+function giveToJob(path: string, { profile, runAs }: AttemptSpec): void {
+  const { uid, gid } = jobUser(profile, runAs);
+  if (changesUser(profile, runAs)) chownSync(path, uid, gid);
 }
 
 function draftOf(workspaceDir: string): string {

@@ -29,7 +29,11 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   add({ LANG: 'C.UTF-8' }, false);
   add(ofHost, true);
   add(
-    { PATH: `${places.bin}:${ofHost.PATH ?? systemPath}`, HOME: places.workspace, ...argumentVariables(spec) },
+    {
+      PATH: `${places.bin}:${ofHost.PATH ?? systemPath}`,
+      ...userVariables(spec, places.workspace),
+      ...argumentVariables(spec),
+    },
     false,
   );
   add(plain, false);
@@ -67,6 +71,15 @@ function hostVariables({ profile, passthrough }: AttemptSpec): Environment {
     if (value !== undefined) variables[name] = value;
   }
   return variables;
+}
+
+/** The user's own home is HOME if the job can see it, as cron does it. */
+function userVariables({ profile, runAs, read, write }: AttemptSpec, workspace: string): Environment {
+  if (!runAs) return { HOME: workspace };
+  const { user, home } = runAs;
+  const isShown =
+    profile !== 'secure' || [...read, ...write].some((path) => home === path || home?.startsWith(`${path}/`));
+  return { HOME: isShown && home !== null ? home : workspace, USER: user, LOGNAME: user };
 }
 
 /** FLWD_ARG_<NAME> for each scalar. A value that is too long is only in the file. */

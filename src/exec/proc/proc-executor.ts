@@ -1,6 +1,7 @@
 // The executor that starts attempts as processes of this host.
 
 import type { Capabilities, Executor } from '../executor.ts';
+import { findUser } from '../host/host-users.ts';
 import { defaultMemoryBytes, type LimitHost, reportOf } from '../host/limit-host.ts';
 import { isolationOf, isSandboxed } from '../sandbox/sandbox.ts';
 import type { ForkServer } from './fork-server.ts';
@@ -25,7 +26,8 @@ export function createProcExecutor(o: {
         defaultMemoryBytes: defaultMemoryBytes(limitHost),
       };
     },
-    isolation: (profile, network) => isolationOf(profile, network, isSandboxed(profile)),
+    isolation: (profile, network, runAs) => isolationOf(profile, network, isSandboxed(profile), runAs),
+    findUser,
     launch: (spec) => launch({ ...spec, limits: { resources: spec.resources, host: limitHost } }, forkServer),
     resume: resumeAttempt,
     isRunAlive,

@@ -2,14 +2,16 @@
 
 import { join } from 'node:path';
 import type { Network, SecurityProfile } from '../../domain/job.ts';
-import type { Isolation, Namespace } from '../../domain/run.ts';
+import type { Isolation, Namespace, RunAs } from '../../domain/run.ts';
 import { findProgram } from '../host/host-programs.ts';
-import { changesUser, isServerRoot, uidOf } from '../job-user.ts';
+import { changesUser, isServerRoot, jobUser } from '../job-user.ts';
 import { libexecDir, sandboxPlaces } from '../script-places.ts';
 import { folder, type HostView, hostMounts, memoryFolder } from './host-mounts.ts';
 import { seccompVersion } from './seccomp-filter.ts';
 
 export type SandboxSpec = HostView & {
+  /** The user of the host that the job names. */
+  readonly runAs: RunAs | null;
   readonly snapshotDir: string;
   /** Other users must be able to enter it: bwrap changes into it without the capability to override that. */
   readonly workspaceDir: string;
@@ -50,8 +52,8 @@ export function sandboxOptions(spec: SandboxSpec): string[] {
 }
 
 /** What bwrap starts: a command that drops root's rights, then the job's command. */
-export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'secretFds' | 'argv'>): string[] {
-  return [...(changesUser(spec.profile) ? asUnprivileged(spec) : []), ...spec.argv];
+export function sandboxedCommand(spec: Pick<SandboxSpec, 'profile' | 'runAs' | 'secretFds' | 'argv'>): string[] {
+  return [...(changesUser(spec.profile, spec.runAs) ? asUnprivileged(spec) : []), ...spec.argv];
 }
 
 /** Whether system calls are filtered (ADR 0016). */
@@ -73,7 +75,12 @@ export function isSandboxed(profile: SecurityProfile): boolean {
 }
 
 /** The isolation of a run of the profile on this host. */
-export function isolationOf(profile: SecurityProfile, network: Network, sandboxed: boolean): Isolation {
+export function isolationOf(
+  profile: SecurityProfile,
+  network: Network,
+  sandboxed: boolean,
+  runAs: RunAs | null = null,
+): Isolation {
   if (!sandboxed) return unsandboxed;
   const filesystem = { secure: 'workspace', permissive: 'host-read-only', disabled: 'host' } as const;
   const environment = { secure: 'clean', permissive: 'passthrough', disabled: 'server' } as const;
@@ -84,10 +91,11 @@ export function isolationOf(profile: SecurityProfile, network: Network, sandboxe
     environment: environment[profile],
     // bwrap sets it on everything that it starts.
     no_new_privileges: true,
-    uid: uidOf(profile),
+    uid: jobUser(profile, runAs).uid,
+    ...(runAs && { user: runAs.user }),
     namespaces: namespacesOf(profile, network),
     user_namespace: !isServerRoot,
-    capabilities: isServerRoot && !changesUser(profile) ? 'server' : 'none',
+    capabilities: isServerRoot && !changesUser(profile, runAs) ? 'server' : 'none',
     seccomp: hasFilter(profile) ? seccompVersion : null,
   };
 }
@@ -98,7 +106,7 @@ const unsandboxed: Isolation = {
   filesystem: 'host',
   environment: 'server',
   no_new_privileges: false,
-  uid: uidOf('disabled'),
+  uid: jobUser('disabled', null).uid,
   namespaces: [],
   user_namespace: false,
   capabilities: 'server',
@@ -155,28 +163,26 @@ function ownMounts({ snapshotDir, workspaceDir, inDir, outDir, secretFds, argv, 
   ].flat();
 }
 
-function capabilities({ profile, secretFds }: SandboxSpec): string[] {
+function capabilities({ profile, runAs, secretFds }: SandboxSpec): string[] {
   if (!isServerRoot) return ['--cap-drop', 'ALL'];
-  if (!changesUser(profile)) return ['--cap-add', 'ALL'];
+  if (!changesUser(profile, runAs)) return ['--cap-add', 'ALL'];
   // Needed to become another user, and dropped with the change.
   const kept = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', ...(secretFds.length > 0 ? ['CAP_CHOWN'] : [])];
   return ['--cap-drop', 'ALL', ...kept.flatMap((name) => ['--cap-add', name])];
 }
 
-/** Runs the rest without root: no user of the host, no groups, no capabilities, and no way back. */
-function asUnprivileged({ profile, secretFds }: Pick<SandboxSpec, 'profile' | 'secretFds'>): string[] {
-  const uid = String(uidOf(profile));
+/** Runs the rest without root: another user with its own groups, no capabilities, and no way back. */
+function asUnprivileged({ profile, runAs, secretFds }: Pick<SandboxSpec, 'profile' | 'runAs' | 'secretFds'>): string[] {
+  const { uid, gid, groups } = jobUser(profile, runAs);
   // bwrap makes root the owner of the files, but some programs only accept a key in a file of their own that is closed
   // to others.
-  const ownSecrets = `/bin/chown ${uid}:${uid} ${secretsDir}/* && exec "$@"`;
+  const ownSecrets = `/bin/chown ${uid}:${gid} ${secretsDir}/* && exec "$@"`;
   return [
     ...(secretFds.length > 0 ? ['/bin/sh', '-c', ownSecrets, 'sh'] : []),
     findProgram('setpriv') ?? 'setpriv',
-    '--reuid',
-    uid,
-    '--regid',
-    uid,
-    '--clear-groups',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups',
     '--no-new-privs',
     '--inh-caps=-all',
     '--bounding-set=-all',

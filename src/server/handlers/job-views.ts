@@ -21,6 +21,7 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
       tags: job.tags,
       executor: job.executor,
       security_profile: job.securityProfile ?? o.defaultProfile,
+      run_as: job.runAs,
       composition: job.composition,
       aliases: catalog.aliasesOf(job.id),
       enabled: job.enabled,

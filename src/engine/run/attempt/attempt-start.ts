@@ -92,6 +92,7 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
     profile: plan.profile,
     network: plan.network,
     isSandboxed: plan.isSandboxed ?? true,
+    runAs: plan.runAs ?? null,
     read: plan.read,
     write: plan.write,
     passthrough: context.passthrough(plan),

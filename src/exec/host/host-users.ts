@@ -1,0 +1,40 @@
+// Looks up a user of the host as which a job is to run (ADR 0049). `getent` and `id` also know users that are not in
+// /etc/passwd.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { SecurityProfile } from '../../domain/job.ts';
+import type { RunAs } from '../../domain/run.ts';
+import { isThere } from '../../lib/files/is-there.ts';
+import { isServerRoot } from '../job-user.ts';
+import { isSandboxed } from '../sandbox/sandbox.ts';
+import { findProgram } from './host-programs.ts';
+
+/** The user, or what keeps a job of the profile from running as it; continues a sentence. */
+export async function findUser(user: string, profile: SecurityProfile): Promise<RunAs | string> {
+  if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
+  if (!isSandboxed(profile))
+    return 'without bubblewrap that user cannot reach the files of the job: install bubblewrap';
+  const entry = await said('getent', ['passwd', user]);
+  const [, , uid = '', gid = '', , home = ''] = entry.split(':');
+  const groups = await said('id', ['-G', user]);
+  if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid) || groups === '') return 'this host has no such user';
+  if (Number(uid) === 0) return 'that is another name of root: use security_profile: disabled instead';
+  return {
+    user,
+    uid: Number(uid),
+    gid: Number(gid),
+    groups: groups.split(' ').map(Number),
+    home: home.startsWith('/') && isThere(home) ? home : null,
+  };
+}
+
+/** What the program prints; nothing when it fails. */
+async function said(program: string, args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(findProgram(program) ?? program, args, { cwd: '/', timeout: 10_000 });
+    return stdout.trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,193 @@
+// `run_as`: jobs of a root server that run as a user of the host. Every Debian has `backup`, `daemon` and `nobody`.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { ProblemAnswer, RunAnswer } from '../support/answers.ts';
+import { bash, type JobFiles, python } from '../support/jobs.ts';
+import { processesWith } from '../support/processes.ts';
+import { startServer } from '../support/server.ts';
+
+const isRoot = process.getuid?.() === 0;
+const profiles = ['secure', 'permissive', 'disabled'] as const;
+const idOf = (flag: string, user: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+
+const who = `
+echo "$(id -u) $(id -g) $(id -G) $USER $LOGNAME $HOME"
+echo "$(cat "$FLWD_SECRETS_DIR/token") $(stat -c '%u %a' "$FLWD_SECRETS_DIR/token")"
+echo "$(stat -c %u . artifacts "$FLWD_ARGS_FILE" | tr '\\n' ' ')"
+grep -hE 'Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs' /proc/self/status | tr -d '\\n\\t'; echo
+umask 077
+echo kept >artifacts/private.txt
+flwd_result '{"done": true}'`;
+const argspec = { type: 'object', properties: { token: { type: 'string', format: 'secret' } } };
+const steps = (user: string, script: string): JobFiles => ({
+  'config.yaml': JSON.stringify({
+    run_as: user,
+    steps: [
+      { id: 'make', command: ['sh', '-c', 'id -un >made; mkdir folder; echo one >folder/one'] },
+      { id: 'use', needs: ['make'], command: ['sh', '-c', script] },
+    ],
+  }),
+});
+
+describe.each(isRoot ? ['root'] : [])('a server that is %s', async () => {
+  const shared = mkdtempSync(join(tmpdir(), 'flwd-run-as-'));
+  chmodSync(shared, 0o755);
+  const own = join(shared, 'own');
+  mkdirSync(own, { mode: 0o700 });
+  chownSync(own, idOf('-u', 'backup'), idOf('-g', 'backup'));
+  const server = await startServer({
+    jobs: {
+      ...Object.fromEntries(
+        profiles.map((profile) => [profile, bash(who, { run_as: 'backup', security_profile: profile, argspec })]),
+      ),
+      home: bash('echo $HOME', { run_as: 'daemon', permissions: { read: ['/usr/sbin'] } }),
+      grant: bash(`echo by-backup >${own}/file; cat ${own}/file`, { run_as: 'backup', permissions: { write: [own] } }),
+      other: bash(`cat ${own}/file`, { permissions: { read: [own] } }),
+      long: bash('echo going; while [[ ! -e go ]]; do sleep 0.05; done; id -un >artifacts/who'),
+      leaves: bash('echo going; trap "" TERM; setsid sleep 8010 & sleep 8011', {
+        run_as: 'backup',
+        cancel: { grace: '200ms' },
+      }),
+      caller: python(
+        `import os, urllib.request, urllib.error
+try: print(urllib.request.urlopen(os.environ['FLWD_ARG_URL']).status)
+except urllib.error.HTTPError as error: print(error.code)`,
+        { run_as: 'backup', permissions: { network: 'all' }, args: [{ name: 'url' }] },
+      ),
+      moved: steps('backup', 'exit 3'),
+      unlisted: bash('id', { run_as: 'nobody' }),
+      root: bash('id', { run_as: 'root', security_profile: 'disabled' }),
+      unknown: bash('id', { run_as: 'nosuchuser' }),
+      number: bash('id', { run_as: '34' }),
+    },
+    config: {
+      security: {
+        allow_profiles: [...profiles],
+        run_as: ['backup', 'daemon', 'nosuchuser'],
+        paths: [shared, '/usr/sbin'],
+      },
+    },
+  });
+  afterAll(async () => {
+    await server.close();
+    rmSync(shared, { recursive: true });
+  });
+  const [uid, gid] = [idOf('-u', 'backup'), idOf('-g', 'backup')];
+
+  test.each(profiles)('runs a %s job as the user it names, without capabilities', async (profile) => {
+    const run = await server.run(profile, { token: 'hunter2' });
+    const home = profile === 'secure' ? '/workspace' : '/var/backups';
+    expect(run).toMatchObject({ status: 'success', result: { value: { done: true } } });
+    expect(await server.messages(run.run_id)).toEqual([
+      `${uid} ${gid} ${gid} backup backup ${home}`,
+      `[redacted] ${uid} 400`,
+      `${uid} ${uid} ${uid} `,
+      `CapPrm:${'0'.repeat(16)}CapEff:${'0'.repeat(16)}CapBnd:${'0'.repeat(16)}CapAmb:${'0'.repeat(16)}NoNewPrivs:1`,
+    ]);
+    expect(await server.json(`/runs/${run.run_id}`)).toMatchObject({
+      security: { profile, isolation: { uid, user: 'backup', capabilities: 'none' } },
+    });
+    const [artifact] = await server.artifacts(run.run_id);
+    expect(await (await server.fetch(`/artifacts/${artifact?.id}`)).text()).toBe('kept\n');
+  });
+
+  test('HOME is the home of the user if the job may see it', async () => {
+    const run = await server.run('home');
+    expect(await server.messages(run.run_id)).toEqual(['/usr/sbin']);
+  });
+
+  test('a granted path is open to the job as far as it is to the user', async () => {
+    const run = await server.run('grant');
+    expect(await server.messages(run.run_id)).toEqual(['by-backup']);
+    expect(statSync(join(own, 'file')).uid).toBe(uid);
+    expect(await server.run('other')).toMatchObject({ status: 'failed' });
+  });
+
+  test('a job that ignores its end, and what it left behind, are gone after a cancel', async () => {
+    const runId = await server.start('leaves');
+    await expect.poll(() => server.messages(runId)).toEqual(['going']);
+    expect(processesWith('sleep 8010')).toHaveLength(1);
+    const cancelled = await server.json<RunAnswer>(`/runs/${runId}/cancel`, { method: 'POST' });
+    expect(cancelled.status).toBe('cancelled');
+    expect([...processesWith('sleep 8010'), ...processesWith('sleep 8011')]).toEqual([]);
+    const { termination } = await server.json<RunAnswer>(`/runs/${runId}`);
+    expect(termination).toMatchObject({ remaining: 0, proven: true });
+  });
+
+  test('a job with the network is no operator of the API', async () => {
+    const run = await server.run('caller', { url: `${server.url}/api/v1/runs` });
+    expect(await server.messages(run.run_id)).toEqual(['401']);
+  });
+
+  test('a rerun as another user can use the files that the earlier run left', async () => {
+    const first = await server.run('moved');
+    expect(first.status).toBe('failed');
+    const config = steps('daemon', 'cat made; echo two >>folder/one; id -un >>made; cat made folder/one')[
+      'config.yaml'
+    ];
+    await writeFile(join(server.jobsDir, 'moved/config.yaml'), config ?? '');
+    const rerun = () =>
+      server.json<RunAnswer>(`/runs/${first.run_id}/rerun`, { body: { from: 'failed', revision: 'latest' } });
+    await expect.poll(async () => (await server.json<{ run_as: string }>('/jobs/moved')).run_as).toBe('daemon');
+    const second = await server.finished((await rerun()).run_id);
+    expect(await server.messages(second.run_id)).toEqual(['backup', 'backup', 'daemon', 'one', 'two']);
+  });
+
+  test.each([
+    ['unlisted', 'grant-not-allowed', 'add it to security.run_as in flwd.yaml'],
+    ['root', 'grant-not-allowed', 'use security_profile: disabled'],
+    ['unknown', 'isolation-unavailable', 'this host has no such user'],
+  ])('does not start the job %s', async (job, slug, detail) => {
+    const response = await server.fetch('/runs', { body: { job_id: job } });
+    const problem: ProblemAnswer = JSON.parse(await response.text());
+    expect([response.status, problem.type]).toEqual([422, `https://flowd.org/problems/${slug}`]);
+    expect(problem.detail).toContain(detail);
+    expect(await server.json('/plans', { body: { job_id: job } })).toMatchObject({
+      denied: { detail: problem.detail },
+    });
+  });
+
+  test('a number is no user, and the job file says so', async () => {
+    const problem = await server.json<ProblemAnswer>('/jobs/number');
+    expect(problem).toMatchObject({
+      errors: [{ message: expect.stringMatching(/^`run_as` must be the name of a user/) }],
+    });
+  });
+
+  test('a run goes on as its user after the server was killed', async () => {
+    await writeFile(
+      join(server.jobsDir, 'long/config.yaml'),
+      JSON.stringify({ command: './run.sh', ulc_profile: 'ulc.shell.bash', run_as: 'backup' }),
+    );
+    await expect.poll(async () => (await server.json<{ run_as: string }>('/jobs/long')).run_as).toBe('backup');
+    const runId = await server.start('long');
+    await expect.poll(() => server.messages(runId)).toEqual(['going']);
+    expect(await server.stop('SIGKILL')).toBe('SIGKILL');
+    await writeFile(join(server.dataDir, 'runs', runId, 'workspace', 'go'), '');
+    await server.startAgain();
+    expect(await server.finished(runId)).toMatchObject({ status: 'success' });
+    const [artifact] = await server.artifacts(runId);
+    expect(await (await server.fetch(`/artifacts/${artifact?.id}`)).text()).toBe('backup\n');
+  });
+});
+
+describe('a server that is not root', async () => {
+  const server = await startServer({
+    jobs: { id: bash('id', { run_as: 'backup' }) },
+    config: { security: { run_as: ['backup'] } },
+    ...(isRoot && { uid: 65_534 }),
+  });
+  afterAll(() => server.close());
+
+  test('refuses the job, and says why', async () => {
+    const { detail } = await server.json<ProblemAnswer>('/runs', { body: { job_id: 'id' } });
+    expect(detail).toBe(
+      "The job runs as the user 'backup' (run_as), but only a server that is root can do that: start flwd as root, or remove run_as.",
+    );
+  });
+});
