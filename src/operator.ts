@@ -16,6 +16,7 @@ import { startHostProbe } from './host-probe.ts';
 import { withLentRoom } from './instance/disk-reserve.ts';
 import { readOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
+import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
@@ -49,10 +50,17 @@ export async function examineHost(
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,
+    ...takeoverChecks(config),
     ok('clock', `${now} UTC; schedules and tokens use it`),
   ];
   const isDamaged = stored.some(({ status }) => status === 'fail');
   return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, isDamaged };
+}
+
+function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {
+  if (!isTakeoverUnfinished(dataDir)) return [];
+  const what = 'a takeover from cron was interrupted, so nothing starts its jobs';
+  return [warn('takeover', what, 'finish it with flwd takeover, or give the lines back with flwd takeover --undo')];
 }
 
 const restoreWords = 'stop the server and restore a backup (flwd restore)';

@@ -94,6 +94,18 @@ export async function locateJob(config: Config, dir: string): Promise<Located | 
   });
 }
 
+/** The ids of all valid jobs, by the absolute path of their folder. */
+export async function jobIdsByFolder(config: Config): Promise<ReadonlyMap<string, string>> {
+  const pathOf = new Map(config.sources.map(({ name, path }) => [name, path]));
+  return withCatalog(
+    config,
+    async (catalog) =>
+      new Map(
+        catalog.entries().map(({ definition: { id, source, path } }) => [join(pathOf.get(source) ?? '', path), id]),
+      ),
+  );
+}
+
 /**
  * Reads a folder of jobs as a source would, without an instance. Paths in the answer are relative to the folder.
  * @param mountPath the id of the job if the folder itself is a job

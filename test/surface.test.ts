@@ -244,6 +244,7 @@ test('commands of flwd, with their options', () => {
     'import cronicle --to --json --quiet --config --jobs',
     'import rundeck --to --json --quiet --config --jobs',
     'import dagu --to --json --quiet --config --jobs',
+    'takeover --dry-run --yes --undo --json --quiet --config --data-dir --jobs',
     'runs --job --status --since --until --label --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',

@@ -20,6 +20,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'import cronicle': () => import('./import/import-others.ts'),
   'import rundeck': () => import('./import/import-others.ts'),
   'import dagu': () => import('./import/import-others.ts'),
+  takeover: () => import('./takeover/takeover.ts'),
   runs: () => import('./run/runs.ts'),
   logs: () => import('./run/logs.ts'),
   cancel: () => import('./run/cancel.ts'),

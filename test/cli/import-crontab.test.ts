@@ -55,7 +55,7 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(statSync(join(dir, 'jobs/backup')).mode & 0o777).toBe(0o700);
   const config = readFileSync(join(dir, 'jobs/backup/config.yaml'), 'utf8');
   expect(config).toContain('\nsecurity_profile: secure\n');
-  expect(config).toContain('    enabled: false\n');
+  expect(config).toContain('    held: true\n');
   expect(config).toMatch(/\n# permissions: /);
   expect(everythingIn(join(dir, 'jobs'))).not.toContain('hunter');
 

@@ -1,6 +1,6 @@
 // The commands for jobs of other schedulers; part of the table in commands.ts.
 
-import { type Command, configFile, jobsDir, json, type Option, quiet } from '../command.ts';
+import { type Command, configFile, dataDir, jobsDir, json, type Option, quiet } from '../command.ts';
 
 const to: Option = {
   name: 'to',
@@ -51,5 +51,20 @@ export const importCommands = [
     options: importing,
     operands: 'DIR',
     examples: ['flwd import dagu ~/.config/dagu/dags'],
+  },
+  {
+    name: 'takeover',
+    about: 'let flwd start the imported lines of your crontabs instead of cron, and show old and new times first',
+    options: [
+      { name: 'dry-run', about: 'only show the lines, and their next times under cron and under flwd' },
+      { name: 'yes', about: 'do not ask' },
+      { name: 'undo', about: 'hold the schedules, and give the lines back to cron' },
+      json,
+      quiet,
+      configFile,
+      dataDir,
+      jobsDir,
+    ],
+    examples: ['flwd takeover --dry-run', 'flwd takeover --yes', 'flwd takeover --undo'],
   },
 ] as const satisfies readonly Command[];

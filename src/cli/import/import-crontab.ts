@@ -109,7 +109,7 @@ function realPath(file: string): string {
 }
 
 /** The homes of all local users. */
-function readHomes(): Map<string, string> {
+export function readHomes(): Map<string, string> {
   try {
     const lines = readFileSync('/etc/passwd', 'utf8')
       .split('\n')

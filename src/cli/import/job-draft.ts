@@ -196,7 +196,7 @@ function configOf(
     ...(Object.keys(env).length > 0 && { env }),
     ...settings,
     ...(schedules.length > 0 && {
-      schedules: schedules.map(({ cron, timezone, settings: own }) => ({ cron, timezone, enabled: false, ...own })),
+      schedules: schedules.map(({ cron, timezone, settings: own }) => ({ cron, timezone, held: true, ...own })),
     }),
   };
 }

@@ -6,6 +6,7 @@ import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
+import { isTakeoverUnfinished } from '../../instance/takeover-folder.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { nearest } from '../../lib/nearest.ts';
@@ -33,6 +34,8 @@ type SessionRequest = {
   readonly mayCreate?: boolean;
   /** The command removes data and may find the disk full. */
   readonly makesRoom?: boolean;
+  /** The command is about interrupted takeovers, so it need not be told of one. */
+  readonly isTakeover?: boolean;
 };
 
 /** @throws Refusal */
@@ -151,8 +154,9 @@ function readTokenFile(remote: string, path: string): string {
 async function openOwn(
   loaded: LoadedConfig,
   options: Options,
-  { makesRoom = false }: SessionRequest,
+  { makesRoom = false, isTakeover = false }: SessionRequest,
 ): Promise<Session> {
+  if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
   // A running server has its own sources, so --jobs is left out.
@@ -160,6 +164,13 @@ async function openOwn(
   const command = (...words: readonly string[]): string =>
     commandText(link.isEphemeral() ? options : ofServed, ...words);
   return { client, where: loaded.config.instance.dataDir, command, ...link };
+}
+
+/** Its jobs are held, and their lines may be out of the crontab: then nothing starts them. */
+function warnOfTakeover({ instance: { dataDir } }: Config, options: Options): void {
+  if (!isTakeoverUnfinished(dataDir)) return;
+  const command = commandText(options, 'takeover');
+  process.stderr.write(`flwd: a takeover was interrupted, so nothing starts its jobs: finish it with ${command}\n`);
 }
 
 /** Opens a session, works with it, and always closes it. @throws Refusal for what the user can fix */

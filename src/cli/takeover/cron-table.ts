@@ -1,0 +1,143 @@
+// A crontab that a takeover changes: a user's, through the program crontab, or a file of /etc/cron.d, by a rename that
+// keeps its mode and owner. Lines that flwd has taken over are comments with a mark; everything else stays as it is.
+
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
+import { exitCodes, Refusal } from '../exit-code.ts';
+import { fileTrouble } from '../file-trouble.ts';
+
+export type CronTable = {
+  /** As in the record of an imported job: `the crontab of ada`, `/etc/cron.d/certs`. */
+  readonly place: string;
+  /** The user of all lines; null if each line names its own. */
+  readonly user: string | null;
+  /** @throws Refusal */
+  readonly read: () => Buffer;
+  /** @throws Refusal */
+  readonly write: (text: Buffer) => void;
+};
+
+const mostBytes = 4 * 2 ** 20;
+
+/** undefined: jobs from there were imported, but cron does not read it. */
+export function openTable(place: string): CronTable | undefined {
+  const [, user] = /^the crontab of (\S+)$/.exec(place) ?? [];
+  if (user !== undefined) return tableOfUser(place, user);
+  return /^\/etc\/(?:crontab|cron\.d\/[\w-]+)$/.test(place) ? tableInFile(place) : undefined;
+}
+
+function tableOfUser(place: string, user: string): CronTable {
+  // Only root may name a user, even the own one.
+  const own = user === userInfo().username ? [] : ['-u', user];
+  const crontab = (words: readonly string[], input?: Buffer): Buffer => {
+    const options = { ...(input && { input }), maxBuffer: mostBytes, env: { PATH: process.env.PATH, LC_ALL: 'C' } };
+    const { error, status, stdout, stderr } = spawnSync('crontab', [...own, ...words], options);
+    if (error) throw new Refusal(`cannot run crontab: ${fileTrouble(error)}`);
+    if (status === 0) return stdout;
+    const said = stderr.toString().trim();
+    if (words[0] === '-l' && said.startsWith('no crontab for')) return Buffer.alloc(0);
+    throw new Refusal(`crontab ${words.join(' ')} failed for ${place}: ${said.split('\n').at(-1) ?? ''}`);
+  };
+  return { place, user, read: () => crontab(['-l']), write: (text) => void crontab(['-'], text) };
+}
+
+function tableInFile(path: string): CronTable {
+  const trouble = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      throw new Refusal(`cannot change ${path}: ${fileTrouble(error)}`);
+    }
+  };
+  return {
+    place: path,
+    user: null,
+    read: () => trouble(() => (lstatSync(path, { throwIfNoEntry: false }) ? readFileSync(path) : Buffer.alloc(0))),
+    write: (text) => trouble(() => replaceFile(path, text)),
+  };
+}
+
+/** cron reads no file whose name begins with a dot. */
+function replaceFile(path: string, text: Buffer): void {
+  const stat = lstatSync(path);
+  if (!stat.isFile()) throw new Refusal(`${path} is not a plain file: change it by hand`);
+  const draft = join(dirname(path), `.flwd-takeover-${process.pid}`);
+  try {
+    const file = openSync(draft, 'wx', 0o600);
+    try {
+      writeFileSync(file, text);
+      fchownSync(file, stat.uid, stat.gid);
+      fchmodSync(file, stat.mode & 0o7777);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Replaces a table that is still as it was read, and reads it back. @throws Refusal */
+export function changeTable(table: CronTable, before: Buffer, after: Buffer): void {
+  if (!table.read().equals(before))
+    throw new Refusal(`${table.place} changed just now, so nothing was changed: try again`, exitCodes.refused);
+  table.write(after);
+  if (!table.read().equals(after))
+    throw new Refusal(
+      `${table.place} is not what flwd wrote, because somebody else changed it: compare it with its copy, and try again`,
+      exitCodes.refused,
+    );
+}
+
+const mark = /^#flwd:([A-Za-z0-9][\w./-]*)# (.*)$/s;
+
+type TakenLine = { readonly line: number; readonly jobId: string; readonly text: string };
+
+/** The lines that a takeover has commented out. `text` is the line as it was, in latin1. */
+export function takenLines(table: Buffer): TakenLine[] {
+  return table
+    .toString('latin1')
+    .split('\n')
+    .flatMap((written, at) => {
+      const [, jobId, text] = mark.exec(written) ?? [];
+      return jobId === undefined || text === undefined ? [] : [{ line: at + 1, jobId, text }];
+    });
+}
+
+/** @param jobs line number → id of the job that replaces the line */
+export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Buffer {
+  return changeLines(table, (line, number) => {
+    const jobId = jobs.get(number);
+    return jobId === undefined ? line : `#flwd:${jobId}# ${line}`;
+  });
+}
+
+/** Every line of these jobs is again as it was. */
+export function bringBack(table: Buffer, jobIds: ReadonlySet<string>): Buffer {
+  return changeLines(table, (line) => {
+    const [, jobId, text] = mark.exec(line) ?? [];
+    return jobId !== undefined && text !== undefined && jobIds.has(jobId) ? text : line;
+  });
+}
+
+/** Latin1 keeps every byte. */
+function changeLines(table: Buffer, change: (line: string, number: number) => string): Buffer {
+  const lines = table.toString('latin1').split('\n');
+  return Buffer.from(lines.map((line, at) => change(line, at + 1)).join('\n'), 'latin1');
+}

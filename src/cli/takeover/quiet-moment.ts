@@ -1,0 +1,31 @@
+// A crontab is changed while no line of it is about to start, so that no time is lost between cron and flwd.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import type { Output } from '../terminal/output.ts';
+import type { ImportedLine } from './imported-lines.ts';
+
+/** cron may start a job this long after its time, and flwd waits this long before it starts one. */
+const beforeMs = 15_000;
+const afterMs = 90_000;
+const longestMs = 180_000;
+
+/** A line that starts every minute has no such moment: it may lose a time or two. */
+export async function waitForQuiet(lines: readonly ImportedLine[], output: Output): Promise<void> {
+  const until = Date.now() + longestMs;
+  const times = lines
+    .flatMap(({ record }) => record.schedules)
+    .flatMap(({ cron, timezone }) => {
+      const parsed = parseCron(cron, timezone);
+      return 'problem' in parsed || shortestGapMs(parsed) <= beforeMs + afterMs ? [] : [parsed];
+    });
+  let isSaid = false;
+  for (;;) {
+    const now = Date.now();
+    const isBusy = times.some((one) => (one.next(now - beforeMs) ?? Infinity) <= now + afterMs);
+    if (!isBusy || now > until) return;
+    if (!isSaid) output.say('waiting until no line is about to start …');
+    isSaid = true;
+    await delay(1_000);
+  }
+}

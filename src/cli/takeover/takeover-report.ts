@@ -1,0 +1,53 @@
+// Shows what a takeover does: the next times of each line under cron and under flwd, side by side.
+
+import { withoutSecrets } from '../import/secret-text.ts';
+import { type Output, printable } from '../terminal/output.ts';
+import { placeOf } from './imported-lines.ts';
+import type { Prepared } from './prepared.ts';
+
+const steps = {
+  'take-over': 'flwd takes it over',
+  release: 'commented out by an interrupted takeover: flwd releases it',
+  taken: 'flwd has taken it over',
+  left: 'left to cron',
+} as const;
+
+export function printPlan(prepared: readonly Prepared[], output: Output): void {
+  if (output.isJson) output.json({ lines: prepared.map(toJson) });
+  else if (prepared.length === 0)
+    output.say('No job here was imported from a crontab: flwd import crontab imports the lines.');
+  else output.text(`${prepared.flatMap(linesOf).join('\n')}\n`);
+}
+
+function linesOf({ line, step, reason, nextTimes, hasSucceeded }: Prepared): string[] {
+  const { record, jobId } = line;
+  const state = reason === null ? steps[step] : `${steps[step]}: ${reason}`;
+  const head = [
+    `${printable(placeOf(line))}: ${printable(withoutSecrets(record.text))}`,
+    `  ${jobId ?? '-'}: ${printable(state)}`,
+  ];
+  if (line.kind !== 'active' || step === 'left') return head;
+  const rows = Math.max(line.nextTimes.length, nextTimes.length);
+  const width = Math.max(4, ...line.nextTimes.map((time) => time.length));
+  const times = Array.from({ length: rows }, (_, at) => {
+    const [old = '-', own = '-'] = [line.nextTimes[at], nextTimes[at]];
+    return `    ${old.padEnd(width)}  ${own}${old === own ? '' : '  differs'}`;
+  });
+  const note = hasSucceeded ? [] : [`  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`];
+  return [...head, ...note, `    ${'cron'.padEnd(width)}  flwd`, ...times];
+}
+
+function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded }: Prepared) {
+  return {
+    place: line.record.place,
+    lines: 'lines' in line ? line.lines : [],
+    text: line.record.text,
+    job_id: line.jobId,
+    step,
+    reason,
+    has_succeeded: hasSucceeded,
+    schedules: schedules.map(({ id }) => id),
+    cron_times: line.kind === 'active' ? line.nextTimes : [],
+    flwd_times: nextTimes,
+  };
+}

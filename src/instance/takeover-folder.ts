@@ -1,0 +1,18 @@
+// Where the data dir keeps what `flwd takeover` needs: copies of crontabs, and the jobs of a takeover under way. While
+// it is interrupted, its jobs are held, so neither cron nor flwd may start them.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+export function takeoverFolder(dataDir: string): string {
+  return join(dataDir, 'takeover');
+}
+
+/** A list of job ids. The file is there until the takeover is finished. */
+export function takeoverFile(dataDir: string): string {
+  return join(takeoverFolder(dataDir), 'unfinished.json');
+}
+
+export function isTakeoverUnfinished(dataDir: string): boolean {
+  return existsSync(takeoverFile(dataDir));
+}

@@ -1,0 +1,219 @@
+// `flwd takeover`: cron gives imported lines to flwd, and gets them back. At no moment may both start a job.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createCrontab } from './a-crontab.ts';
+import { createInstance } from './an-instance.ts';
+import { type Seen, start } from './terminal.ts';
+
+type Schedule = { readonly job_id: string; readonly held: boolean };
+
+/** Far from now, so that a takeover need not wait. */
+const far = new Date(Date.now() + 40 * 86_400_000).getUTCMonth() + 1;
+const lines = [
+  '# my jobs',
+  'MAILTO=""',
+  `  0 3 1 ${far} *  echo first\t`,
+  `0 4 1 ${far} * echo second`,
+  `0 5 1 ${far} * date; echo third`,
+  'not a line of cron',
+  '',
+];
+const table = lines.join('\n');
+const marked = [
+  ...lines.slice(0, 2),
+  `#flwd:echo# ${lines[2]}`,
+  `#flwd:echo-2# ${lines[3]}`,
+  `#flwd:date# ${lines[4]}`,
+  ...lines.slice(5),
+].join('\n');
+
+async function imported(text = table) {
+  const { dir, dataDir, serve } = await createInstance({});
+  const crontab = createCrontab(dir, text);
+  const type = (...words: readonly string[]) => start(dir, words, crontab.env);
+  const flwd = (...words: readonly string[]): Promise<Seen> => type(...words).ended;
+  expect(await flwd('import', 'crontab', '--quiet')).toMatchObject({ code: 0 });
+  // The user who runs the tests stands for the user of the jobs, as on a server that is not root.
+  for (const job of readdirSync(join(dir, 'jobs')).filter((name) => !name.startsWith('.'))) {
+    const file = join(dir, 'jobs', job, 'import.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/"ran as [^"]*"/, 'null'));
+  }
+  const server = await serve();
+  const schedules = async () => (await server.json<{ schedules: Schedule[] }>('/schedules')).schedules;
+  const held = async () => (await schedules()).filter((one) => one.held).map((one) => one.job_id);
+  await expect.poll(async () => (await schedules()).length).toBe(3);
+  return { dir, dataDir, crontab, type, flwd, held, server };
+}
+
+test('cron loses exactly the imported lines, flwd gets them, and --undo brings them back', async () => {
+  const { dataDir, crontab, flwd, held, server } = await imported();
+  expect(await held()).toEqual(['date', 'echo', 'echo-2']);
+  const dry = await flwd('takeover', '--dry-run');
+  expect(dry).toMatchObject({ code: 0, stderr: '' });
+  expect(dry.stdout).toMatch(
+    /line 3: 0 3 .* echo first\n {2}echo: flwd takes it over\n {2}note: echo has not succeeded here yet: .*\n {4}cron +flwd\n {4}(\S+) {2}\1\n/,
+  );
+  expect(crontab.read()).toBe(table);
+
+  expect(await flwd('takeover')).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') });
+  const taken = await flwd('takeover', '--yes');
+  expect(taken).toMatchObject({ code: 0, stderr: expect.stringContaining('flwd starts echo-2 from now on') });
+  expect(crontab.read()).toBe(marked);
+  expect(await held()).toEqual([]);
+  const copies = readdirSync(join(dataDir, 'takeover')).filter((name) => name.startsWith('20'));
+  expect(copies.map((name) => readFileSync(join(dataDir, 'takeover', name), 'utf8'))).toEqual([table]);
+  expect(statSync(join(dataDir, 'takeover', copies[0] ?? '')).mode & 0o777).toBe(0o600);
+
+  const again = await flwd('takeover', '--yes');
+  expect(again).toMatchObject({ code: 0, stderr: 'There is nothing to take over.\n' });
+  await server.stop();
+  expect(await flwd('takeover', '--undo', '--yes')).toMatchObject({ code: 0 });
+  expect(crontab.read()).toBe(table);
+  expect(await flwd('takeover', '--yes')).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining('no server is running'),
+  });
+  expect(crontab.read()).toBe(table);
+});
+
+test('a line that changed is left to cron, like a job whose runs would be refused', async () => {
+  const { dir, crontab, flwd, held } = await imported();
+  const changed = table.replace('echo second', 'echo 2nd').replace('MAILTO=""', 'MAILTO=""\nLEVEL=9');
+  crontab.write(changed);
+  const other = await flwd('takeover', '--yes');
+  expect(other.stdout).toContain('echo-2: left to cron: the line changed since the import, or it is gone\n');
+  expect(other.stdout).toContain('echo: left to cron: its variables, user or time zone changed since the import');
+  expect(crontab.read()).toBe(changed);
+
+  crontab.write(table);
+  const config = join(dir, 'jobs/date/config.yaml');
+  writeFileSync(config, `${readFileSync(config, 'utf8')}\nenv: { X: { secret: missing } }\n`);
+  const record = join(dir, 'jobs/echo/import.json');
+  writeFileSync(
+    record,
+    readFileSync(record, 'utf8').replace('"not_carried_over": null', '"not_carried_over": "ran as ada"'),
+  );
+  await expect
+    .poll(async () => (await flwd('takeover', '--dry-run')).stdout)
+    .toContain('date: left to cron: its runs would be refused');
+  const some = await flwd('takeover', '--yes');
+  expect(some.stdout).toContain('echo: left to cron: not carried over: ran as ada\n');
+  expect(crontab.read()).toBe(table.replace(lines[3] ?? '', `#flwd:echo-2# ${lines[3]}`));
+  expect(await held()).toEqual(['date', 'echo']);
+});
+
+test('a takeover that is killed at any step leaves no job with both, and the next command finishes it', async () => {
+  const { crontab, type, flwd, held } = await imported();
+  const jobs = ['date', 'echo', 'echo-2'];
+  const startedByBoth = async (): Promise<string[]> => {
+    const ofFlwd = jobs.filter((job) => !heldNow.includes(job));
+    return ofFlwd.filter((job) => !crontab.read().includes(`#flwd:${job}# `));
+  };
+  let heldNow: readonly string[] = [];
+  for (const words of [
+    ['takeover', '--yes'],
+    ['takeover', '--undo', '--yes'],
+  ]) {
+    const before = crontab.read();
+    // The calls: read; read again, write, read back.
+    for (const [call, when] of [
+      [2, 'before'],
+      [3, 'before'],
+      [3, 'after'],
+      [4, 'after'],
+    ] as const) {
+      crontab.stopAt(call, when);
+      const { child, ended } = type(...words);
+      await crontab.stopped();
+      child.kill('SIGKILL');
+      await ended;
+      heldNow = await held();
+      expect({ call, when, both: await startedByBoth() }).toEqual({ call, when, both: [] });
+      crontab.neverStop();
+      const isWritten = call > 3 || (call === 3 && when === 'after');
+      if (isWritten) expect(heldNow).toEqual(jobs);
+      // Back to where this began.
+      crontab.write(before);
+    }
+    expect((await flwd('schedules')).stderr).toContain('a takeover was interrupted');
+    const finished = await flwd(...words);
+    expect(finished).toMatchObject({ code: 0 });
+    heldNow = await held();
+    expect(await startedByBoth()).toEqual([]);
+    expect((await flwd('schedules')).stderr).not.toContain('interrupted');
+  }
+  expect(crontab.read()).toBe(table);
+  expect(await held()).toEqual(jobs);
+});
+
+test('after a kill between the crontab and the release, the next takeover releases the schedules', async () => {
+  const { crontab, type, flwd, held } = await imported();
+  crontab.stopAt(3, 'after');
+  const { child, ended } = type('takeover', '--yes');
+  await crontab.stopped();
+  child.kill('SIGKILL');
+  await ended;
+  crontab.neverStop();
+  expect(crontab.read()).toBe(marked);
+  expect(await held()).toEqual(['date', 'echo', 'echo-2']);
+  expect((await flwd('doctor')).stdout).toContain('a takeover from cron was interrupted');
+  expect((await flwd('takeover', '--yes')).code).toBe(0);
+  expect(crontab.read()).toBe(marked);
+  expect(await held()).toEqual([]);
+  expect((await flwd('doctor')).stdout).not.toContain('takeover');
+});
+
+test('a crontab that somebody else changes meanwhile is left alone', async () => {
+  const { crontab, type, held, flwd } = await imported();
+  crontab.stopAt(2, 'before');
+  const { child, ended } = type('takeover', '--yes');
+  await crontab.stopped();
+  expect((await flwd('takeover', '--yes')).stderr).toContain('another takeover is under way');
+  child.kill('SIGKILL');
+  await ended;
+  crontab.neverStop();
+  expect(await held()).toEqual(['date', 'echo', 'echo-2']);
+  expect(crontab.read()).toBe(table);
+});
+
+const hasCron = spawnSync('crontab', ['-V']).error === undefined && userInfo().uid === 0;
+
+test.runIf(hasCron)('a crontab of Debian’s cron and a file of /etc/cron.d are taken over and come back', async () => {
+  const name = `flwd-test-${process.pid}`;
+  const file = `/etc/cron.d/${name}`;
+  const { dir, serve } = await createInstance({});
+  const flwd = (...words: readonly string[]): Promise<Seen> => start(dir, words).ended;
+  const crontab = (words: readonly string[], input = '') => spawnSync('crontab', ['-u', 'games', ...words], { input });
+  const before = crontab(['-l']);
+  try {
+    writeFileSync(file, `# system\n0 3 1 ${far} * games date\n0 4 1 ${far} * root echo root\n`, { mode: 0o640 });
+    crontab(['-'], `0 5 1 ${far} * echo games\n`);
+    for (const table of [file, '/var/spool/cron/crontabs/games'])
+      expect(await flwd('import', 'crontab', table)).toMatchObject({ code: 0 });
+    await serve();
+    const left = await flwd('takeover', '--yes');
+    expect(left.stdout).toContain('not carried over: ran as root');
+    expect(left.stdout).toContain('not carried over: ran as games');
+    for (const job of ['date', 'echo-2']) {
+      const record = join(dir, 'jobs', job, 'import.json');
+      writeFileSync(record, readFileSync(record, 'utf8').replace(/"ran as games"/, 'null'));
+    }
+    expect(await flwd('takeover', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(file, 'utf8')).toBe(
+      `# system\n#flwd:date# 0 3 1 ${far} * games date\n0 4 1 ${far} * root echo root\n`,
+    );
+    expect(statSync(file).mode & 0o7777).toBe(0o640);
+    expect(crontab(['-l']).stdout.toString()).toBe(`#flwd:echo-2# 0 5 1 ${far} * echo games\n`);
+    expect(await flwd('takeover', '--undo', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(file, 'utf8')).toContain(`\n0 3 1 ${far} * games date\n`);
+    expect(crontab(['-l']).stdout.toString()).toBe(`0 5 1 ${far} * echo games\n`);
+  } finally {
+    if (before.status === 0) crontab(['-'], before.stdout.toString());
+    else crontab(['-r']);
+    spawnSync('rm', ['-f', file]);
+  }
+});
