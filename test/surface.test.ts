@@ -227,7 +227,7 @@ test('commands of flwd, with their options', () => {
     'plan --args --args-file --security-profile --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'jobs --source --prefix --tag --search --json --quiet --verbose --remote --config --data-dir --jobs',
     'jobs validate --json --quiet',
-    'init --language --from --name --json --quiet --config --jobs',
+    'init --language --from --profile --allow --name --json --quiet --config --jobs',
     'test --json --quiet --config --jobs',
     'sources --json --quiet --verbose --remote --config --data-dir --jobs',
     'sources list --json --quiet --verbose --remote --config --data-dir --jobs',

@@ -63,6 +63,11 @@ test('a run without artifacts lists nothing, and unknown ids are not found', asy
   expect(await flwd(dir, 'artifacts', id)).toEqual({ code: 0, stdout: '', stderr: 'no artifacts\n' });
   expect(await flwd(dir, 'artifacts', 'run_x')).toMatchObject({ code: 3, stdout: '' });
   expect(await flwd(dir, 'artifacts', 'get', 'artifact_x')).toMatchObject({ code: 3, stdout: '' });
+  expect(await flwd(dir, 'artifacts', 'get', 'report.txt')).toMatchObject({
+    stderr:
+      "`report.txt` is not the id of an artifact: flwd artifacts RUN lists the names and ids of a run's artifacts\n",
+    code: 2,
+  });
 });
 
 test('an artifact replaces an existing file only with --force', async () => {

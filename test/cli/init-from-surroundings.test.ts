@@ -15,7 +15,7 @@ source "$HOME/gone.sh" || true
 SRC="$1"
 DEST="\${2:-/var/backups}"
 LOG=/var/log/backup.log
-# curl is not used
+true || curl -fs https://example.org # rsync
 if [[ -n \${REALLY:-} ]]; then
   rsync -a "$SRC/" "$DEST/"
   echo done >> "$LOG"
@@ -50,20 +50,18 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   const config = await configOf(dir, 'mirror');
   expect(config).toContain('    src:\n      type: string\n      format: path\n');
   expect(config).toContain(
-    'permissions:\n  read: [{ arg: src }]\n  write: [{ arg: dest }]\n' +
-      '  # network: all   # probably needed: line 12: rsync\n' +
-      '# Line 9 writes /var/log/backup.log, which a job cannot: make it an argument, or add write: [/var/log/backup.log]\n' +
-      '# Line 14 writes /srv/last-backup, which a job cannot: make it an argument, or add write: [/srv/last-backup]\n',
-  );
-  expect(config).toContain('security: { paths: [/srv/data] }');
-  expect(config).toContain(
-    '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,\n' +
-      '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.\n',
+    '#   security: { paths: [/var/backups, /var/log/backup.log, /srv/last-backup] }\n' +
+      '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,\n' +
+      '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.\n' +
+      'permissions:\n  # network: all   # probably needed: line 10: curl\n' +
+      `  read:\n    - { arg: src }   # line 12: rsync\n    # - ${dir}/gone.sh   # line 6: source\n` +
+      '  write:\n    - { arg: dest }   # line 12: rsync\n' +
+      '    # - /var/log/backup.log   # line 13: >\n    # - /srv/last-backup   # line 14: >\n',
   );
   expect(config).toContain(
     '# Not sure: line 5 includes ./colours.sh from the current folder, which is empty in a job: use $FLWD_JOB_DIR/colours.sh.',
   );
-  expect(config).toContain('# Not sure: line 6 includes "$HOME/gone.sh", which was not copied.');
+  expect(config).toContain(`# To do: line 6: ${dir}/gone.sh does not exist on this host.`);
   const seen = await flwd(dir, 'mirror', '--src', `${dir}/data`, '--dest', `${dir}/out`);
   expect(seen).toMatchObject({ stdout: 'green: it\n', code: 0 });
   expect((await flwd(dir, 'mirror', '--src', dir, '--dest', `${dir}/out`)).stderr).toContain(
@@ -80,15 +78,17 @@ test('a path that may mean the workspace becomes a permission in a comment', asy
   writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });
   await flwd(dir, 'init', '--from', 'pack.sh');
   expect(await configOf(dir, 'pack')).toContain(
-    '# permissions:\n#   network: all\n#   read: [{ arg: output }, { arg: log_dir }, { arg: source_dir }]\n' +
-      '#   write: [{ arg: output }, { arg: log_dir }, { arg: source_dir }]\n',
+    '# permissions:\n#   network: all\n#   read:\n' +
+      '#     - { arg: output }   # line 2; under write if the script writes there\n' +
+      '#     - { arg: log_dir }   # line 3; under write if the script writes there\n' +
+      '#     - { arg: source_dir }   # line 4; under write if the script writes there\n',
   );
 });
 
 test.each([
-  ['for f in "$@"; do echo "$f"; done', 'fs'],
-  ['for f in $*\ndo\n  echo $f\ndone', 'fs'],
-  ['for f in "$@"; do\n  case "$f" in\n    *.gz) echo "$f" ;;\n    *) echo "$f" ;;\n  esac\ndone', 'fs'],
+  ['for f in "$@"; do echo "$f"; done', 'files'],
+  ['for f in $*\ndo\n  echo $f\ndone', 'files'],
+  ['for f in "$@"; do\n  case "$f" in\n    *.gz) echo "$f" ;;\n    *) echo "$f" ;;\n  esac\ndone', 'files'],
   ['while [ $# -gt 0 ]; do\n  one="$1"\n  echo "$one"\n  shift\ndone', 'ones'],
 ])('a loop over all words becomes a list: %j', async (loop, name) => {
   const dir = createFolder();

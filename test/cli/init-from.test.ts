@@ -226,6 +226,7 @@ print(json.dumps({**vars(args), "source": str(args.source), "region": os.environ
     api_key: { format: 'secret' },
     source: { format: 'path' },
     mode: { default: 'fast' },
+    color: { type: 'boolean', default: true },
   });
   expect(properties).not.toHaveProperty('old');
   expect(readFileSync(join(dir, 'jobs/report/config.yaml'), 'utf8')).toContain(
@@ -240,7 +241,7 @@ print(json.dumps({**vars(args), "source": str(args.source), "region": os.environ
     tag: ['a b', '-c'],
     ids: [1, 2],
   };
-  const more = { cache: false, no_color: true, dry_run: true, ratio: 0.25, port: 3, api_key: 'sesame' };
+  const more = { cache: false, color: false, dry_run: true, ratio: 0.25, port: 3, api_key: 'sesame' };
   expect(JSON.parse((await runWith(dir, 'report', { ...args, ...more })).stdout)).toEqual({
     ...args,
     source: `${dir}/jobs/-x y`,

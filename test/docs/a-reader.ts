@@ -10,18 +10,8 @@
 //   text            lines that an earlier block prints; `…` stands for anything, and spaces may be more or fewer
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  appendFileSync,
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
@@ -33,9 +23,19 @@ type Terminal = {
   readonly interrupt: () => Promise<void>;
 };
 
-/** Follows the page; throws with the place of the first block that does not do what the page says. */
-export async function follow(page: string, folders: readonly string[] = []): Promise<void> {
-  const { home, start } = await createHome(folders);
+/**
+ * Follows the page; throws with the place of the first block that does not do what the page says.
+ * @param o.folders that the reader has; `isInstalled`: the page is for readers who have installed flwd
+ */
+export async function follow(
+  page: string,
+  o: { readonly folders?: readonly string[]; readonly isInstalled?: true } = {},
+): Promise<void> {
+  const { home, start } = await createHome(o.folders ?? []);
+  if (o.isInstalled) {
+    mkdirSync(join(home, '.local/bin'), { recursive: true });
+    symlinkSync(join(root, 'bin/flwd.js'), join(home, '.local/bin/flwd'));
+  }
   const checkout = join(home, 'flwd');
   mkdirSync(checkout);
   symlinkSync(join(root, 'bin'), join(checkout, 'bin'));
@@ -94,7 +94,8 @@ function linesOf(text: string): RegExp[] {
 }
 
 async function createHome(folders: readonly string[]) {
-  const home = realpathSync(mkdtempSync(join(tmpdir(), 'flwd-reader-')));
+  // A job has its own /tmp, so it would not see a home there.
+  const home = mkdtempSync('/var/tmp/flwd-reader-');
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   // Jobs of a server that is root run as another user.
   chmodSync(home, 0o711);
@@ -111,7 +112,7 @@ async function createHome(folders: readonly string[]) {
 
   const start = (cwd: string, { text }: Block): Terminal => {
     // Where the reader is afterwards, and for a server that is root the permission that its jobs lack.
-    const after = `echo "cwd=$PWD"; for d in ~/www ~/backups; do if [ -d "$d" ]; then chmod a+rwx "$d"; fi; done`;
+    const after = `echo "cwd=$PWD"; for d in ~/www ~/backups ~/reports; do if [ -d "$d" ]; then chmod a+rwx "$d"; fi; done`;
     const child = spawn('bash', ['-c', `set -eo pipefail\n${adapt(text)}\n${after}`], {
       cwd,
       env,

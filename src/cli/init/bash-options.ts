@@ -114,6 +114,7 @@ function optionOf(
     schema,
     isRequired: variable !== undefined && (initial ?? '') === '' && isAskedFor(variable, script),
     handing,
+    variable,
   };
 }
 

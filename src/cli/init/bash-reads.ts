@@ -1,5 +1,6 @@
 // Finds what a bash script asks its user for.
 
+import { withoutPasswords } from '../../lib/secret-name.ts';
 import type { Script } from './bash-script.ts';
 import { argumentName, type ScriptArgument, schemaOfText } from './script-arguments.ts';
 
@@ -23,7 +24,7 @@ export function readAsked({ lines, outside }: Script): { readonly found: ScriptA
       const name = argumentName(variable);
       const schema = flags.includes('s')
         ? ({ type: 'string', format: 'secret' } as const)
-        : schemaOfText(name, undefined, prompt);
+        : { ...schemaOfText(name, undefined, prompt), ...(prompt && { description: withoutPasswords(prompt.trim()) }) };
       const isRequired = isAsked && !/^\s/.test(text);
       reads.push({ argument: { name, line: number, schema, isRequired, handing: { as: 'input' } }, isAsked, isPlain });
     }

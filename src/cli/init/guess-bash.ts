@@ -11,6 +11,7 @@ import {
   isOwnVariable,
   type ScriptArgument,
   schemaOfText,
+  shellDefault,
   toGuess,
 } from './script-arguments.ts';
 
@@ -53,20 +54,16 @@ function readPositions(script: Script): ScriptArgument[] {
   let shifted = 0;
   for (const line of outside) {
     for (const [, bare, braced, mark = '', value = ''] of line.text.matchAll(
-      /(?<!\\)\$(?:([1-9])|\{([1-9])(?:(:?[-=?])([^}]*))?\})/g,
+      /(?<!\\)\$(?:([1-9])|\{([1-9])(?:(:?[-=?])((?:[^{}]|\{[^{}]*\})*))?\})/g,
     )) {
       const at = Number(bare ?? braced) + shifted;
       const [, variable] = new RegExp(`(\\w+)=["']?\\$\\{?${bare ?? braced}\\b`).exec(line.text) ?? [];
       const choices = /^\s*case\s/.test(line.text) ? caseWords(outside, line) : [];
       const name = variable ?? (choices.length > 0 ? 'action' : undefined);
       const before = found.get(at);
-      const isLiteral = /^[-=]|^:[-=]/.test(mark) && !/[$`]/.test(value);
+      const preset = /^:?[-=]/.test(mark) ? shellDefault(value) : undefined;
       const named = argumentName(before?.name ?? name ?? usage[at - 1]?.name ?? `argument_${at}`);
-      const ownSchema = schemaOfText(
-        named,
-        isLiteral ? value.replaceAll(/^["']|["']$/g, '') : undefined,
-        usage[at - 1]?.name,
-      );
+      const ownSchema = schemaOfText(named, preset, usage[at - 1]?.name);
       const schema = choices.length > 0 ? { type: 'string' as const, enum: choices } : ownSchema;
       found.set(at, {
         name: before?.name ?? name,
@@ -89,6 +86,7 @@ function readPositions(script: Script): ScriptArgument[] {
       schema,
       isRequired: schema.default === undefined && (at < least || !isOptional),
       handing: { as: 'position' },
+      variable: one?.name,
     };
   });
 }
@@ -140,8 +138,9 @@ function readRest({ outside, text }: Script): ScriptArgument[] {
     const [, each = implicit] = /\bfor\s+(\w+)\s+in\b/.exec(line.text) ?? [];
     const [, list] = /(\w+)=\("?\$/.exec(line.text) ?? [];
     const used = usageWords(text).find(({ isMany }) => isMany)?.name;
-    const name = argumentName(list ?? each ?? used ?? 'rest');
-    const plural = list === undefined && name !== 'rest' && !name.endsWith('s') ? `${name}s` : name;
+    const isShort = each?.length === 1 && used !== undefined;
+    const name = argumentName(list ?? (isShort ? used : each) ?? used ?? 'rest');
+    const plural = list === undefined && name !== 'rest' ? pluralOf(name) : name;
     const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
     return [{ name: plural, line: line.number, schema, isRequired: false, handing: { as: 'rest' } }];
   }
@@ -160,10 +159,17 @@ function readEaten({
   const body = lines.map(({ text }) => text).join('\n');
   if (!/(?:^|[\s;])shift\s*(?:;|$)/m.test(body) || /\$\{?2\b|\bcase\b/.test(body)) return undefined;
   const [, each = 'word'] = /(\w+)=["']?\$\{?1\b/.exec(body) ?? [];
-  const name = argumentName(each.endsWith('s') ? each : `${each}s`);
+  const name = pluralOf(argumentName(each));
   const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };
   const line = outside[from]?.number ?? 1;
   return { lines, argument: { name, line, schema, isRequired: false, handing: { as: 'rest' } } };
+}
+
+/** A loop's variable is often a single letter, which says nothing as the name of an option. */
+function pluralOf(name: string): string {
+  const letters: Readonly<Record<string, string>> = { d: 'dirs', f: 'files', h: 'hosts', u: 'urls' };
+  if (name.length === 1) return letters[name] ?? 'words';
+  return name.endsWith('s') ? name : `${name}s`;
 }
 
 function isEvery({ text }: Line): boolean {
@@ -184,32 +190,44 @@ function isCallOfMain(line: string, text: string): boolean {
   );
 }
 
+/** `${NAME:?is not set}` says what went wrong, `${NAME:?the region to send to}` what it is. */
+function isComplaint(text: string): boolean {
+  return /\b(?:set|unset|missing|required|requires?|must|need(?:s|ed)?|please|usage|error|not|no|empty|specify|give|given|provide|define|export)\b/i.test(
+    text,
+  );
+}
+
 function readEnvironment(script: Script): { readonly found: ScriptArgument[]; readonly doubts: string[] } {
   const found = new Map<string, ScriptArgument>();
   const doubts = new Map<string, string>();
   const set = new Set<string>();
+  const isIncluding = /^\s*(?:source|\.)\s+["']?(?:[~/]|\$\{?HOME)/m.test(script.text);
+  const mayBeIncluded = isIncluding ? ', unless a file that it includes does' : '';
   for (const { text, number } of script.lines) {
-    for (const [, variable = '', mark = '', value = ''] of text.matchAll(/\$\{([A-Z][A-Z\d_]*)(:?[-=?])([^}]*)\}/g)) {
+    for (const [, variable = '', mark = '', value = ''] of text.matchAll(
+      /\$\{([A-Z][A-Z\d_]*)(:?[-=?])((?:[^{}]|\{[^{}]*\})*)\}/g,
+    )) {
       if (!isOwnVariable(variable) || set.has(variable) || found.has(variable)) continue;
       const name = argumentName(variable);
       const said = value.replaceAll(/^["']|["']$/g, '');
       const isAsked = mark.endsWith('?');
-      const isLiteral = !isAsked && !/[$`]/.test(said);
-      const schema = schemaOfText(name, isLiteral ? said : undefined);
-      if (isAsked && /\s/.test(said.trim()) && !/[$`]/.test(said)) schema.description = withoutPasswords(said.trim());
+      const schema = schemaOfText(name, isAsked ? undefined : shellDefault(value));
+      if (isAsked && /\s/.test(said.trim()) && !/[$`]/.test(said) && !isComplaint(said))
+        schema.description = withoutPasswords(said.trim());
       found.set(variable, {
         name,
         line: number,
         schema,
         isRequired: isAsked,
         handing: { as: 'environment', variable },
+        variable,
       });
     }
     for (const [, variable = ''] of text.matchAll(/(?<!\\)\$\{?([A-Z][A-Z\d_]+)\b(?!:?[-=?+])/g)) {
       if (isOwnVariable(variable) && !set.has(variable) && !found.has(variable) && !doubts.has(variable))
         doubts.set(
           variable,
-          `line ${number} uses $${variable}, which the script does not set before${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
+          `line ${number} uses $${variable}, which the script does not set before${mayBeIncluded}${isSecretName(variable) ? '; as an argument it needs format: secret' : ''}`,
         );
     }
     for (const [, variable = ''] of text.matchAll(/(?:^|[\s;(])([A-Z][A-Z\d_]*)\+?=/g))

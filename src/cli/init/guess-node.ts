@@ -1,5 +1,6 @@
 // Guesses what a Node script takes: parseArgs, process.argv and process.env.
 
+import { pathOfExpression } from './code-uses.ts';
 import {
   type ArgumentSchema,
   argumentName,
@@ -67,8 +68,9 @@ function readParseArgs(code: string, doubts: string[], passedOver: string[]): Sc
       const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: items };
       return [{ name, line, schema, isRequired: false, handing: { ...handing, isRepeated: true } }];
     }
-    const schema = schemaOfText(name, typeof preset === 'string' ? preset : undefined);
-    return [{ name, line, schema, isRequired: false, handing }];
+    const path = preset === undefined ? pathOfExpression('node', code, option.get('default') ?? '') : undefined;
+    const schema = schemaOfText(name, typeof preset === 'string' ? preset : path);
+    return [{ name, line, schema, isRequired: false, handing, variable: flag }];
   });
   if (config.get('allowPositionals') !== 'true') return found;
   const schema: ArgumentSchema = { type: 'array', items: { type: 'string' }, default: [] };

@@ -1,6 +1,7 @@
 // Guesses what a Python script takes: argparse, sys.argv and os.environ.
 
 import { holdsPassword, withoutPasswords } from '../../lib/secret-name.ts';
+import { pathOfExpression } from './code-uses.ts';
 import {
   type ArgumentSchema,
   argumentName,
@@ -19,6 +20,8 @@ export function guessPython(text: string): Guess {
   const doubts: string[] = [];
   const library = /^\s*(?:from|import)\s+(click|typer|docopt|fire|absl)\b/m.exec(code)?.[1];
   if (library) doubts.push(`it reads its arguments with ${library}, which flwd cannot guess`);
+  for (const { 1: call, index } of code.matchAll(/(?<![\w.])(input|getpass(?:\.getpass)?)\(/g))
+    doubts.push(`line ${lineAt(code, index)} asks the user with ${call}(), but nobody answers a job`);
   const passedOver: string[] = [];
   const options = readArgparse(code, doubts, passedOver);
   const words = options.length > 0 ? [] : readArgv(code);
@@ -42,7 +45,7 @@ function readArgparse(code: string, doubts: string[], passedOver: string[]): Scr
         doubts.push(`line ${line}: add_argument is called on something that does not seem to be the parser`);
       return [];
     }
-    const found = toArgument(given, line);
+    const found = toArgument(given, line, code);
     if ('name' in found) return [found];
     if ('doubt' in found) doubts.push(`line ${line}: ${found.doubt}`);
     else passedOver.push(`${found.passedOver} (line ${line})`);
@@ -54,6 +57,7 @@ function readArgparse(code: string, doubts: string[], passedOver: string[]): Scr
 function toArgument(
   given: string,
   line: number,
+  code: string,
 ): ScriptArgument | { readonly doubt: string } | { readonly passedOver: string } {
   const items = splitItems(given);
   const named = new Map(
@@ -80,9 +84,10 @@ function toArgument(
   const about = description === undefined ? {} : { description };
   if (action === 'version' || action === 'help') return { passedOver: flags.join(', ') };
   if (typeof action === 'string' && /^store_(?:true|false|const)$/.test(action)) {
-    const schema: ArgumentSchema = { type: 'boolean', ...about, default: false };
-    const switchName = typeof dest === 'string' && action === 'store_false' ? argumentName(flag) : name;
-    return { name: switchName, line, schema, isRequired: false, handing: { as: 'switch', flag } };
+    // `--plain` that switches `colour` off.
+    const isOff = typeof dest === 'string' && action === 'store_false';
+    const schema: ArgumentSchema = { type: 'boolean', ...about, default: isOff };
+    return { name, line, schema, isRequired: false, handing: { as: 'switch', [isOff ? 'negation' : 'flag']: flag } };
   }
   if (/BooleanOptionalAction/.test(named.get('action') ?? '')) {
     const preset = literal('default');
@@ -105,7 +110,7 @@ function toArgument(
   const isRequired = isOption
     ? literal('required') === true
     : nargs !== '?' && nargs !== '*' && literal('default') === undefined;
-  const schema = { ...schemaOf(name, named, { isList, flag }), ...about };
+  const schema = { ...schemaOf(name, named, { isList, flag, code }), ...about };
   if (isList && isRequired) schema.minItems = 1;
   if (isRequired) delete schema.default;
   const handing = isOption
@@ -118,17 +123,21 @@ function toArgument(
     : isList
       ? { as: 'rest' as const }
       : { as: 'position' as const };
-  return { name, line, schema, isRequired, handing };
+  const variable = typeof dest === 'string' ? dest : flag.replace(/^-+/, '').replaceAll('-', '_');
+  const [, mode = 'r'] = /FileType\(\s*(?:mode\s*=\s*)?(?:["'](\w+)["'])?/.exec(named.get('type') ?? '') ?? [];
+  const opens = /FileType/.test(named.get('type') ?? '') ? (/[wax]/.test(mode) ? 'write' : 'read') : undefined;
+  return { name, line, schema, isRequired, handing, variable, ...(opens && { opens }) };
 }
 
 function schemaOf(
   name: string,
   named: ReadonlyMap<string, string>,
-  { isList, flag }: { readonly isList: boolean; readonly flag: string },
+  { isList, flag, code }: { readonly isList: boolean; readonly flag: string; readonly code: string },
 ): ArgumentSchema {
-  const written = named.get('type') ?? 'str';
-  const scalar = written === 'int' ? 'integer' : written === 'float' ? 'number' : 'string';
-  const preset = named.has('default') ? readLiteral(named.get('default') ?? '') : undefined;
+  const type = named.get('type') ?? 'str';
+  const scalar = type === 'int' ? 'integer' : type === 'float' ? 'number' : 'string';
+  const written = named.get('default') ?? '';
+  const preset = readLiteral(written) ?? pathOfExpression('python', code, written);
   if (isList) {
     const items = Array.isArray(preset)
       ? preset.filter((item) => typeof item === 'string' || typeof item === 'number')
@@ -140,7 +149,7 @@ function schemaOf(
   // An argument with fixed choices is no secret: `--auth` may be `basic` or `digest`.
   if (isSecret && !named.has('choices')) return { type: 'string', format: 'secret' };
   const schema: ArgumentSchema = { type: scalar };
-  if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(written))) schema.format = 'path';
+  if (scalar === 'string' && (own.format === 'path' || /\bPath$|FileType/.test(type))) schema.format = 'path';
   const choices = named.has('choices') ? readLiteral(named.get('choices') ?? '') : undefined;
   const fits = (value: unknown): value is string | number =>
     scalar === 'string'
@@ -161,12 +170,23 @@ function describe(help: string): string | undefined {
 
 function readArgv(code: string): ScriptArgument[] {
   const found = new Map<number, { name: string | undefined; line: number; type: 'string' | 'integer' | 'number' }>();
-  for (const { 1: variable, 2: cast, 3: n, index } of code.matchAll(
-    /(?:(\w+)\s*=\s*)?(?:(int|float)\()?sys\.argv\[([1-9])\]/g,
+  // `folder, days = sys.argv[1], int(sys.argv[2])`
+  const apart = code.replaceAll(
+    /^[ \t]*(\w+(?:[ \t]*,[ \t]*\w+)+)[ \t]*=[ \t]*(.*\bsys\.argv\[[1-9]\].*)$/gm,
+    (whole, names: string, values: string) => {
+      const [targets, items] = [names.split(','), splitItems(values)];
+      return targets.length === items.length
+        ? targets.map((name, at) => `${name.trim()} = ${items[at]}`).join('; ')
+        : whole;
+    },
+  );
+  for (const { 1: variable, 2: cast, 3: n, index } of apart.matchAll(
+    /(?:(\w+)\s*=\s*)?(?:(int|float)\(|(?:pathlib\.)?Path\()?sys\.argv\[([1-9])\]/g,
   )) {
     const type = cast === 'int' ? 'integer' : cast === 'float' ? 'number' : 'string';
     const before = found.get(Number(n));
-    if (!before || before.name === undefined) found.set(Number(n), { name: variable, line: lineAt(code, index), type });
+    if (!before || before.name === undefined)
+      found.set(Number(n), { name: variable, line: lineAt(apart, index), type });
   }
   const isOptional = (n: number): boolean =>
     new RegExp(`len\\(sys\\.argv\\)\\s*(?:>\\s*${n}|>=\\s*${n + 1})\\b`).test(code);
@@ -193,7 +213,7 @@ function readEnvironment(code: string): ScriptArgument[] {
   return [...code.matchAll(calls)].flatMap(({ 1: variable = '', 2: end, 3: preset, index }): ScriptArgument[] => {
     if (!isOwnVariable(variable)) return [];
     const name = argumentName(variable);
-    const value = preset === undefined ? undefined : readLiteral(preset);
+    const value = preset === undefined ? undefined : (readLiteral(preset) ?? pathOfExpression('python', code, preset));
     const schema = schemaOfText(
       name,
       typeof value === 'string' || typeof value === 'number' ? String(value) : undefined,

@@ -10,6 +10,7 @@ import { Refusal } from '../exit-code.ts';
 import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import type { Output } from '../terminal/output.ts';
+import { type Needs, needsJson } from './needs.ts';
 
 export type NewFile = { readonly name: string; readonly text: string | Buffer; readonly mode: number };
 
@@ -25,7 +26,9 @@ export async function writeJob(path: string, files: readonly NewFile[]): Promise
       chmodSync(join(draft, name), mode);
     }
     await assertValid(draft, basename(resolve(path)));
-    for (const { name } of files) {
+    // A folder is a job from the moment it has a config.yaml.
+    const configLast = files.toSorted((a, b) => Number(a.name === 'config.yaml') - Number(b.name === 'config.yaml'));
+    for (const { name } of configLast) {
       mkdirSync(dirname(join(path, name)), { recursive: true });
       copyFileSync(join(draft, name), join(path, name), constants.COPYFILE_EXCL);
     }
@@ -48,13 +51,20 @@ async function assertValid(dir: string, name: string): Promise<void> {
 export async function describeJob(
   path: string,
   files: readonly NewFile[],
-  o: { readonly options: Options; readonly output: Output; readonly sample: readonly string[] },
+  o: {
+    readonly options: Options;
+    readonly output: Output;
+    readonly sample: readonly string[];
+    /** For a job made from a script. */
+    readonly needs?: Needs;
+  },
 ): Promise<void> {
   const { options, output } = o;
   const written = files.map(({ name }) => join(path, name));
   const found = await locate(path, options, output);
   if (output.isJson) {
-    output.json({ id: found?.id ?? null, source: found?.source ?? null, files: written });
+    const needs = o.needs === undefined ? {} : { needs: needsJson(o.needs) };
+    output.json({ id: found?.id ?? null, source: found?.source ?? null, files: written, ...needs });
     return;
   }
   output.text(written.map((file) => `${file}\n`).join(''));
@@ -75,7 +85,8 @@ export async function describeJob(
 
 type Found = { readonly id: string; readonly source: string; readonly isOutside: boolean };
 
-async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
+/** Where the sources see the job. Warns if they do not. */
+export async function locate(path: string, options: Options, output: Output): Promise<Found | undefined> {
   const { locateJob } = await import('../../sources.ts');
   try {
     const { config } = loadConfiguration(options);

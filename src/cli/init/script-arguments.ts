@@ -1,6 +1,7 @@
 // The arguments that a script seems to take. Each becomes an argument of the job, and records how to pass it to the
 // script.
 
+import { homedir } from 'node:os';
 import { holdsPassword, isSecretName } from '../../lib/secret-name.ts';
 
 export type ArgumentSchema = {
@@ -25,7 +26,8 @@ type Handing =
   | { readonly as: 'rest' }
   /** `--keep 7`, or joined as `--keep=7`. A list is passed once with all items, or once for each item. */
   | { readonly as: 'option'; readonly flag: string; readonly isJoined: boolean; readonly isRepeated?: boolean }
-  | { readonly as: 'switch'; readonly flag: string; readonly negation?: string };
+  /** The flag is passed for true, its negation for false. */
+  | { readonly as: 'switch'; readonly flag?: string; readonly negation?: string };
 
 export type ScriptArgument = {
   readonly name: string;
@@ -34,6 +36,10 @@ export type ScriptArgument = {
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;
   readonly handing: Handing;
+  /** In which the script keeps it, if it has another name there. */
+  readonly variable?: string | undefined;
+  /** The script opens it as a file, before it does anything else. */
+  readonly opens?: 'read' | 'write';
 };
 
 export type Guess = {
@@ -55,6 +61,20 @@ export function isOwnVariable(name: string): boolean {
 /** The flag becomes a word of the wrapper script, so it must not contain characters that a shell interprets. */
 export function isPlainFlag(flag: string): boolean {
   return /^--?[A-Za-z\d][\w-]*$/.test(flag);
+}
+
+/** The home of the user who types `flwd init`, as in `$HOME/backups`. The job may run with another one. */
+export function userHome(): string {
+  return process.env.HOME || homedir();
+}
+
+/**
+ * The literal default in a shell's `${NAME:-text}`; undefined if it is not one. Writes out a home at its start, because
+ * the home of a job is its workspace.
+ */
+export function shellDefault(written: string): string | undefined {
+  const said = written.replaceAll(/^["']|["']$/g, '').replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/|$)/, () => userHome());
+  return /[$`]/.test(said) ? undefined : said;
 }
 
 /** `--dry-run` and `DRY_RUN` become `dry_run`: a valid name for an argument. */
@@ -99,10 +119,27 @@ export function toGuess(found: readonly ScriptArgument[], o: Omit<Guess, 'argume
     schema.type === 'array' &&
     (isSecretName(name) || [schema.default ?? []].flat().some((item) => holdsPassword(`${item}`)));
   const lists = found.filter(isSecretList).map(({ name, line, handing }) => {
-    const written = 'flag' in handing ? handing.flag : name;
+    const written = 'flag' in handing ? (handing.flag ?? name) : name;
     return `line ${line}: ${written} seems to be a list of secrets, but a job takes each secret as a separate argument`;
   });
-  return { ...o, arguments: withNames(found.filter((one) => !isSecretList(one))), doubts: [...o.doubts, ...lists] };
+  const kept = found.filter((one) => !isSecretList(one)).map((one, _, all) => withoutNo(one, all));
+  return { ...o, arguments: withNames(kept), doubts: [...o.doubts, ...lists] };
+}
+
+/** `--no-header` becomes the argument `header`, which is true unless a run says otherwise. */
+function withoutNo(one: ScriptArgument, all: readonly ScriptArgument[]): ScriptArgument {
+  const { handing, schema } = one;
+  const [, positive] =
+    (handing.as === 'switch' && handing.negation === undefined && /^--no-(.+)$/.exec(handing.flag ?? '')) || [];
+  if (handing.as !== 'switch' || positive === undefined) return one;
+  const name = argumentName(positive);
+  if (all.some((other) => other !== one && other.name === name)) return one;
+  return {
+    ...one,
+    name,
+    schema: { ...schema, default: true },
+    handing: { as: 'switch', negation: handing.flag ?? '' },
+  };
 }
 
 /**

@@ -5,13 +5,20 @@ import { basename } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { withoutPasswords } from '../../lib/secret-name.ts';
 import { Refusal } from '../exit-code.ts';
+import { codeUses } from './code-uses.ts';
 import { guessBash } from './guess-bash.ts';
 import { guessNode } from './guess-node.ts';
 import { guessPython } from './guess-python.ts';
 import type { NewFile } from './job-folder.ts';
+import { type Asking, permissionLines } from './permission-lines.ts';
+import { plainText } from './place.ts';
 import type { ArgumentSchema, Guess, ScriptArgument } from './script-arguments.ts';
-import { networkUse, pathArguments, siblingsOf, writtenPaths } from './script-surroundings.ts';
+import { networkUse, siblingsOf } from './script-surroundings.ts';
 import { bashWrapper, nodeWrapper } from './script-wrapper.ts';
+import { shellUses } from './shell-uses.ts';
+import { noUses, type Uses } from './uses.ts';
+import { type Wishes, wishesOf } from './wishes.ts';
+import { scalar } from './yaml-text.ts';
 
 type Script = { readonly file: string; readonly text: string; readonly mode: number; readonly language: Language };
 type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
@@ -22,27 +29,56 @@ const noGuess: Guess = { arguments: [], doubts: [], passedOver: [] };
 export type ScriptJob = {
   readonly files: readonly NewFile[];
   readonly guess: Guess;
+  readonly uses: Uses;
+  readonly wishes: Wishes;
 };
 
 /** @throws Refusal */
-export function jobOfScript(path: string, title: string): ScriptJob {
+export function jobOfScript(path: string, title: string, asking: Asking): ScriptJob {
   const script = readScript(path);
-  const found = guessOf(script);
+  const guessed = guessOf(script);
+  const uses = usesOf(script, guessed.arguments, asking.home);
   const siblings = siblingsOf(path, script.language, script.text);
-  const guess = { ...found, doubts: [...found.doubts, ...siblings.doubts] };
+  const guess = {
+    ...guessed,
+    arguments: guessed.arguments.map((argument) => withFormat(argument, uses)),
+    doubts: [...guessed.doubts, ...siblings.doubts],
+  };
+  const wishes = wishesOf(uses, guess.arguments, asking.home);
   const wrapper = wrapperOf(script, guess, siblings.files);
   const copy: NewFile = { name: script.file, text: script.text, mode: script.mode };
-  const config = configOf(script, { title, guess, command: wrapper ? `./${wrapper.name}` : commandOf(script) });
+  const config = [
+    ...configOf(script, { title, guess, command: wrapper ? `./${wrapper.name}` : commandOf(script) }),
+    ...permissionLines(uses, wishes, asking),
+  ];
   return {
     files: [
-      { name: 'config.yaml', text: config, mode: 0o644 },
+      { name: 'config.yaml', text: `${config.join('\n')}\n`, mode: 0o644 },
       copy,
       ...siblings.files,
       ...(wrapper ? [wrapper] : []),
       { name: 'tests.yaml', text: testsOf(guess), mode: 0o644 },
     ],
     guess,
+    uses,
+    wishes,
   };
+}
+
+function usesOf({ language, text }: Script, all: readonly ScriptArgument[], home: string): Uses {
+  const plain = plainText(text);
+  if (language === 'sh') return shellUses(plain, all, home);
+  const network = networkUse(language, text);
+  if (language === 'python' || language === 'node') return codeUses(language, plain, { arguments: all, home, network });
+  return { ...noUses, network };
+}
+
+/** A text that the script opens as a file is a path. */
+function withFormat(argument: ScriptArgument, { files }: Uses): ScriptArgument {
+  const { schema, name } = argument;
+  const isPlain = schema.type === 'string' && schema.format === undefined && schema.enum === undefined;
+  const isOpened = files.some(({ place }) => place.arg === name && place.isWhole);
+  return isPlain && isOpened ? { ...argument, schema: { ...schema, format: 'path' } } : argument;
 }
 
 function readScript(path: string): Script {
@@ -131,12 +167,12 @@ function commandOf({ file, language }: Script): string {
 function configOf(
   script: Script,
   o: { readonly title: string; readonly guess: Guess; readonly command: string },
-): string {
+): string[] {
   const { guess } = o;
   const description = descriptionOf(script);
   const required = guess.arguments.filter(({ isRequired }) => isRequired).map(({ name }) => name);
   const isWrapped = !o.command.includes(script.file);
-  const lines = [
+  return [
     `# Created from ${script.file} by flwd init --from. The arguments are guessed from its text, without running it: check`,
     '# every line. `flwd jobs validate DIR` finds errors; docs/jobs.md describes all keys.',
     `name: ${scalar(o.title)}`,
@@ -158,41 +194,7 @@ function configOf(
       ? [`    # Left out, because it only prints help or a version: ${guess.passedOver.join('; ')}.`]
       : []),
     '',
-    ...permissionLines(script, guess),
   ];
-  return `${lines.join('\n')}\n`;
-}
-
-function permissionLines({ language, text }: Script, guess: Guess): string[] {
-  const { read, write, unsure } = pathArguments(guess.arguments);
-  const network = networkUse(language, text);
-  const written = language === 'sh' ? writtenPaths(text) : [];
-  const isAsked = read.length + write.length > 0;
-  const mark = isAsked ? '  # ' : '#   ';
-  return [
-    '# A job has no network. It sees its own folder and a read-only system, and starts in an empty folder. Permissions allow',
-    '# more. The operator must list folders for read and write in flwd.yaml: security: { paths: [/srv/data] }',
-    ...(network === undefined ? [] : networkWarning),
-    isAsked ? 'permissions:' : '# permissions:',
-    ...(read.length > 0 ? [`  read: ${listOf(read)}`] : []),
-    ...(write.length > 0 ? [`  write: ${listOf(write)}`] : []),
-    `${mark}network: all${network === undefined ? '' : `   # probably needed: ${network}`}`,
-    ...(read.length > 0 ? [] : [`${mark}read: ${unsure.length > 0 ? listOf(unsure) : '[/srv/data, { arg: folder }]'}`]),
-    ...(write.length > 0 || unsure.length === 0 ? [] : [`${mark}write: ${listOf(unsure)}`]),
-    ...written.map(
-      ({ path, line }) =>
-        `# Line ${line} writes ${path}, which a job cannot: make it an argument, or add write: [${path}]`,
-    ),
-  ];
-}
-
-const networkWarning = [
-  '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,',
-  '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.',
-];
-
-function listOf(names: readonly string[]): string {
-  return `[${names.map((name) => `{ arg: ${name} }`).join(', ')}]`;
 }
 
 /** All tests are comments, because nobody knows what the script does to this machine. */
@@ -219,7 +221,7 @@ function memberLines({ name, line, schema, handing }: ScriptArgument): string[] 
   };
   const written =
     handing.as === 'option' || handing.as === 'switch'
-      ? `as ${handing.flag}`
+      ? `as ${handing.flag ?? ('negation' in handing ? handing.negation : '')}`
       : handing.as === 'environment'
         ? `as $${handing.variable}`
         : how[handing.as];
@@ -237,15 +239,6 @@ function flow(value: ArgumentSchema[keyof ArgumentSchema]): string {
       .map(([key, one]) => `${key}: ${one}`)
       .join(', ')} }`;
   return scalar(value);
-}
-
-/** Quotes a text unless plain YAML means the same text. */
-function scalar(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value);
-  const isPlain =
-    /^[A-Za-z.][\w ./-]*\w$/.test(value) &&
-    !/^(?:true|false|null|yes|no|on|off|\.(?:inf|nan).*)$|^[.\d]+$/i.test(value);
-  return isPlain ? value : JSON.stringify(value);
 }
 
 const mostDescription = 1_000;

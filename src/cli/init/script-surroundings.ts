@@ -1,10 +1,9 @@
 // Finds what a script uses besides its arguments: files beside it, the network, paths of this machine. The sandbox
 // hides all of them unless the job asks for them.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import type { NewFile } from './job-folder.ts';
-import type { ScriptArgument } from './script-arguments.ts';
 import { lineAt } from './source-literals.ts';
 
 type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
@@ -12,10 +11,8 @@ type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
 const mostFiles = 20;
 const mostBytes = 2 ** 20;
 
-const programs =
-  /(?:^|[;&|(`]|\b(?:if|then|do|else|sudo|exec|time|while|until|!))\s*(rsync|ssh|scp|sftp|curl|wget|ping|nc|dig|aws|gsutil|gcloud|az|kubectl|psql|pg_dump|pg_dumpall|mysql|mysqldump|redis-cli|mongodump|restic|borg|rclone|mail|sendmail|apt-get|pip3?|npm|git (?:push|pull|fetch|clone))\b/gm;
 const networkOf: Readonly<Record<Language, RegExp | undefined>> = {
-  sh: programs,
+  sh: undefined,
   python:
     /\b(?:import|from)\s+(requests|urllib|http\.client|httpx|aiohttp|socket|smtplib|ftplib|boto3|paramiko|psycopg2?)\b/g,
   node: /\b(fetch)\(|["'](?:node:)?(https?|net|tls|dgram)["']/g,
@@ -30,48 +27,6 @@ export function networkUse(language: Language, text: string): string | undefined
   const [found] = pattern ? code.matchAll(pattern) : [];
   const name = found?.[1] ?? found?.[2];
   return found && name ? `line ${lineAt(code, found.index + found[0].indexOf(name))}: ${name}` : undefined;
-}
-
-/** Absolute paths that a shell script writes, with their lines. */
-export function writtenPaths(text: string): { readonly path: string; readonly line: number }[] {
-  const code = withoutComments(text);
-  const found = new Map<string, number>();
-  const keep = (path: string, index: number) => {
-    if (!/^\/(?:dev|proc|tmp)(?:\/|$)/.test(path) && !found.has(path)) found.set(path, lineAt(code, index));
-  };
-  for (const { 1: path = '', index } of code.matchAll(
-    /(?:>>?\s*|\b(?:mkdir|touch|tee)\s+(?:-\w+\s+)*)["']?(\/[\w.+@-]+(?:\/[\w.+@-]+)*)/g,
-  ))
-    keep(path, index);
-  for (const { 1: name = '', 2: path = '', index } of code.matchAll(
-    /^\s*(?:readonly\s+|export\s+)?(\w+)=["']?(\/[\w.+@-]+(?:\/[\w.+@-]+)*)/gm,
-  )) {
-    const use = new RegExp(`(?:>>?\\s*|\\b(?:mkdir|touch|tee|cp|mv|tar|rsync)\\b.*)"?\\$\\{?${name}\\b`);
-    if (use.test(code)) keep(path, index);
-  }
-  return [...found].map(([path, line]) => ({ path, line })).toSorted((a, b) => a.line - b.line);
-}
-
-const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
-const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
-
-/**
- * Arguments that are paths of the host, by their use. `unsure` are paths with an unknown use, or no host paths at all.
- */
-export function pathArguments(all: readonly ScriptArgument[]) {
-  const paths = all.filter(({ schema }) => schema.type === 'string' && schema.format === 'path');
-  const named = (pattern: RegExp) => paths.filter((one) => isSure(one) && pattern.test(one.name));
-  const [read, write] = [named(reads), named(writes)];
-  return {
-    read: read.map(({ name }) => name),
-    write: write.map(({ name }) => name),
-    unsure: paths.filter((one) => !read.includes(one) && !write.includes(one)).map(({ name }) => name),
-  };
-}
-
-/** An optional or relative path may well be in the workspace. */
-function isSure({ isRequired, schema }: ScriptArgument): boolean {
-  return isRequired || String(schema.default).startsWith('/');
 }
 
 type Siblings = { readonly files: readonly NewFile[]; readonly doubts: readonly string[] };
@@ -93,7 +48,7 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
         );
       if (files.has(inside) || inside === basename(path)) continue;
       const from = join(dir, inside);
-      const stat = inside.startsWith('..') ? undefined : statSync(from, { throwIfNoEntry: false });
+      const stat = isBelow(from, dir) ? statSync(from) : undefined;
       if (!stat?.isFile() || stat.size > mostBytes || files.size === mostFiles) {
         if (language === 'sh') doubts.push(`${where} includes ${written}, which was not copied`);
         continue;
@@ -141,13 +96,22 @@ function sourced(code: string): TakenIn[] {
     ({ 1: words = '', index }) => {
       const written = words.trim();
       const plain = written.replaceAll(/["']/g, '');
-      if (/^[/~]|^<\(/.test(plain)) return [];
+      if (/^[/~]|^<\(|^\$\{?HOME\b/.test(plain)) return [];
       const hasExpansion = /[$`]/.test(plain);
       const name = hasExpansion ? /[)}\w`]\/([\w.+@-]+(?:\/[\w.+@-]+)*)$/.exec(plain)?.[1] : plain.split(/\s/)[0];
       if (name === undefined || name === '') return [];
       return [{ name: normalize(name), written, line: lineAt(code, index), isFromHere: !hasExpansion }];
     },
   );
+}
+
+/** With links followed: a link must not bring a file from elsewhere into the job. */
+function isBelow(path: string, dir: string): boolean {
+  try {
+    return realpathSync(path).startsWith(`${realpathSync(dir)}/`);
+  } catch {
+    return false;
+  }
 }
 
 function isFile(path: string): boolean {

@@ -95,11 +95,12 @@ function inBash(argument: ScriptArgument, act: (value: string) => string): strin
 
 function optionInBash(argument: ScriptArgument): string {
   const { name, handing, schema } = argument;
-  if (handing.as === 'switch') {
-    const { flag, negation } = handing;
-    const yes = `if [[ $${name} == true ]]; then _words+=(${flag}); `;
-    return `${yes}${negation === undefined ? '' : `elif [[ $${name} == false ]]; then _words+=(${negation}); `}fi`;
-  }
+  if (handing.as === 'switch')
+    return [[handing.flag, 'true'] as const, [handing.negation, 'false'] as const]
+      .flatMap(([flag, value]) =>
+        flag === undefined ? [] : [`if [[ $${name} == ${value} ]]; then _words+=(${flag}); fi`],
+      )
+      .join('\n');
   if (handing.as !== 'option') return '';
   const { flag, isJoined, isRepeated } = handing;
   const words = (value: string): string => (isJoined ? `${flag}=${value}` : `${flag} ${value}`);
@@ -163,11 +164,10 @@ function inNode(argument: ScriptArgument): string {
 
 function optionInNode(argument: ScriptArgument): string {
   const { name, handing } = argument;
-  if (handing.as === 'switch') {
-    const { flag, negation } = handing;
-    const no = negation === undefined ? '' : ` else if (args.${name} === false) words.push('${negation}');`;
-    return `if (args.${name}) words.push('${flag}');${no}`;
-  }
+  if (handing.as === 'switch')
+    return [[handing.flag, 'true'] as const, [handing.negation, 'false'] as const]
+      .flatMap(([flag, value]) => (flag === undefined ? [] : [`if (args.${name} === ${value}) words.push('${flag}');`]))
+      .join('\n');
   if (handing.as !== 'option') return '';
   if (handing.isRepeated) return `for (const item of args.${name} ?? []) words.push(\`${handing.flag}=\${item}\`);`;
   return `if (${inNode(argument)} !== undefined) words.push(\`${handing.flag}=\${${inNode(argument)}}\`);`;

@@ -98,8 +98,18 @@ export const jobCommands = [
       {
         name: 'from',
         value: 'SCRIPT',
-        about: 'copy this script into the job and guess which arguments it takes',
+        about:
+          'copy this script into the job, and guess which arguments it takes and what it uses; ' +
+          'a folder: each script in it becomes a job',
       },
+      {
+        name: 'profile',
+        value: 'PROFILE',
+        choices: ['secure', 'permissive', 'disabled'],
+        about:
+          'with --from: how isolated the job runs; permissive sees the host, as cron does, but may not write there',
+      },
+      { name: 'allow', about: 'with --from: let the job ask for everything that the script seems to use' },
       { name: 'name', value: 'TITLE', about: 'the title of the job; default: derived from its folder’s name' },
       json,
       quiet,
@@ -111,6 +121,7 @@ export const jobCommands = [
       'flwd init jobs/hello',
       'flwd init jobs/report --language python',
       'flwd init --from ~/bin/backup.sh jobs/backup',
+      'flwd init --from ~/bin --profile permissive',
     ],
   },
   {

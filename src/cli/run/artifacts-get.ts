@@ -17,6 +17,10 @@ const redrawMs = 200;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const id = oneOperand(operands, 'flwd artifacts get ARTIFACT; flwd artifacts RUN lists them');
+  if (!id.startsWith('artifact_'))
+    throw new Refusal(
+      `\`${id}\` is not the id of an artifact: flwd artifacts RUN lists the names and ids of a run's artifacts`,
+    );
   const output = createOutput(options);
   const [to = '.'] = options.get('output') ?? [];
   if (to === '-' && output.isJson) throw new Refusal('--json and --output - both need standard output: choose one');

@@ -1,0 +1,40 @@
+// Where a new job goes, and what it is called.
+
+import { basename, join, relative, resolve } from 'node:path';
+import type { Options } from '../command.ts';
+import { Refusal } from '../exit-code.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+
+/** The folder of the first source, as a user in this folder would type it. @throws Refusal */
+export function sourceFolder(options: Options): string {
+  const [source] = loadConfiguration(options).config.sources;
+  return source && source.path !== process.cwd() ? relative(process.cwd(), source.path) : 'jobs';
+}
+
+/** `~/bin/my backup.sh` → `my-backup` */
+function nameOfScript(script: string): string {
+  const name = safeName(basename(script).replace(/\.\w+$/, ''));
+  return name === '' ? 'script' : name;
+}
+
+/** The same with the ending, for two scripts that differ only in it. */
+export function longNameOfScript(script: string): string {
+  return safeName(basename(script).replaceAll('.', '-'));
+}
+
+function safeName(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+}
+
+/** `jobs/nightly-report` → `Nightly report`. @throws Refusal */
+export function titleOf(path: string): string {
+  const name = basename(resolve(path))
+    .replaceAll(/[-_.]+/g, ' ')
+    .trim();
+  if (name === '') throw new Refusal(`${path} does not name a job: try flwd init jobs/hello`);
+  return `${name[0]?.toUpperCase()}${name.slice(1)}`;
+}
+
+export function placeOfScript(script: string, folder: string): string {
+  return join(folder, nameOfScript(script));
+}

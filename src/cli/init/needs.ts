@@ -1,0 +1,112 @@
+// Says what a new job needs and does not have yet: lines of config.yaml and flwd.yaml, folders of the host, changes in
+// the script.
+
+import type { Config } from '../../config/config.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { type Asking, isAsked } from './permission-lines.ts';
+import { notesIn, type Uses } from './uses.ts';
+import type { Wish, Wishes } from './wishes.ts';
+
+export type Needs = {
+  /** Why the job probably needs the network, if it does not ask for it. */
+  readonly network: string | undefined;
+  /** In comments of config.yaml. */
+  readonly unasked: readonly Wish[];
+  /** Folders and files that flwd.yaml has to allow. */
+  readonly paths: readonly string[];
+  readonly isProfileMissing: boolean;
+  readonly create: readonly string[];
+  readonly notes: readonly string[];
+};
+
+export function needsOf(
+  { uses, wishes }: { readonly uses: Uses; readonly wishes: Wishes },
+  asking: Asking,
+  security: Config['security'] | undefined,
+): Needs {
+  const { profile } = asking;
+  const wanted = wishes.files.filter(
+    ({ kind }) => profile === 'secure' || (profile === 'permissive' && kind === 'write'),
+  );
+  const paths = wanted.flatMap(({ hostPath, isRisky }) => (hostPath === undefined || isRisky ? [] : [hostPath]));
+  const isAllowed = (path: string): boolean =>
+    (security?.paths ?? []).some((root) => `${path}/`.startsWith(`${root}/`));
+  return {
+    network: profile === 'secure' && !asking.isAllowed ? uses.network : undefined,
+    unasked: wanted.filter((wish) => !wish.isRisky && !isAsked(wish, asking)),
+    paths: [...new Set(paths.filter((path) => !isAllowed(path)))],
+    isProfileMissing: profile === 'disabled' && security?.allowProfiles.includes(profile) !== true,
+    create: profile === 'disabled' ? [] : wishes.create,
+    notes: notesIn(profile, [...uses.notes, ...wishes.notes]),
+  };
+}
+
+/** What a job of one script needs, for people. @param folder of the job */
+export function needLines(needs: Needs, folder: string): string[] {
+  const unasked = unaskedLines(needs);
+  return [
+    ...(unasked.length === 0
+      ? []
+      : [
+          'it seems to use what a job may not use unless you permit it:',
+          ...unasked.map((line) => `  ${line}`),
+          `to permit it, remove the # from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
+        ]),
+    ...createLines(needs.create),
+    ...(needs.notes.length === 0 ? [] : ['what permissions do not solve:', ...needs.notes.map((note) => `  ${note}`)]),
+  ];
+}
+
+export function unaskedLines({ network, unasked }: Needs): string[] {
+  const rows = [
+    ...(network === undefined ? [] : [['network', network]]),
+    ...unasked.map(({ kind, path, arg, why }) => [`${kind} ${path ?? `--${arg}`}`, why]),
+  ];
+  const width = Math.max(0, ...rows.map(([what = '']) => what.length));
+  return rows.map(([what = '', why = '']) => `${what.padEnd(width)}  ${why}`);
+}
+
+export function createLines(create: readonly string[]): string[] {
+  return create.length === 0
+    ? []
+    : ['before the first run, create what must exist:', ...create.map((line) => `  ${line}`)];
+}
+
+/** The lines that flwd.yaml needs, with what it has already. */
+export function securityLines(
+  { paths, isProfileMissing }: Pick<Needs, 'paths' | 'isProfileMissing'>,
+  loaded: LoadedConfig | undefined,
+): string[] {
+  const security = loaded?.config.security;
+  const members = [
+    ...(paths.length === 0 ? [] : [`paths: [${[...(security?.paths ?? []), ...paths].map(inList).join(', ')}]`]),
+    ...(isProfileMissing ? ['allow_profiles: [secure, permissive, disabled]'] : []),
+  ];
+  if (members.length === 0) return [];
+  return [
+    `the operator must allow it in ${loaded?.file ?? 'flwd.yaml'}; a running server must then be restarted:`,
+    `  security: { ${members.join(', ')} }`,
+    ...(paths.length > 0 && process.geteuid?.() === 0
+      ? [
+          'if root runs the server, its jobs run as nobody, who must be able to use these paths: docs/jobs.md#what-a-job-sees',
+        ]
+      : []),
+  ];
+}
+
+function inList(path: string): string {
+  return /^[\w/.+@-]+$/.test(path) ? path : JSON.stringify(path);
+}
+
+export function needsJson({ network, unasked, paths, isProfileMissing, create, notes }: Needs) {
+  return {
+    permissions: {
+      ...(network === undefined ? {} : { network: 'all' }),
+      read: unasked.filter(({ kind }) => kind === 'read').map(({ path, arg }) => path ?? { arg }),
+      write: unasked.filter(({ kind }) => kind === 'write').map(({ path, arg }) => path ?? { arg }),
+    },
+    security: { paths, ...(isProfileMissing ? { allow_profiles: ['disabled'] } : {}) },
+    create,
+    notes,
+  };
+}

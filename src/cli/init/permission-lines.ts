@@ -1,0 +1,131 @@
+// The part of config.yaml that says what a job may use: what it needs, as lines or as comments that only have to be
+// uncommented.
+
+import type { SecurityProfile } from '../../domain/job.ts';
+import { notesIn, type Uses } from './uses.ts';
+import type { Wish, Wishes } from './wishes.ts';
+import { scalar } from './yaml-text.ts';
+
+export type Asking = {
+  readonly profile: SecurityProfile;
+  /** Ask for everything, without the author's look at it. */
+  readonly isAllowed: boolean;
+  readonly home: string;
+};
+
+/** Whether the job asks for it as written, rather than in a comment. */
+export function isAsked(wish: Wish, { profile, isAllowed }: Asking): boolean {
+  if (wish.isRisky || profile === 'disabled') return false;
+  if (profile === 'permissive') return wish.kind === 'write';
+  return wish.isSure || isAllowed;
+}
+
+export function permissionLines(uses: Uses, wishes: Wishes, asking: Asking): string[] {
+  return [
+    ...profileLines(wishes, asking),
+    ...(uses.lock === undefined
+      ? []
+      : [
+          `# Instead of the lock of line ${uses.lock.line}, which other runs may not see.`,
+          `concurrency: { limit: 1, on_conflict: ${uses.lock.onConflict} }`,
+          '',
+        ]),
+    ...(uses.left.length === 0
+      ? []
+      : [
+          '# The script starts in an empty folder, which is removed after the run. These files of it are kept.',
+          `artifacts: { paths: [${uses.left.map(scalar).join(', ')}] }`,
+          '',
+        ]),
+    ...grantLines(uses, wishes, asking),
+    ...notesIn(asking.profile, [...uses.notes, ...wishes.notes]).map((note) => `# To do: ${note}.`),
+  ];
+}
+
+function profileLines({ files }: Wishes, asking: Asking): string[] {
+  const { profile, home } = asking;
+  const homeLine = `env: { HOME: ${scalar(home)} }`;
+  if (profile === 'secure') {
+    const ofHome = files.filter(({ isOfHome }) => isOfHome);
+    if (ofHome.length === 0) return [];
+    const isActive = ofHome.some((wish) => isAsked(wish, asking));
+    return [
+      '# The script uses ~, which is an empty folder in a job unless HOME says otherwise.',
+      `${isActive ? '' : '# '}${homeLine}`,
+      '',
+    ];
+  }
+  return [
+    ...(profile === 'permissive'
+      ? ['# Nearly as cron runs it: the job sees the whole host, read-only, and has the network.']
+      : [
+          '# As cron runs it, without a sandbox. The operator must allow this in flwd.yaml:',
+          '#   security: { allow_profiles: [secure, permissive, disabled] }',
+        ]),
+    '# Remove this line when the permissions below are complete.',
+    `security_profile: ${profile}`,
+    homeLine,
+    '',
+  ];
+}
+
+function grantLines(uses: Uses, { files }: Wishes, asking: Asking): string[] {
+  const { profile } = asking;
+  const isNetworkAsked = uses.network !== undefined && profile === 'secure' && asking.isAllowed;
+  const active = files.filter((wish) => isAsked(wish, asking));
+  const isBlock = isNetworkAsked || active.length > 0;
+  const lines = [
+    networkLine(uses.network, isNetworkAsked),
+    ...(['read', 'write'] as const).flatMap((kind) => {
+      const own = files.filter((wish) => wish.kind === kind);
+      const isActive = own.some((wish) => active.includes(wish));
+      if (own.length === 0) return [];
+      return [
+        `  ${isActive ? '' : '# '}${kind}:`,
+        ...own.map(
+          (wish) => `    ${active.includes(wish) ? '' : isActive ? '# ' : '# '}- ${entryOf(wish)}   # ${wish.why}`,
+        ),
+      ];
+    }),
+  ];
+  return [
+    ...aboutGrants(profile, files),
+    ...(uses.network === undefined || profile !== 'secure' ? [] : networkWarning),
+    `${isBlock ? '' : '# '}permissions:`,
+    ...(isBlock ? lines : lines.map((line) => `# ${line.replace(/^(\s*)# /, '$1')}`)),
+    ...(files.length > 0 ? [] : ['#   read:', '#     - /srv/data   # an example']),
+  ];
+}
+
+function networkLine(network: string | undefined, isAsked: boolean): string {
+  return `  ${isAsked ? '' : '# '}network: all${network === undefined ? '' : `   # probably needed: ${network}`}`;
+}
+
+function aboutGrants(profile: SecurityProfile, files: readonly Wish[]): string[] {
+  if (profile === 'disabled') return ['# In a sandbox, the job would need these permissions:'];
+  const wanted = files.filter(({ kind }) => profile === 'secure' || kind === 'write');
+  const paths = [
+    ...new Set(wanted.flatMap(({ hostPath, isRisky }) => (hostPath === undefined || isRisky ? [] : [hostPath]))),
+  ];
+  const inConfiguration = `security: { paths: [${(paths.length > 0 ? paths : ['/srv/data']).map(scalar).join(', ')}] }`;
+  if (profile === 'permissive')
+    return [
+      '# The job may write only what stands here under write. The operator must list it in flwd.yaml, too:',
+      `#   ${inConfiguration}`,
+      '# In the profile secure, the job would need the lines that are comments as well.',
+    ];
+  return [
+    '# A job has no network. It sees its own folder and a read-only system, and starts in an empty folder. Permissions allow',
+    '# more. The operator must list folders for read and write in flwd.yaml, too:',
+    `#   ${inConfiguration}`,
+  ];
+}
+
+const networkWarning = [
+  '# With network access, the job can reach the internet, the local networks and everything that listens on this machine,',
+  '# including 127.0.0.1: databases without a password, development servers. The flwd API asks it for a token.',
+];
+
+function entryOf({ arg, path = '' }: Wish): string {
+  return arg === undefined ? scalar(path) : `{ arg: ${arg} }`;
+}

@@ -1,0 +1,223 @@
+// What a shell script uses, by the commands that it runs: which of their words are files that they read or write.
+
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { SecurityProfile } from '../../domain/job.ts';
+import { isSecretName } from '../../lib/secret-name.ts';
+import { codeOf, topLevel } from './bash-script.ts';
+import { argumentText, homeText, type Place, placeOf, unknownText, workspaceFile } from './place.ts';
+import type { ScriptArgument } from './script-arguments.ts';
+import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
+import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
+import type { FileUse, Note, Uses } from './uses.ts';
+
+type Walk = {
+  readonly home: string;
+  /** Variables that hold arguments; assignments do not change them. */
+  readonly arguments: ReadonlyMap<string, string>;
+  readonly pathArguments: ReadonlySet<string>;
+  readonly outsideLines: ReadonlySet<number>;
+  readonly variables: Map<string, string>;
+  /** Paths that the script names and no command uses, as far as one can tell. */
+  readonly constants: Map<string, { readonly text: string; readonly line: number }>;
+  folder: string | undefined;
+  readonly files: FileUse[];
+  readonly left: Set<string>;
+  readonly notes: Map<string, Note>;
+  network: string | undefined;
+  lock: Uses['lock'];
+};
+
+/** @param home an absolute path, which `~` stands for */
+export function shellUses(text: string, all: readonly ScriptArgument[], home: string): Uses {
+  const lines = codeOf(text);
+  const positions = all.filter(({ handing }) => handing.as === 'position');
+  const walk: Walk = {
+    home,
+    arguments: new Map([
+      ...all.flatMap(({ name, variable, schema }): [string, string][] =>
+        variable === undefined || schema.type !== 'string' ? [] : [[variable, argumentText(name)]],
+      ),
+      // In `for file in "$@"`, the variable of the loop stands for one of them.
+      ...all.flatMap(({ name, handing }): [string, string][] =>
+        handing.as === 'rest'
+          ? [
+              ['@', argumentText(name)],
+              ['*', argumentText(name)],
+            ]
+          : [],
+      ),
+      ...positions.map(({ name }, at): [string, string] => [String(at + 1), argumentText(name)]),
+    ]),
+    pathArguments: new Set(all.filter(({ schema }) => schema.format === 'path').map(({ name }) => name)),
+    outsideLines: new Set(topLevel(lines).map(({ number }) => number)),
+    variables: new Map(),
+    constants: new Map(),
+    folder: undefined,
+    files: [],
+    left: new Set(),
+    notes: new Map(),
+    network: undefined,
+    lock: undefined,
+  };
+  for (const command of commandsOf(lines.map((line) => line.text).join('\n'))) visit(walk, command);
+  for (const [name, { text: value, line }] of walk.constants) note(walk, 'read', value, { line, by: name });
+  return {
+    files: walk.files,
+    network: walk.network,
+    left: [...walk.left],
+    lock: walk.lock,
+    notes: [...walk.notes.values()],
+  };
+}
+
+function visit(walk: Walk, command: ShellCommand): void {
+  const { line, redirects } = command;
+  const { words, isSudo } = withoutWrappers(assign(walk, withoutKeywords(command.words), line));
+  const program = basename(words[0]?.replaceAll(/["'\\]/g, '') ?? '');
+  const said = (key: string, text: string, fineIn?: SecurityProfile) => {
+    if (!walk.notes.has(key)) walk.notes.set(key, { text: `line ${line}: ${text}`, ...(fineIn && { fineIn }) });
+  };
+  if (isSudo)
+    said('sudo', 'a job cannot become another user with sudo: give the user of the server the right, and remove sudo');
+  for (const { isWrite, word } of redirects)
+    note(walk, isWrite ? 'write' : 'read', expanded(walk, word, line), {
+      line,
+      by: isWrite ? '>' : '<',
+      isNewFile: isWrite,
+    });
+  if (program === 'for') loopOver(walk, words, line);
+  if (program === 'flock') lockBy(walk, words, line);
+  for (const { pattern, text } of beyondFiles) if (pattern.test(program)) said(text, `${program} ${text}`, 'disabled');
+  const called = words[0] === undefined ? '' : expanded(walk, words[0], line);
+  if (isNamedPath(walk, called)) note(walk, 'read', called, { line, by: runs });
+  const operands = words.slice(1).map((word) => expanded(walk, word, line));
+  if (walk.network === undefined && isOfNetwork(program, operands)) {
+    const verb = program === 'git' ? ` ${operands.find((word) => /^[a-z]/.test(word)) ?? ''}` : '';
+    walk.network = `line ${line}: ${program}${verb}`;
+  }
+  if (/^(?:ssh|scp|sftp|rsync)$/.test(program) && isOfNetwork(program, operands))
+    said(
+      'ssh',
+      `${program} finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own`,
+      'permissive',
+    );
+  for (const { kind, word, isNewFile, isCertain } of filesOf(program, operands)) {
+    const isPath = isCertain || isNamedPath(walk, word);
+    if (isPath) note(walk, kind, inFolder(walk, word, kind), { line, by: program, isNewFile });
+  }
+  if (program === 'cd' || program === 'pushd')
+    walk.folder = operands[0] === undefined ? undefined : inFolder(walk, operands[0], 'read');
+}
+
+/** How a use says that the script runs the file. */
+export const runs = 'runs it';
+
+const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;
+
+function withoutKeywords(words: readonly string[]): readonly string[] {
+  const from = words.findIndex((word) => !keywords.test(word));
+  return from < 0 ? [] : words.slice(from);
+}
+
+/** Notes the values of leading assignments, and returns the words after them. */
+function assign(walk: Walk, words: readonly string[], line: number): readonly string[] {
+  const isDeclaration = /^(?:export|readonly|local|declare|typeset)$/.test(words[0] ?? '');
+  let at = isDeclaration ? words.findIndex((word, index) => index > 0 && !word.startsWith('-')) : 0;
+  if (at < 0) return [];
+  for (; at < words.length; at++) {
+    const [, name = '', written = ''] = /^([A-Za-z_]\w*)\+?=([\s\S]*)$/.exec(words[at] ?? '') ?? [];
+    if (name === '') {
+      if (isDeclaration) continue;
+      break;
+    }
+    const value = expanded(walk, written, line);
+    if (isSecretName(name) && /^[^/~\uE000-\uE003][^\uE000-\uE003]{3,}$/.test(value) && !walk.arguments.has(name))
+      walk.notes.set(name, {
+        text:
+          `line ${line}: everyone who may read the job's files sees the value of ${name}: write : "\${${name}:?}" instead, ` +
+          'which makes it a secret argument, and start over',
+      });
+    if (walk.arguments.has(name)) continue;
+    walk.variables.set(name, value);
+    if (placeOf(value, walk.home)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
+      walk.constants.set(name, { text: value, line });
+  }
+  return words.slice(at);
+}
+
+function isOwnPath(name: string): boolean {
+  return !/^(?:PATH|SHELL|HOME|MANPATH|LD_\w+|XDG_\w+)$/.test(name);
+}
+
+function expanded(walk: Walk, word: string, line: number): string {
+  const textOf = (name: string): string => {
+    // In a function, `$1` is the function's own.
+    if (/^(?:\d+|[@*])$/.test(name) && !walk.outsideLines.has(line)) return unknownText;
+    if (name === 'HOME') return homeText;
+    walk.constants.delete(name);
+    return walk.arguments.get(name) ?? walk.variables.get(name) ?? unknownText;
+  };
+  return expand(word, { textOf, home: homeText, unknown: unknownText });
+}
+
+/** A relative path, seen from the folder that the script has changed to. */
+function inFolder(walk: Walk, word: string, kind: 'read' | 'write'): string {
+  const isRelative = placeOf(word, walk.home) === undefined && !/^[/\uE000\uE003]/.test(word);
+  if (walk.folder === undefined || !isRelative || (kind === 'read' && !/[./]/.test(word))) return word;
+  return word === '.' || word === '' ? walk.folder : `${walk.folder}/${word.replace(/^\.\//, '')}`;
+}
+
+/** Whether an operand of any program is a path, and not a part of a pattern or an address. */
+function isNamedPath(walk: Walk, word: string): boolean {
+  const place = placeOf(word, walk.home);
+  if (place === undefined) return false;
+  if (place.arg !== undefined) return walk.pathArguments.has(place.arg) || word.includes('/');
+  return existsSync(`/${place.path.split('/')[1] ?? ''}`) && place.path !== '/';
+}
+
+function note(
+  walk: Walk,
+  kind: FileUse['kind'],
+  text: string,
+  o: { readonly line: number; readonly by: string; readonly isNewFile?: boolean },
+): void {
+  const place: Place | undefined = placeOf(text, walk.home);
+  if (place) {
+    walk.files.push({ kind, place, line: o.line, by: o.by, isNewFile: o.isNewFile === true && place.isWhole });
+    return;
+  }
+  const name = kind === 'write' && o.isNewFile === true && walk.folder === undefined ? workspaceFile(text) : undefined;
+  if (name !== undefined) walk.left.add(name);
+}
+
+/** In the loop, the variable stands for something in the folder of the first item. */
+function loopOver(walk: Walk, words: readonly string[], line: number): void {
+  const [name = '', , ...items] = words.slice(1).map((word, at) => (at === 0 ? word : expanded(walk, word, line)));
+  for (const item of items) if (isNamedPath(walk, item)) note(walk, 'read', item, { line, by: 'for' });
+  if (!walk.arguments.has(name)) walk.variables.set(name, items[0] ?? unknownText);
+}
+
+function lockBy(walk: Walk, words: readonly string[], line: number): void {
+  walk.lock ??= { line, onConflict: words.some((word) => /^-[a-z]*n|^--nonblock/.test(word)) ? 'reject' : 'queue' };
+}
+
+/** Programs that need more of the host than files and the network. */
+const beyondFiles: readonly { readonly pattern: RegExp; readonly text: string }[] = [
+  {
+    pattern: /^(?:crontab|at|batch)$/,
+    text: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
+  },
+  {
+    pattern: /^(?:systemctl|service|journalctl|loginctl|docker|podman|virsh|lxc)$/,
+    text: 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it',
+  },
+  {
+    pattern: /^(?:mount|umount|shutdown|reboot|poweroff|iptables|nft|modprobe|sysctl|useradd|usermod|userdel|passwd)$/,
+    text: 'needs the rights of root, which a job in a sandbox never has',
+  },
+  {
+    pattern: /^(?:mail|mailx|sendmail|mutt|msmtp)$/,
+    text: 'hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
+  },
+];

@@ -1,0 +1,197 @@
+// Turns what a script uses into what its job has to ask for, and what must exist on the host before a run.
+
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isInSandbox } from './place.ts';
+import type { ScriptArgument } from './script-arguments.ts';
+import type { FileUse, Note, Uses } from './uses.ts';
+
+export type Wish = {
+  readonly kind: 'read' | 'write';
+  /** An absolute path, or the path in this argument. */
+  readonly path: string | undefined;
+  /** `path`, or the default of the argument. */
+  readonly hostPath: string | undefined;
+  readonly arg: string | undefined;
+  /** `line 12: tee` */
+  readonly why: string;
+  /** Whether the job should ask for it without a look at it by its author. */
+  readonly isSure: boolean;
+  /** Asking for it would refuse runs that need not be refused. */
+  readonly isRisky: boolean;
+  readonly isOfHome: boolean;
+};
+
+export type Wishes = {
+  readonly files: readonly Wish[];
+  /** Commands that create what must exist. */
+  readonly create: readonly string[];
+  readonly notes: readonly Note[];
+};
+
+/** Nobody checks more than that, and a text that only looks like a script may have thousands. */
+const mostPaths = 50;
+
+/** The notes by what they are about. */
+type Remarks = { readonly create: Set<string>; readonly notes: Map<string, Note> };
+
+export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: string): Wishes {
+  const remarks: Remarks = { create: new Set(), notes: new Map() };
+  const ofArguments = all.flatMap((argument) => wishesOfArgument(argument, uses, remarks));
+  const ofPaths = strongest(uses.files.filter(({ place }) => place.arg === undefined))
+    // A home may be below /tmp.
+    .filter(({ place }) => place.isOfHome || !isInSandbox(place.path))
+    .slice(0, mostPaths)
+    .flatMap((use) => wishesOfPath(use, home, remarks));
+  return {
+    files: [...ofArguments, ...withoutParts(ofPaths)],
+    create: [...remarks.create],
+    notes: [...remarks.notes.values()],
+  };
+}
+
+function wishesOfPath(use: FileUse, home: string, remarks: Remarks): Wish[] {
+  const { kind, place, line, by } = use;
+  if (/^\/(?:run|var\/run|var\/lock)(?:\/|$)/.test(place.path)) {
+    remarks.notes.set(place.path, {
+      text: `line ${line}: a sandbox does not show ${place.path}: let the script use a file below /tmp`,
+      fineIn: 'disabled',
+    });
+    return [];
+  }
+  const path = use.isNewFile ? shownFile(place.path, home) : place.path;
+  if (kind === 'write' && isTooWide(path, home)) {
+    remarks.notes.set(path, {
+      text:
+        `line ${line} writes into ${path} itself, which no job in a sandbox may do: let the script write into a folder ` +
+        'below it, or use --profile disabled',
+      fineIn: 'disabled',
+    });
+    return [];
+  }
+  const isUsable = exists(path, { ...use, isNewFile: use.isNewFile && path === place.path }, remarks);
+  const why = `line ${line}: ${by}`;
+  return [
+    { kind, path, hostPath: path, arg: undefined, why, isSure: false, isRisky: !isUsable, isOfHome: place.isOfHome },
+  ];
+}
+
+function wishesOfArgument(argument: ScriptArgument, uses: Uses, remarks: Remarks): Wish[] {
+  const { name, schema, isRequired, line } = argument;
+  const own = uses.files.filter(({ place }) => place.arg === name);
+  const use = own.find(({ kind }) => kind === 'write') ?? own[0];
+  if (schema.type === 'array' && use)
+    remarks.notes.set(name, {
+      text: `--${name} lists paths, and permissions take no list: add the folder around them under ${use.kind}`,
+      fineIn: use.kind === 'read' ? 'permissive' : 'disabled',
+    });
+  const isPath = schema.format === 'path' || use !== undefined;
+  if (!isPath || schema.format === 'secret' || schema.enum !== undefined || schema.type !== 'string') return [];
+  const preset = String(schema.default ?? '');
+  const hostPath = preset.startsWith('/') ? preset : undefined;
+  const isKnown = isRequired || hostPath !== undefined;
+  const kind = use?.kind ?? (isKnown && writes.test(name) ? 'write' : 'read');
+  // The run would be refused, because the file does not exist before.
+  const isMade = use?.isNewFile === true && hostPath === undefined;
+  if (isMade) {
+    const note =
+      `--${name} names a file that the script makes: artifacts: { paths: [report.txt] } keeps report.txt; ` +
+      'for another place, add its folder under write';
+    if (!uses.left.includes(preset)) remarks.notes.set(name, { text: note, fineIn: 'disabled' });
+    return [];
+  }
+  const isUsable =
+    hostPath === undefined ||
+    exists(hostPath, { kind, line, by: use?.by ?? '', isNewFile: use?.isNewFile === true }, remarks);
+  const isRisky = !isUsable;
+  const isSure = isKnown && !isRisky && (use !== undefined || reads.test(name) || writes.test(name));
+  const ofName = isSure ? `line ${line}` : `line ${line}; under write if the script writes there`;
+  return [
+    {
+      kind,
+      path: undefined,
+      hostPath: isRisky ? undefined : hostPath,
+      arg: name,
+      why: use ? `line ${use.line}: ${use.by}` : ofName,
+      isSure,
+      isRisky,
+      isOfHome: false,
+    },
+  ];
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it exists, or will once the user has created it. Nobody can create what the script reads. */
+function exists(
+  path: string,
+  { kind, line, by, isNewFile }: Pick<FileUse, 'kind' | 'line' | 'by' | 'isNewFile'>,
+  { create, notes }: Remarks,
+): boolean {
+  const real = realPath(path);
+  if (real !== undefined && real !== path)
+    notes.set(path, {
+      text: `line ${line}: ${path} leads to ${real}, and a job sees only that: let the script use ${real}`,
+      fineIn: 'permissive',
+    });
+  if (real !== undefined) return true;
+  const isCreatable = kind === 'write' && (isNewFile || /^(?:mkdir|makedirs|cp|rsync|tar|find|mkdirSync)?$/.test(by));
+  if (isCreatable) create.add(`${isNewFile ? 'touch' : 'mkdir -p'} ${shellWord(path)}`);
+  else notes.set(path, { text: `line ${line}: ${path} does not exist on this host` });
+  return isCreatable;
+}
+
+const reads = /(?:^|_)(?:src|source)(?:_(?:dir|directory|folder|path|file))?$/;
+const writes = /(?:^|_)(?:dst|dest|destination)(?:_(?:dir|directory|folder|path|file))?$/;
+
+/** One use of each path: the first that writes, otherwise the first. */
+function strongest(files: readonly FileUse[]): FileUse[] {
+  const byPath = new Map<string, FileUse>();
+  for (const use of files) {
+    const before = byPath.get(use.place.path);
+    if (!before || (before.kind === 'read' && use.kind === 'write')) byPath.set(use.place.path, use);
+  }
+  return [...byPath.values()];
+}
+
+/** A folder that may be written includes everything in it. */
+function withoutParts(wishes: readonly Wish[]): Wish[] {
+  const isPart = (one: Wish): boolean =>
+    wishes.some(
+      (other) =>
+        other !== one &&
+        (other.kind === 'write' || one.kind === 'read') &&
+        `${one.path}/`.startsWith(`${other.path}/`) &&
+        (one.path !== other.path || wishes.indexOf(other) < wishes.indexOf(one)),
+    );
+  return wishes.filter((one) => !isPart(one));
+}
+
+/** Folders that programs share: a job gets single files there, not the folder. */
+const shared =
+  /^(?:\/|\/(?:boot|etc|home|media|mnt|opt|root|run|srv|usr|var)|\/run\/lock|\/var\/(?:backups|cache|lib|local|lock|log|mail|run|spool|tmp))$/;
+
+/** A new file of a folder that belongs to the script: the folder, so that the script can also replace the file. */
+function shownFile(path: string, home: string): string {
+  const folder = dirname(path);
+  const isOfAll = shared.test(folder) || folder === home || /^\/\.[\w-]+(?:\/\w+)?$/.test(folder.replace(home, ''));
+  return existsSync(path) || isOfAll ? path : folder;
+}
+
+function isTooWide(path: string, home: string): boolean {
+  return (
+    path === '/' ||
+    `${home}/`.startsWith(`${path}/`) ||
+    (shared.test(path) && path !== '/var/backups' && path !== '/srv')
+  );
+}
+
+function shellWord(text: string): string {
+  return /^[\w/.+@:=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
