@@ -1,26 +1,32 @@
 #!/usr/bin/env node
 // The executable: checks that Node is new enough, then runs src (in a checkout) or dist.
-// Plain JavaScript that an old Node can read.
-
-// An `import` of these would read each of their exports, and so load Node's streams.
-const builtin = async (id) => process.getBuiltinModule?.(id) ?? import(id);
-const { existsSync, mkdirSync, statSync } = await builtin('node:fs');
-const { fileURLToPath } = await builtin('node:url');
+// Without `import` and `import.meta`, and in plain JavaScript, so that an old Node can read it and say what it lacks.
 
 const neededMajor = 24;
-const besideMe = (path) => fileURLToPath(new URL(path, import.meta.url));
 const words = process.argv.slice(2);
 
-if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
-  const isCheckout = existsSync(besideMe('../src'));
-  await keepCompiledCode(besideMe(isCheckout ? '../node_modules/.cache/flwd' : '../dist/.cache'));
+// An `import` of these would read each of their exports, and so load Node's streams.
+const builtin = async (id) => (process.getBuiltinModule ? process.getBuiltinModule(id) : import(id));
+
+if (Number.parseInt(process.versions.node, 10) >= neededMajor) void start();
+else startWithAnotherNode().catch(refuse);
+
+/** This file, whatever link started it. */
+async function ownPath() {
+  return (await builtin('fs')).realpathSync(process.argv[1]);
+}
+
+async function besideMe(path) {
+  return (await builtin('path')).join(await ownPath(), '..', path);
+}
+
+async function start() {
+  const isCheckout = (await builtin('fs')).existsSync(await besideMe('../src'));
+  await keepCompiledCode(await besideMe(isCheckout ? '../node_modules/.cache/flwd' : '../dist/.cache'));
   const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
+  // If Node ends before the command does, that is a bug and no success.
+  process.exitCode = 70;
   process.exitCode = await main(words);
-} else if (existsSync(besideMe('../node_modules/node/bin/node'))) {
-  await runWith(besideMe('../node_modules/node/bin/node'));
-} else {
-  console.error(`flwd needs Node ${neededMajor} or newer; this is ${process.version} (${process.execPath})`);
-  process.exitCode = 2;
 }
 
 /**
@@ -30,19 +36,22 @@ if (Number.parseInt(process.versions.node, 10) >= neededMajor) {
  * that user from updating and removing the package.
  */
 async function keepCompiledCode(folder) {
+  const { mkdirSync, statSync } = await builtin('fs');
   try {
-    if (statSync(besideMe('..')).uid !== process.geteuid()) return;
+    if (statSync(await besideMe('..')).uid !== process.geteuid()) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch {
     return;
   }
-  (await builtin('node:module')).enableCompileCache(folder);
+  (await builtin('module')).enableCompileCache(folder);
 }
 
 /** Runs this file again with the Node of the checkout, and passes on signals, exit code and output. */
-async function runWith(node) {
-  const { spawn } = await import('node:child_process');
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...words], { stdio: 'inherit' });
+async function startWithAnotherNode() {
+  const node = await besideMe('../node_modules/node/bin/node');
+  if (!(await builtin('fs')).existsSync(node)) return refuse();
+  const { spawn } = await builtin('child_process');
+  const child = spawn(node, [await ownPath(), ...words], { stdio: 'inherit' });
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
@@ -50,4 +59,13 @@ async function runWith(node) {
     if (signal) process.kill(process.pid, signal);
     else process.exitCode = code;
   });
+}
+
+function refuse() {
+  console.error(
+    `flwd needs Node ${neededMajor} or newer; this is ${process.version} (${process.execPath}).\n` +
+      `Install it with \`npm install --global node@${neededMajor}\` and open a new shell, or install flwd's Debian package ` +
+      'or single file, which bring their own (docs/install.md).',
+  );
+  process.exitCode = 2;
 }

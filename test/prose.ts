@@ -57,8 +57,9 @@ export function breachesOf(findings: readonly Finding[], debt: Debt): string[] {
 }
 
 export function readFindings(): Finding[] {
-  const named = ['src', 'test', 'bench', 'docs', 'bin', 'libexec', 'packaging', 'examples'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  const named = ['src', 'test', 'bench', 'docs', 'bin', 'libexec', 'packaging', 'release', 'examples'].flatMap(
+    (folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   );
   const isRead = (file: string) => (isCode.test(file) || hasHashes.test(file)) && !exempt.includes(file);
   const files = [...readdirSync(root), ...named].filter((file) => file.endsWith('.md') || isRead(file));

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Script } from 'node:vm';
 import { expect, test } from 'vitest';
 import { bin, createFolder, type Started, start, startNode } from './terminal.ts';
 
@@ -31,13 +32,21 @@ test('signals reach the server that way too, and its exit code comes back', asyn
   expect((await ended).code).toBe(0);
 });
 
-test('if Node is too old and there is no other, it says which version it needs', async () => {
+test('if Node is too old and there is no other, it says which version it needs and how to get it', async () => {
   const dir = createFolder();
   mkdirSync(join(dir, 'bin'));
   copyFileSync(bin, join(dir, 'bin/flwd.mjs'));
   const { code, stdout, stderr } = await startOnNode20(dir, join(dir, 'bin/flwd.mjs'), 'version').ended;
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(/^flwd needs Node 24 or newer; this is v[\d.]+ \(.*\)\n$/);
+  expect(stderr).toMatch(/^flwd needs Node 24 or newer; this is v[\d.]+ \(.*\)\.\n/);
+  expect(stderr).toContain('npm install --global node@24');
+});
+
+test('Nodes that know no modules and no newer syntax can read the executable', () => {
+  const source = readFileSync(bin, 'utf8').replace(/^#!.*/, '');
+  // A script knows neither `import` nor `await` at the top, nor `import.meta`.
+  expect(() => new Script(source)).not.toThrow();
+  expect(source).not.toMatch(/\?\.\w|\?\?|\|\|=|&&=|\d_\d/);
 });
 
 test('npm start leaves no shell between npm and the server, which would keep a signal to itself', () => {

@@ -4,10 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, inject } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { startServer } from '../support/server.ts';
+import { flwdCommand, startServer } from '../support/server.ts';
 import { shows } from './shows.ts';
 
 const test = testWith('bwrap');
@@ -17,7 +17,7 @@ afterAll(() => server.close());
 
 const askOnceItListens = `
   const { spawn } = require('node:child_process');
-  const server = spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(process.argv[1], process.argv.slice(2), { stdio: ['ignore', 'pipe', 'inherit'] });
   server.stdout.once('data', () => {
     fetch('http://localhost:8080/api/v1/jobs')
       .then(async (response) => console.log(response.status, await response.text()))
@@ -39,10 +39,10 @@ test('a server without configuration listens at localhost:8080', async () => {
     '-e',
     askOnceItListens,
   ];
-  const bin = join(inject('packageDir'), 'bin', 'flwd.js');
-  const { stdout, stderr } = spawnSync('bwrap', [...alone, bin, 'serve', '--data-dir', join(folder, 'data')], {
+  const words = [...alone, ...flwdCommand(), 'serve', '--data-dir', join(folder, 'data')];
+  const { stdout, stderr } = spawnSync('bwrap', words, {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder },
+    env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME },
     encoding: 'utf8',
     timeout: 40_000,
   });

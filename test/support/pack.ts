@@ -1,5 +1,6 @@
 // Vitest global setup: packs flwd and installs the tarball into an empty folder, as a user would. The tests of the
-// package start that copy. FLWD_TEST_NO_PACK=1 uses the checkout instead, for a quick check.
+// package start that copy. FLWD_TEST_NO_PACK=1 uses the checkout instead, for a quick check. FLWD_TEST_BIN=FILE starts
+// another executable, for the conformance tests: they need nothing else of the package.
 
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -24,7 +25,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   if (absent.length > 0)
     console.warn(`This host lacks ${absent.join(', ')}: tests that need it are skipped, in CI they fail.`);
 
-  if (process.env.FLWD_TEST_NO_PACK === '1') {
+  if (process.env.FLWD_TEST_NO_PACK === '1' || process.env.FLWD_TEST_BIN) {
     project.provide('packageDir', checkout);
     return undefined;
   }

@@ -184,16 +184,19 @@ function giveTo(uid: number, root: string): Program {
   return { uid, node };
 }
 
+/** The words that start flwd: FLWD_TEST_BIN, or the package with the given Node. */
+export function flwdCommand(node = process.execPath): readonly [string, ...string[]] {
+  const { FLWD_TEST_BIN: bin } = process.env;
+  return bin ? [bin] : [node, join(inject('packageDir'), 'bin', 'flwd.js')];
+}
+
 /** `flwd` with these arguments, as a user would type it in `cwd`. */
-export function spawnFlwd(
-  args: readonly string[],
-  cwd: string,
-  { env = {}, node = process.execPath, uid }: Program = {},
-): ChildProcess {
-  const bin = join(inject('packageDir'), 'bin', 'flwd.js');
-  const child = spawn(node, [bin, ...args], {
+export function spawnFlwd(args: readonly string[], cwd: string, { env = {}, node, uid }: Program = {}): ChildProcess {
+  const [program, ...words] = flwdCommand(node);
+  const child = spawn(program, [...words, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: cwd, ...env },
+    // A single file unpacks itself into XDG_CACHE_HOME: once for all tests.
+    env: { PATH: process.env.PATH, HOME: cwd, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
