@@ -4,7 +4,7 @@ import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
-import type { Found } from './found-job.ts';
+import { commandsOf, type Found, type FoundJob } from './found-job.ts';
 import { importJobs } from './import-jobs.ts';
 import { withoutSecrets } from './secret-text.ts';
 
@@ -45,6 +45,14 @@ function cleaned(found: Found): Found {
   return {
     ...found,
     schedules: isComplete ? found.schedules : [],
-    notes: [...found.notes, ...(isComplete ? [] : [note])].map(withoutSecrets),
+    notes: [...found.notes, ...(isComplete ? [] : [note]), ...homeNote(found)].map(withoutSecrets),
   };
+}
+
+function homeNote(found: FoundJob): string[] {
+  const texts = commandsOf(found).flatMap(({ text, setup = [] }) => [text, ...setup]);
+  const usesHome = texts.some((text) => /\$(?:HOME\b|\{HOME\})|(?:^|[\s"'=:])~\//m.test(text));
+  return usesHome
+    ? ['it uses the home of its user: a job has an empty folder as its home, so write the whole path']
+    : [];
 }

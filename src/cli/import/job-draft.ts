@@ -38,6 +38,7 @@ const unsettable =
 const setInScripts = /^(?:PATH|LD_LIBRARY_PATH|LD_PRELOAD)$/;
 const mostOriginLines = 20;
 const mostOriginCharacters = 500;
+const mostScriptCharacters = 2 ** 20;
 
 type Plan = {
   /** The job's folder below the target, from which names of stored secrets are made. */
@@ -132,6 +133,7 @@ function scriptOf(
   const words = [...interpreter, `./${file}`];
   if (!isShell && holdsSecret(text))
     return { problem: 'its script contains what looks like a password: move it to a file or variable' };
+  if (text.length > mostScriptCharacters) return { problem: 'its script is larger than 1 MiB' };
   const own = { name: file, text, mode: 0o600 };
   if (!isShell && before.length === 0) return { files: [own], words };
   const lines = isShell

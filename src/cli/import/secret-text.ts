@@ -72,7 +72,8 @@ const longestLine = 20_000;
 export const fewestSecretBytes = 4;
 
 /** Text without passwords, for a file or a terminal. */
-export function withoutSecrets(text: string): string {
+export function withoutSecrets(written: string): string {
+  const text = written.replaceAll(/.+/g, (line) => (line.length > longestLine ? '…' : line));
   const spans = findSpans(text, quotingOf(text));
   return replaced(
     text,
@@ -126,6 +127,8 @@ export function takeSecrets(
   names: SecretNames,
 ): { readonly text: string } | { readonly problem: string } {
   if (script.includes('PRIVATE KEY-----')) return { problem: 'it contains a private key' };
+  if (script.split('\n').some((line) => line.length > longestLine))
+    return { problem: 'a line of it is too long to be searched for passwords' };
   const quoting = quotingOf(script);
   const changes: (Span & { readonly by: string })[] = [];
   for (const span of findSpans(script, quoting)) {
@@ -172,7 +175,7 @@ function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
   const found: Span[] = [];
   let from = 0;
   for (const line of text.split('\n')) {
-    // Such a line is no one's own writing, and takes long to search.
+    // Such a line is no one's own writing, and takes long to search. Callers refuse it.
     const spans =
       line.length > longestLine ? [] : rules.flatMap((rule) => spansOf(rule, { text, quoting, from, line }));
     for (const span of spans)

@@ -10,6 +10,8 @@ export type NamedArgument = {
   /** The variable in which the program finds its value. */
   readonly variable: string;
   readonly argument: FoundArgument;
+  /** Its value is several words, separated by blanks. */
+  readonly isWords?: boolean;
 };
 
 /** A name that no other argument has. */

@@ -28,7 +28,8 @@ export function readOptions(data: Data | undefined): Options | { readonly proble
       written,
       all.map(({ argument }) => argument.name),
     );
-    all.push({ written, variable, argument: argumentOf(option, { name, variable }) });
+    const isWords = isYes(option.multivalued) && textOf(option.delimiter)?.trim() === '';
+    all.push({ written, variable, argument: argumentOf(option, { name, variable }), isWords });
     notes.push(...notesOf(option, written));
   }
   return { all, notes };
@@ -86,6 +87,11 @@ function notesOf(option: Members, name: string): string[] {
       : []),
     ...(isYes(option.multivalued)
       ? [`its option ${name} takes several values as one text, separated by \`${textOf(option.delimiter) ?? ','}\``]
+      : []),
+    ...(/["'`$\\]/.test(textOf(option.value) ?? '')
+      ? [
+          `the default of its option ${name} contains signs of the shell: Rundeck pasted them into scripts, here they are part of the value`,
+        ]
       : []),
     ...(isYes(option.secure) && textOf(option.storagePath) !== undefined
       ? [`its option ${name} came from \`${textOf(option.storagePath)}\` of Rundeck's key storage`]

@@ -23,7 +23,7 @@ class Unreadable extends Error {}
 
 /** `problem` is a sentence. */
 export function readCommands(sequence: Members, job: Job): Steps | { readonly problem: string } {
-  const commands = listOf(sequence.commands).filter(isMembers);
+  const commands = listOf(sequence.commands).filter(isMembers).map(builtIn);
   if (commands.length === 0) return { problem: 'it has no steps' };
   const strategy = textOf(sequence.strategy) ?? 'node-first';
   if (!['node-first', 'step-first', 'sequential', 'parallel'].includes(strategy))
@@ -46,6 +46,19 @@ export function readCommands(sequence: Members, job: Job): Steps | { readonly pr
   }
 }
 
+/** Rundeck also writes its own kinds of steps as plugins. */
+function builtIn(command: Members): Members {
+  const { type, configuration, ...rest } = command;
+  const given = membersOf(configuration);
+  const { adhocRemoteString, adhocLocalString, adhocFilepath, argString = null, ...others } = given;
+  const shared = { ...others, ...rest, args: argString };
+  if (type === 'exec-command' || type === 'builtin-command') return { ...rest, exec: adhocRemoteString ?? null };
+  if (type === 'localexec') return { ...rest, exec: given.command ?? null };
+  if (type === 'script-command') return { ...shared, script: adhocLocalString ?? null };
+  if (type === 'script-file-command') return { ...shared, scriptfile: adhocFilepath ?? null };
+  return command;
+}
+
 function named(command: Members): { readonly name?: string } {
   const description = textOf(command.description)?.trim() ?? '';
   return description === '' ? {} : { name: description.slice(0, 200) };
@@ -55,9 +68,9 @@ type Place = { readonly id: string; readonly job: Job; readonly settings: Readon
 
 /** The step and its error handler, which runs when the step has failed. */
 function stepsOf(command: Members, { id, job, settings }: Place): FoundStep[] {
-  const handler = command.errorhandler;
+  const handler = isMembers(command.errorhandler) ? builtIn(command.errorhandler) : undefined;
   const step = stepOf(command, { id, job, settings });
-  if (!isMembers(handler)) return [step];
+  if (!handler) return [step];
   const goesOn = isYes(handler.keepgoingOnSuccess);
   const of = { needs: [id], always: true, if: `steps["${id}"].status == "failed"` };
   return [
@@ -127,7 +140,7 @@ function inShell(script: string, pattern: RegExp, id: string, job: Job): string 
 function replacementOf(kind: string, name: string, { options }: Job): Replacement {
   const option = options.all.find(({ written }) => written === name);
   if (kind === 'option' || kind === 'unquotedoption') {
-    if (option) return { variable: option.variable, isSplit: kind === 'unquotedoption' };
+    if (option) return { variable: option.variable, isSplit: kind === 'unquotedoption' || option.isWords === true };
     return { problem: `it uses the option ${name}, which the job does not have` };
   }
   if (kind === 'job' && name === 'execid') return { variable: 'FLWD_RUN_ID' };

@@ -34,7 +34,7 @@ export function findRundeckJobs(path: string): Found[] {
   const jobs = documents
     .flatMap((document) => (Array.isArray(document) ? listOf(document) : [document]))
     .filter(isMembers);
-  if (jobs.length === 0 || !jobs.some((job) => isMembers(job.sequence)))
+  if (jobs.length === 0 || !jobs.some(({ sequence }) => isMembers(sequence) || Array.isArray(sequence)))
     throw new Refusal(`${path} has no job definitions of Rundeck: each is a map with a name and a sequence`);
   const targets = jobs.map(
     (job): Target => ({
@@ -48,6 +48,11 @@ export function findRundeckJobs(path: string): Found[] {
   );
 }
 
+/** Old definitions have no map around the list of commands. */
+function sequenceOf({ sequence }: Members): Members {
+  return Array.isArray(sequence) ? { commands: sequence } : membersOf(sequence);
+}
+
 /** `group/name`, as Rundeck shows it. */
 function nameOf(job: Members): string {
   const group = textOf(job.group) ?? '';
@@ -56,7 +61,7 @@ function nameOf(job: Members): string {
 
 /** What people see of it, and what tells it from an older state of it. */
 function textIn(job: Members): string {
-  const commands = listOf(membersOf(job.sequence).commands).map((command) => {
+  const commands = listOf(sequenceOf(job).commands).map((command) => {
     const { exec, script, scriptfile, args, jobref } = membersOf(command);
     return [exec, script, scriptfile, membersOf(jobref).name, args].flatMap((part) => textOf(part) ?? []).join(' ');
   });
@@ -68,7 +73,7 @@ function foundOf(job: Members, targets: readonly Target[], origin: Origin): Foun
   const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
   const options = targets.find((target) => target.name === name)?.options ?? readOptions(job.options);
   if ('problem' in options) return nothing(options.problem);
-  const steps = readCommands(membersOf(job.sequence), { name, options, targets });
+  const steps = readCommands(sequenceOf(job), { name, options, targets });
   if ('problem' in steps) return nothing(steps.problem);
   const times = schedulesOf(job);
   const nodes = nodesOf(job);

@@ -1,7 +1,7 @@
 // Replaces what another scheduler would have pasted into a shell script, such as `${option.name}`, by variables of the
 // shell. Their values are then data, whatever they contain.
 
-import { quotingOf } from '../shell-quotes.ts';
+import { type Quoting, quotingOf } from '../shell-quotes.ts';
 
 /** What stands for a reference: a variable, which may be split into words, or why nothing can. */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
@@ -21,14 +21,36 @@ export function replaceReferences(
     if (by === undefined) continue;
     if ('problem' in by) return by;
     const expansion = `\${${by.variable}}`;
-    if (how === 'here-document' || how === 'backtick')
-      return {
-        problem: `\`${match[0]}\` is inside ${how === 'backtick' ? 'backticks' : 'a here-document'}: use the variable ${by.variable} there`,
-      };
-    const inPlain = by.isSplit ? expansion : `"${expansion}"`;
+    const inner = how === 'backtick' ? insideBackticks(script, match.index, quoting) : how;
+    if (inner === 'here-document' && !expandsHere(script, match.index, quoting))
+      return { problem: `\`${match[0]}\` is inside a here-document that expands nothing: read ${by.variable} there` };
+    const isBare = by.isSplit || inner === 'bare' || inner === 'double' || inner === 'here-document';
     text +=
-      script.slice(at, match.index) + (how === 'single' ? `'"${expansion}"'` : how === 'double' ? expansion : inPlain);
+      script.slice(at, match.index) + (inner === 'single' ? `'"${expansion}"'` : isBare ? expansion : `"${expansion}"`);
     at = match.index + match[0].length;
   }
   return { text: text + script.slice(at) };
+}
+
+/** How the command inside of backticks is quoted at this place. `bare`: the backticks themselves are in double quotes. */
+function insideBackticks(script: string, at: number, quoting: readonly Quoting[]): Quoting | 'bare' {
+  const from = startOf('backtick', at, quoting);
+  const inner = quotingOf(script.slice(from, at + 1)).at(-1) ?? 'plain';
+  return inner === 'plain' && quoting[from - 1] === 'double' ? 'bare' : inner;
+}
+
+/** False after `<<'EOF'`, and where several here-documents begin in one line. */
+function expandsHere(script: string, at: number, quoting: readonly Quoting[]): boolean {
+  const [line = ''] = script
+    .slice(0, startOf('here-document', at, quoting) - 1)
+    .split('\n')
+    .slice(-1);
+  const opened = [...line.matchAll(/<<-?\s*(["'\\]?)[\w.-]/g)];
+  return opened.length === 1 && opened[0]?.[1] === '';
+}
+
+function startOf(how: Quoting, at: number, quoting: readonly Quoting[]): number {
+  let from = at;
+  while (from > 0 && quoting[from - 1] === how) from -= 1;
+  return from;
 }

@@ -94,7 +94,8 @@ const sinceOthers = ['OnActiveSec', 'OnUnitActiveSec', 'OnUnitInactiveSec'];
 function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readonly notes: string[] } {
   const isYes = (key: string): boolean => /^(?:1|yes|y|true|t|on)$/i.test(timer.last('Timer', key) ?? '');
   const notes: string[] = [];
-  const jitterMs = spanMs(timer.last('Timer', 'RandomizedDelaySec') ?? '0');
+  const delay = timer.last('Timer', 'RandomizedDelaySec') ?? '0';
+  const jitterMs = spanMs(delay);
   const schedules = timer.all('Timer', 'OnCalendar').flatMap((expression): FoundSchedule[] => {
     const read = readOnCalendar(expression);
     const zone = 'problem' in read ? 'UTC' : (read.timezone ?? hostTimezone());
@@ -111,9 +112,9 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
       { cron: read.cron, timezone: zone, settings: { ...(isYes('Persistent') && { catch_up: 'last' }), ...jitter } },
     ];
   });
-  if (schedules.some(({ settings }) => settings?.jitter === undefined) && jitterMs !== 0)
+  if (jitterMs === undefined || (jitterMs > 0 && schedules.some(({ settings }) => settings?.jitter === undefined)))
     notes.push(
-      `\`RandomizedDelaySec=${timer.last('Timer', 'RandomizedDelaySec')}\` is as long as the time between two starts, or no time span: it was left out`,
+      `\`RandomizedDelaySec=${delay}\` was left out: ${jitterMs === undefined ? 'it is no time span' : 'it is not shorter than the time between two starts'}`,
     );
   const boots = sinceBoot.flatMap((key) => timer.all('Timer', key).map((span) => `${key}=${span}`));
   if (boots.length > 0)
