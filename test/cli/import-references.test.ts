@@ -1,5 +1,5 @@
-// What another scheduler would have pasted into a script becomes a variable. The scripts run in real shells, with a value
-// that would do harm if it were ever read as code.
+// What another scheduler would have pasted into a script becomes a variable. The scripts run in real shells, with a
+// value that would do harm if it were ever read as code.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -21,7 +21,7 @@ export function readOptions(data: Data | undefined): Options | { readonly proble
     if (written === '') return { problem: 'an option has no name' };
     if (textOf(option.type) === 'file')
       return { problem: `its option ${written} takes a file, and arguments of flwd are texts` };
-    if (/[$@]\{|@\w+\./.test(value ?? ''))
+    if (/\$\{|@(?:option|globals|node|job)\./.test(value ?? ''))
       return { problem: `the default of its option ${written} refers to another value` };
     if (all.some((one) => one.variable === variable)) return { problem: `two of its options become ${variable}` };
     const name = freeName(

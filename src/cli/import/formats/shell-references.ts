@@ -32,7 +32,7 @@ export function replaceReferences(
   return { text: text + script.slice(at) };
 }
 
-/** How the command inside of backticks is quoted at this place. `bare`: the backticks themselves are in double quotes. */
+/** How it is quoted inside of backticks. `bare`: the backticks themselves are in double quotes. */
 function insideBackticks(script: string, at: number, quoting: readonly Quoting[]): Quoting | 'bare' {
   const from = startOf('backtick', at, quoting);
   const inner = quotingOf(script.slice(from, at + 1)).at(-1) ?? 'plain';

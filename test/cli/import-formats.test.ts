@@ -1,0 +1,250 @@
+// What the readers of other schedulers' files make of single constructs, without writing jobs.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { findCronicleEvents } from '../../src/cli/import/formats/cronicle.ts';
+import { findDaguWorkflows } from '../../src/cli/import/formats/dagu.ts';
+import { findRundeckJobs } from '../../src/cli/import/formats/rundeck.ts';
+import { findTimers } from '../../src/cli/import/formats/systemd-timers.ts';
+import type { Found, FoundJob } from '../../src/cli/import/found-job.ts';
+import { createFolder } from './terminal.ts';
+
+function jobOf([found]: readonly Found[]): FoundJob {
+  if (found?.kind !== 'job') throw new Error(found?.reason ?? 'nothing was found');
+  return found;
+}
+
+function reasonOf([found]: readonly Found[]): string {
+  return found?.kind === 'nothing' ? found.reason : 'it was imported';
+}
+
+function rundeck(job: object): Found[] {
+  const path = join(createFolder(), 'jobs.json');
+  writeFileSync(path, JSON.stringify([{ name: 'a', ...job }]));
+  return findRundeckJobs(path);
+}
+
+function dagu(text: string): Found[] {
+  const dir = createFolder();
+  writeFileSync(join(dir, 'a.yaml'), text);
+  return findDaguWorkflows(dir);
+}
+
+function timer(lines: string, service: string): Found[] {
+  const dir = createFolder();
+  mkdirSync(join(dir, 'units'));
+  writeFileSync(join(dir, 'units/a.timer'), `[Timer]\n${lines}\n`);
+  writeFileSync(join(dir, 'units/a.service'), `[Service]\n${service}\n`);
+  return findTimers(join(dir, 'units'));
+}
+
+function cronicle(event: object, others: object = {}): Found[] {
+  const path = join(createFolder(), 'export.txt');
+  const lists = { schedule: [{ title: 'a', plugin: 'shellplug', params: { script: 'date' }, ...event }], ...others };
+  writeFileSync(
+    path,
+    Object.entries(lists)
+      .map(([name, items]) => `global/${name}/0 - ${JSON.stringify({ items })}`)
+      .join('\n'),
+  );
+  return findCronicleEvents(path);
+}
+
+const steps = (job: FoundJob) =>
+  'file' in job.program ? [{ id: '', command: job.program, settings: {} }] : job.program;
+
+test('Rundeck: its own kinds of steps may be written as plugins, and a handler runs when its step failed', () => {
+  const job = jobOf(
+    rundeck({
+      sequence: {
+        keepgoing: true,
+        commands: [
+          {
+            type: 'exec-command',
+            nodeStep: true,
+            configuration: { adhocRemoteString: 'date' },
+            errorhandler: {
+              type: 'script-command',
+              configuration: { adhocLocalString: 'echo "$1"', argString: 'failed', interpreterArgsQuoted: 'false' },
+              keepgoingOnSuccess: true,
+            },
+          },
+          { type: 'localexec', configuration: { command: 'id' } },
+        ],
+      },
+    }),
+  );
+  expect(steps(job)).toMatchObject([
+    { id: 'step-1', command: { text: 'date\n', interpreter: ['/bin/sh'] }, settings: { continue_on_error: true } },
+    {
+      id: 'step-1-handler',
+      command: { text: 'echo "$1"\n' },
+      settings: { needs: ['step-1'], always: true, if: 'steps["step-1"].status == "failed"' },
+    },
+    { id: 'step-2', command: { text: 'id\n' }, settings: { needs: ['step-1', 'step-1-handler'], always: true } },
+  ]);
+  expect(steps(job)[1]?.command?.setup).toContain('set -- failed');
+});
+
+test('Rundeck: a list of values is split into words, and a pattern that RE2 lacks is named', () => {
+  const job = jobOf(
+    rundeck({
+      options: [
+        { name: 'users', multivalued: true, delimiter: ' ', value: 'ada bob' },
+        { name: 'code', regex: '(?=a)b' },
+        { name: 'url', value: 'https://ada:correct-horse@example.com' },
+        { name: 'title', value: '"quoted"' },
+      ],
+      sequence: [{ script: 'for i in @option.users@; do echo "$i"; done' }],
+    }),
+  );
+  expect(steps(job)[0]?.command?.text).toBe('for i in ${RD_OPTION_USERS}; do echo "$i"; done\n');
+  expect(job.arguments.find(({ name }) => name === 'code')?.schema).toEqual({ type: 'string' });
+  expect(job.arguments.find(({ name }) => name === 'url')).toMatchObject({ secretVariable: 'RD_OPTION_URL' });
+  expect(JSON.stringify(job)).not.toContain('correct-horse');
+  expect(job.notes).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining('the pattern `(?=a)b`'),
+      expect.stringContaining('the default of its option title contains signs of the shell'),
+    ]),
+  );
+});
+
+test.each([
+  [{ sequence: { commands: [{ exec: 'echo ${option.who}' }] } }, 'it uses the option who, which the job does not have'],
+  [{ sequence: { commands: [{ exec: 'echo ${node.hostname}' }] } }, 'it uses `node.hostname`, a value of Rundeck'],
+  [{ sequence: { commands: [{ scripturl: 'https://example.com/x.sh' }] } }, 'runs a script from an address'],
+  [
+    { sequence: { commands: [{ script: 'id', scriptInterpreter: 'sudo -u ada bash' }] } },
+    'becomes another user with sudo',
+  ],
+  [
+    { sequence: { commands: [{ script: 'id', scriptInterpreter: 'bash', interpreterArgsQuoted: true }] } },
+    'takes its script and arguments as one word',
+  ],
+  [{ sequence: { commands: [{ scriptfile: 'relative.sh' }] } }, 'which is no path on this machine'],
+  [{ sequence: { strategy: 'ruleset', commands: [{ exec: 'id' }] } }, 'its workflow strategy ruleset'],
+  [{ options: [{ name: 'f', type: 'file' }], sequence: { commands: [{ exec: 'id' }] } }, 'its option f takes a file'],
+  [
+    { options: [{ name: 'd', value: '${globals.x}' }], sequence: { commands: [{ exec: 'id' }] } },
+    'refers to another value',
+  ],
+])('Rundeck: %j is not imported, because it %s', (job, reason) => {
+  expect(reasonOf(rundeck(job))).toContain(reason);
+});
+
+test('Dagu: without a type the order is that of the file, unless this would be circular', () => {
+  const needs = (text: string) => steps(jobOf(dagu(text))).map(({ id, settings }) => [id, settings.needs ?? []]);
+  expect(needs('steps: [{name: a, command: x}, {name: b, command: y}]')).toEqual([
+    ['a', []],
+    ['b', ['a']],
+  ]);
+  expect(needs('type: graph\nsteps: [{name: a, command: x}, {name: b, command: y}]')).toEqual([
+    ['a', []],
+    ['b', []],
+  ]);
+  expect(
+    needs('steps: [{name: a, command: x, depends: c}, {name: b, command: y}, {name: c, command: z, depends: b}]'),
+  ).toEqual([
+    ['a', ['c']],
+    ['b', []],
+    ['c', ['b']],
+  ]);
+  expect(needs('steps: [one, [two, three], four]').map(([, list]) => list)).toEqual([
+    [],
+    ['step-1'],
+    ['step-1'],
+    ['step-2', 'step-3'],
+  ]);
+});
+
+test('Dagu: parameters and variables are what the program finds in its environment', () => {
+  const job = jobOf(
+    dagu(
+      'params: first "second one" KIND=full\nenv: [{DIR: /srv}, {FILE: "$DIR/`date +%F`"}, {MINE: "${GITHUB_TOKEN}"}]\nsteps: [{command: echo "$1 $2"}]',
+    ),
+  );
+  expect(steps(job)[0]?.command?.setup).toEqual([
+    'param_1=$FLWD_ARG_PARAM_1; export param_1',
+    'param_2=$FLWD_ARG_PARAM_2; export param_2',
+    'KIND=$FLWD_ARG_KIND; export KIND',
+    'set -- "$param_1" "$param_2"',
+    'FILE="$DIR/$(date +%F)"; export FILE',
+    'MINE="${GITHUB_TOKEN}"; export MINE',
+  ]);
+  expect(job.environment).toEqual({ DIR: '/srv' });
+  expect(job.arguments.map(({ name, schema, secretVariable }) => [name, secretVariable ?? schema.default])).toEqual([
+    ['param_1', 'first'],
+    ['param_2', 'second one'],
+    ['kind', 'full'],
+    ['github_token', 'GITHUB_TOKEN'],
+  ]);
+});
+
+test.each([
+  ['preconditions: ["test -f x"]\nsteps: [{command: id}]', 'it has preconditions'],
+  ['steps: [{command: id, preconditions: x}]', 'has preconditions'],
+  ['steps: [{command: id, repeatPolicy: {repeat: true}}]', 'is repeated'],
+  ['container: {image: alpine}\nsteps: [{command: id}]', 'it has `container`'],
+  ['steps: [{command: id, executor: ssh}]', 'is of the kind ssh'],
+  ['steps: [{action: mail.send}]', 'is of the kind mail.send'],
+  ['steps: [{command: "echo ${A.b}"}]', 'it uses `${A.b}`, a reference that only Dagu can resolve'],
+  ['steps: [{call: elsewhere}]', 'runs the workflow elsewhere, which is not in the folder'],
+  ['steps: [{command: id, output: "x y"}]', 'is no variable name'],
+  ['params: [{"a b": c}]\nsteps: [{command: id}]', 'is no variable name'],
+  ['env: [{"x; touch pwned": c}]\nsteps: [{command: id}]', 'is no variable name'],
+  ['type: agent\nsteps: [{command: id}]', 'its type is agent'],
+])('Dagu: %j is not imported: %s', (text, reason) => {
+  expect(reasonOf(dagu(text))).toContain(reason);
+});
+
+test('systemd: times that count from an event, and what a service asks for besides, are named', () => {
+  const job = jobOf(
+    timer(
+      'OnBootSec=1min\nOnUnitActiveSec=1h\nRandomizedDelaySec=2h\nOnCalendar=hourly\nOnCalendar=nonsense',
+      'Type=forking\nExecStart=-!/bin/true a\nExecStart=@/bin/sh mysh -c "exit 0"\nNice=5\nEnvironmentFile=/etc/default/a\nWorkingDirectory=-/srv',
+    ),
+  );
+  expect(job.schedules).toMatchObject([{ cron: '0 * * * *', settings: {} }]);
+  expect(job.notes).toEqual([
+    '`OnCalendar=nonsense` is not a calendar expression of systemd.time(7), so it has no schedule for it',
+    '`RandomizedDelaySec=2h` was left out: it is not shorter than the time between two starts',
+    expect.stringContaining('`OnBootSec=1min` starts it some time after a boot'),
+    expect.stringContaining('`cron: "0 * * * *"` comes nearest'),
+    expect.stringContaining('`Type=forking`'),
+    '`Nice=5` was not carried over',
+    '`ExecStart=-!/bin/true` ran with the rights of root, which a job does not get',
+    '`ExecStart=@/bin/sh` gave the program another name, mysh',
+  ]);
+  expect(steps(job)[0]?.command?.text).toMatch(
+    /\nread_environment \/etc\/default\/a\ncd \/srv \|\| true\n\/bin\/true a \|\| true\n\/bin\/sh -c 'exit 0'\n$/,
+  );
+});
+
+test('Cronicle: chains, several servers, plugins and odd times are named', () => {
+  const servers = [{ hostname: 'a' }, { hostname: 'b' }];
+  const job = jobOf(
+    cronicle(
+      {
+        timing: { years: [2027] },
+        timezone: 'UTC',
+        enabled: 1,
+        target: 'allgrp',
+        multiplex: 1,
+        web_hook: 'https://example.com/secret',
+        memory_limit: 5,
+      },
+      { servers },
+    ),
+  );
+  expect(job.schedules).toEqual([]);
+  for (const part of ['limited to some years', 'web hook', 'every server', 'ran on allgrp', '5 bytes'])
+    expect(job.notes).toContainEqual(expect.stringContaining(part));
+  expect(job.notes.join('\n')).not.toContain('example.com');
+  expect(reasonOf(cronicle({ plugin: 'p9' }))).toContain('its plugin p9 talks to Cronicle');
+  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'https://x/[params/id]' } }))).toContain(
+    'which Cronicle replaces',
+  );
+  expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toContain('not one of HTTP');
+});
