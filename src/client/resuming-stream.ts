@@ -1,7 +1,7 @@
 // Server-sent events over connections that may break. Each new connection resumes after the last id, so no event is
 // lost or repeated.
 
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { createParser } from 'eventsource-parser';
 import { heartbeatMs } from '../contract/routes.ts';
 import { ApiProblem, ServerUnreachable } from './api-problem.ts';
 import { isPassing } from './error-words.ts';
@@ -52,9 +52,11 @@ export async function* streamEvents(o: {
       isBroken = false;
       o.onOpen?.();
       for await (const event of eventsOf(response, timeout)) {
+        lastId = event.id ?? lastId;
+        // An id without data moves the place at which the stream resumes, and is no event.
+        if (event.data === undefined) continue;
         isEmpty = false;
         const data: Frame['data'] = JSON.parse(event.data);
-        lastId = event.id ?? lastId;
         delayMs = firstDelayMs;
         yield { id: lastId, event: event.event ?? 'message', data };
         if (event.event === o.lastEvent) return;
@@ -95,13 +97,12 @@ function createSilenceTimeout(signal: AbortSignal | undefined, ms: number): Sile
   };
 }
 
-async function* eventsOf(
-  { body }: Pick<Response, 'body'>,
-  timeout: SilenceTimeout,
-): AsyncGenerator<EventSourceMessage, void> {
+type Parsed = { readonly id?: string | undefined; readonly event?: string | undefined; readonly data?: string };
+
+async function* eventsOf({ body }: Pick<Response, 'body'>, timeout: SilenceTimeout): AsyncGenerator<Parsed, void> {
   if (!body) return;
-  const events: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (event) => events.push(event) });
+  const events: Parsed[] = [];
+  const parser = createParser({ onId: (id) => events.push({ id }), onEvent: (event) => events.push(event) });
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {

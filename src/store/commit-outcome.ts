@@ -23,6 +23,8 @@ const probeMs = 1_000;
 export function createCommitOutcome(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
+  /** Whether the failure is in the log already. */
+  readonly isLogged?: (failure: string) => boolean;
   /** Commits an empty transaction. */
   readonly probe: () => Promise<unknown>;
 }): CommitOutcome {
@@ -32,7 +34,7 @@ export function createCommitOutcome(o: {
 
   /** Logged once: repeating it would fill a full disk further. */
   function stuck(found: string, error: unknown): void {
-    if (found !== failure) log.error({ err: error }, found);
+    if (found !== failure && o.isLogged?.(found) !== true) log.error({ err: error }, found);
     failure = found;
   }
 

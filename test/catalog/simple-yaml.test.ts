@@ -117,6 +117,7 @@ const plain = [
   'a: .inf',
   '1e400: 1',
   'a: "\\0"',
+  `${'k'.repeat(1025)}: 1`,
 ];
 const nodes = [
   'a: 1\na: 2',

@@ -189,6 +189,14 @@ test('a server beyond loopback needs a token to start, and refuses callers witho
   expect(await flwd(dir, 'tokens', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('first') });
 });
 
+test('an address of another machine is named as such, and not answered with advice about tokens', async () => {
+  expect(await flwd(createInstance({ bind: '203.0.113.9:8033' }), 'serve')).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'cannot listen on 203.0.113.9:8033: this machine has no such address; choose another address with --bind\n',
+  });
+});
+
 test('a revoked or expired token is not enough for a server beyond loopback', async () => {
   const dir = createInstance({ bind: '0.0.0.0:0' });
   const token = await made(dir, '--name', 'gone', ...scopes);

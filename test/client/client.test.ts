@@ -201,6 +201,29 @@ test('a silent stream is opened again after the last id, and a slow reader does 
   ]);
 });
 
+test('an id without data moves the place at which a stream resumes, and is no event', async () => {
+  const asked: unknown[] = [];
+  const marking = await listen(({ headers }, response) => {
+    asked.push(headers['last-event-id']);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(asked.length === 1 ? 'id: 1\nevent: a\ndata: {}\n\nid: 7\n\n' : 'event: end\ndata: {}\n\n');
+  });
+  const frames = await all(
+    streamEvents({
+      open: async (headers, signal) => fetch(marking.url, { headers, signal }),
+      signal: AbortSignal.timeout(60_000),
+      lastEvent: 'end',
+      onOpen: undefined,
+      onBreak: undefined,
+    }),
+  );
+  marking.server.close();
+  expect([frames.map(({ id, event }) => `${event} ${id}`), asked]).toEqual([
+    ['a 1', 'end 7'],
+    [undefined, '7'],
+  ]);
+});
+
 test('aborting ends a stream quietly, also between two attempts', async () => {
   const abort = new AbortController();
   const frames = all(client.stream('streamRunEvents', { signal: abort.signal }));

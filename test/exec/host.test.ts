@@ -1,11 +1,13 @@
 // What a host reports that it can enforce.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Capabilities } from '../../src/exec/executor.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { temporaryFolder } from './sample.ts';
 
 /** Asks a server that finds only these programs, and runs as the given user. */
@@ -29,6 +31,21 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): Capab
   if (stdout === '') throw new Error(stderr);
   const report: Capabilities = JSON.parse(stdout);
   return report;
+}
+
+test('the folder of a probe that was killed is removed by a later one, and that of a running one is not', async () => {
+  const [left, running] = [temporaryFolderOf('flwd-probe-'), temporaryFolderOf('flwd-probe-')];
+  writeFileSync(join(left, 'secure-filter'), '');
+  const longAgo = new Date(systemClock.now() - 3_600_000);
+  utimesSync(left, longAgo, longAgo);
+  await probeHost();
+  expect([existsSync(left), existsSync(running)]).toEqual([false, true]);
+});
+
+function temporaryFolderOf(prefix: string): string {
+  const dir = mkdtempSync(join(tmpdir(), prefix));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 const available = { available: true, detail: null };

@@ -4,18 +4,19 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createLogger } from '../../src/lib/logger.ts';
+import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { kyselyOver } from '../../src/store/sqlite/sqlite.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
 import { isStorageError } from '../../src/store/storage-error.ts';
 import { openSqlite } from './engines.ts';
 
-async function opened() {
+async function opened(log?: Logger) {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-damage-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
-  const { database } = await openSqlite(dir);
+  const { database } = await openSqlite(dir, log && { log });
   return { database, path: join(dir, 'flwd.db') };
 }
 
@@ -36,8 +37,9 @@ test('an unreadable schema is reported as damage', async () => {
   expect(found).toEqual([expect.stringContaining('malformed database schema')]);
 });
 
-test('damage found by a commit is reported as damage', async () => {
-  const { database, path } = await opened();
+test('damage found by a commit is reported as damage, and logged once', async () => {
+  const lines: string[] = [];
+  const { database, path } = await opened(pino({ level: 'error' }, { write: (line) => void lines.push(line) }));
   onTestFinished(() => database.close());
   const other = new DatabaseSync(path);
   // Makes the server's connection read its first page from the file again.
@@ -49,6 +51,9 @@ test('damage found by a commit is reported as damage', async () => {
   expect(database.failure()).toBe(
     'the database is damaged (file is not a database): stop the server and restore a backup',
   );
+  await expect(database.transact(async () => undefined)).rejects.toThrow('file is not a database');
+  await expect(database.read.selectFrom('runs').selectAll().execute()).rejects.toThrow('file is not a database');
+  expect(lines).toHaveLength(1);
 });
 
 test('a damaged list of free pages, found while freeing disk space, is reported as damage', async () => {

@@ -8,12 +8,14 @@ import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from '../arguments/subschemas.ts';
 
 const maxDepth = 32;
+/** `yaml` refuses longer keys, as the standard says, and a key is on one line. */
+const longestKey = 1024;
 /** Tabs, unusual line breaks, directives, document markers, `|+`, and words that begin with `&`, `!`, `? `, `: `. */
 const corner =
   /[\t\u0085\u2028\u2029\ufeff]|\r(?!\n)|^ *(?:%|---|\.\.\.)|[|>]\d?\+|(?:^|[\s[{,])(?:[&!]|[?:](?:\s|$))/m;
 
 export function readSimpleYaml(text: string): JsonObject | undefined {
-  if (corner.test(text)) return undefined;
+  if (corner.test(text) || hasLongLine(text)) return undefined;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without tags a text holds nothing else
     const value = load(text, { maxDepth, maxAliases: 0 }) as JsonValue;
@@ -21,6 +23,10 @@ export function readSimpleYaml(text: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+function hasLongLine(text: string): boolean {
+  return text.length > longestKey && text.split('\n').some((line) => line.length > longestKey);
 }
 
 /** Whether `yaml` reads the same value. It reads the key `~` as `''` and not as `null`, and `1e400` as a number. */

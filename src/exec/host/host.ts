@@ -3,10 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Capabilities, Capability } from '../executor.ts';
 import { changesUser, isServerRoot } from '../job-user.ts';
 import { hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
@@ -15,22 +16,38 @@ import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
 
 const probeMs = 10_000;
+const prefix = 'flwd-probe-';
+/** Other probes under way are younger. */
+const leftAfterMs = 6 * probeMs;
 
 /**
  * For a profile that does not work, `detail` says what to install or to allow. The trials are started before this
  * returns, so that they run while a server loads its code, and while a fork of the process is still cheap.
  */
 export async function probeHost(): Promise<Capabilities> {
-  const dir = mkdtempSync(join(tmpdir(), 'flwd-probe-'));
+  const dir = mkdtempSync(join(tmpdir(), prefix));
   try {
     const [secure, permissive, disabled] = await Promise.all([
       probe('secure', dir),
       probe('permissive', dir),
       probe('disabled', dir),
+      removeLeft(),
     ]);
     return { secure, permissive, disabled };
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Removes the folders of probes whose process was killed. */
+async function removeLeft(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  for (const name of names.filter((name) => name.startsWith(prefix))) {
+    const path = join(tmpdir(), name);
+    const stats = await lstat(path).catch(() => undefined);
+    const isOwn = stats?.isDirectory() === true && stats.uid === process.geteuid?.();
+    if (isOwn && systemClock.now() - stats.mtimeMs > leftAfterMs)
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -1,11 +1,13 @@
 // Refuses to start a server that other machines can reach but nobody can log in to (ADR 0015).
 
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { isLoopback } from '../../lib/loopback.ts';
 import { StartError } from '../../lib/start-error.ts';
 import type { TokenStore } from '../../store/tokens.ts';
 import type { AuthMode } from './local-callers.ts';
 
-/** @throws StartError */
+/** @throws StartError, and the error of `listen` if the host has no such address */
 export async function assertGuarded(o: {
   readonly host: string;
   readonly port: number;
@@ -15,6 +17,7 @@ export async function assertGuarded(o: {
   readonly nowMs: number;
 }): Promise<void> {
   if (isLoopback(o.host) || o.mode === 'none' || o.hasJwt || (await o.tokens.hasActive(o.nowMs))) return;
+  await assertHasAddress(o.host);
   const port = o.port || 8080;
   const local = `127.0.0.1:${port}`;
   throw new StartError(
@@ -23,4 +26,12 @@ export async function assertGuarded(o: {
       `auth.jwt. Or bind to ${local} and use a tunnel: ssh -L ${port}:${local} HOST. ` +
       'With `auth.mode: none`, everyone who can reach the server may do everything',
   );
+}
+
+/** Advice about tokens would not help somebody who has mistyped the address. */
+async function assertHasAddress(host: string): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen({ host, port: 0 });
+  await once(server, 'listening');
+  server.close();
 }

@@ -44,7 +44,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
     let damage: string | null = null;
     const onDamage = (words: string): void => {
       const found = databaseDamaged(words);
-      if (damage === null) o.log.error(found);
+      if (found !== damage) o.log.error(found);
       damage = found;
     };
     const db = kyselyOver(connection, onDamage);
@@ -54,6 +54,7 @@ async function open(o: Request): Promise<SqliteDatabase> {
       connection,
       db,
       onDamage,
+      isLogged: (failure) => failure === damage,
       nextEventId: await readNextEventId(db),
       auditHead: await readAuditHead(db),
     });

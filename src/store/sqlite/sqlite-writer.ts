@@ -35,6 +35,8 @@ export function openSqliteWriter(o: {
   readonly log: Logger;
   readonly onCommit: CommitListener;
   readonly onDamage: OnDamage;
+  /** Whether onDamage has logged this. */
+  readonly isLogged: (failure: string) => boolean;
 }): SqliteWriter {
   const { log } = o;
   const commit = createCommit(o);
