@@ -46,6 +46,11 @@ export function outlookWords(outlook: Outlook | null, errorCount: number): Outlo
   return { text: `Starts at once, in the profile ${plan.security.profile}${steps}${grants}.`, tone: 'good' };
 }
 
+/** For a form in which nothing was entered yet. */
+export function missingWords(count: number): string {
+  return count === 1 ? '1 required value is missing.' : `${count} required values are missing.`;
+}
+
 function grantWords(grant: AnswerOf<'createPlan'>['grants'][number]): string {
   return grant.kind === 'network' ? 'use the network' : grantText(grant);
 }

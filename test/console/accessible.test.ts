@@ -201,9 +201,11 @@ testWith('chromium')('a server that needs a token lets the user sign in, for thi
   const page = await browser.open(guarded.url);
   const field = page.getByLabel('API token');
   await field.fill('fwt_wrong');
+  expect(await page.getByText('Unauthenticated').count()).toBe(0);
   expect(await errorsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').filter({ hasText: 'The credential is not valid.' }).waitFor();
+  expect(await page.getByText('Unauthenticated').count()).toBe(1);
   await expect.poll(() => field.inputValue()).toBe('fwt_wrong');
   await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('token');
   await field.fill(credential);

@@ -59,6 +59,7 @@ flwd_result '"All is *well*."'`,
       cancel: { grace: '20s' },
     }),
     'demo/held': bash('sleep 600'),
+    'demo/feed': bash('curl -sS https://example.org/feed'),
     'demo/leaves': bash('echo x > ~/dump.sql'),
     'demo/ask': {
       'config.yaml': JSON.stringify({
@@ -160,6 +161,17 @@ describe('a run', () => {
     await page.getByRole('combobox', { name: 'Attempt' }).selectOption('1');
     await log(page).getByText('the first time').waitFor();
     expect(page.url()).toContain('attempt=1');
+  });
+
+  testWith('chromium')('is named by its job and its time, says what to change, and its id can be copied', async () => {
+    const runId = await finished('demo/feed');
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await page.getByRole('heading', { level: 1, name: /^demo\/feed .*\d\d:\d\d:\d\d/ }).waitFor();
+    await page.getByText('The sandbox gives the job no network: allow it with permissions: {network: all}.').waitFor();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'Copy the id' }).click();
+    await page.getByText('Copied.').waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(runId);
   });
 
   testWith('chromium')('that failed opens at the last lines of the step that failed', async () => {

@@ -15,6 +15,7 @@ const executing = await startServing({
     'demo/stubborn': bash('trap "echo not yet" TERM; echo begun; for i in {1..600}; do sleep 0.2 || true; done', {
       cancel: { grace: '2m' },
     }),
+    'demo/web': bash('curl -sS https://example.org/feed'),
     'demo/untidy': bash('for file in notes.txt of-the-first-day.csv of-the-second-day.csv; do echo x > "$file"; done'),
     'demo/steps': {
       'config.yaml': JSON.stringify({
@@ -224,6 +225,15 @@ describe('a run', () => {
     await expect.poll(async () => /run_(\w+)/.exec(await terminal.screen())?.[1]).not.toBe(runId);
     await terminal.sees(/✓ fetch[\s\S]*✗ clean/);
     expect(await terminal.screen()).not.toContain('fetched');
+  });
+
+  testWith('tmux')('that has failed says what to change', async () => {
+    await executing.post('/runs', { job_id: 'demo/web', async: false });
+    const terminal = await openTui(executing.url);
+    await openNewestRun(terminal);
+    const screen = await terminal.sees(/hint: the sandbox gives the job no network/);
+    expect(screen).toMatch(/exited with code 6: curl: \(6\) Could not resolve host: example\.org \(run\.sh:2\)/);
+    expect(screen).toContain('permissions: {network: all}');
   });
 
   testWith('tmux')(

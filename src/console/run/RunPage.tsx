@@ -14,8 +14,19 @@ import { useNow } from '../session/clock.ts';
 
 import { useRunEvents } from '../session/streams.ts';
 import { onDemand } from '../shell/on-demand.tsx';
-import { Shown, Status, Time } from '../widgets/Notes.tsx';
-import { harmless, jobPath, originWords, type Run, runPath, runSentence, type Step, statusLooks } from '../words.ts';
+import { CopyButton } from '../widgets/CopyButton.tsx';
+import { Shown, Status, Time, WithCode } from '../widgets/Notes.tsx';
+import {
+  fullTime,
+  harmless,
+  jobPath,
+  originWords,
+  type Run,
+  runPath,
+  runSentence,
+  type Step,
+  statusLooks,
+} from '../words.ts';
 import { RunActions } from './RunActions.tsx';
 import { Steps } from './Steps.tsx';
 
@@ -77,13 +88,17 @@ function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[] }): 
   return (
     <div className="fills">
       <p className="crumbs">
-        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{harmless(run.job_id)}</Link> /
+        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{harmless(run.job_id)}</Link> / run
       </p>
-      <h1 className="run-title">{run.run_id}</h1>
+      <h1 className="run-title">
+        {harmless(run.job_id)} <small className="quiet">{fullTime(run.created_at)}</small>
+      </h1>
       <Sentence run={run} />
+      <Hint run={run} stepId={place.step} />
       <p className="quiet">
         <Origin run={run} />, <Time at={run.created_at} />
-        {run.attempt > 1 && `, attempt ${run.attempt}`}
+        {run.attempt > 1 && `, attempt ${run.attempt}`} <code>{run.run_id}</code>{' '}
+        <CopyButton label="Copy the id" text={run.run_id} />
       </p>
       {run.left_behind && <p className="note">{leftBehindWords(run.left_behind, formatSize)}.</p>}
       <RunActions run={run} />
@@ -133,6 +148,19 @@ function Sentence({ run }: { readonly run: Run }): ReactNode {
         <Status of={run.status} isBare /> {told}
       </span>
       {soFar}
+    </p>
+  );
+}
+
+/** What to change so that the run, or the step whose log is shown, does not fail again. */
+function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
+  const shown = run.steps.find(({ step_id: id }) => id === stepId);
+  const hint = shown?.hint ?? run.error?.hint;
+  if (hint === undefined) return null;
+  const words = `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;
+  return (
+    <p className="note">
+      <WithCode text={words} />
     </p>
   );
 }

@@ -25,7 +25,7 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   }
   return (
     <Dialog title="Sign in" close={dismissSignIn}>
-      <p>{hasToken ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
+      <p>{hasToken && error === null ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
       <form
         className="sign-in"
         onSubmit={(event) => {

@@ -3,7 +3,7 @@
 
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useSearch } from 'wouter';
-import { type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import { missingWords, type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
 import { type ArgumentError, type FormErrors, placeErrors } from '../../domain/filled-fields.ts';
@@ -130,8 +130,7 @@ function formWords(
   const count = byField.size + others.length;
   if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Ready to rerun.', tone: 'good' };
   if (!isUntouched || count === 0) return outlookWords(outlook, count);
-  const text = count === 1 ? '1 required value is missing.' : `${count} required values are missing.`;
-  return { text, tone: 'open' };
+  return { text: missingWords(count), tone: 'open' };
 }
 
 function changedWords(job: AnswerOf<'getJob'>, rerunOf: string, revision: string | null): string | null {

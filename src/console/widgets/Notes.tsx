@@ -5,6 +5,7 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Answer, failureOf, failureText } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { useSession } from '../session/session.tsx';
 
 import { fullTime, relativeTime, statusLooks } from '../words.ts';
 
@@ -108,9 +109,9 @@ function useSharedError(text: string | null, retry: Retry): boolean {
   return text !== null && context !== null && isShared(context.errors, text);
 }
 
-function isRefused(answer: Answer<unknown>): boolean {
+function isRefused(answer: Answer<unknown>, status: 401 | 403 = 403): boolean {
   const failure = failureOf(answer);
-  return failure instanceof ApiProblem && failure.status === 403;
+  return failure instanceof ApiProblem && failure.status === status;
 }
 
 /** Undefined if the caller may not read the answer, because retrying cannot help then. */
@@ -125,7 +126,9 @@ export function Shown<T>(o: {
   readonly children: (value: T) => ReactNode;
 }): ReactNode {
   const { data } = o.of;
-  const error = failureText(o.of);
+  // The dialog that asks for a token says so itself.
+  const isAskedFor = useSession().refusal !== null && isRefused(o.of, 401);
+  const error = isAskedFor ? null : failureText(o.of);
   const retry = retryOf(o.of);
   // On a page of several parts, one that the token may not read is not an error.
   const isLeftOut = useContext(ErrorsContext) !== null && isRefused(o.of);
@@ -138,7 +141,7 @@ export function Shown<T>(o: {
         </p>
       )}
       {error !== null && !isLeftOut && !isShownAbove && <ErrorNote text={error} retry={retry} />}
-      {data !== undefined ? o.children(data) : error === null && <Loading what={o.what} />}
+      {data !== undefined ? o.children(data) : error === null && !isAskedFor && <Loading what={o.what} />}
     </>
   );
 }

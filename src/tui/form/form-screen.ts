@@ -4,7 +4,14 @@ import { randomUUID } from 'node:crypto';
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useEffect, useMemo, useRef, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
-import { askOutlook, errorsOf, type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
+import {
+  askOutlook,
+  errorsOf,
+  missingWords,
+  type Outlook,
+  type OutlookWords,
+  outlookWords,
+} from '../../client/outlook.ts';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
 import type { FormErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
@@ -41,6 +48,8 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
   );
   const empty = useMemo(() => job && createForm(job.args), [job && JSON.stringify(job.args)]);
   const [filled, setFilled] = useState<FormState | null>(null);
+  /** The user has typed something, or tried to start: from then on, errors are shown. */
+  const [isBegun, setBegun] = useState(false);
   const form = filled ?? empty;
   const { args, fieldErrors: own } = useMemo(
     () => (form ? readForm(form) : { args: {}, fieldErrors: new Map() }),
@@ -64,19 +73,24 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
 
   function onPress(form: FormState, press: Press): boolean {
     if (press.key === 'ctrl-s' || (press.key === 'enter' && isOnStart)) {
+      setBegun(true);
       void start();
       return true;
     }
     const next = pressField(form, press) ?? focusedBy(form, press.key);
     if (next === null) return false;
-    if (next.fields !== form.fields) forget();
+    if (next.fields !== form.fields) {
+      setBegun(true);
+      forget();
+    }
     setFilled(next);
     return true;
   }
 
   if (!isActive) return null;
   if (!job || !form) return line([error === null ? 'loading…' : { text: error, colour: 'red' }]);
-  const words = startError === null ? outlookWords(outlook, errors.byField.size + errors.others.length) : null;
+  const words = startError === null ? wordsOf(outlook, errors, isBegun) : null;
+  const shownErrors = isBegun ? errors.byField : noErrors.byField;
   const summary: Span = words
     ? { text: [words.text, ...errors.others].join('; '), colour: toneColours[words.tone] }
     : { text: startError ?? '', colour: 'red' };
@@ -90,7 +104,7 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
       const index = first + offset;
       const isFocused = index === form.focused;
       return field
-        ? fieldLine(field, isFocused, errors.byField.get(index), columns, index)
+        ? fieldLine(field, isFocused, shownErrors.get(index), columns, index)
         : line(
             [{ text: isStarting ? '  Starting…' : '  [ Start ]', isBold: isFocused, isInverse: isFocused }],
             'start',
@@ -98,9 +112,14 @@ export function FormScreen({ isActive, jobId }: ScreenProps & { readonly jobId: 
     }),
     h(Box, { key: 'space', flexGrow: 1 }),
     paragraph({ text: aboutOf(form, job.description), colour: 'gray' }, 2, 'about'),
-    line([{ text: errors.byField.get(form.focused) ?? '', colour: 'red' }], 'fault'),
+    line([{ text: shownErrors.get(form.focused) ?? '', colour: 'red' }], 'fault'),
     paragraph(summary, 2, 'outlook'),
   );
+}
+
+function wordsOf(outlook: Outlook | null, { byField, others }: FormErrors, isBegun: boolean): OutlookWords {
+  if (isBegun || byField.size === 0 || others.length > 0) return outlookWords(outlook, byField.size + others.length);
+  return { text: missingWords(byField.size), tone: 'open' };
 }
 
 /** @param onErrors is called when the server refuses the arguments */

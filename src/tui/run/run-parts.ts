@@ -22,7 +22,7 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** An `error` replaces the sentence, which takes at most `sentenceRows` rows. */
+/** An `error` replaces the sentence, which takes at most `sentenceRows` rows, and the hint, which takes one row more. */
 export function summaryLines(
   run: RunAnswer,
   o: {
@@ -40,6 +40,8 @@ export function summaryLines(
   const isProgress = o.error === null && progress !== '';
   const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
   const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
+  const hint = o.error === null ? run.error?.hint : undefined;
+  const hintRows = hint === undefined ? [] : wrapped(`hint: ${hint}`, o.columns, o.sentenceRows + 1);
   return [
     cells(
       [
@@ -55,6 +57,7 @@ export function summaryLines(
       'run',
     ),
     ...rows.map((text, index) => line([{ ...sentence, text }], `sentence ${index}`)),
+    ...hintRows.map((text, index) => line([{ text, colour: 'yellow' }], `hint ${index}`)),
   ];
 }
 
