@@ -3,6 +3,7 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { nearest } from '../lib/nearest.ts';
 import { findTooDeep, tooDeep } from '../lib/yaml-nesting.ts';
+import { firstAtEachPlace, yamlWords } from '../lib/yaml-words.ts';
 import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
 import { locate, namesOf, root, type Section, type Shape } from './shape.ts';
@@ -47,7 +48,8 @@ function openDocument(text: string, file: string, addError: AddError): Nodes | u
     return anchored ?? null;
   }
 
-  for (const { pos, message } of [...document.errors, ...document.warnings]) addError(originAt(pos[0]), message);
+  for (const error of firstAtEachPlace([...document.errors, ...document.warnings]))
+    addError(originAt(error.pos[0]), yamlWords(error));
   const { contents, errors } = document;
   return errors.length === 0 && contents ? { contents, resolved, originOf } : undefined;
 }

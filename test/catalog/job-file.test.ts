@@ -216,11 +216,14 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\nargs: [{name: a}]\nenv: {a: x}', '3:7: the argument `a` would become the same variable'],
     ['command: ./run.sh\ncommand: ./run.sh', '2:1: duplicate key `command`'],
     ['command: ./run.sh\nname: "a\\0b"', '2:7: must not hold a NUL character'],
-    ['command: ./run.sh\n- x', '2:1: Implicit keys need to be on a single line'],
+    [
+      'command: ./run.sh\n- x',
+      '2:1: this line is not a key with `: `, or its indentation differs from the lines above',
+    ],
     ['command: ./run.sh\n---\nname: x', '2:1: there is more than one document'],
     ['- a', '1:1: must be an object'],
     ['command: *x', '1:10: there is no anchor `&x` above'],
-    ['command: !run ./run.sh', '1:10: Unresolved tag: !run'],
+    ['command: !run ./run.sh', '1:10: there is no tag !run: put it in quotes if it is a text'],
   ])('%j', async (config, error) => {
     expect((await errorsIn(config))[0]).toBe(error);
   });

@@ -61,7 +61,9 @@ test.each([
 test.each([
   [['--count', 'x'], '--count x: must be a whole number'],
   [['--mode', 'slow'], '--mode slow: must be one of fast, safe'],
-  [['--dry', 'maybe'], "unexpected word `maybe`: the job's arguments are --target TEXT --count N --dry true|false"],
+  [['--dry', 'maybe'], "unexpected word `maybe`: the job's arguments are --target TEXT --count N --dry true|false …"],
+  [['--tags', 'a', 'b'], 'unexpected word `b`: give each value its own flag: --tags b'],
+  [['--target=my', 'files'], 'unexpected word `files`: put a value of several words in quotes: --target "… files"'],
   [['--dry=maybe'], '--dry maybe: must be true or false'],
   [['--taget', 'x'], 'the job takes no --taget; did you mean `--target`?'],
   [['--tokn', 'x'], 'the job takes no --tokn; did you mean `--token.file`?'],
@@ -71,7 +73,7 @@ test.each([
   [['--target', 'a', '--target', 'b'], '--target is given twice'],
   [['--token.env', 'NO_SUCH_VARIABLE'], '--token.env NO_SUCH_VARIABLE: the environment has no such variable'],
   [['--token.file', '/no/such'], '--token.file /no/such: cannot be read: no such file or folder'],
-  [['word'], "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false"],
+  [['word'], "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false …"],
 ])('%j is refused: %s', (words, message) => {
   expect(read(...words).errors).toEqual([message]);
 });
@@ -97,7 +99,7 @@ test('every wrong word is reported, and the right ones are read', () => {
       '--count x: must be a whole number',
       'the job takes no --taget; did you mean `--target`?',
       '--mode needs a value: --mode fast|safe; write a value that begins with -- as --mode=--…',
-      "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false",
+      "unexpected word `word`: the job's arguments are --target TEXT --count N --dry true|false …",
       '--mode slow: must be one of fast, safe',
     ],
   });

@@ -145,6 +145,9 @@ test('a remote instance can be managed with a token that has the scope, and refu
   expect(await json('tokens', 'list')).toMatchObject({ tokens: names, total: 3, next_cursor: null });
   expect(await json('secrets', 'list')).toEqual({ secrets: [], total: 0, next_cursor: null });
   expect(await json('gc')).toMatchObject({ done: true, removed: { runs: 0 } });
+  const where =
+    'Set the token in FLWD_TOKEN, or in `remotes: {NAME: {auth: {token_file: …}}}` of flwd.yaml, with --remote NAME.\n';
+  expect(await asked('flwd_wrong', 'jobs')).toMatchObject({ code: 4, stderr: `The credential is not valid. ${where}` });
   expect(await asked(reader, 'gc')).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining('admin') });
 });
 

@@ -18,6 +18,7 @@ import {
 } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml-nesting.ts';
+import { firstAtEachPlace, yamlWords } from '../../lib/yaml-words.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 
@@ -65,7 +66,10 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
   if (!document) return [errorAt(0, 'is empty')];
   if (second) return [errorAt(second.range[0], 'there is more than one document')];
   const targetOf = targetsIn(document);
-  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message }));
+  const syntax = firstAtEachPlace([...document.errors, ...document.warnings]).map((error) => ({
+    offset: error.pos[0],
+    message: yamlWords(error),
+  }));
   const errors = syntax.length > 0 ? syntax : findMisused(document, targetOf);
   if (errors.length > 0) {
     return errors.slice(0, syntaxErrorLimit).map(({ offset, message }) => errorAt(offset, message));

@@ -6,7 +6,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { readChoice, readCount, readInstant } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
-import { assertInstance, openServedSession } from '../session/session.ts';
+import { assertInstance, openServedSession, workWith } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 
 const linesOfText = 100;
@@ -55,11 +55,9 @@ function filterOf(options: Options): Filter {
 async function withRows(options: Options, filter: Filter, work: (read: ReadPage) => Promise<void>): Promise<void> {
   const session = await openServedSession(options);
   if (session) {
-    try {
-      await work((at) => session.client.call('listAudit', { query: { ...filter, ...at } }));
-    } finally {
-      await session.close();
-    }
+    await workWith(session, options, ({ client }) =>
+      work((at) => client.call('listAudit', { query: { ...filter, ...at } })),
+    );
     return;
   }
   const { config } = loadConfiguration(options);

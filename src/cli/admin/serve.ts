@@ -44,7 +44,12 @@ export async function run(options: Options): Promise<ExitCode> {
   // A log on standard output holds nothing else.
   const out = config.logging.output === 'stdout' ? process.stderr : process.stdout;
   out.write(`flwd ${packageVersion()} listening on ${server.url}${reach}\n`);
-  const started = { config: file, data_dir: config.instance.dataDir, bind: showBind(bind), auth: config.auth.mode };
+  const started = {
+    ...(file && { config: file }),
+    data_dir: config.instance.dataDir,
+    bind: showBind(bind),
+    auth: config.auth.mode,
+  };
   log.info(started, 'started');
   const end = await Promise.race([stopAsked, server.lost]);
   const isLost = typeof end === 'object';

@@ -35,7 +35,14 @@ export function readArguments(
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (!word.startsWith('--') || word === '--') {
-      errors.push({ path: null, message: strayWord(word, fields) });
+      errors.push({
+        path: null,
+        message: strayWord(
+          word,
+          fields,
+          words.slice(0, at).findLast((one) => one.startsWith('--')),
+        ),
+      });
       continue;
     }
     const [written, inline] = splitAtEquals(word);
@@ -207,10 +214,18 @@ function needsArgument(written: string, field: ArgumentField): string {
   return `${written} needs a value: ${usage}; write a value that begins with -- as ${written}=--…`;
 }
 
-function strayWord(word: string, fields: readonly ArgumentField[]): string {
+/** @param before the last flag before the word */
+function strayWord(word: string, fields: readonly ArgumentField[], before: string | undefined): string {
+  return `unexpected word \`${word}\`: ${strayHint(word, fields, before)}`;
+}
+
+function strayHint(word: string, fields: readonly ArgumentField[], before = ''): string {
+  if (fields.length === 0) return 'the job takes no arguments';
+  const field = findField(fields, splitAtEquals(before)[0].slice(2))?.field;
+  if (field?.kind === 'list') return `give each value its own flag: ${flagOf(field)} ${word}`;
+  if (field?.kind === 'text') return `put a value of several words in quotes: ${flagOf(field)} "… ${word}"`;
   const examples = fields.slice(0, 3).map(usageOfField);
-  const hint = fields.length === 0 ? 'the job takes no arguments' : `the job's arguments are ${examples.join(' ')}`;
-  return `unexpected word \`${word}\`: ${hint}`;
+  return `the job's arguments are ${examples.join(' ')}${fields.length > examples.length ? ' …' : ''}`;
 }
 
 /** The placeholder for a value in help texts: `TEXT`, `a|b|c`. */

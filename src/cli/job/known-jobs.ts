@@ -8,7 +8,7 @@ import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import type { Session } from '../session/session.ts';
-import { openServedSession } from '../session/session.ts';
+import { openServedSession, workWith } from '../session/session.ts';
 
 export type Job = Frozen<AnswerOf<'getJob'>>;
 export type JobList = Frozen<AnswerOf<'listJobs'>>;
@@ -34,11 +34,7 @@ export async function withJobs<T>(
     const { readJobs } = await import('../../sources.ts');
     return readJobs(config, (jobs) => work({ ...jobs, command: (...words) => commandText(options, ...words) }));
   }
-  try {
-    return await work(jobsOf(session), session);
-  } finally {
-    await session.close();
-  }
+  return workWith(session, options, () => work(jobsOf(session), session));
 }
 
 export function jobsOf({ client, where, isEphemeral, command }: Session): KnownJobs {

@@ -107,7 +107,11 @@ async function parseYaml(text: string, written: string): Promise<unknown> {
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error) throw new Refusal(`${written} is neither JSON nor YAML: ${error.message.split('\n')[0]}`);
+  if (error) {
+    const { yamlWords } = await import('../../lib/yaml-words.ts');
+    const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
+    throw new Refusal(`${written} is neither JSON nor YAML: line ${line}, column ${col}: ${yamlWords(error)}`);
+  }
   const value: unknown = document.toJS();
   return value;
 }

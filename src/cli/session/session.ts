@@ -2,6 +2,7 @@
 // user's data dir: the running server, or else an instance in this process for as long as the command takes (ADR 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
+import { ApiProblem } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -94,7 +95,7 @@ export function assertInstance(config: Config): void {
 async function openRemote(remote: string, options: Options): Promise<Session> {
   const given = ['data-dir', 'jobs'].find((name) => options.has(name));
   if (given) throw new Refusal(`--${given} is for this machine and --remote for another: use one of them`);
-  const isUrl = /^https?:\/\//.test(remote);
+  const isUrl = isAddress(remote);
   const address = { baseUrl: remote, tokenFile: null, caFile: null };
   const { baseUrl, tokenFile, caFile } = isUrl ? address : namedRemote(remote, options);
   const token = tokenFile === null ? tokenOfEnvironment(options) : readTokenFile(remote, tokenFile);
@@ -136,9 +137,16 @@ function namedRemote(name: string, options: Options): Config['remotes'][string] 
 }
 
 /** The token beside FLWD_REMOTE is not sent to another address that --remote names. */
+function mayUseVariable(options: Options): boolean {
+  return !options.has('remote') || ofEnvironment('REMOTE') === undefined;
+}
+
 function tokenOfEnvironment(options: Options): string | undefined {
-  const isForAnother = options.has('remote') && ofEnvironment('REMOTE') !== undefined;
-  return isForAnother ? undefined : ofEnvironment('TOKEN');
+  return mayUseVariable(options) ? ofEnvironment('TOKEN') : undefined;
+}
+
+function isAddress(remote: string): boolean {
+  return /^https?:\/\//.test(remote);
 }
 
 function readTokenFile(remote: string, path: string): string {
@@ -179,10 +187,30 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
   request: SessionRequest = {},
 ): Promise<T> {
-  const session = await openSession(options, request);
+  return workWith(await openSession(options, request), options, work);
+}
+
+/** Works with the session of these options, and always closes it. @throws Refusal for what the user can fix */
+export async function workWith<T>(
+  session: Session,
+  options: Options,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   try {
     return await work(session);
+  } catch (error) {
+    const remote = remoteOf(options);
+    if (remote === undefined || !(error instanceof ApiProblem && error.status === 401)) throw error;
+    throw new Refusal(`${error.message} ${tokenWords(remote, options)}`, exitCodes.notAllowed);
   } finally {
     await session.close();
   }
+}
+
+/** Where this command finds the token of a remote. */
+function tokenWords(remote: string, options: Options): string {
+  const isUrl = isAddress(remote);
+  const named = `\`remotes: {${isUrl ? 'NAME' : remote}: {auth: {token_file: …}}}\` of flwd.yaml`;
+  const use = isUrl ? ', with --remote NAME' : '';
+  return `Set the token in ${mayUseVariable(options) ? 'FLWD_TOKEN, or in ' : ''}${named}${use}.`;
 }

@@ -22,7 +22,7 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
-/** An `error` replaces the sentence, which takes at most `sentenceRows` rows, and the hint, which takes one row more. */
+/** An `error` replaces the sentence, which takes at most `sentenceRows` rows, and the hint, which takes one more. */
 export function summaryLines(
   run: RunAnswer,
   o: {

@@ -1,0 +1,49 @@
+// Says what is wrong with a YAML text in words for people who do not know YAML's grammar.
+
+import type { YAMLError } from 'yaml';
+
+type Words = readonly [says: RegExp, words: string | ((found: string) => string)];
+
+const quoteIt = 'put it in quotes';
+
+/** By the library's own text, because its codes are coarse. */
+const known: readonly Words[] = [
+  [/^Missing closing (.)quote/, (quote) => `the text that begins with ${quote} has no closing ${quote}`],
+  [
+    /^Flow sequence in|^Flow sequence must end/,
+    'the list that begins with `[` has no closing `]`, or its next line is not indented',
+  ],
+  [
+    /^Flow map in|^Flow map must end/,
+    'the mapping that begins with `{` has no closing `}`, or its next line is not indented',
+  ],
+  [/^Implicit map keys need/, 'here is a key without `: ` and a value'],
+  [/^Implicit keys/, 'this line is not a key with `: `, or its indentation differs from the lines above'],
+  [/^Sequence item without/, 'a `- ` is missing before this item of the list'],
+  [/^Missing , /, 'a comma is missing between two items'],
+  [/^Missing space after :/, 'a space is missing after `:`'],
+  [/^Comments must be separated/, 'a space is missing before `#`'],
+  [/^Tabs are not allowed/, 'a tab cannot indent a line: use spaces'],
+  [/^Nested mappings/, `a text that contains \`: \` needs quotes; or the line below is indented too far`],
+  [/^Plain value cannot start with .*?(\S)(?: at line|$)/, (sign) => `a text cannot begin with ${sign}: ${quoteIt}`],
+  [/^Invalid escape sequence (\S+)/, (written) => `${written} means nothing in double quotes: use single quotes`],
+  [/^Map keys must be unique/, 'this key occurs twice'],
+  [/multiple documents/, 'there is more than one document'],
+  [/^(?:Alias|Anchor) /, `a text cannot begin with \`*\` or \`&\`: ${quoteIt}`],
+  [/^Unresolved tag: (\S+)/, (tag) => `there is no tag ${tag}: ${quoteIt} if it is a text`],
+  [/^All \w+ items must start/, 'the indentation differs from the lines above'],
+  [/^Unexpected (?:flow-\w+-end.*?)?(,|\]|\})/, (sign) => `there is a ${sign} too many`],
+];
+
+export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>): string {
+  for (const [says, words] of known) {
+    const match = says.exec(message);
+    if (match) return typeof words === 'string' ? words : words(match[1] ?? '');
+  }
+  return code === 'BAD_INDENT' ? 'the indentation is wrong here' : 'this is not valid YAML here';
+}
+
+/** Of several errors at one place, only the first: the others follow from it. */
+export function firstAtEachPlace<E extends { readonly pos: readonly [number, number] }>(errors: readonly E[]): E[] {
+  return errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
+}

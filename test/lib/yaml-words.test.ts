@@ -1,0 +1,49 @@
+// Errors of YAML, in words.
+
+import { expect, test } from 'vitest';
+import { LineCounter, parseDocument } from 'yaml';
+import { firstAtEachPlace, yamlWords } from '../../src/lib/yaml-words.ts';
+
+function errorsIn(text: string): string[] {
+  const lineCounter = new LineCounter();
+  const { errors, warnings } = parseDocument(text, { lineCounter, prettyErrors: false });
+  return firstAtEachPlace([...errors, ...warnings]).map((error) => {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    return `${line}:${col}: ${yamlWords(error)}`;
+  });
+}
+
+test.each([
+  ['name: "open\n', '2:1: the text that begins with " has no closing "'],
+  ["name: 'open\n", "2:1: the text that begins with ' has no closing '"],
+  ['list: [a, b\nname: x', '2:1: the list that begins with `[` has no closing `]`, or its next line is not indented'],
+  ['{a: 1\n', '2:1: the mapping that begins with `{` has no closing `}`, or its next line is not indented'],
+  ['a: b: c', '1:4: a text that contains `: ` needs quotes; or the line below is indented too far'],
+  ['a: b\n  c: d', '1:4: a text that contains `: ` needs quotes; or the line below is indented too far'],
+  ['a: 1\n- b', '2:1: this line is not a key with `: `, or its indentation differs from the lines above'],
+  ['a:\n\tb: 1', '2:1: a tab cannot indent a line: use spaces'],
+  ['a: @home', '1:4: a text cannot begin with @: put it in quotes'],
+  ['a: %x', '1:4: a text cannot begin with %: put it in quotes'],
+  ['a: "\\q"', '1:5: \\q means nothing in double quotes: use single quotes'],
+  ['a: 1\na: 2', '2:1: this key occurs twice'],
+  ['a: *', '1:4: a text cannot begin with `*` or `&`: put it in quotes'],
+  ['a: !run x', '1:4: there is no tag !run: put it in quotes if it is a text'],
+  ['a: [x,, y]', '1:7: there is a , too many'],
+  ['a: x]\nb: [y]]', '2:7: there is a ] too many'],
+])('%j', (text, error) => {
+  expect(errorsIn(text)[0]).toBe(error);
+});
+
+test('no words of the library are left', () => {
+  const hostile = [
+    'a: |x\n  b',
+    '&a &b c',
+    'a: [b: c: d]',
+    '? a\n: b\n  - c',
+    '%YAML 9.9\n---\na',
+    'a: !!int x',
+    '- a\n b',
+  ];
+  const all = hostile.flatMap((text) => errorsIn(text));
+  expect(all.join(' ')).not.toMatch(/implicit|scalar|collection|block|token|node|map/i);
+});
