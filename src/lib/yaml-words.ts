@@ -43,7 +43,7 @@ export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>
   return code === 'BAD_INDENT' ? 'the indentation is wrong here' : 'this is not valid YAML here';
 }
 
-/** Of several errors at one place, only the first: the others follow from it. */
+/** The first error at each place; the others there follow from it. */
 export function firstAtEachPlace<E extends { readonly pos: readonly [number, number] }>(errors: readonly E[]): E[] {
   return errors.filter(({ pos: [at] }, index) => errors.findIndex(({ pos }) => pos[0] === at) === index);
 }
