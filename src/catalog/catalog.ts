@@ -12,7 +12,7 @@ import { readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
 import type { FoundJob } from './source/source-directories.ts';
 import { childOf } from './source/source-path.ts';
-import { watchSource } from './source/source-watch.ts';
+import { type WatchedSource, watchSource } from './source/source-watch.ts';
 
 export type JobSource = {
   readonly name: string;
@@ -133,10 +133,8 @@ export function createCatalog(o: Request): Catalog {
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
     async rescan(name) {
-      const found = sources.find(({ source }) => source.name === name);
-      if (!found) throw new Problem('source-not-found', `The source '${name}' does not exist.`);
       assertReady();
-      await found.watched.rescan();
+      await watchedOf(name, sources).rescan();
     },
     async start() {
       const startedAtMs = performance.now();
@@ -154,6 +152,14 @@ export function createCatalog(o: Request): Catalog {
       await Promise.all(sources.map(({ watched }) => watched.close()));
     },
   };
+}
+
+type Watched = { readonly source: JobSource; readonly watched: WatchedSource };
+
+function watchedOf(name: string, sources: readonly Watched[]): WatchedSource {
+  const found = sources.find(({ source }) => source.name === name);
+  if (found) return found.watched;
+  throw new Problem('source-not-found', `The source '${name}' does not exist.`);
 }
 
 function noEntry(invalid: readonly InvalidJob[], idOrAlias: string, target: string | undefined): Problem {

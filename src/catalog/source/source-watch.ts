@@ -2,6 +2,7 @@
 // notices when the source's root appears, disappears or is replaced, and looks for changes that the watches missed.
 
 import type { LogLines } from '../../lib/logger.ts';
+import { createSerial } from '../../lib/serial.ts';
 import type { DirectoryWatch } from './directory-watch.ts';
 import type { Ignore } from './ignore.ts';
 import type { FoundJob, Marks } from './source-directories.ts';
@@ -45,7 +46,8 @@ export function watchSource(o: Options): WatchedSource {
   const gathering = createGathering(() => enqueue(readChanges));
   let isClosed = false;
   let root = identityOf(source.path);
-  let work: Promise<void> = Promise.resolve();
+  /** One task at a time. A task that fails does not stop the next. */
+  const work = createSerial();
   let lookedAtMs = performance.now();
   let rootTimer: NodeJS.Timeout | undefined;
 
@@ -60,9 +62,8 @@ export function watchSource(o: Options): WatchedSource {
     },
   });
 
-  /** Runs one task at a time. A task that fails does not stop the next. */
   function enqueue(task: () => Promise<void>): void {
-    work = work.then(task).catch((error: unknown) => {
+    work.run(task).catch((error: unknown) => {
       log.error({ err: error, source: source.name }, 'a source could not be read');
     });
   }
@@ -81,10 +82,8 @@ export function watchSource(o: Options): WatchedSource {
       root = now;
       gathering.markWhole();
     }
-    if (!source.watch) {
-      if (tree.isThere) clearInterval(rootTimer);
-      return;
-    }
+    if (!source.watch && tree.isThere) clearInterval(rootTimer);
+    if (!source.watch) return;
     const intervalMs = o.directories.isComplete ? watchedIntervalMs : unwatchedIntervalMs;
     if (performance.now() - lookedAtMs < intervalMs) return;
     lookedAtMs = performance.now();
@@ -101,8 +100,7 @@ export function watchSource(o: Options): WatchedSource {
       return tree.scripts;
     },
     async start() {
-      work = work.then(() => tree.rescan());
-      await work;
+      await work.run(() => tree.rescan());
       if (isClosed) return;
       if (!tree.isThere) {
         log.warn({ source: source.name, path: source.path }, 'the directory of a source is not there yet');
@@ -110,18 +108,15 @@ export function watchSource(o: Options): WatchedSource {
       rootTimer = setInterval(lookAtRoot, rootIntervalMs).unref();
     },
     rescan() {
-      enqueue(async () => {
-        await tree.rescan();
-        if (!isClosed) o.onChange();
-      });
-      return work;
+      gathering.markWhole();
+      return work.run(readChanges);
     },
     async close() {
       isClosed = true;
       gathering.close();
       clearInterval(rootTimer);
       tree.close();
-      await work;
+      await work.settled();
       tree.close();
     },
   };
