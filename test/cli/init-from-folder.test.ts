@@ -56,7 +56,7 @@ test('each script becomes a job, and the report says what is left out, what is n
     '  needs a change: line 6: mail hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
     '  needs a permission: network  line 4: curl',
     '  needs a change: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own',
-    '  needs a change: line 9: a job cannot become another user with sudo: give the user of the server the right, and remove sudo',
+    '  needs a change: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     '  needs a change: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
     '  needs a change: line 7: a sandbox does not show /var/lock/mirror.lock: let the script use a file below /tmp',
     '  red.sh: the file name red.sh does not work in a job: rename the script',

@@ -73,6 +73,40 @@ test('a script that uses paths, the network and files beside it becomes a job wi
   });
 });
 
+const hosts = `#!/bin/bash
+HERE="$(cd "$(dirname "\${BASH_SOURCE[0]}")" && pwd)"
+cat "$HERE/hosts.txt"
+cat words.txt || true
+date > "$HERE/last" || true
+`;
+
+test('files that a script reads beside itself are copied, and a file that it would no longer find is named', async () => {
+  const dir = createFolder();
+  writeFiles(dir, {
+    'bin/hosts.sh': hosts,
+    'bin/into.sh': '#!/bin/sh\ncd "$(dirname "$0")"\n. ./lib.sh\ncat words.txt\n',
+    'bin/lib.sh': 'lib=1\n',
+    'bin/hosts.py':
+      '#!/usr/bin/env python3\nfrom pathlib import Path\nHERE = Path(__file__).resolve().parent\n' +
+      'print((HERE / "hosts.txt").read_text(), end="")\n',
+    'bin/hosts.txt': 'web1\n',
+    'bin/words.txt': 'words\n',
+  });
+  chmodSync(dir, 0o755);
+  const made = await flwd(dir, 'init', '--from', 'bin');
+  for (const line of [
+    'needs a change: line 5 writes last beside the script, and a job cannot change its own folder: let the script write elsewhere\n',
+    'needs a change: line 4 reads words.txt where it starts, and a job starts in an empty folder: write "$(dirname "$0")/words.txt", and start over\n',
+    'hosts.txt: not executable, and has no #! line; copied into the jobs that read it\n',
+    'lib.sh: not executable, and has no #! line; copied into the jobs that read it\n',
+  ])
+    expect(made.stderr).toContain(line);
+  expect(made.stdout).toBe('jobs/hosts\njobs/hosts-sh\njobs/into\n');
+  expect((await flwd(dir, 'hosts', '--quiet')).stdout).toBe('web1\n');
+  expect((await flwd(dir, 'hosts-sh', '--quiet')).stdout).toBe('web1\n');
+  expect((await flwd(dir, 'into', '--quiet')).stdout).toBe('words\n');
+});
+
 test('a path that may mean the workspace becomes a permission in a comment', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });

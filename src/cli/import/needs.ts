@@ -40,7 +40,7 @@ export function needsOf(script: string, home: string | null): Needs {
 
 /** @param home null: unknown, so that paths in it are unknown, too */
 function usesOf(script: string, home: string | null): Uses {
-  const uses = shellUses(plainText(script), [], home ?? '/');
+  const uses = shellUses(plainText(script), [], { home: home ?? '/' });
   return { ...uses, files: uses.files.filter(({ place }) => home !== null || !place.isOfHome) };
 }
 

@@ -1,15 +1,24 @@
 // What a Python or Node script uses, by its calls: which of their arguments are files that they read or write.
 
-import { argumentText, homeText, placeOf, unknownText, workspaceFile } from './place.ts';
+import {
+  argumentText,
+  homeText,
+  ofArgument,
+  placeOf,
+  type Roots,
+  scriptText,
+  unknownText,
+  workspaceFile,
+} from './place.ts';
 import { type ScriptArgument, userHome } from './script-arguments.ts';
 import { bracketed, splitItems } from './source-literals.ts';
-import type { FileUse, Uses } from './uses.ts';
+import { type FileUse, noUses, type Uses } from './uses.ts';
 
 type Language = 'python' | 'node';
 
 type Reader = {
   readonly language: Language;
-  readonly home: string;
+  readonly roots: Roots;
   /** By what the code calls them: `args.output`, `sys.argv[1]`, `process.env.HOOK`. */
   readonly arguments: ReadonlyMap<string, string>;
   /** The expression of the first assignment to each variable. */
@@ -23,18 +32,19 @@ const mostOfCall = 4_000;
 export function codeUses(
   language: Language,
   text: string,
-  o: { readonly arguments: readonly ScriptArgument[]; readonly home: string; readonly network: string | undefined },
+  o: { readonly arguments: readonly ScriptArgument[]; readonly roots: Roots; readonly network: string | undefined },
 ): Uses {
   const code = withoutComments(text);
   const parsed = parsedIn(code);
   const reader: Reader = {
     language,
-    home: o.home,
+    roots: o.roots,
     arguments: new Map(o.arguments.flatMap((one) => namesOf(language, one, { all: o.arguments, parsed }))),
     variables: assignmentsIn(code),
   };
   const files: FileUse[] = [];
   const left = new Set<string>();
+  const here: { name: string; line: number }[] = [];
   let [calls, line, counted] = [0, 1, 0];
   for (const { index, 1: name = '' } of code.matchAll(/([\w$]+(?:\.[\w$]+)*|\.[\w$]+(?:\.[\w$]+)*)\s*\(/g)) {
     calls += 1;
@@ -47,17 +57,18 @@ export function codeUses(
     const receiver = name.includes('.') ? receiverOf(code, open, method) : undefined;
     for (const { kind, expression, isNewFile } of usesOfCall(language, { name, method, receiver, items })) {
       const written = textOf(reader, expression);
-      const place = placeOf(written, o.home);
+      const place = placeOf(written, o.roots);
       if (place) files.push({ kind, place, line, by: method, isNewFile: isNewFile && place.isWhole });
-      const file = kind === 'write' && isNewFile ? workspaceFile(written) : undefined;
-      if (file !== undefined) left.add(file);
+      const file = workspaceFile(written);
+      if (file !== undefined && kind === 'read') here.push({ name: file, line });
+      else if (file !== undefined && isNewFile) left.add(file);
     }
   }
   for (const { opens, name, line } of o.arguments)
     if (opens)
       files.push({
         kind: opens,
-        place: { arg: name, path: '', isWhole: true, isOfHome: false },
+        place: ofArgument(name),
         line,
         by: 'FileType',
         isNewFile: opens === 'write',
@@ -68,7 +79,7 @@ export function codeUses(
     const file = kind === 'write' && isNewFile && typeof preset === 'string' ? workspaceFile(preset) : undefined;
     if (file !== undefined) left.add(file);
   }
-  return { files, network: o.network, left: [...left], lock: undefined, notes: [] };
+  return { ...noUses, files, network: o.network, left: [...left], here };
 }
 
 /**
@@ -76,8 +87,8 @@ export function codeUses(
  * not say.
  */
 export function pathOfExpression(language: Language, code: string, expression: string): string | undefined {
-  const reader = { language, home: userHome(), arguments: new Map(), variables: assignmentsIn(code) };
-  const place = placeOf(textOf(reader, expression), reader.home);
+  const reader = { language, roots: { home: userHome() }, arguments: new Map(), variables: assignmentsIn(code) };
+  const place = placeOf(textOf(reader, expression), reader.roots);
   return place?.isWhole === true ? place.path : undefined;
 }
 
@@ -233,6 +244,9 @@ function ofNode({ method, items }: Call, use: (...words: [CallUse['kind'], strin
   return [];
 }
 
+const scriptFolder =
+  /^(?:(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent|(?:os\.)?(?:path\.)?dirname\((?:(?:os\.)?(?:path\.)?(?:abspath|realpath)\()?__file__\)?\)|import\.meta\.dirname|__dirname|(?:path\.)?dirname\(fileURLToPath\(import\.meta\.url\)\))$/;
+
 const mostDepth = 12;
 
 /** What an expression is at run time; what the text does not say has marks (`place.ts`). */
@@ -254,11 +268,13 @@ function textOf(reader: Reader, written: string, depth = 0): string {
       ? quoted.replaceAll(/\$?\{([^{}]*)\}/g, (_, inner: string) => again(inner))
       : quoted;
   if (/^(?:pathlib\.)?Path\.home\(\)$|^(?:os\.)?homedir\(\)$|^process\.env\.HOME$/.test(expression)) return homeText;
+  if (scriptFolder.test(expression)) return scriptText;
   const [, variable] = /^(?:os\.)?(?:environ(?:\.get)?|getenv)\s*[[(]\s*["'](\w+)["']/.exec(expression) ?? [];
   if (variable !== undefined)
     return variable === 'HOME' ? homeText : (reader.arguments.get(`os.environ.${variable}`) ?? unknownText);
   const open = expression.indexOf('(');
   const inside = open < 0 ? undefined : bracketed(expression, open);
+  if (open === 0 && inside?.length === expression.length - 2) return again(inside);
   if (inside !== undefined) return ofCall(expression, { open, inside, textOf: again });
   const assigned = reader.variables.get(expression);
   return assigned === undefined || assigned === expression ? unknownText : again(assigned);
@@ -311,5 +327,5 @@ function splitAt(text: string, separator: RegExp): string[] {
 
 /** Joins segments of a path. An absolute one replaces those before it. */
 function joined(parts: readonly string[]): string {
-  return parts.reduce((path, part) => (path === '' || /^[/\uE003]/.test(part) ? part : `${path}/${part}`), '');
+  return parts.reduce((path, part) => (path === '' || /^[/\uE003\uE004]/.test(part) ? part : `${path}/${part}`), '');
 }

@@ -86,7 +86,14 @@ async function makeJobs(dir: string, folder: string, { options, asking }: From) 
       leftOut.push({ file, reason: error.message.replace(`${script}: `, '') });
     }
   }
-  return { made, leftOut };
+  const isCopied = (file: string): boolean => made.some(({ job }) => job.files.some(({ name }) => name === file));
+  return {
+    made,
+    leftOut: leftOut.map(({ file, reason }) => ({
+      file,
+      reason: isCopied(file) ? `${reason}; copied into the jobs that read it` : reason,
+    })),
+  };
 }
 
 function namesIn(dir: string): string[] {

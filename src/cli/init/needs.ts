@@ -88,7 +88,7 @@ export function securityLines(
     `  security: { ${members.join(', ')} }`,
     ...(paths.length > 0 && process.geteuid?.() === 0
       ? [
-          'if root runs the server, its jobs run as nobody, who must be able to use these paths: docs/jobs.md#what-a-job-sees',
+          'if root runs the server, its jobs run as nobody, or as the user in run_as, who must be able to use these paths',
         ]
       : []),
   ];

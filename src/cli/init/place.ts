@@ -6,17 +6,19 @@ import { normalize } from 'node:path/posix';
  * Stand for parts of a text that are known only at run time. They are private-use characters, which `plainText` removes
  * from every script.
  */
-const marks = { argument: '\uE000', end: '\uE001', unknown: '\uE002', home: '\uE003' } as const;
+const marks = { argument: '\uE000', end: '\uE001', unknown: '\uE002', home: '\uE003', script: '\uE004' } as const;
 
 export const unknownText = marks.unknown;
 export const homeText = marks.home;
+/** The folder of the script, as in `$(dirname "$0")`. */
+export const scriptText = marks.script;
 
 export function argumentText(name: string): string {
   return `${marks.argument}${name}${marks.end}`;
 }
 
 export function plainText(text: string): string {
-  return text.replaceAll(/[\uE000-\uE003]/g, '?');
+  return text.replaceAll(/[\uE000-\uE004]/g, '?');
 }
 
 export type Place = {
@@ -27,20 +29,31 @@ export type Place = {
   readonly isWhole: boolean;
   /** The script finds it through `~` or `$HOME`. */
   readonly isOfHome: boolean;
+  /** It is in the folder of the script, and the script finds it there. */
+  readonly isOfScript: boolean;
 };
 
-/** undefined: a relative path, or nothing that the text says. @param text with marks. @param home an absolute path */
-export function placeOf(text: string, home: string): Place | undefined {
+/** Absolute paths. Without `script`, its folder is not known. */
+export type Roots = { readonly home: string; readonly script?: string | undefined };
+
+export function ofArgument(arg: string): Place {
+  return { arg, path: '', isWhole: true, isOfHome: false, isOfScript: false };
+}
+
+/** undefined: a relative path, or nothing that the text says. @param text with marks */
+export function placeOf(text: string, { home, script }: Roots): Place | undefined {
   const [, arg, rest = ''] = /^\uE000([^\uE001]*)\uE001(.*)$/s.exec(text) ?? [];
   if (arg !== undefined)
-    return /^(?:\/|$)/.test(rest) ? { arg, path: '', isWhole: /^\/*$/.test(rest), isOfHome: false } : undefined;
+    return /^(?:\/|$)/.test(rest) ? { ...ofArgument(arg), isWhole: /^\/*$/.test(rest) } : undefined;
   const isOfHome = text.startsWith(homeText);
-  const whole = isOfHome ? `${home}${text.slice(1)}` : text;
-  const known = /^[^\uE000-\uE003]*/.exec(whole)?.[0] ?? '';
+  const isOfScript = text.startsWith(scriptText) && script !== undefined;
+  const root = isOfHome ? home : isOfScript ? script : undefined;
+  const whole = root === undefined ? text : `${root}${text.slice(1)}`;
+  const known = /^[^\uE000-\uE004]*/.exec(whole)?.[0] ?? '';
   const isWhole = known.length === whole.length;
   if (!known.startsWith('/') || /[\p{Cc}:]/u.test(known) || known.startsWith('//')) return undefined;
   const path = normalize(isWhole ? known : known.slice(0, known.lastIndexOf('/') + 1)).replace(/(?<=.)\/+$/, '');
-  return { path, isWhole, isOfHome };
+  return { path, isWhole, isOfHome, isOfScript };
 }
 
 /** A file that the script leaves in the folder in which it starts: `out/report.txt`. */

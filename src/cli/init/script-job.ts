@@ -1,7 +1,7 @@
 // Turns an existing script into the files of a job that runs it.
 
 import { readFileSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { withoutPasswords } from '../../lib/secret-name.ts';
 import { Refusal } from '../exit-code.ts';
@@ -11,9 +11,9 @@ import { guessNode } from './guess-node.ts';
 import { guessPython } from './guess-python.ts';
 import type { NewFile } from './job-folder.ts';
 import { type Asking, permissionLines } from './permission-lines.ts';
-import { plainText } from './place.ts';
+import { plainText, type Roots } from './place.ts';
 import type { ArgumentSchema, Guess, ScriptArgument } from './script-arguments.ts';
-import { networkUse, siblingsOf } from './script-surroundings.ts';
+import { dataFiles, networkUse, siblingsOf } from './script-surroundings.ts';
 import { bashWrapper, nodeWrapper } from './script-wrapper.ts';
 import { shellUses } from './shell-uses.ts';
 import { noUses, type Uses } from './uses.ts';
@@ -37,15 +37,22 @@ export type ScriptJob = {
 export function jobOfScript(path: string, title: string, asking: Asking): ScriptJob {
   const script = readScript(path);
   const guessed = guessOf(script);
-  const uses = usesOf(script, guessed.arguments, asking.home);
+  const folder = dirname(resolve(path));
+  const found = usesOf(script, guessed.arguments, { home: asking.home, script: folder });
   const siblings = siblingsOf(path, script.language, script.text);
+  const data = dataFiles(found, { language: script.language, script: script.file, folder, home: asking.home });
+  const uses = { ...found, notes: [...found.notes, ...data.notes] };
+  const beside = [
+    ...siblings.files,
+    ...data.files.filter(({ name }) => !siblings.files.some((one) => one.name === name)),
+  ];
   const guess = {
     ...guessed,
     arguments: guessed.arguments.map((argument) => withFormat(argument, uses)),
     doubts: [...guessed.doubts, ...siblings.doubts],
   };
   const wishes = wishesOf(uses, guess.arguments, asking.home);
-  const wrapper = wrapperOf(script, guess, siblings.files);
+  const wrapper = wrapperOf(script, guess, beside);
   const copy: NewFile = { name: script.file, text: script.text, mode: script.mode };
   const config = [
     ...configOf(script, { title, guess, command: wrapper ? `./${wrapper.name}` : commandOf(script) }),
@@ -55,7 +62,7 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
     files: [
       { name: 'config.yaml', text: `${config.join('\n')}\n`, mode: 0o644 },
       copy,
-      ...siblings.files,
+      ...beside,
       ...(wrapper ? [wrapper] : []),
       { name: 'tests.yaml', text: testsOf(guess), mode: 0o644 },
     ],
@@ -65,11 +72,12 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
   };
 }
 
-function usesOf({ language, text }: Script, all: readonly ScriptArgument[], home: string): Uses {
+function usesOf({ language, text }: Script, all: readonly ScriptArgument[], roots: Roots): Uses {
   const plain = plainText(text);
-  if (language === 'sh') return shellUses(plain, all, home);
+  if (language === 'sh') return shellUses(plain, all, roots);
   const network = networkUse(language, text);
-  if (language === 'python' || language === 'node') return codeUses(language, plain, { arguments: all, home, network });
+  if (language === 'python' || language === 'node')
+    return codeUses(language, plain, { arguments: all, roots, network });
   return { ...noUses, network };
 }
 

@@ -2,9 +2,10 @@
 // hides all of them unless the job asks for them.
 
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize, relative } from 'node:path';
 import type { NewFile } from './job-folder.ts';
 import { lineAt } from './source-literals.ts';
+import type { Note, Uses } from './uses.ts';
 
 type Language = 'sh' | 'python' | 'node' | 'pwsh' | 'other';
 
@@ -83,6 +84,43 @@ export function siblingsOf(path: string, language: Language, text: string): Sibl
   }
 }
 
+/** The files in the folder of the script that it reads there, which the job gets as well. */
+export function dataFiles(
+  uses: Uses,
+  o: { readonly language: Language; readonly script: string; readonly folder: string; readonly home: string },
+): { readonly files: readonly NewFile[]; readonly notes: readonly Note[] } {
+  const files = new Map<string, NewFile>();
+  const notes: Note[] = [];
+  for (const { kind, place, line, isNewFile } of uses.files.filter((use) => use.place.isOfScript)) {
+    const name = relative(o.folder, place.path);
+    if (name === o.script) continue;
+    const stat = isBelow(place.path, o.folder) ? statSync(place.path) : undefined;
+    if (kind === 'write')
+      notes.push({
+        text: `line ${line} writes ${isNewFile ? name : 'something'} beside the script, and a job cannot change its own folder: let the script write elsewhere`,
+      });
+    else if (name !== '' && stat?.isFile() && stat.size <= mostBytes && files.size < mostFiles)
+      files.set(name, { name, text: readFileSync(place.path), mode: stat.mode & 0o777 });
+    else if (name !== '') notes.push({ text: `line ${line} reads ${name} beside the script, which was not copied` });
+  }
+  for (const { name, line } of uses.here) {
+    const [beside, ofHome] = inFolders(o.language, name);
+    const found = isBelow(join(o.folder, name), o.folder) ? beside : isFile(join(o.home, name)) ? ofHome : undefined;
+    if (found === undefined) continue;
+    notes.push({
+      text: `line ${line} reads ${name} where it starts, and a job starts in an empty folder: write ${found}, and start over`,
+    });
+  }
+  return { files: [...files.values()], notes };
+}
+
+/** How a script names a file in its own folder, and one in the home of its user. */
+function inFolders(language: Language, name: string): readonly [string, string] {
+  if (language === 'python') return [`Path(__file__).parent / "${name}"`, `Path.home() / "${name}"`];
+  if (language === 'node') return [`join(import.meta.dirname, '${name}')`, `join(homedir(), '${name}')`];
+  return [`"$(dirname "$0")/${name}"`, `"$HOME/${name}"`];
+}
+
 type TakenIn = {
   readonly name: string;
   readonly written: string;
@@ -92,6 +130,7 @@ type TakenIn = {
 
 /** `source lib.sh`, `. "$(dirname "$0")/lib.sh"`: the name is what follows the last expansion. */
 function sourced(code: string): TakenIn[] {
+  const isInOwnFolder = /\bcd\s+(?:--\s+)?["']?\$\(\s*dirname\b/.test(code);
   return [...code.matchAll(/(?:^|[;&|]|\b(?:then|do)\b)[ \t]*(?:source|\.)[ \t]+([^;&|\n]+)/gm)].flatMap(
     ({ 1: words = '', index }) => {
       const written = words.trim();
@@ -100,7 +139,9 @@ function sourced(code: string): TakenIn[] {
       const hasExpansion = /[$`]/.test(plain);
       const name = hasExpansion ? /[)}\w`]\/([\w.+@-]+(?:\/[\w.+@-]+)*)$/.exec(plain)?.[1] : plain.split(/\s/)[0];
       if (name === undefined || name === '') return [];
-      return [{ name: normalize(name), written, line: lineAt(code, index), isFromHere: !hasExpansion }];
+      return [
+        { name: normalize(name), written, line: lineAt(code, index), isFromHere: !hasExpansion && !isInOwnFolder },
+      ];
     },
   );
 }

@@ -6,6 +6,8 @@ export type ShellCommand = {
   readonly words: readonly string[];
   readonly redirects: readonly { readonly isWrite: boolean; readonly word: string }[];
   readonly line: number;
+  /** In `$(…)`: what it changes, such as the folder, ends there. */
+  readonly isNested: boolean;
 };
 
 type Token = {
@@ -24,7 +26,7 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
   let redirect: Token['kind'] | undefined;
   for (const token of [...tokensOf(text, firstLine), { kind: 'end' as const, text: '', line: firstLine }]) {
     if (token.kind === 'end') {
-      if (words.length + redirects.length > 0) commands.push({ words, redirects, line });
+      if (words.length + redirects.length > 0) commands.push({ words, redirects, line, isNested: depth > 0 });
       [words, redirects, redirect] = [[], [], undefined];
     } else if (token.kind === 'word') {
       for (const inner of substitutionsOf(token.text)) commands.push(...commandsOf(inner, token.line, depth + 1));
@@ -144,11 +146,15 @@ function substitutionsOf(word: string): string[] {
   return found;
 }
 
+type Known = {
+  readonly textOf: (name: string) => string;
+  readonly home: string;
+  readonly script: string;
+  readonly unknown: string;
+};
+
 /** The text that a shell would make of a word; what it cannot know has marks (`place.ts`). */
-export function expand(
-  word: string,
-  o: { readonly textOf: (name: string) => string; readonly home: string; readonly unknown: string },
-): string {
+export function expand(word: string, o: Known): string {
   let text = '';
   let isDouble = false;
   for (let at = 0; at < word.length; ) {
@@ -169,11 +175,18 @@ export function expand(
   return text;
 }
 
-function expansion(part: string, o: Parameters<typeof expand>[1]): string {
+function expansion(part: string, o: Known): string {
+  if (isScriptFolder(part)) return o.script;
   const [, plain] = /^\$\{?(\w+|[@*])\}?$/.exec(part) ?? [];
   if (plain !== undefined) return o.textOf(plain);
   const [, name = '', mark = '', preset = ''] = /^\$\{(\w+)(:?[-=?]|%%?|)([\s\S]*)\}$/.exec(part) ?? [];
   if (name === '' || mark === '') return o.unknown;
   const value = o.textOf(name);
   return /[-=]$/.test(mark) && value === o.unknown ? expand(preset, o) : value;
+}
+
+/** `$(dirname "$0")`, `$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)`, `${0%/*}` */
+function isScriptFolder(part: string): boolean {
+  if (/^\$\{(?:0|BASH_SOURCE(?:\[0\])?)%\/\*\}$/.test(part)) return true;
+  return /^\$\([\s\S]*\bdirname\b[^;|]*(?:\$0|\$\{0\}|BASH_SOURCE)/.test(part) && !/\/\.\.|basename/.test(part);
 }

@@ -5,14 +5,14 @@ import { basename } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
 import { codeOf, topLevel } from './bash-script.ts';
-import { argumentText, homeText, type Place, placeOf, unknownText, workspaceFile } from './place.ts';
+import { argumentText, homeText, placeOf, type Roots, scriptText, unknownText, workspaceFile } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
 import type { FileUse, Note, Uses } from './uses.ts';
 
 type Walk = {
-  readonly home: string;
+  readonly roots: Roots;
   /** Variables that hold arguments; assignments do not change them. */
   readonly arguments: ReadonlyMap<string, string>;
   readonly pathArguments: ReadonlySet<string>;
@@ -23,17 +23,17 @@ type Walk = {
   folder: string | undefined;
   readonly files: FileUse[];
   readonly left: Set<string>;
+  readonly here: Map<string, number>;
   readonly notes: Map<string, Note>;
   network: string | undefined;
   lock: Uses['lock'];
 };
 
-/** @param home an absolute path, which `~` stands for */
-export function shellUses(text: string, all: readonly ScriptArgument[], home: string): Uses {
+export function shellUses(text: string, all: readonly ScriptArgument[], roots: Roots): Uses {
   const lines = codeOf(text);
   const positions = all.filter(({ handing }) => handing.as === 'position');
   const walk: Walk = {
-    home,
+    roots,
     arguments: new Map([
       ...all.flatMap(({ name, variable, schema }): [string, string][] =>
         variable === undefined || schema.type !== 'string' ? [] : [[variable, argumentText(name)]],
@@ -56,6 +56,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], home: st
     folder: undefined,
     files: [],
     left: new Set(),
+    here: new Map(),
     notes: new Map(),
     network: undefined,
     lock: undefined,
@@ -66,6 +67,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], home: st
     files: walk.files,
     network: walk.network,
     left: [...walk.left],
+    here: [...walk.here].map(([name, line]) => ({ name, line })),
     lock: walk.lock,
     notes: [...walk.notes.values()],
   };
@@ -79,7 +81,10 @@ function visit(walk: Walk, command: ShellCommand): void {
     if (!walk.notes.has(key)) walk.notes.set(key, { text: `line ${line}: ${text}`, ...(fineIn && { fineIn }) });
   };
   if (isSudo)
-    said('sudo', 'a job cannot become another user with sudo: give the user of the server the right, and remove sudo');
+    said(
+      'sudo',
+      'a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
+    );
   for (const { isWrite, word } of redirects)
     note(walk, isWrite ? 'write' : 'read', expanded(walk, word, line), {
       line,
@@ -106,7 +111,7 @@ function visit(walk: Walk, command: ShellCommand): void {
     const isPath = isCertain || isNamedPath(walk, word);
     if (isPath) note(walk, kind, inFolder(walk, word, kind), { line, by: program, isNewFile });
   }
-  if (program === 'cd' || program === 'pushd')
+  if (!command.isNested && (program === 'cd' || program === 'pushd'))
     walk.folder = operands[0] === undefined ? undefined : inFolder(walk, operands[0], 'read');
 }
 
@@ -132,7 +137,7 @@ function assign(walk: Walk, words: readonly string[], line: number): readonly st
       break;
     }
     const value = expanded(walk, written, line);
-    if (isSecretName(name) && /^[^/~\uE000-\uE003][^\uE000-\uE003]{3,}$/.test(value) && !walk.arguments.has(name))
+    if (isSecretName(name) && /^[^/~\uE000-\uE004][^\uE000-\uE004]{3,}$/.test(value) && !walk.arguments.has(name))
       walk.notes.set(name, {
         text:
           `line ${line}: everyone who may read the job's files sees the value of ${name}: write : "\${${name}:?}" instead, ` +
@@ -140,7 +145,7 @@ function assign(walk: Walk, words: readonly string[], line: number): readonly st
       });
     if (walk.arguments.has(name)) continue;
     walk.variables.set(name, value);
-    if (placeOf(value, walk.home)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
+    if (placeOf(value, walk.roots)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
       walk.constants.set(name, { text: value, line });
   }
   return words.slice(at);
@@ -158,21 +163,22 @@ function expanded(walk: Walk, word: string, line: number): string {
     walk.constants.delete(name);
     return walk.arguments.get(name) ?? walk.variables.get(name) ?? unknownText;
   };
-  return expand(word, { textOf, home: homeText, unknown: unknownText });
+  return expand(word, { textOf, home: homeText, script: scriptText, unknown: unknownText });
 }
 
 /** A relative path, seen from the folder that the script has changed to. */
 function inFolder(walk: Walk, word: string, kind: 'read' | 'write'): string {
-  const isRelative = placeOf(word, walk.home) === undefined && !/^[/\uE000\uE003]/.test(word);
+  const isRelative = placeOf(word, walk.roots) === undefined && !/^[/\uE000\uE003\uE004]/.test(word);
   if (walk.folder === undefined || !isRelative || (kind === 'read' && !/[./]/.test(word))) return word;
   return word === '.' || word === '' ? walk.folder : `${walk.folder}/${word.replace(/^\.\//, '')}`;
 }
 
 /** Whether an operand of any program is a path, and not a part of a pattern or an address. */
 function isNamedPath(walk: Walk, word: string): boolean {
-  const place = placeOf(word, walk.home);
+  const place = placeOf(word, walk.roots);
   if (place === undefined) return false;
   if (place.arg !== undefined) return walk.pathArguments.has(place.arg) || word.includes('/');
+  if (place.isOfScript) return true;
   return existsSync(`/${place.path.split('/')[1] ?? ''}`) && place.path !== '/';
 }
 
@@ -182,13 +188,16 @@ function note(
   text: string,
   o: { readonly line: number; readonly by: string; readonly isNewFile?: boolean },
 ): void {
-  const place: Place | undefined = placeOf(text, walk.home);
+  const place = placeOf(text, walk.roots);
   if (place) {
     walk.files.push({ kind, place, line: o.line, by: o.by, isNewFile: o.isNewFile === true && place.isWhole });
     return;
   }
-  const name = kind === 'write' && o.isNewFile === true && walk.folder === undefined ? workspaceFile(text) : undefined;
-  if (name !== undefined) walk.left.add(name);
+  const name = walk.folder === undefined ? workspaceFile(text) : undefined;
+  if (name === undefined) return;
+  // What it includes is said elsewhere.
+  if (kind === 'read' && !/^(?:source|\.)$/.test(o.by)) walk.here.set(name, o.line);
+  if (kind === 'write' && o.isNewFile === true) walk.left.add(name);
 }
 
 /** In the loop, the variable stands for something in the folder of the first item. */

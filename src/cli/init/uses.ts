@@ -35,9 +35,11 @@ export type Uses = {
   readonly network: string | undefined;
   /** Files left in the folder in which the script starts. */
   readonly left: readonly string[];
+  /** Files that it reads in the folder in which it starts. */
+  readonly here: readonly { readonly name: string; readonly line: number }[];
   /** What the script does while another run of it goes on, if it takes a lock. */
   readonly lock: { readonly onConflict: 'reject' | 'queue'; readonly line: number } | undefined;
   readonly notes: readonly Note[];
 };
 
-export const noUses: Uses = { files: [], network: undefined, left: [], lock: undefined, notes: [] };
+export const noUses: Uses = { files: [], network: undefined, left: [], here: [], lock: undefined, notes: [] };

@@ -38,7 +38,7 @@ type Remarks = { readonly create: Set<string>; readonly notes: Map<string, Note>
 export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: string): Wishes {
   const remarks: Remarks = { create: new Set(), notes: new Map() };
   const ofArguments = all.flatMap((argument) => wishesOfArgument(argument, uses, remarks));
-  const ofPaths = strongest(uses.files.filter(({ place }) => place.arg === undefined))
+  const ofPaths = strongest(uses.files.filter(({ place }) => place.arg === undefined && !place.isOfScript))
     // A home may be below /tmp.
     .filter(({ place }) => place.isOfHome || !isInSandbox(place.path))
     .slice(0, mostPaths)
