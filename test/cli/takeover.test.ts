@@ -31,22 +31,27 @@ const marked = [
   ...lines.slice(5),
 ].join('\n');
 
+/** The jobs of root's server do not run as root, so each says as whom it may run. */
+const isRoot = userInfo().uid === 0;
+const security = isRoot ? { security: { run_as: ['games'] } } : {};
+
 async function imported(text = table) {
-  const { dir, dataDir, serve } = await createInstance({});
+  const { dir, dataDir, serve } = await createInstance({}, security);
   const crontab = createCrontab(dir, text);
   const type = (...words: readonly string[]) => start(dir, words, crontab.env);
   const flwd = (...words: readonly string[]): Promise<Seen> => type(...words).ended;
   expect(await flwd('import', 'crontab', '--quiet')).toMatchObject({ code: 0 });
-  // The user who runs the tests stands for the user of the jobs, as on a server that is not root.
-  for (const job of readdirSync(join(dir, 'jobs')).filter((name) => !name.startsWith('.'))) {
-    const file = join(dir, 'jobs', job, 'import.json');
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/"ran as [^"]*"/, 'null'));
-  }
+  if (isRoot) for (const job of ['date', 'echo', 'echo-2']) addTo(dir, job, 'run_as: games\n');
   const server = await serve();
   const schedules = async () => (await server.json<{ schedules: Schedule[] }>('/schedules')).schedules;
   const held = async () => (await schedules()).filter((one) => one.held).map((one) => one.job_id);
   await expect.poll(async () => (await schedules()).length).toBe(3);
   return { dir, dataDir, crontab, type, flwd, held, server };
+}
+
+function addTo(dir: string, job: string, line: string): void {
+  const file = join(dir, 'jobs', job, 'config.yaml');
+  writeFileSync(file, `${readFileSync(file, 'utf8')}\n${line}`);
 }
 
 test('cron loses exactly the imported lines, flwd gets them, and --undo brings them back', async () => {
@@ -90,20 +95,18 @@ test('a line that changed is left to cron, like a job whose runs would be refuse
   expect(crontab.read()).toBe(changed);
 
   crontab.write(table);
-  const config = join(dir, 'jobs/date/config.yaml');
-  writeFileSync(config, `${readFileSync(config, 'utf8')}\nenv: { X: { secret: missing } }\n`);
-  const record = join(dir, 'jobs/echo/import.json');
-  writeFileSync(
-    record,
-    readFileSync(record, 'utf8').replace('"not_carried_over": null', '"not_carried_over": "ran as ada"'),
-  );
+  addTo(dir, 'date', 'env: { X: { secret: missing } }\n');
+  const config = join(dir, 'jobs/echo/config.yaml');
+  writeFileSync(config, readFileSync(config, 'utf8').replace('run_as: games\n', ''));
   await expect
     .poll(async () => (await flwd('takeover', '--dry-run')).stdout)
     .toContain('date: left to cron: its runs would be refused');
   const some = await flwd('takeover', '--yes');
-  expect(some.stdout).toContain('echo: left to cron: not carried over: ran as ada\n');
-  expect(crontab.read()).toBe(table.replace(lines[3] ?? '', `#flwd:echo-2# ${lines[3]}`));
-  expect(await held()).toEqual(['date', 'echo']);
+  if (isRoot) expect(some.stdout).toContain('echo: left to cron: not carried over: ran as root, and flwd would run it');
+  else expect(some.stdout).toContain('echo: flwd takes it over');
+  expect(crontab.read()).toContain(`\n#flwd:echo-2# ${lines[3]}\n`);
+  expect(crontab.read()).toContain(`\n${lines[4]}\n`);
+  expect(await held()).toEqual(isRoot ? ['date', 'echo'] : ['date']);
 });
 
 test('a takeover that is killed at any step leaves no job with both, and the next command finishes it', async () => {
@@ -180,12 +183,12 @@ test('a crontab that somebody else changes meanwhile is left alone', async () =>
   expect(crontab.read()).toBe(table);
 });
 
-const hasCron = spawnSync('crontab', ['-V']).error === undefined && userInfo().uid === 0;
+const hasCron = spawnSync('crontab', ['-V']).error === undefined && isRoot;
 
 test.runIf(hasCron)('a crontab of Debian’s cron and a file of /etc/cron.d are taken over and come back', async () => {
   const name = `flwd-test-${process.pid}`;
   const file = `/etc/cron.d/${name}`;
-  const { dir, serve } = await createInstance({});
+  const { dir, serve } = await createInstance({}, security);
   const flwd = (...words: readonly string[]): Promise<Seen> => start(dir, words).ended;
   const crontab = (words: readonly string[], input = '') => spawnSync('crontab', ['-u', 'games', ...words], { input });
   const before = crontab(['-l']);
@@ -195,14 +198,9 @@ test.runIf(hasCron)('a crontab of Debian’s cron and a file of /etc/cron.d are 
     for (const table of [file, '/var/spool/cron/crontabs/games'])
       expect(await flwd('import', 'crontab', table)).toMatchObject({ code: 0 });
     await serve();
-    const left = await flwd('takeover', '--yes');
-    expect(left.stdout).toContain('not carried over: ran as root');
-    expect(left.stdout).toContain('not carried over: ran as games');
-    for (const job of ['date', 'echo-2']) {
-      const record = join(dir, 'jobs', job, 'import.json');
-      writeFileSync(record, readFileSync(record, 'utf8').replace(/"ran as games"/, 'null'));
-    }
-    expect(await flwd('takeover', '--yes')).toMatchObject({ code: 0 });
+    const taken = await flwd('takeover', '--yes');
+    expect(taken.stdout).toContain('not carried over: ran as root');
+    expect(taken).toMatchObject({ code: 0 });
     expect(readFileSync(file, 'utf8')).toBe(
       `# system\n#flwd:date# 0 3 1 ${far} * games date\n0 4 1 ${far} * root echo root\n`,
     );

@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { jobOfLine, type Table } from './crontab-job.ts';
 import { readTable } from './crontab-table.ts';
+import { readHostUsers } from './host-users.ts';
 import { importJobs } from './import-jobs.ts';
 
 type Source = { readonly text: Buffer; readonly place: string; readonly user: string; readonly hasUser: boolean };
@@ -25,10 +26,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const [file, extra] = operands;
   if (extra !== undefined) throw new Refusal(`unexpected word \`${extra}\`: flwd import crontab [FILE|-]`);
   const sources = file === undefined && options.has('system') ? readSystem() : [readOne(file, options.has('system'))];
-  const homes = readHomes();
+  const users = readHostUsers();
   const timezone = hostTimezone();
   const found = sources.flatMap(({ text, place, user, hasUser }) => {
-    const table: Table = { place, user, timezone, homeOf: (name) => homes.get(name) ?? null };
+    const table: Table = { place, user, timezone, homeOf: (name) => users.get(name)?.home ?? null };
     return readTable(text, { hasUser }).map((line) => jobOfLine(line, table));
   });
   return importJobs(found, options);
@@ -105,20 +106,6 @@ function realPath(file: string): string {
     return realpathSync(file);
   } catch (error) {
     throw new Refusal(`cannot read ${file}: ${fileTrouble(error)}`);
-  }
-}
-
-/** The homes of all local users. */
-export function readHomes(): Map<string, string> {
-  try {
-    const lines = readFileSync('/etc/passwd', 'utf8')
-      .split('\n')
-      .map((line) => line.split(':'));
-    return new Map(
-      lines.map(([name = '', , , , , home = '']) => [name, home] as const).filter(([, home]) => home.startsWith('/')),
-    );
-  } catch {
-    return new Map();
   }
 }
 

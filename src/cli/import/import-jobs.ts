@@ -1,6 +1,6 @@
 // What all `flwd import` commands do with what they found: choose the folder, write the jobs, print the report.
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
@@ -9,6 +9,7 @@ import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import type { Found } from './found-job.ts';
+import { readHostUsers } from './host-users.ts';
 import type { RunAs } from './job-draft.ts';
 import { printReport } from './report.ts';
 import { type Imported, shownPath, writeJobs } from './write-jobs.ts';
@@ -22,7 +23,7 @@ export async function importJobs(found: readonly Found[], options: Options): Pro
   const results = await writeJobs(found, {
     target,
     roots,
-    runAs: runAsOf(config),
+    runAs: runAsOf(config, target),
     idOf: (dir) => idOf(dir, target, options),
   });
   printReport(results, { options, output });
@@ -58,10 +59,20 @@ function isWritable(path: string): boolean {
   }
 }
 
-/** Jobs of a server that is not root run as its user, who is taken to be the one who imports. */
-function runAsOf(_config: Config): (user: string | null) => RunAs {
+/**
+ * The user of jobs is taken to be the one who imports. Root may import for another user's server, or for its own, whose
+ * jobs run as nobody or as `run_as` says.
+ */
+function runAsOf({ security }: Config, target: string): (user: string | null) => RunAs {
   const { username, uid } = userInfo();
-  return (user) => (user === null || (user === username && uid !== 0) ? undefined : { lost: `ran as ${user}` });
+  const { uid: owner } = statSync(target, { throwIfNoEntry: false }) ?? { uid };
+  const isRootsServer = uid === 0 && owner === 0;
+  const ofServer = uid === 0 ? [...readHostUsers()].find(([, one]) => one.uid === owner)?.[0] : username;
+  const own = isRootsServer ? 'nobody' : ofServer;
+  return (user) => {
+    if (user === null || user === own) return undefined;
+    return isRootsServer && security.runAs.includes(user) ? { user } : { lost: `ran as ${user}` };
+  };
 }
 
 function sayOutcome(results: readonly Imported[], output: Output): void {

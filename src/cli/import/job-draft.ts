@@ -36,6 +36,8 @@ export type RunAs = { readonly user: string } | { readonly lost: string } | unde
 const unsettable =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
 const setInScripts = /^(?:PATH|LD_LIBRARY_PATH|LD_PRELOAD)$/;
+const neverRoot =
+  'a job is never root by `run_as`: let it run as another user, or, on a server of root, in the profile disabled';
 const mostOriginLines = 20;
 const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
@@ -92,7 +94,7 @@ export function draftJob(
     record,
     needs,
     secrets,
-    notes: [...notes, ...needs.notes],
+    notes: [...notes, ...needs.notes, ...(record.not_carried_over !== null && job.user === 'root' ? [neverRoot] : [])],
     ...lines,
   };
 }
@@ -226,7 +228,8 @@ export function originLines(text: string): string[] {
 
 function linesFor(needs: Needs, runAs: RunAs, user: string | null) {
   const { read, write, network } = needs;
-  const lost = runAs !== undefined && 'lost' in runAs && user !== null ? [user] : [];
+  // No job runs as root by `run_as`.
+  const lost = runAs !== undefined && 'lost' in runAs && user !== null && user !== 'root' ? [user] : [];
   const permissions = {
     ...(network !== undefined && { network: 'all' }),
     ...(read.length > 0 && { read }),

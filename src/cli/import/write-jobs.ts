@@ -1,13 +1,14 @@
 // Writes the jobs that were found in another scheduler, each into a new or empty folder. What an earlier import wrote
 // is left alone, and a crash leaves no half of a job.
 
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy } from './found-job.ts';
+import { giveTo, type Owner, ownerBelow } from './given-away.ts';
 import { type Draft, draftJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
 import { withoutSecrets } from './secret-text.ts';
@@ -30,13 +31,17 @@ type Place = {
 const mostNameCharacters = 60;
 const longestWaitMs = 30_000;
 const stagePrefix = '.flwd-import-';
+const lockFile = '.flwd-import.lock';
 
 /** One answer for each thing found, in the same order. @throws Refusal */
 export async function writeJobs(found: readonly Found[], place: Place): Promise<Imported[]> {
   const { target } = place;
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
-    const written = await exclusively(join(target, '.flwd-import.lock'), longestWaitMs, async () => {
+    const written = await exclusively(join(target, lockFile), longestWaitMs, async () => {
+      const owner = ownerBelow(target);
+      // Opening it would drop the lock: POSIX drops it with any descriptor of the file.
+      if (owner) lchownSync(join(target, lockFile), owner.uid, owner.gid);
       for (const name of readdirSync(target)) if (name.startsWith(stagePrefix)) removeStage(join(target, name));
       const stage = mkdtempSync(join(target, stagePrefix));
       try {
@@ -66,6 +71,7 @@ async function writeFrom(stage: string, found: readonly Found[], place: Place): 
   const { target } = place;
   const known = new Map(place.roots.flatMap(readRecords).map(({ dir, record }) => [keyOf(record), dir]));
   const storedName = createStoredNames();
+  const owner = ownerBelow(target);
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
   const drafted = found.map((one, at): Drafted => {
@@ -79,7 +85,7 @@ async function writeFrom(stage: string, found: readonly Found[], place: Place): 
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
     // The same line twice is one job.
     known.set(key, dir);
-    writeDraft(join(stage, `job-${at}`), draft);
+    writeDraft(join(stage, `job-${at}`), draft, owner);
     return { kind: 'drafted', found: one, dir, draft };
   });
   const errors = await errorsIn(stage);
@@ -149,9 +155,10 @@ function createStoredNames(): (place: string, variable: string, value: string) =
   };
 }
 
-function writeDraft(dir: string, { files }: Draft): void {
+function writeDraft(dir: string, { files }: Draft, owner: Owner | undefined): void {
   mkdirSync(dir, { mode: 0o700 });
   for (const { name, text, mode } of files) writeFileSync(join(dir, name), text, { mode, flag: 'wx' });
+  if (owner) for (const path of [...files.map(({ name }) => join(dir, name)), dir]) giveTo(path, owner);
 }
 
 /** The first error of each invalid job. */

@@ -107,12 +107,17 @@ export function changeTable(table: CronTable, before: Buffer, after: Buffer): vo
 
 const mark = /^#flwd:([A-Za-z0-9][\w./-]*)# (.*)$/s;
 
-type TakenLine = { readonly line: number; readonly jobId: string; readonly text: string };
+type TakenLine = {
+  readonly line: number;
+  readonly jobId: string;
+  /** The line as it was. */
+  readonly text: string;
+};
 
-/** The lines that a takeover has commented out. `text` is the line as it was, in latin1. */
+/** The lines that a takeover has commented out. */
 export function takenLines(table: Buffer): TakenLine[] {
   return table
-    .toString('latin1')
+    .toString('utf8')
     .split('\n')
     .flatMap((written, at) => {
       const [, jobId, text] = mark.exec(written) ?? [];
@@ -128,12 +133,9 @@ export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Bu
   });
 }
 
-/** Every line of these jobs is again as it was. */
-export function bringBack(table: Buffer, jobIds: ReadonlySet<string>): Buffer {
-  return changeLines(table, (line) => {
-    const [, jobId, text] = mark.exec(line) ?? [];
-    return jobId !== undefined && text !== undefined && jobIds.has(jobId) ? text : line;
-  });
+/** These lines are again as they were. */
+export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
+  return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }
 
 /** Latin1 keeps every byte. */

@@ -7,8 +7,10 @@ import { parseCron, toLocalTimestamp } from '../../lib/cron.ts';
 import { Refusal } from '../exit-code.ts';
 import { jobOfLine } from '../import/crontab-job.ts';
 import { readTable } from '../import/crontab-table.ts';
-import { hostTimezone, readHomes } from '../import/import-crontab.ts';
+import { readHostUsers } from '../import/host-users.ts';
+import { hostTimezone } from '../import/import-crontab.ts';
 import { type ImportRecord, type Recorded, readRecords, recordOf } from '../import/record.ts';
+import { withoutSecrets } from '../import/secret-text.ts';
 import { type CronTable, openTable, takenLines } from './cron-table.ts';
 
 export type ImportedLine = {
@@ -83,13 +85,13 @@ function read(place: string): { readonly table: CronTable; readonly text: Buffer
 type Known = Pick<ImportedLine, 'record' | 'jobId'>;
 
 function compare(known: readonly Known[], table: CronTable, text: Buffer): ImportedLine[] {
-  const homes = readHomes();
+  const users = readHostUsers();
   const timezone = hostTimezone();
   const shared = {
     place: table.place,
     user: table.user ?? 'root',
     timezone,
-    homeOf: (name: string) => homes.get(name) ?? null,
+    homeOf: (name: string) => users.get(name)?.home ?? null,
   };
   const found = readTable(text, { hasUser: table.user === null }).map((line) => jobOfLine(line, shared));
   const now = found.flatMap((one) =>
@@ -111,7 +113,10 @@ function compare(known: readonly Known[], table: CronTable, text: Buffer): Impor
           'its variables, user or time zone changed since the import: remove the job’s folder and import it again',
       };
     if (lines.length > 0) return { kind: 'active', record, jobId, lines, nextTimes: timesOf(record) };
-    const commented = taken.filter((one) => one.jobId === jobId).map(({ line }) => line);
+    // A job whose folder was moved has another id now.
+    const commented = taken
+      .filter((one) => one.jobId === jobId || withoutSecrets(one.text.trim()) === record.text)
+      .map(({ line }) => line);
     if (commented.length > 0) return { kind: 'taken', record, jobId, lines: commented };
     return { kind: 'left', record, jobId, reason: 'the line changed since the import, or it is gone' };
   });

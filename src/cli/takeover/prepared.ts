@@ -4,6 +4,8 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { JsonObject } from '../../domain/job.ts';
+import { readHostUsers } from '../import/host-users.ts';
+import type { ImportRecord } from '../import/record.ts';
 import { everyPage } from '../session/pages.ts';
 import type { ImportedLine } from './imported-lines.ts';
 
@@ -61,10 +63,11 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
     };
   }
   if (schedules.length === 0) return left('the server does not have its schedule');
-  if (record.not_carried_over !== null) return left(`not carried over: ${record.not_carried_over}`);
   if (schedules.some(({ enabled }) => !enabled)) return left('its schedule is disabled');
-  const refusal = await refusalOf(jobId, schedules, client);
-  if (refusal !== undefined) return left(`its runs would be refused: ${refusal}`);
+  const plan = await planOf(jobId, schedules, client);
+  if ('refusal' in plan) return left(`its runs would be refused: ${plan.refusal}`);
+  const lost = lostUser(record, plan);
+  if (lost !== undefined) return left(lost);
   const { runs } = await client.call('listRuns', { query: { job_id: jobId, status: 'success', limit: 1 } });
   const nextTimes = await nextTimesOf(schedules, client);
   return { line, schedules, nextTimes, step: 'take-over', reason: null, hasSucceeded: runs.length > 0 };
@@ -78,17 +81,31 @@ async function schedulesOf(jobId: string, client: Client): Promise<Schedule[]> {
   return pages.flatMap(({ schedules }) => schedules);
 }
 
-async function refusalOf(jobId: string, schedules: readonly Schedule[], client: Client): Promise<string | undefined> {
+type Isolation = AnswerOf<'createPlan'>['security']['isolation'];
+
+async function planOf(
+  jobId: string,
+  schedules: readonly Schedule[],
+  client: Client,
+): Promise<Isolation | { readonly refusal: string }> {
   try {
-    for (const { args } of schedules) {
-      const { denied } = await client.call('createPlan', { body: { job_id: jobId, args: toJson(args) } });
-      if (denied) return denied.detail;
-    }
-    return undefined;
+    const plans = await Promise.all(
+      schedules.map(({ args }) => client.call('createPlan', { body: { job_id: jobId, args: toJson(args) } })),
+    );
+    const [first] = plans;
+    const denied = plans.find((plan) => plan.denied !== null)?.denied;
+    if (denied || !first) return { refusal: denied?.detail ?? 'it has no schedule' };
+    return first.security.isolation;
   } catch (error) {
-    if (error instanceof ApiProblem) return error.message;
+    if (error instanceof ApiProblem) return { refusal: error.message };
     throw error;
   }
+}
+
+/** A job with `run_as` runs as its author wants; any other must run as the user that cron ran it as. */
+function lostUser({ user }: ImportRecord, { uid, user: runAs }: Isolation): string | undefined {
+  if (user === null || runAs !== undefined || readHostUsers().get(user)?.uid === uid) return undefined;
+  return `not carried over: ran as ${user}, and flwd would run it as uid ${uid}`;
 }
 
 async function nextTimesOf(schedules: readonly Schedule[], client: Client): Promise<string[]> {
@@ -108,13 +125,11 @@ function toJson(args: object): JsonObject {
   return copy;
 }
 
-/** Once this resolves, flwd starts none of these jobs by a schedule. */
-export async function holdAll(all: readonly { readonly line: ImportedLine }[], client: Client): Promise<void> {
-  for (const { line } of all) {
-    if (line.jobId === null) continue;
-    for (const { id, held } of await schedulesOf(line.jobId, client))
+/** Once this resolves, no schedule starts these jobs. */
+export async function holdAll(jobIds: readonly string[], client: Client): Promise<void> {
+  for (const jobId of jobIds)
+    for (const { id, held } of await schedulesOf(jobId, client))
       if (!held) await client.call('holdSchedule', { path: { schedule_id: id } });
-  }
 }
 
 /** From the first time on at which cron certainly knows that it no longer has the line. */

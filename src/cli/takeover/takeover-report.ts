@@ -19,9 +19,10 @@ export function printPlan(prepared: readonly Prepared[], output: Output): void {
   else output.text(`${prepared.flatMap(linesOf).join('\n')}\n`);
 }
 
-function linesOf({ line, step, reason, nextTimes, hasSucceeded }: Prepared): string[] {
+function linesOf(prepared: Prepared): string[] {
+  const { line, step, nextTimes, hasSucceeded } = prepared;
   const { record, jobId } = line;
-  const state = reason === null ? steps[step] : `${steps[step]}: ${reason}`;
+  const state = stateOf(prepared);
   const head = [
     `${printable(placeOf(line))}: ${printable(withoutSecrets(record.text))}`,
     `  ${jobId ?? '-'}: ${printable(state)}`,
@@ -35,6 +36,12 @@ function linesOf({ line, step, reason, nextTimes, hasSucceeded }: Prepared): str
   });
   const note = hasSucceeded ? [] : [`  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`];
   return [...head, ...note, `    ${'cron'.padEnd(width)}  flwd`, ...times];
+}
+
+function stateOf({ step, reason, schedules }: Prepared): string {
+  if (reason !== null) return `${steps[step]}: ${reason}`;
+  const held = step === 'taken' ? schedules.find((one) => one.held) : undefined;
+  return held ? `${steps[step]}, but its schedule is held: flwd schedules release ${held.id}` : steps[step];
 }
 
 function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded }: Prepared) {

@@ -10,8 +10,8 @@ import { loadConfiguration } from '../session/configuration.ts';
 import { assertOfThisMachine, type Session, withSession } from '../session/session.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
-import { bringBack, changeTable, commentOut } from './cron-table.ts';
-import { type ImportedLine, type ReadTable, readImported } from './imported-lines.ts';
+import { bringBack, changeTable, commentOut, takenLines } from './cron-table.ts';
+import { type ReadTable, readImported } from './imported-lines.ts';
 import { holdAll, type Prepared, prepare, releaseAll } from './prepared.ts';
 import { waitForQuiet } from './quiet-moment.ts';
 import { printPlan } from './takeover-report.ts';
@@ -49,89 +49,105 @@ type Work = {
 };
 
 async function takeOver(tables: readonly ReadTable[], prepared: readonly Prepared[], o: Work): Promise<ExitCode> {
+  const { session, output, dataDir } = o;
   const ready = prepared.filter(({ step }) => step === 'take-over' || step === 'release');
+  const stuck = unfinishedJobs(dataDir).filter(
+    (id) => !prepared.some((one) => one.line.jobId === id && isSettled(one)),
+  );
   if (ready.length === 0) {
-    finishTakeover(o.dataDir);
-    o.output.say('There is nothing to take over.');
+    finishTakeover(dataDir, stuck);
+    output.say('There is nothing to take over.');
     return exitCodes.done;
   }
-  if (o.session.isEphemeral())
-    throw new Refusal(
-      `no server is running on ${o.session.where}, so nothing would start these jobs: run ${o.session.command('serve')} first`,
-      exitCodes.unreachable,
-    );
-  await confirmed(
-    `Comment out ${counted(ready.length)} and release ${ready.length === 1 ? 'its schedule' : 'their schedules'}?`,
-    o.options,
-  );
-  return alone(o.dataDir, async () => {
-    beginTakeover(
-      o.dataDir,
-      ready.flatMap(({ line: { jobId } }) => jobId ?? []),
-    );
-    await holdAll(ready, o.session.client);
-    const ofTable = ({ imported }: ReadTable) => ready.filter(({ line }) => imported.includes(line));
+  if (session.isEphemeral()) {
+    const what = `no server is running on ${session.where}, so nothing would start these jobs`;
+    throw new Refusal(`${what}: run ${session.command('serve')} first`, exitCodes.unreachable);
+  }
+  const them = ready.length === 1 ? 'its schedule' : 'their schedules';
+  await confirmed(`Comment out ${counted(ready.length)} and release ${them}?`, o.options);
+  const jobIds = ready.flatMap(({ line: { jobId } }) => jobId ?? []);
+  return alone([...jobIds, ...stuck], o, async () => {
+    await holdAll(jobIds, session.client);
     for (const read of tables) {
-      const taken = ofTable(read);
-      const active = taken.flatMap(({ line }) =>
-        line.kind === 'active' ? line.lines.map((number) => [number, line.jobId ?? ''] as const) : [],
-      );
-      if (active.length > 0) {
-        await waitForQuiet(
-          taken.map(({ line }) => line),
-          o.output,
-        );
-        change(read, commentOut(read.text, new Map(active)), o);
-      }
-      await releaseAll(taken, o.session.client);
-      for (const { line } of taken) o.output.say(`flwd starts ${line.jobId} from now on`);
+      const taken = ready.filter(({ line }) => read.imported.includes(line));
+      await commentOutLines(read, taken, o);
+      await releaseAll(taken, session.client);
+      for (const { line } of taken) output.say(`flwd starts ${line.jobId} from now on`);
     }
-    finishTakeover(o.dataDir);
-    o.output.say(`To give the lines back to cron: ${o.session.command('takeover', '--undo')}`);
+    finishTakeover(
+      dataDir,
+      stuck.filter((id) => !jobIds.includes(id)),
+    );
+    output.say('Remove `held: true` from a config.yaml before you change its times: a changed schedule is a new one.');
+    output.say(`To give the lines back to cron: ${session.command('takeover', '--undo')}`);
   });
+}
+
+async function commentOutLines(read: ReadTable, taken: readonly Prepared[], o: Work): Promise<void> {
+  const active = taken.flatMap(({ line }) =>
+    line.kind === 'active' ? line.lines.map((number) => [number, line.jobId ?? ''] as const) : [],
+  );
+  if (active.length === 0) return;
+  await waitForQuiet(
+    taken.map(({ line }) => line),
+    o.output,
+  );
+  change(read, commentOut(read.text, new Map(active)), o);
+}
+
+/** Either cron or flwd starts the job, or somebody holds it on purpose. */
+function isSettled({ step, line }: Prepared): boolean {
+  return step === 'taken' || line.kind === 'active';
 }
 
 async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
-  const back = tables.filter(({ imported }) => imported.some(isTaken));
-  const lines = back.flatMap(({ imported }) => imported.filter(isTaken));
-  if (lines.length === 0) {
-    finishTakeover(o.dataDir);
-    o.output.say('cron has all imported lines already.');
+  const { session, output, dataDir } = o;
+  const back = tables.map((read) => {
+    const taken = read.imported.filter((line) => line.kind === 'taken');
+    return { read, taken, lines: new Set(taken.flatMap(({ lines }) => lines)) };
+  });
+  for (const { read, lines } of back)
+    for (const { line, jobId } of takenLines(read.text))
+      if (!lines.has(line))
+        output.warn(`${read.table.place}, line ${line} stays a comment: it is of ${jobId}, a job that is not here`);
+  const count = back.reduce((sum, { lines }) => sum + lines.size, 0);
+  if (count === 0) {
+    finishTakeover(dataDir, []);
+    output.say('cron has all imported lines already.');
     return exitCodes.done;
   }
-  await confirmed(
-    `Hold ${lines.length === 1 ? 'its schedule' : 'their schedules'} and give ${counted(lines.length)} back to cron?`,
-    o.options,
-  );
-  return alone(o.dataDir, async () => {
-    beginTakeover(
-      o.dataDir,
-      lines.flatMap(({ jobId }) => jobId ?? []),
-    );
-    await holdAll(
-      lines.map((line) => ({ line })),
-      o.session.client,
-    );
-    for (const read of back) {
-      const taken = read.imported.filter(isTaken);
-      await waitForQuiet(taken, o.output);
-      change(read, bringBack(read.text, new Set(taken.flatMap(({ jobId }) => jobId ?? []))), o);
-      for (const { jobId } of taken) o.output.say(`cron starts ${jobId} from now on`);
+  const them = count === 1 ? 'its schedule' : 'their schedules';
+  await confirmed(`Hold ${them} and give ${counted(count)} back to cron?`, o.options);
+  const jobIds = back.flatMap(({ taken }) => taken.flatMap(({ jobId }) => jobId ?? []));
+  return alone(jobIds, o, async () => {
+    await holdAll(jobIds, session.client);
+    for (const { read, taken, lines } of back) {
+      if (lines.size === 0) continue;
+      await waitForQuiet(taken, output);
+      change(read, bringBack(read.text, lines), o);
+      for (const { jobId } of taken) output.say(`cron starts ${jobId} from now on`);
     }
-    finishTakeover(o.dataDir);
+    finishTakeover(dataDir, []);
   });
 }
 
-function isTaken({ kind }: ImportedLine): boolean {
-  return kind === 'taken';
-}
-
-/** Only one takeover at a time changes crontabs. */
-async function alone(dataDir: string, work: () => Promise<void>): Promise<ExitCode> {
+/** Only one takeover at a time changes crontabs. @param jobIds neither cron nor flwd may start them until it is done */
+async function alone(
+  jobIds: readonly string[],
+  { dataDir, session, output }: Work,
+  work: () => Promise<void>,
+): Promise<ExitCode> {
   makeTakeoverFolder(dataDir);
   const done = await exclusively(join(takeoverFolder(dataDir), 'lock'), longestLockMs, async () => {
-    await work();
-    return exitCodes.done;
+    beginTakeover(dataDir, jobIds);
+    try {
+      await work();
+      return exitCodes.done;
+    } catch (error) {
+      const [again, undone] = [session.command('takeover'), session.command('takeover', '--undo')];
+      output.warn(`The takeover is not finished, and its jobs are held: run ${again} again, or ${undone}.`);
+      throw error;
+    }
   });
   if (done === undefined)
     throw new Refusal('another takeover is under way: wait until it has ended', exitCodes.refused);

@@ -31,8 +31,10 @@ export function beginTakeover(dataDir: string, jobIds: readonly string[]): void 
   writeDurably(takeoverFile(dataDir), Buffer.from(`${JSON.stringify(jobIds)}\n`));
 }
 
-export function finishTakeover(dataDir: string): void {
-  rmSync(takeoverFile(dataDir), { force: true });
+/** @param stuck jobs of an earlier takeover that nothing starts yet */
+export function finishTakeover(dataDir: string, stuck: readonly string[]): void {
+  if (stuck.length > 0) beginTakeover(dataDir, stuck);
+  else rmSync(takeoverFile(dataDir), { force: true });
 }
 
 /** Keeps a crontab as it was; returns the path of the copy. Only the newest copies are kept. */
