@@ -26,7 +26,6 @@ const entry = Type.Object(
 const keyList = Type.Object(
   {
     keys: Type.Array(Type.Object(summary, { $id: 'KvKey' })),
-    total: Type.Integer(),
     next_cursor: nullable(Type.String()),
   },
   { $id: 'KvKeyList' },
@@ -34,7 +33,6 @@ const keyList = Type.Object(
 const namespaceList = Type.Object(
   {
     namespaces: Type.Array(Type.Object({ namespace: Type.String(), keys: Type.Integer(), size_bytes: Type.Integer() })),
-    total: Type.Integer(),
     next_cursor: nullable(Type.String()),
   },
   { $id: 'KvNamespaceList' },

@@ -32,16 +32,13 @@ type Page = { readonly limit: number; readonly after?: string };
 export type KvStore = {
   /** An expired key does not exist. */
   readonly get: (place: KvPlace, nowMs: number) => Promise<KvEntry | undefined>;
-  /** Ordered by key, from behind `after`. `total` counts all keys that begin with the prefix. */
+  /** Ordered by key, from behind `after`. Without a total: counting a million keys would block the server. */
   readonly list: (
     where: Pick<KvPlace, 'tenant' | 'namespace'> & { readonly prefix: string; readonly nowMs: number },
     page: Page,
-  ) => Promise<{ readonly keys: KvSummary[]; readonly total: number }>;
+  ) => Promise<KvSummary[]>;
   /** The namespaces of a tenant that hold keys, ordered by name. */
-  readonly namespaces: (
-    tenant: string,
-    page: Page,
-  ) => Promise<{ readonly namespaces: KvNamespace[]; readonly total: number }>;
+  readonly namespaces: (tenant: string, page: Page) => Promise<KvNamespace[]>;
   /** The whole instance, with expired keys that retention has not removed yet. */
   readonly totals: () => Promise<{ readonly keys: number; readonly bytes: number }>;
   readonly put: (tx: Transaction, write: KvWrite) => Promise<KvWritten>;
@@ -76,24 +73,28 @@ export function createKvStore({ read, transact }: Database): KvStore {
         .where(isLive(nowMs))
         .executeTakeFirst(),
 
-    async list({ tenant, namespace, prefix, nowMs }, { limit, after }) {
+    list({ tenant, namespace, prefix, nowMs }, { limit, after }) {
       const all = read
         .selectFrom('kv')
+        .select(shown)
         .where((eb) => eb.and({ tenant, namespace }))
         .where('key', '>=', prefix)
         .where('key', '<=', prefix + lastCharacter)
         .where(isLive(nowMs));
       const rest = after === undefined ? all : all.where('key', '>', after);
-      const keys = await rest.select(shown).orderBy('key').limit(limit).execute();
-      return { keys, total: await countRows(all) };
+      return rest.orderBy('key').limit(limit).execute();
     },
 
-    async namespaces(tenant, { limit, after = '' }) {
-      const all = read.selectFrom('kv_totals').where('tenant', '=', tenant).where('keys', '>', 0);
-      const rest = all.where('namespace', '>', after).orderBy('namespace').limit(limit);
-      const namespaces = await rest.select(['namespace', 'keys', 'size_bytes']).execute();
-      return { namespaces, total: await countRows(all) };
-    },
+    namespaces: (tenant, { limit, after = '' }) =>
+      read
+        .selectFrom('kv_totals')
+        .select(['namespace', 'keys', 'size_bytes'])
+        .where('tenant', '=', tenant)
+        .where('keys', '>', 0)
+        .where('namespace', '>', after)
+        .orderBy('namespace')
+        .limit(limit)
+        .execute(),
 
     async totals() {
       const { keys, size_bytes: bytes } = await totalsOf(read, whole);
@@ -110,7 +111,7 @@ export function createKvStore({ read, transact }: Database): KvStore {
         .returning('size_bytes')
         .executeTakeFirst();
       if (!removed) return false;
-      await addToTotals(db, { tenant, namespace }, { keys: -1, bytes: -removed.size_bytes });
+      await subtract(db, [{ tenant, namespace, ...removed }]);
       return true;
     },
 
@@ -126,16 +127,18 @@ export function createKvStore({ read, transact }: Database): KvStore {
         .execute();
       if (old.length === 0) return 0;
       await transact(async ({ db }) => {
+        const removed: RemovedRow[] = [];
         for (const row of old) {
-          const { tenant, namespace } = row;
           // It may have been replaced meanwhile.
-          const removed = await db
+          const gone = await db
             .deleteFrom('kv')
             .where((eb) => eb.and(row))
-            .returning('size_bytes')
+            .returning(['tenant', 'namespace', 'size_bytes'])
             .executeTakeFirst();
-          if (removed) await addToTotals(db, { tenant, namespace }, { keys: -1, bytes: -removed.size_bytes });
+          if (gone) removed.push(gone);
         }
+        for (const rows of Map.groupBy(removed, ({ tenant, namespace }) => `${tenant} ${namespace}`).values())
+          await subtract(db, rows);
       });
       return old.length;
     },
@@ -210,11 +213,21 @@ async function addToTotals(db: Kysely<Schema>, of: Namespace, { keys, bytes }: G
       )
       .execute();
   }
-  if (keys < 0)
-    await db
-      .deleteFrom('kv_totals')
-      .where((eb) => eb.and({ ...of, keys: 0 }))
-      .execute();
+}
+
+type RemovedRow = Namespace & Pick<KvRow, 'size_bytes'>;
+
+/** The rows are of one namespace. */
+async function subtract(db: Kysely<Schema>, rows: readonly RemovedRow[]): Promise<void> {
+  const [first] = rows;
+  if (!first) return;
+  const { tenant, namespace } = first;
+  const bytes = rows.reduce((sum, { size_bytes: size }) => sum + size, 0);
+  await addToTotals(db, { tenant, namespace }, { keys: -rows.length, bytes: -bytes });
+  await db
+    .deleteFrom('kv_totals')
+    .where((eb) => eb.and({ tenant, namespace, keys: 0 }))
+    .execute();
 }
 
 /** One sequence for all keys, so a key that was deleted and stored again has another version than before. */

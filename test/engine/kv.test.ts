@@ -139,7 +139,7 @@ test('what scripts store, later runs find, also after a run that failed', { time
   ]);
   expect(await output('many')).toContain('12344');
 
-  const { keys } = await engine.kv.list({ tenant: 'default', namespace: 'a/counts', prefix: '' }, { limit: 9 });
+  const keys = await engine.kv.list({ tenant: 'default', namespace: 'a/counts', prefix: '' }, { limit: 9 });
   expect(keys).toMatchObject([{ key: 'count', size_bytes: 6, updated_by: expect.stringMatching(/^run_/) }]);
 });
 
@@ -193,6 +193,6 @@ test('expired keys are removed by retention', async () => {
   expect(await retention.preview()).toMatchObject({ kv_keys: 1 });
   expect(await retention.collect({ forMs: 10_000, share: 1 })).toMatchObject({ removed: { kv_keys: 1 } });
   const where = { tenant: 'default', namespace: 'stores', prefix: '' };
-  expect((await engine.kv.list(where, { limit: 9 })).keys.map(({ key }) => key)).toEqual(['later', 'never']);
+  expect((await engine.kv.list(where, { limit: 9 })).map(({ key }) => key)).toEqual(['later', 'never']);
   expect(await store.kv.totals()).toEqual({ keys: 2, bytes: 12 });
 });

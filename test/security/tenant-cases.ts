@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'key' | 'namespace' | 'entry';
+export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'kv-key' | 'namespace' | 'entry';
 
 /** Uses the method of the operation. */
 export type Attempt = {
@@ -33,8 +33,8 @@ export type Case =
       readonly attempt: (own: string, tenant: string | undefined) => Attempt;
       readonly status: number;
     }
-  /** The stream of all runs, which has a test of its own. */
-  | { readonly kind: 'stream' }
+  /** Has a test of its own. */
+  | { readonly kind: 'own' }
   /** Needs the tenant `*`. */
   | { readonly kind: 'instance-wide' }
   /** Concerns jobs, sources or the instance, which have no tenant. */
@@ -156,7 +156,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     },
   ],
   streamRunEvents: [
-    { kind: 'stream' },
+    { kind: 'own' },
     { kind: 'thing', noun: 'run', attempts: below('/events/runs?run_id=ID', '&last_event_id=1') },
   ],
   listSchedules: [
@@ -220,34 +220,30 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   ],
   deleteSecret: [{ kind: 'thing', noun: 'secret', attempts: below('/secrets/ID', '?tenant=acme') }],
   rotateSecrets: [{ kind: 'instance-wide' }],
-  listKvNamespaces: [{ kind: 'list', noun: 'namespace', path: '/kv', queries: () => ['tenant=acme', 'limit=1'] }],
+  listKvNamespaces: [{ kind: 'own' }],
   listKvKeys: [
-    { kind: 'list', noun: 'key', path: '/kv/shared', queries: () => ['tenant=acme', 'limit=1', 'prefix=key'] },
     { kind: 'thing', noun: 'namespace', attempts: below('/kv/ID'), status: 200 },
     { kind: 'thing', noun: 'namespace', attempts: (id) => [{ path: `/kv/${id}?tenant=acme` }], status: 403 },
   ],
   getKvKey: [
-    { kind: 'thing', noun: 'key', attempts: below('/kv/shared/ID') },
-    { kind: 'thing', noun: 'key', attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme` }], status: 403 },
+    { kind: 'thing', noun: 'kv-key', attempts: below('/kv/shared/ID') },
+    { kind: 'thing', noun: 'kv-key', attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme` }], status: 403 },
   ],
   putKvKey: [
     {
       kind: 'thing',
-      noun: 'key',
+      noun: 'kv-key',
       attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme`, body: { value: '' } }],
       status: 403,
     },
     {
       kind: 'thing',
-      noun: 'key',
+      noun: 'kv-key',
       attempts: (id) => [{ path: `/kv/shared/${id}`, body: { value: '', if_version: 1_000 } }],
       status: 409,
     },
   ],
-  deleteKvKey: [
-    { kind: 'thing', noun: 'key', attempts: below('/kv/shared/ID') },
-    { kind: 'thing', noun: 'key', attempts: (id) => [{ path: `/kv/shared/${id}?tenant=acme` }], status: 403 },
-  ],
+  deleteKvKey: [{ kind: 'thing', noun: 'kv-key', attempts: below('/kv/shared/ID') }],
   listTokens: [{ kind: 'list', noun: 'token', path: '/tokens', queries: () => ['limit=1', 'offset=1'] }],
   revokeToken: [{ kind: 'thing', noun: 'token', attempts: below('/tokens/ID') }],
 };

@@ -93,7 +93,7 @@ async function found(name: string): Promise<Tenant> {
   const { id: schedule }: { id: string } = JSON.parse(await response.text());
   const secret = `secret_${name.padEnd(26, '0')}`;
   await send('putSecret', { path: `/secrets/${secret}`, body: { value: `the value of ${name}` } }, token);
-  const [key, namespace] = ['key', 'namespace'].map((noun) => `${noun}_${name.padEnd(26, '0')}`);
+  const [key, namespace] = ['kv-key', 'namespace'].map((noun) => `${noun}_${name.padEnd(26, '0')}`);
   for (const path of [`/kv/shared/${key}`, `/kv/${namespace}/k`])
     await send('putKvKey', { path, body: { value: 'c2VjcmV0' } }, token);
   return {
@@ -105,7 +105,7 @@ async function found(name: string): Promise<Tenant> {
       schedule: [schedule],
       token: [spare.id],
       secret: [secret],
-      key: [`${key}`],
+      'kv-key': [`${key}`],
       namespace: [`${namespace}`],
       entry: [],
     },
@@ -249,20 +249,32 @@ describe('an object of another tenant', () => {
   });
 
   async function page(path: string, noun: Noun, token: TestToken): Promise<Page> {
-    type Row = Readonly<Record<'run_id' | 'id' | 'name' | 'key' | 'namespace', string>>;
-    const id = { run: 'run_id', secret: 'name', key: 'key', namespace: 'namespace' } as const;
+    type Row = { readonly run_id: string; readonly id: string; readonly name: string };
     const { total, next_cursor, ...rest } = await read<{ total: number; next_cursor: string | null }>(path, token);
     const [rows = []]: Row[][] = Object.values(rest);
-    // Namespaces of two tenants may have the same name.
-    const ids = rows.map((row) => row[noun in id ? id[noun as keyof typeof id] : 'id']);
     return {
       total,
       next_cursor,
-      rows: ids.map((one) => (one === 'shared' ? `shared of ${token.id}` : one)),
+      rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
     };
   }
   /** Expired artifacts are in no list. */
   const isListed = (id: string): boolean => id !== acme.things.artifact[1] && id !== beta.things.artifact[1];
+});
+
+test('the key-value store lists the namespaces and keys of one tenant only', async () => {
+  type Lists = { readonly namespaces: readonly object[]; readonly keys: readonly object[] };
+  const namespaces = async ({ token }: Tenant, query = '') => (await read<Lists>(`/kv${query}`, token)).namespaces;
+  const size_bytes = expect.any(Number);
+  const of = ({ things }: Tenant) => [
+    { namespace: things.namespace[0], keys: 1, size_bytes },
+    { namespace: 'shared', keys: 1, size_bytes },
+  ];
+  for (const one of [acme, beta]) {
+    expect(await namespaces(one)).toEqual(of(one));
+    expect((await read<Lists>('/kv/shared', one.token)).keys).toMatchObject([{ key: one.things['kv-key'][0] }]);
+  }
+  expect((await send('listKvNamespaces', { path: '/kv?tenant=acme' }, beta.token)).status).toBe(403);
 });
 
 describe('the stream of all runs', () => {

@@ -64,18 +64,18 @@ test('a key with a ttl says when it expires', async () => {
 test('keys and namespaces are listed in pages', async () => {
   for (const key of ['a', 'b/1', 'b/2', 'b/3', 'ü']) await put(`/kv/lists/${encodeURIComponent(key)}`, 'v');
   const first = await ask('GET', '/kv/lists?prefix=b/&limit=2');
-  expect(first).toMatchObject({ body: { total: 3, keys: [{ key: 'b/1', size_bytes: 4 }, { key: 'b/2' }] } });
+  expect(first).toMatchObject({ body: { keys: [{ key: 'b/1', size_bytes: 4 }, { key: 'b/2' }] } });
   expect(JSON.stringify(first.body)).not.toContain('"value"');
   const cursor = String(Reflect.get(Object(first.body), 'next_cursor'));
   const rest = await ask('GET', `/kv/lists?prefix=b/&limit=2&cursor=${cursor}`);
-  expect(rest).toMatchObject({ body: { total: 3, keys: [{ key: 'b/3' }], next_cursor: null } });
+  expect(rest).toMatchObject({ body: { keys: [{ key: 'b/3' }], next_cursor: null } });
   const namespaces = await ask('GET', '/kv');
   expect(namespaces.body).toMatchObject({
     namespaces: expect.arrayContaining([{ namespace: 'lists', keys: 5, size_bytes: 17 }]),
   });
   expect(await ask('GET', '/kv/nothing%2Fhere')).toEqual({
     status: 200,
-    body: { keys: [], total: 0, next_cursor: null },
+    body: { keys: [], next_cursor: null },
   });
 });
 

@@ -4,6 +4,7 @@
 import { type FSWatcher, opendirSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { isShortage } from '../../lib/shortage.ts';
 import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequest } from './kv-request.ts';
 
 export type KvRequests = {
@@ -18,7 +19,7 @@ const pauseMs = 2;
 /** Changes of the folder that are no request: after each, the next look is a little later. */
 const longestMissMs = 20;
 const mostEntries = 1_000;
-const overfullMs = 1_000;
+const againMs = 1_000;
 /** For missed events. */
 const pollMs = 5_000;
 /** Without a watch, because the system has no more. */
@@ -30,7 +31,7 @@ type Options = {
   readonly answer: (request: KvRequest) => Promise<KvAnswer>;
   /** There are too many files to find a request among them. Called once. */
   readonly onOverfull: () => void;
-  /** The host failed; looking goes on. */
+  /** Looking failed, and goes on. Called once. */
   readonly onError: (error: unknown) => void;
 };
 
@@ -40,6 +41,7 @@ export function serveKvRequests(o: Options): KvRequests {
   let hasClosed = false;
   const isClosed = (): boolean => hasClosed;
   let isOverfull = false;
+  let hasFailed = false;
   let misses = 0;
 
   /** `change` is watched since before the look, so that nothing falls between the two. */
@@ -49,7 +51,7 @@ export function serveKvRequests(o: Options): KvRequests {
       if (!isOverfull) o.onOverfull();
       isOverfull = true;
       change.end();
-      await pause(overfullMs);
+      await pause(againMs);
     } else if (found.length > 0) {
       change.end();
       misses = (await answerAll(o, found, isClosed)) ? 0 : misses + 1;
@@ -77,8 +79,11 @@ export function serveKvRequests(o: Options): KvRequests {
       } catch (error) {
         // With its folder, the attempt has lost everything.
         if (isClosed() || errorCode(error) === 'ENOENT') return;
-        o.onError(error);
-        await pause(overfullMs);
+        if (!hasFailed && !isShortage(error)) {
+          hasFailed = true;
+          o.onError(error);
+        }
+        await pause(againMs);
       } finally {
         change.end();
       }

@@ -26,16 +26,16 @@ export function createKvHandlers(o: {
     async listKvNamespaces({ request, query }) {
       const { limit = pageSize } = query;
       const found = await kv.namespaces(tenantOf(request.principal, query), { limit: limit + 1, ...afterOf(query) });
-      const { page, nextCursor } = pageOf(found.namespaces, limit, ({ namespace }) => namespace);
-      return { namespaces: page, total: found.total, next_cursor: nextCursor };
+      const { page, nextCursor } = pageOf(found, limit, ({ namespace }) => namespace);
+      return { namespaces: page, next_cursor: nextCursor };
     },
 
     async listKvKeys({ request, path: { namespace }, query }) {
       const { limit = pageSize, prefix = '' } = query;
       const where = { tenant: tenantOf(request.principal, query), namespace, prefix };
       const found = await kv.list(where, { limit: limit + 1, ...afterOf(query) });
-      const { page, nextCursor } = pageOf(found.keys, limit, ({ key }) => key);
-      return { keys: page.map(toSummary), total: found.total, next_cursor: nextCursor };
+      const { page, nextCursor } = pageOf(found, limit, ({ key }) => key);
+      return { keys: page.map(toSummary), next_cursor: nextCursor };
     },
 
     async getKvKey({ request, path, query }) {
