@@ -21,7 +21,7 @@ const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;
 /** For missed events. */
-const pollMs = 5_000;
+const pollMs = 30_000;
 /** Without a watch, because the system has no more. */
 const unwatchedMs = 250;
 
