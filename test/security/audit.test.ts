@@ -75,6 +75,8 @@ describe('an operation that changes something leaves an entry with the caller, t
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
     putSecret: () => ({ method: 'PUT', path: '/secrets/registry', body: { value: 'a value of its own' } }),
     deleteSecret: async () => ({ method: 'DELETE', path: `/secrets/${await newSecret()}?tenant=acme` }),
+    putKvKey: () => ({ method: 'PUT', path: '/kv/audited/last', body: { value: '' } }),
+    deleteKvKey: async () => ({ method: 'DELETE', path: `/kv/audited/${await newKey()}` }),
     rotateSecrets: () => ({ path: '/secrets/rotate' }),
     collectGarbage: () => ({ path: '/system/gc' }),
   };
@@ -83,6 +85,11 @@ describe('an operation that changes something leaves an entry with the caller, t
     const body = JSON.stringify({ value: 'a value of its own' });
     await server.fetch('/secrets/theirs?tenant=acme', { method: 'PUT', headers, body });
     return 'theirs';
+  }
+  async function newKey(): Promise<string> {
+    const headers = { 'content-type': 'application/json' };
+    await server.fetch('/kv/audited/gone', { method: 'PUT', headers, body: '{"value":""}' });
+    return 'gone';
   }
   const changing = Object.entries<Operation>(operations).filter(([, { audit: entered }]) => entered);
 
