@@ -159,6 +159,26 @@ test('Dagu: without a type the order is that of the file, unless this would be c
   ]);
 });
 
+test('Dagu: what depends on a step with preconditions is skipped together with it', () => {
+  const job = jobOf(
+    dagu(
+      'preconditions: test -d /\nsteps: [{name: a, command: x}, {name: b, command: y, preconditions: [{condition: "$A", expected: "re:^[1-5]$"}]}, {name: c, command: z}]\nhandlerOn: {success: {command: s}}',
+    ),
+  );
+  const met = (id: string) => `steps["${id}"].outputs.met == "yes"`;
+  const there = (id: string) => `steps["${id}"].status != "skipped"`;
+  expect(steps(job).map(({ id, settings }) => [id, settings.needs ?? [], settings.if])).toEqual([
+    ['preconditions', [], undefined],
+    ['a', ['preconditions'], met('preconditions')],
+    ['b-check', ['a'], there('a')],
+    ['b', ['a', 'b-check'], `${there('a')} && ${there('b-check')} && ${met('b-check')}`],
+    ['c', ['b'], there('b')],
+    ['on-success', ['a', 'b', 'c'], met('preconditions')],
+  ]);
+  expect(steps(job)[0]?.command?.text).toContain('(\ntest -d /\n) > /dev/null 2>&1 || met=no\n');
+  expect(steps(job)[2]?.command?.text).toContain(`printf '%s\\n' "$A" | grep -q -P -e '^[1-5]$' || met=no\n`);
+});
+
 test('Dagu: parameters and variables are what the program finds in its environment', () => {
   const job = jobOf(
     dagu(
@@ -183,8 +203,8 @@ test('Dagu: parameters and variables are what the program finds in its environme
 });
 
 test.each([
-  ['preconditions: ["test -f x"]\nsteps: [{command: id}]', 'it has preconditions'],
-  ['steps: [{command: id, preconditions: x}]', 'has preconditions'],
+  ['steps: [{name: a, command: id, preconditions: x}, {name: a-check, command: id}]', 'has a name that flwd needs'],
+  ['steps: [{name: a, command: id, preconditions: [{expected: x}]}]', 'one of its preconditions has no condition'],
   ['steps: [{command: id, repeatPolicy: {repeat: true}}]', 'is repeated'],
   ['container: {image: alpine}\nsteps: [{command: id}]', 'it has `container`'],
   ['steps: [{command: id, executor: ssh}]', 'is of the kind ssh'],
@@ -247,4 +267,28 @@ test('Cronicle: chains, several servers, plugins and odd times are named', () =>
     'which Cronicle replaces',
   );
   expect(reasonOf(cronicle({ plugin: 'urlplug', params: { url: 'file:///etc/passwd' } }))).toContain('not one of HTTP');
+});
+
+test.each([
+  ['cronicle', 'hello\n', 'is not an export of Cronicle'],
+  ['cronicle', 'global/schedule/0 - {"items":[}\n', ':1 is not valid JSON'],
+  ['rundeck', '<joblist><job/></joblist>', 'is in the XML format of Rundeck: export the jobs as YAML'],
+  ['rundeck', 'name: x\n', 'has no job definitions of Rundeck'],
+  ['rundeck', '['.repeat(5_000), 'is nested over 64 levels deep'],
+  [
+    'rundeck',
+    `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'.replaceAll(
+      /./g,
+      (to) =>
+        `${to}: &${to} [${Array(9)
+          .fill(`*${String.fromCodePoint((to.codePointAt(0) ?? 0) - 1)}`)
+          .join(',')}]\n`,
+    )}`,
+    'has too many aliases',
+  ],
+  ['rundeck', 'a: [\n', ':2 is not valid YAML'],
+])('a file that is no export of %s is refused', (kind, text, problem) => {
+  const path = join(createFolder(), 'file');
+  writeFileSync(path, text);
+  expect(() => (kind === 'cronicle' ? findCronicleEvents(path) : findRundeckJobs(path))).toThrow(problem);
 });

@@ -2,6 +2,7 @@
 
 import type { FoundCommand, FoundStep } from '../found-job.ts';
 import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { type Condition, checkOfAll, withPreconditions } from './dagu-preconditions.ts';
 import { type DaguValues, expanding, unknownNames, variablesOf } from './dagu-values.ts';
 import { countOf, type Data, inSeconds, isMembers, isYes, listOf, type Members, textOf } from './import-file.ts';
 import { type NamedArgument, wordsIn } from './other-arguments.ts';
@@ -29,7 +30,8 @@ export function readDaguSteps(around: Around): FoundStep[] {
   if (raw.length === 0) throw new Unreadable('it has no steps');
   if (raw.length > stepLimit) throw new Unreadable(`it has more than ${stepLimit} steps`);
   const steps = raw.map((one) => stepOf(one, around, outputsBefore(one, raw)));
-  return [...preconditions(around), ...steps, ...handlersOf(around, raw)];
+  const without = raw.filter(({ step }) => goesOn(step, ['skipped'])).map(({ id }) => id);
+  return [...withPreconditions(steps, conditionsOf(around, raw), new Set(without)), ...handlersOf(around, raw)];
 }
 
 type Named = Omit<Raw, 'needs'> & {
@@ -39,6 +41,32 @@ type Named = Omit<Raw, 'needs'> & {
   readonly group: number;
   readonly isGrouped: boolean;
 };
+
+function conditionsOf(around: Around, raw: readonly Raw[]): Condition[] {
+  const { workflow, values } = around;
+  const ofAll = {
+    id: undefined,
+    data: preconditionsOf(workflow),
+    setup: [...values.setup, ...folderLines({}, workflow)],
+  };
+  const ofSteps = raw.map((one) => ({
+    id: one.id,
+    data: preconditionsOf(one.step),
+    setup: [
+      ...values.setup,
+      ...outputsBefore(one, raw).lines,
+      ...ownLines(one.step),
+      ...folderLines(one.step, workflow),
+    ],
+  }));
+  return [ofAll, ...ofSteps].flatMap(({ data, ...rest }) => (data === undefined ? [] : [{ ...rest, data }]));
+}
+
+/** Undefined if it has no conditions. */
+function preconditionsOf({ preconditions, precondition }: Members): Data | undefined {
+  const given = preconditions ?? precondition ?? null;
+  return given === null || (Array.isArray(given) && given.length === 0) ? undefined : given;
+}
 
 /** Gives each step its id and the ids of those that it follows. */
 function orderOf(workflow: Members, notes: string[]): Raw[] {
@@ -134,7 +162,6 @@ function outputOf(step: Members): string | undefined {
 }
 
 const refused: readonly (readonly [string, string])[] = [
-  ['preconditions', 'has preconditions, and Dagu skips it and what follows if they do not hold'],
   ['repeatPolicy', 'is repeated'],
   ['container', 'runs in a container'],
   ['approval', 'waits for an approval in Dagu’s own way'],
@@ -161,16 +188,18 @@ function stepOf(raw: Raw, around: Around, outputs: { readonly lines: string[]; r
   return { id, command: commandOf(step, { id, written, around, outputs }), settings };
 }
 
+/** `continueOn: {failure: true}`, or `continue_on: failed`. */
+function goesOn({ continueOn }: Members, kinds: readonly string[]): boolean {
+  const given = daguMembers(continueOn);
+  return kinds.some((kind) => isYes(given[kind]) || [continueOn].flat().some((one) => textOf(one) === kind));
+}
+
 function settingsOf(step: Members): Readonly<Record<string, unknown>> {
   const retry = daguMembers(step.retryPolicy);
   const limit = countOf(retry.limit);
   const timeout = countOf(step.timeoutSec);
   const codes = listOf(retry.exitCode).flatMap((code) => countOf(code) ?? []);
   const longest = countOf(retry.maxIntervalSec);
-  const goesOn =
-    [step.continueOn].flat().some((one) => ['failed', 'failure'].includes(textOf(one) ?? '')) ||
-    isYes(daguMembers(step.continueOn).failure) ||
-    isYes(daguMembers(step.continueOn).failed);
   return {
     ...(limit !== undefined && {
       retry: {
@@ -182,7 +211,7 @@ function settingsOf(step: Members): Readonly<Record<string, unknown>> {
       },
     }),
     ...(timeout !== undefined && { timeout: inSeconds(timeout) }),
-    ...(goesOn && { continue_on_error: true }),
+    ...(goesOn(step, ['failed', 'failure']) && { continue_on_error: true }),
   };
 }
 
@@ -227,7 +256,6 @@ function commandOf(step: Members, place: Place): FoundCommand {
     throw new Unreadable(`its step ${written} is for the shell ${shell[0]}`);
   const { text: body, interpreter } = bodyOf(step, written, shell.length > 0 ? shell : ['/bin/sh', '-e']);
   const isSh = isShell(interpreter);
-  const folder = textOf(step.workingDir) ?? textOf(step.dir) ?? textOf(around.workflow.workingDir);
   const own = variablesOf(step.env);
   const known = new Set([...around.values.names, ...outputs.names, ...own.map(([name]) => name)]);
   const text = isSh ? resolved(body, written, around) : body;
@@ -250,11 +278,20 @@ function commandOf(step: Members, place: Place): FoundCommand {
       ...around.values.setup,
       ...outputs.lines,
       ...daguVariables(text, around),
-      ...own.map(([name, value]) => `${name}=${expanding(value)}; export ${name}`),
-      ...(folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))}`]),
+      ...ownLines(step),
+      ...folderLines(step, around.workflow),
       ...(output === undefined ? [] : keepOutput(output)),
     ],
   };
+}
+
+function ownLines(step: Members): string[] {
+  return variablesOf(step.env).map(([name, value]) => `${name}=${expanding(value)}; export ${name}`);
+}
+
+function folderLines(step: Members, workflow: Members): string[] {
+  const folder = textOf(step.workingDir) ?? textOf(step.dir) ?? textOf(workflow.workingDir);
+  return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))}`];
 }
 
 /** Hands what the program prints to later steps, if it succeeds, and prints it when it has ended. */
@@ -400,18 +437,6 @@ function subArgument(
   throw new Unreadable(`its step ${o.written} computes a parameter for another workflow: \`${value}\``);
 }
 
-/** Dagu skips the whole workflow if one does not hold. Here a first step fails, which skips the others. */
-function preconditions(around: Around): FoundStep[] {
-  const given = [around.workflow.preconditions, around.workflow.precondition].flatMap((data) =>
-    Array.isArray(data) ? listOf(data) : data === undefined || data === null ? [] : [data],
-  );
-  if (given.length > 0)
-    throw new Unreadable(
-      'it has preconditions, and Dagu skips all of it if they do not hold: check them in its first step instead',
-    );
-  return [];
-}
-
 const handlerNames = ['init', 'success', 'failure', 'exit', 'cancel', 'abort', 'wait'];
 
 /** Handlers are steps that come last, depending on how the others ended. */
@@ -423,7 +448,10 @@ function handlersOf(around: Around, raw: readonly Raw[]): FoundStep[] {
     .map(({ id }) => `steps["${id}"].status == "failed"`)
     .join(' || ');
   const of: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-    success: { needs: main },
+    success: {
+      needs: main,
+      ...(preconditionsOf(around.workflow) !== undefined && { if: `steps["${checkOfAll}"].outputs.met == "yes"` }),
+    },
     failure: { needs: main, always: true, if: anyFailed === '' ? 'false' : anyFailed },
     exit: {
       needs: [

@@ -1,0 +1,116 @@
+// Preconditions of a Dagu workflow and of its steps: a step checks them and says whether they are met. If they are not,
+// Dagu skips the step and all that depend on it.
+
+import type { FoundStep } from '../found-job.ts';
+import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { expanding } from './dagu-values.ts';
+import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
+import { shellWord } from './shell-text.ts';
+
+/** The step that checks what the whole workflow needs. */
+export const checkOfAll = 'preconditions';
+
+export type Condition = {
+  /** The conditional step; undefined for the whole workflow. */
+  readonly id: string | undefined;
+  readonly data: Data;
+  readonly setup: readonly string[];
+};
+
+/**
+ * A step with conditions needs its check. What depends on it is skipped together with it.
+ * @param without ids of steps without which the others go on
+ */
+export function withPreconditions(
+  steps: readonly FoundStep[],
+  conditions: readonly Condition[],
+  without: ReadonlySet<string>,
+): FoundStep[] {
+  const ofAll = conditions.find(({ id }) => id === undefined);
+  const checks = new Map(conditions.map((condition) => [condition.id ?? '', checkStep(condition)]));
+  for (const { id } of checks.values()) {
+    if (steps.some((step) => step.id === id)) throw new Unreadable(`its step ${id} has a name that flwd needs`);
+  }
+  const gated = steps.flatMap((step): FoundStep[] => {
+    const needs = needsOf(step);
+    const start = ofAll && needs.length === 0 ? gatedBy(step, checkOfAll) : step;
+    const check = checks.get(step.id);
+    if (!check) return [start];
+    return [
+      { ...check, settings: start.settings.if === undefined ? pick(start) : { ...pick(start), if: start.settings.if } },
+      gatedBy(start, check.id),
+    ];
+  });
+  const all = ofAll ? [checkStep(ofAll), ...gated] : gated;
+  return skippedTogether(all, without);
+}
+
+function pick({ settings }: FoundStep): Readonly<Record<string, unknown>> {
+  return settings.needs === undefined ? {} : { needs: settings.needs };
+}
+
+function needsOf({ settings }: FoundStep): readonly string[] {
+  return Array.isArray(settings.needs) ? settings.needs.map(String) : [];
+}
+
+function gatedBy(step: FoundStep, check: string): FoundStep {
+  return withIf({ ...step, settings: { ...step.settings, needs: [...needsOf(step), check] } }, [
+    `steps["${check}"].outputs.met == "yes"`,
+  ]);
+}
+
+function withIf(step: FoundStep, conditions: readonly string[]): FoundStep {
+  const { if: before, ...others } = step.settings;
+  // The output of a step that was skipped has no value, so what asks for one comes last.
+  const all = [...conditions, ...(typeof before === 'string' ? [before] : [])];
+  return all.length === 0 ? step : { ...step, settings: { ...others, if: [...new Set(all)].join(' && ') } };
+}
+
+/** In flwd a skipped step does not keep the next one from starting. */
+function skippedTogether(steps: readonly FoundStep[], without: ReadonlySet<string>): FoundStep[] {
+  const maySkip = new Set(steps.filter(({ settings }) => settings.if !== undefined).map(({ id }) => id));
+  const lost = (step: FoundStep): string[] => needsOf(step).filter((need) => maySkip.has(need) && !without.has(need));
+  for (let before = -1; before !== maySkip.size; ) {
+    before = maySkip.size;
+    for (const step of steps) if (lost(step).length > 0) maySkip.add(step.id);
+  }
+  return steps.map((step) =>
+    withIf(
+      step,
+      lost(step).map((need) => `steps["${need}"].status != "skipped"`),
+    ),
+  );
+}
+
+function checkStep({ id, data, setup }: Condition): FoundStep {
+  const entries = Array.isArray(data) ? listOf(data) : [data];
+  const name = id === undefined ? checkOfAll : `${id}-check`;
+  const text = [
+    'met=yes',
+    ...entries.map(checkOf),
+    'echo "met=$met" >> "$FLWD_OUTPUT_FILE"',
+    'echo "preconditions met: $met"',
+  ];
+  return {
+    id: name,
+    command: { file: `${name}.sh`, text: `${text.join('\n')}\n`, interpreter: ['/bin/sh'], isShell: true, setup },
+    settings: {},
+  };
+}
+
+function checkOf(entry: Data): string {
+  const {
+    condition,
+    command,
+    expected,
+    negate,
+    eval: evaluated,
+  } = isMembers(entry) ? daguMembers(entry) : { condition: entry };
+  const text = textOf(condition) ?? textOf(command) ?? textOf(evaluated);
+  const value = textOf(expected);
+  if (text === undefined) throw new Unreadable('one of its preconditions has no condition');
+  const not = isYes(negate) ? '&&' : '||';
+  if (value === undefined) return `(\n${text}\n) > /dev/null 2>&1 ${not} met=no`;
+  const how = value.startsWith('re:') ? `-P -e ${shellWord(value.slice(3))}` : `-xF -e ${shellWord(value)}`;
+  return `printf '%s\\n' ${expanding(text)} | grep -q ${how} ${not} met=no`;
+}
