@@ -80,6 +80,20 @@ describe('a job without network', () => {
     expect(hintOf({ lines })).toMatch(/^the sandbox has its own 127\.0\.0\.1, .*network: all/);
     expect(hintOf({ lines, isolation: { network: 'all' } })).toBeUndefined();
   });
+
+  test.each([
+    [
+      'psql: error: connection to server on socket "/run/postgresql/.s.PGSQL.5432" failed: No such file or directory',
+      '/run/postgresql',
+    ],
+    [
+      "mysqldump: Got error: 2002: Can't connect to local MySQL server through socket '/run/mysqld/mysqld.sock' (2)",
+      '/run/mysqld',
+    ],
+  ])('is told about the socket of its database: %s', (line, folder) => {
+    expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${folder}]}\``);
+    expect(hintOf({ lines: [line], isolation: { filesystem: 'host' } })).toBeUndefined();
+  });
 });
 
 describe('a file', () => {
@@ -93,6 +107,20 @@ describe('a file', () => {
     expect(hintOf({ lines: [line] })).toContain(`\`permissions: {read: [${path}]}\`, or \`write\``);
     expect(hintOf({ lines: [line], plan: { read: ['/srv', '/home'] } })).toBeUndefined();
     expect(hintOf({ lines: [line], isolation: { filesystem: 'host-read-only' } })).toBeUndefined();
+  });
+
+  test('in the middle of what Node.js prints', () => {
+    const lines = ["Error: ENOENT: no such file or directory, open '/srv/x'", '    at openSync (node:fs:1:2)'];
+    const dump = [
+      '  errno: -2,',
+      "  code: 'ENOENT',",
+      "  syscall: 'open',",
+      "  path: '/srv/x'",
+      '}',
+      'Node.js v24.1.0',
+    ];
+    const frames = Array.from({ length: 10 }, () => '    at Module._compile (node:internal:1:2)');
+    expect(hintOf({ lines: [...lines, ...frames, ...dump] })).toContain('`permissions: {read: [/srv/x]}`');
   });
 
   test.each([
@@ -127,6 +155,14 @@ describe('a file', () => {
     expect(hintOf({ lines, isolation: { capabilities: 'server' } })).toBeUndefined();
     expect(hintOf({ lines: ['psql:x.sql:3: ERROR:  permission denied for table shop'] })).toBeUndefined();
     expect(hintOf({ lines: ['/job/run.sh: line 1: ./x.sh: Permission denied'], exitCode: 126 })).toContain('chmod +x');
+  });
+
+  test('that is a lock is not needed', () => {
+    for (const line of [
+      'flock: cannot open lock file /run/lock/x: No such file or directory',
+      '/job/run.sh: line 1: /var/lock/x: No such file or directory',
+    ])
+      expect(hintOf({ lines: [line] })).toContain('`concurrency: {limit: 1}`');
   });
 
   test('may be one of another machine when the job has the network', () => {
@@ -174,8 +210,8 @@ describe('input and variables', () => {
 
   test('a variable that is not set', () => {
     expect(hintOf({ lines: ['/job/run.sh: line 6: pgpassword: unbound variable'] })).toBe(
-      'a secret is not a variable: read it from the file "$FLWD_SECRETS_DIR/pgpassword", or set the variable with ' +
-        '`env: {pgpassword: {secret: pgpassword}}`',
+      'a secret is not a variable: read it from the file "$FLWD_SECRETS_DIR/pgpassword", or pass it on as ' +
+        '$PGPASSWORD with `env: {PGPASSWORD: {secret: pgpassword}}`',
     );
     expect(hintOf({ lines: ['run.sh: 6: PGPASSWORD: parameter not set'] })).toContain('env: {PGPASSWORD: {secret: ');
     expect(hintOf({ lines: ['run.sh: line 6: TARGET: unbound variable'] })).toContain('$target');
@@ -192,6 +228,15 @@ describe('input and variables', () => {
     expect(hintOf({ lines: ["RuntimeError: can't start new thread"], plan })).toContain('20 processes');
     expect(hintOf({ reason: 'out_of_memory' })).toContain('memory: …');
     expect(hintOf({ reason: 'signal', message: 'ended by signal KILL' })).toContain('dmesg');
+    const killed = '/job/run.sh: line 3:    12 Killed                  python3 x.py';
+    expect(hintOf({ lines: [killed], exitCode: 137 })).toContain('dmesg');
+    expect(hintOf({ lines: [killed] })).toBeUndefined();
+  });
+
+  test('line ends of Windows', () => {
+    expect(hintOf({ lines: [String.raw`/job/run.sh: line 2: $'ls\r': command not found`], exitCode: 127 })).toContain(
+      'dos2unix',
+    );
   });
 
   test('ssh without its files', () => {

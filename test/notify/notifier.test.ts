@@ -27,7 +27,7 @@ test('the end of a run is sent as a signed POST that any Standard Webhooks libra
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: `${receiver.url}/hooks/T0KEN?x=1` }], 'fail', {
     run: { labels: { team: 'ops' }, trigger: { type: 'cli' } },
-    change: { error: { message: 'exit code 3', step_id: 'step_01' } },
+    change: { error: { message: 'exit code 3', step_id: 'step_01', hint: 'allow it' } },
   });
   const notification = await notificationWhen(opened, runId, {
     status: 'delivered',
@@ -51,7 +51,7 @@ test('the end of a run is sent as a signed POST that any Standard Webhooks libra
       tenant: 'default',
       status: 'failed',
       reason: 'exit',
-      error: { message: 'exit code 3', step_id: 'step_01' },
+      error: { message: 'exit code 3', step_id: 'step_01', hint: 'allow it' },
       exit_code: 3,
       created_at: '2024-01-15T10:30:00.000Z',
       started_at: '2024-01-15T10:30:00.000Z',

@@ -8,8 +8,8 @@ import { type Expectation, patternOf } from '../../domain/job-test.ts';
 export type Came = {
   readonly status: string;
   readonly exitCode: number | null;
-  /** flwd's error message, if the run failed. */
-  readonly why: string | null;
+  /** The error, if the run failed. */
+  readonly error: { readonly message: string; readonly hint?: string } | null;
   /** undefined: the run returned no result. */
   readonly result: unknown;
   readonly artifacts: readonly string[];
@@ -25,10 +25,12 @@ export function differences(expect: Expectation, came: Came): string[] {
   const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
   const took = came.isOverdue ? 'was cancelled then' : `took ${durationWords(came.durationMs)}`;
   const tooLong = `max_duration: expected at most ${durationWords(expect.maxDurationMs)}, ${took}`;
-  const why = came.why === null ? '' : `: ${came.why}`;
+  const why = came.error === null ? '' : `: ${came.error.message}`;
+  const hint = came.error?.hint;
   return [
     ...(isTooLong ? [tooLong] : []),
     ...(expect.status === came.status ? [] : [`status: expected ${expect.status}, got ${came.status}${why}`]),
+    ...(expect.status === came.status || hint === undefined ? [] : [`hint: ${hint}`]),
     ...(expect.exitCode === undefined || expect.exitCode === came.exitCode
       ? []
       : [`exit_code: expected ${expect.exitCode}, got ${came.exitCode ?? 'none'}`]),

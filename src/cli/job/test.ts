@@ -133,7 +133,7 @@ async function runTest(client: Client, { jobId, test }: Case, signal: AbortSigna
     const came = {
       status,
       exitCode,
-      why: error?.message ?? null,
+      error,
       result: result?.value,
       artifacts: artifacts.map(({ name }) => name),
       durationMs,

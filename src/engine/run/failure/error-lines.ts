@@ -56,7 +56,7 @@ function saysErrors(command: string): boolean {
  * add, and what continues the line before.
  */
 const afterwards =
-  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
+  /^(?:\s+at |\t|Node\.js v\d|\s*[{}\])]+[,;]?$|\s+\w+: |note: |rsync error: |tar: Error is not recoverable|and the repository exists|Please make sure you have the)|see previous errors|due to previous errors/;
 
 /** Whether the line may say what is wrong. */
 export function isError(line: string): boolean {

@@ -8,7 +8,7 @@ const readOnly = /read-only file system|\bEROFS\b/i;
 const denied = /: permission denied$|\[Errno 13\]|operation not permitted|\b(?:EACCES|EPERM)\b/i;
 /** The line is about a file or folder that was to be made. */
 const creates =
-  /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir '/i;
+  /cannot (?:create|touch|make|move)|directory nonexistent|^(?:mkdir|touch|tee|install): |for writing|mkdir ['"]/i;
 
 const operator = 'the operator allows it with `security: {paths: […]}` in flwd.yaml';
 
@@ -36,6 +36,8 @@ function hintForMissing(path: string | undefined, line: string, failed: FailedAt
       'if the script writes there'
     );
   }
+  if (/^\/(?:var|run)\/lock\//.test(path))
+    return 'flwd keeps runs of a job apart without a lock file: `concurrency: {limit: 1}` in config.yaml';
   const kind = kindOfPath(path, failed.plan);
   if (kind === 'workspace') return hintForWorkspace(path, failed);
   if (kind !== 'hidden') return undefined;
