@@ -87,7 +87,13 @@ export function findCommand(words: readonly string[]): Found {
   const spoken = words.map((word, at) => (at === 0 ? word.replace(/^:/, '') : word));
   // The longest name first: `audit verify` is not `audit` with an extra word.
   const command = byLength.find(({ name }) => name.split(' ').every((word, at) => word === spoken[at]));
-  if (command) return { command, rest: words.slice(command.name.split(' ').length), isImplicit: false };
+  if (command) {
+    const rest = words.slice(command.name.split(' ').length);
+    const [next = ''] = rest;
+    const instead = Object.entries(command.instead ?? {}).find(([word]) => word === next)?.[1];
+    if (instead !== undefined) throw new Refusal(`there is no command \`${command.name} ${next}\`: ${instead}`);
+    return { command, rest, isImplicit: false };
+  }
 
   const [first = '', second = ''] = spoken;
   if (first === '') throw new Refusal('which command? See flwd --help');

@@ -48,7 +48,7 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, base: Base, sett
   return Object.keys(environment).flatMap((full) => {
     const [, prefix, name = ''] = /^(FLO?WD_)(.+)$/.exec(full) ?? [];
     if (!environment[full] || variables.has(name) || clientVariables.includes(name)) return [];
-    const instead = variablesInstead[name];
+    const instead = variablesInstead.get(name);
     if (instead !== undefined) return `ignoring the variable ${full}: ${instead}`;
     // flwd itself sets variables such as FLWD_RUN_ID, for jobs. It sets no variable with the other prefix.
     if (prefix !== 'FLOWD_' && !sections.some((section) => name.startsWith(section))) return [];

@@ -45,11 +45,14 @@ export type LoadedConfig = {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly errors: readonly string[];
+  /** About lines that are accepted. */
+  readonly warnings: readonly string[];
 
-  constructor(errors: readonly SettingError[]) {
+  constructor(errors: readonly SettingError[], warnings: readonly string[] = []) {
     const lines = [...new Set(errors.toSorted(byLine).map(({ origin, message }) => `${placeOf(origin)}: ${message}`))];
     super(lines.join('\n'));
     this.errors = lines;
+    this.warnings = warnings;
   }
 }
 
@@ -78,9 +81,9 @@ export function loadConfig(flags: Flags, environment: NodeJS.ProcessEnv, cwd: st
   checkSources(settings, fileBase);
   checkSettings(settings);
   if (flags.dev) checkDev(settings);
-  if (settings.errors.length > 0) throw new ConfigError(settings.errors);
   const notes = settings.notes.map(({ origin, message }) => `${placeOf(origin)}: ${message}`);
   const warnings = [...(found?.warnings ?? []), ...strayVariables, ...notes, ...noteExtensions(settings)];
+  if (settings.errors.length > 0) throw new ConfigError(settings.errors, warnings);
   return { config: toConfig(settings, { isDev: flags.dev ?? false }), settings, file: found?.shown ?? null, warnings };
 }
 

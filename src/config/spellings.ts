@@ -82,8 +82,8 @@ export const variableSpellings = {
 } as const satisfies Record<string, KeyPath>;
 
 /** Variables that only other implementations read, and what to use here. */
-export const variablesInstead: Readonly<Record<string, string>> = {
-  POLICY_FILE: 'there are no policy files: set `security` in flwd.yaml',
-  ALIASES_PUBLIC: 'everyone who may list jobs sees their aliases',
-  API: 'set FLWD_REMOTE to the address of the server',
-};
+export const variablesInstead: ReadonlyMap<string, string> = new Map([
+  ['POLICY_FILE', 'there are no policy files: set `security` in flwd.yaml'],
+  ['ALIASES_PUBLIC', 'everyone who may list jobs sees their aliases'],
+  ['API', 'set FLWD_REMOTE to the address of the server'],
+]);

@@ -36,6 +36,17 @@ flwd.yaml:4:15: \`auth.mode\` must be one of \`auto\`, \`none\`, \`required\`, n
     });
   });
 
+  test('prints the notes beside the errors, so that one look shows everything', async () => {
+    const dir = createProject('extensions: { enabled: [maint] }\nserver: { bdoy_limit: 1MiB }\n');
+    expect(await flwd(dir, 'config', 'validate')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `flwd: flwd.yaml:1:24: the extension \`maint\` is accepted but has no effect
+flwd.yaml:2:11: unknown key \`bdoy_limit\`; did you mean \`body_limit\`?
+`,
+    });
+  });
+
   test('warns about a variable that sets no key', async () => {
     const { ended } = start(createProject(''), ['config', 'validate'], { FLWD_SERVER_BNID: 'x' });
     expect(await ended).toEqual({

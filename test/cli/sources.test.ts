@@ -102,3 +102,15 @@ test('a reload reads a source that is not watched, and names what needs a restar
     'restart the server to add the new sources of flwd.yaml: more',
   );
 });
+
+test.each([
+  ['add', 'name the folder under `sources` in flwd.yaml, and restart the server'],
+  ['remove', 'take it out of `sources` in flwd.yaml, and restart the server'],
+  ['pull', 'update the folder, as with git pull; the server notices the changes'],
+  ['discover', 'flwd jobs --source NAME lists the jobs of a source'],
+])('flwd sources %s does not exist, and says what to do', async (word, instead) => {
+  expect(await flwd(createFolder(), ':sources', word, '--type', 'oci')).toMatchObject({
+    code: 2,
+    stderr: `there is no command \`sources ${word}\`: ${instead}\n`,
+  });
+});

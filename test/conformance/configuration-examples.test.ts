@@ -298,12 +298,14 @@ describe('variables', () => {
       FLOWD_REMOTE: 'http://localhost:8080',
       FLOWD_TOKEN: 't',
       FLOWD_EMPTY: '',
+      FLOWD_constructor: 'x',
     });
     expect(warnings).toEqual([
       'ignoring the variable FLWD_POLICY_FILE: there are no policy files: set `security` in flwd.yaml',
       'ignoring the variable FLWD_ALIASES_PUBLIC: everyone who may list jobs sees their aliases',
       'ignoring the variable FLOWD_API: set FLWD_REMOTE to the address of the server',
       'ignoring the variable FLOWD_COLOUR, which sets no key',
+      'ignoring the variable FLOWD_constructor, which sets no key',
     ]);
   });
 });

@@ -146,6 +146,11 @@ arguments:
     refused: ['unknown key `choises`', 'unknown key `secret`'],
   },
   {
+    example: 'types with names that every object has',
+    yaml: 'command: ./run.sh\narguments:\n  a: { type: constructor }\n  __proto__: { type: string }',
+    refused: [/must be one of "array"/, /the argument name `__proto__`/],
+  },
+  {
     example: 'arguments in two forms',
     yaml: 'command: ./run.sh\narguments: {}\nargs: []',
     refused: ['`arguments` and `args` must not be used together'],

@@ -7,7 +7,10 @@ import { unknownMember } from './schema-errors.ts';
 import { keywords } from './subschemas.ts';
 
 const ownKeys = ['name', 'required'];
-const shortTypes: Readonly<Record<string, string>> = { bool: 'boolean', int: 'integer' };
+const shortTypes: ReadonlyMap<JsonValue, string> = new Map([
+  ['bool', 'boolean'],
+  ['int', 'integer'],
+]);
 const itemKeys = [...ownKeys, ...[...keywords].filter((key) => !key.startsWith('$') && key !== 'required')];
 
 /** Writes the short keys as keywords. A short key of a wrong type stays, and is refused as unknown. */
@@ -29,7 +32,7 @@ function inFull(item: JsonObject): JsonObject {
 }
 
 function typeInFull(type: JsonValue): JsonValue {
-  return typeof type === 'string' ? (shortTypes[type] ?? type) : type;
+  return shortTypes.get(type) ?? type;
 }
 
 export type Translation = {

@@ -5,8 +5,8 @@ import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
-  const { config, file, warnings } = loadConfiguration(options);
-  for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
+  const { config, file, warnings } = loadConfiguration(options, warn);
+  warn(warnings);
   const { examineFiles } = await import('../../operator.ts');
   const errors = (await examineFiles(config)).filter(({ status }) => status === 'fail');
   for (const { detail, cure } of errors)
@@ -15,4 +15,8 @@ export async function run(options: Options): Promise<ExitCode> {
   if (options.has('json')) process.stdout.write(`${JSON.stringify({ file, warnings })}\n`);
   else process.stdout.write(file ? `${file} is valid\n` : 'no flwd.yaml found; flwd uses its defaults\n');
   return exitCodes.done;
+}
+
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
 }

@@ -135,6 +135,12 @@ export const jobCommands = [
     name: 'sources',
     about: 'list the sources of jobs, with the number of jobs and of broken jobs in each',
     options: [...printing, ...instance],
+    instead: {
+      add: 'name the folder under `sources` in flwd.yaml, and restart the server',
+      remove: 'take it out of `sources` in flwd.yaml, and restart the server',
+      pull: 'update the folder, as with git pull; the server notices the changes',
+      discover: 'flwd jobs --source NAME lists the jobs of a source',
+    },
   },
   {
     name: 'sources list',

@@ -4,8 +4,11 @@ import { ConfigError, type LoadedConfig, loadConfig } from '../../config/load.ts
 import type { Options } from '../command.ts';
 import { Refusal } from '../exit-code.ts';
 
-/** @throws Refusal with every error, one per line */
-export function loadConfiguration(options: Options): LoadedConfig {
+/**
+ * @param warn is called with the warnings if there are errors as well
+ * @throws Refusal with every error, one per line
+ */
+export function loadConfiguration(options: Options, warn?: (warnings: readonly string[]) => void): LoadedConfig {
   const one = (name: string) => options.get(name)?.[0];
   try {
     return loadConfig(
@@ -22,8 +25,9 @@ export function loadConfiguration(options: Options): LoadedConfig {
       process.cwd(),
     );
   } catch (error) {
-    if (error instanceof ConfigError) throw new Refusal(error.message);
-    throw error;
+    if (!(error instanceof ConfigError)) throw error;
+    warn?.(error.warnings);
+    throw new Refusal(error.message);
   } finally {
     // Child processes, and anything that lists the environment, must not see the keys.
     for (const name of ['FLWD_SECRET_KEY', 'FLOWD_SECRET_KEY']) Reflect.deleteProperty(process.env, name);
