@@ -51,6 +51,7 @@ test.each([
   ['flwd ru', ['flwd', 'ru'], ['run', 'runs']],
   ['flwd :ver', ['flwd', ':', 'ver'], ['version']],
   ['flwd backup w', ['flwd', 'backup', 'w'], ['weekly']],
+  ['flwd kv get backup/d', ['flwd', 'kv', 'get', 'backup/d'], ['backup/daily']],
   [
     'flwd nightly --level=',
     ['flwd', 'nightly', '--level', '='],

@@ -94,6 +94,8 @@ test('a request that is half written waits, and one that is wrong is refused', a
   await answerTo('value').toBe('error the value is missing\n');
   await answerTo('large').toBe('error the value has 200000 bytes, more than the 131072 allowed\n');
   expect(served.requests).toEqual([]);
+  expect(readdirSync(out)).toContain('kv-half.request');
+  expect(readdirSync(out)).not.toContain('kv-half.answer');
   write('kv-half.request', get('a'));
   await answerTo('half').toBe('done \n');
   expect(readdirSync(out).filter((name) => name.endsWith('.request'))).toEqual(['kv-..-x.request']);
