@@ -117,31 +117,7 @@ export function createKvStore({ read, transact }: Database): KvStore {
 
     countExpired: (nowMs) => countRows(read.selectFrom('kv').where('expires_at', '<=', nowMs)),
 
-    async removeExpired(nowMs, limit) {
-      const old = await read
-        .selectFrom('kv')
-        .select(['tenant', 'namespace', 'key', 'version'])
-        .where('expires_at', '<=', nowMs)
-        .orderBy('expires_at')
-        .limit(limit)
-        .execute();
-      if (old.length === 0) return 0;
-      await transact(async ({ db }) => {
-        const removed: RemovedRow[] = [];
-        for (const row of old) {
-          // It may have been replaced meanwhile.
-          const gone = await db
-            .deleteFrom('kv')
-            .where((eb) => eb.and(row))
-            .returning(['tenant', 'namespace', 'size_bytes'])
-            .executeTakeFirst();
-          if (gone) removed.push(gone);
-        }
-        for (const rows of Map.groupBy(removed, ({ tenant, namespace }) => `${tenant} ${namespace}`).values())
-          await subtract(db, rows);
-      });
-      return old.length;
-    },
+    removeExpired: (nowMs, limit) => removeExpired({ read, transact }, nowMs, limit),
   };
 }
 
@@ -179,6 +155,36 @@ async function put({ db }: Transaction, write: KvWrite): Promise<KvWritten> {
     .execute();
   await addToTotals(db, { tenant, namespace }, growth);
   return { kind: 'stored', entry, isNew: !isThere };
+}
+
+async function removeExpired(
+  { read, transact }: Pick<Database, 'read' | 'transact'>,
+  nowMs: number,
+  limit: number,
+): Promise<number> {
+  const old = await read
+    .selectFrom('kv')
+    .select(['tenant', 'namespace', 'key', 'version'])
+    .where('expires_at', '<=', nowMs)
+    .orderBy('expires_at')
+    .limit(limit)
+    .execute();
+  if (old.length === 0) return 0;
+  await transact(async ({ db }) => {
+    const removed: RemovedRow[] = [];
+    for (const row of old) {
+      // It may have been replaced meanwhile.
+      const gone = await db
+        .deleteFrom('kv')
+        .where((eb) => eb.and(row))
+        .returning(['tenant', 'namespace', 'size_bytes'])
+        .executeTakeFirst();
+      if (gone) removed.push(gone);
+    }
+    for (const rows of Map.groupBy(removed, ({ tenant, namespace }) => `${tenant} ${namespace}`).values())
+      await subtract(db, rows);
+  });
+  return old.length;
 }
 
 type Growth = { readonly keys: number; readonly bytes: number };
