@@ -87,6 +87,21 @@ test('Rundeck: its own kinds of steps may be written as plugins, and a handler r
   expect(steps(job)[1]?.command?.setup).toContain('set -- failed');
 });
 
+test('Rundeck: of two jobs with one name, a reference finds the one that it means', () => {
+  const path = join(createFolder(), 'jobs.json');
+  const caller = { name: 'call', sequence: { commands: [{ jobref: { name: 'a', uuid: 'two', args: '-y 1' } }] } };
+  const twins = ['one', 'two'].map((uuid) => ({
+    name: 'a',
+    uuid,
+    options: [{ name: uuid === 'one' ? 'x' : 'y' }],
+    sequence: { commands: [{ exec: `echo \${option.${uuid === 'one' ? 'x' : 'y'}}` }] },
+  }));
+  writeFileSync(path, JSON.stringify([...twins, caller]));
+  const found = findRundeckJobs(path);
+  expect(found.map((one) => one.kind === 'job' && one.name)).toEqual(['a', 'a 2', 'call']);
+  expect(steps(jobOf(found.slice(2)))).toMatchObject([{ job: 'a 2', args: { y: '1' } }]);
+});
+
 test('Rundeck: a list of values is split into words, and a pattern that RE2 lacks is named', () => {
   const job = jobOf(
     rundeck({
@@ -217,6 +232,12 @@ test.each([
   ['type: agent\nsteps: [{command: id}]', 'its type is agent'],
 ])('Dagu: %j is not imported: %s', (text, reason) => {
   expect(reasonOf(dagu(text))).toContain(reason);
+});
+
+test('systemd: an empty time removes all times before it', () => {
+  const job = jobOf(timer('OnBootSec=1min\nOnCalendar=daily\nOnCalendar=\nOnCalendar=weekly', 'ExecStart=/bin/true'));
+  expect(job.schedules.map(({ cron }) => cron)).toEqual(['0 0 * * 1']);
+  expect(job.notes).toEqual([]);
 });
 
 test('systemd: times that count from an event, and what a service asks for besides, are named', () => {

@@ -20,6 +20,7 @@ import {
   readYaml,
   textOf,
 } from './import-file.ts';
+import { withoutDoubles } from './other-arguments.ts';
 import { listOf as filesIn } from './unit-file.ts';
 
 const mostFiles = 1_000;
@@ -33,7 +34,9 @@ export function findDaguWorkflows(folder: string): Found[] {
   if (files.length === 0) throw new Refusal(`${folder} has no workflows of Dagu: they are files that end in .yaml`);
   if (files.length > mostFiles) throw new Refusal(`${folder} has more than ${mostFiles} files`);
   const read = files.map((name) => workflowsIn(join(folder, name), name));
-  const workflows = read.flatMap(({ found }) => found);
+  const all = read.flatMap(({ found }) => found);
+  const names = withoutDoubles(all.map(({ name }) => name));
+  const workflows = all.map((workflow, at) => ({ ...workflow, name: names[at] ?? workflow.name }));
   return [
     ...read.flatMap(({ nothing }) => nothing),
     ...workflows.map((workflow) => foundOf(workflow, workflows, folder)),

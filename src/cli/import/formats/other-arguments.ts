@@ -30,6 +30,17 @@ export function variableLines(all: readonly NamedArgument[]): string[] {
     .map(({ variable, argument }) => `${variable}=$FLWD_ARG_${argument.name.toUpperCase()}; export ${variable}`);
 }
 
+/** Makes names unique: a second `deploy` becomes `deploy 2`. */
+export function withoutDoubles(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((wanted) => {
+    let name = wanted;
+    for (let n = 2; taken.has(name); n++) name = `${wanted} ${n}`;
+    taken.add(name);
+    return name;
+  });
+}
+
 /** A word of text and variables, as a shell word that is never split. */
 export function wordOf(parts: readonly (string | { readonly variable: string })[]): string {
   const written = parts.map((part) =>

@@ -187,7 +187,8 @@ function subRunOf(
   const group = textOf(reference.group) ?? '';
   const name = `${group === '' ? '' : `${group}/`}${(textOf(reference.name) ?? '').replaceAll('/', '-')}`;
   const uuid = textOf(reference.uuid);
-  const target = job.targets.find((one) => (uuid !== undefined && one.uuid === uuid) || one.name === name);
+  const target =
+    job.targets.find((one) => uuid !== undefined && one.uuid === uuid) ?? job.targets.find((one) => one.name === name);
   if (!target) throw new Unreadable(`${id} starts the job ${name}, which is not in the file`);
   if (target.name === job.name) throw new Unreadable(`${id} starts its own job`);
   if ('problem' in target.options) throw new Unreadable(`${id} starts the job ${name}, which was not imported`);

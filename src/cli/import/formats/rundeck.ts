@@ -18,6 +18,7 @@ import {
   readYaml,
   textOf,
 } from './import-file.ts';
+import { withoutDoubles } from './other-arguments.ts';
 import { fromQuartz, splitQuartz } from './quartz-cron.ts';
 import { readOptions } from './rundeck-options.ts';
 import { readCommands, type Target } from './rundeck-steps.ts';
@@ -36,15 +37,16 @@ export function findRundeckJobs(path: string): Found[] {
     .filter(isMembers);
   if (jobs.length === 0 || !jobs.some(({ sequence }) => isMembers(sequence) || Array.isArray(sequence)))
     throw new Refusal(`${path} has no job definitions of Rundeck: each is a map with a name and a sequence`);
+  const names = withoutDoubles(jobs.map(nameOf));
   const targets = jobs.map(
-    (job): Target => ({
-      name: nameOf(job),
+    (job, at): Target => ({
+      name: names[at] ?? nameOf(job),
       uuid: textOf(job.uuid) ?? textOf(job.id),
       options: readOptions(job.options),
     }),
   );
-  return jobs.map((job) =>
-    foundOf(job, targets, { kind: 'rundeck', place: resolve(path), line: null, text: textIn(job) }),
+  return jobs.map((job, at) =>
+    foundOf(job, { targets, at }, { kind: 'rundeck', place: resolve(path), line: null, text: textIn(job) }),
   );
 }
 
@@ -68,10 +70,13 @@ function textIn(job: Members): string {
   return [nameOf(job), ...(isMembers(job.schedule) ? [JSON.stringify(job.schedule)] : []), ...commands].join('\n');
 }
 
-function foundOf(job: Members, targets: readonly Target[], origin: Origin): Found {
-  const name = nameOf(job);
+function foundOf(
+  job: Members,
+  { targets, at }: { readonly targets: readonly Target[]; readonly at: number },
+  origin: Origin,
+): Found {
+  const { name, options } = targets[at] ?? { name: nameOf(job), options: readOptions(job.options) };
   const nothing = (reason: string): Found => ({ kind: 'nothing', origin, reason });
-  const options = targets.find((target) => target.name === name)?.options ?? readOptions(job.options);
   if ('problem' in options) return nothing(options.problem);
   const steps = readCommands(sequenceOf(job), { name, options, targets });
   if ('problem' in steps) return nothing(steps.problem);

@@ -8,7 +8,7 @@ export type Unit = {
   readonly name: string;
   /** The files that were read, in their order. */
   readonly files: readonly string[];
-  /** All values in their order; an empty value has removed those before it. */
+  /** All values in their order. An empty value has removed those before it; of a timer, all times. */
   readonly all: (section: string, key: string) => readonly string[];
   readonly last: (section: string, key: string) => string | undefined;
   /** The keys of a section that have a value. */
@@ -33,7 +33,9 @@ export function readUnit(name: string, folders: readonly string[]): Unit | { rea
     if (text === undefined) return { problem: `${file} is not a text file of at most 1 MiB` };
     for (const { section, key, value } of assignmentsOf(text)) {
       const place = `${section}.${key}`;
-      if (value === '') values.set(place, []);
+      if (value === '' && /^Timer\.On/.test(place)) {
+        for (const one of values.keys()) if (one.startsWith('Timer.On')) values.set(one, []);
+      } else if (value === '') values.set(place, []);
       else values.set(place, [...(values.get(place) ?? []), value]);
     }
   }
