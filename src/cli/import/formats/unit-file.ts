@@ -33,7 +33,7 @@ export function readUnit(name: string, folders: readonly string[]): Unit | { rea
     if (text === undefined) return { problem: `${file} is not a text file of at most 1 MiB` };
     for (const { section, key, value } of assignmentsOf(text)) {
       const place = `${section}.${key}`;
-      if (value === '' && /^Timer\.On/.test(place)) {
+      if (value === '' && place.startsWith('Timer.On')) {
         for (const one of values.keys()) if (one.startsWith('Timer.On')) values.set(one, []);
       } else if (value === '') values.set(place, []);
       else values.set(place, [...(values.get(place) ?? []), value]);
