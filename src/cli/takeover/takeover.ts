@@ -120,10 +120,13 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
   await confirmed(`Hold ${them} and give ${counted(count)} back to cron?`, o.options);
   const jobIds = back.flatMap(({ taken }) => taken.flatMap(({ jobId }) => jobId ?? []));
   return alone(jobIds, o, async () => {
-    await holdAll(jobIds, session.client);
     for (const { read, taken, lines } of back) {
       if (lines.size === 0) continue;
       await waitForQuiet(taken, output);
+      await holdAll(
+        taken.flatMap(({ jobId }) => jobId ?? []),
+        session.client,
+      );
       change(read, bringBack(read.text, lines), o);
       for (const { jobId } of taken) output.say(`cron starts ${jobId} from now on`);
     }
