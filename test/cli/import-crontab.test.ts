@@ -174,6 +174,9 @@ test('variables, users, input and times are read as cron reads them', () => {
   expect(found('0 1 * * * cd /srv/x && flock -n /run/l python3 bin/my-report.py --x\n')).toMatchObject([
     { name: 'my-report' },
   ]);
+  expect(found('0 1 * * * https://a:hunter22@x/y?token=hunter23\n')).toMatchObject([
+    { name: expect.not.stringContaining('hunter') },
+  ]);
   expect(found('17 * * * * root cd / && run-parts --report /etc/cron.hourly\n', true)).toMatchObject([
     { kind: 'nothing' },
   ]);

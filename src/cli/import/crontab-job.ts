@@ -5,7 +5,7 @@ import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
 import type { Found, Origin } from './found-job.ts';
-import { holdsSecret } from './secret-text.ts';
+import { holdsSecret, withoutSecrets } from './secret-text.ts';
 import { quotingOf } from './shell-quotes.ts';
 
 export type Table = {
@@ -46,7 +46,7 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
   return {
     kind: 'job',
-    name: nameOf(command),
+    name: nameOf(withoutSecrets(command)),
     origin,
     program: { file: 'command.sh', text: scriptOf(line, { shell, home, isShell }), interpreter: [shell], isShell },
     environment: variablesOf(line, { user, home }),

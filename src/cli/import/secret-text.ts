@@ -81,13 +81,19 @@ export function withoutSecrets(written: string): string {
   );
 }
 
+/** True as well if a line is too long to be searched. */
 export function holdsSecret(text: string): boolean {
+  if (hasLongLine(text)) return true;
   return findSpans(text, quotingOf(text)).length > 0;
 }
 
 /** Whether a variable holds a password: `PGPASSWORD`, but not `SSH_KEY=/root/.ssh/id_ed25519`. */
 export function isSecretValue(name: string, value: string): boolean {
   return holdsSecret(`${name}='${value.replaceAll("'", '')}'`) || holdsSecret(value);
+}
+
+function hasLongLine(text: string): boolean {
+  return text.split('\n').some((line) => line.length > longestLine);
 }
 
 export type Secret = {
@@ -127,8 +133,7 @@ export function takeSecrets(
   names: SecretNames,
 ): { readonly text: string } | { readonly problem: string } {
   if (script.includes('PRIVATE KEY-----')) return { problem: 'it contains a private key' };
-  if (script.split('\n').some((line) => line.length > longestLine))
-    return { problem: 'a line of it is too long to be searched for passwords' };
+  if (hasLongLine(script)) return { problem: 'a line of it is too long to be searched for passwords' };
   const quoting = quotingOf(script);
   const changes: (Span & { readonly by: string })[] = [];
   for (const span of findSpans(script, quoting)) {
