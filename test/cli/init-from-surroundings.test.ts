@@ -107,6 +107,33 @@ test('files that a script reads beside itself are copied, and a file that it wou
   expect((await flwd(dir, 'into', '--quiet')).stdout).toBe('words\n');
 });
 
+test('text that only looks like a use of a file or the network does not become a permission', async () => {
+  const dir = createFolder();
+  const script = `#!/bin/bash
+# curl /srv/comment
+mode=$1
+target=
+case "$mode" in
+  curl | ssh) target=/ ;;
+esac
+[ -f ~/.maybe ] && . ~/.maybe
+usage="see /etc/hosts or call curl"
+echo "/srv/said, or curl"; grep '/srv/pattern' "$0" | sed 's,/srv/a,/srv/b,' || true
+cat <<END
+rsync me@example.org:/srv/text /srv/text
+END
+chmod "$mode" "$target/x" 2>/dev/null >&2 || true
+cat /etc/hosts /usr/share/dict/words < /dev/null > /tmp/out
+cd / && ls
+`;
+  writeFiles(dir, { 'looks.sh': script });
+  const made = await flwd(dir, 'init', '--from', 'looks.sh', '--allow');
+  expect(made.stderr).toBe(
+    'next:\n  flwd looks --mode VALUE\n  flwd looks --help\nguessed 1 argument: check jobs/looks/config.yaml\n',
+  );
+  expect(await configOf(dir, 'looks')).toContain('# permissions:\n#   network: all\n');
+});
+
 test('a path that may mean the workspace becomes a permission in a comment', async () => {
   const dir = createFolder();
   writeFiles(dir, { 'pack.sh': '#!/bin/bash\noutput=$1\nlog_dir=${2:-logs}\nsource_dir=${3:-./x}\necho "$output"\n' });

@@ -24,7 +24,10 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
   let redirects: { isWrite: boolean; word: string }[] = [];
   let line = firstLine;
   let redirect: Token['kind'] | undefined;
-  for (const token of [...tokensOf(text, firstLine), { kind: 'end' as const, text: '', line: firstLine }]) {
+  for (const token of [
+    ...withoutPatterns(tokensOf(text, firstLine)),
+    { kind: 'end' as const, text: '', line: firstLine },
+  ]) {
     if (token.kind === 'end') {
       if (words.length + redirects.length > 0) commands.push({ words, redirects, line, isNested: depth > 0 });
       [words, redirects, redirect] = [[], [], undefined];
@@ -38,6 +41,21 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
     } else redirect = token.kind;
   }
   return commands;
+}
+
+/** Removes the patterns of `case`, which end with a bracket that nothing opened: `curl | wget)` calls no program. */
+function withoutPatterns(tokens: readonly Token[]): Token[] {
+  const kept: Token[] = [];
+  let opened = 0;
+  for (const token of tokens) {
+    if (token.kind === 'end' && /[(<>]/.test(token.text)) opened += 1;
+    if (token.kind === 'end' && token.text === ')') {
+      if (opened > 0) opened -= 1;
+      else kept.length = kept.findLastIndex(({ kind, text }) => (kind === 'end' ? /[\n;]/ : /^in$/).test(text)) + 1;
+    }
+    kept.push(token);
+  }
+  return kept;
 }
 
 const redirection = /(?:\d+|&)?(<<<|<<-?|<&|<>|<(?!\()|>>|>\||>&|>(?!\())/y;

@@ -36,7 +36,7 @@ function takesValue(wrapper: string | undefined, option: string): boolean {
 }
 
 const online =
-  /^(?:ssh|sftp|curl|wget|ping|nc|ncat|telnet|dig|host|nslookup|aws|gsutil|gcloud|az|kubectl|helm|psql|pg_dump|pg_dumpall|pg_restore|mysql|mysqldump|mariadb|mariadb-dump|redis-cli|mongodump|mongosh|restic|rclone|apt|apt-get|pip3?|npm|gh)$/;
+  /^(?:ssh|sftp|curl|wget|ping|nc|ncat|telnet|dig|nslookup|aws|gsutil|gcloud|az|kubectl|helm|psql|pg_dump|pg_dumpall|pg_restore|mysql|mysqldump|mariadb|mariadb-dump|redis-cli|mongodump|mongosh|restic|rclone|apt|apt-get|pip3?|npm|gh)$/;
 
 /** @param operands with marks (`place.ts`) */
 export function isOfNetwork(program: string, operands: readonly string[]): boolean {
@@ -49,7 +49,10 @@ export function isOfNetwork(program: string, operands: readonly string[]): boole
 }
 
 const writeAll =
-  /^(?:mkdir|touch|tee|rm|rmdir|chmod|chown|chgrp|truncate|unlink|shred|mv|gzip|gunzip|xz|unxz|bzip2|zstd|sqlite3|setfacl|install|mkfifo)$/;
+  /^(?:mkdir|touch|tee|rm|rmdir|chmod|chown|chgrp|truncate|unlink|shred|mv|gzip|gunzip|xz|unxz|bzip2|zstd|sqlite3|install|mkfifo)$/;
+/** Programs that replace a file by its packed or unpacked form, unless they print it. */
+const packs = /^(?:gzip|gunzip|xz|unxz|bzip2|zstd)$/;
+const modeFirst = /^(?:chmod|chown|chgrp)$/;
 const makesFile = /^(?:touch|tee|truncate|sqlite3)$/;
 const readThenWrite = /^(?:cp|rsync|scp|ln)$/;
 const saysOnly =
@@ -109,7 +112,10 @@ export function filesOf(program: string, operands: readonly string[]): OperandUs
   const valued = valuesOf(program, operands);
   const words = operands.filter((word, at) => !valued.taken.has(at) && !word.startsWith('-'));
   if (program === 'flock') return words.slice(0, 1).map((word) => certain('write', word, true));
-  if (writeAll.test(program)) return words.map((word) => certain('write', word, makesFile.test(program)));
+  if (packs.test(program) && operands.some((word) => /^-[a-zA-Z\d]*[clt]|^--(?:stdout|to-stdout|list|test)/.test(word)))
+    return words.map((word) => certain('read', word));
+  if (writeAll.test(program))
+    return words.slice(modeFirst.test(program) ? 1 : 0).map((word) => certain('write', word, makesFile.test(program)));
   if (program === 'sed' && operands.some((word) => /^(?:-[nE]*i|--in-place)/.test(word)))
     return words.slice(1).map((word) => certain('write', word));
   if (readThenWrite.test(program) && words.length > 1)

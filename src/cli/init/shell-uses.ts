@@ -137,14 +137,15 @@ function assign(walk: Walk, words: readonly string[], line: number): readonly st
       break;
     }
     const value = expanded(walk, written, line);
-    if (isSecretName(name) && /^[^/~\uE000-\uE004][^\uE000-\uE004]{3,}$/.test(value) && !walk.arguments.has(name))
+    if (isSecretName(name) && /^[^\s/~\uE000-\uE004][^\s\uE000-\uE004]{3,}$/.test(value) && !walk.arguments.has(name))
       walk.notes.set(name, {
         text:
           `line ${line}: everyone who may read the job's files sees the value of ${name}: write : "\${${name}:?}" instead, ` +
           'which makes it a secret argument, and start over',
       });
     if (walk.arguments.has(name)) continue;
-    walk.variables.set(name, value);
+    // An empty value is only the first one.
+    walk.variables.set(name, value === '' ? unknownText : value);
     if (placeOf(value, walk.roots)?.arg === undefined && isNamedPath(walk, value) && isOwnPath(name))
       walk.constants.set(name, { text: value, line });
   }
@@ -176,7 +177,7 @@ function inFolder(walk: Walk, word: string, kind: 'read' | 'write'): string {
 /** Whether an operand of any program is a path, and not a part of a pattern or an address. */
 function isNamedPath(walk: Walk, word: string): boolean {
   const place = placeOf(word, walk.roots);
-  if (place === undefined) return false;
+  if (place === undefined || /\s/.test(place.path)) return false;
   if (place.arg !== undefined) return walk.pathArguments.has(place.arg) || word.includes('/');
   if (place.isOfScript) return true;
   return existsSync(`/${place.path.split('/')[1] ?? ''}`) && place.path !== '/';

@@ -52,11 +52,14 @@ export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: strin
 
 function wishesOfPath(use: FileUse, home: string, remarks: Remarks): Wish[] {
   const { kind, place, line, by } = use;
+  const isQuestion = /^(?:\[|\[\[|test|for)$/.test(by);
+  if (place.path === '/' || (isQuestion && !existsSync(place.path))) return [];
   if (/^\/(?:run|var\/run|var\/lock)(?:\/|$)/.test(place.path)) {
-    remarks.notes.set(place.path, {
-      text: `line ${line}: a sandbox does not show ${place.path}: let the script use a file below /tmp`,
-      fineIn: 'disabled',
-    });
+    if (!isQuestion)
+      remarks.notes.set(place.path, {
+        text: `line ${line}: a sandbox does not show ${place.path}: let the script use a file below /tmp`,
+        fineIn: 'disabled',
+      });
     return [];
   }
   const path = use.isNewFile ? shownFile(place.path, home) : place.path;
