@@ -49,7 +49,7 @@ function reportOf(made: readonly Made[], leftOut: readonly LeftOut[], options: O
     ...made.flatMap(({ path, script, job, needs }) => [
       `${path}, from ${script}: ${foundArguments(job.guess)}${job.guess.doubts.length > 0 ? ', uncertain' : ''}`,
       ...unaskedLines(needs).map((line) => `  needs a permission: ${line}`),
-      ...needs.notes.map((note) => `  needs a change: ${note}`),
+      ...needs.notes.map((note) => `  to do: ${note}`),
     ]),
     ...(leftOut.length === 0 ? [] : ['left out:', ...leftOut.map(lineOf)]),
     ...(isUnasked

@@ -53,7 +53,7 @@ export function needLines(needs: Needs, folder: string): string[] {
           `to permit it, remove the # from these lines in ${folder}/config.yaml, or remove ${folder} and use --allow`,
         ]),
     ...createLines(needs.create),
-    ...(needs.notes.length === 0 ? [] : ['what permissions do not solve:', ...needs.notes.map((note) => `  ${note}`)]),
+    ...(needs.notes.length === 0 ? [] : ['to do:', ...needs.notes.map((note) => `  ${note}`)]),
   ];
 }
 

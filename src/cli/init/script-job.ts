@@ -16,7 +16,7 @@ import type { ArgumentSchema, Guess, ScriptArgument } from './script-arguments.t
 import { dataFiles, networkUse, siblingsOf } from './script-surroundings.ts';
 import { bashWrapper, nodeWrapper } from './script-wrapper.ts';
 import { shellUses } from './shell-uses.ts';
-import { noUses, type Uses } from './uses.ts';
+import { type Note, noUses, type Uses } from './uses.ts';
 import { type Wishes, wishesOf } from './wishes.ts';
 import { scalar } from './yaml-text.ts';
 
@@ -41,7 +41,7 @@ export function jobOfScript(path: string, title: string, asking: Asking): Script
   const found = usesOf(script, guessed.arguments, { home: asking.home, script: folder });
   const siblings = siblingsOf(path, script.language, script.text);
   const data = dataFiles(found, { language: script.language, script: script.file, folder, home: asking.home });
-  const uses = { ...found, notes: [...found.notes, ...data.notes] };
+  const uses = { ...found, notes: [...found.notes, ...data.notes, ...questionsIn(guessed.arguments)] };
   const beside = [
     ...siblings.files,
     ...data.files.filter(({ name }) => !siblings.files.some((one) => one.name === name)),
@@ -79,6 +79,20 @@ function usesOf({ language, text }: Script, all: readonly ScriptArgument[], root
   if (language === 'python' || language === 'node')
     return codeUses(language, plain, { arguments: all, roots, network });
   return { ...noUses, network };
+}
+
+/** Questions that a person answers with yes or no. */
+function questionsIn(all: readonly ScriptArgument[]): Note[] {
+  const skip = all.find(({ name, handing: { as } }) => as === 'switch' && /^(?:assume_)?yes$|^force$/.test(name));
+  return all
+    .filter(
+      ({ handing, schema }) => handing.as === 'input' && /\by(?:es)?\s*\/\s*no?\b/i.test(schema.description ?? ''),
+    )
+    .map(({ name, line }) => ({
+      text:
+        `line ${line} asks a question: a run answers it with --${name}${skip ? ` or skips it with --${skip.name}` : ''}; ` +
+        'to ask a person while the run waits, use a step with an approval',
+    }));
 }
 
 /** A text that the script opens as a file is a path. */
