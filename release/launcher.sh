@@ -52,7 +52,9 @@ trust() {
     set -- "$@" "$path"
     path=${path%/*}
   done
-  problem=$(stat -c '%u %A %n' -- / "$@" | while read -r owner mode name; do
+  owners=$(stat -c '%u %A %n' -- / "$@") || fail "$trusted is changing: start flwd again"
+  root=
+  problem=$(printf '%s\n' "$owners" | while read -r owner mode name; do
     root=${root:-$owner}
     if [ "$owner" != "$root" ] && ! [ -O "$name" ]; then
       echo "$name belongs to another user"
