@@ -189,6 +189,15 @@ describe('flwd says what to do', () => {
     expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
   });
 
+  test('if the archive has other files than its first lines say', () => {
+    const file = join(home, 'flwd');
+    // The same length: the archive begins where it did.
+    const other = readFileSync(binary, 'latin1').replace(/^digest=\w+$/m, `digest=${'0'.repeat(64)}`);
+    writeFileSync(file, other, { encoding: 'latin1', mode: 0o755 });
+    expect(flwd(['version'], { file })).toEqual(refuses(/is damaged: copy it again\n$/));
+    expect(readdirSync(join(home, '.cache/flwd'))).toEqual(['lock']);
+  });
+
   testWithDisk('on a full disk, and leaves nothing there', () => {
     mountDisk(home, 20);
     expect(flwd(['version'])).toEqual(refuses(hint));
