@@ -6,7 +6,7 @@ import { apiBase } from '../contract/routes.ts';
 import { isConsolePath } from './console.ts';
 
 /** At the root, where the console has some of these addresses as well. */
-const atRoot = /^\/(?:(?:jobs|runs)(?:\/.*)?|plans|sources(?:\/.*)?|health\/storage)$/;
+const atRoot = /^\/(?:(?:jobs|runs)(?:\/.*)?|plans|(?:sources|kv)(?:\/.*)?|health\/storage)$/;
 const cancel = /^(\/runs\/[^/]+):cancel$/;
 const allEvents = /^\/events(?:\/stream)?$/;
 

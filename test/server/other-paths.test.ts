@@ -28,6 +28,8 @@ test.each([
   ['/jobs', '/jobs'],
   ['/jobs/quick', '/jobs/quick'],
   ['/runs?limit=1', '/runs?limit=1'],
+  ['/kv', '/kv'],
+  ['/kv/quick', '/kv/quick'],
   ['/sources', '/sources'],
   ['/sources/local-fs', '/sources/local-fs'],
 ])('GET %s answers like the API', async (atRoot, path) => {
