@@ -72,6 +72,7 @@ test('a job has the fields of the reference, the schema of its arguments as its 
     tags: ['backup'],
     executor: 'proc',
     security_profile: 'secure',
+    run_as: null,
     composition: 'single',
     aliases: ['nightly'],
     enabled: true,

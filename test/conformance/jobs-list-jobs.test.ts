@@ -71,6 +71,7 @@ test('a job is listed with the fields of the reference, and those of this implem
     tags: ['backup', 'nightly'],
     executor: 'proc',
     security_profile: 'secure',
+    run_as: null,
     composition: 'single',
     aliases: [],
     enabled: true,

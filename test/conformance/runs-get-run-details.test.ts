@@ -86,6 +86,7 @@ test('a finished run has the fields of the reference, and those of this implemen
         message: null,
         instance_of: null,
         not_before: null,
+        hint: null,
         child_run_id: null,
         approval: null,
         termination: null,

@@ -14,11 +14,13 @@ type OpenApi = {
 const server = await startServer({ jobs: { 'backup/daily': bash('true') } });
 afterAll(() => server.close());
 
-test('the API is below /api/v1, and nowhere else', async () => {
+test('the API is below /api/v1; no other version is there', async () => {
   shows('version.path', 'version.breaking');
   expect((await server.fetch('//api/v1/jobs')).status).toBe(200);
-  // A page of the console, for people.
-  expect((await server.fetch('//jobs')).headers.get('content-type')).toMatch(/^text\/html\b/);
+  // A page of the console for people, and the API for the programs that leave out the version.
+  const asPerson = await server.fetch('//jobs', { headers: { accept: 'text/html' } });
+  expect(asPerson.headers.get('content-type')).toMatch(/^text\/html\b/);
+  expect(await (await server.fetch('//jobs')).json()).toEqual(await (await server.fetch('/jobs')).json());
   for (const path of ['//artifacts', '//api/jobs', '//api/v2/jobs', '//api/v1jobs', '//API/V1/jobs']) {
     const response = await server.fetch(path);
     expect([path, response.status]).toEqual([path, 404]);
@@ -39,6 +41,7 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/^\/api\/v1/, '')}`),
   );
   expect(served.toSorted()).toEqual([
+    'DELETE /kv/{namespace}/{key}',
     'DELETE /schedules/{schedule_id}',
     'DELETE /secrets/{name}',
     'DELETE /tokens/{token_id}',
@@ -47,17 +50,24 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /audit',
     'GET /events/runs',
     'GET /health',
+    'GET /health/storage',
     'GET /jobs',
     'GET /jobs/{job_id}',
+    'GET /kv',
+    'GET /kv/{namespace}',
+    'GET /kv/{namespace}/{key}',
     'GET /runs',
     'GET /runs/{run_id}',
     'GET /runs/{run_id}/attempts',
     'GET /runs/{run_id}/events',
+    'GET /runs/{run_id}/events.ndjson',
     'GET /runs/{run_id}/logs',
     'GET /runs/{run_id}/notices',
     'GET /schedules',
     'GET /schedules/{schedule_id}',
     'GET /secrets',
+    'GET /sources',
+    'GET /sources/{name}',
     'GET /system/info',
     'GET /tokens',
     'GET /workers',
@@ -68,9 +78,13 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'POST /runs/{run_id}/rerun',
     'POST /schedules',
     'POST /schedules/preview',
+    'POST /schedules/{schedule_id}/hold',
+    'POST /schedules/{schedule_id}/release',
     'POST /secrets/rotate',
+    'POST /sources/{name}/sync',
     'POST /system/gc',
     'POST /tokens',
+    'PUT /kv/{namespace}/{key}',
     'PUT /schedules/{schedule_id}',
     'PUT /secrets/{name}',
   ]);
