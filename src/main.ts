@@ -34,6 +34,7 @@ import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/own
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
+import { localTimezone } from './lib/timezone.ts';
 import { startNotifier } from './notify/notifier.ts';
 import { openSigner } from './notify/signing.ts';
 import { assertGuarded } from './server/admission/exposure.ts';
@@ -196,7 +197,7 @@ async function startParts(
 }
 
 /** The database, the feed of its changes, and the keys that protect what it holds. */
-async function openStorage({ config, log, onStop }: Start, hasJwt: boolean) {
+async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: boolean) {
   const { dbPath, blobsDir, secretKeyFile, secretKey } = config.persistence;
   // Commits come only once something writes, and nothing writes before the hub exists.
   let hub: Hub | undefined;
@@ -215,7 +216,14 @@ async function openStorage({ config, log, onStop }: Start, hasJwt: boolean) {
       unopened,
       'no key here opens some stored secrets or runs: add their key to the key file or to FLWD_SECRET_KEY and restart, or set these secrets again',
     );
-  return { store, hub, keyring, sealer, signer: openSigner(config.notify.signingKeyFile) };
+  const timezone = await store.instance.timezone();
+  const here = localTimezone();
+  if (config.scheduler.timezone === null && timezone !== here && !ephemeral)
+    log.warn(
+      { timezone, host_timezone: here },
+      'schedules without a timezone use that of the instance, which is not that of the host: set scheduler.timezone',
+    );
+  return { store, hub, keyring, sealer, timezone, signer: openSigner(config.notify.signingKeyFile) };
 }
 
 type Storage = Awaited<ReturnType<typeof openStorage>>;
@@ -301,6 +309,7 @@ async function openEngine(
       },
     },
     defaultTenant: config.instance.defaultTenant,
+    timezone: scheduler.timezone ?? parts.timezone,
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),
   });

@@ -21,6 +21,7 @@ import { packageVersion } from './instance/version.ts';
 import { systemClock } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
+import { localTimezone } from './lib/timezone.ts';
 import { formatSize } from './lib/units.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
@@ -71,7 +72,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, kv } = found;
+    const { database, isPartial, files, damaged, owners, timezone, kv } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -81,6 +82,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
         ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
+      examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
@@ -90,6 +92,16 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+/** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */
+function examineTimezone(kept: string, set: string | null): HostCheck {
+  const name = 'time zone';
+  const host = localTimezone();
+  if (set !== null) return ok(name, `${set} (scheduler.timezone) for schedules without a time zone`);
+  if (kept === host) return ok(name, `${kept} for schedules without a time zone`);
+  const detail = `${kept} for schedules without a time zone, because the instance began with it; the host is in ${host}`;
+  return warn(name, detail, `set scheduler.timezone to ${host}, or to ${kept} if that is meant`);
 }
 
 const nearlyFull = 0.9;

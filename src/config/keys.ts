@@ -22,6 +22,7 @@ import {
   path,
   size,
   text,
+  timezone,
   trustedProxies,
   url,
 } from './kind.ts';
@@ -348,6 +349,9 @@ export const keys = {
     { isSecret: true, defaultText: 'the keys in the file' },
   ),
 
+  'scheduler.timezone': optional(timezone, 'The time zone of schedules without a `timezone`', {
+    defaultText: 'that of the host when the instance was made',
+  }),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
+import { isTimezone } from '../lib/timezone.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
 
 export type Kind<T> = {
@@ -46,6 +47,13 @@ export function matching(pattern: RegExp, name: string, expected: string): Kind<
     fromText: asIs,
   };
 }
+
+export const timezone: Kind<string> = {
+  name: 'time zone',
+  expected: 'a time zone such as `Europe/Berlin`',
+  read: (raw) => (typeof raw === 'string' && isTimezone(raw) ? raw : undefined),
+  fromText: asIs,
+};
 
 export const flag: Kind<boolean> = {
   name: 'true or false',

@@ -9,9 +9,12 @@ import { closed, instant, json, limit, nullable, page, text, timestamp } from '.
 const scheduleRequest = Type.Object(
   {
     job_id: runRequest.properties.job_id,
-    cron: Type.String({ maxLength: 256, description: 'A cron pattern with five fields, such as `0 3 * * *`' }),
+    cron: Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
     timezone: Type.Optional(
-      Type.String({ maxLength: 64, default: 'UTC', description: 'A time zone, such as `Europe/Berlin`' }),
+      Type.String({
+        maxLength: 64,
+        description: 'A time zone, such as `Europe/Berlin`; by default, that of the instance',
+      }),
     ),
     args: runRequest.properties.args,
     catch_up: Type.Optional(

@@ -34,6 +34,7 @@ const systemInfo = Type.Object(
   {
     name: Type.String(),
     version: Type.String(),
+    timezone: Type.String({ description: 'The time zone of schedules without a `timezone`' }),
     sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
     extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
     caller,

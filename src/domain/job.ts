@@ -77,7 +77,7 @@ export type CatchUp = (typeof catchUps)[number];
 
 /** When runs of a job start by themselves, from config.yaml or the API, with every default filled in. */
 export type ScheduleTerms = {
-  /** Five fields. */
+  /** Five fields, or a word such as `@daily` or `@boot`. */
   readonly cron: string;
   /** An IANA name. */
   readonly timezone: string;
@@ -90,8 +90,10 @@ export type ScheduleTerms = {
 };
 
 /** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */
-export type JobSchedule = ScheduleTerms & {
+export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly id: string;
+  /** null: that of the instance. */
+  readonly timezone: string | null;
   /** Whether the schedule is held until it is released. */
   readonly held: boolean;
 };

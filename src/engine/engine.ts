@@ -95,6 +95,8 @@ type EngineOptions = {
   readonly limits: QueueLimits;
   readonly execution: Execution;
   readonly defaultTenant: string;
+  /** The zone of schedules without a time zone. */
+  readonly timezone: string;
   readonly syncWaitMs: number;
   /** The id of the data dir, under which runs are driven (ADR 0039). */
   readonly ownerId: string;

@@ -3,16 +3,19 @@
 
 import { Cron } from 'croner';
 import { LRUCache } from 'lru-cache';
+import { startWords } from './start-words.ts';
 
 export type CronTimes = {
   /** The first instant after `afterMs`; null when the pattern never fires again. */
   readonly next: (afterMs: number) => number | null;
+  /** It has a single time, which is a start, so it is never late. */
+  readonly isStart?: true;
 };
 
 /** Any instant works; from this one, the next February 29 is near. */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
-/** Names that other crons accept in place of five fields. */
+/** Words of cron for five fields. */
 const nicknames = new Map([
   ['@yearly', '0 0 1 1 *'],
   ['@annually', '0 0 1 1 *'],
@@ -23,11 +26,15 @@ const nicknames = new Map([
   ['@hourly', '0 * * * *'],
 ]);
 
-/** `problem` continues after the pattern's name. `timezone` must be valid. */
-export function parseCron(pattern: string, timezone: string): CronTimes | { readonly problem: string } {
+/** `problem` continues after the pattern's name. `timezone` must be valid. A start, such as `@boot`, has no times. */
+export function parseCron(written: string, timezone: string): CronTimes | { readonly problem: string } {
+  if (startWords.has(written)) return { next: () => null, isStart: true };
+  const pattern = nicknames.get(written) ?? written;
   if (!/^\S+( \S+){4}$/.test(pattern)) {
-    const meant = nicknames.get(pattern.toLowerCase());
-    return { problem: `must be five fields such as \`0 3 * * *\`${meant === undefined ? '' : `: write \`${meant}\``}` };
+    const words = [...nicknames.keys(), ...startWords.keys()].map((word) => `\`${word}\``).join(', ');
+    return {
+      problem: `must be five fields such as \`0 3 * * *\`${written.startsWith('@') ? `, or one of ${words}` : ''}`,
+    };
   }
   try {
     const cron = new Cron(pattern, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true });
@@ -48,14 +55,6 @@ export function shortestGapMs({ next }: CronTimes): number {
     at = following;
   }
   return shortest;
-}
-
-export function isTimezone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
 }
 
 /** RFC 3339 with the offset in force: `2026-03-29T03:00:00+02:00`. */

@@ -10,6 +10,7 @@ import { createBlobStore } from './blobs/blobs.ts';
 import { createLeftovers, type Leftovers } from './blobs/leftovers.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
+import { createInstanceStore, type InstanceStore } from './instance.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createKvStore, type KvStore } from './kv.ts';
 import { createLogStore, type LogStore } from './log/logs.ts';
@@ -34,6 +35,7 @@ export type Store = {
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
+  readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
   readonly tokens: TokenStore;
@@ -86,6 +88,7 @@ export function createStore(o: StoreParts): Store {
     idempotency: createIdempotencyStore(db),
     logs,
     schedules: createScheduleStore(db),
+    instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),
     tokens: createTokenStore(db),

@@ -24,6 +24,7 @@ export type Schema = {
   artifact_counts: ArtifactCountRow;
   log_segments: LogSegmentRow;
   schedules: ScheduleRow;
+  instance: InstanceRow;
   schedule_states: ScheduleStateRow;
   notices: NotificationRow;
   expired_logs: ExpiredLogRow;
@@ -221,6 +222,9 @@ export type LogSegmentRow = {
   stored_bytes: number;
   encoding: string;
 };
+
+/** `timezone`: an IANA name. `boot`: JSON of SeenBoot. */
+type InstanceRow = { name: 'timezone' | 'boot'; value: string };
 
 export type ScheduleRow = {
   id: string;

@@ -28,7 +28,7 @@ test('a schedule arrives with every default filled in', async () => {
     {
       id: expect.stringMatching(/^schedule_[0-9A-F]{26}$/),
       cron: '0 3 * * *',
-      timezone: 'UTC',
+      timezone: null,
       args: { target: '/srv' },
       catchUp: 'none',
       jitterMs: 0,

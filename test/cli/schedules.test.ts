@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
-import { flwd } from './terminal.ts';
+import { flwd, start } from './terminal.ts';
 
 const argspec = { type: 'object', properties: { target: { type: 'string' }, keep: { type: 'integer', default: 1 } } };
 const jobs = {
@@ -76,6 +76,27 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
     stderr: 'own runs next at 2035-05-06T04:00:00+02:00\n',
   });
   expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
+});
+
+test('an instance keeps the time zone in which it was made, and says when the host is in another one', async () => {
+  const daily = { cron: '@daily' };
+  const { dir } = await createInstance({ plain: bash('true', { schedules: [daily, { cron: '@boot' }] }) });
+  const berlin = { TZ: 'Europe/Berlin' };
+  expect((await start(dir, ['run', 'plain'], { TZ: 'Asia/Tokyo' }).ended).code).toBe(0);
+  const { stdout } = await start(dir, ['schedules'], berlin).ended;
+  expect(stdout).toMatch(/@daily +Asia\/Tokyo +20\S+T00:00:00\+09:00 +on/);
+  expect(stdout).toMatch(/@boot +Asia\/Tokyo +at the next boot of the host +on/);
+  const doctor = await start(dir, ['doctor'], berlin).ended;
+  expect(doctor.stdout).toMatch(
+    /warn +time zone +Asia\/Tokyo for schedules without a time zone, .*; the host is in Europe\/Berlin\n/,
+  );
+  const server = start(dir, ['serve'], berlin);
+  await server.prints(/schedules without a timezone use that of the instance, which is not that of the host/);
+  await server.prints(/listening on/);
+  server.child.kill('SIGTERM');
+  await server.ended;
+  const set = await start(dir, ['schedules'], { FLWD_SCHEDULER_TIMEZONE: 'America/New_York' }).ended;
+  expect(set.stdout).toMatch(/@daily +America\/New_York +20\S+T00:00:00-0[45]:00 +on/);
 });
 
 test('removing an unknown schedule is not found', async () => {

@@ -73,6 +73,7 @@ describe('without a flwd.yaml', () => {
         globalConcurrency: Math.max(4, 2 * availableParallelism()),
         jobConcurrency: null,
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },
+        timezone: null,
       },
       notify: { signingKeyFile: join(dataDir, 'notify.key') },
       aliases: [],
@@ -122,7 +123,7 @@ security:
       may_grant: []
       resources: { cpu: 1.5, memory: 512MiB, pids: 200, workspace: 1GiB }
 persistence: { db_path: /var/f.db, artifacts: { max_size: 10MB, quota_hard: 20MB, ttl: 30d } }
-scheduler: { global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9, default_weight: 2, weights: { ops: 3 } } }
+scheduler: { timezone: Europe/Berlin, global_concurrency: 3, job_concurrency: 2, queue: { max_depth: 9, default_weight: 2, weights: { ops: 3 } } }
 aliases: [{ from: a/b, to: nightly, description: The old name }]
 logging: { level: debug, format: json }
 remotes: { prod: { base_url: https://flwd.example.org } }
@@ -164,6 +165,7 @@ remotes: { prod: { base_url: https://flwd.example.org } }
       globalConcurrency: 3,
       jobConcurrency: 2,
       queue: { maxDepth: 9, defaultWeight: 2, weights: { ops: 3 } },
+      timezone: 'Europe/Berlin',
     },
     aliases: [{ from: 'a/b', to: 'nightly' }],
     logging: { level: 'debug', format: 'json' },

@@ -104,6 +104,8 @@ export async function openEngine(
     /** Where logs and artifacts go, if not to the data folder. */
     readonly blobsDir?: string;
     readonly clock?: SteadyClock;
+    /** The zone of schedules without a time zone; UTC by default. */
+    readonly timezone?: string;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
     /** Enforces the limits of runs. Without it, nothing does. */
     readonly limitHost?: LimitHost;
@@ -149,6 +151,7 @@ export async function openEngine(
     hub,
     clock,
     log,
+    timezone: o.timezone ?? options.timezone,
     limits: { ...options.limits, ...o.limits },
     policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }), ...o.security },
     execution: { ...options.execution, ...o.execution },

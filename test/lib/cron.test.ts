@@ -196,12 +196,26 @@ test.each([
   ['61 * * * *', 'is not a cron pattern: invalid value for minute: 61'],
   ['* * * *', 'must be five fields such as `0 3 * * *`'],
   ['* * * * * *', 'must be five fields such as `0 3 * * *`'],
-  ['@daily', 'must be five fields such as `0 3 * * *`: write `0 0 * * *`'],
+  [
+    '@midday',
+    'must be five fields such as `0 3 * * *`, or one of `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`, `@reboot`, `@boot`',
+  ],
   ['a b c d e', 'is not a cron pattern: configuration entry 1 (a) contains illegal characters'],
   ['0 24 * * *', 'is not a cron pattern: invalid value for hour: 24'],
   ['0 0 30 2 *', 'never fires: there is no such day'],
 ])('%s is refused in words', (pattern, problem) => {
   expect(parseCron(pattern, 'UTC')).toEqual({ problem });
+});
+
+test.each([
+  ['@yearly', '2026-12-31T23:00:00.000Z'],
+  ['@monthly', '2026-06-30T22:00:00.000Z'],
+  ['@weekly', '2026-06-06T22:00:00.000Z'],
+  ['@midnight', '2026-06-01T22:00:00.000Z'],
+  ['@hourly', '2026-06-01T13:00:00.000Z'],
+])('%s fires next at %s if the zone is Europe/Berlin', (word, next) => {
+  const at = timesOf(word, 'Europe/Berlin').next(Date.parse('2026-06-01T12:30:00Z'));
+  expect(new Date(at ?? 0).toISOString()).toBe(next);
 });
 
 test('the shortest time between two fires is known', () => {

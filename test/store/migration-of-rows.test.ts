@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createInstanceStore } from '../../src/store/instance.ts';
 import { initial } from '../../src/store/migrations/0001-initial.ts';
 import { migrations } from '../../src/store/migrations/migrate.ts';
 import { columnTypes, connectToWrite, kyselyOver } from '../../src/store/sqlite/sqlite.ts';
@@ -115,6 +116,22 @@ test('a database of the first release keeps every row', async () => {
     { tenant: 'default', job_id: 'backup/daily', count: 1, size_bytes: 9 },
   ]);
   expect(await rows('log_segments')).toMatchObject([{ run_id: 'run_01A', n: 1, last_seq: 40, encoding: 'zstd' }]);
+});
+
+test('an instance from before keeps UTC for schedules without a time zone, and a new one keeps the zone of its host', async () => {
+  const [old, fresh] = [await folder(), await folder()];
+  await firstRelease(join(old, 'flwd.db'));
+  const zoneOf = async (dir: string): Promise<string> => {
+    const { database } = await openSqlite(dir);
+    const zone = await createInstanceStore(database).timezone();
+    await database.close();
+    return zone;
+  };
+  vi.stubEnv('TZ', 'Asia/Tokyo');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect([await zoneOf(old), await zoneOf(fresh)]).toEqual(['UTC', 'Asia/Tokyo']);
+  vi.stubEnv('TZ', 'Europe/Berlin');
+  expect([await zoneOf(old), await zoneOf(fresh)]).toEqual(['UTC', 'Asia/Tokyo']);
 });
 
 test('the log announces the migration of an older database, and nothing for a new one', async () => {

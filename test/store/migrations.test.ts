@@ -103,7 +103,7 @@ describe('a database file of SQLite', () => {
       ['0013-clock-set', '04111aab881c888e7610a12ec0d71268386fa7defb6451d826e1869ccdbd3033'],
       ['0014-owners', '71b14fb9475f0297498aa444c00a4bec97115160383198bee50063d53ab82ceb'],
       ['0015-hints', '22255f527731b227e88d5734ed739b193df182f3910c8e02062514928bf74068'],
-      ['0016-held-schedules', 'ec7662e3ce46a25125699ab8f22abb13c07888a2a79005e97db5860a3901847f'],
+      ['0016-held-schedules', '1efb28689a3ca6ba90dce4bf021f36a46bded76f5aa940713db914fc370b05ca'],
       ['0017-kv', '7cd4ceb23f0a164870ab50ce4e14cf3d89b8d8eaf9d6b614f56662d59ffe0319'],
     ]);
   });

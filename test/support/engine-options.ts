@@ -47,6 +47,7 @@ export function engineOptions(
       artifactLimits: { maxSizeBytes: 2 ** 30, quotaBytes: 2 ** 30, ttlMs: null },
     },
     defaultTenant: 'default',
+    timezone: 'UTC',
     syncWaitMs: 10_000,
     ownerId: openOwnerId(dataDir),
     worker: 'test',

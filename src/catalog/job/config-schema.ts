@@ -6,7 +6,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
-import { isTimezone } from '../../lib/cron.ts';
+import { isTimezone } from '../../lib/timezone.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
 import { toMemberErrors } from '../arguments/schema-errors.ts';
 import { isObject } from '../arguments/subschemas.ts';
@@ -110,7 +110,7 @@ export const stepSchema = map(
 );
 
 const schedule = map(
-  { cron: string({ says: 'five fields such as `0 3 * * *`' }) },
+  { cron: string({ says: 'five fields such as `0 3 * * *`, or a word such as `@daily`' }) },
   {
     timezone: string({ format: 'timezone', says: 'a time zone such as `Europe/Berlin`' }),
     args: anyObject,

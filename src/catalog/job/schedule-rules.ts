@@ -2,10 +2,11 @@
 // the job is read, one of the API when it is requested.
 
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
-import type { JobDefinition, JobSchedule, JsonObject, JsonValue, ScheduleTerms } from '../../domain/job.ts';
+import type { JobDefinition, JobSchedule, JsonObject, JsonValue } from '../../domain/job.ts';
 import { scheduleLabels } from '../../domain/schedule.ts';
-import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { parseCron, shortestGapMs } from '../../lib/cron.ts';
 import { createSha256 } from '../../lib/sha256.ts';
+import { isTimezone } from '../../lib/timezone.ts';
 import { formatDuration, parseDuration } from '../../lib/units.ts';
 import { checkArguments } from '../arguments/arguments.ts';
 import { splitPointer } from '../arguments/schema-errors.ts';
@@ -28,14 +29,14 @@ type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
  * that are not listed.
  */
 export function checkSchedule(
-  { cron, timezone, args, jitterMs, labels }: Pick<ScheduleTerms, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
+  { cron, timezone, args, jitterMs, labels }: Pick<JobSchedule, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
   job?: JobArguments,
   ofArgs = createErrorList(),
 ): MemberError[] {
   const errors: MemberError[] = [];
-  const isZone = isTimezone(timezone);
+  const isZone = timezone === null || isTimezone(timezone);
   if (!isZone) errors.push(toError(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
-  const times = parseCron(cron, isZone ? timezone : 'UTC');
+  const times = parseCron(cron, (isZone && timezone) || 'UTC');
   if ('problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
   else if (jitterMs > 0) {
     const gapMs = shortestGapMs(times);
@@ -100,9 +101,10 @@ export function readSchedules(
 }
 
 function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
-  const { cron, timezone = 'UTC', args = {}, jitter = '0s' } = raw;
+  const { cron, timezone = null, args = {}, jitter = '0s' } = raw;
   const hash = createSha256()
-    .update(canonical([jobId, cron, timezone, args]))
+    // The same id as before instances had a time zone.
+    .update(canonical([jobId, cron, timezone ?? 'UTC', args]))
     .digest('hex');
   return {
     id: `schedule_${hash.slice(0, 26).toUpperCase()}`,

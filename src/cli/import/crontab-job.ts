@@ -1,7 +1,8 @@
 // A line of a crontab as a job: the same command for the same shell, with the variables that it had under cron.
 
 import { basename, isAbsolute } from 'node:path';
-import { isTimezone, parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { isTimezone } from '../../lib/timezone.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
 import type { Found, Origin } from './found-job.ts';

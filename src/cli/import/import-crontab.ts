@@ -1,10 +1,11 @@
 // `flwd import crontab`: the lines of a crontab become jobs.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { hostTimezone } from '../../lib/timezone.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -107,15 +108,4 @@ function realPath(file: string): string {
   } catch (error) {
     throw new Refusal(`cannot read ${file}: ${fileTrouble(error)}`);
   }
-}
-
-/** The zone of cron, which reads /etc/localtime; the shell's TZ is not cron's. */
-export function hostTimezone(): string {
-  try {
-    const [, zone] = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(readlinkSync('/etc/localtime')) ?? [];
-    if (zone !== undefined) return zone === 'Etc/UTC' ? 'UTC' : zone;
-  } catch {
-    // A copy instead of a link: Node knows its zone.
-  }
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
 }

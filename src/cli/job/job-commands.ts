@@ -168,8 +168,16 @@ export const jobCommands = [
     name: 'schedules add',
     about: 'run a job on a schedule, and print the id of the schedule',
     options: [
-      { name: 'cron', value: 'PATTERN', about: "when to run: five fields, such as '0 3 * * *'" },
-      { name: 'timezone', value: 'ZONE', about: 'the time zone of the pattern, such as Europe/Berlin; default: UTC' },
+      {
+        name: 'cron',
+        value: 'PATTERN',
+        about: "when to run: five fields, such as '0 3 * * *', or a word, such as @daily or @boot",
+      },
+      {
+        name: 'timezone',
+        value: 'ZONE',
+        about: 'the time zone of the pattern, such as Europe/Berlin; default: that of the instance',
+      },
       {
         name: 'catch-up',
         value: 'WHICH',

@@ -1,6 +1,7 @@
 // `flwd schedules`: lists the schedules and when each one starts its next run.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { startWords } from '../../lib/start-words.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -50,11 +51,17 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
       schedule.job_id,
       schedule.cron,
       schedule.timezone,
-      output.time(schedule.next_fires[0]?.nominal_at ?? null),
+      nextOf(schedule),
       stateOf(schedule),
       schedule.last_error?.detail ?? '',
     ]),
   );
+}
+
+/** In the time zone of the schedule, which is in the column before. */
+function nextOf({ cron, enabled, held, next_fires: [next] }: Schedule): string {
+  if (!enabled || held) return '-';
+  return next?.local ?? startWords.get(cron) ?? '-';
 }
 
 function stateOf({ enabled, held, last_error: lastError }: Schedule) {

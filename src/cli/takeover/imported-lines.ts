@@ -4,11 +4,11 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { parseCron, toLocalTimestamp } from '../../lib/cron.ts';
+import { hostTimezone } from '../../lib/timezone.ts';
 import { Refusal } from '../exit-code.ts';
 import { jobOfLine } from '../import/crontab-job.ts';
 import { readTable } from '../import/crontab-table.ts';
 import { readHostUsers } from '../import/host-users.ts';
-import { hostTimezone } from '../import/import-crontab.ts';
 import { type ImportRecord, type Recorded, readRecords, recordOf } from '../import/record.ts';
 import { withoutSecrets } from '../import/secret-text.ts';
 import { type CronTable, openTable, takenLines } from './cron-table.ts';

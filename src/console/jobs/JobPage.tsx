@@ -4,6 +4,7 @@ import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { startWords } from '../../lib/start-words.ts';
 import { useTitle } from '../browser.ts';
 import { RunList } from '../runs/RunList.tsx';
 import { failureText, useAnswer, useRefresh } from '../session/answers.tsx';
@@ -107,6 +108,7 @@ function Schedules({ job }: { readonly job: Job }): ReactNode {
             <code>{cron}</code> {timezone}
             {!enabled && ', disabled'}
             {enabled && held && ', held'}
+            {enabled && !held && startWords.has(cron) && `, ${startWords.get(cron)}`}
             {next && (
               <>
                 , next <Time at={next.nominal_at} />

@@ -4,6 +4,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { startWords } from '../../lib/start-words.ts';
 import { formatDuration, formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
@@ -215,6 +216,7 @@ function Schedules(): ReactNode {
 function NextFires({ schedule }: { readonly schedule: AnswerOf<'listSchedules'>['schedules'][number] }): ReactNode {
   if (!schedule.enabled) return 'disabled';
   if (schedule.held) return 'held';
+  if (startWords.has(schedule.cron)) return startWords.get(schedule.cron);
   return schedule.next_fires.slice(0, 3).map(({ nominal_at: at, local }, index) => (
     <span key={at} title={local} className="fire">
       {index > 0 && ', '}

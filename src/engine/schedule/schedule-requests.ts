@@ -17,14 +17,20 @@ export type ScheduleRequest = RawSchedule & {
   readonly name?: string | null;
 };
 
+export type RequestContext = {
+  readonly catalog: Catalog;
+  /** The zone of the instance. */
+  readonly timezone: string;
+};
+
 /** @throws Problem not-ready, job-not-found, job-invalid, validation-error */
 export function readScheduleRequest(
   request: ScheduleRequest,
-  catalog: Catalog,
+  { catalog, timezone }: RequestContext,
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
   const job = catalog.find(request.job_id).definition;
   const errors = createErrorList();
-  const terms = toTerms(request, errors);
+  const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   return { terms, job };
@@ -45,17 +51,17 @@ export function addScheduleErrors(body: unknown, catalog: Catalog, errors: Error
     labels: isObject(labels) ? Object.fromEntries(Object.keys(labels).map((name) => [name, ''])) : {},
   };
   const areArgsKnown = args === undefined || isObject(args);
-  addErrors(toTerms(request, errors), areArgsKnown ? job : undefined, errors);
+  addErrors(toTerms(request, 'UTC', errors), areArgsKnown ? job : undefined, errors);
 }
 
-function toTerms(request: ScheduleRequest, errors: ErrorList): ScheduleTerms {
+function toTerms(request: ScheduleRequest, timezone: string, errors: ErrorList): ScheduleTerms {
   const jitterMs = parseDuration(request.jitter ?? '0s');
   if (jitterMs === undefined) {
     errors.add({ pointer: '/jitter', message: 'must be a duration such as `30s` or `1h30m`', keyword: 'format' });
   }
   return {
     cron: request.cron,
-    timezone: request.timezone ?? 'UTC',
+    timezone: request.timezone ?? timezone,
     args: request.args ?? {},
     catchUp: request.catch_up ?? 'none',
     jitterMs: jitterMs ?? 0,

@@ -7,10 +7,17 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
+import { openStarts, type Starts, timesOf } from './schedule-starts.ts';
 import { createTracking, type Tracking } from './schedule-tracking.ts';
 
 /** How long the state of a schedule that is gone is kept. */
 const keptMs = 30 * 86_400_000;
+
+type Change = {
+  readonly atMs: number;
+  readonly restart?: boolean;
+  readonly write?: (tx: Transaction) => Promise<void>;
+};
 
 export type Roster = ReturnType<typeof createRoster>;
 
@@ -19,10 +26,13 @@ export function createRoster(o: {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly defaultTenant: string;
+  /** The zone of schedules without a time zone. */
+  readonly timezone: string;
 }) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
-  const tracking = createTracking();
+  const tracking = createTracking((schedule) => timesOf(schedule, starts));
+  let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
 
@@ -30,11 +40,13 @@ export function createRoster(o: {
   async function readCatalog(): Promise<void> {
     const seen = catalog.generation;
     const isFirst = generation === undefined;
-    const found = new Map(schedulesOf(catalog, o.defaultTenant).map((schedule) => [schedule.id, schedule]));
+    const atMs = clock.now();
+    if (isFirst) starts = await openStarts(store, atMs);
+    const found = new Map(schedulesOf(catalog, o).map((schedule) => [schedule.id, schedule]));
     const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
     const gone = idsOf(job).filter((id) => !found.has(id));
     const goneBefore = isFirst ? tracking.restingIds().filter((id) => !found.has(id) && !known.has(id)) : [];
-    await change([...api, ...found.values()], [...gone, ...goneBefore]);
+    await change([...api, ...found.values()], [...gone, ...goneBefore], { atMs });
     for (const id of gone) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
@@ -42,19 +54,15 @@ export function createRoster(o: {
   }
 
   /** Starts the schedules that fire from now on, and rests those that no longer do. */
-  async function change(
-    wanted: readonly Schedule[],
-    gone: readonly string[],
-    o: { readonly restart?: boolean; readonly write?: (tx: Transaction) => Promise<void> } = {},
-  ): Promise<void> {
-    const atMs = clock.now();
+  async function change(wanted: readonly Schedule[], gone: readonly string[], o: Change): Promise<void> {
+    const { atMs, restart, write } = o;
     const fires = (one: Schedule) => one.enabled && !tracking.isHeld(one);
     const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (fires(one) ? 'firing' : 'idle'));
-    const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || o.restart));
+    const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || restart));
     const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
-    if (o.write || begins.size + rests.length > 0) {
+    if (write || begins.size + rests.length > 0) {
       await store.db.transact(async (tx) => {
-        await o.write?.(tx);
+        await write?.(tx);
         for (const id of begins) await store.schedules.begin(tx, id, atMs);
         for (const id of rests) await store.schedules.rest(tx, id, atMs);
       });
@@ -74,13 +82,13 @@ export function createRoster(o: {
     tracking,
     /** Reads the database once, and the catalogue whenever it has changed. */
     async refresh(): Promise<void> {
-      if (!isLoaded) await loadSchedules(store, known, tracking);
-      isLoaded = true;
+      if (!isLoaded) isLoaded = await loadSchedules(store, known, tracking);
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
     },
     async put(schedule: StoredSchedule): Promise<void> {
       const before = known.get(schedule.id);
       await change([schedule], [], {
+        atMs: clock.now(),
         restart: before?.cron !== schedule.cron || before.timezone !== schedule.timezone,
         write: (tx) => store.schedules.put(tx, schedule),
       });
@@ -94,18 +102,23 @@ export function createRoster(o: {
   };
 }
 
-async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, tracking: Tracking): Promise<void> {
+async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, tracking: Tracking): Promise<true> {
   const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
   for (const schedule of stored) known.set(schedule.id, schedule);
   tracking.load(states);
+  return true;
 }
 
 /** The schedules of a disabled job are disabled as well. */
-function schedulesOf(catalog: Catalog, tenant: string): Schedule[] {
+function schedulesOf(
+  catalog: Catalog,
+  { defaultTenant: tenant, timezone }: { readonly defaultTenant: string; readonly timezone: string },
+): Schedule[] {
   return catalog.entries().flatMap(({ definition: job }) =>
     job.schedules.map(
       (schedule): Schedule => ({
         ...schedule,
+        timezone: schedule.timezone ?? timezone,
         enabled: schedule.enabled && job.enabled,
         name: null,
         jobId: job.id,

@@ -42,7 +42,7 @@ async function dealWithAll(tracked: Tracked, o: Parts): Promise<void> {
 
 /** Deals with the next nominal time. True when there may be more to do at once. */
 async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
-  const { schedule, kept, state } = tracked;
+  const { schedule, times, kept, state } = tracked;
   // It was held, disabled or removed while its times were dealt with.
   if (state.idleSinceMs !== null) return false;
   const { nominalAtMs, startsAtMs: startMs } = dueOf(tracked);
@@ -50,7 +50,7 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   if (isAhead(tracked, nowMs)) return rewind(tracked, nowMs, o);
   if (nominalAtMs === null || startMs > nowMs) return false;
   if (kept !== undefined && kept >= nominalAtMs) return start(tracked, kept, o);
-  if (nowMs - startMs <= graceMs) return start(tracked, nominalAtMs, o);
+  if (times.isStart || nowMs - startMs <= graceMs) return start(tracked, nominalAtMs, o);
 
   const missed = missedOf(tracked, nowMs - graceMs, schedule.catchUp === 'all' ? mostCaughtUp : 1);
   const newest = missed.times.at(-1) ?? nominalAtMs;

@@ -1,8 +1,7 @@
 // Which schedules fire, and the state of every schedule, including those that are held, disabled or gone.
 
-import { invariant } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
-import { parseCron } from '../../lib/cron.ts';
+import type { CronTimes } from '../../lib/cron.ts';
 import type { Tracked } from './schedule-due.ts';
 
 export type Tracking = ReturnType<typeof createTracking>;
@@ -10,7 +9,8 @@ export type Tracking = ReturnType<typeof createTracking>;
 /** A schedule that may never have fired. */
 type Resting = Partial<Tracked> & Pick<Tracked, 'state'>;
 
-export function createTracking() {
+/** @param timesOf the times of a schedule that has been checked */
+export function createTracking(timesOf: (schedule: Schedule) => CronTimes) {
   const tracked = new Map<string, Tracked>();
   const resting = new Map<string, Resting>();
   const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
@@ -36,8 +36,7 @@ export function createTracking() {
       // Work that is under way keeps the same object, so its findings are not lost.
       const own = ownOf(id) ?? { state: blank };
       const isSame = own.schedule?.cron === cron && own.schedule.timezone === timezone;
-      const times = (isSame && own.times) || parseCron(cron, timezone);
-      invariant('next' in times, 'a schedule is checked before it is tracked');
+      const times = (isSame && own.times) || timesOf(schedule);
       const state = { ...own.state, ...changes };
       resting.delete(id);
       const kept = isSame ? own.kept : undefined;

@@ -1,6 +1,5 @@
 // Schedules as the engine's interfaces see them: list, create, change and preview; and the ticks that start their runs.
 
-import type { Catalog } from '../../catalog/catalog.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -11,7 +10,12 @@ import { createSerial, type Serial } from '../../lib/serial.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import type { FireParts } from './schedule-fire.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
-import { addScheduleErrors, readScheduleRequest, type ScheduleRequest } from './schedule-requests.ts';
+import {
+  addScheduleErrors,
+  type RequestContext,
+  readScheduleRequest,
+  type ScheduleRequest,
+} from './schedule-requests.ts';
 import { createRoster, type Roster } from './schedule-roster.ts';
 import { tickSchedules } from './schedule-ticker.ts';
 
@@ -23,13 +27,17 @@ export type ScheduleView = {
   readonly nextFires: () => readonly number[];
 };
 
+type SchedulePreview = { readonly fires: readonly number[]; readonly timezone: string };
+
 export type Schedules = {
+  /** The zone of schedules without a time zone. */
+  readonly timezone: string;
   /** Sorted by job and id. @throws Problem not-ready */
   readonly list: (reach: Reach) => Promise<ScheduleView[]>;
   /** @throws Problem not-ready, schedule-not-found */
   readonly get: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** Checks the request without saving anything. @throws like `create` */
-  readonly preview: (request: ScheduleRequest, fires: number, principal: Principal) => readonly number[];
+  readonly preview: (request: ScheduleRequest, fires: number, principal: Principal) => SchedulePreview;
   /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, validation-error */
   readonly create: (request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed, and like `create` */
@@ -54,7 +62,7 @@ const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
 
-type Parts = FireParts & { readonly catalog: Catalog; readonly defaultTenant: string };
+type Parts = FireParts & RequestContext & { readonly defaultTenant: string };
 
 export function createSchedules(o: Parts): Schedules {
   const { catalog, clock } = o;
@@ -74,12 +82,13 @@ export function createSchedules(o: Parts): Schedules {
   }
 
   async function save(request: ScheduleRequest, own: OwnTerms): Promise<ScheduleView> {
-    const schedule = toStored(request, own, catalog, clock.now());
+    const schedule = toStored(request, own, o, clock.now());
     await roster.put(schedule);
     return view(schedule);
   }
 
   return {
+    timezone: o.timezone,
     list: (reach) =>
       onRoster(() => {
         const reached = [...roster.schedules()].filter(({ tenant }) => reaches(reach, tenant));
@@ -88,8 +97,8 @@ export function createSchedules(o: Parts): Schedules {
     get: (id, reach) => onRoster(() => view(find(roster, id, reach))),
     preview(request, fires, principal) {
       tenantFor(principal, request.tenant, o.defaultTenant);
-      const { terms } = readScheduleRequest(request, catalog);
-      return nextTimes(terms, clock.now(), fires);
+      const { terms } = readScheduleRequest(request, o);
+      return { fires: nextTimes(terms, clock.now(), fires), timezone: terms.timezone };
     },
     create: (request, principal) =>
       onRoster(() => {
@@ -188,8 +197,8 @@ function assertRoom(roster: Roster, tenant: string): void {
 /** What a schedule keeps when it is replaced. */
 type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy'>;
 
-function toStored(request: ScheduleRequest, own: OwnTerms, catalog: Catalog, updatedAtMs: number): StoredSchedule {
-  const { terms, job } = readScheduleRequest(request, catalog);
+function toStored(request: ScheduleRequest, own: OwnTerms, o: RequestContext, updatedAtMs: number): StoredSchedule {
+  const { terms, job } = readScheduleRequest(request, o);
   if (JSON.stringify(terms.args).length > longestArgsChars) {
     const message = 'the arguments of a schedule may have at most 64 KiB';
     throw validationError([{ pointer: '/args', message, keyword: 'maxLength' }]);

@@ -3,13 +3,12 @@
 
 import { constants, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { bootId } from '../../lib/boot-id.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isThere } from '../../lib/files/is-there.ts';
 
 /** Tells a process from a later one with the same pid, by its start time in clock ticks since the boot. */
 export type ProcessIdentity = { readonly pid: number; readonly startTicks: number; readonly bootId: string };
-
-let knownBootId: string | undefined;
 
 /** Whether this very process is alive. A zombie is not: some hosts reap orphans only after seconds. */
 export function isAlive(identity: ProcessIdentity): boolean {
@@ -17,9 +16,8 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /** Pids and namespaces of an earlier boot mean nothing in this one. */
-export function isOfThisBoot({ bootId }: ProcessIdentity): boolean {
-  knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  return bootId === knownBootId;
+export function isOfThisBoot(identity: ProcessIdentity): boolean {
+  return identity.bootId === bootId();
 }
 
 /** A pid namespace: the host's pid of its first process, and the inode of /proc/PID/ns/pid. */

@@ -46,8 +46,8 @@ export function createScheduleHandlers(o: {
     },
 
     previewSchedule({ request, query, body }) {
-      const fires = schedules.preview(body, query.fires ?? previewedFires, request.principal);
-      return { next_fires: toFires(fires, body.timezone ?? 'UTC') };
+      const { fires, timezone } = schedules.preview(body, query.fires ?? previewedFires, request.principal);
+      return { next_fires: toFires(fires, timezone) };
     },
 
     getSchedule: async ({ request, path }) => toAnswer(await schedules.get(path.schedule_id, request.principal)),

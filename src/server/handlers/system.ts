@@ -105,6 +105,7 @@ function systemInfo(
   return {
     name: config.instance.name,
     version,
+    timezone: engine.schedules.timezone,
     sources: config.sources.map(({ name, type, path }) => ({ name, type, ...(mayKnowPaths(caller) && { path }) })),
     extensions: config.extensions,
     caller: callerOf(caller),

@@ -3,6 +3,7 @@
 import type { Kysely } from 'kysely';
 import type { Logger } from '../../lib/logger.ts';
 import { StartError } from '../../lib/start-error.ts';
+import { localTimezone } from '../../lib/timezone.ts';
 import type { Schema } from '../schema.ts';
 import { initial } from './0001-initial.ts';
 import { steps } from './0002-steps.ts';
@@ -75,5 +76,15 @@ export async function migrate({ db, types, log, version, raise }: MigrationTarge
     for (const migration of migrations.slice(found)) {
       for (const statement of migration.statements(db, types)) await statement.execute();
     }
+    await keepTimezone(db, found === 0 ? localTimezone() : 'UTC');
   });
+}
+
+/** Kept once. In an instance from before, schedules without a time zone were in UTC, and stay there. */
+async function keepTimezone(db: Kysely<Schema>, timezone: string): Promise<void> {
+  await db
+    .insertInto('instance')
+    .values({ name: 'timezone', value: timezone })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
 }

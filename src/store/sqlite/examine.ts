@@ -23,6 +23,8 @@ export type Examination = {
   readonly damaged: readonly string[];
   /** The owners of running runs, and how many they drive. `host` is null for an owner without a lease. */
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
+  /** The time zone of the instance; null in a database from before it was kept. */
+  readonly timezone: string | null;
   /** null when the key-value store is empty. */
   readonly kv: {
     readonly keys: number;
@@ -95,11 +97,18 @@ export async function examineStore(o: {
       files: files.length,
       damaged: shown,
       owners: readOwners(connection),
+      timezone: readTimezone(connection),
       kv: readKv(connection),
     };
   } finally {
     connection.close();
   }
+}
+
+function readTimezone(connection: DatabaseSync): string | null {
+  if (!hasTable(connection, 'instance')) return null;
+  const row = connection.prepare("SELECT value FROM instance WHERE name = 'timezone'").get();
+  return row === undefined ? null : String(row.value);
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

@@ -1,10 +1,9 @@
 // Reads what `control.sh export` of Cronicle writes: a line for each record, `KEY - JSON`.
 
 import { resolve } from 'node:path';
-import { isTimezone } from '../../../lib/cron.ts';
+import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundSchedule, Origin } from '../found-job.ts';
-import { hostTimezone } from '../import-crontab.ts';
 import { type CalendarTimes, toCron } from './calendar-times.ts';
 import {
   countOf,

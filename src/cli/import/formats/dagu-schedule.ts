@@ -1,8 +1,8 @@
 // The schedules of a Dagu workflow: one cron pattern, several, or those for start, stop and restart.
 
-import { isTimezone, parseCron } from '../../../lib/cron.ts';
+import { parseCron } from '../../../lib/cron.ts';
+import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import type { FoundSchedule } from '../found-job.ts';
-import { hostTimezone } from '../import-crontab.ts';
 import { largestOf, type TimeField } from './calendar-times.ts';
 import { type Data, isMembers, listOf, textOf } from './import-file.ts';
 

@@ -1,11 +1,11 @@
 // Reads job definitions of Rundeck in its YAML or JSON format (job-yaml-v13, job-json-v44).
 
 import { resolve } from 'node:path';
-import { isTimezone, parseCron } from '../../../lib/cron.ts';
+import { parseCron } from '../../../lib/cron.ts';
+import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundSchedule, FoundStep, Origin } from '../found-job.ts';
-import { hostTimezone } from '../import-crontab.ts';
 import {
   countOf,
   type Data,

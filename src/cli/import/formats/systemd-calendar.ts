@@ -1,7 +1,7 @@
 // Reads OnCalendar= of systemd timers, as systemd.time(7) describes it, into a cron pattern that fires at exactly the
 // same minutes.
 
-import { isTimezone } from '../../../lib/cron.ts';
+import { isTimezone } from '../../../lib/timezone.ts';
 import { largestOf, smallestOf, type TimeField, toCron } from './calendar-times.ts';
 
 export type FoundTimes = { readonly cron: string; readonly timezone: string | undefined };

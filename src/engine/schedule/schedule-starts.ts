@@ -1,0 +1,32 @@
+// When schedules fire that name a start instead of times: `@reboot` at each start of the server, `@boot` at the first
+// one after each boot of the host (ADR 0011).
+
+import { invariant } from '../../domain/problem.ts';
+import type { Schedule } from '../../domain/schedule.ts';
+import { bootId } from '../../lib/boot-id.ts';
+import { type CronTimes, parseCron } from '../../lib/cron.ts';
+import type { Store } from '../../store/open.ts';
+
+/** By word: the single nominal time of such a schedule while this server runs. */
+export type Starts = ReadonlyMap<string, number>;
+
+/**
+ * The starts are later than what begins at `atMs`, so that a new schedule fires at this start, too. Only Linux has ids
+ * of boots. Elsewhere each start of the server counts as one.
+ */
+export async function openStarts({ instance }: Pick<Store, 'instance'>, atMs: number): Promise<Starts> {
+  const startMs = atMs + 1;
+  const bootMs = process.platform === 'linux' ? await instance.bootSeenAt(bootId(), startMs) : startMs;
+  return new Map([
+    ['@reboot', startMs],
+    ['@boot', bootMs],
+  ]);
+}
+
+export function timesOf({ cron, timezone }: Schedule, starts: Starts): CronTimes {
+  const startMs = starts.get(cron);
+  if (startMs !== undefined) return { next: (afterMs) => (afterMs < startMs ? startMs : null), isStart: true };
+  const times = parseCron(cron, timezone);
+  invariant('next' in times, 'a schedule is checked before it is tracked');
+  return times;
+}
