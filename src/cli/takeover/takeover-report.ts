@@ -35,6 +35,7 @@ function linesOf(prepared: Prepared): string[] {
     return `    ${old.padEnd(width)}  ${own}${old === own ? '' : '  differs'}`;
   });
   const note = hasSucceeded ? [] : [`  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`];
+  if (rows === 0) return [...head, ...note, '    cron and flwd: once a boot'];
   return [...head, ...note, `    ${'cron'.padEnd(width)}  flwd`, ...times];
 }
 
