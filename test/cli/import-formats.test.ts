@@ -247,11 +247,11 @@ test('systemd: times that count from an event, and what a service asks for besid
       'Type=forking\nExecStart=-!/bin/true a\nExecStart=@/bin/sh mysh -c "exit 0"\nNice=5\nEnvironmentFile=/etc/default/a\nWorkingDirectory=-/srv',
     ),
   );
-  expect(job.schedules).toMatchObject([{ cron: '0 * * * *', settings: {} }]);
+  expect(job.schedules).toMatchObject([{ cron: '0 * * * *', settings: {} }, { cron: '@boot' }]);
   expect(job.notes).toEqual([
     '`OnCalendar=nonsense` is not a calendar expression of systemd.time(7), so it has no schedule for it',
     '`RandomizedDelaySec=2h` was left out: it is not shorter than the time between two starts',
-    expect.stringContaining('`OnBootSec=1min` starts it some time after a boot'),
+    expect.stringContaining('`OnBootSec=1min` became `@boot`'),
     expect.stringContaining('`cron: "0 * * * *"` comes nearest'),
     expect.stringContaining('`Type=forking`'),
     '`Nice=5` was not carried over',

@@ -78,6 +78,7 @@ test('timers of systemd become jobs, with drop-ins, instances and the user they 
   expect(found.get('db-backup.timer')?.notes).toContainEqual(
     expect.stringContaining('`MemoryMax=512M` was not carried over'),
   );
+  expect(config(dir, 'poll').schedules).toMatchObject([{ cron: '@boot', held: true }]);
   expect(found.get('poll.timer')?.notes).toEqual(
     expect.arrayContaining([
       'the timer is not enabled there',

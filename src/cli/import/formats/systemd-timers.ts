@@ -88,8 +88,7 @@ function written(unit: Unit, section: string, keys: readonly string[]): string[]
   return keys.flatMap((key) => unit.all(section, key).map((value) => `${key}=${value}`));
 }
 
-const sinceBoot = ['OnBootSec', 'OnStartupSec'];
-const sinceOthers = ['OnActiveSec', 'OnUnitActiveSec', 'OnUnitInactiveSec'];
+const sinceOthers = ['OnStartupSec', 'OnActiveSec', 'OnUnitActiveSec', 'OnUnitInactiveSec'];
 
 function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readonly notes: string[] } {
   const isYes = (key: string): boolean => /^(?:1|yes|y|true|t|on)$/i.test(timer.last('Timer', key) ?? '');
@@ -116,11 +115,13 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
     notes.push(
       `\`RandomizedDelaySec=${delay}\` was left out: ${jitterMs === undefined ? 'it is no time span' : 'it is not shorter than the time between two starts'}`,
     );
-  const boots = sinceBoot.flatMap((key) => timer.all('Timer', key).map((span) => `${key}=${span}`));
-  if (boots.length > 0)
+  const boots = timer.all('Timer', 'OnBootSec');
+  if (boots.length > 0) {
+    schedules.push({ cron: '@boot', timezone: hostTimezone(), settings: {} });
     notes.push(
-      `\`${boots.join('` and `')}\` starts it some time after a boot: a schedule with \`@boot\` starts it at once`,
+      `\`OnBootSec=${boots.join(' ')}\` became \`@boot\`: it starts with the server's first start after a boot`,
     );
+  }
   for (const key of sinceOthers) {
     for (const span of timer.all('Timer', key)) notes.push(`\`${key}=${span}\` ${sinceLastStart(span)}`);
   }
