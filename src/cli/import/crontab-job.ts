@@ -2,6 +2,7 @@
 
 import { basename, isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
@@ -78,7 +79,7 @@ function scriptOf(
   o: { readonly shell: string; readonly home: string | null; readonly isShell: boolean },
 ): string {
   const lines = [
-    ...(o.isShell && startsSomewhere(command) && o.home !== null ? [`cd ${quoted(o.home)} || exit`] : []),
+    ...(o.isShell && startsSomewhere(command) && o.home !== null ? [`cd ${shellWord(o.home)} || exit`] : []),
     ...(input === null ? [] : [hereDocument(input)]),
     command,
   ];
@@ -90,10 +91,6 @@ function hereDocument(input: string): string {
   let end = 'END';
   while (input.split('\n').includes(end)) end += '_';
   return `exec <<'${end}'\n${input}${end}`;
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The command names a file without a full path, so it depends on the folder in which cron starts it. */

@@ -75,7 +75,7 @@ function readCrontab(user: string): Buffer {
   });
   if (errorCode(error) === 'ENOENT')
     throw new Refusal('there is no program crontab on this machine: name a file, as in flwd import crontab FILE');
-  if (error) throw new Refusal(`cannot run crontab -l (${errorCode(error)})`);
+  if (error) throw new Refusal(`cannot run crontab -l: ${fileTrouble(error)}`);
   if (status === 0) return stdout;
   const said = stderr.toString().trim().split('\n')[0] ?? '';
   if (said.startsWith('no crontab for'))

@@ -2,6 +2,7 @@
 // where it comes from. The job is always `secure`; what it will lack is proposed in comments.
 
 import { stringify } from 'yaml';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { NewFile } from '../init/job-folder.ts';
 import { printable } from '../terminal/output.ts';
 import { commandsOf, type FoundCommand, type FoundJob } from './found-job.ts';
@@ -37,7 +38,7 @@ const unsettable =
   /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
 const setInScripts = /^(?:PATH|LD_LIBRARY_PATH|LD_PRELOAD)$/;
 const neverRoot =
-  'a job is never root by `run_as`: let it run as another user, or, on a server of root, in the profile disabled';
+  '`run_as` never makes a job root: use another user, or, if the server runs as root, the profile disabled';
 const mostOriginLines = 20;
 const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
@@ -110,7 +111,7 @@ function environmentOf(
   /** By argument. */
   const stored = new Map<string, string>();
   for (const [name, value] of Object.entries(job.environment)) {
-    if (setInScripts.test(name)) exported.push(`${name}=${inShell(value)}; export ${name}`);
+    if (setInScripts.test(name)) exported.push(`${name}=${shellWord(value)}; export ${name}`);
     else if (unsettable.test(name) || !/^[A-Za-z_]\w*$/.test(name))
       o.notes.push(`the variable ${name} is not carried over: a job must not set it`);
     else if (!isSecretValue(name, value)) variables[name] = value;
@@ -140,7 +141,7 @@ function scriptOf(
   if (!isShell && before.length === 0) return { files: [own], words };
   const lines = isShell
     ? withLines(text, before)
-    : [...before, `${interpreter.map(inShell).join(' ')} "$FLWD_JOB_DIR/${file}" "$@"`, ''];
+    : [...before, `${interpreter.map(shellWord).join(' ')} "$FLWD_JOB_DIR/${file}" "$@"`, ''];
   const taken = takeSecrets(lines.join('\n'), o.names);
   if ('problem' in taken) return taken;
   if (isShell) return { files: [{ ...own, text: taken.text }], words };
@@ -272,8 +273,4 @@ function tailOf(
       ? ['# The operator allows it in flwd.yaml:', ...lines.flwdLines.map((line) => `#   ${line}`)]
       : []),
   ];
-}
-
-function inShell(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -2,9 +2,9 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../../lib/error-code.ts';
 import { jobsDir, type Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { fileTrouble } from '../file-trouble.ts';
 import { oneOperand } from '../option-values.ts';
 import { commandText } from '../session/command-text.ts';
 import { configurationIfAny, type From, foundArguments } from './from-script.ts';
@@ -100,7 +100,7 @@ function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir).toSorted();
   } catch (error) {
-    throw new Refusal(`cannot read the folder ${dir} (${errorCode(error) ?? 'unreadable'})`);
+    throw new Refusal(`cannot read the folder ${dir}: ${fileTrouble(error)}`);
   }
 }
 
@@ -116,7 +116,7 @@ function reasonAgainst(path: string): string | undefined {
   try {
     return readFileSync(path).subarray(0, 2).toString() === '#!' ? undefined : 'not executable, and has no #! line';
   } catch (error) {
-    return `cannot be read (${errorCode(error) ?? 'unreadable'})`;
+    return `cannot be read: ${fileTrouble(error)}`;
   }
 }
 

@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { type Asking, isAsked } from './permission-lines.ts';
 import { notesIn, type Uses } from './uses.ts';
 import type { Wish, Wishes } from './wishes.ts';
+import { scalar } from './yaml-text.ts';
 
 export type Needs = {
   /** Why the job probably needs the network, if it does not ask for it. */
@@ -79,7 +80,7 @@ export function securityLines(
 ): string[] {
   const security = loaded?.config.security;
   const members = [
-    ...(paths.length === 0 ? [] : [`paths: [${[...(security?.paths ?? []), ...paths].map(inList).join(', ')}]`]),
+    ...(paths.length === 0 ? [] : [`paths: [${[...(security?.paths ?? []), ...paths].map(scalar).join(', ')}]`]),
     ...(isProfileMissing ? ['allow_profiles: [secure, permissive, disabled]'] : []),
   ];
   if (members.length === 0) return [];
@@ -92,10 +93,6 @@ export function securityLines(
         ]
       : []),
   ];
-}
-
-function inList(path: string): string {
-  return /^[\w/.+@-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 export function needsJson({ network, unasked, paths, isProfileMissing, create, notes }: Needs) {

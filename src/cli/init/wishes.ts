@@ -2,6 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { shellWord } from '../../lib/shell-word.ts';
 import { isInSandbox } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import type { FileUse, Note, Uses } from './uses.ts';
@@ -193,8 +194,4 @@ function isTooWide(path: string, home: string): boolean {
     `${home}/`.startsWith(`${path}/`) ||
     (shared.test(path) && path !== '/var/backups' && path !== '/srv')
   );
-}
-
-function shellWord(text: string): string {
-  return /^[\w/.+@:=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,7 @@
 // Writes a command that the user can type next: for the same instance, called the way flwd was called, quoted for a
 // shell.
 
+import { shellWord } from '../../lib/shell-word.ts';
 import { instance, type Options } from '../command.ts';
 import { findCommand } from '../command-line.ts';
 
@@ -15,7 +16,7 @@ export function commandText(options: Options, ...words: readonly string[]): stri
     .filter((option) => command.options.some(({ name }) => name === option.name))
     .flatMap(({ name }) => (options.get(name) ?? []).flatMap((value) => written(name, value)));
   const after = command.isJobCall ? [...given, ...words] : [...words, ...given];
-  return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...after].map(inShell).join(' ');
+  return [...(isCalledByNpx() ? ['npx'] : []), 'flwd', ...after].map(shellWord).join(' ');
 }
 
 function written(name: string, value: string): string[] {
@@ -26,8 +27,4 @@ function written(name: string, value: string): string[] {
 function isCalledByNpx(): boolean {
   const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
   return event === 'npx' && /^(["']?)flwd\1(?:\s|$)/.test(script);
-}
-
-function inShell(word: string): string {
-  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -8,11 +8,11 @@ import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
 import { isTakeoverUnfinished } from '../../instance/takeover-folder.ts';
-import { errorCode } from '../../lib/error-code.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { nearest } from '../../lib/nearest.ts';
 import { jobsDir, type Options } from '../command.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
+import { fileTrouble } from '../file-trouble.ts';
 import { commandText } from './command-text.ts';
 import { loadConfiguration } from './configuration.ts';
 import { linkDataDir } from './data-dir-link.ts';
@@ -153,9 +153,7 @@ function readTokenFile(remote: string, path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    throw new Refusal(
-      `cannot read the token of the remote \`${remote}\`: ${path} (${errorCode(error) ?? 'unreadable'})`,
-    );
+    throw new Refusal(`cannot read the token of the remote \`${remote}\` from ${path}: ${fileTrouble(error)}`);
   }
 }
 

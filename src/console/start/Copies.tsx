@@ -1,8 +1,9 @@
 // Buttons that copy the start of a job as a command for curl or flwd.
 
 import type { ReactNode } from 'react';
+import { shellWord } from '../../lib/shell-word.ts';
 import { useSession } from '../session/session.tsx';
-import { CopyButton, shellWord } from '../widgets/CopyButton.tsx';
+import { CopyButton } from '../widgets/CopyButton.tsx';
 
 export function Copies({
   jobId,

@@ -23,8 +23,3 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
     </>
   );
 }
-
-/** Quotes a text as one word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}

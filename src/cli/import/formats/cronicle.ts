@@ -1,6 +1,7 @@
 // Reads what `control.sh export` of Cronicle writes: a line for each record, `KEY - JSON`.
 
 import { resolve } from 'node:path';
+import { shellWord } from '../../../lib/shell-word.ts';
 import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundSchedule, Origin } from '../found-job.ts';
@@ -19,7 +20,6 @@ import {
   textOf,
 } from './import-file.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
-import { shellWord } from './shell-text.ts';
 
 type Export = {
   readonly events: readonly { readonly line: number; readonly event: Members }[];

@@ -1,11 +1,11 @@
 // Preconditions of a Dagu workflow and of its steps: a step checks them and says whether they are met. If they are not,
 // Dagu skips the step and all that depend on it.
 
+import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundStep } from '../found-job.ts';
 import { daguMembers, Unreadable } from './dagu-keys.ts';
 import { expanding } from './dagu-values.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
-import { shellWord } from './shell-text.ts';
 
 /** The step that checks what the whole workflow needs. */
 export const checkOfAll = 'preconditions';

@@ -1,5 +1,6 @@
 // The steps of a Dagu workflow, of version 1 (`command`, `script`, `executor`) and 2 (`run`, `action`).
 
+import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand, FoundStep } from '../found-job.ts';
 import { daguMembers, Unreadable } from './dagu-keys.ts';
 import { type Condition, checkOfAll, withPreconditions } from './dagu-preconditions.ts';
@@ -8,7 +9,6 @@ import { countOf, type Data, inSeconds, isMembers, isYes, listOf, type Members, 
 import { type NamedArgument, wordsIn } from './other-arguments.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { replaceReferences } from './shell-references.ts';
-import { shellWord } from './shell-text.ts';
 
 /** Another workflow that a step may run. */
 export type SubWorkflow = { readonly name: string; readonly arguments: readonly NamedArgument[] };

@@ -2,12 +2,12 @@
 // environment.
 
 import { isSecretName } from '../../../lib/secret-name.ts';
+import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundArgument } from '../found-job.ts';
 import { isSecretValue } from '../secret-text.ts';
 import { daguMembers, Unreadable } from './dagu-keys.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
 import { freeName, type NamedArgument, wordsIn } from './other-arguments.ts';
-import { shellWord } from './shell-text.ts';
 
 export type DaguValues = {
   readonly arguments: readonly NamedArgument[];

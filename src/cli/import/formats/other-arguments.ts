@@ -1,8 +1,8 @@
 // The options of a job in another scheduler as arguments, and how its program finds them under the names it knows.
 
+import { shellWord } from '../../../lib/shell-word.ts';
 import { argumentName } from '../../init/script-arguments.ts';
 import type { FoundArgument } from '../found-job.ts';
-import { shellWord } from './shell-text.ts';
 
 export type NamedArgument = {
   /** What the other scheduler calls it. */

@@ -1,12 +1,12 @@
 // The sequence of a Rundeck job as steps. A reference such as `${option.env}` or `@option.env@` becomes a variable.
 
+import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand, FoundStep } from '../found-job.ts';
 import { isMembers, isYes, listOf, type Members, membersOf, textOf } from './import-file.ts';
 import { type NamedArgument, variableLines, wordOf, wordsIn } from './other-arguments.ts';
 import type { Options } from './rundeck-options.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { type Replacement, replaceReferences } from './shell-references.ts';
-import { shellWord } from './shell-text.ts';
 
 /** A job of the same file, which a step may start. */
 export type Target = {

@@ -1,9 +1,9 @@
 // Turns a service of systemd into a shell script that runs the same programs, as systemd.service(5) describes them.
 
 import { basename } from 'node:path';
+import { shellWord } from '../../../lib/shell-word.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import type { FoundCommand } from '../found-job.ts';
-import { shellWord } from './shell-text.ts';
 import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
 
