@@ -48,6 +48,7 @@ test('the answer has the fields of the reference, and those of this implementati
   expect(await response.json()).toEqual({
     name: 'flwd',
     version,
+    timezone: expect.any(String),
     sources: [
       { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') },
       { name: 'ops', type: 'fs', path: join(server.root, 'jobs') },

@@ -40,6 +40,7 @@ test('a job is shown as its author wrote it, with durations as people write them
     tags: ['backup'],
     executor: 'proc',
     security_profile: 'secure',
+    run_as: null,
     composition: 'single',
     aliases: ['nightly'],
     enabled: true,

@@ -85,6 +85,7 @@ test('system information has the full paths of sources', async () => {
   const text = await (await server.fetch('/system/info')).text();
   expect(JSON.parse(text)).toEqual({
     version: '1.2.3',
+    timezone: 'UTC',
     sources: [{ name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') }],
     name: 'examples',
     extensions: ['mcp'],
