@@ -32,7 +32,7 @@ const known: readonly Words[] = [
   [/^(?:Alias|Anchor) /, `a text cannot begin with \`*\` or \`&\`: ${quoteIt}`],
   [/^Unresolved tag: (\S+)/, (tag) => `there is no tag ${tag}: ${quoteIt} if it is a text`],
   [/^All \w+ items must start/, 'the indentation differs from the lines above'],
-  [/^Unexpected (?:flow-\w+-end.*?)?(,|\]|\})/, (sign) => `there is a ${sign} too many`],
+  [/^Unexpected (?:flow-\w+-end.*?)?(,|\]|\})/, (sign) => `there is one ${sign} too many`],
 ];
 
 export function yamlWords({ code, message }: Pick<YAMLError, 'code' | 'message'>): string {

@@ -138,7 +138,7 @@ test.each([
     { sequence: { commands: [{ script: 'id', scriptInterpreter: 'bash', interpreterArgsQuoted: true }] } },
     'takes its script and arguments as one word',
   ],
-  [{ sequence: { commands: [{ scriptfile: 'relative.sh' }] } }, 'which is no path on this machine'],
+  [{ sequence: { commands: [{ scriptfile: 'relative.sh' }] } }, 'which is not a path on this machine'],
   [{ sequence: { strategy: 'ruleset', commands: [{ exec: 'id' }] } }, 'its workflow strategy ruleset'],
   [{ options: [{ name: 'f', type: 'file' }], sequence: { commands: [{ exec: 'id' }] } }, 'its option f takes a file'],
   [
@@ -226,9 +226,9 @@ test.each([
   ['steps: [{action: mail.send}]', 'is of the kind mail.send'],
   ['steps: [{command: "echo ${A.b}"}]', 'it uses `${A.b}`, a reference that only Dagu can resolve'],
   ['steps: [{call: elsewhere}]', 'runs the workflow elsewhere, which is not in the folder'],
-  ['steps: [{command: id, output: "x y"}]', 'is no variable name'],
-  ['params: [{"a b": c}]\nsteps: [{command: id}]', 'is no variable name'],
-  ['env: [{"x; touch pwned": c}]\nsteps: [{command: id}]', 'is no variable name'],
+  ['steps: [{command: id, output: "x y"}]', 'is not a valid name for a variable'],
+  ['params: [{"a b": c}]\nsteps: [{command: id}]', 'is not a valid name for a variable'],
+  ['env: [{"x; touch pwned": c}]\nsteps: [{command: id}]', 'does not have a valid name'],
   ['type: agent\nsteps: [{command: id}]', 'its type is agent'],
 ])('Dagu: %j is not imported: %s', (text, reason) => {
   expect(reasonOf(dagu(text))).toContain(reason);

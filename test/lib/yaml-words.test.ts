@@ -28,8 +28,8 @@ test.each([
   ['a: 1\na: 2', '2:1: this key occurs twice'],
   ['a: *', '1:4: a text cannot begin with `*` or `&`: put it in quotes'],
   ['a: !run x', '1:4: there is no tag !run: put it in quotes if it is a text'],
-  ['a: [x,, y]', '1:7: there is a , too many'],
-  ['a: x]\nb: [y]]', '2:7: there is a ] too many'],
+  ['a: [x,, y]', '1:7: there is one , too many'],
+  ['a: x]\nb: [y]]', '2:7: there is one ] too many'],
 ])('%j', (text, error) => {
   expect(errorsIn(text)[0]).toBe(error);
 });

@@ -73,7 +73,7 @@ export async function readImported(
 
 function read(place: string): { readonly table: CronTable; readonly text: Buffer } | { readonly reason: string } {
   const table = openTable(place);
-  if (!table) return { reason: `it was imported from ${place}, which is no crontab that cron reads` };
+  if (!table) return { reason: `it was imported from ${place}, which cron does not read` };
   try {
     return { table, text: table.read() };
   } catch (error) {

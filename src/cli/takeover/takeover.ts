@@ -109,7 +109,7 @@ async function undo(tables: readonly ReadTable[], o: Work): Promise<ExitCode> {
   for (const { read, lines } of back)
     for (const { line, jobId } of takenLines(read.text))
       if (!lines.has(line))
-        output.warn(`${read.table.place}, line ${line} stays a comment: it is of ${jobId}, a job that is not here`);
+        output.warn(`${read.table.place}, line ${line} stays a comment: its job, ${jobId}, is not here`);
   const count = back.reduce((sum, { lines }) => sum + lines.size, 0);
   if (count === 0) {
     finishTakeover(dataDir, []);

@@ -12,6 +12,3 @@ export function daguMembers(data: Data | undefined): Members {
     ]),
   );
 }
-
-/** Ends the reading of a workflow: it is not imported. The message is a sentence. */
-export class Unreadable extends Error {}

@@ -3,9 +3,10 @@
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundStep } from '../found-job.ts';
-import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { daguMembers } from './dagu-keys.ts';
 import { expanding } from './dagu-values.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
+import { Unreadable } from './unreadable.ts';
 
 /** The step that checks what the whole workflow needs. */
 export const checkOfAll = 'preconditions';

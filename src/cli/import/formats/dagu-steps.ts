@@ -2,13 +2,14 @@
 
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundCommand, FoundStep } from '../found-job.ts';
-import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { daguMembers } from './dagu-keys.ts';
 import { type Condition, checkOfAll, withPreconditions } from './dagu-preconditions.ts';
 import { type DaguValues, expanding, unknownNames, variablesOf } from './dagu-values.ts';
 import { countOf, type Data, inSeconds, isMembers, isYes, listOf, type Members, textOf } from './import-file.ts';
 import { type NamedArgument, wordsIn } from './other-arguments.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { replaceReferences } from './shell-references.ts';
+import { Unreadable } from './unreadable.ts';
 
 /** Another workflow that a step may run. */
 export type SubWorkflow = { readonly name: string; readonly arguments: readonly NamedArgument[] };
@@ -157,7 +158,8 @@ function outputsBefore({ needs }: Raw, all: readonly Raw[]): { readonly lines: s
 function outputOf(step: Members): string | undefined {
   if (typeof step.output !== 'string') return undefined;
   const name = step.output.replace(/^\$/, '');
-  if (!/^[A-Za-z_]\w*$/.test(name)) throw new Unreadable(`the output \`${name}\` of a step is no variable name`);
+  if (!/^[A-Za-z_]\w*$/.test(name))
+    throw new Unreadable(`the output \`${name}\` of a step is not a valid name for a variable`);
   return name;
 }
 

@@ -5,9 +5,10 @@ import { isSecretName } from '../../../lib/secret-name.ts';
 import { shellWord } from '../../../lib/shell-word.ts';
 import type { FoundArgument } from '../found-job.ts';
 import { isSecretValue } from '../secret-text.ts';
-import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { daguMembers } from './dagu-keys.ts';
 import { type Data, isMembers, isYes, listOf, textOf } from './import-file.ts';
 import { freeName, type NamedArgument, wordsIn } from './other-arguments.ts';
+import { Unreadable } from './unreadable.ts';
 
 export type DaguValues = {
   readonly arguments: readonly NamedArgument[];
@@ -38,7 +39,8 @@ export function readDaguValues(workflow: { readonly [key: string]: Data }): Dagu
   for (const { name, value, rest } of parametersOf(workflow.params)) {
     const isPosition = name === undefined;
     const written = name ?? `param_${positions.length + 1}`;
-    if (!variableName.test(written)) throw new Unreadable(`its parameter \`${written}\` is no variable name`);
+    if (!variableName.test(written))
+      throw new Unreadable(`its parameter \`${written}\` is not a valid name for a variable`);
     const isSecret = isSecretName(written) || (value !== undefined && isSecretValue(written, value));
     const isDynamic = value !== undefined && hasExpansion(value);
     const { argument } = addArgument(written, written, (free) => ({
@@ -123,7 +125,7 @@ export function variablesOf(data: Data | undefined): [string, string][] {
           match ? [[match[1] ?? '', match[2] ?? '']] : [],
         );
     for (const [name] of pairs)
-      if (!variableName.test(name)) throw new Unreadable(`its variable \`${name}\` is no variable name`);
+      if (!variableName.test(name)) throw new Unreadable(`its variable \`${name}\` does not have a valid name`);
     return pairs;
   });
 }

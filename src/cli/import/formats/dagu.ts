@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundStep, Origin } from '../found-job.ts';
-import { daguMembers, Unreadable } from './dagu-keys.ts';
+import { daguMembers } from './dagu-keys.ts';
 import { readDaguSchedules } from './dagu-schedule.ts';
 import { readDaguSteps, type SubWorkflow } from './dagu-steps.ts';
 import { readDaguValues } from './dagu-values.ts';
@@ -22,6 +22,7 @@ import {
 } from './import-file.ts';
 import { withoutDoubles } from './other-arguments.ts';
 import { listOf as filesIn } from './unit-file.ts';
+import { Unreadable } from './unreadable.ts';
 
 const mostFiles = 1_000;
 

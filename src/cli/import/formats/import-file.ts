@@ -7,7 +7,9 @@ import { LineCounter, parseAllDocuments } from 'yaml';
 import { errorCode } from '../../../lib/error-code.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { findTooDeep, nestingLimit, tooDeep } from '../../../lib/yaml-nesting.ts';
+import { yamlWords } from '../../../lib/yaml-words.ts';
 import { Refusal } from '../../exit-code.ts';
+import { fileTrouble } from '../../file-trouble.ts';
 
 /** As JSON would have it: no dates, no symbols, no cycles. */
 export type Data = null | boolean | number | string | readonly Data[] | { readonly [key: string]: Data };
@@ -27,7 +29,7 @@ export function readText(path: string): string {
     if (error instanceof Refusal) throw error;
     if (code === 'ENOENT') throw new Refusal(`there is no file ${path}`);
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new Refusal(`${path} is not UTF-8 text`);
-    throw new Refusal(`cannot read ${path} (${code ?? 'unreadable'})`);
+    throw new Refusal(`cannot read ${path}: ${fileTrouble(error)}`);
   }
 }
 
@@ -42,7 +44,7 @@ export function readYaml(text: string, path: string): readonly Data[] | { readon
   for (const document of documents) {
     const [error] = document.errors;
     if (error)
-      return { problem: `${name}:${lineCounter.linePos(error.pos[0]).line} is not valid YAML: ${error.message}` };
+      return { problem: `${name}:${lineCounter.linePos(error.pos[0]).line} is not valid YAML: ${yamlWords(error)}` };
     try {
       const value: unknown = document.toJS({ maxAliasCount: 100 });
       data.push(toData(value, 0));

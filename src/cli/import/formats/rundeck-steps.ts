@@ -7,6 +7,7 @@ import { type NamedArgument, variableLines, wordOf, wordsIn } from './other-argu
 import type { Options } from './rundeck-options.ts';
 import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
 import { type Replacement, replaceReferences } from './shell-references.ts';
+import { Unreadable } from './unreadable.ts';
 
 /** A job of the same file, which a step may start. */
 export type Target = {
@@ -17,9 +18,6 @@ export type Target = {
 
 type Job = { readonly name: string; readonly options: Options; readonly targets: readonly Target[] };
 type Steps = { readonly steps: readonly FoundStep[]; readonly notes: readonly string[] };
-
-/** Ends the reading of a job: it is not imported. */
-class Unreadable extends Error {}
 
 /** `problem` is a sentence. */
 export function readCommands(sequence: Members, job: Job): Steps | { readonly problem: string } {
@@ -104,7 +102,7 @@ function commandOf(command: Members, { id, job }: Place): FoundCommand {
   const path = textOf(command.scriptfile);
   if (path !== undefined) {
     if (!path.startsWith('/'))
-      throw new Unreadable(`${id} runs the script \`${path}\`, which is no path on this machine`);
+      throw new Unreadable(`${id} runs the script \`${path}\`, which is not a path on this machine`);
     const words = [...given, path].map(shellWord).join(' ');
     return { file: `${id}.sh`, text: `${words} "$@"\n`, interpreter: ['/bin/sh'], isShell: true, setup };
   }
@@ -165,7 +163,7 @@ function interpreterWords(command: Members, id: string): string[] {
   if (dollarReference.test(words.join(' ')) || words.includes('${scriptfile}'))
     throw new Unreadable(`the interpreter of ${id} contains a reference`);
   if (/^(?:\S*\/)?(?:sudo|su|doas|runuser)$/.test(words[0] ?? ''))
-    throw new Unreadable(`${id} becomes another user with ${words[0]}, which a job cannot`);
+    throw new Unreadable(`${id} becomes another user with ${words[0]}, which a job cannot do`);
   if (words.length > 0 && isYes(command.interpreterArgsQuoted))
     throw new Unreadable(`the interpreter of ${id} takes its script and arguments as one word`);
   return words;

@@ -6,6 +6,7 @@ import { formatDuration } from '../../../lib/units.ts';
 import type { FoundCommand } from '../found-job.ts';
 import { spanMs } from './systemd-span.ts';
 import { commandEnd, splitWords, type Unit } from './unit-file.ts';
+import { Unreadable } from './unreadable.ts';
 
 /** Whose units they are. */
 export type Manager = {
@@ -24,8 +25,6 @@ type Service = {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
 };
-
-class Unreadable extends Error {}
 
 /** `problem` is a sentence. */
 export function readService(service: Unit, manager: Manager): Service | { readonly problem: string } {

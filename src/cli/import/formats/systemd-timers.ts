@@ -113,7 +113,7 @@ function schedulesOf(timer: Unit): { readonly schedules: FoundSchedule[]; readon
   });
   if (jitterMs === undefined || (jitterMs > 0 && schedules.some(({ settings }) => settings?.jitter === undefined)))
     notes.push(
-      `\`RandomizedDelaySec=${delay}\` was left out: ${jitterMs === undefined ? 'it is no time span' : 'it is not shorter than the time between two starts'}`,
+      `\`RandomizedDelaySec=${delay}\` was left out: ${jitterMs === undefined ? 'it is not a time span' : 'it is not shorter than the time between two starts'}`,
     );
   const boots = timer.all('Timer', 'OnBootSec');
   if (boots.length > 0) {
