@@ -15,6 +15,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
+import { draftJob } from '../../src/cli/import/job-draft.ts';
 import { parseCron } from '../../src/lib/cron.ts';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, flwdReading } from './terminal.ts';
@@ -69,6 +70,41 @@ test('each line becomes a secure job with a held schedule, and a second import a
   expect(all.map(({ state }) => state)).toEqual(['already-imported', 'already-imported', 'not-imported', 'imported']);
   expect(jobsIn(join(dir, 'jobs'))).toEqual(['backup', 'cat', 'date']);
   expect(everythingIn(join(dir, 'jobs'), 'date')).toBe(before);
+});
+
+test('a line is proposed what its script uses, and never its whole home', () => {
+  const home = mkdtempSync('/var/tmp/flwd-cli-');
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  writeFiles(home, {
+    'bin/mirror.sh': '#!/bin/sh\nexec 9>/var/lock/m.lock\nflock -n 9 || exit 75\ncp -a ~/data/a ~/copy\n',
+    'bin/health.sh': '#!/bin/sh\ncurl -fsS http://127.0.0.1/\n',
+    'data/a': '',
+    'copy/a': '',
+  });
+  const drafts = readTable(
+    Buffer.from(`1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n`),
+    {
+      hasUser: false,
+    },
+  ).map((line) => {
+    const job = jobOfLine(line, { ...table, homeOf: () => home });
+    if (job.kind !== 'job') throw new Error(job.reason);
+    const draft = draftJob(job, { folder: 'x', runAs: undefined, storedName: () => 'x', jobId: (name) => name });
+    if ('problem' in draft) throw new Error(draft.problem);
+    return draft;
+  });
+  expect(drafts.map(({ configLines }) => configLines)).toEqual([
+    [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
+    [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
+  ]);
+  expect(drafts[0]?.flwdLines).toEqual([
+    `security: {paths: [${home}/bin, ${home}/copy, ${home}/data, ${home}/new.log]}`,
+  ]);
+  expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);
+  expect(drafts[0]?.notes).toEqual([
+    'the sandbox does not show /var/lock/m.lock: `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file',
+    `create ${home}/new.log before the first run: touch ${home}/new.log`,
+  ]);
 });
 
 /** Without the lock file of the import. */

@@ -59,7 +59,7 @@ test('each script becomes a job, and the report says what is left out, what is n
     '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own',
     '  to do: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     '  to do: line 10: crontab cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
-    '  to do: line 7: a sandbox does not show /var/lock/mirror.lock: let the script use a file below /tmp',
+    '  to do: line 7: a sandbox does not show /var/lock/mirror.lock: remove the lock from the script; concurrency in config.yaml replaces it',
     '  red.sh: the file name red.sh does not work in a job: rename the script',
     '  .git: hidden',
     '  README: not executable, and has no #! line',
@@ -88,7 +88,7 @@ test('the jobs ask for what their scripts read and write, and for nothing else',
       '  write:\n    - { arg: backup_dir }   # line 12: mkdir\n    # - /var/log/pg-backup.log   # line 16: tee\n',
   );
   expect(configOf(home, 'pg-backup')).toContain(`      default: ${home}/backups\n`);
-  expect(configOf(home, 'mirror')).toContain(`# env: { HOME: ${home} }\n`);
+  expect(configOf(home, 'mirror')).toContain(`\nenv: { HOME: ${home} }\n`);
   expect(configOf(home, 'mirror')).toContain('\nconcurrency: { limit: 1, on_conflict: reject }\n');
   expect(configOf(home, 'mirror')).toContain(`#   write:\n#     - ${home}/mirror   # line 9: mkdir\n`);
   expect(configOf(home, 'report')).toContain(

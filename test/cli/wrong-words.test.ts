@@ -33,6 +33,11 @@ test.each([
     2,
     'there is no command or job `bad/3`; the job `bad` takes its arguments as options: flwd bad --n 3\n',
   ],
+  [
+    ['many', '3'],
+    2,
+    'there is no command or job `many/3`; the job `many` takes its arguments as options, which flwd many --help lists\n',
+  ],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, '--backup_password is missing: --backup_password.file FILE\n--n is missing: --n N\n'],
   [

@@ -80,9 +80,15 @@ export function draftJob(
     ...one,
     stored: env.stored.get(one.argument) ?? `${prefix}-${one.argument}`,
   }));
-  const lines = linesFor(needs, runAs, job.user);
+  const lines = linesFor(needs, runAs, job);
   const record = recordOf(job, runAs && 'lost' in runAs ? runAs.lost : null);
-  const config = configOf(job, { variables: env.variables, secrets, runAs, scripts, jobId });
+  const config = configOf(job, {
+    variables: { ...homeOf(job, needs), ...env.variables },
+    secrets,
+    runAs,
+    scripts,
+    jobId,
+  });
   const text = [...headOf(job, record), stringify(config, { lineWidth: 0 }).trimEnd(), ...tailOf(lines, needs)].join(
     '\n',
   );
@@ -98,6 +104,10 @@ export function draftJob(
     notes: [...notes, ...needs.notes, ...(record.not_carried_over !== null && job.user === 'root' ? [neverRoot] : [])],
     ...lines,
   };
+}
+
+function homeOf({ home }: FoundJob, { isHomeUsed }: Needs): Record<string, string> {
+  return isHomeUsed && home !== null ? { HOME: home } : {};
 }
 
 type Names = ReturnType<typeof createSecretNames>;
@@ -227,7 +237,7 @@ export function originLines(text: string): string[] {
   return lines.length > mostOriginLines ? [...shown, '…'] : shown;
 }
 
-function linesFor(needs: Needs, runAs: RunAs, user: string | null) {
+function linesFor(needs: Needs, runAs: RunAs, { user, home }: FoundJob) {
   const { read, write, network } = needs;
   // No job runs as root by `run_as`.
   const lost = runAs !== undefined && 'lost' in runAs && user !== null && user !== 'root' ? [user] : [];
@@ -237,7 +247,7 @@ function linesFor(needs: Needs, runAs: RunAs, user: string | null) {
     ...(write.length > 0 && { write }),
   };
   const security = {
-    ...(read.length + write.length > 0 && { paths: foldersOf(needs) }),
+    ...(read.length + write.length > 0 && { paths: foldersOf(needs, home) }),
     ...(lost.length > 0 && { run_as: lost }),
   };
   return {

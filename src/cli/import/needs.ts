@@ -5,13 +5,16 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isInSandbox, plainText } from '../init/place.ts';
 import { runs, shellUses } from '../init/shell-uses.ts';
-import type { Uses } from '../init/uses.ts';
+import { noUses, type Uses } from '../init/uses.ts';
+import { isTooWide } from '../init/wishes.ts';
 
 export type Needs = {
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** What seems to use the network: `curl`, `line 3 of /srv/x.sh: rsync`. */
   readonly network: string | undefined;
+  /** A script that it calls finds files through `~` or `$HOME`. */
+  readonly isHomeUsed: boolean;
   readonly notes: readonly string[];
 };
 
@@ -19,8 +22,37 @@ const mostScriptBytes = 2 ** 20;
 
 export function needsOf(script: string, home: string | null): Needs {
   const { files, network } = usesOf(script, home);
-  const ofScripts = files.filter(({ by }) => by === runs).map(({ place }) => needsOfFile(place.path, home));
-  const write = [...pathsOf('write', files), ...ofScripts.flatMap((one) => one.write)];
+  const called = files
+    .filter(({ by }) => by === runs)
+    .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, home) }));
+  const ofScripts = called.flatMap(({ uses }) => uses.files);
+  const written = pathsOf('write', [...files, ...ofScripts]);
+  const write = [...new Set(written.filter((path) => !isLockFolder.test(path)).map((path) => granted(path, home)))];
+  const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
+  const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
+  return {
+    read: [...new Set(read)].filter((path) => !write.includes(path) && !isOnlyTheWay(path, home, read)),
+    write,
+    network:
+      networkWord(network) ??
+      networkOfScript?.uses.network?.replace(/^line (\d+):/, `line $1 of ${networkOfScript.path}:`),
+    isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
+    notes: [
+      ...notesOf(script),
+      ...written.filter((path) => isLockFolder.test(path)).map(noteOfLock),
+      ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run: touch ${path}`),
+    ],
+  };
+}
+
+/** The sandbox has none of them. */
+const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
+
+function noteOfLock(path: string): string {
+  return `the sandbox does not show ${path}: \`concurrency: { limit: 1, on_conflict: reject }\` replaces a lock file`;
+}
+
+function notesOf(script: string): string[] {
   const notes: string[] = [];
   const text = script.replaceAll(/^\s*#.*$/gm, '');
   if (/(?:^|[\s;&|(])(?:sudo|su|doas|runuser)\s/.test(text))
@@ -29,13 +61,12 @@ export function needsOf(script: string, home: string | null): Needs {
     notes.push('the sandbox does not show the sockets of system services that it talks to');
   if (/(?:^|[\s"'=<>])\/tmp(?:\/|\s|$)/.test(text))
     notes.push('/tmp of a job is its own, empty at the start and gone at the end');
-  const paths = [...new Set(write.map(granted))];
-  return {
-    read: [...new Set(pathsOf('read', files))].filter((path) => !paths.includes(path)),
-    write: paths,
-    network: networkWord(network) ?? ofScripts.find((one) => one.network !== undefined)?.network,
-    notes,
-  };
+  return notes;
+}
+
+/** A line that starts in the home folder needs the files there that it names, and not the whole folder. */
+function isOnlyTheWay(path: string, home: string | null, read: readonly string[]): boolean {
+  return path === home && read.some((other) => other.startsWith(`${home}/`));
 }
 
 /** @param home null: unknown, so that paths in it are unknown, too */
@@ -56,37 +87,34 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
     read: [...new Set(all.flatMap((one) => one.read))].filter((path) => !write.includes(path)),
     write,
     network: all.find((one) => one.network !== undefined)?.network,
+    isHomeUsed: all.some((one) => one.isHomeUsed),
     notes: [...new Set(all.flatMap((one) => one.notes))],
   };
 }
 
-/** A path that does not exist yet cannot be granted, but the folder around it can. */
-function granted(path: string): string {
-  return statOf(path) ? path : dirname(path);
+/** A path that does not exist yet cannot be granted, but the folder around it can, unless everything is in there. */
+function granted(path: string, home: string | null): string {
+  return statOf(path) || isTooWide(dirname(path), home ?? '/') ? path : dirname(path);
 }
 
 /** For `security.paths`: the folders around what a job asks for. */
-export function foldersOf({ read, write }: Needs): string[] {
-  const folders = [...read, ...write].map((path) => (statOf(path)?.isDirectory() === false ? dirname(path) : path));
+export function foldersOf({ read, write }: Needs, home: string | null): string[] {
+  const folders = [...read, ...write].map((path) =>
+    statOf(path)?.isDirectory() === false && !isTooWide(dirname(path), home ?? '/') ? dirname(path) : path,
+  );
   const all = [...new Set(folders)].toSorted();
   return all.filter((path) => !all.some((other) => other !== path && path.startsWith(`${other}/`)));
 }
 
 /** What a script on this machine uses, if it can be read and is a shell script. */
-function needsOfFile(
-  path: string,
-  home: string | null,
-): { readonly write: readonly string[]; readonly network: string | undefined } {
-  const nothing = { write: [], network: undefined };
+function usesOfFile(path: string, home: string | null): Uses {
   try {
     const stat = statSync(path);
-    if (!stat.isFile() || stat.size > mostScriptBytes) return nothing;
+    if (!stat.isFile() || stat.size > mostScriptBytes) return noUses;
     const text = readFileSync(path, 'utf8');
-    if (!/^#!.*\b(?:ba|da|z|k)?sh\b/.test(text) && !/\.(?:ba)?sh$/.test(path)) return nothing;
-    const { files, network } = usesOf(text, home);
-    return { write: pathsOf('write', files), network: network?.replace(/^line (\d+):/, `line $1 of ${path}:`) };
+    return /^#!.*\b(?:ba|da|z|k)?sh\b/.test(text) || /\.(?:ba)?sh$/.test(path) ? usesOf(text, home) : noUses;
   } catch {
-    return nothing;
+    return noUses;
   }
 }
 

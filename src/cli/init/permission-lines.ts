@@ -42,16 +42,13 @@ export function permissionLines(uses: Uses, wishes: Wishes, asking: Asking): str
   ];
 }
 
-function profileLines({ files }: Wishes, asking: Asking): string[] {
-  const { profile, home } = asking;
+function profileLines({ files }: Wishes, { profile, home }: Asking): string[] {
   const homeLine = `env: { HOME: ${scalar(home)} }`;
   if (profile === 'secure') {
-    const ofHome = files.filter(({ isOfHome }) => isOfHome);
-    if (ofHome.length === 0) return [];
-    const isActive = ofHome.some((wish) => isAsked(wish, asking));
+    if (!files.some(({ isOfHome }) => isOfHome)) return [];
     return [
-      '# The script uses ~, which is an empty folder in a job unless HOME says otherwise.',
-      `${isActive ? '' : '# '}${homeLine}`,
+      '# The script uses ~. Without this line, ~ is an empty folder, and what the script writes there is lost.',
+      homeLine,
       '',
     ];
   }

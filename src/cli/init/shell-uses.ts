@@ -94,7 +94,8 @@ function visit(walk: Walk, command: ShellCommand): void {
   if (program === 'for') loopOver(walk, words, line);
   if (program === 'flock') lockBy(walk, words, line);
   for (const { pattern, text } of beyondFiles) if (pattern.test(program)) said(text, `${program} ${text}`, 'disabled');
-  const called = words[0] === undefined ? '' : expanded(walk, words[0], line);
+  const written = words[0] === undefined ? '' : expanded(walk, words[0], line);
+  const called = written.includes('/') ? inFolder(walk, written, 'read') : written;
   if (isNamedPath(walk, called)) note(walk, 'read', called, { line, by: runs });
   const operands = words.slice(1).map((word) => expanded(walk, word, line));
   if (walk.network === undefined && isOfNetwork(program, operands)) {

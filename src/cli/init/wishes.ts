@@ -43,7 +43,7 @@ export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: strin
     // A home may be below /tmp.
     .filter(({ place }) => place.isOfHome || !isInSandbox(place.path))
     .slice(0, mostPaths)
-    .flatMap((use) => wishesOfPath(use, home, remarks));
+    .flatMap((use) => wishesOfPath(use, home, { remarks, lock: uses.lock }));
   return {
     files: [...ofArguments, ...withoutParts(ofPaths)],
     create: [...remarks.create],
@@ -51,14 +51,22 @@ export function wishesOf(uses: Uses, all: readonly ScriptArgument[], home: strin
   };
 }
 
-function wishesOfPath(use: FileUse, home: string, remarks: Remarks): Wish[] {
+function wishesOfPath(
+  use: FileUse,
+  home: string,
+  { remarks, lock }: { readonly remarks: Remarks; readonly lock: Uses['lock'] },
+): Wish[] {
   const { kind, place, line, by } = use;
   const isQuestion = /^(?:\[|\[\[|test|for)$/.test(by);
   if (place.path === '/' || (isQuestion && !existsSync(place.path))) return [];
   if (/^\/(?:run|var\/run|var\/lock)(?:\/|$)/.test(place.path)) {
     if (!isQuestion)
       remarks.notes.set(place.path, {
-        text: `line ${line}: a sandbox does not show ${place.path}: let the script use a file below /tmp`,
+        text:
+          `line ${line}: a sandbox does not show ${place.path}: ` +
+          (lock === undefined
+            ? 'let the script use a file below /tmp'
+            : 'remove the lock from the script; concurrency in config.yaml replaces it'),
         fineIn: 'disabled',
       });
     return [];
@@ -188,7 +196,8 @@ function shownFile(path: string, home: string): string {
   return existsSync(path) || isOfAll ? path : folder;
 }
 
-function isTooWide(path: string, home: string): boolean {
+/** No job may write there, and a permission for it would be one for everything. */
+export function isTooWide(path: string, home: string): boolean {
   return (
     path === '/' ||
     `${home}/`.startsWith(`${path}/`) ||

@@ -1,6 +1,6 @@
 // Finds the job that a command's words name.
 
-import { argumentFields } from '../../domain/argument-fields.ts';
+import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
 import { hint, verbs } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
@@ -53,8 +53,18 @@ async function strayWords(
   const depth = words.findLastIndex((_, at) => ids.includes(words.slice(0, at).join('/')));
   if (depth === -1) return undefined;
   const id = words.slice(0, depth).join('/');
-  const [first] = argumentFields((await get(id)).args);
-  if (!first) return `the job \`${id}\` exists but takes no arguments`;
-  const example = first.kind === 'secret' ? usageOfField(first).split(' ') : [flagOf(first), words[depth] ?? ''];
-  return `the job \`${id}\` takes its arguments as options: ${command(...(verbs.includes(id) ? ['run'] : []), id, ...example)}`;
+  const fields = argumentFields((await get(id)).args);
+  if (fields.length === 0) return `the job \`${id}\` exists but takes no arguments`;
+  const start = verbs.includes(id) ? ['run', id] : [id];
+  const field = fieldOfWord(fields);
+  if (!field) return `the job \`${id}\` takes its arguments as options, which ${command(...start, '--help')} lists`;
+  const example = field.kind === 'secret' ? usageOfField(field).split(' ') : [flagOf(field), words[depth] ?? ''];
+  return `the job \`${id}\` takes its arguments as options: ${command(...start, ...example)}`;
+}
+
+/** The argument that a word without an option is most likely meant for. */
+function fieldOfWord(fields: readonly ArgumentField[]): ArgumentField | undefined {
+  const lists = fields.filter(({ kind }) => kind === 'list');
+  const required = fields.filter(({ isRequired }) => isRequired);
+  return [fields, required, lists].find((some) => some.length === 1)?.[0];
 }
