@@ -207,7 +207,11 @@ async function isFolderOrFile(path: string): Promise<boolean> {
 }
 
 function missingPath(wanted: WantedPath): ValidationError {
-  return { pointer: pointerOf(wanted), message: `'${wanted.shown}' does not exist on this host`, keyword: 'path' };
+  const message =
+    wanted.arg === null
+      ? `asks for '${wanted.shown}' under permissions, and there is no such file or folder on this host: create it first`
+      : `'${wanted.shown}' does not exist on this host`;
+  return { pointer: pointerOf(wanted), message, keyword: 'path' };
 }
 
 function pointerOf({ arg }: WantedPath): string {

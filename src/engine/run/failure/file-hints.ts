@@ -37,7 +37,7 @@ function hintForMissing(path: string | undefined, line: string, failed: FailedAt
     );
   }
   if (/^\/(?:var|run)\/lock\//.test(path))
-    return 'flwd keeps runs of a job apart without a lock file: `concurrency: {limit: 1}` in config.yaml';
+    return 'remove the lock from the script: `concurrency: {limit: 1}` in config.yaml keeps runs of a job apart without it';
   const kind = kindOfPath(path, failed.plan);
   if (kind === 'workspace') return hintForWorkspace(path, failed);
   if (kind !== 'hidden') return undefined;
