@@ -11,7 +11,10 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { temporaryFolder } from './sample.ts';
 
 /** Asks a server that finds only these programs, and runs as the given user. */
-function probed(programs: Readonly<Record<string, string>>, uid?: number): Capabilities {
+function probed(
+  programs: Readonly<Record<string, string>>,
+  { uid, env }: { readonly uid?: number; readonly env?: Readonly<Record<string, string>> } = {},
+): Capabilities {
   const bin = temporaryFolder();
   for (const [name, content] of Object.entries({ bash: '/bin/bash', ...programs })) {
     if (content.startsWith('/')) symlinkSync(content, join(bin, name));
@@ -23,7 +26,7 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): Capab
   const host = join(import.meta.dirname, '..', '..', 'src', 'exec', 'host', 'host.ts');
   const script = `const { probeHost } = await import(${JSON.stringify(host)}); console.log(JSON.stringify(await probeHost()));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    env: { PATH: bin },
+    env: { PATH: bin, ...env },
     encoding: 'utf8',
     cwd: '/',
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -32,6 +35,12 @@ function probed(programs: Readonly<Record<string, string>>, uid?: number): Capab
   const report: Capabilities = JSON.parse(stdout);
   return report;
 }
+
+test('a host whose folder for temporary files cannot be written says so', () => {
+  const { secure } = probed({}, { env: { TMPDIR: join(temporaryFolder(), 'gone') } });
+  expect(secure.available).toBe(false);
+  expect(secure.detail).toContain('set TMPDIR');
+});
 
 test('the folder of a probe that was killed is removed by a later one, and that of a running one is not', async () => {
   const [left, running] = [temporaryFolderOf('flwd-probe-'), temporaryFolderOf('flwd-probe-')];

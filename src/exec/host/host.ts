@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
 import type { Capabilities, Capability } from '../executor.ts';
 import { changesUser, isServerRoot } from '../job-user.ts';
 import { hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
@@ -25,7 +26,8 @@ const leftAfterMs = 6 * probeMs;
  * returns, so that they run while a server loads its code, and while a fork of the process is still cheap.
  */
 export async function probeHost(): Promise<Capabilities> {
-  const dir = mkdtempSync(join(tmpdir(), prefix));
+  const dir = makeFolder();
+  if (typeof dir !== 'string') return { secure: dir, permissive: dir, disabled: dir };
   try {
     const [secure, permissive, disabled] = await Promise.all([
       probe('secure', dir),
@@ -36,6 +38,18 @@ export async function probeHost(): Promise<Capabilities> {
     return { secure, permissive, disabled };
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function makeFolder(): string | Capability {
+  try {
+    return mkdtempSync(join(tmpdir(), prefix));
+  } catch (error) {
+    const why = errorCode(error) ?? String(error);
+    return {
+      available: false,
+      detail: `the folder for temporary files cannot be written (${why}): make /tmp writable, or set TMPDIR to a folder that is`,
+    };
   }
 }
 
