@@ -21,6 +21,8 @@ const overPostgres = [
 ];
 
 const ofTheConsole = 'test/console/**/*.test.ts';
+/** `npm run check:release` builds what these need, and runs them with `vitest.release.config.ts`. */
+const ofReleases = 'test/release/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -38,7 +40,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'parts', include: ['test/**/*.test.ts'], exclude: [...ofThePackage, ofTheConsole, onPostgres] },
+        test: {
+          name: 'parts',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ofThePackage, ofTheConsole, onPostgres, ofReleases],
+        },
       },
       {
         extends: true,

@@ -12,6 +12,8 @@ import { processesWith } from '../support/processes.ts';
 import { startServer } from '../support/server.ts';
 
 const isRoot = process.getuid?.() === 0;
+/** Other test files may run at the same time. */
+const [left, nap] = [`sleep 8032.${process.pid}`, `sleep 8033.${process.pid}`] as const;
 const profiles = ['secure', 'permissive', 'disabled'] as const;
 const idOf = (flag: string, user: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
 
@@ -49,7 +51,7 @@ describe.each(isRoot ? ['root'] : [])('a server that is %s', async () => {
       grant: bash(`echo by-backup >${own}/file; cat ${own}/file`, { run_as: 'backup', permissions: { write: [own] } }),
       other: bash(`cat ${own}/file`, { permissions: { read: [own] } }),
       long: bash('echo going; while [[ ! -e go ]]; do sleep 0.05; done; id -un >artifacts/who'),
-      leaves: bash('echo going; trap "" TERM; setsid sleep 8010 & sleep 8011', {
+      leaves: bash(`echo going; trap "" TERM; setsid ${left} & ${nap}`, {
         run_as: 'backup',
         cancel: { grace: '200ms' },
       }),
@@ -111,10 +113,10 @@ except urllib.error.HTTPError as error: print(error.code)`,
   test('a job that ignores its end, and what it left behind, are gone after a cancel', async () => {
     const runId = await server.start('leaves');
     await expect.poll(() => server.messages(runId)).toEqual(['going']);
-    expect(processesWith('sleep 8010')).toHaveLength(1);
+    expect(processesWith(left)).toHaveLength(1);
     const cancelled = await server.json<RunAnswer>(`/runs/${runId}/cancel`, { method: 'POST' });
     expect(cancelled.status).toBe('cancelled');
-    expect([...processesWith('sleep 8010'), ...processesWith('sleep 8011')]).toEqual([]);
+    expect([...processesWith(left), ...processesWith(nap)]).toEqual([]);
     const { termination } = await server.json<RunAnswer>(`/runs/${runId}`);
     expect(termination).toMatchObject({ remaining: 0, proven: true });
   });
