@@ -10,6 +10,7 @@ const words: Readonly<Record<string, string>> = {
   ENOTDIR: 'part of its path is not a folder',
   ENOSPC: 'the disk is full',
   EROFS: 'the file system is read-only',
+  ERR_SQLITE_ERROR: 'its lock file cannot be used',
 };
 
 export function fileTrouble(error: unknown): string {

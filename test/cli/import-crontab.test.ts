@@ -1,6 +1,9 @@
 // `flwd import crontab`: the lines of a crontab become jobs, and the report says what they will lack.
 
+import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -272,3 +276,41 @@ test.each(['5/15 * * * *', '60 * * * *', '* * * * 1-0', '*/0 * * * *', '0~30 * *
     expect(readTimes(pattern.split(' '))).toEqual({ problem: expect.any(String) });
   },
 );
+
+const nobody = 65_534;
+
+test.runIf(process.getuid?.() === 0)(
+  'root imports into the folder of another user with no more rights than that user has',
+  async () => {
+    const dir = createFolder();
+    const jobs = join(dir, 'jobs');
+    for (const folder of [dir, jobs]) {
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o755);
+    }
+    chownSync(jobs, nobody, nobody);
+    writeFiles(dir, { 'my.cron': '5 4 * * * date\n' });
+    const lock = join(jobs, '.flwd-import.lock');
+    symlinkSync(join(dir, 'made-by-root'), lock);
+    const refused = await flwd(dir, 'import', 'crontab', 'my.cron', '--to', 'jobs');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('its lock file cannot be used') });
+    expect(readdirSync(dir).toSorted()).toEqual(['jobs', 'my.cron']);
+    rmSync(lock);
+    expect(await flwd(dir, 'import', 'crontab', 'my.cron', '--to', 'jobs')).toMatchObject({ code: 0 });
+    const made = ['', 'date', 'date/config.yaml', 'date/command.sh', 'date/import.json', '.flwd-import.lock'];
+    expect(made.map((name) => statSync(join(jobs, name)).uid)).toEqual(made.map(() => nobody));
+  },
+);
+
+test('what another user left in place of the record of an import is passed over', async () => {
+  const dir = createFolder();
+  const record = { kind: 'crontab', place: 'the crontab of ada', line: 1, text: 'x', environment: {} };
+  writeFiles(dir, {
+    'my.cron': '5 4 * * * date\n',
+    'jobs/a/import.json': JSON.stringify({ ...record, user: null, schedules: [null], not_carried_over: null }),
+    'jobs/b/import.json': JSON.stringify({ ...record, user: {}, schedules: [], not_carried_over: null }),
+    'jobs/c/config.yaml': 'command: id\n',
+  });
+  spawnSync('mkfifo', [join(dir, 'jobs/c/import.json')]);
+  expect(await flwd(dir, 'import', 'crontab', 'my.cron')).toMatchObject({ code: 0 });
+});

@@ -1,7 +1,7 @@
 // `flwd takeover`: cron gives imported lines to flwd, and gets them back. At no moment may both start a job.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -180,6 +180,23 @@ test('a crontab that somebody else changes meanwhile is left alone', async () =>
   await ended;
   crontab.neverStop();
   expect(await held()).toEqual(['date', 'echo', 'echo-2']);
+  expect(crontab.read()).toBe(table);
+});
+
+test('copies of crontabs go into no folder that another user could have put there', async () => {
+  const { dir, dataDir, crontab, flwd } = await imported();
+  const elsewhere = join(dir, 'elsewhere');
+  mkdirSync(elsewhere);
+  symlinkSync(elsewhere, join(dataDir, 'takeover'));
+  const behindLink = await flwd('takeover', '--yes');
+  expect(behindLink).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot keep copies of crontabs in') });
+  rmSync(join(dataDir, 'takeover'));
+  if (isRoot) {
+    mkdirSync(join(dataDir, 'takeover'));
+    chownSync(join(dataDir, 'takeover'), 65_534, 65_534);
+    expect((await flwd('takeover', '--yes')).stderr).toContain('belongs to another user, uid 65534');
+  }
+  expect(readdirSync(elsewhere)).toEqual([]);
   expect(crontab.read()).toBe(table);
 });
 

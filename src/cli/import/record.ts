@@ -1,7 +1,7 @@
 // What an imported job remembers about where it comes from, in a file of its folder. A second import recognises it by
 // this, and a takeover finds the line that it replaces. Passwords are left out.
 
-import { globSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, globSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FoundJob } from './found-job.ts';
 import { isSecretValue, withoutSecrets } from './secret-text.ts';
@@ -57,18 +57,43 @@ function isSkipped(name: string): boolean {
   return /(?:^|\/)(?:\.|node_modules$)/.test(name);
 }
 
-/** undefined if it is not a record that an import wrote. */
-function readRecord(file: string): ImportRecord | undefined {
+const mostBytes = 4 * 2 ** 20;
+
+/** undefined if it is not a record that an import wrote. Other users may write to the folder, and have left a pipe. */
+function readRecord(path: string): ImportRecord | undefined {
   try {
-    const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return isRecord(read) ? read : undefined;
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      const stat = fstatSync(file);
+      if (!stat.isFile() || stat.size > mostBytes) return undefined;
+      const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
+      return isRecord(read) ? read : undefined;
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return undefined;
   }
 }
 
 function isRecord(value: unknown): value is ImportRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const texts = ['kind', 'place', 'text'].every((name) => typeof Reflect.get(value, name) === 'string');
-  return texts && Array.isArray(Reflect.get(value, 'schedules'));
+  const { kind, place, line, text, environment, user, schedules, not_carried_over: lost } = membersOf(value);
+  return (
+    [kind, place, text].every(isText) &&
+    (line === null || typeof line === 'number') &&
+    [user, lost].every((one) => one === null || isText(one)) &&
+    typeof environment === 'object' &&
+    environment !== null &&
+    Object.values(environment).every(isText) &&
+    Array.isArray(schedules) &&
+    schedules.every((one) => [membersOf(one).cron, membersOf(one).timezone].every(isText))
+  );
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

@@ -1,14 +1,14 @@
 // Writes the jobs that were found in another scheduler, each into a new or empty folder. What an earlier import wrote
 // is left alone, and a crash leaves no half of a job.
 
-import { lchownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { asOwner, type Owner, otherOwner } from '../../lib/files/as-owner.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy } from './found-job.ts';
-import { giveTo, type Owner, ownerBelow } from './given-away.ts';
 import { type Draft, draftJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
 import { withoutSecrets } from './secret-text.ts';
@@ -38,16 +38,13 @@ export async function writeJobs(found: readonly Found[], place: Place): Promise<
   const { target } = place;
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
-    const written = await exclusively(join(target, lockFile), longestWaitMs, async () => {
-      const owner = ownerBelow(target);
-      // Opening it would drop the lock: POSIX drops it with any descriptor of the file.
-      if (owner) lchownSync(join(target, lockFile), owner.uid, owner.gid);
-      for (const name of readdirSync(target)) if (name.startsWith(stagePrefix)) removeStage(join(target, name));
-      const stage = mkdtempSync(join(target, stagePrefix));
+    const owner = otherOwner(target);
+    const written = await exclusively(join(target, lockFile), { waitMs: longestWaitMs, owner }, async () => {
+      const stage = asOwner(owner, () => makeStage(target));
       try {
-        return await writeFrom(stage, found, place);
+        return await writeFrom(stage, found, { ...place, owner });
       } finally {
-        removeStage(stage);
+        asOwner(owner, () => removeStage(stage));
       }
     });
     if (written) return written;
@@ -58,7 +55,12 @@ export async function writeJobs(found: readonly Found[], place: Place): Promise<
   throw new Refusal(`another import is writing to ${target}: wait until it is done`, exitCodes.refused);
 }
 
-/** An import that was killed leaves one. */
+function makeStage(target: string): string {
+  // An import that was killed leaves one.
+  for (const name of readdirSync(target)) if (name.startsWith(stagePrefix)) removeStage(join(target, name));
+  return mkdtempSync(join(target, stagePrefix));
+}
+
 function removeStage(stage: string): void {
   rmSync(stage, { recursive: true, force: true });
 }
@@ -67,11 +69,14 @@ type Drafted =
   | Imported
   | { readonly kind: 'drafted'; readonly found: FoundJob; readonly dir: string; readonly draft: Draft };
 
-async function writeFrom(stage: string, found: readonly Found[], place: Place): Promise<Imported[]> {
-  const { target } = place;
+async function writeFrom(
+  stage: string,
+  found: readonly Found[],
+  place: Place & { readonly owner: Owner | undefined },
+): Promise<Imported[]> {
+  const { target, owner } = place;
   const known = new Map(place.roots.flatMap(readRecords).map(({ dir, record }) => [keyOf(record), dir]));
   const storedName = createStoredNames();
-  const owner = ownerBelow(target);
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
   const drafted = found.map((one, at): Drafted => {
@@ -85,7 +90,7 @@ async function writeFrom(stage: string, found: readonly Found[], place: Place): 
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
     // The same line twice is one job.
     known.set(key, dir);
-    writeDraft(join(stage, `job-${at}`), draft, owner);
+    asOwner(owner, () => writeDraft(join(stage, `job-${at}`), draft));
     return { kind: 'drafted', found: one, dir, draft };
   });
   const errors = await errorsIn(stage);
@@ -98,7 +103,7 @@ async function writeFrom(stage: string, found: readonly Found[], place: Place): 
   return withoutCallers(checked).map((one, at): Imported => {
     if (one.kind !== 'drafted') return one;
     const { found: job, dir, draft } = one;
-    return moveInto(join(stage, `job-${at}`), dir)
+    return asOwner(owner, () => moveInto(join(stage, `job-${at}`), dir))
       ? { kind: 'written', found: job, dir, draft }
       : { kind: 'nothing', found: job, reason: `${dir} was created by somebody else just now: import again` };
   });
@@ -155,10 +160,9 @@ function createStoredNames(): (place: string, variable: string, value: string) =
   };
 }
 
-function writeDraft(dir: string, { files }: Draft, owner: Owner | undefined): void {
+function writeDraft(dir: string, { files }: Draft): void {
   mkdirSync(dir, { mode: 0o700 });
   for (const { name, text, mode } of files) writeFileSync(join(dir, name), text, { mode, flag: 'wx' });
-  if (owner) for (const path of [...files.map(({ name }) => join(dir, name)), dir]) giveTo(path, owner);
 }
 
 /** The first error of each invalid job. */

@@ -141,7 +141,7 @@ async function alone(
   work: () => Promise<void>,
 ): Promise<ExitCode> {
   makeTakeoverFolder(dataDir);
-  const done = await exclusively(join(takeoverFolder(dataDir), 'lock'), longestLockMs, async () => {
+  const done = await exclusively(join(takeoverFolder(dataDir), 'lock'), { waitMs: longestLockMs }, async () => {
     beginTakeover(dataDir, jobIds);
     try {
       await work();

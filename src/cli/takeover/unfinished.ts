@@ -3,6 +3,8 @@
 
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -12,8 +14,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { takeoverFile, takeoverFolder } from '../../instance/takeover-folder.ts';
+import { isAnothers } from '../../lib/files/file-owner.ts';
+import { Refusal } from '../exit-code.ts';
+import { fileTrouble } from '../file-trouble.ts';
 
 const mostCopies = 50;
 
@@ -55,17 +60,44 @@ export function keepCopy(dataDir: string, place: string, text: Buffer): string {
 
 /** All of it or nothing, even if the power fails. */
 function writeDurably(path: string, text: Buffer): void {
-  const draft = `${path}.new`;
-  const opened = openSync(draft, 'w', 0o600);
-  try {
-    writeFileSync(opened, text);
-    fsyncSync(opened);
-  } finally {
-    closeSync(opened);
-  }
-  renameSync(draft, path);
+  inOwnFolder(dirname(path), (folder) => {
+    const draft = join(folder, `${basename(path)}.new`);
+    const opened = openSync(draft, 'w', 0o600);
+    try {
+      writeFileSync(opened, text);
+      fsyncSync(opened);
+    } finally {
+      closeSync(opened);
+    }
+    renameSync(draft, join(folder, basename(path)));
+  });
 }
 
 export function makeTakeoverFolder(dataDir: string): void {
   mkdirSync(takeoverFolder(dataDir), { recursive: true, mode: 0o700 });
+  inOwnFolder(takeoverFolder(dataDir), () => undefined);
+}
+
+/**
+ * Root may take over for the server of another user. That user can put a link in place of the folder, but not in it:
+ * `act` gets a path to the folder that was checked. @throws Refusal
+ */
+function inOwnFolder(folder: string, act: (path: string) => void): void {
+  const opened = openFolder(folder);
+  try {
+    const stat = fstatSync(opened);
+    if (isAnothers(stat))
+      throw new Refusal(`${folder} belongs to another user, uid ${stat.uid}: look through it, and remove it`);
+    act(`/proc/self/fd/${opened}`);
+  } finally {
+    closeSync(opened);
+  }
+}
+
+function openFolder(folder: string): number {
+  try {
+    return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    throw new Refusal(`cannot keep copies of crontabs in ${folder}: ${fileTrouble(error)}`);
+  }
 }

@@ -2,21 +2,35 @@
 // nothing behind that keeps others out.
 
 import { DatabaseSync } from 'node:sqlite';
+import { asOwner, type Owner } from './as-owner.ts';
 
 const busy = 5;
 
-/** Waits for other processes that work with the same lock file. undefined: they took longer than `waitMs`. */
-export async function exclusively<T>(file: string, waitMs: number, work: () => Promise<T>): Promise<T | undefined> {
-  const lock = new DatabaseSync(file, { timeout: waitMs });
+/**
+ * Waits for other processes that work with the same lock file. undefined: they took longer than `waitMs`.
+ * @param o.owner whose folder it is, if it is another user's
+ */
+export async function exclusively<T>(
+  file: string,
+  o: { readonly waitMs: number; readonly owner?: Owner | undefined },
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  const release = asOwner(o.owner, () => lock(file, o.waitMs));
   try {
-    try {
-      lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    } catch (error) {
-      if (error instanceof Error && 'errcode' in error && error.errcode === busy) return undefined;
-      throw error;
-    }
-    return await work();
+    return await (release && work());
   } finally {
-    lock.close();
+    release?.();
   }
+}
+
+function lock(file: string, waitMs: number): (() => void) | undefined {
+  const database = new DatabaseSync(file, { timeout: waitMs });
+  try {
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode === busy) return undefined;
+    throw error;
+  }
+  return () => database.close();
 }

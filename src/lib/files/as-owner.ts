@@ -1,0 +1,28 @@
+// Root may write into the folder of another user, such as the user of a server, who can put a link there at any moment.
+// So root writes there with the rights of that user.
+
+import { statSync } from 'node:fs';
+
+export type Owner = { readonly uid: number; readonly gid: number };
+
+/** The owner of the folder; undefined unless root is about to write into a folder of another user. */
+export function otherOwner(folder: string): Owner | undefined {
+  const { uid, gid } = statSync(folder);
+  return process.geteuid?.() === 0 && uid !== 0 ? { uid, gid } : undefined;
+}
+
+/** What `act` creates belongs to the owner. The rights are those of the whole process, so `act` must not wait. */
+export function asOwner<T>(owner: Owner | undefined, act: () => T): T {
+  if (!owner) return act();
+  const own = { groups: process.getgroups?.() ?? [], gid: process.getegid?.() ?? 0 };
+  process.setgroups?.([owner.gid]);
+  process.setegid?.(owner.gid);
+  process.seteuid?.(owner.uid);
+  try {
+    return act();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(own.gid);
+    process.setgroups?.(own.groups);
+  }
+}
