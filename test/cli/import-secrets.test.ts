@@ -42,6 +42,15 @@ test.each([
     'SECRET_DB_PASS',
   ],
   ['sshpass -p hunter22 ssh ada@x ls', 'sshpass -p "${SECRET_PASSWORD}" ssh ada@x ls', 'SECRET_PASSWORD'],
+  ['sshpass -phunter22 ssh ada@x ls', 'sshpass -p"${SECRET_PASSWORD}" ssh ada@x ls', 'SECRET_PASSWORD'],
+  ['ipmitool -U a -P hunter22 power on', 'ipmitool -U a -P "${SECRET_PASSWORD}" power on', 'SECRET_PASSWORD'],
+  ['openssl enc -k hunter22 -in x', 'openssl enc -k "${SECRET_OPENSSL_PASSWORD}" -in x', 'SECRET_OPENSSL_PASSWORD'],
+  ['echo "hunter22" | sudo -S ls', 'echo "${SECRET_PASSWORD}" | sudo -S ls', 'SECRET_PASSWORD'],
+  [
+    'echo hunter22 | docker login -u x --password-stdin',
+    'echo "${SECRET_PASSWORD}" | docker login -u x --password-stdin',
+    'SECRET_PASSWORD',
+  ],
   ['X="$(mysql -phunter22 -e x)"', 'X="$(mysql -p"${SECRET_MYSQL_PASSWORD}" -e x)"', 'SECRET_MYSQL_PASSWORD'],
 ])('%s', (script, text, variable) => {
   expect(taken(script)).toEqual({ text, variables: [variable] });
@@ -52,6 +61,7 @@ test.each([
   'restic --password-file /root/pw --password-command "cat /x" backup /srv',
   'PGPASSWORD=$(cat /root/pw) psql --token=$TOKEN --key /etc/x.key',
   'rsync -e "ssh -o PasswordAuthentication=no -i /root/.ssh/key" a b',
+  'echo "$PASSWORD" | sudo -S ls; echo done | tee /srv/stdin; echo x; openssl enc -kfile /root/pw -in x',
   'docker run auth:latest; git log --author=somebody; x --no-password --max-tokens 400',
 ])('no password: %s', (script) => {
   expect(taken(script)).toEqual({ text: script, variables: [] });

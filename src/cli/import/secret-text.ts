@@ -6,6 +6,8 @@ import { argumentName } from '../init/script-arguments.ts';
 import { endOfWord, type Quoting, quotingOf } from './shell-quotes.ts';
 
 type Span = {
+  /** Where the text begins that makes it a secret of this name; of a rule with a name of its own, the value. */
+  readonly nameAt: number;
   readonly start: number;
   readonly end: number;
   /** What it is called where it was found: `PGPASSWORD`, `password`. */
@@ -52,6 +54,13 @@ const rules: readonly Rule[] = [
     name: 'password',
   },
   { pattern: /\b(?:zip|unzip)\b[^|;&\n]*?\s-P\s*(?=\S)/g, name: 'zip_password' },
+  { pattern: /\b(?:mosquitto_\w+|ipmitool|sqlcmd)\b[^|;&\n]*?\s-P\s*(?=\S)/g, name: 'password' },
+  { pattern: /\bopenssl\b[^|;&\n]*?\s-k\s+(?=\S)/g, name: 'openssl_password' },
+  {
+    pattern:
+      /\b(?:echo|printf)\s+(?:-\w+\s+)*(?=[^\s|;&-][^|;&\n]*\|[^|;&\n]*(?:\bsudo\b[^|;&\n]*\s-\w*S\b|-stdin\b|\bcryptsetup\b))/g,
+    name: 'password',
+  },
   { pattern: /\bredis-cli\b[^|;&\n]*?\s-a\s*(?=\S)/g, name: 'redis_password' },
   { pattern: /\bldap\w+\b[^|;&\n]*?\s-w\s*(?=\S)/g, name: 'ldap_password' },
   { pattern: /\b(?:smbclient|smbget|rpcclient)\b[^|;&\n]*?\s-U\s*["']?[^\s%"']+%(?=\S)/g, name: 'smb_password' },
@@ -183,8 +192,9 @@ function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
     // Such a line is no one's own writing, and takes long to search. Callers refuse it.
     const spans =
       line.length > longestLine ? [] : rules.flatMap((rule) => spansOf(rule, { text, quoting, from, line }));
+    // What follows a secret is not named after it: `sshpass -pPASSWORD ssh`.
     for (const span of spans)
-      if (!found.some(({ start, end }) => span.start < end && start < span.end)) found.push(span);
+      if (!found.some(({ start, end }) => span.nameAt < end && start < span.end)) found.push(span);
     from += line.length + 1;
   }
   return found.toSorted((a, b) => a.start - b.start);
@@ -208,7 +218,7 @@ function spansOf(
     const isNone = value === '' || harmless.test(value) || isExpansion(value);
     if (isNone || (isPath.test(value) && !/pass|pwd|secret|token/i.test(name))) return [];
     const isAssignment = rule.isAssignment === true && /^$|[\s;&|(]/.test(text[from + match.index - 1] ?? '');
-    return [{ start, end, name, isAssignment }];
+    return [{ nameAt: rule.name === undefined ? from + match.index : start, start, end, name, isAssignment }];
   });
 }
 
