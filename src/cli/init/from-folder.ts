@@ -1,6 +1,6 @@
 // `flwd init --from DIR`: turns each script of a folder into a job, and says what it left out and why.
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobsDir, type Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -114,9 +114,21 @@ function reasonAgainst(path: string): string | undefined {
   if (!stat?.isFile()) return 'not a file';
   if ((stat.mode & 0o111) !== 0) return undefined;
   try {
-    return readFileSync(path).subarray(0, 2).toString() === '#!' ? undefined : 'not executable, and has no #! line';
+    return beginsWithInterpreter(path) ? undefined : 'not executable, and has no #! line';
   } catch (error) {
     return `cannot be read: ${fileTrouble(error)}`;
+  }
+}
+
+/** Reads no more, because the file may be large. */
+function beginsWithInterpreter(path: string): boolean {
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(2);
+    readSync(file, start);
+    return start.toString() === '#!';
+  } finally {
+    closeSync(file);
   }
 }
 
