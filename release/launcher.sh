@@ -30,6 +30,9 @@ prepare() (
   if ! is_untouched; then
     umask 077
     if [ ! -d "${folder%/*}" ] && ! mkdir -p "${folder%/*}"; then fail "$elsewhere"; fi
+    # In a folder such as /tmp, another user may have created a part of the path since the check.
+    trust "${folder%/*}"
+    [ "$trusted" = "${folder%/*}" ] || fail "$trusted is changing: start flwd again"
     unpack || exit
   fi
   printf %s "$folder"
