@@ -31,6 +31,9 @@ const systemPaths = [
   '/etc/alternatives',
 ];
 
+/** Every sandbox mounts its own files here, so a folder above it cannot be the host's. */
+const ownOfSandbox = '/run/flwd';
+
 type Wanted = {
   readonly job: SecurityProfile | null;
   readonly instance: SecurityProfile;
@@ -188,6 +191,8 @@ export function checkPath(
         `(flwd config show names the file); a running server must be restarted.`,
     );
   }
+  if (isBelow(ownOfSandbox, path))
+    throw new Problem('grant-not-allowed', `'${shown}' cannot be granted as a whole: name the folders in it.`);
   // Checked last: a caller who may not have the path anyway must not learn what is in it.
   if (conflict === 'above') {
     throw new Problem(

@@ -147,6 +147,7 @@ describe('a path that a secure job asks for', () => {
   test('is allowed below security.paths', () => {
     expect(() => checkPath('read', '/srv/data/customers', 'customers', leave)).not.toThrow();
     expect(() => checkPath('write', '/srv/data/out', '/srv/data/out', leave)).not.toThrow();
+    expect(() => checkPath('read', '/run/postgresql', '/run/postgresql', { ...leave, paths: ['/'] })).not.toThrow();
   });
 
   test('is refused outside of them, also when the name only begins the same', () => {
@@ -165,6 +166,13 @@ describe('a path that a secure job asks for', () => {
     expect(() => checkPath('read', '/mnt/photos', shown, leave)).toThrow(
       `'${shown}' is not below any folder in security.paths: add ${entry} to flwd.yaml (flwd config show names the file); a running server must be restarted.`,
     );
+  });
+
+  test('is refused above the place at which the sandbox has its own files', () => {
+    for (const path of ['/', '/run', '/run/flwd'])
+      expect(() => checkPath('write', path, path, { ...leave, paths: ['/'] })).toThrow(
+        `'${path}' cannot be granted as a whole: name the folders in it.`,
+      );
   });
 
   test('is refused when it is or lies in something that belongs to the server', () => {

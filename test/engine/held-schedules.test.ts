@@ -94,7 +94,7 @@ test('a schedule that is held while it catches up starts no further run', async 
   const one = await openClocked(root, '2026-06-01T00:00:40Z');
   const { id } = await only(one);
   const catchingUp = one.at('2026-06-03T00:30:00Z');
-  await expect.poll(async () => (await one.fires('hourly')).length).toBeGreaterThan(0);
+  await expect.poll(async () => (await one.fires('hourly')).length, { interval: 1 }).toBeGreaterThan(0);
   await one.engine.schedules.hold(id, localPrincipal);
   const soFar = await one.fires('hourly');
   expect(soFar.length).toBeLessThan(48);

@@ -8,7 +8,7 @@ import { launch } from '../../src/exec/proc/launch.ts';
 import { processesWith, stateOf } from '../support/processes.ts';
 import { nap, printed, sample, succeeded, temporaryFolder } from './sample.ts';
 
-const longWait = { timeout: 10_000, interval: 10 };
+const longWait = { timeout: 60_000, interval: 10 };
 
 function opened(): { dir: string; server: ForkServer; pid: () => number } {
   const dir = join(temporaryFolder(), 'pipes');
