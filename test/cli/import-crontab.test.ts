@@ -107,7 +107,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);
   expect(drafts[0]?.notes).toEqual([
     'the sandbox does not show /var/lock/m.lock: `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file',
-    `create ${home}/new.log before the first run: touch ${home}/new.log`,
+    `create ${home}/new.log before the first run`,
   ]);
 });
 

@@ -57,6 +57,9 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
   const add = (...args: readonly string[]) => flwd(dir, 'schedules', 'add', ...args);
   const shown = await add('own', '--cron', '30 12 * * *', '--next', '2');
   expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(20\S+T12:30:00\S+\n){2}$/), stderr: '' });
+  expect(await add('own', '--cron', '@reboot', '--next', '2')).toMatchObject({
+    stdout: 'at the next start of the server\n',
+  });
   expect((await flwd(dir, 'schedules')).stdout.split('\n')).toHaveLength(3);
   expect(await add('own')).toMatchObject({ code: 2, stderr: expect.stringContaining('--cron') });
   expect(await add('own', '--cron', '99 * * * *')).toMatchObject({

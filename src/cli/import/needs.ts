@@ -40,7 +40,7 @@ export function needsOf(script: string, home: string | null): Needs {
     notes: [
       ...notesOf(script),
       ...written.filter((path) => isLockFolder.test(path)).map(noteOfLock),
-      ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run: touch ${path}`),
+      ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
   };
 }

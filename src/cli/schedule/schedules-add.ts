@@ -4,6 +4,7 @@ import type { Client } from '../../client/client.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { argumentFields } from '../../domain/argument-fields.ts';
 import { catchUps } from '../../domain/job.ts';
+import { startWords } from '../../lib/start-words.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -28,14 +29,19 @@ export async function run(options: Options, operands: readonly string[], call: C
     if (fires !== undefined) {
       const preview = await client.call('previewSchedule', { query: { fires }, body });
       if (output.isJson) output.json(preview);
-      else output.text(preview.next_fires.map(({ local }) => `${local}\n`).join(''));
+      else {
+        const start = startWords.get(body.cron);
+        const times = start === undefined ? preview.next_fires.map(({ local }) => local) : [start];
+        output.text(times.map((time) => `${time}\n`).join(''));
+      }
       return exitCodes.done;
     }
     const schedule = await client.call('createSchedule', { body });
     if (output.isJson) output.json(schedule);
     else output.text(`${schedule.id}\n`);
     const [next] = schedule.next_fires;
-    if (next) output.say(`${schedule.job_id} runs next at ${next.local}`);
+    const when = next ? `at ${next.local}` : startWords.get(schedule.cron);
+    if (when !== undefined) output.say(`${schedule.job_id} runs next ${when}`);
     noteNoServer(session, output);
     return exitCodes.done;
   });
