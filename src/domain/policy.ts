@@ -226,6 +226,15 @@ export function rootOf(path: string, kind: GrantKind, roots: readonly string[]):
   return roots.find((root) => isBelow(path, root));
 }
 
+/** Folders that a permissive job has of its own, instead of the host's. */
+const ownOfPermissive = ['/dev', '/proc', '/run', '/tmp'];
+
+/** Whether every job of the profile sees a path of the host, and may write to it if `kind` says so. */
+export function isShownToAll(profile: SecurityProfile, kind: 'read' | 'write', path: string): boolean {
+  if (profile !== 'permissive') return profile === 'disabled';
+  return kind === 'read' && !ownOfPermissive.some((root) => isBelow(path, root));
+}
+
 function isBelow(path: string, root: string): boolean {
   return path === root || root === '/' || path.startsWith(`${root}/`);
 }

@@ -85,6 +85,16 @@ test('a path is granted on a host that allows the folder it is in', async () => 
   expect(refused).toMatchObject({ read: [], grants: [], denied: { slug: 'grant-not-allowed' } });
 });
 
+test('a permissive job needs a permission only for what its own /tmp and /run would hide', async () => {
+  const root = dataFolder();
+  const path = join(root, 'data');
+  writeFileSync(path, '');
+  const { plan, host } = await setUp({ read: [path, '/etc/passwd'] }, root);
+  const permissive = { ...plan, profile: 'permissive' as const };
+  expect(await ground(permissive, host({ paths: [root] }))).toMatchObject({ read: [path], denied: null });
+  expect(await ground(permissive, host({}))).toMatchObject({ read: [], denied: { slug: 'grant-not-allowed' } });
+});
+
 test('if the instance does not limit memory, a host that can enforce a limit sets one', async () => {
   const { plan, host } = await setUp({ resources: { memory: '999GiB' } });
   expect(plan.resources.memoryBytes).toBe(999 * 2 ** 30);

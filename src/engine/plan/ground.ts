@@ -6,8 +6,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
-import type { SecurityProfile } from '../../domain/job.ts';
-import { checkPath, chooseHostMemory } from '../../domain/policy.ts';
+import { checkPath, chooseHostMemory, isShownToAll } from '../../domain/policy.ts';
 import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { type Resources, type RunLimits, shownLimits } from '../../domain/resources.ts';
 import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
@@ -135,10 +134,11 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
       return true;
     }, false);
   for (const wanted of wantedPaths) {
-    const isWider = isBeyond(plan.profile, wanted.kind);
     const found = await lookUp(wanted, plan.entry.source.path, errors);
     if (!found) continue;
     const { asked, path } = found;
+    // If an argument names a path that needs no grant, it is still resolved for the script.
+    const isWider = !isShownToAll(plan.profile, wanted.kind, path ?? asked);
     if (path === undefined) {
       // A path outside the granted roots is refused with the same error whether it exists or not.
       if (isWider) mayHave(wanted, asked);
@@ -152,13 +152,6 @@ async function groundPaths(plan: Plan, host: Host, denials: Denials): Promise<Gr
   }
   if (errors.size > 0 && denials.found.length === 0) throw validationError(errors.errors(), errors.size);
   return { granted, resolvedArgs };
-}
-
-/**
- * A path that the profile shows anyway needs no grant. If an argument names it, it is still resolved for the script.
- */
-function isBeyond(profile: SecurityProfile, kind: WantedPath['kind']): boolean {
-  return profile === 'secure' || (profile === 'permissive' && kind === 'write');
 }
 
 /** The path as asked for, and with links followed. undefined when it names another user's home. */

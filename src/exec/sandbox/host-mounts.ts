@@ -4,6 +4,7 @@
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Network, SecurityProfile } from '../../domain/job.ts';
+import { isShownToAll } from '../../domain/policy.ts';
 import { errorCode } from '../../lib/error-code.ts';
 
 export type HostView = {
@@ -210,7 +211,7 @@ function mask(path: string): string[] {
  */
 function isVisible(path: string, { profile, grants }: Shown): boolean {
   if (grants.some((grant) => isBelow(path, grant.path))) return true;
-  return profile === 'permissive' && !['/dev', '/proc', '/run', '/tmp'].some((root) => isBelow(path, root));
+  return profile === 'permissive' && isShownToAll(profile, 'read', path);
 }
 
 function isBelow(path: string, root: string): boolean {
