@@ -56,11 +56,13 @@ function notesOf(script: string): string[] {
   const notes: string[] = [];
   const text = script.replaceAll(/^\s*#.*$/gm, '');
   if (/(?:^|[\s;&|(])(?:sudo|su|doas|runuser)\s/.test(text))
-    notes.push('a job cannot use sudo or su: it has no way to become another user');
+    notes.push(
+      'no program in a job can become another user, as with sudo or su: `run_as` sets the user of the whole job',
+    );
   if (/(?:^|[\s;&|(/])(?:systemctl|service|docker|podman|crontab)\s/.test(text))
-    notes.push('the sandbox does not show the sockets of system services that it talks to');
+    notes.push('it seems to control services of the host, such as systemd or Docker: no sandbox lets a job reach them');
   if (/(?:^|[\s"'=<>])\/tmp(?:\/|\s|$)/.test(text))
-    notes.push('/tmp of a job is its own, empty at the start and gone at the end');
+    notes.push('each run has a /tmp of its own, which is empty at its start and deleted at its end');
   return notes;
 }
 
