@@ -6,6 +6,7 @@ import { createFolder, flwd } from './terminal.ts';
 const jobs = {
   bad: bash('true', { argspec: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } }),
   plain: bash('true'),
+  'ops/nightly': bash('true'),
   sealed: bash('true', {
     argspec: {
       type: 'object',
@@ -38,6 +39,7 @@ test.each([
     2,
     'there is no command or job `many/3`; the job `many` takes its arguments as options, which flwd many --help lists\n',
   ],
+  [['nightly'], 2, 'there is no command or job `nightly`; did you mean `ops/nightly`?\n'],
   [['run', 'plain', '3'], 3, 'there is no job `plain/3`; the job `plain` exists but takes no arguments\n'],
   [['sealed'], 2, '--backup_password is missing: --backup_password.file FILE\n--n is missing: --n N\n'],
   [

@@ -36,7 +36,8 @@ export async function findJob(jobs: KnownJobs, words: readonly string[], isImpli
     const what = `there is no ${isImplicit ? 'command or job' : 'job'} \`${id}\`${among}`;
     const stray = await strayWords(jobs, words, ids);
     if (stray) throw new Refusal(`${what}; ${stray}`, isImplicit ? exitCodes.wrongUse : exitCodes.notFound);
-    const near = hint(id, isImplicit ? [...verbs, ...ids] : ids);
+    const inNamespace = ids.find((one) => one.endsWith(`/${id}`));
+    const near = inNamespace ? `; did you mean \`${inNamespace}\`?` : hint(id, isImplicit ? [...verbs, ...ids] : ids);
     throw new Refusal(
       what + (near ?? `; see flwd --help for commands and ${jobs.command('jobs')} for jobs`),
       isImplicit ? exitCodes.wrongUse : exitCodes.notFound,
