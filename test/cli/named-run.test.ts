@@ -39,7 +39,7 @@ testWith('bwrap')(
     const again = await flwd(dir, 'rerun', 'says', '--detach');
     expect(again).toMatchObject({ stderr: `using ${last}, the last run of says\n`, code: 0 });
     expect(await served.finished(again.stdout.trim())).toMatchObject({ rerun_of: last });
-    expect((await flwd(dir, 'runs', '--status', 'failed')).stdout).toMatch(/ says +failed .* exit code 3\n/);
+    expect((await flwd(dir, 'runs', '--status', 'failed')).stdout).toMatch(/ says +failed .* exited with code 3\n/);
   },
 );
 
