@@ -117,9 +117,10 @@ test('files in /tmp count although they are in memory, and a granted folder belo
       beside: bash(`echo f > ${granted}/f; echo 1 > /tmp/own; echo 2 > /tmp/gone; rm /tmp/gone`, {
         permissions: { write: [granted], read: [file] },
       }),
+      whole: bash('true', { permissions: { read: ['/tmp'] } }),
       slow: bash('echo x > /tmp/x; echo y > y; echo ready; sleep 8014'),
     },
-    security: { paths: [root], mayGrant: () => ['read', 'write'] },
+    security: { paths: [root, '/tmp'], mayGrant: () => ['read', 'write'] },
   });
   expect((await ran(opened, 'quick')).left_behind).toEqual({ count: 1, bytes: 0, names: ['/tmp/left'], more: false });
   expect((await ran(opened, 'both')).left_behind).toEqual({
@@ -129,6 +130,7 @@ test('files in /tmp count although they are in memory, and a granted folder belo
     more: false,
   });
   expect((await ran(opened, 'beside')).left_behind).toEqual({ count: 1, bytes: 2, names: ['/tmp/own'], more: false });
+  expect((await ran(opened, 'whole')).left_behind).toBeNull();
   const runId = await opened.create('slow');
   await expect.poll(() => opened.messages(runId)).toEqual(['ready']);
   await opened.engine.cancel(runId, localPrincipal);

@@ -25,6 +25,8 @@ export async function lookAtTmp(attemptDir: string, { shim, tmpFd }: ShimStatus)
 async function look(attemptDir: string, folder: number): Promise<void> {
   try {
     const mounts = mountsIn(attemptDir);
+    // The host's, if the job was granted it.
+    if (mounts.has('/tmp')) return;
     const isKept = (path: string): boolean => mounts.has(`/tmp/${path}`);
     const found = await findLeftFiles({ dir: `/proc/self/fd/${folder}`, shownBelow: '/tmp/', isKept });
     if (found.count > 0 || found.more) writeFileSync(foundPath(attemptDir), JSON.stringify(found));
@@ -78,5 +80,7 @@ function letGo(pipe: number): void {
 /** bwrap creates an empty file or folder as a mount point. */
 function mountsIn(attemptDir: string): ReadonlySet<string> {
   const words = readFileSync(join(attemptDir, 'sandbox'), 'latin1').split('\0');
-  return new Set(words.filter((word, at) => word.startsWith('/tmp/') && /^--(?:ro-)?bind$/.test(words[at - 2] ?? '')));
+  return new Set(
+    words.filter((word, at) => /^\/tmp(?:\/|$)/.test(word) && /^--(?:ro-)?bind$/.test(words[at - 2] ?? '')),
+  );
 }
