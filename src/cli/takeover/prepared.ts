@@ -22,6 +22,8 @@ export type Prepared = {
   readonly reason: string | null;
   /** flwd has run the job with success at least once. */
   readonly hasSucceeded: boolean;
+  /** The user that the job's `run_as` names. */
+  readonly runAs: string | null;
 };
 
 /** How long after a change cron may still act on the crontab that it read before. */
@@ -46,6 +48,7 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
     step: 'left',
     reason,
     hasSucceeded: true,
+    runAs: null,
   });
   const { jobId, record } = line;
   if (line.kind === 'left') return left(line.reason);
@@ -60,6 +63,7 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
       step: isInterrupted ? 'release' : 'taken',
       reason: null,
       hasSucceeded: true,
+      runAs: null,
     };
   }
   if (schedules.length === 0) return left('the server does not have its schedule');
@@ -70,7 +74,8 @@ async function prepareOne(line: ImportedLine, client: Client, unfinished: readon
   if (lost !== undefined) return left(lost);
   const { runs } = await client.call('listRuns', { query: { job_id: jobId, status: 'success', limit: 1 } });
   const nextTimes = await nextTimesOf(schedules, client);
-  return { line, schedules, nextTimes, step: 'take-over', reason: null, hasSucceeded: runs.length > 0 };
+  const hasSucceeded = runs.length > 0;
+  return { line, schedules, nextTimes, step: 'take-over', reason: null, hasSucceeded, runAs: plan.user ?? null };
 }
 
 /** Empty if the server does not know the job. */

@@ -20,7 +20,7 @@ export function printPlan(prepared: readonly Prepared[], output: Output): void {
 }
 
 function linesOf(prepared: Prepared): string[] {
-  const { line, step, nextTimes, hasSucceeded } = prepared;
+  const { line, step, nextTimes, hasSucceeded, runAs } = prepared;
   const { record, jobId } = line;
   const state = stateOf(prepared);
   const head = [
@@ -34,9 +34,14 @@ function linesOf(prepared: Prepared): string[] {
     const [old = '-', own = '-'] = [line.nextTimes[at], nextTimes[at]];
     return `    ${old.padEnd(width)}  ${own}${old === own ? '' : '  differs'}`;
   });
-  const note = hasSucceeded ? [] : [`  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`];
-  if (rows === 0) return [...head, ...note, '    cron and flwd: once a boot'];
-  return [...head, ...note, `    ${'cron'.padEnd(width)}  flwd`, ...times];
+  const notes = [
+    hasSucceeded ? [] : `  note: ${jobId} has not succeeded here yet: try flwd run ${jobId} first`,
+    runAs === null || runAs === record.user
+      ? []
+      : printable(`  note: cron ran it as ${record.user ?? 'another user'}, and flwd runs it as ${runAs}`),
+  ].flat();
+  if (rows === 0) return [...head, ...notes, '    cron and flwd: once a boot'];
+  return [...head, ...notes, `    ${'cron'.padEnd(width)}  flwd`, ...times];
 }
 
 function stateOf({ step, reason, schedules }: Prepared): string {
@@ -45,7 +50,7 @@ function stateOf({ step, reason, schedules }: Prepared): string {
   return held ? `${steps[step]}, but its schedule is held: flwd schedules release ${held.id}` : steps[step];
 }
 
-function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded }: Prepared) {
+function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded, runAs }: Prepared) {
   return {
     place: line.record.place,
     lines: 'lines' in line ? line.lines : [],
@@ -54,6 +59,7 @@ function toJson({ line, step, reason, nextTimes, schedules, hasSucceeded }: Prep
     step,
     reason,
     has_succeeded: hasSucceeded,
+    run_as: runAs,
     schedules: schedules.map(({ id }) => id),
     cron_times: line.kind === 'active' ? line.nextTimes : [],
     flwd_times: nextTimes,
