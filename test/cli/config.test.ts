@@ -57,6 +57,16 @@ flwd.yaml:2:11: unknown key \`bdoy_limit\`; did you mean \`body_limit\`?
   });
 });
 
+test('a command that runs a job without a server warns about a variable that sets no key', async () => {
+  const dir = createFolder();
+  await flwd(dir, 'init', 'jobs/hello');
+  const { ended } = start(dir, ['run', 'hello'], { FLOWD_POLICY_FILE: 'x' });
+  expect(await ended).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('flwd: ignoring the variable FLOWD_POLICY_FILE: there are no policy files'),
+  });
+});
+
 describe('flwd config show', () => {
   test('prints each setting and its origin', async () => {
     const dir = createProject(

@@ -19,7 +19,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
-import { draftJob } from '../../src/cli/import/job-draft.ts';
+import { draftJob, securityLines } from '../../src/cli/import/job-draft.ts';
 import { parseCron } from '../../src/lib/cron.ts';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, flwdReading } from './terminal.ts';
@@ -52,6 +52,9 @@ test('each line becomes a secure job with a held schedule, and a second import a
     `config.yaml:      permissions: {network: all, read: [${dir}/bin/backup.sh, /srv/www], write: [${dir}]}\n`,
   );
   expect(first.stdout).toContain(`flwd.yaml:        security: {paths: [`);
+  expect(first.stdout).toMatch(
+    /all jobs together\n {2}note: +cron mails what it prints to ops@example.org; .* \(2 jobs\)\n/,
+  );
   expect(first.stdout).toContain(
     `secret:           flwd secrets set ${dir.slice(1).replaceAll('/', '-')}-my.cron-pgpassword\n`,
   );
@@ -86,7 +89,9 @@ test('a line is proposed what its script uses, and never its whole home', () => 
     'copy/a': '',
   });
   const drafts = readTable(
-    Buffer.from(`1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n`),
+    Buffer.from(
+      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/none/$(date).sql\n`,
+    ),
     {
       hasUser: false,
     },
@@ -100,8 +105,9 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   expect(drafts.map(({ configLines }) => configLines)).toEqual([
     [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
     [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
+    [`permissions: {write: [${home}/none]}`],
   ]);
-  expect(drafts[0]?.flwdLines).toEqual([
+  expect(securityLines(drafts.slice(0, 1).map(({ security }) => security))).toEqual([
     `security: {paths: [${home}/bin, ${home}/copy, ${home}/data, ${home}/new.log]}`,
   ]);
   expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);

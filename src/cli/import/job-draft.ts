@@ -26,10 +26,23 @@ export type Draft = {
   readonly needs: Needs;
   readonly secrets: readonly StoredSecret[];
   readonly notes: readonly string[];
-  /** Lines for config.yaml and flwd.yaml that give the job what it lacks; empty if it lacks nothing. */
+  /** Lines for config.yaml that give the job what it lacks; empty if it lacks nothing. */
   readonly configLines: readonly string[];
-  readonly flwdLines: readonly string[];
+  /** What `security` of flwd.yaml must list for that. */
+  readonly security: Security;
 };
+
+export type Security = { readonly paths: readonly string[]; readonly runAs: readonly string[] };
+
+/** The line for flwd.yaml; empty if there is nothing to list. */
+export function securityLines(all: readonly Security[]): string[] {
+  const [paths, runAs] = [all.flatMap((one) => one.paths), all.flatMap((one) => one.runAs)];
+  const security = {
+    ...(paths.length > 0 && { paths: [...new Set(paths)].toSorted() }),
+    ...(runAs.length > 0 && { run_as: [...new Set(runAs)].toSorted() }),
+  };
+  return Object.keys(security).length > 0 ? [flow({ security })] : [];
+}
 
 /** How the user of the other scheduler is carried over. */
 export type RunAs = { readonly user: string } | { readonly lost: string } | undefined;
@@ -246,16 +259,12 @@ function linesFor(needs: Needs, runAs: RunAs, { user, home }: FoundJob) {
     ...(read.length > 0 && { read }),
     ...(write.length > 0 && { write }),
   };
-  const security = {
-    ...(read.length + write.length > 0 && { paths: foldersOf(needs, home) }),
-    ...(lost.length > 0 && { run_as: lost }),
-  };
   return {
     configLines: [
       ...(Object.keys(permissions).length > 0 ? [flow({ permissions })] : []),
       ...lost.map((name) => flow({ run_as: name })),
     ],
-    flwdLines: Object.keys(security).length > 0 ? [flow({ security })] : [],
+    security: { paths: read.length + write.length > 0 ? foldersOf(needs, home) : [], runAs: lost },
   };
 }
 
@@ -269,18 +278,13 @@ function flow(value: Readonly<Record<string, object | string>>): string {
     .join('\n');
 }
 
-function tailOf(
-  lines: { readonly configLines: readonly string[]; readonly flwdLines: readonly string[] },
-  { network }: Needs,
-): string[] {
+function tailOf(lines: Pick<Draft, 'configLines' | 'security'>, { network }: Needs): string[] {
   if (lines.configLines.length === 0) return [];
   return [
     '',
     '# In the profile secure, the job lacks what it seems to use. Remove the # to ask for it:',
     ...lines.configLines.map((line) => `# ${line}`),
     ...(network === undefined ? [] : [`# The network seems to be used by ${printable(network)}.`]),
-    ...(lines.flwdLines.length > 0
-      ? ['# The operator allows it in flwd.yaml:', ...lines.flwdLines.map((line) => `#   ${line}`)]
-      : []),
+    ...securityLines([lines.security]).flatMap((line) => ['# The operator allows it in flwd.yaml:', `#   ${line}`]),
   ];
 }

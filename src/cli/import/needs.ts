@@ -3,7 +3,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isInSandbox, plainText } from '../init/place.ts';
+import { isInSandbox, type Place, plainText } from '../init/place.ts';
 import { runs, shellUses } from '../init/shell-uses.ts';
 import { noUses, type Uses } from '../init/uses.ts';
 import { isTooWide } from '../init/wishes.ts';
@@ -26,8 +26,10 @@ export function needsOf(script: string, home: string | null): Needs {
     .filter(({ by }) => by === runs)
     .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, home) }));
   const ofScripts = called.flatMap(({ uses }) => uses.files);
-  const written = pathsOf('write', [...files, ...ofScripts]);
-  const write = [...new Set(written.filter((path) => !isLockFolder.test(path)).map((path) => granted(path, home)))];
+  const written = placesOf('write', [...files, ...ofScripts]);
+  const write = [
+    ...new Set(written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, home))),
+  ];
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
   const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
   return {
@@ -39,7 +41,7 @@ export function needsOf(script: string, home: string | null): Needs {
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
     notes: [
       ...notesOf(script),
-      ...written.filter((path) => isLockFolder.test(path)).map(noteOfLock),
+      ...written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => noteOfLock(path)),
       ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
   };
@@ -78,9 +80,13 @@ function usesOf(script: string, home: string | null): Uses {
 }
 
 function pathsOf(kind: 'read' | 'write', files: Uses['files']): string[] {
+  return placesOf(kind, files).map(({ path }) => path);
+}
+
+function placesOf(kind: 'read' | 'write', files: Uses['files']): Place[] {
   return files
     .filter((use) => use.kind === kind && !isInSandbox(use.place.path) && use.place.path !== '/')
-    .map(({ place }) => place.path);
+    .map(({ place }) => place);
 }
 
 export function mergeNeeds(all: readonly Needs[]): Needs {
@@ -94,9 +100,9 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
   };
 }
 
-/** A path that does not exist yet cannot be granted, but the folder around it can, unless everything is in there. */
-function granted(path: string, home: string | null): string {
-  return statOf(path) || isTooWide(dirname(path), home ?? '/') ? path : dirname(path);
+/** A file that does not exist yet cannot be granted, but the folder around it can, unless everything is in there. */
+function granted({ path, isWhole }: Place, home: string | null): string {
+  return !isWhole || statOf(path) || isTooWide(dirname(path), home ?? '/') ? path : dirname(path);
 }
 
 /** For `security.paths`: the folders around what a job asks for. */

@@ -4,7 +4,7 @@
 import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';
 import { type Output, printable } from '../terminal/output.ts';
-import { originLines } from './job-draft.ts';
+import { type Draft, originLines, securityLines } from './job-draft.ts';
 import { withoutSecrets } from './secret-text.ts';
 import { type Imported, shownPath } from './write-jobs.ts';
 
@@ -15,11 +15,35 @@ export function printReport(
   o: { readonly options: Options; readonly output: Output },
 ): void {
   const { output, options } = o;
-  if (output.isJson) output.json({ found: results.map(toJson) });
-  else for (const result of results) output.text(`${linesOf(result, options).join('\n')}\n`);
+  if (output.isJson) {
+    output.json({ found: results.map(toJson) });
+    return;
+  }
+  const drafts = results.flatMap((result) => (result.kind === 'written' ? [result.draft] : []));
+  const shared = sharedNotes(drafts);
+  for (const result of results) output.text(`${linesOf(result, options, shared).join('\n')}\n`);
+  const together = [...shared.map(({ note, jobs }) => row('note', `${note} (${jobs} jobs)`)), ...togetherLines(drafts)];
+  if (together.length > 0) output.text(`all jobs together\n${together.join('\n')}\n`);
 }
 
-function linesOf(result: Imported, options: Options): string[] {
+/** flwd.yaml can have `security` only once. */
+function togetherLines(drafts: readonly Draft[]): string[] {
+  const wanting = drafts.map(({ security }) => security).filter((one) => securityLines([one]).length > 0);
+  return wanting.length > 1 ? securityLines(wanting).map((line) => row('flwd.yaml', line)) : [];
+}
+
+/** Notes of more than one job are shown once, with the number of jobs. */
+function sharedNotes(drafts: readonly Draft[]): { readonly note: string; readonly jobs: number }[] {
+  const counts = new Map<string, number>();
+  for (const note of drafts.flatMap(({ notes }) => [...new Set(notes)])) counts.set(note, (counts.get(note) ?? 0) + 1);
+  return [...counts].flatMap(([note, jobs]) => (jobs > 1 ? [{ note, jobs }] : []));
+}
+
+function row(name: string, value: string): string {
+  return `  ${`${name}:`.padEnd(17)} ${printable(value)}`;
+}
+
+function linesOf(result: Imported, options: Options, shared: ReturnType<typeof sharedNotes>): string[] {
   const { place, line, text } = result.found.origin;
   const [first = '', ...more] = originLines(withoutSecrets(text));
   const said = first.length > mostShownCharacters ? `${first.slice(0, mostShownCharacters)}…` : first;
@@ -35,11 +59,11 @@ function linesOf(result: Imported, options: Options): string[] {
     ...(lost === null && found.user !== null ? [['ran as', found.user] as const] : []),
     ...lackOf(result).map((lack) => ['lacks', lack] as const),
     ...draft.configLines.map((one) => ['config.yaml', one] as const),
-    ...draft.flwdLines.map((one) => ['flwd.yaml', one] as const),
+    ...securityLines([draft.security]).map((one) => ['flwd.yaml', one] as const),
     ...draft.secrets.map(({ stored }) => ['secret', commandText(options, 'secrets', 'set', stored)] as const),
-    ...draft.notes.map((note) => ['note', note] as const),
+    ...draft.notes.filter((note) => shared.every((one) => one.note !== note)).map((note) => ['note', note] as const),
   ];
-  return [head, ...rows.map(([name, value]) => `  ${`${name}:`.padEnd(17)} ${printable(value)}`)];
+  return [head, ...rows.map(([name, value]) => row(name, value))];
 }
 
 /** What the job seems to use and does not get. */
@@ -66,7 +90,7 @@ function toJson(result: Imported) {
     schedules: draft.record.schedules,
     lacks: { read: draft.needs.read, write: draft.needs.write, network: draft.needs.network ?? null },
     config_lines: draft.configLines,
-    flwd_lines: draft.flwdLines,
+    flwd_lines: securityLines([draft.security]),
     secrets: draft.secrets.map(({ stored }) => stored),
     notes: draft.notes,
   };

@@ -164,6 +164,8 @@ async function openOwn(
 ): Promise<Session> {
   if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
+  // A server has these in its log.
+  if (link.isEphemeral()) for (const warning of loaded.warnings) process.stderr.write(`flwd: ${warning}\n`);
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
   // A running server has its own sources, so --jobs is left out.
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
