@@ -1,0 +1,26 @@
+// The time zone of this process, by TZ.
+
+import { afterEach, expect, test, vi } from 'vitest';
+import { localTimezone } from '../../src/lib/timezone.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+test.each([
+  ['Europe/Berlin', 'Europe/Berlin'],
+  ['America/Argentina/Ushuaia', 'America/Argentina/Ushuaia'],
+  ['Etc/UTC', 'UTC'],
+  // A folder of zones.
+  ['America/Argentina', 'UTC'],
+  ['Nowhere/Town', 'UTC'],
+  ['../../etc/passwd', 'UTC'],
+])('TZ=%s is the zone %s', (name, zone) => {
+  vi.stubEnv('TZ', name);
+  expect(localTimezone()).toBe(zone);
+});
+
+test('the names of regions are looked up without Node’s own zones, which take 10 MB', () => {
+  vi.stubEnv('TZ', 'Europe/Berlin');
+  const format = vi.spyOn(Intl, 'DateTimeFormat');
+  expect(localTimezone()).toBe('Europe/Berlin');
+  expect(format).not.toHaveBeenCalled();
+});
