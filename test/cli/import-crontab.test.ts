@@ -90,7 +90,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   });
   const drafts = readTable(
     Buffer.from(
-      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/none/$(date).sql\n`,
+      `1 1 * * * ${home}/bin/mirror.sh >> ${home}/new.log\n2 2 * * * bin/health.sh\n3 3 * * * dump > ${home}/dumps/$(date).sql\n`,
     ),
     {
       hasUser: false,
@@ -105,7 +105,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   expect(drafts.map(({ configLines }) => configLines)).toEqual([
     [`permissions: {read: [${home}/bin/mirror.sh, ${home}/data/a], write: [${home}/new.log, ${home}/copy]}`],
     [`permissions: {network: all, read: [${home}/bin/health.sh]}`],
-    [`permissions: {write: [${home}/none]}`],
+    [`permissions: {write: [${home}/dumps]}`],
   ]);
   expect(securityLines(drafts.slice(0, 1).map(({ security }) => security))).toEqual([
     `security: {paths: [${home}/bin, ${home}/copy, ${home}/data, ${home}/new.log]}`,
