@@ -16,7 +16,7 @@ export type CronTimes = {
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
 /** Words of cron for five fields. */
-const nicknames = new Map([
+export const nicknames: ReadonlyMap<string, string> = new Map([
   ['@yearly', '0 0 1 1 *'],
   ['@annually', '0 0 1 1 *'],
   ['@monthly', '0 0 1 * *'],

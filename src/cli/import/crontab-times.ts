@@ -1,6 +1,6 @@
 // Turns the times of a crontab line into a pattern of flwd that fires at exactly the same times, or says why it cannot.
 
-import { parseCron } from '../../lib/cron.ts';
+import { nicknames, parseCron } from '../../lib/cron.ts';
 
 type Field = {
   readonly name: string;
@@ -19,23 +19,13 @@ const fields: readonly Field[] = [
   { name: 'day of the week', least: 0, most: 7, names: days },
 ];
 
-const nicknames: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-  // flwd's @reboot is a start of the server.
-  '@reboot': '@boot',
-};
-
 /** @param times five fields, or one word such as `@daily` */
 export function readTimes(times: readonly string[]): { readonly cron: string } | { readonly problem: string } {
   const [word = ''] = times;
   if (word.startsWith('@')) {
-    const cron = nicknames[word.toLowerCase()];
+    const name = word.toLowerCase();
+    // flwd's @reboot is a start of the server.
+    const cron = name === '@reboot' ? '@boot' : nicknames.get(name);
     return cron === undefined ? { problem: `\`${word}\` has no counterpart in flwd` } : { cron };
   }
   for (const [at, field] of fields.entries()) {

@@ -1,20 +1,10 @@
 // The schedules of a Dagu workflow: one cron pattern, several, or those for start, stop and restart.
 
-import { parseCron } from '../../../lib/cron.ts';
+import { nicknames, parseCron } from '../../../lib/cron.ts';
 import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import type { FoundSchedule } from '../found-job.ts';
 import { largestOf, type TimeField } from './calendar-times.ts';
 import { type Data, isMembers, listOf, textOf } from './import-file.ts';
-
-const nicknames: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-};
 
 export function readDaguSchedules(
   data: Data | undefined,
@@ -51,7 +41,7 @@ function readEntry(entry: string): { readonly cron: string; readonly timezone: s
   if (!isTimezone(zone)) return { problem: `has the time zone ${zone}, which this machine does not know` };
   if (pattern.startsWith('@every'))
     return { problem: 'counts from the start of Dagu, and flwd starts jobs at fixed times' };
-  const cron = nicknames[pattern] ?? standardCron(pattern);
+  const cron = nicknames.get(pattern) ?? standardCron(pattern);
   const times = parseCron(cron, zone);
   return 'problem' in times ? times : { cron, timezone: zone };
 }
