@@ -8,15 +8,15 @@ import { isShortage } from '../../lib/shortage.ts';
 import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequest } from './kv-request.ts';
 
 export type KvRequests = {
-  /** Answers nothing more. */
+  /** Stops answering requests. */
   readonly close: () => void;
 };
 
-/** A script's own requests are few at a time: it waits for each answer. */
+/** A script waits for each answer, so it has few requests open at a time. */
 const mostAtOnce = 32;
 /** Limits an attempt to 500 requests a second. */
 const pauseMs = 2;
-/** Changes of the folder that are no request: after each, the next look is a little later. */
+/** After each change of the folder that was not a request, the next look waits a little longer, up to this. */
 const longestMissMs = 20;
 const mostEntries = 1_000;
 const againMs = 1_000;
@@ -31,7 +31,7 @@ type Options = {
   readonly answer: (request: KvRequest) => Promise<KvAnswer>;
   /** There are too many files to find a request among them. Called once. */
   readonly onOverfull: () => void;
-  /** Looking failed, and goes on. Called once. */
+  /** A look at the folder failed; requests are still served. Called once. */
   readonly onError: (error: unknown) => void;
 };
 
@@ -44,7 +44,7 @@ export function serveKvRequests(o: Options): KvRequests {
   let hasFailed = false;
   let misses = 0;
 
-  /** `change` is watched since before the look, so that nothing falls between the two. */
+  /** The watch for `change` began before this look, so no request can arrive unnoticed between the two. */
   async function turn(change: Change): Promise<void> {
     const found = findRequests(outDir);
     if (found === 'overfull') {
