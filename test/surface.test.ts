@@ -34,6 +34,7 @@ test('operations: id, method, path, scope', () => {
     'rerunRun: POST /runs/{run_id}/rerun runs:write',
     'approveRun: POST /runs/{run_id}/approvals runs:approve',
     'listRunAttempts: GET /runs/{run_id}/attempts runs:read',
+    'listRunChildren: GET /runs/{run_id}/children runs:read',
     'createPlan: POST /plans jobs:read',
     'listSources: GET /sources sources:read',
     'getSource: GET /sources/{name} sources:read',

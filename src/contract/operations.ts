@@ -313,6 +313,14 @@ export const operations = {
     answers: [json(200, runSchemas.attemptList, 'Attempts')],
     problems: ['validation-error', 'run-not-found'],
   },
+  listRunChildren: {
+    ...routes.listRunChildren,
+    tag: 'Runs',
+    summary: 'List the sub-runs that the steps of a run have started, oldest first',
+    scope: 'runs:read',
+    answers: [json(200, runSchemas.childList, 'Sub-runs; each names the step and the run that started it')],
+    problems: ['run-not-found'],
+  },
   createPlan: {
     ...routes.createPlan,
     tag: 'Runs',

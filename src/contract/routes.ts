@@ -31,6 +31,7 @@ export const routes = {
   rerunRun: { method: 'POST', path: '/runs/{run_id}/rerun' },
   approveRun: { method: 'POST', path: '/runs/{run_id}/approvals' },
   listRunAttempts: { method: 'GET', path: '/runs/{run_id}/attempts' },
+  listRunChildren: { method: 'GET', path: '/runs/{run_id}/children' },
   createPlan: { method: 'POST', path: '/plans' },
   listSources: { method: 'GET', path: '/sources' },
   getSource: { method: 'GET', path: '/sources/{name}' },

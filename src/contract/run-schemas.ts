@@ -70,6 +70,13 @@ const runSummary = Type.Object(
   { $id: 'RunSummary' },
 );
 
+const parent = Type.Object({ run_id: Type.String(), step_id: Type.String() });
+
+export const childList = Type.Object(
+  { runs: Type.Array(Type.Object({ ...runSummary.properties, parent }, { $id: 'ChildRun' })) },
+  { $id: 'ChildRunList' },
+);
+
 const isolation = Type.Object({
   pid_namespace: Type.Boolean(),
   network: literals(['none', 'all'] as const),
@@ -210,7 +217,7 @@ export const run = Type.Object(
     result: nullable(Type.Object({ value: anyJson })),
     steps: Type.Array(step),
     rerun_of: nullable(Type.String()),
-    parent: nullable(Type.Object({ run_id: Type.String(), step_id: Type.String() })),
+    parent: nullable(parent),
     limits,
     grants: Type.Array(grant),
     termination,

@@ -202,6 +202,9 @@ export type RunSummary = Pick<
   | 'error'
 >;
 
+/** A run that a step of another run started. */
+export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']> };
+
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
 

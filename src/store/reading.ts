@@ -4,7 +4,7 @@
 import type { Notification } from '../domain/notification.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
+import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
@@ -40,6 +40,7 @@ export type RunReading = {
   readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   readonly get: (id: string, reach: Reach) => Promise<Run>;
   readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
+  readonly children: (id: string, reach: Reach) => Promise<readonly ChildRun[]>;
   readonly notifications: (id: string, reach: Reach) => Promise<readonly Notification[]>;
   readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
   readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
@@ -83,6 +84,10 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
     async attempts(id, reach) {
       await runs.assertThere(id, reach);
       return runs.attempts(id);
+    },
+    async children(id, reach) {
+      await runs.assertThere(id, reach);
+      return runs.children(id);
     },
     async notifications(id, reach) {
       await runs.assertThere(id, reach);

@@ -136,6 +136,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getRunEventLines: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/events.ndjson', '?types=run.finished') }],
   listRunNotices: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/notices') }],
   listRunAttempts: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/attempts', '?step_id=ok') }],
+  listRunChildren: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/children') }],
   cancelRun: [{ kind: 'thing', noun: 'run', attempts: below('/runs/ID/cancel') }],
   rerunRun: [
     {

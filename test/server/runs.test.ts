@@ -254,3 +254,42 @@ testWith('bwrap')('a plan says what a run would do, and creates no run', async (
   expect(await read<unknown>(response)).toMatchObject({ job_id: 'quick', args: { keep: 3 }, denied: null });
   expect(await total()).toBe(before);
 });
+
+describe('the sub-runs of a run', () => {
+  testWith('bwrap')('are listed with the step that started each', async () => {
+    await using own = await startServing({
+      executes: true,
+      jobs: {
+        top: {
+          'config.yaml': JSON.stringify({
+            steps: [
+              { id: 'one', job: 'leaf' },
+              { id: 'each', job: 'leaf', matrix: { host: ['a', 'b'] }, needs: ['one'] },
+              { id: 'last', script: './a.sh', needs: ['each'] },
+            ],
+          }),
+          'a.sh': '#!/usr/bin/env bash\nexit 3\n',
+        },
+        leaf: bash('true'),
+      },
+    });
+    const { run_id: runId } = await read(await own.post('/runs', { job_id: 'top', async: false }));
+    type Child = RunAnswer & { job_id: string; parent: { run_id: string; step_id: string } };
+    const children = async (id: string) =>
+      (await read<{ runs: Child[] }>(await own.fetch(`/runs/${id}/children`))).runs.map(
+        ({ job_id: jobId, status, parent }) => [jobId, status, parent.step_id, parent.run_id === runId],
+      );
+    const started = [
+      ['leaf', 'success', 'one', true],
+      ['leaf', 'success', 'each[host=a]', true],
+      ['leaf', 'success', 'each[host=b]', true],
+    ];
+    expect(await children(runId)).toEqual(expect.arrayContaining(started));
+    expect((await children(runId))[0]).toEqual(started[0]);
+
+    const again = await read(await own.post(`/runs/${runId}/rerun`, { from: 'failed' }));
+    // The rerun keeps these steps and starts nothing again.
+    expect(await children(again.run_id)).toEqual([]);
+    expect((await own.fetch('/runs/run_x/children')).status).toBe(404);
+  });
+});

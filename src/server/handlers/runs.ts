@@ -28,6 +28,7 @@ type Names =
   | 'rerunRun'
   | 'approveRun'
   | 'listRunAttempts'
+  | 'listRunChildren'
   | 'listRunNotices';
 
 export function createRunHandlers(o: {
@@ -73,6 +74,8 @@ export function createRunHandlers(o: {
       const { step_id: stepId } = query;
       return { attempts: stepId === undefined ? attempts : attempts.filter((one) => one.step_id === stepId) };
     },
+
+    listRunChildren: async ({ request, path }) => ({ runs: await runs.children(path.run_id, request.principal) }),
 
     listRunNotices: async ({ request, path }) => ({
       notices: await runs.notifications(path.run_id, request.principal),

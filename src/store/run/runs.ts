@@ -4,10 +4,21 @@
 import type { Kysely } from 'kysely';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { LastRun, Progress, Run, RunPlan, RunStatus, RunSummary, Step, Trigger } from '../../domain/run.ts';
+import type {
+  ChildRun,
+  LastRun,
+  Progress,
+  Run,
+  RunPlan,
+  RunStatus,
+  RunSummary,
+  Step,
+  Trigger,
+} from '../../domain/run.ts';
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { Schema, StepRow } from '../schema.ts';
+import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
 import { lastRuns } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
@@ -75,6 +86,8 @@ export type RunStore = {
   readonly summary: (id: string) => Promise<RunSummary | undefined>;
   /** Every attempt of the run's steps, ordered by step and attempt. */
   readonly attempts: (id: string) => Promise<readonly Step[]>;
+  /** The runs that its steps have started, oldest first. */
+  readonly children: (id: string) => Promise<readonly ChildRun[]>;
   /**
    * Returns the run's tenant and its version, which grows with every change of what `get` returns.
    * @throws Problem run-not-found, also for a run of a tenant out of reach
@@ -170,6 +183,7 @@ export function createRunStore(database: Database): RunStore {
     },
 
     attempts: async (id) => (await selectSteps(read, { id })).map(toStep),
+    children: (id) => childRuns(read, id),
 
     async assertThere(id, reach) {
       const [row] = await selectVersion(read, { id });
