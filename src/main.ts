@@ -326,7 +326,10 @@ function resolveLinks(path: string): Promise<string> {
 async function openServer(
   { config, ephemeral, log, onStop }: Start,
   parts: Pick<Storage, 'store' | 'hub' | 'signer'> &
-    Pick<ServerParts, 'catalog' | 'engine' | 'startedAtMs' | 'hostChecks' | 'jwt' | 'ownCredentials' | 'runCallers'>,
+    Pick<
+      ServerParts,
+      'catalog' | 'snapshots' | 'engine' | 'startedAtMs' | 'hostChecks' | 'jwt' | 'ownCredentials' | 'runCallers'
+    >,
 ): Promise<{ readonly listen: Server['listen']; readonly retention: Retention }> {
   const { store, hub, signer, engine } = parts;
   const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });

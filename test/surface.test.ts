@@ -23,6 +23,8 @@ test('operations: id, method, path, scope', () => {
   expect(lines).toEqual([
     'listJobs: GET /jobs jobs:read',
     'getJob: GET /jobs/{job_id} jobs:read',
+    'listJobFiles: GET /job-files/{job_id} code:read',
+    'getJobFile: GET /job-file/{job_id} code:read',
     'createRun: POST /runs runs:write',
     'listRuns: GET /runs runs:read',
     'getRun: GET /runs/{run_id} runs:read',
@@ -139,6 +141,7 @@ test('problems: type, status, title', () => {
     'schedule-not-found 404 Schedule Not Found',
     'secret-not-found 404 Secret Not Found',
     'kv-key-not-found 404 Key Not Found',
+    'job-file-not-found 404 File Not Found',
     'token-not-found 404 Token Not Found',
     'artifact-not-found 404 Artifact Not Found',
     'not-found 404 Not Found',
@@ -200,7 +203,7 @@ test('statuses, reasons, levels, scopes', () => {
   expect(runStatuses).toEqual(['pending', 'running', 'success', 'failed', 'cancelled']);
   expect(logLevels).toEqual(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
   expect(scopes.join(' ')).toBe(
-    'jobs:read runs:read runs:write runs:approve artifacts:read sources:read sources:write schedules:write ' +
+    'jobs:read code:read runs:read runs:write runs:approve artifacts:read sources:read sources:write schedules:write ' +
       'secrets:write kv:read kv:write metrics:read audit:read admin',
   );
   // The type checker keeps this list whole: a reason more or fewer is an error.

@@ -8,7 +8,7 @@ import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
 import { createDirectoryWatch, type DirectoryWatch } from './source/directory-watch.ts';
 import { createIgnoreReader, type Ignore } from './source/ignore.ts';
-import { readJobState, unusable } from './source/job-state.ts';
+import { type IdentifiedJob, type JobFile, readJobState, unusable } from './source/job-state.ts';
 import { hashFiles } from './source/revision.ts';
 import type { FoundJob } from './source/source-directories.ts';
 import { childOf } from './source/source-path.ts';
@@ -45,12 +45,20 @@ export type Catalog = {
   aliasesOf(id: string): readonly string[];
   /** Cached until something in the job's directory changes. @throws Problem job-invalid, job-not-found */
   revisionOf(entry: CatalogEntry): Promise<string>;
+  /** The files that belong to the job, as they are now. @throws Problem job-invalid, job-not-found */
+  filesOf(entry: CatalogEntry): Promise<readonly JobFile[]>;
   /** Reads a source again. @throws Problem source-not-found */
   rescan(source: string): Promise<void>;
   /** Resolves when every source has been read once. */
   start(): Promise<void>;
   close(): Promise<void>;
 };
+
+/** Where the job's files are. */
+export function placeOf({ definition, source }: CatalogEntry, ignoreOf: (root: string) => Ignore): IdentifiedJob {
+  const { id, path } = definition;
+  return { id, root: source.path, path: path === '.' ? '' : path, ignore: ignoreOf(source.path) };
+}
 
 /** The job's definition; undefined when there is no such job or it is invalid. */
 export function definitionOf(idOrAlias: string, catalog: Catalog): JobDefinition | undefined {
@@ -132,6 +140,7 @@ export function createCatalog(o: Request): Catalog {
     find,
     aliasesOf: (id) => o.aliases.filter(({ from }) => from === id).map(({ to }) => to),
     revisionOf: createRevisions(ignoreOf, directories),
+    filesOf: async (entry) => (await readJobState(placeOf(entry, ignoreOf))).files,
     async rescan(name) {
       assertReady();
       await watchedOf(name, sources).rescan();
@@ -191,9 +200,7 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
   return async (entry) => {
     const known = revisions.get(entry);
     if (known?.isFinal) return known.revision;
-    const { id, path } = entry.definition;
-    const root = entry.source.path;
-    const job = { id, root, path: path === '.' ? '' : path, ignore: ignoreOf(root) };
+    const job = placeOf(entry, ignoreOf);
     for (let attempt = 0; attempt < hashAttempts; attempt++) {
       const state = await readJobState(job);
       if (known && state.isSettled && known.signature === state.signature) return known.revision;

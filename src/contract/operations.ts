@@ -9,6 +9,7 @@ import type { ProblemSlug } from '../domain/problem.ts';
 import { listedStatuses } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
+import { codeOperations } from './code-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { kvOperations } from './kv-operations.ts';
 import { type Route, routes } from './routes.ts';
@@ -101,6 +102,7 @@ export const operations = {
     answers: [json(200, jobSchemas.job, 'The job')],
     problems: ['job-not-found', 'job-invalid'],
   },
+  ...codeOperations,
   createRun: {
     ...routes.createRun,
     tag: 'Runs',

@@ -20,6 +20,8 @@ export const restParameter = /\{(job_id|key)\}/;
 export const routes = {
   listJobs: { method: 'GET', path: '/jobs' },
   getJob: { method: 'GET', path: '/jobs/{job_id}' },
+  listJobFiles: { method: 'GET', path: '/job-files/{job_id}' },
+  getJobFile: { method: 'GET', path: '/job-file/{job_id}' },
   createRun: { method: 'POST', path: '/runs' },
   listRuns: { method: 'GET', path: '/runs' },
   getRun: { method: 'GET', path: '/runs/{run_id}' },

@@ -4,6 +4,7 @@ import { Problem } from './problem.ts';
 
 export const scopes = [
   'jobs:read',
+  'code:read',
   'runs:read',
   'runs:write',
   'runs:approve',

@@ -63,6 +63,12 @@ export const problems = {
     cause: 'The namespace has no such key, or the key has expired.',
     fix: 'List the keys of the namespace. A job’s own namespace is its id.',
   },
+  'job-file-not-found': {
+    status: 404,
+    title: 'File Not Found',
+    cause: 'The job has no such file at this revision.',
+    fix: 'List the files of the job.',
+  },
   'token-not-found': {
     status: 404,
     title: 'Token Not Found',
@@ -109,7 +115,7 @@ export const problems = {
     status: 409,
     title: 'Revision Expired',
     cause: 'flwd no longer has the job’s files as they were for that run.',
-    fix: 'Send `revision: latest` to use the current files.',
+    fix: 'Send `revision: latest` to use the current files; to read them, leave `revision` out.',
   },
   'approval-not-pending': {
     status: 409,

@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -27,6 +28,7 @@ import { createActivity } from './handlers/activity.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
 import { createEventHandlers } from './handlers/events.ts';
+import { createJobFileHandlers } from './handlers/job-files.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createKvHandlers } from './handlers/kv.ts';
 import { createLogHandlers } from './handlers/logs.ts';
@@ -55,6 +57,7 @@ import { openTlsCertificate, type TlsCertificate } from './tls.ts';
 export type ServerParts = {
   readonly config: ServerConfig;
   readonly catalog: Catalog;
+  readonly snapshots: Pick<Snapshots, 'dirOf'>;
   readonly store: Store;
   readonly engine: Engine;
   readonly retention: Retention;
@@ -263,7 +266,7 @@ function noCompiler(): never {
 }
 
 function createHandlers(
-  { config, catalog, store, engine, retention, hostChecks, clock, version, load, log }: ServerParts,
+  { config, catalog, snapshots, store, engine, retention, hostChecks, clock, version, load, log }: ServerParts,
   streams: Streams,
   { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
@@ -292,6 +295,7 @@ function createHandlers(
   });
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
+    ...createJobFileHandlers({ catalog, runs, dirOf: snapshots.dirOf }),
     ...createSourceHandlers({ catalog, sources: config.sources }),
     ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),

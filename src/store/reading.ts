@@ -33,6 +33,8 @@ export type RunReading = {
     most: number,
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
+  /** What the newest runs of the job that the caller may see used, newest first. */
+  readonly usedRevisions: (jobId: string, most: number, reach: Reach) => ReturnType<RunStore['usedRevisions']>;
   /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
   readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
@@ -68,6 +70,7 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
       return { runs: [], total: 0, nextCursor: null };
     },
     last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
+    usedRevisions: (jobId, most, { tenant }) => runs.usedRevisions({ jobId, most, ...(tenant !== '*' && { tenant }) }),
     generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);

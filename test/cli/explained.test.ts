@@ -20,6 +20,7 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'kv-key-not-found': 1,
   'token-not-found': 3,
   'artifact-not-found': 3,
+  'job-file-not-found': 3,
   'not-found': 3,
   'method-not-allowed': 2,
   'run-already-finished': 6,

@@ -56,6 +56,7 @@ const schedule = await server.json<{ id: string }>('/schedules', { body: { job_i
 /** A credential for each scope, and an unknown one. */
 const scopes = [
   'jobs:read',
+  'code:read',
   'runs:read',
   'runs:write',
   'runs:approve',

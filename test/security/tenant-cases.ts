@@ -70,6 +70,9 @@ function accepting(path: string, ...types: readonly string[]): (id: string) => A
 export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   listJobs: [{ kind: 'shared' }],
   getJob: [{ kind: 'shared' }],
+  // Which revisions are listed depends on the caller: test/server/job-files.test.ts.
+  listJobFiles: [{ kind: 'shared' }],
+  getJobFile: [{ kind: 'shared' }],
   getHealth: [{ kind: 'shared' }],
   listSources: [{ kind: 'shared' }],
   getSource: [{ kind: 'shared' }],

@@ -180,6 +180,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
       extensions: ['mcp'],
     },
     catalog,
+    snapshots,
     store,
     engine,
     retention,

@@ -61,6 +61,28 @@ describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
   });
 });
 
+describe.each(engines)('the revisions that a job’s runs used on $engine', ({ open }) => {
+  test('are listed once each, with the newest run, newest first', async () => {
+    store = await open(dir);
+    const { plan } = aRun();
+    const used = (revision: string, over: Partial<NewRun>) =>
+      add({ jobId: 'shop/release', plan: { ...plan, revision }, ...over });
+    await used('aaaaaaaaaaaaaaaa', { createdAtMs: nowMs });
+    const again = await used('aaaaaaaaaaaaaaaa', { createdAtMs: nowMs + 1 });
+    const newer = await used('bbbbbbbbbbbbbbbb', { createdAtMs: nowMs + 2 });
+    await used('cccccccccccccccc', { createdAtMs: nowMs + 3, tenant: 'other' });
+    await used('dddddddddddddddd', { createdAtMs: nowMs + 4, jobId: 'shop/prices' });
+    const { tenant } = aRun();
+
+    expect(await store.runs.usedRevisions({ jobId: 'shop/release', most: 100, tenant })).toEqual([
+      { revision: 'bbbbbbbbbbbbbbbb', runId: newer, createdAtMs: nowMs + 2 },
+      { revision: 'aaaaaaaaaaaaaaaa', runId: again, createdAtMs: nowMs + 1 },
+    ]);
+    const all = await store.runs.usedRevisions({ jobId: 'shop/release', most: 2 });
+    expect(all.map(({ revision }) => revision)).toEqual(['cccccccccccccccc', 'bbbbbbbbbbbbbbbb']);
+  });
+});
+
 test('SQLite finds the runs of each job on one index, in order', async () => {
   store = await openSqlite(dir);
   const query = lastOf(store.database.read, { jobId: 'busy', most: 3 });

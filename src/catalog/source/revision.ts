@@ -52,7 +52,8 @@ async function pump(
   }
 }
 
-async function openRegular(path: string): Promise<FileHandle | undefined> {
+/** Neither follows a link nor waits for the writer of a pipe. Undefined: there is no regular file at this path. */
+export async function openRegular(path: string): Promise<FileHandle | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -7,7 +7,7 @@ import { invariant } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
-import type { CatalogEntry } from '../catalog.ts';
+import { type CatalogEntry, placeOf } from '../catalog.ts';
 import { createIgnoreReader } from './ignore.ts';
 import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
 import { hashFiles } from './revision.ts';
@@ -47,18 +47,13 @@ export function createSnapshots(o: {
     return join(o.dir, revision);
   }
 
-  function placeOf({ definition, source }: CatalogEntry): IdentifiedJob {
-    const { id, path } = definition;
-    return { id, root: source.path, path: path === '.' ? '' : path, ignore: ignoreOf(source.path) };
-  }
-
   function findTaken(entry: CatalogEntry, state: JobState): Snapshot | undefined {
     const known = taken.get(entry.dir);
     return known?.signature === state.signature && existsSync(known.snapshot.dir) ? known.snapshot : undefined;
   }
 
   async function take(entry: CatalogEntry): Promise<Snapshot> {
-    const snapshot = findTaken(entry, await readJobState(placeOf(entry))) ?? (await takeSerially(entry));
+    const snapshot = findTaken(entry, await readJobState(placeOf(entry, ignoreOf))) ?? (await takeSerially(entry));
     await touch(snapshot);
     return snapshot;
   }
@@ -88,7 +83,7 @@ export function createSnapshots(o: {
   }
 
   async function copyWhole(entry: CatalogEntry): Promise<Snapshot> {
-    const job = placeOf(entry);
+    const job = placeOf(entry, ignoreOf);
     for (let attempt = 0; attempt < attemptLimit; attempt++) {
       const state = await readJobState(job);
       const snapshot = findTaken(entry, state) ?? (await copyInto(o.dir, job, state));

@@ -2,7 +2,7 @@
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
-import type { LastRun } from '../../domain/run.ts';
+import type { LastRun, RunPlan } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunRow, Schema } from '../schema.ts';
@@ -46,4 +46,27 @@ export async function lastRuns(
 
 function toLastRun({ id, status, created_at: createdAt, finished_at: finishedAt }: Row): LastRun {
   return { run_id: id, status, created_at: toTimestamp(createdAt), finished_at: toTimestampOrNull(finishedAt) };
+}
+
+/** A revision of a job's files, with the newest run that used it. */
+export type UsedRevision = { readonly revision: string; readonly runId: string; readonly createdAtMs: number };
+
+/** What the job's newest runs used, newest first. Without a tenant, of all tenants. */
+export async function usedRevisions(
+  db: Kysely<Schema>,
+  { jobId, most, tenant }: OfJob & { readonly tenant?: string },
+): Promise<readonly UsedRevision[]> {
+  const newest =
+    tenant === undefined ? lastOf(db, { jobId, most }) : lastOf(db, { jobId, most }).where('tenant', '=', tenant);
+  const rows = await newest
+    .clearSelect()
+    .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
+    .select(['runs.id', 'runs.created_at', 'run_plans.plan'])
+    .execute();
+  const found = new Map<string, UsedRevision>();
+  for (const { id, created_at: createdAtMs, plan } of rows) {
+    const { revision }: Pick<RunPlan, 'revision'> = JSON.parse(plan);
+    if (!found.has(revision)) found.set(revision, { revision, runId: id, createdAtMs });
+  }
+  return [...found.values()];
 }

@@ -20,7 +20,7 @@ import { prepareQuery } from '../prepared-query.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
-import { lastRuns } from './last-runs.ts';
+import { lastRuns, type UsedRevision, usedRevisions } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run-batch.ts';
@@ -101,6 +101,12 @@ export type RunStore = {
     readonly most: number;
     readonly tenant?: string;
   }) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
+  /** What the job's newest `most` runs used, newest first. Without a tenant, of all tenants. */
+  readonly usedRevisions: (query: {
+    readonly jobId: string;
+    readonly most: number;
+    readonly tenant?: string;
+  }) => Promise<readonly UsedRevision[]>;
   /** While this value stays the same, every run and every list does (ADR 0025). */
   readonly generation: Database['generation'];
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
@@ -193,6 +199,7 @@ export function createRunStore(database: Database): RunStore {
 
     list: (query) => listRuns(read, query),
     last: (query) => lastRuns(read, query),
+    usedRevisions: (query) => usedRevisions(read, query),
     generation: database.generation,
 
     async execution(id) {

@@ -1,0 +1,89 @@
+// The files of a job: as they are now, and as they were for its last runs, as long as flwd keeps their copies.
+
+import { existsSync } from 'node:fs';
+import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import { listSnapshot, readJobText } from '../../catalog/source/job-content.ts';
+import type { JobFile } from '../../catalog/source/job-state.ts';
+import { holdsScope, type Principal } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import type { RunReading } from '../../store/reading.ts';
+import type { Handlers } from '../exchange.ts';
+
+/** The plans of so many runs are read within some milliseconds. */
+const runsLookedAt = 100;
+
+type Found = {
+  readonly revision: string;
+  readonly current: string;
+  /** No file outside of this folder is read. */
+  readonly root: string;
+  readonly files: readonly JobFile[];
+};
+
+export function createJobFileHandlers(o: {
+  readonly catalog: Catalog;
+  readonly runs: Pick<RunReading, 'usedRevisions'>;
+  readonly dirOf: (revision: string) => string;
+}): Pick<Handlers, 'listJobFiles' | 'getJobFile'> {
+  const { catalog, dirOf } = o;
+
+  function usedRevisions({ definition }: CatalogEntry, principal: Principal): ReturnType<RunReading['usedRevisions']> {
+    if (!holdsScope(principal, 'runs:read')) return Promise.resolve([]);
+    return o.runs.usedRevisions(definition.id, runsLookedAt, principal);
+  }
+
+  async function find(entry: CatalogEntry, asked: string | undefined, principal: Principal): Promise<Found> {
+    const current = await catalog.revisionOf(entry);
+    if (asked === undefined || asked === current)
+      return { revision: current, current, root: entry.source.path, files: await catalog.filesOf(entry) };
+    const { id } = entry.definition;
+    // Another job's revision must not be readable as one of this job.
+    const isOfJob = (await usedRevisions(entry, principal)).some(({ revision }) => revision === asked);
+    const files = isOfJob ? await listSnapshot(dirOf(asked)) : undefined;
+    if (files) return { revision: asked, current, root: dirOf(asked), files };
+    throw new Problem(
+      'revision-expired',
+      isOfJob
+        ? `The files of '${id}' at the revision '${asked}' are no longer kept.`
+        : `None of the last ${runsLookedAt} runs of '${id}' used the revision '${asked}'.`,
+    );
+  }
+
+  return {
+    async listJobFiles({ request, path, query }) {
+      const entry = catalog.find(path.job_id);
+      const { revision, current, files } = await find(entry, query.revision, request.principal);
+      const used = await usedRevisions(entry, request.principal);
+      return {
+        job_id: entry.definition.id,
+        revision,
+        current_revision: current,
+        files: files.map((file) => ({ path: file.path, size_bytes: file.sizeBytes, executable: file.isExecutable })),
+        revisions: used.map((one) => ({
+          revision: one.revision,
+          run_id: one.runId,
+          used_at: toTimestamp(one.createdAtMs),
+          kept: one.revision === current || existsSync(dirOf(one.revision)),
+        })),
+      };
+    },
+
+    async getJobFile({ request, path, query }) {
+      const entry = catalog.find(path.job_id);
+      const { revision, root, files } = await find(entry, query.revision, request.principal);
+      const file = files.find((one) => one.path === query.path);
+      const content = file && (await readJobText(root, file));
+      if (!content)
+        throw new Problem('job-file-not-found', `The job '${entry.definition.id}' has no file '${query.path}'.`);
+      return {
+        job_id: entry.definition.id,
+        revision,
+        path: file.path,
+        size_bytes: file.sizeBytes,
+        executable: file.isExecutable,
+        ...content,
+      };
+    },
+  };
+}
