@@ -1,0 +1,65 @@
+// The part of a run that its page shows: a tab, and the place in the log. The URL names both.
+
+import { useMemo, useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { failingStep } from '../../client/shown-steps.ts';
+import { type LogLevel, logLevels } from '../../domain/log-line.ts';
+import { type Run, runPath } from '../words.ts';
+import type { LogPlace } from './LogPane.tsx';
+
+export const runTabs = ['log', 'result', 'artifacts', 'details', 'events'] as const;
+export type RunTab = (typeof runTabs)[number];
+
+/** In the URL it selects all steps of a run that would otherwise open at its failed step. */
+const everyStep = '*';
+
+export type RunPlace = {
+  readonly tab: RunTab;
+  readonly place: LogPlace;
+  readonly hrefOf: (place: LogPlace, tab?: RunTab) => string;
+  /** Replaces the address, so that the key Back leaves the run. */
+  readonly go: (place: LogPlace, tab?: RunTab) => void;
+};
+
+export function useRunPlace(run: Run): RunPlace {
+  const [, navigate] = useLocation();
+  const search = useSearch();
+  // Kept from when the page was opened: a user who watches a run is not moved when a step fails.
+  const [initialStep] = useState(() => failingStep(run));
+  const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
+  const hrefOf = (next: LogPlace, nextTab: RunTab = 'log'): string => hrefOfPlace(run, next, nextTab);
+  return { tab, place, hrefOf, go: (next, nextTab) => navigate(hrefOf(next, nextTab), { replace: true }) };
+}
+
+/** The tab and the place in the log that a URL names. */
+function placeIn(search: string, initialStep: string | null): Pick<RunPlace, 'tab' | 'place'> {
+  const asked = new URLSearchParams(search);
+  const step = asked.get('step');
+  return {
+    tab: runTabs.find((tab) => tab === asked.get('tab')) ?? 'log',
+    place: {
+      step: step === null ? (asked.has('line') ? null : initialStep) : step === everyStep ? null : step,
+      attempt: Number(asked.get('attempt')) || null,
+      level: levelIn(asked.get('level')),
+      line: Number(asked.get('line')) || null,
+      find: asked.get('find') ?? '',
+    },
+  };
+}
+
+function levelIn(text: string | null): LogLevel {
+  return logLevels.find((level) => level === text) ?? logLevels[0];
+}
+
+function hrefOfPlace(run: Run, { step, attempt, level, line, find }: LogPlace, tab: RunTab): string {
+  const query = new URLSearchParams();
+  if (tab !== 'log') query.set('tab', tab);
+  if (step !== null) query.set('step', step);
+  else if (run.steps.length > 1) query.set('step', everyStep);
+  if (attempt !== null) query.set('attempt', String(attempt));
+  if (level !== logLevels[0]) query.set('level', level);
+  if (line !== null) query.set('line', String(line));
+  if (find !== '') query.set('find', find);
+  const text = query.toString();
+  return `${runPath(run.run_id)}${text === '' ? '' : `?${text}`}`;
+}
