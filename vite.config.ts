@@ -13,6 +13,8 @@ export default defineConfig({
     outDir: join(import.meta.dirname, 'dist/console'),
     emptyOutDir: true,
     target: 'es2023',
+    // The first versions that know light-dark(). For older ones each colour would be written three times.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // The page's Content-Security-Policy forbids inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -42,7 +42,18 @@ const table: Readonly<Record<string, Rule>> = {
   tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react', 'string-width'], node: true },
   console: {
     folders: ['client', 'contract', 'domain', 'lib'],
-    packages: ['@tanstack/react-query', 'react', 'react-dom', 'wouter'],
+    packages: [
+      '@base-ui/react',
+      '@tanstack/react-query',
+      '@tanstack/react-table',
+      '@tanstack/react-virtual',
+      'd3-scale',
+      'd3-shape',
+      'lucide-react',
+      'react',
+      'react-dom',
+      'wouter',
+    ],
     node: false,
   },
 };

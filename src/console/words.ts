@@ -145,3 +145,83 @@ export function jobPath(jobId: string): string {
 export function runPath(runId: string): string {
   return `/runs/${encodeURIComponent(runId)}`;
 }
+
+const secondMs = 1_000;
+const minuteMs = 60 * secondMs;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+/** A duration in at most two units: "340 ms", "4.1 s", "22 s", "4 min 12 s", "1 h 42 min", "2 d 3 h". */
+export function spanWords(ms: number): string {
+  const span = Math.max(0, ms);
+  if (span < secondMs) return `${Math.round(span)} ms`;
+  if (span < 9.95 * secondMs) return `${withPoint.format(span / secondMs)} s`;
+  const units = [
+    ['d', dayMs],
+    ['h', hourMs],
+    ['min', minuteMs],
+    ['s', secondMs],
+  ] as const;
+  const first = units.findIndex(([, unitMs]) => span >= unitMs);
+  const [big, small] = [units[first], units[first + 1]];
+  if (!big || !small) return `${Math.round(span / secondMs)} s`;
+  const rounded = Math.floor(span / small[1]) * small[1];
+  const rest = Math.floor((rounded % big[1]) / small[1]);
+  return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
+}
+
+const withPoint = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat('en-GB');
+
+/** "3,918" */
+export function countWords(count: number): string {
+  return whole.format(count);
+}
+
+/** "98.8 %"; "100 %" only if it is all of it. */
+export function percentWords(share: number): string {
+  const percent = share * 100;
+  const shown = share < 1 ? Math.min(99.9, Math.round(percent * 10) / 10) : 100;
+  return `${Number.isInteger(shown) ? shown : withPoint.format(shown)} %`;
+}
+
+const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const dayOfAnyYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
+/** "14:06" today, "yesterday 18:22", "tomorrow 02:00", "Tue 02:00" within a week, "14 Nov", "14 Nov 2025". */
+export function localTime(timestamp: string, nowMs: number): string {
+  const at = new Date(timestamp);
+  const now = new Date(nowMs);
+  const days = Math.round((midnight(at) - midnight(now)) / dayMs);
+  const clockWords = timeOfDay.format(at);
+  if (days === 0) return clockWords;
+  if (days === -1) return `yesterday ${clockWords}`;
+  if (days === 1) return `tomorrow ${clockWords}`;
+  if (Math.abs(days) < 7) return `${weekday.format(at)} ${clockWords}`;
+  return (at.getFullYear() === now.getFullYear() ? dayOfYear : dayOfAnyYear).format(at);
+}
+
+function midnight(at: Date): number {
+  return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+}
+
+/** "12 min ago", "in 11 h 28 min", "now". */
+export function ageWords(timestamp: string, nowMs: number): string {
+  const ms = Date.parse(timestamp) - nowMs;
+  if (ms > -secondMs && ms < nowMostMs) return 'now';
+  return ms > 0 ? `in ${spanWords(Math.round(ms / minuteMs) * minuteMs || ms)}` : `${oneUnit(-ms)} ago`;
+}
+
+function oneUnit(ms: number): string {
+  if (ms < minuteMs) return `${Math.round(ms / secondMs)} s`;
+  if (ms < hourMs) return `${Math.floor(ms / minuteMs)} min`;
+  if (ms < dayMs) return `${Math.floor(ms / hourMs)} h`;
+  return `${Math.floor(ms / dayMs)} d`;
+}
+
+/** The instant with its zone, and in UTC. */
+export function exactTime(timestamp: string): string {
+  return `${wholeTime.format(new Date(timestamp))}\n${new Date(timestamp).toISOString()}`;
+}

@@ -24,7 +24,20 @@ type File = {
 type Files = ReadonlyMap<string, File>;
 
 /** The addresses of the console. The same page answers all but `/assets/*`. */
-export const consolePaths = ['/', '/jobs', '/jobs/*', '/runs', '/runs/*', '/system', '/assets/*'] as const;
+export const consolePaths = [
+  '/',
+  '/runs',
+  '/runs/*',
+  '/compare',
+  '/jobs',
+  '/jobs/*',
+  '/schedules',
+  '/approvals',
+  '/admin',
+  '/admin/*',
+  '/system',
+  '/assets/*',
+] as const;
 
 export function isConsolePath(path: string): boolean {
   return consolePaths.some((known) => (known.endsWith('*') ? path.startsWith(known.slice(0, -1)) : path === known));

@@ -1,5 +1,7 @@
 // The frame around every page: navigation, the server's health, dialogs and keys.
 
+import { CSPProvider } from '@base-ui/react/csp-provider';
+import { Tooltip } from '@base-ui/react/tooltip';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
 import { useKept } from '../browser.ts';
@@ -39,86 +41,94 @@ export function App(): ReactNode {
   const [hasSingle, setSingle] = useKept('flwd.keys', true);
   useKeys({ hasSingle, openHelp: () => setDialog('help'), openPalette: () => setDialog('palette') });
   return (
-    <>
-      <a className="skip" href="#main">
-        Skip to content
-      </a>
-      <header className="top">
-        <Link href="/jobs" className="brand">
-          flwd
-        </Link>
-        <nav aria-label="Pages">
-          {places.map(([href, name]) => (
-            <Link key={href} href={href} aria-current={location.startsWith(href) ? 'page' : undefined}>
-              {name}
+    <CSPProvider disableStyleElements>
+      <Tooltip.Provider delay={400}>
+        <a className="skip" href="#main">
+          Skip to content
+        </a>
+        <div className="old">
+          <header className="top">
+            <Link href="/jobs" className="brand">
+              flwd
             </Link>
-          ))}
-        </nav>
-        <span className="space" />
-        <button type="button" onClick={() => setDialog('palette')}>
-          Go to <kbd className="wide-only">Ctrl-K</kbd>
-        </button>
-        <button type="button" onClick={() => setDialog('help')} aria-label="Keys" title="Keys (?)">
-          ?
-        </button>
-        {isSignedIn && (
-          <button type="button" onClick={signOut}>
-            Sign out
-          </button>
-        )}
-        <Health />
-      </header>
-      <Boundary key={location}>
-        <Pages />
-      </Boundary>
-      {refusal !== null && <SignIn refusal={refusal} />}
-      {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
-      {dialog === 'help' && (
-        <Dialog title="Keys" close={() => setDialog(null)}>
-          <dl className="keys">
-            {keyList.map(([key, what]) => (
-              <div key={key}>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{what}</dd>
-              </div>
-            ))}
-          </dl>
-          <label>
-            <input type="checkbox" checked={hasSingle} onChange={(event) => setSingle(event.target.checked)} /> use
-            single-character keys
-          </label>
-        </Dialog>
-      )}
-    </>
+            <nav aria-label="Pages">
+              {places.map(([href, name]) => (
+                <Link key={href} href={href} aria-current={location.startsWith(href) ? 'page' : undefined}>
+                  {name}
+                </Link>
+              ))}
+            </nav>
+            <span className="space" />
+            <button type="button" onClick={() => setDialog('palette')}>
+              Go to <kbd className="wide-only">Ctrl-K</kbd>
+            </button>
+            <button type="button" onClick={() => setDialog('help')} aria-label="Keys" title="Keys (?)">
+              ?
+            </button>
+            {isSignedIn && (
+              <button type="button" onClick={signOut}>
+                Sign out
+              </button>
+            )}
+            <Health />
+          </header>
+        </div>
+        <Boundary key={location}>
+          <Pages />
+        </Boundary>
+        <div className="old">
+          {refusal !== null && <SignIn refusal={refusal} />}
+          {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
+          {dialog === 'help' && (
+            <Dialog title="Keys" close={() => setDialog(null)}>
+              <dl className="keys">
+                {keyList.map(([key, what]) => (
+                  <div key={key}>
+                    <dt>
+                      <kbd>{key}</kbd>
+                    </dt>
+                    <dd>{what}</dd>
+                  </div>
+                ))}
+              </dl>
+              <label>
+                <input type="checkbox" checked={hasSingle} onChange={(event) => setSingle(event.target.checked)} /> use
+                single-character keys
+              </label>
+            </Dialog>
+          )}
+        </div>
+      </Tooltip.Provider>
+    </CSPProvider>
   );
 }
 
 function Pages(): ReactNode {
   return (
     <main id="main" tabIndex={-1}>
-      <Switch>
-        <Route path="/">
-          <Redirect to="/jobs" replace />
-        </Route>
-        <Route path="/jobs">
-          <JobsPage />
-        </Route>
-        <Route path="/jobs/*">
-          <JobPage />
-        </Route>
-        <Route path="/runs">
-          <RunsPage />
-        </Route>
-        <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
-        <Route path="/system">
-          <SystemPage />
-        </Route>
-        <Route>
-          <Empty>Page not found.</Empty>
-        </Route>
-      </Switch>
+      <div className="old old-page">
+        <Switch>
+          <Route path="/">
+            <Redirect to="/jobs" replace />
+          </Route>
+          <Route path="/jobs">
+            <JobsPage />
+          </Route>
+          <Route path="/jobs/*">
+            <JobPage />
+          </Route>
+          <Route path="/runs">
+            <RunsPage />
+          </Route>
+          <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
+          <Route path="/system">
+            <SystemPage />
+          </Route>
+          <Route>
+            <Empty>Page not found.</Empty>
+          </Route>
+        </Switch>
+      </div>
     </main>
   );
 }

@@ -16,7 +16,7 @@ export class Boundary extends Component<Props, { readonly hasFailed: boolean }> 
   override render(): ReactNode {
     if (!this.state.hasFailed) return this.props.children;
     return (
-      <main id="main">
+      <main id="main" className="old old-page">
         <div className="note note-bad" role="alert">
           <p>This page cannot be shown. The server may have been updated, or it may be unreachable.</p>
           <button type="button" onClick={() => location.reload()}>

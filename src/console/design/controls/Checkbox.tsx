@@ -1,0 +1,37 @@
+// A check box with its label. In a row of a table the label is only spoken.
+
+import type { ReactNode } from 'react';
+import styles from './Checkbox.module.css';
+
+export function Checkbox({
+  label,
+  isLabelUnseen = false,
+  checked,
+  isMixed = false,
+  onChange,
+  disabled,
+}: {
+  readonly label: ReactNode;
+  readonly isLabelUnseen?: boolean;
+  readonly checked: boolean;
+  /** Some of what it stands for is chosen. */
+  readonly isMixed?: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly disabled?: boolean;
+}): ReactNode {
+  return (
+    <label className={styles.label}>
+      <input
+        type="checkbox"
+        className={styles.box}
+        checked={checked}
+        disabled={disabled ?? false}
+        ref={(box) => {
+          if (box) box.indeterminate = isMixed;
+        }}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <span className={isLabelUnseen ? 'unseen' : ''}>{label}</span>
+    </label>
+  );
+}

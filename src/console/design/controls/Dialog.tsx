@@ -1,0 +1,72 @@
+// Dialogs: they keep the focus, close on Esc and return the focus. A caller shows one by rendering it.
+
+import { Dialog as Base } from '@base-ui/react/dialog';
+import { X } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Button, IconButton } from './Button.tsx';
+import styles from './Dialog.module.css';
+
+export function Dialog({
+  title,
+  close,
+  size = 'normal',
+  acts,
+  children,
+}: {
+  readonly title: string;
+  readonly close: () => void;
+  readonly size?: 'normal' | 'wide';
+  /** The buttons below, the one that acts last. */
+  readonly acts?: ReactNode;
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <Base.Root open onOpenChange={(isOpen) => !isOpen && close()}>
+      <Base.Portal>
+        <Base.Backdrop className={styles.veil} />
+        <Base.Popup className={styles.dialog} data-size={size}>
+          <header className={styles.head}>
+            <Base.Title className={styles.title}>{title}</Base.Title>
+            <IconButton icon={X} label="Close" size="small" onClick={close} />
+          </header>
+          <div className={styles.content}>{children}</div>
+          {acts !== undefined && <footer className={styles.acts}>{acts}</footer>}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+/** Asks for confirmation of an act that cannot be undone. */
+export function Confirm(o: {
+  readonly title: string;
+  /** What the act does. */
+  readonly text: ReactNode;
+  readonly yes: string;
+  readonly no: string;
+  readonly confirm: () => void;
+  readonly close: () => void;
+}): ReactNode {
+  return (
+    <Dialog
+      title={o.title}
+      close={o.close}
+      acts={
+        <>
+          <Button onClick={o.close}>{o.no}</Button>
+          <Button
+            look="danger-filled"
+            onClick={() => {
+              o.close();
+              o.confirm();
+            }}
+          >
+            {o.yes}
+          </Button>
+        </>
+      }
+    >
+      <p>{o.text}</p>
+    </Dialog>
+  );
+}

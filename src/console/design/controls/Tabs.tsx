@@ -1,0 +1,53 @@
+// Tabs above a panel. The tab of a page is in its URL, so the caller keeps the value.
+
+import { Tabs as Base } from '@base-ui/react/tabs';
+import type { ReactNode } from 'react';
+import styles from './Tabs.module.css';
+
+export type Tab<V extends string> = { readonly value: V; readonly label: string; readonly count?: number | undefined };
+
+export function Tabs<V extends string>({
+  label,
+  tabs,
+  value,
+  onChange,
+  end,
+  className,
+  children,
+}: {
+  readonly label: string;
+  readonly tabs: readonly Tab<V>[];
+  readonly value: V;
+  readonly onChange: (value: V) => void;
+  /** At the right end of the row. */
+  readonly end?: ReactNode;
+  readonly className?: string | undefined;
+  /** The panel of the chosen tab. */
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <Base.Root
+      value={value}
+      onValueChange={(next) => {
+        const chosen = tabs.find((tab) => tab.value === next);
+        if (chosen) onChange(chosen.value);
+      }}
+      className={className}
+    >
+      <div className={styles.bar}>
+        <Base.List className={styles.list} aria-label={label} activateOnFocus>
+          {tabs.map((tab) => (
+            <Base.Tab key={tab.value} value={tab.value} className={styles.tab}>
+              {tab.label}
+              {tab.count !== undefined && <span className={styles.count}>{tab.count}</span>}
+            </Base.Tab>
+          ))}
+        </Base.List>
+        {end}
+      </div>
+      <Base.Panel value={value} className={styles.panel} tabIndex={-1}>
+        {children}
+      </Base.Panel>
+    </Base.Root>
+  );
+}

@@ -1,0 +1,272 @@
+// The table of every page: any number of rows, of which only those near the visible area are in the document. The page
+// itself scrolls, and the head of the table stays below the page's header. Below 700 pixels each row is what `compact`
+// draws. Keys: j and k, the arrows, Enter and x (shell/keys.ts) act on the element with `data-row` in each row.
+
+import {
+  type ColumnDef,
+  columnVisibilityFeature,
+  createSortedRowModel,
+  rowSortingFeature,
+  type SortingState,
+  tableFeatures,
+  useTable,
+} from '@tanstack/react-table';
+import { defaultRangeExtractor, useWindowVirtualizer } from '@tanstack/react-virtual';
+import { ArrowDown, ArrowUp } from 'lucide-react';
+import { Fragment, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Checkbox } from '../controls/Checkbox.tsx';
+import { narrowPx, useWidth } from '../width.ts';
+import styles from './Table.module.css';
+
+export type Column<Row> = {
+  readonly id: string;
+  readonly head: string;
+  readonly cell: (row: Row) => ReactNode;
+  /** As in CSS. Columns without a width share what is left. */
+  readonly width?: string;
+  /** Right-aligned, with figures of one width. */
+  readonly isNumber?: boolean;
+  /** Below this width of the window the column leaves. */
+  readonly leavesBelowPx?: number;
+  /** The head sorts by this; null comes last. */
+  readonly sortBy?: (row: Row) => string | number | null;
+};
+
+export type Sort = { readonly column: string; readonly isDescending: boolean };
+
+type Props<Row> = {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  /** The row of a phone, of two lines. */
+  readonly compact: (row: Row) => ReactNode;
+  readonly sort?: Sort | null;
+  readonly onSort?: (sort: Sort) => void;
+  /** Rows can be chosen with a check box. */
+  readonly chosen?: ReadonlySet<string>;
+  readonly choose?: (keys: readonly string[], isChosen: boolean) => void;
+  /** Names a row's check box. */
+  readonly nameOf?: (row: Row) => string;
+  /** The row of the panel beside the table. */
+  readonly currentKey?: string | null;
+  /** The height of a row, in rem; two lines need 3.125. */
+  readonly rowRem?: number;
+  /** How far from the top the head stays, in CSS: below what else is sticky. */
+  readonly headTop?: string;
+};
+
+const features = tableFeatures({
+  rowSortingFeature,
+  columnVisibilityFeature,
+  sortedRowModel: createSortedRowModel(),
+});
+const overscan = 12;
+const compactRem = 3.25;
+
+export function Table<Row extends object>(o: Props<Row>): ReactNode {
+  const width = useWidth();
+  const isNarrow = width < narrowPx;
+  const table = useTableModel(o, width);
+  const { rows } = table.getRowModel();
+  const shown = table.getVisibleLeafColumns().flatMap(({ id }) => o.columns.find((column) => column.id === id) ?? []);
+  const frame = useRef<HTMLTableElement>(null);
+  const rowPx = useRowPx(isNarrow ? compactRem : o.rowRem);
+  const virtual = useVirtualRows(frame, rows.length, rowPx);
+  const items = virtual.getVirtualItems();
+  const top = virtual.options.scrollMargin;
+  const hasBoxes = o.chosen !== undefined && o.choose !== undefined;
+  const span = isNarrow ? 1 : shown.length + (hasBoxes ? 1 : 0);
+  return (
+    <table
+      ref={frame}
+      className={styles.table}
+      aria-label={o.label}
+      aria-rowcount={rows.length + 1}
+      data-narrow={isNarrow || undefined}
+    >
+      {!isNarrow && (
+        <colgroup>
+          {hasBoxes && <col className={styles.boxes} />}
+          {shown.map(({ id, width: columnWidth }) => (
+            <col key={id} style={{ width: columnWidth }} />
+          ))}
+        </colgroup>
+      )}
+      <thead className={isNarrow ? 'unseen' : styles.head} style={{ top: o.headTop }}>
+        <Head o={o} shown={isNarrow ? [] : shown} hasBoxes={hasBoxes && !isNarrow} />
+      </thead>
+      <tbody>
+        {items.map(({ index, start }, at) => {
+          const row = rows[index]?.original;
+          if (row === undefined) return null;
+          const key = o.keyOf(row);
+          const isChosen = o.chosen?.has(key) ?? false;
+          return (
+            <Fragment key={key}>
+              <Gap px={start - (items[at - 1]?.end ?? top)} span={span} />
+              <tr
+                aria-rowindex={index + 2}
+                data-index={index}
+                data-chosen={isChosen || undefined}
+                data-current={o.currentKey === key || undefined}
+                style={{ height: rowPx }}
+              >
+                {hasBoxes && !isNarrow && (
+                  <td>
+                    <Checkbox
+                      label={`Select ${o.nameOf?.(row) ?? key}`}
+                      isLabelUnseen
+                      checked={isChosen}
+                      onChange={(next) => o.choose?.([key], next)}
+                    />
+                  </td>
+                )}
+                {isNarrow ? (
+                  <td>{o.compact(row)}</td>
+                ) : (
+                  shown.map((column) => (
+                    <td key={column.id} data-number={column.isNumber || undefined}>
+                      {column.cell(row)}
+                    </td>
+                  ))
+                )}
+              </tr>
+            </Fragment>
+          );
+        })}
+        <Gap px={top + virtual.getTotalSize() - (items.at(-1)?.end ?? top)} span={span} />
+      </tbody>
+    </table>
+  );
+}
+
+function useTableModel<Row extends object>(o: Props<Row>, width: number) {
+  const columns = useMemo(
+    () =>
+      o.columns.map(
+        ({ id, head, sortBy }): ColumnDef<typeof features, Row> => ({
+          id,
+          header: head,
+          accessorFn: (row) => sortBy?.(row) ?? undefined,
+          sortFn: (a, b, columnId) => compare(a.getValue(columnId), b.getValue(columnId)),
+          sortUndefined: 'last',
+          enableSorting: sortBy !== undefined,
+        }),
+      ),
+    [o.columns],
+  );
+  const sorting: SortingState = o.sort ? [{ id: o.sort.column, desc: o.sort.isDescending }] : [];
+  const columnVisibility = Object.fromEntries(o.columns.map((one) => [one.id, width >= (one.leavesBelowPx ?? 0)]));
+  return useTable({
+    features,
+    columns,
+    data: o.rows,
+    getRowId: o.keyOf,
+    state: { sorting, columnVisibility },
+    // Without a function that sorts, the rows come sorted.
+    manualSorting: o.columns.every(({ sortBy }) => sortBy === undefined),
+  });
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+function compare(a: unknown, b: unknown): number {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
+}
+
+function Head<Row>({
+  o,
+  shown,
+  hasBoxes,
+}: {
+  readonly o: Props<Row>;
+  readonly shown: readonly Column<Row>[];
+  readonly hasBoxes: boolean;
+}): ReactNode {
+  const chosenCount = o.chosen?.size ?? 0;
+  return (
+    <tr aria-rowindex={1}>
+      {hasBoxes && (
+        <th scope="col">
+          <Checkbox
+            label="Select all"
+            isLabelUnseen
+            checked={chosenCount > 0 && chosenCount === o.rows.length}
+            isMixed={chosenCount > 0 && chosenCount < o.rows.length}
+            onChange={(isChosen) => o.choose?.(o.rows.map(o.keyOf), isChosen)}
+          />
+        </th>
+      )}
+      {shown.length === 0 && <th scope="col">{o.label}</th>}
+      {shown.map((column) => {
+        const isSorted = o.sort?.column === column.id;
+        const isDescending = isSorted && (o.sort?.isDescending ?? false);
+        const Arrow = isDescending ? ArrowDown : ArrowUp;
+        const isSortable = o.onSort !== undefined && column.sortBy !== undefined;
+        return (
+          <th
+            key={column.id}
+            scope="col"
+            data-number={column.isNumber || undefined}
+            {...(isSorted && { 'aria-sort': isDescending ? 'descending' : 'ascending' })}
+          >
+            {isSortable ? (
+              <button
+                type="button"
+                className={styles.sort}
+                onClick={() => o.onSort?.({ column: column.id, isDescending: isSorted && !isDescending })}
+              >
+                {column.head}
+                {isSorted && <Arrow size={12} strokeWidth={2.2} aria-hidden="true" />}
+              </button>
+            ) : (
+              column.head
+            )}
+          </th>
+        );
+      })}
+    </tr>
+  );
+}
+
+/** Stands for the rows that are not in the document. */
+function Gap({ px, span }: { readonly px: number; readonly span: number }): ReactNode {
+  if (px <= 0) return null;
+  return (
+    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it can have the focus
+    <tr aria-hidden="true" className={styles.gap}>
+      <td colSpan={span} style={{ height: px }} />
+    </tr>
+  );
+}
+
+/** Rows near the visible area, and the one with the focus: it would be lost with its row. */
+function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, count: number, rowPx: number) {
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const at = frame.current?.tBodies[0]?.getBoundingClientRect().top;
+    // Content above the table may have changed its height.
+    if (at !== undefined) setTop(at + scrollY);
+  }, [frame, count]);
+  return useWindowVirtualizer({
+    count,
+    estimateSize: () => rowPx,
+    overscan,
+    scrollMargin: top,
+    rangeExtractor(range) {
+      const shown = defaultRangeExtractor(range);
+      const focused = document.activeElement?.closest('tr');
+      const index = focused && frame.current?.contains(focused) ? Number(focused.dataset.index) : Number.NaN;
+      if (Number.isNaN(index) || index >= count) return shown;
+      return shown.includes(index) ? shown : [...shown, index].sort((a, b) => a - b);
+    },
+  });
+}
+
+function useRowPx(rem: number | undefined): number {
+  return useMemo(() => {
+    const style = getComputedStyle(document.documentElement);
+    return (rem ?? Number.parseFloat(style.getPropertyValue('--row'))) * Number.parseFloat(style.fontSize);
+  }, [rem]);
+}

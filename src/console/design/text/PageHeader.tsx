@@ -1,0 +1,45 @@
+// The line at the top of every page: its name at the left, its acts at the right. It stays while the page scrolls.
+
+import type { ReactNode } from 'react';
+import styles from './PageHeader.module.css';
+
+export function PageHeader({
+  title,
+  before,
+  count,
+  isLive = false,
+  after,
+  children,
+}: {
+  readonly title: ReactNode;
+  /** Where the page belongs: links, from the outermost. */
+  readonly before?: ReactNode;
+  readonly count?: ReactNode;
+  readonly isLive?: boolean;
+  /** Beside the title: a time, an id. */
+  readonly after?: ReactNode;
+  /** The acts. */
+  readonly children?: ReactNode;
+}): ReactNode {
+  return (
+    <header className={styles.header}>
+      <div className={styles.name}>
+        {before !== undefined && (
+          <nav aria-label="Breadcrumbs" className={styles.before}>
+            {before}
+          </nav>
+        )}
+        <h1>{title}</h1>
+        {count !== undefined && <span className={styles.count}>{count}</span>}
+        {isLive && <span className={styles.live}>Live</span>}
+        {after}
+      </div>
+      {children !== undefined && <div className={styles.acts}>{children}</div>}
+    </header>
+  );
+}
+
+/** The content below the header, with the padding of a page. A table that fills the page does without. */
+export function PageBody({ children }: { readonly children: ReactNode }): ReactNode {
+  return <div className={styles.body}>{children}</div>;
+}

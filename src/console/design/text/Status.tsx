@@ -1,0 +1,53 @@
+// The status of a run or a step. It is never told by colour alone: the icon and the word say the same.
+
+import {
+  AlarmClock,
+  CircleCheck,
+  CircleDashed,
+  CircleSlash,
+  CircleStop,
+  CircleUserRound,
+  CircleX,
+  LoaderCircle,
+  type LucideIcon,
+} from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { StepStatus } from '../../../domain/run.ts';
+import styles from './Status.module.css';
+
+/** `late` is no status of a run: it marks what should have started. */
+export type Look = StepStatus | 'late';
+
+export const looks: Readonly<
+  Record<Look, { readonly icon: LucideIcon; readonly word: string; readonly short?: string }>
+> = {
+  pending: { icon: CircleDashed, word: 'Pending' },
+  running: { icon: LoaderCircle, word: 'Running' },
+  success: { icon: CircleCheck, word: 'Success' },
+  failed: { icon: CircleX, word: 'Failed' },
+  cancelled: { icon: CircleStop, word: 'Cancelled' },
+  skipped: { icon: CircleSlash, word: 'Skipped' },
+  waiting_approval: { icon: CircleUserRound, word: 'Waiting for approval', short: 'Approval' },
+  late: { icon: AlarmClock, word: 'Late' },
+};
+
+/** The icon alone; its word is spoken and shown on hover. */
+export function StatusIcon({ of, size = 14 }: { readonly of: Look; readonly size?: 12 | 14 | 16 }): ReactNode {
+  const { icon: Icon, word } = looks[of];
+  return (
+    <span className={styles.icon} data-status={of} title={word}>
+      <Icon size={size} strokeWidth={size === 16 ? 2 : 2.2} aria-hidden="true" />
+      <span className="unseen">{word}</span>
+    </span>
+  );
+}
+
+export function StatusText({ of, isShort = false }: { readonly of: Look; readonly isShort?: boolean }): ReactNode {
+  const { icon: Icon, word, short } = looks[of];
+  return (
+    <span className={styles.text} data-status={of}>
+      <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
+      {isShort ? (short ?? word) : word}
+    </span>
+  );
+}

@@ -1,0 +1,40 @@
+// Times and durations in the words of the design: local times, the exact instant on hover.
+
+import type { ReactNode } from 'react';
+import { useNow } from '../../session/clock.ts';
+import { ageWords, exactTime, localTime, spanWords } from '../../words.ts';
+import styles from './Time.module.css';
+
+const minuteMs = 60_000;
+
+/** "14:06", "yesterday 18:22", "Tue 02:00", "14 Nov". */
+export function Time({ at }: { readonly at: string }): ReactNode {
+  const now = useNow(minuteMs);
+  return (
+    <time className={styles.time} dateTime={at} title={exactTime(at)}>
+      {localTime(at, now)}
+    </time>
+  );
+}
+
+/** "12 min ago", "in 11 h 28 min": only where the age is the point. */
+export function Age({ at }: { readonly at: string }): ReactNode {
+  const now = useNow(10_000);
+  return (
+    <time className={styles.time} dateTime={at} title={exactTime(at)}>
+      {ageWords(at, now)}
+    </time>
+  );
+}
+
+/** "340 ms", "4.1 s", "4 min 12 s". */
+export function Duration({ ms }: { readonly ms: number }): ReactNode {
+  return <span className={styles.time}>{spanWords(ms)}</span>;
+}
+
+/** The time since `since`, which grows every second. */
+export function Elapsed({ since }: { readonly since: string }): ReactNode {
+  const now = useNow(1_000);
+  const wholeSeconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1_000));
+  return <Duration ms={wholeSeconds * 1_000} />;
+}
