@@ -1,12 +1,12 @@
 // Turns an error into the message that the user sees. A user or an operator can fix every error except a bug.
 
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { flagOf } from '../domain/argument-flags.ts';
 import { Problem, type ProblemSlug } from '../domain/problem.ts';
 import { DataDirOwned } from '../instance/owner-lock.ts';
 import { isDiskFull } from '../lib/shortage.ts';
 import { StartError } from '../lib/start-error.ts';
 import { type ExitCode, exitCodes, Refusal } from './exit-code.ts';
-import { flagOf } from './job/argument-words.ts';
 
 /** Returns a Refusal. A bug is returned unchanged. */
 export function explained(error: unknown): unknown {

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readArguments } from '../../src/cli/job/argument-words.ts';
+import { jobCommands } from '../../src/cli/job/job-commands.ts';
 import { argumentFields } from '../../src/domain/argument-fields.ts';
+import { isNamedAsOption } from '../../src/domain/argument-flags.ts';
 import { createFolder } from './terminal.ts';
 
 const fields = argumentFields({
@@ -124,4 +126,11 @@ test('words override the arguments given as JSON', () => {
     tags: ['new'],
   });
   expect(base.keep.days).toBe(1);
+});
+
+test('the options of flwd run are those whose names an argument cannot have', () => {
+  const [{ options }] = jobCommands;
+  for (const name of [...options.map((option) => option.name), 'help'])
+    expect(isNamedAsOption({ path: [name] }), name).toBe(true);
+  expect(isNamedAsOption({ path: ['target'] })).toBe(false);
 });

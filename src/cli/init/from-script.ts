@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import type { LoadedConfig } from '../../config/load.ts';
+import { flagOf } from '../../domain/argument-flags.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
-import { flagOf } from '../job/argument-words.ts';
 import { oneOperand } from '../option-values.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import type { Output } from '../terminal/output.ts';

@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import type { ArgumentField } from '../../domain/argument-fields.ts';
 import { readFieldText, setArgument, showValue } from '../../domain/argument-fields.ts';
+import { flagOf } from '../../domain/argument-flags.ts';
 import { nearest } from '../../lib/nearest.ts';
 import type { Call } from '../command-line.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import { jobCommands } from './job-commands.ts';
 
 function splitAtEquals(word: string): readonly [string, string?] {
   const at = word.indexOf('=');
@@ -127,26 +127,6 @@ function readSecretFile(path: string): Read {
   } catch (error) {
     return { error: `cannot be read: ${fileTrouble(error)}` };
   }
-}
-
-const ofFlwd: ReadonlySet<string> = new Set(['help', ...jobCommands[0].options.map(({ name }) => name)]);
-
-/** As the user types it: `--keep.days`, or `--args.json` if `flwd run` has an option of that name. */
-export function flagOf(field: Pick<ArgumentField, 'path'>): string {
-  return flag(field, '');
-}
-
-/** The flag that sets a boolean to false: `--no-dry`. */
-export function negatedFlagOf(field: Pick<ArgumentField, 'path'>): string {
-  return flag(field, 'no-');
-}
-
-function flag(field: Pick<ArgumentField, 'path'>, negation: '' | 'no-'): string {
-  return `--${isNamedAsOption(field) ? 'args.' : ''}${negation}${field.path.join('.')}`;
-}
-
-export function isNamedAsOption({ path }: Pick<ArgumentField, 'path'>): boolean {
-  return ofFlwd.has(path.join('.'));
 }
 
 type Found = { readonly field: ArgumentField; readonly isNegated: boolean; readonly from: SecretFrom };

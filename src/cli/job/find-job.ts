@@ -1,10 +1,11 @@
 // Finds the job that a command's words name.
 
 import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
+import { flagOf } from '../../domain/argument-flags.ts';
 import { hint, verbs } from '../command-line.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { explained } from '../explained.ts';
-import { flagOf, usageOfField } from './argument-words.ts';
+import { usageOfField } from './argument-words.ts';
 import type { Job, KnownJobs } from './known-jobs.ts';
 
 export async function isKnownJob(jobs: KnownJobs, words: readonly string[]): Promise<boolean> {

@@ -1,9 +1,10 @@
 // Describes a job and its arguments: `flwd JOB --help`, `flwd jobs JOB`.
 
 import { type ArgumentField, argumentFields, showValue } from '../../domain/argument-fields.ts';
+import { flagOf, isNamedAsOption, negatedFlagOf } from '../../domain/argument-flags.ts';
 import { verbs } from '../command-line.ts';
 import { type Output, printable } from '../terminal/output.ts';
-import { flagOf, isNamedAsOption, negatedFlagOf, placeholderOf } from './argument-words.ts';
+import { placeholderOf } from './argument-words.ts';
 import type { Job } from './known-jobs.ts';
 
 export function jobHelp(job: Job, output: Output): string {
