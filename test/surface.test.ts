@@ -25,6 +25,7 @@ test('operations: id, method, path, scope', () => {
     'getJob: GET /jobs/{job_id} jobs:read',
     'listJobFiles: GET /job-files/{job_id} code:read',
     'getJobFile: GET /job-file/{job_id} code:read',
+    'getJobTimes: GET /stats/times runs:read',
     'createRun: POST /runs runs:write',
     'listRuns: GET /runs runs:read',
     'getRun: GET /runs/{run_id} runs:read',

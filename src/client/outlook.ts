@@ -1,7 +1,6 @@
 // Asks the server about arguments that are being filled in: their errors, or what a run would do.
 
-import type { AnswerOf } from '../contract/operations.ts';
-import type { JsonObject } from '../domain/job.ts';
+import type { AnswerOf, BodyOf } from '../contract/operations.ts';
 import { ApiProblem } from './api-problem.ts';
 import type { Client } from './client.ts';
 import { errorText, isPassing } from './error-words.ts';
@@ -13,11 +12,7 @@ export type Outlook =
   /** `isPassing`: another attempt may succeed. */
   | { readonly kind: 'none'; readonly why: string; readonly isPassing: boolean };
 
-export async function askOutlook(
-  client: Client,
-  body: { readonly job_id: string; readonly args: JsonObject },
-  signal: AbortSignal,
-): Promise<Outlook> {
+export async function askOutlook(client: Client, body: BodyOf<'createPlan'>, signal: AbortSignal): Promise<Outlook> {
   const toOutlook = (error: unknown): Outlook =>
     signal.aborted
       ? { kind: 'none', why: '', isPassing: false }

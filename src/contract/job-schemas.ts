@@ -115,6 +115,43 @@ const listedJob = Type.Object(
   { $id: 'ListedJob' },
 );
 
+const ms = (description: string) => Type.Integer({ description });
+
+export const jobTimes = Type.Object(
+  {
+    job_id: Type.String(),
+    runs: Type.Array(
+      Type.Object({
+        run_id: Type.String(),
+        status: runStatus,
+        created_at: timestamp,
+        finished_at: timestamp,
+        work_ms: ms('The time in which at least one step worked: without waiting for a slot or an approval'),
+        revision: Type.String(),
+      }),
+      { description: 'Runs that have started and ended, newest first' },
+    ),
+    steps: Type.Array(
+      Type.Object({
+        step_id: Type.String(),
+        slowest_instance: nullable(
+          Type.String({
+            description: 'The instance with the longest median, if the step has several; the times are its own',
+          }),
+        ),
+        instances: Type.Integer(),
+        runs: Type.Integer({ description: 'How many of these runs executed the step' }),
+        failed: Type.Integer({ description: 'In how many of them it failed' }),
+        median_ms: ms('The median of its last attempts'),
+        p95_ms: ms('95 of 100 were not slower'),
+      }),
+      { description: 'The steps that worked, the slowest first' },
+    ),
+    more: Type.Boolean({ description: 'There are more runs since then than these' }),
+  },
+  { $id: 'JobTimes' },
+);
+
 export const jobList = Type.Object(
   {
     jobs: Type.Array(listedJob),

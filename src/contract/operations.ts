@@ -103,6 +103,22 @@ export const operations = {
     problems: ['job-not-found', 'job-invalid'],
   },
   ...codeOperations,
+  getJobTimes: {
+    ...routes.getJobTimes,
+    tag: 'Runs',
+    summary: 'Get how long the last runs of a job and their steps took',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        job_id: Type.String({ description: 'The job, which need not exist any more', minLength: 1, maxLength: 512 }),
+        since: instant('Only runs created at this time or later'),
+        limit: limit(500, 'How many runs to look at; 300 by default'),
+      },
+      closed,
+    ),
+    answers: [json(200, jobSchemas.jobTimes, 'The runs, and a summary of their steps')],
+    problems: ['validation-error'],
+  },
   createRun: {
     ...routes.createRun,
     tag: 'Runs',

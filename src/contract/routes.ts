@@ -34,6 +34,7 @@ export const routes = {
   approveRun: { method: 'POST', path: '/runs/{run_id}/approvals' },
   listRunAttempts: { method: 'GET', path: '/runs/{run_id}/attempts' },
   listRunChildren: { method: 'GET', path: '/runs/{run_id}/children' },
+  getJobTimes: { method: 'GET', path: '/stats/times' },
   createPlan: { method: 'POST', path: '/plans' },
   listSources: { method: 'GET', path: '/sources' },
   getSource: { method: 'GET', path: '/sources/{name}' },

@@ -1,6 +1,7 @@
 // Reads for callers, limited to what they may see. The objects of other tenants look as if they did not exist (ADR
 // 0015). Handlers have only this interface, not the store behind it.
 
+import type { JobTimes } from '../domain/job-times.ts';
 import type { Notification } from '../domain/notification.ts';
 import { type Reach, reaches } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
@@ -9,6 +10,7 @@ import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from '.
 import { parseCursor } from './cursor.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { Store } from './open.ts';
+import type { JobTimesQuery } from './run/job-times.ts';
 import type { RunListQuery, RunPage } from './run/run-list.ts';
 import { type RunStore, runNotFound } from './run/runs.ts';
 
@@ -35,6 +37,8 @@ export type RunReading = {
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
   /** What the newest runs of the job that the caller may see used, newest first. */
   readonly usedRevisions: (jobId: string, most: number, reach: Reach) => ReturnType<RunStore['usedRevisions']>;
+  /** How long the last runs of a job took that the caller may see. */
+  readonly times: (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach) => Promise<JobTimes>;
   /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
   readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
@@ -71,6 +75,7 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
     },
     last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
     usedRevisions: (jobId, most, { tenant }) => runs.usedRevisions({ jobId, most, ...(tenant !== '*' && { tenant }) }),
+    times: (query, { tenant }) => runs.times({ ...query, ...(tenant !== '*' && { tenant }) }),
     generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);

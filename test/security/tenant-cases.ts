@@ -116,6 +116,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
       ],
     },
   ],
+  getJobTimes: [{ kind: 'own' }],
   getRun: [
     { kind: 'thing', noun: 'run', attempts: below('/runs/ID') },
     { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },

@@ -18,6 +18,7 @@ import { toMs } from './query-values.ts';
 import { createRunAnswers, type RunFilter } from './run-answers.ts';
 
 const pageRuns = 100;
+const timedRuns = 300;
 
 type Names =
   | 'createRun'
@@ -29,6 +30,7 @@ type Names =
   | 'approveRun'
   | 'listRunAttempts'
   | 'listRunChildren'
+  | 'getJobTimes'
   | 'listRunNotices';
 
 export function createRunHandlers(o: {
@@ -54,6 +56,13 @@ export function createRunHandlers(o: {
     async listRuns({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
       return sendJson(reply, await answers.list(toFilter(query, o.jobIdOf), request.principal));
+    },
+
+    async getJobTimes({ request, query }) {
+      const { job_id: idOrAlias, since, limit = timedRuns } = query;
+      const jobId = o.jobIdOf(idOrAlias);
+      const times = await runs.times({ jobId, sinceMs: toMs(since) ?? 0, limit }, request.principal);
+      return { job_id: jobId, ...times };
     },
 
     getRun: async ({ request, reply, path }) =>

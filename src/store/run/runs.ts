@@ -2,6 +2,7 @@
 // runs (run-add.ts), change them (run-moves.ts) and list them (run-list.ts).
 
 import type { Kysely } from 'kysely';
+import type { JobTimes } from '../../domain/job-times.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type {
@@ -20,6 +21,7 @@ import { prepareQuery } from '../prepared-query.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
+import { type JobTimesQuery, jobTimes } from './job-times.ts';
 import { lastRuns, type UsedRevision, usedRevisions } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
 import { addRun, type NewRun } from './run-add.ts';
@@ -107,6 +109,7 @@ export type RunStore = {
     readonly most: number;
     readonly tenant?: string;
   }) => Promise<readonly UsedRevision[]>;
+  readonly times: (query: JobTimesQuery) => Promise<JobTimes>;
   /** While this value stays the same, every run and every list does (ADR 0025). */
   readonly generation: Database['generation'];
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
@@ -200,6 +203,7 @@ export function createRunStore(database: Database): RunStore {
     list: (query) => listRuns(read, query),
     last: (query) => lastRuns(read, query),
     usedRevisions: (query) => usedRevisions(read, query),
+    times: (query) => jobTimes(read, query),
     generation: database.generation,
 
     async execution(id) {

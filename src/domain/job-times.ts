@@ -1,0 +1,95 @@
+// How long the last runs of a job and their steps took. Waiting counts as no work: for a slot, for an approval, between
+// two attempts.
+
+import type { RunStatus, StepKind, StepStatus } from './run.ts';
+
+export type RunTime = {
+  readonly run_id: string;
+  readonly status: RunStatus;
+  readonly created_at: string;
+  readonly finished_at: string;
+  /** The time in which at least one step worked. */
+  readonly work_ms: number;
+  readonly revision: string;
+};
+
+export type StepTime = {
+  readonly step_id: string;
+  /** For a step with several instances: the one that is slowest in the median. The times are its own. */
+  readonly slowest_instance: string | null;
+  readonly instances: number;
+  /** How many of the runs executed it. */
+  readonly runs: number;
+  readonly failed: number;
+  readonly median_ms: number;
+  readonly p95_ms: number;
+};
+
+export type JobTimes = {
+  /** Newest first; only runs that have started and ended. */
+  readonly runs: readonly RunTime[];
+  readonly steps: readonly StepTime[];
+  /** There are more runs than these. */
+  readonly more: boolean;
+};
+
+/** An attempt that has started and ended. */
+export type TimedAttempt = {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly instanceOf: string | null;
+  readonly kind: StepKind;
+  readonly status: StepStatus;
+  readonly attempt: number;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+};
+
+export function isWork({ kind }: Pick<TimedAttempt, 'kind'>): boolean {
+  return kind === 'command' || kind === 'job';
+}
+
+/** The length of the union of the attempts: two that work at the same time count once. */
+export function workMs(attempts: readonly TimedAttempt[]): number {
+  let sum = 0;
+  let until = Number.NEGATIVE_INFINITY;
+  for (const { startedAtMs, finishedAtMs } of attempts.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
+    sum += Math.max(0, finishedAtMs - Math.max(startedAtMs, until));
+    until = Math.max(until, finishedAtMs);
+  }
+  return sum;
+}
+
+/** @param attempts of several runs. The last attempt of a step in a run says how long it took and how it ended. */
+export function stepTimes(attempts: readonly TimedAttempt[]): StepTime[] {
+  const last = new Map<string, TimedAttempt>();
+  for (const attempt of attempts) {
+    const key = `${attempt.runId} ${attempt.stepId}`;
+    if ((last.get(key)?.attempt ?? 0) < attempt.attempt) last.set(key, attempt);
+  }
+  const bySteps = Map.groupBy(last.values(), ({ stepId, instanceOf }) => instanceOf ?? stepId);
+  return [...bySteps].map(([id, own]) => stepTime(id, own)).toSorted((a, b) => b.median_ms - a.median_ms);
+}
+
+function stepTime(id: string, own: readonly TimedAttempt[]): StepTime {
+  const instances = [...Map.groupBy(own, ({ stepId }) => stepId)].map(([stepId, of]) => ({
+    stepId,
+    tookMs: of.map(({ startedAtMs, finishedAtMs }) => finishedAtMs - startedAtMs).toSorted((a, b) => a - b),
+  }));
+  const [slowest] = instances.toSorted((a, b) => quantile(b.tookMs, 0.5) - quantile(a.tookMs, 0.5));
+  const failed = new Set(own.flatMap(({ status, runId }) => (status === 'failed' ? [runId] : [])));
+  return {
+    step_id: id,
+    slowest_instance: slowest && slowest.stepId !== id ? slowest.stepId : null,
+    instances: instances.length,
+    runs: new Set(own.map(({ runId }) => runId)).size,
+    failed: failed.size,
+    median_ms: quantile(slowest?.tookMs ?? [], 0.5),
+    p95_ms: quantile(slowest?.tookMs ?? [], 0.95),
+  };
+}
+
+/** @param sorted smallest first; the smallest value that at least this share of the values does not exceed */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}

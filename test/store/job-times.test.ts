@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NewRun } from '../../src/store/run/runs.ts';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+import { moveRun } from './moves.ts';
+
+let dir: string;
+let store: Opened;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'flwd-times-'));
+});
+afterEach(async () => {
+  await store.database.close();
+  await rm(dir, { recursive: true });
+});
+
+/** A run that waits a second and then works for `tookMs`. */
+async function ran(over: Partial<NewRun>, tookMs: number, by: 'succeed' | 'fail' = 'succeed'): Promise<string> {
+  const run = aRun({ jobId: 'shop/release', ...over });
+  const startedAtMs = run.createdAtMs + 1_000;
+  await store.database.transact(async (tx) => {
+    await store.runs.add(tx, run);
+    await moveRun(tx, store.runs, run.id, 'claim', { atMs: startedAtMs });
+    await moveRun(tx, store.runs, run.id, by, { atMs: startedAtMs + tookMs });
+  });
+  return run.id;
+}
+
+describe.each(engines)('the times of a job on $engine', ({ open }) => {
+  const all = { jobId: 'shop/release', sinceMs: 0, limit: 10 };
+
+  test('are those of its ended runs, newest first, without their waiting', async () => {
+    store = await open(dir);
+    const first = await ran({}, 5_000);
+    const revised = { source: { name: 'local-fs', type: 'fs' as const, revision: 'sha256:def' } };
+    const second = await ran({ createdAtMs: nowMs + 60_000, ...revised }, 9_000, 'fail');
+    await ran({ jobId: 'shop/other' }, 1_000);
+    await store.database.transact((tx) => store.runs.add(tx, aRun({ jobId: 'shop/release' })));
+
+    const times = await store.runs.times(all);
+
+    expect(times.runs).toEqual([
+      expect.objectContaining({ run_id: second, status: 'failed', work_ms: 9_000, revision: 'sha256:def' }),
+      expect.objectContaining({ run_id: first, status: 'success', work_ms: 5_000, revision: 'sha256:abc' }),
+    ]);
+    expect(times.steps).toEqual([
+      {
+        step_id: 'step_01',
+        slowest_instance: null,
+        instances: 1,
+        runs: 2,
+        failed: 1,
+        median_ms: 5_000,
+        p95_ms: 9_000,
+      },
+    ]);
+    expect(times.more).toBe(false);
+  });
+
+  test('can be limited to a time, a number and a tenant, and say what they leave out', async () => {
+    store = await open(dir);
+    await ran({ tenant: 'acme' }, 1_000);
+    const other = await ran({ createdAtMs: nowMs + 1, tenant: 'other' }, 2_000);
+    const newest = await ran({ createdAtMs: nowMs + 2, tenant: 'other' }, 3_000);
+    const idsOf = async (query: object): Promise<unknown> => {
+      const { runs, more } = await store.runs.times({ ...all, ...query });
+      return { ids: runs.map(({ run_id: id }) => id), more };
+    };
+    expect(await idsOf({ tenant: 'other' })).toEqual({ ids: [newest, other], more: false });
+    expect(await idsOf({ limit: 1 })).toEqual({ ids: [newest], more: true });
+    expect(await idsOf({ sinceMs: nowMs + 1 })).toEqual({ ids: [newest, other], more: false });
+  });
+});
