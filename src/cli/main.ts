@@ -34,6 +34,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   schedules: () => import('./schedule/schedules.ts'),
   'schedules add': () => import('./schedule/schedules-add.ts'),
   'schedules rm': () => import('./schedule/schedules-rm.ts'),
+  'schedules run': () => import('./schedule/schedules-run.ts'),
   'schedules hold': () => import('./schedule/schedules-hold.ts'),
   'schedules release': () => import('./schedule/schedules-hold.ts'),
   sources: () => import('./job/sources.ts'),

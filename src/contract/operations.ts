@@ -15,7 +15,7 @@ import { kvOperations } from './kv-operations.ts';
 import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import { closed, cursor, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
+import { closed, cursor, idempotencyKey, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
 import { sourceOperations } from './source-operations.ts';
 import { systemOperations } from './system-operations.ts';
@@ -56,9 +56,6 @@ export type Operation = Route & {
 const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
 
 const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
-const idempotencyKey = {
-  'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
-};
 const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
 
 export const operations = {

@@ -3,8 +3,20 @@
 import { Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
 import { routes } from './routes.ts';
-import { runRequest } from './run-schemas.ts';
-import { closed, instant, json, limit, nullable, page, text, timestamp } from './schema-parts.ts';
+import { runCreated, runRequest } from './run-schemas.ts';
+import {
+  closed,
+  idempotencyKey,
+  instant,
+  json,
+  limit,
+  literals,
+  nullable,
+  page,
+  runStatus,
+  text,
+  timestamp,
+} from './schema-parts.ts';
 
 const scheduleRequest = Type.Object(
   {
@@ -43,7 +55,30 @@ const nextFire = Type.Object({
   local: Type.String({ description: 'The same time in the time zone of the schedule, with its UTC offset' }),
 });
 
-const schedulePreview = Type.Object({ next_fires: Type.Array(nextFire) }, { $id: 'SchedulePreview' });
+const clockChange = nullable(
+  Type.Object(
+    { at: timestamp, text: Type.String({ description: 'What the change does to the schedule, as a sentence' }) },
+    { description: 'The next change to or from daylight saving time; null if it does not affect the schedule' },
+  ),
+);
+
+const sentence = Type.String({ description: 'The pattern in words, such as `Every day at 02:00`' });
+
+const schedulePreview = Type.Object(
+  { sentence, next_fires: Type.Array(nextFire), clock_change: clockChange },
+  { $id: 'SchedulePreview' },
+);
+
+const scheduleRun = Type.Object(
+  {
+    run_id: Type.String(),
+    status: runStatus,
+    created_at: timestamp,
+    started_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+  },
+  { $id: 'ScheduleRun' },
+);
 
 const schedule = Type.Object(
   {
@@ -52,7 +87,14 @@ const schedule = Type.Object(
     job_id: Type.String(),
     tenant: Type.String(),
     source: Type.Enum(['job', 'api']),
+    defined_in: nullable(
+      Type.Object(
+        { source: Type.String(), file: Type.String({ description: 'Relative to the source' }) },
+        { description: 'The file that defines the schedule; null if it was made by the API' },
+      ),
+    ),
     cron: Type.String(),
+    sentence,
     timezone: Type.String(),
     args: Type.Record(Type.String(), Type.Unknown()),
     catch_up: Type.Enum<[...typeof catchUps]>([...catchUps]),
@@ -61,6 +103,12 @@ const schedule = Type.Object(
     held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
     labels: Type.Record(Type.String(), Type.String()),
     next_fires: Type.Array(nextFire),
+    clock_change: clockChange,
+    last_run: nullable(
+      Type.Object(scheduleRun.properties, {
+        description: 'The newest run of the schedule; null before the first run, or if the caller lacks `runs:read`',
+      }),
+    ),
     last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
     last_error: nullable(
       Type.Object({ nominal_at: timestamp, at: timestamp, type: Type.String(), detail: Type.String() }),
@@ -75,6 +123,61 @@ const schedule = Type.Object(
 const scheduleList = Type.Object(
   { schedules: Type.Array(schedule), total: Type.Integer(), next_cursor: nullable(Type.String()) },
   { $id: 'ScheduleList' },
+);
+
+const ofSchedule = {
+  schedule_id: Type.String(),
+  name: nullable(Type.String()),
+  job_id: Type.String(),
+  tenant: Type.String(),
+};
+
+const scheduleFire = Type.Object(
+  {
+    ...ofSchedule,
+    nominal_at: timestamp,
+    local: nextFire.properties.local,
+    state: literals(['started', 'missed', 'due', 'upcoming'] as const),
+    late: Type.Boolean({ description: 'Whether it started, or still has to start, over 30 s late' }),
+    run: nullable(scheduleRun),
+    detail: nullable(Type.String({ description: 'Why there is no run, if that is known' })),
+  },
+  { $id: 'ScheduleFire' },
+);
+
+const frequentFires = Type.Object(
+  {
+    ...ofSchedule,
+    sentence,
+    next_at: nullable(timestamp),
+    runs: Type.Object(
+      {
+        pending: Type.Integer(),
+        running: Type.Integer(),
+        success: Type.Integer(),
+        failed: Type.Integer(),
+        cancelled: Type.Integer(),
+      },
+      { description: 'How many of its runs have which status' },
+    ),
+    missed: Type.Integer(),
+    last_missed_at: nullable(timestamp),
+    counted_since: { ...timestamp, description: 'Later than `since` if there were too many runs to count' },
+  },
+  { $id: 'FrequentFires' },
+);
+
+const scheduleFires = Type.Object(
+  {
+    since: timestamp,
+    until: timestamp,
+    fires: Type.Array(scheduleFire, { description: 'By time' }),
+    frequent: Type.Array(frequentFires, {
+      description: 'Schedules that fire 16 times or more within a day: counts instead of single times',
+    }),
+    complete: Type.Boolean({ description: 'false: there are more; ask again with the last `nominal_at` as `since`' }),
+  },
+  { $id: 'ScheduleFires' },
 );
 
 const releaseRequest = Type.Object(
@@ -128,6 +231,24 @@ export const scheduleOperations = {
     problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
     audit: null,
   },
+  listScheduleFires: {
+    ...routes.listScheduleFires,
+    tag: 'Schedules',
+    summary: 'List what the schedules started, missed and will start between two times',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        since: instant('Only times from this one on; by default, now'),
+        until: instant('Only times before this one; by default, 24 hours after `since`; at most 31 days after it'),
+        job_id: text('Only schedules of this job'),
+        tenant: text('Only schedules of this tenant'),
+        limit: limit(5_000, 'How many single times to return at most; 2000 by default'),
+      },
+      closed,
+    ),
+    answers: [json(200, scheduleFires, 'Past and future times')],
+    problems: ['validation-error', 'permission-denied'],
+  },
   getSchedule: {
     ...routes.getSchedule,
     tag: 'Schedules',
@@ -180,5 +301,29 @@ export const scheduleOperations = {
     answers: [json(200, schedule, 'The schedule, no longer held')],
     problems: ['validation-error', 'schedule-not-found'],
     audit: { action: 'schedule.release', object: 'schedule', keeps: ['after'] },
+  },
+  runSchedule: {
+    ...routes.runSchedule,
+    tag: 'Schedules',
+    summary: 'Run the job of a schedule now, with the arguments of the schedule, also while it is held or disabled',
+    scope: 'runs:write',
+    headers: idempotencyKey,
+    answers: [json(201, runCreated, 'Created')],
+    problems: [
+      'schedule-not-found',
+      'job-not-found',
+      'job-invalid',
+      'validation-error',
+      'secret-unavailable',
+      'isolation-unavailable',
+      'profile-not-allowed',
+      'grant-not-allowed',
+      'queue-full',
+      'concurrency-conflict',
+      'idempotency-conflict',
+      'idempotency-in-flight',
+      'execution-error',
+    ],
+    audit: { action: 'run.create', object: 'run' },
   },
 } as const;

@@ -30,6 +30,11 @@ const offset = Type.Optional(
 /** The query of a list. `limitText` describes `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
+/** The header of an operation that starts a run. */
+export const idempotencyKey = {
+  'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',
+};
+
 export const json = <S extends TSchema>(status: number, schema: S, description: string) => ({
   status,
   description,

@@ -2,6 +2,7 @@
 // docs/adr/0011-schedules.md.
 
 import type { ScheduleTerms } from './job.ts';
+import type { RunStatus } from './run.ts';
 
 /** A schedule of the API, or one of a job's config.yaml, which has no times and no author of its own. */
 export type Schedule = ScheduleTerms & {
@@ -45,3 +46,14 @@ export type ScheduleState = {
 
 /** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
+
+/** A run that a schedule has started. */
+export type ScheduleRun = {
+  readonly runId: string;
+  /** null: somebody ran the schedule by hand. */
+  readonly nominalAtMs: number | null;
+  readonly status: RunStatus;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+};

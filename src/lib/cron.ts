@@ -57,6 +57,31 @@ export function shortestGapMs({ next }: CronTimes): number {
   return shortest;
 }
 
+/** A pattern is frequent if it fires this often within a day. */
+const frequentTimes = 16;
+const dayMs = 86_400_000;
+/** Computing one takes some milliseconds. */
+const rhythms = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
+
+/** `gapMs`: a frequent pattern has no time between two times that are at most this far apart; else 0. */
+export function rhythmOf(pattern: string, timezone: string): { readonly isFrequent: boolean; readonly gapMs: number } {
+  const key = `${pattern} ${timezone}`;
+  const known = rhythms.get(key);
+  if (known) return known;
+  const times = parseCron(pattern, timezone);
+  const isFrequent = 'next' in times && firesOften(times);
+  const rhythm = { isFrequent, gapMs: isFrequent ? shortestGapMs(times) : 0 };
+  rhythms.set(key, rhythm);
+  return rhythm;
+}
+
+function firesOften({ next }: CronTimes): boolean {
+  const firstMs = next(referenceMs);
+  let at = firstMs;
+  for (let n = 1; at !== null && n < frequentTimes; n += 1) at = next(at);
+  return firstMs !== null && at !== null && at - firstMs <= dayMs;
+}
+
 /** RFC 3339 with the offset in force: `2026-03-29T03:00:00+02:00`. */
 export function toLocalTimestamp(atMs: number, timezone: string): string {
   const parts = Object.fromEntries(

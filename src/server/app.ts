@@ -2,11 +2,12 @@
 
 import { lookup } from 'node:dns/promises';
 import type { RequestListener } from 'node:http';
-import { type FastifyInstance, fastify, type RouteOptions } from 'fastify';
+import { type FastifyInstance, type FastifyRequest, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
+import type { Caller } from '../engine/create.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retention/retain.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -36,6 +37,7 @@ import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSourceHandlers } from './handlers/sources.ts';
+import { callerOf } from './handlers/starting-runs.ts';
 import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
@@ -280,6 +282,10 @@ function createHandlers(
       throw error;
     }
   };
+  const starterOf = (request: FastifyRequest): Caller => ({
+    ...callerOf(request),
+    countRun: (profile) => limiter.countRun(request, profile),
+  });
   const { runs, artifacts } = createReading(store);
   const activityOf = createActivity({ engine, runs });
   const system = createSystemHandlers({
@@ -297,10 +303,17 @@ function createHandlers(
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
     ...createJobFileHandlers({ catalog, runs, dirOf: snapshots.dirOf }),
     ...createSourceHandlers({ catalog, sources: config.sources }),
-    ...createScheduleHandlers({ schedules: engine.schedules, jobIdOf }),
+    ...createScheduleHandlers({
+      schedules: engine.schedules,
+      catalog,
+      jobIdOf,
+      starterOf,
+      runsKeptMs: config.persistence.retention.runsMs,
+      clock,
+    }),
     ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
-    ...createRunHandlers({ runs, engine, jobIdOf, countRun: limiter.countRun }),
+    ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createEventHandlers({
       runs,

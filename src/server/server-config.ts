@@ -1,6 +1,7 @@
 // The part of the configuration that the server needs.
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { RetentionPolicy } from '../engine/retention/retain.ts';
 import type { AuthMode } from './admission/local-callers.ts';
 
 export type RateLimit = { readonly limit: number; readonly windowMs: number };
@@ -47,6 +48,7 @@ export type ServerConfig = {
   };
   readonly persistence: {
     readonly artifacts: { readonly quotaSoftBytes: number | null; readonly quotaHardBytes: number };
+    readonly retention: RetentionPolicy;
   };
   readonly extensions: readonly string[];
 };

@@ -1,9 +1,10 @@
 // Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state
 // holds the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
 
-import type { Fire, FireError, Schedule, ScheduleState } from '../domain/schedule.ts';
+import type { Fire, FireError, Schedule, ScheduleRun, ScheduleState } from '../domain/schedule.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
+import { prepareQuery } from './prepared-query.ts';
 import type { ScheduleRow, ScheduleStateRow } from './schema.ts';
 
 /** A schedule that was made through the API. */
@@ -17,11 +18,20 @@ export type StoredSchedule = Schedule & {
 /** From when on a released schedule fires. `idleSinceMs` is not null if it is disabled. */
 type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
 
+type ScheduleRunsQuery = {
+  readonly scheduleId: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly most: number;
+};
+
 export type ScheduleStore = {
   readonly all: () => Promise<StoredSchedule[]>;
   readonly find: (id: string) => Promise<StoredSchedule | undefined>;
   /** By schedule id. Includes schedules of config.yaml, and some schedules that no longer exist. */
   readonly states: () => Promise<Map<string, ScheduleState>>;
+  /** The runs of a schedule that were created in this time, newest first, at most `most`. */
+  readonly runs: (query: ScheduleRunsQuery) => Promise<ScheduleRun[]>;
   /** Adds the schedule, or replaces the one with its id. */
   readonly put: (tx: Transaction, schedule: StoredSchedule) => Promise<void>;
   /** Removes the schedule and its state. */
@@ -62,6 +72,8 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       const rows = await read.selectFrom('schedule_states').selectAll().execute();
       return new Map(rows.map((row) => [row.schedule_id, toState(row)]));
     },
+
+    runs: (query) => runsOf(read, query),
 
     async put(tx, schedule) {
       const { id, ...rest } = toRow(schedule);
@@ -123,6 +135,36 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       }
     },
   };
+}
+
+/** Anybody may put these labels on a run, but only a schedule has runs with this trigger. */
+const selectRuns = prepareQuery((db, { scheduleId, sinceMs, untilMs, most }: ScheduleRunsQuery) =>
+  db
+    .selectFrom('run_labels as own')
+    .innerJoin('runs', 'runs.id', 'own.run_id')
+    .leftJoin('run_labels as nominal', (join) =>
+      join.onRef('nominal.run_id', '=', 'own.run_id').on('nominal.key', '=', 'nominal_at'),
+    )
+    .select(['runs.id', 'runs.status', 'runs.created_at', 'runs.started_at', 'runs.finished_at'])
+    .select('nominal.value as nominal_at')
+    .where('own.key', '=', 'schedule_id')
+    .where('own.value', '=', scheduleId)
+    .where('own.created_at', '>=', sinceMs)
+    .where('own.created_at', '<', untilMs)
+    .where('runs.trigger', '=', 'schedule')
+    .orderBy('own.created_at', 'desc')
+    .limit(most),
+);
+
+async function runsOf(read: Database['read'], query: ScheduleRunsQuery): Promise<ScheduleRun[]> {
+  return (await selectRuns(read, query)).map((run) => ({
+    runId: run.id,
+    nominalAtMs: run.nominal_at === null ? null : Date.parse(run.nominal_at),
+    status: run.status,
+    createdAtMs: run.created_at,
+    startedAtMs: run.started_at,
+    finishedAtMs: run.finished_at,
+  }));
 }
 
 const newState = {

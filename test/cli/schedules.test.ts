@@ -5,7 +5,7 @@ import { flwd, start } from './terminal.ts';
 
 const argspec = { type: 'object', properties: { target: { type: 'string' }, keep: { type: 'integer', default: 1 } } };
 const jobs = {
-  'backup/daily': bash('true', { argspec }),
+  'backup/daily': bash('echo "$FLWD_ARG_TARGET"', { argspec }),
   own: bash('true', { schedules: [{ cron: '0 4 * * *', timezone: 'Europe/Berlin' }] }),
 };
 type Schedule = { readonly id: string; readonly [member: string]: unknown };
@@ -32,9 +32,22 @@ test.each([false, true])(
     expect(held).toEqual({ code: 0, stdout: `held ${id}\n`, stderr: '' });
     const list = await flwd(dir, 'schedules');
     const rows = list.stdout.split('\n').map((line) => line.split(/ {2,}/));
-    expect(rows[0]).toEqual(['ID', 'JOB', 'CRON', 'ZONE', 'NEXT', 'STATE', 'WHY']);
-    expect(rows).toContainEqual([id, 'backup/daily', '0 3 * * *', 'Europe/Berlin', '-', 'held']);
-    expect(rows).toContainEqual([expect.any(String), 'own', '0 4 * * *', 'Europe/Berlin', expect.any(String), 'on']);
+    const columns = ['ID', 'JOB', 'ARGUMENTS', 'CRON', 'WHEN', 'ZONE', 'NEXT', 'LAST RUN', 'STATE', 'WHY'];
+    expect(rows[0]).toEqual(columns);
+    const zone = 'Europe/Berlin';
+    const day = ['0 3 * * *', 'Every day at 03:00'];
+    expect(rows).toContainEqual([id, 'backup/daily', 'target=/srv', ...day, zone, '-', '-', 'held']);
+
+    const ran = await flwd(dir, 'schedules', 'run', id);
+    expect(ran).toMatchObject({ code: 0, stdout: '/srv\n' });
+    const [last] = (await flwd(dir, 'schedules')).stdout.split('\n').filter((line) => line.startsWith(id));
+    expect(last).toMatch(/ success 20\S+Z +held/);
+    const detached = await flwd(dir, 'schedules', 'run', id, '--detach');
+    expect(detached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/) });
+    expect(await flwd(dir, 'schedules', 'run', 'nothing')).toMatchObject({ code: 3 });
+    expect(rows.some((row) => row.includes('own') && row.includes('Every day at 04:00') && row.includes('on'))).toBe(
+      true,
+    );
     expect(list.stderr).toBe(note);
 
     const released = await flwd(dir, 'schedules', 'release', id, '--json', '-q');
@@ -87,8 +100,10 @@ test('an instance keeps the time zone in which it was made, and says when the ho
   const berlin = { TZ: 'Europe/Berlin' };
   expect((await start(dir, ['run', 'plain'], { TZ: 'Asia/Tokyo' }).ended).code).toBe(0);
   const { stdout } = await start(dir, ['schedules'], berlin).ended;
-  expect(stdout).toMatch(/@daily +Asia\/Tokyo +20\S+T00:00:00\+09:00 +on/);
-  expect(stdout).toMatch(/@boot +Asia\/Tokyo +at the next boot of the host +on/);
+  expect(stdout).toMatch(/@daily +Every day at 00:00 +Asia\/Tokyo +20\S+T00:00:00\+09:00 +- +on/);
+  expect(stdout).toMatch(
+    /@boot +At the first start after each boot of the host +Asia\/Tokyo +at the next boot of the host +- +on/,
+  );
   const doctor = await start(dir, ['doctor'], berlin).ended;
   expect(doctor.stdout).toMatch(
     /warn +time zone +Asia\/Tokyo for schedules without a time zone, .*; the host is in Europe\/Berlin\n/,
@@ -99,7 +114,7 @@ test('an instance keeps the time zone in which it was made, and says when the ho
   server.child.kill('SIGTERM');
   await server.ended;
   const set = await start(dir, ['schedules'], { FLWD_SCHEDULER_TIMEZONE: 'America/New_York' }).ended;
-  expect(set.stdout).toMatch(/@daily +America\/New_York +20\S+T00:00:00-0[45]:00 +on/);
+  expect(set.stdout).toMatch(/@daily +Every day at 00:00 +America\/New_York +20\S+T00:00:00-0[45]:00 +- +on/);
 });
 
 test('removing an unknown schedule is not found', async () => {

@@ -179,6 +179,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   ],
   holdSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID/hold') }],
   releaseSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/release', {}) }],
+  runSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/run', {}) }],
+  listScheduleFires: [{ kind: 'own' }],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [
     {

@@ -415,3 +415,16 @@ test('its own tenant gets an answer from all of them', async () => {
     }
   }
 });
+
+test('the times of schedules are those of the caller’s tenant', async () => {
+  type List = { readonly fires: readonly { readonly tenant: string }[] };
+  const day = { job_id: 'quick', cron: '0 5 * * *', timezone: 'UTC' };
+  for (const { token } of [acme, beta]) await server.post('/schedules', day, token.headers);
+  const all = await server.token({ tenant: '*' });
+  const tenantsIn = async (token: Parameters<typeof read>[1], query = '') =>
+    new Set((await read<List>(`/schedules/fires${query}`, token)).fires.map(({ tenant }) => tenant));
+  expect(await tenantsIn(acme.token)).toEqual(new Set(['acme']));
+  expect(await tenantsIn(all)).toEqual(new Set(['acme', 'beta']));
+  expect(await tenantsIn(all, '?tenant=beta')).toEqual(new Set(['beta']));
+  expect((await server.fetch('/schedules/fires?tenant=beta', { headers: acme.token.headers })).status).toBe(403);
+});

@@ -58,7 +58,9 @@ describe('a schedule of a config.yaml', () => {
         job_id: 'backup',
         tenant: 'default',
         source: 'job',
+        defined_in: { source: expect.any(String), file: 'backup/config.yaml' },
         cron: '30 2 * * *',
+        sentence: 'Every day at 02:30',
         timezone: 'Europe/Berlin',
         args: { target: '/a' },
         catch_up: 'none',
@@ -70,6 +72,11 @@ describe('a schedule of a config.yaml', () => {
           nominal_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d0:00\.000Z$/),
           local: expect.stringMatching(/^\d{4}-\d\d-\d\dT0[23]:[03]0:00\+0[12]:00$/),
         })),
+        clock_change: {
+          at: expect.stringMatching(/^20\d\d-(03|10)-\d\dT01:00:00\.000Z$/),
+          text: expect.stringMatching(/^Clocks go (forward|back) on .*02:30/),
+        },
+        last_run: null,
         last_fire: null,
         last_error: null,
         created_at: null,
@@ -274,6 +281,66 @@ describe('all errors are reported at once', () => {
     const body = { job_id: jobId, cron: '0 3 * * *' };
     expect(await problemOf(await server.post('/schedules', body))).toMatchObject({ slug, status });
   });
+});
+
+describe('the times of schedules', () => {
+  type Fires = {
+    readonly fires: readonly { readonly state: string; readonly local: string }[];
+    readonly complete: boolean;
+  };
+  const fires = (query: string) => server.fetch(`/schedules/fires?job_id=backup${query}`);
+
+  test('are those of the next 24 hours by default', async () => {
+    const found: Fires = JSON.parse(await (await fires('')).text());
+    expect(found).toMatchObject({
+      fires: [{ job_id: 'backup', state: 'upcoming', run: null, late: false }],
+      frequent: [],
+      complete: true,
+    });
+    expect(found.fires[0]?.local).toMatch(/T0[23]:[03]0:00\+0[12]:00$/);
+  });
+
+  test('can be asked for at most 31 days', async () => {
+    const month = '&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z';
+    expect(await (await fires(month)).json()).toMatchObject({ fires: [], complete: true });
+    expect(await problemOf(await fires('&since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z'))).toMatchObject({
+      errors: ['?until must be at most 31 days after `since`'],
+    });
+    expect(await problemOf(await fires('&until=2020-01-01T00:00:00Z'))).toMatchObject({
+      errors: ['?until must not be before `since`'],
+    });
+  });
+
+  test('and their runs need the scope runs:read', async () => {
+    const jobsOnly = await server.token({ scopes: ['jobs:read'] });
+    const asked = (path: string) => server.fetch(path, { headers: jobsOnly.headers });
+    expect((await asked('/schedules/fires')).status).toBe(403);
+    expect((await asked('/schedules')).status).toBe(200);
+  });
+});
+
+test('a schedule runs now with its arguments, even while it is held', async () => {
+  const held = await make({ job_id: 'backup', args: { target: '/now' }, labels: { team: 'ops' } });
+  await server.fetch(`/schedules/${held.id}/hold`, { method: 'POST' });
+  const again = { method: 'POST', headers: { 'idempotency-key': 'once' } };
+  const response = await server.fetch(`/schedules/${held.id}/run`, again);
+  expect(response.status).toBe(201);
+  const { run_id: runId }: { run_id: string } = JSON.parse(await response.text());
+  expect(await (await server.fetch(`/schedules/${held.id}/run`, again)).json()).toMatchObject({ run_id: runId });
+  expect(await (await server.fetch(`/runs/${runId}`)).json()).toMatchObject({
+    job_id: 'backup',
+    args: { target: '/now' },
+    trigger: { type: 'schedule' },
+    created_by: 'local',
+    labels: { team: 'ops', schedule_id: held.id },
+  });
+  expect(await (await server.fetch(`/schedules/${held.id}`)).json()).toMatchObject({ last_run: { run_id: runId } });
+  const { entries }: { entries: unknown[] } = JSON.parse(await (await server.fetch(`/audit?object=${runId}`)).text());
+  expect(entries).toMatchObject([{ action: 'run.create', result: 'done', detail: { trigger: 'schedule' } }]);
+  const reader = await server.token({ scopes: ['schedules:write'] });
+  const refused = await server.fetch(`/schedules/${held.id}/run`, { method: 'POST', headers: reader.headers });
+  expect(refused.status).toBe(403);
+  expect((await server.fetch('/schedules/x/run', { method: 'POST' })).status).toBe(404);
 });
 
 test('until the sources are read, schedules are not ready', async () => {

@@ -176,7 +176,10 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
       },
       sources: [source],
       security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet, ...o.profiles } },
-      persistence: { artifacts: { quotaSoftBytes: o.quotaSoftBytes ?? null, quotaHardBytes: 2 ** 30 } },
+      persistence: {
+        artifacts: { quotaSoftBytes: o.quotaSoftBytes ?? null, quotaHardBytes: 2 ** 30 },
+        retention: { ...keepsAll, ...o.retention },
+      },
       extensions: ['mcp'],
     },
     catalog,

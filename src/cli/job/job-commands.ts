@@ -15,6 +15,8 @@ import {
   wholeArguments,
 } from '../command.ts';
 
+const detach: Option = { name: 'detach', short: 'd', about: 'print the id of the run and leave it running' };
+
 const label: Option = {
   name: 'label',
   value: 'KEY=VALUE',
@@ -43,7 +45,7 @@ export const jobCommands = [
       label,
       idempotencyKey,
       { name: 'priority', value: 'N', about: 'from -100 to 100; runs with a higher priority start first' },
-      { name: 'detach', short: 'd', about: 'print the id of the run and leave it running' },
+      detach,
       ...printing,
       ...instance,
     ],
@@ -196,6 +198,12 @@ export const jobCommands = [
     operands: 'JOB [--ARGUMENT VALUE]…',
     isJobCall: true,
     examples: ["flwd schedules add backup/daily --cron '0 3 * * *' --timezone Europe/Berlin --target /srv"],
+  },
+  {
+    name: 'schedules run',
+    about: 'run the job of a schedule now with the arguments of the schedule, and print the output; its times stay',
+    options: [idempotencyKey, detach, ...printing, ...instance],
+    operands: 'SCHEDULE',
   },
   {
     name: 'schedules rm',

@@ -1,6 +1,7 @@
 // `flwd schedules`: lists the schedules and when each one starts its next run.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { startWords } from '../../lib/start-words.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -35,12 +36,18 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
     output.say('no schedules');
     return;
   }
+  const hasNames = schedules.some(({ name }) => name !== null);
+  const hasArguments = schedules.some(({ args }) => Object.keys(args).length > 0);
   const columns = [
     { name: 'ID' },
     { name: 'JOB', isFlexible: true as const },
+    ...(hasNames ? [{ name: 'NAME', isFlexible: true as const }] : []),
+    ...(hasArguments ? [{ name: 'ARGUMENTS', isFlexible: true as const }] : []),
     { name: 'CRON' },
+    { name: 'WHEN', isFlexible: true as const },
     { name: 'ZONE' },
     { name: 'NEXT' },
+    { name: 'LAST RUN' },
     { name: 'STATE' },
     { name: 'WHY', isFlexible: true as const },
   ];
@@ -49,13 +56,30 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
     schedules.map((schedule) => [
       schedule.id,
       schedule.job_id,
+      ...(hasNames ? [schedule.name ?? ''] : []),
+      ...(hasArguments ? [argumentsOf(schedule)] : []),
       schedule.cron,
+      schedule.sentence,
       schedule.timezone,
       nextOf(schedule),
+      lastOf(schedule, output),
       stateOf(schedule),
       schedule.last_error?.detail ?? '',
     ]),
   );
+}
+
+function argumentsOf({ args }: Schedule): string {
+  return Object.entries(args)
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? shellWord(value) : JSON.stringify(value)}`)
+    .join(' ');
+}
+
+const styles = { success: 'good', failed: 'bad', running: 'busy', pending: 'faint', cancelled: 'faint' } as const;
+
+function lastOf({ last_run: last }: Schedule, output: Output) {
+  if (last === null) return '-';
+  return { text: `${last.status} ${output.time(last.created_at)}`, style: styles[last.status] };
 }
 
 /** In the time zone of the schedule, which is in the column before. */

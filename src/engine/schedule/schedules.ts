@@ -3,12 +3,16 @@
 import type { ErrorList } from '../../domain/error-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
-import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
+import type { Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
 import { parseCron } from '../../lib/cron.ts';
 import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
+import type { Caller } from '../create.ts';
+import type { Created } from '../once.ts';
+import { type ClockChange, nextClockChange } from './clock-change.ts';
 import type { FireParts } from './schedule-fire.ts';
+import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
 import {
   addScheduleErrors,
@@ -23,11 +27,18 @@ export type ScheduleView = {
   readonly schedule: Schedule;
   readonly state: ScheduleState | undefined;
   readonly isHeld: boolean;
+  /** The newest run of the schedule, also one that somebody started by hand. */
+  readonly lastRun: ScheduleRun | undefined;
   /** The next nominal times; empty while the schedule is disabled or held. */
   readonly nextFires: () => readonly number[];
+  readonly clockChange: () => ClockChange | null;
 };
 
-type SchedulePreview = { readonly fires: readonly number[]; readonly timezone: string };
+type SchedulePreview = {
+  readonly fires: readonly number[];
+  readonly timezone: string;
+  readonly clockChange: ClockChange | null;
+};
 
 export type Schedules = {
   /** The zone of schedules without a time zone. */
@@ -48,6 +59,10 @@ export type Schedules = {
   readonly hold: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** From the first nominal time after `afterMs` (by default: now) on, it fires. @throws Problem schedule-not-found */
   readonly release: (id: string, afterMs: number | undefined, reach: Reach) => Promise<ScheduleView>;
+  /** What the schedules have started and will start between two times. @throws Problem not-ready */
+  readonly fires: (query: FiresQuery & { readonly jobId?: string | undefined }, reach: Reach) => Promise<Fires>;
+  /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
+  readonly run: (id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined) => Promise<Created>;
   /** Adds the errors of a body that has other errors. */
   readonly addErrors: (body: unknown, errors: ErrorList) => void;
   /** Looks at the clock once. Resolves when what was due has been dealt with. */
@@ -70,7 +85,15 @@ export function createSchedules(o: Parts): Schedules {
   /** The roster changes in one piece of work at a time. */
   const serial = createSerial();
   const ticks = createTicks(roster, serial, o);
-  const view = (schedule: Schedule) => viewOf(schedule, roster, clock.now());
+  const view = async (schedule: Schedule): Promise<ScheduleView> => {
+    const [lastRun] = await o.store.schedules.runs({
+      scheduleId: schedule.id,
+      sinceMs: 0,
+      untilMs: Number.MAX_SAFE_INTEGER,
+      most: 1,
+    });
+    return { ...viewOf(schedule, roster, clock.now()), lastRun };
+  };
 
   /** Works on the schedules as the catalogue has them now. */
   function onRoster<T>(work: () => T | Promise<T>): Promise<T> {
@@ -89,16 +112,20 @@ export function createSchedules(o: Parts): Schedules {
 
   return {
     timezone: o.timezone,
-    list: (reach) =>
-      onRoster(() => {
-        const reached = [...roster.schedules()].filter(({ tenant }) => reaches(reach, tenant));
-        return reached.toSorted(byJobAndId).map(view);
-      }),
+    async list(reach) {
+      const views: ScheduleView[] = [];
+      for (const schedule of await onRoster(() => reached(roster, reach))) views.push(await view(schedule));
+      return views;
+    },
     get: (id, reach) => onRoster(() => view(find(roster, id, reach))),
     preview(request, fires, principal) {
       tenantFor(principal, request.tenant, o.defaultTenant);
       const { terms } = readScheduleRequest(request, o);
-      return { fires: nextTimes(terms, clock.now(), fires), timezone: terms.timezone };
+      return {
+        fires: nextTimes(terms, clock.now(), fires),
+        timezone: terms.timezone,
+        clockChange: nextClockChange(terms, clock.now()),
+      };
     },
     create: (request, principal) =>
       onRoster(() => {
@@ -115,6 +142,23 @@ export function createSchedules(o: Parts): Schedules {
         return save(request, { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' });
       }),
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
+    addErrors: (body, errors) => addScheduleErrors(body, catalog, errors),
+    ...createActs(roster, { ...o, onRoster, view }),
+    ...ticks,
+  };
+}
+
+type ActParts = Parts & {
+  readonly onRoster: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly view: (schedule: Schedule) => Promise<ScheduleView>;
+};
+
+/** Acts on schedules without changing their terms. */
+function createActs(
+  roster: Roster,
+  { onRoster, view, ...o }: ActParts,
+): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run'> {
+  return {
     hold: (id, reach) =>
       onRoster(async () => {
         const schedule = find(roster, id, reach);
@@ -127,8 +171,16 @@ export function createSchedules(o: Parts): Schedules {
         await releaseSchedule(schedule, afterMs, roster.tracking, o);
         return view(schedule);
       }),
-    addErrors: (body, errors) => addScheduleErrors(body, catalog, errors),
-    ...ticks,
+    async fires({ jobId, ...query }, reach) {
+      const all = await onRoster(() => reached(roster, reach));
+      const asked = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
+      return findFires(asked, query, { ...o, tracking: roster.tracking, nowMs: o.clock.now() });
+    },
+    async run(id, caller, idempotencyKey) {
+      const { jobId, args, tenant, labels } = await onRoster(() => find(roster, id, caller.principal));
+      const request = { job_id: jobId, args, tenant, labels: { ...labels, schedule_id: id } };
+      return o.createRun(request, { ...caller, trigger: 'schedule' }, idempotencyKey);
+    },
   };
 }
 
@@ -165,12 +217,17 @@ function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 
   };
 }
 
-function viewOf(schedule: Schedule, roster: Roster, nowMs: number): ScheduleView {
+function reached(roster: Roster, reach: Reach): Schedule[] {
+  return [...roster.schedules()].filter(({ tenant }) => reaches(reach, tenant)).toSorted(byJobAndId);
+}
+
+function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun'> {
   const state = roster.tracking.stateOf(schedule.id);
   const isHeld = roster.tracking.isHeld(schedule);
   const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0);
   const nextFires = () => (schedule.enabled && !isHeld ? nextTimes(schedule, afterMs, shownFires) : []);
-  return { schedule, state, isHeld, nextFires };
+  const clockChange = () => nextClockChange(schedule, nowMs);
+  return { schedule, state, isHeld, nextFires, clockChange };
 }
 
 function find(roster: Roster, id: string, reach: Reach): Schedule {

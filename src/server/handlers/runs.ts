@@ -1,21 +1,17 @@
 // Creates, lists, shows, cancels and repeats runs, decides approvals, and plans runs.
 
-import type { FastifyReply } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { QueryOf } from '../../contract/operations.ts';
-import { apiBase } from '../../contract/routes.ts';
 import { assertReached } from '../../domain/principal.ts';
-import { Problem } from '../../domain/problem.ts';
-import type { Trigger } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
-import type { Created } from '../../engine/once.ts';
 import type { RunReading } from '../../store/reading.ts';
 import { defined } from '../answers/defined.ts';
 import { sendJson, sendStored } from '../answers/stored-answer.ts';
-import type { Exchange, Handlers } from '../exchange.ts';
-import type { RateLimiter } from '../limits/rate-limits.ts';
+import type { Handlers } from '../exchange.ts';
 import { toMs } from './query-values.ts';
 import { createRunAnswers, type RunFilter } from './run-answers.ts';
+import { callerOf, idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
 const pageRuns = 100;
 const timedRuns = 300;
@@ -37,14 +33,11 @@ export function createRunHandlers(o: {
   readonly runs: RunReading;
   readonly engine: Engine;
   readonly jobIdOf: (idOrAlias: string) => string;
-  readonly countRun: RateLimiter['countRun'];
+  readonly starterOf: (request: FastifyRequest) => Caller;
 }): Pick<Handlers, Names> {
   const { runs, engine } = o;
   const answers = createRunAnswers(runs);
-
-  function starterOf(request: Exchange<Names>['request']): Caller {
-    return { ...callerOf(request), countRun: (profile) => o.countRun(request, profile) };
-  }
+  const { starterOf } = o;
 
   return {
     async createRun({ request, reply, body }) {
@@ -95,27 +88,6 @@ export function createRunHandlers(o: {
       return reply.code(status === 'cancelled' ? 200 : 202).send({ run_id: path.run_id, status });
     },
   };
-}
-
-function sendCreated(reply: FastifyReply, { status, body, runId, replayed }: Created): FastifyReply {
-  if (replayed) reply.raw.setHeader('Idempotent-Replay', 'true');
-  return sendJson(reply.code(status).header('location', `${apiBase}/runs/${runId}`), body);
-}
-
-const clients: readonly Trigger['type'][] = ['cli', 'console', 'mcp'];
-
-function callerOf(request: Exchange<Names>['request']): Caller {
-  const client = request.raw.headers['x-flwd-client'];
-  const trigger = clients.find((one) => one === client) ?? 'api';
-  return { principal: request.principal, trigger, requestId: request.id, from: request.ip };
-}
-
-/** @throws Problem malformed-request */
-function idempotencyKeyOf(request: Exchange<'createRun' | 'rerunRun'>['request']): string | undefined {
-  const key = request.raw.headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key === 'string' && /^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  throw new Problem('malformed-request', 'The header `Idempotency-Key` takes 1 to 255 printable ASCII characters.');
 }
 
 function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): RunFilter {

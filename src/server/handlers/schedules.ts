@@ -1,15 +1,19 @@
 // Schedules. Those of a config.yaml can only be read here; those made by the API can be changed too.
 
+import type { FastifyRequest } from 'fastify';
+import type { Catalog } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import { apiBase } from '../../contract/routes.ts';
-import type { ScheduleTerms } from '../../domain/job.ts';
-import { assertReached } from '../../domain/principal.ts';
+import { assertReached, type Principal } from '../../domain/principal.ts';
+import { type Problem, validationError } from '../../domain/problem.ts';
+import type { Caller } from '../../engine/create.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
-import { parseTimestampUs, toTimestamp } from '../../lib/clock.ts';
-import { toLocalTimestamp } from '../../lib/cron.ts';
-import { formatDuration } from '../../lib/units.ts';
+import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import { cronWords } from '../../lib/cron-words.ts';
 import type { Handlers } from '../exchange.ts';
-import { pageOf } from './query-values.ts';
+import { pageOf, toMs } from './query-values.ts';
+import { answerOf, firesAnswer, toClockChange, toFires } from './schedule-answers.ts';
+import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
 const previewedFires = 10;
 
@@ -21,13 +25,20 @@ type Names =
   | 'replaceSchedule'
   | 'deleteSchedule'
   | 'holdSchedule'
-  | 'releaseSchedule';
+  | 'releaseSchedule'
+  | 'listScheduleFires'
+  | 'runSchedule';
 
 export function createScheduleHandlers(o: {
   readonly schedules: Schedules;
+  readonly catalog: Catalog;
   readonly jobIdOf: (idOrAlias: string) => string;
+  readonly starterOf: (request: FastifyRequest) => Caller;
+  readonly runsKeptMs: number | null;
+  readonly clock: Clock;
 }): Pick<Handlers, Names> {
   const { schedules } = o;
+  const toAnswer = (view: ScheduleView, principal: Principal) => answerOf(view, principal, o.catalog);
   return {
     async listSchedules({ request, query }) {
       assertReached(request.principal, query.tenant);
@@ -37,35 +48,59 @@ export function createScheduleHandlers(o: {
         all,
         jobId === undefined ? rest : { ...rest, job_id: o.jobIdOf(jobId) },
       );
-      return { schedules: page.map(toAnswer), total, next_cursor: nextCursor };
+      return { schedules: page.map((view) => toAnswer(view, request.principal)), total, next_cursor: nextCursor };
     },
 
     async createSchedule({ request, reply, body }) {
       const made = await schedules.create(body, request.principal);
-      return reply.code(201).header('location', `${apiBase}/schedules/${made.schedule.id}`).send(toAnswer(made));
+      return reply
+        .code(201)
+        .header('location', `${apiBase}/schedules/${made.schedule.id}`)
+        .send(toAnswer(made, request.principal));
     },
 
     previewSchedule({ request, query, body }) {
-      const { fires, timezone } = schedules.preview(body, query.fires ?? previewedFires, request.principal);
-      return { next_fires: toFires(fires, timezone) };
+      const { fires, timezone, clockChange } = schedules.preview(
+        body,
+        query.fires ?? previewedFires,
+        request.principal,
+      );
+      return {
+        sentence: cronWords(body.cron),
+        next_fires: toFires(fires, timezone),
+        clock_change: toClockChange(clockChange),
+      };
     },
 
-    getSchedule: async ({ request, path }) => toAnswer(await schedules.get(path.schedule_id, request.principal)),
+    getSchedule: async ({ request, path }) =>
+      toAnswer(await schedules.get(path.schedule_id, request.principal), request.principal),
 
     replaceSchedule: async ({ request, path, body }) =>
-      toAnswer(await schedules.replace(path.schedule_id, body, request.principal)),
+      toAnswer(await schedules.replace(path.schedule_id, body, request.principal), request.principal),
 
     async deleteSchedule({ request, reply, path }) {
       await schedules.remove(path.schedule_id, request.principal);
       return reply.code(204).send();
     },
 
-    holdSchedule: async ({ request, path }) => toAnswer(await schedules.hold(path.schedule_id, request.principal)),
+    holdSchedule: async ({ request, path }) =>
+      toAnswer(await schedules.hold(path.schedule_id, request.principal), request.principal),
+
+    async listScheduleFires({ request, query }) {
+      assertReached(request.principal, query.tenant);
+      const asked = toFiresQuery(query, o);
+      return firesAnswer(asked, await schedules.fires(asked, { tenant: query.tenant ?? request.principal.tenant }));
+    },
+
+    async runSchedule({ request, reply, path }) {
+      const key = idempotencyKeyOf(request);
+      return sendCreated(reply, await schedules.run(path.schedule_id, o.starterOf(request), key));
+    },
 
     async releaseSchedule({ request, path, body }) {
       const afterUs = body.after === undefined ? undefined : parseTimestampUs(body.after);
       const afterMs = afterUs === undefined ? undefined : Math.floor(afterUs / 1000);
-      return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal));
+      return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal), request.principal);
     },
   };
 }
@@ -87,40 +122,28 @@ function select(all: readonly ScheduleView[], { job_id: jobId, tenant, source, e
   });
 }
 
-function toAnswer({ schedule, state, isHeld, nextFires }: ScheduleView) {
-  const { lastFire = null, lastError = null } = state ?? {};
+const dayMs = 86_400_000;
+const mostDays = 31;
+const mostFires = 2_000;
+
+/** @throws Problem validation-error */
+function toFiresQuery(
+  { since, until, job_id: jobId, limit = mostFires }: QueryOf<'listScheduleFires'>,
+  o: Pick<Parameters<typeof createScheduleHandlers>[0], 'jobIdOf' | 'runsKeptMs' | 'clock'>,
+) {
+  const sinceMs = toMs(since) ?? o.clock.now();
+  const untilMs = toMs(until) ?? sinceMs + dayMs;
+  if (untilMs < sinceMs) throw untilError('must not be before `since`');
+  if (untilMs - sinceMs > mostDays * dayMs) throw untilError(`must be at most ${mostDays} days after \`since\``);
   return {
-    id: schedule.id,
-    name: schedule.name,
-    job_id: schedule.jobId,
-    tenant: schedule.tenant,
-    source: schedule.source,
-    cron: schedule.cron,
-    timezone: schedule.timezone,
-    args: schedule.args,
-    catch_up: schedule.catchUp,
-    jitter: formatDuration(schedule.jitterMs),
-    enabled: schedule.enabled,
-    held: isHeld,
-    labels: schedule.labels,
-    next_fires: toFires(nextFires(), schedule.timezone),
-    last_fire: lastFire && {
-      nominal_at: toTimestamp(lastFire.nominalAtMs),
-      at: toTimestamp(lastFire.atMs),
-      run_id: lastFire.runId,
-    },
-    last_error: lastError && {
-      nominal_at: toTimestamp(lastError.nominalAtMs),
-      at: toTimestamp(lastError.atMs),
-      type: lastError.type,
-      detail: lastError.detail,
-    },
-    created_at: schedule.createdAtMs === null ? null : toTimestamp(schedule.createdAtMs),
-    updated_at: schedule.updatedAtMs === null ? null : toTimestamp(schedule.updatedAtMs),
-    created_by: schedule.createdBy,
+    sinceMs,
+    untilMs,
+    limit,
+    runsKeptMs: o.runsKeptMs,
+    jobId: jobId === undefined ? undefined : o.jobIdOf(jobId),
   };
 }
 
-function toFires(times: readonly number[], timezone: ScheduleTerms['timezone']) {
-  return times.map((atMs) => ({ nominal_at: toTimestamp(atMs), local: toLocalTimestamp(atMs, timezone) }));
+function untilError(message: string): Problem {
+  return validationError([{ pointer: '?until', message, keyword: 'range' }]);
 }

@@ -1,0 +1,31 @@
+// `flwd schedules run SCHEDULE`: runs the job of a schedule now, and prints its output until it ends.
+
+import type { Options } from '../command.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
+import { detach, idempotencyHeader, watchToItsEnd } from '../run/started-run.ts';
+import { withSession } from '../session/session.ts';
+import { keepInterrupts } from '../session/stop-signal.ts';
+import { createOutput } from '../terminal/output.ts';
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const id = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
+  const output = createOutput(options);
+  const headers = idempotencyHeader(options);
+  return withSession(options, async (session) => {
+    const { client } = session;
+    const path = { schedule_id: id };
+    const { job_id: jobId } = await client.call('getSchedule', { path });
+    const start = async (): Promise<string> => {
+      const { run_id: runId } = await client.call('runSchedule', { path, headers });
+      session.attend(runId);
+      return runId;
+    };
+    if (options.has('detach')) return detach(session, await start(), output);
+    const interrupts = keepInterrupts();
+    const runId = await start();
+    const { steps } = await client.call('getRun', { path: { run_id: runId } });
+    const ids = steps.length > 1 ? steps.map(({ step_id: stepId }) => stepId) : [];
+    return watchToItsEnd(session, { runId, jobId, steps: ids, interrupts }, output);
+  });
+}

@@ -1,0 +1,44 @@
+// A cron pattern as a sentence, for every interface: `0 2 * * *` is "Every day at 02:00".
+
+import cronstrue from 'cronstrue';
+import { nicknames } from './cron.ts';
+
+const starts: ReadonlyMap<string, string> = new Map([
+  ['@reboot', 'At every start of the server'],
+  ['@boot', 'At the first start after each boot of the host'],
+]);
+
+/** A pattern that cannot be put into words is its own sentence. */
+export function cronWords(pattern: string): string {
+  const start = starts.get(pattern);
+  if (start !== undefined) return start;
+  const said = described(nicknames.get(pattern) ?? pattern)
+    .replaceAll(' through ', ' to ')
+    .replaceAll('of the month', 'of each month');
+  return said.includes('past the hour,') ? said : withDayFirst(said.replace('past the hour', 'past every hour'));
+}
+
+function described(pattern: string): string {
+  try {
+    return cronstrue.toString(pattern, { use24HourTimeFormat: true });
+  } catch {
+    // croner accepts a little more than cronstrue, such as `1+1`.
+    return pattern;
+  }
+}
+
+/** cronstrue begins with the time: "At 02:00, only on Sunday". */
+function withDayFirst(said: string): string {
+  const [, times, days] = /^At (\d\d:\d\d(?:, \d\d:\d\d)*(?:,? and \d\d:\d\d)?)(?:, (.*))?$/.exec(said) ?? [];
+  if (times === undefined) return said;
+  if (days === undefined) return `Every day at ${times}`;
+  const [, day, month] = /^on day (\d+) of each month, only in (\w+)$/.exec(days) ?? [];
+  if (day !== undefined) return `Every year on ${day} ${month} at ${times}`;
+  // Several conditions are clearer after the time.
+  if (days.includes(', ')) return said;
+  return `${capitalized(days.replace(/^only on /, 'every '))} at ${times}`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
