@@ -2,10 +2,12 @@
 
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { showPreferences } from './design/preferences.ts';
 import { AnswersProvider } from './session/answers.tsx';
 import { SessionProvider } from './session/session.tsx';
 import { App } from './shell/App.tsx';
 
+showPreferences();
 const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(

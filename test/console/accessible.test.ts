@@ -178,12 +178,12 @@ testWith('chromium')('everything can be reached by keyboard', async () => {
   const keys = page.getByRole('dialog', { name: 'Keys' });
   await keys.getByText('search this page').waitFor();
   expect(await errorsOf(page)).toEqual([]);
-  const single = keys.getByRole('checkbox', { name: 'use single-character keys' });
+  const single = keys.getByRole('checkbox', { name: 'Use single-character keys' });
   await single.uncheck();
   await page.keyboard.press('Escape');
   await keys.waitFor({ state: 'detached' });
   await page.keyboard.press('?');
-  await page.getByRole('button', { name: 'Keys' }).click();
+  await page.getByRole('button', { name: 'Help' }).click();
   await single.check();
   await page.keyboard.press('Escape');
   await keys.waitFor({ state: 'detached' });
@@ -231,7 +231,7 @@ testWith('chromium')('code that cannot be loaded is reported, and loaded by a re
   await page.getByRole('link', { name: 'System' }).click();
   await page.getByRole('alert').filter({ hasText: 'This page cannot be shown.' }).waitFor();
   await page.unroute('**/assets/SystemPage*');
-  await page.getByRole('button', { name: 'Reload' }).click();
+  await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByRole('heading', { name: 'System', level: 1 }).waitFor();
 });
 

@@ -1,6 +1,7 @@
 // Follows the server's events. A stream that breaks is opened again, and is open only while the page is visible.
 
 import { useEffect, useEffectEvent, useSyncExternalStore } from 'react';
+import type { Client } from '../../client/client.ts';
 import type { Frame } from '../../client/resuming-stream.ts';
 import { keepOpen } from '../../client/retrying.ts';
 import { eventTypes } from '../../domain/event.ts';
@@ -32,7 +33,10 @@ type Listeners = {
   readonly open?: () => void;
 };
 
-/** Follows the events of one run or of one job; without `runId` and `jobId`, of all runs. */
+/**
+ * Follows the events of one run or of one job; without `runId` and `jobId`, of all runs. Components that follow the same
+ * events share one stream.
+ */
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },
   on: Listeners,
@@ -45,7 +49,6 @@ export function useRunEvents(
   const { runId, jobId, settleMs = burstMs } = o;
   useEffect(() => {
     if (!isVisible) return undefined;
-    const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const noteChange = (): void => {
       timer ??= setTimeout(() => {
@@ -53,26 +56,77 @@ export function useRunEvents(
         onChange();
       }, settleMs);
     };
-    const query = {
-      types: quietTypes,
-      ...(runId !== undefined && { run_id: runId }),
-      ...(jobId !== undefined && { job_id: jobId }),
-    };
-    const onOpened = (): void => {
-      onOpen();
-      noteChange();
-    };
-    void keepStream(ending.signal, async (signal) => {
-      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen: onOpened })) {
+    const leave = joinStream(client, runId, jobId, {
+      open() {
+        onOpen();
+        noteChange();
+      },
+      frame(frame) {
         onFrame(frame);
         noteChange();
-      }
+      },
     });
     return () => {
-      ending.abort();
+      leave();
       clearTimeout(timer);
     };
   }, [client, isVisible, runId, jobId, settleMs]);
+}
+
+type Follower = { readonly open: () => void; readonly frame: (frame: Frame) => void };
+type SharedStream = { readonly followers: Set<Follower>; readonly ending: AbortController; isOpen: boolean };
+
+const streams = new Map<Client, Map<string, SharedStream>>();
+
+/** Opens the stream for its first follower, and closes it after the last has left. */
+function joinStream(
+  client: Client,
+  runId: string | undefined,
+  jobId: string | undefined,
+  follower: Follower,
+): () => void {
+  const known = streams.get(client) ?? new Map<string, SharedStream>();
+  streams.set(client, known);
+  const key = `${runId ?? ''} ${jobId ?? ''}`;
+  const joined = known.get(key);
+  const stream = joined ?? { followers: new Set(), ending: new AbortController(), isOpen: false };
+  stream.followers.add(follower);
+  if (stream.isOpen) follower.open();
+  if (!joined) {
+    known.set(key, stream);
+    void readStream(client, stream, {
+      types: quietTypes,
+      ...(runId !== undefined && { run_id: runId }),
+      ...(jobId !== undefined && { job_id: jobId }),
+    });
+  }
+  return () => {
+    stream.followers.delete(follower);
+    if (stream.followers.size > 0) return;
+    known.delete(key);
+    if (known.size === 0) streams.delete(client);
+    stream.ending.abort();
+  };
+}
+
+async function readStream(
+  client: Client,
+  stream: SharedStream,
+  query: { readonly types: string; readonly run_id?: string; readonly job_id?: string },
+): Promise<void> {
+  await keepStream(stream.ending.signal, async (signal) => {
+    try {
+      const onOpen = (): void => {
+        stream.isOpen = true;
+        for (const follower of stream.followers) follower.open();
+      };
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen })) {
+        for (const follower of stream.followers) follower.frame(frame);
+      }
+    } finally {
+      stream.isOpen = false;
+    }
+  });
 }
 
 /** Keeps a stream open, as far as the browser's connections allow. */

@@ -2,6 +2,7 @@
 // no longer has a part of this version of the console.
 
 import { Component, type ReactNode } from 'react';
+import { ErrorNote } from '../widgets/Notes.tsx';
 
 type Props = { readonly children: ReactNode };
 
@@ -16,14 +17,10 @@ export class Boundary extends Component<Props, { readonly hasFailed: boolean }> 
   override render(): ReactNode {
     if (!this.state.hasFailed) return this.props.children;
     return (
-      <main id="main" className="old old-page">
-        <div className="note note-bad" role="alert">
-          <p>This page cannot be shown. The server may have been updated, or it may be unreachable.</p>
-          <button type="button" onClick={() => location.reload()}>
-            Reload
-          </button>
-        </div>
-      </main>
+      <ErrorNote
+        text="This page cannot be shown. The server may have been updated, or it may be unreachable."
+        retry={() => location.reload()}
+      />
     );
   }
 }

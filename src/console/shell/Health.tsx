@@ -1,13 +1,15 @@
-// In the header: the server's health, or that the server is unreachable.
+// At the foot of the sidebar: the server's health, or that the server is unreachable.
 
+import { HeartPulse } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { ApiProblem } from '../../client/api-problem.ts';
 import { failureOf } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { useSession } from '../session/session.tsx';
+import styles from './Sidebar.module.css';
 
-export function Health(): ReactNode {
+export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {
   const { hasToken, isSignedIn, refusal } = useSession();
   // The server would refuse the request again, and reopen a sign-in dialog that the user has closed.
   const isRefused = refusal !== null || (hasToken && !isSignedIn);
@@ -16,11 +18,14 @@ export function Health(): ReactNode {
   const failure = failureOf(health);
   const status = health.data?.status;
   const word = failure ? (failure instanceof ApiProblem ? 'unhealthy' : 'unreachable') : (status ?? 'connecting');
-  const look = failure ? 'bad' : status === 'healthy' ? 'good' : 'wait';
+  const look = failure ? 'failed' : status === 'healthy' ? 'healthy' : 'late';
+  const notes = Object.entries(health.data?.checks ?? {}).filter(([, check]) => check.status !== 'ok');
+  const title = notes.map(([name, { status: state, detail }]) => `${name}: ${detail ?? state}`).join('\n');
   return (
-    <Link href="/system" className={`health health-${look}`}>
-      <span aria-hidden="true">●</span> <span className="wide-only">server </span>
-      <span role="status" className={look === 'good' ? 'unseen-narrow' : ''}>
+    <Link href="/system" className={styles.health} data-look={look} title={title === '' ? undefined : title}>
+      <HeartPulse size={14} strokeWidth={2.2} aria-hidden="true" />
+      <span className="unseen">Server: </span>
+      <span role="status" className={isCollapsed ? 'unseen' : ''}>
         {word}
       </span>
     </Link>

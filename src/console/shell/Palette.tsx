@@ -2,9 +2,11 @@
 
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
+import { Dialog } from '../design/controls/Dialog.tsx';
+import { Input } from '../design/controls/Input.tsx';
 import { useJobs } from '../jobs/catalogue.ts';
-import { Dialog } from '../widgets/Dialog.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
+import styles from './Palette.module.css';
 
 type Entry = { readonly href: string; readonly name: string; readonly kind: string };
 
@@ -43,15 +45,13 @@ export function Palette({ close }: { readonly close: () => void }): ReactNode {
   };
   return (
     <Dialog title="Go to" close={close}>
-      <input
-        type="text"
+      <Input
         role="combobox"
         aria-label="Job, page or run"
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={found.length > 0 ? `palette-${at}` : undefined}
         value={text}
-        autoComplete="off"
         spellCheck={false}
         onChange={(event) => {
           setText(event.target.value);
@@ -65,7 +65,7 @@ export function Palette({ close }: { readonly close: () => void }): ReactNode {
           event.preventDefault();
         }}
       />
-      <div id="palette-list" role="listbox" aria-label="Found" className="palette">
+      <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
         {found.map((entry, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the input that controls the list
           <div
@@ -76,7 +76,7 @@ export function Palette({ close }: { readonly close: () => void }): ReactNode {
             aria-selected={index === at}
             onClick={() => go(entry)}
           >
-            <span>{entry.name}</span> <span className="quiet">{entry.kind}</span>
+            <span>{entry.name}</span> <span className={styles.kind}>{entry.kind}</span>
           </div>
         ))}
       </div>

@@ -1,9 +1,12 @@
 // The sign-in dialog. It opens above the page, which keeps what the user has typed.
 
 import { type ReactNode, useRef, useState } from 'react';
+import { Button } from '../design/controls/Button.tsx';
+import { Dialog } from '../design/controls/Dialog.tsx';
+import { Input } from '../design/controls/Input.tsx';
 import { useSession } from '../session/session.tsx';
-import { Dialog } from '../widgets/Dialog.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
+import styles from './SignIn.module.css';
 
 /** docs/console.md names the same scopes. */
 const scopesToLook = 'jobs:read,runs:read,artifacts:read';
@@ -25,36 +28,38 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
   }
   return (
     <Dialog title="Sign in" close={dismissSignIn}>
-      <p>{hasToken && error === null ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
       <form
-        className="sign-in"
+        className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
           if (token.trim() !== '' && !isBusy) void submit();
         }}
       >
-        <label htmlFor="token">API token</label>
-        <input
-          id="token"
-          ref={field}
-          type="password"
-          autoComplete="off"
-          spellCheck={false}
-          value={token}
-          onChange={(event) => setToken(event.target.value)}
-          aria-describedby="token-fault"
-        />
-        <p id="token-fault" className="fault" role="alert">
-          <WithCode text={error ?? ''} />
-        </p>
-        <p className="hint">
+        <p>{hasToken && error === null ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
+        <div className={styles.field}>
+          <label htmlFor="token">API token</label>
+          <Input
+            id="token"
+            ref={field}
+            type="password"
+            isMono
+            spellCheck={false}
+            value={token}
+            onChange={(event) => setToken(event.target.value)}
+            aria-describedby="token-fault"
+          />
+          <p id="token-fault" className={styles.error} role="alert">
+            <WithCode text={error ?? ''} />
+          </p>
+        </div>
+        <Button type="submit" look="primary" size="form" disabled={token.trim() === ''}>
+          Sign in
+        </Button>
+        <p className={styles.hint}>
           Create a token on the server. To view: <code>flwd tokens create --name console --scopes {scopesToLook}</code>.
           To start and cancel runs as well, use the scopes <code>{scopesToOperate}</code>. The token is kept until this
           tab is closed.
         </p>
-        <button type="submit" className="primary" disabled={token.trim() === ''}>
-          Sign in
-        </button>
       </form>
     </Dialog>
   );

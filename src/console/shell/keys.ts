@@ -1,55 +1,79 @@
 // Keyboard shortcuts of all pages. They do not apply while the user types into a field.
 
-import { useEffect, useRef } from 'react';
+import { useEffect, useEffectEvent, useRef } from 'react';
 import { useLocation } from 'wouter';
+import { places } from './places.ts';
 
 export const keyList = [
   ['?', 'show these keys'],
   ['/', 'search this page'],
-  ['Ctrl-K', 'go to a job, run or page'],
-  ['g j', 'jobs'],
-  ['g r', 'runs'],
-  ['g s', 'system'],
-  ['j, k', 'next or previous row of a list'],
+  ['Ctrl K', 'jump to a job, run or page'],
+  ...places.map(({ key, name }) => [`g ${key}`, name.toLowerCase()] as const),
+  ['[', 'collapse or expand the sidebar'],
+  ['j k', 'next or previous row of a list; so do the arrows in a list'],
   ['Enter', 'open the row; in a log, move to the line numbers, which are links'],
+  ['x', 'choose the row'],
+  ['r', 'run the job, or the job of the row'],
   ['Esc', 'close, or leave the search'],
 ] as const;
 
-const places: Readonly<Record<string, string>> = { j: '/jobs', r: '/runs', s: '/system' };
 const chordMs = 1_000;
 
-/** Single-character keys can be turned off: speech input and accidental typing trigger many of them (WCAG 2.1.4). */
+/**
+ * Single-character keys can be turned off: speech input and accidental typing trigger many of them (WCAG 2.1.4). A key
+ * that is not listed here clicks the button of the page, or of the row with the focus, whose `data-key` it is.
+ */
 export function useKeys(o: {
   readonly hasSingle: boolean;
   readonly openHelp: () => void;
   readonly openPalette: () => void;
+  readonly toggleSidebar: () => void;
 }): void {
   const [, navigate] = useLocation();
   const goAt = useRef(Number.NEGATIVE_INFINITY);
+  const onSingle = useEffectEvent((event: KeyboardEvent): void => {
+    const isChord = event.timeStamp - goAt.current < chordMs;
+    goAt.current = event.key === 'g' && !isChord ? event.timeStamp : Number.NEGATIVE_INFINITY;
+    const place = isChord ? places.find(({ key }) => key === event.key) : undefined;
+    if (place) navigate(place.href);
+    else if (event.key === '?') o.openHelp();
+    else if (event.key === '[') o.toggleSidebar();
+    else if (event.key === '/') focusSearch(event);
+    else if (event.key === 'j' || event.key === 'k') moveInList(event.key === 'j' ? 1 : -1);
+    else if (event.key === 'x') focusedRow()?.querySelector<HTMLElement>('input[type=checkbox]')?.click();
+    else if (/^[a-zA-Z]$/.test(event.key)) clickByKey(event.key);
+  });
+  const onKey = useEffectEvent((event: KeyboardEvent): void => {
+    const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+      event.preventDefault();
+      o.openPalette();
+    } else if (hasModifier || event.defaultPrevented || document.querySelector(opened)) return;
+    else if (isTyping(event.target)) {
+      if (event.key === 'Escape' && event.target instanceof HTMLElement) event.target.blur();
+    } else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && focusedRow()) {
+      event.preventDefault();
+      moveInList(event.key === 'ArrowDown' ? 1 : -1);
+    } else if (o.hasSingle) onSingle(event);
+  });
   useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
-        event.preventDefault();
-        o.openPalette();
-        return;
-      }
-      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
-      if (isTyping(event.target)) {
-        if (event.key === 'Escape' && event.target instanceof HTMLElement) event.target.blur();
-        return;
-      }
-      if (!o.hasSingle) return;
-      const isChord = event.timeStamp - goAt.current < chordMs;
-      goAt.current = event.key === 'g' && !isChord ? event.timeStamp : Number.NEGATIVE_INFINITY;
-      const place = isChord ? places[event.key] : undefined;
-      if (place !== undefined) navigate(place);
-      else if (event.key === '?') o.openHelp();
-      else if (event.key === '/') focusSearch(event);
-      else if (event.key === 'j' || event.key === 'k') moveInList(event.key === 'j' ? 1 : -1);
-    };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  });
+  }, []);
+}
+
+/** While one of these is open, the keys belong to it. */
+const opened = 'dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox]';
+
+function focusedRow(): Element | null {
+  const focused = document.activeElement;
+  return focused?.matches('[data-row]') === true ? (focused.closest('tr, li') ?? focused) : null;
+}
+
+function clickByKey(key: string): void {
+  const selector = `[data-key="${key}"]`;
+  const target = focusedRow()?.querySelector<HTMLElement>(selector) ?? document.querySelector<HTMLElement>(selector);
+  target?.click();
 }
 
 function isTyping(target: EventTarget | null): boolean {

@@ -2,11 +2,7 @@
 
 import { type ReactNode, useEffect, useRef } from 'react';
 
-export function Dialog(o: {
-  readonly title: string;
-  readonly close: () => void;
-  readonly children: ReactNode;
-}): ReactNode {
+function Dialog(o: { readonly title: string; readonly close: () => void; readonly children: ReactNode }): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const shown = dialog.current;

@@ -1,13 +1,15 @@
 // Small parts that every page uses: statuses, times, errors, empty states, facts and tables.
 
+import { CircleX } from 'lucide-react';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import type { StepStatus } from '../../domain/run.ts';
+import { Button } from '../design/controls/Button.tsx';
 import { type Answer, failureOf, failureText } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useSession } from '../session/session.tsx';
-
 import { fullTime, relativeTime, statusLooks } from '../words.ts';
+import styles from './Notes.module.css';
 
 export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
   const { glyph, word } = statusLooks[of];
@@ -32,14 +34,15 @@ type Retry = (() => unknown) | undefined;
 
 export function ErrorNote({ text, retry }: { readonly text: string; readonly retry?: Retry }): ReactNode {
   return (
-    <div className="note note-bad" role="alert">
+    <div className={styles.error} role="alert">
+      <CircleX size={14} strokeWidth={2.2} aria-hidden="true" />
       <p>
         <WithCode text={text} />
       </p>
       {retry && (
-        <button type="button" onClick={() => void retry()}>
+        <Button size="small" onClick={() => void retry()}>
           Try again
-        </button>
+        </Button>
       )}
     </div>
   );
@@ -51,13 +54,14 @@ export function WithCode({ text }: { readonly text: string }): ReactNode {
   return parts.map((part, index) => (index % 2 === 1 ? <code key={`${index} ${part}`}>{part}</code> : part));
 }
 
+/** Says what would be here, and what makes it. */
 export function Empty({ children }: { readonly children: ReactNode }): ReactNode {
-  return <div className="note note-empty">{children}</div>;
+  return <div className={styles.empty}>{children}</div>;
 }
 
 export function Loading({ what }: { readonly what: string }): ReactNode {
   return (
-    <p className="loading" role="status">
+    <p className={styles.loading} role="status">
       Loading {what}…
     </p>
   );

@@ -2,7 +2,7 @@
 
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Button, IconButton } from './Button.tsx';
 import styles from './Dialog.module.css';
 
@@ -20,16 +20,24 @@ export function Dialog({
   readonly acts?: ReactNode;
   readonly children: ReactNode;
 }): ReactNode {
+  const content = useRef<HTMLDivElement>(null);
   return (
     <Base.Root open onOpenChange={(isOpen) => !isOpen && close()}>
       <Base.Portal>
         <Base.Backdrop className={styles.veil} />
-        <Base.Popup className={styles.dialog} data-size={size}>
+        <Base.Popup
+          className={styles.dialog}
+          data-size={size}
+          // Without this the close button has the focus.
+          initialFocus={() => content.current?.querySelector<HTMLElement>('input, textarea, select') ?? true}
+        >
           <header className={styles.head}>
             <Base.Title className={styles.title}>{title}</Base.Title>
             <IconButton icon={X} label="Close" size="small" onClick={close} />
           </header>
-          <div className={styles.content}>{children}</div>
+          <div className={styles.content} ref={content}>
+            {children}
+          </div>
           {acts !== undefined && <footer className={styles.acts}>{acts}</footer>}
         </Base.Popup>
       </Base.Portal>

@@ -259,7 +259,7 @@ function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, co
       const focused = document.activeElement?.closest('tr');
       const index = focused && frame.current?.contains(focused) ? Number(focused.dataset.index) : Number.NaN;
       if (Number.isNaN(index) || index >= count) return shown;
-      return shown.includes(index) ? shown : [...shown, index].sort((a, b) => a - b);
+      return shown.includes(index) ? shown : [...shown, index].toSorted((a, b) => a - b);
     },
   });
 }

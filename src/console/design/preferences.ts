@@ -1,0 +1,43 @@
+// What a user chooses for this browser: theme, density, sidebar, single keys, favourites.
+
+import { useCallback, useSyncExternalStore } from 'react';
+
+const changed = 'flwd.preference';
+
+/** A text that this browser keeps. All components that use it, in all windows, follow a change. */
+export function usePreference(name: string): [string | null, (value: string | null) => void] {
+  const key = `flwd.${name}`;
+  const value = useSyncExternalStore(watch, () => localStorage.getItem(key));
+  const keep = useCallback(
+    (next: string | null) => {
+      if (next === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, next);
+      dispatchEvent(new Event(changed));
+    },
+    [key],
+  );
+  return [value, keep];
+}
+
+function watch(onChange: () => void): () => void {
+  addEventListener(changed, onChange);
+  addEventListener('storage', onChange);
+  return () => {
+    removeEventListener(changed, onChange);
+    removeEventListener('storage', onChange);
+  };
+}
+
+/** The theme and the density that are not the system's own are attributes of the page (design/tokens.css). */
+export function showPreferences(): void {
+  const { dataset } = document.documentElement;
+  const show = (): void => {
+    for (const name of ['theme', 'density'] as const) {
+      const value = localStorage.getItem(`flwd.${name}`);
+      if (value === null) delete dataset[name];
+      else dataset[name] = value;
+    }
+  };
+  show();
+  watch(show);
+}

@@ -1,0 +1,77 @@
+// The starred jobs in the sidebar, each with the status of its last run.
+
+import { Box } from 'lucide-react';
+import { type ReactNode, useRef } from 'react';
+import { Link } from 'wouter';
+import { Tooltip } from '../design/controls/Tooltip.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { useFavourites } from '../jobs/favourites.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRunEvents } from '../session/streams.ts';
+import { jobPath } from '../words.ts';
+import styles from './Sidebar.module.css';
+
+const settleMs = 1_000;
+/** More than fit into a sidebar. */
+const mostShown = 20;
+
+export function Favourites({ isCollapsed }: { readonly isCollapsed: boolean }): ReactNode {
+  const jobIds = useFavourites().jobIds.slice(0, mostShown);
+  if (jobIds.length === 0) return null;
+  return <Starred jobIds={jobIds} isCollapsed={isCollapsed} />;
+}
+
+function Starred({
+  jobIds,
+  isCollapsed,
+}: {
+  readonly jobIds: readonly string[];
+  readonly isCollapsed: boolean;
+}): ReactNode {
+  const refresh = useRefresh();
+  const changed = useRef(false);
+  const queryKey = ['favourites', ...jobIds];
+  const { data } = useAnswer(queryKey, (client, signal) =>
+    client.call('listJobs', { query: { ids: jobIds.join(','), last_runs: 1 }, signal }),
+  );
+  useRunEvents(
+    { settleMs },
+    {
+      frame({ data: { job_id: jobId } }) {
+        if (jobIds.includes(String(jobId))) changed.current = true;
+      },
+      open() {
+        changed.current = true;
+      },
+      change() {
+        if (changed.current) refresh({ queryKey });
+        changed.current = false;
+      },
+    },
+  );
+  const lastOf = new Map(data?.jobs.map((job) => [job.id, job.last_runs?.[0]?.status]));
+  return (
+    <nav aria-label="Favourites" className={styles.group}>
+      {!isCollapsed && <h2 className={styles.heading}>Favourites</h2>}
+      {jobIds.map((jobId) => {
+        const status = lastOf.get(jobId);
+        const link = (
+          <Link key={jobId} href={jobPath(jobId)} className={styles.link}>
+            {status === undefined ? <Box size={14} aria-hidden="true" /> : <StatusIcon of={status} />}
+            <span className={isCollapsed ? 'unseen' : styles.name}>
+              <JobName id={jobId} />
+            </span>
+          </Link>
+        );
+        return isCollapsed ? (
+          <Tooltip key={jobId} text={jobId} side="right">
+            {link}
+          </Tooltip>
+        ) : (
+          link
+        );
+      })}
+    </nav>
+  );
+}

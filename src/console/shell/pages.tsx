@@ -1,0 +1,35 @@
+// Which page an address shows. Overview and Runs are in the first load; the others are loaded when they are first shown.
+
+import type { ReactNode } from 'react';
+import { Redirect, Route, Switch } from 'wouter';
+import { JobsPage } from '../jobs/JobsPage.tsx';
+import { RunPage } from '../run/RunPage.tsx';
+import { RunsPage } from '../runs/RunsPage.tsx';
+import { Empty } from '../widgets/Notes.tsx';
+import { onDemand } from './on-demand.tsx';
+
+const JobPage = onDemand('the page', async () => (await import('../jobs/JobPage.tsx')).JobPage);
+const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
+
+export function Pages(): ReactNode {
+  return (
+    <Switch>
+      <Route path="/">
+        <Redirect to="/jobs" replace />
+      </Route>
+      <Route path="/jobs">{old(<JobsPage />)}</Route>
+      <Route path="/jobs/*">{old(<JobPage />)}</Route>
+      <Route path="/runs">{old(<RunsPage />)}</Route>
+      <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>
+      <Route path="/system">{old(<SystemPage />)}</Route>
+      <Route>
+        <Empty>Page not found.</Empty>
+      </Route>
+    </Switch>
+  );
+}
+
+/** A page that still has the looks of style.css. A page of the new design begins with `PageHeader`. */
+function old(page: ReactNode): ReactNode {
+  return <div className="old old-page">{page}</div>;
+}

@@ -1,0 +1,20 @@
+// The pages of the sidebar, in its order. The letter opens the page after `g`.
+
+import { Boxes, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
+
+export type Place = {
+  readonly href: string;
+  readonly name: string;
+  readonly key: string;
+  readonly icon: LucideIcon;
+};
+
+export const places: readonly Place[] = [
+  { href: '/runs', name: 'Runs', key: 'r', icon: ListVideo },
+  { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
+  { href: '/system', name: 'System', key: 's', icon: Settings2 },
+];
+
+export function isAt(href: string, location: string): boolean {
+  return href === '/' ? location === '/' : location === href || location.startsWith(`${href}/`);
+}
