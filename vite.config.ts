@@ -17,6 +17,8 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // The page's Content-Security-Policy forbids inline code.
     assetsInlineLimit: 0,
+    // test/console/weight.test.ts limits the compressed size.
+    chunkSizeWarningLimit: 1_000,
     modulePreload: { polyfill: false },
     rolldownOptions: {
       onwarn(warning, warn) {

@@ -34,8 +34,8 @@ type Listeners = {
 };
 
 /**
- * Follows the events of one run or of one job; without `runId` and `jobId`, of all runs. Components that follow the same
- * events share one stream.
+ * Follows the events of one run or of one job; without `runId` and `jobId`, of all runs. Components that follow the
+ * same events share one stream.
  */
 export function useRunEvents(
   o: { readonly runId?: string; readonly jobId?: string; readonly settleMs?: number },

@@ -34,7 +34,7 @@ export function Sidebar(o: Acts & { readonly isCollapsed: boolean }): ReactNode 
   const isCollapsed = o.isCollapsed || !isWide;
   const settings = useSettings();
   return (
-    <div className={styles.side} data-collapsed={isCollapsed || undefined}>
+    <header className={styles.side} data-collapsed={isCollapsed || undefined}>
       <Head isCollapsed={isCollapsed} openPalette={o.openPalette} />
       <div className={styles.middle}>
         <nav aria-label="Pages" className={styles.group}>
@@ -70,11 +70,11 @@ export function Sidebar(o: Acts & { readonly isCollapsed: boolean }): ReactNode 
           </Act>
         )}
       </div>
-      <footer className={styles.foot}>
+      <div className={styles.foot}>
         <Health isCollapsed={isCollapsed} />
         <Caller isCollapsed={isCollapsed} />
-      </footer>
-    </div>
+      </div>
+    </header>
   );
 }
 

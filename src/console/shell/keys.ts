@@ -10,7 +10,7 @@ export const keyList = [
   ['Ctrl K', 'jump to a job, run or page'],
   ...places.map(({ key, name }) => [`g ${key}`, name.toLowerCase()] as const),
   ['[', 'collapse or expand the sidebar'],
-  ['j k', 'next or previous row of a list; so do the arrows in a list'],
+  ['j k', 'next or previous row of a list; then the arrows work, too'],
   ['Enter', 'open the row; in a log, move to the line numbers, which are links'],
   ['x', 'choose the row'],
   ['r', 'run the job, or the job of the row'],

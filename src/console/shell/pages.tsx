@@ -1,4 +1,5 @@
-// Which page an address shows. Overview and Runs are in the first load; the others are loaded when they are first shown.
+// Which page an address shows. Overview and Runs are in the first load; the others are loaded when they are first
+// shown.
 
 import type { ReactNode } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
