@@ -36,6 +36,7 @@ test('operations: id, method, path, scope', () => {
     'cancelRun: POST /runs/{run_id}/cancel runs:write',
     'rerunRun: POST /runs/{run_id}/rerun runs:write',
     'approveRun: POST /runs/{run_id}/approvals runs:approve',
+    'listApprovals: GET /approvals runs:read',
     'listRunAttempts: GET /runs/{run_id}/attempts runs:read',
     'listRunChildren: GET /runs/{run_id}/children runs:read',
     'createPlan: POST /plans jobs:read',
@@ -254,10 +255,11 @@ test('commands of flwd, with their options', () => {
     'import rundeck --to --json --quiet --config --jobs',
     'import dagu --to --json --quiet --config --jobs',
     'takeover --dry-run --yes --undo --json --quiet --config --data-dir --jobs',
-    'runs --job --status --since --until --label --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'runs --job --status --since --until --label --not-label --by --trigger --top-level --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'rerun --from --latest --args --args-file --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
+    'approvals --answered --job --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'approve --comment --json --quiet --verbose --remote --config --data-dir --jobs',
     'deny --comment --json --quiet --verbose --remote --config --data-dir --jobs',
     'artifacts --json --quiet --verbose --remote --config --data-dir --jobs',
@@ -429,5 +431,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0015-hints 22255f527731b227',
     '0016-held-schedules 1efb28689a3ca6ba',
     '0017-kv 7cd4ceb23f0a1648',
+    '0020-lists-of-runs 18dbd69a2b667856',
   ]);
 });

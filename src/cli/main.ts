@@ -25,6 +25,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   logs: () => import('./run/logs.ts'),
   cancel: () => import('./run/cancel.ts'),
   rerun: () => import('./run/rerun.ts'),
+  approvals: () => import('./run/approvals.ts'),
   approve: () => import('./run/approve.ts'),
   deny: () => import('./run/approve.ts'),
   artifacts: () => import('./run/artifacts.ts'),

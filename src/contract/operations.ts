@@ -6,7 +6,7 @@ import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
 import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
-import { listedStatuses } from '../domain/run.ts';
+import { listedStatuses, triggerTypes } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import { codeOperations } from './code-operations.ts';
@@ -159,6 +159,11 @@ export const operations = {
         source: text('Only runs of jobs of this source'),
         since: instant('Only runs created at this time or later'),
         until: instant('Only runs created before this time'),
+        prefix: text('Only runs of jobs in this namespace or below it'),
+        created_by: text('Only runs that this principal started, by its exact name'),
+        trigger: oneOf(triggerTypes, 'Only runs that were started like this; `job`: by a step of another run'),
+        not_label: text('Leave out runs with this label: `key` or `key=value`'),
+        top_level: Type.Optional(Type.Boolean({ description: 'Leave out runs that a step of another run started' })),
         q: text('Text to find in ids, arguments or errors'),
         ...page('How many runs to return at most; 100 by default'),
       },
@@ -318,6 +323,26 @@ export const operations = {
     answers: [json(200, runSchemas.approvalAnswer, 'Decided')],
     problems: ['validation-error', 'run-not-found', 'approval-not-pending', 'permission-denied'],
     audit: { action: 'run.approve', object: 'run', keeps: ['step_id', 'decision', 'comment'] },
+  },
+  listApprovals: {
+    ...routes.listApprovals,
+    tag: 'Runs',
+    summary: 'List the approvals that steps wait for, or those that were answered',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        state: oneOf(
+          ['waiting', 'answered'] as const,
+          '`waiting`, the default: longest first; `answered`, or ended without an answer: newest first',
+        ),
+        job_id: text('Only approvals of runs of this job'),
+        tenant: text('Only approvals of runs of this tenant'),
+        limit: limit(1000, 'How many approvals to return at most; 100 by default'),
+      },
+      closed,
+    ),
+    answers: [json(200, runSchemas.approvalList, 'Approvals')],
+    problems: ['validation-error'],
   },
   listRunAttempts: {
     ...routes.listRunAttempts,

@@ -32,6 +32,7 @@ export const routes = {
   cancelRun: { method: 'POST', path: '/runs/{run_id}/cancel' },
   rerunRun: { method: 'POST', path: '/runs/{run_id}/rerun' },
   approveRun: { method: 'POST', path: '/runs/{run_id}/approvals' },
+  listApprovals: { method: 'GET', path: '/approvals' },
   listRunAttempts: { method: 'GET', path: '/runs/{run_id}/attempts' },
   listRunChildren: { method: 'GET', path: '/runs/{run_id}/children' },
   getJobTimes: { method: 'GET', path: '/stats/times' },

@@ -47,25 +47,41 @@ export const runCreated = Type.Object(
   { $id: 'RunCreated' },
 );
 
+const openApproval = {
+  step_id: Type.String(),
+  question: nullable(Type.String()),
+  since: timestamp,
+};
+
+const runFields = Type.Object({
+  run_id: Type.String(),
+  job_id: Type.String(),
+  status: runStatus,
+  created_at: timestamp,
+  finished_at: nullable(timestamp),
+  tenant: Type.String(),
+  reason,
+  waiting: nullable(Type.String()),
+  waiting_approval: Type.Array(Type.Object(openApproval), {
+    description: 'The steps that wait for an approval; the run itself is `running`',
+  }),
+  started_at: nullable(timestamp),
+  exit_code: nullable(Type.Integer()),
+  attempt: Type.Integer(),
+  priority: Type.Integer(),
+  trigger: Type.Object({ type: Type.String() }),
+  created_by: Type.String(),
+  labels,
+  progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
+  error,
+});
+
 const runSummary = Type.Object(
   {
-    run_id: Type.String(),
-    job_id: Type.String(),
-    status: runStatus,
-    created_at: timestamp,
-    finished_at: nullable(timestamp),
-    tenant: Type.String(),
-    reason,
-    waiting: nullable(Type.String()),
-    started_at: nullable(timestamp),
-    exit_code: nullable(Type.Integer()),
-    attempt: Type.Integer(),
-    priority: Type.Integer(),
-    trigger: Type.Object({ type: Type.String() }),
-    created_by: Type.String(),
-    labels,
-    progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
-    error,
+    ...runFields.properties,
+    args_text: Type.String({
+      description: 'The arguments on one line, cut after 200 characters; secrets are redacted',
+    }),
   },
   { $id: 'RunSummary' },
 );
@@ -212,7 +228,7 @@ export const approvalAnswer = Type.Object(
 
 export const run = Type.Object(
   {
-    ...runSummary.properties,
+    ...runFields.properties,
     args: anyObject,
     result: nullable(Type.Object({ value: anyJson })),
     steps: Type.Array(step),
@@ -232,8 +248,55 @@ export const run = Type.Object(
 );
 
 export const runList = Type.Object(
-  { runs: Type.Array(runSummary), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  {
+    runs: Type.Array(runSummary),
+    total: Type.Integer(),
+    total_exact: Type.Boolean({
+      description: 'false: at least `total` runs match; more than 100,000 runs would have to be searched',
+    }),
+    next_cursor: nullable(
+      Type.String({ description: 'A search may return a page that is not full, and continue with this cursor' }),
+    ),
+  },
   { $id: 'RunList' },
+);
+
+const decision = literals(['approve', 'deny'] as const);
+
+export const approvalList = Type.Object(
+  {
+    approvals: Type.Array(
+      Type.Object(
+        {
+          run_id: Type.String(),
+          job_id: Type.String(),
+          tenant: Type.String(),
+          ...openApproval,
+          step_name: Type.String(),
+          deadline: nullable(
+            Type.String({ format: 'date-time', description: 'When the step fails unless somebody has answered' }),
+          ),
+          by: nullable(
+            Type.Array(Type.String(), {
+              description: 'Who may answer; null: everyone with the scope `runs:approve`',
+            }),
+          ),
+          may_answer: Type.Boolean({ description: 'Whether you may answer' }),
+          answer: nullable(
+            Type.Object({ decision, by: Type.String(), comment: nullable(Type.String()), at: timestamp }),
+          ),
+          finished_at: nullable(timestamp),
+          created_by: Type.String({ description: 'Who started the run' }),
+          trigger: Type.Object({ type: Type.String() }),
+          args: anyObject,
+          run_created_at: timestamp,
+        },
+        { $id: 'Approval' },
+      ),
+    ),
+    total: Type.Integer(),
+  },
+  { $id: 'ApprovalList' },
 );
 
 export const runStatusAnswer = Type.Object({ run_id: Type.String(), status: runStatus }, { $id: 'RunStatusAnswer' });

@@ -112,7 +112,9 @@ export type Decision = {
   readonly comment: string | null;
 };
 
-export type Trigger = { readonly type: 'api' | 'cli' | 'console' | 'rerun' | 'schedule' | 'webhook' | 'job' | 'mcp' };
+export const triggerTypes = ['api', 'cli', 'console', 'rerun', 'schedule', 'webhook', 'job', 'mcp'] as const;
+/** `job` is a step of another run: the run is a sub-run. */
+export type Trigger = { readonly type: (typeof triggerTypes)[number] };
 
 /** One attempt of a step; the last one stands for the step. It never changes once it has ended. */
 export type Step = {
@@ -180,8 +182,20 @@ export type Run = {
   readonly request_id: string | null;
 };
 
+/** A step that waits for somebody to approve or deny it. */
+export type OpenApproval = {
+  readonly step_id: string;
+  readonly question: string | null;
+  readonly since: string;
+};
+
 /** A run as lists show it: everything except the parts that can be large. */
-export type RunSummary = Pick<
+export type RunSummary = {
+  /** The steps of the run that wait for an approval. */
+  readonly waiting_approval: readonly OpenApproval[];
+  /** The arguments on one line, cut after 200 characters. */
+  readonly args_text: string;
+} & Pick<
   Run,
   | 'run_id'
   | 'job_id'
@@ -248,3 +262,18 @@ export type RunPlan = {
    */
   readonly secretsBy?: string;
 };
+
+/** An approval that a step asks for, or asked for. */
+export type Approval = OpenApproval &
+  Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'created_by' | 'trigger' | 'args'> & {
+    readonly run_created_at: string;
+    readonly step_name: string;
+    /** When the step fails because nobody has answered; null: never. */
+    readonly deadline: string | null;
+    /** Who may answer; null: everyone with the scope `runs:approve`. */
+    readonly by: readonly string[] | null;
+    /** null: nobody has answered. */
+    readonly answer: (Decision & { readonly at: string }) | null;
+    /** When it was answered, or ended without an answer; null: it waits. */
+    readonly finished_at: string | null;
+  };

@@ -18,8 +18,3 @@ export function parseCursor(cursor: string): Position {
   }
   return { createdAtMs: Number(createdAt), id };
 }
-
-/** Whether `a` comes after `b` in the list. */
-export function isBelow(a: Position, b: Position): boolean {
-  return a.createdAtMs === b.createdAtMs ? a.id < b.id : a.createdAtMs < b.createdAtMs;
-}

@@ -10,6 +10,7 @@ import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from '.
 import { parseCursor } from './cursor.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { Store } from './open.ts';
+import type { ApprovalPage, ApprovalQuery } from './run/approvals.ts';
 import type { JobTimesQuery } from './run/job-times.ts';
 import type { RunListQuery, RunPage } from './run/run-list.ts';
 import { type RunStore, runNotFound } from './run/runs.ts';
@@ -29,6 +30,7 @@ export type ReadableLog = {
 export type RunReading = {
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery, reach: Reach) => Promise<RunPage>;
+  readonly approvals: (query: ApprovalQuery, reach: Reach) => Promise<ApprovalPage>;
   /** The newest runs of each job that the caller may see, newest first. */
   readonly last: (
     jobIds: readonly string[],
@@ -71,7 +73,11 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
       const limited = limitTo(query, reach);
       if (limited) return runs.list(limited);
       if (query.cursor !== undefined) parseCursor(query.cursor);
-      return { runs: [], total: 0, nextCursor: null };
+      return { runs: [], total: 0, isTotalExact: true, nextCursor: null };
+    },
+    async approvals(query, reach) {
+      const limited = limitTo(query, reach);
+      return limited ? runs.approvals(limited) : { approvals: [], total: 0 };
     },
     last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
     usedRevisions: (jobId, most, { tenant }) => runs.usedRevisions({ jobId, most, ...(tenant !== '*' && { tenant }) }),
@@ -129,7 +135,7 @@ function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): Artifac
 }
 
 /** Limits the query to the caller's tenant; undefined when it asks for another tenant. */
-function limitTo(query: RunListQuery, reach: Reach): RunListQuery | undefined {
+function limitTo<Query extends { readonly tenant?: string }>(query: Query, reach: Reach): Query | undefined {
   if (query.tenant !== undefined) return reaches(reach, query.tenant) ? query : undefined;
   return reach.tenant === '*' ? query : { ...query, tenant: reach.tenant };
 }

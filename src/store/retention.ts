@@ -199,7 +199,7 @@ function createOldRuns({
           .deleteFrom('runs')
           .where('id', 'in', runIds)
           .where('status', 'in', ended)
-          .returning(['id', 'status', 'tenant', 'job_id', 'source', 'created_at', 'labels'])
+          .returning(['id', 'status', 'tenant', 'job_id', 'source', 'created_at', 'trigger', 'labels'])
           .execute();
         const ids = gone.map(({ id }) => id);
         if (ids.length === 0) return 0;

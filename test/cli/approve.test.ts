@@ -69,6 +69,10 @@ test('with a server, approve and deny return at once; without a step name they t
   };
   const both = await server.start('both');
   await waiting(both, 'left', 'right');
+  const list = await flwd(instance.dir, 'approvals');
+  expect(list.stdout).toMatch(/^RUN +STEP +JOB +QUESTION +WAITING SINCE +WHO MAY ANSWER\n/);
+  expect(list.stdout).toContain(`${both}  left   both  left?     `);
+  expect(list.stdout).toMatch(/right +both +right\? +\d+s ago +anyone with runs:approve\n/);
   expect(await flwd(instance.dir, 'approve', both)).toEqual({
     code: 2,
     stdout: '',
@@ -83,6 +87,19 @@ test('with a server, approve and deny return at once; without a step name they t
   expect(await flwd(instance.dir, 'approve', both)).toMatchObject({ code: 0, stdout: `approved right of ${both}\n` });
   expect(await server.finished(both)).toMatchObject({ status: 'success' });
   expect((await flwd(instance.dir, 'runs', '--status', 'waiting_approval')).stderr).toBe('no runs\n');
+  expect(await flwd(instance.dir, 'approvals')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'nothing waits for an approval\n',
+  });
+  const answered = await flwd(instance.dir, 'approvals', '--answered', '--job', 'both', '--limit', '1');
+  expect(answered.stdout).toMatch(/right +both +right\? .* approved by local\n$/);
+  expect(answered.stderr).toBe('showing 1 of 2; --limit shows more\n');
+  const filters = ['--top-level', '--by', 'local', '--trigger', 'api', '--not-label', 'none', '--json'];
+  const listed = await flwd(instance.dir, 'runs', ...filters);
+  expect(JSON.parse(listed.stdout)).toMatchObject({ total: 1, runs: [{ run_id: both }] });
+  expect((await flwd(instance.dir, 'runs', '--job', 'none/')).stderr).toBe('no runs\n');
+  expect((await flwd(instance.dir, 'approvals', 'extra')).code).toBe(2);
 });
 
 test('without a server, approve ends and names the step when a sub-run waits', async () => {

@@ -106,6 +106,8 @@ describe('rows of runs', () => {
     tenant: 'default',
     reason: null,
     waiting: null,
+    waiting_approval: [],
+    args_text: '',
     started_at: null,
     exit_code: null,
     attempt: 1,

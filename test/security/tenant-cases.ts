@@ -2,7 +2,7 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'artifact' | 'schedule' | 'token' | 'secret' | 'kv-key' | 'namespace' | 'entry';
+export type Noun = 'run' | 'approval' | 'artifact' | 'schedule' | 'token' | 'secret' | 'kv-key' | 'namespace' | 'entry';
 
 /** Uses the method of the operation. */
 export type Attempt = {
@@ -104,6 +104,12 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
         'label=team=ops',
         'label=team=ops&q=mnt',
         'label=team&status=success',
+        'top_level=true',
+        'top_level=true&label=team',
+        'created_by=local',
+        'trigger=api',
+        'not_label=nothing',
+        'prefix=demo',
         'source=local-fs',
         'since=2020-01-01T00:00:00Z',
         'until=2100-01-01T00:00:00Z&job_id=demo',
@@ -117,6 +123,14 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     },
   ],
   getJobTimes: [{ kind: 'own' }],
+  listApprovals: [
+    {
+      kind: 'list',
+      noun: 'approval',
+      path: '/approvals',
+      queries: () => ['job_id=gated', 'state=answered', 'tenant=acme'],
+    },
+  ],
   getRun: [
     { kind: 'thing', noun: 'run', attempts: below('/runs/ID') },
     { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },

@@ -101,6 +101,7 @@ async function found(name: string): Promise<Tenant> {
     token,
     things: {
       run: [run.id, gated],
+      approval: [gated],
       artifact: [artifact, expired],
       schedule: [schedule],
       token: [spare.id],
@@ -250,12 +251,18 @@ describe('an object of another tenant', () => {
 
   async function page(path: string, noun: Noun, token: TestToken): Promise<Page> {
     type Row = { readonly run_id: string; readonly id: string; readonly name: string };
-    const { total, next_cursor, ...rest } = await read<{ total: number; next_cursor: string | null }>(path, token);
+    const {
+      total,
+      next_cursor = null,
+      ...rest
+    } = await read<{ total: number; next_cursor?: string | null }>(path, token);
     const [rows = []]: Row[][] = Object.values(rest);
     return {
       total,
       next_cursor,
-      rows: rows.map((row) => (noun === 'run' ? row.run_id : noun === 'secret' ? row.name : row.id)),
+      rows: rows.map((row) =>
+        noun === 'run' || noun === 'approval' ? row.run_id : noun === 'secret' ? row.name : row.id,
+      ),
     };
   }
   /** Expired artifacts are in no list. */

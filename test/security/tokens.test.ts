@@ -233,8 +233,8 @@ describe('privilege escalation', () => {
       jobs: { gated: steps({ steps: [{ id: 'ok', approval: { text: 'Really?', by: ['alice'] } }] }) },
     });
     const [alice, bob, reader] = [
-      await running.token({ name: 'alice', scopes: ['runs:approve'] }),
-      await running.token({ name: 'bob', scopes: ['runs:approve'] }),
+      await running.token({ name: 'alice', scopes: ['runs:approve', 'runs:read'] }),
+      await running.token({ name: 'bob', scopes: ['runs:approve', 'runs:read'] }),
       await running.token({ name: 'eve', scopes: ['runs:write'] }),
     ];
     const started: { run_id: string } = JSON.parse(await (await running.post('/runs', { job_id: 'gated' })).text());
@@ -243,11 +243,22 @@ describe('privilege escalation', () => {
     await expect.poll(run).toMatchObject(waits);
     const approve = async ({ headers }: Pick<TestToken, 'headers'>) =>
       (await running.post(`/runs/${started.run_id}/approvals`, { step_id: 'ok', decision: 'approve' }, headers)).status;
+    const mayAnswer = async ({ headers }: Pick<TestToken, 'headers'>) =>
+      await (await running.fetch('/approvals', { headers })).json();
+    const asked = { run_id: started.run_id, question: 'Really?', by: ['alice'], answer: null };
+    expect(await mayAnswer(reader)).toMatchObject({ total: 1, approvals: [{ ...asked, may_answer: false }] });
+    expect(await mayAnswer(bob)).toMatchObject({ approvals: [{ ...asked, may_answer: false }] });
+    expect(await mayAnswer(alice)).toMatchObject({ approvals: [{ ...asked, may_answer: true }] });
     expect(await approve(reader)).toBe(403);
     expect(await approve(bob)).toBe(403);
     expect(await run()).toMatchObject(waits);
     expect(await approve(alice)).toBe(200);
     await expect.poll(run).toMatchObject({ status: 'success', steps: [{ approval: { by: 'alice' } }] });
+    expect(await mayAnswer(alice)).toEqual({ approvals: [], total: 0 });
+    const answered = await (await running.fetch('/approvals?state=answered')).json();
+    expect(answered).toMatchObject({
+      approvals: [{ run_id: started.run_id, may_answer: false, answer: { decision: 'approve', by: 'alice' } }],
+    });
   });
 });
 

@@ -64,6 +64,19 @@ describe('the list', () => {
     expect(await ids('tenant=tenant-b&label=team=dev')).toEqual([]);
   });
 
+  test('filters by who or what started a run, by namespace, and leaves out sub-runs and labels', async () => {
+    const sub = await server.addRun({ jobId: 'shop/part', trigger: { type: 'job' }, createdBy: 'mara' });
+    const top = await server.addRun({ jobId: 'shop/whole', trigger: { type: 'cli' }, createdBy: 'mara', labels: {} });
+    expect(await ids('prefix=shop')).toEqual([top.id, sub.id]);
+    expect(await ids('prefix=shop&top_level=true')).toEqual([top.id]);
+    expect(await ids('prefix=shop&top_level=false')).toEqual([top.id, sub.id]);
+    expect(await ids('created_by=mara&trigger=cli')).toEqual([top.id]);
+    expect(await ids('prefix=shop&not_label=team')).toEqual([top.id]);
+    expect(await ids('prefix=shop&not_label=team=dev')).toEqual([top.id, sub.id]);
+    expect(await read(await server.fetch('/runs?created_by=mara'))).toMatchObject({ total: 2, total_exact: true });
+    expect((await server.fetch('/runs?trigger=nobody')).status).toBe(400);
+  });
+
   test('since is inclusive and until is exclusive, to the microsecond', async () => {
     const [, , third] = runs;
     const { created_at } = await read<{ created_at: string }>(await server.fetch(`/runs/${third?.id}`));

@@ -25,7 +25,7 @@ import type { Load } from '../../src/server/limits/pressure.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import type { LogWriter } from '../../src/store/log/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import type { RunChange } from '../../src/store/run/runs.ts';
+import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import { moveRun } from '../store/moves.ts';
 import { aJob } from '../support/a-job.ts';
 import { engineOptions } from '../support/engine-options.ts';
@@ -70,7 +70,7 @@ export type Serving = {
   /** Creates a token. */
   readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
   /** Adds a run that is not executed; the test moves it. */
-  readonly addRun: (o?: { readonly jobId?: string; readonly tenant?: string }) => Promise<TestRun>;
+  readonly addRun: (o?: Partial<NewRun>) => Promise<TestRun>;
   readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
   readonly close: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -244,8 +244,8 @@ async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): P
   return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
 
-async function addRun(store: Store, o: { readonly jobId?: string; readonly tenant?: string } = {}): Promise<TestRun> {
-  const { jobId = 'demo', tenant = 'default' } = o;
+async function addRun(store: Store, over: Partial<NewRun> = {}): Promise<TestRun> {
+  const { jobId = 'demo', tenant = 'default' } = over;
   const createdAtMs = systemClock.now();
   const id = createId('run', createdAtMs);
   let writer: LogWriter | undefined;
@@ -291,6 +291,7 @@ async function addRun(store: Store, o: { readonly jobId?: string; readonly tenan
         write: [],
         resolvedArgs: {},
       },
+      ...over,
     }),
   );
 

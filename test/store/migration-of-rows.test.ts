@@ -134,6 +134,27 @@ test('an instance from before keeps UTC for schedules without a time zone, and a
   expect([await zoneOf(old), await zoneOf(fresh)]).toEqual(['UTC', 'Asia/Tokyo']);
 });
 
+test('sub-runs of an older database are left out of lists and totals without them', async () => {
+  const dir = await folder();
+  const path = join(dir, 'flwd.db');
+  await firstRelease(path);
+  const file = new DatabaseSync(path);
+  file.exec("UPDATE runs SET trigger = 'job' WHERE id = 'run_01A'");
+  file.close();
+
+  const { database, runs } = await openSqlite(dir);
+  onTestFinished(() => database.close());
+  const top = { limit: 10, isTopLevel: true } as const;
+  expect(await runs.list({ limit: 10 })).toMatchObject({ total: 2 });
+  expect(await runs.list(top)).toMatchObject({ total: 1, runs: [{ run_id: 'run_01B' }] });
+  for (const filter of [{ sinceMs: createdAtMs }, { status: 'pending' as const }, { sinceMs: createdAtMs - 9e8 }]) {
+    expect(await runs.list({ ...top, ...filter })).toMatchObject({ total: 1 });
+  }
+  for (const filter of [{ status: 'failed' as const }, { untilMs: createdAtMs }, { jobId: 'other' }]) {
+    expect(await runs.list({ ...top, ...filter })).toMatchObject({ total: 0, runs: [] });
+  }
+});
+
 test('the log announces the migration of an older database, and nothing for a new one', async () => {
   const [old, fresh] = [await folder(), await folder()];
   await firstRelease(join(old, 'flwd.db'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
-import { startStep } from '../../src/store/run/step-moves.ts';
+import { startStep, stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
@@ -33,14 +33,19 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
   }
 
   async function idsOf(query: Partial<RunListQuery>): Promise<string[]> {
-    const { runs, total, nextCursor } = await store.runs.list({ limit: 100, ...query });
-    expect(total).toBe(runs.length);
+    const { runs, total, isTotalExact, nextCursor } = await store.runs.list({ limit: 100, ...query });
+    expect({ total, isTotalExact }).toEqual({ total: runs.length, isTotalExact: true });
     expect(nextCursor).toBeNull();
     return runs.map((run) => run.run_id);
   }
 
   test('is empty at first', async () => {
-    expect(await store.runs.list({ limit: 100 })).toEqual({ runs: [], total: 0, nextCursor: null });
+    expect(await store.runs.list({ limit: 100 })).toEqual({
+      runs: [],
+      total: 0,
+      isTotalExact: true,
+      nextCursor: null,
+    });
   });
 
   test('shows the newest first, even within one millisecond', async () => {
@@ -58,7 +63,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       await store.database.transact(async (tx) => {
         await store.runs.claim(tx, id, { atMs: nowMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null });
         const start = { status: 'waiting_approval' as const, atMs: nowMs, worker: null, deadlineAtMs: null };
-        await startStep(tx, about, { stepId: 'ask', attempt: 1 }, start);
+        await startStep(tx, about, { stepId: 'ask', attempt: 1 }, { ...start, message: 'Really?' });
       });
       asking.push(id);
     }
@@ -77,7 +82,11 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     ]);
     expect(await idsOf({ ...filter, untilMs: nowMs })).toEqual([]);
     const page = await store.runs.list({ limit: 2, ...filter });
-    expect(page).toMatchObject({ total: 3, runs: [{ run_id: third, status: 'running' }, { run_id: second }] });
+    const asked = { step_id: 'ask', question: 'Really?', since: '2024-01-15T10:30:00.000Z' };
+    expect(page).toMatchObject({
+      total: 3,
+      runs: [{ run_id: third, status: 'running', waiting_approval: [asked] }, { run_id: second }],
+    });
     const rest = await store.runs.list({ limit: 2, ...filter, ...(page.nextCursor && { cursor: page.nextCursor }) });
     expect(rest).toMatchObject({ total: 3, runs: [{ run_id: first }], nextCursor: null });
     expect(await idsOf({ status: 'running' })).toEqual([running, third, second, first]);
@@ -93,6 +102,8 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       status: 'failed',
       reason: 'exit',
       waiting: null,
+      waiting_approval: [],
+      args_text: 'target=/mnt/backup',
       created_at: '2024-01-15T10:30:00.000Z',
       started_at: null,
       finished_at: '2024-01-15T10:30:00.000Z',
@@ -144,6 +155,128 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(await idsOf({ label: { key: 'env', value: 'prod' }, q: 'report' })).toEqual([failed]);
   });
 
+  test('can be filtered by who or what started a run, by namespace, and by a label that runs must not have', async () => {
+    const nightly = await add({ jobId: 'shop/nightly', createdBy: 'schedule:1', trigger: { type: 'schedule' } });
+    const mara = await add({
+      jobId: 'shop',
+      createdBy: 'mara',
+      trigger: { type: 'console' },
+      labels: { kind: 'drill' },
+    });
+    const failed = await add({ jobId: 'shop/deep/er', createdBy: 'mara' }, { reason: 'exit' });
+    const other = await add({ jobId: 'shopping/list', tenant: 'acme', createdBy: 'mara' });
+
+    expect(await idsOf({ createdBy: 'mara' })).toEqual([other, failed, mara]);
+    expect(await idsOf({ createdBy: 'mara', status: 'failed' })).toEqual([failed]);
+    expect(await idsOf({ createdBy: 'mara', trigger: 'console' })).toEqual([mara]);
+    expect(await idsOf({ createdBy: 'mara', tenant: 'acme' })).toEqual([other]);
+    expect(await idsOf({ createdBy: 'mar' })).toEqual([]);
+    expect(await idsOf({ trigger: 'schedule' })).toEqual([nightly]);
+    expect(await idsOf({ trigger: 'api', sinceMs: nowMs })).toEqual([other, failed]);
+    expect(await idsOf({ namespace: 'shop' })).toEqual([failed, nightly]);
+    expect(await idsOf({ namespace: 'shop', createdBy: 'mara' })).toEqual([failed]);
+    expect(await idsOf({ notLabel: { key: 'kind' } })).toEqual([other, failed, nightly]);
+    expect(await idsOf({ notLabel: { key: 'kind', value: 'test' } })).toEqual([other, failed, mara, nightly]);
+    expect(await idsOf({ label: { key: 'kind' }, createdBy: 'mara' })).toEqual([mara]);
+    expect(await idsOf({ label: { key: 'kind' }, notLabel: { key: 'kind', value: 'drill' } })).toEqual([]);
+  });
+
+  test('can leave out sub-runs, and counts the others without reading them', async () => {
+    const sub = { trigger: { type: 'job' } as const, jobId: 'part', labels: { env: 'prod' } };
+    const top = await add({ labels: { env: 'prod' } });
+    await add(sub);
+    await add({ ...sub, tenant: 'acme' }, { reason: 'exit' });
+    const failed = await add({ jobId: 'part', createdAtMs: nowMs + 7_200_000 }, { reason: 'exit' });
+    await add({ ...sub, createdAtMs: nowMs + 7_200_000 }, { reason: 'exit' });
+
+    const isTopLevel = true as const;
+    expect(await idsOf({ isTopLevel })).toEqual([failed, top]);
+    expect(await idsOf({ isTopLevel, status: 'failed' })).toEqual([failed]);
+    expect(await idsOf({ isTopLevel, status: 'pending' })).toEqual([top]);
+    expect(await idsOf({ isTopLevel, jobId: 'part' })).toEqual([failed]);
+    expect(await idsOf({ isTopLevel, tenant: 'acme' })).toEqual([]);
+    expect(await idsOf({ isTopLevel, sinceMs: nowMs + 1 })).toEqual([failed]);
+    expect(await idsOf({ isTopLevel, untilMs: nowMs + 7_200_000 })).toEqual([top]);
+    expect(await idsOf({ isTopLevel, label: { key: 'env' } })).toEqual([top]);
+    expect(await idsOf({ isTopLevel, q: 'part' })).toEqual([failed]);
+    const [page, next] = [await store.runs.list({ limit: 1, isTopLevel }), { limit: 1, isTopLevel }];
+    expect(page).toMatchObject({ total: 2, runs: [{ run_id: failed }] });
+    expect(await store.runs.list({ ...next, cursor: page.nextCursor ?? '' })).toMatchObject({
+      total: 2,
+      runs: [{ run_id: top }],
+      nextCursor: null,
+    });
+    // The sub-run's label is only for counting.
+    expect((await store.runs.list({ limit: 9, trigger: 'job' })).runs[0]?.labels).toEqual({ env: 'prod' });
+  });
+
+  test('shows the beginning of arguments that are long, and nothing of very long ones', async () => {
+    await add({ args: { text: 'two words', list: [1, { a: 'b' }], long: 'x'.repeat(300) } });
+    await add({ args: { text: 'x'.repeat(5_000) } });
+
+    const { runs } = await store.runs.list({ limit: 2 });
+    expect(runs.map((run) => run.args_text)).toEqual([
+      '…',
+      `text="two words" list=[1,{"a":"b"}] long=${'x'.repeat(59)}…`,
+    ]);
+  });
+
+  test('approvals are listed across runs: those that wait, longest first, and those that have ended', async () => {
+    const steps = [{ step_id: 'ask', n: 1, name: 'Ask', kind: 'approval' as const, needs: [] }];
+    const { plan } = aRun();
+    const [first] = plan.job.steps;
+    if (!first) throw new Error('The job has no step.');
+    const ask = { ...first, id: 'ask', action: { kind: 'approval' as const, text: 'Really?', by: ['mara'] } };
+    const asking = { steps, plan: { ...plan, job: { ...plan.job, steps: [ask] } } };
+    const ids: string[] = [];
+    for (const [tenant, atMs] of [
+      ['acme', nowMs + 5],
+      ['beta', nowMs],
+      ['acme', nowMs + 2],
+    ] as const) {
+      const id = await add({ tenant, ...asking });
+      ids.push(id);
+      const about = { runId: id, jobId: 'backup/daily', tenant };
+      await store.database.transact(async (tx) => {
+        await store.runs.claim(tx, id, { atMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null });
+        const start = { status: 'waiting_approval' as const, atMs, worker: null, deadlineAtMs: nowMs + 60_000 };
+        await startStep(tx, about, { stepId: 'ask', attempt: 1 }, { ...start, message: 'Really?' });
+      });
+    }
+    const [last, longest, second = ''] = ids;
+
+    const idsIn = async (query: Parameters<typeof store.runs.approvals>[0]) => {
+      const { approvals, total } = await store.runs.approvals(query);
+      return { ids: approvals.map((one) => one.run_id), total };
+    };
+    expect(await idsIn({ state: 'waiting', limit: 9 })).toEqual({ ids: [longest, second, last], total: 3 });
+    expect(await idsIn({ state: 'waiting', limit: 1 })).toEqual({ ids: [longest], total: 3 });
+    expect(await idsIn({ state: 'waiting', limit: 9, tenant: 'acme' })).toEqual({ ids: [second, last], total: 2 });
+    expect(await idsIn({ state: 'waiting', limit: 9, jobId: 'none' })).toEqual({ ids: [], total: 0 });
+    expect(await idsIn({ state: 'answered', limit: 9 })).toEqual({ ids: [], total: 0 });
+    const waiting = { question: 'Really?', by: ['mara'], deadline: '2024-01-15T10:31:00.000Z', answer: null };
+    expect((await store.runs.approvals({ state: 'waiting', limit: 1 })).approvals).toMatchObject([waiting]);
+
+    await store.database.transact(async (tx) => {
+      const approval = { decision: 'approve' as const, by: 'mara', comment: 'go' };
+      const about = { runId: second, jobId: 'backup/daily', tenant: 'acme' };
+      const ending = { status: 'success' as const, reason: null, atMs: nowMs + 9, message: 'approved', approval };
+      await stepStore.end(tx, about, { stepId: 'ask', attempt: 1, epoch: 1 }, ending);
+    });
+    expect(await idsIn({ state: 'waiting', limit: 9 })).toEqual({ ids: [longest, last], total: 2 });
+    expect(await store.runs.approvals({ state: 'answered', limit: 9 })).toMatchObject({
+      total: 1,
+      approvals: [
+        {
+          question: 'Really?',
+          deadline: null,
+          answer: { decision: 'approve', by: 'mara', comment: 'go', at: '2024-01-15T10:30:00.009Z' },
+          finished_at: '2024-01-15T10:30:00.009Z',
+        },
+      ],
+    });
+  });
+
   test('of one tenant never shows or counts runs of another tenant, even by label, time or text', async () => {
     const over = { labels: { env: 'prod' }, args: { target: 'needle' } };
     const own = await add({ tenant: 'acme', ...over });
@@ -159,6 +292,11 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       { sinceMs: 0 },
       { q: 'needle' },
       { q: 'needle', label },
+      { createdBy: 'local' },
+      { trigger: 'api' as const },
+      { isTopLevel: true as const },
+      { notLabel: { key: 'none' } },
+      { namespace: 'backup' },
     ];
     for (const filter of filters) expect(await idsOf({ tenant: 'acme', ...filter })).toEqual([own]);
     expect(await store.runs.counts('acme')).toEqual({ pending: 1, running: 0 });
@@ -222,6 +360,10 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       { q: 'backup' },
       { sinceMs: 0 },
       { untilMs: nowMs + 1 },
+      { createdBy: 'local' },
+      { trigger: 'api' as const },
+      { isTopLevel: true as const },
+      { notLabel: { key: 'none' } },
     ];
     for (const filter of filters) {
       const first = await store.runs.list({ limit: 2, ...filter });
@@ -256,7 +398,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       expect(page.total).toBe(5);
       expect(page.nextCursor).not.toBeNull();
     }
-    expect(await store.runs.list({ limit: 2, offset: 99 })).toEqual({ runs: [], total: 5, nextCursor: null });
+    expect(await store.runs.list({ limit: 2, offset: 99 })).toMatchObject({ runs: [], total: 5, nextCursor: null });
   });
 
   test('free text finds runs far down the list, and counts them all', async () => {

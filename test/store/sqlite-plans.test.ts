@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newestFirst, placesOf, type RunFilter, type Way } from '../../src/store/run/run-filter.ts';
+import { aRun } from './a-run.ts';
 import { type Opened, openSqlite } from './engines.ts';
 
 describe('a list of runs on SQLite', () => {
@@ -87,6 +88,37 @@ describe('a list of runs on SQLite', () => {
     ]);
   });
 
+  test.each<[string, RunFilter, string]>([
+    ['who started a run', { createdBy: 'mara' }, 'runs_by_creator (created_by=?)'],
+    ['who started a run of a tenant', { createdBy: 'mara', tenant: 'acme' }, 'runs_by_creator (created_by=?)'],
+    ['what started a run since a time', { trigger: 'mcp', sinceMs: 1 }, 'runs_by_trigger (trigger=? AND created_at>?)'],
+  ])('by %s finds a page on one index, in order', async (_by, filter, index) => {
+    expect(await planOf(filter)).toEqual([`SEARCH runs USING COVERING INDEX ${index}`]);
+  });
+
+  test('a search reads at most 100,000 runs for a page; the next page continues, and the total says so', async () => {
+    await store.database.transact((tx) => store.runs.add(tx, aRun()));
+    const file = new DatabaseSync(join(dir, 'flwd.db'));
+    const columns = Object.keys(file.prepare('SELECT * FROM runs').get() ?? {});
+    const of: Record<string, string> = {
+      id: "'run_' || n",
+      created_at: 'n',
+      created_by: "CASE WHEN n IN (1, 101000) THEN 'mara' ELSE 'local' END",
+    };
+    file.exec(`WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 101000)
+      INSERT INTO runs (${columns.join()}) SELECT ${columns.map((name) => of[name] ?? name).join()} FROM runs, many`);
+
+    const query = { limit: 10, createdBy: 'mara', status: 'pending' } as const;
+    const first = await store.runs.list(query);
+    expect(first).toMatchObject({ runs: [{ run_id: 'run_101000' }], total: 1, isTotalExact: false });
+    const second = await store.runs.list({ ...query, cursor: first.nextCursor ?? '' });
+    expect(second).toMatchObject({ runs: [{ run_id: 'run_1' }], nextCursor: null });
+    // The index of creators needs no such search.
+    expect(await store.runs.list({ limit: 10, createdBy: 'mara' })).toMatchObject({ total: 2, isTotalExact: true });
+    expect((await store.runs.list({ limit: 10, trigger: 'api' })).isTotalExact).toBe(false);
+    file.close();
+  });
+
   test('by a label and a rare condition looks up the labels of the few matching runs', async () => {
     expect(await planOf({ label, status: 'failed' }, 'runs')).toEqual([
       'SEARCH runs USING COVERING INDEX runs_by_status (status=?)',
@@ -162,8 +194,27 @@ describe('other queries on SQLite', () => {
       ['SEARCH idempotency USING INDEX idempotency_by_age (created_at<?)'],
     ],
     ['old events', 'SELECT id, at, count FROM events WHERE id NOT IN (1, 2) ORDER BY id LIMIT 100', ['SCAN events']],
+    [
+      'open approvals',
+      `SELECT step.step_id FROM steps AS step INNER JOIN runs AS run ON run.id = step.run_id
+         WHERE step.status = 'waiting_approval' AND coalesce(run.status, '') = 'running' AND coalesce(run.tenant, '') = 'a'
+         ORDER BY step.started_at, step.run_id LIMIT 100`,
+      ['SCAN step USING INDEX steps_asking', 'SEARCH run USING INDEX sqlite_autoindex_runs_1 (id=?)'],
+    ],
   ])('%s are found on one index, oldest first', (_what, query, plan) => {
     expect(planOf(query)).toEqual(plan);
+  });
+
+  test('approvals that have ended are found on one index, newest first', () => {
+    expect(
+      planOf(`SELECT step.step_id FROM steps AS step INNER JOIN runs AS run ON run.id = step.run_id
+        WHERE step.kind = 'approval' AND step.finished_at IS NOT NULL
+          AND (step.approval IS NOT NULL OR step.status = 'failed')
+        ORDER BY step.finished_at DESC, step.run_id DESC LIMIT 100`),
+    ).toEqual([
+      'SEARCH step USING INDEX steps_answered (finished_at>?)',
+      'SEARCH run USING COVERING INDEX sqlite_autoindex_runs_1 (id=?)',
+    ]);
   });
 
   const page = 'ORDER BY created_at DESC, id DESC LIMIT 100';

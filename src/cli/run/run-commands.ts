@@ -2,7 +2,7 @@
 
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
-import { listedStatuses } from '../../domain/run.ts';
+import { listedStatuses, triggerTypes } from '../../domain/run.ts';
 import {
   type Command,
   idempotencyKey,
@@ -25,7 +25,7 @@ export const runCommands = [
     name: 'runs',
     about: 'list runs, newest first, or show one run',
     options: [
-      { name: 'job', value: 'JOB', about: 'runs of this job' },
+      { name: 'job', value: 'JOB', about: 'runs of this job, or with / at the end, of all jobs in this namespace' },
       {
         name: 'status',
         value: 'STATUS',
@@ -35,6 +35,15 @@ export const runCommands = [
       { name: 'since', value: 'TIME', about: 'runs created since this time (RFC 3339) or this long ago, such as 2d' },
       { name: 'until', value: 'TIME', about: 'runs created before this time' },
       { name: 'label', value: 'KEY=VALUE', about: 'runs with this label' },
+      { name: 'not-label', value: 'KEY=VALUE', about: 'runs without this label' },
+      { name: 'by', value: 'NAME', about: 'runs that this user, token or schedule started' },
+      {
+        name: 'trigger',
+        value: 'TYPE',
+        choices: triggerTypes,
+        about: `runs that were started like this: ${triggerTypes.join(', ')}`,
+      },
+      { name: 'top-level', about: 'no runs that a step of another run started' },
       { name: 'search', value: 'TEXT', about: 'runs with this text in ids, arguments or errors' },
       limit,
       { name: 'id', value: 'RUN', about: 'show this run' },
@@ -100,6 +109,19 @@ export const runCommands = [
     ],
     operands: 'RUN',
     examples: ['flwd rerun run_01… --from failed', 'flwd rerun run_01… --latest --args \'{"keep": 7}\''],
+  },
+  {
+    name: 'approvals',
+    about: 'list the steps that wait for an approval, longest first',
+    options: [
+      { name: 'answered', about: 'list those that were answered, or ended without an answer, newest first' },
+      { name: 'job', value: 'JOB', about: 'approvals of this job’s runs' },
+      limit,
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    examples: ['flwd approvals', 'flwd approvals --answered --limit 50'],
   },
   {
     name: 'approve',

@@ -4,7 +4,7 @@ import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { tookFor } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
-import { listedStatuses } from '../../domain/run.ts';
+import { listedStatuses, triggerTypes } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -43,16 +43,25 @@ export async function run(options: Options, operands: readonly string[]): Promis
 function queryOf(options: Options) {
   const one = (name: string) => options.get(name)?.[0];
   const status = readChoice(options, 'status', listedStatuses);
+  const trigger = readChoice(options, 'trigger', triggerTypes);
+  const job = one('job');
   const given = {
-    job_id: one('job'),
+    ...(job?.endsWith('/') ? { prefix: job.slice(0, -1) } : { job_id: job }),
     since: readInstant(options, 'since'),
     until: readInstant(options, 'until'),
     label: one('label'),
+    not_label: one('not-label'),
+    created_by: one('by'),
     q: one('search'),
     tenant: one('tenant'),
   };
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(set), ...(status !== undefined && { status }) };
+  return {
+    ...Object.fromEntries(set),
+    ...(status !== undefined && { status }),
+    ...(trigger !== undefined && { trigger }),
+    ...(options.has('top-level') && { top_level: true }),
+  };
 }
 
 async function listRuns({ client }: Session, query: ReturnType<typeof queryOf>, wanted: number) {
@@ -75,7 +84,7 @@ function whyOf({ waiting, reason, error }: RunSummary): string {
   return waiting ?? error?.message ?? reason ?? '';
 }
 
-async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
+async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRuns'>, output: Output): Promise<void> {
   if (runs.length === 0) {
     output.say('no runs');
     return;
@@ -101,7 +110,9 @@ async function printRuns({ runs, total }: AnswerOf<'listRuns'>, output: Output):
       whyOf(run),
     ]),
   );
-  if (total > runs.length) output.say(`showing ${runs.length} of ${total}; --limit shows more`);
+  if (total > runs.length) {
+    output.say(`showing ${runs.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
+  }
 }
 
 /** For a scheduled run, its trigger says enough; `flwd runs RUN` shows the schedule's id. */
@@ -109,7 +120,11 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return type === 'schedule' ? type : `${by} (${type})`;
 }
 
-function tookOf({ started_at: startedAt, finished_at: finishedAt, progress }: RunSummary): string {
+function tookOf({
+  started_at: startedAt,
+  finished_at: finishedAt,
+  progress,
+}: Pick<RunSummary, 'started_at' | 'finished_at' | 'progress'>): string {
   if (startedAt === null) return '-';
   if (finishedAt === null) return progress ? `${Math.round(progress.percent)} %` : '-';
   return tookFor(startedAt, finishedAt, 0);

@@ -51,8 +51,8 @@ export function createRunAnswers(runs: RunReading): RunAnswers {
       const known = pages.get(key);
       const generation = await runs.generation();
       if (known?.generation === generation) return known.text;
-      const { runs: listed, total, nextCursor } = await runs.list(filter, reach);
-      const text = JSON.stringify({ runs: listed, total, next_cursor: nextCursor });
+      const { runs: listed, total, isTotalExact, nextCursor } = await runs.list(filter, reach);
+      const text = JSON.stringify({ runs: listed, total, total_exact: isTotalExact, next_cursor: nextCursor });
       pages.set(key, { generation, text }, { size: key.length + text.length });
       return text;
     },

@@ -2,7 +2,8 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { QueryOf } from '../../contract/operations.ts';
-import { assertReached } from '../../domain/principal.ts';
+import { assertReached, holdsScope, type Principal } from '../../domain/principal.ts';
+import type { Approval } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { RunReading } from '../../store/reading.ts';
@@ -24,6 +25,7 @@ type Names =
   | 'cancelRun'
   | 'rerunRun'
   | 'approveRun'
+  | 'listApprovals'
   | 'listRunAttempts'
   | 'listRunChildren'
   | 'getJobTimes'
@@ -58,6 +60,19 @@ export function createRunHandlers(o: {
       return { job_id: jobId, ...times };
     },
 
+    async listApprovals({
+      request: { principal },
+      query: { job_id: jobId, state = 'waiting', tenant, limit = pageRuns },
+    }) {
+      assertReached(principal, tenant);
+      const filter = defined({ tenant, jobId: jobId === undefined ? undefined : o.jobIdOf(jobId) });
+      const { approvals, total } = await runs.approvals({ state, limit, ...filter }, principal);
+      return {
+        approvals: approvals.map((approval) => ({ ...approval, may_answer: mayAnswer(principal, approval) })),
+        total,
+      };
+    },
+
     getRun: async ({ request, reply, path }) =>
       sendStored(request, reply, await answers.run(path.run_id, request.principal)),
 
@@ -90,15 +105,25 @@ export function createRunHandlers(o: {
   };
 }
 
+function mayAnswer(principal: Principal, { by, finished_at: finishedAt }: Approval): boolean {
+  if (finishedAt !== null || !holdsScope(principal, 'runs:approve')) return false;
+  return by === null || by.includes(principal.name);
+}
+
 function toFilter(query: QueryOf<'listRuns'>, jobIdOf: (idOrAlias: string) => string): RunFilter {
-  const { job_id: jobId, status, label, since, until, limit = pageRuns, ...rest } = query;
+  const { job_id: jobId, status, label, not_label: notLabel, prefix, since, until, limit = pageRuns, ...rest } = query;
+  const { created_by: createdBy, top_level: isTopLevel, ...same } = rest;
   return {
     limit,
     ...defined({
-      ...rest,
+      ...same,
+      createdBy,
+      isTopLevel: isTopLevel || undefined,
+      namespace: prefix,
       ...(status === 'waiting_approval' ? { status: 'running', stepStatus: status } : { status }),
       jobId: jobId === undefined ? undefined : jobIdOf(jobId),
       label: label === undefined ? undefined : toLabel(label),
+      notLabel: notLabel === undefined ? undefined : toLabel(notLabel),
       sinceMs: toMs(since),
       untilMs: toMs(until),
     }),

@@ -22,6 +22,7 @@ import { owners } from './0014-owners.ts';
 import { hints } from './0015-hints.ts';
 import { heldSchedules } from './0016-held-schedules.ts';
 import { kv } from './0017-kv.ts';
+import { listsOfRuns } from './0020-lists-of-runs.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -43,6 +44,7 @@ export const migrations: readonly Migration[] = [
   hints,
   heldSchedules,
   kv,
+  listsOfRuns,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely';
 import type { ChildRun } from '../../domain/run.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
-import { type RunDetails, summaryColumns, toSummaries } from './run-rows.ts';
+import { listedArgs, type RunDetails, summaryColumns, toSummaries } from './run-rows.ts';
 
 /** Found through the steps, which name them: runs have no index by their parent. */
 const selectChildren = prepareQuery((db, { id }: { id: string }) =>
@@ -12,7 +12,7 @@ const selectChildren = prepareQuery((db, { id }: { id: string }) =>
     .selectFrom('steps')
     .innerJoin('runs', 'runs.id', 'steps.child_run_id')
     .select(summaryColumns.map((column) => `runs.${column}` as const))
-    .select('runs.details')
+    .select(['runs.details', listedArgs])
     .where('steps.run_id', '=', id)
     .orderBy('runs.created_at')
     .orderBy('runs.id'),

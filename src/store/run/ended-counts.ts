@@ -2,7 +2,7 @@
 // not ended are few, and counted on an index.
 
 import type { Kysely } from 'kysely';
-import type { RunStatus } from '../../domain/run.ts';
+import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
 import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from '../schema.ts';
@@ -17,11 +17,15 @@ export type EndedRun = {
   readonly source: string;
   readonly status: RunStatus;
   readonly created_at: number;
+  readonly trigger: Trigger['type'];
   readonly labels: string;
 };
 
 /** The label under which all runs are counted. */
 const noLabel = '';
+
+/** Sub-runs have this label in tables of labels, so that the other runs can be counted. Users cannot set it. */
+export const subRunLabel = '@sub-run';
 
 /** One row for each `labelN`, all in one statement, because a statement costs more than a row. */
 type Labels = Readonly<Record<`label${number}`, string>>;
@@ -137,8 +141,16 @@ function labelKindOf({ tenant, job_id, source, status }: EndedRun): LabelKind {
   return { tenant, job_id, source, status };
 }
 
-function labelsOf({ labels }: EndedRun): string[] {
-  return Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, toLabel(key, value)]);
+/** The labels by which a run is listed and counted, as pairs of key and value. */
+export function countedLabels(
+  labels: Readonly<Record<string, string>>,
+  trigger: Trigger['type'],
+): (readonly [string, string])[] {
+  return [...Object.entries(labels), ...(trigger === 'job' ? [[subRunLabel, ''] as const] : [])];
+}
+
+function labelsOf({ labels, trigger }: EndedRun): string[] {
+  return countedLabels(JSON.parse(labels), trigger).flatMap(([key, value]) => [key, toLabel(key, value)]);
 }
 
 function numbered(labels: readonly string[]): Labels {

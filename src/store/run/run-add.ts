@@ -6,6 +6,7 @@ import type { Run, RunPlan, Trigger } from '../../domain/run.ts';
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunPlanRow, RunRow } from '../schema.ts';
+import { countedLabels } from './ended-counts.ts';
 import { countAddedRun } from './run-counts.ts';
 import type { RunDetails } from './run-rows.ts';
 import { addSteps, type NewStep } from './step-moves.ts';
@@ -50,7 +51,7 @@ export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
     notify: notify.length > 0 ? JSON.stringify(notify) : null,
   });
   await addSteps(tx, id, run.steps);
-  const labels = Object.entries(run.labels);
+  const labels = countedLabels(run.labels, run.trigger.type);
   if (labels.length > 0) {
     const of = { run_id: id, created_at: createdAtMs, tenant, job_id: jobId, source: run.source.name, status: null };
     const rows = labels.map(([key, value]) => ({ ...of, key, value }));

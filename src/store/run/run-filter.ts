@@ -11,10 +11,12 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import type { RunStatus, StepStatus } from '../../domain/run.ts';
+import type { RunStatus, StepStatus, Trigger } from '../../domain/run.ts';
 import type { Position } from '../cursor.ts';
 import { given } from '../query-parts.ts';
 import type { Schema } from '../schema.ts';
+
+type Label = { readonly key: string; readonly value?: string };
 
 export type RunFilter = {
   readonly jobId?: string;
@@ -23,14 +25,37 @@ export type RunFilter = {
   readonly stepStatus?: StepStatus;
   readonly tenant?: string;
   readonly source?: string;
-  readonly label?: { readonly key: string; readonly value?: string };
+  readonly label?: Label;
   /** Created at this instant or later. */
   readonly sinceMs?: number;
   /** Created before this instant. */
   readonly untilMs?: number;
+  readonly createdBy?: string;
+  readonly trigger?: Trigger['type'];
+  /** Leaves out sub-runs: runs that a step of another run has started. */
+  readonly isTopLevel?: true;
+  /** Leaves out runs with this label. */
+  readonly notLabel?: Label;
+  /** Jobs in this namespace and below. */
+  readonly namespace?: string;
   /** Free text in ids, arguments and errors. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
+
+/** The conditions for which no index has all runs in order. */
+type Residual = Pick<RunFilter, 'createdBy' | 'trigger' | 'isTopLevel' | 'notLabel' | 'namespace' | 'q'>;
+
+/**
+ * The part of the filter that an index answers, so that reading its places costs as much as there are places. A list
+ * reads these, and keeps those that match the rest.
+ */
+export function indexedPart(filter: RunFilter): RunFilter {
+  const { createdBy, trigger, isTopLevel: _top, notLabel: _not, namespace: _name, q: _q, ...kind } = filter;
+  const { jobId, status, label, source } = kind;
+  if (jobId !== undefined || status !== undefined || label !== undefined || source !== undefined) return kind;
+  if (createdBy !== undefined) return { ...kind, createdBy };
+  return trigger === undefined ? kind : { ...kind, trigger };
+}
 
 type Place = { created_at: number; id: string };
 export type Places = SelectQueryBuilder<{ place: Place }, 'place', object>;
@@ -67,46 +92,43 @@ export function downTo(query: Places, position: Position | undefined): Places {
 }
 
 function plain(db: Kysely<Schema>, filter: RunFilter): AliasedExpression<Place, 'place'> {
-  const { label, q, ...kind } = filter;
+  const { label, ...rest } = filter;
   let query = db.selectFrom('runs').select(['runs.created_at', 'runs.id']);
-  for (const condition of conditionsOf(kind, 'runs')) query = query.where(condition);
-  if (label) {
-    // A count instead of `exists`, which a planner may turn into a join and then reverse.
-    query = query.where(
-      (eb) =>
-        labelsOf(eb, label)
-          .select((of) => of.fn.countAll<number>().as('labels'))
-          .whereRef('run_labels.run_id', '=', eb.ref('runs.id')),
-      '=',
-      1,
-    );
-  }
-  if (q !== undefined) query = query.where(hasText(q));
+  for (const condition of [...conditionsOf(rest, 'runs'), ...residualsOf(rest)]) query = query.where(condition);
+  if (label) query = query.where((eb) => eb(countOf(eb, label), '=', 1));
   return query.as('place');
 }
 
-/** The row of a label has copies of the run's other filter columns, so only a free-text search has to read the runs. */
-function labelled(
-  db: Kysely<Schema>,
-  label: NonNullable<RunFilter['label']>,
-  { q, ...kind }: RunFilter,
-): AliasedExpression<Place, 'place'> {
+/**
+ * The row of a label has copies of the run's other filter columns, so that only conditions without an index have to
+ * read the runs.
+ */
+function labelled(db: Kysely<Schema>, label: Label, filter: RunFilter): AliasedExpression<Place, 'place'> {
   let query = labelsOf(db, label).select(['run_labels.created_at', 'run_labels.run_id as id']);
-  for (const condition of conditionsOf(kind, 'run_labels')) query = query.where(condition);
-  if (q !== undefined) {
+  for (const condition of conditionsOf(filter, 'run_labels')) query = query.where(condition);
+  const residuals = residualsOf(filter);
+  if (residuals.length > 0) {
     query = query.where((eb) =>
       eb.exists(
-        eb.selectFrom('runs').select('runs.id').whereRef('runs.id', '=', 'run_labels.run_id').where(hasText(q)),
+        eb
+          .selectFrom('runs')
+          .select('runs.id')
+          .whereRef('runs.id', '=', 'run_labels.run_id')
+          .where((of) => of.and(residuals)),
       ),
     );
   }
   return query.as('place');
 }
 
-function labelsOf(
-  db: Pick<ExpressionBuilder<Schema, never>, 'selectFrom'>,
-  { key, value }: NonNullable<RunFilter['label']>,
-) {
+/** How often a run has the label. Not `exists`, which a planner may turn into a join and then reverse. */
+function countOf(eb: ExpressionBuilder<Schema, 'runs'>, label: Label) {
+  return labelsOf(eb, label)
+    .select((of) => of.fn.countAll<number>().as('labels'))
+    .whereRef('run_labels.run_id', '=', eb.ref('runs.id'));
+}
+
+function labelsOf(db: Pick<ExpressionBuilder<Schema, never>, 'selectFrom'>, { key, value }: Label) {
   const query = db.selectFrom('run_labels').where('run_labels.key', '=', key);
   return value === undefined ? query : query.where('run_labels.value', '=', value);
 }
@@ -119,6 +141,16 @@ function conditionsOf(
   const columns = { job_id: jobId, status, tenant, source };
   const equal = Object.fromEntries(Object.entries(columns).map(([name, value]) => [`${table}.${name}`, value]));
   return [eb.and(given(equal)), ...(stepStatus === undefined ? [] : [hasStep(stepStatus)])];
+}
+
+function residualsOf({ createdBy, trigger, isTopLevel, notLabel, namespace, q }: Residual): Expression<SqlBool>[] {
+  const eb = expressionBuilder<Schema, 'runs'>();
+  const found: Expression<SqlBool>[] = [eb.and(given({ 'runs.created_by': createdBy, 'runs.trigger': trigger }))];
+  if (isTopLevel) found.push(eb('runs.trigger', '!=', 'job'));
+  if (notLabel) found.push(eb(countOf(eb, notLabel), '=', 0));
+  if (namespace !== undefined) found.push(startsWith('runs.job_id', `${namespace}/`));
+  if (q !== undefined) found.push(hasText(q));
+  return createdBy === undefined && trigger === undefined ? found.slice(1) : found;
 }
 
 /** A count instead of `exists`, for the same reason as with labels. */
@@ -141,6 +173,10 @@ function hasText(q: string): Expression<SqlBool> {
     contains('runs.args', inJson),
     contains('runs.error', inJson),
   ]);
+}
+
+function startsWith(column: string, text: string): Expression<SqlBool> {
+  return sql<SqlBool>`substr(${sql.ref(column)}, 1, ${sql.lit(text.length)}) = ${text}`;
 }
 
 export function contains(column: string, text: string): Expression<SqlBool> {

@@ -93,7 +93,7 @@ function prepareEnd(move: RunEnd) {
       .where('id', '=', id)
       .where('status', 'in', runMoves[move].from)
       .where((eb) => isOfEpoch(eb, epoch))
-      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'labels']),
+      .returning(['job_id', 'tenant', 'source', 'attempt', 'started_at', 'created_at', 'trigger', 'labels']),
   );
 }
 

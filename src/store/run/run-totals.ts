@@ -4,12 +4,13 @@ import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../../domain/run.ts';
 import { prepareQueries } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
-import { hourMs, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts.ts';
+import { hourMs, subRunLabel, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts.ts';
 import { sumRunCounts } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 
 /** A filter without free text, flat, as a prepared query needs it. */
-export type FilterValues = Omit<RunFilter, 'label' | 'q'> & { readonly key?: string; readonly value?: string };
+export type FilterValues = Pick<RunFilter, 'jobId' | 'status' | 'stepStatus' | 'tenant' | 'source'> &
+  Pick<RunFilter, 'sinceMs' | 'untilMs'> & { readonly key?: string; readonly value?: string };
 
 /** Looking up the label of one run takes as long as skipping this many rows of labels. */
 const rowsOfALook = 40;
@@ -42,6 +43,14 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   const ended = await sumEndedByLabel(db, { label: toLabel(key, value), ...kind });
   const total = ended + (await countUnderWay(db, { ...kind, ...label }));
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
+}
+
+/** The total of a search, where counters know it: without sub-runs, but with no other condition that lacks an index. */
+export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
+  const { isTopLevel, createdBy, trigger, notLabel, namespace, q, label, ...kind } = filter;
+  const others = [createdBy, trigger, notLabel, namespace, q, label, kind.stepStatus];
+  if (!isTopLevel || others.some((value) => value !== undefined)) return undefined;
+  return (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
 }
 
 /** Sums the counters of full hours, and counts the partial hours at both ends on the index. */

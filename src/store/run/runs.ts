@@ -19,6 +19,7 @@ import type {
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { Schema, StepRow } from '../schema.ts';
+import { type ApprovalPage, type ApprovalQuery, listApprovals } from './approvals.ts';
 import { childRuns } from './child-runs.ts';
 import { readPlan } from './earlier-plans.ts';
 import { type JobTimesQuery, jobTimes } from './job-times.ts';
@@ -38,7 +39,7 @@ import {
   setProgress,
   setWaiting,
 } from './run-moves.ts';
-import { summaryColumns, toRun, toStep, toSummaries } from './run-rows.ts';
+import { selectSummaries, toRun, toStep, toSummaries } from './run-rows.ts';
 import type { About } from './step-moves.ts';
 
 export type { NewRun } from './run-add.ts';
@@ -97,6 +98,8 @@ export type RunStore = {
   readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
+  /** Those that wait, longest first; or those that have ended, newest first. Without a tenant, of all tenants. */
+  readonly approvals: (query: ApprovalQuery) => Promise<ApprovalPage>;
   /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
   readonly last: (query: {
     readonly jobIds: readonly string[];
@@ -186,7 +189,7 @@ export function createRunStore(database: Database): RunStore {
     },
 
     async summary(id) {
-      const row = await read.selectFrom('runs').select(summaryColumns).where('id', '=', id).executeTakeFirst();
+      const row = await selectSummaries(read).where('id', '=', id).executeTakeFirst();
       const [summary] = await toSummaries(read, row ? [row] : []);
       return summary;
     },
@@ -201,6 +204,7 @@ export function createRunStore(database: Database): RunStore {
     },
 
     list: (query) => listRuns(read, query),
+    approvals: (query) => listApprovals(read, query),
     last: (query) => lastRuns(read, query),
     usedRevisions: (query) => usedRevisions(read, query),
     times: (query) => jobTimes(read, query),
@@ -228,12 +232,7 @@ export function createRunStore(database: Database): RunStore {
     moveDeadlines,
 
     cancelling: (status) => idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
-    running: (owner) =>
-      idsOf(
-        withStatus(read, 'running')
-          .where((eb) => isFreeFor(eb, owner))
-          .orderBy('id'),
-      ),
+    running: (owner) => idsOf(drivenBy(read, owner)),
 
     counts: async (tenant) => ({
       pending: await countRuns(read, 'pending', tenant),
@@ -244,6 +243,12 @@ export function createRunStore(database: Database): RunStore {
 
 function withStatus(read: Kysely<Schema>, status: RunStatus) {
   return read.selectFrom('runs').select('id').where('status', '=', status);
+}
+
+function drivenBy(read: Kysely<Schema>, owner: string) {
+  return withStatus(read, 'running')
+    .where((eb) => isFreeFor(eb, owner))
+    .orderBy('id');
 }
 
 async function idsOf(query: ReturnType<typeof withStatus>): Promise<readonly string[]> {

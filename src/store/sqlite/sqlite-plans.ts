@@ -17,6 +17,8 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     runs_by_tenant_and_status: '1000000 300000 30000 1 1 1',
     runs_by_source: '1000000 400000 1 1',
     runs_by_end: '1000000 1 1',
+    runs_by_creator: '1000000 20000 1 1 1',
+    runs_by_trigger: '1000000 150000 1 1 1',
   },
   run_labels: {
     sqlite_autoindex_run_labels_1: '1000000 2 1',
