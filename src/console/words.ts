@@ -225,3 +225,12 @@ function oneUnit(ms: number): string {
 export function exactTime(timestamp: string): string {
   return `${wholeTime.format(new Date(timestamp))}\n${new Date(timestamp).toISOString()}`;
 }
+
+const dayWithWeekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
+
+/** The time between two instants: "Fri 13 Nov, 14:00–15:00", and "Fri 13 Nov" for a day. */
+export function spanTimes(fromMs: number, toMs: number): string {
+  const [from, to] = [new Date(fromMs), new Date(toMs)];
+  if (toMs - fromMs >= dayMs - hourMs && from.getHours() === 0) return dayWithWeekday.format(from);
+  return `${dayWithWeekday.format(from)}, ${timeOfDay.format(from)}–${timeOfDay.format(to)}`;
+}

@@ -4,6 +4,7 @@ import { CSPProvider } from '@base-ui/react/csp-provider';
 import { Tooltip } from '@base-ui/react/tooltip';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
+import { Patterns } from '../design/charts/Patterns.tsx';
 import { usePreference } from '../design/preferences.ts';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useSession } from '../session/session.tsx';
@@ -39,6 +40,7 @@ export function App(): ReactNode {
   return (
     <CSPProvider disableStyleElements>
       <Tooltip.Provider delay={tooltipDelayMs}>
+        <Patterns />
         <a className={styles.skip} href="#main">
           Skip to content
         </a>

@@ -1,0 +1,43 @@
+// A small line without axes: the trend of a number. Its last point is marked.
+
+import { scaleLinear } from 'd3-scale';
+import { line } from 'd3-shape';
+import type { ReactNode } from 'react';
+import styles from './Charts.module.css';
+
+const inset = 3;
+
+export function Sparkline({
+  values,
+  label,
+  look = 'plain',
+  width = 64,
+  height = 18,
+}: {
+  /** Oldest first. null: there is no value for that time, and the line has a gap. */
+  readonly values: readonly (number | null)[];
+  /** What the line says, in words. */
+  readonly label: string;
+  readonly look?: 'plain' | 'late' | 'success' | 'failed';
+  readonly width?: number;
+  readonly height?: number;
+}): ReactNode {
+  const points = values.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
+  const last = points.at(-1);
+  if (!last) return null;
+  const numbers = points.map(({ value }) => value);
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  const x = scaleLinear([0, Math.max(1, values.length - 1)], [inset, width - inset]);
+  const y = scaleLinear(least === most ? [least - 1, most + 1] : [least, most], [height - inset, inset]);
+  const path = line<number | null>()
+    .defined((value) => value !== null)
+    .x((_value, index) => x(index))
+    .y((value) => y(value ?? 0))([...values]);
+  return (
+    <svg width={width} height={height} role="img" aria-label={label} className={styles.spark} data-look={look}>
+      <title>{label}</title>
+      <path d={path ?? ''} />
+      <circle cx={x(last.index)} cy={y(last.value)} r="2" />
+    </svg>
+  );
+}

@@ -1,0 +1,254 @@
+// Runs by the hour or by the day: bars of those that ended well or were cancelled, and of those that run. Failures are
+// below the line on their own scale, so that a few of them are seen beside many successes.
+
+import { type ScaleTime, scaleLinear, scaleTime } from 'd3-scale';
+import { type PointerEvent, type ReactNode, useState } from 'react';
+import { countWords, spanTimes } from '../../words.ts';
+import { useBoxWidth } from './box-width.ts';
+import styles from './Charts.module.css';
+
+export type Bucket = {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly success: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly running: number;
+};
+
+/** Something that explains a change: a dotted line with words. */
+export type Mark = { readonly atMs: number; readonly text: string };
+
+type Props = {
+  readonly label: string;
+  readonly buckets: readonly Bucket[];
+  readonly marks?: readonly Mark[];
+  readonly heightPx?: number;
+  readonly nowMs: number;
+  /** Called with the times of one bar, or of all that the pointer was drawn over. */
+  readonly onChoose?: (fromMs: number, toMs: number) => void;
+};
+
+const above = ['success', 'cancelled', 'running'] as const;
+const axisPx = 44;
+const labelsPx = 20;
+const belowShare = 0.16;
+const marksPx = 14;
+
+export function StackedBars(o: Props): ReactNode {
+  const [box, width] = useBoxWidth<HTMLDivElement>();
+  const { heightPx = 170 } = o;
+  return (
+    <div ref={box} className={styles.chart} style={{ height: heightPx }}>
+      {width > 0 && o.buckets.length > 0 && <Drawn {...o} width={width} heightPx={heightPx} />}
+    </div>
+  );
+}
+
+type Sized = Props & { readonly width: number; readonly heightPx: number };
+
+function layOut({ buckets, marks, width, heightPx }: Sized) {
+  const plotWidth = width - axisPx;
+  const top = marks && marks.length > 0 ? marksPx : 4;
+  const bottom = heightPx - labelsPx;
+  const hasFailed = buckets.some(({ failed }) => failed > 0);
+  const below = hasFailed ? Math.max(10, (bottom - top) * belowShare) : 0;
+  const zero = bottom - below;
+  const most = Math.max(1, ...buckets.map((one) => one.success + one.cancelled + one.running));
+  const mostFailed = Math.max(1, ...buckets.map(({ failed }) => failed));
+  const step = plotWidth / buckets.length;
+  return {
+    plotWidth,
+    top,
+    bottom,
+    zero,
+    step,
+    barWidth: Math.max(1, step - Math.min(4, step * 0.2)),
+    y: scaleLinear([0, most], [zero, top]).nice(3),
+    failedPx: scaleLinear([0, mostFailed], [0, below - 2]),
+    x: scaleTime([buckets[0]?.fromMs ?? 0, buckets.at(-1)?.toMs ?? 1], [0, plotWidth]),
+  };
+}
+
+type Layout = ReturnType<typeof layOut>;
+
+function Drawn(o: Sized): ReactNode {
+  const { buckets } = o;
+  const [pointed, setPointed] = useState<{ readonly at: number; readonly from: number | null } | null>(null);
+  const layout = layOut(o);
+  const { step, top, bottom } = layout;
+  const indexAt = (event: PointerEvent<SVGSVGElement>): number => {
+    const left = event.currentTarget.getBoundingClientRect().left;
+    return Math.max(0, Math.min(buckets.length - 1, Math.floor((event.clientX - left) / step)));
+  };
+  const choose = (): void => {
+    if (!pointed) return;
+    const ends = [pointed.from ?? pointed.at, pointed.at];
+    const [from, to] = [buckets[Math.min(...ends)], buckets[Math.max(...ends)]];
+    if (from && to) o.onChoose?.(from.fromMs, to.toMs);
+    setPointed({ at: pointed.at, from: null });
+  };
+  const shown = pointed && buckets[pointed.at];
+  const hairX = ((pointed?.at ?? 0) + 0.5) * step;
+  return (
+    <>
+      <svg
+        width={o.width}
+        height={o.heightPx}
+        role="img"
+        aria-label={o.label}
+        data-acts={o.onChoose !== undefined || undefined}
+        onPointerMove={(event) => setPointed({ at: indexAt(event), from: pointed?.from ?? null })}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          setPointed({ at: indexAt(event), from: indexAt(event) });
+        }}
+        onPointerUp={choose}
+        onPointerLeave={() => setPointed(null)}
+      >
+        <Axes layout={layout} heightPx={o.heightPx} />
+        {pointed && pointed.from !== null && pointed.from !== pointed.at && (
+          <rect
+            className={styles.range}
+            x={Math.min(pointed.from, pointed.at) * step}
+            width={(Math.abs(pointed.from - pointed.at) + 1) * step}
+            y={top}
+            height={bottom - top}
+          />
+        )}
+        {buckets.map((bucket, index) => (
+          <Column key={bucket.fromMs} bucket={bucket} index={index} layout={layout} isPartial={bucket.toMs > o.nowMs} />
+        ))}
+        {o.marks?.map((mark) => (
+          <MarkLine key={`${mark.atMs} ${mark.text}`} mark={mark} layout={layout} />
+        ))}
+        {pointed && <line className={styles.hair} x1={hairX} x2={hairX} y1={top} y2={bottom} />}
+      </svg>
+      {shown && <Tip bucket={shown} leftPx={hairX} isAtEnd={hairX > layout.plotWidth / 2} />}
+    </>
+  );
+}
+
+function Axes({ layout, heightPx }: { readonly layout: Layout; readonly heightPx: number }): ReactNode {
+  const { x, y, plotWidth } = layout;
+  return (
+    <>
+      {y.ticks(3).map((tick) => (
+        <g key={tick} className={styles.grid}>
+          <line x1="0" x2={plotWidth} y1={y(tick)} y2={y(tick)} data-zero={tick === 0 || undefined} />
+          <text x={plotWidth + 6} y={y(tick) + 4}>
+            {countWords(tick)}
+          </text>
+        </g>
+      ))}
+      {timeTicks(x, plotWidth).map(({ atMs, px, text }) => (
+        <text key={atMs} className={styles.label} x={px} y={heightPx - 5}>
+          {text}
+        </text>
+      ))}
+    </>
+  );
+}
+
+function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layout }): ReactNode {
+  const px = layout.x(mark.atMs);
+  const isAtEnd = px > layout.plotWidth / 2;
+  return (
+    <g className={styles.mark}>
+      <line x1={px} x2={px} y1={2} y2={layout.bottom} />
+      <text x={isAtEnd ? px - 6 : px + 6} y={11} textAnchor={isAtEnd ? 'end' : 'start'}>
+        {mark.text}
+      </text>
+    </g>
+  );
+}
+
+const tickPx = 110;
+const tickEdgePx = 18;
+const dayTick = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const hourTick = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
+/** Labels of the time axis: hours, or days when it is longer than three days. No label is cut at an end. */
+function timeTicks(x: ScaleTime<number, number>, width: number) {
+  const [from, to] = x.domain();
+  const isLong = from && to && to.getTime() - from.getTime() > 3 * 86_400_000;
+  return x
+    .ticks(Math.max(2, Math.floor(width / tickPx)))
+    .map((at) => ({ atMs: at.getTime(), px: x(at), text: (isLong ? dayTick : hourTick).format(at) }))
+    .filter(({ px }) => px >= tickEdgePx && px <= width - tickEdgePx);
+}
+
+function Column({
+  bucket,
+  index,
+  layout,
+  isPartial,
+}: {
+  readonly bucket: Bucket;
+  readonly index: number;
+  readonly layout: Layout;
+  readonly isPartial: boolean;
+}): ReactNode {
+  const { barWidth, step, y, zero } = layout;
+  const x = index * step + (step - barWidth) / 2;
+  const failedPx = bucket.failed === 0 ? 0 : Math.max(2, layout.failedPx(bucket.failed));
+  let sum = 0;
+  return (
+    <g data-partial={isPartial || undefined}>
+      {above.map((status) => {
+        const count = bucket[status];
+        if (count === 0) return null;
+        const bottom = y(sum);
+        sum += count;
+        const height = Math.max(1, bottom - y(sum) - 1);
+        return (
+          <rect
+            key={status}
+            className={styles.block}
+            data-status={status}
+            x={x}
+            y={bottom - height}
+            width={barWidth}
+            height={height}
+            rx={Math.min(2, barWidth / 4)}
+          />
+        );
+      })}
+      {failedPx > 0 && (
+        <rect
+          className={styles.block}
+          data-status="failed"
+          x={x}
+          y={zero + 2}
+          width={barWidth}
+          height={failedPx}
+          rx={Math.min(2, failedPx / 2)}
+        />
+      )}
+    </g>
+  );
+}
+
+function Tip({
+  bucket,
+  leftPx,
+  isAtEnd,
+}: {
+  readonly bucket: Bucket;
+  readonly leftPx: number;
+  readonly isAtEnd: boolean;
+}): ReactNode {
+  return (
+    <div className={styles.tip} data-end={isAtEnd || undefined} style={{ left: leftPx }} aria-hidden="true">
+      <strong>{spanTimes(bucket.fromMs, bucket.toMs)}</strong>
+      {([...above, 'failed'] as const).map((status) =>
+        bucket[status] === 0 ? null : (
+          <span key={status}>
+            <i data-status={status} /> {countWords(bucket[status])} {status}
+          </span>
+        ),
+      )}
+      {above.every((status) => bucket[status] === 0) && bucket.failed === 0 && <span>no runs</span>}
+    </div>
+  );
+}
