@@ -84,6 +84,28 @@ export async function findLines(source: LogSource, text: string): Promise<FoundL
   }
 }
 
+/** Consecutive lines of level error, such as a stack trace. */
+export type ErrorBlock = { readonly first: number; readonly last: number };
+
+export type FoundErrors = {
+  /** In ascending order. */
+  readonly blocks: readonly ErrorBlock[];
+  /** There are more errors after these. */
+  readonly isCut: boolean;
+};
+
+/** The first errors of the log: as many as one page has. */
+export async function findErrors({ filter, ...source }: LogSource): Promise<FoundErrors> {
+  const page = await readPage({ ...source, filter: { ...filter, level: 'error' } }, { limit: pageLines });
+  const blocks: { first: number; last: number }[] = [];
+  for (const { seq } of page.lines) {
+    const block = blocks.at(-1);
+    if (block && block.last === seq - 1) block.last = seq;
+    else blocks.push({ first: seq, last: seq });
+  }
+  return { blocks, isCut: !page.isLast };
+}
+
 /** Converts the frame of a stream to a line. */
 export function toLine({ id, data }: Frame): LogLine {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a frame is a line without its seq, by the contract

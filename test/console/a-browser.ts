@@ -65,3 +65,9 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
     },
   };
 }
+
+/** Chooses from a list that a button opens. */
+export async function choose(page: Page, name: string, option: string): Promise<void> {
+  await page.getByRole('combobox', { name, exact: true }).click();
+  await page.locator('[role=listbox]').getByRole('option', { name: option, exact: true }).click();
+}

@@ -130,12 +130,12 @@ describe('a run', () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     await page.getByRole('tab', { name: 'log' }).focus();
     await page.keyboard.press('ArrowLeft');
-    await page.getByText('run.created').waitFor();
-    await page.keyboard.press('ArrowLeft');
     await page.getByText('Isolation').waitFor();
-    expect(await focused(page)).toBe('BUTTON details');
+    expect(await focused(page)).toBe('BUTTON Details');
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText('run.created').waitFor();
     await page.keyboard.press('Home');
-    await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toBe('log');
+    await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toBe('Log');
   });
 
   testWith('chromium')('says why a step failed on a phone, too', async () => {

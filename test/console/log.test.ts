@@ -6,7 +6,7 @@ import { startServing } from '../server/serving.ts';
 import { msOf } from '../support/goes.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
-import { aBrowser } from './a-browser.ts';
+import { aBrowser, choose } from './a-browser.ts';
 
 const million = 1_000_000;
 const rs = String.fromCharCode(0x1e);
@@ -18,6 +18,23 @@ const server = await startServing({
     'demo/loud': bash(
       `awk 'BEGIN { for (n = 1; n <= ${million}; n++) if (n % 1000 == 1 && n <= 300000) printf "\\036eerror %d\\n", n; else printf "line %d of many\\n", n }'`,
     ),
+    'demo/tests': bash(
+      `for n in {1..400}; do echo "ok $n"; done; printf 'not ok 401\n  at cart.test.ts:88\n' >&2; sleep 0.2
+       for n in {402..700}; do echo "ok $n"; done; sleep 0.2; echo 'error: 1 test failed' >&2; exit 1`,
+    ),
+    'demo/target': bash('for n in {1..3}; do echo "uploads part $n"; done'),
+    'demo/ships': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'build', script: './build.sh' },
+          { id: 'ship', job: 'demo/target', needs: ['build'] },
+          { id: 'report', script: './report.sh', needs: ['ship'] },
+          { id: 'all', job: 'demo/target', needs: ['build'], foreach: '["a", "b"]' },
+        ],
+      }),
+      'build.sh': '#!/usr/bin/env bash\necho builds\n',
+      'report.sh': '#!/usr/bin/env bash\necho reports\n',
+    },
     'demo/matrix': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -48,25 +65,25 @@ afterAll(() => Promise.all([server.close(), quiet.close()]));
 const browser = aBrowser();
 
 const log = (page: Page) => page.getByRole('log', { name: 'Log' });
-const toEnd = (page: Page) => page.getByRole('button', { name: /to the end|new line/ });
+const toEnd = (page: Page) => page.getByRole('button', { name: /To the end|new line/ });
 
 /** How many pixels of the log are below the pane's lower edge. */
 const belowEnd = (page: Page): Promise<number> =>
   page.evaluate<number>(
-    '(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(document.querySelector(".log"))',
+    '(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)(document.querySelector("[role=log]"))',
   );
 
 /** Whether a line is wider than the pane. */
 const isWide = (page: Page): Promise<boolean> =>
   page.evaluate<boolean>(
-    '(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector(".log"))',
+    '(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector("[role=log]"))',
   );
 
 /** The line at the upper edge of the pane. */
 const firstInSight = (page: Page): Promise<number> =>
   page.evaluate<number>(`(() => {
-    const { top } = document.querySelector('.log').getBoundingClientRect();
-    const rows = [...document.querySelectorAll('.line')];
+    const { top } = document.querySelector('[role=log]').getBoundingClientRect();
+    const rows = [...document.querySelectorAll('[role=log] [data-level]')];
     return Number(rows.find((row) => row.getBoundingClientRect().bottom > top + 1)?.dataset.seq);
   })()`);
 
@@ -92,9 +109,9 @@ describe('a log of long lines', () => {
     expect(await toEnd(page).count()).toBe(0);
     await page.setViewportSize({ width: 700, height: 900 });
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
-    await page.getByRole('button', { name: 'Wrap' }).click();
+    await page.getByRole('button', { name: 'Wrap lines' }).click();
     await expect.poll(() => isWide(page)).toBe(true);
-    await page.getByRole('button', { name: 'Wrap' }).click();
+    await page.getByRole('button', { name: 'Wrap lines' }).click();
     await expect.poll(() => isWide(page)).toBe(false);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
     await run.print('and one more');
@@ -112,10 +129,10 @@ describe('a log of long lines', () => {
     const seq = await settled(() => firstInSight(page));
     expect(seq).toBeGreaterThan(500);
     expect(seq).toBeLessThan(590);
-    await page.getByRole('button', { name: 'Wrap' }).click();
+    await page.getByRole('button', { name: 'Wrap lines' }).click();
     await expect.poll(() => isWide(page)).toBe(true);
     expect(await settled(() => firstInSight(page))).toBe(seq);
-    await page.getByRole('button', { name: 'Wrap' }).click();
+    await page.getByRole('button', { name: 'Wrap lines' }).click();
     expect(await settled(() => firstInSight(page))).toBe(seq);
     await page.setViewportSize({ width: 700, height: 900 });
     expect(await settled(() => firstInSight(page))).toBe(seq);
@@ -183,13 +200,13 @@ describe('a log of a million lines', () => {
     });
     // One second on an idle machine.
     expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
-    // The end of the log, and the stream of new lines.
-    expect(requests).toBe(2);
-    expect(await log(page).locator('.line').count()).toBe(500);
-    await scroll(page, -100_000);
-    await expect.poll(() => log(page).locator('.line').count()).toBe(1_000);
-    expect(await firstInSight(page)).toBeGreaterThan(million - 1_000);
+    // The end of the log, its first errors, and the stream of new lines.
     expect(requests).toBe(3);
+    expect(await log(page).locator('[data-level]').count()).toBe(500);
+    await scroll(page, -100_000);
+    await expect.poll(() => log(page).locator('[data-level]').count()).toBe(1_000);
+    expect(await firstInSight(page)).toBeGreaterThan(million - 1_000);
+    expect(requests).toBe(4);
   });
 
   testWith('chromium')('filtered to rare lines, scrolls from one to the next', async () => {
@@ -204,12 +221,12 @@ describe('a log of a million lines', () => {
     while (seen > 1) {
       await scroll(page, -600);
       const now = await settled(() => firstInSight(page));
-      // A wheel of 600 px passes over 30 lines. No line is skipped, however far apart they are.
+      // A wheel of 600 px passes over 32 lines. No line is skipped, however far apart they are.
       expect(now).toBeLessThan(seen);
-      if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(31_000);
+      if (seen < 299_001) expect(seen - now).toBeLessThanOrEqual(33_000);
       seen = now;
     }
-    expect(requests).toBeLessThanOrEqual(3);
+    expect(requests).toBeLessThanOrEqual(4);
   });
 
   testWith('chromium')('shows the last of too many matches, and says that there are more', async () => {
@@ -220,11 +237,11 @@ describe('a log of a million lines', () => {
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('of many');
     await page.keyboard.press('Enter');
     await page.getByText('10,000 of the last 10,000').waitFor();
-    expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe(String(million));
-    await page.getByRole('button', { name: 'warn+' }).click();
+    expect(await log(page).locator('[data-mark]').getAttribute('data-seq')).toBe(String(million));
+    await page.getByRole('button', { name: 'Warn', exact: true }).click();
     await page.getByText('no match').waitFor();
     expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
-    await expect.poll(() => page.evaluate('document.activeElement?.textContent')).toBe('warn+');
+    await expect.poll(() => page.evaluate('document.activeElement?.textContent')).toBe('Warn');
     await page.reload();
     await page.getByText('no match').waitFor();
     expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
@@ -243,7 +260,7 @@ testWith('chromium')('a reader who leaves the end sees how many lines are added 
     await run.print(...Array.from({ length: 1_500 }, (_, at) => `more ${(n - 1) * 1_500 + at + 1}`));
     await page.getByRole('button', { name: `${(n * 1_500).toLocaleString('en')} new lines` }).waitFor();
   }
-  expect(await log(page).locator('.line').count()).toBeLessThanOrEqual(2_000);
+  expect(await log(page).locator('[data-level]').count()).toBeLessThanOrEqual(2_000);
   await toEnd(page).click();
   await log(page).getByText('more 9000', { exact: true }).waitFor();
   await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -259,10 +276,10 @@ testWith('chromium')('changing the level keeps the reader at their line', async 
     ...Array.from({ length: 3_000 }, (_, n) => (n % 3 === 0 ? `${rs}wwarning ${n + 1}` : `line ${n + 1}`)),
   );
   const page = await browser.open(`${quiet.url}/runs/${run.id}?line=1201`);
-  await log(page).locator('.line-marked').waitFor();
+  await log(page).locator('[data-mark]').waitFor();
   await scroll(page, 400);
   const seq = await settled(() => firstInSight(page));
-  await page.getByRole('button', { name: 'warn+' }).click();
+  await page.getByRole('button', { name: 'Warn', exact: true }).click();
   await expect.poll(() => log(page).getByText('line 1202', { exact: true }).count()).toBe(0);
   const filtered = await settled(() => firstInSight(page));
   expect(filtered - seq).toBeGreaterThanOrEqual(0);
@@ -284,7 +301,6 @@ testWith('chromium')('a line has its local time, and a link that can be reached 
   await run.move('claim');
   await run.print('one', 'two', 'three');
   const page = await browser.open(`${quiet.url}/runs/${run.id}`, { timezone: 'Asia/Tokyo' });
-  await page.getByRole('button', { name: 'Times' }).click();
   await expectTokyoTime(log(page).locator('time').first());
   await page.getByRole('tab', { name: 'events' }).click();
   await expectTokyoTime(page.locator('.events time').first());
@@ -294,7 +310,7 @@ testWith('chromium')('a line has its local time, and a link that can be reached 
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect.poll(() => page.url()).toMatch(/line=2$/);
-  expect(await log(page).locator('.line-marked').getAttribute('data-seq')).toBe('2');
+  expect(await log(page).locator('[data-mark]').getAttribute('data-seq')).toBe('2');
 });
 
 testWith('chromium')('a step with a matrix has its instances below it, and their lines as its log', async () => {
@@ -308,7 +324,7 @@ testWith('chromium')('a step with a matrix has its instances below it, and their
   await steps.getByRole('link', { name: 'build', exact: true }).click();
   await expect.poll(() => log(page).getByText('built').count()).toBe(2);
   await expect
-    .poll(() => log(page).locator('.of').allTextContents())
+    .poll(() => log(page).locator('[data-step]').allTextContents())
     .toEqual(expect.arrayContaining(['build[os=linux]', 'build[os=mac]']));
   await steps.getByRole('link', { name: 'build[os=mac]' }).click();
   await expect.poll(() => log(page).getByText('built').count()).toBe(1);
@@ -328,7 +344,78 @@ testWith('chromium')('a run that fails while it is watched does not move its rea
   await page.getByText('1 of 1', { exact: true }).waitFor();
   await page.getByRole('region', { name: 'Approval of ask' }).getByRole('button', { name: 'Approve' }).click();
   await page.getByText(/Failed in fails/).waitFor();
-  expect(await page.getByRole('combobox', { name: 'Step', exact: true }).inputValue()).toBe('');
+  expect(await page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('All steps');
   expect(await search.inputValue()).toBe('begins');
-  expect(await log(page).locator('.line-marked mark').textContent()).toBe('begins');
+  expect(await log(page).locator('[data-mark] mark').textContent()).toBe('begins');
+});
+
+async function finishedRun(jobId: string): Promise<string> {
+  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: jobId, async: false })).text());
+  return runId;
+}
+
+const marked = (page: Page) => log(page).locator('[data-mark]');
+const markedText = (page: Page) => marked(page).allTextContents();
+
+testWith('chromium')('a failed run opens at its first error, and n and N lead from one to the next', async () => {
+  const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/tests')}`);
+  await page.getByText('Error 1 of 2').waitFor();
+  await expect
+    .poll(() => markedText(page))
+    .toEqual([expect.stringContaining('not ok 401'), expect.stringContaining('at cart.test.ts:88')]);
+  await expect.poll(() => log(page).getByText('not ok 401').isVisible()).toBe(true);
+  expect(await belowEnd(page)).toBeGreaterThan(2_000);
+  await page.keyboard.press('n');
+  await page.getByText('Error 2 of 2').waitFor();
+  await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('error: 1 test failed')]);
+  await page.keyboard.press('n');
+  await page.getByText('Error 1 of 2').waitFor();
+  await page.keyboard.press('N');
+  await page.getByText('Error 2 of 2').waitFor();
+  await page.getByRole('button', { name: 'Previous error' }).click();
+  await page.getByText('Error 1 of 2').waitFor();
+  // A search takes the keys over.
+  await page.getByRole('searchbox', { name: 'Search the log' }).fill('ok 69');
+  await page.keyboard.press('Enter');
+  await page.getByText('11 of 11').waitFor();
+  await log(page).focus();
+  await page.keyboard.press('n');
+  await page.getByText('1 of 11').waitFor();
+});
+
+testWith('chromium')('the log at full height shows the same place, and leads back to it', async () => {
+  const runId = await finishedRun('demo/tests');
+  const page = await browser.open(`${server.url}/runs/${runId}?line=42`);
+  await page.getByRole('button', { name: 'Full height' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Log of demo/tests' }).waitFor();
+  expect(page.url()).toBe(`${server.url}/runs/${runId}/log?line=42`);
+  await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('ok 42')]);
+  await page.getByRole('button', { name: 'Back to the run' }).click();
+  await page.waitForURL(`${server.url}/runs/${runId}?line=42`);
+  await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('ok 42')]);
+});
+
+testWith('chromium')('the lines of a sub-run are those of the step that started it', async () => {
+  const runId = await finishedRun('demo/ships');
+  const page = await browser.open(`${server.url}/runs/${runId}?step=ship`);
+  await log(page).getByText('uploads part 3').waitFor();
+  expect(await log(page).locator('[data-level]').count()).toBe(3);
+  await page.getByText('printed these lines').waitFor();
+  const { runs } = JSON.parse(await (await server.fetch(`/runs/${runId}/children`)).text());
+  const ship = runs.find(({ parent }: { parent: { step_id: string } }) => parent.step_id === 'ship');
+  const link = page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' });
+  expect(await link.getAttribute('href')).toBe(`/runs/${ship.run_id}`);
+  // In the log of the whole run, it is between the lines of the steps around it.
+  await choose(page, 'Step', 'All steps');
+  await log(page).getByText('reports').waitFor();
+  const order = await log(page).locator('[data-seq]').allTextContents();
+  const at = (text: string) => order.findIndex((row) => row.includes(text));
+  expect(at('ship runs')).toBeGreaterThan(at('builds'));
+  expect(at('ship runs')).toBeLessThan(at('reports'));
+  // A step with several has no lines of its own, and names them.
+  await choose(page, 'Step', 'all');
+  await page.getByText('This step printed nothing itself. It ran:').waitFor();
+  expect(await page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' }).count()).toBe(2);
+  await page.getByRole('tab', { name: 'Sub-runs 3' }).click();
+  await expect.poll(() => page.getByRole('table', { name: 'Sub-runs' }).getByRole('link').count()).toBe(3);
 });

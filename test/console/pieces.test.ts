@@ -12,18 +12,18 @@ import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
   toPieces(message).map(({ text, classes, colour, background }) =>
-    [text, classes, colour, background].filter((part) => part !== null && part !== '').join('|'),
+    [text, classes.join(' '), colour, background].filter((part) => part !== null && part !== '').join('|'),
   );
 
 describe('a line of output', () => {
   test('keeps its colours until they are reset', () => {
-    expect(shown(`a ${esc}[1;31mred${esc}[22m still${esc}[0m b`)).toEqual(['a ', 'red|fg-1 bold', ' still|fg-1', ' b']);
+    expect(shown(`a ${esc}[1;31mred${esc}[22m still${esc}[0m b`)).toEqual(['a ', 'red|fg1 bold', ' still|fg1', ' b']);
     expect(shown(`${esc}[92mgreen${esc}[39;44mon blue${esc}[m`)).toEqual([
-      'green|fg-10',
+      'green|fg2',
       'on blue|rgb(255 255 255)|rgb(0 0 238)',
     ]);
     expect(shown(`${esc}[38;5;196mx${esc}[48;2;1;2;3my`)).toEqual(['x|rgb(255 0 0)', 'y|rgb(255 0 0)|rgb(1 2 3)']);
-    expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg-3']);
+    expect(shown(`${esc}[38;5;244mx${esc}[38;5;3my`)).toEqual(['x|rgb(128 128 128)', 'y|fg3']);
   });
 
   test('is readable on any background', () => {
@@ -32,7 +32,7 @@ describe('a line of output', () => {
       'dark|rgb(255 255 255)|rgb(18 18 18)',
       'light|rgb(0 0 0)|rgb(240 240 240)',
     ]);
-    expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg-9']);
+    expect(shown(`${esc}[103mon yellow${esc}[49;91mred`)).toEqual(['on yellow|rgb(0 0 0)|rgb(255 255 0)', 'red|fg1']);
   });
 
   test('is shown inverse when its sequences say so', () => {
@@ -42,7 +42,7 @@ describe('a line of output', () => {
       'z|rgb(0 205 0)|rgb(205 0 0)',
       'w|rgb(205 0 0)|rgb(0 205 0)',
     ]);
-    expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg-2']);
+    expect(shown(`${esc}[7;42mx`)).toEqual(['x|fg2']);
   });
 
   test('cannot change the direction of text, and neither can a name', () => {

@@ -2,8 +2,12 @@
 
 import { memo, type ReactNode } from 'react';
 import type { LogLine } from '../../domain/log-line.ts';
-import { clockTime, fullTime } from '../words.ts';
+import { clockTime, countWords, fullTime } from '../words.ts';
 import { type Piece, toPieces, writtenLast } from './ansi.ts';
+import styles from './Log.module.css';
+
+/** Why a line is marked: it belongs to the error that is shown, or is the line of the URL or of a search. */
+export type LineMark = 'error' | 'line';
 
 /** A line may be 64 KiB long. */
 const mostShown = 8_000;
@@ -15,38 +19,49 @@ export const LogLineRow = memo(function LogLineRow(o: {
   readonly hasStep: boolean;
   /** The text to highlight; empty: there is no search. */
   readonly search: string;
-  readonly isMarked: boolean;
+  readonly mark: LineMark | null;
 }): ReactNode {
   const { line } = o;
   // A match may be in a part of the line that later output overwrote, so during a search the whole line is shown.
   const text = o.search === '' ? writtenLast(line.message) : line.message;
   return (
-    <div className={`line level-${line.level}${o.isMarked ? ' line-marked' : ''}`} data-seq={line.seq}>
-      <a className="number" href={o.href} tabIndex={-1} aria-label={`Link to line ${line.seq}`} data-line={line.seq}>
-        {line.seq}
+    <div className={styles.line} data-seq={line.seq} data-level={line.level} data-mark={o.mark ?? undefined}>
+      <a
+        className={styles.number}
+        href={o.href}
+        tabIndex={-1}
+        aria-label={`Link to line ${line.seq}`}
+        data-line={line.seq}
+      >
+        {countWords(line.seq)}
       </a>
       {o.hasTime && (
-        <time className="at" dateTime={line.timestamp} title={fullTime(line.timestamp)}>
+        <time className={styles.at} dateTime={line.timestamp} title={fullTime(line.timestamp)}>
           {clockTime(line.timestamp)}
         </time>
       )}
-      {o.hasStep && <span className="of">{line.step_id}</span>}
+      {o.hasStep && (
+        <span className={styles.of} data-step={line.step_id}>
+          {line.step_id}
+        </span>
+      )}
       {line.level !== 'info' && <span className="unseen">{line.level}: </span>}
-      <span className="text">
+      <span className={styles.text}>
         {toPieces(text.slice(0, mostShown)).map((piece, index) => drawn(piece, index, o.search))}
         {text.length > mostShown && (
-          <span className="quiet">
-            … {(text.length - mostShown).toLocaleString('en')} more characters; download the log to see them
+          <span className={styles.quiet}>
+            … {countWords(text.length - mostShown)} more characters; download the log to see them
           </span>
         )}
-        {line.fields && <span className="quiet"> {JSON.stringify(line.fields)}</span>}
+        {line.fields && <span className={styles.quiet}> {JSON.stringify(line.fields)}</span>}
       </span>
     </div>
   );
 });
 
 function drawn(piece: Piece, index: number, search: string): ReactNode {
-  const { text, classes, colour, background } = piece;
+  const { text, colour, background } = piece;
+  const classes = piece.classes.map((name) => styles[name]).join(' ');
   const content = search === '' ? text : marked(text, search);
   if (classes === '' && colour === null && background === null) return content;
   return (

@@ -1,22 +1,35 @@
 // The lines of a log, and the keys that move through them.
 
-import type { KeyboardEvent, MouseEvent, ReactNode } from 'react';
-import { LogLineRow } from './LogLineRow.tsx';
+import { ArrowDown } from 'lucide-react';
+import { type CSSProperties, Fragment, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
+import type { LogLine } from '../../domain/log-line.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { countWords } from '../words.ts';
+import styles from './Log.module.css';
+import { type LineMark, LogLineRow } from './LogLineRow.tsx';
 import { firstInSight, useLogScroll } from './log-scroll.ts';
 import type { RunLog } from './run-log.ts';
+
+/** The lines to mark. The log scrolls to the first. */
+export type Marked = { readonly first: number; readonly last: number; readonly as: LineMark };
+
+/** Something that happened between two lines. */
+export type Between = { readonly key: string; readonly at: string; readonly content: ReactNode };
+
+export type LogLook = { readonly hasTime: boolean; readonly hasStep: boolean; readonly wraps: boolean };
 
 export function LogLines(o: {
   readonly log: RunLog;
   readonly hrefOf: (seq: number) => string;
   readonly chooseLine: (seq: number) => void;
-  readonly hasTime: boolean;
-  readonly hasStep: boolean;
-  readonly wraps: boolean;
+  readonly look: LogLook;
   readonly search: string;
-  readonly marked: number | null;
+  readonly marked: Marked | null;
+  /** By time. */
+  readonly between: readonly Between[];
 }): ReactNode {
-  const { log, marked } = o;
-  const { pane, isFollowing, newCount, onScroll, toEnd } = useLogScroll(log, marked);
+  const { log, marked, look } = o;
+  const { pane, isFollowing, newCount, onScroll, toEnd } = useLogScroll(log, marked?.first ?? null);
   const onClick = (event: MouseEvent<HTMLElement>): void => {
     const seq = event.target instanceof HTMLElement ? event.target.dataset.line : undefined;
     if (seq === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -29,11 +42,15 @@ export function LogLines(o: {
     else if (!moveToLink(event)) return;
     event.preventDefault();
   };
+  const lines = log.held?.lines ?? [];
+  const before = placesOf(o.between, log);
   return (
-    <div className="log-frame">
+    <div className={styles.frame}>
       <div
         ref={pane}
-        className={o.wraps ? 'log log-wraps' : 'log'}
+        className={styles.log}
+        style={widthOf(lines)}
+        data-wraps={look.wraps || undefined}
         role="log"
         aria-live="off"
         aria-label="Log"
@@ -43,38 +60,71 @@ export function LogLines(o: {
         onClick={onClick}
         onKeyDown={onKeyDown}
       >
-        <div className="lines">
-          {log.held?.lines.map((line) => (
-            <LogLineRow
-              key={line.seq}
-              line={line}
-              href={o.hrefOf(line.seq)}
-              hasTime={o.hasTime}
-              hasStep={o.hasStep}
-              search={o.search}
-              isMarked={line.seq === marked}
-            />
+        <div className={styles.lines}>
+          {lines.map((line) => (
+            <Fragment key={line.seq}>
+              {before.get(line.seq)?.map((one) => (
+                <div key={one.key} className={styles.subRun} data-seq={line.seq}>
+                  {one.content}
+                </div>
+              ))}
+              <LogLineRow
+                line={line}
+                href={o.hrefOf(line.seq)}
+                hasTime={look.hasTime}
+                hasStep={look.hasStep}
+                search={o.search}
+                mark={marked && line.seq >= marked.first && line.seq <= marked.last ? marked.as : null}
+              />
+            </Fragment>
+          ))}
+          {before.get(Number.POSITIVE_INFINITY)?.map((one) => (
+            <div key={one.key} className={styles.subRun} data-seq={(lines.at(-1)?.seq ?? 0) + 1}>
+              {one.content}
+            </div>
           ))}
         </div>
       </div>
       {log.held && !isFollowing && (
-        <button type="button" className="to-end" onClick={toEnd}>
-          ↓ {newCount > 0 ? `${newCount.toLocaleString('en')} new ${newCount === 1 ? 'line' : 'lines'}` : 'to the end'}
-        </button>
+        <div className={styles.end}>
+          <Button icon={ArrowDown} onClick={toEnd}>
+            {newCount > 0 ? `${countWords(newCount)} new ${newCount === 1 ? 'line' : 'lines'}` : 'To the end'}
+          </Button>
+        </div>
       )}
     </div>
   );
 }
 
+/** As wide as the last number, so that the text of all lines begins in one column. */
+function widthOf(lines: readonly LogLine[]): CSSProperties {
+  const digits = countWords(lines.at(-1)?.seq ?? 0).length;
+  const style: Record<string, string> = { '--number-width': `${Math.max(4, digits)}ch` };
+  return style;
+}
+
+/** What to show before which line; after the last, at infinity. What happened outside of the held lines is left out. */
+function placesOf(between: readonly Between[], { held }: RunLog): ReadonlyMap<number, readonly Between[]> {
+  const [first] = held?.lines ?? [];
+  if (between.length === 0 || !held || !first) return new Map();
+  const shown = between.filter(({ at }) => held.isFromStart || Date.parse(at) >= Date.parse(first.timestamp));
+  const places = Map.groupBy(shown, ({ at }) => {
+    const next = held.lines.find(({ timestamp }) => Date.parse(timestamp) > Date.parse(at));
+    return next?.seq ?? Number.POSITIVE_INFINITY;
+  });
+  if (!held.isToEnd) places.delete(Number.POSITIVE_INFINITY);
+  return places;
+}
+
 /** Enter moves the focus to the number of the first visible line, and the arrows move it from number to number. */
 function moveToLink(event: KeyboardEvent<HTMLElement>): boolean {
   const { currentTarget: pane, target, key } = event;
-  const row = target instanceof HTMLElement ? target.closest('.line') : null;
+  const row = target instanceof HTMLElement ? target.closest('[data-seq]') : null;
   let next: Element | null | undefined = null;
   if (key === 'Enter' && !row) next = firstInSight(pane);
   else if (key === 'ArrowUp') next = row?.previousElementSibling;
   else if (key === 'ArrowDown') next = row?.nextElementSibling;
-  const link = next?.querySelector<HTMLElement>('.number');
+  const link = next?.querySelector('a');
   link?.focus();
   return link !== null && link !== undefined;
 }

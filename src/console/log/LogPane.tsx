@@ -2,184 +2,140 @@
 // same place.
 
 import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
-import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
-import { type LogLevel, logLevels } from '../../domain/log-line.ts';
+import { isKept, keptWords } from '../../client/shown-steps.ts';
+import { isFinished } from '../../domain/run.ts';
 import { saveAnswer, useKept } from '../browser.ts';
+import { StatusIcon } from '../design/text/Status.tsx';
 import { useClient } from '../session/session.tsx';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import { type Run, reasonWords, type Step } from '../words.ts';
-import { LogLines } from './LogLines.tsx';
+import { harmless, type Run, reasonWords, runPath, type Step } from '../words.ts';
+import { type Between, LogLines, type Marked } from './LogLines.tsx';
+import styles from './LogPane.module.css';
+import { type LogPaneProps, LogToolbar } from './LogToolbar.tsx';
+import { type LogErrors, useLogErrors } from './log-errors.ts';
 import { type LogSearch, useLogSearch } from './log-search.ts';
 import { type RunLog, useRunLog } from './run-log.ts';
-
-export type LogPlace = {
-  readonly step: string | null;
-  readonly attempt: number | null;
-  readonly level: LogLevel;
-  readonly line: number | null;
-  /** The text to search for; empty: there is no search. */
-  readonly find: string;
-};
-
-type PlaceProps = { readonly place: LogPlace; readonly go: (place: LogPlace) => void };
-
-type LogPaneProps = PlaceProps & {
-  readonly run: Run;
-  readonly attempts: readonly Step[];
-  readonly hrefOf: (place: LogPlace) => string;
-};
-
-const shownLevels = ['trace', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[];
-const allLevels = logLevels[0];
+import { ofStep, type SubRun } from './sub-runs.ts';
 
 export function LogPane(o: LogPaneProps): ReactNode {
   const { run, place, go, hrefOf } = o;
-  const { step, attempt, level, line, find } = place;
-  const client = useClient();
-  const log = useRunLog(run.run_id, { level, stepId: step, attempt }, line ?? 'end');
-  const [hasTime, setTime] = useKept('flwd.log.time', false);
+  const { level, line, find } = place;
+  const step = stepOf(o);
+  const source = sourceOf(o, step);
+  const isLive = !isFinished(source.status);
+  // Kept from when the page was opened: a user who watches a run is not moved when it fails.
+  const [opensAtError] = useState(run.status === 'failed');
+  const log = useRunLog(source.runId, { level, ...source.filter }, line ?? (opensAtError ? 'error' : 'end'));
+  const errors = useLogErrors(source.runId, source.filter, { isLive, isAtFirst: opensAtError && find === '' });
+  const search = useLogSearch(source.runId, { level, ...source.filter }, find);
+  const [hasTime, setTime] = useKept('flwd.log.time', true);
   const [wraps, setWraps] = useKept('flwd.log.wrap', true);
-  const search = useLogSearch(run.run_id, { level, stepId: step, attempt }, find);
-  const [error, setError] = useState<string | null>(null);
-  const save = (): Promise<void> =>
-    saveAnswer(
-      client.request('getRunLogs', { path: { run_id: run.run_id }, headers: { accept: 'text/plain' } }),
-      `${run.run_id}.log`,
-    ).catch((error: unknown) => setError(errorText(error)));
-  const ofOne = run.steps.find(({ step_id: id }) => id === step) ?? (run.steps.length === 1 ? run.steps[0] : undefined);
+  const look = {
+    hasTime,
+    wraps,
+    hasStep: source.subRun === null && run.steps.length > 1 && (step === undefined || step.kind === 'group'),
+  };
+  const { save, error } = useDownload(source.runId);
+  const failure = error ?? log.error;
   return (
-    <section aria-label="Log of the run" className="log-pane">
-      <div className="filters">
-        <StepChoices {...o} ofOne={ofOne} />
-        <Levels place={place} go={go} />
-        <Search place={place} go={go} search={search} />
-        <span className="space" />
-        <button type="button" aria-pressed={hasTime} onClick={() => setTime(!hasTime)}>
-          Times
-        </button>
-        <button type="button" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
-          Wrap
-        </button>
-        <button type="button" onClick={() => log.jump('first')}>
-          Top
-        </button>
-        <button type="button" onClick={() => void save()}>
-          Download
-        </button>
-      </div>
-      {(error ?? log.error) !== null && <ErrorNote text={error ?? log.error ?? ''} />}
-      <NoLines log={log} run={run} line={line} ofOne={ofOne} />
+    <section aria-label="Log of the run" className={styles.pane}>
+      <LogToolbar
+        {...o}
+        step={step}
+        log={log}
+        errors={errors}
+        search={search}
+        look={look}
+        change={{ time: () => setTime(!hasTime), wrap: () => setWraps(!wraps), save }}
+      />
+      {failure !== null && <ErrorNote text={failure} />}
+      {source.subRun && (
+        <p className={styles.note}>
+          <SubRunLine of={source.subRun} /> printed these lines.
+        </p>
+      )}
+      <NoLines log={log} run={run} line={line} step={step} subRuns={o.subRuns} />
       {log.held && log.held.lines.length > 0 && (
         <LogLines
           log={log}
           hrefOf={(seq) => hrefOf({ ...place, line: seq })}
           chooseLine={(seq) => go({ ...place, line: seq })}
-          hasTime={hasTime}
-          hasStep={run.steps.length > 1 && (step === null || ofOne?.kind === 'group')}
-          wraps={wraps}
+          look={look}
           search={find}
-          marked={line ?? search.seq}
+          marked={markedOf(line, find, search, errors)}
+          between={source.subRun ? [] : o.subRuns.flatMap((one) => betweenOf(one, step))}
         />
       )}
     </section>
   );
 }
 
-/** Selects the step and the attempt, if there are several. */
-function StepChoices(o: LogPaneProps & { readonly ofOne: Step | undefined }): ReactNode {
-  const { run, place, go, ofOne } = o;
-  const { step, attempt } = place;
-  const attemptsOfStep = o.attempts.filter(({ step_id: id }) => id === ofOne?.step_id).map((one) => one.attempt);
-  const printing = inGroups(run.steps).filter(
-    ({ kind, step_id: id }) => kind === 'command' || kind === 'group' || id === step,
-  );
-  return (
+/** The chosen step, or the only one. */
+function stepOf({ run, place }: LogPaneProps): Step | undefined {
+  const { steps } = run;
+  return steps.find(({ step_id: id }) => id === place.step) ?? (steps.length === 1 ? steps[0] : undefined);
+}
+
+type Source = {
+  readonly runId: string;
+  readonly status: Run['status'];
+  readonly filter: { readonly stepId: string | null; readonly attempt: number | null };
+  /** The step prints nothing itself: these are the lines of the run that it has started. */
+  readonly subRun: SubRun | null;
+};
+
+/** The log to show. A step that runs another job has that run's log. */
+function sourceOf({ run, place, subRuns }: LogPaneProps, step: Step | undefined): Source {
+  const { step: stepId, attempt } = place;
+  const started = step?.kind === 'job' ? ofStep(subRuns, step.step_id) : [];
+  const subRun = (attempt === null ? undefined : started[attempt - 1]) ?? started.at(-1);
+  if (subRun) {
+    const filter = { stepId: null, attempt: null };
+    return { runId: subRun.run_id, status: subRun.status, filter, subRun };
+  }
+  return { runId: run.run_id, status: run.status, filter: { stepId, attempt }, subRun: null };
+}
+
+/** A line of the URL comes first, then what is searched for, then the error to which the reader has gone. */
+function markedOf(line: number | null, find: string, search: LogSearch, { block }: LogErrors): Marked | null {
+  const seq = line ?? (find === '' ? null : search.seq);
+  if (seq !== null) return { first: seq, last: seq, as: 'line' };
+  return block && find === '' ? { ...block, as: 'error' } : null;
+}
+
+/** Where in the log of the run a step has started another run. */
+function betweenOf(subRun: SubRun, step: Step | undefined): Between[] {
+  const { run_id: key, created_at: createdAt, started_at: startedAt, parent } = subRun;
+  if (step && ofStep([subRun], step.step_id).length === 0) return [];
+  const content = (
     <>
-      {run.steps.length > 1 && (
-        <select
-          aria-label="Step"
-          value={step ?? ''}
-          onChange={(event) => go({ ...place, step: event.target.value || null, attempt: null, line: null })}
-        >
-          <option value="">all steps, in time order</option>
-          {printing.map(({ step_id: id }) => (
-            <option key={id}>{id}</option>
-          ))}
-        </select>
-      )}
-      {attemptsOfStep.length > 1 && (
-        <select
-          aria-label="Attempt"
-          value={attempt ?? ''}
-          onChange={(event) => go({ ...place, attempt: Number(event.target.value) || null, line: null })}
-        >
-          <option value="">all attempts</option>
-          {attemptsOfStep.map((one) => (
-            <option key={one} value={one}>
-              attempt {one}
-            </option>
-          ))}
-        </select>
-      )}
+      {parent.step_id} runs <SubRunLine of={subRun} />
     </>
   );
+  return [{ key, at: startedAt ?? createdAt, content }];
 }
 
-function Levels({ place, go }: PlaceProps): ReactNode {
+function SubRunLine({ of }: { readonly of: SubRun }): ReactNode {
   return (
-    <fieldset className="chips">
-      <legend className="unseen">Level</legend>
-      {shownLevels.map((one) => (
-        <button
-          key={one}
-          type="button"
-          aria-pressed={place.level === one}
-          onClick={() => go({ ...place, level: one, line: null })}
-        >
-          {one === allLevels ? 'all' : one === 'error' ? one : `${one}+`}
-        </button>
-      ))}
-    </fieldset>
+    <span className={styles.subRun}>
+      <StatusIcon of={of.status} size={12} /> <Link href={runPath(of.run_id)}>{harmless(of.job_id)}</Link>
+    </span>
   );
 }
 
-function Search({ place, go, search }: PlaceProps & { readonly search: LogSearch }): ReactNode {
-  const { find } = place;
-  // The next match replaces a line that the URL names.
-  const turn = (by: 1 | -1): void => {
-    if (place.line !== null) go({ ...place, line: null });
-    search.turn(by);
+function useDownload(runId: string): { readonly save: () => void; readonly error: string | null } {
+  const client = useClient();
+  const [error, setError] = useState<string | null>(null);
+  const save = (): void => {
+    setError(null);
+    saveAnswer(
+      client.request('getRunLogs', { path: { run_id: runId }, headers: { accept: 'text/plain' } }),
+      `${runId}.log`,
+    ).catch((reason: unknown) => setError(errorText(reason)));
   };
-  return (
-    <>
-      <input
-        type="search"
-        aria-label="Search the log"
-        defaultValue={find}
-        placeholder="Search this log"
-        onKeyDown={(event) => {
-          if (event.key !== 'Enter') return;
-          const text = event.currentTarget.value;
-          if (text !== find) go({ ...place, find: text, line: null });
-          else if (search.seq === null) search.again();
-          else turn(event.shiftKey ? 1 : -1);
-        }}
-        onChange={(event) => event.target.value === '' && find !== '' && go({ ...place, find: '' })}
-      />
-      {find !== '' && (
-        <span className="found">
-          <span role="status">{search.words}</span>
-          <button type="button" aria-label="Previous match" disabled={!search.hasOthers} onClick={() => turn(-1)}>
-            ↑
-          </button>
-          <button type="button" aria-label="Next match" disabled={!search.hasOthers} onClick={() => turn(1)}>
-            ↓
-          </button>
-        </span>
-      )}
-    </>
-  );
+  return { save, error };
 }
 
 /** Says why there are no lines, or why the wanted line is missing. */
@@ -187,15 +143,34 @@ function NoLines(o: {
   readonly log: RunLog;
   readonly run: Run;
   readonly line: number | null;
-  readonly ofOne: Step | undefined;
+  readonly step: Step | undefined;
+  readonly subRuns: readonly SubRun[];
 }): ReactNode {
-  const { line } = o;
+  const { line, step } = o;
   const { held, error } = o.log;
   if (!held) return error === null && <Loading what="the log" />;
+  const started = step ? ofStep(o.subRuns, step.step_id) : o.subRuns;
   return (
     <>
       {held.isExpired && <Empty>The log was deleted when its retention time ended.</Empty>}
-      {held.lines.length === 0 && !held.isExpired && <Empty>{emptyWords(o.run, o.ofOne)}</Empty>}
+      {held.lines.length === 0 && !held.isExpired && (
+        <Empty>
+          {started.length > 0 && step?.kind !== 'job' ? (
+            <>
+              <p>{step ? 'This step' : 'This run'} printed nothing itself. It ran:</p>
+              <ul>
+                {started.map((one) => (
+                  <li key={one.run_id}>
+                    {one.parent.step_id}: <SubRunLine of={one} />
+                  </li>
+                ))}
+              </ul>
+            </>
+          ) : (
+            emptyWords(o.run, step)
+          )}
+        </Empty>
+      )}
       {held.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
         <Empty>The log ends before line {line.toLocaleString('en')}.</Empty>
       )}

@@ -1,15 +1,20 @@
-// What a run printed, gave and left, in tabs: log, result, artifacts, details, events.
+// What a run printed, gave and left, in tabs: log, result, artifacts, sub-runs, events, details.
 
-import type { KeyboardEvent, ReactNode } from 'react';
+import type { ReactNode } from 'react';
+import { Tabs } from '../design/controls/Tabs.tsx';
+import { useAnswer } from '../session/answers.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import type { Run, Step } from '../words.ts';
 import { LogPane } from './LogPane.tsx';
-import { type RunPlace, type RunTab, runTabs } from './run-place.ts';
+import styles from './RunOutput.module.css';
+import type { RunPlace } from './run-place.ts';
+import { useSubRuns } from './sub-runs.ts';
 
 const Artifacts = onDemand('artifacts', async () => (await import('../run/Artifacts.tsx')).Artifacts);
 const RunDetails = onDemand('details', async () => (await import('../run/RunParts.tsx')).RunDetails);
 const RunEvents = onDemand('events', async () => (await import('../run/RunParts.tsx')).RunEvents);
 const Result = onDemand('the result', async () => (await import('../run/Result.tsx')).Result);
+const SubRuns = onDemand('the sub-runs', async () => (await import('./SubRuns.tsx')).SubRuns);
 
 export function RunOutput(o: {
   readonly run: Run;
@@ -17,44 +22,54 @@ export function RunOutput(o: {
   readonly at: RunPlace;
 }): ReactNode {
   const { run, attempts } = o;
-  const { tab, place, hrefOf, go } = o.at;
-  const show = (next: RunTab): void => go({ ...place, line: null }, next);
-  const onTabKey = (event: KeyboardEvent): void => {
-    const at = runTabs.indexOf(tab);
-    const last = runTabs.length - 1;
-    const places: Record<string, number> = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last };
-    const to = places[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    const next = runTabs[to > last ? 0 : to < 0 ? last : to] ?? tab;
-    document.getElementById(`tab-${next}`)?.focus();
-    show(next);
-  };
+  const { tab, place, hrefOf, otherHref, go } = o.at;
+  const subRuns = useSubRuns(run);
+  const artifactCount = useArtifactCount(run);
+  const hasSubRuns = run.steps.some(({ kind }) => kind === 'job');
   return (
-    <>
-      <div role="tablist" aria-label="Parts of the run" className="tabs" onKeyDown={onTabKey}>
-        {runTabs.map((one) => (
-          <button
-            key={one}
-            type="button"
-            role="tab"
-            id={`tab-${one}`}
-            aria-selected={tab === one}
-            aria-controls="tab-panel"
-            tabIndex={tab === one ? 0 : -1}
-            onClick={() => show(one)}
-          >
-            {one}
-          </button>
-        ))}
-      </div>
-      <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
-        {tab === 'log' && <LogPane run={run} attempts={attempts} place={place} hrefOf={hrefOf} go={go} />}
-        {tab === 'result' && <Result run={run} />}
-        {tab === 'artifacts' && <Artifacts run={run} />}
-        {tab === 'details' && <RunDetails run={run} />}
-        {tab === 'events' && <RunEvents run={run} />}
-      </div>
-    </>
+    <Tabs
+      label="Parts of the run"
+      className={styles.output}
+      tabs={[
+        { value: 'log', label: 'Log' },
+        { value: 'result', label: 'Result' },
+        { value: 'artifacts', label: 'Artifacts', count: artifactCount },
+        ...(hasSubRuns ? [{ value: 'sub-runs', label: 'Sub-runs', count: subRuns.length } as const] : []),
+        { value: 'events', label: 'Events' },
+        { value: 'details', label: 'Details' },
+      ]}
+      value={tab}
+      onChange={(next) => go({ ...place, line: null }, next)}
+    >
+      {tab === 'log' ? (
+        <LogPane
+          run={run}
+          attempts={attempts}
+          subRuns={subRuns}
+          place={place}
+          hrefOf={hrefOf}
+          go={go}
+          other={{ href: otherHref, isFull: false }}
+        />
+      ) : (
+        <div className={styles.part}>
+          {tab === 'result' && <Result run={run} />}
+          {tab === 'artifacts' && <Artifacts run={run} />}
+          {tab === 'sub-runs' && <SubRuns subRuns={subRuns} />}
+          {tab === 'events' && <RunEvents run={run} />}
+          {tab === 'details' && <RunDetails run={run} />}
+        </div>
+      )}
+    </Tabs>
   );
+}
+
+/** Artifacts are collected when a run ends. */
+function useArtifactCount({ run_id: runId, finished_at: finishedAt }: Run): number | undefined {
+  const answer = useAnswer(
+    ['artifact-count', runId],
+    (client, signal) => client.call('listArtifacts', { query: { run_id: runId, limit: 1 }, signal }),
+    { enabled: finishedAt !== null, staleTime: Number.POSITIVE_INFINITY, retry: false },
+  );
+  return answer.data?.total;
 }

@@ -5,8 +5,8 @@ import { harmless } from '../words.ts';
 
 export type Piece = {
   readonly text: string;
-  /** Classes of the stylesheet: `fg-1`, `bold`, `inverse`, … */
-  readonly classes: string;
+  /** Classes of the stylesheet: `fg1`, `bold`, `inverse`, … */
+  readonly classes: readonly string[];
   /** Set for colours outside the sixteen, and for every colour on a background. */
   readonly colour: string | null;
   readonly background: string | null;
@@ -90,17 +90,17 @@ export function toPieces(message: string): Piece[] {
 function toPiece(text: string, style: Style): Piece {
   const [fg, bg] = style.isInverse ? [style.bg, style.fg] : [style.fg, style.bg];
   const classes = [
-    bg === null && typeof fg === 'number' && `fg-${fg}`,
-    style.isBold && 'bold',
-    style.isDim && 'dim',
-    style.isItalic && 'italic',
-    style.isUnderlined && 'underline',
-    style.isInverse && fg === null && bg === null && 'inverse',
+    ...(bg === null && typeof fg === 'number' ? [`fg${fg % 8}`] : []),
+    ...(style.isBold ? ['bold'] : []),
+    ...(style.isDim ? ['dim'] : []),
+    ...(style.isItalic ? ['italic'] : []),
+    ...(style.isUnderlined ? ['underline'] : []),
+    ...(style.isInverse && fg === null && bg === null ? ['inverse'] : []),
   ];
   const ink = bg === null ? fg : (fg ?? inkOn(toRgb(bg)));
   return {
     text: harmless(text.replaceAll('\t', '    ').replace(/\r$/, '')),
-    classes: classes.filter(Boolean).join(' '),
+    classes,
     colour: ink === null || (bg === null && typeof ink === 'number') ? null : toCss(ink),
     background: bg === null ? null : toCss(bg),
   };

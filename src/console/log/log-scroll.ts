@@ -18,14 +18,14 @@ export type LogScroll = {
 
 const nearPx = 1_500;
 const atEndPx = 24;
-const rowPx = 20;
+const rowPx = 19;
 
 /** @param marked the line to scroll to */
 export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
-  const { held, look, opening, liveCount, jump } = log;
+  const { held, look, opening, start, liveCount, jump } = log;
   const pane = useRef<HTMLDivElement>(null);
   /** How many live lines there were when the reader left the end; null: the reader is at the end. */
-  const [leftAt, setLeftAt] = useState(opening.start === 'end' ? null : 0);
+  const [leftAt, setLeftAt] = useState(start === 'end' ? null : 0);
   const anchor = useRef<Anchor>('end');
   /** The position that was set last. A scroll event at this position was not caused by the reader. */
   const putAt = useRef(0);
@@ -51,7 +51,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     fill(shown, log);
   });
 
-  const place = useEffectEvent((shown: HTMLElement, { start }: Opening) => {
+  const place = useEffectEvent((shown: HTMLElement) => {
     const row = start === 'end' ? null : rowFrom(shown, start === 'first' ? 0 : start);
     const before = anchor.current;
     setLeftAt(row ? 0 : null);
@@ -65,7 +65,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     const shown = pane.current;
     if (!shown || !held) return;
     // Once for each opening, after its lines have been read.
-    if (placed.current !== opening) place(shown, opening);
+    if (placed.current !== opening) place(shown);
     placed.current = opening;
     keep();
   }, [held, opening, isFollowing]);

@@ -29,8 +29,11 @@ import type { LogLine } from '../../domain/log-line.ts';
 import { useClient } from '../session/session.tsx';
 import { keepStream, useVisible } from '../session/streams.ts';
 
+/** `error` is the first error of the log, or its end if there is no error. */
+export type WantedStart = LogStart | 'error';
+
 /** A place at which the log is opened. Each opening is a new object. */
-export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: LogStart };
+export type Opening = { readonly source: Omit<LogSource, 'signal'>; readonly start: WantedStart };
 
 type Held = LogStretch<LogLine> & {
   /** The run had a log that retention has removed. */
@@ -39,6 +42,8 @@ type Held = LogStretch<LogLine> & {
 
 type Opened = {
   readonly opening: Opening;
+  /** Where the log was opened. */
+  readonly start: LogStart;
   readonly held: Held | null;
   /** The last line that the server has reported, held or not; null: unknown, somewhere after the held lines. */
   readonly toldSeq: number | null;
@@ -48,7 +53,7 @@ type Opened = {
 
 type SetOpened = Dispatch<SetStateAction<Opened>>;
 
-export type RunLog = Pick<Opened, 'opening' | 'held' | 'liveCount'> & {
+export type RunLog = Pick<Opened, 'opening' | 'start' | 'held' | 'toldSeq' | 'liveCount'> & {
   readonly error: string | null;
   readonly jump: (start: LogStart) => void;
   readonly earlier: () => void;
@@ -66,11 +71,12 @@ const drawMs = 60;
 const readMs = 30_000;
 
 /**
- * `start` is where the log opens, and opens again for another step or attempt. Another level keeps the reader's place.
+ * `start` is where the log opens, and opens again for another run, step or attempt. Another level keeps the reader's
+ * place.
  */
-export function useRunLog(runId: string, filter: LogFilter, start: LogStart): RunLog {
+export function useRunLog(runId: string, filter: LogFilter, start: WantedStart): RunLog {
   const client = useClient();
-  const lookedAt = useRef<LogStart>(start);
+  const lookedAt = useRef<WantedStart>(start);
   const { level, stepId, attempt = null } = filter;
   const source = useMemo(
     () => ({ client, runId, filter: { level, stepId, attempt } }),
@@ -78,11 +84,12 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   );
   const [wanted, setWanted] = useState<Opening>({ source, start });
   if (wanted.source !== source) {
-    const before = wanted.source.filter;
-    const isInPlace = start === 'end' && before.stepId === stepId && before.attempt === attempt;
+    const { filter: before, runId: runBefore } = wanted.source;
+    const isSameLog = runBefore === runId && before.stepId === stepId && before.attempt === attempt;
+    const isInPlace = typeof start !== 'number' && isSameLog;
     setWanted({ source, start: isInPlace ? lookedAt.current : start });
   }
-  const [opened, setOpened] = useState<Opened>({ opening: wanted, held: null, toldSeq: null, liveCount: 0 });
+  const [opened, setOpened] = useState<Opened>(() => unread(wanted));
   const [error, setError] = useState<string | null>(null);
   useOpening(wanted, setOpened, setError);
   useLiveLines(opened, setOpened, { isWanted: opened.opening === wanted, lookedAt });
@@ -91,8 +98,12 @@ export function useRunLog(runId: string, filter: LogFilter, start: LogStart): Ru
   const look = useCallback((at: 'end' | number) => {
     lookedAt.current = at;
   }, []);
-  const { opening, held, liveCount } = opened;
-  return { opening, held, liveCount, error, jump, look, ...more };
+  const { opening, start: openedAt, held, toldSeq, liveCount } = opened;
+  return { opening, start: openedAt, held, toldSeq, liveCount, error, jump, look, ...more };
+}
+
+function unread(opening: Opening): Opened {
+  return { opening, start: 'end', held: null, toldSeq: null, liveCount: 0 };
 }
 
 /** Reads the log at the wanted place. */
@@ -101,17 +112,15 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
     const ending = new AbortController();
     setError(null);
     openedLog({ ...wanted.source, signal: ending.signal }, wanted.start).then(
-      (held) => {
+      ({ held, start }) => {
         if (ending.signal.aborted) return;
-        setOpened({ opening: wanted, held, toldSeq: held.isToEnd ? lastOf(held) : null, liveCount: 0 });
+        setOpened({ opening: wanted, start, held, toldSeq: held.isToEnd ? lastOf(held) : null, liveCount: 0 });
       },
       (error: unknown) => {
         if (ending.signal.aborted) return;
         setError(errorText(error));
         // The lines that are held of this log may stay.
-        setOpened((now) =>
-          now.opening.source === wanted.source ? now : { opening: wanted, held: null, toldSeq: null, liveCount: 0 },
-        );
+        setOpened((now) => (now.opening.source === wanted.source ? now : unread(wanted)));
       },
     );
     return () => ending.abort();
@@ -122,7 +131,7 @@ function useOpening(wanted: Opening, setOpened: SetOpened, setError: (error: str
 function useLiveLines(
   opened: Opened,
   setOpened: SetOpened,
-  o: { readonly isWanted: boolean; readonly lookedAt: RefObject<LogStart> },
+  o: { readonly isWanted: boolean; readonly lookedAt: RefObject<WantedStart> },
 ): void {
   const { opening, held, toldSeq } = opened;
   const isVisible = useVisible();
@@ -219,7 +228,17 @@ function changed(opened: Opened, change: (held: Held) => Held): Opened {
   return { ...opened, held, toldSeq };
 }
 
-async function openedLog(source: LogSource, start: LogStart): Promise<Held> {
+async function openedLog(source: LogSource, wanted: WantedStart): Promise<{ held: Held; start: LogStart }> {
+  const start = wanted === 'error' ? await firstError(source) : wanted;
+  return { held: await heldAt(source, start), start };
+}
+
+async function firstError({ filter, ...source }: LogSource): Promise<LogStart> {
+  const { lines } = await readPage({ ...source, filter: { ...filter, level: 'error' } }, { limit: 1 });
+  return lines[0]?.seq ?? 'end';
+}
+
+async function heldAt(source: LogSource, start: LogStart): Promise<Held> {
   if (start === 'end') {
     const { lines, isExpired } = await readPage(source, { tail: firstLines });
     return { lines, isFromStart: startsLog(lines), isToEnd: true, isExpired };

@@ -5,10 +5,18 @@ import { useLocation, useSearch } from 'wouter';
 import { failingStep } from '../../client/shown-steps.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
 import { type Run, runPath } from '../words.ts';
-import type { LogPlace } from './LogPane.tsx';
 
-export const runTabs = ['log', 'result', 'artifacts', 'details', 'events'] as const;
-export type RunTab = (typeof runTabs)[number];
+export type LogPlace = {
+  readonly step: string | null;
+  readonly attempt: number | null;
+  readonly level: LogLevel;
+  readonly line: number | null;
+  /** The text to search for; empty: there is no search. */
+  readonly find: string;
+};
+
+const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'details'] as const;
+type RunTab = (typeof runTabs)[number];
 
 /** In the URL it selects all steps of a run that would otherwise open at its failed step. */
 const everyStep = '*';
@@ -17,18 +25,30 @@ export type RunPlace = {
   readonly tab: RunTab;
   readonly place: LogPlace;
   readonly hrefOf: (place: LogPlace, tab?: RunTab) => string;
+  /** The same place on the other page: of the run, or of its log at full height. */
+  readonly otherHref: string;
   /** Replaces the address, so that the key Back leaves the run. */
   readonly go: (place: LogPlace, tab?: RunTab) => void;
 };
 
-export function useRunPlace(run: Run): RunPlace {
+/** @param isLogPage the page shows the log alone */
+export function useRunPlace(run: Run, isLogPage = false): RunPlace {
   const [, navigate] = useLocation();
   const search = useSearch();
   // Kept from when the page was opened: a user who watches a run is not moved when a step fails.
   const [initialStep] = useState(() => failingStep(run));
   const { tab, place } = useMemo(() => placeIn(search, initialStep), [search, initialStep]);
-  const hrefOf = (next: LogPlace, nextTab: RunTab = 'log'): string => hrefOfPlace(run, next, nextTab);
-  return { tab, place, hrefOf, go: (next, nextTab) => navigate(hrefOf(next, nextTab), { replace: true }) };
+  const runHref = runPath(run.run_id);
+  const logHref = `${runHref}/log`;
+  const hrefOf = (next: LogPlace, nextTab: RunTab = 'log'): string =>
+    `${isLogPage ? logHref : runHref}${queryOf(run, next, nextTab)}`;
+  return {
+    tab,
+    place,
+    hrefOf,
+    otherHref: `${isLogPage ? runHref : logHref}${queryOf(run, place, 'log')}`,
+    go: (next, nextTab) => navigate(hrefOf(next, nextTab), { replace: true }),
+  };
 }
 
 /** The tab and the place in the log that a URL names. */
@@ -51,7 +71,7 @@ function levelIn(text: string | null): LogLevel {
   return logLevels.find((level) => level === text) ?? logLevels[0];
 }
 
-function hrefOfPlace(run: Run, { step, attempt, level, line, find }: LogPlace, tab: RunTab): string {
+function queryOf(run: Run, { step, attempt, level, line, find }: LogPlace, tab: RunTab): string {
   const query = new URLSearchParams();
   if (tab !== 'log') query.set('tab', tab);
   if (step !== null) query.set('step', step);
@@ -61,5 +81,5 @@ function hrefOfPlace(run: Run, { step, attempt, level, line, find }: LogPlace, t
   if (line !== null) query.set('line', String(line));
   if (find !== '') query.set('find', find);
   const text = query.toString();
-  return `${runPath(run.run_id)}${text === '' ? '' : `?${text}`}`;
+  return text === '' ? '' : `?${text}`;
 }

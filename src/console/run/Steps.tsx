@@ -6,7 +6,7 @@ import { Link } from 'wouter';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { tookFor } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
-import type { LogPlace } from '../log/LogPane.tsx';
+import type { LogPlace } from '../log/run-place.ts';
 import { useNow } from '../session/clock.ts';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Status } from '../widgets/Notes.tsx';

@@ -11,6 +11,7 @@ export const keyList = [
   ...places.map(({ key, name }) => [`g ${key}`, name.toLowerCase()] as const),
   ['[', 'collapse or expand the sidebar'],
   ['j k', 'next or previous row of a list; then the arrows work, too'],
+  ['n N', 'next or previous error, or match of the search, in a log'],
   ['Enter', 'open the row; in a log, move to the line numbers, which are links'],
   ['x', 'choose the row'],
   ['r', 'run the job, or the job of the row'],

@@ -9,6 +9,7 @@ import { RunsPage } from '../runs/RunsPage.tsx';
 import { Empty } from '../widgets/Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 
+const LogPage = onDemand('the log', async () => (await import('../log/LogPage.tsx')).LogPage);
 const JobPage = onDemand('the page', async () => (await import('../jobs/JobPage.tsx')).JobPage);
 const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
 
@@ -21,6 +22,7 @@ export function Pages(): ReactNode {
       <Route path="/jobs">{old(<JobsPage />)}</Route>
       <Route path="/jobs/*">{old(<JobPage />)}</Route>
       <Route path="/runs">{old(<RunsPage />)}</Route>
+      <Route path="/runs/:id/log">{({ id }) => <LogPage key={id} runId={id} />}</Route>
       <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>
       <Route path="/system">{old(<SystemPage />)}</Route>
       <Route>

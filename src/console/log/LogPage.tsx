@@ -1,0 +1,70 @@
+// The log of a run at the full height of the window.
+
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { useTitle } from '../browser.ts';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { Time } from '../design/text/Time.tsx';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRunEvents } from '../session/streams.ts';
+import { Shown } from '../widgets/Notes.tsx';
+import { harmless, type Run, runPath, type Step } from '../words.ts';
+import styles from './LogPage.module.css';
+import { LogPane } from './LogPane.tsx';
+import { useRunPlace } from './run-place.ts';
+import { useSubRuns } from './sub-runs.ts';
+
+export function LogPage({ runId }: { readonly runId: string }): ReactNode {
+  const refresh = useRefresh();
+  const queryKey = ['run', runId];
+  useRunEvents({ runId }, { change: () => refresh({ queryKey }) });
+  const answer = useAnswer(
+    [...queryKey, 'steps'],
+    async (client, signal) => {
+      const path = { run_id: runId };
+      const [run, { attempts }] = await Promise.all([
+        client.call('getRun', { path, signal }),
+        client.call('listRunAttempts', { path, signal }),
+      ]);
+      return { run, attempts };
+    },
+    { gcTime: 0 },
+  );
+  return (
+    <Shown of={answer} what="the run">
+      {({ run, attempts }) => <FullLog key={runId} run={run} attempts={attempts} />}
+    </Shown>
+  );
+}
+
+function FullLog({ run, attempts }: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
+  const at = useRunPlace(run, true);
+  const subRuns = useSubRuns(run);
+  useTitle(`Log of ${run.job_id}`);
+  return (
+    <div className={styles.page}>
+      <PageHeader
+        title={
+          <>
+            Log of <Link href={runPath(run.run_id)}>{harmless(run.job_id)}</Link>
+          </>
+        }
+        after={
+          <span className={styles.about}>
+            <Time at={run.created_at} /> <StatusText of={run.status} />
+          </span>
+        }
+      />
+      <LogPane
+        run={run}
+        attempts={attempts}
+        subRuns={subRuns}
+        place={at.place}
+        hrefOf={at.hrefOf}
+        go={at.go}
+        other={{ href: at.otherHref, isFull: true }}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,25 @@
+// The sub-runs that the steps of a run have started, and which one's log belongs to a step.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import { isOfStep } from '../../domain/log-line.ts';
+import { useAnswer } from '../session/answers.tsx';
+import type { Run } from '../words.ts';
+
+export type SubRun = AnswerOf<'listRunChildren'>['runs'][number];
+
+/** Read again whenever the run changes, because the key begins with that of the run. */
+export function useSubRuns(run: Run): readonly SubRun[] {
+  const { run_id: runId, steps } = run;
+  const hasAny = steps.some(({ kind }) => kind === 'job');
+  const answer = useAnswer(
+    ['run', runId, 'children'],
+    (client, signal) => client.call('listRunChildren', { path: { run_id: runId }, signal }),
+    { enabled: hasAny },
+  );
+  return answer.data?.runs ?? [];
+}
+
+/** Those that the step and its instances started, oldest first. */
+export function ofStep(children: readonly SubRun[], stepId: string): readonly SubRun[] {
+  return children.filter(({ parent }) => isOfStep(parent.step_id, stepId));
+}
