@@ -138,7 +138,7 @@ const scheduleFire = Type.Object(
     nominal_at: timestamp,
     local: nextFire.properties.local,
     state: literals(['started', 'missed', 'due', 'upcoming'] as const),
-    late: Type.Boolean({ description: 'Whether it started, or still has to start, over 30 s late' }),
+    late: Type.Boolean({ description: 'Whether it started, or still has to start, over a minute late' }),
     run: nullable(scheduleRun),
     detail: nullable(Type.String({ description: 'Why there is no run, if that is known' })),
   },

@@ -1,12 +1,12 @@
 // Accessibility: WCAG AA on every page in both themes, phones, the keyboard, and signing in.
 
-import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
+import { accessibilityErrors as errorsOf } from './accessibility-errors.ts';
 
 const server = await startServing({
   executes: true,
@@ -57,15 +57,6 @@ async function ran(jobId: string): Promise<string> {
 
 const [report, steps] =
   absentTools('chromium').length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
-
-async function errorsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
-  const found: { id: string; nodes: { html: string }[] }[] = await page.evaluate(
-    `axe.run({ runOnly: ${tags} }).then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes })))`,
-  );
-  return found.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-}
 
 /** @returns by how many pixels a page is wider than its window */
 async function overflow(page: Page): Promise<number> {

@@ -12,6 +12,7 @@ import { onDemand } from './on-demand.tsx';
 const LogPage = onDemand('the log', async () => (await import('../log/LogPage.tsx')).LogPage);
 const JobPage = onDemand('the page', async () => (await import('../jobs/JobPage.tsx')).JobPage);
 const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
+const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
 export function Pages(): ReactNode {
   return (
@@ -24,6 +25,9 @@ export function Pages(): ReactNode {
       <Route path="/runs">{old(<RunsPage />)}</Route>
       <Route path="/runs/:id/log">{({ id }) => <LogPage key={id} runId={id} />}</Route>
       <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>
+      <Route path="/schedules">
+        <SchedulesPage />
+      </Route>
       <Route path="/system">{old(<SystemPage />)}</Route>
       <Route>
         <Empty>Page not found.</Empty>

@@ -1,6 +1,6 @@
 // The pages of the sidebar, in its order. The letter opens the page after `g`.
 
-import { Boxes, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
+import { Boxes, CalendarClock, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
 
 export type Place = {
   readonly href: string;
@@ -12,7 +12,8 @@ export type Place = {
 export const places: readonly Place[] = [
   { href: '/runs', name: 'Runs', key: 'r', icon: ListVideo },
   { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
-  { href: '/system', name: 'System', key: 's', icon: Settings2 },
+  { href: '/schedules', name: 'Schedules', key: 's', icon: CalendarClock },
+  { href: '/system', name: 'System', key: 'y', icon: Settings2 },
 ];
 
 export function isAt(href: string, location: string): boolean {

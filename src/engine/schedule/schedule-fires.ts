@@ -8,7 +8,6 @@ import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import { type CronTimes, parseCron, rhythmOf } from '../../lib/cron.ts';
 import type { Store } from '../../store/open.ts';
 import { startsAtMs } from './schedule-due.ts';
-import { graceMs } from './schedule-ticker.ts';
 import type { Tracking } from './schedule-tracking.ts';
 
 export type FiresQuery = {
@@ -19,7 +18,7 @@ export type FiresQuery = {
   readonly runsKeptMs: number | null;
 };
 
-/** `due`: its time has come, but it was not started so far. `late`: the run came after the grace period. */
+/** `due`: its time has come, but it was not started so far. */
 type ScheduleFire = {
   readonly schedule: Schedule;
   readonly nominalAtMs: number;
@@ -59,6 +58,8 @@ const mostRuns = 20_000;
 const mostRunsOfSchedule = 2_000;
 const mostTimes = 10_000;
 const timesAtOnce = 100;
+/** A run that starts later than this is late. On a busy machine, some seconds are usual. */
+const lateMs = 60_000;
 /** A run may be created long after its time, by a schedule that catches up. */
 const caughtUpWithinMs = 7 * 86_400_000;
 
@@ -145,12 +146,12 @@ async function pastOf(one: Scheduled, query: FiresQuery, budget: Budget, o: Part
   });
   const fires = [
     ...started.map(({ nominalAtMs, run }): ScheduleFire => {
-      const isLate = run.createdAtMs - startsAtMs(schedule, nominalAtMs, times) > graceMs;
+      const isLate = run.createdAtMs - startsAtMs(schedule, nominalAtMs, times) > lateMs;
       return { schedule, nominalAtMs, state: 'started', isLate, run, detail: null };
     }),
     ...lacking.map((nominalAtMs): ScheduleFire => {
       const isDue = nominalAtMs > (state?.settledAtMs ?? 0);
-      const isLate = isDue && o.nowMs - startsAtMs(schedule, nominalAtMs, times) > graceMs;
+      const isLate = isDue && o.nowMs - startsAtMs(schedule, nominalAtMs, times) > lateMs;
       const detail = state?.lastError?.nominalAtMs === nominalAtMs ? state.lastError.detail : null;
       return { schedule, nominalAtMs, state: isDue ? 'due' : 'missed', isLate, run: null, detail };
     }),

@@ -6,7 +6,7 @@ import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedu
 import { type FireParts, fireSchedule } from './schedule-fire.ts';
 
 /** A nominal time up to this late is still on time, for example after a quick restart or on a busy machine. */
-export const graceMs = 30_000;
+const graceMs = 30_000;
 const mostCaughtUp = 100;
 const shortestPauseMs = 1_000;
 /** Less than the grace, so that a pause makes nothing late. */

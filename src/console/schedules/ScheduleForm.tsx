@@ -1,0 +1,296 @@
+// The form that makes a schedule or changes one that the API made, with the next times while it is filled in.
+
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { argumentFields } from '../../domain/argument-fields.ts';
+import { placeErrors } from '../../domain/filled-fields.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { Dialog } from '../design/controls/Dialog.tsx';
+import { Field, Input, TextArea } from '../design/controls/Input.tsx';
+import { Combobox, Select } from '../design/controls/Select.tsx';
+import { useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { ArgumentsForm } from '../start/ArgumentsForm.tsx';
+import { besideFields } from '../start/form-texts.ts';
+import { useTypedArguments } from '../start/typed-arguments.ts';
+import { ErrorNote, Shown, WithCode } from '../widgets/Notes.tsx';
+import styles from './ScheduleForm.module.css';
+import type { Schedule } from './schedule-data.ts';
+import { errorAt, type Preview, type Terms, termsOf, toBody, usePreview } from './schedule-form.ts';
+
+type Close = (savedId?: string) => void;
+
+export function ScheduleForm({
+  schedule,
+  close,
+}: {
+  readonly schedule: Schedule | null;
+  readonly close: Close;
+}): ReactNode {
+  const [terms, setTerms] = useState(() => termsOf(schedule));
+  const jobs = useAnswer(['jobs', 'ids'], (client, signal) => client.call('listJobs', { signal }));
+  const job = useAnswer(
+    ['job', terms.jobId],
+    (client, signal) => client.call('getJob', { path: { job_id: terms.jobId }, signal }),
+    { enabled: terms.jobId !== '' },
+  );
+  const change = (changes: Partial<Terms>): void => setTerms((now) => ({ ...now, ...changes }));
+  const chooseJob = (
+    <Field label="Job" isRequired>
+      {(attributes) => (
+        <Combobox
+          {...attributes}
+          label="Job"
+          size="form"
+          placeholder="Type a part of its name"
+          choices={(jobs.data?.jobs ?? []).map(({ id }) => ({ value: id, label: id }))}
+          value={terms.jobId === '' ? null : terms.jobId}
+          onChange={(jobId) => change({ jobId })}
+        />
+      )}
+    </Field>
+  );
+  const title = schedule === null ? 'New schedule' : 'Edit the schedule';
+  if (terms.jobId === '') {
+    return (
+      <Dialog title={title} close={() => close()} size="wide">
+        <div className={styles.form}>{chooseJob}</div>
+      </Dialog>
+    );
+  }
+  return (
+    <Shown of={job} what="the job">
+      {(found) => <OfJob key={found.id} {...{ schedule, title, terms, change, chooseJob, close }} job={found} />}
+    </Shown>
+  );
+}
+
+/** Drafts are for runs: the form of a schedule keeps none. */
+const withoutDraft = { runId: '', isRerun: true };
+
+function OfJob(o: {
+  readonly schedule: Schedule | null;
+  readonly title: string;
+  readonly job: AnswerOf<'getJob'>;
+  readonly terms: Terms;
+  readonly change: (changes: Partial<Terms>) => void;
+  readonly chooseJob: ReactNode;
+  readonly close: Close;
+}): ReactNode {
+  const { schedule, job, terms, change } = o;
+  const refresh = useRefresh();
+  const { act, isBusy, error } = useActs(() => {
+    refresh({ queryKey: ['schedules'] });
+    refresh({ queryKey: ['fires'] });
+  });
+  const args = useArguments(job, schedule?.job_id === job.id ? schedule : null);
+  const body = toBody(terms, args.value, schedule);
+  const preview = usePreview(body);
+  const [isTried, setTried] = useState(false);
+  const save = (): void => {
+    setTried(true);
+    if (preview?.kind !== 'fires') return;
+    void act(async (client) => {
+      const saved =
+        schedule === null
+          ? await client.call('createSchedule', { body })
+          : await client.call('replaceSchedule', { path: { schedule_id: schedule.id }, body });
+      o.close(saved.id);
+    });
+  };
+  const acts = (
+    <>
+      <Button onClick={() => o.close()}>Cancel</Button>
+      <Button look="primary" disabled={isBusy} onClick={save}>
+        {schedule === null ? 'Create the schedule' : 'Save'}
+      </Button>
+    </>
+  );
+  return (
+    <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
+      <div className={styles.form}>
+        {o.chooseJob}
+        <TermFields terms={terms} change={change} preview={preview} isTried={isTried} />
+        <Next preview={preview} />
+        <section aria-label="Arguments" className={styles.arguments}>
+          <h3>Arguments</h3>
+          <ArgumentInputs args={args} preview={preview} isTried={isTried} />
+        </section>
+        {isTried && preview?.kind === 'none' && <ErrorNote text={preview.why} />}
+        {error !== null && <ErrorNote text={error} />}
+      </div>
+    </Dialog>
+  );
+}
+
+function useArguments(job: AnswerOf<'getJob'>, before: Schedule | null) {
+  const schema = JSON.stringify(job.args);
+  const fields = useMemo(() => argumentFields(job.args), [schema]);
+  const typed = useTypedArguments(job.id, fields, withoutDraft);
+  useEffect(() => {
+    if (before) typed.fillIn(JSON.parse(JSON.stringify(before.args)));
+    // Only once: what the user types then must stay.
+  }, []);
+  return { fields, typed, value: typed.read.args };
+}
+
+type Arguments = ReturnType<typeof useArguments>;
+
+function ArgumentInputs(o: {
+  readonly args: Arguments;
+  readonly preview: Preview | null;
+  readonly isTried: boolean;
+}): ReactNode {
+  const { fields, typed } = o.args;
+  const errors = o.preview?.kind === 'errors' ? o.preview.errors : [];
+  if (typed.json !== null) {
+    return (
+      <Field label="Arguments as JSON" error={o.isTried ? messageOf(errors) : null}>
+        {(attributes) => (
+          <TextArea
+            {...attributes}
+            isMono
+            rows={8}
+            value={typed.json ?? ''}
+            onChange={(event) => typed.writeJson(event.target.value)}
+          />
+        )}
+      </Field>
+    );
+  }
+  const { byField, others } = placeErrors(
+    fields,
+    errors.filter(({ pointer }) => String(pointer).startsWith('/args')),
+    typed.read.fieldErrors,
+  );
+  const placed = besideFields(fields, typed.filled, byField, errors);
+  return (
+    <>
+      <ArgumentsForm
+        id="schedule"
+        fields={fields}
+        filled={typed.filled}
+        args={typed.read.args}
+        before={null}
+        fieldErrors={new Map([...placed].filter(([index]) => o.isTried || typed.touched.has(index)))}
+        errors={errors}
+        isTried={o.isTried}
+        change={typed.change}
+      />
+      {o.isTried && others.map((text) => <ErrorNote key={text} text={text} />)}
+    </>
+  );
+}
+
+function messageOf(errors: readonly { readonly pointer?: unknown; readonly message?: unknown }[]): string | null {
+  const found = errors.find(({ pointer }) => String(pointer).startsWith('/args'));
+  return found === undefined ? null : `${String(found.pointer)} ${String(found.message)}`;
+}
+
+const catchUps = [
+  { value: 'none', label: 'Leave them out' },
+  { value: 'last', label: 'Catch up on the newest one' },
+  { value: 'all', label: 'Catch up on each one' },
+] as const;
+
+function TermFields(o: {
+  readonly terms: Terms;
+  readonly change: (changes: Partial<Terms>) => void;
+  readonly preview: Preview | null;
+  readonly isTried: boolean;
+}): ReactNode {
+  const { terms, change, preview } = o;
+  const zones = useMemo(() => ['UTC', ...Intl.supportedValuesOf('timeZone')], []);
+  const cronError = errorAt(preview, 'cron') ?? (o.isTried && terms.cron.trim() === '' ? 'A pattern is needed.' : null);
+  return (
+    <div className={styles.terms}>
+      <Field
+        label="When"
+        isRequired
+        error={cronError}
+        hint={
+          <>
+            Minute, hour, day, month, weekday, such as <code>0 3 * * 1-5</code>; or a word such as <code>@daily</code>
+          </>
+        }
+      >
+        {(attributes) => (
+          <Input
+            {...attributes}
+            isMono
+            placeholder="0 3 * * *"
+            value={terms.cron}
+            onChange={(event) => change({ cron: event.target.value })}
+          />
+        )}
+      </Field>
+      <Field label="Time zone" hint="Empty: the zone of this instance" error={errorAt(preview, 'timezone')}>
+        {(attributes) => (
+          <Combobox
+            {...attributes}
+            label="Time zone"
+            size="form"
+            choices={zones.map((zone) => ({ value: zone, label: zone }))}
+            value={terms.timezone === '' ? null : terms.timezone}
+            onChange={(timezone) => change({ timezone })}
+          />
+        )}
+      </Field>
+      <Field label="Times missed while the server is off">
+        {(attributes) => (
+          <Select
+            {...attributes}
+            label="Times missed while the server is off"
+            size="form"
+            choices={catchUps}
+            value={terms.catchUp}
+            onChange={(catchUp) => change({ catchUp })}
+          />
+        )}
+      </Field>
+      <Field label="Delay each start by up to" hint="A random time, such as 30s" error={errorAt(preview, 'jitter')}>
+        {(attributes) => (
+          <Input {...attributes} value={terms.jitter} onChange={(event) => change({ jitter: event.target.value })} />
+        )}
+      </Field>
+      <Field label="Name" hint="To tell schedules of one job apart" error={errorAt(preview, 'name')}>
+        {(attributes) => (
+          <Input {...attributes} value={terms.name} onChange={(event) => change({ name: event.target.value })} />
+        )}
+      </Field>
+    </div>
+  );
+}
+
+function Next({ preview }: { readonly preview: Preview | null }): ReactNode {
+  return (
+    <section aria-label="Next times" aria-live="polite" className={styles.next}>
+      {preview?.kind === 'fires' && (
+        <>
+          <h3>{preview.preview.sentence}</h3>
+          <ol>
+            {preview.preview.next_fires.map(({ nominal_at: at, local }) => (
+              <li key={at}>
+                <time dateTime={at}>{localWords(local)}</time>
+              </li>
+            ))}
+          </ol>
+          {preview.preview.clock_change && <p>{preview.preview.clock_change.text}</p>}
+        </>
+      )}
+      {preview?.kind === 'errors' && <p>The next times appear here once the form is right.</p>}
+      {preview?.kind === 'none' && (
+        <p>
+          <WithCode text={preview.why} />
+        </p>
+      )}
+      {preview === null && <p>The next times appear here.</p>}
+    </section>
+  );
+}
+
+const wall = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone: 'UTC' });
+
+function localWords(local: string): string {
+  return `${wall.format(new Date(`${local.slice(0, 19)}Z`))} (UTC${local.slice(19)})`;
+}

@@ -1,0 +1,287 @@
+// One schedule: what can be done with it, its next times, its last runs and its settings.
+
+import { CalendarCheck, Pause, Play, SquarePen, Trash2, X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { Button, IconButton } from '../design/controls/Button.tsx';
+import { Confirm } from '../design/controls/Dialog.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { Age, Time } from '../design/text/Time.tsx';
+import { type Acts, useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useScopes } from '../session/scopes.ts';
+import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { harmless, jobPath, runPath } from '../words.ts';
+import styles from './SchedulePanel.module.css';
+import { argumentWords, isOn, type Schedule } from './schedule-data.ts';
+
+const shownRuns = 8;
+
+export function SchedulePanel(o: {
+  readonly schedule: Schedule;
+  readonly edit: () => void;
+  readonly close: () => void;
+  /** The dialog has the title and closes itself. */
+  readonly isInDialog: boolean;
+}): ReactNode {
+  const { schedule } = o;
+  const refresh = useRefresh();
+  const acts = useActs(() => {
+    refresh({ queryKey: ['schedules'] });
+    refresh({ queryKey: ['fires'] });
+  });
+  return (
+    <section aria-label={`Schedule of ${schedule.job_id}`} className={styles.panel}>
+      <header className={styles.head}>
+        {!o.isInDialog && (
+          <div className={styles.title}>
+            <Link href={jobPath(schedule.job_id)}>
+              <JobName id={schedule.job_id} />
+            </Link>
+            <IconButton size="small" icon={X} label="Close" onClick={o.close} />
+          </div>
+        )}
+        <h2 className={styles.sentence}>{schedule.sentence}</h2>
+        <p className={styles.pattern}>
+          <code>{schedule.cron}</code> {schedule.timezone}
+        </p>
+        {!isOn(schedule) && (
+          <p className={styles.off}>
+            <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
+            {schedule.enabled ? 'Held: it starts nothing until it is released.' : 'Disabled: it starts nothing.'}
+          </p>
+        )}
+        <PanelActs {...o} acts={acts} />
+      </header>
+      {schedule.last_error && (
+        <div className={styles.wrong} role="note">
+          <strong>
+            No run was started for <Time at={schedule.last_error.nominal_at} />.
+          </strong>
+          <p>{harmless(schedule.last_error.detail)}</p>
+        </div>
+      )}
+      <Next schedule={schedule} />
+      <LastRuns schedule={schedule} />
+      <Settings schedule={schedule} />
+    </section>
+  );
+}
+
+function PanelActs({
+  schedule,
+  edit,
+  close,
+  acts,
+}: {
+  readonly schedule: Schedule;
+  readonly edit: () => void;
+  readonly close: () => void;
+  readonly acts: Acts;
+}): ReactNode {
+  const may = useScopes();
+  const [isAsking, setAsking] = useState(false);
+  const withKey = useRequestKeys();
+  const [started, setStarted] = useState<string | null>(null);
+  const path = { schedule_id: schedule.id };
+  const mayWrite = may('schedules:write') === true;
+  const isOwn = schedule.source === 'api';
+  const { act, isBusy, error } = acts;
+  const run = () =>
+    act((client) =>
+      withKey(schedule.id, async (headers) => {
+        const { run_id: runId } = await client.call('runSchedule', { path, headers });
+        setStarted(runId);
+      }),
+    );
+  const hold = () => act((client) => client.call('holdSchedule', { path }));
+  const release = () => act((client) => client.call('releaseSchedule', { path, body: {} }));
+  const remove = () => act((client) => client.request('deleteSchedule', { path })).then(close);
+  return (
+    <>
+      <div className={styles.acts}>
+        {may('runs:write') && (
+          <Button icon={Play} disabled={isBusy} onClick={() => void run()}>
+            Run now
+          </Button>
+        )}
+        {mayWrite && !schedule.held && (
+          <Button icon={Pause} disabled={isBusy} onClick={() => void hold()}>
+            Hold
+          </Button>
+        )}
+        {mayWrite && schedule.held && (
+          <Button icon={CalendarCheck} disabled={isBusy} onClick={() => void release()}>
+            Release
+          </Button>
+        )}
+        {mayWrite && isOwn && (
+          <Button icon={SquarePen} onClick={edit}>
+            Edit…
+          </Button>
+        )}
+        {mayWrite && isOwn && (
+          <Button icon={Trash2} look="danger" disabled={isBusy} onClick={() => setAsking(true)}>
+            Delete…
+          </Button>
+        )}
+      </div>
+      <ActNotes mayWrite={may('schedules:write')} started={started} error={error} />
+      {isAsking && (
+        <Confirm
+          title="Delete this schedule?"
+          text={`${schedule.job_id} no longer runs “${schedule.sentence}”. Its runs stay.`}
+          yes="Delete the schedule"
+          no="Keep it"
+          confirm={() => void remove()}
+          close={() => setAsking(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function ActNotes(o: {
+  readonly mayWrite: boolean | null;
+  readonly started: string | null;
+  readonly error: string | null;
+}): ReactNode {
+  return (
+    <>
+      {o.mayWrite === false && (
+        <p className={styles.hint}>Callers with the scope schedules:write may hold and change it.</p>
+      )}
+      <p role="status" className={styles.hint}>
+        {o.started !== null && (
+          <>
+            A run has started: <Link href={runPath(o.started)}>open it</Link>
+          </>
+        )}
+      </p>
+      {o.error !== null && <ErrorNote text={o.error} />}
+    </>
+  );
+}
+
+function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { next_fires: fires, clock_change: change } = schedule;
+  if (!isOn(schedule)) return null;
+  return (
+    <section className={styles.part} aria-label="Next times">
+      <h3>Next</h3>
+      {fires.length === 0 ? (
+        <p>{schedule.sentence}</p>
+      ) : (
+        <ol className={styles.times}>
+          {fires.map(({ nominal_at: at, local }, index) => (
+            <li key={at}>
+              <time dateTime={at} title={at}>
+                {wallWords(local)}
+              </time>
+              {index === 0 && (
+                <span className={styles.quiet}>
+                  <Age at={at} />
+                </span>
+              )}
+            </li>
+          ))}
+        </ol>
+      )}
+      {change && <p className={styles.hint}>{change.text}</p>}
+    </section>
+  );
+}
+
+const wall = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZone: 'UTC',
+});
+
+/** As the clocks in the time zone of the schedule show it, which stands above. */
+function wallWords(local: string): string {
+  return wall.format(new Date(`${local.slice(0, 19)}Z`)).replaceAll(',', '');
+}
+
+function LastRuns({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const may = useScopes();
+  const answer = useAnswer(
+    ['schedules', 'runs', schedule.id, schedule.last_run?.run_id, schedule.last_run?.status],
+    (client, signal) =>
+      client.call('listRuns', { query: { label: `schedule_id=${schedule.id}`, limit: shownRuns }, signal }),
+    { enabled: may('runs:read') === true },
+  );
+  if (may('runs:read') !== true) return null;
+  return (
+    <section className={styles.part} aria-label="Last runs">
+      <h3>Last</h3>
+      <Shown of={answer} what="its runs">
+        {({ runs, total }) =>
+          runs.length === 0 ? (
+            <p className={styles.quiet}>No run so far.</p>
+          ) : (
+            <>
+              <ol className={styles.runs}>
+                {runs.map((run) => (
+                  <li key={run.run_id}>
+                    <StatusText of={run.status} isShort />
+                    <Link href={runPath(run.run_id)}>
+                      <Time at={run.created_at} />
+                    </Link>
+                    {run.labels.nominal_at === undefined && <span className={styles.quiet}>by {run.created_by}</span>}
+                  </li>
+                ))}
+              </ol>
+              {total > runs.length && (
+                <Link className={styles.all} href={`/runs?q=${encodeURIComponent(`label:schedule_id=${schedule.id}`)}`}>
+                  All {total} runs
+                </Link>
+              )}
+            </>
+          )
+        }
+      </Shown>
+    </section>
+  );
+}
+
+const missedWords = {
+  none: 'left out',
+  last: 'the newest one is caught up',
+  all: 'each one is caught up',
+} as const;
+
+function Settings({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { defined_in: file, created_by: by } = schedule;
+  const facts: readonly (readonly [name: string, value: ReactNode])[] = [
+    ['Name', schedule.name],
+    ['Arguments', argumentWords(schedule).map((word) => <code key={word}>{harmless(word)}</code>)],
+    ['Missed times', missedWords[schedule.catch_up]],
+    ['Delayed by', schedule.jitter === '0s' ? null : `a random time up to ${schedule.jitter}`],
+    ['Labels', Object.entries(schedule.labels).map(([key, value]) => <code key={key}>{`${key}=${value}`}</code>)],
+    ['Tenant', schedule.tenant === 'default' ? null : schedule.tenant],
+    ['Defined in', file && <code>{`${file.source}: ${file.file}`}</code>],
+    ['Made by', by],
+  ];
+  return (
+    <section className={styles.part} aria-label="Settings">
+      <h3>Settings</h3>
+      <dl className={styles.facts}>
+        {facts
+          .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+      {file && <p className={styles.hint}>To change it, edit this file. It can be held and run here.</p>}
+    </section>
+  );
+}

@@ -1,0 +1,199 @@
+// The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
+
+import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
+import { type ReactNode, useMemo } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { useTitle } from '../browser.ts';
+import { Button, IconButton } from '../design/controls/Button.tsx';
+import { Dialog } from '../design/controls/Dialog.tsx';
+import { Segmented } from '../design/controls/Segmented.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
+import { useNow } from '../session/clock.ts';
+import { useScopes } from '../session/scopes.ts';
+import { Empty, Shown } from '../widgets/Notes.tsx';
+import { countWords } from '../words.ts';
+import { ScheduleForm } from './ScheduleForm.tsx';
+import { SchedulePanel } from './SchedulePanel.tsx';
+import styles from './SchedulesPage.module.css';
+import { SchedulesTable } from './SchedulesTable.tsx';
+import { SchedulesWeek } from './SchedulesWeek.tsx';
+import { type Schedule, useFires, useSchedules } from './schedule-data.ts';
+import { addDays, mondayOf } from './week-layout.ts';
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+/** Beside a narrower page the panel has no room. */
+const panelPx = 1_000;
+
+export function SchedulesPage(): ReactNode {
+  useTitle('Schedules');
+  const may = useScopes();
+  const { view, monday, chosen, form, go } = usePlace();
+  const schedules = useSchedules();
+  const all = schedules.data?.schedules ?? [];
+  const late = useLate();
+  const isNarrow = useWidth() < narrowPx;
+  const weekChoice = view === 'week' && <WeekChoice monday={monday} go={(week) => go({ week })} />;
+  return (
+    <>
+      <PageHeader
+        title="Schedules"
+        count={schedules.data && countWords(schedules.data.total)}
+        after={
+          <>
+            <Segmented
+              label="View"
+              size="small"
+              choices={[
+                { value: 'table', label: 'Table' },
+                { value: 'week', label: 'Week' },
+              ]}
+              value={view}
+              onChange={(next) => go({ view: next })}
+            />
+            {!isNarrow && weekChoice}
+          </>
+        }
+      >
+        {late > 0 && (
+          <span className={styles.late}>
+            <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
+          </span>
+        )}
+        <span className={styles.zone}>{Intl.DateTimeFormat().resolvedOptions().timeZone}</span>
+        {may('schedules:write') && (
+          <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
+            New schedule
+          </Button>
+        )}
+      </PageHeader>
+      {isNarrow && weekChoice}
+      <Shown of={schedules} what="schedules">
+        {() => (
+          <Content
+            all={all}
+            view={view}
+            monday={monday}
+            chosen={chosen}
+            choose={(id) => go({ schedule: id })}
+            edit={(id) => go({ form: id })}
+          />
+        )}
+      </Shown>
+      {form !== null && (form === 'new' || all.some(({ id }) => id === form)) && (
+        <ScheduleForm
+          key={form}
+          schedule={all.find(({ id }) => id === form) ?? null}
+          close={(saved) => go({ form: null, ...(saved !== undefined && { schedule: saved }) })}
+        />
+      )}
+    </>
+  );
+}
+
+type View = 'table' | 'week';
+
+/** Everything that is chosen on the page is in its URL. */
+function usePlace() {
+  const [, navigate] = useLocation();
+  const search = new URLSearchParams(useSearch());
+  const week = search.get('week');
+  const view: View = search.get('view') === 'week' ? 'week' : 'table';
+  return {
+    view,
+    monday: mondayOf(week === null || Number.isNaN(Date.parse(week)) ? new Date() : new Date(`${week}T12:00:00`)),
+    chosen: search.get('schedule'),
+    form: search.get('form'),
+    go: (changes: Readonly<Record<string, string | null>>): void => {
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null || (name === 'view' && value === 'table')) search.delete(name);
+        else search.set(name, value);
+      }
+      const query = search.toString();
+      navigate(`/schedules${query === '' ? '' : `?${query}`}`, { replace: true });
+    },
+  };
+}
+
+/** How many schedules should have started a run and did not so far. */
+function useLate(): number {
+  const now = Math.floor(useNow(minuteMs) / (60 * minuteMs)) * 60 * minuteMs;
+  const fires = useFires(new Date(now - dayMs), new Date(now + 60 * minuteMs));
+  return new Set(fires.data?.fires.filter((one) => one.state === 'due' && one.late).map((one) => one.schedule_id)).size;
+}
+
+const dayAndMonth = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+function WeekChoice({ monday, go }: { readonly monday: Date; readonly go: (week: string | null) => void }): ReactNode {
+  const sunday = addDays(monday, 6);
+  const first = monday.getMonth() === sunday.getMonth() ? String(monday.getDate()) : dayAndMonth.format(monday);
+  const isThis = mondayOf(new Date()).getTime() === monday.getTime();
+  return (
+    <span className={styles.weeks}>
+      <IconButton size="small" icon={ChevronLeft} label="Week before" onClick={() => go(toWeek(addDays(monday, -7)))} />
+      <span className={styles.week}>
+        {first}–{dayAndMonth.format(sunday)}
+      </span>
+      <IconButton size="small" icon={ChevronRight} label="Week after" onClick={() => go(toWeek(addDays(monday, 7)))} />
+      {!isThis && (
+        <Button size="small" look="quiet" onClick={() => go(null)}>
+          This week
+        </Button>
+      )}
+    </span>
+  );
+}
+
+function toWeek(date: Date): string {
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join('-');
+}
+
+function twoDigits(part: number): string {
+  return String(part).padStart(2, '0');
+}
+
+function Content(o: {
+  readonly all: readonly Schedule[];
+  readonly view: View;
+  readonly monday: Date;
+  readonly chosen: string | null;
+  readonly choose: (id: string | null) => void;
+  readonly edit: (id: string) => void;
+}): ReactNode {
+  const isWide = useWidth() >= panelPx;
+  const chosen = useMemo(() => o.all.find(({ id }) => id === o.chosen) ?? null, [o.all, o.chosen]);
+  if (o.all.length === 0) {
+    return (
+      <Empty>
+        No schedules yet. Add one here, with <code>flwd schedules add JOB --cron '0 3 * * *'</code>, or under{' '}
+        <code>schedules:</code> in a job’s config.yaml.
+      </Empty>
+    );
+  }
+  const close = (): void => o.choose(null);
+  const panel = chosen && (
+    <SchedulePanel
+      key={chosen.id}
+      schedule={chosen}
+      edit={() => o.edit(chosen.id)}
+      close={close}
+      isInDialog={!isWide}
+    />
+  );
+  return (
+    <div className={styles.content} data-panel={(panel !== null && isWide) || undefined} data-view={o.view}>
+      {o.view === 'table' ? (
+        <SchedulesTable all={o.all} chosen={o.chosen} choose={o.choose} />
+      ) : (
+        <SchedulesWeek all={o.all} monday={o.monday} chosen={o.chosen} choose={o.choose} />
+      )}
+      {panel !== null && isWide && <div className={styles.panel}>{panel}</div>}
+      {panel !== null && !isWide && o.chosen !== null && (
+        <Dialog title={chosen?.job_id ?? ''} close={close}>
+          {panel}
+        </Dialog>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,158 @@
+// All schedules in a table: in words, with their next time, their last run and how often they succeed.
+
+import { type ReactNode, useMemo, useState } from 'react';
+import { Link } from 'wouter';
+import { type Column, type Sort, Table } from '../design/table/Table.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { Time } from '../design/text/Time.tsx';
+import { useNow } from '../session/clock.ts';
+import { runPath } from '../words.ts';
+import styles from './SchedulesTable.module.css';
+import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
+
+const hourMs = 3_600_000;
+const weekMs = 7 * 24 * hourMs;
+
+export function SchedulesTable(o: {
+  readonly all: readonly Schedule[];
+  readonly chosen: string | null;
+  readonly choose: (id: string | null) => void;
+}): ReactNode {
+  const [sort, setSort] = useState<Sort>({ column: 'next', isDescending: false });
+  const hour = Math.floor(useNow(hourMs / 60) / hourMs) * hourMs;
+  const { data: week } = useFires(new Date(hour - weekMs), new Date(hour + hourMs));
+  const { choose } = o;
+  const columns = useMemo(() => columnsOf(week && tallies(week), choose), [week, choose]);
+  return (
+    <Table
+      label="Schedules"
+      rows={o.all}
+      columns={columns}
+      keyOf={({ id }) => id}
+      compact={(schedule) => <Compact schedule={schedule} choose={choose} />}
+      sort={sort}
+      onSort={setSort}
+      currentKey={o.chosen}
+    />
+  );
+}
+
+function columnsOf(
+  tally: ReadonlyMap<string, Tally> | undefined,
+  choose: (id: string) => void,
+): readonly Column<Schedule>[] {
+  return [
+    {
+      id: 'schedule',
+      head: 'Schedule',
+      width: '24%',
+      sortBy: (one) => `${one.job_id} ${one.name ?? ''}`,
+      cell: (one) => <Name schedule={one} choose={choose} />,
+    },
+    {
+      id: 'arguments',
+      head: 'Arguments',
+      leavesBelowPx: 1_100,
+      cell: (one) => {
+        const words = argumentWords(one).join(' ');
+        return (
+          <code className={styles.arguments} title={words}>
+            {words}
+          </code>
+        );
+      },
+    },
+    {
+      id: 'when',
+      head: 'When',
+      width: '22%',
+      sortBy: ({ sentence }) => sentence,
+      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{one.sentence}</span>,
+    },
+    {
+      id: 'next',
+      head: 'Next',
+      width: '130px',
+      sortBy: (one) => one.next_fires[0]?.nominal_at ?? null,
+      cell: (one) => <Next schedule={one} />,
+    },
+    {
+      id: 'last',
+      head: 'Last run',
+      width: '140px',
+      sortBy: (one) => one.last_run?.created_at ?? null,
+      cell: (one) => <Last schedule={one} />,
+    },
+    {
+      id: 'success',
+      head: 'Success, 7 days',
+      width: '116px',
+      isNumber: true,
+      leavesBelowPx: 1_000,
+      sortBy: ({ id }) => {
+        const found = tally?.get(id);
+        return found && found.ended > 0 ? found.succeeded / found.ended : null;
+      },
+      cell: ({ id }) => {
+        const found = tally?.get(id);
+        if (!found) return '–';
+        const { succeeded, ended, missed } = found;
+        const title = `${succeeded} of ${ended} runs succeeded${missed > 0 ? `, ${missed} missed` : ''}`;
+        return <span title={title}>{successWords(found)}</span>;
+      },
+    },
+  ];
+}
+
+function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
+  const { schedule } = o;
+  return (
+    <button type="button" data-row className={styles.name} onClick={() => o.choose(schedule.id)}>
+      <JobName id={schedule.job_id} />
+      {schedule.name !== null && <span className={styles.own}>{schedule.name}</span>}
+    </button>
+  );
+}
+
+function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
+  if (schedule.held) return <span className={styles.quiet}>Held</span>;
+  const [next] = schedule.next_fires;
+  return next ? <Time at={next.nominal_at} /> : <span className={styles.quiet}>–</span>;
+}
+
+function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { last_run: last, last_error: error } = schedule;
+  if (error) {
+    return (
+      <span className={styles.failed} title={error.detail}>
+        <StatusIcon of="failed" /> Did not start
+      </span>
+    );
+  }
+  if (!last) return <span className={styles.quiet}>–</span>;
+  return (
+    <Link href={runPath(last.run_id)} className={styles.last}>
+      <StatusIcon of={last.status} /> <Time at={last.created_at} />
+    </Link>
+  );
+}
+
+function Compact(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
+  const { schedule } = o;
+  return (
+    <div className={styles.compact}>
+      <Name {...o} />
+      <Last schedule={schedule} />
+      <span className={styles.quiet}>{schedule.sentence}</span>
+      {isOn(schedule) ? (
+        <span className={styles.quiet}>
+          next <Next schedule={schedule} />
+        </span>
+      ) : (
+        <Next schedule={schedule} />
+      )}
+    </div>
+  );
+}

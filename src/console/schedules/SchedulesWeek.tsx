@@ -1,0 +1,285 @@
+// A week of schedules. Past times have the result of their run, later ones an outline. Schedules that fire nearly every
+// hour are counted above the grid.
+
+import { AlarmClock } from 'lucide-react';
+import { type CSSProperties, type ReactNode, useMemo } from 'react';
+import { Link } from 'wouter';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
+import { useNow } from '../session/clock.ts';
+import { Shown } from '../widgets/Notes.tsx';
+import { countWords, runPath } from '../words.ts';
+import styles from './SchedulesWeek.module.css';
+import { type Fire, type Frequent, type Schedule, shortName, useFires } from './schedule-data.ts';
+import { addDays, type Day, layOut, topOf } from './week-layout.ts';
+
+type Choice = { readonly chosen: string | null; readonly choose: (id: string) => void };
+
+export function SchedulesWeek({
+  all,
+  monday,
+  ...choice
+}: Choice & { readonly all: readonly Schedule[]; readonly monday: Date }): ReactNode {
+  const isNarrow = useWidth() < narrowPx;
+  const fires = useFires(monday, addDays(monday, 7));
+  const sentences = useMemo(() => new Map(all.map(({ id, sentence }) => [id, sentence])), [all]);
+  return (
+    <Shown of={fires} what="the week">
+      {(week) => (
+        <section className={styles.card} aria-label="Week">
+          <FrequentRows of={week.frequent} {...choice} />
+          {isNarrow ? (
+            <Agenda monday={monday} fires={week.fires} sentences={sentences} {...choice} />
+          ) : (
+            <Grid monday={monday} fires={week.fires} sentences={sentences} {...choice} />
+          )}
+          {!week.complete && <p className={styles.cut}>There are more times than are shown here.</p>}
+        </section>
+      )}
+    </Shown>
+  );
+}
+
+function runsOf({ runs }: Frequent): number {
+  return sum(Object.values(runs));
+}
+
+/** One row for each pattern, the most frequent first. */
+function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
+  const rows = Object.entries(
+    Object.groupBy(
+      of.toSorted((a, b) => runsOf(b) - runsOf(a)),
+      ({ sentence }) => sentence,
+    ),
+  );
+  const isAhead = of.every((one) => runsOf(one) === 0);
+  return rows.map(([sentence, same = []]) => {
+    const count = sum(same.map(runsOf));
+    const failed = sum(same.map(({ runs }) => runs.failed));
+    const missed = sum(same.map((one) => one.missed));
+    return (
+      <div key={sentence} className={styles.frequent}>
+        <span className={styles.rhythm}>{sentence}</span>
+        <span className={styles.names}>
+          {same.map((one, index) => (
+            <span key={one.schedule_id}>
+              <button
+                type="button"
+                className={styles.link}
+                data-current={chosen === one.schedule_id || undefined}
+                onClick={() => choose(one.schedule_id)}
+              >
+                {one.job_id}
+              </button>
+              {index < same.length - 1 && ', '}
+            </span>
+          ))}
+        </span>
+        {!isAhead && <span className={styles.count}>{countWords(count)} runs</span>}
+        {failed > 0 && (
+          <span className={styles.failed}>
+            <StatusIcon of="failed" size={12} /> {countWords(failed)} failed
+          </span>
+        )}
+        {missed > 0 && (
+          <span className={styles.late}>
+            <AlarmClock size={12} strokeWidth={2.2} aria-hidden="true" /> {countWords(missed)} missed
+          </span>
+        )}
+      </div>
+    );
+  });
+}
+
+type Times = Choice & {
+  readonly monday: Date;
+  readonly fires: readonly Fire[];
+  readonly sentences: ReadonlyMap<string, string>;
+};
+
+function Grid({ monday, fires, sentences, ...choice }: Times): ReactNode {
+  const now = new Date(useNow(60_000));
+  const { days, hourTops, heightPx } = useMemo(() => layOut(monday, fires), [monday.getTime(), fires]);
+  return (
+    <div className={styles.grid}>
+      <div className={styles.corner} />
+      {days.map(({ date }) => (
+        <DayHead key={date.getTime()} date={date} now={now} />
+      ))}
+      <div className={styles.hours} style={{ height: heightPx }} aria-hidden="true">
+        {labelledHours(hourTops).map(({ hour, top }) => (
+          <span key={hour} style={{ top }}>
+            {String(hour).padStart(2, '0')}:00
+          </span>
+        ))}
+      </div>
+      {days.map((day) => (
+        <DayColumn key={day.date.getTime()} day={day} hourTops={hourTops} now={now} sentences={sentences} {...choice} />
+      ))}
+    </div>
+  );
+}
+
+const longDay = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
+const shortDay = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric' });
+
+function DayHead({ date, now }: { readonly date: Date; readonly now: Date }): ReactNode {
+  const isToday = isSameDay(date, now);
+  return (
+    <div className={styles.day} data-today={isToday || undefined} data-later={(!isToday && date > now) || undefined}>
+      {shortDay.format(date)}
+      {isToday && <span className={styles.today}>today</span>}
+    </div>
+  );
+}
+
+function DayColumn({
+  day,
+  hourTops,
+  now,
+  sentences,
+  ...choice
+}: Choice & {
+  readonly day: Day;
+  readonly hourTops: readonly number[];
+  readonly now: Date;
+  readonly sentences: ReadonlyMap<string, string>;
+}): ReactNode {
+  const lines = labelledHours(hourTops);
+  return (
+    <ol className={styles.column} aria-label={longDay.format(day.date)}>
+      {lines.map(({ hour, top }) => (
+        <li key={`line ${hour}`} className={styles.line} style={{ top }} aria-hidden="true" />
+      ))}
+      {isSameDay(day.date, now) && (
+        <li className={styles.now} style={{ top: topOf(now, hourTops) }}>
+          <span className="unseen">Now: </span>
+          <span className={styles.nowTime}>{clock.format(now)}</span>
+        </li>
+      )}
+      {day.placed.map(({ fire, top }) => (
+        <li key={keyOf(fire)} className={styles.place} style={{ top }}>
+          <Mark fire={fire} sentence={sentences.get(fire.schedule_id)} {...choice} />
+        </li>
+      ))}
+      {day.more.map(({ top, fires }) => (
+        <li key={`more ${top}`} className={styles.place} style={{ top }}>
+          <span className={styles.more} title={fires.map(titleOf).join('\n')}>
+            {fires.length} more
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** Days below each other, for phones. */
+function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
+  const now = new Date(useNow(60_000));
+  const days = Array.from({ length: 7 }, (_, day) => addDays(monday, day));
+  return days.map((date) => {
+    const own = fires.filter(({ nominal_at: at }) => isSameDay(new Date(at), date));
+    return (
+      <section key={date.getTime()} className={styles.agenda}>
+        <DayHead date={date} now={now} />
+        <ol aria-label={longDay.format(date)}>
+          {own.map((fire) => (
+            <li key={keyOf(fire)}>
+              <time dateTime={fire.nominal_at}>{clock.format(new Date(fire.nominal_at))}</time>
+              <Mark fire={fire} sentence={sentences.get(fire.schedule_id)} {...choice} />
+            </li>
+          ))}
+        </ol>
+      </section>
+    );
+  });
+}
+
+type MarkLook = 'success' | 'failed' | 'cancelled' | 'running' | 'pending' | 'late' | 'upcoming';
+
+/** A past time leads to its run. Any other chooses its schedule. */
+function Mark({
+  fire,
+  sentence,
+  chosen,
+  choose,
+}: Choice & { readonly fire: Fire; readonly sentence: string | undefined }): ReactNode {
+  const look = lookOf(fire);
+  const title = `${titleOf(fire)}${sentence === undefined ? '' : `\n${sentence}`}`;
+  const attributes = {
+    className: styles.mark ?? '',
+    'data-look': look,
+    'data-current': fire.schedule_id === chosen || undefined,
+    title,
+    'aria-label': `${shortName(fire)}, ${wordsOf(fire)}`,
+  };
+  const content = (
+    <>
+      <MarkIcon fire={fire} look={look} />
+      <span className={styles.name}>{shortName(fire)}</span>
+    </>
+  );
+  if (fire.run) {
+    return (
+      <Link href={runPath(fire.run.run_id)} {...attributes}>
+        {content}
+      </Link>
+    );
+  }
+  return (
+    <button type="button" {...attributes} onClick={() => choose(fire.schedule_id)}>
+      {content}
+    </button>
+  );
+}
+
+function MarkIcon({ fire, look }: { readonly fire: Fire; readonly look: MarkLook }): ReactNode {
+  if (look === 'late') return <AlarmClock size={12} strokeWidth={2.2} aria-hidden="true" />;
+  if (fire.run && look !== 'success') return <StatusIcon of={fire.run.status} size={12} />;
+  return null;
+}
+
+function lookOf({ state, run, late }: Fire): MarkLook {
+  if (state === 'upcoming' || (state === 'due' && !late)) return 'upcoming';
+  if (!run) return 'late';
+  return run.status === 'success' && late ? 'late' : run.status;
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
+function wordsOf({ nominal_at: at, state, run, late, detail }: Fire): string {
+  const time = clock.format(new Date(at));
+  if (state === 'upcoming') return time;
+  if (!run) return `${time}, ${state === 'missed' ? 'missed' : 'due'}${detail === null ? '' : `: ${detail}`}`;
+  const started = late ? `, started late at ${clock.format(new Date(run.created_at))}` : '';
+  return `${time}, ${run.status}${started}`;
+}
+
+function titleOf(fire: Fire): string {
+  return `${fire.job_id}${fire.name === null ? '' : ` (${fire.name})`}, ${wordsOf(fire)}`;
+}
+
+function keyOf({ schedule_id: id, nominal_at: at }: Fire): string {
+  return `${id} ${at}`;
+}
+
+function isSameDay(a: Date, b: Date): boolean {
+  return a.toDateString() === b.toDateString();
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((all, count) => all + count, 0);
+}
+
+const labelPx = 34;
+
+/** The hours whose labels have room, and whose lines are drawn. */
+function labelledHours(hourTops: readonly number[]) {
+  const found: { readonly hour: number; readonly top: NonNullable<CSSProperties['top']> & number }[] = [];
+  for (const [hour, top] of hourTops.slice(0, 24).entries()) {
+    const before = found.at(-1)?.top ?? -labelPx;
+    const isCrowded = (hourTops[hour + 1] ?? 0) - top > labelPx / 2;
+    if (top - before >= labelPx || (isCrowded && top - before >= labelPx / 2)) found.push({ hour, top });
+  }
+  return found;
+}

@@ -1,0 +1,68 @@
+// What the page of schedules knows: the schedules, and what they started, missed and will start in a span of time.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type Answer, useAnswer } from '../session/answers.tsx';
+import { percentWords } from '../words.ts';
+
+export type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
+export type Fires = AnswerOf<'listScheduleFires'>;
+export type Fire = Fires['fires'][number];
+export type Frequent = Fires['frequent'][number];
+
+/** No event reports a schedule that changed or fired. */
+const everyMs = 15_000;
+
+export function useSchedules(): Answer<AnswerOf<'listSchedules'>> {
+  return useAnswer(['schedules', 'all'], (client, signal) => client.call('listSchedules', { signal }), {
+    refetchInterval: everyMs,
+  });
+}
+
+/** `null` for callers who may not read runs. */
+export function useFires(since: Date, until: Date): Answer<Fires> {
+  const query = { since: since.toISOString(), until: until.toISOString(), limit: 5_000 };
+  return useAnswer(
+    ['fires', query.since, query.until],
+    (client, signal) => client.call('listScheduleFires', { query, signal }),
+    { refetchInterval: everyMs },
+  );
+}
+
+export type Tally = { readonly succeeded: number; readonly ended: number; readonly missed: number };
+
+/** By schedule. */
+export function tallies({ fires, frequent }: Fires): ReadonlyMap<string, Tally> {
+  const found = new Map<string, Tally>();
+  for (const { schedule_id: id, runs, missed } of frequent)
+    found.set(id, { succeeded: runs.success, ended: runs.success + runs.failed, missed });
+  for (const { schedule_id: id, run, state } of fires) {
+    const { succeeded, ended, missed } = found.get(id) ?? { succeeded: 0, ended: 0, missed: 0 };
+    const isSuccess = run?.status === 'success';
+    found.set(id, {
+      succeeded: succeeded + (isSuccess ? 1 : 0),
+      ended: ended + (isSuccess || run?.status === 'failed' ? 1 : 0),
+      missed: missed + (state === 'missed' ? 1 : 0),
+    });
+  }
+  return found;
+}
+
+export function successWords({ succeeded, ended }: Tally): string {
+  return ended === 0 ? '–' : percentWords(succeeded / ended);
+}
+
+/** Whether it starts runs at its times. */
+export function isOn({ enabled, held }: Schedule): boolean {
+  return enabled && !held;
+}
+
+/** How people call the schedule: its own name, or its job's. */
+export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_id'>): string {
+  return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);
+}
+
+export function argumentWords({ args }: Pick<Schedule, 'args'>): string[] {
+  return Object.entries(args).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+}

@@ -1,0 +1,92 @@
+// The state of the form that makes or changes a schedule, and the server's answer about it while it is filled in.
+
+import { useEffect, useState } from 'react';
+import { errorText } from '../../client/error-words.ts';
+import { errorsOf } from '../../client/outlook.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import type { ArgumentError } from '../../domain/filled-fields.ts';
+import { useClient } from '../session/session.tsx';
+import type { Schedule } from './schedule-data.ts';
+
+export type Terms = {
+  readonly jobId: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly catchUp: Schedule['catch_up'];
+  readonly jitter: string;
+  readonly name: string;
+};
+
+export function termsOf(schedule: Schedule | null): Terms {
+  return {
+    jobId: schedule?.job_id ?? '',
+    cron: schedule?.cron ?? '',
+    timezone: schedule?.timezone ?? '',
+    catchUp: schedule?.catch_up ?? 'none',
+    jitter: schedule?.jitter ?? '0s',
+    name: schedule?.name ?? '',
+  };
+}
+
+/** A changed schedule keeps what the form does not show. */
+export function toBody(
+  { jobId, cron, timezone, catchUp, jitter, name }: Terms,
+  args: BodyOf<'createSchedule'>['args'],
+  before: Schedule | null,
+): BodyOf<'createSchedule'> {
+  return {
+    job_id: jobId,
+    cron: cron.trim(),
+    ...(timezone !== '' && { timezone }),
+    catch_up: catchUp,
+    jitter: jitter.trim() === '' ? '0s' : jitter.trim(),
+    ...(name.trim() !== '' && { name: name.trim() }),
+    ...(args && { args }),
+    ...(before && { labels: before.labels, enabled: before.enabled }),
+  };
+}
+
+export type Preview =
+  | { readonly kind: 'fires'; readonly preview: AnswerOf<'previewSchedule'> }
+  | { readonly kind: 'errors'; readonly errors: readonly ArgumentError[] }
+  | { readonly kind: 'none'; readonly why: string };
+
+const settleMs = 200;
+const shownFires = 5;
+
+/** Asks the server when typing pauses. The last answer stays until the next one. null: nothing was asked so far. */
+export function usePreview(body: BodyOf<'createSchedule'>): Preview | null {
+  const client = useClient();
+  const [preview, setPreview] = useState<Preview | null>(null);
+  const key = JSON.stringify(body);
+  const isReady = body.job_id !== '' && body.cron !== '';
+  // `key` stands for `body`
+  useEffect(() => {
+    if (!isReady) {
+      setPreview(null);
+      return undefined;
+    }
+    const ending = new AbortController();
+    const { signal } = ending;
+    const timer = setTimeout(() => {
+      client.call('previewSchedule', { query: { fires: shownFires }, body, signal }).then(
+        (answer) => setPreview({ kind: 'fires', preview: answer }),
+        (error: unknown) => {
+          if (!signal.aborted) setPreview(errorsOf(error) ?? { kind: 'none', why: errorText(error) });
+        },
+      );
+    }, settleMs);
+    return () => {
+      clearTimeout(timer);
+      ending.abort();
+    };
+  }, [client, key, isReady]);
+  return preview;
+}
+
+/** The first error of a member of the request, outside its arguments. */
+export function errorAt(preview: Preview | null, member: string): string | null {
+  if (preview?.kind !== 'errors') return null;
+  const found = preview.errors.find(({ pointer }) => pointer === `/${member}`);
+  return typeof found?.message === 'string' ? `${member} ${found.message}` : null;
+}

@@ -1,0 +1,138 @@
+// The page of schedules: the table, the week, one schedule with its acts, and the form.
+
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+import { accessibilityErrors } from './accessibility-errors.ts';
+
+const argspec = { type: 'object', required: ['target'], properties: { target: { type: 'string' } } };
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'backup/nightly': bash('echo "to $FLWD_ARG_TARGET"', {
+      argspec,
+      schedules: [{ cron: '30 2 * * *', timezone: 'Europe/Berlin', args: { target: '/srv/a' } }],
+    }),
+    'ops/often': bash('true', { schedules: [{ cron: '*/5 * * * *' }] }),
+    'ops/plain': bash('true', { argspec }),
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+type Made = { readonly id: string };
+const make = async (body: object): Promise<Made> =>
+  JSON.parse(await (await server.post('/schedules', { args: { target: '/x' }, ...body })).text());
+const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
+
+testWith('chromium')('a schedule of a config.yaml is held, released and run, but not edited', async () => {
+  const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
+  const row = page.getByRole('row', { name: /backup\/nightly/ });
+  await row.getByText('Every day at 02:30').waitFor();
+  await row.getByText('target=/srv/a').waitFor();
+  await row.getByRole('button', { name: /backup\/nightly/ }).click();
+  const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
+  await panel.getByText(/^Clocks go /).waitFor();
+  await panel.getByText(/backup\/nightly\/config\.yaml$/).waitFor();
+  expect(await panel.getByRole('region', { name: 'Next times' }).getByRole('listitem').count()).toBe(3);
+  expect(await panel.getByRole('button', { name: /Edit|Delete/ }).count()).toBe(0);
+
+  await panel.getByRole('button', { name: 'Hold' }).click();
+  await panel.getByText('Held: it starts nothing until it is released.').waitFor();
+  await row.getByText('Held').waitFor();
+  await panel.getByRole('button', { name: 'Run now' }).click();
+  await panel.getByRole('region', { name: 'Last runs' }).getByText('by local').waitFor();
+  await panel.getByRole('button', { name: 'Release' }).click();
+  await panel.getByRole('button', { name: 'Hold' }).waitFor();
+  await panel.getByRole('link', { name: 'open it' }).click();
+  await page.waitForURL(/\/runs\/run_/);
+  const [, runId] = /runs\/(\w+)/.exec(page.url()) ?? [];
+  expect(await read(`/runs/${runId}`)).toMatchObject({ trigger: { type: 'schedule' }, args: { target: '/srv/a' } });
+});
+
+testWith('chromium')('a schedule is made by keyboard, with its next times, then edited and deleted', async () => {
+  const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
+  await page.getByRole('button', { name: 'New schedule' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'New schedule' });
+  await form.getByRole('combobox', { name: 'Job' }).fill('plain');
+  await page.getByRole('option', { name: 'ops/plain' }).waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await form.getByLabel('When').fill('61 * * * *');
+  await form.getByText(/cron is not a cron pattern/).waitFor();
+  await form.getByLabel('When').fill('0 4 * * 1');
+  await form.getByRole('button', { name: 'Create the schedule' }).click();
+  await form.getByText('Required.').waitFor();
+  await form.getByLabel(/^target/).fill('/srv/b');
+  await form.getByLabel('Name').fill('Weekly');
+  await form.getByRole('region', { name: 'Next times' }).getByText('Every Monday at 04:00').waitFor();
+  await form.getByRole('button', { name: 'Create the schedule' }).press('Enter');
+  const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
+  await panel.getByText('Weekly').waitFor();
+  expect(await read('/schedules?job_id=ops/plain')).toMatchObject({
+    schedules: [{ name: 'Weekly', cron: '0 4 * * 1', args: { target: '/srv/b' }, created_by: 'local' }],
+  });
+
+  await panel.getByRole('button', { name: 'Edit…' }).click();
+  const edit = page.getByRole('dialog', { name: 'Edit the schedule' });
+  await expect.poll(() => edit.getByLabel(/^target/).inputValue()).toBe('/srv/b');
+  await edit.getByLabel('When').fill('0 5 * * *');
+  await edit.getByText('Every day at 05:00').waitFor();
+  await edit.getByRole('button', { name: 'Save' }).click();
+  await panel.getByText('Every day at 05:00').waitFor();
+
+  await panel.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByRole('button', { name: 'Delete the schedule' }).click();
+  await panel.waitFor({ state: 'detached' });
+  await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ total: 0 });
+});
+
+testWith('chromium')('a week shows single times of each day, and counts schedules that fire often', async () => {
+  const made = await make({ job_id: 'ops/plain', cron: '0 12 * * *', name: 'Noon' });
+  const page = await browser.open(`${server.url}/schedules?view=week`, { width: 1_440 });
+  const week = page.getByRole('region', { name: 'Week' });
+  await week.getByText('Every 5 minutes').waitFor();
+  await page.getByRole('button', { name: 'Week after' }).click();
+  const monday = week.getByRole('list', { name: /^Monday/ });
+  await monday.getByRole('button', { name: /Noon, 12:00/ }).click();
+  await page.getByRole('region', { name: 'Schedule of ops/plain' }).getByText('Noon').waitFor();
+  expect(new URL(page.url()).searchParams.get('schedule')).toBe(made.id);
+  await expect.poll(() => week.getByRole('button', { name: /Noon/ }).count()).toBe(7);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.keyboard.press('Escape');
+  await week
+    .getByRole('list', { name: /^Sunday/ })
+    .getByRole('button', { name: /Noon/ })
+    .waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
+});
+
+testWith('chromium')('what a caller may not do is absent', async () => {
+  const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
+  const page = await browser.open(server.url);
+  await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
+  await page.goto(`${server.url}/schedules`);
+  await page.getByRole('button', { name: /backup\/nightly/ }).click();
+  const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
+  await panel.getByText('Callers with the scope schedules:write may hold and change it.').waitFor();
+  expect(await page.getByRole('button', { name: /New schedule|Run now|Hold/ }).count()).toBe(0);
+});
+
+testWith('chromium')('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {
+  const { id } = await make({ job_id: 'ops/plain', cron: '0 12 * * *' });
+  for (const theme of ['light', 'dark'] as const) {
+    const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { theme, width: 1_440 });
+    await page.getByRole('region', { name: 'Settings' }).waitFor();
+    expect(await accessibilityErrors(page)).toEqual([]);
+    await page.goto(`${server.url}/schedules?view=week&schedule=${id}`);
+    await page.getByRole('list', { name: /^Monday/ }).waitFor();
+    expect(await accessibilityErrors(page)).toEqual([]);
+    await page.goto(`${server.url}/schedules?form=${id}`);
+    await page.getByText('Every day at 12:00').last().waitFor();
+    expect(await accessibilityErrors(page)).toEqual([]);
+  }
+  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
