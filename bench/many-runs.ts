@@ -1,5 +1,5 @@
 // Makes a database with many finished runs, as after months of use, by writing rows into the store's tables without
-// flwd. Lists read `runs`, `run_labels` and `run_counts`; the other tables stay empty.
+// flwd. Lists and statistics read `runs`, `run_labels` and counters; the other tables stay empty.
 
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../src/lib/clock.ts';
@@ -8,6 +8,7 @@ import { createLogger } from '../src/lib/logger.ts';
 import { type Position, toCursor } from '../src/store/cursor.ts';
 import { countEnded } from '../src/store/migrations/0010-run-totals.ts';
 import { countDays } from '../src/store/migrations/0011-run-days.ts';
+import { countStats } from '../src/store/migrations/0018-run-stats.ts';
 import type { RunDetails } from '../src/store/run/run-rows.ts';
 import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
 import { kyselyOver } from '../src/store/sqlite/sqlite.ts';
@@ -87,7 +88,8 @@ export async function fillWithRuns(path: string, count: number): Promise<ManyRun
   }
   const addCount = inserter(db, 'run_counts');
   for (const row of counts.values()) addCount(row);
-  for (const statement of [...countEnded(kyselyOver(db)), countDays(kyselyOver(db))]) await statement.execute();
+  const filled = kyselyOver(db);
+  for (const statement of [...countEnded(filled), countDays(filled), ...countStats(filled)]) await statement.execute();
   for (const { sql } of indices) db.exec(String(sql));
   // Dropping an index also drops the planner's statistics about it.
   fixPlans(db);

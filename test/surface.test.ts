@@ -68,6 +68,8 @@ test('operations: id, method, path, scope', () => {
     'listTokens: GET /tokens admin',
     'revokeToken: DELETE /tokens/{token_id} admin',
     'listAudit: GET /audit audit:read',
+    'getStats: GET /stats runs:read',
+    'getJobStats: GET /stats/jobs runs:read',
     'getHealth: GET /health public',
     'getStorageHealth: GET /health/storage metrics:read',
     'getSystemInfo: GET /system/info jobs:read',
@@ -354,6 +356,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'PERSISTENCE_RETENTION_LOGS',
     'PERSISTENCE_RETENTION_RUNS',
     'PERSISTENCE_RETENTION_SNAPSHOTS',
+    'PERSISTENCE_RETENTION_STATS',
     'PERSISTENCE_RETENTION_WORKSPACES',
     'PERSISTENCE_SECRET_KEY_FILE',
     'PERSISTENCE_URL',
@@ -431,6 +434,7 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0015-hints 22255f527731b227',
     '0016-held-schedules 1efb28689a3ca6ba',
     '0017-kv 7cd4ceb23f0a1648',
+    '0018-run-stats 9a4a3ad4619d79b9',
     '0020-lists-of-runs 18dbd69a2b667856',
   ]);
 });

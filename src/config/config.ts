@@ -146,7 +146,7 @@ function toRemotes(settings: Settings) {
 }
 
 function toRetention(settings: Settings) {
-  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit') => {
+  const kept = (name: 'runs' | 'logs' | 'artifacts' | 'workspaces' | 'snapshots' | 'events' | 'audit' | 'stats') => {
     const value = valueAt(settings, `persistence.retention.${name}`);
     return value === 'never' ? null : value;
   };
@@ -162,6 +162,7 @@ function toRetention(settings: Settings) {
     /** Output events are read from the log, so they cannot outlive it. */
     eventsMs: bounds.length > 0 ? Math.min(...bounds) : null,
     auditMs: kept('audit'),
+    statsMs: kept('stats'),
   };
 }
 

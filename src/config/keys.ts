@@ -337,6 +337,11 @@ export const keys = {
     'How long events can be replayed; at most as long as `logs` and `runs`',
   ),
   'persistence.retention.audit': key(lifetime('1m'), '365d', 'How long to keep entries of the audit log'),
+  'persistence.retention.stats': key(
+    lifetime('1d'),
+    '400d',
+    'How long to keep the counters of statistics, which outlive the runs that they count',
+  ),
   'persistence.secret_key_file': computed(
     path,
     ({ dataDir }) => join(dataDir, 'secret.key'),

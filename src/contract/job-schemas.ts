@@ -101,7 +101,13 @@ const invalidJob = Type.Object(
 );
 
 const lastRun = Type.Object(
-  { run_id: Type.String(), status: runStatus, created_at: timestamp, finished_at: nullable(timestamp) },
+  {
+    run_id: Type.String(),
+    status: runStatus,
+    created_at: timestamp,
+    started_at: nullable(timestamp),
+    finished_at: nullable(timestamp),
+  },
   { $id: 'LastRun' },
 );
 

@@ -18,6 +18,7 @@ import { scheduleOperations } from './schedule-operations.ts';
 import { closed, cursor, idempotencyKey, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
 import { sourceOperations } from './source-operations.ts';
+import { statsOperations } from './stats-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
@@ -378,6 +379,7 @@ export const operations = {
   ...artifactOperations,
   ...tokenOperations,
   ...auditOperations,
+  ...statsOperations,
   ...systemOperations,
   streamRunEvents: {
     ...routes.streamRunEvents,

@@ -69,6 +69,8 @@ export const routes = {
   getStorageHealth: { method: 'GET', path: '/health/storage' },
   getSystemInfo: { method: 'GET', path: '/system/info' },
   collectGarbage: { method: 'POST', path: '/system/gc' },
+  getStats: { method: 'GET', path: '/stats' },
+  getJobStats: { method: 'GET', path: '/stats/jobs' },
   listWorkers: { method: 'GET', path: '/workers' },
   streamRunEvents: { method: 'GET', path: '/events/runs', isJson: false },
 } as const satisfies Record<string, Route>;

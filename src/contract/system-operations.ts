@@ -78,6 +78,7 @@ const collected = Type.Object(
       leftovers: removedCount,
       audit: removedCount,
       kv_keys: removedCount,
+      stats: Type.Integer({ minimum: 0, description: 'Counters of statistics' }),
       file_bytes: removedCount,
       database_bytes: removedCount,
     }),

@@ -9,6 +9,7 @@ export const tags = {
   Secrets: 'Values stored for the jobs of a tenant; nobody can read them back.',
   'Key-value store': 'What jobs keep for their later runs: small values by namespace and key.',
   Artifacts: 'Files that runs produced, with their checksums.',
+  Statistics: 'How many runs ended and how, and how long they took, by hour, day, job and tenant.',
   Tokens: 'API tokens, with their scopes, tenant and expiry.',
   Audit: 'Who did what, in a log that shows when somebody has tampered with it.',
   System: 'The health and configuration of this instance, and what its host can enforce.',

@@ -220,7 +220,7 @@ export type RunSummary = {
 export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']> };
 
 /** The state of one of a job's last runs. */
-export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'finished_at'>;
+export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
 /** A user of the host as which a job runs, as the host knew it when the run was planned. */
 export type RunAs = {

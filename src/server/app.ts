@@ -38,6 +38,7 @@ import { createScheduleHandlers } from './handlers/schedules.ts';
 import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSourceHandlers } from './handlers/sources.ts';
 import { callerOf } from './handlers/starting-runs.ts';
+import { createStatsHandlers } from './handlers/stats.ts';
 import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
@@ -286,7 +287,7 @@ function createHandlers(
     ...callerOf(request),
     countRun: (profile) => limiter.countRun(request, profile),
   });
-  const { runs, artifacts } = createReading(store);
+  const { runs, artifacts, stats } = createReading(store);
   const activityOf = createActivity({ engine, runs });
   const system = createSystemHandlers({
     activityOf,
@@ -324,6 +325,7 @@ function createHandlers(
       jobIdOf,
     }),
     ...createArtifactHandlers({ artifacts, stallMs: config.server.writeTimeoutMs, jobIdOf, log }),
+    ...createStatsHandlers({ stats, runs, clock }),
     ...createTokenHandlers(tokens),
     ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),

@@ -22,6 +22,7 @@ import { type StepStore, stepStore } from './run/step-moves.ts';
 import { createScheduleStore, type ScheduleStore } from './schedules.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.ts';
+import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 
@@ -44,6 +45,7 @@ export type Store = {
   /** At most a few seconds old. */
   readonly size: () => Promise<StorageSize>;
   readonly retention: RetentionStore;
+  readonly stats: StatsStore;
   readonly leftovers: Leftovers;
   /** undefined when the engine frees disk space by itself. */
   readonly space: SqliteSpace | undefined;
@@ -96,6 +98,7 @@ export function createStore(o: StoreParts): Store {
     audit: createAuditStore(db),
     size: createStorageMeter({ read: db.read, databaseSize: db.size, artifacts, kv, clock }),
     retention: createRetentionStore(db),
+    stats: createStatsStore(db),
     leftovers: createLeftovers({ blobsDir: o.blobsDir, database: db }),
     space: db.space,
     async close() {

@@ -14,6 +14,7 @@ import type { ApprovalPage, ApprovalQuery } from './run/approvals.ts';
 import type { JobTimesQuery } from './run/job-times.ts';
 import type { RunListQuery, RunPage } from './run/run-list.ts';
 import { type RunStore, runNotFound } from './run/runs.ts';
+import { noTimes, type StatsFilter, type StatsStore, type StatsWindow } from './stats/stats.ts';
 
 /** The log of a run that the caller may read. */
 export type ReadableLog = {
@@ -61,10 +62,37 @@ export type ArtifactReading = Pick<ArtifactStore, 'openRead'> & {
   readonly get: (id: string, reach: Reach) => Promise<Artifact & { readonly gone: boolean }>;
 };
 
-export type Reading = { readonly runs: RunReading; readonly artifacts: ArtifactReading };
+/** Statistics of the runs that a filter selects and the caller may see. */
+export type StatsReading = (
+  filter: StatsFilter,
+  reach: Reach,
+) => {
+  readonly counts: (window: StatsWindow) => ReturnType<StatsStore['counts']>;
+  readonly times: (window: StatsWindow) => ReturnType<StatsStore['times']>;
+  readonly groups: (by: Parameters<StatsStore['groups']>[0], window: StatsWindow) => ReturnType<StatsStore['groups']>;
+  readonly jobs: (o: Omit<Parameters<StatsStore['jobs']>[0], 'tenant'>) => ReturnType<StatsStore['jobs']>;
+};
 
-export function createReading(store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'artifacts'>): Reading {
-  return { runs: createRunReading(store), artifacts: createArtifactReading(store) };
+export type Reading = {
+  readonly runs: RunReading;
+  readonly artifacts: ArtifactReading;
+  readonly stats: StatsReading;
+};
+
+export function createReading(store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'artifacts' | 'stats'>): Reading {
+  return { runs: createRunReading(store), artifacts: createArtifactReading(store), stats: createStatsReading(store) };
+}
+
+function createStatsReading({ stats }: Pick<Store, 'stats'>): StatsReading {
+  return (filter, reach) => {
+    const of = limitTo(filter, reach);
+    return {
+      counts: async (window) => (of ? stats.counts(of, window) : []),
+      times: async (window) => (of ? stats.times(of, window) : { whole: noTimes, spans: [] }),
+      groups: async (by, window) => (of ? stats.groups(by, of, window) : []),
+      jobs: async (o) => (of ? stats.jobs({ ...o, tenant: of.tenant }) : []),
+    };
+  };
 }
 
 function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'notifications' | 'logs'>): RunReading {
@@ -135,7 +163,10 @@ function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): Artifac
 }
 
 /** Limits the query to the caller's tenant; undefined when it asks for another tenant. */
-function limitTo<Query extends { readonly tenant?: string }>(query: Query, reach: Reach): Query | undefined {
+function limitTo<Query extends { readonly tenant?: string | undefined }>(
+  query: Query,
+  reach: Reach,
+): Query | undefined {
   if (query.tenant !== undefined) return reaches(reach, query.tenant) ? query : undefined;
   return reach.tenant === '*' ? query : { ...query, tenant: reach.tenant };
 }

@@ -16,6 +16,8 @@ export type Schema = {
   run_hours: RunHourRow;
   run_days: RunDayRow;
   run_label_counts: RunLabelCountRow;
+  run_stats: RunStatsRow;
+  run_times: RunTimesRow;
   steps: StepRow;
   events: EventRow;
   sequences: SequenceRow;
@@ -127,6 +129,30 @@ export type RunLabelCountRow = {
   job_id: string;
   source: string;
   status: RunStatus;
+  count: number;
+};
+
+/**
+ * Counters of runs that ended in the hour or day (UTC) that begins at `at`. They stay when retention removes the runs.
+ * Without a job, of all jobs, without sub-runs.
+ */
+export type RunStatsRow = {
+  span: 'hour' | 'day';
+  job_id: string;
+  at: number;
+  tenant: string;
+  success: number;
+  failed: number;
+  cancelled: number;
+};
+
+/**
+ * How many of them waited so long for their start or, if they succeeded, took so long, without the time in which an
+ * approval waited for its answer. The buckets are those of domain/duration-buckets.ts.
+ */
+export type RunTimesRow = Pick<RunStatsRow, 'span' | 'job_id' | 'at' | 'tenant'> & {
+  measure: 'took' | 'waited';
+  bucket: number;
   count: number;
 };
 

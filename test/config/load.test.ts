@@ -67,6 +67,7 @@ describe('without a flwd.yaml', () => {
           snapshotsMs: 604_800_000,
           eventsMs: 604_800_000,
           auditMs: 31_536_000_000,
+          statsMs: 34_560_000_000,
         },
       },
       scheduler: {

@@ -321,6 +321,7 @@ test('a server that stops waits a second for the removal of a large folder, and 
       snapshotsMs: null,
       eventsMs: null,
       auditMs: null,
+      statsMs: null,
     },
     clock: systemClock,
     log: pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),

@@ -80,6 +80,9 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getStorageHealth: [{ kind: 'instance-wide' }],
   getSystemInfo: [{ kind: 'shared' }],
   listWorkers: [{ kind: 'shared' }],
+  // test/server/stats.test.ts
+  getStats: [{ kind: 'own' }],
+  getJobStats: [{ kind: 'own' }],
   collectGarbage: [{ kind: 'instance-wide' }],
   createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
   createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],

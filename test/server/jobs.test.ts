@@ -140,6 +140,7 @@ describe('last_runs', () => {
       run_id: first.id,
       status: 'failed',
       created_at: expect.any(String),
+      started_at: expect.any(String),
       finished_at: expect.any(String),
     });
     expect((await listAs('?ids=deploy&last_runs=3')).jobs).toMatchObject([{ id: 'deploy', last_runs: [] }]);

@@ -43,6 +43,7 @@ describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
         run_id: nightly,
         status: 'failed',
         created_at: '2024-01-14T10:30:00.000Z',
+        started_at: null,
         finished_at: '2024-01-15T10:30:00.000Z',
       },
     ]);

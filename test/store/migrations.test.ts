@@ -105,6 +105,7 @@ describe('a database file of SQLite', () => {
       ['0015-hints', '22255f527731b227e88d5734ed739b193df182f3910c8e02062514928bf74068'],
       ['0016-held-schedules', '1efb28689a3ca6ba90dce4bf021f36a46bded76f5aa940713db914fc370b05ca'],
       ['0017-kv', '7cd4ceb23f0a164870ab50ce4e14cf3d89b8d8eaf9d6b614f56662d59ffe0319'],
+      ['0018-run-stats', '9a4a3ad4619d79b900bcd5c34d92722dd41849c1433336592b70e54b591d3794'],
       ['0020-lists-of-runs', '18dbd69a2b66785691d6cf561d0908896c58b72c771aa6d8f52a6ccb18f9d16e'],
     ]);
   });

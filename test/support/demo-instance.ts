@@ -39,8 +39,8 @@ export type DemoInstance = {
 };
 
 /**
- * Makes `dir` with `flwd.yaml`, `jobs/` and `data/`. Before its last day, jobs that run often have run every few hours,
- * so that it takes seconds. The same history each time, up to `nowMs`.
+ * Makes `dir` with `flwd.yaml`, `jobs/` and `data/`. Before its last two days, jobs that run often have run every few
+ * hours, so that it takes seconds. The same history each time, up to `nowMs`.
  */
 export async function makeDemoInstance(
   dir: string,
@@ -143,8 +143,8 @@ function planRuns({ nowMs, days }: { nowMs: number; days: number }, draw: () => 
       const plan = planRun(jobId, history, { atMs, nowMs, days }, draw);
       // What would still be running belongs to startDemoRuns.
       if (plan.createdAtMs + plan.waitedMs + plan.tookMs * 2 < nowMs || plan.tookMs < minMs) plans.push(plan);
-      const isLastDay = atMs > nowMs - dayMs;
-      atMs -= Math.max(everyMs, isLastDay ? 0 : 6 * hourMs) * (history.by ? 0.4 + 1.2 * draw() : 1);
+      const isRecent = atMs > nowMs - 2 * dayMs;
+      atMs -= Math.max(everyMs, isRecent ? 0 : 6 * hourMs) * (history.by ? 0.4 + 1.2 * draw() : 1);
     }
   }
   return plans;

@@ -9,4 +9,5 @@ export const keepsAll: RetentionPolicy = {
   snapshotsMs: null,
   eventsMs: null,
   auditMs: null,
+  statsMs: null,
 };

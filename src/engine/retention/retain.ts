@@ -14,6 +14,7 @@ import {
   findHeld,
   giveBackSpace,
   nothingRemoved,
+  oldStats,
   type Removed,
   type Rest,
   removeAnswers,
@@ -25,6 +26,7 @@ import {
   removeLogs,
   removeRuns,
   removeSnapshots,
+  removeStats,
   removeWorkspaces,
   type StepContext,
 } from './retention-steps.ts';
@@ -39,6 +41,7 @@ export type RetentionPolicy = {
   /** At most as long as logs and runs. */
   readonly eventsMs: number | null;
   readonly auditMs: number | null;
+  readonly statsMs: number | null;
 };
 
 type Collected = {
@@ -194,6 +197,7 @@ async function removeOld(
   // This comes after the workspaces, which add to the snapshots that are still needed.
   await kind('snapshots', () => removeSnapshots(context, held, before(policy.snapshotsMs)));
   await kind('audit entries', () => removeAudit(context, before(policy.auditMs), how.asked !== undefined));
+  if (how.withLeftovers) await kind('statistics', () => removeStats(context, before(policy.statsMs)));
   if (how.withLeftovers) await kind('leftovers', () => removeLeftovers(context, nowMs - dayMs));
   await kind('space', async () => {
     await giveBackSpace(context, how.asked?.keptFreeBytes);
@@ -207,6 +211,8 @@ async function previewOf({ store, policy, clock, snapshotsDir }: Parts): Promise
   const before = (keptMs: number | null) => bound(nowMs, keptMs);
   const runsBeforeMs = before(policy.runsMs);
   const logsBeforeMs = Math.max(before(policy.logsMs), runsBeforeMs);
+  let stats = 0;
+  for (const old of oldStats(nowMs, before(policy.statsMs))) stats += await store.stats.countOld(old);
   const { runs, logs, logBytes } = await store.retention.preview({ runsBeforeMs, logsBeforeMs });
   return {
     ...nothingRemoved(),
@@ -217,6 +223,7 @@ async function previewOf({ store, policy, clock, snapshotsDir }: Parts): Promise
     snapshots: (await oldSnapshots(snapshotsDir, before(policy.snapshotsMs))).length,
     audit: await store.audit.countBefore(before(policy.auditMs)),
     kv_keys: await store.kv.countExpired(nowMs),
+    stats,
     file_bytes: logBytes,
     database_bytes: (await store.space?.shrink(0)) ?? 0,
   };

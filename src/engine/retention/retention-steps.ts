@@ -7,6 +7,7 @@ import { oldSnapshots, removeSnapshot, removeUnfinishedSnapshots } from '../../c
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { OldRun } from '../../store/retention.ts';
+import type { StatsBefore } from '../../store/stats/remove-stats.ts';
 import { keepWorkspace, removeRunFolder } from '../run/run-folders.ts';
 
 /** How many of each kind, and the bytes in files and in the database. */
@@ -23,6 +24,7 @@ export function nothingRemoved() {
     leftovers: 0,
     audit: 0,
     kv_keys: 0,
+    stats: 0,
     file_bytes: 0,
     database_bytes: 0,
   };
@@ -65,6 +67,8 @@ const unknownMs = 86_400_000;
 const keptFreeBytes = 2 ** 20;
 const stepPages = 64;
 const dayMs = 86_400_000;
+/** The API compares seven days by the hour with the seven before. */
+const hoursKeptMs = 15 * dayMs;
 
 export async function findHeld({ store, rest }: StepContext): Promise<Held> {
   const parents = new Set<string>();
@@ -218,6 +222,24 @@ export async function removeLeftovers(context: StepContext, beforeMs: number): P
     removed.file_bytes += part.bytes;
     if (rest.isOver()) return;
     await rest();
+  }
+}
+
+/** Only days are kept as long as configured, because there are many hours. */
+export function oldStats(nowMs: number, beforeMs: number): readonly StatsBefore[] {
+  return [
+    { span: 'hour', beforeMs: Math.max(beforeMs, nowMs - hoursKeptMs) },
+    { span: 'day', beforeMs },
+  ];
+}
+
+export async function removeStats({ store, rest, removed, nowMs }: StepContext, beforeMs: number): Promise<void> {
+  for (const old of oldStats(nowMs, beforeMs)) {
+    for await (const count of store.stats.removeOld(old)) {
+      removed.stats += count;
+      if (rest.isOver()) return;
+      await rest();
+    }
   }
 }
 

@@ -22,6 +22,7 @@ import { owners } from './0014-owners.ts';
 import { hints } from './0015-hints.ts';
 import { heldSchedules } from './0016-held-schedules.ts';
 import { kv } from './0017-kv.ts';
+import { runStats } from './0018-run-stats.ts';
 import { listsOfRuns } from './0020-lists-of-runs.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -44,6 +45,7 @@ export const migrations: readonly Migration[] = [
   hints,
   heldSchedules,
   kv,
+  runStats,
   listsOfRuns,
 ];
 

@@ -15,6 +15,7 @@ import {
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunRow, Schema } from '../schema.ts';
+import { countStats } from '../stats/count-stats.ts';
 import { countEndedRun } from './ended-counts.ts';
 import { countMovedRun } from './run-counts.ts';
 import { toJsonOrNull } from './run-rows.ts';
@@ -116,6 +117,7 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   const { job_id: jobId, tenant, attempt, started_at: startedAt } = run;
   await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
   await countEndedRun(tx.db, { ...run, id, status: to });
+  await countStats(tx.db, { ...run, id, status: to, finished_at: atMs });
   const duration_ms = startedAt === null ? null : atMs - startedAt;
   const { message, hint } = change.error ?? {};
   const words = { ...(message !== undefined && { message }), ...(hint !== undefined && { hint }) };

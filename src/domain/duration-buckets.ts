@@ -1,0 +1,30 @@
+// Durations are counted in buckets whose bounds grow by a tenth, so counters of any size answer quantiles. The answer
+// is the middle of a bucket, which is at most 5 % off.
+
+const growth = 1.1;
+
+/** Bucket 0 holds less than a millisecond, and bucket n from `growth ** (n - 1)` to `growth ** n` milliseconds. */
+export function bucketOf(ms: number): number {
+  return ms < 1 ? 0 : Math.floor(Math.log(ms) / Math.log(growth)) + 1;
+}
+
+/** How many durations are in each bucket. */
+export type Buckets = ReadonlyMap<number, number>;
+
+/** @returns milliseconds; null without any duration */
+export function quantileOf(buckets: Buckets, share: number): number | null {
+  const sorted = [...buckets].toSorted(([a], [b]) => a - b);
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+  let rest = Math.ceil(total * share);
+  for (const [bucket, count] of sorted) {
+    rest -= count;
+    if (rest <= 0) return bucket === 0 ? 0 : Math.round(growth ** (bucket - 0.5));
+  }
+  return null;
+}
+
+export function sumOf(all: Iterable<Buckets>): Map<number, number> {
+  const sum = new Map<number, number>();
+  for (const buckets of all) for (const [bucket, count] of buckets) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
+  return sum;
+}

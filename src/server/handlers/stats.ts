@@ -1,0 +1,188 @@
+// Statistics of ended runs, from counters. The answers are kept for as long as the database has not changed (ADR 0025).
+
+import { LRUCache } from 'lru-cache';
+import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
+import type { Reach } from '../../domain/principal.ts';
+import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import type { RunReading, StatsReading } from '../../store/reading.ts';
+import { type Counts, type JobStats, noTimes, type Quantiles, spanMs, type Times } from '../../store/stats/stats.ts';
+import { sendJson } from '../answers/stored-answer.ts';
+import type { Handlers } from '../exchange.ts';
+import { type StatsTime, spansOf, timeOf, widened } from './stats-window.ts';
+
+type Parts = {
+  readonly stats: StatsReading;
+  readonly runs: Pick<RunReading, 'last' | 'generation'>;
+  readonly clock: Clock;
+};
+type Stats = AnswerOf<'getStats'>;
+
+const cachedChars = 4 * 1024 * 1024;
+const daysOfJobs = 30;
+const medianDays = 14;
+const lastRuns = 10;
+
+export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJobStats'> {
+  const answers = new LRUCache<string, { readonly generation: string | number; readonly text: string }>({
+    maxSize: cachedChars,
+  });
+
+  async function kept(key: string, answer: () => Promise<unknown>): Promise<string> {
+    // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
+    const generation = await o.runs.generation();
+    const known = answers.get(key);
+    if (known?.generation === generation) return known.text;
+    const text = JSON.stringify(await answer());
+    answers.set(key, { generation, text }, { size: key.length + text.length });
+    return text;
+  }
+
+  return {
+    async getStats({ request, reply, query }) {
+      const time = timeOf(query, o.clock.now());
+      const { tenant } = request.principal;
+      const key = JSON.stringify([tenant, query, time.window.toMs]);
+      return sendJson(reply, await kept(key, () => statsOf(o.stats, query, time, request.principal)));
+    },
+
+    async getJobStats({ request, reply, query }) {
+      const { tenant } = request.principal;
+      const todayMs = dayOf(o.clock.now());
+      const key = JSON.stringify([tenant, query, todayMs]);
+      return sendJson(reply, await kept(key, () => jobStatsOf(o, query, todayMs, request.principal)));
+    },
+  };
+}
+
+async function statsOf(
+  stats: StatsReading,
+  query: QueryOf<'getStats'>,
+  { window, before, share, timesSpan }: StatsTime,
+  reach: Reach,
+): Promise<Stats> {
+  const { job_id: jobId, namespace, tenant, by } = query;
+  const of = stats({ jobId, namespace, tenant }, reach);
+  const counts = await of.counts(window);
+  const countsBefore = await of.counts(before);
+  const timesWindow = widened(window, timesSpan);
+  const times = await of.times(timesWindow);
+  const timesBefore = await of.times(widened(before, timesSpan));
+  const lastBeforeMs = before.toMs - spanMs[before.span];
+  const partial = countsBefore.map((span) => (span.at === lastBeforeMs ? scaled(span, share) : span));
+  const countsAt = new Map(counts.map((span) => [span.at, span]));
+  const timesAt = new Map(times.spans.map((span) => [span.at, span]));
+  return {
+    ...asTimes(window),
+    span: window.span,
+    totals: figures(sum(counts), times.whole),
+    before: { ...asTimes(before), ...figures(sum(partial), timesBefore.whole) },
+    runs: spansOf(window).map((at) => ({ at: toTimestamp(at), ...counted(countsAt.get(at)) })),
+    times_span: timesSpan,
+    times: spansOf(timesWindow).map((at) => ({ at: toTimestamp(at), ...timed(timesAt.get(at)) })),
+    ...(by && { groups: await groupsOf(of, by, window) }),
+  };
+}
+
+async function groupsOf(
+  of: ReturnType<StatsReading>,
+  by: 'job' | 'tenant',
+  window: StatsTime['window'],
+): Promise<NonNullable<Stats['groups']>> {
+  const groups = await of.groups(by === 'job' ? 'job_id' : 'tenant', window);
+  return groups
+    .map(({ of: name, ...group }) => ({
+      ...(by === 'job' ? { job_id: name } : { tenant: name }),
+      ...ends(group),
+    }))
+    .toSorted((a, b) => b.runs - a.runs);
+}
+
+async function jobStatsOf(
+  o: Parts,
+  { ids }: QueryOf<'getJobStats'>,
+  todayMs: number,
+  reach: Reach,
+): Promise<AnswerOf<'getJobStats'>> {
+  const fromMs = todayMs - (daysOfJobs - 1) * spanMs.day;
+  const jobIds = ids === undefined ? undefined : [...new Set(ids.split(','))].toSorted();
+  const jobs = await o.stats({}, reach).jobs({ jobIds, fromMs, todayMs, medianDays });
+  const last = await o.runs.last(
+    jobs.map(({ jobId }) => jobId),
+    lastRuns,
+    reach,
+  );
+  return {
+    ...asTimes({ fromMs, toMs: todayMs + spanMs.day }),
+    jobs: jobs.map((job) => toJob(job, last.get(job.jobId) ?? [])),
+  };
+}
+
+type Job = AnswerOf<'getJobStats'>['jobs'][number];
+type LastRuns = Awaited<ReturnType<RunReading['last']>>;
+
+function toJob({ jobId, medians, ...job }: JobStats, last: NonNullable<ReturnType<LastRuns['get']>>): Job {
+  return {
+    job_id: jobId,
+    ...ends(job),
+    duration: asMs(job.duration),
+    daily_median_ms: [...medians],
+    last_runs: last.map(({ run_id, status, created_at, started_at, finished_at }) => {
+      const tookMs =
+        started_at === null || finished_at === null ? null : Date.parse(finished_at) - Date.parse(started_at);
+      return { run_id, status, created_at, duration_ms: tookMs };
+    }),
+  };
+}
+
+function figures(counts: Counts, times: Times) {
+  return { ...ends(counts), ...timed(times) };
+}
+
+function ends(counts: Counts) {
+  const { success, failed, cancelled } = counts;
+  return { runs: success + failed + cancelled, success, failed, cancelled, success_rate: rateOf(counts) };
+}
+
+/** Rounded down, so that it is 1 only if no run failed. */
+function rateOf({ success, failed }: Counts): number | null {
+  return success + failed === 0 ? null : Math.floor((success / (success + failed)) * 10_000) / 10_000;
+}
+
+function sum(all: readonly Counts[]): Counts {
+  return all.reduce(
+    (total, { success, failed, cancelled }) => ({
+      success: total.success + success,
+      failed: total.failed + failed,
+      cancelled: total.cancelled + cancelled,
+    }),
+    counted(undefined),
+  );
+}
+
+function scaled(counts: Counts, share: number): Counts {
+  return {
+    success: Math.round(counts.success * share),
+    failed: Math.round(counts.failed * share),
+    cancelled: Math.round(counts.cancelled * share),
+  };
+}
+
+function counted({ success, failed, cancelled }: Counts = { success: 0, failed: 0, cancelled: 0 }): Counts {
+  return { success, failed, cancelled };
+}
+
+function timed({ duration, waiting }: Times = noTimes) {
+  return { duration: asMs(duration), waiting: asMs(waiting) };
+}
+
+function asMs({ p50, p95 }: Quantiles) {
+  return { p50_ms: p50, p95_ms: p95 };
+}
+
+function asTimes({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) {
+  return { since: toTimestamp(fromMs), until: toTimestamp(toMs) };
+}
+
+function dayOf(atMs: number): number {
+  return atMs - (atMs % spanMs.day);
+}

@@ -1,0 +1,99 @@
+// Counts a run when it ends: for its job and, unless a step of another run started it, for all jobs; by hour and by
+// day. Two statements, because a statement costs more than a row.
+
+import type { Kysely } from 'kysely';
+import { bucketOf } from '../../domain/duration-buckets.ts';
+import type { RunStatus, Trigger } from '../../domain/run.ts';
+import { prepareQueries, prepareQuery } from '../prepared-query.ts';
+import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
+
+export const hourMs = 3_600_000;
+export const dayMs = 24 * hourMs;
+
+export type CountedRun = {
+  readonly id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  readonly trigger: Trigger['type'];
+  readonly created_at: number;
+  readonly started_at: number | null;
+  readonly finished_at: number;
+};
+
+/** The counters of all jobs have no job. */
+export const ofAllJobs = '';
+
+/** `other` is a second job under which it is counted. Missing for a sub-run, which counts only for its own job. */
+type Places = {
+  readonly hour: number;
+  readonly day: number;
+  readonly job: string;
+  readonly other?: string;
+  readonly tenant: string;
+};
+
+function placesOf({ hour, day, job, other }: Places): Pick<RunStatsRow, 'span' | 'job_id' | 'at'>[] {
+  return [job, ...(other === undefined ? [] : [other])].flatMap((jobId) => [
+    { span: 'hour' as const, job_id: jobId, at: hour },
+    { span: 'day' as const, job_id: jobId, at: day },
+  ]);
+}
+
+const addRuns = prepareQueries((db, values: Places & Pick<RunStatsRow, 'success' | 'failed' | 'cancelled'>) => {
+  const { tenant, success, failed, cancelled } = values;
+  return db
+    .insertInto('run_stats')
+    .values(placesOf(values).map((place) => ({ ...place, tenant, success, failed, cancelled })))
+    .onConflict((conflict) =>
+      conflict.columns(['span', 'job_id', 'at', 'tenant']).doUpdateSet((eb) => ({
+        success: eb('run_stats.success', '+', eb.ref('excluded.success')),
+        failed: eb('run_stats.failed', '+', eb.ref('excluded.failed')),
+        cancelled: eb('run_stats.cancelled', '+', eb.ref('excluded.cancelled')),
+      })),
+    );
+});
+
+/** `took` is missing for runs that did not succeed. */
+const addTimes = prepareQueries((db, values: Places & { readonly waited: number; readonly took?: number }) => {
+  const { tenant, waited, took } = values;
+  const times: Pick<RunTimesRow, 'measure' | 'bucket'>[] = [{ measure: 'waited', bucket: waited }];
+  if (took !== undefined) times.push({ measure: 'took', bucket: took });
+  return db
+    .insertInto('run_times')
+    .values(placesOf(values).flatMap((place) => times.map((time) => ({ ...place, ...time, tenant, count: 1 }))))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['span', 'job_id', 'at', 'measure', 'bucket', 'tenant'])
+        .doUpdateSet((eb) => ({ count: eb('run_times.count', '+', eb.ref('excluded.count')) })),
+    );
+});
+
+const selectAsked = prepareQuery((db, { id }: { id: string }) =>
+  db
+    .selectFrom('steps')
+    .select(['started_at', 'finished_at'])
+    .where('run_id', '=', id)
+    .where('kind', '=', 'approval')
+    .where('started_at', 'is not', null),
+);
+
+export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<void> {
+  const { finished_at: endedAt, started_at: startedAt, status } = run;
+  const places = {
+    hour: endedAt - (endedAt % hourMs),
+    day: endedAt - (endedAt % dayMs),
+    job: run.job_id,
+    tenant: run.tenant,
+    ...(run.trigger !== 'job' && { other: ofAllJobs }),
+  };
+  const one = (of: RunStatus) => (status === of ? 1 : 0);
+  await addRuns(db, { ...places, success: one('success'), failed: one('failed'), cancelled: one('cancelled') });
+  if (startedAt === null) return;
+  const waited = bucketOf(startedAt - run.created_at);
+  if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
+  // Waiting for an answer is not work.
+  const asked = await selectAsked(db, { id: run.id });
+  const askedMs = asked.reduce((sum, step) => sum + (step.finished_at ?? endedAt) - (step.started_at ?? endedAt), 0);
+  await addTimes(db, { ...places, waited, took: bucketOf(endedAt - startedAt - askedMs) });
+}

@@ -1,0 +1,210 @@
+// Reads the counters of ended runs.
+
+import { setImmediate as yieldNow } from 'node:timers/promises';
+import type { Kysely, SelectQueryBuilder } from 'kysely';
+import { type Buckets, quantileOf, sumOf } from '../../domain/duration-buckets.ts';
+import type { Database } from '../database.ts';
+import { given } from '../query-parts.ts';
+import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
+import { dayMs, hourMs, ofAllJobs } from './count-stats.ts';
+import { countOldStats, removeOldStats, type StatsBefore } from './remove-stats.ts';
+
+export type StatsSpan = RunStatsRow['span'];
+export const spanMs = { hour: hourMs, day: dayMs } as const satisfies Record<StatsSpan, number>;
+
+export type Counts = { readonly success: number; readonly failed: number; readonly cancelled: number };
+/** Milliseconds; null if no run was counted. */
+export type Quantiles = { readonly p50: number | null; readonly p95: number | null };
+export type Times = { readonly duration: Quantiles; readonly waiting: Quantiles };
+const nothing: Quantiles = { p50: null, p95: null };
+export const noTimes: Times = { duration: nothing, waiting: nothing };
+
+export type StatsFilter = {
+  readonly jobId?: string | undefined;
+  /** This namespace and those below. */
+  readonly namespace?: string | undefined;
+  readonly tenant?: string | undefined;
+};
+/** Both ends are whole spans. */
+export type StatsWindow = { readonly span: StatsSpan; readonly fromMs: number; readonly toMs: number };
+
+export type JobStats = Counts & {
+  readonly jobId: string;
+  readonly duration: Quantiles;
+  /** The median of each day, oldest first; null for a day without a success. */
+  readonly medians: readonly (number | null)[];
+};
+
+export type StatsStore = {
+  /** Spans without runs are left out. Oldest first. */
+  readonly counts: (filter: StatsFilter, window: StatsWindow) => Promise<readonly (Counts & { readonly at: number })[]>;
+  /** For the whole window, and for each span in it that has runs, oldest first. */
+  readonly times: (
+    filter: StatsFilter,
+    window: StatsWindow,
+  ) => Promise<{ readonly whole: Times; readonly spans: readonly (Times & { readonly at: number })[] }>;
+  /** By job or tenant. */
+  readonly groups: (
+    by: 'job_id' | 'tenant',
+    filter: StatsFilter,
+    window: StatsWindow,
+  ) => Promise<readonly (Counts & { readonly of: string })[]>;
+  /** Sums the days from `fromMs`. The medians are of the last `medianDays`. By default, all jobs that have runs. */
+  readonly jobs: (o: {
+    readonly jobIds?: readonly string[] | undefined;
+    readonly tenant?: string | undefined;
+    readonly fromMs: number;
+    readonly todayMs: number;
+    readonly medianDays: number;
+  }) => Promise<readonly JobStats[]>;
+  /** Yields for each job how many of its counters it has removed. */
+  readonly removeOld: (o: StatsBefore) => AsyncGenerator<number>;
+  readonly countOld: (o: StatsBefore) => Promise<number>;
+};
+
+/** How many jobs to read before other work runs. */
+const slice = 20;
+
+export function createStatsStore(database: Database): StatsStore {
+  const { read } = database;
+  return {
+    async counts(filter, window) {
+      const rows = await inWindow(read, 'run_stats', filter, window)
+        .select((eb) => ['at', ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
+        .groupBy('at')
+        .orderBy('at')
+        .execute();
+      return rows.map(({ at, ...counts }) => ({ at, ...toCounts(counts) }));
+    },
+
+    async times(filter, window) {
+      const rows = await inWindow(read, 'run_times', filter, window)
+        .select((eb) => ['at', 'measure', 'bucket', eb.fn.sum<number | string>('count').as('count')])
+        .groupBy(['at', 'measure', 'bucket'])
+        .orderBy('at')
+        .execute();
+      const spans = Map.groupBy(rows, ({ at }) => at);
+      return { whole: toTimes(rows), spans: [...spans].map(([at, of]) => ({ at, ...toTimes(of) })) };
+    },
+
+    async groups(by, filter, window) {
+      const rows = await inWindow(read, 'run_stats', filter, window, by === 'job_id')
+        .select((eb) => [by, ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
+        .groupBy(by)
+        .orderBy(by)
+        .execute();
+      return rows.map((row) => ({ of: row[by], ...toCounts(row) }));
+    },
+
+    async jobs({ jobIds, ...o }) {
+      const all = jobIds ?? (await jobsWithRuns(read, o.tenant));
+      const found: JobStats[] = [];
+      for (let n = 0; n < all.length; n += slice) {
+        if (n > 0) await yieldNow();
+        found.push(...(await statsOfJobs(read, all.slice(n, n + slice), o)));
+      }
+      return found;
+    },
+
+    removeOld: (o) => removeOldStats(database, o),
+    countOld: (o) => countOldStats(database, o),
+  };
+}
+
+const countColumns = ['success', 'failed', 'cancelled'] as const;
+
+/** `ofEachJob`: the counters of the jobs, also without a job or a namespace in the filter. */
+function inWindow(
+  db: Kysely<Schema>,
+  table: 'run_stats' | 'run_times',
+  { jobId, namespace, tenant }: StatsFilter,
+  { span, fromMs, toMs }: StatsWindow,
+  ofEachJob = false,
+) {
+  const rows: SelectQueryBuilder<Schema, 'run_stats' | 'run_times', object> = db.selectFrom(table);
+  const ofJob = jobId ?? (namespace === undefined && !ofEachJob ? ofAllJobs : undefined);
+  return rows
+    .where((eb) => eb.and(given({ span, job_id: ofJob, tenant })))
+    .where('at', '>=', fromMs)
+    .where('at', '<', toMs)
+    .$if(ofJob === undefined, (query) =>
+      // The index begins with the job.
+      query.where('job_id', 'in', (eb) => {
+        const known = eb.selectFrom('run_counts').select('job_id').distinct();
+        if (namespace === undefined) return known;
+        return known.where('job_id', '>=', `${namespace}/`).where('job_id', '<', `${namespace}0`);
+      }),
+    );
+}
+
+async function jobsWithRuns(db: Kysely<Schema>, tenant: string | undefined): Promise<string[]> {
+  const rows = await db
+    .selectFrom('run_counts')
+    .select('job_id')
+    .distinct()
+    .where((eb) => eb.and(given({ tenant })))
+    .orderBy('job_id')
+    .execute();
+  return rows.map(({ job_id: id }) => id);
+}
+
+async function statsOfJobs(
+  db: Kysely<Schema>,
+  jobIds: readonly string[],
+  o: Omit<Parameters<StatsStore['jobs']>[0], 'jobIds'>,
+): Promise<JobStats[]> {
+  const { tenant, fromMs, todayMs, medianDays } = o;
+  const of = { span: 'day' as const, ...given({ tenant }) };
+  const counts = await db
+    .selectFrom('run_stats')
+    .select((eb) => ['job_id', ...countColumns.map((column) => eb.fn.sum<number | string>(column).as(column))])
+    .where((eb) => eb.and(of))
+    .where('job_id', 'in', jobIds)
+    .where('at', '>=', fromMs)
+    .groupBy('job_id')
+    .execute();
+  const times = await db
+    .selectFrom('run_times')
+    .select((eb) => ['job_id', 'at', 'bucket', eb.fn.sum<number | string>('count').as('count')])
+    .where((eb) => eb.and({ ...of, measure: 'took' }))
+    .where('job_id', 'in', jobIds)
+    .where('at', '>=', fromMs)
+    .groupBy(['job_id', 'at', 'bucket'])
+    .execute();
+  const countsOf = new Map(counts.map((row) => [row.job_id, toCounts(row)]));
+  const timesOf = Map.groupBy(times, ({ job_id: id }) => id);
+  const days = Array.from({ length: medianDays }, (_, n) => todayMs - (medianDays - 1 - n) * dayMs);
+  return jobIds.map((jobId) => {
+    const byDay = new Map([...Map.groupBy(timesOf.get(jobId) ?? [], ({ at }) => at)].map(toDay));
+    return {
+      jobId,
+      ...(countsOf.get(jobId) ?? { success: 0, failed: 0, cancelled: 0 }),
+      duration: quantiles(sumOf(byDay.values())),
+      medians: days.map((at) => quantileOf(byDay.get(at) ?? new Map(), 0.5)),
+    };
+  });
+}
+
+type Counted = Pick<RunTimesRow, 'bucket'> & { readonly count: number | string };
+
+function toDay([at, rows]: readonly [number, readonly Counted[]]): [number, Buckets] {
+  return [at, toBuckets(rows)];
+}
+
+function toTimes(rows: readonly (Counted & Pick<RunTimesRow, 'measure'>)[]): Times {
+  const of = (measure: RunTimesRow['measure']) => quantiles(toBuckets(rows.filter((row) => row.measure === measure)));
+  return { duration: of('took'), waiting: of('waited') };
+}
+
+function toBuckets(rows: readonly Counted[]): Buckets {
+  return sumOf(rows.map(({ bucket, count }) => new Map([[bucket, Number(count)]])));
+}
+
+function quantiles(buckets: Buckets): Quantiles {
+  return { p50: quantileOf(buckets, 0.5), p95: quantileOf(buckets, 0.95) };
+}
+
+/** PostgreSQL returns sums as texts. */
+function toCounts(row: Readonly<Record<(typeof countColumns)[number], number | string>>): Counts {
+  return { success: Number(row.success), failed: Number(row.failed), cancelled: Number(row.cancelled) };
+}
