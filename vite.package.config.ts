@@ -32,34 +32,64 @@ export default defineConfig({
         entryFileNames: '[name].js',
         // As deep as the folders of src, so that paths relative to a file still work.
         chunkFileNames: 'parts/[name]-[hash].js',
-        // Modules that belong to both groups go to the first.
-        codeSplitting: { groups: [{ name: quickPart, priority: 1 }, { name: askingPart }] },
+        codeSplitting: { includeDependenciesRecursively: false, groups: parts() },
         comments: { jsdoc: false, annotation: false, legal: false },
       },
     },
   },
 });
 
-/** Modules of commands that ask an instance, and of the commands that ask no instance and must be fastest. */
-const asking = ['command-line', 'job/jobs', 'session/session'];
-const quickest = ['version', 'completion/complete'];
+type Graph = Rolldown.ChunkingContext;
 
 /**
- * Loading a file takes half a millisecond, whatever it contains. So everything that all commands that ask an instance
- * load is one file. The part of it that the fastest commands need as well is another file, so that they load only that.
+ * Loading a file takes half a millisecond, whatever it contains, so what is always loaded together is one file. A
+ * module that belongs to several goes to the first:
+ * - quick: what the fastest commands need, which ask no instance
+ * - asking: what all commands need that ask an instance
+ * - sources: what reads the jobs of a folder
+ * - serving: what a server needs
+ * What other commands share with the last two stays in files of its own, because they should not load the rest. So does
+ * the probe of the host, which starts before the server's code is loaded.
  */
-function askingPart(id: string, graph: Rolldown.ChunkingContext): string | null {
-  return isLoadedBy(asking, id, graph) ? 'asking' : null;
+function parts() {
+  const part = (name: string, holds: (id: string, graph: Graph) => boolean, priority: number) => ({
+    name: (id: string, graph: Graph) => (holds(id, graph) ? name : null),
+    priority,
+  });
+  return [
+    part(
+      'quick',
+      (id, graph) => isAsking(id, graph) && isLoadedBy(['cli/version', 'cli/completion/complete'], id, graph),
+      4,
+    ),
+    part('asking', isAsking, 3),
+    part('sources', (id, graph) => isLoadedBy(['sources'], id, graph) && !isShared(id, graph), 2),
+    part('serving', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && !isShared(id, graph), 1),
+  ];
 }
 
-function quickPart(id: string, graph: Rolldown.ChunkingContext): string | null {
-  return isLoadedBy(asking, id, graph) && isLoadedBy(quickest, id, graph) ? 'quick' : null;
+function isAsking(id: string, graph: Graph): boolean {
+  return isLoadedBy(['cli/command-line', 'cli/job/jobs', 'cli/session/session'], id, graph);
 }
 
-function isLoadedBy(commands: readonly string[], id: string, graph: Rolldown.ChunkingContext): boolean {
-  const loaded = new Set(commands.map((name) => join(import.meta.dirname, `src/cli/${name}.ts`)));
+function isShared(id: string, graph: Graph): boolean {
+  const verbs = graph.getModuleInfo(pathOf('cli/main'))?.dynamicallyImportedIds ?? [];
+  const others = verbs.filter((verb) => verb !== pathOf('cli/admin/serve'));
+  return loadedBy([...others, pathOf('host-probe')], graph).has(id);
+}
+
+function isLoadedBy(modules: readonly string[], id: string, graph: Graph): boolean {
+  return loadedBy(modules.map(pathOf), graph).has(id);
+}
+
+function loadedBy(ids: readonly string[], graph: Graph): ReadonlySet<string> {
+  const loaded = new Set(ids);
   for (const each of loaded) for (const next of graph.getModuleInfo(each)?.importedIds ?? []) loaded.add(next);
-  return loaded.has(id);
+  return loaded;
+}
+
+function pathOf(name: string): string {
+  return join(import.meta.dirname, `src/${name}.ts`);
 }
 
 /**
