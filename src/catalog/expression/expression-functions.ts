@@ -35,53 +35,67 @@ export function withPlainNames(message: string): string {
 
 const patterns = new LRUCache<string, LinearPattern>({ maxSize: 64 * 1024 });
 
-export const environment = new Environment({
-  homogeneousAggregateLiterals: false,
-  limits: { maxAstNodes: 500, maxDepth: 50, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 },
-})
-  .registerVariable('args', 'dyn')
-  .registerVariable('steps', 'dyn')
-  .registerVariable('run', 'dyn')
-  .registerVariable('item', 'dyn')
-  .registerVariable('matrix', 'dyn')
-  .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
-    assertSearchable(text, part);
-    return text.includes(part);
-  })
-  .registerFunction(`string.${prefix}indexOf(string): int`, (text: string, part: string) => {
-    assertSearchable(text, part);
-    return BigInt(text.indexOf(part));
-  })
-  .registerFunction(`string.${prefix}indexOf(string, int): int`, (text: string, part: string, from: bigint) => {
-    assertSearchable(text, part);
-    return BigInt(text.indexOf(part, Number(from)));
-  })
-  .registerFunction(`string.${prefix}lastIndexOf(string): int`, (text: string, part: string) => {
-    assertSearchable(text, part);
-    return BigInt(text.lastIndexOf(part));
-  })
-  .registerFunction(`string.${prefix}split(string): list<string>`, (text: string, separator: string) => {
-    assertSearchable(text, separator);
-    const parts = text.split(separator, partLimit + 1);
-    if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000');
-    return parts;
-  })
-  .registerFunction(`list.${prefix}join(): string`, (list: readonly unknown[]) => join(list, ''))
-  .registerFunction(`list.${prefix}join(string): string`, join)
-  .registerFunction(`string.${prefix}matches(string): bool`, (text: string, pattern: string) =>
-    patternOf(pattern).test(text),
-  );
+let made: Environment | undefined;
 
-// JSON does not tell 2 from 2.0, so a `number` argument is sometimes an integer and sometimes a double. Both count as
-// numbers.
-for (const [sign, calculate] of [
-  ['+', (a: number, b: number) => a + b],
-  ['-', (a: number, b: number) => a - b],
-  ['*', (a: number, b: number) => a * b],
-  ['/', (a: number, b: number) => a / b],
-] as const) {
-  environment.registerOperator(`int ${sign} double: double`, (a: bigint, b: number) => calculate(Number(a), b));
-  environment.registerOperator(`double ${sign} int: double`, (a: number, b: bigint) => calculate(a, Number(b)));
+/** Made for the first expression: it takes some milliseconds of a start, and many instances have no expression. */
+export function environment(): Environment {
+  made ??= addOperators(createEnvironment());
+  return made;
+}
+
+const createEnvironment = (): Environment =>
+  new Environment({
+    homogeneousAggregateLiterals: false,
+    limits: { maxAstNodes: 500, maxDepth: 50, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 },
+  })
+    .registerVariable('args', 'dyn')
+    .registerVariable('steps', 'dyn')
+    .registerVariable('run', 'dyn')
+    .registerVariable('item', 'dyn')
+    .registerVariable('matrix', 'dyn')
+    .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
+      assertSearchable(text, part);
+      return text.includes(part);
+    })
+    .registerFunction(`string.${prefix}indexOf(string): int`, (text: string, part: string) => {
+      assertSearchable(text, part);
+      return BigInt(text.indexOf(part));
+    })
+    .registerFunction(`string.${prefix}indexOf(string, int): int`, (text: string, part: string, from: bigint) => {
+      assertSearchable(text, part);
+      return BigInt(text.indexOf(part, Number(from)));
+    })
+    .registerFunction(`string.${prefix}lastIndexOf(string): int`, (text: string, part: string) => {
+      assertSearchable(text, part);
+      return BigInt(text.lastIndexOf(part));
+    })
+    .registerFunction(`string.${prefix}split(string): list<string>`, (text: string, separator: string) => {
+      assertSearchable(text, separator);
+      const parts = text.split(separator, partLimit + 1);
+      if (parts.length > partLimit) throw new ExpressionError('it splits a text into more than 20,000');
+      return parts;
+    })
+    .registerFunction(`list.${prefix}join(): string`, (list: readonly unknown[]) => join(list, ''))
+    .registerFunction(`list.${prefix}join(string): string`, join)
+    .registerFunction(`string.${prefix}matches(string): bool`, (text: string, pattern: string) =>
+      patternOf(pattern).test(text),
+    );
+
+/**
+ * JSON does not tell 2 from 2.0, so a `number` argument is sometimes an integer and sometimes a double. Both count as
+ * numbers.
+ */
+function addOperators(environment: Environment): Environment {
+  for (const [sign, calculate] of [
+    ['+', (a: number, b: number) => a + b],
+    ['-', (a: number, b: number) => a - b],
+    ['*', (a: number, b: number) => a * b],
+    ['/', (a: number, b: number) => a / b],
+  ] as const) {
+    environment.registerOperator(`int ${sign} double: double`, (a: bigint, b: number) => calculate(Number(a), b));
+    environment.registerOperator(`double ${sign} int: double`, (a: number, b: bigint) => calculate(a, Number(b)));
+  }
+  return environment;
 }
 
 function assertSearchable(text: string, part: string): void {

@@ -55,7 +55,7 @@ export function parseExpression(text: string): Expression {
 
 function parse(text: string): ParseResult {
   try {
-    return environment.parse(text);
+    return environment().parse(text);
   } catch (error) {
     throw new ExpressionError(describe(error));
   }
