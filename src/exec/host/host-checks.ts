@@ -10,6 +10,7 @@ import { findLackOfRoom } from '../../lib/files/disk-room.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Capabilities, Capability } from '../executor.ts';
 import { isServerRoot } from '../job-user.ts';
+import { securityProfiles } from './host.ts';
 import {
   checkCgroups,
   checkInotify,
@@ -21,8 +22,6 @@ import {
 import { checkPrograms } from './host-program-checks.ts';
 import { findUser } from './host-users.ts';
 import { type CallerChoice, checkNetwork } from './network-check.ts';
-
-const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 
 export type ProfileChoice = {
   readonly defaultProfile: SecurityProfile;

@@ -2,13 +2,14 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { Capabilities, Capability } from '../executor.ts';
 import { changesUser, isServerRoot } from '../job-user.ts';
 import { hasFilter, isSandboxed, sandboxCommand } from '../sandbox/sandbox.ts';
@@ -16,6 +17,7 @@ import { seccompFilter } from '../sandbox/seccomp-filter.ts';
 import { userNamespaceObstacle } from './host-kernel.ts';
 import { findProgram } from './host-programs.ts';
 
+export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const probeMs = 10_000;
 const prefix = 'flwd-probe-';
 /** Other probes under way are younger. */
@@ -29,13 +31,8 @@ export async function probeHost(): Promise<Capabilities> {
   const dir = makeFolder();
   if (typeof dir !== 'string') return { secure: dir, permissive: dir, disabled: dir };
   try {
-    const [secure, permissive, disabled] = await Promise.all([
-      probe('secure', dir),
-      probe('permissive', dir),
-      probe('disabled', dir),
-      removeLeft(),
-    ]);
-    return { secure, permissive, disabled };
+    const [capabilities] = await Promise.all([probe(dir), removeLeft()]);
+    return capabilities;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -65,11 +62,29 @@ async function removeLeft(): Promise<void> {
   }
 }
 
-async function probe(profile: SecurityProfile, dir: string): Promise<Capability> {
+async function probe(dir: string): Promise<Capabilities> {
+  const untried = {
+    secure: withoutTrial('secure'),
+    permissive: withoutTrial('permissive'),
+    disabled: withoutTrial('disabled'),
+  };
+  const trials = securityProfiles.filter((profile) => untried[profile] === undefined);
+  const outcome = trials.length > 0 ? await runTrials(trials, dir) : null;
+  const of = async (profile: SecurityProfile): Promise<Capability> => {
+    const known = untried[profile];
+    if (known) return known;
+    const said = await failureOf(profile, dir, outcome);
+    return { available: said === null, detail: said === null ? null : await explain(said) };
+  };
+  return { secure: await of('secure'), permissive: await of('permissive'), disabled: await of('disabled') };
+}
+
+/** undefined when only a trial can tell. */
+function withoutTrial(profile: SecurityProfile): Capability | undefined {
   if (!isSandboxed(profile) && process.platform === 'linux' && findProgram('bash'))
     return { available: true, detail: unsandboxedWords };
-  const detail = missing(profile) ?? (await trial(profile, join(dir, profile)));
-  return { available: detail === null, detail };
+  const detail = missing(profile);
+  return detail === null ? undefined : { available: false, detail };
 }
 
 const unsandboxedWords =
@@ -87,12 +102,44 @@ function missing(profile: SecurityProfile): string | null {
   return null;
 }
 
-async function trial(profile: SecurityProfile, place: string): Promise<string | null> {
-  const filterPath = `${place}-filter`;
+/**
+ * One shell runs the trials at the same time: a fork of this process takes longer than a trial.
+ * @returns what ended the shell before its trials had ended; null when nothing did
+ */
+async function runTrials(profiles: readonly SecurityProfile[], dir: string): Promise<string | null> {
+  const filterPath = join(dir, 'filter');
   writeFileSync(filterPath, seccompFilter(process.arch) ?? '');
+  const script = profiles.map((profile) => trialOf(profile, join(dir, profile), filterPath)).join('');
+  const child = spawn('/bin/sh', ['-c', `${script}wait`], {
+    cwd: '/',
+    env: {},
+    detached: true,
+    stdio: 'ignore',
+    timeout: probeMs,
+  });
+  try {
+    const [code, signal] = await once(child, 'close');
+    // The shell leaves behind what it has started.
+    if (signal && child.pid !== undefined) killGroup(child.pid);
+    return signal ?? (code === 0 ? null : String(code));
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
+  }
+}
+
+/** A line that leaves in `<place>-said` what the command prints, and then its exit status in `<place>-status`. */
+function trialOf(profile: SecurityProfile, place: string, filterPath: string): string {
   mkdirSync(place);
   chmodSync(place, 0o755);
-  const [program = 'bwrap', ...args] = sandboxCommand({
+  const command = sandboxCommand({
     profile,
     runAs: null,
     network: profile === 'secure' ? 'none' : 'all',
@@ -108,31 +155,18 @@ async function trial(profile: SecurityProfile, place: string): Promise<string | 
     secretFds: [],
     argv: ['/bin/sh', '-c', ':'],
   });
-  const said = await failureOf(program, args, filterPath);
-  return said === null ? null : await explain(said);
+  const streams = `2>${shellWord(`${place}-said`)} ${filterFd}<${shellWord(filterPath)}`;
+  return `{ ${command.map(shellWord).join(' ')} ${streams}; echo $? >${shellWord(`${place}-status`)}; } &\n`;
 }
 
 const filterFd = 3;
 
-/** What the command prints when it fails; null when it succeeds. */
-async function failureOf(command: string, args: readonly string[], filterPath: string): Promise<string | null> {
-  const filter = openSync(filterPath, 'r');
-  try {
-    const child = spawn(command, args, {
-      cwd: '/',
-      env: {},
-      timeout: probeMs,
-      stdio: ['ignore', 'ignore', 'pipe', filter],
-    });
-    const said: string[] = [];
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
-    const [code, signal] = await once(child, 'close');
-    return code === 0 ? null : said.join('').trim() || `it ended with ${signal ?? code}`;
-  } catch (error) {
-    return String(error);
-  } finally {
-    closeSync(filter);
-  }
+/** What the trial printed when it failed; null when it succeeded. */
+async function failureOf(profile: SecurityProfile, dir: string, ended: string | null): Promise<string | null> {
+  const read = async (name: string) => (await readFile(join(dir, `${profile}-${name}`), 'utf8').catch(() => '')).trim();
+  const status = await read('status');
+  if (status === '0') return null;
+  return (await read('said')) || `it ended with ${status || ended}`;
 }
 
 async function explain(said: string): Promise<string> {
