@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 const churn = `
   const [path] = process.argv.slice(1);
   const small = path && await import(path);
-  small?.keepHeapSmall();
+  small?.keepYoungHeapSmall();
   let kept = [];
   for (let i = 0; i < 3e6; i++) {
     kept.push({ i });

@@ -15,7 +15,7 @@ import { loadConfiguration } from '../session/configuration.ts';
 import { clientOf } from '../session/owner.ts';
 import { endAtOnce, stopSignal } from '../session/stop-signal.ts';
 import { endRuns, nameRunning } from './serve-end.ts';
-import { keepHeapSmall } from './small-heap.ts';
+import { collectEarly, keepYoungHeapSmall } from './small-heap.ts';
 
 export async function run(options: Options): Promise<ExitCode> {
   const { config, file, warnings } = loadConfiguration(options);
@@ -29,9 +29,12 @@ export async function run(options: Options): Promise<ExitCode> {
   const { startHostProbe } = await import('../../host-probe.ts');
   const probe = startHostProbe(config);
   // In a checkout, Node strips the types of each module, which would leave the heap 30 MB larger.
-  if (import.meta.url.endsWith('.ts')) keepHeapSmall();
+  if (import.meta.url.endsWith('.ts')) {
+    keepYoungHeapSmall();
+    collectEarly();
+  }
   const { serve } = await import('../../main.ts');
-  keepHeapSmall();
+  keepYoungHeapSmall();
   const server = await onceFree(() => serve(config, { configFile: file && resolve(file), probe }), {
     dataDir: config.instance.dataDir,
     log,
@@ -39,6 +42,7 @@ export async function run(options: Options): Promise<ExitCode> {
   }).catch((error: unknown) => {
     throw explained(error, showBind(config.server.bind));
   });
+  collectEarly();
   const { bind, tls } = config.server;
   const isOpen = !isLoopback(bind.host);
   if (isOpen && !tls) log.warn('other machines can reach this server without TLS: tokens are sent unencrypted');
