@@ -109,4 +109,24 @@ describe('a database file of SQLite', () => {
       ['0020-lists-of-runs', '18dbd69a2b66785691d6cf561d0908896c58b72c771aa6d8f52a6ccb18f9d16e'],
     ]);
   });
+
+  test('has the same schema when it is new and when it went through every migration', async () => {
+    const { database } = await open();
+    await database.close();
+    const fresh = new DatabaseSync(path);
+    const migrated = new DatabaseSync(':memory:');
+    const db = kyselyOver(migrated);
+    for (const { statements } of migrations) for (const each of statements(db, columnTypes)) await each.execute();
+
+    const objects = 'SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> \'sqlite_stat1\' ORDER BY rowid';
+    expect(fresh.prepare(objects).all(), 'run `npm run docs` after a change of migrations').toEqual(
+      migrated.prepare(objects).all(),
+    );
+    // A new database starts without rows, so no migration may add one.
+    const tables = migrated.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    const filled = tables.filter(({ name }) => migrated.prepare(`SELECT 1 FROM "${String(name)}"`).get() !== undefined);
+    expect(filled).toEqual([]);
+    fresh.close();
+    migrated.close();
+  });
 });

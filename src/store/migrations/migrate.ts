@@ -64,12 +64,14 @@ type MigrationTarget = {
   readonly types: ColumnTypes;
   readonly log: Pick<Logger, 'info'>;
   readonly version: () => number;
+  /** Creates the schema of an empty database at once. @returns its version; without this, every migration runs */
+  readonly createSchema?: () => number;
   /** Runs `work` in one transaction that also sets the version. */
   readonly raise: (toVersion: number, work: () => Promise<void>) => Promise<void>;
 };
 
 /** @throws Error when the database is from a newer flwd */
-export async function migrate({ db, types, log, version, raise }: MigrationTarget): Promise<void> {
+export async function migrate({ db, types, log, version, createSchema, raise }: MigrationTarget): Promise<void> {
   const found = version();
   assertKnownSchema(found);
   if (found === migrations.length) return;
@@ -77,7 +79,8 @@ export async function migrate({ db, types, log, version, raise }: MigrationTarge
   if (found > 0)
     log.info({ from: found, to: migrations.length }, 'upgrading the database; with many runs it takes minutes');
   await raise(migrations.length, async () => {
-    for (const migration of migrations.slice(found)) {
+    const reached = found === 0 && createSchema ? createSchema() : found;
+    for (const migration of migrations.slice(reached)) {
       for (const statement of migration.statements(db, types)) await statement.execute();
     }
     await keepTimezone(db, found === 0 ? localTimezone() : 'UTC');

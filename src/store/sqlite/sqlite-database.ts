@@ -8,6 +8,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { readAuditHead } from '../audit/audit-chain.ts';
 import type { CommitListener, Database } from '../database.ts';
 import { readNextEventId } from '../journal-rows.ts';
+import { freshSchema, freshVersion } from '../migrations/fresh-sqlite.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { Schema } from '../schema.ts';
 import { databaseDamaged } from '../storage-error.ts';
@@ -144,6 +145,10 @@ async function migrateSqlite(connection: DatabaseSync, db: Kysely<Schema>, log: 
     types: columnTypes,
     log,
     version: () => userVersion(connection),
+    createSchema() {
+      connection.exec(freshSchema);
+      return freshVersion;
+    },
     async raise(toVersion, work) {
       connection.exec('BEGIN IMMEDIATE');
       try {

@@ -57,9 +57,9 @@ const statistics: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export function fixPlans(connection: DatabaseSync): void {
   // The first ANALYZE creates the table. The second makes the connection read it.
   connection.exec('ANALYZE sqlite_schema; DELETE FROM sqlite_stat1');
-  const insert = connection.prepare('INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)');
-  for (const [table, indices] of Object.entries(statistics)) {
-    for (const [index, rows] of Object.entries(indices)) insert.run(table, index, rows);
-  }
+  const rows = Object.entries(statistics).flatMap(([table, indices]) =>
+    Object.entries(indices).map(([index, counts]) => `('${table}', '${index}', '${counts}')`),
+  );
+  connection.exec(`INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ${rows.join(', ')}`);
   connection.exec('ANALYZE sqlite_schema');
 }
