@@ -118,7 +118,7 @@ describe('a database file of SQLite', () => {
     const db = kyselyOver(migrated);
     for (const { statements } of migrations) for (const each of statements(db, columnTypes)) await each.execute();
 
-    const objects = 'SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> \'sqlite_stat1\' ORDER BY rowid';
+    const objects = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_stat1' ORDER BY rowid";
     expect(fresh.prepare(objects).all(), 'run `npm run docs` after a change of migrations').toEqual(
       migrated.prepare(objects).all(),
     );
