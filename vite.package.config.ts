@@ -52,10 +52,6 @@ type Graph = Rolldown.ChunkingContext;
  * the probe of the host, which starts before the server's code is loaded.
  */
 function parts() {
-  const part = (name: string, holds: (id: string, graph: Graph) => boolean, priority: number) => ({
-    name: (id: string, graph: Graph) => (holds(id, graph) ? name : null),
-    priority,
-  });
   return [
     part(
       'quick',
@@ -66,6 +62,10 @@ function parts() {
     part('sources', (id, graph) => isLoadedBy(['sources'], id, graph) && !isShared(id, graph), 2),
     part('serving', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && !isShared(id, graph), 1),
   ];
+}
+
+function part(name: string, holds: (id: string, graph: Graph) => boolean, priority: number) {
+  return { name: (id: string, graph: Graph) => (holds(id, graph) ? name : null), priority };
 }
 
 function isAsking(id: string, graph: Graph): boolean {

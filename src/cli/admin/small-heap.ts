@@ -4,8 +4,8 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. On the command line, a
- * factor of 1 has no effect; only the largest size can be set there.
+ * The young generation stays at 2 to 4 MB. V8 would let it grow to 64 MB and seldom give it back. On the command
+ * line, a factor of 1 has no effect; only the largest size can be set there.
  *
  * Call this when the server's modules are loaded. V8 does not accept compiled code that was stored with other flags,
  * neither that of Node's own modules nor ours.
