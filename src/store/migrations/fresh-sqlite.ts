@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 18;
+export const freshVersion = 19;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -73,6 +73,8 @@ CREATE TABLE "instance" ("name" text not null primary key, "value" text not null
 CREATE TABLE "kv" ("tenant" text not null, "namespace" text not null, "key" text not null, "version" bigint not null, "size_bytes" integer not null, "updated_at" bigint not null, "updated_by" text not null, "expires_at" bigint, "request" text, "value" blob not null, constraint "kv_key" primary key ("tenant", "namespace", "key"));
 CREATE INDEX "kv_by_expiry" on "kv" ("expires_at") where "expires_at" is not null;
 CREATE TABLE "kv_totals" ("tenant" text not null, "namespace" text not null, "keys" bigint not null, "size_bytes" bigint not null, constraint "kv_totals_key" primary key ("tenant", "namespace"));
+CREATE TABLE "run_stats" ("span" text not null, "job_id" text not null, "at" bigint not null, "tenant" text not null, "success" bigint not null, "failed" bigint not null, "cancelled" bigint not null, constraint "run_stats_key" primary key ("span", "job_id", "at", "tenant")) without rowid;
+CREATE TABLE "run_times" ("span" text not null, "job_id" text not null, "at" bigint not null, "measure" text not null, "bucket" integer not null, "tenant" text not null, "count" bigint not null, constraint "run_times_key" primary key ("span", "job_id", "at", "measure", "bucket", "tenant")) without rowid;
 CREATE INDEX "runs_by_creator" on "runs" ("created_by", "created_at", "id", "tenant");
 CREATE INDEX "runs_by_trigger" on "runs" ("trigger", "created_at", "id", "tenant");
 CREATE INDEX "steps_asking" on "steps" ("started_at", "run_id") where status = 'waiting_approval';
