@@ -65,7 +65,7 @@ testWith('chromium')(
     const reader = await guarded.token({ scopes: ['jobs:read'] });
     const page = await browser.open(`${guarded.url}/jobs/demo/greet`);
     const asked = page.getByRole('dialog', { name: 'Sign in' });
-    await asked.getByText('Sign in with an API token.').waitFor();
+    await asked.getByLabel('API token').waitFor();
     await asked.getByLabel('API token').fill(reader.credential);
     await page.keyboard.press('Enter');
     await asked.waitFor({ state: 'detached' });

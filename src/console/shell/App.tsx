@@ -54,7 +54,7 @@ export function App(): ReactNode {
           {isNarrow && <PhoneBar {...acts} />}
         </div>
         {refusal !== null && <SignIn refusal={refusal} />}
-        {dialog === 'palette' && <Palette close={() => setDialog(null)} />}
+        {dialog === 'palette' && <Palette close={() => setDialog(null)} openHelp={acts.openHelp} />}
         {dialog === 'help' && <KeysHelp close={() => setDialog(null)} />}
       </Tooltip.Provider>
     </CSPProvider>

@@ -1,85 +1,170 @@
-// The "Go to" dialog (Ctrl-K): finds jobs, pages, and a run by its id.
+// The palette (Ctrl K): jumps to jobs, their acts and runs, to pages, and to a run by its id or address. `>` offers
+// commands only.
 
-import { type ReactNode, useState } from 'react';
+import { Dialog as Base } from '@base-ui/react/dialog';
+import { Keyboard, Search, SunMoon } from 'lucide-react';
+import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
-import { Dialog } from '../design/controls/Dialog.tsx';
-import { Input } from '../design/controls/Input.tsx';
+import dialog from '../design/controls/Dialog.module.css';
+import { Kbd } from '../design/text/Kbd.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
 import { useJobs } from '../jobs/catalogue.ts';
-import { harmless, jobPath, runPath } from '../words.ts';
+import { useFavourites } from '../jobs/favourites.ts';
+import { useAnswer } from '../session/answers.tsx';
+import { useNow } from '../session/clock.ts';
 import styles from './Palette.module.css';
+import { type Entry, entriesFor, type Job, partsOf, rankedJobs } from './palette-entries.ts';
+import { useSettings } from './settings.ts';
 
-type Entry = { readonly href: string; readonly name: string; readonly kind: string };
+const mostRuns = 4;
+const noJobs: readonly Job[] = [];
+const keptMs = 30_000;
 
-const pages: readonly Entry[] = [
-  { href: '/jobs', name: 'Jobs', kind: 'page' },
-  { href: '/runs', name: 'Runs', kind: 'page' },
-  { href: '/runs?q=status%3Afailed', name: 'Failed runs', kind: 'page' },
-  { href: '/runs?q=status%3Arunning', name: 'Running runs', kind: 'page' },
-  { href: '/system', name: 'System', kind: 'page' },
-];
-const mostShown = 12;
-
-export function Palette({ close }: { readonly close: () => void }): ReactNode {
+export function Palette({ close, openHelp }: { readonly close: () => void; readonly openHelp: () => void }): ReactNode {
   const [, navigate] = useLocation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
-  const { data } = useJobs();
-  const wanted = text.trim().toLowerCase();
-  const jobs = (data?.jobs ?? []).map(
-    ({ id, title }): Entry => ({ href: jobPath(id), name: harmless(title ? `${id} – ${title}` : id), kind: 'job' }),
-  );
-  const byId: Entry[] = /^run_\w+$/i.test(text.trim())
-    ? [{ href: runPath(text.trim()), name: text.trim(), kind: 'run' }]
-    : [];
-  const search: Entry[] =
-    wanted === ''
-      ? []
-      : [{ href: `/runs?q=${encodeURIComponent(text.trim())}`, name: `Runs with “${text.trim()}”`, kind: 'search' }];
-  const matching = [...pages, ...jobs].filter(({ name }) => name.toLowerCase().includes(wanted));
-  const found = [...byId, ...matching.slice(0, mostShown), ...search];
-  const at = Math.min(chosen, Math.max(0, found.length - 1));
+  const groups = useGroups(text, openHelp);
+  const entries = groups.flatMap((group) => group.entries);
+  const at = Math.min(chosen, Math.max(0, entries.length - 1));
   const go = (entry: Entry | undefined): void => {
     if (!entry) return;
     close();
-    navigate(entry.href);
+    if (entry.href !== undefined) navigate(entry.href);
+    entry.act?.();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'ArrowDown') setChosen(Math.min(entries.length - 1, at + 1));
+    else if (event.key === 'ArrowUp') setChosen(Math.max(0, at - 1));
+    else if (event.key === 'Enter') go(entries[at]);
+    else return;
+    event.preventDefault();
   };
   return (
-    <Dialog title="Go to" close={close}>
-      <Input
-        role="combobox"
-        aria-label="Job, page or run"
-        aria-expanded="true"
-        aria-controls="palette-list"
-        aria-activedescendant={found.length > 0 ? `palette-${at}` : undefined}
-        value={text}
-        spellCheck={false}
-        onChange={(event) => {
-          setText(event.target.value);
-          setChosen(0);
-        }}
-        onKeyDown={(event) => {
-          if (event.key === 'ArrowDown') setChosen(Math.min(found.length - 1, at + 1));
-          else if (event.key === 'ArrowUp') setChosen(Math.max(0, at - 1));
-          else if (event.key === 'Enter') go(found[at]);
-          else return;
-          event.preventDefault();
-        }}
-      />
-      <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
-        {found.map((entry, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the input that controls the list
-          <div
-            key={entry.href}
-            id={`palette-${index}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={index === at}
-            onClick={() => go(entry)}
-          >
-            <span>{entry.name}</span> <span className={styles.kind}>{entry.kind}</span>
+    <Base.Root open onOpenChange={(isOpen) => !isOpen && close()}>
+      <Base.Portal>
+        <Base.Backdrop className={dialog.veil} />
+        <Base.Popup className={`${dialog.dialog} ${styles.palette}`} aria-label="Jump to">
+          <div className={styles.field}>
+            <Search size={16} aria-hidden="true" />
+            <input
+              role="combobox"
+              aria-label="Job, page or run"
+              aria-expanded="true"
+              aria-controls="palette-list"
+              aria-activedescendant={entries.length > 0 ? `palette-${at}` : undefined}
+              placeholder="Job, page or run"
+              value={text}
+              autoComplete="off"
+              spellCheck={false}
+              onChange={(event) => {
+                setText(event.target.value);
+                setChosen(0);
+              }}
+              onKeyDown={onKeyDown}
+            />
+            <Kbd>Esc</Kbd>
           </div>
-        ))}
-      </div>
-    </Dialog>
+          <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
+            {groups.map((group) => (
+              // biome-ignore lint/a11y/useSemanticElements: a list to choose from contains no fieldset
+              <div key={group.title} role="group" aria-label={group.title}>
+                <div className={styles.heading} aria-hidden="true">
+                  {group.title}
+                </div>
+                {group.entries.map((entry) => {
+                  const index = entries.indexOf(entry);
+                  return (
+                    <Option
+                      key={entry.key}
+                      id={`palette-${index}`}
+                      entry={entry}
+                      parts={partsOf(text.replace(/^\s*>/, ''))}
+                      isChosen={index === at}
+                      go={() => go(entry)}
+                    />
+                  );
+                })}
+              </div>
+            ))}
+          </div>
+          <p className={styles.foot} aria-hidden="true">
+            <Kbd>↑</Kbd> <Kbd>↓</Kbd> choose <Kbd>↵</Kbd> open <Kbd>&gt;</Kbd> commands only
+          </p>
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
   );
+}
+
+function useGroups(text: string, openHelp: () => void) {
+  const { data } = useJobs();
+  const favourites = useFavourites().jobIds;
+  const settings = useSettings();
+  const nowMs = useNow(60_000);
+  const typed = useDeferredValue(text.trim());
+  const jobs = data?.jobs ?? noJobs;
+  const isSearch = typed !== '' && !typed.startsWith('>');
+  const [job] = useMemo(() => (isSearch ? rankedJobs(jobs, partsOf(typed)) : []), [isSearch, jobs, typed]);
+  // The last runs of the job that matches best; without a job, the runs that have the text somewhere.
+  const query = { limit: mostRuns, ...(isSearch && (job ? { job_id: job.id } : { q: typed })) };
+  const runs = useAnswer(['palette runs', query], (client, signal) => client.call('listRuns', { query, signal }), {
+    staleTime: keptMs,
+    placeholderData: (earlier) => earlier,
+  }).data?.runs;
+  return useMemo(() => {
+    const commands = [
+      { key: 'help', name: 'Show the keys', icon: Keyboard, act: openHelp },
+      ...settings.flatMap((entry): Entry[] =>
+        entry === 'rule' || !entry.act ? [] : [{ key: entry.label, name: entry.label, icon: SunMoon, act: entry.act }],
+      ),
+    ];
+    return entriesFor({ text, jobs, runs: runs ?? [], favourites, commands, nowMs });
+  }, [text, jobs, runs, favourites, settings, nowMs, openHelp]);
+}
+
+function Option({
+  id,
+  entry,
+  parts,
+  isChosen,
+  go,
+}: {
+  readonly id: string;
+  readonly entry: Entry;
+  readonly parts: readonly string[];
+  readonly isChosen: boolean;
+  readonly go: () => void;
+}): ReactNode {
+  const { icon: Icon, name, before, note } = entry;
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the input that controls the list
+    <div
+      id={id}
+      role="option"
+      tabIndex={-1}
+      aria-selected={isChosen}
+      className={styles.option}
+      onClick={go}
+      ref={(option) => {
+        if (isChosen) option?.scrollIntoView({ block: 'nearest' });
+      }}
+    >
+      {typeof Icon === 'string' ? <StatusIcon of={Icon} size={16} /> : <Icon size={16} aria-hidden="true" />}
+      <span className={styles.name}>
+        {before}
+        <Marked text={name} parts={parts} />
+      </span>
+      {note !== undefined && <span className={styles.note}>{note}</span>}
+    </div>
+  );
+}
+
+/** Underlines the parts of the text that match. */
+function Marked({ text, parts }: { readonly text: string; readonly parts: readonly string[] }): ReactNode {
+  if (parts.length === 0) return text;
+  const escaped = parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  return text
+    .split(new RegExp(`(${escaped.join('|')})`, 'i'))
+    .map((piece, index) => (index % 2 === 1 ? <mark key={index}>{piece}</mark> : piece));
 }

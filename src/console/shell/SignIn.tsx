@@ -1,11 +1,13 @@
-// The sign-in dialog. It opens above the page, which keeps what the user has typed.
+// Asks for a token. It opens above the page, which keeps what the user has typed.
 
+import { Dialog as Base } from '@base-ui/react/dialog';
 import { type ReactNode, useRef, useState } from 'react';
 import { Button } from '../design/controls/Button.tsx';
-import { Dialog } from '../design/controls/Dialog.tsx';
+import dialog from '../design/controls/Dialog.module.css';
 import { Input } from '../design/controls/Input.tsx';
 import { useSession } from '../session/session.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
+import { Logo } from './Logo.tsx';
 import styles from './SignIn.module.css';
 
 /** docs/console.md names the same scopes. */
@@ -26,41 +28,61 @@ export function SignIn({ refusal }: { readonly refusal: string }): ReactNode {
     setError(refused);
     field.current?.focus();
   }
+  // Nothing is behind the page that asks first. A session that ends asks above what the user was doing.
+  const isFirst = !hasToken;
   return (
-    <Dialog title="Sign in" close={dismissSignIn}>
-      <form
-        className={styles.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (token.trim() !== '' && !isBusy) void submit();
-        }}
-      >
-        <p>{hasToken && error === null ? <WithCode text={refusal} /> : 'Sign in with an API token.'}</p>
-        <div className={styles.field}>
-          <label htmlFor="token">API token</label>
-          <Input
-            id="token"
-            ref={field}
-            type="password"
-            isMono
-            spellCheck={false}
-            value={token}
-            onChange={(event) => setToken(event.target.value)}
-            aria-describedby="token-fault"
-          />
-          <p id="token-fault" className={styles.error} role="alert">
-            <WithCode text={error ?? ''} />
-          </p>
-        </div>
-        <Button type="submit" look="primary" size="form" disabled={token.trim() === ''}>
-          Sign in
-        </Button>
-        <p className={styles.hint}>
-          Create a token on the server. To view: <code>flwd tokens create --name console --scopes {scopesToLook}</code>.
-          To start and cancel runs as well, use the scopes <code>{scopesToOperate}</code>. The token is kept until this
-          tab is closed.
-        </p>
-      </form>
-    </Dialog>
+    <Base.Root open onOpenChange={(isOpen) => !isOpen && dismissSignIn()}>
+      <Base.Portal>
+        <Base.Backdrop className={dialog.veil} data-whole={isFirst || undefined} />
+        <Base.Popup
+          className={`${dialog.dialog} ${styles.popup}`}
+          data-whole={isFirst || undefined}
+          initialFocus={field}
+        >
+          <Logo size={30} />
+          <div>
+            <Base.Title className={styles.title}>Sign in to flwd</Base.Title>
+            <p>{location.host}</p>
+          </div>
+          <form
+            className={styles.form}
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (token.trim() !== '' && !isBusy) void submit();
+            }}
+          >
+            {hasToken && error === null && (
+              <p>
+                <WithCode text={refusal} />
+              </p>
+            )}
+            <div className={styles.field}>
+              <label htmlFor="token">API token</label>
+              <Input
+                id="token"
+                ref={field}
+                type="password"
+                isMono
+                spellCheck={false}
+                value={token}
+                onChange={(event) => setToken(event.target.value)}
+                aria-describedby="token-fault"
+              />
+              <p id="token-fault" className={styles.error} role="alert">
+                <WithCode text={error ?? ''} />
+              </p>
+            </div>
+            <Button type="submit" look="primary" size="form" disabled={token.trim() === ''}>
+              Sign in
+            </Button>
+            <p className={styles.hint}>
+              Create a token on the server. To view:{' '}
+              <code>flwd tokens create --name console --scopes {scopesToLook}</code>. To start and cancel runs as well,
+              use the scopes <code>{scopesToOperate}</code>. The token is kept until this tab is closed.
+            </p>
+          </form>
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
   );
 }
