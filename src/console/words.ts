@@ -138,6 +138,14 @@ export function harmless(text: string): string {
   return text.replaceAll(unsafe, '�');
 }
 
+/** "release, today 14:06": a run is named by its job and its time. */
+export function runTitle(
+  { job_id: jobId, created_at: at }: Pick<RunRow, 'job_id' | 'created_at'>,
+  nowMs: number,
+): string {
+  return `${harmless(jobId.slice(jobId.lastIndexOf('/') + 1))}, ${localTime(at, nowMs)}`;
+}
+
 export function jobPath(jobId: string): string {
   return `/jobs/${jobId.split('/').map(encodeURIComponent).join('/')}`;
 }

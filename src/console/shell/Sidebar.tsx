@@ -3,6 +3,7 @@
 import { CircleQuestionMark, LogOut, PanelLeft, Search, SlidersHorizontal } from 'lucide-react';
 import type { ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useApprovalCount } from '../approvals/waiting-approvals.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { Tooltip } from '../design/controls/Tooltip.tsx';
@@ -112,6 +113,7 @@ function PlaceLink({ place, isCollapsed }: { readonly place: Place; readonly isC
         <Icon size={16} aria-hidden="true" />
         <span className={isCollapsed ? 'unseen' : styles.name}>{name}</span>
         {href === '/runs' && <Running />}
+        {href === '/approvals' && <Approvals />}
       </Link>
     </Act>
   );
@@ -124,6 +126,17 @@ function Running(): ReactNode {
     <Badge>
       {countWords(count)}
       <span className="unseen"> running</span>
+    </Badge>
+  );
+}
+
+function Approvals(): ReactNode {
+  const { waiting = 0, mine = 0 } = useApprovalCount() ?? {};
+  if (waiting === 0) return null;
+  return (
+    <Badge look={mine > 0 ? 'approval' : 'amount'}>
+      {countWords(mine > 0 ? mine : waiting)}
+      <span className="unseen"> waiting</span>
     </Badge>
   );
 }

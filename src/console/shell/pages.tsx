@@ -10,6 +10,8 @@ import { Empty } from '../widgets/Notes.tsx';
 import { onDemand } from './on-demand.tsx';
 
 const LogPage = onDemand('the log', async () => (await import('../log/LogPage.tsx')).LogPage);
+const ApprovalsPage = onDemand('the page', async () => (await import('../approvals/ApprovalsPage.tsx')).ApprovalsPage);
+const ComparePage = onDemand('the page', async () => (await import('../compare/ComparePage.tsx')).ComparePage);
 const JobPage = onDemand('the page', async () => (await import('../jobs/JobPage.tsx')).JobPage);
 const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
@@ -27,6 +29,12 @@ export function Pages(): ReactNode {
       <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>
       <Route path="/schedules">
         <SchedulesPage />
+      </Route>
+      <Route path="/approvals">
+        <ApprovalsPage />
+      </Route>
+      <Route path="/compare">
+        <ComparePage />
       </Route>
       <Route path="/system">{old(<SystemPage />)}</Route>
       <Route>

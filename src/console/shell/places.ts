@@ -1,6 +1,6 @@
 // The pages of the sidebar, in its order. The letter opens the page after `g`.
 
-import { Boxes, CalendarClock, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
+import { Boxes, CalendarClock, CircleUserRound, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
 
 export type Place = {
   readonly href: string;
@@ -13,6 +13,7 @@ export const places: readonly Place[] = [
   { href: '/runs', name: 'Runs', key: 'r', icon: ListVideo },
   { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
   { href: '/schedules', name: 'Schedules', key: 's', icon: CalendarClock },
+  { href: '/approvals', name: 'Approvals', key: 'a', icon: CircleUserRound },
   { href: '/system', name: 'System', key: 'y', icon: Settings2 },
 ];
 

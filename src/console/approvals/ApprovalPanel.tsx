@@ -1,0 +1,178 @@
+// One approval: the question, the answer or the form for it, how far the run is, and what approving does.
+
+import { FilePen, FileSearch, FileText, GitBranch, Globe, KeyRound, ListVideo, type LucideIcon } from 'lucide-react';
+import { Fragment, type ReactNode } from 'react';
+import { Link } from 'wouter';
+import { formatSize } from '../../lib/units.ts';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { Age, Time } from '../design/text/Time.tsx';
+import { failureText, useAnswer } from '../session/answers.tsx';
+import { ErrorNote } from '../widgets/Notes.tsx';
+import { harmless, originWords, type Run, runPath, type Step, spanWords } from '../words.ts';
+import { AnswerForm } from './AnswerForm.tsx';
+import styles from './Approvals.module.css';
+import { answerWords } from './approval-words.ts';
+import type { Approval } from './waiting-approvals.ts';
+
+export function ApprovalPanel({ asked, view }: { readonly asked: Approval; readonly view: string }): ReactNode {
+  const { run_id: runId } = asked;
+  const answer = useAnswer(['approvals', 'run', runId], async (client, signal) => {
+    const [run, { artifacts }] = await Promise.all([
+      client.call('getRun', { path: { run_id: runId }, signal }),
+      client.call('listArtifacts', { query: { run_id: runId, limit: 50 }, signal }).catch(() => ({ artifacts: [] })),
+    ]);
+    return { run, artifacts };
+  });
+  const failure = failureText(answer);
+  const { run, artifacts = [] } = answer.data ?? {};
+  return (
+    <section className={styles.panel} aria-label="Approval">
+      <p className={styles.back}>
+        <Link href={view === 'mine' ? '/approvals' : `/approvals?view=${view}`}>All approvals</Link>
+      </p>
+      <p className={styles.line}>
+        <Link href={runPath(runId)} className={styles.runLink}>
+          <JobName id={asked.job_id} />
+        </Link>
+        <Time at={asked.run_created_at} />
+        <code title={runId}>{`${runId.slice(0, 8)}…${runId.slice(-8)}`}</code>
+        <CopyButton text={runId} label="Copy the id of the run" />
+      </p>
+      <h2 className={styles.asking}>{harmless(asked.question ?? asked.step_name)}</h2>
+      <p className={styles.line}>
+        <span>
+          Asked {originWords(asked)} <Age at={asked.since} />.
+        </span>
+        {asked.deadline !== null && (
+          <span>
+            If nobody answers, the step fails <Time at={asked.deadline} />.
+          </span>
+        )}
+      </p>
+      <div className={styles.answer} data-answered={asked.finished_at !== null || undefined}>
+        {asked.finished_at === null ? (
+          <AnswerForm asked={asked} />
+        ) : (
+          <p role="status">
+            <StatusIcon of={asked.answer?.decision === 'approve' ? 'success' : 'failed'} />{' '}
+            {asked.answer ? 'It was ' : 'It has ended: '}
+            {answerWords(asked)}, <Time at={asked.finished_at} />.
+          </p>
+        )}
+      </div>
+      {failure !== null && <ErrorNote text={failure} />}
+      {run && <Progress run={run} stepId={asked.step_id} />}
+      {run && <Effects run={run} stepId={asked.step_id} />}
+      {artifacts.length > 0 && (
+        <Card title="Files so far" count={String(artifacts.length)}>
+          <ul className={styles.files}>
+            {artifacts.map((one) => (
+              <li key={one.id}>
+                <FileText size={14} aria-hidden="true" />
+                <Link href={`${runPath(runId)}?tab=artifacts`}>{harmless(one.name)}</Link>
+                <span className={styles.quiet}>{formatSize(one.size_bytes)}</span>
+              </li>
+            ))}
+          </ul>
+        </Card>
+      )}
+    </section>
+  );
+}
+
+/** The steps in the order of the job; instances of a matrix are counted at their step. */
+function Progress({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {
+  const steps = run.steps.filter(({ instance_of: of }) => of === null);
+  return (
+    <Card
+      title="How far it is"
+      count={`${steps.filter(({ finished_at: at }) => at !== null).length} of ${steps.length} steps`}
+    >
+      <ol className={styles.steps}>
+        {steps.map((step) => {
+          const instances = run.steps.filter(({ instance_of: of }) => of === step.step_id).length;
+          return (
+            <li key={step.step_id} className={styles.step} data-asking={step.step_id === stepId || undefined}>
+              <span>
+                <StatusIcon of={step.status} /> {harmless(step.step_id)}
+                {instances > 0 && ` ×${instances}`}
+              </span>
+              <span className={styles.quiet}>{tookWords(step)}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </Card>
+  );
+}
+
+function tookWords({ started_at: start, finished_at: end, status }: Step): string {
+  if (start === null) return status === 'skipped' ? 'skipped' : 'to come';
+  return end === null ? 'now' : spanWords(Date.parse(end) - Date.parse(start));
+}
+
+function Effects({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {
+  const after = stepsAfter(run.steps, stepId).map(({ step_id: id }) => id);
+  const paths = (kind: 'read' | 'write') =>
+    run.grants.flatMap((one) => (one.kind === kind && one.path ? [one.path] : []));
+  const { network } = run.security.isolation;
+  const args = Object.entries(run.args).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const secrets = Object.entries(run.args).flatMap(([name, value]) => (value === '[redacted]' ? [name] : []));
+  return (
+    <Card title="What approving does">
+      <dl className={styles.effects}>
+        <Effect icon={ListVideo} name="Runs" values={after} isEmpty="no further step" />
+        <Effect icon={FileText} name="With" values={args} isEmpty="no arguments" />
+        <Effect icon={FilePen} name="Writes" values={paths('write')} isEmpty="nothing but its workspace" />
+        <Effect icon={FileSearch} name="Reads" values={paths('read')} isEmpty="nothing outside its workspace" />
+        <Effect icon={Globe} name="Network" values={[]} isEmpty={network === 'none' ? 'none' : 'everything'} />
+        {secrets.length > 0 && <Effect icon={KeyRound} name="Secrets" values={secrets} isEmpty="" />}
+        <Effect
+          icon={GitBranch}
+          name="Revision"
+          values={[run.source.revision.replace(/^sha256:/, '').slice(0, 12)]}
+          isEmpty=""
+        />
+      </dl>
+    </Card>
+  );
+}
+
+/** The steps that cannot start before this one has ended. */
+function stepsAfter(steps: readonly Step[], stepId: string): readonly Step[] {
+  const after = new Set([stepId]);
+  for (let size = 0; size !== after.size; ) {
+    size = after.size;
+    for (const step of steps) if (step.needs.some((id) => after.has(id))) after.add(step.step_id);
+  }
+  return steps.filter((step) => step.step_id !== stepId && after.has(step.step_id) && step.instance_of === null);
+}
+
+function Effect(o: {
+  readonly icon: LucideIcon;
+  readonly name: string;
+  readonly values: readonly string[];
+  readonly isEmpty: string;
+}): ReactNode {
+  return (
+    <div>
+      <dt>
+        <o.icon size={14} aria-hidden="true" /> {o.name}
+      </dt>
+      <dd>
+        {o.values.length === 0 && o.isEmpty}
+        {o.values.map((value, at) => (
+          <Fragment key={value}>
+            {at > 0 && ', '}
+            <code>{harmless(value)}</code>
+          </Fragment>
+        ))}
+      </dd>
+    </div>
+  );
+}

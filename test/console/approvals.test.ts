@@ -1,0 +1,89 @@
+// Approvals in the browser: answered by keyboard alone, and what others may and did.
+
+import { afterAll, describe, expect } from 'vitest';
+import { steps } from '../engine/step-jobs.ts';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { aBrowser } from './a-browser.ts';
+
+const ask = (text: string, by?: readonly string[]) => [
+  { id: 'check', command: ['true'] },
+  { id: 'ask', approval: { text, ...(by && { by }) }, needs: ['check'] },
+  { id: 'ship', command: ['true'], needs: ['ask'] },
+];
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'shop/release': steps({ steps: ask('Release to production?') }),
+    'db/migrate': steps({ steps: ask('Drop the column?') }),
+    'infra/keys': steps({ steps: ask('Rotate the keys?', ['alice']) }),
+  },
+});
+const { url } = server;
+const browser = aBrowser();
+afterAll(() => server.close());
+
+type Run = {
+  readonly status: string;
+  readonly steps: readonly { readonly status: string; readonly approval: unknown }[];
+};
+const run = async (id: string): Promise<Run> => JSON.parse(await (await server.fetch(`/runs/${id}`)).text());
+
+async function start(jobId: string): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId });
+  const { run_id: id }: { run_id: string } = JSON.parse(await answer.text());
+  await expect.poll(async () => (await run(id)).steps[1]?.status, { timeout: 20_000 }).toBe('waiting_approval');
+  return id;
+}
+
+describe('the page of approvals', () => {
+  testWith('bwrap')('approves and denies by keyboard alone; to deny needs a reason', async () => {
+    const release = await start('shop/release');
+    const migrate = await start('db/migrate');
+    const page = await browser.open(`${url}/runs`);
+    await page.keyboard.press('g');
+    await page.keyboard.press('a');
+    await page.getByRole('heading', { name: 'Release to production?' }).waitFor();
+    const panel = page.getByRole('region', { name: 'Approval' });
+    expect(await panel.getByText('1 of 3 steps').count()).toBe(1);
+    await page.keyboard.press('a');
+    await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
+
+    // The next question.
+    await page.getByRole('heading', { name: 'Drop the column?' }).waitFor();
+    await page.keyboard.press('d');
+    await panel.getByText('Say why you deny it.').waitFor();
+    expect((await run(migrate)).steps[1]?.status).toBe('waiting_approval');
+    await panel.getByRole('textbox', { name: 'Reason' }).focus();
+    await page.keyboard.type('not on a Friday');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    expect(await panel.getByRole('button', { name: 'Deny' }).and(page.locator(':focus')).count()).toBe(1);
+    await page.keyboard.press('Enter');
+    await expect.poll(async () => (await run(migrate)).status, { timeout: 20_000 }).toBe('failed');
+    expect((await run(migrate)).steps[1]?.approval).toMatchObject({ decision: 'deny', comment: 'not on a Friday' });
+    await page.getByText('Nothing waits for you.').waitFor();
+    await page.getByRole('region', { name: 'Answered' }).getByText('denied by local: “not on a Friday”').waitFor();
+  });
+
+  testWith('bwrap')('says who may answer, and who has answered meanwhile', async () => {
+    const keys = await start('infra/keys');
+    const release = await start('shop/release');
+    const page = await browser.open(`${url}/approvals?run=${keys}&step=ask`);
+    const panel = page.getByRole('region', { name: 'Approval' });
+    await panel.getByText('Only alice may answer.').waitFor();
+    expect(await panel.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+    await page.getByRole('region', { name: 'For others' }).getByText('waits for alice').waitFor();
+    const sidebar = page.getByRole('navigation', { name: 'Pages' });
+    await sidebar.getByRole('link', { name: 'Approvals 1 waiting' }).waitFor();
+
+    await page
+      .getByRole('link', { name: /Release to production/ })
+      .first()
+      .click();
+    await panel.getByRole('button', { name: 'Approve' }).waitFor();
+    await server.post(`/runs/${release}/approvals`, { step_id: 'ask', decision: 'approve', comment: 'faster' });
+    await panel.getByRole('status').getByText('It was approved by local: “faster”').waitFor();
+    expect(await panel.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+  });
+});
