@@ -1,7 +1,7 @@
 // The page of a job: what it is, the form to start it with its plan, and its last runs.
 
 import { type ReactNode, useMemo } from 'react';
-import { Link, useLocation } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import type { ApiProblem } from '../../client/api-problem.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { startWords } from '../../lib/start-words.ts';
@@ -9,11 +9,14 @@ import { useTitle } from '../browser.ts';
 import { RunList } from '../runs/RunList.tsx';
 import { failureText, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
+import { onDemand } from '../shell/on-demand.tsx';
 import { StartForm } from '../start/StartForm.tsx';
 import { Facts, Shown, Time, WithCode } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import { useJob } from './catalogue.ts';
 import { JobErrors } from './JobsPage.tsx';
+
+const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
 
 type Job = AnswerOf<'getJob'>;
 
@@ -66,6 +69,8 @@ function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
 }
 
 function JobBody({ job }: { readonly job: Job }): ReactNode {
+  const isCode = new URLSearchParams(useSearch()).get('tab') === 'code';
+  if (isCode) return <JobCode jobId={job.id} />;
   return (
     <>
       {job.title !== null && <p className="lead">{harmless(job.title)}</p>}
@@ -84,6 +89,9 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
           ['Schedules', <Schedules key="schedules" job={job} />],
         ]}
       />
+      <p>
+        <Link href="?tab=code">Code</Link>
+      </p>
       <StartForm job={job} />
       <LastRuns jobId={job.id} />
     </>

@@ -7,7 +7,8 @@ import { Button } from '../design/controls/Button.tsx';
 import { countWords } from '../words.ts';
 import styles from './Log.module.css';
 import { type LineMark, LogLineRow } from './LogLineRow.tsx';
-import { firstInSight, useLogScroll } from './log-scroll.ts';
+import { lineOfClick, moveToLink } from './line-links.ts';
+import { useLogScroll } from './log-scroll.ts';
 import type { RunLog } from './run-log.ts';
 
 /** The lines to mark. The log scrolls to the first. */
@@ -31,10 +32,8 @@ export function LogLines(o: {
   const { log, marked, look } = o;
   const { pane, isFollowing, newCount, onScroll, toEnd } = useLogScroll(log, marked?.first ?? null);
   const onClick = (event: MouseEvent<HTMLElement>): void => {
-    const seq = event.target instanceof HTMLElement ? event.target.dataset.line : undefined;
-    if (seq === undefined || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    o.chooseLine(Number(seq));
+    const seq = lineOfClick(event);
+    if (seq !== null) o.chooseLine(seq);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>): void => {
     if (event.key === 'End') toEnd();
@@ -114,17 +113,4 @@ function placesOf(between: readonly Between[], { held }: RunLog): ReadonlyMap<nu
   });
   if (!held.isToEnd) places.delete(Number.POSITIVE_INFINITY);
   return places;
-}
-
-/** Enter moves the focus to the number of the first visible line, and the arrows move it from number to number. */
-function moveToLink(event: KeyboardEvent<HTMLElement>): boolean {
-  const { currentTarget: pane, target, key } = event;
-  const row = target instanceof HTMLElement ? target.closest('[data-seq]') : null;
-  let next: Element | null | undefined = null;
-  if (key === 'Enter' && !row) next = firstInSight(pane);
-  else if (key === 'ArrowUp') next = row?.previousElementSibling;
-  else if (key === 'ArrowDown') next = row?.nextElementSibling;
-  const link = next?.querySelector('a');
-  link?.focus();
-  return link !== null && link !== undefined;
 }

@@ -1,0 +1,41 @@
+// The file, revision and line that the tab shows. The URL names them.
+
+import { useLocation, useSearch } from 'wouter';
+
+export type CodePlace = {
+  /** null: config.yaml, or the first file. */
+  readonly file: string | null;
+  /** null: as the files are now. */
+  readonly revision: string | null;
+  /** Compared with this revision. */
+  readonly against: string | null;
+  readonly line: number | null;
+};
+
+export type CodeAddress = {
+  readonly place: CodePlace;
+  readonly hrefOf: (place: CodePlace) => string;
+  readonly go: (place: CodePlace) => void;
+};
+
+/** What else is in the URL, such as the tab, stays. */
+export function useCodePlace(): CodeAddress {
+  const [path, navigate] = useLocation();
+  const search = useSearch();
+  const asked = new URLSearchParams(search);
+  const place = {
+    file: asked.get('file'),
+    revision: asked.get('revision'),
+    against: asked.get('against'),
+    line: Number(asked.get('line')) || null,
+  };
+  const hrefOf = (next: CodePlace): string => {
+    const query = new URLSearchParams(search);
+    for (const [name, value] of Object.entries(next)) {
+      if (value === null) query.delete(name);
+      else query.set(name, String(value));
+    }
+    return `${path}?${query.toString()}`;
+  };
+  return { place, hrefOf, go: (next) => navigate(hrefOf(next), { replace: true }) };
+}
