@@ -40,9 +40,20 @@ const hosts = {
     },
   },
 };
+const several = {
+  argspec: {
+    type: 'object',
+    properties: {
+      words: { type: 'array', items: { type: 'string' } },
+      mode: { enum: ['fast', 'slow'], default: 'fast' },
+      region: { enum: ['region-a', 'region-b', 'region-c', 'region-d', 'region-e', 'region-f'] },
+      loud: { type: 'boolean', default: true },
+    },
+  },
+};
 const server = await startServing({
   executes: true,
-  jobs: { note: bash('true', note), hosts: bash('true', hosts) },
+  jobs: { note: bash('true', note), hosts: bash('true', hosts), several: bash('true', several) },
 });
 afterAll(() => server.close());
 const browser = aBrowser();
@@ -59,7 +70,7 @@ describe('a list', () => {
     await page.getByText('1 required value is missing.').waitFor();
     await page.getByRole('button', { name: 'Add to hosts' }).click();
     const item = page.getByRole('group', { name: 'hosts, item 1' });
-    const errors = page.locator('.fault:not(:empty)');
+    const errors = page.locator('[data-fault]');
     await page.getByText('1 field needs attention').waitFor();
     expect(await errors.count()).toBe(0);
     await item.getByLabel(/^port/).pressSequentially('1.x');
@@ -68,13 +79,12 @@ describe('a list', () => {
     await item.getByText('Required.', { exact: true }).waitFor();
     await item.getByLabel(/^port/).pressSequentially('1.50');
     await item.getByLabel(/^day/).fill('2026-02-03');
-    await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await page.getByText('Some arguments need attention.').waitFor();
+    await page.getByRole('button', { name: /^Run/ }).click();
     await expect.poll(() => errors.allTextContents()).toEqual(['Required.']);
     await item.getByLabel(/^name/).fill('web-01');
     await page.getByText('Starts at once').waitFor();
     expect(await item.getByLabel(/^port/).inputValue()).toBe('1.50');
-    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByRole('button', { name: /^Run/ }).click();
     await page.getByText(/Succeeded in/).waitFor();
     const args = await argsOf(page.url().split('/').at(-1));
     expect(args.hosts).toEqual([{ name: 'web-01', port: 1.5, day: '2026-02-03' }]);
@@ -88,6 +98,102 @@ describe('a list', () => {
     await page.getByRole('button', { name: 'As JSON' }).click();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ parts: ['db', 'mail'] });
   });
+});
+
+describe('several values', () => {
+  testWith('chromium')('are chips, and one that is being typed counts, too', async () => {
+    const page = await browser.open(`${server.url}/jobs/several`);
+    const words = page.getByLabel('words', { exact: true });
+    await words.fill('one');
+    await words.press('Enter');
+    await words.fill('two');
+    await page.getByRole('button', { name: 'Remove one from words' }).waitFor();
+    await page.getByText('Starts at once').waitFor();
+    await words.press('Control+Enter');
+    await page.waitForURL(/\/runs\/run_/);
+    expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ words: ['one', 'two'] });
+  });
+
+  testWith('chromium')('are removed with Backspace, and several lines that are pasted are several values', async () => {
+    const page = await browser.open(`${server.url}/jobs/several`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.evaluate('navigator.clipboard.writeText("a\\nb\\nc\\n")');
+    const words = page.getByLabel('words', { exact: true });
+    await words.focus();
+    await page.keyboard.press('Control+v');
+    await page.getByRole('button', { name: 'Remove c from words' }).waitFor();
+    await page.keyboard.press('Backspace');
+    await page.getByRole('button', { name: 'Remove a from words' }).click();
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ words: ['b'] });
+  });
+});
+
+describe('a choice', () => {
+  testWith('chromium')('of few is a row of buttons with the default chosen, and one of many is typed', async () => {
+    const page = await browser.open(`${server.url}/jobs/several`);
+    const mode = page.getByRole('group', { name: 'mode' });
+    expect(await mode.getByRole('button', { name: 'fast' }).getAttribute('aria-pressed')).toBe('true');
+    await mode.getByRole('button', { name: 'slow' }).click();
+    const region = page.getByRole('combobox', { name: 'region' });
+    await region.fill('f');
+    await page.getByRole('option', { name: 'region-f' }).click();
+    await page.getByRole('checkbox', { name: 'loud' }).uncheck();
+    await page.getByRole('button', { name: 'As JSON' }).click();
+    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ mode: 'slow', region: 'region-f', loud: false });
+  });
+});
+
+describe('what a run is started with', () => {
+  testWith('chromium')('besides its arguments is under More, and is checked', async () => {
+    const page = await browser.open(`${server.url}/jobs/several`);
+    await page.getByText('More priority 0').click();
+    await page.getByLabel('Priority').fill('1000');
+    await page.getByText('must be a whole number from -100 to 100').waitFor();
+    await page.getByLabel('Priority').fill('5');
+    await page.getByLabel('Labels').fill('team=ops, why=trial');
+    await page.getByText('Starts at once').waitFor();
+    await page.getByRole('button', { name: /^Run/ }).click();
+    await page.waitForURL(/\/runs\/run_/);
+    const runId = page.url().split('/').at(-1);
+    const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
+    expect(run).toMatchObject({ priority: 5, labels: { team: 'ops', why: 'trial' } });
+  });
+});
+
+describe('what differs from the run whose arguments were filled in', () => {
+  testWith('chromium')('is marked in its field and listed', async () => {
+    const runId = await start({ text: 'old', count: 3 });
+    const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
+    await page.getByText('All arguments are the same; the revision, too').waitFor();
+    await page.getByLabel('text', { exact: true }).fill('new');
+    await page.getByText('± was old').waitFor();
+    const listed = page.getByRole('region', { name: 'Different from the run' });
+    expect(await listed.textContent()).toMatch(/- text: old\+ text: new3 others are the same/);
+  });
+});
+
+testWith('chromium')('by the keyboard alone: the sentence leads to the wrong field, and Ctrl Enter runs', async () => {
+  const page = await browser.open(`${server.url}/jobs/note`);
+  await page.getByText('Starts at once').waitFor();
+  await page.getByLabel('count', { exact: true }).focus();
+  await page.keyboard.type('99');
+  const lead = page.getByRole('button', { name: '1 field needs attention' });
+  await lead.waitFor();
+  await page.keyboard.press('Control+Enter');
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
+  await lead.focus();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
+  expect(await page.getByText('must be at most 9').count()).toBe(1);
+  // The last plan stays while a field has an error.
+  expect(await page.getByRole('region', { name: 'What would happen' }).textContent()).toMatch(/Network\s*none/);
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('7');
+  await page.getByText('Starts at once').waitFor();
+  await page.keyboard.press('Control+Enter');
+  await page.waitForURL(/\/runs\/run_/);
+  expect(await argsOf(page.url().split('/').at(-1))).toEqual({ count: 7 });
 });
 
 testWith('chromium')('a default inside an object is shown once the object is given', async () => {
@@ -104,7 +210,7 @@ testWith('chromium')('typed arguments are still there after a visit to another p
   await page.getByLabel('text', { exact: true }).fill('half a thought');
   await page.getByLabel('key', { exact: true }).fill('hush-hush');
   await page.getByRole('link', { name: 'Jobs' }).first().click();
-  await page.getByRole('list', { name: 'Jobs' }).waitFor();
+  await page.getByRole('table', { name: 'Jobs' }).waitFor();
   await page.goBack();
   await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
   expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
@@ -130,8 +236,7 @@ describe('the arguments of an earlier run', () => {
   testWith('chromium')('scroll the form into view', async () => {
     const runId = await start({ text: 'earlier' });
     const page = await browser.open(`${server.url}/jobs/note`, { height: 300 });
-    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'Start with these arguments' }).click();
+    await page.getByRole('link', { name: `Fill in the arguments of ${runId}` }).click();
     await page.getByText(`These are the arguments of ${runId}.`).waitFor();
     const isFocused = "document.activeElement === document.querySelector('form[aria-label=Arguments]')";
     await expect.poll(() => page.evaluate(isFocused)).toBe(true);
@@ -143,8 +248,7 @@ describe('the arguments of an earlier run', () => {
     const runId = await start({ text: 'earlier', key: 'hush-hush' });
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByRole('button', { name: 'As JSON' }).click();
-    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'Start with these arguments' }).click();
+    await page.getByRole('link', { name: `Fill in the arguments of ${runId}` }).click();
     await page.getByText(`These are the arguments of ${runId}.`).waitFor();
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
   });
@@ -205,11 +309,10 @@ testWith('chromium')('a text keeps its line breaks, whether it comes from a run 
   await key.focus();
   await page.keyboard.press('Control+v');
   await expect.poll(() => key.inputValue()).toBe('BEGIN\nKEY\nEND\n');
-  const look =
-    "getComputedStyle(document.querySelector('textarea.hidden-text')).getPropertyValue('-webkit-text-security')";
+  const look = "getComputedStyle(document.getElementById('field-1')).getPropertyValue('-webkit-text-security')";
   expect(await page.evaluate(look)).toBe('disc');
   await page.getByText('Starts at once').waitFor();
-  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.getByRole('button', { name: /^Run/ }).click();
   await page.getByText(/Succeeded in/).waitFor();
   expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
 });
@@ -223,26 +326,25 @@ testWith('chromium')(
     await page.getByLabel('API token').fill(credential);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByLabel('key', { exact: true }).fill('hush-hush');
-    await page.getByText('Replace SECRET with the value of key.').waitFor();
+    await page.getByText('Replace SECRET with the value of key').waitFor();
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    await page.getByRole('button', { name: 'Copy as curl' }).click();
-    await page.getByText('Copied.', { exact: true }).waitFor();
-    const curl: string = await page.evaluate('navigator.clipboard.readText()');
-    expect(curl).toBe(
-      `curl ${guarded.url}/api/v1/runs -H 'content-type: application/json' -H "authorization: Bearer $FLWD_TOKEN" -d '{"job_id":"note","args":{"key":"SECRET"}}'`,
-    );
-    await page.getByRole('button', { name: 'Copy as flwd' }).click();
+    const copied = () => page.evaluate<string>('navigator.clipboard.readText()');
+    await page.getByRole('button', { name: 'curl' }).click();
     await expect
-      .poll(() => page.evaluate('navigator.clipboard.readText()'))
-      .toBe(`flwd --remote ${guarded.url} run note --args '{"key":"SECRET"}'`);
+      .poll(copied)
+      .toBe(
+        `curl ${guarded.url}/api/v1/runs -H 'content-type: application/json' -H "authorization: Bearer $FLWD_TOKEN" -d '{"job_id":"note","args":{"key":"SECRET"}}'`,
+      );
+    await page.getByRole('button', { name: 'flwd' }).click();
+    await expect.poll(copied).toBe(`flwd --remote ${guarded.url} run note --key.file FILE`);
     expect((await guarded.fetch('/jobs', { headers })).status).toBe(200);
   },
 );
 
-testWith('chromium')('the plan of a rerun uses the earlier value of an emptied field', async () => {
+testWith('chromium')('the plan of running again with changes uses the earlier value of an emptied field', async () => {
   const runId = await start({ text: 'old', count: 3 });
   const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-  const plan = page.getByRole('region', { name: 'Plan' });
+  const plan = page.getByRole('region', { name: 'What would happen' });
   await plan.getByText('text = old').waitFor();
   const count = page.getByLabel('count', { exact: true });
   await count.fill('4');
@@ -257,10 +359,10 @@ testWith('chromium')('the plan of a rerun uses the earlier value of an emptied f
   await expect.poll(() => plan.getByText('count =').count()).toBe(0);
 });
 
-testWith('chromium')('a rerun of an old revision says that the plan shows the new one', async () => {
+testWith('chromium')('running an old revision again says that the plan shows the new one', async () => {
   const runId = await start({ text: 'old' });
   const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-  await page.getByText(`This reruns ${runId} at its revision`).waitFor();
+  await page.getByText(`This runs ${runId} again at its revision`).waitFor();
   const changed = page.getByText(`The job has changed since ${runId}.`);
   expect(await changed.count()).toBe(0);
   await writeFile(join(server.root, 'jobs/note/run.sh'), '#!/bin/bash\necho new\n', { mode: 0o755 });
@@ -304,14 +406,14 @@ describe('when the connection breaks before the answer', () => {
     expect(await rerunsOf(runId)).toBe(2);
   });
 
-  testWith('chromium')('nor does submitting a rerun with edits again', async () => {
+  testWith('chromium')('nor does submitting a run again with changes', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-    await page.getByText(`This reruns ${runId} at its revision`).waitFor();
+    await page.getByText(`This runs ${runId} again at its revision`).waitFor();
     await breakFirst(page);
-    await page.getByRole('button', { name: 'Rerun' }).click();
+    await page.getByRole('button', { name: /^Run again/ }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
-    await page.getByRole('button', { name: 'Rerun' }).click();
+    await page.getByRole('button', { name: /^Run again/ }).click();
     await page.getByText(`as a rerun of ${runId}`).waitFor();
     expect(await rerunsOf(runId)).toBe(1);
   });

@@ -35,6 +35,7 @@ const server = await startServing({
     'demo/greeting': greeting,
     'disk/usage': bash('true', { name: 'How full the disks are' }),
     'disk/broken': { 'config.yaml': 'command: [' },
+    'disk/fails': bash('exit 3'),
   },
 });
 afterAll(() => server.close());
@@ -44,14 +45,13 @@ describe('jobs', () => {
   testWith('chromium')(
     'are listed with their last and next runs, and invalid ones with the place of the error',
     async () => {
-      const page = await browser.open(server.url);
-      const jobs = page.getByRole('list', { name: 'Jobs' });
-      await jobs.getByRole('link', { name: 'demo/greeting' }).waitFor();
-      await expect.poll(() => jobs.getByRole('listitem').first().textContent()).toMatch(/no runs\s*next in/);
-      const invalid = page.getByRole('region', { name: 'Invalid jobs' });
-      expect(await invalid.textContent()).toMatch(/disk\/broken\s*disk\/broken\/config\.yaml:\d+:\d+ \w+/);
+      const page = await browser.open(`${server.url}/jobs`);
+      const jobs = page.getByRole('table', { name: 'Jobs' });
+      const greeting = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'demo/greeting' }) });
+      await expect.poll(() => greeting.textContent()).toMatch(/demo.*Never run.*03:00/);
+      const broken = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/broken' }) });
+      expect(await broken.textContent()).toMatch(/disk\/broken\/config\.yaml:\d+:\d+ ?\w+/);
       expect(await page.title()).toBe('Jobs – flwd');
-      await page.getByRole('status').filter({ hasText: 'healthy' }).waitFor();
     },
   );
 
@@ -69,30 +69,117 @@ describe('jobs', () => {
     expect(await page.title()).not.toBe('flickered');
   });
 
-  testWith('chromium')('are searched by text, namespace and tag, and the URL keeps the search', async () => {
-    const page = await browser.open(server.url);
-    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('how full');
-    await page.getByText('1 of 2 jobs').waitFor();
-    expect(await page.getByRole('list', { name: 'Jobs' }).textContent()).toContain('disk/usage');
+  testWith('chromium')('are filtered by text, namespace, tag and state, and the URL keeps the filter', async () => {
+    const page = await browser.open(`${server.url}/jobs`);
+    const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
+    const search = page.getByRole('searchbox', { name: 'Search jobs' });
+    await search.fill('how full');
+    await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
     await page.reload();
-    await page.getByText('1 of 2 jobs').waitFor();
-    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('nothing such');
-    await page.getByText('No jobs match.').waitFor();
-    await page.getByRole('searchbox', { name: 'Search jobs' }).fill('');
-    await page.getByRole('combobox', { name: 'Tag' }).selectOption('demo');
-    await page.getByText('1 of 2 jobs').waitFor();
+    await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
+    await search.fill('nothing such');
+    await page.getByText('No job matches.').waitFor();
+    await search.fill('');
+    await page.getByRole('combobox', { name: 'Tag' }).click();
+    await page.getByRole('option', { name: 'demo' }).click();
+    await expect.poll(() => rows.allTextContents()).toEqual(['demo/greeting']);
     expect(page.url()).toContain('/jobs?tag=demo');
+    await page.goto(`${server.url}/jobs`);
+    await page.getByRole('button', { name: /^disk/ }).click();
+    await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken', 'disk/fails', 'disk/usage']);
+    await page.getByRole('button', { name: /^Invalid/ }).click();
+    await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken']);
+    expect(page.url()).toContain('/jobs?show=invalid');
+  });
+
+  testWith('chromium')('are sorted by a head, and get columns that one adds, both in the URL', async () => {
+    const page = await browser.open(`${server.url}/jobs`);
+    const table = page.getByRole('table', { name: 'Jobs' });
+    await table.getByRole('button', { name: 'Job', exact: true }).click();
+    await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('disk/usage');
+    expect(page.url()).toContain('sort=-job');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('checkbox', { name: 'Profile' }).check();
+    await table.getByRole('columnheader', { name: 'Profile' }).waitFor();
+    await page.reload();
+    const usage = table.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/usage' }) });
+    await usage.getByRole('cell', { name: 'secure' }).waitFor();
+  });
+
+  testWith('chromium')('start from their row: the form opens, and with Shift the job runs at once', async () => {
+    const page = await browser.open(`${server.url}/jobs`);
+    const run = page.getByRole('button', { name: 'Run disk/usage' });
+    await run.click();
+    await page.waitForURL(/\/jobs\/disk\/usage$/);
+    await page.goBack();
+    await run.click({ modifiers: ['Shift'] });
+    await page.waitForURL(/\/runs\/run_/);
+    await page.goto(`${server.url}/jobs`);
+    // It needs an argument.
+    await page.getByRole('button', { name: 'Run demo/greeting' }).click({ modifiers: ['Shift'] });
+    await page.waitForURL(/\/jobs\/demo\/greeting$/);
+  });
+
+  testWith('chromium')('by the keyboard alone: find one, mark it, filter, and start it with an argument', async () => {
+    const page = await browser.open(`${server.url}/jobs`);
+    await page.getByRole('link', { name: 'demo/greeting' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('greet');
+    await expect.poll(() => page.locator('[data-row]').count()).toBe(1);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    const star = page.getByRole('button', { name: 'Favourite: demo/greeting' });
+    await expect.poll(() => star.getAttribute('aria-pressed')).toBe('true');
+    await page.getByRole('navigation', { name: 'Favourites' }).getByText('greeting').waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('textbox', { name: /^who/ }).waitFor();
+    await page.getByRole('tab', { name: 'Run', exact: true }).focus();
+    while ((await page.evaluate('document.activeElement.id')) !== 'field-0') await page.keyboard.press('Tab');
+    await page.keyboard.type('Ada');
+    await page.getByText('Starts at once').waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.waitForURL(/\/runs\/run_/);
+  });
+
+  testWith('chromium')('that fail are one key away', async () => {
+    const { run_id: runId } = JSON.parse(
+      await (await server.post('/runs', { job_id: 'disk/fails', async: false })).text(),
+    );
+    const page = await browser.open(`${server.url}/jobs`);
+    await page
+      .getByRole('row')
+      .filter({ hasText: 'disk/fails' })
+      .getByRole('link', { name: /^Failed/ })
+      .waitFor();
+    await page.getByRole('button', { name: 'Failing', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
+    await expect.poll(() => rows.allTextContents()).toEqual(['disk/fails']);
+    const last = page.getByRole('row').getByRole('link', { name: /Failed/ });
+    expect(await last.getAttribute('href')).toBe(`/runs/${runId}`);
+  });
+
+  testWith('chromium')('are missing from an empty instance, which names its folder and the command', async () => {
+    await using empty = await startServing({});
+    const page = await browser.open(`${empty.url}/jobs`);
+    await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
+    const main = await page.getByRole('main').textContent();
+    expect(main).toContain(`${empty.root}/jobs`);
+    expect(main).toContain('flwd init jobs/hello');
   });
 });
 
 testWith('chromium')('a job shows when its schedules start it, and which are disabled', async () => {
-  const page = await browser.open(`${server.url}/jobs/demo/greeting`);
-  const facts = page.locator('.facts').first();
-  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*0 3 \* \* \* \S+, next in \d+/);
+  const page = await browser.open(`${server.url}/jobs/demo/greeting?tab=schedules`);
+  const card = page.getByRole('region', { name: 'Schedules' });
+  await expect.poll(() => card.textContent()).toMatch(/Every day at 03:00[\s\S]*who=Ada[\s\S]*Next.*03:00/);
   const body = { job_id: 'disk/usage', cron: '5 4 * * *', timezone: 'Europe/Berlin', enabled: false };
   expect((await server.post('/schedules', body)).status).toBe(201);
-  await page.goto(`${server.url}/jobs/disk/usage`);
-  await expect.poll(() => facts.textContent()).toMatch(/Schedules\s*5 4 \* \* \* Europe\/Berlin, disabled/);
+  await page.goto(`${server.url}/jobs/disk/usage?tab=schedules`);
+  await expect.poll(() => card.textContent()).toMatch(/Every day at 04:05.*Europe\/Berlindisabled/);
 });
 
 describe('a form', () => {
@@ -103,21 +190,20 @@ describe('a form', () => {
       const form = page.getByRole('form', { name: 'Arguments' });
       await form.getByRole('textbox', { name: /^who/ }).fill('Ada');
       await form.getByRole('textbox', { name: /^times/ }).fill('2');
-      await form.getByRole('combobox', { name: 'loud' }).selectOption('true');
-      await form.getByRole('combobox', { name: 'mode' }).selectOption('slow');
+      await form.getByRole('checkbox', { name: 'loud' }).check();
+      await form.getByRole('group', { name: 'mode' }).getByRole('button', { name: 'slow' }).click();
       await form.getByLabel('token', { exact: true }).fill('hush-hush');
-      await form.getByRole('button', { name: 'Add to words' }).click();
-      await form.getByRole('textbox', { name: 'words, item 1' }).fill('a');
-      await form.getByRole('button', { name: 'Add to words' }).click();
-      await form.getByRole('textbox', { name: 'words, item 2' }).fill('b');
+      await form.getByRole('textbox', { name: 'words' }).fill('a');
+      await form.getByRole('textbox', { name: 'words' }).press('Enter');
+      await form.getByRole('textbox', { name: 'words' }).fill('b');
       await form.getByRole('group', { name: 'mail' }).getByRole('textbox', { name: 'to' }).fill('ada@example.org');
       await form.getByRole('textbox', { name: 'extra' }).fill('{"n": [1]}');
-      const plan = page.getByRole('region', { name: 'Plan' });
+      const plan = page.getByRole('region', { name: 'What would happen' });
       await plan.getByText('who = Ada').waitFor();
       expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*Network\s*none/);
       expect(await plan.textContent()).not.toContain('hush-hush');
-      await form.getByText('Starts at once').waitFor();
-      await form.getByRole('button', { name: 'Start', exact: true }).click();
+      await page.getByText('Starts at once').waitFor();
+      await form.getByRole('button', { name: /^Run/ }).click();
       await page.getByText(/Succeeded in/).waitFor();
       await page.getByText('Started by local in the console').waitFor();
       const runId = page.url().split('/').at(-1);
@@ -140,20 +226,19 @@ describe('a form', () => {
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       const form = page.getByRole('form', { name: 'Arguments' });
-      await form.getByText('1 required value is missing.').waitFor();
-      expect(await form.locator('.fault:not(:empty)').count()).toBe(0);
+      await page.getByText('1 required value is missing.').waitFor();
+      expect(await form.locator('[data-fault]').count()).toBe(0);
       await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
-      const errorOf = (name: RegExp) =>
-        form
-          .locator('.field')
-          .filter({ has: page.getByLabel(name) })
-          .locator('.fault');
-      await expect.poll(() => errorOf(/^who/).textContent()).toBe('must have at most 8 characters');
+      const errorOf = async (name: RegExp): Promise<string | null> => {
+        const [, faultId = ''] = (await form.getByLabel(name).getAttribute('aria-describedby'))?.split(' ') ?? [];
+        return page.locator(`#${faultId}`).textContent();
+      };
+      await expect.poll(() => errorOf(/^who/)).toBe('must have at most 8 characters');
       expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
       await form.getByRole('textbox', { name: /^times/ }).fill('often');
-      await expect.poll(() => errorOf(/^times/).textContent()).toBe('must be a whole number');
-      await form.getByRole('button', { name: 'Start', exact: true }).click();
-      await form.getByRole('alert').waitFor();
+      await expect.poll(() => errorOf(/^times/)).toBe('must be a whole number');
+      await form.getByRole('button', { name: /^Run/ }).click();
+      await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-0');
       expect(page.url()).toMatch(/\/jobs\/demo\/greeting$/);
     },
   );
@@ -162,10 +247,9 @@ describe('a form', () => {
     const args = { who: 'Grace', words: ['x'], mail: { to: 'g@example.org' }, token: 'hush-hush' };
     const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/greeting', args })).text());
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
-    const row = page.getByRole('list', { name: 'Runs' }).getByRole('listitem').filter({ hasText: runId });
-    await row.getByRole('link', { name: 'Start with these arguments' }).click();
+    await page.getByRole('link', { name: `Fill in the arguments of ${runId}` }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Grace');
-    expect(await page.getByRole('textbox', { name: 'words, item 1' }).inputValue()).toBe('x');
+    await page.getByRole('button', { name: 'Remove x from words' }).waitFor();
     expect(await page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
   });
@@ -183,10 +267,10 @@ describe('a form', () => {
     await text.fill('{"who": "Ada", "times": 99}');
     await form.getByText('times must be at most 9').waitFor();
     await text.fill('{"who": "Ada", "times": 4}');
-    await form.getByText('Starts at once').waitFor();
+    await page.getByText('Starts at once').waitFor();
     await form.getByRole('button', { name: 'As fields' }).click();
     expect(await form.getByLabel(/^times/).inputValue()).toBe('4');
-    await form.getByRole('button', { name: 'Start', exact: true }).click();
+    await form.getByRole('button', { name: /^Run/ }).click();
     await page.getByRole('log').getByText('Ada, 4 times').waitFor();
   });
 
@@ -198,7 +282,7 @@ describe('a form', () => {
     await page.getByRole('link', { name: 'Rerun with edits' }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Alan');
     await page.getByLabel(/^times/).fill('5');
-    await page.getByRole('button', { name: 'Rerun' }).click();
+    await page.getByRole('button', { name: /^Run again/ }).click();
     await page.getByText(`as a rerun of ${runId}`).waitFor();
     await page.getByRole('log').getByText('Alan, 5 times').waitFor();
     const again = JSON.parse(await (await server.fetch(`/runs/${page.url().split('/').at(-1)}`)).text());
@@ -209,7 +293,7 @@ describe('a form', () => {
   testWith('chromium')('neither shows nor sends a typed secret once a stored one is chosen', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const token = page.getByLabel('token', { exact: true });
-    const stored = page.getByRole('checkbox', { name: 'use a stored secret' });
+    const stored = page.getByRole('checkbox', { name: 'Use a stored secret' });
     await page.getByLabel(/^who/).fill('Ada');
     await token.fill('hunter2');
     await page.getByText('Starts at once').waitFor();
@@ -234,11 +318,11 @@ describe('a form', () => {
     await page.getByLabel(/^who/).fill("O'Neil");
     // A name that was typed before the box was ticked is kept.
     await page.getByLabel('token', { exact: true }).fill('greeter');
-    await page.getByRole('checkbox', { name: 'use a stored secret' }).check();
+    await page.getByRole('checkbox', { name: 'Use a stored secret' }).check();
     await expect.poll(() => page.getByLabel('token', { exact: true }).inputValue()).toBe('greeter');
     await page.getByText('Starts at once').waitFor();
-    await page.getByRole('button', { name: 'Copy as curl' }).click();
-    await page.getByText('Copied.').waitFor();
+    await page.getByRole('button', { name: 'curl' }).click();
+    await page.getByText('Copied').waitFor();
     const command: string = await page.evaluate('navigator.clipboard.readText()');
     // The arguments that the shell would pass to curl.
     const { stdout } = await promisify(execFile)('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${command}`]);
@@ -248,9 +332,9 @@ describe('a form', () => {
     const { run_id: runId } = JSON.parse(await answer.text());
     const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
     expect(run.args.who).toBe("O'Neil");
-    await page.getByRole('button', { name: 'Copy as flwd' }).click();
+    await page.getByRole('button', { name: 'flwd' }).click();
     await expect
       .poll(() => page.evaluate('navigator.clipboard.readText()'))
-      .toBe(`flwd --remote ${server.url} run demo/greeting --args '{"who":"O'\\''Neil","token":{"secret":"greeter"}}'`);
+      .toBe(`flwd --remote ${server.url} demo/greeting --who 'O'\\''Neil' --token.stored greeter`);
   });
 });

@@ -63,8 +63,8 @@ testWith('chromium')('no button is shown before the scopes are known', async () 
 testWith('chromium')('a token that may not start runs is told so, and cannot select runs to cancel', async () => {
   const page = await signedIn('/jobs/demo/ask', looker.credential);
   await page.getByText('Your token does not let you start runs.').waitFor();
-  expect(await page.getByRole('button', { name: 'Start' }).count()).toBe(0);
-  await page.getByRole('link', { name: 'Runs', exact: true }).click();
+  expect(await page.getByRole('form', { name: 'Arguments' }).getByRole('button', { name: /^Run/ }).count()).toBe(0);
+  await page.getByRole('link', { name: /^Runs/ }).click();
   await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).waitFor();
   expect(await page.getByRole('checkbox').count()).toBe(0);
   expect(await page.getByRole('button', { name: /^Choose/ }).count()).toBe(0);

@@ -72,7 +72,7 @@ testWith('chromium')(
     await page.getByText('Starts at once').waitFor();
     const form = page.getByRole('form', { name: 'Arguments' });
     await form.getByText('Your token does not let you start runs.').waitFor();
-    expect(await form.getByRole('button', { name: 'Start' }).count()).toBe(0);
+    expect(await form.getByRole('button', { name: /^Run/ }).count()).toBe(0);
     await page.getByRole('link', { name: 'Runs', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: "lacks the scope 'runs:read'" }).waitFor();
     expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0);

@@ -28,7 +28,7 @@ test('the first load is at most 250 kB of compressed JavaScript, without the gra
   expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(250_000);
   expect(bytes.every((size) => size > 1_000)).toBe(true);
   for (const part of ['StepGraph', 'JobPage', 'Result', 'Markdown', 'SystemPage']) {
-    const name = [...files.keys()].find((one) => one.startsWith(`${part}-`));
+    const name = [...files.keys()].find((one) => one.startsWith(`${part}-`) && one.endsWith('.js'));
     expect(name, part).toMatch(/\.js$/);
     expect(first.has(name ?? ''), part).toBe(false);
   }

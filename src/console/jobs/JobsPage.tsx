@@ -1,55 +1,136 @@
-// The page of all jobs, invalid ones included: their last runs, and when they run next.
+// The page of all jobs, invalid ones included: how their last runs went, what they usually take, and when they run
+// next.
 
-import { memo, type ReactNode, useDeferredValue, useMemo } from 'react';
-import { Link, useLocation, useSearch } from 'wouter';
+import { Columns3, Plus } from 'lucide-react';
+import { type ReactNode, useCallback, useDeferredValue, useMemo } from 'react';
+import { useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
+import { Button, IconButton } from '../design/controls/Button.tsx';
+import { Checkbox } from '../design/controls/Checkbox.tsx';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { SearchField } from '../design/controls/Input.tsx';
+import { Popover } from '../design/controls/Popover.tsx';
+import { Segmented } from '../design/controls/Segmented.tsx';
+import { Select } from '../design/controls/Select.tsx';
+import { type Sort, Table } from '../design/table/Table.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { useWidth } from '../design/width.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-
-import { Chunked } from '../widgets/Chunked.tsx';
-import { Empty, Shown, Status, Time, WithCode } from '../widgets/Notes.tsx';
-import { harmless, jobPath, runPath } from '../words.ts';
+import { Shown } from '../widgets/Notes.tsx';
+import { countWords } from '../words.ts';
 import { useJobs } from './catalogue.ts';
-import { type ReadLastRuns, useLastRuns, useLastRunsOf } from './last-runs.ts';
+import { useFavourites } from './favourites.ts';
+import { CompactJob } from './JobCells.tsx';
+import styles from './JobsPage.module.css';
+import { firstSort, jobColumns, type OwnColumn, ownColumns } from './job-columns.tsx';
+import { useJobNumbers } from './job-numbers.ts';
+import { type Filter, filterOf, type JobRow, matching, rowsOf, type View, views } from './job-rows.ts';
+import { Namespaces } from './Namespaces.tsx';
 
-type Answer = AnswerOf<'listJobs'>;
-type Job = Answer['jobs'][number];
-type Invalid = Answer['invalid'][number];
-/** For each job, the next times of all its schedules, in order. */
-type NextFires = ReadonlyMap<string, readonly string[]>;
-
-const likelyRowPx = 62;
+/** Below this width a menu is in the place of the column of namespaces. */
+const namespacesPx = 1000;
 const schedulesEveryMs = 30_000;
-const noFires: NextFires = new Map();
+const noFires: ReadonlyMap<string, readonly string[]> = new Map();
+const newJob = 'flwd init jobs/hello';
+
+const segments: readonly { readonly value: View; readonly label: string }[] = [
+  { value: 'all', label: 'All' },
+  { value: 'failing', label: 'Failing' },
+  { value: 'slower', label: 'Slower' },
+  { value: 'never', label: 'Never run' },
+];
 
 export function JobsPage(): ReactNode {
   useTitle('Jobs');
   const jobs = useJobs();
-  const nextFires = useNextFires();
-  const lastRuns = useLastRuns();
   return (
     <>
-      <h1>Jobs</h1>
+      <PageHeader title="Jobs" count={jobs.data && countWords(jobs.data.jobs.length + jobs.data.invalid.length)}>
+        <NewJob />
+      </PageHeader>
       <Shown of={jobs} what="jobs">
-        {(answer) => <Jobs answer={answer} nextFires={nextFires} lastRuns={lastRuns} />}
+        {(answer) => (answer.jobs.length + answer.invalid.length === 0 ? <NoJobs /> : <Jobs answer={answer} />)}
       </Shown>
     </>
   );
 }
 
-/** Empty until they have been read: the list of jobs does not wait for them. */
-function useNextFires(): NextFires {
-  const { data } = useAnswer(
-    ['schedules', 'enabled'],
-    (client, signal) => client.call('listSchedules', { query: { enabled: true }, signal }),
-    { refetchInterval: schedulesEveryMs, select: nextFiresOf },
+function NewJob(): ReactNode {
+  return (
+    <Popover
+      label="New job"
+      align="end"
+      trigger={
+        <Button look="primary" icon={Plus}>
+          New job
+        </Button>
+      }
+    >
+      <div className={styles.new}>
+        <p>A job is a folder with a config.yaml in one of the sources. This command makes one:</p>
+        <Command />
+      </div>
+    </Popover>
   );
-  return data ?? noFires;
 }
 
-function nextFiresOf({ schedules }: AnswerOf<'listSchedules'>): NextFires {
-  const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
+function Command(): ReactNode {
+  return (
+    <p className={styles.command}>
+      <code>{newJob}</code>
+      <CopyButton label="Copy the command" text={newJob} />
+    </p>
+  );
+}
+
+function NoJobs(): ReactNode {
+  const { data } = useAnswer(['sources'], (client, signal) => client.call('listSources', { signal }));
+  const folders = data?.sources.map(({ name, path }) => path ?? name) ?? [];
+  return (
+    <div className={styles.empty}>
+      <h2>No jobs yet</h2>
+      <p>
+        A job is a folder with a <code>config.yaml</code>
+        {folders.length > 0 && (
+          <>
+            {' '}
+            in <code>{folders.join(', ')}</code>
+          </>
+        )}
+        . This command makes one:
+      </p>
+      <Command />
+    </div>
+  );
+}
+
+/** When each job runs next. Empty until they have been read: the list of jobs does not wait for them. */
+function useNextFires(): ReadonlyMap<string, string> {
+  const { data = noFires } = useAnswer(
+    ['schedules', 'enabled'],
+    (client, signal) => client.call('listSchedules', { query: { enabled: true }, signal }),
+    { refetchInterval: schedulesEveryMs, select: firesOf },
+  );
+  const now = useNow(schedulesEveryMs);
+  return useMemo(
+    () =>
+      new Map(
+        [...data].flatMap(([id, fires]) => {
+          const next = fires.find((at) => Date.parse(at) > now);
+          return next === undefined ? [] : [[id, next]];
+        }),
+      ),
+    [data, now],
+  );
+}
+
+function firesOf({ schedules }: AnswerOf<'listSchedules'>): ReadonlyMap<string, readonly string[]> {
+  const ofJob = Map.groupBy(
+    schedules.filter(({ held }) => !held),
+    ({ job_id: id }) => id,
+  );
   return new Map(
     [...ofJob].map(([id, own]) => [
       id,
@@ -58,196 +139,151 @@ function nextFiresOf({ schedules }: AnswerOf<'listSchedules'>): NextFires {
   );
 }
 
-/** The text that a search looks in, in lower case. */
-function textOf({ id, title, description, tags, aliases }: Job): string {
-  return [id, title ?? '', description ?? '', ...tags, ...aliases].join('\n').toLowerCase();
-}
-
-function isIn(namespace: string, id: string): boolean {
-  return namespace === '' || id.startsWith(`${namespace}/`);
-}
-
-type Filter = { readonly text: string; readonly namespace: string; readonly tag: string };
-
-function filterOf(search: string): Filter {
-  const asked = new URLSearchParams(search);
-  return { text: asked.get('q') ?? '', namespace: asked.get('namespace') ?? '', tag: asked.get('tag') ?? '' };
-}
-
-function useMatching(answer: Answer, search: string): { jobs: readonly Job[]; invalid: readonly Invalid[] } {
-  const searched = useMemo(() => answer.jobs.map((job) => ({ job, text: textOf(job) })), [answer.jobs]);
-  return useMemo(() => {
-    const { text, namespace, tag } = filterOf(search);
-    const wanted = text.toLowerCase();
-    const jobs = searched
-      .filter((one) => one.text.includes(wanted) && isIn(namespace, one.job.id))
-      .map(({ job }) => job)
-      .filter(({ tags }) => tag === '' || tags.includes(tag));
-    // The tags of an invalid job are not known.
-    const invalid = answer.invalid.filter(
-      ({ id }) => tag === '' && id.toLowerCase().includes(wanted) && isIn(namespace, id),
-    );
-    return { jobs, invalid };
-  }, [searched, answer.invalid, search]);
-}
-
-function Jobs(o: {
-  readonly answer: Answer;
-  readonly nextFires: NextFires;
-  readonly lastRuns: ReadLastRuns;
-}): ReactNode {
-  const { answer, nextFires, lastRuns } = o;
+/** The filter, the sort and the columns, as they are in the URL. */
+function useAsked() {
   const [path, navigate] = useLocation();
   const search = useSearch();
-  const { text, namespace, tag } = filterOf(search);
-  const change = (name: string, value: string): void => {
-    const next = new URLSearchParams(search);
-    if (value === '') next.delete(name);
-    else next.set(name, value);
-    const query = next.toString();
-    navigate(query === '' ? path : `${path}?${query}`, { replace: true });
-  };
-  const namespaces = useMemo(() => optionsOf(answer.jobs.map((job) => job.namespace)), [answer.jobs]);
-  const tags = useMemo(() => optionsOf(answer.jobs.flatMap((job) => job.tags)), [answer.jobs]);
+  const asked = useMemo(() => new URLSearchParams(search), [search]);
+  const change = useCallback(
+    (changes: Readonly<Record<string, string>>): void => {
+      const next = new URLSearchParams(search);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === '') next.delete(name);
+        else next.set(name, value);
+      }
+      const query = next.toString();
+      navigate(query === '' ? path : `${path}?${query}`, { replace: true });
+    },
+    [search, path, navigate],
+  );
+  return { asked, change };
+}
+
+type Change = ReturnType<typeof useAsked>['change'];
+
+function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode {
+  const { asked, change } = useAsked();
+  const filter = filterOf(asked);
+  const numbers = useJobNumbers();
+  const nextFires = useNextFires();
+  const { jobIds: favourites } = useFavourites();
+  const rows = useMemo(
+    () => rowsOf(answer, { numbers, nextFires, favourites }),
+    [answer, numbers, nextFires, favourites],
+  );
   // Typing is drawn at once; the list follows when the browser has time.
-  const { jobs, invalid } = useMatching(answer, useDeferredValue(search));
+  const deferred = useDeferredValue(asked);
+  const found = useMemo(() => matching(rows, filterOf(deferred)), [rows, deferred]);
+  const added = ownColumns.filter(({ id }) => asked.get('columns')?.split(',').includes(id));
+  const columns = useMemo(() => jobColumns(added), [added.map(({ id }) => id).join()]);
+  const width = useWidth();
   return (
-    <>
-      <search className="filters">
-        <input
-          type="search"
-          aria-label="Search jobs"
-          placeholder="Search by id, title, description or tag"
-          value={text}
-          onChange={(event) => change('q', event.target.value)}
-        />
-        <select aria-label="Namespace" value={namespace} onChange={(event) => change('namespace', event.target.value)}>
-          <option value="">all namespaces</option>
-          {namespaces}
-        </select>
-        <select aria-label="Tag" value={tag} onChange={(event) => change('tag', event.target.value)}>
-          <option value="">all tags</option>
-          {tags}
-        </select>
-      </search>
-      <p className="quiet" role="status">
-        {jobs.length} of {answer.jobs.length} {answer.jobs.length === 1 ? 'job' : 'jobs'}
-        {answer.invalid.length > 0 && `, ${answer.invalid.length} invalid`}
-      </p>
-      {invalid.length > 0 && <InvalidJobs of={invalid} />}
-      {jobs.length === 0 ? (
-        <Empty>
-          {answer.jobs.length === 0 ? (
-            <p>
-              No jobs yet. A job is a folder with a <code>config.yaml</code> in one of the sources;{' '}
-              <code>flwd init jobs/hello</code> creates one.
-            </p>
-          ) : (
-            <p>No jobs match.</p>
-          )}
-        </Empty>
-      ) : (
-        <Chunked rows={jobs} label="Jobs" likelyRowPx={likelyRowPx}>
-          {(rows, label) => (
-            <ul className="rows jobs" aria-label={label}>
-              {rows.map((job) => (
-                <JobRow key={job.id} job={job} lastRuns={lastRuns} nextFires={nextFires.get(job.id)} />
-              ))}
-            </ul>
-          )}
-        </Chunked>
-      )}
-    </>
+    <div className={styles.page}>
+      {width >= namespacesPx && <Namespaces rows={rows} filter={filter} change={change} />}
+      <div className={styles.list}>
+        <Toolbar rows={rows} filter={filter} change={change} added={added} isNarrow={width < namespacesPx} />
+        <p className="unseen" role="status">
+          {found.length} of {rows.length} jobs
+        </p>
+        {found.length === 0 ? (
+          <p className={styles.none}>No job matches.</p>
+        ) : (
+          <Table
+            label="Jobs"
+            rows={found}
+            columns={columns}
+            keyOf={keyOf}
+            compact={compact}
+            sort={sortOf(asked)}
+            onSort={({ column, isDescending }) => change({ sort: `${isDescending ? '-' : ''}${column}` })}
+            rowRem={1.9375}
+            headTop="calc(var(--header) + 3rem)"
+          />
+        )}
+      </div>
+    </div>
   );
 }
 
-const JobRow = memo(function JobRow(o: {
-  readonly job: Job;
-  readonly lastRuns: ReadLastRuns;
-  readonly nextFires: readonly string[] | undefined;
+const keyOf = ({ id }: JobRow): string => id;
+const compact = (row: JobRow): ReactNode => <CompactJob row={row} />;
+
+function sortOf(asked: URLSearchParams): Sort {
+  const written = asked.get('sort') ?? '';
+  const column = written.replace(/^-/, '');
+  return column === '' ? firstSort : { column, isDescending: written.startsWith('-') };
+}
+
+function Toolbar(o: {
+  readonly rows: readonly JobRow[];
+  readonly filter: Filter;
+  readonly change: Change;
+  readonly added: readonly OwnColumn[];
+  readonly isNarrow: boolean;
 }): ReactNode {
-  const { job, nextFires = [] } = o;
-  const runs = useLastRunsOf(o.lastRuns, job.id);
-  const now = useNow(10_000);
-  const nextAt = nextFires.find((at) => Date.parse(at) > now);
+  const { filter, change, added } = o;
+  const tags = useMemo(() => [...new Set(o.rows.flatMap(({ job }) => job?.tags ?? []))].toSorted(), [o.rows]);
+  const show = (view: View): void => change({ show: view === 'all' ? '' : view });
   return (
-    <li className={job.enabled ? '' : 'off'}>
-      <div className="what">
-        <Link href={jobPath(job.id)} data-row>
-          {harmless(job.id)}
-        </Link>
-        {!job.enabled && <span className="tag">disabled</span>}
-        {job.tags.map((tag) => (
-          <Link key={tag} className="tag" href={`/jobs?tag=${encodeURIComponent(tag)}`}>
-            {tag}
-          </Link>
-        ))}
-        <p className="quiet">{wordsOf(job)}</p>
+    <div className={styles.toolbar}>
+      <div className={styles.search}>
+        <SearchField
+          label="Search jobs"
+          placeholder="Name, title, description or tag"
+          value={filter.text}
+          onChange={(text) => change({ q: text })}
+        />
       </div>
-      <div className="dots">
-        {runs?.length === 0 && <span className="quiet">no runs</span>}
-        {runs?.toReversed().map((run) => (
-          <Link key={run.run_id} href={runPath(run.run_id)}>
-            <Status of={run.status} isBare />
-          </Link>
-        ))}
-      </div>
-      <div className="when quiet">
-        {runs?.[0] && (
-          <span>
-            last <Time at={runs[0].created_at} />
-          </span>
-        )}
-        {nextAt !== undefined && (
-          <span>
-            next <Time at={nextAt} />
-          </span>
-        )}
-      </div>
-    </li>
-  );
-});
-
-/** The job's name, unless its id contains it, and its description. */
-function wordsOf({ id, title, name, description }: Job): string {
-  const called = title ?? name;
-  const said = called === id || called === id.split('/').at(-1) ? [] : [called];
-  return harmless([...said, ...(description === null ? [] : [description])].join(' – '));
-}
-
-function InvalidJobs({ of }: { readonly of: readonly Invalid[] }): ReactNode {
-  return (
-    <section aria-label="Invalid jobs" className="note note-bad">
-      <h2>Invalid</h2>
-      <ul>
-        {of.map(({ id, source, errors }) => (
-          <li key={`${source} ${id}`}>
-            <strong>{harmless(id)}</strong>
-            <JobErrors of={errors} />
-          </li>
-        ))}
-      </ul>
-    </section>
+      {o.isNarrow ? (
+        <Select
+          label="Show"
+          size="form"
+          value={filter.view}
+          onChange={show}
+          choices={views.map((view) => ({ value: view, label: viewNames[view] }))}
+        />
+      ) : (
+        <>
+          <Segmented label="Show" choices={segments} value={filter.view} onChange={show} />
+          {tags.length > 0 && (
+            <Select
+              label="Tag"
+              value={filter.tag}
+              onChange={(tag) => change({ tag })}
+              choices={[{ value: '', label: 'Any tag' }, ...tags.map((tag) => ({ value: tag, label: tag }))]}
+            />
+          )}
+          <span className={styles.note}>success rate and median of 30 d</span>
+          <Popover label="Columns" align="end" trigger={<IconButton icon={Columns3} label="Columns" />}>
+            <div className={styles.columns}>
+              {ownColumns.map((column) => (
+                <Checkbox
+                  key={column.id}
+                  label={column.head}
+                  checked={added.includes(column)}
+                  onChange={(isShown) =>
+                    change({
+                      columns: ownColumns
+                        .filter((one) => (one === column ? isShown : added.includes(one)))
+                        .map(({ id }) => id)
+                        .join(),
+                    })
+                  }
+                />
+              ))}
+            </div>
+          </Popover>
+        </>
+      )}
+    </div>
   );
 }
 
-/** The errors in the files of an invalid job, with their places. */
-export function JobErrors({ of }: { readonly of: Invalid['errors'] }): ReactNode {
-  return (
-    <ul>
-      {of.map((error) => (
-        <li key={JSON.stringify(error)}>
-          <code>
-            {error.file}:{error.line}:{error.column}
-          </code>{' '}
-          <WithCode text={error.message} />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function optionsOf(words: readonly string[]): ReactNode {
-  const distinct = new Set(words.filter((word) => word !== ''));
-  return [...distinct].toSorted().map((word) => <option key={word}>{word}</option>);
-}
+const viewNames: Readonly<Record<View, string>> = {
+  all: 'All',
+  favourites: 'Favourites',
+  failing: 'Failing',
+  invalid: 'Invalid',
+  slower: 'Slower',
+  never: 'Never run',
+};

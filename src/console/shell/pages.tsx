@@ -3,7 +3,6 @@
 
 import type { ReactNode } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
-import { JobsPage } from '../jobs/JobsPage.tsx';
 import { RunPage } from '../run/RunPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
 import { Empty } from '../widgets/Notes.tsx';
@@ -12,7 +11,8 @@ import { onDemand } from './on-demand.tsx';
 const LogPage = onDemand('the log', async () => (await import('../log/LogPage.tsx')).LogPage);
 const ApprovalsPage = onDemand('the page', async () => (await import('../approvals/ApprovalsPage.tsx')).ApprovalsPage);
 const ComparePage = onDemand('the page', async () => (await import('../compare/ComparePage.tsx')).ComparePage);
-const JobPage = onDemand('the page', async () => (await import('../jobs/JobPage.tsx')).JobPage);
+const JobPage = onDemand('the page', async () => (await import('../job/JobPage.tsx')).JobPage);
+const JobsPage = onDemand('the page', async () => (await import('../jobs/JobsPage.tsx')).JobsPage);
 const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
@@ -22,8 +22,12 @@ export function Pages(): ReactNode {
       <Route path="/">
         <Redirect to="/jobs" replace />
       </Route>
-      <Route path="/jobs">{old(<JobsPage />)}</Route>
-      <Route path="/jobs/*">{old(<JobPage />)}</Route>
+      <Route path="/jobs">
+        <JobsPage />
+      </Route>
+      <Route path="/jobs/*">
+        <JobPage />
+      </Route>
       <Route path="/runs">{old(<RunsPage />)}</Route>
       <Route path="/runs/:id/log">{({ id }) => <LogPage key={id} runId={id} />}</Route>
       <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>

@@ -1,10 +1,17 @@
 // The fields of a job's arguments, nested as in its schema. Each shows its description, its input and its error.
 
+import { Plus, X } from 'lucide-react';
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
 import { type ArgumentError, errorsOfItem, placeErrors } from '../../domain/filled-fields.ts';
 import type { JsonObject } from '../../domain/job.ts';
+import { Button, IconButton } from '../design/controls/Button.tsx';
+import { Checkbox } from '../design/controls/Checkbox.tsx';
+import { Combobox } from '../design/controls/Select.tsx';
 import { useAnswer } from '../session/answers.tsx';
+import styles from './ArgumentsForm.module.css';
+import { ChipsInput } from './ChipsInput.tsx';
+import type { Difference } from './differences.ts';
 import { FieldInput, type InputProps } from './FieldInput.tsx';
 import {
   besideFields,
@@ -25,7 +32,7 @@ type Shared = {
   readonly filled: readonly FieldTexts[];
   /** The arguments that the fields amount to. */
   readonly args: JsonObject;
-  /** The arguments of the run that is rerun. */
+  /** The arguments of the run that is run again. */
   readonly before: JsonObject | null;
   /** The errors to show, by field: those of fields that the user has touched. */
   readonly fieldErrors: ReadonlyMap<number, string>;
@@ -33,12 +40,18 @@ type Shared = {
   readonly errors: readonly ArgumentError[];
   /** The user has tried to start the job, so all errors are shown. */
   readonly isTried: boolean;
+  /** What differs from the run whose arguments were taken over. */
+  readonly differences?: readonly Difference[] | null;
   readonly change: (index: number, filled: FieldTexts) => void;
 };
 
 export function ArgumentsForm(o: Shared & { readonly fields: readonly ArgumentField[] }): ReactNode {
-  if (o.fields.length === 0) return <p className="quiet">The job takes no arguments.</p>;
-  return <Members entries={o.fields.map((field, index) => ({ field, index }))} depth={0} shared={o} />;
+  if (o.fields.length === 0) return <p className={styles.quiet}>The job takes no arguments.</p>;
+  return (
+    <div className={styles.fields}>
+      <Members entries={o.fields.map((field, index) => ({ field, index }))} depth={0} shared={o} />
+    </div>
+  );
 }
 
 /** Fields of the same object form a group with its name. */
@@ -64,14 +77,17 @@ function Members(o: {
           error={shared.fieldErrors.get(index)}
           errors={shared.errors}
           isTried={shared.isTried}
+          difference={field.path.length === 1 ? shared.differences?.find((one) => one.name === name) : undefined}
           change={(filled) => shared.change(index, filled)}
         />
       );
     }
     return (
-      <fieldset key={name}>
+      <fieldset key={name} className={styles.group}>
         <legend>{name}</legend>
-        <Members entries={below} depth={depth + 1} shared={shared} />
+        <div className={styles.fields}>
+          <Members entries={below} depth={depth + 1} shared={shared} />
+        </div>
       </fieldset>
     );
   });
@@ -83,6 +99,7 @@ type FieldProps = Pick<Shared, 'errors' | 'isTried'> & {
   readonly filled: FieldTexts;
   readonly left: LeftEmpty | null;
   readonly error: string | undefined;
+  readonly difference: Difference | undefined;
   readonly change: (filled: FieldTexts) => void;
 };
 
@@ -90,68 +107,134 @@ function Name({ field }: { readonly field: ArgumentField }): ReactNode {
   return (
     <>
       {field.title ?? field.path.at(-1)}
-      {field.isRequired && <span className="required"> required</span>}
-      {field.title !== null && <code className="quiet"> {field.path.join('.')}</code>}
+      {field.isRequired && <span className={styles.required}> required</span>}
     </>
   );
 }
 
+/** Fields that need the whole width. */
+function isWide({ kind, itemKind, isLong }: ArgumentField): boolean {
+  return kind === 'list' || kind === 'json' || itemKind === 'json' || isLong;
+}
+
+function nameOf({ title, path }: ArgumentField): string {
+  return title ?? path.at(-1) ?? '';
+}
+
+/** A switch is a check box if what an empty field means is known. */
+function isCheck({ kind, isRequired }: ArgumentField, left: LeftEmpty | null): boolean {
+  return kind === 'boolean' && (left !== null || !isRequired);
+}
+
 function Field(o: FieldProps): ReactNode {
-  const { id, field, filled, left, change } = o;
+  const { id, field, filled, left, change, difference } = o;
   const { kind } = field;
   // An error inside an item is shown there.
   const isInside = filled.texts.some((_, index) => errorsOfItem(o.errors, field.path, index).length > 0);
   const error = field.itemFields.length > 0 && isInside ? undefined : o.error;
-  const shared = { field, left, describedBy: `${id}-about ${id}-fault`, isWrong: error !== undefined };
-  const namesId = `${id}-names`;
-  /** The secret that was typed before "use a stored secret" was ticked. */
+  const shared = {
+    field,
+    left,
+    label: nameOf(field),
+    describedBy: `${id}-about ${id}-fault`,
+    isWrong: error !== undefined,
+  };
+  return (
+    <div className={styles.field} data-wide={isWide(field) || undefined}>
+      {!isCheck(field, left) && (
+        <div className={styles.top}>
+          <label className={styles.label} id={`${id}-name`} htmlFor={id}>
+            <Name field={field} />
+          </label>
+          {difference && <Was difference={difference} />}
+        </div>
+      )}
+      {field.alternatives.length > 0 && <p className={styles.hint}>One of: {field.alternatives.join('; ')}</p>}
+      {kind === 'list' ? (
+        <ListInput {...o} shared={shared} />
+      ) : kind === 'secret' ? (
+        <SecretInput {...o} shared={shared} />
+      ) : isCheck(field, left) ? (
+        <div className={styles.top}>
+          <Checkbox
+            label={nameOf(field)}
+            checked={(filled.texts[0] ?? left?.shown) === 'true'}
+            onChange={(isOn) => change({ ...filled, texts: [String(isOn)] })}
+          />
+          {difference && <Was difference={difference} />}
+        </div>
+      ) : (
+        <FieldInput
+          {...shared}
+          id={id}
+          text={filled.texts[0] ?? ''}
+          set={(next) => change({ ...filled, texts: next === '' ? [] : [next] })}
+        />
+      )}
+      <p className={styles.hint} id={`${id}-about`}>
+        {[field.description, hintsOf(field, left).join(', ')].filter(Boolean).join(' – ')}
+      </p>
+      <p className={styles.fault} id={`${id}-fault`} data-fault={error !== undefined || undefined}>
+        {error}
+      </p>
+    </div>
+  );
+}
+
+function Was({ difference: { was } }: { readonly difference: Difference }): ReactNode {
+  return (
+    <span className={styles.was} title={was ?? undefined}>
+      ± {was === null ? 'was not given' : `was ${was}`}
+    </span>
+  );
+}
+
+/** A secret is typed once, or it is the name of a stored one. */
+function SecretInput(o: FieldProps & { readonly shared: Omit<InputProps, 'id' | 'text' | 'set'> }): ReactNode {
+  const { id, filled, change, shared } = o;
+  /** The secret that was typed before a stored one was chosen. */
   const [typed, setTyped] = useState<FieldTexts['texts']>([]);
   const tick = (isStored: boolean): void => {
     // A typed secret must not be shown or sent as a name, because the server repeats names in its errors.
     if (isStored) setTyped(filled.texts);
     change({ texts: isStored ? [] : typed, isStored });
   };
+  const set = (next: string): void => change({ ...filled, texts: next === '' ? [] : [next] });
   const found = (names: readonly string[]): void => {
     if (filled.texts.length === 0 && typed.some((text) => names.includes(text))) change({ ...filled, texts: typed });
   };
   return (
-    <div className={error === undefined ? 'field' : 'field field-wrong'}>
-      {kind === 'list' ? (
-        <span className="label" id={`${id}-name`}>
-          <Name field={field} />
-        </span>
+    <>
+      {filled.isStored ? (
+        <StoredSecret {...shared} id={id} text={filled.texts[0] ?? ''} set={set} found={found} />
       ) : (
-        <label className="label" htmlFor={id}>
-          <Name field={field} />
-        </label>
+        <FieldInput {...shared} id={id} text={filled.texts[0] ?? ''} set={set} />
       )}
-      {field.alternatives.length > 0 && <p className="hint">One of: {field.alternatives.join('; ')}</p>}
-      {kind === 'list' ? (
-        <ListInput {...o} shared={shared} />
-      ) : (
-        <FieldInput
-          {...shared}
-          id={id}
-          text={filled.texts[0] ?? ''}
-          isStored={filled.isStored}
-          {...(filled.isStored && { list: namesId })}
-          set={(next) => change({ ...filled, texts: next === '' ? [] : [next] })}
-        />
-      )}
-      {filled.isStored && <StoredNames id={namesId} found={found} />}
-      {kind === 'secret' && (
-        <label className="check">
-          <input type="checkbox" checked={filled.isStored} onChange={(event) => tick(event.target.checked)} /> use a
-          stored secret
-        </label>
-      )}
-      <p className="hint" id={`${id}-about`}>
-        {[field.description, hintsOf(field, left).join(', ')].filter(Boolean).join(' – ')}
-      </p>
-      <p className="fault" id={`${id}-fault`}>
-        {error}
-      </p>
-    </div>
+      <Checkbox label="Use a stored secret" checked={filled.isStored} onChange={tick} />
+    </>
+  );
+}
+
+/** Offers the names of stored secrets if the caller may list them; otherwise the name is typed. */
+function StoredSecret(o: InputProps & { readonly found: (names: readonly string[]) => void }): ReactNode {
+  const { data } = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
+  const found = useEffectEvent(o.found);
+  useEffect(() => {
+    if (data) found(data.secrets.map(({ name }) => name));
+  }, [data]);
+  if (!data || data.secrets.length === 0) return <FieldInput {...o} isStored />;
+  return (
+    <Combobox
+      id={o.id}
+      label={o.label}
+      size="form"
+      placeholder="Name of a stored secret"
+      describedBy={o.describedBy}
+      isWrong={o.isWrong}
+      value={o.text === '' ? null : o.text}
+      onChange={o.set}
+      choices={data.secrets.map(({ name }) => ({ value: name, label: name, note: 'stored' }))}
+    />
   );
 }
 
@@ -172,38 +255,21 @@ function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
   ];
 }
 
-/** Suggests the names of stored secrets, if the caller may list them. */
-function StoredNames(o: { readonly id: string; readonly found: (names: readonly string[]) => void }): ReactNode {
-  // Without the list, the user types the name.
-  const { data } = useAnswer(['secrets'], (client, signal) => client.call('listSecrets', { signal }));
-  const found = useEffectEvent(o.found);
-  useEffect(() => {
-    if (data) found(data.secrets.map(({ name }) => name));
-  }, [data]);
-  return (
-    <datalist id={o.id}>
-      {data?.secrets.map(({ name }) => (
-        <option key={name} value={name} />
-      ))}
-    </datalist>
-  );
-}
-
 /** A longer list of choices is faster to type than to search for a checkbox. */
 const mostChecks = 30;
 
 type ListProps = FieldProps & {
-  readonly shared: Pick<InputProps, 'field' | 'left' | 'describedBy' | 'isWrong'>;
+  readonly shared: Omit<InputProps, 'id' | 'text' | 'set'>;
 };
 
 function ListInput(o: ListProps): ReactNode {
   const { field, filled, left } = o;
   const { texts } = filled;
   const name = field.title ?? field.path.join('.');
+  const { itemKind } = field;
   const set = (next: readonly string[]): void => o.change({ ...filled, texts: next });
   const leftWords = texts.length === 0 && left !== null && !isSecret(field) && (
-    <span className="quiet">
-      {' '}
+    <span className={styles.hint}>
       {left.why} {left.shown}
     </span>
   );
@@ -211,28 +277,45 @@ function ListInput(o: ListProps): ReactNode {
     const choices = field.choices.map(showValue);
     const strange = texts.filter((text) => !choices.includes(text));
     return (
-      <fieldset className="list" aria-labelledby={`${o.id}-name`} aria-describedby={o.shared.describedBy}>
-        {[...choices, ...strange].map((choice, index) => (
-          <label key={choice} className="check">
-            <input
-              type="checkbox"
-              {...(index === 0 && { id: o.id })}
-              checked={texts.includes(choice)}
-              onChange={({ target }) =>
-                set([...choices, ...strange].filter((one) => (one === choice ? target.checked : texts.includes(one))))
-              }
-            />{' '}
-            {choice === '' ? '(empty)' : choice}
-          </label>
+      <fieldset
+        id={o.id}
+        className={styles.checks}
+        aria-labelledby={`${o.id}-name`}
+        aria-describedby={o.shared.describedBy}
+      >
+        {[...choices, ...strange].map((choice) => (
+          <Checkbox
+            key={choice}
+            label={choice === '' ? '(empty)' : choice}
+            checked={texts.includes(choice)}
+            onChange={(isOn) =>
+              set([...choices, ...strange].filter((one) => (one === choice ? isOn : texts.includes(one))))
+            }
+          />
         ))}
         {leftWords}
       </fieldset>
     );
   }
+  if ((itemKind === 'text' || itemKind === 'integer' || itemKind === 'number') && !hasLines(texts)) {
+    return (
+      <>
+        <ChipsInput
+          {...o.shared}
+          id={o.id}
+          label={name}
+          placeholder={left === null ? `Add to ${name}, then press Enter` : ''}
+          texts={texts}
+          set={set}
+        />
+        {leftWords}
+      </>
+    );
+  }
   return (
-    <fieldset className="list" aria-labelledby={`${o.id}-name`}>
+    <fieldset className={styles.list} aria-labelledby={`${o.id}-name`}>
       {texts.map((text, index) => (
-        <div className="row" key={index}>
+        <div className={styles.row} key={index}>
           <Item
             {...o}
             name={`${name}, item ${index + 1}`}
@@ -240,25 +323,28 @@ function ListInput(o: ListProps): ReactNode {
             text={text}
             set={(next) => set(texts.with(index, next))}
           />
-          <button
-            type="button"
-            aria-label={`Remove item ${index + 1} of ${name}`}
+          <IconButton
+            icon={X}
+            label={`Remove item ${index + 1} of ${name}`}
             onClick={() => set(texts.toSpliced(index, 1))}
-          >
-            ✕
-          </button>
+          />
         </div>
       ))}
-      <button
-        type="button"
+      <Button
+        size="small"
+        icon={Plus}
         {...(texts.length === 0 && { id: o.id })}
         onClick={() => set([...texts, field.itemFields.length > 0 ? '{}' : ''])}
       >
         Add to {name}
-      </button>
+      </Button>
       {leftWords}
     </fieldset>
   );
+}
+
+function hasLines(texts: readonly string[]): boolean {
+  return texts.some((text) => text.includes('\n'));
 }
 
 type ItemProps = ListProps & {
@@ -284,7 +370,7 @@ function Item(o: ItemProps): ReactNode {
   const { args, fieldErrors } = readTexts(itemFields, filled);
   const placed = placeErrors(itemFields, errors, fieldErrors);
   return (
-    <fieldset aria-label={o.name}>
+    <fieldset aria-label={o.name} className={styles.item}>
       <ArgumentsForm
         id={`${o.id}-${index}`}
         fields={itemFields}
@@ -309,7 +395,7 @@ function Item(o: ItemProps): ReactNode {
         }}
       />
       {placed.others.map((error) => (
-        <p key={error} className="fault">
+        <p key={error} className={styles.fault} data-fault>
           {error}
         </p>
       ))}

@@ -1,41 +1,40 @@
-// Buttons that copy the start of a job as a command for curl or flwd.
+// Buttons that copy the start of a job as a command for flwd or curl, or as JSON.
 
 import type { ReactNode } from 'react';
-import { shellWord } from '../../lib/shell-word.ts';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { useSession } from '../session/session.tsx';
-import { CopyButton } from '../widgets/CopyButton.tsx';
+import styles from './Copies.module.css';
+import { curlCommand, flwdCommand, requestJson } from './copied-commands.ts';
+import { shownArguments } from './form-texts.ts';
+import type { useStartForm } from './start-form.ts';
 
 export function Copies({
+  form: { fields, typed, options, secrets },
   jobId,
-  args,
-  secrets,
 }: {
+  readonly form: ReturnType<typeof useStartForm>;
   readonly jobId: string;
-  readonly args: Readonly<Record<string, unknown>>;
-  /** The names of the secrets whose values are replaced by SECRET in `args`. */
-  readonly secrets: readonly string[];
 }): ReactNode {
   const { hasToken } = useSession();
-  const body = JSON.stringify({ job_id: jobId, args });
-  const curl = [
-    `curl ${shellWord(`${location.origin}/api/v1/runs`)}`,
-    "-H 'content-type: application/json'",
-    ...(hasToken ? ['-H "authorization: Bearer $FLWD_TOKEN"'] : []),
-    `-d ${shellWord(body)}`,
-  ].join(' ');
-  const words = Object.keys(args).length > 0 ? ` --args ${shellWord(JSON.stringify(args))}` : '';
+  const isJson = typed.json !== null;
+  if (typed.read.error !== undefined) return null;
+  const args = isJson ? typed.read.args : shownArguments(fields, typed.filled, 'SECRET');
+  const copied = { origin: location.origin, jobId, args, options };
   const notes = [
-    ...(secrets.length > 0 ? [`Replace SECRET with the value of ${secrets.join(', ')}.`] : []),
+    ...(secrets.length > 0 && !isJson
+      ? [`Replace SECRET with the value of ${secrets.join(', ')}; for flwd, put it into FILE.`]
+      : []),
     ...(hasToken ? ['Set $FLWD_TOKEN to your token; it is not copied.'] : []),
   ];
   return (
     <>
-      <CopyButton label="Copy as curl" text={curl} />
-      <CopyButton
-        label="Copy as flwd"
-        text={`flwd --remote ${shellWord(location.origin)} run ${shellWord(jobId)}${words}`}
-      />
-      {notes.length > 0 && <p className="hint">{notes.join(' ')}</p>}
+      <span className={styles.copies}>
+        <span className={styles.quiet}>Copy as</span>
+        <CopyButton isWordy label="flwd" text={flwdCommand(copied, fields, isJson ? null : typed.filled)} />
+        <CopyButton isWordy label="curl" text={curlCommand({ ...copied, hasToken })} />
+        <CopyButton isWordy label="JSON" text={requestJson(copied, 2)} />
+      </span>
+      {notes.length > 0 && <p className={styles.notes}>{notes.join(' ')}</p>}
     </>
   );
 }

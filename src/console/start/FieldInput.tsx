@@ -2,50 +2,45 @@
 
 import { type ClipboardEvent, type ReactNode, useState } from 'react';
 import { type ArgumentField, showValue } from '../../domain/argument-fields.ts';
+import { Input, TextArea } from '../design/controls/Input.tsx';
+import { Segmented } from '../design/controls/Segmented.tsx';
+import { Combobox } from '../design/controls/Select.tsx';
+import styles from './FieldInput.module.css';
 import type { LeftEmpty } from './form-texts.ts';
 
 export type InputProps = {
   readonly id: string;
   readonly field: ArgumentField;
   readonly text: string;
-  readonly label?: string;
+  readonly label: string;
   readonly isStored?: boolean;
-  /** The id of a `<datalist>`. */
-  readonly list?: string;
   readonly left: LeftEmpty | null;
   readonly describedBy: string;
   readonly isWrong: boolean;
   readonly set: (text: string) => void;
 };
 
+/** More are a list that one types into. */
+const mostSegments = 4;
+/** Long words do not fit side by side. */
+const longestSegment = 16;
+
 export function FieldInput(o: InputProps): ReactNode {
   const { field, text, set } = o;
   const kind = field.itemKind ?? field.kind;
   const fallback = field.kind === 'list' ? '' : (o.left?.shown ?? '');
+  if (kind === 'boolean' || kind === 'choice') return <ChoiceInput {...o} fallback={fallback} />;
   const shared = {
     id: o.id,
     'aria-describedby': o.describedBy,
     'aria-invalid': o.isWrong,
-    ...(o.label !== undefined && { 'aria-label': o.label }),
-    ...(o.list !== undefined && { list: o.list }),
+    ...(field.kind === 'list' && { 'aria-label': o.label }),
   };
-  if (kind === 'boolean' || kind === 'choice') {
-    const choices = kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue);
-    return (
-      <select {...shared} value={text} onChange={(event) => set(event.target.value)}>
-        <option value="">{o.left && fallback !== '' ? `${fallback} (${o.left.why})` : '–'}</option>
-        {choices.map((choice) => (
-          <option key={choice} value={choice}>
-            {choice === '' ? '(empty)' : choice}
-          </option>
-        ))}
-      </select>
-    );
-  }
   if (kind === 'json') {
     return (
-      <textarea
+      <TextArea
         {...shared}
+        isMono
         rows={3}
         spellCheck={false}
         placeholder={fallback === '' ? 'JSON' : fallback}
@@ -63,6 +58,49 @@ export function FieldInput(o: InputProps): ReactNode {
       isLong={field.isLong}
       isHidden={kind === 'secret' && !o.isStored}
       placeholder={o.isStored ? 'name' : kind === 'secret' && o.left ? o.left.why : fallback}
+    />
+  );
+}
+
+/** One of few is chosen with a click; one of many is typed. An empty field has the default. */
+function ChoiceInput(o: InputProps & { readonly fallback: string }): ReactNode {
+  const { field, text, set, left, fallback, label } = o;
+  const kind = field.itemKind ?? field.kind;
+  const choices = kind === 'boolean' ? ['true', 'false'] : field.choices.map(showValue);
+  // A text that is no choice comes from an earlier run, and the server refuses it.
+  const all = text === '' || choices.includes(text) ? choices : [...choices, text];
+  const given = left === null ? null : { value: '', label: `${fallback} (${left.why})` };
+  const about = { id: o.id, describedBy: o.describedBy, isWrong: o.isWrong };
+  const isShort = all.length <= mostSegments && all.every((choice) => choice.length <= longestSegment);
+  if (!isShort || all.includes('')) {
+    return (
+      <Combobox
+        {...about}
+        label={label}
+        size="form"
+        placeholder={fallback === '' ? 'Choose' : `${fallback} (${left?.why ?? ''})`}
+        value={text === '' && given === null ? null : text}
+        onChange={set}
+        choices={[
+          ...(given ? [given] : []),
+          ...(given === null && !field.isRequired ? [{ value: '', label: '–' }] : []),
+          ...all.filter((choice) => choice !== '').map((choice) => ({ value: choice, label: choice })),
+        ]}
+      />
+    );
+  }
+  const isOptional = !field.isRequired && left === null;
+  return (
+    <Segmented
+      {...about}
+      label={label}
+      size="form"
+      value={text === '' && left !== null ? fallback : text}
+      onChange={set}
+      choices={[
+        ...(isOptional ? [{ value: '', label: '–' }] : []),
+        ...all.map((choice) => ({ value: choice, label: choice })),
+      ]}
     />
   );
 }
@@ -97,16 +135,17 @@ function LineInput(o: {
   if (hasLines && !hadLines) setHadLines(true);
   if (hasLines) {
     return (
-      <textarea
-        {...shared}
-        className={o.isHidden ? 'hidden-text' : ''}
-        rows={Math.min(12, Math.max(o.isLong ? 4 : 2, text.split('\n').length + 1))}
-        autoComplete="off"
-        spellCheck={false}
-        placeholder={placeholder}
-        value={text}
-        onChange={(event) => set(event.target.value)}
-      />
+      <span className={o.isHidden ? styles.hidden : undefined}>
+        <TextArea
+          {...shared}
+          rows={Math.min(12, Math.max(o.isLong ? 4 : 2, text.split('\n').length + 1))}
+          autoComplete="off"
+          spellCheck={false}
+          placeholder={placeholder}
+          value={text}
+          onChange={(event) => set(event.target.value)}
+        />
+      </span>
     );
   }
   const paste = (event: ClipboardEvent<HTMLInputElement>): void => {
@@ -118,10 +157,10 @@ function LineInput(o: {
     requestAnimationFrame(() => document.getElementById(shared.id)?.focus());
   };
   return (
-    <input
+    <Input
       {...shared}
       {...(o.isHidden ? { type: 'password' } : o.look)}
-      autoComplete="off"
+      isMono={!o.isHidden}
       spellCheck={false}
       placeholder={placeholder}
       value={text}

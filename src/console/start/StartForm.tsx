@@ -1,87 +1,155 @@
-// The form that starts a job or reruns one of its runs, and beside it the plan.
+// The form that starts a job or runs one of its runs again, and beside it what would happen.
 
-import { type ReactNode, useRef } from 'react';
+import { Braces, History, Play, RotateCcw } from 'lucide-react';
+import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { Field, TextArea } from '../design/controls/Input.tsx';
+import { Menu } from '../design/controls/Menu.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { Kbd } from '../design/text/Kbd.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
+import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
+import { localTime, type RunRow, statusLooks } from '../words.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';
-import { shownArguments } from './form-texts.ts';
-import { Plan } from './Plan.tsx';
+import { DifferencesCard } from './DifferencesCard.tsx';
+import { MoreOptions } from './MoreOptions.tsx';
+import { PlanCard } from './PlanCard.tsx';
+import { Sentence } from './Sentence.tsx';
+import styles from './StartForm.module.css';
 import { useStartForm } from './start-form.ts';
 
 type Form = ReturnType<typeof useStartForm>;
+type Job = AnswerOf<'getJob'>;
 
-export function StartForm({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
+export function StartForm({
+  job,
+  lastRuns,
+  graph,
+  workMs,
+}: {
+  readonly job: Job;
+  /** Their arguments may be filled in. */
+  readonly lastRuns: readonly RunRow[];
+  /** The steps of the job. */
+  readonly graph: ReactNode;
+  /** How long the job usually works. */
+  readonly workMs: number | null;
+}): ReactNode {
   const mayStart = useScopes()('runs:write');
+  const isNarrow = useWidth() < narrowPx;
   const frame = useRef<HTMLFormElement>(null);
   const form = useStartForm(job, () => {
     // The link to an earlier run's arguments may be below the form.
     frame.current?.scrollIntoView({ block: 'start' });
     frame.current?.focus({ preventScroll: true });
   });
-  const { typed, request, fieldErrors, words } = form;
-  const { read } = typed;
-  const isNoJson = read.error !== undefined;
-  const focusWrong = (): void => {
-    const first = Math.min(...fieldErrors.byField.keys());
-    const wrong = document.getElementById(`field-${first}`) ?? frame.current?.querySelector('[aria-invalid="true"]');
-    if (wrong instanceof HTMLElement) wrong.focus();
-  };
+  const { request } = form;
+  const { submit, focusWrong } = useSubmit(form, frame, mayStart);
+  const sentence = <Sentence form={form} job={job} workMs={workMs} focusWrong={focusWrong} />;
   return (
-    <div className="columns">
+    <div className={styles.columns}>
       <form
         ref={frame}
         tabIndex={-1}
         noValidate
         aria-label="Arguments"
-        className="panel"
+        className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          if (mayStart !== false) void request.start(read.args, focusWrong);
+          submit();
+        }}
+        onKeyDown={(event: KeyboardEvent) => {
+          if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          submit();
         }}
       >
-        <h2>{form.rerunOf === null ? 'Start' : 'Rerun'}</h2>
-        <EarlierNote form={form} />
-        {typed.json === null ? (
-          <ArgumentsForm
-            id="field"
-            fields={form.fields}
-            filled={typed.filled}
-            args={read.args}
-            before={form.known.before}
-            fieldErrors={form.shownErrors}
-            errors={form.errors}
-            isTried={request.isTried}
-            change={form.change}
-          />
-        ) : (
-          <JsonInput form={form} json={typed.json} />
-        )}
-        <div id="json-faults">
-          {(read.error === undefined ? fieldErrors.others : [read.error]).map((error) => (
-            <p key={error} className="fault">
-              {error}
-            </p>
-          ))}
-        </div>
-        {request.note !== null && <ErrorNote text={request.note} />}
-        <p className={`outlook outlook-${words.tone}`} role="status">
-          {isNoJson || form.isSaid ? '' : words.text}
-        </p>
-        {mayStart === false && <p className="quiet">Your token does not let you start runs.</p>}
-        <Actions form={form} jobId={job.id} mayStart={mayStart === true} />
+        <Card
+          title={form.rerunOf === null ? 'Arguments' : 'Run again with changes'}
+          isFlush
+          end={<Heading form={form} lastRuns={lastRuns} />}
+        >
+          <div className={styles.content}>
+            <EarlierNote form={form} />
+            <Fields form={form} />
+            <Faults form={form} />
+            {request.note !== null && <ErrorNote text={request.note} />}
+            {form.rerunOf === null && <MoreOptions form={form} job={job} />}
+            {isNarrow && sentence}
+          </div>
+          <footer className={styles.acts}>
+            <Acts form={form} jobId={job.id} mayStart={mayStart} />
+          </footer>
+        </Card>
       </form>
-      <Plan outlook={isNoJson ? { kind: 'errors', errors: [] } : form.outlook} note={form.planNote} />
+      <div className={styles.side}>
+        <PlanCard form={form} job={job} sentence={isNarrow ? null : sentence} graph={graph} />
+        <DifferencesCard form={form} revision={job.revision} />
+      </div>
     </div>
+  );
+}
+
+function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStart: boolean | null) {
+  const { typed, request, fieldErrors, optionErrors } = form;
+  const isNoJson = typed.read.error !== undefined;
+  const isOptionWrong = Object.keys(optionErrors).length > 0;
+  const focusWrong = (): void => {
+    request.setTried();
+    // The field shows its error only now.
+    requestAnimationFrame(() => {
+      const first = document.getElementById(`field-${Math.min(...fieldErrors.byField.keys())}`);
+      const wrong = first ?? frame.current?.querySelector('[aria-invalid="true"]');
+      const target = wrong?.matches('input, textarea, button')
+        ? wrong
+        : wrong?.querySelector('input, textarea, button');
+      if (target instanceof HTMLElement) target.focus();
+    });
+  };
+  const submit = (): void => {
+    if (mayStart === false || isNoJson || isOptionWrong) return;
+    if (form.outlook?.kind === 'errors' && fieldErrors.byField.size > 0) focusWrong();
+    else void request.start(typed.read.args, focusWrong);
+  };
+  return { submit, focusWrong };
+}
+
+function Heading({ form, lastRuns }: { readonly form: Form; readonly lastRuns: readonly RunRow[] }): ReactNode {
+  const now = useNow(60_000);
+  const { typed, known, turnOver } = form;
+  const from = known.filled;
+  return (
+    <>
+      {lastRuns.length > 0 && (
+        <Menu
+          trigger={
+            <Button look="quiet" size="small" icon={History}>
+              {from === null ? 'Fill in from a run' : `Filled from the run of ${localTime(from.createdAt, now)}`}
+            </Button>
+          }
+          entries={lastRuns.map((run) => ({
+            label: localTime(run.created_at, now),
+            note: statusLooks[run.status].word,
+            href: `?from=${encodeURIComponent(run.run_id)}`,
+          }))}
+        />
+      )}
+      <Button look="quiet" size="small" icon={Braces} disabled={typed.read.error !== undefined} onClick={turnOver}>
+        {typed.json === null ? 'As JSON' : 'As fields'}
+      </Button>
+    </>
   );
 }
 
 function EarlierNote({ form: { known, rerunOf } }: { readonly form: Form }): ReactNode {
   if (known.note === null) return null;
   return (
-    <p className="note" role="status">
+    <p className={styles.note} role="status">
       {known.note}
       {known.before !== null && (
         <>
@@ -94,46 +162,83 @@ function EarlierNote({ form: { known, rerunOf } }: { readonly form: Form }): Rea
   );
 }
 
-function JsonInput({ form, json }: { readonly form: Form; readonly json: string }): ReactNode {
-  const { secrets, fieldErrors, typed } = form;
+function Fields({ form }: { readonly form: Form }): ReactNode {
+  const { typed, fields } = form;
+  if (typed.json !== null) return <JsonInput form={form} json={typed.json} />;
   return (
-    <>
-      <label className="field">
-        <span className="label">Arguments as JSON</span>
-        <textarea
-          rows={10}
-          spellCheck={false}
-          value={json}
-          aria-describedby="json-secrets json-faults"
-          aria-invalid={typed.read.error !== undefined || fieldErrors.others.length > 0}
-          onChange={(event) => form.changeJson(event.target.value)}
-        />
-      </label>
-      {secrets.length > 0 && (
-        <p className="hint" id="json-secrets">
-          The JSON leaves out secret values: {secrets.join(', ')}. Add them here, or go back to the fields.
-        </p>
-      )}
-    </>
+    <ArgumentsForm
+      id="field"
+      fields={fields}
+      filled={typed.filled}
+      args={typed.read.args}
+      before={form.known.before}
+      fieldErrors={form.shownErrors}
+      errors={form.errors}
+      isTried={form.request.isTried}
+      differences={form.differences}
+      change={form.change}
+    />
   );
 }
 
-function Actions(o: { readonly form: Form; readonly jobId: string; readonly mayStart: boolean }): ReactNode {
-  const { fields, typed, request, rerunOf, secrets, turnOver } = o.form;
-  const isNoJson = typed.read.error !== undefined;
+function JsonInput({ form, json }: { readonly form: Form; readonly json: string }): ReactNode {
+  const { secrets, fieldErrors, typed } = form;
   return (
-    <div className="actions">
-      {o.mayStart && (
-        <button type="submit" className="primary" disabled={request.isStarting || isNoJson}>
-          {request.isStarting ? 'Starting…' : rerunOf === null ? 'Start' : 'Rerun'}
-        </button>
+    <Field
+      label="Arguments as JSON"
+      {...(secrets.length > 0 && {
+        hint: `The JSON leaves out secret values: ${secrets.join(', ')}. Add them here, or go back to the fields.`,
+      })}
+    >
+      {(attributes) => (
+        <TextArea
+          {...attributes}
+          aria-describedby={`${attributes['aria-describedby']} ${faultsId}`}
+          aria-invalid={typed.read.error !== undefined || fieldErrors.others.length > 0}
+          isMono
+          rows={12}
+          spellCheck={false}
+          value={json}
+          onChange={(event) => form.changeJson(event.target.value)}
+        />
       )}
-      <button type="button" disabled={isNoJson} onClick={turnOver}>
-        {typed.json === null ? 'As JSON' : 'As fields'}
-      </button>
-      {rerunOf === null && typed.json === null && (
-        <Copies jobId={o.jobId} args={shownArguments(fields, typed.filled, 'SECRET')} secrets={secrets} />
-      )}
+    </Field>
+  );
+}
+
+const faultsId = 'form-faults';
+
+/** The errors that belong to no field. */
+function Faults({ form: { typed, fieldErrors } }: { readonly form: Form }): ReactNode {
+  const faults = typed.read.error === undefined ? fieldErrors.others : [typed.read.error];
+  return (
+    <div id={faultsId} className={styles.faults}>
+      {faults.map((error) => (
+        <p key={error}>{error}</p>
+      ))}
     </div>
+  );
+}
+
+function Acts(o: { readonly form: Form; readonly jobId: string; readonly mayStart: boolean | null }): ReactNode {
+  const { form, mayStart } = o;
+  const { typed, request, rerunOf } = form;
+  if (mayStart === false) return <p className={styles.refused}>Your token does not let you start runs.</p>;
+  return (
+    <>
+      <Button
+        type="submit"
+        look="primary"
+        size="form"
+        icon={rerunOf === null ? Play : RotateCcw}
+        disabled={request.isStarting || typed.read.error !== undefined}
+      >
+        {request.isStarting ? 'Starting…' : rerunOf === null ? 'Run' : 'Run again'}
+        <span className={styles.keys} aria-hidden="true">
+          <Kbd>Ctrl ⏎</Kbd>
+        </span>
+      </Button>
+      {rerunOf === null && <Copies form={form} jobId={o.jobId} />}
+    </>
   );
 }

@@ -1,15 +1,17 @@
-// The state of the form that starts a job or reruns one of its runs: the typed arguments, the server's answer, and the
-// words for both.
+// The state of the form that starts a job or runs one of its runs again: the typed arguments, the server's answer, and
+// the words for both.
 
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useSearch } from 'wouter';
 import { missingWords, type Outlook, type OutlookWords, outlookWords } from '../../client/outlook.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type ArgumentField, argumentFields } from '../../domain/argument-fields.ts';
 import { type ArgumentError, type FormErrors, placeErrors } from '../../domain/filled-fields.ts';
+import { differencesOf } from './differences.ts';
 import { type EarlierRun, useEarlierRun } from './earlier-run.ts';
 import { besideFields, type FieldTexts, openArguments, typedSecrets } from './form-texts.ts';
-import { useOutlook } from './Plan.tsx';
+import { useOutlook } from './outlooks.ts';
+import { noOptions, type OptionTexts, readOptions } from './run-options.ts';
 import { notValid, useStartRequest } from './start-request.ts';
 import { type TypedArguments, useTypedArguments } from './typed-arguments.ts';
 
@@ -29,14 +31,16 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   });
   const { filled, json, touched, read } = typed;
   const { before } = known;
-  /** A rerun overrides the earlier run's arguments with the given ones. */
+  /** A run again overrides the earlier run's arguments with the given ones. */
   const planned = useMemo(
     () => (before === null ? read.args : { ...openArguments(fields, before), ...read.args }),
     [fields, before, read],
   );
-  const request = useStartRequest(job.id, rerunOf);
+  const [optionTexts, setOptions] = useState<OptionTexts>(noOptions);
+  const { options, errors: optionErrors } = useMemo(() => readOptions(optionTexts), [optionTexts]);
+  const request = useStartRequest(job.id, rerunOf, options);
   const { note, setNote, isTried } = request;
-  const outlook = useOutlook(job.id, planned, request.losses);
+  const { outlook, lastPlan } = useOutlook({ job_id: job.id, args: planned, ...options }, request.losses);
   useFoundAgain(outlook, () => setNote(null));
   const errors: readonly ArgumentError[] = outlook?.kind === 'errors' ? outlook.errors : noErrors;
   const fieldErrors = useMemo(
@@ -48,6 +52,10 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
   const isUntouched =
     earlier === null && !typed.isTyped && !isTried && errors.every(({ keyword }) => keyword === 'required');
   const words = formWords(outlook, fieldErrors, { isUntouched, isRerun: rerunOf !== null });
+  const differences = useMemo(
+    () => (known.filled === null ? null : differencesOf(fields, known.filled.args, planned)),
+    [fields, known.filled, planned],
+  );
   return {
     rerunOf,
     known,
@@ -55,6 +63,13 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     typed,
     request,
     outlook,
+    lastPlan,
+    options,
+    optionTexts,
+    optionErrors,
+    setOptions,
+    /** null: the arguments are not those of an earlier run. */
+    differences,
     errors,
     fieldErrors,
     shownErrors,
@@ -64,7 +79,7 @@ export function useStartForm(job: AnswerOf<'getJob'>, onFilledIn: () => void) {
     /** The note says the same as `words`, or makes them pointless. */
     isSaid:
       note !== null && (note === words.text || words.tone === 'good' || (note === notValid && words.tone === 'bad')),
-    planNote: rerunOf === null ? null : changedWords(job, rerunOf, known.revision),
+    planNote: rerunOf === null ? null : changedWords(job, rerunOf, known.filled?.revision ?? null),
   };
 }
 
@@ -128,7 +143,7 @@ function formWords(
   { isUntouched, isRerun }: { readonly isUntouched: boolean; readonly isRerun: boolean },
 ): OutlookWords {
   const count = byField.size + others.length;
-  if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Ready to rerun.', tone: 'good' };
+  if (isRerun && outlook?.kind === 'errors' && count === 0) return { text: 'Ready to run again.', tone: 'good' };
   if (!isUntouched || count === 0) return outlookWords(outlook, count);
   return { text: missingWords(count), tone: 'open' };
 }
@@ -136,5 +151,5 @@ function formWords(
 function changedWords(job: AnswerOf<'getJob'>, rerunOf: string, revision: string | null): string | null {
   if (revision === null || revision === job.revision) return null;
   const used = revision.slice(0, 12);
-  return `The job has changed since ${rerunOf}. The plan shows the job as it is now; the rerun uses revision ${used}.`;
+  return `The job has changed since ${rerunOf}. The plan shows the job as it is now; the new run uses revision ${used}.`;
 }

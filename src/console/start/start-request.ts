@@ -1,4 +1,4 @@
-// The request that starts a job or reruns a run, and its outcome.
+// The request that starts a job or runs a run again, and its outcome.
 
 import { useState } from 'react';
 import { useLocation } from 'wouter';
@@ -9,6 +9,7 @@ import { useRequestKeys } from '../session/request-keys.ts';
 import { useClient } from '../session/session.tsx';
 import { runPath } from '../words.ts';
 import { dropDraft } from './drafts.ts';
+import type { RunOptions } from './run-options.ts';
 
 export const notValid = 'Some arguments need attention.';
 
@@ -16,6 +17,7 @@ type StartRequest = {
   readonly isStarting: boolean;
   /** The user has tried to start the job, with or without success. */
   readonly isTried: boolean;
+  readonly setTried: () => void;
   /** How often the server could not be reached. */
   readonly losses: number;
   /** Why the last try failed. */
@@ -25,8 +27,8 @@ type StartRequest = {
   readonly start: (args: JsonObject, onFailure: () => void) => Promise<void>;
 };
 
-/** @param rerunOf the run to rerun; null: a new run is started */
-export function useStartRequest(jobId: string, rerunOf: string | null): StartRequest {
+/** @param rerunOf the run to run again, which keeps its own options; null: a new run is started */
+export function useStartRequest(jobId: string, rerunOf: string | null, options: RunOptions): StartRequest {
   const client = useClient();
   const [, navigate] = useLocation();
   const once = useRequestKeys();
@@ -40,9 +42,9 @@ export function useStartRequest(jobId: string, rerunOf: string | null): StartReq
     setStarting(true);
     setNote(null);
     try {
-      const { run_id: runId } = await once(JSON.stringify({ jobId, rerunOf, args }), (headers) =>
+      const { run_id: runId } = await once(JSON.stringify({ jobId, rerunOf, args, options }), (headers) =>
         rerunOf === null
-          ? client.call('createRun', { body: { job_id: jobId, args }, headers })
+          ? client.call('createRun', { body: { job_id: jobId, args, ...options }, headers })
           : client.call('rerunRun', { path: { run_id: rerunOf }, body: { from: 'start', args }, headers }),
       );
       if (rerunOf === null) dropDraft(jobId);
@@ -55,5 +57,5 @@ export function useStartRequest(jobId: string, rerunOf: string | null): StartReq
       setStarting(false);
     }
   }
-  return { isStarting, isTried, losses, note, setNote, start };
+  return { isStarting, isTried, setTried: () => setTried(true), losses, note, setNote, start };
 }

@@ -19,6 +19,9 @@ type Props<V extends string> = {
   readonly size?: 'small' | 'normal' | 'form';
   readonly placeholder?: string;
   readonly disabled?: boolean;
+  /** The id of its hint and its error. */
+  readonly describedBy?: string;
+  readonly isWrong?: boolean;
 };
 
 export function Select<V extends string>(o: Props<V>): ReactNode {
@@ -75,7 +78,14 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
       isItemEqualToValue={(a: Choice<V>, b: Choice<V>) => a.value === b.value}
     >
       <BaseCombobox.InputGroup className={input.box} data-size={o.size ?? 'normal'}>
-        <BaseCombobox.Input id={o.id} aria-label={o.label} placeholder={o.placeholder} className={input.inner} />
+        <BaseCombobox.Input
+          id={o.id}
+          aria-label={o.label}
+          aria-describedby={o.describedBy}
+          aria-invalid={o.isWrong}
+          placeholder={o.placeholder}
+          className={input.inner}
+        />
         <BaseCombobox.Trigger aria-label={`Show the list: ${o.label}`} className={input.end}>
           <ChevronDown size={14} aria-hidden="true" />
         </BaseCombobox.Trigger>

@@ -21,6 +21,8 @@ import styles from './Table.module.css';
 export type Column<Row> = {
   readonly id: string;
   readonly head: string;
+  /** The head is only spoken. */
+  readonly isHeadUnseen?: boolean;
   readonly cell: (row: Row) => ReactNode;
   /** As in CSS. Columns without a width share what is left. */
   readonly width?: string;
@@ -221,7 +223,7 @@ function Head<Row>({
                 {isSorted && <Arrow size={12} strokeWidth={2.2} aria-hidden="true" />}
               </button>
             ) : (
-              column.head
+              <span className={column.isHeadUnseen ? 'unseen' : undefined}>{column.head}</span>
             )}
           </th>
         );

@@ -1,0 +1,221 @@
+// The page of a job: the form to run it, its runs, its files, when it starts by itself, and how long it takes.
+
+import { Play } from 'lucide-react';
+import { type ReactNode, useMemo } from 'react';
+import { Link, useLocation, useSearch } from 'wouter';
+import type { ApiProblem } from '../../client/api-problem.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { useTitle } from '../browser.ts';
+import { ButtonLink } from '../design/controls/Button.tsx';
+import { type Tab, Tabs } from '../design/controls/Tabs.tsx';
+import { Chip } from '../design/text/Chip.tsx';
+import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { Age, Time } from '../design/text/Time.tsx';
+import { useJob } from '../jobs/catalogue.ts';
+import { JobErrors } from '../jobs/JobErrors.tsx';
+import { Star } from '../jobs/Star.tsx';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { useRunEvents } from '../session/streams.ts';
+import { onDemand } from '../shell/on-demand.tsx';
+import { StartForm } from '../start/StartForm.tsx';
+import { Shown, WithCode } from '../widgets/Notes.tsx';
+import { harmless, jobPath, percentWords, runPath } from '../words.ts';
+import styles from './JobPage.module.css';
+import { JobRuns, LastRuns } from './JobRuns.tsx';
+import { JobSchedules, nextOf, useSchedules } from './JobSchedules.tsx';
+import { JobStatistics } from './JobStatistics.tsx';
+import { useJobTimes, usualWorkMs } from './job-times.ts';
+
+const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
+
+type Job = AnswerOf<'getJob'>;
+
+const tabs = ['run', 'runs', 'code', 'schedules', 'statistics'] as const;
+type TabId = (typeof tabs)[number];
+
+const runsShown = 8;
+
+export function JobPage(): ReactNode {
+  const [path] = useLocation();
+  const jobId = useMemo(() => decodedId(path), [path]);
+  useTitle(jobId);
+  const job = useJob(jobId);
+  const known = job.data?.read?.value;
+  return (
+    <>
+      <Header jobId={jobId} job={known} />
+      <Shown of={job} what="the job">
+        {({ read, problem }) => (
+          <>
+            {problem && <Invalid problem={problem} />}
+            {read && <JobBody key={read.value.id} job={read.value} />}
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}
+
+function decodedId(path: string): string {
+  const raw = path.replace(/^\/jobs\//, '');
+  try {
+    return raw.split('/').map(decodeURIComponent).join('/');
+  } catch {
+    return raw;
+  }
+}
+
+function useTab(): TabId {
+  const asked = new URLSearchParams(useSearch()).get('tab');
+  return tabs.find((tab) => tab === asked) ?? 'run';
+}
+
+function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | undefined }): ReactNode {
+  const mayStart = useScopes()('runs:write') !== false;
+  const isForm = useTab() === 'run';
+  const cut = jobId.lastIndexOf('/');
+  const namespace = jobId.slice(0, Math.max(0, cut));
+  return (
+    <PageHeader
+      title={harmless(jobId.slice(cut + 1))}
+      before={
+        <>
+          <Link href="/jobs">Jobs</Link>
+          {namespace !== '' && (
+            <Link href={`/jobs?namespace=${encodeURIComponent(namespace)}`}>{harmless(namespace)}</Link>
+          )}
+        </>
+      }
+      after={
+        <>
+          <Star jobId={jobId} />
+          {job && !job.enabled && <Chip look="sunk">disabled</Chip>}
+          {job && <span className={styles.title}>{harmless(job.title ?? '')}</span>}
+        </>
+      }
+    >
+      {job && <HeaderFacts job={job} />}
+      {job && mayStart && !isForm && (
+        <ButtonLink look="primary" icon={Play} href={jobPath(jobId)}>
+          Run
+        </ButtonLink>
+      )}
+    </PageHeader>
+  );
+}
+
+function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
+  const next = nextOf(useSchedules(job.id).data);
+  const { data: stats } = useAnswer(
+    ['numbers of a job', job.id],
+    (client, signal) => client.call('getJobStats', { query: { ids: job.id }, signal }),
+    { staleTime: 60_000 },
+  );
+  const [last] = useLastRuns(job.id).data?.runs ?? [];
+  const { success_rate: rate = null, runs = 0 } = stats?.jobs[0] ?? {};
+  return (
+    <dl className={styles.facts}>
+      {next !== null && job.enabled && (
+        <div>
+          <dt>Next</dt>
+          <dd>
+            <Time at={next} />
+          </dd>
+        </div>
+      )}
+      {last && (
+        <div>
+          <dt>Last</dt>
+          <dd>
+            <Link href={runPath(last.run_id)} className={styles.last}>
+              <StatusIcon of={last.status} /> <Age at={last.finished_at ?? last.created_at} />
+            </Link>
+          </dd>
+        </div>
+      )}
+      {rate !== null && (
+        <div>
+          <dt>Success</dt>
+          <dd title={`Of ${runs} runs in 30 days`}>{percentWords(rate)}</dd>
+        </div>
+      )}
+      <div>
+        <dt>{harmless(job.source)}</dt>
+        <dd>
+          <code title={job.revision}>{job.revision.replace(/^sha256:/, '').slice(0, 7)}</code>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {
+  const errors = Array.isArray(problem.members.errors) ? problem.members.errors : [];
+  return (
+    <div className={styles.invalid} role="alert">
+      <p>
+        <WithCode text={problem.message} />
+      </p>
+      <JobErrors of={errors} />
+    </div>
+  );
+}
+
+/** The newest runs of the job. Their first page also says how many there are. */
+function useLastRuns(jobId: string) {
+  return useAnswer(['runs of a job', jobId], (client, signal) =>
+    client.call('listRuns', { query: { job_id: jobId, limit: runsShown }, signal }),
+  );
+}
+
+function JobBody({ job }: { readonly job: Job }): ReactNode {
+  const refresh = useRefresh();
+  const [path, navigate] = useLocation();
+  const tab = useTab();
+  useRunEvents({ jobId: job.id }, { change: () => refresh({ queryKey: ['runs of a job', job.id] }) });
+  const runs = useLastRuns(job.id);
+  const schedules = useSchedules(job.id);
+  const all: readonly Tab<TabId>[] = [
+    { value: 'run', label: 'Run' },
+    { value: 'runs', label: 'Runs', count: runs.data?.total },
+    { value: 'code', label: 'Code' },
+    { value: 'schedules', label: 'Schedules', count: schedules.data?.total },
+    { value: 'statistics', label: 'Statistics' },
+  ];
+  return (
+    <Tabs
+      label="Parts of the job"
+      tabs={all}
+      value={tab}
+      onChange={(next) => navigate(next === 'run' ? path : `${path}?tab=${next}`, { replace: true })}
+      className={styles.tabs}
+    >
+      <PageBody>
+        {tab === 'run' && <RunTab job={job} runs={runs} />}
+        {tab === 'runs' && <JobRuns jobId={job.id} />}
+        {tab === 'code' && <JobCode jobId={job.id} />}
+        {tab === 'schedules' && <JobSchedules job={job} />}
+        {tab === 'statistics' && <JobStatistics jobId={job.id} />}
+      </PageBody>
+    </Tabs>
+  );
+}
+
+function RunTab({ job, runs }: { readonly job: Job; readonly runs: ReturnType<typeof useLastRuns> }): ReactNode {
+  const { data: times } = useJobTimes(job.id, '30d');
+  const mayReadRuns = useScopes()('runs:read') !== false;
+  return (
+    <>
+      {job.description !== null && <p className={styles.description}>{harmless(job.description)}</p>}
+      <StartForm
+        job={job}
+        lastRuns={runs.data?.runs ?? []}
+        workMs={times ? usualWorkMs(times.runs) : null}
+        graph={null}
+      />
+      {mayReadRuns && <LastRuns jobId={job.id} of={runs} />}
+    </>
+  );
+}

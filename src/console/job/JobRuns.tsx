@@ -1,0 +1,170 @@
+// The runs of a job: the last few below its form, and all of them in a tab.
+
+import { Bot, CalendarClock, GitBranch, Globe, type LucideIcon, RotateCcw, Terminal, Webhook } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { Duration, Elapsed, Time } from '../design/text/Time.tsx';
+import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRunEvents } from '../session/streams.ts';
+import { Shown } from '../widgets/Notes.tsx';
+import { harmless, originWords, type RunRow, reasonWords, runPath } from '../words.ts';
+import styles from './JobRuns.module.css';
+
+type RunList = AnswerOf<'listRuns'>;
+
+const mostRuns = 200;
+const settleMs = 1_000;
+
+const byIcons: Readonly<Record<string, LucideIcon>> = {
+  api: Globe,
+  console: Globe,
+  cli: Terminal,
+  mcp: Bot,
+  schedule: CalendarClock,
+  webhook: Webhook,
+  rerun: RotateCcw,
+};
+
+const status: Column<RunRow> = {
+  id: 'status',
+  head: 'Status',
+  width: '132px',
+  cell: (run) => <StatusText of={run.status} isShort />,
+};
+const started: Column<RunRow> = {
+  id: 'started',
+  head: 'Started',
+  width: '148px',
+  cell: (run) => (
+    <Link href={runPath(run.run_id)} data-row className={styles.started}>
+      <Time at={run.created_at} />
+    </Link>
+  ),
+};
+const columns: readonly Column<RunRow>[] = [
+  status,
+  started,
+  {
+    id: 'why',
+    head: 'Reason',
+    cell: (run) => <span className={styles.why}>{harmless(whyOf(run))}</span>,
+  },
+  { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <By run={run} /> },
+  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took run={run} /> },
+];
+
+function whyOf({ status: of, waiting, error, reason }: RunRow): string {
+  if (waiting !== null) return waiting;
+  return of === 'failed' ? (error?.message ?? reasonWords(reason)) : '';
+}
+
+function By({ run }: { readonly run: RunRow }): ReactNode {
+  const Icon = byIcons[run.trigger.type] ?? GitBranch;
+  return (
+    <span className={styles.by} title={originWords(run)}>
+      <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
+      <span>{run.trigger.type === 'schedule' ? 'schedule' : harmless(run.created_by)}</span>
+    </span>
+  );
+}
+
+function Took({ run: { started_at: startedAt, finished_at: finishedAt } }: { readonly run: RunRow }): ReactNode {
+  if (startedAt === null) return null;
+  if (finishedAt === null) return <Elapsed since={startedAt} />;
+  return <Duration ms={Date.parse(finishedAt) - Date.parse(startedAt)} />;
+}
+
+function Compact({ run }: { readonly run: RunRow }): ReactNode {
+  return (
+    <span className={styles.compact}>
+      <Link href={runPath(run.run_id)} data-row className={styles.started}>
+        <StatusText of={run.status} isShort /> <Time at={run.created_at} />
+      </Link>
+      <Took run={run} />
+      <span className={styles.why}>{harmless(whyOf(run))}</span>
+    </span>
+  );
+}
+
+const keyOf = ({ run_id: id }: RunRow): string => id;
+const compact = (run: RunRow): ReactNode => <Compact run={run} />;
+
+/** The newest runs; the page Runs has them all, with every filter. */
+export function JobRuns({ jobId }: { readonly jobId: string }): ReactNode {
+  const refresh = useRefresh();
+  const queryKey = ['runs of a job', jobId, mostRuns];
+  useRunEvents({ jobId, settleMs }, { change: () => refresh({ queryKey }) });
+  const runs = useAnswer(queryKey, (client, signal) =>
+    client.call('listRuns', { query: { job_id: jobId, limit: mostRuns }, signal }),
+  );
+  return (
+    <Card title="Runs" count={runs.data?.total} isFlush end={<AllRuns jobId={jobId} />}>
+      <Shown of={runs} what="runs">
+        {({ runs: rows }) =>
+          rows.length === 0 ? (
+            <p className={styles.none}>No runs yet.</p>
+          ) : (
+            <Table
+              label="Runs"
+              rows={rows}
+              columns={columns}
+              keyOf={keyOf}
+              compact={compact}
+              headTop="calc(var(--header) + 37px)"
+            />
+          )
+        }
+      </Shown>
+    </Card>
+  );
+}
+
+function AllRuns({ jobId }: { readonly jobId: string }): ReactNode {
+  return (
+    <Link href={`/runs?q=${encodeURIComponent(`job:${jobId}`)}`} className={styles.all}>
+      Open in Runs
+    </Link>
+  );
+}
+
+const shown = 5;
+
+/** A few runs whose arguments can fill the form. */
+export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: Answer<RunList> }): ReactNode {
+  return (
+    <Card title="Last runs" count={of.data?.total} isFlush end={<AllRuns jobId={jobId} />}>
+      <Shown of={of} what="runs">
+        {({ runs }) =>
+          runs.length === 0 ? (
+            <p className={styles.none}>No runs yet.</p>
+          ) : (
+            <ul aria-label="Last runs" className={styles.last}>
+              {runs.slice(0, shown).map((run) => (
+                <li key={run.run_id}>
+                  <StatusText of={run.status} isShort />
+                  <Link href={runPath(run.run_id)} className={styles.started}>
+                    <Time at={run.created_at} />
+                  </Link>
+                  <span className={styles.why}>{harmless(whyOf(run))}</span>
+                  <By run={run} />
+                  <Took run={run} />
+                  <Link
+                    href={`?from=${encodeURIComponent(run.run_id)}`}
+                    className={styles.fill}
+                    aria-label={`Fill in the arguments of ${run.run_id}`}
+                  >
+                    Fill in
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Shown>
+    </Card>
+  );
+}

@@ -1,0 +1,104 @@
+// How long the job takes, whether it became slower and since when, on which days it failed, and its slowest steps.
+
+import type { ReactNode } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { Segmented } from '../design/controls/Segmented.tsx';
+import { Shown } from '../widgets/Notes.tsx';
+import { countWords, percentWords, spanWords } from '../words.ts';
+import { DayCalendar } from './DayCalendar.tsx';
+import { DurationChart } from './DurationChart.tsx';
+import styles from './JobStatistics.module.css';
+import { type JobTimes, type Range, ranges, useJobTimes } from './job-times.ts';
+import { SlowSteps } from './SlowSteps.tsx';
+import { figuresOf } from './statistics.ts';
+
+const choices = [
+  { value: '7d', label: '7 d' },
+  { value: '30d', label: '30 d' },
+  { value: '90d', label: '90 d' },
+] as const;
+
+/** A job that fails more often. */
+const lowRate = 0.93;
+
+export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode {
+  const [path, navigate] = useLocation();
+  const asked = new URLSearchParams(useSearch());
+  const range = choices.find(({ value }) => value === asked.get('range'))?.value ?? '30d';
+  const times = useJobTimes(jobId, range);
+  const choose = (next: Range): void => {
+    asked.set('range', next);
+    navigate(`${path}?${asked.toString()}`, { replace: true });
+  };
+  return (
+    <>
+      <div className={styles.bar}>
+        <Segmented label="Range" choices={choices} value={range} onChange={choose} />
+        {times.data && (
+          <span className={styles.quiet}>
+            {countWords(times.data.runs.length)} {times.data.runs.length === 1 ? 'run' : 'runs'}
+            {times.data.more && ', the newest; there are more'}
+          </span>
+        )}
+      </div>
+      <Shown of={times} what="the statistics">
+        {(data) =>
+          data.runs.length === 0 ? (
+            <p className={styles.quiet}>No run has ended in the last {ranges[range]} days.</p>
+          ) : (
+            <Charts times={data} days={ranges[range]} />
+          )
+        }
+      </Shown>
+    </>
+  );
+}
+
+function Charts({ times, days }: { readonly times: JobTimes; readonly days: number }): ReactNode {
+  const { successRate, medianMs, p95Ms, runs, failed } = figuresOf(times.runs);
+  const [worst] = times.steps.filter((step) => step.failed > 0).toSorted((a, b) => b.failed - a.failed);
+  return (
+    <>
+      <dl className={styles.figures}>
+        <Figure
+          name="Success rate"
+          value={successRate === null ? '–' : percentWords(successRate)}
+          note={`${failed} of ${runs} failed`}
+          isLow={successRate !== null && successRate < lowRate}
+        />
+        <Figure name="Median" value={medianMs === null ? '–' : spanWords(medianMs)} note="of work, without waiting" />
+        <Figure name="p95" value={p95Ms === null ? '–' : spanWords(p95Ms)} note="95 of 100 were not slower" />
+        <Figure name="Runs" value={countWords(runs)} note={`${(runs / days).toFixed(1)} a day`} />
+        {worst && (
+          <Figure
+            name="Fails most at"
+            value={worst.step_id}
+            note={`${worst.failed} ${worst.failed === 1 ? 'time' : 'times'}`}
+          />
+        )}
+      </dl>
+      <DurationChart runs={times.runs.toReversed()} />
+      <div className={styles.pair}>
+        <DayCalendar jobId={times.job_id} />
+        {times.steps.length > 0 && <SlowSteps steps={times.steps} />}
+      </div>
+    </>
+  );
+}
+
+function Figure(o: {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+  readonly isLow?: boolean;
+}): ReactNode {
+  return (
+    <div>
+      <dt>{o.name}</dt>
+      <dd className={styles.figure} data-low={o.isLow || undefined}>
+        {o.value}
+      </dd>
+      <dd className={styles.note}>{o.note}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+// How long the last runs of a job took, for its form, its graph and its statistics.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import { quantile } from '../../domain/job-times.ts';
+import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRunEvents } from '../session/streams.ts';
+
+export type JobTimes = AnswerOf<'getJobTimes'>;
+export type RunTime = JobTimes['runs'][number];
+
+const dayMs = 86_400_000;
+export const ranges = { '7d': 7, '30d': 30, '90d': 90 } as const;
+export type Range = keyof typeof ranges;
+
+const most = 500;
+const settleMs = 2_000;
+
+export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
+  const refresh = useRefresh();
+  const queryKey = ['times of a job', jobId, range];
+  useRunEvents(
+    { jobId, settleMs },
+    { frame: ({ event }) => event === 'run.finished' && refresh({ queryKey }), change: () => undefined },
+  );
+  return useAnswer(
+    queryKey,
+    (client, signal) => {
+      // Whole days, so that a page that is left and opened again asks the same.
+      const since = new Date(Math.floor(Date.now() / dayMs - ranges[range] + 1) * dayMs).toISOString();
+      return client.call('getJobTimes', { query: { job_id: jobId, since, limit: most }, signal });
+    },
+    { staleTime: 10_000 },
+  );
+}
+
+/** The median of the runs that succeeded; null without any. */
+export function usualWorkMs(runs: readonly RunTime[]): number | null {
+  const sorted = runs
+    .flatMap(({ status, work_ms: ms }) => (status === 'success' ? [ms] : []))
+    .toSorted((a, b) => a - b);
+  return sorted.length === 0 ? null : quantile(sorted, 0.5);
+}

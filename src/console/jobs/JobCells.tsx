@@ -1,0 +1,187 @@
+// What the cells of a job's row show. They are drawn again only when the row has changed, not while the list scrolls.
+
+import { Play } from 'lucide-react';
+import { type MouseEvent, memo, type ReactNode, useState } from 'react';
+import { Link, useLocation } from 'wouter';
+import { RunBars } from '../design/charts/RunBars.tsx';
+import { Sparkline } from '../design/charts/Sparkline.tsx';
+import { Button } from '../design/controls/Button.tsx';
+import { Chip } from '../design/text/Chip.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon, StatusText } from '../design/text/Status.tsx';
+import { Age, Duration, Time } from '../design/text/Time.tsx';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useScopes } from '../session/scopes.ts';
+import { useClient } from '../session/session.tsx';
+import { harmless, jobPath, percentWords, runPath } from '../words.ts';
+import styles from './JobCells.module.css';
+import { type InvalidJob, type JobRow, leastDays, notableChange } from './job-rows.ts';
+
+type Props = { readonly row: JobRow };
+
+/** A job that fails more often than once in ten runs. */
+const lowRate = 0.93;
+
+export const JobCell = memo(function JobCell({ row: { id, job } }: Props): ReactNode {
+  return (
+    <span className={styles.job}>
+      <Link href={jobPath(id)} data-row title={job?.description ?? undefined}>
+        <JobName id={id} />
+      </Link>
+      {job && !job.enabled && <Chip look="sunk">disabled</Chip>}
+      {job?.tags.map((tag) => (
+        <Chip key={tag}>{harmless(tag)}</Chip>
+      ))}
+    </span>
+  );
+});
+
+/** The first error of an invalid job. It reaches over the cells that the row leaves empty. */
+export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob }): ReactNode {
+  const [error] = errors;
+  return (
+    <span className={styles.invalid}>
+      <Link href={jobPath(id)} data-row>
+        <JobName id={id} />
+      </Link>
+      <StatusIcon of="failed" />
+      {error && (
+        <>
+          <code>
+            {harmless(error.file)}:{error.line}:{error.column}
+          </code>
+          <span className={styles.message} title={error.message}>
+            {harmless(error.message)}
+          </span>
+          {errors.length > 1 && <span className={styles.quiet}>and {errors.length - 1} more</span>}
+        </>
+      )}
+    </span>
+  );
+}
+
+export const LastRunCell = memo(function LastRunCell({ row: { numbers, invalid } }: Props): ReactNode {
+  const [last] = numbers?.last_runs ?? [];
+  if (invalid || numbers === undefined) return null;
+  if (!last) return <span className={styles.quiet}>Never run</span>;
+  return (
+    <Link href={runPath(last.run_id)} className={styles.last}>
+      <StatusText of={last.status} isShort />
+      {last.status !== 'running' && (
+        <span className={styles.quiet}>
+          <Age at={last.created_at} />
+        </span>
+      )}
+    </Link>
+  );
+});
+
+export const LastTen = memo(function LastTen({ row: { numbers } }: Props): ReactNode {
+  return numbers && <RunBars runs={numbers.last_runs} />;
+});
+
+export const Rate = memo(function Rate({ row: { numbers } }: Props): ReactNode {
+  const rate = numbers?.success_rate ?? null;
+  if (rate === null) return <None />;
+  return <span className={rate < lowRate ? styles.low : ''}>{percentWords(rate)}</span>;
+});
+
+function None(): ReactNode {
+  return <span className={styles.quiet}>–</span>;
+}
+
+export const Usual = memo(function Usual({ row: { numbers } }: Props): ReactNode {
+  const ms = numbers?.duration.p50_ms ?? null;
+  return ms === null ? <None /> : <Duration ms={ms} />;
+});
+
+export const Trend = memo(function Trend({ row: { numbers, change } }: Props): ReactNode {
+  const daily = numbers?.daily_median_ms ?? [];
+  if (daily.filter((ms) => ms !== null).length < leastDays) return null;
+  const isSlower = (change ?? 0) > notableChange;
+  const isNotable = Math.abs(change ?? 0) > notableChange;
+  return (
+    <span className={styles.trend}>
+      <Sparkline values={daily} look={isSlower ? 'late' : 'plain'} label={trendWords(change)} />
+      {isNotable && change !== null && (
+        <span className={isSlower ? styles.late : styles.quiet}>
+          {change > 0 ? '+' : '−'}
+          {Math.round(Math.abs(change) * 100)} %
+        </span>
+      )}
+    </span>
+  );
+});
+
+function trendWords(change: number | null): string {
+  if (change === null) return 'Median of each day';
+  const percent = Math.round(Math.abs(change) * 100);
+  return `Median of each day; the last 7 are ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
+}
+
+export const Next = memo(function Next({ row: { nextAt, invalid } }: Props): ReactNode {
+  if (nextAt !== null) return <Time at={nextAt} />;
+  return invalid ? null : <None />;
+});
+
+/** Opens the form. With Shift it starts the job at once, unless the job needs arguments. */
+export const RunCell = memo(function RunCell({ row: { id, job } }: Props): ReactNode {
+  const mayStart = useScopes()('runs:write');
+  const client = useClient();
+  const [, navigate] = useLocation();
+  const once = useRequestKeys();
+  const [isStarting, setStarting] = useState(false);
+  if (!job || mayStart === false) return null;
+  const run = async (event: MouseEvent): Promise<void> => {
+    if (!event.shiftKey) return navigate(jobPath(id));
+    setStarting(true);
+    try {
+      const { run_id: runId } = await once(id, (headers) =>
+        client.call('createRun', { body: { job_id: id }, headers }),
+      );
+      navigate(runPath(runId));
+    } catch {
+      // The form says what is missing, or why it cannot start.
+      navigate(jobPath(id));
+    }
+  };
+  return (
+    <span className={styles.run}>
+      <Button
+        look="quiet"
+        size="small"
+        icon={Play}
+        disabled={isStarting}
+        data-key="r"
+        aria-label={`Run ${harmless(id)}`}
+        title="Opens the form; with Shift, starts at once"
+        onClick={(event) => void run(event)}
+      >
+        Run
+      </Button>
+    </span>
+  );
+});
+
+/** A row of two lines, on phones. */
+export function CompactJob({ row }: Props): ReactNode {
+  const { id, invalid, numbers, nextAt } = row;
+  if (invalid) return <InvalidCell of={invalid} />;
+  return (
+    <span className={styles.compact}>
+      <Link href={jobPath(id)} data-row className={styles.cut}>
+        <JobName id={id} />
+      </Link>
+      <LastTen row={row} />
+      <span className={styles.second}>
+        <LastRunCell row={row} />
+        {nextAt !== null && (
+          <span className={styles.quiet}>
+            · next <Time at={nextAt} />
+          </span>
+        )}
+      </span>
+      <span className={styles.rate}>{numbers && numbers.success_rate !== null && <Rate row={row} />}</span>
+    </span>
+  );
+}

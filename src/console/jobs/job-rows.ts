@@ -1,0 +1,134 @@
+// The rows of the Jobs page: what is known of each job, and which rows a filter leaves. The filter is in the URL.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+
+type JobList = AnswerOf<'listJobs'>;
+export type ListedJob = JobList['jobs'][number];
+export type InvalidJob = JobList['invalid'][number];
+
+/** The numbers of the last 30 days, and the last ten runs. */
+export type JobNumbers = AnswerOf<'getJobStats'>['jobs'][number];
+
+export type JobRow = {
+  readonly id: string;
+  readonly namespace: string;
+  /** null: its config.yaml is invalid. */
+  readonly job: ListedJob | null;
+  readonly invalid: InvalidJob | null;
+  /** null: the job has never run. Undefined until they have been read. */
+  readonly numbers: JobNumbers | null | undefined;
+  readonly change: number | null;
+  readonly nextAt: string | null;
+  readonly isFavourite: boolean;
+};
+
+/** What the last seven days differ from the month by, as a share of the month's median. */
+function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: JobNumbers): number | null {
+  const week = daily.slice(-7).filter((ms) => ms !== null);
+  if (week.length < leastDays || medianMs === null || medianMs === 0) return null;
+  const sorted = week.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) / medianMs - 1;
+}
+
+/** With fewer days a trend is chance. */
+export const leastDays = 3;
+export const notableChange = 0.2;
+
+export function rowsOf(
+  { jobs, invalid }: JobList,
+  known: {
+    readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
+    readonly nextFires: ReadonlyMap<string, string>;
+    readonly favourites: readonly string[];
+  },
+): readonly JobRow[] {
+  const stars = new Set(known.favourites);
+  const rowOf = (id: string, job: ListedJob | null, broken: InvalidJob | null): JobRow => {
+    const numbers = known.numbers && (known.numbers.get(id) ?? null);
+    return {
+      id,
+      namespace: id.includes('/') ? id.slice(0, id.lastIndexOf('/')) : '',
+      job,
+      invalid: broken,
+      numbers,
+      change: numbers ? changeOf(numbers) : null,
+      nextAt: known.nextFires.get(id) ?? null,
+      isFavourite: stars.has(id),
+    };
+  };
+  return [
+    ...jobs.map((job) => rowOf(job.id, job, null)),
+    ...invalid.map((broken) => rowOf(broken.id, null, broken)),
+  ].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+export const views = ['all', 'favourites', 'failing', 'invalid', 'slower', 'never'] as const;
+export type View = (typeof views)[number];
+
+export function isInView(row: JobRow, view: View): boolean {
+  const { numbers, invalid } = row;
+  switch (view) {
+    case 'favourites':
+      return row.isFavourite;
+    case 'failing':
+      return isFailing(row);
+    case 'invalid':
+      return invalid !== null;
+    case 'slower':
+      return (row.change ?? 0) > notableChange;
+    case 'never':
+      return invalid === null && numbers !== undefined && (numbers === null || numbers.last_runs.length === 0);
+    default:
+      return true;
+  }
+}
+
+/** The last run that has ended failed. */
+export function isFailing({ numbers }: JobRow): boolean {
+  return numbers?.last_runs.find(({ status }) => status !== 'pending' && status !== 'running')?.status === 'failed';
+}
+
+export type Filter = {
+  readonly view: View;
+  readonly namespace: string;
+  readonly tag: string;
+  readonly text: string;
+};
+
+export function filterOf(asked: URLSearchParams): Filter {
+  const view = views.find((one) => one === asked.get('show')) ?? 'all';
+  return {
+    view,
+    namespace: asked.get('namespace') ?? '',
+    tag: asked.get('tag') ?? '',
+    text: asked.get('q') ?? '',
+  };
+}
+
+/** The text that a search looks in, in lower case. */
+function textOf({ id, job }: JobRow): string {
+  const { title = null, description = null, tags = [], aliases = [] } = job ?? {};
+  return [id, title ?? '', description ?? '', ...tags, ...aliases].join('\n').toLowerCase();
+}
+
+const texts = new WeakMap<object, string>();
+
+/** Kept by the object of the answer, which stays the same while the job does. */
+function searchedText(row: JobRow): string {
+  const key = row.job ?? row.invalid ?? row;
+  const known = texts.get(key) ?? textOf(row);
+  texts.set(key, known);
+  return known;
+}
+
+export function matching(rows: readonly JobRow[], { view, namespace, tag, text }: Filter): readonly JobRow[] {
+  const wanted = text.trim().toLowerCase();
+  return rows.filter(
+    (row) =>
+      isInView(row, view) &&
+      (namespace === '' || row.id.startsWith(`${namespace}/`)) &&
+      // The tags of an invalid job are not known.
+      (tag === '' || (row.job?.tags.includes(tag) ?? false)) &&
+      (wanted === '' || searchedText(row).includes(wanted)),
+  );
+}

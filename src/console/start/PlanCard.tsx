@@ -1,0 +1,166 @@
+// What would happen: the sentence, the steps, and what the run may do. The last plan stays while the server is asked.
+
+import {
+  Braces,
+  Database,
+  FilePen,
+  FileSearch,
+  Gauge,
+  GitCommitHorizontal,
+  Globe,
+  KeyRound,
+  Layers,
+  type LucideIcon,
+  ShieldCheck,
+} from 'lucide-react';
+import type { ReactNode } from 'react';
+import { grantText } from '../../client/grant-text.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { showValue } from '../../domain/argument-fields.ts';
+import { formatSize } from '../../lib/units.ts';
+import { Card } from '../design/text/Card.tsx';
+import { harmless } from '../words.ts';
+import type { PlanAnswer } from './outlooks.ts';
+import styles from './PlanCard.module.css';
+import type { useStartForm } from './start-form.ts';
+
+type Job = AnswerOf<'getJob'>;
+
+export function PlanCard({
+  form,
+  job,
+  sentence,
+  graph,
+}: {
+  readonly form: ReturnType<typeof useStartForm>;
+  readonly job: Job;
+  readonly sentence: ReactNode;
+  readonly graph: ReactNode;
+}): ReactNode {
+  const { outlook, lastPlan, planNote } = form;
+  const isOld = outlook !== null && outlook.kind !== 'plan';
+  return (
+    <Card
+      title="What would happen"
+      isFlush
+      end={
+        <span className={styles.state}>{lastPlan !== null && isOld ? 'as last planned' : 'planned as you type'}</span>
+      }
+    >
+      {sentence !== null && <div className={styles.sentence}>{sentence}</div>}
+      {planNote !== null && <p className={styles.note}>{planNote}</p>}
+      {graph !== null && <div className={styles.graph}>{graph}</div>}
+      {lastPlan === null ? (
+        <p className={styles.none}>
+          {outlook === null
+            ? 'Loading…'
+            : outlook.kind === 'none'
+              ? 'The plan is not available now.'
+              : 'Fill in the form to see what the run may do.'}
+        </p>
+      ) : (
+        <Facts plan={lastPlan} job={job} isOld={isOld} />
+      )}
+    </Card>
+  );
+}
+
+function Facts({
+  plan,
+  job,
+  isOld,
+}: {
+  readonly plan: PlanAnswer;
+  readonly job: Job;
+  readonly isOld: boolean;
+}): ReactNode {
+  return (
+    <dl className={styles.facts} data-old={isOld || undefined}>
+      {factsOf(plan, job)
+        .filter(([, , value]) => value !== null && value !== '')
+        .map(([Icon, name, value]) => (
+          <div key={name}>
+            <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+type Fact = readonly [icon: LucideIcon, name: string, value: ReactNode];
+
+function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
+  const { profile, isolation } = plan.security;
+  const pathsOf = (kind: 'read' | 'write'): ReactNode =>
+    codes(plan.grants.filter((grant) => grant.kind === kind).map(({ path = '' }) => path));
+  const values = plan.grants.filter(({ kind }) => kind === 'kv_read' || kind === 'kv_write').map(grantText);
+  const user = isolation.user === undefined ? '' : `, as ${isolation.user}`;
+  return [
+    [FilePen, 'Writes', pathsOf('write')],
+    [FileSearch, 'Reads', pathsOf('read')],
+    [ShieldCheck, 'Profile', `${profile}${user}: ${filesystemWords[isolation.filesystem]}`],
+    [Globe, 'Network', plan.network_reach ?? 'none'],
+    [Database, 'Values', codes(values)],
+    [KeyRound, 'Secrets', codes([...plan.secrets, ...plan.stored_secrets])],
+    [Gauge, 'Limits', limitWords(plan)],
+    [Layers, 'At a time', concurrencyWords(job)],
+    [Braces, 'Arguments', codes(Object.entries(plan.args).map(([name, value]) => `${name} = ${showValue(value)}`))],
+    [GitCommitHorizontal, 'Revision', codes([plan.revision.slice(0, 12)])],
+  ];
+}
+
+/** null without any. */
+function codes(texts: readonly string[]): ReactNode {
+  if (texts.length === 0) return null;
+  return (
+    <span className={styles.codes}>
+      {texts.map((text) => (
+        <code key={text}>{harmless(text)}</code>
+      ))}
+    </span>
+  );
+}
+
+function limitWords({ limits, timeouts }: PlanAnswer): string {
+  return [
+    limits.memory ? formatSize(limits.memory.bytes) : null,
+    limits.cpu ? `${limits.cpu.cores} CPUs` : null,
+    limits.pids ? `${limits.pids.count} processes` : null,
+    timeouts.run === null ? null : `${timeouts.run} in all`,
+    timeouts.step === null ? null : `${timeouts.step} a step`,
+    timeouts.queue === null ? null : `${timeouts.queue} of waiting`,
+  ]
+    .filter((words) => words !== null)
+    .join(', ');
+}
+
+const conflictWords = {
+  queue: 'others wait',
+  reject: 'others are refused',
+  cancel_running: 'a new one cancels the running one',
+} as const;
+
+function concurrencyWords({ concurrency }: Job): ReactNode {
+  if (concurrency === null) return null;
+  const { limit, key, on_conflict: conflict } = concurrency;
+  return (
+    <>
+      {limit === 1 ? 'one' : limit}
+      {key !== null && (
+        <>
+          {' for each '}
+          <code>{harmless(key)}</code>
+        </>
+      )}
+      ; {conflictWords[conflict]}
+    </>
+  );
+}
+
+const filesystemWords: Readonly<Record<PlanAnswer['security']['isolation']['filesystem'], string>> = {
+  workspace: 'its own workspace; the system is read-only',
+  'host-read-only': 'all files of the host, read-only',
+  host: 'all files of the host',
+};

@@ -1,0 +1,42 @@
+// Asks the server about what is typed into the form whenever typing pauses: its errors, or what a run would do.
+
+import { useEffect, useState } from 'react';
+import { askOutlook, type Outlook } from '../../client/outlook.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import { useClient } from '../session/session.tsx';
+
+export type PlanAnswer = AnswerOf<'createPlan'>;
+
+const settleMs = 200;
+const retryMs = 2_000;
+
+type Known = {
+  /** null: there is no answer yet. */
+  readonly outlook: Outlook | null;
+  /** The last plan, which stays while the server is asked and while a field has an error. */
+  readonly lastPlan: PlanAnswer | null;
+};
+
+/** @param losses - how often the server could not be reached; when the number grows, the server is asked again */
+export function useOutlook(request: BodyOf<'createPlan'>, losses: number): Known {
+  const client = useClient();
+  const [known, setKnown] = useState<Known>({ outlook: null, lastPlan: null });
+  const key = JSON.stringify(request);
+  // `key` stands for `request`
+  useEffect(() => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const ask = async (): Promise<void> => {
+      const outlook = await askOutlook(client, request, signal);
+      if (signal.aborted) return;
+      setKnown(({ lastPlan }) => ({ outlook, lastPlan: outlook.kind === 'plan' ? outlook.plan : lastPlan }));
+      if (outlook.kind === 'none' && outlook.isPassing) timer = setTimeout(() => void ask(), retryMs);
+    };
+    let timer = setTimeout(() => void ask(), settleMs);
+    return () => {
+      clearTimeout(timer);
+      ending.abort();
+    };
+  }, [client, key, losses]);
+  return known;
+}
