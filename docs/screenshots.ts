@@ -1,117 +1,128 @@
-// Takes the pictures of the console in docs/images: starts a server with the example jobs and a job with steps, and
-// opens it in Chromium. `npm run screenshots`.
+// Takes the pictures of the console: starts a server on an instance that looks as after a month of use, and opens it in
+// Chromium. `npm run screenshots` writes the pictures and the recording that the documentation shows (docs/images);
+// `npm run screenshots DIR` writes every page at three widths in both themes, to look at them. The recording needs
+// ffmpeg.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildConsole } from '../build-console.ts';
+import { makeDemoInstance, startDemoRuns } from '../test/support/demo-instance.ts';
+import { record } from './recording.ts';
 
 const checkout = join(import.meta.dirname, '..');
 const images = join(import.meta.dirname, 'images');
 const port = 18_480;
 const base = `http://127.0.0.1:${port}`;
 
-const release = {
-  name: 'Release',
-  description: 'Builds, tests and ships the shop',
-  tags: ['shop', 'nightly'],
-  schedules: [{ cron: '0 3 * * *', timezone: 'Europe/Berlin' }],
-  steps: [
-    { id: 'checkout', script: './checkout.sh' },
-    { id: 'build', script: './build.sh', needs: ['checkout'] },
-    { id: 'lint', script: './checkout.sh', needs: ['checkout'] },
-    { id: 'test', script: './test.sh', needs: ['build'] },
-    { id: 'ship', script: './checkout.sh', needs: ['test', 'lint'] },
-  ],
-};
-const scripts = {
-  'checkout.sh': 'echo "at 4f1c2ab, 312 files"\nsleep 0.4',
-  'build.sh': String.raw`for n in $(seq 24); do echo -e "\e[36mcompiled\e[0m module $n of 24"; done; sleep 0.9`,
-  'test.sh': String.raw`for n in $(seq 40); do echo -e "\e[32m✓\e[0m cart: case $n"; done
-flwd_log warn "the price list is 3 days old"
-echo -e "\e[31m✗\e[0m cart: a voucher is taken once"
-echo "expected 17.50, got 14.00 (cart.test:88)" >&2
-exit 1`,
-};
+type Theme = 'light' | 'dark';
+/** `text` appears when the page has its content. */
+type Shot = { readonly name: string; readonly path: string; readonly text: string | RegExp };
 
-function prepare(dir: string): void {
-  cpSync(join(checkout, 'examples/jobs'), join(dir, 'jobs'), { recursive: true });
-  const job = join(dir, 'jobs/shop/release');
-  mkdirSync(job, { recursive: true });
-  writeFileSync(join(job, 'config.yaml'), JSON.stringify(release));
-  for (const [name, text] of Object.entries(scripts)) {
-    writeFileSync(join(job, name), `#!/usr/bin/env bash\n${text}\n`);
-    chmodSync(join(job, name), 0o755);
-  }
-  const config = {
-    instance: { name: 'pictures', data_dir: './data' },
-    sources: [{ name: 'local-fs', type: 'fs', path: './jobs' }],
-    security: { paths: ['.'] },
-  };
-  writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
+const heights = { 1440: 900, 1024: 768, 390: 844 } as const;
+type Width = keyof typeof heights;
+const widths: readonly Width[] = [1440, 1024, 390];
+
+/** The pages, with the ids of a failed run and of one that runs. */
+function pagesWith(failed: string, running: string): readonly Shot[] {
+  return [
+    { name: 'overview', path: '/', text: 'Runs per hour' },
+    { name: 'runs', path: '/runs', text: 'shop/release' },
+    { name: 'runs-query', path: '/runs?q=status%3Afailed%20since%3A24h', text: 'Failed' },
+    { name: 'run', path: `/runs/${failed}`, text: 'AssertionError' },
+    { name: 'run-live', path: `/runs/${running}`, text: 'Running' },
+    { name: 'log', path: `/runs/${failed}/log`, text: 'AssertionError' },
+    { name: 'jobs', path: '/jobs', text: 'backup/pg-nightly' },
+    { name: 'job', path: '/jobs/shop/release', text: 'Starts at once' },
+    { name: 'job-statistics', path: '/jobs/shop/release?tab=statistics', text: 'Duration' },
+    { name: 'job-graph', path: '/jobs/shop/release?tab=graph', text: 'checkout' },
+    { name: 'schedules', path: '/schedules', text: 'Every day' },
+    { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
+    { name: 'approvals', path: '/approvals', text: 'Approve' },
+    { name: 'admin-tokens', path: '/admin/tokens', text: 'token' },
+    { name: 'admin-audit', path: '/admin/audit', text: 'run.create' },
+    { name: 'admin-storage', path: '/admin/storage', text: 'Database' },
+  ];
 }
 
-async function run(jobId: string, args: object = {}): Promise<string> {
-  const headers = { 'content-type': 'application/json' };
-  const body = JSON.stringify({ job_id: jobId, args, async: false });
-  const answer = await fetch(`${base}/api/v1/runs`, { method: 'POST', headers, body });
-  return JSON.parse(await answer.text()).run_id;
+/** The pictures of README and docs/console.md. */
+const shown: readonly (readonly [name: string, page: string, width: Width, theme: Theme])[] = [
+  ['overview', 'overview', 1440, 'light'],
+  ['overview-dark', 'overview', 1440, 'dark'],
+  ['jobs', 'jobs', 1440, 'light'],
+  ['job', 'job', 1440, 'light'],
+  ['runs', 'runs', 1440, 'light'],
+  ['run', 'run', 1440, 'light'],
+  ['run-dark', 'run', 1440, 'dark'],
+  ['run-phone', 'run', 390, 'dark'],
+  ['schedules', 'schedules-week', 1440, 'light'],
+  ['approvals', 'approvals', 1440, 'light'],
+];
+
+async function takeShot(browser: Browser, shot: Shot, width: Width, theme: Theme, file: string): Promise<void> {
+  const viewport = { width, height: heights[width] };
+  const page = await browser.newPage({ viewport, colorScheme: theme, reducedMotion: 'reduce', hasTouch: width < 700 });
+  await page.goto(base + shot.path);
+  await settled(page, shot);
+  await page.screenshot({ path: file });
+  await page.close();
 }
 
-async function takePictures(): Promise<void> {
-  await run('backup/directory');
-  await run('backup/directory', { level: 9 });
-  await run('disk/usage-chart');
-  await run('shop/release');
-  const failed = await run('shop/release');
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu'],
-  });
-  const pictures = [
-    ['jobs', '/jobs', 'shop/release', 'light', 1200],
-    ['job', '/jobs/backup/directory', 'Starts at once', 'light', 1200],
-    ['run', `/runs/${failed}`, 'cart.test:88', 'light', 1200],
-    ['run-dark', `/runs/${failed}`, 'cart.test:88', 'dark', 1200],
-    ['run-phone', `/runs/${failed}`, 'cart.test:88', 'dark', 360],
-    ['runs', '/runs?q=since%3A1d', 'shop/release', 'light', 1200],
-    // Cut here: below are paths and the kernel version of the machine that took the picture.
-    ['system', '/system', 'run.create', 'dark', 1200, 490],
-  ] as const;
-  for (const [name, path, text, colorScheme, width, height = 800] of pictures) {
-    const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
-    await page.goto(base + path);
-    await page.getByText(text).first().waitFor();
-    await page.getByText('healthy').first().waitFor();
-    const loading = page.locator('.loading');
-    while ((await loading.count()) > 0) await loading.first().waitFor({ state: 'detached' });
-    await page.screenshot({ path: join(images, `${name}.png`) });
-    await page.close();
-  }
-  await browser.close();
+async function settled(page: Page, { name, text }: Shot): Promise<void> {
+  await page
+    .getByText(text)
+    .first()
+    .waitFor({ state: 'attached' })
+    .catch(() => console.warn(`${name}: there is no “${String(text)}” on the page`));
+  const loading = page.getByRole('status').filter({ hasText: /^Loading/ });
+  while ((await loading.count()) > 0) await loading.first().waitFor({ state: 'detached' });
+  await page.evaluate('document.fonts.ready');
 }
 
+async function startServer(configFile: string): Promise<ChildProcess> {
+  const words = [join(checkout, 'bin/flwd.js'), 'serve', '--config', configFile, '--bind', `127.0.0.1:${port}`];
+  const server = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: server.stdout })) if (line.includes(String(port))) break;
+  return server;
+}
+
+async function lastRun(query: string): Promise<string> {
+  const answer = await fetch(`${base}/api/v1/runs?limit=1&${query}`);
+  return JSON.parse(await answer.text()).runs[0].run_id;
+}
+
+const [target] = process.argv.slice(2);
 await buildConsole();
 const dir = mkdtempSync(join(tmpdir(), 'flwd-pictures-'));
-prepare(dir);
-const words = [
-  join(checkout, 'bin/flwd.js'),
-  'serve',
-  '--config',
-  join(dir, 'flwd.yaml'),
-  '--bind',
-  `127.0.0.1:${port}`,
-];
-const server = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+const demo = await makeDemoInstance(dir);
+const server = await startServer(demo.configFile);
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  for await (const line of createInterface({ input: server.stdout })) if (line.includes(String(port))) break;
-  mkdirSync(images, { recursive: true });
-  await takePictures();
+  await startDemoRuns(base);
+  const pages = pagesWith(
+    await lastRun('job_id=shop%2Frelease&status=failed'),
+    await lastRun('job_id=ml%2Fembed-products&status=running'),
+  );
+  if (target === undefined) {
+    mkdirSync(images, { recursive: true });
+    for (const [name, of, width, theme] of shown) {
+      const shot = pages.find((page) => page.name === of);
+      if (shot) await takeShot(browser, shot, width, theme, join(images, `${name}.png`));
+    }
+    await record(browser, { base, jobsDir: demo.jobsDir, file: join(images, 'fix-a-failure.gif') });
+  } else {
+    mkdirSync(resolve(target), { recursive: true });
+    for (const shot of pages)
+      for (const width of widths)
+        for (const theme of ['light', 'dark'] as const)
+          await takeShot(browser, shot, width, theme, join(resolve(target), `${shot.name}.${width}.${theme}.png`));
+  }
 } finally {
+  await browser.close();
   server.kill();
   await once(server, 'exit');
   rmSync(dir, { recursive: true, force: true });
