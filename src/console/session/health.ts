@@ -3,7 +3,7 @@
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from './answers.tsx';
 
-const everyMs = 5_000;
+const everyMs = 10_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
 const timeoutMs = 5_000;
 

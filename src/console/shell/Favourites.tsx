@@ -1,14 +1,14 @@
 // The starred jobs in the sidebar, each with the status of its last run.
 
 import { Box } from 'lucide-react';
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Tooltip } from '../design/controls/Tooltip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useFavourites } from '../jobs/favourites.ts';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
-import { useRunEvents } from '../session/streams.ts';
+import { useAnswer } from '../session/answers.tsx';
+import { useRefreshOn } from '../session/refresh-on.ts';
 import { jobPath } from '../words.ts';
 import styles from './Sidebar.module.css';
 
@@ -29,27 +29,11 @@ function Starred({
   readonly jobIds: readonly string[];
   readonly isCollapsed: boolean;
 }): ReactNode {
-  const refresh = useRefresh();
-  const changed = useRef(false);
   const queryKey = ['favourites', ...jobIds];
   const { data } = useAnswer(queryKey, (client, signal) =>
     client.call('listJobs', { query: { ids: jobIds.join(','), last_runs: 1 }, signal }),
   );
-  useRunEvents(
-    { settleMs },
-    {
-      frame({ data: { job_id: jobId } }) {
-        if (jobIds.includes(String(jobId))) changed.current = true;
-      },
-      open() {
-        changed.current = true;
-      },
-      change() {
-        if (changed.current) refresh({ queryKey });
-        changed.current = false;
-      },
-    },
-  );
+  useRefreshOn(queryKey, ({ data: { job_id: jobId } }) => jobIds.includes(String(jobId)), { settleMs });
   const lastOf = new Map(data?.jobs.map((job) => [job.id, job.last_runs?.[0]?.status]));
   return (
     <nav aria-label="Favourites" className={styles.group}>

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Menu } from '../design/controls/Menu.tsx';
 import { useSession } from '../session/session.tsx';
+import { Count } from './Counts.tsx';
 import styles from './PhoneBar.module.css';
 import { isAt, places } from './places.ts';
 import { useSettings } from './settings.ts';
@@ -24,6 +25,9 @@ export function PhoneBar(o: { readonly openHelp: () => void; readonly openPalett
           <Link key={href} href={href} className={styles.item} aria-current={isAt(href, location) ? 'page' : undefined}>
             <Icon size={18} aria-hidden="true" />
             {name}
+            <span className={styles.count}>
+              <Count href={href} />
+            </span>
           </Link>
         ))}
       <Menu

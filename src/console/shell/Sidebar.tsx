@@ -3,17 +3,15 @@
 import { CircleQuestionMark, LogOut, PanelLeft, Search, SlidersHorizontal } from 'lucide-react';
 import type { ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
-import { useApprovalCount } from '../approvals/waiting-approvals.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { Tooltip } from '../design/controls/Tooltip.tsx';
-import { Badge, Chip } from '../design/text/Chip.tsx';
+import { Chip } from '../design/text/Chip.tsx';
 import { Kbd } from '../design/text/Kbd.tsx';
 import { useWidth } from '../design/width.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useSession } from '../session/session.tsx';
-import { countWords } from '../words.ts';
-import { useRunningCount } from './counts.ts';
+import { Count } from './Counts.tsx';
 import { Favourites } from './Favourites.tsx';
 import { Health } from './Health.tsx';
 import { Logo } from './Logo.tsx';
@@ -112,32 +110,9 @@ function PlaceLink({ place, isCollapsed }: { readonly place: Place; readonly isC
       <Link href={href} className={styles.link} aria-current={isAt(href, location) ? 'page' : undefined}>
         <Icon size={16} aria-hidden="true" />
         <span className={isCollapsed ? 'unseen' : styles.name}>{name}</span>
-        {href === '/runs' && <Running />}
-        {href === '/approvals' && <Approvals />}
+        <Count href={href} />
       </Link>
     </Act>
-  );
-}
-
-function Running(): ReactNode {
-  const count = useRunningCount() ?? 0;
-  if (count === 0) return null;
-  return (
-    <Badge>
-      {countWords(count)}
-      <span className="unseen"> running</span>
-    </Badge>
-  );
-}
-
-function Approvals(): ReactNode {
-  const { waiting = 0, mine = 0 } = useApprovalCount() ?? {};
-  if (waiting === 0) return null;
-  return (
-    <Badge look={mine > 0 ? 'approval' : 'amount'}>
-      {countWords(mine > 0 ? mine : waiting)}
-      <span className="unseen"> waiting</span>
-    </Badge>
   );
 }
 

@@ -1,0 +1,47 @@
+// The numbers beside the names of pages.
+
+import type { ReactNode } from 'react';
+import { useApprovalCount } from '../approvals/waiting-approvals.ts';
+import { Badge } from '../design/text/Chip.tsx';
+import { useAnswer } from '../session/answers.tsx';
+import { useRefreshOn } from '../session/refresh-on.ts';
+import { useScopes } from '../session/scopes.ts';
+import { countWords } from '../words.ts';
+
+const settleMs = 2_000;
+const telling = new Set(['run.created', 'run.started', 'run.finished']);
+
+/** The number of the page, or nothing. */
+export function Count({ href }: { readonly href: string }): ReactNode {
+  if (href === '/runs') return <Running />;
+  return href === '/approvals' ? <Approvals /> : null;
+}
+
+function Running(): ReactNode {
+  const queryKey = ['running count'];
+  const enabled = useScopes()('runs:read') === true;
+  useRefreshOn(queryKey, ({ event }) => telling.has(event), { settleMs });
+  const count = useAnswer(
+    queryKey,
+    (client, signal) => client.call('listRuns', { query: { status: 'running', limit: 1 }, signal }),
+    { enabled },
+  ).data?.total;
+  if (count === undefined || count === 0) return null;
+  return (
+    <Badge>
+      {countWords(count)}
+      <span className="unseen"> running</span>
+    </Badge>
+  );
+}
+
+function Approvals(): ReactNode {
+  const { waiting = 0, mine = 0 } = useApprovalCount() ?? {};
+  if (waiting === 0) return null;
+  return (
+    <Badge look={mine > 0 ? 'approval' : 'amount'}>
+      {countWords(mine > 0 ? mine : waiting)}
+      <span className="unseen"> waiting</span>
+    </Badge>
+  );
+}
