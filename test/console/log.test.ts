@@ -303,7 +303,7 @@ testWith('chromium')('a line has its local time, and a link that can be reached 
   const page = await browser.open(`${quiet.url}/runs/${run.id}`, { timezone: 'Asia/Tokyo' });
   await expectTokyoTime(log(page).locator('time').first());
   await page.getByRole('tab', { name: 'events' }).click();
-  await expectTokyoTime(page.locator('.events time').first());
+  await expectTokyoTime(page.getByRole('list', { name: 'Events' }).locator('time').first());
   await page.getByRole('tab', { name: 'log' }).click();
   await log(page).focus();
   await page.keyboard.press('Enter');

@@ -136,9 +136,9 @@ describe('a run', () => {
     await page.getByRole('button', { name: 'Preview chart.svg' }).click();
     const picture = page.getByRole('img', { name: 'chart.svg' });
     await picture.waitFor();
-    await expect.poll(() => page.evaluate('document.querySelector("img.preview").naturalWidth')).toBe(40);
+    await expect.poll(() => page.evaluate('document.querySelector("[role=tabpanel] img").naturalWidth')).toBe(40);
     const opening = page.waitForEvent('popup');
-    await page.evaluate('void open(document.querySelector("img.preview").src)');
+    await page.evaluate('void open(document.querySelector("[role=tabpanel] img").src)');
     const alone = await opening;
     await alone.locator('rect').waitFor();
     for (const shown of [page, alone]) {

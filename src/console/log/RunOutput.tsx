@@ -11,8 +11,8 @@ import type { RunPlace } from './run-place.ts';
 import { useSubRuns } from './sub-runs.ts';
 
 const Artifacts = onDemand('artifacts', async () => (await import('../run/Artifacts.tsx')).Artifacts);
-const RunDetails = onDemand('details', async () => (await import('../run/RunParts.tsx')).RunDetails);
-const RunEvents = onDemand('events', async () => (await import('../run/RunParts.tsx')).RunEvents);
+const RunDetails = onDemand('details', async () => (await import('../run/RunDetails.tsx')).RunDetails);
+const RunEvents = onDemand('events', async () => (await import('../run/RunEvents.tsx')).RunEvents);
 const Result = onDemand('the result', async () => (await import('../run/Result.tsx')).Result);
 const SubRuns = onDemand('the sub-runs', async () => (await import('./SubRuns.tsx')).SubRuns);
 

@@ -1,17 +1,21 @@
 // The artifacts of a run: their paths and sizes, and previews of those that can be shown.
 
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { Download, Eye } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
+import { Button, IconButton } from '../design/controls/Button.tsx';
+import { Time } from '../design/text/Time.tsx';
+import styles from '../log/Parts.module.css';
 import { limited } from '../session/answers.tsx';
 
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
-import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table, Time } from '../widgets/Notes.tsx';
-import type { Run } from '../words.ts';
+import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table } from '../widgets/Notes.tsx';
+import { countWords, type Run } from '../words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('../widgets/Markdown.tsx')).Markdown);
 
@@ -58,12 +62,12 @@ export function Artifacts({ run }: { readonly run: Run }): ReactNode {
         return (
           <>
             <ArtifactList artifacts={artifacts} />
-            <p className="quiet">
+            <p className={styles.more}>
               {count}{' '}
               {answer.hasNextPage && (
-                <button type="button" disabled={answer.isFetchingNextPage} onClick={() => void answer.fetchNextPage()}>
+                <Button size="small" disabled={answer.isFetchingNextPage} onClick={() => void answer.fetchNextPage()}>
                   More
-                </button>
+                </Button>
               )}
             </p>
           </>
@@ -89,7 +93,7 @@ function ArtifactList({ artifacts }: { readonly artifacts: readonly Artifact[] }
   return (
     <>
       {error !== null && <ErrorNote text={error} />}
-      <ul className="rows" aria-label="Artifacts">
+      <ul className={styles.rows} aria-label="Artifacts">
         {artifacts.map((artifact) => (
           <ArtifactRow
             key={artifact.id}
@@ -115,15 +119,15 @@ function ArtifactRow(o: {
   const isShowable = isPicture(artifact.media_type) || isText(artifact.media_type);
   return (
     <li>
-      <span className="what">
+      <span className={styles.about}>
         {isShowable ? (
-          <button type="button" className="as-link" aria-expanded={o.isOpen} onClick={o.toggle}>
+          <button type="button" className={styles.file} aria-expanded={o.isOpen} onClick={o.toggle}>
             {place}
           </button>
         ) : (
-          <strong>{place}</strong>
+          <span className={styles.file}>{place}</span>
         )}
-        <span className="quiet">
+        <span className={styles.quiet}>
           {artifact.size_bytes === 0 ? 'empty' : formatSize(artifact.size_bytes)}, {artifact.media_type}
           {artifact.step_id !== null && `, ${artifact.step_id}`}
           {artifact.expires_at !== null && (
@@ -133,17 +137,17 @@ function ArtifactRow(o: {
           )}
         </span>
       </span>
-      <span className="actions">
+      <span className={styles.acts}>
         {isShowable && (
-          <button type="button" aria-expanded={o.isOpen} onClick={o.toggle}>
-            Preview <span className="unseen">{place}</span>
-          </button>
+          <IconButton size="small" icon={Eye} label={`Preview ${place}`} aria-expanded={o.isOpen} onClick={o.toggle} />
         )}
-        <button type="button" onClick={o.save}>
-          Download <span className="unseen">{place}</span>
-        </button>
+        <IconButton size="small" icon={Download} label={`Download ${place}`} onClick={o.save} />
       </span>
-      {o.isOpen && <Preview artifact={artifact} />}
+      {o.isOpen && (
+        <div className={styles.preview}>
+          <Preview artifact={artifact} />
+        </div>
+      )}
     </li>
   );
 }
@@ -170,9 +174,9 @@ type Content = { readonly text: string; readonly isCut: boolean } | { readonly u
 
 function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const { media_type: type, size_bytes: size } = artifact;
-  if (size === 0) return <p className="quiet preview">The file is empty.</p>;
+  if (size === 0) return <p className={styles.quiet}>The file is empty.</p>;
   if (isPicture(type) && size > mostPreviewBytes)
-    return <p className="quiet preview">Pictures larger than {formatSize(mostPreviewBytes)} have no preview.</p>;
+    return <p className={styles.quiet}>Pictures larger than {formatSize(mostPreviewBytes)} have no preview.</p>;
   return <ReadPreview artifact={artifact} />;
 }
 
@@ -207,13 +211,13 @@ function ReadPreview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   }, [client, id, type, size]);
   if (error !== null) return <ErrorNote text={error} />;
   if (!content) return <Loading what="the artifact" />;
-  if ('url' in content) return <img className="preview" src={content.url} alt={artifact.name} />;
+  if ('url' in content) return <img src={content.url} alt={artifact.name} />;
   return (
     <>
       <TextPreview type={essenceOf(type)} text={content.text} label={`Content of ${placeOf(artifact)}`} />
       {content.isCut && (
-        <p className="quiet preview">
-          Showing the first {content.text.length.toLocaleString('en')} characters. Download the file to see the rest.
+        <p className={styles.quiet}>
+          Showing the first {countWords(content.text.length)} characters. Download the file to see the rest.
         </p>
       )}
     </>
@@ -224,7 +228,7 @@ function TextPreview(o: { readonly type: string; readonly text: string; readonly
   const { type, text, label } = o;
   if (type === 'text/markdown') {
     return (
-      <Scrolls label={label} className="code preview">
+      <Scrolls label={label} className={styles.markdown ?? ''}>
         <Markdown text={text} />
       </Scrolls>
     );
@@ -232,13 +236,11 @@ function TextPreview(o: { readonly type: string; readonly text: string; readonly
   const [head, ...rows] = type === 'text/csv' ? csvRows(text, mostPreviewRows + 2) : [];
   if (!head) return <Code label={label} text={text} />;
   return (
-    <div className="preview">
-      <Table label={label} head={head} rows={rows.slice(0, mostPreviewRows)}>
-        {rows.length > mostPreviewRows && (
-          <p className="quiet">Showing the first {mostPreviewRows} rows. Download the file to see the rest.</p>
-        )}
-      </Table>
-    </div>
+    <Table label={label} head={head} rows={rows.slice(0, mostPreviewRows)}>
+      {rows.length > mostPreviewRows && (
+        <p className={styles.more}>Showing the first {mostPreviewRows} rows. Download the file to see the rest.</p>
+      )}
+    </Table>
   );
 }
 

@@ -152,7 +152,7 @@ export function Shown<T>(o: {
 
 export function Facts({ of }: { readonly of: readonly (readonly [name: string, value: ReactNode])[] }): ReactNode {
   return (
-    <dl className="facts">
+    <dl className={styles.facts}>
       {of
         .filter(([, value]) => value !== null && value !== '')
         .map(([name, value]) => (
@@ -173,7 +173,7 @@ export function Scrolls(o: {
 }): ReactNode {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
-    <section className={o.className ?? 'scrolls'} aria-label={o.label} tabIndex={0}>
+    <section className={o.className ?? styles.scrolls} aria-label={o.label} tabIndex={0}>
       {o.children}
     </section>
   );
@@ -187,7 +187,7 @@ export function Table(o: {
 }): ReactNode {
   return (
     <Scrolls label={o.label}>
-      <table>
+      <table className={styles.table}>
         <thead>
           <tr>
             {o.head.map((name) => (
@@ -214,7 +214,7 @@ export function Table(o: {
 
 export function Code({ label, text }: { readonly label: string; readonly text: string }): ReactNode {
   return (
-    <Scrolls label={label} className="code">
+    <Scrolls label={label} className={styles.code ?? ''}>
       <pre>{text}</pre>
     </Scrolls>
   );

@@ -1,0 +1,55 @@
+// What an event of a run means, in words.
+
+import { reasonWords, spanWords } from '../words.ts';
+import type { Happened } from './run-events.ts';
+
+const triggers: Readonly<Record<string, string>> = {
+  api: 'through the API',
+  cli: 'from the command line',
+  console: 'in the console',
+  mcp: 'through MCP',
+  rerun: 'as a run again',
+  schedule: 'by a schedule',
+  webhook: 'by a webhook',
+  workflow: 'by a step of another run',
+};
+
+export type EventWords = { readonly what: string; readonly why: string };
+
+/** `why` is in the words of a program or of the server. */
+export function eventWords(event: Happened): EventWords {
+  const text = (name: string): string | null => (typeof event[name] === 'string' ? event[name] : null);
+  const count = (name: string): number | null => (typeof event[name] === 'number' ? event[name] : null);
+  const step = text('step_id') ?? 'The step';
+  const [tookMs, waitedMs, attempt] = [count('duration_ms'), count('waited_ms'), count('attempt') ?? 1];
+  const status = text('status') ?? 'ended';
+  const why = text('message') ?? reasonWords(text('reason'));
+  const nth = attempt > 1 ? `, attempt ${attempt}` : '';
+  switch (event.event) {
+    case 'run.created':
+      return { what: `The run was created ${triggers[text('trigger') ?? ''] ?? ''}`.trim(), why };
+    case 'run.started':
+      return {
+        what: `The run started${waitedMs === null ? '' : `, ${spanWords(waitedMs)} after it was created`}`,
+        why,
+      };
+    case 'run.waiting':
+      return { what: 'The run waits', why };
+    case 'run.cancelling':
+      return { what: 'The run was asked to stop', why };
+    case 'run.finished':
+      return { what: `The run ended: ${status}${tookMs === null ? '' : `, after ${spanWords(tookMs)}`}`, why };
+    case 'step.started':
+      return { what: `${step} started${nth}`, why };
+    case 'step.finished':
+      return { what: `${step} ended: ${status}${nth}`, why };
+    case 'step.waiting_approval':
+      return { what: `${step} waits for an approval`, why };
+    case 'step.skipped':
+      return { what: `${step} was skipped`, why };
+    case 'step.retrying':
+      return { what: `${step} will be tried again${nth}`, why };
+    default:
+      return { what: String(event.event).replace('.', ' '), why };
+  }
+}
