@@ -44,6 +44,7 @@ const table: Readonly<Record<string, Rule>> = {
     folders: ['client', 'contract', 'domain', 'lib'],
     packages: [
       '@base-ui/react',
+      '@dagrejs/dagre',
       '@tanstack/react-query',
       '@tanstack/react-table',
       '@tanstack/react-virtual',

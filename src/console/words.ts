@@ -1,7 +1,7 @@
 // The words for statuses, origins and times, and the paths of pages.
 
 import { statusGlyphs } from '../client/looks.ts';
-import { awayWords, durationWords, tookFor } from '../client/took.ts';
+import { awayWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 
@@ -38,53 +38,6 @@ const reasons: Readonly<Record<string, string>> = {
 
 export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
-}
-
-type Sentence = { readonly told: string; readonly soFar: string };
-
-/** The state of a run and the reason for it. `soFar` changes every second while it runs, so it is not announced. */
-export function runSentence(run: Run, nowMs: number): Sentence {
-  const took = tookFor(run.started_at, run.finished_at, nowMs);
-  const code = run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
-  switch (run.status) {
-    case 'pending':
-      return told(`Waiting: ${run.waiting ?? 'in the queue'}.`);
-    case 'running': {
-      if (run.cancel_requested_at !== null) return told('Being cancelled: its processes were asked to stop.');
-      if (run.waiting !== null) return told(`Waiting: ${run.waiting}.`);
-      const progress = run.progress ? `, ${run.progress.percent} % – ${run.progress.message}` : '';
-      return { told: 'Running', soFar: ` for ${took}${waitedWords(run)}${progress}.` };
-    }
-    case 'success':
-      return told(`Succeeded in ${took}${waitedWords(run)}.`);
-    case 'cancelled':
-      return told(
-        run.started_at === null ? 'Cancelled before it started.' : `Cancelled after ${took}${waitedWords(run)}.`,
-      );
-    default: {
-      const where = run.error?.step_id !== undefined && run.steps.length > 1 ? ` in ${run.error.step_id}` : '';
-      const why = run.error?.message ?? reasonWords(run.reason);
-      const time = took === '' ? '' : `${took}${waitedWords(run)}`;
-      const what = `${why.replace(/\.$/, '')}${run.error ? '' : code}.`;
-      if (time === '') return told(`Failed${where}: ${what}`);
-      // The duration is the run's, not the step's.
-      return told(where === '' ? `Failed after ${time}: ${what}` : `Failed${where}: ${what} The run took ${time}.`);
-    }
-  }
-}
-
-function told(text: string): Sentence {
-  return { told: text, soFar: '' };
-}
-
-/** Shorter waits are not mentioned. */
-const leastWaitMs = 1_000;
-
-function waitedWords(run: Run): string {
-  // Before a later attempt the run did not only wait.
-  const startedAt = run.attempt === 1 ? run.started_at : null;
-  const ms = startedAt === null ? 0 : Date.parse(startedAt) - Date.parse(run.created_at);
-  return ms < leastWaitMs ? '' : ` (it waited ${durationWords(ms)})`;
 }
 
 /** Who or what started a run, and through which interface. */

@@ -114,7 +114,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
     await page.goto(`${server.url}/runs/${steps}`);
     await page.getByRole('button', { name: 'Graph' }).click();
-    await page.getByRole('region', { name: 'Step graph' }).getByRole('link').first().waitFor();
+    await page.getByRole('list', { name: 'Graph of the steps' }).getByRole('link').first().waitFor();
     expect(await errorsOf(page)).toEqual([]);
   });
 

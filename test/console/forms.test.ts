@@ -395,14 +395,14 @@ describe('when the connection breaks before the answer', () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await breakFirst(page);
-    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
+    await page.getByRole('button', { name: 'Run again', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
-    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
-    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    await page.getByRole('button', { name: 'Run again', exact: true }).click();
+    await page.getByText('again after an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(1);
     await page.goto(`${server.url}/runs/${runId}`);
-    await page.getByRole('button', { name: 'Rerun', exact: true }).click();
-    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    await page.getByRole('button', { name: 'Run again', exact: true }).click();
+    await page.getByText('again after an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(2);
   });
 
@@ -414,7 +414,7 @@ describe('when the connection breaks before the answer', () => {
     await page.getByRole('button', { name: /^Run again/ }).click();
     await page.getByRole('alert').filter({ hasText: 'No server can be reached' }).waitFor();
     await page.getByRole('button', { name: /^Run again/ }).click();
-    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    await page.getByText('again after an earlier run').waitFor();
     expect(await rerunsOf(runId)).toBe(1);
   });
 

@@ -205,7 +205,7 @@ describe('a form', () => {
       await page.getByText('Starts at once').waitFor();
       await form.getByRole('button', { name: /^Run/ }).click();
       await page.getByText(/Succeeded in/).waitFor();
-      await page.getByText('Started by local in the console').waitFor();
+      await page.getByText('local in the console').waitFor();
       const runId = page.url().split('/').at(-1);
       const run = JSON.parse(await (await server.fetch(`/runs/${runId}`)).text());
       expect(run.args).toMatchObject({
@@ -279,11 +279,12 @@ describe('a form', () => {
     const answer = await server.post('/runs', { job_id: 'demo/greeting', args, async: false });
     const { run_id: runId } = JSON.parse(await answer.text());
     const page = await browser.open(`${server.url}/runs/${runId}`);
-    await page.getByRole('link', { name: 'Rerun with edits' }).click();
+    await page.getByRole('button', { name: 'Other ways to run it again' }).click();
+    await page.getByRole('menuitem', { name: 'Run again with changes' }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Alan');
     await page.getByLabel(/^times/).fill('5');
     await page.getByRole('button', { name: /^Run again/ }).click();
-    await page.getByText(`as a rerun of ${runId}`).waitFor();
+    await page.getByText('again after an earlier run').waitFor();
     await page.getByRole('log').getByText('Alan, 5 times').waitFor();
     const again = JSON.parse(await (await server.fetch(`/runs/${page.url().split('/').at(-1)}`)).text());
     expect(again.args).toMatchObject({ who: 'Alan', times: 5 });

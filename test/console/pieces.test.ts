@@ -1,13 +1,10 @@
-// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list, the timeline and
-// the graph.
+// Parts of the console that need no browser: colours of output, the filter of runs, rows of a list.
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
-import { box, layOut } from '../../src/console/run/graph-layout.ts';
-import { drawnTime, needsOver, rowsOf } from '../../src/console/run/step-bars.ts';
 import { readRunQuery, withFilter } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
-import { harmless, type RunRow, type Step } from '../../src/console/words.ts';
+import { harmless, type RunRow } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
@@ -147,89 +144,4 @@ describe('rows of runs', () => {
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
   });
-});
-
-describe('the timeline of a step', () => {
-  const at = (second: number): string => new Date(second * 1000).toISOString();
-  const step = (step_id: string, members: Partial<Step>): Step => ({
-    step_id,
-    name: step_id,
-    status: 'success',
-    reason: null,
-    attempt: 1,
-    needs: [],
-    started_at: null,
-    finished_at: null,
-    exit_code: null,
-    outputs: {},
-    kind: 'command',
-    message: null,
-    instance_of: null,
-    not_before: null,
-    child_run_id: null,
-    hint: null,
-    approval: null,
-    termination: null,
-    ...members,
-  });
-  const build = step('build', { started_at: at(110), finished_at: at(120) });
-  const ask = step('ask', { kind: 'approval', needs: ['build'], started_at: at(120), finished_at: at(150) });
-  const first = step('test', { status: 'failed', needs: ['build'], started_at: at(123), finished_at: at(130) });
-  const again = step('test', { status: 'pending', attempt: 2, needs: ['build'] });
-  const ship = step('ship', { status: 'pending', needs: ['test'] });
-  const skipped = step('tell', { status: 'skipped', needs: ['build'], finished_at: at(125) });
-  const run = {
-    rerun_of: null,
-    created_at: at(0),
-    started_at: at(110),
-    finished_at: null,
-    steps: [build, ask, again, ship, skipped],
-  };
-  const attempts = [build, ask, again, first, ship, skipped];
-  const nowMs = 170_000;
-  const bars = (one: Step) =>
-    rowsOf(run, attempts, nowMs)
-      .find(({ step: { step_id: id } }) => id === one.step_id)
-      ?.bars.map(({ look, fromMs, toMs, words }) => `${look} ${fromMs / 1000}-${toMs / 1000} ${words}`);
-
-  test('shows waiting from the end of its needs, or of its last attempt, and running from its start', () => {
-    expect(bars(build)).toEqual(['waiting 0-110 waited 1m50s', 'success 110-120 success 10.0s']);
-    expect(bars(again)).toEqual([
-      'waiting 120-123 waited 3.0s',
-      'failed 123-130 failed 7.0s',
-      'waiting 130-170 has waited 40.0s',
-    ]);
-    expect(bars(ask)).toEqual(['waiting 120-150 waited for approval 30.0s']);
-    expect([bars(ship), bars(skipped)]).toEqual([[], []]);
-  });
-
-  test('is linked to the end of the steps that it needed', () => {
-    expect(needsOver(rowsOf(run, attempts, nowMs))).toEqual([
-      { key: 'build ask', from: { row: 0, ms: 120_000 }, to: { row: 1, ms: 120_000 }, ids: ['build', 'ask'] },
-      { key: 'build test', from: { row: 0, ms: 120_000 }, to: { row: 2, ms: 120_000 }, ids: ['build', 'test'] },
-    ]);
-  });
-
-  test('shows at most as much time before the start of the run as the run has taken', () => {
-    expect(drawnTime(run, nowMs)).toEqual({ fromMs: 50_000, toMs: 170_000 });
-    expect(drawnTime({ ...run, started_at: null }, nowMs)).toEqual({ fromMs: 0, toMs: 170_000 });
-  });
-});
-
-test('a line of the graph passes below the steps between its ends', () => {
-  const steps = [
-    { step_id: 'fetch', needs: [] },
-    { step_id: 'test', needs: ['fetch'] },
-    { step_id: 'ship', needs: ['test', 'fetch'] },
-  ];
-  const { places, edges, height } = layOut(steps);
-  expect(places.get('ship')).toEqual({ x: 2 * (box.width + box.gapX), y: 0 });
-  const past = edges.find(({ key }) => key === 'fetch ship')?.points.slice(1, -1);
-  const y = box.height + box.gapY;
-  const x = box.width + box.gapX;
-  expect(past).toEqual([
-    { x, y },
-    { x: x + box.width, y },
-  ]);
-  expect(height).toBe(y);
 });

@@ -1,32 +1,31 @@
-// The page of a run: its state in a sentence, its actions, steps, log, result, artifacts, details and events.
+// The page of a run: its state in a sentence, what one can do with it, its steps, and what it printed and gave.
 
-import type { ReactNode } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
-import { leftBehindWords } from '../../domain/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
-import { formatSize } from '../../lib/units.ts';
 import { useTitle } from '../browser.ts';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
+import { Time } from '../design/text/Time.tsx';
 import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunPlace } from '../log/run-place.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-
 import { useRunEvents } from '../session/streams.ts';
-import { CopyButton } from '../widgets/CopyButton.tsx';
-import { Shown, Status, Time, WithCode } from '../widgets/Notes.tsx';
-import {
-  fullTime,
-  harmless,
-  jobPath,
-  originWords,
-  type Run,
-  runPath,
-  runSentence,
-  type Step,
-  statusLooks,
-} from '../words.ts';
-import { RunActions } from './RunActions.tsx';
-import { Steps } from './Steps.tsx';
+import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { harmless, jobPath, localTime, type Run, type Step, statusLooks } from '../words.ts';
+import { ApprovalCard } from './ApprovalCard.tsx';
+import { useAct } from './acts.ts';
+import { CancelProgress } from './CancelProgress.tsx';
+import { useCancels } from './cancels.ts';
+import { useLastSuccess } from './last-success.ts';
+import { RunActs } from './RunActs.tsx';
+import styles from './RunPage.module.css';
+import { AgainstLastSuccess, Granted, LeftBehind } from './RunSide.tsx';
+import { RunSummary } from './RunSummary.tsx';
+import { timesOf } from './run-times.ts';
+import { idWords } from './run-words.ts';
+import { StepsCard } from './StepsCard.tsx';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
@@ -53,81 +52,80 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   );
 }
 
-function RunBody(o: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
-  const { run, attempts } = o;
+function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
+  const refresh = useRefresh();
+  const refreshRun = (): void => refresh({ queryKey: ['run', run.run_id] });
+  const [error, setError] = useState<string | null>(null);
+  const cancels = useCancels(run, refreshRun, setError);
+  const { act, isBusy } = useAct(refreshRun, setError);
   const at = useRunPlace(run);
-  useTitle(`${statusLooks[run.status].glyph} ${run.job_id} ${run.run_id}`);
-  return (
-    <div className="fills">
-      <p className="crumbs">
-        <Link href="/jobs">Jobs</Link> / <Link href={jobPath(run.job_id)}>{harmless(run.job_id)}</Link> / run
-      </p>
-      <h1 className="run-title">
-        {harmless(run.job_id)} <small className="quiet">{fullTime(run.created_at)}</small>
-      </h1>
-      <Sentence run={run} />
-      <Hint run={run} stepId={at.place.step} />
-      <p className="quiet">
-        <Origin run={run} />, <Time at={run.created_at} />
-        {run.attempt > 1 && `, attempt ${run.attempt}`} <code>{run.run_id}</code>{' '}
-        <CopyButton label="Copy the id" text={run.run_id} />
-      </p>
-      {run.left_behind && <p className="note">{leftBehindWords(run.left_behind, formatSize)}.</p>}
-      <RunActions run={run} />
-      <Steps run={run} attempts={attempts} place={at.place} hrefOf={at.hrefOf} />
-      <RunOutput run={run} attempts={attempts} at={at} />
-    </div>
-  );
-}
-
-/** Screen readers announce the sentence, and not the duration that changes each second. */
-function Sentence({ run }: { readonly run: Run }): ReactNode {
-  const now = useNow(1_000, !isFinished(run.status));
-  const { told, soFar } = runSentence(run, now);
-  return (
-    <p className={`sentence sentence-${run.status}`}>
-      <span role="status">
-        <Status of={run.status} isBare /> {told}
-      </span>
-      {soFar}
-    </p>
-  );
-}
-
-/** What to change so that the run, or the step whose log is shown, does not fail again. */
-function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
-  const shown = run.steps.find(({ step_id: id }) => id === stepId);
-  const hint = shown?.hint ?? run.error?.hint;
-  if (hint === undefined) return null;
-  const words = `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;
-  return (
-    <p className="note">
-      <WithCode text={words} />
-    </p>
-  );
-}
-
-/** Who or what started it. */
-function Origin({ run }: { readonly run: Run }): ReactNode {
-  const { created_by: by, rerun_of: rerunOf, parent } = run;
-  const begun = run.started_at === null ? 'Requested' : 'Started';
-  if (parent) {
-    return (
-      <>
-        {begun} by step {parent.step_id} of <Link href={runPath(parent.run_id)}>{parent.run_id}</Link>
-      </>
-    );
-  }
-  if (rerunOf !== null) {
-    return (
-      <>
-        {begun} by {by} as a rerun of <Link href={runPath(rerunOf)}>{rerunOf}</Link>
-      </>
-    );
-  }
+  const nowMs = useNow(1_000, !isFinished(run.status));
+  const times = useMemo(() => timesOf(run, attempts, nowMs), [run, attempts, nowMs]);
+  const lastSuccess = useLastSuccess(run);
+  const minuteMs = useNow(60_000);
+  useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${localTime(run.created_at, minuteMs)}`);
+  const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
     <>
-      {begun} {originWords(run)}
+      <RunHeader run={run}>
+        <RunActs run={run} act={act} isBusy={isBusy} cancels={cancels} />
+      </RunHeader>
+      <RunSummary run={run} lastSuccess={lastSuccess} shownStep={at.place.step} times={times} nowMs={nowMs} />
+      <PageBody>
+        {error !== null && <ErrorNote text={error} />}
+        {asking.map((step) => (
+          <ApprovalCard key={step.step_id} run={run} step={step} act={act} isBusy={isBusy} />
+        ))}
+        <StepsCard run={run} times={times} at={at} nowMs={nowMs} />
+        <div className={styles.columns}>
+          <div className={styles.output}>
+            <RunOutput run={run} attempts={attempts} at={at} />
+          </div>
+          <div className={styles.side}>
+            {(cancels.isAsked || run.cancel_requested_at !== null) && <CancelProgress run={run} asks={cancels.asks} />}
+            {lastSuccess && <AgainstLastSuccess run={run} last={lastSuccess} />}
+            <LeftBehind run={run} />
+            <Granted run={run} />
+          </div>
+        </div>
+      </PageBody>
     </>
+  );
+}
+
+function RunHeader({ run, children }: { readonly run: Run; readonly children: ReactNode }): ReactNode {
+  const job = harmless(run.job_id);
+  const cut = job.lastIndexOf('/');
+  return (
+    <PageHeader
+      before={
+        <>
+          <span>
+            <Link href="/runs">Runs</Link>
+          </span>
+          {cut > 0 && (
+            <span>
+              <Link href={`/jobs?namespace=${encodeURIComponent(job.slice(0, cut))}`}>{job.slice(0, cut)}</Link>
+            </span>
+          )}
+        </>
+      }
+      title={
+        <>
+          <Link href={jobPath(run.job_id)}>{job.slice(cut + 1)}</Link>{' '}
+          <span className={styles.time}>
+            <Time at={run.created_at} />
+          </span>
+        </>
+      }
+      after={
+        <span className={styles.id}>
+          <code title={run.run_id}>{idWords(run.run_id)}</code>
+          <CopyButton label="Copy the id" text={run.run_id} />
+        </span>
+      }
+    >
+      {children}
+    </PageHeader>
   );
 }

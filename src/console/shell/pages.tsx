@@ -3,7 +3,6 @@
 
 import type { ReactNode } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
-import { RunPage } from '../run/RunPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
 import { Empty } from '../widgets/Notes.tsx';
 import { onDemand } from './on-demand.tsx';
@@ -13,6 +12,7 @@ const ApprovalsPage = onDemand('the page', async () => (await import('../approva
 const ComparePage = onDemand('the page', async () => (await import('../compare/ComparePage.tsx')).ComparePage);
 const JobPage = onDemand('the page', async () => (await import('../job/JobPage.tsx')).JobPage);
 const JobsPage = onDemand('the page', async () => (await import('../jobs/JobsPage.tsx')).JobsPage);
+const RunPage = onDemand('the run', async () => (await import('../run/RunPage.tsx')).RunPage);
 const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
@@ -30,7 +30,7 @@ export function Pages(): ReactNode {
       </Route>
       <Route path="/runs">{old(<RunsPage />)}</Route>
       <Route path="/runs/:id/log">{({ id }) => <LogPage key={id} runId={id} />}</Route>
-      <Route path="/runs/:id">{({ id }) => old(<RunPage key={id} runId={id} />)}</Route>
+      <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
       <Route path="/schedules">
         <SchedulesPage />
       </Route>

@@ -1,0 +1,196 @@
+// The steps of a job or of a run as a graph, from left to right. A step with instances shows them as a grid. Steps are
+// links in a list in the order of the job, so the graph can be read and walked through without seeing it.
+
+import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import { Link } from 'wouter';
+import type { StepStatus } from '../../domain/run.ts';
+import { IconButton } from '../design/controls/Button.tsx';
+import { looks, StatusIcon } from '../design/text/Status.tsx';
+import { type Box, curveThrough, layOut } from './graph-layout.ts';
+import { cellSize, type GraphCell, headHeight, InstanceGrid } from './InstanceGrid.tsx';
+import type { Grid } from './instance-grid.ts';
+import styles from './StepGraph.module.css';
+
+export type GraphStep = {
+  readonly id: string;
+  readonly needs: readonly string[];
+  /** null: there is no run yet. */
+  readonly status: StepStatus | null;
+  /** Below the name: how long it took, what it waits for, what kind of step it is. */
+  readonly note: string;
+  /** Beside the name: "1 of 6 failed", "×3". */
+  readonly aside?: string;
+  /** null: it leads nowhere. */
+  readonly href: string | null;
+  readonly grid?: Grid<GraphCell>;
+};
+
+export function StepGraph({
+  steps,
+  chosen,
+}: {
+  readonly steps: readonly GraphStep[];
+  /** The id of the step or cell that the page shows. */
+  readonly chosen: string | null;
+}): ReactNode {
+  const boxes = steps.map(boxOf);
+  // A running graph is drawn every second, and laid out only when its boxes have changed.
+  const key = JSON.stringify(boxes);
+  const { places, edges, width, height } = useMemo(() => layOut(JSON.parse(key)), [key]);
+  const pane = useRef<HTMLDivElement>(null);
+  const { zoom, fit, zoomBy } = useZoom(pane, width);
+  const statusOf = new Map(steps.map(({ id, status }) => [id, status]));
+  useEffect(() => {
+    if (pane.current) showChosen(pane.current);
+  }, [chosen, key, zoom]);
+  return (
+    <div className={styles.graph}>
+      <div className={styles.pane} ref={pane}>
+        <div
+          className={styles.canvas}
+          style={{ width: width * zoom + 2 * padding, height: height * zoom + 2 * padding }}
+        >
+          <div className={styles.scaled} style={{ width, height, transform: `scale(${zoom})` }}>
+            <svg width={width} height={height} aria-hidden="true" className={styles.edges}>
+              {edges.map(({ from, to, points }) => (
+                <path
+                  key={`${from} ${to}`}
+                  d={curveThrough(points)}
+                  data-look={edgeLook(statusOf.get(from), statusOf.get(to))}
+                />
+              ))}
+            </svg>
+            <ol aria-label="Graph of the steps">
+              {steps.map((step, at) => {
+                const { x, y } = places.get(step.id) ?? { x: 0, y: 0 };
+                const box = boxes[at];
+                return (
+                  <li key={step.id} style={{ left: x, top: y, width: box?.width, height: box?.height }}>
+                    <Node step={step} chosen={chosen} />
+                  </li>
+                );
+              })}
+            </ol>
+          </div>
+        </div>
+      </div>
+      <div className={styles.zoom}>
+        <IconButton size="small" icon={ZoomOut} label="Smaller" onClick={() => zoomBy(1 / zoomStep)} />
+        <IconButton size="small" icon={ZoomIn} label="Larger" onClick={() => zoomBy(zoomStep)} />
+        <IconButton size="small" icon={Maximize2} label="Fit the width" onClick={fit} />
+      </div>
+    </div>
+  );
+}
+
+/** Scrolls the graph, and not the page. */
+function showChosen(pane: HTMLElement): void {
+  const shown = pane.querySelector('[aria-current="true"]')?.getBoundingClientRect();
+  const area = pane.getBoundingClientRect();
+  if (
+    !shown ||
+    (shown.top >= area.top && shown.bottom <= area.bottom && shown.left >= area.left && shown.right <= area.right)
+  )
+    return;
+  pane.scrollBy(
+    (shown.left + shown.right - area.left - area.right) / 2,
+    (shown.top + shown.bottom - area.top - area.bottom) / 2,
+  );
+}
+
+function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: string | null }): ReactNode {
+  const { id, status, note, aside = '', href, grid, needs } = step;
+  const content = (
+    <>
+      <span className={styles.name}>
+        {status !== null && <StatusIcon of={status} />}
+        <span className={styles.id}>{id}</span>
+        {aside !== '' && <span className={styles.aside}>{aside}</span>}
+      </span>
+      {note !== '' && <span className={styles.note}>{note}</span>}
+    </>
+  );
+  const words = [
+    `${id}${status === null ? '' : `: ${looks[status].word}`}`,
+    aside,
+    note,
+    needs.length > 0 && `after ${needs.join(', ')}`,
+  ];
+  const label = words.filter(Boolean).join(', ');
+  const isChosen = id === chosen;
+  return (
+    <div className={styles.node} data-state={status ?? 'none'} data-chosen={isChosen || undefined}>
+      {href === null ? (
+        <div className={styles.head} title={label}>
+          {content}
+          {needs.length > 0 && <span className="unseen">after {needs.join(', ')}</span>}
+        </div>
+      ) : (
+        <Link
+          href={href}
+          replace
+          className={styles.head}
+          aria-label={label}
+          title={label}
+          aria-current={isChosen ? 'true' : undefined}
+        >
+          {content}
+        </Link>
+      )}
+      {grid && <InstanceGrid of={id} grid={grid} chosen={chosen} />}
+    </div>
+  );
+}
+
+function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | undefined): string {
+  if (from === 'failed') return 'failed';
+  return to === 'skipped' ? 'skipped' : 'plain';
+}
+
+const padding = 16;
+const least = { width: 126, height: 42 };
+const widest = 220;
+const headPx = 42;
+
+/** About the width of a letter of the name, and of the smaller text. */
+const letterPx = { name: 7.2, small: 6.3 };
+
+function boxOf({ id, needs, note, aside = '', grid }: GraphStep): Box {
+  const nameWidth = 44 + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
+  // The note of a running step changes every second: a box that grew with it would move the others.
+  const noteWidth = 40 + Math.min(note.length, 12) * letterPx.small;
+  const own = Math.min(Math.max(least.width, nameWidth, noteWidth), widest);
+  if (!grid) return { id, needs, width: Math.ceil(own), height: least.height };
+  const cell = cellSize(grid);
+  const names = grid.rows.map(({ name }) => name.length);
+  const named = Math.max(0, ...names, grid.corner.length);
+  const namesWidth = named === 0 ? 0 : Math.min(120, named * letterPx.small + 14);
+  const across = Math.max(1, ...grid.rows.map(({ cells }) => cells.length));
+  const width = Math.max(own, namesWidth + across * cell.width + 20);
+  return {
+    id,
+    needs,
+    width: Math.ceil(width),
+    height: Math.ceil(headPx + headHeight(grid) + grid.rows.length * cell.height + 8),
+  };
+}
+
+const zoomStep = 1.25;
+const smallest = 0.3;
+const readable = 0.7;
+
+/** Begins as large as fits the width, but readable. */
+function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number) {
+  const [zoom, setZoom] = useState(1);
+  const fitting = (leastZoom: number): number => {
+    const room = (pane.current?.clientWidth ?? width) - 2 * padding;
+    return Math.min(1, Math.max(leastZoom, room / width));
+  };
+  useEffect(() => setZoom(fitting(readable)), [width]);
+  return {
+    zoom,
+    fit: () => setZoom(fitting(smallest)),
+    zoomBy: (factor: number) => setZoom((now) => Math.min(2, Math.max(smallest, now * factor))),
+  };
+}

@@ -1,0 +1,69 @@
+// Arranges the instances of a step with `matrix` or `foreach` as a grid: the last variable of a matrix across, the
+// others down.
+
+export type Grid<T> = {
+  /** The name of the variable that the rows are named by; empty if they have no names, or whole ones. */
+  readonly corner: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly cells: readonly (T | null)[] }[];
+};
+
+type Instance = { readonly step_id: string };
+type Variables = ReadonlyMap<string, string>;
+
+/** Instances without variables to name are laid out in rows of this many. */
+const mostAcross = 10;
+
+export function gridOf<T extends Instance>(instances: readonly T[]): Grid<T> {
+  const all = instances.map((instance) => ({ instance, variables: variablesOf(instance.step_id) }));
+  const names = [...(all[0]?.variables.keys() ?? [])];
+  const [last] = names.slice(-1);
+  const isMatrix = last !== undefined && all.every(({ variables }) => names.every((name) => variables.has(name)));
+  if (!isMatrix || names.length < 2) return listed(instances);
+  const down = names.slice(0, -1);
+  const rowOf = (variables: Variables): string =>
+    down.length === 1
+      ? (variables.get(names[0] ?? '') ?? '')
+      : down.map((name) => `${name}=${variables.get(name)}`).join(' ');
+  const columns = [...new Set(all.map(({ variables }) => variables.get(last) ?? ''))];
+  const rows = [...Map.groupBy(all, ({ variables }) => rowOf(variables))].map(([name, ofRow]) => ({
+    name,
+    cells: columns.map((column) => ofRow.find(({ variables }) => variables.get(last) === column)?.instance ?? null),
+  }));
+  return { corner: down.length === 1 ? (down[0] ?? '') : '', columns, rows };
+}
+
+/** Few instances have a row each, with its name; many share rows. */
+function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
+  const mostNamed = 6;
+  const across = instances.length <= mostNamed ? 1 : mostAcross;
+  const rows = Array.from({ length: Math.ceil(instances.length / across) }, (_, row) => {
+    const cells = instances.slice(row * across, (row + 1) * across);
+    return { name: across === 1 ? instanceName(cells[0]?.step_id ?? '') : '', cells };
+  });
+  return { corner: '', columns: [], rows };
+}
+
+/** The part of the id in brackets, with spaces: `node=24 db=pg`; `item 3` for a place in a list. */
+export function instanceName(stepId: string): string {
+  const inner = innerOf(stepId);
+  if (inner === null) return stepId;
+  return /^\d+$/.test(inner)
+    ? `item ${Number(inner) + 1}`
+    : [...variablesOf(stepId)].map((pair) => pair.join('=')).join(' ');
+}
+
+function innerOf(stepId: string): string | null {
+  return /^[^[]+\[(.*)\]$/s.exec(stepId)?.[1] ?? null;
+}
+
+/** Values may contain commas; names of variables do not. */
+function variablesOf(stepId: string): Variables {
+  const parts = (innerOf(stepId) ?? '').split(/,(?=[A-Za-z_][\w-]*=)/);
+  return new Map(
+    parts.flatMap((part): [string, string][] => {
+      const at = part.indexOf('=');
+      return at < 0 ? [] : [[part.slice(0, at), part.slice(at + 1)]];
+    }),
+  );
+}

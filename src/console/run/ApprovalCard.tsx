@@ -1,0 +1,81 @@
+// The question of a step that waits for an approval, and the answer to it.
+
+import { Check, CircleUserRound, X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Button } from '../design/controls/Button.tsx';
+import { Field, Input } from '../design/controls/Input.tsx';
+import { Age } from '../design/text/Time.tsx';
+import { useScopes } from '../session/scopes.ts';
+import type { Run, Step } from '../words.ts';
+import styles from './ApprovalCard.module.css';
+import type { Act } from './acts.ts';
+
+type Decision = 'approve' | 'deny';
+
+export function ApprovalCard({
+  run,
+  step,
+  act,
+  isBusy,
+}: {
+  readonly run: Run;
+  readonly step: Step;
+  readonly act: Act;
+  readonly isBusy: boolean;
+}): ReactNode {
+  const mayDecide = useScopes()('runs:approve');
+  const [reason, setReason] = useState('');
+  const [error, setError] = useState<string | null>(null);
+  const decide = (decision: Decision): void => {
+    const comment = reason.trim();
+    if (decision === 'deny' && comment === '') {
+      setError('Say why you deny it: the reason is kept with the run.');
+      return;
+    }
+    setError(null);
+    act((client) =>
+      client.call('approveRun', {
+        path: { run_id: run.run_id },
+        body: { step_id: step.step_id, decision, ...(comment !== '' && { comment }) },
+      }),
+    );
+  };
+  return (
+    <section className={styles.card} aria-label={`Approval of ${step.step_id}`}>
+      <div className={styles.asked}>
+        <CircleUserRound size={16} aria-hidden="true" className={styles.icon} />
+        <div>
+          <h2 className={styles.question}>{step.message ?? `Shall ${step.step_id} go on?`}</h2>
+          <p className={styles.since}>
+            {step.step_id} has asked {step.started_at !== null && <Age at={step.started_at} />}
+          </p>
+        </div>
+      </div>
+      {mayDecide === true ? (
+        <form
+          className={styles.answer}
+          onSubmit={(event) => {
+            event.preventDefault();
+            decide('approve');
+          }}
+        >
+          <div className={styles.reason}>
+            <Field label="Reason" error={error}>
+              {(attributes) => (
+                <Input {...attributes} value={reason} onChange={(event) => setReason(event.target.value)} />
+              )}
+            </Field>
+          </div>
+          <Button type="submit" look="primary" size="form" icon={Check} disabled={isBusy}>
+            Approve
+          </Button>
+          <Button look="danger" size="form" icon={X} disabled={isBusy} onClick={() => decide('deny')}>
+            Deny
+          </Button>
+        </form>
+      ) : (
+        mayDecide === false && <p className={styles.since}>A caller with the scope runs:approve may answer.</p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,152 @@
+// What one can do with a run: the act that is most likely wanted as a button of its own, the others beside it.
+
+import { ChevronDown, CircleStop, GitCompareArrows, ListRestart, RotateCcw, SquarePen } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { useLocation } from 'wouter';
+import { isFinished } from '../../domain/run.ts';
+import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/Button.tsx';
+import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
+import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useScopes } from '../session/scopes.ts';
+import { jobPath, type Run, runPath } from '../words.ts';
+import type { Act } from './acts.ts';
+import type { Cancels } from './cancels.ts';
+import styles from './RunActs.module.css';
+
+export function RunActs(o: {
+  readonly run: Run;
+  readonly act: Act;
+  readonly isBusy: boolean;
+  readonly cancels: Cancels;
+}): ReactNode {
+  const { run } = o;
+  const may = useScopes();
+  if (may('runs:write') !== true) return null;
+  return isFinished(run.status) ? <EndedActs {...o} /> : <LiveActs run={run} cancels={o.cancels} />;
+}
+
+function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cancels }): ReactNode {
+  const [isAsking, setAsking] = useState(false);
+  const { isAsked, isKilling, kill, cancel } = cancels;
+  return (
+    <>
+      <ButtonLink look="quiet" icon={SquarePen} href={`${jobPath(run.job_id)}?from=${encodeURIComponent(run.run_id)}`}>
+        Run again with changes
+      </ButtonLink>
+      {run.cancel_requested_at === null ? (
+        <Button key="cancel" look="danger" icon={CircleStop} disabled={isAsked} onClick={() => setAsking(true)}>
+          Cancel
+        </Button>
+      ) : (
+        <Button key="kill" look="danger" icon={CircleStop} disabled={isKilling} onClick={kill}>
+          Kill now
+        </Button>
+      )}
+      {isAsking && (
+        <Confirm
+          title="Cancel this run?"
+          text="The server asks its processes to stop, and kills them when the grace period is over."
+          yes="Cancel the run"
+          no="Keep running"
+          confirm={cancel}
+          close={() => setAsking(false)}
+        />
+      )}
+    </>
+  );
+}
+
+type RerunFrom = 'start' | 'failed' | { readonly step: string };
+
+function EndedActs(o: { readonly run: Run; readonly act: Act; readonly isBusy: boolean }): ReactNode {
+  const { run, isBusy } = o;
+  const [, navigate] = useLocation();
+  const once = useRequestKeys();
+  const [isChoosing, setChoosing] = useState(false);
+  const path = { run_id: run.run_id };
+  const again = (from: RerunFrom): void =>
+    o.act(async (client) => {
+      const body = { from };
+      const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
+        client.call('rerunRun', { path, body, headers }),
+      );
+      navigate(runPath(runId));
+    });
+  const hasSteps = run.steps.length > 1;
+  const canRetry = run.status === 'failed' && hasSteps;
+  const others: MenuEntry[] = [
+    {
+      label: 'Run again with changes',
+      icon: SquarePen,
+      href: `${jobPath(run.job_id)}?rerun=${encodeURIComponent(run.run_id)}`,
+    },
+    ...(hasSteps ? [{ label: 'Run again from a step…', icon: ListRestart, act: () => setChoosing(true) }] : []),
+  ];
+  return (
+    <>
+      <span className={styles.wide}>
+        <ButtonLink look="quiet" icon={GitCompareArrows} href={`/compare?a=${encodeURIComponent(run.run_id)}`}>
+          Compare
+        </ButtonLink>
+      </span>
+      <ButtonGroup label="Run again">
+        <Button
+          look={canRetry ? 'outlined' : 'primary'}
+          icon={RotateCcw}
+          disabled={isBusy}
+          onClick={() => again('start')}
+        >
+          Run again
+        </Button>
+        <Menu
+          trigger={
+            <IconButton
+              icon={ChevronDown}
+              label="Other ways to run it again"
+              look={canRetry ? 'outlined' : 'primary'}
+            />
+          }
+          entries={others}
+        />
+      </ButtonGroup>
+      {canRetry && (
+        <Button look="primary" icon={ListRestart} disabled={isBusy} onClick={() => again('failed')}>
+          Retry failed steps
+        </Button>
+      )}
+      {isChoosing && (
+        <ChooseStep
+          run={run}
+          close={() => setChoosing(false)}
+          choose={(step) => {
+            setChoosing(false);
+            again({ step });
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function ChooseStep(o: {
+  readonly run: Run;
+  readonly close: () => void;
+  readonly choose: (step: string) => void;
+}): ReactNode {
+  const steps = o.run.steps.filter((step) => step.instance_of === null);
+  return (
+    <Dialog title="Run again from which step?" close={o.close}>
+      <p>It and the steps that need it run again. What the others gave is kept.</p>
+      <ul className={styles.choices}>
+        {steps.map(({ step_id: id }) => (
+          <li key={id}>
+            <Button look="quiet" onClick={() => o.choose(id)}>
+              {id}
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  );
+}

@@ -1,0 +1,136 @@
+// Beside the log of a run: how it differs from the last success, what it was granted, and what it left behind.
+
+import { Fragment, type ReactNode } from 'react';
+import { Link } from 'wouter';
+import { grantText } from '../../client/grant-text.ts';
+import { leftBehindWords } from '../../domain/left-behind.ts';
+import { formatSize } from '../../lib/units.ts';
+import { Card } from '../design/text/Card.tsx';
+import { Time } from '../design/text/Time.tsx';
+import { harmless, type Run, runPath, spanWords } from '../words.ts';
+import { changedArguments } from './last-success.ts';
+import styles from './RunSide.module.css';
+import { revisionWords, shortWords } from './run-words.ts';
+
+export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
+  const changed = changedArguments(last, run);
+  const [was, is] = [revisionWords(last.source.revision), revisionWords(run.source.revision)];
+  return (
+    <Card
+      title="Against the last success"
+      end={
+        <Link href={runPath(last.run_id)} className={styles.link}>
+          <Time at={last.created_at} />
+        </Link>
+      }
+    >
+      <Facts
+        of={[
+          ['Revision', <Change key="revision" was={was} is={is} />],
+          [
+            'Arguments',
+            changed.length === 0
+              ? 'the same'
+              : changed.map(({ name, before, after }) => (
+                  <div key={name} className={styles.change}>
+                    <code>{harmless(name)}</code> <Change was={before} is={after} />
+                  </div>
+                )),
+          ],
+          [
+            'Took',
+            tookWords(last) === '' || tookWords(run) === '' ? null : `${tookWords(run)}, then ${tookWords(last)}`,
+          ],
+        ]}
+      />
+      <p className={styles.foot}>
+        <Link href={`/compare?a=${encodeURIComponent(last.run_id)}&b=${encodeURIComponent(run.run_id)}`}>
+          Compare the two runs
+        </Link>
+      </p>
+    </Card>
+  );
+}
+
+function Change({ was, is }: { readonly was: string; readonly is: string }): ReactNode {
+  if (was === is) return 'the same';
+  return (
+    <>
+      <code title={harmless(was)}>{was === '' ? 'not given' : harmless(shortWords(was))}</code> →{' '}
+      <code title={harmless(is)}>{is === '' ? 'not given' : harmless(shortWords(is))}</code>
+    </>
+  );
+}
+
+function tookWords({ started_at: from, finished_at: to }: Run): string {
+  return from === null || to === null ? '' : spanWords(Date.parse(to) - Date.parse(from));
+}
+
+const filesystemWords: Readonly<Record<Run['security']['isolation']['filesystem'], string>> = {
+  workspace: 'its own workspace; the system is read-only',
+  'host-read-only': 'all files of the host, read-only',
+  host: 'all files of the host',
+};
+
+function by(means: string): string {
+  return means === 'none' ? ' (not enforced)' : '';
+}
+
+/** What the run was allowed to reach and to use. */
+export function Granted({ run }: { readonly run: Run }): ReactNode {
+  const { isolation, profile } = run.security;
+  const { memory, cpu, pids, workspace } = run.limits;
+  return (
+    <Card title="Granted" count={profile}>
+      <Facts
+        of={[
+          ['User', isolation.user ?? null],
+          ['Network', isolation.network === 'none' ? 'none' : 'all'],
+          ['Files', filesystemWords[isolation.filesystem]],
+          [
+            'Grants',
+            run.grants.length === 0
+              ? null
+              : run.grants.map((grant) => (
+                  <div key={grantText(grant)}>
+                    <code>{harmless(grantText(grant))}</code>
+                  </div>
+                )),
+          ],
+          ['Memory', memory ? `at most ${formatSize(memory.bytes)}${by(memory.by)}` : null],
+          ['CPU', cpu ? `at most ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}${by(cpu.by)}` : null],
+          ['Processes', pids ? `at most ${pids.count.toLocaleString('en-GB')}${by(pids.by)}` : null],
+          ['Workspace', workspace ? `at most ${formatSize(workspace.bytes)}${by(workspace.by)}` : null],
+        ]}
+      />
+    </Card>
+  );
+}
+
+export function LeftBehind({ run }: { readonly run: Run }): ReactNode {
+  if (!run.left_behind) return null;
+  const words = harmless(leftBehindWords(run.left_behind, formatSize));
+  return (
+    <Card title="Left behind">
+      <p className={styles.text}>
+        {words.charAt(0).toUpperCase()}
+        {words.slice(1)}.
+      </p>
+    </Card>
+  );
+}
+
+function Facts({ of }: { readonly of: readonly (readonly [name: string, value: ReactNode])[] }): ReactNode {
+  return (
+    <dl className={styles.facts}>
+      {of
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => (
+          <Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </Fragment>
+        ))}
+    </dl>
+  );
+}

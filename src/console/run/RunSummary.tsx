@@ -1,0 +1,235 @@
+// What became of a run, in one sentence, and its facts in one row: who started it, how long it worked and waited, its
+// revision, arguments and labels.
+
+import {
+  Bot,
+  CalendarClock,
+  GitBranch,
+  GitCommitHorizontal,
+  Globe,
+  type LucideIcon,
+  Plug,
+  RotateCcw,
+  Tag,
+  Terminal,
+  Timer,
+  Webhook,
+} from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { showValue } from '../../domain/argument-fields.ts';
+import { Chip } from '../design/text/Chip.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { WithCode } from '../widgets/Notes.tsx';
+import { harmless, type Run, runPath, spanWords } from '../words.ts';
+import { changedArguments } from './last-success.ts';
+import styles from './RunSummary.module.css';
+import { runSentence } from './run-sentence.ts';
+import type { RunTimes } from './run-times.ts';
+import { revisionWords, shortWords } from './run-words.ts';
+
+export function RunSummary(o: {
+  readonly run: Run;
+  /** undefined: not known yet. */
+  readonly lastSuccess: Run | null | undefined;
+  /** The step whose log is shown: its hint is the one that helps. */
+  readonly shownStep: string | null;
+  readonly times: RunTimes;
+  readonly nowMs: number;
+}): ReactNode {
+  const { run } = o;
+  return (
+    <div className={styles.summary}>
+      <Sentence run={run} nowMs={o.nowMs} />
+      <Hint run={run} stepId={o.shownStep} />
+      {run.progress && run.finished_at === null && (
+        <progress className={styles.progress} max={100} value={run.progress.percent} aria-label="Progress of the run" />
+      )}
+      <div className={styles.facts}>
+        <Origin run={run} />
+        <Times run={run} times={o.times} />
+        <Revision run={run} lastSuccess={o.lastSuccess} />
+        <Arguments run={run} lastSuccess={o.lastSuccess} />
+        {Object.entries(run.labels).map(([name, value]) => (
+          <Fact key={name} icon={Tag} title="Label">
+            {harmless(value === '' ? name : `${name}: ${value}`)}
+          </Fact>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Screen readers announce the sentence, and not the duration that changes each second. */
+function Sentence({ run, nowMs }: { readonly run: Run; readonly nowMs: number }): ReactNode {
+  const { lead, why, rest, soFar } = runSentence(run, nowMs);
+  const isAsked = run.steps.some(({ status }) => status === 'waiting_approval');
+  const status = isAsked && run.status === 'running' ? 'waiting_approval' : run.status;
+  return (
+    <p className={styles.sentence}>
+      <StatusIcon of={status} size={16} />
+      <span>
+        <span role="status">
+          <span className={styles.lead} data-look={status}>
+            {lead}
+          </span>
+          {why !== '' && ` ${harmless(why)}`}
+          {rest !== '' && <span className={styles.rest}> {rest}</span>}
+        </span>
+        {soFar !== '' && <span className={styles.rest}> {soFar}</span>}
+      </span>
+    </p>
+  );
+}
+
+/** What to change so that the run, or the step whose log is shown, does not fail again. */
+function Hint({ run, stepId }: { readonly run: Run; readonly stepId: string | null }): ReactNode {
+  const shown = run.steps.find(({ step_id: id }) => id === stepId);
+  const hint = shown?.hint ?? run.error?.hint;
+  if (hint === undefined) return null;
+  const words = `${hint.charAt(0).toUpperCase()}${hint.slice(1).replace(/\.$/, '')}.`;
+  return (
+    <p className={styles.hint}>
+      <WithCode text={words} />
+    </p>
+  );
+}
+
+function Fact({
+  icon: Icon,
+  title,
+  children,
+}: {
+  readonly icon: LucideIcon;
+  readonly title: string;
+  readonly children: ReactNode;
+}): ReactNode {
+  return (
+    <span className={styles.fact} title={title}>
+      <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
+      <span>{children}</span>
+    </span>
+  );
+}
+
+const origins: Readonly<Record<string, readonly [icon: LucideIcon, words: (by: string) => string]>> = {
+  api: [Plug, (by) => `${by} through the API`],
+  cli: [Terminal, (by) => `${by} on the command line`],
+  console: [Globe, (by) => `${by} in the console`],
+  mcp: [Bot, (by) => `${by} through MCP`],
+  rerun: [RotateCcw, (by) => `${by}, again`],
+  schedule: [CalendarClock, () => 'a schedule'],
+  webhook: [Webhook, (by) => `a webhook (${by})`],
+};
+
+function Origin({ run }: { readonly run: Run }): ReactNode {
+  const { created_by: by, rerun_of: rerunOf, parent, trigger } = run;
+  if (parent) {
+    return (
+      <Fact icon={GitBranch} title="Started by">
+        step {harmless(parent.step_id)} of <Link href={runPath(parent.run_id)}>another run</Link>
+      </Fact>
+    );
+  }
+  const [icon, words] = origins[rerunOf === null ? trigger.type : 'rerun'] ?? [Plug, (name: string) => name];
+  return (
+    <Fact icon={icon} title="Started by">
+      {harmless(words(by))}
+      {rerunOf !== null && (
+        <>
+          {' after '}
+          <Link href={runPath(rerunOf)}>an earlier run</Link>
+        </>
+      )}
+    </Fact>
+  );
+}
+
+/** Shorter waits are not mentioned. */
+const leastWaitMs = 1_000;
+
+function Times({ run, times }: { readonly run: Run; readonly times: RunTimes }): ReactNode {
+  const { workMs, waitedMs } = times;
+  const work = spanWords(run.finished_at === null ? Math.floor(workMs / 1_000) * 1_000 : workMs);
+  const waited = waitedMs < leastWaitMs ? '' : `${spanWords(waitedMs)} waiting`;
+  const worked = run.started_at === null ? '' : `${work} of work`;
+  const words = [worked, waited].filter(Boolean).join(', ');
+  if (words === '') return null;
+  return (
+    <Fact icon={Timer} title="Time in which it worked, and in which it only waited">
+      {words}
+    </Fact>
+  );
+}
+
+function Revision({
+  run,
+  lastSuccess,
+}: {
+  readonly run: Run;
+  readonly lastSuccess: Run | null | undefined;
+}): ReactNode {
+  const { revision } = run.source;
+  const isNew = lastSuccess ? lastSuccess.source.revision !== revision : false;
+  return (
+    <Fact icon={GitCommitHorizontal} title={`Revision ${revision} of ${run.source.name}`}>
+      <code>{revisionWords(revision)}</code>
+      {isNew && (
+        <span className={styles.late}>
+          {' '}
+          new<span className={styles.wide}> since the last success</span>
+        </span>
+      )}
+    </Fact>
+  );
+}
+
+const mostChips = 4;
+
+function Arguments({
+  run,
+  lastSuccess,
+}: {
+  readonly run: Run;
+  readonly lastSuccess: Run | null | undefined;
+}): ReactNode {
+  const [isWhole, setWhole] = useState(false);
+  const changed = new Map((lastSuccess ? changedArguments(lastSuccess, run) : []).map((one) => [one.name, one]));
+  // What differs is seen first.
+  const all = Object.entries(run.args).toSorted(
+    ([one], [other]) => Number(changed.has(other)) - Number(changed.has(one)),
+  );
+  const shown = isWhole ? all : all.slice(0, mostChips);
+  const rest = all.length - shown.length;
+  return (
+    <>
+      {shown.map(([name, value]) => {
+        const change = changed.get(name);
+        const text = harmless(showValue(value));
+        const title = change
+          ? `${name}=${text}\nlast success: ${change.before === '' ? 'not given' : change.before}`
+          : `${name}=${text}`;
+        return (
+          <span key={name} className={styles.argument} title={title}>
+            <Chip look="sunk" isMono>
+              <span className={styles.label}>{name}=</span>
+              {shortWords(text)}
+              {change && (
+                <span className={styles.late}>
+                  {' '}
+                  ±<span className="unseen"> differs from the last success</span>
+                </span>
+              )}
+            </Chip>
+          </span>
+        );
+      })}
+      {rest > 0 && (
+        <button type="button" className={styles.more} onClick={() => setWhole(true)}>
+          +{rest}
+          <span className="unseen"> more arguments</span>
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+// Cancels or kills a run. The server answers when its processes are gone; meanwhile the page shows the progress.
+
+import { useState } from 'react';
+import { errorText } from '../../client/error-words.ts';
+import { useClient } from '../session/session.tsx';
+import type { Run } from '../words.ts';
+import type { SetError } from './acts.ts';
+
+export type Cancels = {
+  readonly cancel: () => void;
+  readonly kill: () => void;
+  readonly isAsked: boolean;
+  readonly isKilling: boolean;
+  /** How often the user has asked for one of the two. */
+  readonly asks: number;
+};
+
+export function useCancels(run: Run, refreshRun: () => void, setError: SetError): Cancels {
+  const client = useClient();
+  const [isAsked, setAsked] = useState(false);
+  const [isKilling, setKilling] = useState(false);
+  const [asks, setAsks] = useState(0);
+  const end = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
+    setGoing(true);
+    setAsks((count) => count + 1);
+    setError(null);
+    client
+      .call('cancelRun', { path: { run_id: run.run_id }, query })
+      .catch((error: unknown) => setError(errorText(error)))
+      .finally(() => {
+        setGoing(false);
+        refreshRun();
+      });
+    setTimeout(refreshRun, 300);
+  };
+  return { cancel: () => end({}, setAsked), kill: () => end({ force: true }, setKilling), isAsked, isKilling, asks };
+}

@@ -1,0 +1,96 @@
+// The state of a run in a sentence: what happened, where, why, and what became of the rest.
+
+import { failingStep } from '../../client/shown-steps.ts';
+import { isFinished } from '../../domain/run.ts';
+import { instanceName } from '../graph/instance-grid.ts';
+import { type Run, reasonWords, type Step, spanWords } from '../words.ts';
+import { listWords } from './step-words.ts';
+
+export type RunSentence = {
+  /** In the colour of the status. */
+  readonly lead: string;
+  /** The words of the program, or of flwd. */
+  readonly why: string;
+  readonly rest: string;
+  /** Changes every second while the run runs, so it is not announced. */
+  readonly soFar: string;
+};
+
+export function runSentence(run: Run, nowMs: number): RunSentence {
+  const tookMs =
+    run.started_at === null ? null : (Date.parse(run.finished_at ?? '') || nowMs) - Date.parse(run.started_at);
+  const took = tookMs === null ? '' : spanWords(isFinished(run.status) ? tookMs : wholeSeconds(tookMs));
+  switch (run.status) {
+    case 'pending':
+      return sentence('Waiting:', `${run.waiting ?? 'in the queue'}.`);
+    case 'running':
+      return runningSentence(run, took);
+    case 'success':
+      return sentence('Succeeded', `in ${took}.`, othersWords(run, null));
+    case 'cancelled':
+      return took === '' ? sentence('Cancelled', 'before it started.') : sentence('Cancelled', `after ${took}.`);
+    default:
+      return failedSentence(run, took);
+  }
+}
+
+function sentence(lead: string, why: string, rest = ''): RunSentence {
+  return { lead, why, rest, soFar: '' };
+}
+
+function runningSentence(run: Run, took: string): RunSentence {
+  if (run.cancel_requested_at !== null) return sentence('Being cancelled:', 'its processes were asked to stop.');
+  const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind !== 'group');
+  const [asked] = asking;
+  if (asked) {
+    const more = asking.length === 1 ? '' : `${asking.length - 1} more to answer.`;
+    return sentence('Waiting for approval:', asked.message ?? `${asked.step_id}.`, more);
+  }
+  if (run.waiting !== null) return sentence('Waiting:', `${run.waiting}.`);
+  const now = run.steps.filter(({ status, kind }) => status === 'running' && kind !== 'group');
+  const where = run.steps.length > 1 && now.length > 0 ? listWords(now.map(stepWords)) : '';
+  const progress = run.progress ? `, ${run.progress.percent} %, ${run.progress.message}` : '';
+  return { lead: 'Running', why: where, rest: '', soFar: `for ${took}${progress}.` };
+}
+
+function failedSentence(run: Run, took: string): RunSentence {
+  const failed = run.steps.find(({ step_id: id }) => id === (run.error?.step_id ?? failingStep(run)));
+  const where = failed && run.steps.length > 1 ? ` in ${stepWords(failed)}` : took === '' ? '' : ` after ${took}`;
+  const code = run.error || run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
+  const why = (run.error?.message.replace(`${failed?.child_run_id} of `, '') ?? reasonWords(run.reason)).replace(
+    /\.$/,
+    '',
+  );
+  return sentence(`Failed${where}:`, `${why}${code}.`, othersWords(run, failed ?? null));
+}
+
+/** "test, node=24 db=pg" */
+function stepWords({ step_id: id, instance_of: of }: Step): string {
+  return of === null ? id : `${of}, ${instanceName(id)}`;
+}
+
+/** "5 other instances succeeded, 2 steps did not run." */
+function othersWords({ steps }: Run, failed: Step | null): string {
+  const others = steps.filter((step) => step !== failed);
+  const siblings = others.filter(({ instance_of: of }) => of !== null && of === failed?.instance_of);
+  const fine = siblings.filter(({ status }) => status === 'success').length;
+  const own = others.filter(({ instance_of: of, step_id: id }) => of === null && id !== failed?.instance_of);
+  const count = (status: Step['status']): number => own.filter((step) => step.status === status).length;
+  const alsoFailed = siblings.filter(({ status }) => status === 'failed').length;
+  const parts = [
+    alsoFailed > 0 && `${alsoFailed} other ${alsoFailed === 1 ? 'instance' : 'instances'} failed`,
+    fine > 0 && `${fine} other ${fine === 1 ? 'instance' : 'instances'} succeeded`,
+    count('failed') > 0 && `${stepsWords(count('failed'), failed !== null)} failed`,
+    count('skipped') > 0 && `${stepsWords(count('skipped'))} did not run`,
+  ].filter((part) => part !== false);
+  const words = parts.join(', ');
+  return words === '' ? '' : `${words}.`;
+}
+
+function stepsWords(count: number, isOther = false): string {
+  return `${count} ${isOther ? 'other ' : ''}${count === 1 ? 'step' : 'steps'}`;
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor(Math.max(0, ms) / 1_000) * 1_000;
+}

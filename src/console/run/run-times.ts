@@ -1,0 +1,23 @@
+// When a run worked and when it waited: the bars of its steps, the axis on which they lie, and the sums.
+
+import type { Run, Step } from '../words.ts';
+import { barsOf, isWork, type StepBars } from './step-bars.ts';
+import { type Axis, axisOf } from './time-axis.ts';
+
+export type RunTimes = {
+  readonly bars: StepBars;
+  readonly axis: Axis;
+  readonly workMs: number;
+  /** For its turn, for approvals, and between attempts. */
+  readonly waitedMs: number;
+};
+
+export function timesOf(run: Run, attempts: readonly Step[], nowMs: number): RunTimes {
+  const bars = barsOf(run, attempts, nowMs);
+  const work = [...bars.values()].flat().filter(isWork);
+  const createdMs = Date.parse(run.created_at);
+  const fromMs = Date.parse(run.started_at ?? run.created_at);
+  const toMs = Math.max(fromMs + 1, run.finished_at === null ? nowMs : Date.parse(run.finished_at));
+  const axis = axisOf(work, { fromMs, toMs });
+  return { bars, axis, workMs: axis.workMs, waitedMs: Math.max(0, toMs - createdMs - axis.workMs) };
+}
