@@ -4,16 +4,19 @@ import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
+import { isFinished } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
+import { findLogDifference } from '../compare/log-difference.ts';
+import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { failureText, useAnswer } from '../session/answers.tsx';
 import { harmless, type Run, runPath, spanWords } from '../words.ts';
-import { changedArguments } from './last-success.ts';
 import styles from './RunSide.module.css';
 import { revisionWords, shortWords } from './run-words.ts';
 
 export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
-  const changed = changedArguments(last, run);
+  const changed = differingArguments(last, run);
   const [was, is] = [revisionWords(last.source.revision), revisionWords(run.source.revision)];
   return (
     <Card
@@ -31,12 +34,13 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
             'Arguments',
             changed.length === 0
               ? 'the same'
-              : changed.map(({ name, before, after }) => (
+              : changed.map(({ name, a, b }) => (
                   <div key={name} className={styles.change}>
-                    <code>{harmless(name)}</code> <Change was={before} is={after} />
+                    <code>{harmless(name)}</code> <Change was={a ?? ''} is={b ?? ''} />
                   </div>
                 )),
           ],
+          ['Log', <LogDiffers key="log" run={run} last={last} />],
           [
             'Took',
             tookWords(last) === '' || tookWords(run) === '' ? null : `${tookWords(run)}, then ${tookWords(last)}`,
@@ -49,6 +53,30 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
         </Link>
       </p>
     </Card>
+  );
+}
+
+/** Reads both logs, so only those of runs that have ended. */
+function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
+  const isOver = isFinished(run.status);
+  const answer = useAnswer(
+    ['log-difference', last.run_id, run.run_id],
+    (client, signal) => findLogDifference(client, last, run, signal),
+    { enabled: isOver, staleTime: Number.POSITIVE_INFINITY },
+  );
+  if (!isOver) return 'compared when the run has ended';
+  if (!answer.data) return failureText(answer) ?? 'Comparing…';
+  if (answer.data.kind === 'same') return 'the same';
+  if (answer.data.kind === 'unknown') return `no difference in ${answer.data.lines.toLocaleString('en-GB')} lines`;
+  const { stepId, a, b } = answer.data;
+  const where = run.steps.length > 1 ? ` of ${harmless(stepId)}` : '';
+  if (!b) return `ends earlier${where}`;
+  const query = new URLSearchParams({ ...(run.steps.length > 1 && { step: stepId }), line: String(b.seq) });
+  return (
+    <Link href={`${runPath(run.run_id)}?${query}`} replace className={styles.line}>
+      {a ? 'first differs' : 'goes on'} at line {b.seq.toLocaleString('en-GB')}
+      {where}
+    </Link>
   );
 }
 

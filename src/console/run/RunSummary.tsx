@@ -18,11 +18,12 @@ import {
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { showValue } from '../../domain/argument-fields.ts';
+import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, spanWords } from '../words.ts';
-import { changedArguments } from './last-success.ts';
+import { useUsualMs } from './last-success.ts';
 import styles from './RunSummary.module.css';
 import { runSentence } from './run-sentence.ts';
 import type { RunTimes } from './run-times.ts';
@@ -154,10 +155,12 @@ function Times({ run, times }: { readonly run: Run; readonly times: RunTimes }):
   const waited = waitedMs < leastWaitMs ? '' : `${spanWords(waitedMs)} waiting`;
   const worked = run.started_at === null ? '' : `${work} of work`;
   const words = [worked, waited].filter(Boolean).join(', ');
+  const usualMs = useUsualMs(run.job_id);
   if (words === '') return null;
   return (
     <Fact icon={Timer} title="Time in which it worked, and in which it only waited">
       {words}
+      {usualMs !== null && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
     </Fact>
   );
 }
@@ -194,7 +197,7 @@ function Arguments({
   readonly lastSuccess: Run | null | undefined;
 }): ReactNode {
   const [isWhole, setWhole] = useState(false);
-  const changed = new Map((lastSuccess ? changedArguments(lastSuccess, run) : []).map((one) => [one.name, one]));
+  const changed = new Map((lastSuccess ? differingArguments(lastSuccess, run) : []).map((one) => [one.name, one]));
   // What differs is seen first.
   const all = Object.entries(run.args).toSorted(
     ([one], [other]) => Number(changed.has(other)) - Number(changed.has(one)),
@@ -206,9 +209,7 @@ function Arguments({
       {shown.map(([name, value]) => {
         const change = changed.get(name);
         const text = harmless(showValue(value));
-        const title = change
-          ? `${name}=${text}\nlast success: ${change.before === '' ? 'not given' : change.before}`
-          : `${name}=${text}`;
+        const title = change ? `${name}=${text}\nlast success: ${change.a ?? 'not given'}` : `${name}=${text}`;
         return (
           <span key={name} className={styles.argument} title={title}>
             <Chip look="sunk" isMono>

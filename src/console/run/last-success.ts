@@ -1,6 +1,5 @@
-// The last success of the job before a run, in the run's own tenant, and how the run differs from it.
+// What a run is compared with: the last success of its job before it, in its own tenant, and the job's usual duration.
 
-import { showValue } from '../../domain/argument-fields.ts';
 import { useAnswer } from '../session/answers.tsx';
 import type { Run } from '../words.ts';
 
@@ -21,21 +20,12 @@ export function useLastSuccess(run: Run): Run | null | undefined {
   return data;
 }
 
-export type ChangedArgument = {
-  readonly name: string;
-  /** Empty: it was not given. */
-  readonly before: string;
-  readonly after: string;
-};
-
-export function changedArguments(before: Run, after: Run): ChangedArgument[] {
-  const names = [...new Set([...Object.keys(after.args), ...Object.keys(before.args)])];
-  return names.flatMap((name) => {
-    const [was, is] = [textOf(before, name), textOf(after, name)];
-    return was === is ? [] : [{ name, before: was, after: is }];
-  });
-}
-
-function textOf({ args }: Run, name: string): string {
-  return args[name] === undefined ? '' : showValue(args[name]);
+/** The median duration of the successes of the last 30 days; null: not known. */
+export function useUsualMs(jobId: string): number | null {
+  const { data } = useAnswer(
+    ['usual', jobId],
+    (client, signal) => client.call('getJobStats', { query: { ids: jobId }, signal }),
+    { staleTime: Number.POSITIVE_INFINITY },
+  );
+  return data?.jobs[0]?.duration.p50_ms ?? null;
 }
