@@ -184,7 +184,7 @@ describe('a run', () => {
     await page.getByRole('list', { name: 'Graph of the steps' }).getByRole('link', { name: 'fetch: Success' }).click();
     await expect.poll(() => isInView(page, 'fetched 500')).toBe(true);
     const chosen = page.getByRole('region', { name: 'Steps', exact: true }).locator('[aria-current=true]');
-    await expect.poll(() => chosen.getAttribute('aria-label')).toMatch(/^fetch: Success, /);
+    await expect.poll(() => chosen.textContent()).toMatch(/^fetch: Success, /);
     await page.getByRole('button', { name: 'Timeline' }).click();
     await expect.poll(() => chosen.allTextContents()).toEqual(['fetch']);
     await page.getByRole('tab', { name: 'details' }).click();

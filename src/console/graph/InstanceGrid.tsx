@@ -81,15 +81,17 @@ export function InstanceGrid({
                     href={cell.href}
                     replace
                     title={cell.words}
-                    aria-label={cell.words}
                     aria-current={cell.id === chosen ? 'true' : undefined}
                     tabIndex={cell === entry ? 0 : -1}
                     className={styles.cell}
                     data-state={cell.status}
                     onKeyDown={moveFocus}
                   >
-                    <StatusIcon of={cell.status} size={compact ? 14 : 12} />
-                    {!compact && <span>{cell.text}</span>}
+                    <span className="unseen">{cell.words}</span>
+                    <span className={styles.seen} aria-hidden="true">
+                      <StatusIcon of={cell.status} size={compact ? 14 : 12} />
+                      {!compact && <span>{cell.text}</span>}
+                    </span>
                   </Link>
                 )}
               </td>

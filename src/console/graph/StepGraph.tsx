@@ -101,16 +101,6 @@ function showChosen(pane: HTMLElement): void {
 
 function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: string | null }): ReactNode {
   const { id, status, note, aside = '', href, grid, needs } = step;
-  const content = (
-    <>
-      <span className={styles.name}>
-        {status !== null && <StatusIcon of={status} />}
-        <span className={styles.id}>{id}</span>
-        {aside !== '' && <span className={styles.aside}>{aside}</span>}
-      </span>
-      {note !== '' && <span className={styles.note}>{note}</span>}
-    </>
-  );
   const words = [
     `${id}${status === null ? '' : `: ${looks[status].word}`}`,
     aside,
@@ -118,23 +108,30 @@ function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: str
     needs.length > 0 && `after ${needs.join(', ')}`,
   ];
   const label = words.filter(Boolean).join(', ');
+  const content = (
+    <>
+      <span className="unseen">{label}</span>
+      <span className={styles.name} aria-hidden="true">
+        {status !== null && <StatusIcon of={status} />}
+        <span className={styles.id}>{id}</span>
+        {aside !== '' && <span className={styles.aside}>{aside}</span>}
+      </span>
+      {note !== '' && (
+        <span className={styles.note} aria-hidden="true">
+          {note}
+        </span>
+      )}
+    </>
+  );
   const isChosen = id === chosen;
   return (
     <div className={styles.node} data-state={status ?? 'none'} data-chosen={isChosen || undefined}>
       {href === null ? (
         <div className={styles.head} title={label}>
           {content}
-          {needs.length > 0 && <span className="unseen">after {needs.join(', ')}</span>}
         </div>
       ) : (
-        <Link
-          href={href}
-          replace
-          className={styles.head}
-          aria-label={label}
-          title={label}
-          aria-current={isChosen ? 'true' : undefined}
-        >
+        <Link href={href} replace className={styles.head} title={label} aria-current={isChosen ? 'true' : undefined}>
           {content}
         </Link>
       )}
