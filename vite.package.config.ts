@@ -46,21 +46,23 @@ type Graph = Rolldown.ChunkingContext;
  * module that belongs to several goes to the first:
  * - quick: what the fastest commands need, which ask no instance
  * - asking: what all commands need that ask an instance
- * - sources: what reads the jobs of a folder
- * - serving: what a server needs
- * What other commands share with the last two stays in files of its own, because they should not load the rest. So does
- * the probe of the host, which starts before the server's code is loaded.
+ * - shared: what a server and other commands need
+ * - probing: what probes the host, which starts before the server's code is loaded
+ * - sources: what only reads the jobs of a folder
+ * - serving: what only a server needs
  */
 function parts() {
   return [
     part(
       'quick',
       (id, graph) => isAsking(id, graph) && isLoadedBy(['cli/version', 'cli/completion/complete'], id, graph),
-      4,
+      6,
     ),
-    part('asking', isAsking, 3),
+    part('asking', isAsking, 5),
+    part('shared', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && isShared(id, graph), 4),
+    part('probing', (id, graph) => isLoadedBy(['host-probe'], id, graph), 3),
     part('sources', (id, graph) => isLoadedBy(['sources'], id, graph) && !isShared(id, graph), 2),
-    part('serving', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && !isShared(id, graph), 1),
+    part('serving', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph), 1),
   ];
 }
 
@@ -75,7 +77,7 @@ function isAsking(id: string, graph: Graph): boolean {
 function isShared(id: string, graph: Graph): boolean {
   const verbs = graph.getModuleInfo(pathOf('cli/main'))?.dynamicallyImportedIds ?? [];
   const others = verbs.filter((verb) => verb !== pathOf('cli/admin/serve'));
-  return loadedBy([...others, pathOf('host-probe')], graph).has(id);
+  return loadedBy(others, graph).has(id);
 }
 
 function isLoadedBy(modules: readonly string[], id: string, graph: Graph): boolean {
