@@ -61,11 +61,11 @@ attend() {
 # Becomes bwrap, inside the cgroups that limit the script, if there are any. The shim stays outside, because the kernel
 # may end the processes in them. When the host itself runs out of memory, the kernel ends a script and not the server.
 enter() {
-  local door
+  local procs
   echo 1000 >/proc/self/oom_score_adj
   if [[ -e $attempt_dir/cgroups ]]; then
-    while IFS= read -r door; do
-      echo 0 >"$door" || exit
+    while IFS= read -r procs; do
+      echo 0 >"$procs" || exit
     done <"$attempt_dir/cgroups"
   fi
   ((may_dump == 0)) || ulimit -Sc "$core_limit"

@@ -4,7 +4,7 @@
 // `a.b` is key b of section a. `a[].b` belongs to each item of a list, `a.<name>.b` to each name in a map.
 
 import { join } from 'node:path';
-import { tenantPattern } from '../domain/tenant.ts';
+import { tenantPattern } from '../domain/principal.ts';
 import {
   amount,
   bind,

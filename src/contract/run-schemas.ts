@@ -5,8 +5,8 @@ import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
 import { notificationStatuses } from '../domain/notification.ts';
+import { tenantPattern } from '../domain/principal.ts';
 import { stepStatuses } from '../domain/run.ts';
-import { tenantPattern } from '../domain/tenant.ts';
 import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
 
 const anyJson = Type.Unknown();

@@ -2,8 +2,7 @@
 
 import { Type } from 'typebox';
 import { tokenNamePattern, tokenStatuses } from '../domain/api-token.ts';
-import { scopes } from '../domain/principal.ts';
-import { tenantPattern } from '../domain/tenant.ts';
+import { scopes, tenantPattern } from '../domain/principal.ts';
 import { routes } from './routes.ts';
 import { closed, literals, nullable, page, timestamp } from './schema-parts.ts';
 

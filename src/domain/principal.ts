@@ -2,6 +2,9 @@
 
 import { Problem } from './problem.ts';
 
+/** The form of a tenant's name. */
+export const tenantPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
 export const scopes = [
   'jobs:read',
   'code:read',

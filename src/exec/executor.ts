@@ -64,7 +64,7 @@ export type AttemptProcess = {
    */
   readonly ended: Promise<AttemptEnd>;
   /** Calling it again returns the same proof. */
-  readonly terminate: (ladder: Ladder) => Promise<Termination>;
+  readonly terminate: (ending: Ending) => Promise<Termination>;
 };
 
 /**
@@ -81,7 +81,7 @@ export type AttemptEnd =
   | { readonly kind: 'not-started'; readonly message: string; readonly cause?: unknown };
 
 /** The steps that end an attempt. */
-export type Ladder = {
+export type Ending = {
   readonly signal: CancelSignal;
   readonly graceMs: number;
   /** Cuts the grace period short. */

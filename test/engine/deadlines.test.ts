@@ -43,10 +43,10 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   });
   expect(processesWith(nap)).toEqual([]);
   expect(await messages(runId)).toEqual([]);
-  const ladder = (await store.journal.read({ afterId: 0, runId, limit: 100 })).flatMap((entry) =>
+  const signals = (await store.journal.read({ afterId: 0, runId, limit: 100 })).flatMap((entry) =>
     entry.type === 'run.cancelling' ? [entry.data] : [],
   );
-  expect(ladder).toMatchObject([
+  expect(signals).toMatchObject([
     { signal: 'TERM', step_id: 'slow' },
     { signal: 'KILL', step_id: 'slow' },
   ]);

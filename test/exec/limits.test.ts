@@ -199,8 +199,8 @@ test('when the host itself runs out of memory, the kernel ends a job before the 
 });
 
 function membersOf(spec: LimitedSpec): number[] {
-  const [door = ''] = readFileSync(join(spec.attemptDir, 'cgroups'), 'utf8').split('\n');
-  return readFileSync(door, 'utf8').trim().split('\n').map(Number);
+  const [procsFile = ''] = readFileSync(join(spec.attemptDir, 'cgroups'), 'utf8').split('\n');
+  return readFileSync(procsFile, 'utf8').trim().split('\n').map(Number);
 }
 
 /** Launches in another process, and kills that one with SIGKILL once the script has printed `ready`. */

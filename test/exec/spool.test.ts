@@ -56,7 +56,7 @@ describe('a spool on which the script took a lease', () => {
 });
 
 describe('a spool that is written to', () => {
-  test('hands over whole lines as they come, with the offset of their end', async () => {
+  test('passes on whole lines as they come, with the offset of their end', async () => {
     writeFileSync(path, 'one\ntw');
     follow();
     await expect.poll(() => pieces).toEqual([{ text: 'one\n', endOffset: 4 }]);
@@ -218,7 +218,7 @@ describe('a job that tampers with its output', () => {
   });
 });
 
-test('nothing is handed over once the follower is closed, even during a read', async () => {
+test('nothing is passed on once the follower is closed, even during a read', async () => {
   writeFileSync(path, 'one\n');
   const spool = follow();
   spool.close();

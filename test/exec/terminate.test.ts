@@ -1,4 +1,4 @@
-// The ladder: the job's signal, time to react, SIGKILL, and the proof that nothing is left.
+// How an attempt is ended: the job's signal, time to react, SIGKILL, and the proof that nothing is left.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -114,7 +114,7 @@ test('a wall clock that is set forward takes no time from a script that begins',
   expect(proof.signals).toEqual([{ signal: 'TERM', at, processes: expect.any(Number) }]);
 });
 
-test('ending it twice climbs the ladder once, and ending an ended attempt sends nothing', async () => {
+test('ending it twice sends the signals once, and ending an ended attempt sends nothing', async () => {
   const { attempt } = await ready(`echo ready; ${nap}`);
   const first = attempt.terminate({ signal: 'TERM', graceMs: 20_000 });
   expect(attempt.terminate({ signal: 'KILL', graceMs: 0 })).toBe(first);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { readPasswdEntry } from '../../lib/files/passwd-entry.ts';
 
 export type HostUser = { readonly uid: number; readonly home: string | null };
 
@@ -10,15 +11,8 @@ export function readHostUsers(): ReadonlyMap<string, HostUser> {
   const { username, uid, homedir } = userInfo();
   const own: [string, HostUser] = [username, { uid, home: homedir }];
   try {
-    const entries = readFileSync('/etc/passwd', 'utf8')
-      .split('\n')
-      .map((line) => line.split(':'))
-      .filter(([name, , number]) => name !== undefined && name !== '' && /^\d+$/.test(number ?? ''))
-      .map(([name = '', , number = '', , , home = '']): [string, HostUser] => [
-        name,
-        { uid: Number(number), home: home.startsWith('/') ? home : null },
-      ]);
-    return new Map([own, ...entries]);
+    const entries = readFileSync('/etc/passwd', 'utf8').split('\n').map(readPasswdEntry);
+    return new Map([own, ...entries.flatMap((entry): [string, HostUser][] => (entry ? [[entry.name, entry]] : []))]);
   } catch {
     return new Map([own]);
   }

@@ -5,8 +5,8 @@ import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { NewFile } from '../init/job-folder.ts';
 import { printable } from '../terminal/output.ts';
+import { type CommandNeeds, foldersOf, mergeNeeds, needsOfCommand } from './command-needs.ts';
 import { commandsOf, type FoundCommand, type FoundJob } from './found-job.ts';
-import { foldersOf, mergeNeeds, type Needs, needsOf } from './needs.ts';
 import { type ImportRecord, recordFile, recordOf } from './record.ts';
 import {
   createSecretNames,
@@ -23,7 +23,7 @@ type StoredSecret = Secret & { /** The name of the stored secret. */ readonly st
 export type Draft = {
   readonly files: readonly NewFile[];
   readonly record: ImportRecord;
-  readonly needs: Needs;
+  readonly needs: CommandNeeds;
   readonly secrets: readonly StoredSecret[];
   readonly notes: readonly string[];
   /** Lines for config.yaml that give the job what it lacks; empty if it lacks nothing. */
@@ -83,7 +83,7 @@ export function draftJob(
   const needs = mergeNeeds(
     commandsOf(job)
       .filter(({ isShell }) => isShell)
-      .map(({ text }) => needsOf(text, job.home)),
+      .map(({ text }) => needsOfCommand(text, job.home)),
   );
   const own = job.arguments.flatMap(({ name, secretVariable }) =>
     secretVariable === undefined ? [] : [{ argument: name, variable: secretVariable }],
@@ -119,7 +119,7 @@ export function draftJob(
   };
 }
 
-function homeOf({ home }: FoundJob, { isHomeUsed }: Needs): Record<string, string> {
+function homeOf({ home }: FoundJob, { isHomeUsed }: CommandNeeds): Record<string, string> {
   return isHomeUsed && home !== null ? { HOME: home } : {};
 }
 
@@ -250,7 +250,7 @@ export function originLines(text: string): string[] {
   return lines.length > mostOriginLines ? [...shown, '…'] : shown;
 }
 
-function linesFor(needs: Needs, runAs: RunAs, { user, home }: FoundJob) {
+function linesFor(needs: CommandNeeds, runAs: RunAs, { user, home }: FoundJob) {
   const { read, write, network } = needs;
   // No job runs as root by `run_as`.
   const lost = runAs !== undefined && 'lost' in runAs && user !== null && user !== 'root' ? [user] : [];
@@ -278,7 +278,7 @@ function flow(value: Readonly<Record<string, object | string>>): string {
     .join('\n');
 }
 
-function tailOf(lines: Pick<Draft, 'configLines' | 'security'>, { network }: Needs): string[] {
+function tailOf(lines: Pick<Draft, 'configLines' | 'security'>, { network }: CommandNeeds): string[] {
   if (lines.configLines.length === 0) return [];
   return [
     '',

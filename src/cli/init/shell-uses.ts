@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { type HostNeed, hostNeedOf } from '../../domain/host-needs.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
 import { codeOf, topLevel } from './bash-script.ts';
@@ -93,7 +94,9 @@ function visit(walk: Walk, command: ShellCommand): void {
     });
   if (program === 'for') loopOver(walk, words, line);
   if (program === 'flock') lockBy(walk, words, line);
-  for (const { pattern, text } of beyondFiles) if (pattern.test(program)) said(text, `${program} ${text}`, 'disabled');
+  const need = hostNeedOf(program);
+  if (need !== undefined && need !== 'another user')
+    said(beyondFiles[need], `${program} ${beyondFiles[need]}`, 'disabled');
   const written = words[0] === undefined ? '' : expanded(walk, words[0], line);
   const called = written.includes('/') ? inFolder(walk, written, 'read') : written;
   if (isNamedPath(walk, called)) note(walk, 'read', called, { line, by: runs });
@@ -213,22 +216,13 @@ function lockBy(walk: Walk, words: readonly string[], line: number): void {
   walk.lock ??= { line, onConflict: words.some((word) => /^-[a-z]*n|^--nonblock/.test(word)) ? 'reject' : 'queue' };
 }
 
-/** Programs that need more of the host than files and the network. */
-const beyondFiles: readonly { readonly pattern: RegExp; readonly text: string }[] = [
-  {
-    pattern: /^(?:crontab|at|batch)$/,
-    text: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
-  },
-  {
-    pattern: /^(?:systemctl|service|journalctl|loginctl|docker|podman|virsh|lxc)$/,
-    text: 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it',
-  },
-  {
-    pattern: /^(?:mount|umount|shutdown|reboot|poweroff|iptables|nft|modprobe|sysctl|useradd|usermod|userdel|passwd)$/,
-    text: 'needs the rights of root, which a job in a sandbox never has',
-  },
-  {
-    pattern: /^(?:mail|mailx|sendmail|mutt|msmtp)$/,
-    text: 'hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
-  },
-];
+const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';
+
+/** What to say of programs that need more of the host than files and the network. sudo is recognized before. */
+const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> = {
+  schedules: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
+  services: serviceWords,
+  containers: serviceWords,
+  'rights of root': 'needs the rights of root, which a job in a sandbox never has',
+  mail: 'hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
+};

@@ -1,9 +1,8 @@
 // Stored secrets, as the interfaces and the plans of runs see them: they can be put, listed and removed. Only runs get
 // values.
 
-import type { Principal } from '../../domain/principal.ts';
+import { type Principal, tenantPattern } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
-import { tenantPattern } from '../../domain/tenant.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RecordChange } from '../../store/audit/audit.ts';
 import type { Store } from '../../store/open.ts';

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { SecurityProfile } from '../../domain/job.ts';
 import type { RunAs } from '../../domain/run.ts';
 import { isThere } from '../../lib/files/is-there.ts';
+import { readPasswdEntry } from '../../lib/files/passwd-entry.ts';
 import { isServerRoot } from '../job-user.ts';
 import { isSandboxed } from '../sandbox/sandbox.ts';
 import { findProgram } from './host-programs.ts';
@@ -15,17 +16,17 @@ export async function findUser(user: string, profile: SecurityProfile): Promise<
   if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
   if (!isSandboxed(profile))
     return 'without bubblewrap that user cannot reach the files of the job: install bubblewrap';
-  const entry = await said('getent', ['passwd', user]);
-  const [, , uid = '', gid = '', , home = ''] = entry.split(':');
+  const entry = readPasswdEntry(await said('getent', ['passwd', user]));
   const groups = await said('id', ['-G', user]);
-  if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid) || groups === '') return 'this host has no such user';
-  if (Number(uid) === 0) return 'that is another name of root: use security_profile: disabled instead';
+  if (!entry || groups === '') return 'this host has no such user';
+  const { uid, gid, home } = entry;
+  if (uid === 0) return 'that is another name of root: use security_profile: disabled instead';
   return {
     user,
-    uid: Number(uid),
-    gid: Number(gid),
+    uid,
+    gid,
     groups: groups.split(' ').map(Number),
-    home: home.startsWith('/') && isThere(home) ? home : null,
+    home: home !== null && isThere(home) ? home : null,
   };
 }
 

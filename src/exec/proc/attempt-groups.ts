@@ -1,6 +1,6 @@
 // The cgroups of one attempt: created before it starts, removed after its end (ADR 0010). A file in the attempt's
-// folder lists their doors: the shim's child enters a group by writing `0` to its door, before it becomes bwrap. A
-// server that resumes the attempt finds the groups through the same file.
+// folder lists the `cgroup.procs` file of each: the shim's child enters a group by writing `0` to that file, before it
+// becomes bwrap. A server that resumes the attempt finds the groups through the same file.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -35,13 +35,13 @@ export function makeGroups(attemptDir: string, { resources, host }: AttemptLimit
   const wanted = settings.flatMap(({ at, files }) =>
     // A process that enters through `tasks` need not wait for its threads; v2 has no such file.
     'dir' in at && files
-      ? [{ files, dir: join(at.dir, name), door: at.by === 'cgroup-v1' ? 'tasks' : 'cgroup.procs' }]
+      ? [{ files, dir: join(at.dir, name), procs: at.by === 'cgroup-v1' ? 'tasks' : 'cgroup.procs' }]
       : [],
   );
   if (wanted.length === 0) return;
-  const doors = new Set(wanted.map(({ dir, door }) => `${join(dir, door)}\n`));
+  const procsFiles = new Set(wanted.map(({ dir, procs }) => `${join(dir, procs)}\n`));
   // Written first: a group that is not listed would never be removed.
-  writeFileSync(doorsPath(attemptDir), [...doors].join(''));
+  writeFileSync(groupListPath(attemptDir), [...procsFiles].join(''));
   for (const { dir, files } of wanted) {
     mkdirSync(dir, { recursive: true });
     for (const [file, value] of Object.entries(files)) set(join(dir, file), value);
@@ -99,10 +99,10 @@ function set(path: string, value: string): void {
 }
 
 export function groupsOf(attemptDir: string): string[] {
-  return readIfThere(doorsPath(attemptDir)).split('\n').slice(0, -1).map(dirname);
+  return readIfThere(groupListPath(attemptDir)).split('\n').slice(0, -1).map(dirname);
 }
 
-function doorsPath(attemptDir: string): string {
+function groupListPath(attemptDir: string): string {
   return join(attemptDir, 'cgroups');
 }
 

@@ -22,7 +22,7 @@ import { shimOrder } from './shim.ts';
 import { untilShimEnds } from './shim-end.ts';
 import { readStatus, type ShimStatus } from './shim-status.ts';
 import { startFailed, startFailure } from './start-failure.ts';
-import { climb } from './terminate.ts';
+import { endAttempt } from './terminate.ts';
 
 /**
  * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
@@ -87,7 +87,7 @@ export function attend(attemptDir: string, shimEnded: Promise<unknown>, unsaid: 
     spoolPath: spoolPath(attemptDir),
     hasBegun: () => readStatus(attemptDir)?.shim !== undefined,
     ended,
-    terminate: (ladder) => (termination ??= climb(ladder, { attemptDir, ended })),
+    terminate: (ending) => (termination ??= endAttempt(ending, { attemptDir, ended })),
   };
 }
 

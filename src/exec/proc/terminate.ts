@@ -6,7 +6,7 @@ import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promi
 import type { Termination } from '../../domain/run.ts';
 import { systemClock, toTimerDelay, toTimestamp } from '../../lib/clock.ts';
 import { isShortage, retryShortage } from '../../lib/shortage.ts';
-import type { Ladder } from '../executor.ts';
+import type { Ending } from '../executor.ts';
 import { type KillDomain, killDomainOf } from './kill-domain.ts';
 import { isAlive, send } from './process-table.ts';
 import { giveUp, readStatus } from './shim-status.ts';
@@ -21,8 +21,8 @@ const firstPollMs = 5;
 const longestPollMs = 100;
 
 /** `ended` is that of the attempt. Once it has resolved, no more signals are sent. */
-export async function climb(
-  ladder: Ladder,
+export async function endAttempt(
+  ending: Ending,
   attempt: { readonly attemptDir: string; readonly ended: Promise<unknown> },
 ): Promise<Termination> {
   const { attemptDir } = attempt;
@@ -37,12 +37,12 @@ export async function climb(
   await yieldNow();
   if (isOver) return await retryShortage(() => proof(domain()));
   await until(() => isOver || membersOf(domain()).length > 0, startingMs);
-  if (ladder.signal !== 'KILL') {
+  if (ending.signal !== 'KILL') {
     const script = await retryShortage(() => (isOver ? [] : membersOf(domain())));
-    const reached = script.filter((pid) => send(pid, `SIG${ladder.signal}`)).length;
+    const reached = script.filter((pid) => send(pid, `SIG${ending.signal}`)).length;
     if (reached > 0) {
-      record(ladder.signal, reached);
-      await within(ladder.hurry ? Promise.race([ended, aborted(ladder.hurry)]) : ended, ladder.graceMs);
+      record(ending.signal, reached);
+      await within(ending.hurry ? Promise.race([ended, aborted(ending.hurry)]) : ended, ending.graceMs);
     }
   }
   if (!isOver) {
@@ -93,7 +93,7 @@ export async function climb(
 
   function record(signal: string, processes: number): void {
     signals.push({ signal, at: toTimestamp(systemClock.now()), processes });
-    ladder.onSignal?.(signal, processes);
+    ending.onSignal?.(signal, processes);
   }
 }
 

@@ -16,7 +16,7 @@ export type Redactor = {
   stream(): RedactionStream;
 };
 
-/** For bytes that come in pieces. Nothing behind a newline is held back. */
+/** For bytes that come in pieces. Everything up to a newline is passed on at once. */
 export type RedactionStream = {
   /** Returns the bytes that are safe by now, perhaps as the given buffer or a part of it. */
   push(bytes: Buffer): Buffer;

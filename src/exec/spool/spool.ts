@@ -1,4 +1,4 @@
-// Follows a spool file while a job writes to it, and hands over whole lines as fast as the reader takes them. The job
+// Follows a spool file while a job writes to it, and passes on whole lines as fast as the reader takes them. The job
 // never waits. It has the file open, so it may also truncate it, or extend it with a hole.
 
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { cutBefore } from './spool-cut.ts';
 
 export type SpoolFollower = {
   /**
-   * Reads to the end of the file, hands over the last line even without a newline, and stops. Rejects when reading or
+   * Reads to the end of the file, passes on the last line even without a newline, and stops. Rejects when reading or
    * `onBytes` failed.
    */
   drain(): Promise<void>;
@@ -89,11 +89,11 @@ export function followSpool(o: SpoolOptions): SpoolFollower {
 }
 
 type SpoolReader = {
-  /** Reads once and hands over the whole lines. `full` means that more is likely to follow at once. */
+  /** Reads once and passes on the whole lines. `full` means that more is likely to follow at once. */
   read(): Promise<'full' | 'some' | 'end' | 'leased'>;
   /** Hands over a last line without a newline. */
   handRest(): Promise<void>;
-  /** Nothing is handed over afterwards. */
+  /** Nothing is passed on afterwards. */
   stop(): void;
   closeFile(): void;
 };

@@ -4,9 +4,8 @@
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { holdsScope, type Principal, type Scope, scopes } from '../../domain/principal.ts';
+import { holdsScope, type Principal, type Scope, scopes, tenantPattern } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import { tenantPattern } from '../../domain/tenant.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { JwtConfig } from '../server-config.ts';

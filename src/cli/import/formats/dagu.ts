@@ -7,8 +7,9 @@ import { Refusal } from '../../exit-code.ts';
 import type { Found, FoundCommand, FoundStep, Origin } from '../found-job.ts';
 import { daguMembers } from './dagu-keys.ts';
 import { readDaguSchedules } from './dagu-schedule.ts';
-import { readDaguSteps, type SubWorkflow } from './dagu-steps.ts';
+import { readDaguSteps } from './dagu-steps.ts';
 import { readDaguValues } from './dagu-values.ts';
+import type { SubWorkflow } from './dagu-workflow.ts';
 import {
   countOf,
   type Data,

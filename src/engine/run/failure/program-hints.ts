@@ -1,5 +1,6 @@
 // Hints about programs that are missing, or that a job cannot use: what flwd offers instead.
 
+import { type HostNeed, hostNeedOf } from '../../../domain/host-needs.ts';
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 
 const otherUser =
@@ -9,24 +10,17 @@ const containers =
   'a job sees no container engine; the profile `disabled`, if the operator allows it, gives a job the whole host';
 const services =
   'a job cannot reach the services of the host; the profile `disabled`, if the operator allows it, gives a job the whole host';
+const rightsOfRoot = 'no job in a sandbox has the rights of root';
 const schedules = 'flwd starts jobs itself: `schedules: [{cron: "0 3 * * *"}]` in config.yaml';
 const mail = 'flwd can report failures itself: `notify` in config.yaml';
 
-const offers: Readonly<Record<string, string>> = {
-  sudo: otherUser,
-  su: otherUser,
-  doas: otherUser,
-  runuser: otherUser,
-  docker: containers,
-  podman: containers,
-  nerdctl: containers,
-  systemctl: services,
-  service: services,
-  crontab: schedules,
-  at: schedules,
+const offers: Readonly<Record<HostNeed, string>> = {
+  'another user': otherUser,
+  containers,
+  services,
+  schedules,
+  'rights of root': rightsOfRoot,
   mail,
-  mailx: mail,
-  sendmail: mail,
 };
 
 /** They fail in every sandbox, whatever they say. */
@@ -63,7 +57,8 @@ export function hintForProgram(line: string, failed: FailedAttempt): string | un
 }
 
 function offer(name: string, { isolation }: FailedAttempt): string | undefined {
-  return isolation.filesystem === 'host' ? undefined : offers[name];
+  const need = hostNeedOf(name);
+  return isolation.filesystem === 'host' || need === undefined ? undefined : offers[need];
 }
 
 function hintForMissing(name: string, { isolation }: FailedAttempt): string | undefined {

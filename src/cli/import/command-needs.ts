@@ -3,12 +3,13 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { hostNeedOf } from '../../domain/host-needs.ts';
 import { isInSandbox, type Place, plainText } from '../init/place.ts';
 import { runs, shellUses } from '../init/shell-uses.ts';
 import { noUses, type Uses } from '../init/uses.ts';
 import { isTooWide } from '../init/wishes.ts';
 
-export type Needs = {
+export type CommandNeeds = {
   readonly read: readonly string[];
   readonly write: readonly string[];
   /** What seems to use the network: `curl`, `line 3 of /srv/x.sh: rsync`. */
@@ -20,7 +21,7 @@ export type Needs = {
 
 const mostScriptBytes = 2 ** 20;
 
-export function needsOf(script: string, home: string | null): Needs {
+export function needsOfCommand(script: string, home: string | null): CommandNeeds {
   const { files, network } = usesOf(script, home);
   const called = files
     .filter(({ by }) => by === runs)
@@ -57,11 +58,12 @@ function noteOfLock(path: string): string {
 function notesOf(script: string): string[] {
   const notes: string[] = [];
   const text = script.replaceAll(/^\s*#.*$/gm, '');
-  if (/(?:^|[\s;&|(])(?:sudo|su|doas|runuser)\s/.test(text))
+  const needs = new Set([...text.matchAll(/(?:^|[\s;&|(/])([\w-]+)(?=\s)/gm)].map(([, name = '']) => hostNeedOf(name)));
+  if (needs.has('another user'))
     notes.push(
       'no program in a job can become another user, as with sudo or su: `run_as` sets the user of the whole job',
     );
-  if (/(?:^|[\s;&|(/])(?:systemctl|service|docker|podman|crontab)\s/.test(text))
+  if (needs.has('services') || needs.has('containers') || /(?:^|[\s;&|(/])crontab\s/.test(text))
     notes.push('it seems to control services of the host, such as systemd or Docker: no sandbox lets a job reach them');
   if (/(?:^|[\s"'=<>])\/tmp(?:\/|\s|$)/.test(text))
     notes.push('each run has a /tmp of its own, which is empty at its start and deleted at its end');
@@ -89,7 +91,7 @@ function placesOf(kind: 'read' | 'write', files: Uses['files']): Place[] {
     .map(({ place }) => place);
 }
 
-export function mergeNeeds(all: readonly Needs[]): Needs {
+export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
   const write = [...new Set(all.flatMap((one) => one.write))];
   return {
     read: [...new Set(all.flatMap((one) => one.read))].filter((path) => !write.includes(path)),
@@ -106,7 +108,7 @@ function granted({ path, isWhole }: Place, home: string | null): string {
 }
 
 /** For `security.paths`: the folders around what a job asks for. */
-export function foldersOf({ read, write }: Needs, home: string | null): string[] {
+export function foldersOf({ read, write }: CommandNeeds, home: string | null): string[] {
   const folders = [...read, ...write].map((path) =>
     statOf(path)?.isDirectory() === false && !isTooWide(dirname(path), home ?? '/') ? dirname(path) : path,
   );

@@ -1,0 +1,191 @@
+// The command of a Dagu step, of version 1 (`command`, `script`, `executor`) and 2 (`run`, `action`), with the lines
+// that set its variables, its folder and its outputs.
+
+import { shellWord } from '../../../lib/shell-word.ts';
+import type { FoundCommand } from '../found-job.ts';
+import { daguMembers } from './dagu-keys.ts';
+import { expanding, unknownNames, variablesOf } from './dagu-values.ts';
+import type { Around, Raw } from './dagu-workflow.ts';
+import { isMembers, listOf, type Members, textOf } from './import-file.ts';
+import { wordsIn } from './other-arguments.ts';
+import { fileName, interpreterOf, isShell } from './script-interpreter.ts';
+import { replaceReferences } from './shell-references.ts';
+import { Unreadable } from './unreadable.ts';
+
+type Place = {
+  readonly id: string;
+  readonly written: string;
+  readonly around: Around;
+  readonly outputs: { readonly lines: string[]; readonly names: string[] };
+};
+
+export function commandOf(step: Members, place: Place): FoundCommand {
+  const { id, written, around, outputs } = place;
+  assertLocal(step, written);
+  const shell = wordsIn(
+    textOf(step.shell) ?? textOf(daguMembers(step.with).shell) ?? textOf(around.workflow.shell) ?? '',
+  );
+  if (/(?:pwsh|powershell|cmd|nix-shell|direct)(?:\.exe)?$/i.test(shell[0] ?? ''))
+    throw new Unreadable(`its step ${written} is for the shell ${shell[0]}`);
+  const { text: body, interpreter } = bodyOf(step, written, shell.length > 0 ? shell : ['/bin/sh', '-e']);
+  const isSh = isShell(interpreter);
+  const own = variablesOf(step.env);
+  const known = new Set([...around.values.names, ...outputs.names, ...own.map(([name]) => name)]);
+  const text = isSh ? resolved(body, written, around) : body;
+  if (!isSh && /\$\{\{?\s*(?:params|env|steps|consts)\./.test(body))
+    throw new Unreadable(
+      `its step ${written} is a script for ${interpreter.join(' ')} with references that only Dagu resolves`,
+    );
+  const unknown = isSh ? unknownNames(text, new Set([...known, ...assignedIn(text)])) : [];
+  for (const name of unknown)
+    around.notes.push(
+      `its step ${written} reads ${name}, which nothing here sets: Dagu took it from its own environment, perhaps`,
+    );
+  const output = outputOf(step);
+  return {
+    file: fileName(id, interpreter),
+    text,
+    interpreter,
+    isShell: isSh,
+    setup: [
+      ...around.values.setup,
+      ...outputs.lines,
+      ...daguVariables(text, around),
+      ...ownLines(step),
+      ...folderLines(step, around.workflow),
+      ...(output === undefined ? [] : keepOutput(output)),
+    ],
+  };
+}
+
+export function ownLines(step: Members): string[] {
+  return variablesOf(step.env).map(([name, value]) => `${name}=${expanding(value)}; export ${name}`);
+}
+
+export function folderLines(step: Members, workflow: Members): string[] {
+  const folder = textOf(step.workingDir) ?? textOf(step.dir) ?? textOf(workflow.workingDir);
+  return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))}`];
+}
+
+/** Hands what the program prints to later steps, if it succeeds, and prints it when it has ended. */
+function keepOutput(name: string): string[] {
+  return [
+    '_printed=$(mktemp)',
+    'exec 3>&1 > "$_printed"',
+    'keep_output() {',
+    '  _status=$?',
+    '  exec >&3',
+    '  cat "$_printed"',
+    `  [ "$_status" != 0 ] || printf '${name}<<end_of_${name}\n%s\nend_of_${name}\n' "$(cat "$_printed")" >> "$FLWD_OUTPUT_FILE"`,
+    '  rm -f "$_printed"',
+    '  exit "$_status"',
+    '}',
+    'trap keep_output EXIT',
+  ];
+}
+
+/** Only programs on Dagu's own machine can become steps. */
+function assertLocal(step: Members, written: string): void {
+  const { executor, action, type } = step;
+  const kind =
+    textOf(isMembers(executor) ? executor.type : executor) ??
+    textOf(type) ??
+    (action === 'exec' ? undefined : textOf(action));
+  if (kind !== undefined && !['shell', 'command', 'sh', 'bash'].includes(kind))
+    throw new Unreadable(`its step ${written} is of the kind ${kind}, which flwd does not have`);
+}
+
+function bodyOf(
+  step: Members,
+  written: string,
+  shell: readonly string[],
+): { readonly text: string; readonly interpreter: readonly string[] } {
+  const command = step.action === 'exec' ? undefined : (step.command ?? step.run);
+  const script = textOf(step.script)?.replaceAll('\r\n', '\n');
+  if (step.action === 'exec') {
+    const { command: program, args } = daguMembers(step.with);
+    const words = [program ?? null, ...listOf(args)].map((word) => textOf(word) ?? '');
+    return { text: ended(words.map(expanding).join(' ')), interpreter: ['/bin/sh', '-e'] };
+  }
+  if (script !== undefined) {
+    const program = wordsIn(textOf(command) ?? '');
+    return { text: ended(script), interpreter: program.length > 0 ? program : interpreterOf(script, shell) };
+  }
+  if (Array.isArray(command)) {
+    const words = listOf(command).map((word) => textOf(word) ?? '');
+    // In version 1 a list is a program with its arguments, in version 2 several commands.
+    const isProgram = step.run === undefined && words.every((word) => !/\s/.test(word));
+    return { text: ended(isProgram ? words.map(expanding).join(' ') : words.join('\n')), interpreter: shell };
+  }
+  const text = textOf(command)?.replaceAll('\r\n', '\n');
+  if (text === undefined || text.trim() === '') throw new Unreadable(`its step ${written} has no command`);
+  return { text: ended(text), interpreter: interpreterOf(text, shell) };
+}
+
+function ended(text: string): string {
+  return `${text.trimEnd()}\n`;
+}
+
+/** `${params.name}` and `${env.NAME}` of version 2 are plain variables. */
+function resolved(body: string, written: string, { values }: Around): string {
+  const replaced = replaceReferences(
+    body,
+    /\$\{\{?\s*([\w-]+)\.([\w.[\]-]+)\s*\}?\}/g,
+    ([whole, namespace = '', name = '']) => {
+      if ((namespace === 'params' || namespace === 'env') && values.names.has(name)) return { variable: name };
+      return { problem: `it uses \`${whole}\`, a reference that only Dagu can resolve` };
+    },
+  );
+  if ('problem' in replaced) throw new Unreadable(`its step ${written}: ${replaced.problem}`);
+  return replaced.text;
+}
+
+function assignedIn(text: string): string[] {
+  return [
+    ...text.matchAll(/(?<![\w$])([A-Za-z_]\w*)=|\bfor\s+([A-Za-z_]\w*)\b|\bread\s+(?:-\w+\s+)*([A-Za-z_]\w*)/g),
+  ].map(([, a, b, c]) => a ?? b ?? c ?? '');
+}
+
+function daguVariables(text: string, { workflow, notes }: Around): string[] {
+  const known: Readonly<Record<string, string>> = {
+    DAG_NAME: shellWord(textOf(workflow.name) ?? ''),
+    DAG_RUN_ID: '$FLWD_RUN_ID',
+    DAG_RUN_STEP_NAME: '$FLWD_STEP_ID',
+  };
+  return [...new Set(text.match(/\bDAG_(?:NAME|RUN_\w+)\b/g) ?? [])].flatMap((name) => {
+    const value = known[name];
+    if (value === undefined) notes.push(`it reads ${name}, a variable of Dagu that flwd does not set`);
+    return value === undefined ? [] : [`${name}=${value}; export ${name}`];
+  });
+}
+
+/** Lines that give a step the outputs of the steps before it, under the names that Dagu gives them. */
+export function outputsBefore(
+  { needs }: Raw,
+  all: readonly Raw[],
+): { readonly lines: string[]; readonly names: string[] } {
+  const seen = new Set<string>();
+  const look = (ids: readonly string[]): void => {
+    for (const one of all.filter(({ id }) => ids.includes(id) && !seen.has(id))) {
+      seen.add(one.id);
+      look(one.needs);
+    }
+  };
+  look(needs);
+  const found = all.filter(({ id, step }) => seen.has(id) && outputOf(step) !== undefined);
+  return {
+    names: found.map(({ step }) => outputOf(step) ?? ''),
+    lines: found.map(
+      ({ id, step }) =>
+        `${outputOf(step)}=$FLWD_STEP_${id.toUpperCase().replaceAll('-', '_')}_${outputOf(step)?.toUpperCase()}; export ${outputOf(step)}`,
+    ),
+  };
+}
+
+function outputOf(step: Members): string | undefined {
+  if (typeof step.output !== 'string') return undefined;
+  const name = step.output.replace(/^\$/, '');
+  if (!/^[A-Za-z_]\w*$/.test(name))
+    throw new Unreadable(`the output \`${name}\` of a step is not a valid name for a variable`);
+  return name;
+}

@@ -1,0 +1,39 @@
+// Programs that need more of the host than a sandbox gives a job, by what they need. What to do instead depends on who
+// asks, so each place that uses this has its own words.
+
+const programs = {
+  'another user': ['sudo', 'su', 'doas', 'runuser'],
+  schedules: ['crontab', 'at', 'batch'],
+  services: ['systemctl', 'service', 'journalctl', 'loginctl'],
+  containers: ['docker', 'podman', 'nerdctl', 'virsh', 'lxc'],
+  'rights of root': [
+    'mount',
+    'umount',
+    'shutdown',
+    'reboot',
+    'poweroff',
+    'iptables',
+    'nft',
+    'modprobe',
+    'sysctl',
+    'useradd',
+    'usermod',
+    'userdel',
+    'passwd',
+  ],
+  mail: ['mail', 'mailx', 'sendmail', 'mutt', 'msmtp'],
+} as const;
+
+export type HostNeed = keyof typeof programs;
+
+const needs: ReadonlyMap<string, HostNeed> = new Map(
+  Object.entries(programs).flatMap(([need, names]) =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table
+    names.map((name): [string, HostNeed] => [name, need as HostNeed]),
+  ),
+);
+
+/** undefined for a program that needs nothing of this kind, as far as flwd knows. */
+export function hostNeedOf(program: string): HostNeed | undefined {
+  return needs.get(program);
+}

@@ -1,0 +1,20 @@
+// A line of /etc/passwd, which `getent passwd` prints as well.
+
+export type PasswdEntry = {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** null: the entry has no absolute path. */
+  readonly home: string | null;
+};
+
+/** undefined for a line that is not an entry. */
+export function readPasswdEntry(line: string): PasswdEntry | undefined {
+  const [name = '', , uid = '', gid = '', , home = ''] = line.split(':');
+  if (name === '' || !isId(uid) || !isId(gid)) return undefined;
+  return { name, uid: Number(uid), gid: Number(gid), home: home.startsWith('/') ? home : null };
+}
+
+function isId(text: string): boolean {
+  return /^\d+$/.test(text);
+}
