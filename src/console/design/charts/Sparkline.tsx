@@ -24,7 +24,8 @@ export function Sparkline({
 }): ReactNode {
   const points = values.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
   const last = points.at(-1);
-  if (!last) return null;
+  // One value is no trend.
+  if (!last || points.length < 2) return null;
   const numbers = points.map(({ value }) => value);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   const x = scaleLinear([0, Math.max(1, values.length - 1)], [inset, width - inset]);

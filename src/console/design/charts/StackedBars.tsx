@@ -34,6 +34,9 @@ const axisPx = 44;
 const labelsPx = 20;
 const belowShare = 0.16;
 const marksPx = 14;
+/** A single failure among many runs does not fill the part below the line. */
+const leastFailed = 3;
+const leastShare = 0.1;
 
 export function StackedBars(o: Props): ReactNode {
   const [box, width] = useBoxWidth<HTMLDivElement>();
@@ -55,7 +58,7 @@ function layOut({ buckets, marks, width, heightPx }: Sized) {
   const below = hasFailed ? Math.max(10, (bottom - top) * belowShare) : 0;
   const zero = bottom - below;
   const most = Math.max(1, ...buckets.map((one) => one.success + one.cancelled + one.running));
-  const mostFailed = Math.max(1, ...buckets.map(({ failed }) => failed));
+  const mostFailed = Math.max(leastFailed, most * leastShare, ...buckets.map(({ failed }) => failed));
   const step = plotWidth / buckets.length;
   return {
     plotWidth,
