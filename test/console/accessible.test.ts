@@ -64,6 +64,7 @@ async function overflow(page: Page): Promise<number> {
 }
 
 const pages = [
+  ['/', 'Nothing waits for an answer.'],
   ['/jobs', 'demo/report'],
   ['/jobs/demo/report', 'Starts at once'],
   ['/jobs/demo/report?tab=runs', 'Open in Runs'],
@@ -153,7 +154,7 @@ testWith('chromium')('no page is wider than a phone', async () => {
 });
 
 testWith('chromium')('everything can be reached by keyboard', async () => {
-  const page = await browser.open(server.url);
+  const page = await browser.open(`${server.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.keyboard.press('j');
   await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('demo/broken');
@@ -193,7 +194,7 @@ testWith('chromium')('everything can be reached by keyboard', async () => {
 testWith('chromium')('a server that needs a token lets the user sign in, for this tab', async () => {
   await using guarded = await startServing({ authMode: 'required', jobs: { 'demo/report': bash('true') } });
   const { credential } = await guarded.token({ scopes: ['jobs:read', 'runs:read'] });
-  const page = await browser.open(guarded.url);
+  const page = await browser.open(`${guarded.url}/jobs`);
   const field = page.getByLabel('API token');
   await field.fill('fwt_wrong');
   expect(await page.getByText('Unauthenticated').count()).toBe(0);
@@ -232,7 +233,7 @@ testWith('chromium')('code that cannot be loaded is reported, and loaded by a re
 
 testWith('chromium')('a server that goes away is reported, and the page keeps its content', async () => {
   const passing = await startServing({ jobs: { 'demo/report': bash('true') } });
-  const page = await browser.open(passing.url);
+  const page = await browser.open(`${passing.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await passing.close();
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();

@@ -5,6 +5,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import type { JobDefinition, JsonObject, StepDefinition } from '../../src/domain/job.ts';
 import type { RunError, Trigger } from '../../src/domain/run.ts';
@@ -444,12 +445,16 @@ const liveRuns: readonly (readonly [jobId: string, args: JsonObject])[] = [
 /** Resolves with their ids, in the order of `liveRuns`, as soon as the server has accepted them. */
 export async function startDemoRuns(url: string, headers: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const ids: string[] = [];
-  for (const [jobId, args] of liveRuns) {
-    const answer = await fetch(`${url}/api/v1/runs`, {
+  const start = (jobId: string, args: JsonObject) =>
+    fetch(`${url}/api/v1/runs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ job_id: jobId, args }),
     });
+  for (const [jobId, args] of liveRuns) {
+    let answer = await start(jobId, args);
+    // It has not read its sources yet.
+    for (; answer.status === 503; answer = await start(jobId, args)) await delay(100);
     const text = await answer.text();
     if (answer.status !== 201) throw new Error(`${jobId} was not started: ${answer.status} ${text}`);
     ids.push(JSON.parse(text).run_id);

@@ -2,7 +2,8 @@
 // shown.
 
 import type { ReactNode } from 'react';
-import { Redirect, Route, Switch } from 'wouter';
+import { Route, Switch } from 'wouter';
+import { OverviewPage } from '../overview/OverviewPage.tsx';
 import { RunsPage } from '../runs/RunsPage.tsx';
 import { Empty } from '../widgets/Notes.tsx';
 import { onDemand } from './on-demand.tsx';
@@ -20,7 +21,7 @@ export function Pages(): ReactNode {
   return (
     <Switch>
       <Route path="/">
-        <Redirect to="/jobs" replace />
+        <OverviewPage />
       </Route>
       <Route path="/jobs">
         <JobsPage />

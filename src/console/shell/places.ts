@@ -1,6 +1,14 @@
 // The pages of the sidebar, in its order. The letter opens the page after `g`.
 
-import { Boxes, CalendarClock, CircleUserRound, ListVideo, type LucideIcon, Settings2 } from 'lucide-react';
+import {
+  Boxes,
+  CalendarClock,
+  CircleUserRound,
+  LayoutDashboard,
+  ListVideo,
+  type LucideIcon,
+  Settings2,
+} from 'lucide-react';
 
 export type Place = {
   readonly href: string;
@@ -10,6 +18,7 @@ export type Place = {
 };
 
 export const places: readonly Place[] = [
+  { href: '/', name: 'Overview', key: 'o', icon: LayoutDashboard },
   { href: '/runs', name: 'Runs', key: 'r', icon: ListVideo },
   { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
   { href: '/schedules', name: 'Schedules', key: 's', icon: CalendarClock },

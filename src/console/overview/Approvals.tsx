@@ -1,0 +1,108 @@
+// What waits for an answer. People who may answer do it here.
+
+import { ChevronRight } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Link } from 'wouter';
+import { type Approval, useWaitingApprovals } from '../approvals/waiting-approvals.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { Confirm } from '../design/controls/Dialog.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { useActs } from '../session/acts.ts';
+import { useRefresh } from '../session/answers.tsx';
+import { ErrorNote } from '../widgets/Notes.tsx';
+import { harmless, runPath, spanWords } from '../words.ts';
+import styles from './Lists.module.css';
+
+const shown = 6;
+const minuteMs = 60_000;
+
+export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
+  const refresh = useRefresh();
+  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['approvals'] }));
+  const { data } = useWaitingApprovals();
+  const approvals = data?.approvals ?? [];
+  const own = approvals.filter(({ may_answer: may }) => may).length;
+  const decide = ({ run_id, step_id }: Approval, decision: 'approve' | 'deny'): void =>
+    void act((client) => client.call('approveRun', { path: { run_id }, body: { step_id, decision } }));
+  return (
+    <Card
+      title="Approvals"
+      count={own === 0 ? '' : own === 1 ? '1 waits for you' : `${own} wait for you`}
+      isFlush
+      end={
+        <Link href="/approvals" className={styles.all} aria-label="All approvals">
+          <ChevronRight size={16} aria-hidden="true" />
+        </Link>
+      }
+    >
+      {error !== null && <ErrorNote text={error} />}
+      <ul className={styles.rows} aria-label="Approvals">
+        {approvals.slice(0, shown).map((approval) => (
+          <Asked
+            key={`${approval.run_id} ${approval.step_id}`}
+            approval={approval}
+            nowMs={nowMs}
+            isBusy={isBusy}
+            decide={(decision) => decide(approval, decision)}
+          />
+        ))}
+      </ul>
+      {data && approvals.length === 0 && <p className={styles.nothing}>Nothing waits for an answer.</p>}
+    </Card>
+  );
+}
+
+function Asked({
+  approval,
+  nowMs,
+  isBusy,
+  decide,
+}: {
+  readonly approval: Approval;
+  readonly nowMs: number;
+  readonly isBusy: boolean;
+  readonly decide: (decision: 'approve' | 'deny') => void;
+}): ReactNode {
+  const [isDenying, setDenying] = useState(false);
+  const { job_id: jobId, run_id: runId, question, since, may_answer: may, by } = approval;
+  const sinceMs = Math.max(minuteMs, Math.floor((nowMs - Date.parse(since)) / minuteMs) * minuteMs);
+  return (
+    <li className={styles.asked}>
+      <StatusIcon of="waiting_approval" />
+      <div className={styles.about}>
+        <div className={styles.first}>
+          <Link href={runPath(runId)} className={styles.job}>
+            <JobName id={jobId} />
+          </Link>
+          <span className={styles.quiet}>{spanWords(sinceMs)}</span>
+        </div>
+        <Link href={`/approvals?run=${runId}&step=${encodeURIComponent(approval.step_id)}`} className={styles.question}>
+          {harmless(question ?? approval.step_name)}
+        </Link>
+        {!may && by !== null && <p className={styles.quiet}>{harmless(by.join(', '))} may answer</p>}
+      </div>
+      {may && (
+        <>
+          <Button look="quiet" disabled={isBusy} aria-label={`Deny ${jobId}`} onClick={() => setDenying(true)}>
+            Deny
+          </Button>
+          <Button disabled={isBusy} aria-label={`Approve ${jobId}`} onClick={() => decide('approve')}>
+            Approve
+          </Button>
+        </>
+      )}
+      {isDenying && (
+        <Confirm
+          title={`Deny ${jobId}?`}
+          text="The step fails, and so does what needs it."
+          yes="Deny"
+          no="Keep waiting"
+          confirm={() => decide('deny')}
+          close={() => setDenying(false)}
+        />
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,158 @@
+// The figures of the range: what ended, how well, how long it took and waited, and how that compares with before.
+
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { Sparkline } from '../design/charts/Sparkline.tsx';
+import { countWords, percentWords, spanWords } from '../words.ts';
+import styles from './Figures.module.css';
+import type { Range, Stats } from './overview-data.ts';
+import { runsPath } from './runs-path.ts';
+
+const beforeWords = { '24h': 'yesterday', '7d': 'the week before', '30d': 'the month before' } as const;
+
+type Figure = {
+  readonly name: string;
+  readonly value: ReactNode;
+  readonly unit?: string;
+  readonly note: string;
+  readonly href?: string;
+  readonly isBad?: boolean;
+  readonly trend?: ReactNode;
+};
+
+export function Figures({
+  stats,
+  range,
+  groups,
+  slots,
+  waiting,
+}: {
+  readonly stats: Stats;
+  readonly range: Range;
+  /** How many groups of failures there are; undefined: unknown. */
+  readonly groups: number | undefined;
+  readonly slots: { readonly running: number; readonly concurrency: number } | undefined;
+  readonly waiting: number;
+}): ReactNode {
+  const figures = figuresOf(stats, range, groups);
+  return (
+    <dl className={styles.figures}>
+      {figures.map((figure) => (
+        <Shown key={figure.name} {...figure} />
+      ))}
+      {slots && (
+        <Shown
+          name="Slots in use"
+          value={countWords(slots.running)}
+          unit={`of ${countWords(slots.concurrency)}`}
+          note={waiting === 0 ? 'no run waits' : `${countWords(waiting)} ${waiting === 1 ? 'run waits' : 'runs wait'}`}
+          trend={
+            <meter className={styles.slots} aria-label="Slots in use" max={slots.concurrency} value={slots.running} />
+          }
+        />
+      )}
+    </dl>
+  );
+}
+
+function figuresOf({ totals, before, runs, times }: Stats, range: Range, groups: number | undefined): Figure[] {
+  const then = beforeWords[range];
+  const { duration, waiting } = totals;
+  // The last hour or day is not over.
+  const whole = runs.slice(0, -1);
+  const ended = thin(whole.map(({ success, failed }) => success + failed));
+  const isWorse = (totals.success_rate ?? 1) < (before.success_rate ?? 1);
+  return [
+    {
+      name: 'Runs',
+      value: countWords(totals.runs),
+      note: changeWords(totals.runs, before.runs, then),
+      href: runsPath(`since:${range}`),
+      trend: (
+        <Sparkline
+          values={thin(whole.map(({ success, failed, cancelled }) => success + failed + cancelled))}
+          label="Trend of runs"
+        />
+      ),
+    },
+    {
+      name: 'Success rate',
+      value: totals.success_rate === null ? '–' : percentWords(totals.success_rate),
+      note: before.success_rate === null ? '' : `${then} ${percentWords(before.success_rate)}`,
+      trend: (
+        <Sparkline
+          look={isWorse ? 'plain' : 'success'}
+          values={thin(whole.map(({ success }) => success)).map((success, n) => {
+            const all = ended[n] ?? 0;
+            return all === 0 ? null : success / all;
+          })}
+          label="Trend of the success rate"
+        />
+      ),
+    },
+    {
+      name: 'Failed',
+      value: countWords(totals.failed),
+      isBad: totals.failed > 0,
+      note: failedWords(totals.failed, before.failed, range === '24h' ? groups : undefined, then),
+      href: runsPath(`status:failed since:${range}`),
+      trend: (
+        <Sparkline
+          look={totals.failed > 0 ? 'failed' : 'plain'}
+          values={thin(runs.map(({ failed }) => failed))}
+          label="Trend of failures"
+        />
+      ),
+    },
+    {
+      name: 'Duration',
+      value: duration.p50_ms === null ? '–' : spanWords(duration.p50_ms),
+      unit: 'p50',
+      note: duration.p95_ms === null ? '' : `${spanWords(duration.p95_ms)} p95`,
+      trend: <Sparkline values={times.map((one) => one.duration.p50_ms)} label="Trend of the median duration" />,
+    },
+    {
+      name: 'Waited for a slot',
+      value: waiting.p95_ms === null ? '–' : spanWords(waiting.p95_ms),
+      unit: 'p95',
+      note: before.waiting.p95_ms === null ? '' : `${then} ${spanWords(before.waiting.p95_ms)}`,
+      trend: <Sparkline values={times.map((one) => one.waiting.p95_ms)} label="Trend of waiting" />,
+    },
+  ];
+}
+
+function Shown({ name, value, unit, note, href, isBad, trend }: Figure): ReactNode {
+  return (
+    <div className={styles.figure}>
+      <dt>{href === undefined ? name : <Link href={href}>{name}</Link>}</dt>
+      <dd className={styles.value} data-bad={isBad || undefined}>
+        {value} {unit !== undefined && <small>{unit}</small>}
+      </dd>
+      <dd className={styles.note}>{note}</dd>
+      {trend !== undefined && <dd className={styles.trend}>{trend}</dd>}
+    </div>
+  );
+}
+
+/** A week has 168 hours: more than a small line can show. */
+const mostPoints = 28;
+
+function thin(values: readonly number[]): number[] {
+  const size = Math.ceil(values.length / mostPoints);
+  return Array.from({ length: Math.ceil(values.length / size) }, (_, n) =>
+    values.slice(n * size, (n + 1) * size).reduce((sum, value) => sum + value, 0),
+  );
+}
+
+function changeWords(now: number, before: number, then: string): string {
+  if (before === 0) return `no runs ${then}`;
+  if (now > 10 * before) return `${countWords(Math.round(now / before))} times ${then}`;
+  const percent = Math.round((now / before - 1) * 100);
+  if (percent === 0) return `as many as ${then}`;
+  return `${percent > 0 ? '+' : '−'}${countWords(Math.abs(percent))} % on ${then}`;
+}
+
+function failedWords(failed: number, before: number, groups: number | undefined, then: string): string {
+  if (groups !== undefined && failed > 0) return groups === 1 ? 'with one message' : `with ${groups} messages`;
+  return `${then} ${countWords(before)}`;
+}

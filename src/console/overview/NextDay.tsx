@@ -1,0 +1,75 @@
+// The schedules of the next day on a strip, with what is late or was missed in the two hours before.
+
+import { AlarmClock } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Strip, type StripItem } from '../design/charts/Strip.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { countWords, runPath, spanWords } from '../words.ts';
+import styles from './Lists.module.css';
+import { type Fires, useNextDay } from './overview-data.ts';
+
+type Fire = Fires['fires'][number];
+
+const minuteMs = 60_000;
+const zone = new Intl.DateTimeFormat('en-GB').resolvedOptions().timeZone;
+
+export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
+  const { data, fromMs, toMs } = useNextDay();
+  if (!data) return null;
+  const { fires, frequent } = data;
+  const late = fires.filter(isLate).length;
+  const missed = fires.filter(({ state }) => state === 'missed').length;
+  const schedules = new Set(fires.map(({ schedule_id: id }) => id)).size;
+  const often = frequent.length === 0 ? '' : `, and ${countWords(frequent.length)} that run hourly or more often`;
+  return (
+    <Card
+      title="Next 24 hours"
+      count={`${countWords(schedules)} ${schedules === 1 ? 'schedule' : 'schedules'}${often}`}
+      end={
+        <>
+          {late > 0 && (
+            <span className={styles.late}>
+              <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {countWords(late)} late
+            </span>
+          )}
+          <span data-bad={missed > 0 || undefined}>
+            {missed === 0 ? 'none missed' : `${countWords(missed)} missed`}
+          </span>
+          <span className={styles.zone}>{zone}</span>
+        </>
+      }
+    >
+      {fires.length === 0 ? (
+        <p className={styles.nothing}>No schedule starts a run in this time.</p>
+      ) : (
+        <Strip
+          label="Schedules of the next 24 hours"
+          fromMs={fromMs}
+          toMs={toMs}
+          nowMs={nowMs}
+          items={fires.map((fire) => toItem(fire, nowMs))}
+        />
+      )}
+    </Card>
+  );
+}
+
+/** It should have started, and has not. */
+function isLate({ state, late }: Fire): boolean {
+  return state === 'due' && late;
+}
+
+function toItem(fire: Fire, nowMs: number): StripItem {
+  const { schedule_id: id, job_id: name, nominal_at: at, run, state } = fire;
+  const status = run?.status ?? (isLate(fire) || state === 'missed' ? 'late' : undefined);
+  const lateMs = Math.floor((nowMs - Date.parse(at)) / minuteMs) * minuteMs;
+  const note = isLate(fire) ? `late ${spanWords(lateMs)}` : state === 'missed' ? 'missed' : undefined;
+  return {
+    key: `${id} ${at}`,
+    atMs: Date.parse(at),
+    name,
+    href: run ? runPath(run.run_id) : `/schedules?schedule=${encodeURIComponent(id)}`,
+    ...(status !== undefined && { status }),
+    ...(note !== undefined && { note }),
+  };
+}

@@ -1,0 +1,103 @@
+// The runs that work, with what is left of them, and the runs that wait, with the reason.
+
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { Card } from '../design/text/Card.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { Elapsed } from '../design/text/Time.tsx';
+import { countWords, harmless, type RunRow, runPath } from '../words.ts';
+import styles from './Lists.module.css';
+import { useUnderWay, useUsual } from './overview-data.ts';
+import { outlookOf } from './run-outlook.ts';
+
+const shownRunning = 12;
+const shownWaiting = 6;
+
+export function UnderWay({ nowMs }: { readonly nowMs: number }): ReactNode {
+  const { data } = useUnderWay();
+  const running = data?.running ?? [];
+  const pending = data?.pending ?? [];
+  const usual = useUsual(running.map(({ job_id: id }) => id));
+  return (
+    <Card title="Running" count={data && countWords(running.length)} end={running.length > 1 && 'oldest first'} isFlush>
+      <ul className={styles.rows} aria-label="Running">
+        {running.slice(0, shownRunning).map((run) => (
+          <Running key={run.run_id} run={run} usualMs={usual.get(run.job_id)} nowMs={nowMs} />
+        ))}
+      </ul>
+      {data && running.length === 0 && <p className={styles.nothing}>Nothing is running.</p>}
+      <More count={running.length - shownRunning} href="/runs?q=status%3Arunning" />
+      {pending.length > 0 && (
+        <>
+          <h3 className={styles.sub}>
+            Waiting <span>{countWords(data?.waiting ?? pending.length)}</span>
+          </h3>
+          <ul className={styles.rows} aria-label="Waiting">
+            {pending.slice(0, shownWaiting).map((run) => (
+              <Waiting key={run.run_id} run={run} />
+            ))}
+          </ul>
+          <More count={(data?.waiting ?? 0) - shownWaiting} href="/runs?q=status%3Apending" />
+        </>
+      )}
+    </Card>
+  );
+}
+
+function Running({
+  run,
+  usualMs,
+  nowMs,
+}: {
+  readonly run: RunRow;
+  readonly usualMs: number | undefined;
+  readonly nowMs: number;
+}): ReactNode {
+  const { share, words, isLong } = outlookOf(run, usualMs, nowMs);
+  const message = run.progress?.message ?? '';
+  return (
+    <li className={styles.run}>
+      <StatusIcon of="running" />
+      <Link href={runPath(run.run_id)} className={styles.job}>
+        <JobName id={run.job_id} />
+      </Link>
+      <span className={styles.what}>{harmless(message)}</span>
+      {share === null ? (
+        <span className={styles.track} data-long={isLong || undefined} />
+      ) : (
+        <progress className={styles.track} aria-label={`Progress of ${run.job_id}`} max={1} value={share} />
+      )}
+      <span className={styles.number}>
+        <Elapsed since={run.started_at ?? run.created_at} />
+      </span>
+      <span className={styles.outlook} data-long={isLong || undefined}>
+        {words}
+      </span>
+    </li>
+  );
+}
+
+function Waiting({ run }: { readonly run: RunRow }): ReactNode {
+  return (
+    <li className={styles.run}>
+      <StatusIcon of="pending" />
+      <Link href={runPath(run.run_id)} className={styles.job}>
+        <JobName id={run.job_id} />
+      </Link>
+      <span className={styles.why}>{harmless(run.waiting ?? 'waits in the queue')}</span>
+      <span className={styles.outlook}>
+        <Elapsed since={run.created_at} />
+      </span>
+    </li>
+  );
+}
+
+function More({ count, href }: { readonly count: number; readonly href: string }): ReactNode {
+  if (count <= 0) return null;
+  return (
+    <p className={styles.nothing}>
+      <Link href={href}>{countWords(count)} more</Link>
+    </p>
+  );
+}

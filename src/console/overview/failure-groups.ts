@@ -1,0 +1,33 @@
+// Failed runs with the same message, whatever their job.
+
+import { type RunRow, reasonWords } from '../words.ts';
+
+export type FailureGroup = {
+  readonly message: string;
+  readonly jobIds: readonly string[];
+  /** Newest first. */
+  readonly runs: readonly RunRow[];
+};
+
+/** Most runs first. */
+export function groupFailures(runs: readonly RunRow[]): FailureGroup[] {
+  const groups = Map.groupBy(runs, messageOf);
+  return [...groups]
+    .map(([message, of]) => ({ message, runs: of, jobIds: [...new Set(of.map(({ job_id: id }) => id))] }))
+    .toSorted((a, b) => b.runs.length - a.runs.length);
+}
+
+function messageOf({ error, reason }: RunRow): string {
+  return error?.message ?? reasonWords(reason);
+}
+
+/** How many runs failed in each hour of the last day, the current hour last. */
+export function byHour(runs: readonly RunRow[], nowMs: number): number[] {
+  const hourMs = 3_600_000;
+  const hours = Array.from({ length: 24 }, () => 0);
+  for (const { finished_at: at, created_at: createdAt } of runs) {
+    const hour = 23 - Math.floor((nowMs - Date.parse(at ?? createdAt)) / hourMs);
+    if (hour >= 0 && hour < 24) hours[hour] = (hours[hour] ?? 0) + 1;
+  }
+  return hours;
+}

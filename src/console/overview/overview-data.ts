@@ -1,0 +1,137 @@
+// What the overview knows. Events of runs refresh the parts that they concern, each at most every few seconds: the page
+// is open all day and must cost the server little.
+
+import { useRef } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
+import { useNow } from '../session/clock.ts';
+import { useScopes } from '../session/scopes.ts';
+import { useRunEvents } from '../session/streams.ts';
+import type { RunRow } from '../words.ts';
+
+export const ranges = ['24h', '7d', '30d'] as const;
+export type Range = (typeof ranges)[number];
+export type Stats = AnswerOf<'getStats'>;
+export type Fires = AnswerOf<'listScheduleFires'>;
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const settleMs = 5_000;
+/** Ends of runs change the figures little, and hours pass without any event. */
+const figuresMs = 30_000;
+const shownRuns = 50;
+const readFailures = 200;
+
+const root = 'overview';
+
+/** Refreshes the parts of the page. Call it once. */
+export function useOverviewEvents(): void {
+  const refresh = useRefresh();
+  const changed = useRef(new Set<string>());
+  useRunEvents(
+    { settleMs },
+    {
+      open() {
+        for (const part of ['under way', 'failures']) changed.current.add(part);
+      },
+      frame({ event, data }) {
+        if (event.startsWith('run.') || event === 'step.waiting_approval') changed.current.add('under way');
+        if (event === 'run.finished' && data.status === 'failed') changed.current.add('failures');
+      },
+      change() {
+        for (const part of changed.current) refresh({ queryKey: [root, part] });
+        changed.current.clear();
+      },
+    },
+  );
+}
+
+export function useStats(range: Range, namespace: string | null): Answer<Stats> {
+  const query = { range, ...(namespace !== null && { namespace }) };
+  return useAnswer([root, 'stats', query], (client, signal) => client.call('getStats', { query, signal }), {
+    refetchInterval: figuresMs,
+  });
+}
+
+type UnderWay = { readonly running: readonly RunRow[]; readonly pending: readonly RunRow[]; readonly waiting: number };
+
+/** Runs that work, oldest first, without those that wait for an approval; and runs that wait for their start. */
+export function useUnderWay(): Answer<UnderWay> {
+  return useAnswer([root, 'under way'], async (client, signal) => {
+    const of = async (status: 'running' | 'pending') =>
+      client.call('listRuns', { query: { status, top_level: true, limit: shownRuns }, signal });
+    const [running, pending] = await Promise.all([of('running'), of('pending')]);
+    return {
+      running: running.runs.filter((run) => run.waiting_approval.length === 0).toReversed(),
+      pending: pending.runs.toReversed(),
+      waiting: pending.total,
+    };
+  });
+}
+
+/** Processes that run, of those that may. */
+export function useSlots(): { readonly running: number; readonly concurrency: number } | undefined {
+  const may = useScopes()('jobs:read') === true;
+  return useAnswer(
+    [root, 'under way', 'slots'],
+    async (client, signal) => (await client.call('listWorkers', { signal })).workers[0],
+    { enabled: may },
+  ).data;
+}
+
+export type Failures = { readonly runs: readonly RunRow[]; readonly total: number };
+
+/** Those of the last 24 hours, newest first. */
+export function useFailures(namespace: string | null): Answer<Failures> {
+  return useAnswer([root, 'failures', namespace], (client, signal) => {
+    const since = new Date(Date.now() - dayMs).toISOString();
+    const query = { status: 'failed', top_level: true, since, limit: readFailures } as const;
+    return client.call('listRuns', { query: { ...query, ...(namespace !== null && { prefix: namespace }) }, signal });
+  });
+}
+
+/** How long runs of these jobs usually take. */
+export function useUsual(jobIds: readonly string[]): ReadonlyMap<string, number> {
+  const ids = [...new Set(jobIds)].toSorted().join(',');
+  const { data } = useAnswer(
+    [root, 'usual', ids],
+    async (client, signal) => (await client.call('getJobStats', { query: { ids }, signal })).jobs,
+    { enabled: ids !== '', staleTime: 10 * minuteMs },
+  );
+  return new Map(
+    (data ?? []).flatMap((job) => (job.duration.p50_ms === null ? [] : [[job.job_id, job.duration.p50_ms]])),
+  );
+}
+
+/** From two hours ago on. */
+export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonly toMs: number } {
+  const now = useNow(minuteMs);
+  const fromMs = now - (now % (10 * minuteMs)) - 2 * hourMs;
+  const toMs = fromMs + dayMs;
+  const may = useScopes()('jobs:read') === true;
+  const query = { since: new Date(fromMs).toISOString(), until: new Date(toMs).toISOString(), limit: 500 };
+  const answer = useAnswer(
+    [root, 'fires', query.since],
+    (client, signal) => client.call('listScheduleFires', { query, signal }),
+    { enabled: may, refetchInterval: minuteMs },
+  );
+  return {
+    data: answer.data,
+    error: answer.error,
+    failureReason: answer.failureReason,
+    refetch: answer.refetch,
+    fromMs,
+    toMs,
+  };
+}
+
+/** The ids of all jobs; they hardly change. */
+export function useJobIds(): readonly string[] | undefined {
+  const may = useScopes()('jobs:read') === true;
+  return useAnswer(
+    [root, 'jobs'],
+    async (client, signal) => (await client.call('listJobs', { signal })).jobs.map(({ id }) => id),
+    { enabled: may, staleTime: 10 * minuteMs },
+  ).data;
+}

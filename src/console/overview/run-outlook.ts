@@ -1,0 +1,40 @@
+// How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
+
+import { type RunRow, spanWords } from '../words.ts';
+
+export type RunOutlook = {
+  /** From 0 to 1; null: nothing is known about it. */
+  readonly share: number | null;
+  readonly words: string;
+  readonly isLong: boolean;
+};
+
+/** A smaller progress says nothing about the rest. */
+const leastPercent = 5;
+const mostShare = 0.97;
+const earlyShare = 0.1;
+
+export function outlookOf(run: RunRow, usualMs: number | undefined, nowMs: number): RunOutlook {
+  const elapsedMs = Math.max(0, nowMs - Date.parse(run.started_at ?? run.created_at));
+  const percent = run.progress?.percent ?? 0;
+  if (percent >= leastPercent) {
+    // A run that has just started may report what an earlier one had done.
+    const isEarly = usualMs !== undefined && elapsedMs < usualMs * earlyShare;
+    const leftMs = isEarly ? usualMs - elapsedMs : (elapsedMs * (100 - percent)) / percent;
+    return { share: percent / 100, words: leftWords(leftMs), isLong: false };
+  }
+  if (usualMs === undefined) return { share: null, words: '', isLong: false };
+  if (elapsedMs > usualMs)
+    return { share: null, words: `${spanWords(whole(elapsedMs - usualMs))} longer than usual`, isLong: true };
+  return { share: Math.min(mostShare, elapsedMs / usualMs), words: leftWords(usualMs - elapsedMs), isLong: false };
+}
+
+function leftWords(ms: number): string {
+  return `about ${spanWords(whole(ms))} left`;
+}
+
+/** Single seconds of a guess are noise. */
+function whole(ms: number): number {
+  const stepMs = ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;
+  return Math.max(stepMs, Math.round(ms / stepMs) * stepMs);
+}

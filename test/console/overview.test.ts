@@ -1,0 +1,91 @@
+// The first page: what runs, waits, asks and failed, and how the last day compares with the one before.
+
+import type { Page } from 'playwright-core';
+import { afterAll, describe, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+
+const asks = (text: string) => ({ 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text } }] }) });
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'shop/release': bash('echo "price list is empty" >&2; exit 1'),
+    report: bash('true', { schedules: [{ cron: '0 3 * * *' }] }),
+    'deploy/api': asks('Release to production?'),
+    'deploy/web': asks('Release the web?'),
+    'slow/one': bash('sleep 600', { concurrency: { limit: 1 } }),
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+const cardOf = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+async function ran(jobId: string): Promise<string> {
+  const answer = await server.post('/runs', { job_id: jobId, async: false });
+  return JSON.parse(await answer.text()).run_id;
+}
+async function started(jobId: string): Promise<string> {
+  return JSON.parse(await (await server.post('/runs', { job_id: jobId })).text()).run_id;
+}
+
+describe('the overview', () => {
+  testWith('chromium')('is the first page, counts what ended, and groups failures by their message', async () => {
+    for (let n = 0; n < 3; n++) await ran('report');
+    const failed = [await ran('shop/release'), await ran('shop/release')];
+    const page = await browser.open(server.url);
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    const figures = page.locator('dl');
+    await figures.getByText('60 %').waitFor();
+    expect(await figures.textContent()).toMatch(/Runs5.*Failed2.*with one message/);
+    await cardOf(page, 'Failures since yesterday').getByText('2 runs, 1 message').waitFor();
+    const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
+    expect(await message.getAttribute('href')).toBe(`/runs/${failed[1]}`);
+    await cardOf(page, 'Runs per hour').getByRole('button', { name: 'Show as table' }).click();
+    await page.getByRole('columnheader', { name: 'Failed' }).waitFor();
+    await page.getByRole('list', { name: 'Schedules of the next 24 hours' }).getByText('report').waitFor();
+    await figures.getByRole('link', { name: 'Failed' }).click();
+    await page.waitForURL(/\/runs\?q=status%3Afailed/);
+  });
+
+  testWith('chromium')('keeps range and namespace in the URL', async () => {
+    const page = await browser.open(`${server.url}/?range=30d&namespace=shop`);
+    await cardOf(page, 'Runs per day').waitFor();
+    await page.locator('dl').getByText('0 %', { exact: true }).waitFor();
+    await page.getByRole('button', { name: '7 d' }).click();
+    await cardOf(page, 'Runs per hour').waitFor();
+    expect(new URL(page.url()).search).toBe('?range=7d&namespace=shop');
+  });
+
+  testWith('chromium')('an approval appears while it is open, and is answered in place', async () => {
+    const page = await browser.open(server.url);
+    await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
+    const [first, second] = [await started('deploy/api'), await started('deploy/web')];
+    await cardOf(page, 'Approvals').getByText('Release to production?').waitFor();
+    await page.getByText('2 wait for you').waitFor();
+    await page.getByRole('button', { name: 'Approve deploy/api' }).press('Enter');
+    await page.getByText('1 waits for you').waitFor();
+    await page.getByRole('button', { name: 'Deny deploy/web' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Deny' }).click();
+    await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
+    const statusOf = async (id: string) => JSON.parse(await (await server.fetch(`/runs/${id}`)).text()).status;
+    await expect.poll(() => statusOf(first), { timeout: 20_000 }).toBe('success');
+    await expect.poll(() => statusOf(second), { timeout: 20_000 }).toBe('failed');
+  });
+
+  testWith('chromium')('shows what runs, and why others wait', async () => {
+    const page = await browser.open(server.url);
+    const [running, waiting] = [await started('slow/one'), await started('slow/one')];
+    await page.getByRole('list', { name: 'Running' }).getByRole('link', { name: 'slow/one' }).waitFor();
+    await page.getByRole('list', { name: 'Waiting' }).getByText('1 of 1 runs of slow/one').waitFor();
+    for (const id of [waiting, running]) await server.post(`/runs/${id}/cancel?force=true`, '');
+    await cardOf(page, 'Running').getByText('Nothing is running.').waitFor();
+  });
+});
+
+testWith('chromium')('an empty instance says what makes a job', async () => {
+  await using empty = await startServing();
+  const page = await browser.open(empty.url);
+  await page.getByText('flwd init jobs/hello').waitFor();
+});
