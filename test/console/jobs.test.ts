@@ -36,6 +36,14 @@ const server = await startServing({
     'disk/usage': bash('true', { name: 'How full the disks are' }),
     'disk/broken': { 'config.yaml': 'command: [' },
     'disk/fails': bash('exit 3'),
+    'demo/steps': bash('true', {
+      command: undefined,
+      steps: [
+        { id: 'build', command: './run.sh' },
+        { id: 'ask', approval: { text: 'Go on?' }, needs: ['build'] },
+        { id: 'check', command: './run.sh', needs: ['ask'], always: true, matrix: { a: [1, 2], b: [1, 2] } },
+      ],
+    }),
   },
 });
 afterAll(() => server.close());
@@ -180,6 +188,22 @@ testWith('chromium')('a job shows when its schedules start it, and which are dis
   expect((await server.post('/schedules', body)).status).toBe(201);
   await page.goto(`${server.url}/jobs/disk/usage?tab=schedules`);
   await expect.poll(() => card.textContent()).toMatch(/Every day at 04:05.*Europe\/Berlindisabled/);
+});
+
+testWith('chromium')('a job shows its steps as a graph before any run', async () => {
+  const page = await browser.open(`${server.url}/jobs/demo/steps?tab=graph`);
+  const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
+  await expect
+    .poll(() => steps.allTextContents())
+    .toEqual([
+      'build',
+      expect.stringMatching(/^ask.*asks for an approval.*after build/),
+      expect.stringMatching(/^check×4.*always.*after ask/),
+    ]);
+  await page.goto(`${server.url}/jobs/demo/steps`);
+  await page.getByText('It asks for an approval at ask.').waitFor();
+  const plan = page.getByRole('region', { name: 'What would happen' });
+  await plan.getByRole('listitem').filter({ hasText: 'asks for an approval' }).waitFor();
 });
 
 describe('a form', () => {

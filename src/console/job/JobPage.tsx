@@ -8,6 +8,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
 import { ButtonLink } from '../design/controls/Button.tsx';
 import { type Tab, Tabs } from '../design/controls/Tabs.tsx';
+import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
@@ -28,11 +29,12 @@ import { JobSchedules, nextOf, useSchedules } from './JobSchedules.tsx';
 import { JobStatistics } from './JobStatistics.tsx';
 import { useJobTimes, usualWorkMs } from './job-times.ts';
 
+const JobGraph = onDemand('the graph', async () => (await import('./JobGraph.tsx')).JobGraph);
 const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
 
 type Job = AnswerOf<'getJob'>;
 
-const tabs = ['run', 'runs', 'code', 'schedules', 'statistics'] as const;
+const tabs = ['run', 'runs', 'graph', 'code', 'schedules', 'statistics'] as const;
 type TabId = (typeof tabs)[number];
 
 const runsShown = 8;
@@ -180,6 +182,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
   const all: readonly Tab<TabId>[] = [
     { value: 'run', label: 'Run' },
     { value: 'runs', label: 'Runs', count: runs.data?.total },
+    ...(job.steps.length > 0 ? [{ value: 'graph' as const, label: 'Graph' }] : []),
     { value: 'code', label: 'Code' },
     { value: 'schedules', label: 'Schedules', count: schedules.data?.total },
     { value: 'statistics', label: 'Statistics' },
@@ -195,11 +198,20 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
       <PageBody>
         {tab === 'run' && <RunTab job={job} runs={runs} />}
         {tab === 'runs' && <JobRuns jobId={job.id} />}
+        {tab === 'graph' && <GraphTab job={job} />}
         {tab === 'code' && <JobCode jobId={job.id} />}
         {tab === 'schedules' && <JobSchedules job={job} />}
         {tab === 'statistics' && <JobStatistics jobId={job.id} />}
       </PageBody>
     </Tabs>
+  );
+}
+
+function GraphTab({ job }: { readonly job: Job }): ReactNode {
+  return (
+    <Card title="Steps" count={job.steps.length} isFlush>
+      <JobGraph job={job} />
+    </Card>
   );
 }
 
@@ -213,7 +225,7 @@ function RunTab({ job, runs }: { readonly job: Job; readonly runs: ReturnType<ty
         job={job}
         lastRuns={runs.data?.runs ?? []}
         workMs={times ? usualWorkMs(times.runs) : null}
-        graph={null}
+        graph={job.steps.length > 0 ? <JobGraph job={job} /> : null}
       />
       {mayReadRuns && <LastRuns jobId={job.id} of={runs} />}
     </>

@@ -49,9 +49,9 @@ const columns: readonly Column<RunRow>[] = [
   status,
   started,
   {
-    id: 'why',
-    head: 'Reason',
-    cell: (run) => <span className={styles.why}>{harmless(whyOf(run))}</span>,
+    id: 'args',
+    head: 'Arguments or reason',
+    cell: (run) => <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>,
   },
   { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <By run={run} /> },
   { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took run={run} /> },
@@ -85,7 +85,7 @@ function Compact({ run }: { readonly run: RunRow }): ReactNode {
         <StatusText of={run.status} isShort /> <Time at={run.created_at} />
       </Link>
       <Took run={run} />
-      <span className={styles.why}>{harmless(whyOf(run))}</span>
+      <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>
     </span>
   );
 }
@@ -149,6 +149,7 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
                   <Link href={runPath(run.run_id)} className={styles.started}>
                     <Time at={run.created_at} />
                   </Link>
+                  <span className={styles.why}>{harmless(run.args_text)}</span>
                   <span className={styles.why}>{harmless(whyOf(run))}</span>
                   <By run={run} />
                   <Took run={run} />

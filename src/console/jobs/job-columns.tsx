@@ -66,7 +66,7 @@ const after: readonly Column<JobRow>[] = [
   {
     id: 'next',
     head: 'Next',
-    width: '112px',
+    width: '126px',
     cell: (row) => <Next row={row} />,
     sortBy: ({ nextAt }) => (nextAt === null ? null : Date.parse(nextAt)),
   },

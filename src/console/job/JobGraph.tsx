@@ -1,0 +1,46 @@
+// The steps of a job as a graph, before any run: the usual time of each, what asks for an approval, and how many
+// instances it has.
+
+import type { ReactNode } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type GraphStep, StepGraph } from '../graph/StepGraph.tsx';
+import { spanWords } from '../words.ts';
+import { type JobTimes, useJobTimes } from './job-times.ts';
+
+type Job = AnswerOf<'getJob'>;
+type JobStep = Job['steps'][number];
+type StepTime = JobTimes['steps'][number];
+
+export function JobGraph({ job }: { readonly job: Job }): ReactNode {
+  const { data: times } = useJobTimes(job.id, '30d');
+  const timeOf = new Map(times?.steps.map((step) => [step.step_id, step]));
+  return <StepGraph steps={job.steps.map((step) => graphStep(step, timeOf.get(step.step_id)))} chosen={null} />;
+}
+
+function graphStep(step: JobStep, time: StepTime | undefined): GraphStep {
+  const instances = instancesOf(step, time);
+  return {
+    id: step.step_id,
+    needs: step.needs,
+    status: null,
+    note: noteOf(step, time),
+    ...(instances !== '' && { aside: instances }),
+    href: null,
+  };
+}
+
+function noteOf({ kind, always, job }: JobStep, time: StepTime | undefined): string {
+  if (kind === 'approval') return 'asks for an approval';
+  const usual = time ? spanWords(time.median_ms) : '';
+  return [kind === 'job' && job !== null ? `runs ${job}` : '', usual, always ? 'always' : '']
+    .filter((words) => words !== '')
+    .join(', ');
+}
+
+/** How many there are is known from the matrix, or from the last runs. */
+function instancesOf({ matrix, foreach }: JobStep, time: StepTime | undefined): string {
+  if (matrix === null && foreach === null) return '';
+  const sizes = Object.values(matrix ?? {}).map((values) => (Array.isArray(values) ? values.length : 1));
+  const count = matrix === null ? (time?.instances ?? 0) : sizes.reduce((all, size) => all * size, 1);
+  return count > 0 ? `×${count}` : 'for each';
+}
