@@ -10,19 +10,24 @@ import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
 import { findRunId } from './named-run.ts';
+import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
 const pageLines = 10_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists the runs');
   const output = createOutput(options);
-  const query = queryOf(options);
+  const asked = queryOf(options);
   return withSession(options, async (session) => {
     const { client } = session;
-    const runId = await findRunId(session, word, { output, orLastOf: true });
-    const of = await client.call('getRun', { path: { run_id: runId } });
+    const namedId = await findRunId(session, word, { output, orLastOf: true });
+    const of = await client.call('getRun', { path: { run_id: namedId } });
+    const child = subRunOf(of, asked.step_id);
+    const runId = child ?? namedId;
+    const { step_id: stepId, ...others } = asked;
+    const query = child === null ? asked : others;
     // If there is no server, this command also drives the run that it follows.
-    session.attend(runId);
+    session.attend(namedId);
     const print: LinePrinter = output.isJson
       ? output.json
       : createLinePrinter(output, {
@@ -39,6 +44,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
       if (options.has('follow')) await followLog(client, runId, { query, print, signal, onBreak });
       else if ((await printAll(session, runId, { query, print, signal })).isExpired)
         output.warn('the log was removed when its retention ended');
+      const hasSubRuns = stepId === undefined && of.steps.some(({ kind }) => kind === 'job');
+      // Read again: steps may have started since.
+      if (hasSubRuns && !output.isJson)
+        nameSubRuns(await client.call('getRun', { path: { run_id: namedId } }), session, output);
     } finally {
       release();
     }

@@ -12,6 +12,7 @@ import type { Output } from '../terminal/output.ts';
 import { createStatusLine } from '../terminal/status-line.ts';
 import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
 import { createRunProgress } from './run-progress.ts';
+import { nameSubRuns } from './sub-runs.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -112,6 +113,7 @@ export async function describeEnd(session: Session, run: Run, output: Output): P
   if (!isGood && isFinished(run.status)) output.warn(`${word}${took}${code}${why && `: ${why}`}`);
   else output.say(`${word}${took}`);
   if (run.error?.hint !== undefined) output.say(`hint: ${run.error.hint}`);
+  nameSubRuns(run, session, output);
   if (run.result) output.say(`result: ${JSON.stringify(run.result.value)}`);
   try {
     for (const { id, name } of await artifactsOf(session, run.run_id))

@@ -21,7 +21,7 @@ import { harmless } from '../words.ts';
 
 /** `look` is a class of Code.module.css. */
 export type CodePiece = { readonly text: string; readonly look: CodeLook | null };
-export type CodeLook = 'comment' | 'keyword' | 'literal' | 'name' | 'string';
+type CodeLook = 'comment' | 'keyword' | 'literal' | 'name' | 'string';
 
 const languages = {
   bash,

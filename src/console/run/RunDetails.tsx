@@ -8,7 +8,7 @@ import { formatSize } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import styles from '../log/Parts.module.css';
 import { Code, Facts, Table } from '../widgets/Notes.tsx';
-import { countWords, exactTime, type Run } from '../words.ts';
+import { countWords, fullTime, type Run } from '../words.ts';
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   const { isolation, profile } = run.security;
@@ -29,9 +29,9 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
       <Part title="Run">
         <Facts
           of={[
-            ['Created', exactTime(run.created_at)],
-            ['Started', run.started_at === null ? null : exactTime(run.started_at)],
-            ['Ended', run.finished_at === null ? null : exactTime(run.finished_at)],
+            ['Created', fullTime(run.created_at)],
+            ['Started', run.started_at === null ? null : fullTime(run.started_at)],
+            ['Ended', run.finished_at === null ? null : fullTime(run.finished_at)],
             ['Attempt', run.attempt === 1 ? null : String(run.attempt)],
             ['Exit code', run.exit_code === null ? null : String(run.exit_code)],
             ['Source', `${run.source.name} (${run.source.type})`],

@@ -1,0 +1,24 @@
+// The runs that the steps of a run have started. Their lines are not in the log of the run itself.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Session } from '../session/session.ts';
+import type { Output } from '../terminal/output.ts';
+
+type Run = AnswerOf<'getRun'>;
+
+/** A step may have run a hundred instances. */
+const mostNamed = 10;
+
+/** Says where the lines of each sub-run are. */
+export function nameSubRuns({ run_id: runId, steps }: Run, session: Session, output: Output): void {
+  const started = steps.flatMap(({ step_id: id, child_run_id: child }) => (child === null ? [] : [{ id, child }]));
+  for (const { id, child } of started.slice(0, mostNamed))
+    output.say(`${id} ran another job: ${session.command('logs', child)}`);
+  if (started.length > mostNamed)
+    output.say(`and ${started.length - mostNamed} more: ${session.command('runs', runId)}`);
+}
+
+/** A step that runs another job prints nothing itself: its log is that of the run that it has started. */
+export function subRunOf({ steps }: Run, stepId: string | undefined): string | null {
+  return steps.find(({ step_id: id }) => id === stepId)?.child_run_id ?? null;
+}
