@@ -7,6 +7,7 @@ import { useTitle } from '../browser.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunPlace } from '../log/run-place.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
@@ -64,13 +65,14 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const lastSuccess = useLastSuccess(run);
   const minuteMs = useNow(60_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${localTime(run.created_at, minuteMs)}`);
+  const isNarrow = useWidth() < narrowPx;
+  const acts = <RunActs run={run} act={act} isBusy={isBusy} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
     <>
-      <RunHeader run={run}>
-        <RunActs run={run} act={act} isBusy={isBusy} cancels={cancels} />
-      </RunHeader>
+      <RunHeader run={run}>{!isNarrow && acts}</RunHeader>
       <RunSummary run={run} lastSuccess={lastSuccess} shownStep={at.place.step} times={times} nowMs={nowMs} />
+      {isNarrow && <div className={styles.acts}>{acts}</div>}
       <PageBody>
         {error !== null && <ErrorNote text={error} />}
         {asking.map((step) => (
