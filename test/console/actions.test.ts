@@ -78,10 +78,10 @@ testWith('chromium')('a cancel is reported signal by signal, and a user who cann
 testWith('chromium')('cancelling several runs waits for no grace period', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
-  const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
+  const rows = page.getByRole('checkbox', { name: /^Select run_/ });
   await expect.poll(() => rows.count()).toBe(2);
-  await page.getByRole('button', { name: 'Select all' }).click();
-  await page.getByRole('button', { name: 'Cancel 2' }).click();
+  await page.getByRole('checkbox', { name: 'Select all' }).check();
+  await page.getByRole('button', { name: 'Cancel 2 runs' }).click();
   await page.getByRole('button', { name: 'Cancel the runs' }).click();
   await page.getByText('Cancelled: 2 of 2.').waitFor();
   expect(await rows.count()).toBe(2);

@@ -422,9 +422,9 @@ describe('when the connection breaks before the answer', () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);
-    for (const said of ['Rerun: 0 of 1.', 'Rerun: 1 of 1.']) {
+    for (const said of ['Started: 0 of 1.', 'Started: 1 of 1.']) {
       await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
-      await page.getByRole('button', { name: 'Rerun 1' }).click();
+      await page.getByRole('button', { name: 'Run again' }).click();
       await page.getByText(said).waitFor();
     }
     expect(await rerunsOf(runId)).toBe(1);

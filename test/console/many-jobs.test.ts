@@ -88,7 +88,7 @@ testWith('chromium')(
     const page = await browser.open(`${server.url}/runs?q=job%3Adisk`);
     await page.getByText('needs the whole id of a job').waitFor();
     await page.getByRole('link', { name: 'disk', exact: true }).click();
-    await page.getByRole('list', { name: 'Runs' }).getByText(run.id).waitFor();
+    await page.getByRole('checkbox', { name: `Select ${run.id}` }).waitFor();
   },
 );
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
-import { readRunQuery, withFilter } from '../../src/console/runs/run-query.ts';
+import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
 import { harmless, type RunRow } from '../../src/console/words.ts';
 
@@ -68,6 +68,10 @@ describe('the filter of runs', () => {
       },
       errors: [],
     });
+    expect(readRunQuery('job:shop/ by:mara trigger:mcp -label:kind', now)).toEqual({
+      query: { prefix: 'shop', created_by: 'mara', trigger: 'mcp', not_label: 'kind' },
+      errors: [],
+    });
     expect(readRunQuery('label:"note=two words"', now).query).toEqual({ label: 'note=two words' });
     expect(readRunQuery('until:2026-11-26T09:00:00Z', now).query).toEqual({ until: '2026-11-26T09:00:00.000Z' });
     expect(readRunQuery('10:30 run_01ABC', now)).toEqual({ query: { q: '10:30 run_01ABC' }, errors: [] });
@@ -82,14 +86,16 @@ describe('the filter of runs', () => {
     ]);
     expect(readRunQuery('status:failed status:running', now).errors).toEqual(["Use 'status:' only once."]);
     expect(readRunQuery('state:failed', now).errors).toEqual([
-      "There is no filter 'state:'. Use one of job, status, tenant, label, source, since, until.",
+      "There is no filter 'state:'. Use one of job, status, label, -label, by, trigger, since, until, source, tenant.",
     ]);
   });
 
   test('can have a status added, replaced and removed', () => {
-    expect(withFilter('job:a text', 'status', 'failed')).toBe('status:failed job:a text');
-    expect(withFilter('status:failed job:a "label:b c"', 'status', 'running')).toBe('status:running job:a "label:b c"');
-    expect(withFilter('status:failed job:a', 'status', null)).toBe('job:a');
+    expect(withFilters('job:a text', { status: 'failed' })).toBe('status:failed job:a text');
+    expect(withFilters('status:failed job:a "label:b c"', { status: 'running' })).toBe(
+      'status:running job:a "label:b c"',
+    );
+    expect(withFilters('status:failed job:a', { status: null })).toBe('job:a');
   });
 });
 
@@ -119,6 +125,7 @@ describe('rows of runs', () => {
     runs: ids.map((id) => row(id)),
     next_cursor: cursor,
     total: 9,
+    total_exact: true,
   });
   const ids = ({ rows }: RunRows): string => rows.map(({ run_id: id }) => id.slice(4)).join(' ');
 

@@ -232,10 +232,10 @@ describe('a run', () => {
   testWith('chromium')('that waits for approval is approved', async () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
-    await page.getByText('ask waits for an approval').waitFor();
-    await page.getByRole('button', { name: 'waiting for approval', exact: true }).click();
-    await expect.poll(() => page.url()).toContain(encodeURIComponent('status:waiting_approval job:demo/ask'));
-    await page.getByRole('list', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
+    await page.getByText('Shall it go on?').first().waitFor();
+    await page.getByRole('link', { name: /^Waiting for approval/ }).click();
+    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('status:waiting_approval');
+    await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
     await page.getByText('Waiting for approval: Shall it go on?').waitFor();
     const asked = page.getByRole('region', { name: 'Approval of ask' });
     await asked.getByText('Shall it go on?').waitFor();
@@ -310,31 +310,117 @@ describe('a large log', () => {
   );
 });
 
+const rowsOf = (page: Page) =>
+  page
+    .getByRole('table', { name: 'Runs' })
+    .getByRole('row')
+    .filter({ has: page.getByRole('checkbox', { name: /^Select run_/ }) });
+
 describe('the list of runs', () => {
   testWith('chromium')('is filtered by a text kept in the URL, and grows by itself', async () => {
     await started('demo/held');
     const page = await browser.open(`${server.url}/runs`);
-    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('job:demo/held since:1h');
-    const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
-    await expect.poll(() => page.url()).toContain(encodeURIComponent('job:demo/held since:1h'));
+    const filter = page.getByRole('combobox', { name: 'Filter runs' });
+    await filter.fill('job:demo/held since:1h');
+    const rows = rowsOf(page);
+    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('job:demo/held since:1h');
     await expect.poll(() => rows.count()).toBe(1);
     const runId = await started('demo/held');
     await expect.poll(() => rows.count()).toBe(2);
-    await rows.filter({ hasText: runId }).getByText('running').waitFor();
+    await rows.filter({ hasText: runId }).getByText('Running').waitFor();
     await page.reload();
     await expect.poll(() => rows.count()).toBe(2);
     await page.getByRole('checkbox', { name: `Select ${runId}` }).check();
-    await page.getByRole('button', { name: 'Cancel 1' }).click();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
-    await rows.filter({ hasText: runId }).getByText('cancelled').waitFor();
-    await page.getByRole('button', { name: 'running', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
+    await rows.filter({ hasText: runId }).getByText('Cancelled').waitFor();
+    await filter.press('Control+End');
+    await filter.pressSequentially('status:running ');
     await expect.poll(() => rows.count()).toBe(1);
-    await page.getByRole('button', { name: 'Select all' }).click();
-    await page.getByRole('button', { name: 'Cancel 1' }).click();
+    await page.getByRole('checkbox', { name: 'Select all' }).check();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('No runs match.').waitFor();
-    await page.getByRole('searchbox', { name: 'Filter runs' }).fill('status:lost');
+    await page.getByRole('button', { name: 'Remove status:running' }).click();
+    await expect.poll(() => rows.count()).toBe(2);
+    await filter.fill('status:lost');
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
+  });
+
+  testWith('chromium')('completes filters and their values, and takes a pasted text as tokens', async () => {
+    await using quiet = await startServing({ jobs: { 'shop/release': bash('true'), 'shop/prices': bash('true') } });
+    await quiet.addRun({ jobId: 'shop/release', labels: { kind: 'rehearsal' } });
+    await quiet.addRun({ jobId: 'shop/prices', labels: {}, createdBy: 'mara' });
+    const page = await browser.open(`${quiet.url}/runs`);
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+    const asked = () => new URL(page.url()).searchParams.get('q');
+    await page.keyboard.press('/');
+    await page.keyboard.type('jo');
+    await page.getByRole('option', { name: /^job:/ }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('rel');
+    await page.getByRole('option', { name: 'job:shop/release' }).waitFor();
+    await page.keyboard.press('Tab');
+    await expect.poll(asked).toBe('job:shop/release');
+    await expect.poll(() => rowsOf(page).count()).toBe(1);
+    // Backspace opens the last token again.
+    await page.keyboard.press('Backspace');
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.type('by:');
+    await page.getByRole('option', { name: 'by:mara' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await expect.poll(asked).toMatch(/^by:(mara|local)$/);
+    await page.getByRole('button', { name: /^Remove by:/ }).click();
+    await expect.poll(asked).toBe(null);
+    await page.getByRole('combobox', { name: 'Filter runs' }).focus();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.evaluate("navigator.clipboard.writeText('status:pending -label:kind=rehearsal job:shop/')");
+    await page.keyboard.press('ControlOrMeta+V');
+    await page.getByRole('button', { name: 'Remove -label:kind=rehearsal' }).waitFor();
+    await expect.poll(asked).toBe('status:pending -label:kind=rehearsal job:shop/');
+    await expect.poll(() => rowsOf(page).count()).toBe(1);
+    await rowsOf(page).getByRole('link', { name: 'shop/prices' }).waitFor();
+  });
+
+  testWith('chromium')('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun({ jobId: 'sub', trigger: { type: 'job' } });
+    const first = await quiet.addRun({ jobId: 'top', args: { target: 'a' } });
+    const second = await quiet.addRun({ jobId: 'top', args: { target: 'b' } });
+    const page = await browser.open(`${quiet.url}/runs`);
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+    await page.getByRole('button', { name: 'Top level only' }).click();
+    await expect.poll(() => rowsOf(page).count()).toBe(3);
+    await page.getByRole('button', { name: 'With sub-runs' }).click();
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+
+    await page.getByRole('combobox', { name: 'Filter runs' }).pressSequentially('job:top ');
+    await page.getByRole('button', { name: 'Save filter' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('Tops');
+    await page.keyboard.press('Enter');
+    const saved = page.getByRole('navigation', { name: 'Saved filters' });
+    await saved.getByRole('link', { name: 'Tops 2' }).waitFor();
+    await page.keyboard.press('Escape');
+    await saved.getByRole('link', { name: 'All 2' }).click();
+    await expect.poll(() => new URL(page.url()).search).toBe('');
+
+    await expect.poll(() => rowsOf(page).count()).toBe(2);
+    await page.locator('body').focus();
+    for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
+    await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
+    await page.getByRole('link', { name: 'Compare' }).click();
+    await expect.poll(() => new URL(page.url()).search).toBe(`?a=${first.id}&b=${second.id}`);
+    await page
+      .getByRole('table', { name: 'Arguments' })
+      .getByRole('row', { name: /target.*differs.*a.*b/ })
+      .waitFor();
+    // Back shows the list with the same choice.
+    await page.goBack();
+    await page.getByRole('region', { name: 'Chosen runs' }).getByText('2 chosen').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('region', { name: 'Chosen runs' }).count()).toBe(0);
   });
 
   testWith('chromium')('includes runs that started before its event stream was open', async () => {
@@ -345,31 +431,35 @@ describe('the list of runs', () => {
       await told.promise;
       await route.continue();
     });
-    await page.getByRole('link', { name: 'Runs', exact: true }).click();
-    await page.getByRole('list', { name: 'Runs' }).getByRole('listitem').first().waitFor();
+    await page.getByRole('link', { name: /^Runs/ }).click();
+    await rowsOf(page).first().waitFor();
     const runId = await started('demo/held');
     told.resolve();
     await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
-  testWith('chromium')('scrolls to the very last run', async () => {
+  testWith('chromium')('scrolls to the very last run, and gathers new ones meanwhile', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
     const page = await browser.open(`${many.url}/runs`);
-    const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem');
     await page.getByText('1,201 runs').waitFor();
     await expect
-      .poll(async () => {
-        await page.mouse.move(600, 500);
-        await page.mouse.wheel(0, 1_000_000);
-        return page.getByRole('button', { name: 'More' }).count();
-      })
-      .toBe(0);
-    await page.mouse.wheel(0, 1_000_000);
-    await page.getByText(first.id).waitFor();
-    expect(await rows.count()).toBeLessThanOrEqual(300);
+      .poll(
+        async () => {
+          await page.mouse.move(600, 500);
+          await page.mouse.wheel(0, 1_000_000);
+          return page.getByRole('checkbox', { name: `Select ${first.id}` }).count();
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(1);
+    expect(await rowsOf(page).count()).toBeLessThanOrEqual(100);
     await first.move('claim');
-    await rows.last().getByText('running').waitFor();
+    await rowsOf(page).filter({ hasText: first.id }).getByText('Running').waitFor();
+    const newest = await many.addRun();
+    await page.getByRole('button', { name: '1 new' }).click();
+    await page.getByRole('checkbox', { name: `Select ${newest.id}` }).waitFor();
+    expect(await page.getByRole('button', { name: '1 new' }).count()).toBe(0);
   });
 });

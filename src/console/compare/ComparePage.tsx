@@ -17,6 +17,7 @@ import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
 import { harmless, originWords, type Run, runPath, runTitle, spanWords } from '../words.ts';
 import styles from './ComparePage.module.css';
+import { comparePath } from './compare-path.ts';
 import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';
 import {
   comparedArguments,
@@ -26,10 +27,6 @@ import {
   differs,
   tookMs,
 } from './run-differences.ts';
-
-export function comparePath(a: string, b: string): string {
-  return `/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`;
-}
 
 export function ComparePage(): ReactNode {
   useTitle('Compare');
@@ -102,18 +99,19 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
   );
 }
 
+function tookWords(run: Run): string | null {
+  const ms = tookMs(run);
+  return ms === null ? null : spanWords(ms);
+}
+
 function factsOf(a: Run, b: Run): readonly Difference[] {
   const fact = (name: string, of: (run: Run) => string | null): Difference => ({ name, a: of(a), b: of(b) });
-  const took = (run: Run): string | null => {
-    const ms = tookMs(run);
-    return ms === null ? null : spanWords(ms);
-  };
   return [
     fact('Job', (run) => run.job_id),
     fact('Revision', (run) => run.source.revision.replace(/^sha256:/, '').slice(0, 12)),
     fact('Source', (run) => run.source.name),
     fact('Status', (run) => (run.reason === null ? run.status : `${run.status} (${run.reason})`)),
-    fact('Took', took),
+    fact('Took', tookWords),
     fact('By', (run) => run.created_by),
     fact('Profile', (run) => run.security.profile),
     ...comparedLabels(a, b).map((label) => ({ ...label, name: `Label ${label.name}` })),

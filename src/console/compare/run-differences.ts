@@ -39,8 +39,11 @@ export type ComparedStep = { readonly stepId: string; readonly a: Step | null; r
 /** The steps of either run. Instances of a matrix follow their step. */
 export function comparedSteps(a: Run, b: Run): readonly ComparedStep[] {
   const ids = new Set([...b.steps, ...a.steps].map((step) => step.step_id));
-  const find = ({ steps }: Run, stepId: string) => steps.find((step) => step.step_id === stepId) ?? null;
-  return [...ids].map((stepId) => ({ stepId, a: find(a, stepId), b: find(b, stepId) }));
+  return [...ids].map((stepId) => ({ stepId, a: stepOf(a, stepId), b: stepOf(b, stepId) }));
+}
+
+function stepOf({ steps }: Run, stepId: string): Step | null {
+  return steps.find((step) => step.step_id === stepId) ?? null;
 }
 
 export function tookMs(of: Pick<Run, 'started_at' | 'finished_at'> | null): number | null {

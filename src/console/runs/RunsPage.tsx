@@ -1,133 +1,191 @@
-// The page of all runs: a text filter, kept in the URL, and a live, endless list whose runs can be cancelled or rerun
-// together.
+// The page of all runs: a query and saved filters, kept in the URL, and a live, endless table whose runs can be
+// cancelled, compared or run again together.
 
+import { Layers } from 'lucide-react';
 import { type ReactNode, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
-import { listedStatuses } from '../../domain/run.ts';
 import { useTitle } from '../browser.ts';
-import { failureText } from '../session/answers.tsx';
+import { Button } from '../design/controls/Button.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { useScopes } from '../session/scopes.ts';
 import { longestAnswerMs } from '../session/session.tsx';
 import { Empty, ErrorNote, Loading, retryOf } from '../widgets/Notes.tsx';
-import { statusLooks } from '../words.ts';
-import { Bulk } from './Bulk.tsx';
+import { harmless, type RunRow } from '../words.ts';
+import { BulkBar } from './BulkBar.tsx';
+import type { KnownValues } from './completions.ts';
+import { Histogram } from './Histogram.tsx';
 import { type RunQuery, useLiveRuns } from './live-runs.ts';
-import { RunList } from './RunList.tsx';
-import { readRunQuery, withFilter } from './run-query.ts';
-
-const typingMs = 300;
-/** A filter that is wrong may be typed only halfway. */
-const halfTypedMs = 2_000;
+import { QueryField } from './QueryField.tsx';
+import styles from './RunsPage.module.css';
+import { RunTable } from './RunTable.tsx';
+import { readRunQuery, withFilters } from './run-query.ts';
+import type { RunRows } from './run-rows.ts';
+import { amountWords, SavedFilters, SaveFilter, topLevel } from './SavedFilters.tsx';
 
 export function RunsPage(): ReactNode {
   useTitle('Runs');
-  const search = useSearch();
+  const asked = new URLSearchParams(useSearch());
   const [, navigate] = useLocation();
-  const asked = new URLSearchParams(search).get('q') ?? '';
-  const [text, setText] = useState(asked);
-  // Going back or following a link changes the filter.
-  useEffect(() => setText(asked), [asked]);
-  useEffect(() => {
-    if (text === asked) return undefined;
-    const isWrong = readRunQuery(text, Date.now()).errors.length > 0;
-    const timer = setTimeout(() => show(text), isWrong ? halfTypedMs : typingMs);
-    return () => clearTimeout(timer);
-  }, [text, asked]);
-  function show(next: string): void {
-    navigate(next.trim() === '' ? '/runs' : `/runs?q=${encodeURIComponent(next)}`, { replace: true });
-  }
+  const text = asked.get('q') ?? '';
+  const isTopLevel = asked.get('sub') !== 'yes';
+  const pathOf = (next: string, hasSubRuns = !isTopLevel): string => {
+    const query = new URLSearchParams({ ...(next.trim() !== '' && { q: next }), ...(hasSubRuns && { sub: 'yes' }) });
+    return query.size === 0 ? '/runs' : `/runs?${query}`;
+  };
+  const show = (next: string): void => navigate(pathOf(next), { replace: true });
   const minute = Math.floor(useNow(10_000) / 60_000);
-  const { query, errors } = useMemo(() => readRunQuery(asked, minute * 60_000), [asked, minute]);
+  const { query, errors } = useMemo(() => readRunQuery(text, minute * 60_000), [text, minute]);
+  const whole = useMemo(() => ({ ...query, ...topLevel(isTopLevel) }), [query, isTopLevel]);
+  const [counted, setCounted] = useState('');
+  const known = useKnownValues();
   return (
     <>
-      <h1>Runs</h1>
-      <search className="filters">
-        <input
-          type="search"
-          aria-label="Filter runs"
-          aria-describedby="runs-hint"
-          placeholder="job:backup/daily status:failed since:2d"
-          spellCheck={false}
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter') show(text);
-          }}
-        />
-        <fieldset className="chips">
-          <legend className="unseen">Status</legend>
-          {[null, ...listedStatuses].map((status) => (
-            <button
-              key={status ?? 'all'}
-              type="button"
-              aria-pressed={(query.status ?? null) === status}
-              onClick={() => show(withFilter(asked, 'status', status))}
-            >
-              {status === null ? 'all' : statusLooks[status].word}
-            </button>
-          ))}
-        </fieldset>
-      </search>
-      <p className="hint" id="runs-hint">
-        Filters: job: (a whole id) status: label: source: tenant: since: until: – other words match ids, arguments and
-        errors
-      </p>
+      <PageHeader title="Runs" isLive={errors.length === 0}>
+        <Button
+          look="quiet"
+          icon={Layers}
+          aria-pressed={isTopLevel}
+          title="Leaves out runs that a step of another run started"
+          onClick={() => navigate(pathOf(text, isTopLevel), { replace: true })}
+        >
+          {isTopLevel ? 'Top level only' : 'With sub-runs'}
+        </Button>
+        <SaveFilter text={text} />
+      </PageHeader>
+      <div className={styles.query}>
+        <QueryField text={text} onChange={show} known={known} count={counted} />
+        <SavedFilters text={text} isTopLevel={isTopLevel} pathOf={pathOf} />
+      </div>
       {errors.length > 0 ? (
         errors.map((error) => <ErrorNote key={error} text={error} />)
       ) : (
-        <Runs key={asked} query={query} />
+        <>
+          <Histogram query={whole} choose={(fromMs, toMs) => show(withinTimes(text, fromMs, toMs))} />
+          <Runs key={`${text} ${isTopLevel}`} query={whole} onCount={setCounted} />
+        </>
       )}
     </>
   );
 }
 
-function Runs({ query }: { readonly query: RunQuery }): ReactNode {
-  const mayChange = useScopes()('runs:write');
-  const { newest, cancel, readOlder } = useLiveRuns(query);
-  const { chosen, choose, chooseOne } = useChosen();
+/** The query limited to these times. */
+function withinTimes(text: string, fromMs: number, toMs: number): string {
+  return withFilters(text, { since: localMinute(fromMs), until: toMs > Date.now() ? null : localMinute(toMs) });
+}
+
+/** As a user would type it. */
+function localMinute(ms: number): string {
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** What the completion offers: jobs and namespaces of the catalogue, labels and people of the last runs. */
+function useKnownValues(): KnownValues {
+  const { data: jobs } = useAnswer(
+    ['job ids'],
+    async (client, signal) =>
+      (await client.call('listJobs', { signal })).jobs.map(({ id, source }) => ({ id, source })),
+    { staleTime: 60_000 },
+  );
+  const { data: runs } = useAnswer(
+    ['known values'],
+    async (client, signal) => (await client.call('listRuns', { query: { limit: 500 }, signal })).runs,
+    { staleTime: 60_000 },
+  );
+  return useMemo(() => {
+    const ids = (jobs ?? []).map(({ id }) => id);
+    const namespaces = ids.flatMap((id) => (id.includes('/') ? [`${id.slice(0, id.lastIndexOf('/'))}/`] : []));
+    const labels = (runs ?? []).flatMap((run) =>
+      Object.entries(run.labels).flatMap(([key, value]) => [key, `${key}=${value}`]),
+    );
+    return {
+      job: [...new Set([...namespaces, ...ids])],
+      source: [...new Set((jobs ?? []).map(({ source }) => source))],
+      label: labels,
+      '-label': labels,
+      by: (runs ?? []).map((run) => run.created_by),
+      tenant: (runs ?? []).map((run) => run.tenant),
+    };
+  }, [jobs, runs]);
+}
+
+function Runs({ query, onCount }: { readonly query: RunQuery; readonly onCount: (words: string) => void }): ReactNode {
+  const { newest, cancel, readOlder, chosen, choose } = useLiveRuns(query);
   const { data: held } = newest;
   const failure = failureText(newest);
   const error = failure !== null && <ErrorNote text={failure} retry={retryOf(newest)} />;
+  const words = held ? `${amountWords(held)} ${held.total === 1 ? 'run' : 'runs'}` : '';
+  useEffect(() => onCount(words), [words, onCount]);
   if (!held) return error || <Loading what="runs" />;
   return (
     <>
       {error}
-      <Bulk rows={held} chosen={chosen} choose={choose} cancel={cancel} />
-      {held.rows.length === 0 ? (
+      {held.rows.length === 0 && held.cursor === null ? (
         <NoRuns query={query} />
       ) : (
-        <RunList rows={held.rows} hasJob {...(mayChange && { chosen, choose: chooseOne })} />
+        <Gathered held={held} chosen={chosen} choose={choose} />
       )}
       {held.cursor !== null && <More cursor={held.cursor} read={readOlder} />}
+      <BulkBar rows={held.rows} chosen={chosen} choose={choose} cancel={cancel} />
     </>
   );
 }
 
-function useChosen() {
-  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const choose = useCallback(
-    (runIds: readonly string[], isChosen: boolean) =>
-      setChosen((now) => {
-        const changed = new Set(runIds);
-        const others = [...now].filter((id) => !changed.has(id));
-        return new Set(isChosen ? [...others, ...changed] : others);
-      }),
-    [],
+/** Rows that arrive while the user reads further down gather behind a button, so that nothing moves. */
+function Gathered(o: {
+  readonly held: RunRows;
+  readonly chosen: ReadonlySet<string>;
+  readonly choose: (runIds: readonly string[], isChosen: boolean) => void;
+}): ReactNode {
+  const { rows } = o.held;
+  const isAway = useScrolledAway();
+  const topId = useRef<string | undefined>(undefined);
+  const at = isAway ? rows.findIndex(({ run_id: id }) => id === topId.current) : 0;
+  const hidden = Math.max(0, at);
+  useEffect(() => {
+    if (!isAway) topId.current = rows[0]?.run_id;
+  }, [isAway, rows]);
+  const shown: readonly RunRow[] = hidden === 0 ? rows : rows.slice(hidden);
+  return (
+    <>
+      {hidden > 0 && (
+        <div className={styles.news}>
+          <Button size="small" onClick={() => scrollTo({ top: 0 })}>
+            {hidden} new
+          </Button>
+        </div>
+      )}
+      <RunTable rows={shown} chosen={o.chosen} choose={o.choose} />
+    </>
   );
-  const chooseOne = useCallback((runId: string, isChosen: boolean) => choose([runId], isChosen), [choose]);
-  return { chosen, choose, chooseOne };
+}
+
+const awayPx = 40;
+
+function useScrolledAway(): boolean {
+  const [isAway, setAway] = useState(() => scrollY > awayPx);
+  useEffect(() => {
+    const note = (): void => setAway(scrollY > awayPx);
+    addEventListener('scroll', note, { passive: true });
+    return () => removeEventListener('scroll', note);
+  }, []);
+  return isAway;
 }
 
 function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
+  const { top_level: isTopLevel, ...filters } = query;
+  const job = query.job_id;
+  const isAll = Object.keys(filters).length === 0;
   return (
     <Empty>
-      <p>{Object.keys(query).length > 0 ? 'No runs match.' : 'No runs yet.'}</p>
-      {query.job_id !== undefined && (
+      <p>{isAll ? 'No runs yet. A job is started on its page, by a schedule, or with flwd run.' : 'No runs match.'}</p>
+      {!isAll && isTopLevel && <p>Runs that a step of another run started are left out.</p>}
+      {job !== undefined && (
         <p>
-          <code>job:</code> needs the whole id of a job, such as <code>backup/daily</code>. To match part of an id,
-          search for <Link href={`/runs?q=${encodeURIComponent(query.job_id)}`}>{query.job_id}</Link> without it.
+          <code>job:</code> needs the whole id of a job, such as <code>backup/daily</code>, or a namespace, such as{' '}
+          <code>backup/</code>. To match part of an id, search for{' '}
+          <Link href={`/runs?q=${encodeURIComponent(job)}`}>{harmless(job)}</Link> without it.
         </p>
       )}
     </Empty>
@@ -139,33 +197,33 @@ function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;
 }): ReactNode {
-  const button = useRef<HTMLButtonElement>(null);
+  const place = useRef<HTMLDivElement>(null);
   const [error, setError] = useState<string | null>(null);
   const isReading = useRef(false);
-  const more = async (): Promise<void> => {
+  const more = useCallback(async (): Promise<void> => {
     if (isReading.current) return;
     isReading.current = true;
     setError(null);
     await o.read(o.cursor, AbortSignal.timeout(longestAnswerMs)).catch((error: unknown) => setError(errorText(error)));
     isReading.current = false;
-  };
+  }, [o.cursor, o.read]);
   const onNear = useEffectEvent(() => void more());
-  // If the button is still in view after a page, observing it again reads the next page.
+  // If it is still in view after a page, observing it again reads the next page.
   useEffect(() => {
-    const shown = button.current;
+    const shown = place.current;
     if (!shown) return undefined;
     const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && onNear(), {
-      rootMargin: '600px',
+      rootMargin: '1200px',
     });
     watch.observe(shown);
     return () => watch.disconnect();
   }, [o.cursor]);
   return (
-    <p>
+    <div className={styles.more} ref={place}>
       {error !== null && <ErrorNote text={error} />}
-      <button type="button" ref={button} onClick={() => void more()}>
+      <Button look="quiet" onClick={() => void more()}>
         More
-      </button>
-    </p>
+      </Button>
+    </div>
   );
 }

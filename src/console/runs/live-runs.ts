@@ -2,7 +2,7 @@
 // end; Back shows the list as the user left it.
 
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { Client } from '../../client/client.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { newKey } from '../session/request-keys.ts';
@@ -61,7 +61,8 @@ export function useLiveRuns(query: RunQuery) {
     },
     { gcTime: keptMs, refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs },
   );
-  useScrollMemory(place);
+  const { chosen, choose } = useChosen(place);
+  useScrollMemory(place, chosen);
   useEffect(() => {
     const isForgotten = (key: unknown): boolean => key !== place && key !== lastLeft?.place;
     answers.removeQueries({ queryKey: ['runs'], type: 'inactive', predicate: (each) => isForgotten(each.queryKey[1]) });
@@ -69,6 +70,8 @@ export function useLiveRuns(query: RunQuery) {
   return {
     newest,
     cancel,
+    chosen,
+    choose,
     readOlder: async (cursor: string, signal: AbortSignal): Promise<void> => {
       const page = await client.call('listRuns', { query: { ...query, cursor, limit: olderPageRows }, signal });
       change((now) => withOlder(now, page));
@@ -85,10 +88,37 @@ function placeInHistory(): string {
   return place;
 }
 
-let lastLeft: { readonly place: string; readonly scrolledPx: number } | null = null;
+let lastLeft: { readonly place: string; readonly scrolledPx: number; readonly chosen: ReadonlySet<string> } | null =
+  null;
 
-/** Scrolls to where the user left this place. The position is noted while the rows are still drawn. */
-function useScrollMemory(place: string): void {
+/** The runs that the user has chosen, also after going back to the list. */
+function useChosen(place: string) {
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(() =>
+    lastLeft?.place === place ? lastLeft.chosen : new Set(),
+  );
+  const choose = useCallback(
+    (runIds: readonly string[], isChosen: boolean) =>
+      setChosen((now) => {
+        const changed = new Set(runIds);
+        const others = [...now].filter((id) => !changed.has(id));
+        return new Set(isChosen ? [...others, ...changed] : others);
+      }),
+    [],
+  );
+  return { chosen, choose };
+}
+
+/** Scrolls to where the user left this place. */
+function useScrollMemory(place: string, chosen: ReadonlySet<string>): void {
+  const latest = useRef({ scrolledPx: window.scrollY, chosen });
+  latest.current.chosen = chosen;
+  useEffect(() => {
+    const note = (): void => {
+      latest.current.scrolledPx = window.scrollY;
+    };
+    window.addEventListener('scroll', note, { passive: true });
+    return () => window.removeEventListener('scroll', note);
+  }, []);
   useEffect(() => {
     if (lastLeft?.place !== place) return undefined;
     const { scrolledPx } = lastLeft;
@@ -98,7 +128,8 @@ function useScrollMemory(place: string): void {
   }, [place]);
   useLayoutEffect(
     () => () => {
-      lastLeft = { place, scrolledPx: window.scrollY };
+      // Not the position of now: what is above the table may be gone already, and the browser makes up for it.
+      lastLeft = { place, ...latest.current };
     },
     [place],
   );

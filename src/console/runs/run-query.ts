@@ -1,14 +1,27 @@
 // Turns the filter that a user types, such as `job:backup status:failed since:2d`, into the API's query.
 
 import type { QueryOf } from '../../contract/operations.ts';
-import { listedStatuses } from '../../domain/run.ts';
+import { listedStatuses, triggerTypes } from '../../domain/run.ts';
 import { parseDuration } from '../../lib/units.ts';
 
 type RunQuery = Omit<QueryOf<'listRuns'>, 'limit' | 'offset' | 'cursor'>;
 
 export type ReadQuery = { readonly query: RunQuery; readonly errors: readonly string[] };
 
-const names = ['job', 'status', 'tenant', 'label', 'source', 'since', 'until'] as const;
+/** `-label` leaves out what has the label. */
+export const filterNames = [
+  'job',
+  'status',
+  'label',
+  '-label',
+  'by',
+  'trigger',
+  'since',
+  'until',
+  'source',
+  'tenant',
+] as const;
+export type FilterName = (typeof filterNames)[number];
 const minuteMs = 60_000;
 
 export function readRunQuery(text: string, nowMs: number): ReadQuery {
@@ -17,8 +30,8 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   const free: string[] = [];
   const asked = new Set<string>();
   for (const word of wordsOf(text)) {
-    const [, name = '', value = ''] = /^([a-z]+):(.+)$/s.exec(word) ?? [];
-    if (names.some((one) => one === name)) {
+    const [, name = '', value = ''] = /^(-?[a-z]+):(.+)$/s.exec(word) ?? [];
+    if (filterNames.some((one) => one === name)) {
       if (asked.has(name)) errors.push(`Use '${name}:' only once.`);
       asked.add(name);
     }
@@ -27,8 +40,21 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
         free.push(word);
         break;
       case 'job':
-        query.job_id = value;
+        if (value.endsWith('/')) query.prefix = value.slice(0, -1);
+        else query.job_id = value;
         break;
+      case 'by':
+        query.created_by = value;
+        break;
+      case '-label':
+        query.not_label = value;
+        break;
+      case 'trigger': {
+        const trigger = triggerTypes.find((one) => one === value);
+        if (trigger) query.trigger = trigger;
+        else errors.push(`There is no trigger '${value}'. Use one of ${triggerTypes.join(', ')}.`);
+        break;
+      }
       case 'status': {
         const status = listedStatuses.find((one) => one === value);
         if (status) query.status = status;
@@ -50,8 +76,8 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
       }
       default:
         // Ids and other words may contain a colon.
-        if (/^\w{2,10}:\w/.test(word) && !/\d/.test(name))
-          errors.push(`There is no filter '${name}:'. Use one of ${names.join(', ')}.`);
+        if (/^-?\w{2,10}:\w/.test(word) && !/\d/.test(name))
+          errors.push(`There is no filter '${name}:'. Use one of ${filterNames.join(', ')}.`);
         else free.push(word);
     }
   }
@@ -59,14 +85,20 @@ export function readRunQuery(text: string, nowMs: number): ReadQuery {
   return { query, errors };
 }
 
-/** Sets a filter in the text, or removes it if the value is null. */
-export function withFilter(text: string, name: (typeof names)[number], value: string | null): string {
-  const others = wordsOf(text).filter((word) => !word.startsWith(`${name}:`));
-  return [...(value === null ? [] : [`${name}:${value}`]), ...others].map(quoted).join(' ');
+/** Sets filters in the text, or removes those whose value is null. */
+export function withFilters(text: string, filters: Partial<Record<FilterName, string | null>>): string {
+  const set = Object.entries(filters);
+  const others = wordsOf(text).filter((word) => !set.some(([name]) => word.startsWith(`${name}:`)));
+  const added = set.flatMap(([name, value]) => (value === null ? [] : [`${name}:${value}`]));
+  return toText([...added, ...others]);
+}
+
+export function toText(words: readonly string[]): string {
+  return words.map(quoted).join(' ');
 }
 
 /** Spaces separate the words, except inside `"…"`. */
-function wordsOf(text: string): string[] {
+export function wordsOf(text: string): string[] {
   return [...text.matchAll(/(?:[^\s"]+|"[^"]*"?)+/g)]
     .map(([word]) => word.replaceAll('"', ''))
     .filter((word) => word !== '');

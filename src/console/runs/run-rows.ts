@@ -10,9 +10,10 @@ export type RunRows = {
   /** null: there are no older runs. */
   readonly cursor: string | null;
   readonly total: number;
+  readonly total_exact: boolean;
 };
 
-export type RunPage = Pick<AnswerOf<'listRuns'>, 'runs' | 'next_cursor' | 'total'>;
+export type RunPage = Pick<AnswerOf<'listRuns'>, 'runs' | 'next_cursor' | 'total' | 'total_exact'>;
 
 /** Replaces the newest rows with the newest page, and keeps the older rows behind it. */
 export function withNewest(held: RunRows | null, page: RunPage): RunRows {
@@ -20,16 +21,17 @@ export function withNewest(held: RunRows | null, page: RunPage): RunRows {
   const last = page.runs.at(-1);
   const isOneList = held?.rows.some(({ run_id: id }) => fresh.has(id)) ?? false;
   if (!held || !isOneList || !last || page.next_cursor === null) {
-    return { rows: page.runs, cursor: page.next_cursor, total: page.total };
+    return { rows: page.runs, cursor: page.next_cursor, total: page.total, total_exact: page.total_exact };
   }
   // The rows after the page's last run are the older ones.
   const at = held.rows.findIndex(({ run_id: id }) => id === last.run_id);
-  if (at < 0) return { rows: page.runs, cursor: page.next_cursor, total: page.total };
+  if (at < 0) return { rows: page.runs, cursor: page.next_cursor, total: page.total, total_exact: page.total_exact };
   const older = held.rows.slice(at + 1).filter(({ run_id: id }) => !fresh.has(id));
   return {
     rows: [...page.runs, ...older],
     cursor: older.length > 0 ? held.cursor : page.next_cursor,
     total: page.total,
+    total_exact: page.total_exact,
   };
 }
 
@@ -39,6 +41,7 @@ export function withOlder(held: RunRows, page: RunPage): RunRows {
     rows: [...held.rows, ...page.runs.filter(({ run_id: id }) => !known.has(id))],
     cursor: page.next_cursor,
     total: page.total,
+    total_exact: page.total_exact,
   };
 }
 
@@ -54,6 +57,7 @@ export function withEvent(held: RunRows, { event, data }: Frame, wanted?: Listed
     ...row,
     status,
     waiting: status === 'pending' ? row.waiting : null,
+    waiting_approval: status === 'running' ? row.waiting_approval : [],
     started_at: event === 'run.started' ? timestamp : row.started_at,
     finished_at: event === 'run.finished' ? timestamp : row.finished_at,
   };

@@ -82,7 +82,7 @@ function isTyping(target: EventTarget | null): boolean {
 }
 
 function focusSearch(event: KeyboardEvent): void {
-  const search = document.querySelector<HTMLInputElement>('input[type=search]');
+  const search = document.querySelector<HTMLInputElement>('input[type=search], input[data-search]');
   if (!search) return;
   event.preventDefault();
   search.focus();

@@ -29,7 +29,9 @@ export function Pages(): ReactNode {
       <Route path="/jobs/*">
         <JobPage />
       </Route>
-      <Route path="/runs">{old(<RunsPage />)}</Route>
+      <Route path="/runs">
+        <RunsPage />
+      </Route>
       <Route path="/runs/:id/log">{({ id }) => <LogPage key={id} runId={id} />}</Route>
       <Route path="/runs/:id">{({ id }) => <RunPage key={id} runId={id} />}</Route>
       <Route path="/schedules">

@@ -1,0 +1,213 @@
+// The runs as a table of virtual rows. On phones a row has two lines.
+
+import {
+  Bot,
+  CalendarClock,
+  GitBranch,
+  Globe,
+  type LucideIcon,
+  RotateCcw,
+  SquareTerminal,
+  Terminal,
+  Webhook,
+} from 'lucide-react';
+import { type ReactNode, useMemo } from 'react';
+import { Link } from 'wouter';
+import type { StepStatus } from '../../domain/run.ts';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { StatusIcon, StatusText } from '../design/text/Status.tsx';
+import { Duration, Elapsed, Time } from '../design/text/Time.tsx';
+import { useWidth } from '../design/width.ts';
+import { useNow } from '../session/clock.ts';
+import { harmless, originWords, type RunRow, reasonWords, runPath, spanWords } from '../words.ts';
+import styles from './RunTable.module.css';
+import { useUsualTimes } from './usual-times.ts';
+
+/** Below this width the sidebar and the column "By" show icons only. */
+const iconsPx = 1_180;
+
+export function RunTable(o: {
+  readonly rows: readonly RunRow[];
+  readonly chosen?: ReadonlySet<string>;
+  readonly choose?: (runIds: readonly string[], isChosen: boolean) => void;
+}): ReactNode {
+  const hasNames = useWidth() >= iconsPx;
+  const usual = useUsualTimes(o.rows);
+  const columns = useMemo((): readonly Column<RunRow>[] => {
+    return [
+      { id: 'status', head: 'Status', width: '112px', cell: (run) => <StatusText of={lookOf(run)} isShort /> },
+      {
+        id: 'job',
+        head: 'Job',
+        width: '22%',
+        cell: (run) => (
+          <Link href={runPath(run.run_id)} data-row className={styles.job}>
+            <JobName id={run.job_id} />
+          </Link>
+        ),
+      },
+      { id: 'what', head: 'Arguments or reason', cell: (run) => <What run={run} /> },
+      { id: 'by', head: 'By', width: hasNames ? '148px' : '48px', cell: (run) => <By run={run} hasName={hasNames} /> },
+      {
+        id: 'started',
+        head: 'Started',
+        width: '136px',
+        isNumber: true,
+        cell: (run) => <Time at={run.started_at ?? run.created_at} />,
+      },
+      {
+        id: 'took',
+        head: 'Took, against usual',
+        width: '172px',
+        isNumber: true,
+        cell: (run) => <TookAgainst run={run} usualMs={usual.get(run.job_id)} />,
+      },
+    ];
+  }, [hasNames, usual]);
+  return (
+    <Table
+      label="Runs"
+      rows={o.rows}
+      columns={columns}
+      keyOf={keyOf}
+      nameOf={keyOf}
+      compact={compact}
+      {...(o.chosen && { chosen: o.chosen })}
+      {...(o.choose && { choose: o.choose })}
+    />
+  );
+}
+
+function keyOf({ run_id: id }: RunRow): string {
+  return id;
+}
+
+function lookOf({ status, waiting_approval: asking }: RunRow): StepStatus {
+  return asking.length > 0 ? 'waiting_approval' : status;
+}
+
+/** Messages of programs are in mono, as they are; flwd's own words are not. */
+function What({ run }: { readonly run: RunRow }): ReactNode {
+  const [asking, ...others] = run.waiting_approval;
+  if (asking) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`;
+    return <Words text={`${asking.question ?? asking.step_id}${more}`} />;
+  }
+  if (run.status === 'pending') return <Words text={run.waiting === null ? 'Waits in the queue' : run.waiting} />;
+  if (run.status === 'failed') return <Message text={run.error?.message ?? reasonWords(run.reason)} />;
+  if (run.status === 'running' && run.progress) {
+    return <Words text={`${Math.round(run.progress.percent)} % – ${run.progress.message}`} />;
+  }
+  return (
+    <span className={styles.args} title={harmless(run.args_text)}>
+      {harmless(run.args_text)}
+    </span>
+  );
+}
+
+function Words({ text }: { readonly text: string }): ReactNode {
+  return (
+    <span className={styles.words} title={harmless(text)}>
+      {harmless(text)}
+    </span>
+  );
+}
+
+function Message({ text }: { readonly text: string }): ReactNode {
+  return (
+    <span className={styles.message} title={harmless(text)}>
+      {harmless(text)}
+    </span>
+  );
+}
+
+const icons: Readonly<Record<string, LucideIcon>> = {
+  api: Globe,
+  console: Globe,
+  cli: Terminal,
+  schedule: CalendarClock,
+  webhook: Webhook,
+  mcp: Bot,
+  rerun: RotateCcw,
+  job: GitBranch,
+};
+
+function By({ run, hasName }: { readonly run: RunRow; readonly hasName: boolean }): ReactNode {
+  const Icon = icons[run.trigger.type] ?? SquareTerminal;
+  return (
+    <span className={styles.by} title={originWords(run)}>
+      <Icon size={14} aria-hidden="true" />
+      <span className={hasName ? styles.name : 'unseen'}>{harmless(byName(run))}</span>
+    </span>
+  );
+}
+
+function byName({ trigger, created_by: by }: RunRow): string {
+  return trigger.type === 'schedule' ? 'schedule' : by;
+}
+
+function Took({ run }: { readonly run: RunRow }): ReactNode {
+  if (run.started_at === null) return '–';
+  if (run.finished_at === null) return <Elapsed since={run.started_at} />;
+  return <Duration ms={Math.max(0, Date.parse(run.finished_at) - Date.parse(run.started_at))} />;
+}
+
+/** Where the mark of the usual duration is in the track. */
+const usualShare = 0.6;
+const slowShare = 1.35;
+
+/** A track whose mark is the usual duration. Longer by a third than usual is orange. */
+function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs: number | undefined }): ReactNode {
+  const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
+  const endMs = run.finished_at === null ? now : Date.parse(run.finished_at);
+  const ms = run.started_at === null ? null : Math.max(0, endMs - Date.parse(run.started_at));
+  if (ms === null || usualMs === undefined) return <Took run={run} />;
+  // Waiting for a person is no work, and what did not succeed says nothing about the duration.
+  const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
+  const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
+  return (
+    <span className={styles.took} title={`Usually ${spanWords(usualMs)}${isSlow ? '; longer than usual' : ''}`}>
+      <svg className={styles.track} viewBox="0 0 56 12" aria-hidden="true">
+        <rect className={styles.whole} x="0" y="4" width="56" height="4" rx="2" />
+        <rect
+          className={styles.filled}
+          data-look={isSlow ? 'late' : lookOf(run)}
+          x="0"
+          y="4"
+          width={56 * filled}
+          height="4"
+          rx="2"
+        />
+        <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
+      </svg>
+      <span>
+        <Took run={run} />
+        {isSlow && <span className="unseen"> longer than usual</span>}
+      </span>
+    </span>
+  );
+}
+
+function compact(run: RunRow): ReactNode {
+  return (
+    <span className={styles.compact}>
+      <StatusIcon of={lookOf(run)} />
+      <Link href={runPath(run.run_id)} data-row className={styles.job}>
+        <JobName id={run.job_id} />
+      </Link>
+      <Time at={run.started_at ?? run.created_at} />
+      <span className={styles.second}>
+        <StatusText of={lookOf(run)} isShort />
+        {run.started_at !== null && (
+          <>
+            {' · '}
+            <Took run={run} />
+          </>
+        )}
+        {' · '}
+        {run.status === 'success' ? harmless(byName(run)) : <What run={run} />}
+      </span>
+    </span>
+  );
+}

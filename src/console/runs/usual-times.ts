@@ -1,0 +1,29 @@
+// How long runs of a job usually take: the median of the runs of 30 days that succeeded.
+
+import { useMemo } from 'react';
+import { useAnswer } from '../session/answers.tsx';
+import type { RunRow } from '../words.ts';
+
+const staleMs = 300_000;
+const mostJobs = 150;
+
+export type UsualTimes = ReadonlyMap<string, number>;
+
+export function useUsualTimes(rows: readonly RunRow[]): UsualTimes {
+  const ids = useMemo(
+    () => [...new Set(rows.map((run) => run.job_id))].slice(0, mostJobs).toSorted().join(','),
+    [rows],
+  );
+  const { data } = useAnswer(
+    ['usual times', ids],
+    (client, signal) => client.call('getJobStats', { query: { ids }, signal }),
+    { enabled: ids !== '', staleTime: staleMs, placeholderData: (before) => before },
+  );
+  return useMemo(
+    () =>
+      new Map(
+        data?.jobs.flatMap(({ job_id: id, duration: { p50_ms: ms } }) => (ms === null ? [] : [[id, ms] as const])),
+      ),
+    [data],
+  );
+}
