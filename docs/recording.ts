@@ -2,7 +2,7 @@
 // time that the page changes, and ffmpeg joins them.
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -50,16 +50,32 @@ export async function record(browser: Browser, { base, jobsDir, file }: Recorded
   await writeJob(jobDir, { ...files, 'report.sh': broken });
   const page = await browser.newPage({ viewport, colorScheme: 'light' });
   await page.goto(`${base}/jobs/report/monthly`);
-  await page.getByText('Starts at once').first().waitFor();
+  const month = page.getByRole('textbox', { name: 'month' });
+  await month.waitFor();
   const stop = await startFrames(page);
-  await page.getByRole('textbox', { name: 'month' }).pressSequentially('2026-10', { delay: 90 });
+  await month.pressSequentially('2026-10', { delay: 90 });
+  await page.getByText('Starts at once').first().waitFor();
   await page.waitForTimeout(pauseMs);
-  await page.getByRole('button', { name: 'Run', exact: true }).first().click();
+  await page
+    .getByRole('button', { name: /^Run\b/ })
+    .first()
+    .click();
   await page.getByText('Failed in report').first().waitFor();
   await page.waitForTimeout(2 * pauseMs);
   await writeJob(jobDir, { ...files, 'report.sh': fixed });
   await page.waitForTimeout(pauseMs);
-  await page.getByRole('button', { name: 'Retry failed steps' }).first().click();
+  // A run that is repeated has the files of its first time, so the job is started by its form again.
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('rep mon', { delay: 90 });
+  await page.waitForTimeout(pauseMs);
+  await page.keyboard.press('Enter');
+  await month.fill('2026-10');
+  await page.getByText('Starts at once').first().waitFor();
+  await page.waitForTimeout(pauseMs);
+  await page
+    .getByRole('button', { name: /^Run\b/ })
+    .first()
+    .click();
   await page.getByText('Succeeded').first().waitFor();
   await page.waitForTimeout(2 * pauseMs);
   joinFrames(await stop(), file);
@@ -85,7 +101,6 @@ async function startFrames(page: Page): Promise<() => Promise<readonly Frame[]>>
 /** Each picture is shown until the next one came. */
 function joinFrames(frames: readonly Frame[], file: string): void {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-frames-'));
-  mkdirSync(dir, { recursive: true });
   const list = frames.map(({ atMs, picture }, index) => {
     const name = join(dir, `${index}.png`);
     writeFileSync(name, picture);

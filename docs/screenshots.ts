@@ -57,7 +57,6 @@ const shown: readonly (readonly [name: string, page: string, width: Width, theme
   ['job', 'job', 1440, 'light'],
   ['runs', 'runs', 1440, 'light'],
   ['run', 'run', 1440, 'light'],
-  ['run-dark', 'run', 1440, 'dark'],
   ['run-phone', 'run', 390, 'dark'],
   ['schedules', 'schedules-week', 1440, 'light'],
   ['approvals', 'approvals', 1440, 'light'],
@@ -84,8 +83,9 @@ async function settled(page: Page, { name, text }: Shot): Promise<void> {
 }
 
 async function startServer(configFile: string): Promise<ChildProcess> {
-  const words = [join(checkout, 'bin/flwd.js'), 'serve', '--config', configFile, '--bind', `127.0.0.1:${port}`];
-  const server = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const bind = `127.0.0.1:${port}`;
+  const words = [join(checkout, 'bin/flwd.js'), 'serve', '--config', configFile, '--bind', bind, '--stop-runs'];
+  const server = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: server.stdout })) if (line.includes(String(port))) break;
   return server;
 }

@@ -3,7 +3,7 @@
 
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { Keyboard, Search, SunMoon } from 'lucide-react';
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import dialog from '../design/controls/Dialog.module.css';
 import { Kbd } from '../design/text/Kbd.tsx';
@@ -13,7 +13,7 @@ import { useFavourites } from '../jobs/favourites.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import styles from './Palette.module.css';
-import { type Entry, entriesFor, type Job, partsOf, rankedJobs } from './palette-entries.ts';
+import { type Entry, entriesFor, type Group, type Job, partsOf, rankedJobs } from './palette-entries.ts';
 import { useSettings } from './settings.ts';
 
 const mostRuns = 4;
@@ -24,13 +24,17 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
   const [, navigate] = useLocation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
+  const hasLeft = useRef(false);
   const groups = useGroups(text, openHelp);
   const entries = groups.flatMap((group) => group.entries);
   const at = Math.min(chosen, Math.max(0, entries.length - 1));
   const go = (entry: Entry | undefined): void => {
     if (!entry) return;
     close();
-    if (entry.href !== undefined) navigate(entry.href);
+    if (entry.href !== undefined) {
+      hasLeft.current = true;
+      navigate(entry.href);
+    }
     entry.act?.();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -44,7 +48,12 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
     <Base.Root open onOpenChange={(isOpen) => !isOpen && close()}>
       <Base.Portal>
         <Base.Backdrop className={dialog.veil} />
-        <Base.Popup className={`${dialog.dialog} ${styles.palette}`} aria-label="Jump to">
+        <Base.Popup
+          className={`${dialog.dialog} ${styles.palette}`}
+          aria-label="Jump to"
+          // On another page there is nothing to return to.
+          finalFocus={() => (hasLeft.current ? document.getElementById('main') : true)}
+        >
           <div className={styles.field}>
             <Search size={16} aria-hidden="true" />
             <input
@@ -65,35 +74,52 @@ export function Palette({ close, openHelp }: { readonly close: () => void; reado
             />
             <Kbd>Esc</Kbd>
           </div>
-          <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
-            {groups.map((group) => (
-              // biome-ignore lint/a11y/useSemanticElements: a list to choose from contains no fieldset
-              <div key={group.title} role="group" aria-label={group.title}>
-                <div className={styles.heading} aria-hidden="true">
-                  {group.title}
-                </div>
-                {group.entries.map((entry) => {
-                  const index = entries.indexOf(entry);
-                  return (
-                    <Option
-                      key={entry.key}
-                      id={`palette-${index}`}
-                      entry={entry}
-                      parts={partsOf(text.replace(/^\s*>/, ''))}
-                      isChosen={index === at}
-                      go={() => go(entry)}
-                    />
-                  );
-                })}
-              </div>
-            ))}
-          </div>
+          <Found groups={groups} chosen={entries[at]} parts={partsOf(text.replace(/^\s*>/, ''))} go={go} />
           <p className={styles.foot} aria-hidden="true">
             <Kbd>↑</Kbd> <Kbd>↓</Kbd> choose <Kbd>↵</Kbd> open <Kbd>&gt;</Kbd> commands only
           </p>
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
+  );
+}
+
+function Found({
+  groups,
+  chosen,
+  parts,
+  go,
+}: {
+  readonly groups: readonly Group[];
+  readonly chosen: Entry | undefined;
+  readonly parts: readonly string[];
+  readonly go: (entry: Entry) => void;
+}): ReactNode {
+  const entries = groups.flatMap((group) => group.entries);
+  return (
+    <div id="palette-list" role="listbox" aria-label="Found" className={styles.list}>
+      {groups.map((group) => (
+        // biome-ignore lint/a11y/useSemanticElements: a list to choose from contains no fieldset
+        <div key={group.title} role="group" aria-label={group.title}>
+          <div className={styles.heading} aria-hidden="true">
+            {group.title}
+          </div>
+          {group.entries.map((entry) => {
+            const index = entries.indexOf(entry);
+            return (
+              <Option
+                key={entry.key}
+                id={`palette-${index}`}
+                entry={entry}
+                parts={parts}
+                isChosen={entry === chosen}
+                go={() => go(entry)}
+              />
+            );
+          })}
+        </div>
+      ))}
+    </div>
   );
 }
 
