@@ -68,6 +68,7 @@ test('operations: id, method, path, scope', () => {
     'listTokens: GET /tokens admin',
     'revokeToken: DELETE /tokens/{token_id} admin',
     'listAudit: GET /audit audit:read',
+    'verifyAudit: GET /audit/verify audit:read',
     'getStats: GET /stats runs:read',
     'getJobStats: GET /stats/jobs runs:read',
     'getHealth: GET /health public',

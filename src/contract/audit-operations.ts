@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import { auditActions, auditObjectKinds, auditResults } from '../domain/audit.ts';
 import { routes } from './routes.ts';
-import { anyObject, closed, instant, literals, nullable, oneOf, page, text, timestamp } from './schema-parts.ts';
+import { anyObject, closed, instant, json, literals, nullable, oneOf, page, text, timestamp } from './schema-parts.ts';
 
 const auditEntry = Type.Object({
   id: Type.Integer(),
@@ -28,6 +28,24 @@ const auditList = Type.Object({
   total: Type.Integer(),
   next_cursor: nullable(Type.String()),
 });
+
+const verdict = Type.Object(
+  {
+    rows: Type.Integer({ description: 'How many entries have the right hash' }),
+    first: nullable(Type.Object({ id: Type.Integer(), at: timestamp })),
+    last: nullable(Type.Object({ id: Type.Integer(), at: timestamp, hash: Type.String() })),
+    removed_through: nullable(
+      Type.Integer({ description: 'Entries up to this id were removed when their retention ended' }),
+    ),
+    broken: nullable(
+      Type.Object(
+        { id: Type.Integer(), why: Type.String() },
+        { description: 'The first entry where the chain breaks; null: nothing was changed or removed' },
+      ),
+    ),
+  },
+  { $id: 'AuditVerdict' },
+);
 
 export const auditOperations = {
   listAudit: {
@@ -57,5 +75,14 @@ export const auditOperations = {
       },
     ],
     problems: ['validation-error'],
+  },
+  verifyAudit: {
+    ...routes.verifyAudit,
+    tag: 'Audit',
+    summary: 'Verify the hash chain of the audit log, from the oldest entry to the newest',
+    scope: 'audit:read',
+    isInstanceWide: true,
+    answers: [json(200, verdict, 'Whether the chain holds, and its last hash: note it elsewhere')],
+    problems: [],
   },
 } as const;

@@ -65,6 +65,7 @@ export const routes = {
   listTokens: { method: 'GET', path: '/tokens' },
   revokeToken: { method: 'DELETE', path: '/tokens/{token_id}', isJson: false },
   listAudit: { method: 'GET', path: '/audit' },
+  verifyAudit: { method: 'GET', path: '/audit/verify' },
   getHealth: { method: 'GET', path: '/health' },
   getStorageHealth: { method: 'GET', path: '/health/storage' },
   getSystemInfo: { method: 'GET', path: '/system/info' },

@@ -114,6 +114,18 @@ const storageHealth = Type.Object(
     max_bytes: Type.Integer({ description: '0: the database has no limit of its own' }),
     eviction_active: Type.Boolean({ description: 'Always false: data is removed by its age, never for its size' }),
     log_bytes: Type.Integer(),
+    retention: Type.Object(
+      {
+        runs: nullable(Type.String()),
+        logs: nullable(Type.String()),
+        artifacts: nullable(Type.String()),
+        workspaces: nullable(Type.String()),
+        snapshots: nullable(Type.String()),
+        events: nullable(Type.String()),
+        audit: nullable(Type.String()),
+      },
+      { description: 'How long each kind of data is kept, such as `90d`; null: forever' },
+    ),
     artifacts: Type.Object({
       count: Type.Integer(),
       bytes: Type.Integer(),

@@ -329,7 +329,12 @@ function createHandlers(
     ...createTokenHandlers(tokens),
     ...createWorkerHandlers({ engine, activityOf, clock, version }),
     ...createAuditHandlers({ audit: store.audit, streams }),
-    ...createStorageHandlers({ store, quotas: config.persistence.artifacts, checks: engine.health }),
+    ...createStorageHandlers({
+      store,
+      quotas: config.persistence.artifacts,
+      retention: config.persistence.retention,
+      checks: engine.health,
+    }),
     getHealth: system.getHealth,
     getSystemInfo: system.getSystemInfo,
     collectGarbage: system.collectGarbage,

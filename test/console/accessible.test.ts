@@ -79,7 +79,10 @@ const pages = [
   [`/runs/${report}?tab=details`, 'Isolation'],
   [`/runs/${report}?tab=events`, 'run.finished'],
   [`/runs/${steps}`, 'No output.'],
-  ['/system', 'run.create'],
+  ['/admin/audit', 'run.create'],
+  ['/admin/doctor', 'seccomp'],
+  ['/admin/storage', 'Kept for'],
+  ['/admin/instance', 'Up for'],
 ] as const;
 
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
@@ -214,8 +217,8 @@ testWith('chromium')('a server that needs a token lets the user sign in, for thi
   await field.fill(narrow.credential);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
-  await page.goto(`${guarded.url}/system`);
-  await page.getByText("The caller lacks the scope 'audit:read'").waitFor();
+  await page.goto(`${guarded.url}/admin/audit`);
+  await page.getByText('Audit is for callers with the scope').waitFor();
   expect(await page.context().cookies()).toEqual([]);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -223,12 +226,12 @@ testWith('chromium')('a server that needs a token lets the user sign in, for thi
 
 testWith('chromium')('code that cannot be loaded is reported, and loaded by a retry', async () => {
   const page = await browser.open(`${server.url}/runs`, { mayFail: true });
-  await page.route('**/assets/SystemPage*', (route) => route.abort());
-  await page.getByRole('link', { name: 'System' }).click();
+  await page.route('**/assets/AdminPage*', (route) => route.abort());
+  await page.getByRole('link', { name: 'Admin' }).click();
   await page.getByRole('alert').filter({ hasText: 'This page cannot be shown.' }).waitFor();
-  await page.unroute('**/assets/SystemPage*');
+  await page.unroute('**/assets/AdminPage*');
   await page.getByRole('button', { name: 'Try again' }).click();
-  await page.getByRole('heading', { name: 'System', level: 1 }).waitFor();
+  await page.getByRole('heading', { name: 'Sources', level: 1 }).waitFor();
 });
 
 testWith('chromium')('a server that goes away is reported, and the page keeps its content', async () => {

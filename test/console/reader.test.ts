@@ -73,14 +73,14 @@ testWith('chromium')('a token that may not start runs is told so, and cannot sel
   expect(await chosen.getByRole('button', { name: /Cancel|again|Retry/ }).count()).toBe(0);
 });
 
-testWith('chromium')('the system page says what the token may not see, without an error', async () => {
-  const page = await signedIn('/system', looker.credential);
-  const section = (name: string) => page.getByRole('region', { name });
-  await section('Waiting runs').getByRole('link', { name: runId }).waitFor();
-  await section('Secrets')
-    .getByText(/^Your token does not let you see this\./)
-    .waitFor();
-  await section('Queue').waitFor();
+testWith('chromium')('the pages of Admin that a token may not see are absent, and a line says who may', async () => {
+  const page = await signedIn('/admin', looker.credential);
+  await page.getByRole('heading', { name: 'Doctor', level: 1 }).waitFor();
+  const nav = page.getByRole('navigation', { name: 'Admin' });
+  expect(await nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
+  await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
+  await page.goto(`${server.url}/admin/secrets`);
+  await page.getByText('Secrets is for callers with the scope').waitFor();
   expect(await page.getByRole('alert').count()).toBe(0);
 });
 

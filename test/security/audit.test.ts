@@ -71,6 +71,7 @@ describe('an operation that changes something leaves an entry with the caller, t
     deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
     holdSchedule: async () => ({ path: `/schedules/${await newSchedule()}/hold` }),
     releaseSchedule: async () => ({ path: `/schedules/${await newSchedule()}/release`, body: {} }),
+    runSchedule: async () => ({ path: `/schedules/${await newSchedule()}/run` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
     putSecret: () => ({ method: 'PUT', path: '/secrets/registry', body: { value: 'a value of its own' } }),

@@ -233,6 +233,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
       queries: (other) => [`object=${other}`, `q=${other}`, 'action=token.create', 'tenant=acme', 'tenant=*'],
     },
   ],
+  verifyAudit: [{ kind: 'instance-wide' }],
   listSecrets: [{ kind: 'list', noun: 'secret', path: '/secrets', queries: () => ['tenant=acme', 'limit=1'] }],
   putSecret: [
     {

@@ -151,6 +151,15 @@ test('the storage says what it holds, to callers who may see the whole instance'
     max_bytes: 0,
     eviction_active: false,
     log_bytes: expect.any(Number),
+    retention: {
+      runs: null,
+      logs: null,
+      artifacts: null,
+      workspaces: null,
+      snapshots: null,
+      events: null,
+      audit: null,
+    },
     artifacts: { count: 1, bytes: 12, quota_soft_bytes: null, quota_hard_bytes: 2 ** 30 },
   });
   const ofOneTenant = await server.token({ scopes: ['metrics:read'] });

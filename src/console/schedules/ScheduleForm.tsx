@@ -65,7 +65,7 @@ export function ScheduleForm({
   );
 }
 
-/** Drafts are for runs: the form of a schedule keeps none. */
+/** Drafts are for runs: the form of a schedule does not keep one. */
 const withoutDraft = { runId: '', isRerun: true };
 
 function OfJob(o: {

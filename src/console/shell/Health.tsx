@@ -22,7 +22,7 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
   const notes = Object.entries(health.data?.checks ?? {}).filter(([, check]) => check.status !== 'ok');
   const title = notes.map(([name, { status: state, detail }]) => `${name}: ${detail ?? state}`).join('\n');
   return (
-    <Link href="/system" className={styles.health} data-look={look} title={title === '' ? undefined : title}>
+    <Link href="/admin/doctor" className={styles.health} data-look={look} title={title === '' ? undefined : title}>
       <HeartPulse size={14} strokeWidth={2.2} aria-hidden="true" />
       <span className="unseen">Server: </span>
       <span role="status" className={isCollapsed ? 'unseen' : ''}>

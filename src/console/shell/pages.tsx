@@ -14,7 +14,7 @@ const ComparePage = onDemand('the page', async () => (await import('../compare/C
 const JobPage = onDemand('the page', async () => (await import('../job/JobPage.tsx')).JobPage);
 const JobsPage = onDemand('the page', async () => (await import('../jobs/JobsPage.tsx')).JobsPage);
 const RunPage = onDemand('the run', async () => (await import('../run/RunPage.tsx')).RunPage);
-const SystemPage = onDemand('the page', async () => (await import('../system/SystemPage.tsx')).SystemPage);
+const AdminPage = onDemand('the page', async () => (await import('../admin/AdminPage.tsx')).AdminPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
 export function Pages(): ReactNode {
@@ -43,15 +43,12 @@ export function Pages(): ReactNode {
       <Route path="/compare">
         <ComparePage />
       </Route>
-      <Route path="/system">{old(<SystemPage />)}</Route>
+      <Route path="/admin/*?">
+        <AdminPage />
+      </Route>
       <Route>
         <Empty>Page not found.</Empty>
       </Route>
     </Switch>
   );
-}
-
-/** A page that still has the looks of style.css. A page of the new design begins with `PageHeader`. */
-function old(page: ReactNode): ReactNode {
-  return <div className="old old-page">{page}</div>;
 }

@@ -23,7 +23,7 @@ export const places: readonly Place[] = [
   { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
   { href: '/schedules', name: 'Schedules', key: 's', icon: CalendarClock },
   { href: '/approvals', name: 'Approvals', key: 'a', icon: CircleUserRound },
-  { href: '/system', name: 'System', key: 'y', icon: Settings2 },
+  { href: '/admin', name: 'Admin', key: 'd', icon: Settings2 },
 ];
 
 export function isAt(href: string, location: string): boolean {

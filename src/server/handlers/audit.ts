@@ -4,6 +4,7 @@ import type { QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
 import type { AuditStore } from '../../store/audit/audit.ts';
 import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audit/audit-list.ts';
+import type { AuditVerdict } from '../../store/audit/audit-verify.ts';
 import { defined } from '../answers/defined.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
@@ -16,10 +17,20 @@ const entriesAtOnce = 500;
 const lines = 'application/x-ndjson';
 
 export function createAuditHandlers(o: {
-  readonly audit: Pick<AuditStore, 'list' | 'read'>;
+  readonly audit: Pick<AuditStore, 'list' | 'read' | 'verify'>;
   readonly streams: Streams;
-}): Pick<Handlers, 'listAudit'> {
+}): Pick<Handlers, 'listAudit' | 'verifyAudit'> {
+  /** Callers that ask at the same time share one reading of the log. */
+  let verifying: Promise<AuditVerdict> | undefined;
   return {
+    async verifyAudit() {
+      verifying ??= o.audit.verify().finally(() => {
+        verifying = undefined;
+      });
+      const { removedThrough, ...verdict } = await verifying;
+      return { ...verdict, removed_through: removedThrough };
+    },
+
     async listAudit({ request, reply, query }) {
       const { limit, offset, cursor } = query;
       const filter = filterOf(request.principal, query);

@@ -2,7 +2,8 @@
 
 import { Problem } from '../../domain/problem.ts';
 import type { Check } from '../../engine/health.ts';
-import { formatSize } from '../../lib/units.ts';
+import type { RetentionPolicy } from '../../engine/retention/retain.ts';
+import { formatDurationOrNull, formatSize } from '../../lib/units.ts';
 import { migrations } from '../../store/migrations/migrate.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
@@ -11,10 +12,11 @@ import type { ServerConfig } from '../server-config.ts';
 type Parts = {
   readonly store: Pick<Store, 'artifacts' | 'size'>;
   readonly quotas: ServerConfig['persistence']['artifacts'];
+  readonly retention: RetentionPolicy;
   readonly checks: () => Readonly<Record<string, Check>>;
 };
 
-export function createStorageHandlers({ store, quotas, checks }: Parts): Pick<Handlers, 'getStorageHealth'> {
+export function createStorageHandlers({ store, quotas, retention, checks }: Parts): Pick<Handlers, 'getStorageHealth'> {
   return {
     async getStorageHealth() {
       const { database, disk } = checks();
@@ -29,6 +31,7 @@ export function createStorageHandlers({ store, quotas, checks }: Parts): Pick<Ha
         max_bytes: 0,
         eviction_active: false,
         log_bytes: size.logBytes,
+        retention: toRetention(retention),
         artifacts: {
           ...size.artifacts,
           quota_soft_bytes: quotas.quotaSoftBytes,
@@ -39,8 +42,23 @@ export function createStorageHandlers({ store, quotas, checks }: Parts): Pick<Ha
   };
 }
 
+function toRetention(policy: RetentionPolicy) {
+  return {
+    runs: formatDurationOrNull(policy.runsMs),
+    logs: formatDurationOrNull(policy.logsMs),
+    artifacts: formatDurationOrNull(policy.artifactsMs),
+    workspaces: formatDurationOrNull(policy.workspacesMs),
+    snapshots: formatDurationOrNull(policy.snapshotsMs),
+    events: formatDurationOrNull(policy.eventsMs),
+    audit: formatDurationOrNull(policy.auditMs),
+  };
+}
+
 /** No check without a soft quota. */
-export async function checkArtifacts({ store, quotas }: Omit<Parts, 'checks'>): Promise<Record<string, Check>> {
+export async function checkArtifacts({
+  store,
+  quotas,
+}: Pick<Parts, 'store' | 'quotas'>): Promise<Record<string, Check>> {
   const { quotaSoftBytes } = quotas;
   if (quotaSoftBytes === null) return {};
   const { bytes } = await store.artifacts.totals();

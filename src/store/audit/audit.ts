@@ -5,6 +5,7 @@ import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
 import type { AuditRow } from '../schema.ts';
 import { type AuditEntries, type AuditListQuery, type AuditPage, listAudit, readAudit } from './audit-list.ts';
+import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
 
 /** Adds the audit entry of a change, in the transaction of the change. */
 export type RecordChange = (tx: Transaction, object: { readonly id: string; readonly tenant: string }) => void;
@@ -16,6 +17,8 @@ export type AuditStore = {
   readonly list: (query: AuditListQuery) => Promise<AuditPage>;
   /** Reads a page without the total. @throws Problem validation-error for a malformed cursor */
   readonly read: (query: AuditListQuery) => Promise<AuditEntries>;
+  /** Reads and hashes every entry, in slices of 5 ms. */
+  readonly verify: () => Promise<AuditVerdict>;
   /** When the oldest entry was written. */
   readonly oldestAtMs: () => Promise<number | null>;
   /** Removes the oldest entries that are from before `beforeMs`, up to `limit`. @returns how many */
@@ -35,6 +38,7 @@ export function createAuditStore(database: Database): AuditStore {
     record: (entry) => transact(async (tx) => tx.record(entry)),
     list: (query) => listAudit(read, query),
     read: (query) => readAudit(read, query),
+    verify: () => verifyAudit(read),
     oldestAtMs,
 
     async removeBefore(beforeMs, limit) {

@@ -42,12 +42,21 @@ export function StatusIcon({ of, size = 14 }: { readonly of: Look; readonly size
   );
 }
 
-export function StatusText({ of, isShort = false }: { readonly of: Look; readonly isShort?: boolean }): ReactNode {
+export function StatusText({
+  of,
+  isShort = false,
+  word: own,
+}: {
+  readonly of: Look;
+  readonly isShort?: boolean;
+  /** Instead of the word of the status, for things that are not runs. */
+  readonly word?: string;
+}): ReactNode {
   const { icon: Icon, word, short } = looks[of];
   return (
     <span className={styles.text} data-status={of}>
       <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
-      {isShort ? (short ?? word) : word}
+      {own ?? (isShort ? (short ?? word) : word)}
     </span>
   );
 }

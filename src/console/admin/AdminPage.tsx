@@ -1,0 +1,86 @@
+// The frame of Admin: its sub-pages in a second column, each with an address of its own. A page that the caller may not
+// see is not in the column.
+
+import type { ReactNode } from 'react';
+import { Link, Redirect, useRoute } from 'wouter';
+import { useTitle } from '../browser.ts';
+import { StatusIcon } from '../design/text/Status.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { Empty, Loading } from '../widgets/Notes.tsx';
+import styles from './AdminPage.module.css';
+import { AuditPage } from './AuditPage.tsx';
+import { adminPath, adminPlaces } from './admin-pages.ts';
+import { DoctorPage, useIllChecks } from './DoctorPage.tsx';
+import { InstancePage } from './InstancePage.tsx';
+import { SecretsPage } from './SecretsPage.tsx';
+import { SourcesPage } from './SourcesPage.tsx';
+import { StoragePage } from './StoragePage.tsx';
+import { TokensPage } from './TokensPage.tsx';
+import { ValuesPage } from './ValuesPage.tsx';
+
+const pages: Readonly<Record<string, () => ReactNode>> = {
+  sources: SourcesPage,
+  tokens: TokensPage,
+  secrets: SecretsPage,
+  values: ValuesPage,
+  audit: AuditPage,
+  storage: StoragePage,
+  doctor: DoctorPage,
+  instance: InstancePage,
+};
+
+export function AdminPage(): ReactNode {
+  const [, path] = useRoute('/admin/:page');
+  const may = useScopes();
+  const seen = adminPlaces.filter(({ scope }) => may(scope));
+  const hidden = adminPlaces.filter(({ scope }) => may(scope) === false);
+  const place = adminPlaces.find((one) => one.path === path?.page);
+  useTitle(place?.name ?? 'Admin');
+  const [first] = seen;
+  if (path === null) return first ? <Redirect to={adminPath(first.path)} replace /> : <Loading what="your rights" />;
+  const Page = place && pages[place.path];
+  return (
+    <div className={styles.frame}>
+      <nav aria-label="Admin" className={styles.nav}>
+        <p className={styles.title}>Admin</p>
+        <ul>
+          {seen.map(({ path: one, name, icon: Icon }) => (
+            <li key={one}>
+              <Link href={adminPath(one)} aria-current={one === place?.path ? 'page' : undefined}>
+                <Icon size={16} aria-hidden="true" />
+                {name}
+                {one === 'doctor' && <Ill />}
+              </Link>
+            </li>
+          ))}
+        </ul>
+        {hidden.length > 0 && (
+          <p className={styles.hidden}>
+            {hidden.map(({ name, scope }) => `${name} (${scope})`).join(', ')}: for callers with these scopes.
+          </p>
+        )}
+      </nav>
+      <div className={styles.page}>
+        {Page && may(place.scope) && <Page />}
+        {place && may(place.scope) === false && (
+          <Empty>
+            {place.name} is for callers with the scope <code>{place.scope}</code>.
+          </Empty>
+        )}
+        {!place && <Empty>Page not found.</Empty>}
+      </div>
+    </div>
+  );
+}
+
+function Ill(): ReactNode {
+  const ill = useIllChecks();
+  if (ill.length === 0) return null;
+  const hasFailed = ill.some(({ status }) => status === 'fail');
+  return (
+    <span className={styles.ill}>
+      <StatusIcon of={hasFailed ? 'failed' : 'late'} size={14} />
+      <span className="unseen">{ill.length} notes</span>
+    </span>
+  );
+}

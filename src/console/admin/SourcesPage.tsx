@@ -1,0 +1,114 @@
+// Where the jobs come from. Sources are configured in flwd.yaml; here they are shown, and read again.
+
+import { RefreshCw } from 'lucide-react';
+import { type ReactNode, useMemo } from 'react';
+import { Link } from 'wouter';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { type Acts, useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import styles from './Admin.module.css';
+
+type Source = AnswerOf<'listSources'>['sources'][number];
+
+export function SourcesPage(): ReactNode {
+  const may = useScopes();
+  const refresh = useRefresh();
+  const acts = useActs(() => {
+    refresh({ queryKey: ['sources'] });
+    refresh({ queryKey: ['jobs'] });
+  });
+  const sources = useAnswer(['sources'], (client, signal) => client.call('listSources', { signal }));
+  const maySync = may('sources:write') === true;
+  const { isBusy, act } = acts;
+  const columns = useMemo(() => columnsOf({ maySync, isBusy, act }), [maySync, isBusy]);
+  return (
+    <>
+      <PageHeader title="Sources" count={sources.data?.sources.length} />
+      {acts.error !== null && <ErrorNote text={acts.error} />}
+      <Shown of={sources} what="sources">
+        {({ sources: rows }) => (
+          <Table
+            label="Sources"
+            rows={rows}
+            columns={columns}
+            keyOf={({ name }) => name}
+            compact={(source) => (
+              <div className={styles.compact}>
+                <span>{source.name}</span>
+                <State source={source} />
+                <span className={styles.quiet}>{source.jobs} jobs</span>
+              </div>
+            )}
+          />
+        )}
+      </Shown>
+      <p className={styles.foot}>
+        <span className={styles.quiet}>
+          They are set in <code>sources</code> of flwd.yaml; a running server must be restarted for a change.
+        </span>
+      </p>
+    </>
+  );
+}
+
+function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act'>): readonly Column<Source>[] {
+  return [
+    { id: 'name', head: 'Source', width: '18%', cell: ({ name }) => name },
+    { id: 'kind', head: 'Kind', width: '90px', cell: ({ type }) => (type === 'fs' ? 'folder' : type) },
+    {
+      id: 'where',
+      head: 'Where',
+      leavesBelowPx: 1_000,
+      cell: ({ path = '' }) => (
+        <span className={styles.mono} title={path}>
+          {path}
+        </span>
+      ),
+    },
+    { id: 'jobs', head: 'Jobs', width: '70px', isNumber: true, cell: ({ jobs }) => jobs },
+    { id: 'state', head: 'State', width: '190px', cell: (source) => <State source={source} /> },
+    {
+      id: 'trust',
+      head: 'Trusted',
+      width: '80px',
+      leavesBelowPx: 1_000,
+      cell: ({ trusted }) => (trusted ? 'yes' : 'no'),
+    },
+    ...(o.maySync
+      ? [
+          {
+            id: 'acts',
+            head: 'Acts',
+            width: '120px',
+            cell: ({ name }: Source) => (
+              <Button
+                size="small"
+                look="quiet"
+                icon={RefreshCw}
+                disabled={o.isBusy}
+                aria-label={`Read again: ${name}`}
+                onClick={() => void o.act((client) => client.call('syncSource', { path: { name } }))}
+              >
+                Read again
+              </Button>
+            ),
+          },
+        ]
+      : []),
+  ];
+}
+
+function State({ source: { invalid, watch } }: { readonly source: Source }): ReactNode {
+  if (invalid === 0) return <StatusText of="success" word={watch ? 'Watched' : 'Not watched'} />;
+  return (
+    <Link href="/jobs">
+      <StatusText of="failed" word={invalid === 1 ? '1 invalid job' : `${invalid} invalid jobs`} />
+    </Link>
+  );
+}

@@ -1,0 +1,139 @@
+// How much is stored, how long it is kept, and what can be removed now.
+
+import { Trash2 } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { formatSize } from '../../lib/units.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { Confirm } from '../design/controls/Dialog.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
+import { useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { countWords } from '../words.ts';
+import styles from './Admin.module.css';
+import { Facts } from './Facts.tsx';
+
+const kept = {
+  runs: 'Runs',
+  logs: 'Logs',
+  artifacts: 'Artifacts',
+  workspaces: 'Workspaces of runs',
+  snapshots: 'Copies of job folders',
+  events: 'Events',
+  audit: 'Audit log',
+} as const;
+
+export function StoragePage(): ReactNode {
+  const may = useScopes();
+  const storage = useAnswer(['storage'], (client, signal) => client.call('getStorageHealth', { signal }));
+  return (
+    <>
+      <PageHeader title="Storage" />
+      <PageBody>
+        <Shown of={storage} what="the sizes">
+          {({ bytes_used: bytes, log_bytes: logs, artifacts, retention }) => (
+            <>
+              <Card title="Sizes">
+                <Facts
+                  of={[
+                    ['Database', formatSize(bytes)],
+                    ['Logs', formatSize(logs)],
+                    ['Artifacts', `${formatSize(artifacts.bytes)} in ${countWords(artifacts.count)} files`],
+                    [
+                      'Quota of artifacts',
+                      `${formatSize(artifacts.quota_hard_bytes)}${
+                        artifacts.quota_soft_bytes === null
+                          ? ''
+                          : `, with a warning from ${formatSize(artifacts.quota_soft_bytes)}`
+                      }`,
+                    ],
+                  ]}
+                />
+              </Card>
+              <Card title="Kept for" end={<code>persistence.retention in flwd.yaml</code>}>
+                <Facts of={Object.entries(retention).map(([kind, time]) => [nameOf(kind), time ?? 'ever'])} />
+              </Card>
+            </>
+          )}
+        </Shown>
+        {may('admin') && <Collect />}
+        {may('admin') === false && (
+          <p className={styles.quiet}>Callers with the scope admin may remove now what is past its time.</p>
+        )}
+      </PageBody>
+    </>
+  );
+}
+
+function nameOf(kind: string): string {
+  return Object.entries(kept).find(([one]) => one === kind)?.[1] ?? kind;
+}
+
+function Collect(): ReactNode {
+  const refresh = useRefresh();
+  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['storage'] }));
+  const [found, setFound] = useState<{ readonly answer: AnswerOf<'collectGarbage'>; readonly isDone: boolean }>();
+  const [isAsking, setAsking] = useState(false);
+  const collect = (isDryRun: boolean) =>
+    act(async (client) => {
+      const answer = await client.call('collectGarbage', { query: isDryRun ? { dry_run: true } : {} });
+      setFound({ answer, isDone: !isDryRun });
+    });
+  return (
+    <Card
+      title="Past its time"
+      end={
+        <>
+          <Button size="small" disabled={isBusy} onClick={() => void collect(true)}>
+            See what it would be
+          </Button>
+          <Button size="small" look="danger" icon={Trash2} disabled={isBusy} onClick={() => setAsking(true)}>
+            Remove now…
+          </Button>
+        </>
+      }
+    >
+      <div role="status">
+        {!found && <p className={styles.quiet}>The server removes it by itself, every five minutes.</p>}
+        {found && <Removed {...found} />}
+      </div>
+      {error !== null && <ErrorNote text={error} />}
+      {isAsking && (
+        <Confirm
+          title="Remove what is past its time?"
+          text="Runs, logs, artifacts and other data that are older than their retention are deleted. This cannot be undone."
+          yes="Remove it"
+          no="Leave it"
+          confirm={() => void collect(false)}
+          close={() => setAsking(false)}
+        />
+      )}
+    </Card>
+  );
+}
+
+function Removed({
+  answer: { removed, done },
+  isDone,
+}: {
+  readonly answer: AnswerOf<'collectGarbage'>;
+  readonly isDone: boolean;
+}): ReactNode {
+  const { file_bytes: files, database_bytes: database, ...counts } = removed;
+  const parts = Object.entries(counts).filter(([, count]) => count > 0);
+  if (parts.length === 0 && files + database === 0)
+    return <p>{isDone ? 'Nothing was past its time.' : 'Nothing is past its time.'}</p>;
+  return (
+    <>
+      <p>
+        {isDone ? 'Removed: ' : 'Would be removed: '}
+        {parts.map(([kind, count]) => `${countWords(count)} ${kind.replaceAll('_', ' ')}`).join(', ')}
+        {`${parts.length > 0 ? '; ' : ''}${formatSize(files + database)}`}
+      </p>
+      {!done && <p>There is more: remove again.</p>}
+    </>
+  );
+}

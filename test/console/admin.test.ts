@@ -1,0 +1,158 @@
+// The pages of Admin: each change goes through the API, with the rights of the caller.
+
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+import { accessibilityErrors } from './accessibility-errors.ts';
+
+const server = await startServing({ jobs: { demo: bash('true'), broken: { 'config.yaml': 'command: [' } } });
+afterAll(() => server.close());
+const browser = aBrowser();
+
+const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
+const put = (path: string, value: string) =>
+  server.fetch(path, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ value }),
+  });
+
+testWith('chromium')('a token is made by keyboard, shown once, works, and is revoked', async () => {
+  const page = await browser.open(`${server.url}/admin/tokens`);
+  await page.getByRole('button', { name: 'New token' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'New token' });
+  await form.getByLabel('Name').fill('dashboard');
+  await form.getByRole('checkbox', { name: 'jobs:read' }).press('Space');
+  await form.getByRole('button', { name: 'Create the token' }).press('Enter');
+  const shown = page.getByRole('dialog', { name: 'The token dashboard' });
+  const secret = (await shown.locator('code').textContent()) ?? '';
+  const headers = { authorization: `Bearer ${secret}`, 'x-forwarded-for': '203.0.113.7' };
+  expect((await server.fetch('/jobs', { headers })).status).toBe(200);
+  await shown.getByRole('button', { name: 'I have copied it' }).click();
+  expect(await page.locator('body').textContent()).not.toContain(secret);
+  expect(await read('/tokens')).toMatchObject({
+    tokens: [{ name: 'dashboard', scopes: ['jobs:read'], expires_at: expect.any(String) }],
+  });
+
+  await page.getByRole('button', { name: 'Revoke… dashboard' }).click();
+  await page.getByRole('button', { name: 'Revoke the token' }).click();
+  await page
+    .getByRole('row', { name: /dashboard/ })
+    .getByText('revoked')
+    .waitFor();
+  expect((await server.fetch('/jobs', { headers })).status).toBe(401);
+});
+
+testWith('chromium')('a secret is set, replaced, its key rotated, and deleted, and never shown', async () => {
+  const page = await browser.open(`${server.url}/admin/secrets`);
+  await page.getByRole('button', { name: 'Set a secret' }).click();
+  const form = page.getByRole('dialog', { name: 'Set a secret' });
+  await form.getByLabel('Name').fill('registry');
+  await form.getByLabel('Value').fill('abc');
+  await form.getByRole('button', { name: 'Set the secret' }).click();
+  await form.getByRole('alert').filter({ hasText: '4 bytes' }).waitFor();
+  await form.getByLabel('Value').fill('the-first-value');
+  await form.getByRole('button', { name: 'Set the secret' }).click();
+  const row = page.getByRole('row', { name: /registry/ });
+  await row.getByRole('button', { name: 'Replace… registry' }).click();
+  await page.getByLabel('Value').fill('the-second-value');
+  await page.getByRole('button', { name: 'Replace the value' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await page.locator('body').textContent()).not.toMatch(/the-(first|second)-value/);
+  await page.getByRole('button', { name: 'Rotate the key…' }).click();
+  await page.getByRole('button', { name: 'Rotate the key', exact: true }).click();
+  await page.getByRole('status').filter({ hasText: 'seals everything now' }).waitFor();
+  await row.getByRole('button', { name: 'Delete… registry' }).click();
+  await page.getByRole('button', { name: 'Delete the secret' }).click();
+  await row.waitFor({ state: 'detached' });
+  expect(await read('/secrets')).toMatchObject({ total: 0 });
+});
+
+testWith('chromium')('the audit log is searched by who, what and object, and verified', async () => {
+  const { credential } = await server.token({ scopes: ['jobs:read'] });
+  await server.fetch('/tokens', {
+    headers: { authorization: `Bearer ${credential}`, 'x-forwarded-for': '203.0.113.7' },
+  });
+  await put('/secrets/searched', 'a value to find');
+  const page = await browser.open(`${server.url}/admin/audit`, { width: 1_440 });
+  const rows = page.getByRole('table', { name: 'Audit log' }).getByRole('row');
+  await page.getByLabel('Object').fill('searched');
+  await expect.poll(() => rows.count()).toBe(2);
+  expect(await rows.nth(1).textContent()).toContain('secret.set');
+  await page.reload();
+  await expect.poll(() => rows.count()).toBe(2);
+  await page.getByLabel('Object').fill('');
+  await page.getByRole('combobox', { name: 'What' }).click();
+  await page.getByRole('option', { name: 'secret.set' }).click();
+  await expect.poll(() => page.url()).toContain('action=secret.set');
+  await page.getByLabel('Who').fill('nobody');
+  await page.getByText('No entry matches.').waitFor();
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await page
+    .getByRole('status')
+    .filter({ hasText: /\d+ entries, unchanged/ })
+    .waitFor();
+});
+
+testWith('chromium')('storage says how long things are kept, and removes what is past its time', async () => {
+  const page = await browser.open(`${server.url}/admin/storage`);
+  await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
+  await page.getByRole('button', { name: 'See what it would be' }).click();
+  await page.getByText('Nothing is past its time.').waitFor();
+  await page.getByRole('button', { name: 'Remove now…' }).click();
+  await page.getByRole('button', { name: 'Remove it' }).click();
+  await page.getByText('Nothing was past its time.').waitFor();
+});
+
+testWith('chromium')('a source says how many of its jobs are invalid; a value is set and deleted', async () => {
+  const page = await browser.open(`${server.url}/admin`);
+  await page
+    .getByRole('row', { name: /local-fs/ })
+    .getByText('1 invalid job')
+    .waitFor();
+  await page.getByRole('button', { name: 'Read again: local-fs' }).click();
+  await page.getByRole('link', { name: 'Key-value store' }).click();
+  await page.getByRole('button', { name: 'Set a value' }).click();
+  await page.getByLabel('Namespace').fill('demo');
+  await page.getByLabel('Key').fill('last');
+  await page.getByRole('textbox', { name: 'Value' }).fill('für später');
+  await page.getByRole('button', { name: 'Set the value' }).click();
+  await page.getByRole('row', { name: /last/ }).waitFor();
+  const { value } = await read<{ value: string }>('/kv/demo/last');
+  expect(Buffer.from(value, 'base64').toString()).toBe('für später');
+  await page.getByRole('button', { name: 'Delete… last' }).click();
+  await page.getByRole('button', { name: 'Delete the key' }).click();
+  await expect.poll(async () => (await server.fetch('/kv/demo/last')).status).toBe(404);
+});
+
+testWith('chromium')('every page of Admin passes WCAG AA in both themes, and fits a phone', async () => {
+  await put('/secrets/shown', 'some value');
+  await put('/kv/demo/shown', '');
+  await server.token({ scopes: ['jobs:read'] });
+  const pages = [
+    ['sources', 'local-fs'],
+    ['tokens', 'jobs:read'],
+    ['secrets', 'shown'],
+    ['values', 'shown'],
+    ['audit', 'secret.set'],
+    ['storage', 'Kept for'],
+    ['doctor', 'seccomp'],
+    ['instance', 'Up for'],
+  ] as const;
+  for (const theme of ['light', 'dark'] as const) {
+    const page = await browser.open(`${server.url}/admin`, { theme, width: 1_440 });
+    for (const [path, text] of pages) {
+      await page.goto(`${server.url}/admin/${path}`);
+      await page.getByRole('main').getByText(text).first().waitFor();
+      expect(await accessibilityErrors(page), path).toEqual([]);
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const [path] of pages) {
+      await page.goto(`${server.url}/admin/${path}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), path).toBeLessThanOrEqual(0);
+    }
+  }
+});
