@@ -131,6 +131,15 @@ export function spanWords(ms: number): string {
   return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
 }
 
+/** null: not started, or not ended and no `nowMs` is given. */
+export function tookMs(
+  { started_at: from, finished_at: to }: Pick<Step, 'started_at' | 'finished_at'>,
+  nowMs?: number,
+): number | null {
+  const endMs = to === null ? nowMs : Date.parse(to);
+  return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
+}
+
 const withPoint = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en-GB');
 
@@ -150,6 +159,19 @@ const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2
 const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const dayOfAnyYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+
+/** "14:06", in the browser's time zone. */
+export function timeWords(at: Date): string {
+  return timeOfDay.format(at);
+}
+
+/** "14 Nov" */
+export function dayWords(at: Date): string {
+  return dayOfYear.format(at);
+}
+
+/** The browser's, in which the console shows times. */
+export const timeZone = timeOfDay.resolvedOptions().timeZone;
 
 /** "14:06" today, "yesterday 18:22", "tomorrow 02:00", "Tue 02:00" within a week, "14 Nov", "14 Nov 2025". */
 export function localTime(timestamp: string, nowMs: number): string {

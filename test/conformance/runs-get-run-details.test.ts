@@ -67,6 +67,7 @@ test('a finished run has the fields of the reference, and those of this implemen
     tenant: 'default',
     reason: null,
     waiting: null,
+    waiting_approval: [],
     started_at: instant,
     exit_code: 0,
     error: null,

@@ -67,6 +67,7 @@ test('a run is listed with the fields of the reference', async () => {
       tenant: 'default',
       reason: null,
       waiting: null,
+      waiting_approval: [],
       exit_code: 0,
       attempt: 1,
       priority: 0,
@@ -75,6 +76,7 @@ test('a run is listed with the fields of the reference', async () => {
       labels: {},
       progress: null,
       error: null,
+      args_text: '',
     },
   ]);
   expect(elsewhere.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -106,7 +108,7 @@ test('filters', async () => {
   expect(await ids('?q=needle-in')).toEqual([tenanted.run_id]);
   expect(await ids(`?q=${failed.run_id}`)).toEqual([failed.run_id]);
   expect(await ids('?job_id=quick&tenant=acme')).toEqual([tenanted.run_id]);
-  expect(await list('?job_id=nowhere')).toEqual({ runs: [], total: 0, next_cursor: null });
+  expect(await list('?job_id=nowhere')).toEqual({ runs: [], total: 0, total_exact: true, next_cursor: null });
   expect(await list('?job_id=quick&status=success&limit=3')).toMatchObject({ total: 99 });
 });
 

@@ -1,5 +1,6 @@
 // The examples that `npm start` serves: each works with its defaults under the profile secure.
 
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,7 +102,10 @@ test('report/csv-to-markdown adds up the numeric columns', async () => {
   expect(await textOf(report?.id)).toContain('| revenue | 50,577.90 | 8,429.65 |');
 });
 
-test('git/state reports the state of this checkout', async () => {
+// The history of a linked worktree is in another folder, which the job may not read.
+const isWorktree = statSync(join(checkout, '.git'), { throwIfNoEntry: false })?.isFile() ?? false;
+
+test.skipIf(isWorktree)('git/state reports the state of this checkout', async () => {
   const done = await run('git/state', { commits: 3 });
   expect(done).toMatchObject({
     status: 'success',

@@ -2,63 +2,24 @@
 
 import { Check, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import { ApiProblem } from '../../client/api-problem.ts';
-import { errorText } from '../../client/error-words.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Field, TextArea } from '../design/controls/Input.tsx';
 import { Kbd } from '../design/text/Kbd.tsx';
-import { useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
-import { useClient } from '../session/session.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './AnswerForm.module.css';
+import { type Decision, useAnswering } from './answering.ts';
 import type { Approval } from './waiting-approvals.ts';
 
-type Decision = 'approve' | 'deny';
-
-/** @returns a function that answers; it resolves to why it could not, or to null */
-export function useAnswering(): (
-  asked: Pick<Approval, 'run_id' | 'step_id'>,
-  decision: Decision,
-  comment: string,
-) => Promise<string | null> {
-  const client = useClient();
-  const refresh = useRefresh();
-  return async ({ run_id: runId, step_id: stepId }, decision, comment) => {
-    const reason = comment.trim();
-    try {
-      await client.call('approveRun', {
-        path: { run_id: runId },
-        body: { step_id: stepId, decision, ...(reason !== '' && { comment: reason }) },
-      });
-      return null;
-    } catch (error) {
-      // The panel then says who has answered.
-      if (error instanceof ApiProblem && error.slug === 'approval-not-pending') return null;
-      return errorText(error);
-    } finally {
-      refresh({ queryKey: ['approvals'] });
-      refresh({ queryKey: ['run', runId] });
-    }
-  };
-}
-
 export function AnswerForm({ asked }: { readonly asked: Approval }): ReactNode {
-  const answer = useAnswering();
+  const { answer, isBusy, error } = useAnswering();
   const [reason, setReason] = useState('');
-  const [error, setError] = useState<string | null>(null);
   const [isReasonMissing, setReasonMissing] = useState(false);
-  const [isBusy, setBusy] = useState(false);
   const decide = (decision: Decision): void => {
     const isMissing = decision === 'deny' && reason.trim() === '';
     setReasonMissing(isMissing);
-    if (isMissing) return;
-    setBusy(true);
-    void answer(asked, decision, reason).then((failure) => {
-      setError(failure);
-      setBusy(false);
-    });
+    if (!isMissing) answer(asked, decision, reason);
   };
   if (!asked.may_answer) return <WhoMay asked={asked} />;
   return (

@@ -11,7 +11,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { harmless, originWords, type Run, runPath, type Step, spanWords } from '../words.ts';
+import { harmless, originWords, type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
 import styles from './Approvals.module.css';
 import { answerWords } from './approval-words.ts';
@@ -109,9 +109,10 @@ function Progress({ run, stepId }: { readonly run: Run; readonly stepId: string 
   );
 }
 
-function tookWords({ started_at: start, finished_at: end, status }: Step): string {
-  if (start === null) return status === 'skipped' ? 'skipped' : 'to come';
-  return end === null ? 'now' : spanWords(Date.parse(end) - Date.parse(start));
+function tookWords(step: Step): string {
+  if (step.started_at === null) return step.status === 'skipped' ? 'skipped' : 'to come';
+  const ms = tookMs(step);
+  return ms === null ? 'now' : spanWords(ms);
 }
 
 function Effects({ run, stepId }: { readonly run: Run; readonly stepId: string }): ReactNode {

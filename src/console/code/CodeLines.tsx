@@ -26,9 +26,6 @@ export function CodeLines(o: {
     const line = lineOfClick(event);
     if (line !== null) o.choose(line);
   };
-  const onKeyDown = (event: KeyboardEvent<HTMLElement>): void => {
-    if (moveToLink(event)) event.preventDefault();
-  };
   if (text === '') return <p className={styles.note}>The file is empty.</p>;
   return (
     <>
@@ -39,7 +36,7 @@ export function CodeLines(o: {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
         tabIndex={0}
         onClick={onClick}
-        onKeyDown={onKeyDown}
+        onKeyDown={moveByKey}
       >
         <div className={styles.inner}>
           {lines.slice(0, mostLines).map((pieces, index) => {
@@ -78,4 +75,8 @@ export function CodeLines(o: {
       )}
     </>
   );
+}
+
+function moveByKey(event: KeyboardEvent<HTMLElement>): void {
+  if (moveToLink(event)) event.preventDefault();
 }

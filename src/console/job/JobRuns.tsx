@@ -7,7 +7,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { Duration, Elapsed, Time } from '../design/text/Time.tsx';
+import { Time, Took } from '../design/text/Time.tsx';
 import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { Shown } from '../widgets/Notes.tsx';
@@ -54,7 +54,7 @@ const columns: readonly Column<RunRow>[] = [
     cell: (run) => <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>,
   },
   { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <By run={run} /> },
-  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took run={run} /> },
+  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took of={run} /> },
 ];
 
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
@@ -72,19 +72,13 @@ function By({ run }: { readonly run: RunRow }): ReactNode {
   );
 }
 
-function Took({ run: { started_at: startedAt, finished_at: finishedAt } }: { readonly run: RunRow }): ReactNode {
-  if (startedAt === null) return null;
-  if (finishedAt === null) return <Elapsed since={startedAt} />;
-  return <Duration ms={Date.parse(finishedAt) - Date.parse(startedAt)} />;
-}
-
 function Compact({ run }: { readonly run: RunRow }): ReactNode {
   return (
     <span className={styles.compact}>
       <Link href={runPath(run.run_id)} data-row className={styles.started}>
         <StatusText of={run.status} isShort /> <Time at={run.created_at} />
       </Link>
-      <Took run={run} />
+      <Took of={run} />
       <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>
     </span>
   );
@@ -152,7 +146,7 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
                   <span className={styles.why}>{harmless(run.args_text)}</span>
                   <span className={styles.why}>{harmless(whyOf(run))}</span>
                   <By run={run} />
-                  <Took run={run} />
+                  <Took of={run} />
                   <Link
                     href={`?from=${encodeURIComponent(run.run_id)}`}
                     className={styles.fill}

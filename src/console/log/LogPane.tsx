@@ -10,7 +10,7 @@ import { saveAnswer, useKept } from '../browser.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useClient } from '../session/session.tsx';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import { harmless, type Run, reasonWords, runPath, type Step } from '../words.ts';
+import { countWords, harmless, type Run, reasonWords, runPath, type Step } from '../words.ts';
 import { type Between, LogLines, type Marked } from './LogLines.tsx';
 import styles from './LogPane.module.css';
 import { type LogPaneProps, LogToolbar } from './LogToolbar.tsx';
@@ -172,7 +172,7 @@ function NoLines(o: {
         </Empty>
       )}
       {held.isToEnd && line !== null && line > (held.lines.at(-1)?.seq ?? 0) && (
-        <Empty>The log ends before line {line.toLocaleString('en')}.</Empty>
+        <Empty>The log ends before line {countWords(line)}.</Empty>
       )}
     </>
   );

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { Duration, Elapsed, Time } from '../design/text/Time.tsx';
+import { Time, Took } from '../design/text/Time.tsx';
 import { Empty } from '../widgets/Notes.tsx';
 import { harmless, runPath } from '../words.ts';
 import styles from './Parts.module.css';
@@ -49,15 +49,5 @@ export function SubRuns({ subRuns }: { readonly subRuns: readonly SubRun[] }): R
         </tbody>
       </table>
     </div>
-  );
-}
-
-function Took({ of }: { readonly of: SubRun }): ReactNode {
-  const { started_at: startedAt, finished_at: finishedAt } = of;
-  if (startedAt === null) return null;
-  return finishedAt === null ? (
-    <Elapsed since={startedAt} />
-  ) : (
-    <Duration ms={Date.parse(finishedAt) - Date.parse(startedAt)} />
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import { type FoundLines, findLines, type LogFilter } from '../../client/log-pages.ts';
 import { useClient } from '../session/session.tsx';
+import { countWords } from '../words.ts';
 
 export type LogSearch = {
   /** The number of the line that is shown. */
@@ -60,10 +61,10 @@ export function useLogSearch(runId: string, { level, stepId, attempt = null }: L
 
   const turn = (by: 1 | -1): void =>
     setFound((now) => ({ ...now, at: (now.at + by + now.seqs.length) % Math.max(1, now.seqs.length) }));
-  const count = found.seqs.length.toLocaleString('en');
+  const count = countWords(found.seqs.length);
   return {
     seq: seqOf(found),
-    words: found.note || `${(found.at + 1).toLocaleString('en')} of ${found.isCut ? 'the last ' : ''}${count}`,
+    words: found.note || `${countWords(found.at + 1)} of ${found.isCut ? 'the last ' : ''}${count}`,
     hasOthers: found.seqs.length > 1,
     turn,
     again: () => setAsked((count) => count + 1),

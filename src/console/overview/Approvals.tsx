@@ -3,14 +3,13 @@
 import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { type Decision, useAnswering } from '../approvals/answering.ts';
 import { type Approval, useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
-import { useActs } from '../session/acts.ts';
-import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless, runPath, spanWords } from '../words.ts';
 import styles from './Lists.module.css';
@@ -19,13 +18,10 @@ const shown = 6;
 const minuteMs = 60_000;
 
 export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
-  const refresh = useRefresh();
-  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['approvals'] }));
+  const { answer, isBusy, error } = useAnswering();
   const { data } = useWaitingApprovals();
   const approvals = data?.approvals ?? [];
   const own = approvals.filter(({ may_answer: may }) => may).length;
-  const decide = ({ run_id, step_id }: Approval, decision: 'approve' | 'deny'): void =>
-    void act((client) => client.call('approveRun', { path: { run_id }, body: { step_id, decision } }));
   return (
     <Card
       title="Approvals"
@@ -45,7 +41,7 @@ export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
             approval={approval}
             nowMs={nowMs}
             isBusy={isBusy}
-            decide={(decision) => decide(approval, decision)}
+            decide={(decision) => answer(approval, decision)}
           />
         ))}
       </ul>
@@ -63,7 +59,7 @@ function Asked({
   readonly approval: Approval;
   readonly nowMs: number;
   readonly isBusy: boolean;
-  readonly decide: (decision: 'approve' | 'deny') => void;
+  readonly decide: (decision: Decision) => void;
 }): ReactNode {
   const [isDenying, setDenying] = useState(false);
   const { job_id: jobId, run_id: runId, question, since, may_answer: may, by } = approval;

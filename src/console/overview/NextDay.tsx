@@ -4,14 +4,13 @@ import { AlarmClock } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Strip, type StripItem } from '../design/charts/Strip.tsx';
 import { Card } from '../design/text/Card.tsx';
-import { countWords, runPath, spanWords } from '../words.ts';
+import { countWords, runPath, spanWords, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
 import { type Fires, useNextDay } from './overview-data.ts';
 
 type Fire = Fires['fires'][number];
 
 const minuteMs = 60_000;
-const zone = new Intl.DateTimeFormat('en-GB').resolvedOptions().timeZone;
 
 export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const { data, fromMs, toMs } = useNextDay();
@@ -35,7 +34,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
           <span data-bad={missed > 0 || undefined}>
             {missed === 0 ? 'none missed' : `${countWords(missed)} missed`}
           </span>
-          <span className={styles.zone}>{zone}</span>
+          <span className={styles.zone}>{timeZone}</span>
         </>
       }
     >

@@ -2,55 +2,37 @@
 
 import { Check, CircleUserRound, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
+import { type Decision, useAnswering } from '../approvals/answering.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Age } from '../design/text/Time.tsx';
 import { useScopes } from '../session/scopes.ts';
-import type { Run, Step } from '../words.ts';
+import { ErrorNote } from '../widgets/Notes.tsx';
+import { harmless, type Run, type Step } from '../words.ts';
 import styles from './ApprovalCard.module.css';
-import type { Act } from './acts.ts';
 
-type Decision = 'approve' | 'deny';
-
-export function ApprovalCard({
-  run,
-  step,
-  act,
-  isBusy,
-}: {
-  readonly run: Run;
-  readonly step: Step;
-  readonly act: Act;
-  readonly isBusy: boolean;
-}): ReactNode {
+export function ApprovalCard({ run, step }: { readonly run: Run; readonly step: Step }): ReactNode {
   const mayDecide = useScopes()('runs:approve');
   const [reason, setReason] = useState('');
-  const [error, setError] = useState<string | null>(null);
+  const [isReasonMissing, setReasonMissing] = useState(false);
+  const { answer, isBusy, error } = useAnswering();
   const decide = (decision: Decision): void => {
-    const comment = reason.trim();
-    if (decision === 'deny' && comment === '') {
-      setError('Say why you deny it: the reason is kept with the run.');
-      return;
-    }
-    setError(null);
-    act((client) =>
-      client.call('approveRun', {
-        path: { run_id: run.run_id },
-        body: { step_id: step.step_id, decision, ...(comment !== '' && { comment }) },
-      }),
-    );
+    const isMissing = decision === 'deny' && reason.trim() === '';
+    setReasonMissing(isMissing);
+    if (!isMissing) answer({ run_id: run.run_id, step_id: step.step_id }, decision, reason);
   };
   return (
     <section className={styles.card} aria-label={`Approval of ${step.step_id}`}>
       <div className={styles.asked}>
         <CircleUserRound size={16} aria-hidden="true" className={styles.icon} />
         <div>
-          <h2 className={styles.question}>{step.message ?? `Shall ${step.step_id} go on?`}</h2>
+          <h2 className={styles.question}>{harmless(step.message ?? `Shall ${step.step_id} go on?`)}</h2>
           <p className={styles.since}>
             {step.step_id} has asked {step.started_at !== null && <Age at={step.started_at} />}
           </p>
         </div>
       </div>
+      {error !== null && <ErrorNote text={error} />}
       {mayDecide === true ? (
         <form
           className={styles.answer}
@@ -60,7 +42,10 @@ export function ApprovalCard({
           }}
         >
           <div className={styles.reason}>
-            <Field label="Reason" error={error}>
+            <Field
+              label="Reason"
+              error={isReasonMissing ? 'Say why you deny it: the reason is kept with the run.' : null}
+            >
               {(attributes) => (
                 <Input {...attributes} value={reason} onChange={(event) => setReason(event.target.value)} />
               )}

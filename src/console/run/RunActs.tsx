@@ -7,23 +7,18 @@ import { isFinished } from '../../domain/run.ts';
 import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
+import type { Acts } from '../session/acts.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { jobPath, type Run, runPath } from '../words.ts';
-import type { Act } from './acts.ts';
 import type { Cancels } from './cancels.ts';
 import styles from './RunActs.module.css';
 
-export function RunActs(o: {
-  readonly run: Run;
-  readonly act: Act;
-  readonly isBusy: boolean;
-  readonly cancels: Cancels;
-}): ReactNode {
+export function RunActs(o: { readonly run: Run; readonly acts: Acts; readonly cancels: Cancels }): ReactNode {
   const { run } = o;
   const may = useScopes();
   if (may('runs:write') !== true) return null;
-  return isFinished(run.status) ? <EndedActs {...o} /> : <LiveActs run={run} cancels={o.cancels} />;
+  return isFinished(run.status) ? <EndedActs run={run} acts={o.acts} /> : <LiveActs run={run} cancels={o.cancels} />;
 }
 
 function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cancels }): ReactNode {
@@ -59,14 +54,14 @@ function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cance
 
 type RerunFrom = 'start' | 'failed' | { readonly step: string };
 
-function EndedActs(o: { readonly run: Run; readonly act: Act; readonly isBusy: boolean }): ReactNode {
-  const { run, isBusy } = o;
+function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): ReactNode {
+  const { act, isBusy } = acts;
   const [, navigate] = useLocation();
   const once = useRequestKeys();
   const [isChoosing, setChoosing] = useState(false);
   const path = { run_id: run.run_id };
   const again = (from: RerunFrom): void =>
-    o.act(async (client) => {
+    void act(async (client) => {
       const body = { from };
       const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
         client.call('rerunRun', { path, body, headers }),

@@ -1,6 +1,6 @@
 // The page of a run: its state in a sentence, what one can do with it, its steps, and what it printed and gave.
 
-import { type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
 import { isFinished } from '../../domain/run.ts';
 import { useTitle } from '../browser.ts';
@@ -10,13 +10,13 @@ import { Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { RunOutput } from '../log/RunOutput.tsx';
 import { useRunPlace } from '../log/run-place.ts';
+import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, jobPath, localTime, type Run, type Step, statusLooks } from '../words.ts';
 import { ApprovalCard } from './ApprovalCard.tsx';
-import { useAct } from './acts.ts';
 import { CancelProgress } from './CancelProgress.tsx';
 import { useCancels } from './cancels.ts';
 import { useLastSuccess } from './last-success.ts';
@@ -56,9 +56,9 @@ export function RunPage({ runId }: { readonly runId: string }): ReactNode {
 function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: readonly Step[] }): ReactNode {
   const refresh = useRefresh();
   const refreshRun = (): void => refresh({ queryKey: ['run', run.run_id] });
-  const [error, setError] = useState<string | null>(null);
-  const cancels = useCancels(run, refreshRun, setError);
-  const { act, isBusy } = useAct(refreshRun, setError);
+  const cancels = useCancels(run, refreshRun);
+  const acts = useActs(refreshRun);
+  const error = acts.error ?? cancels.error;
   const at = useRunPlace(run);
   const nowMs = useNow(1_000, !isFinished(run.status));
   const times = useMemo(() => timesOf(run, attempts, nowMs), [run, attempts, nowMs]);
@@ -66,17 +66,17 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const minuteMs = useNow(60_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${localTime(run.created_at, minuteMs)}`);
   const isNarrow = useWidth() < narrowPx;
-  const acts = <RunActs run={run} act={act} isBusy={isBusy} cancels={cancels} />;
+  const buttons = <RunActs run={run} acts={acts} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
     <>
-      <RunHeader run={run}>{!isNarrow && acts}</RunHeader>
+      <RunHeader run={run}>{!isNarrow && buttons}</RunHeader>
       <RunSummary run={run} lastSuccess={lastSuccess} shownStep={at.place.step} times={times} nowMs={nowMs} />
-      {isNarrow && <div className={styles.acts}>{acts}</div>}
+      {isNarrow && <div className={styles.acts}>{buttons}</div>}
       <PageBody>
         {error !== null && <ErrorNote text={error} />}
         {asking.map((step) => (
-          <ApprovalCard key={step.step_id} run={run} step={step} act={act} isBusy={isBusy} />
+          <ApprovalCard key={step.step_id} run={run} step={step} />
         ))}
         <StepsCard run={run} times={times} at={at} nowMs={nowMs} />
         <div className={styles.columns}>

@@ -11,13 +11,14 @@ import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { harmless, type Run, runPath, spanWords } from '../words.ts';
+import { countWords, harmless, type Run, runPath, spanWords, tookMs } from '../words.ts';
 import styles from './RunSide.module.css';
 import { revisionWords, shortWords } from './run-words.ts';
 
 export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
   const changed = differingArguments(last, run);
   const [was, is] = [revisionWords(last.source.revision), revisionWords(run.source.revision)];
+  const [ms, lastMs] = [tookMs(run), tookMs(last)];
   return (
     <Card
       title="Against the last success"
@@ -41,10 +42,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
                 )),
           ],
           ['Log', <LogDiffers key="log" run={run} last={last} />],
-          [
-            'Took',
-            tookWords(last) === '' || tookWords(run) === '' ? null : `${tookWords(run)}, then ${tookWords(last)}`,
-          ],
+          ['Took', ms === null || lastMs === null ? null : `${spanWords(ms)}, then ${spanWords(lastMs)}`],
         ]}
       />
       <p className={styles.foot}>
@@ -67,14 +65,14 @@ function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): R
   if (!isOver) return 'compared when the run has ended';
   if (!answer.data) return failureText(answer) ?? 'Comparing…';
   if (answer.data.kind === 'same') return 'the same';
-  if (answer.data.kind === 'unknown') return `no difference in ${answer.data.lines.toLocaleString('en-GB')} lines`;
+  if (answer.data.kind === 'unknown') return `no difference in ${countWords(answer.data.lines)} lines`;
   const { stepId, a, b } = answer.data;
   const where = run.steps.length > 1 ? ` of ${harmless(stepId)}` : '';
   if (!b) return `ends earlier${where}`;
   const query = new URLSearchParams({ ...(run.steps.length > 1 && { step: stepId }), line: String(b.seq) });
   return (
     <Link href={`${runPath(run.run_id)}?${query}`} replace className={styles.line}>
-      {a ? 'first differs' : 'goes on'} at line {b.seq.toLocaleString('en-GB')}
+      {a ? 'first differs' : 'goes on'} at line {countWords(b.seq)}
       {where}
     </Link>
   );
@@ -88,10 +86,6 @@ function Change({ was, is }: { readonly was: string; readonly is: string }): Rea
       <code title={harmless(is)}>{is === '' ? 'not given' : harmless(shortWords(is))}</code>
     </>
   );
-}
-
-function tookWords({ started_at: from, finished_at: to }: Run): string {
-  return from === null || to === null ? '' : spanWords(Date.parse(to) - Date.parse(from));
 }
 
 const filesystemWords: Readonly<Record<Run['security']['isolation']['filesystem'], string>> = {
@@ -127,7 +121,7 @@ export function Granted({ run }: { readonly run: Run }): ReactNode {
           ],
           ['Memory', memory ? `at most ${formatSize(memory.bytes)}${by(memory.by)}` : null],
           ['CPU', cpu ? `at most ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}${by(cpu.by)}` : null],
-          ['Processes', pids ? `at most ${pids.count.toLocaleString('en-GB')}${by(pids.by)}` : null],
+          ['Processes', pids ? `at most ${countWords(pids.count)}${by(pids.by)}` : null],
           ['Workspace', workspace ? `at most ${formatSize(workspace.bytes)}${by(workspace.by)}` : null],
         ]}
       />

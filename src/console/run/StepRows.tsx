@@ -9,7 +9,7 @@ import { isFinished } from '../../domain/run.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { instanceName } from '../graph/instance-grid.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { type Run, runPath, type Step, spanWords } from '../words.ts';
+import { type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
 import { type Folds, type RestRow, rowsOf, type StepRow } from './step-rows.ts';
@@ -260,8 +260,8 @@ function percent(share: number): string {
 
 /** A step that was asked to wait did not work: its time is called a wait. */
 function tookWords(step: Step, nowMs: number): string {
-  if (step.started_at === null) return '–';
-  const ms = (Date.parse(step.finished_at ?? '') || nowMs) - Date.parse(step.started_at);
+  const ms = tookMs(step, nowMs);
+  if (ms === null) return '–';
   if (step.kind === 'approval') return `${spanWords(ms)} wait`;
   return spanWords(step.finished_at === null ? Math.floor(ms / 1_000) * 1_000 : ms);
 }

@@ -4,7 +4,6 @@ import { useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import { useClient } from '../session/session.tsx';
 import type { Run } from '../words.ts';
-import type { SetError } from './acts.ts';
 
 export type Cancels = {
   readonly cancel: () => void;
@@ -13,13 +12,16 @@ export type Cancels = {
   readonly isKilling: boolean;
   /** How often the user has asked for one of the two. */
   readonly asks: number;
+  /** Why the last request failed. */
+  readonly error: string | null;
 };
 
-export function useCancels(run: Run, refreshRun: () => void, setError: SetError): Cancels {
+export function useCancels(run: Run, refreshRun: () => void): Cancels {
   const client = useClient();
   const [isAsked, setAsked] = useState(false);
   const [isKilling, setKilling] = useState(false);
   const [asks, setAsks] = useState(0);
+  const [error, setError] = useState<string | null>(null);
   const end = (query: { force?: boolean }, setGoing: (isGoing: boolean) => void): void => {
     setGoing(true);
     setAsks((count) => count + 1);
@@ -33,5 +35,7 @@ export function useCancels(run: Run, refreshRun: () => void, setError: SetError)
       });
     setTimeout(refreshRun, 300);
   };
-  return { cancel: () => end({}, setAsked), kill: () => end({ force: true }, setKilling), isAsked, isKilling, asks };
+  const cancel = (): void => end({}, setAsked);
+  const kill = (): void => end({ force: true }, setKilling);
+  return { cancel, kill, isAsked, isKilling, asks, error };
 }

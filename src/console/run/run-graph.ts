@@ -4,7 +4,7 @@ import { looks } from '../design/text/Status.tsx';
 import type { GraphCell } from '../graph/InstanceGrid.tsx';
 import { gridOf, instanceName } from '../graph/instance-grid.ts';
 import type { GraphStep } from '../graph/StepGraph.tsx';
-import { type Run, type Step, spanWords } from '../words.ts';
+import { type Run, type Step, spanWords, tookMs } from '../words.ts';
 import { instancesWords, stepNote } from './step-words.ts';
 
 export function graphOf(
@@ -42,10 +42,6 @@ function cellOf(step: Step, o: { readonly nowMs: number; readonly hrefOf: (stepI
     words: words.filter(Boolean).join(', '),
     href: o.hrefOf(step.step_id),
   };
-}
-
-function tookMs({ started_at: from, finished_at: to }: Step, nowMs: number): number | null {
-  return from === null ? null : (to === null ? nowMs : Date.parse(to)) - Date.parse(from);
 }
 
 function timeWords(step: Step, nowMs: number): string {

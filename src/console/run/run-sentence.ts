@@ -3,7 +3,7 @@
 import { failingStep } from '../../client/shown-steps.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
-import { type Run, reasonWords, type Step, spanWords } from '../words.ts';
+import { type Run, reasonWords, type Step, spanWords, tookMs } from '../words.ts';
 import { listWords } from './step-words.ts';
 
 export type RunSentence = {
@@ -17,9 +17,8 @@ export type RunSentence = {
 };
 
 export function runSentence(run: Run, nowMs: number): RunSentence {
-  const tookMs =
-    run.started_at === null ? null : (Date.parse(run.finished_at ?? '') || nowMs) - Date.parse(run.started_at);
-  const took = tookMs === null ? '' : spanWords(isFinished(run.status) ? tookMs : wholeSeconds(tookMs));
+  const ms = tookMs(run, nowMs);
+  const took = ms === null ? '' : spanWords(isFinished(run.status) ? ms : wholeSeconds(ms));
   switch (run.status) {
     case 'pending':
       return sentence('Waiting:', `${run.waiting ?? 'in the queue'}.`);

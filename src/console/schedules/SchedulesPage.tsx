@@ -12,7 +12,7 @@ import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { countWords } from '../words.ts';
+import { countWords, dayWords, timeZone } from '../words.ts';
 import { ScheduleForm } from './ScheduleForm.tsx';
 import { SchedulePanel } from './SchedulePanel.tsx';
 import styles from './SchedulesPage.module.css';
@@ -61,7 +61,7 @@ export function SchedulesPage(): ReactNode {
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
           </span>
         )}
-        <span className={styles.zone}>{Intl.DateTimeFormat().resolvedOptions().timeZone}</span>
+        <span className={styles.zone}>{timeZone}</span>
         {may('schedules:write') && (
           <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
             New schedule
@@ -123,17 +123,15 @@ function useLate(): number {
   return new Set(fires.data?.fires.filter((one) => one.state === 'due' && one.late).map((one) => one.schedule_id)).size;
 }
 
-const dayAndMonth = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-
 function WeekChoice({ monday, go }: { readonly monday: Date; readonly go: (week: string | null) => void }): ReactNode {
   const sunday = addDays(monday, 6);
-  const first = monday.getMonth() === sunday.getMonth() ? String(monday.getDate()) : dayAndMonth.format(monday);
+  const first = monday.getMonth() === sunday.getMonth() ? String(monday.getDate()) : dayWords(monday);
   const isThis = mondayOf(new Date()).getTime() === monday.getTime();
   return (
     <span className={styles.weeks}>
       <IconButton size="small" icon={ChevronLeft} label="Week before" onClick={() => go(toWeek(addDays(monday, -7)))} />
       <span className={styles.week}>
-        {first}–{dayAndMonth.format(sunday)}
+        {first}–{dayWords(sunday)}
       </span>
       <IconButton size="small" icon={ChevronRight} label="Week after" onClick={() => go(toWeek(addDays(monday, 7)))} />
       {!isThis && (

@@ -8,7 +8,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords, runPath } from '../words.ts';
+import { countWords, runPath, timeWords } from '../words.ts';
 import styles from './SchedulesWeek.module.css';
 import { type Fire, type Frequent, type Schedule, shortName, useFires } from './schedule-data.ts';
 import { addDays, type Day, layOut, topOf } from './week-layout.ts';
@@ -154,7 +154,7 @@ function DayColumn({
       {isSameDay(day.date, now) && (
         <li className={styles.now} style={{ top: topOf(now, hourTops) }}>
           <span className="unseen">Now: </span>
-          <span className={styles.nowTime}>{clock.format(now)}</span>
+          <span className={styles.nowTime}>{timeWords(now)}</span>
         </li>
       )}
       {day.placed.map(({ fire, top }) => (
@@ -185,7 +185,7 @@ function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
         <ol aria-label={longDay.format(date)}>
           {own.map((fire) => (
             <li key={keyOf(fire)}>
-              <time dateTime={fire.nominal_at}>{clock.format(new Date(fire.nominal_at))}</time>
+              <time dateTime={fire.nominal_at}>{timeWords(new Date(fire.nominal_at))}</time>
               <Mark fire={fire} sentence={sentences.get(fire.schedule_id)} {...choice} />
             </li>
           ))}
@@ -245,13 +245,11 @@ function lookOf({ state, run, late }: Fire): MarkLook {
   return run.status === 'success' && late ? 'late' : run.status;
 }
 
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-
 function wordsOf({ nominal_at: at, state, run, late, detail }: Fire): string {
-  const time = clock.format(new Date(at));
+  const time = timeWords(new Date(at));
   if (state === 'upcoming') return time;
   if (!run) return `${time}, ${state === 'missed' ? 'missed' : 'due'}${detail === null ? '' : `: ${detail}`}`;
-  const started = late ? `, started late at ${clock.format(new Date(run.created_at))}` : '';
+  const started = late ? `, started late at ${timeWords(new Date(run.created_at))}` : '';
   return `${time}, ${run.status}${started}`;
 }
 

@@ -3,7 +3,7 @@
 
 import { type ScaleTime, scaleLinear, scaleTime } from 'd3-scale';
 import { type PointerEvent, type ReactNode, useState } from 'react';
-import { countWords, spanTimes } from '../../words.ts';
+import { countWords, dayWords, spanTimes, timeWords } from '../../words.ts';
 import { useBoxWidth } from './box-width.ts';
 import styles from './Charts.module.css';
 
@@ -168,8 +168,6 @@ function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layo
 
 const tickPx = 110;
 const tickEdgePx = 18;
-const dayTick = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const hourTick = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 /** Labels of the time axis: hours, or days when it is longer than three days. No label is cut at an end. */
 function timeTicks(x: ScaleTime<number, number>, width: number) {
@@ -177,7 +175,7 @@ function timeTicks(x: ScaleTime<number, number>, width: number) {
   const isLong = from && to && to.getTime() - from.getTime() > 3 * 86_400_000;
   return x
     .ticks(Math.max(2, Math.floor(width / tickPx)))
-    .map((at) => ({ atMs: at.getTime(), px: x(at), text: (isLong ? dayTick : hourTick).format(at) }))
+    .map((at) => ({ atMs: at.getTime(), px: x(at), text: isLong ? dayWords(at) : timeWords(at) }))
     .filter(({ px }) => px >= tickEdgePx && px <= width - tickEdgePx);
 }
 

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from 'react';
 import { useNow } from '../../session/clock.ts';
-import { ageWords, exactTime, localTime, spanWords } from '../../words.ts';
+import { ageWords, exactTime, localTime, type Step, spanWords, tookMs } from '../../words.ts';
 import styles from './Time.module.css';
 
 const minuteMs = 60_000;
@@ -37,4 +37,10 @@ export function Elapsed({ since }: { readonly since: string }): ReactNode {
   const now = useNow(1_000);
   const wholeSeconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1_000));
   return <Duration ms={wholeSeconds * 1_000} />;
+}
+
+/** How long a run or a step took, or has taken so far. Nothing before it starts. */
+export function Took({ of }: { readonly of: Pick<Step, 'started_at' | 'finished_at'> }): ReactNode {
+  if (of.started_at === null) return null;
+  return of.finished_at === null ? <Elapsed since={of.started_at} /> : <Duration ms={tookMs(of) ?? 0} />;
 }
