@@ -40,25 +40,30 @@ export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
 }
 
-/** Who or what started a run, and through which interface. */
-export function originWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' | 'created_by'>): string {
+/** "by mara in the console", "by a schedule" */
+export function originWords(run: Pick<RunRow, 'trigger' | 'created_by'>): string {
+  return `by ${starterWords(run)}`;
+}
+
+/** "mara in the console", "a schedule" */
+export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger' | 'created_by'>): string {
   switch (trigger.type) {
     case 'api':
-      return `by ${by} through the API`;
+      return `${by} through the API`;
     case 'cli':
-      return `by ${by} on the command line`;
+      return `${by} on the command line`;
     case 'console':
-      return `by ${by} in the console`;
+      return `${by} in the console`;
     case 'mcp':
-      return `by ${by} through MCP`;
+      return `${by} through MCP`;
     case 'rerun':
-      return `by ${by} as a rerun`;
+      return `${by} as a rerun`;
     case 'schedule':
-      return 'by a schedule';
+      return 'a schedule';
     case 'webhook':
-      return `by a webhook (${by})`;
+      return `a webhook (${by})`;
     default:
-      return `by a step of another run (${by})`;
+      return `a step of another run (${by})`;
   }
 }
 

@@ -15,18 +15,21 @@ import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import { harmless, originWords, type Run, runPath, runTitle, spanWords } from '../words.ts';
+import {
+  countWords,
+  harmless,
+  originWords,
+  type Run,
+  runPath,
+  runTitle,
+  type Step,
+  spanWords,
+  tookMs,
+} from '../words.ts';
 import styles from './ComparePage.module.css';
 import { comparePath } from './compare-path.ts';
 import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';
-import {
-  comparedArguments,
-  comparedLabels,
-  comparedSteps,
-  type Difference,
-  differs,
-  tookMs,
-} from './run-differences.ts';
+import { comparedArguments, comparedLabels, comparedSteps, type Difference, differs } from './run-differences.ts';
 
 export function ComparePage(): ReactNode {
   useTitle('Compare');
@@ -99,8 +102,8 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
   );
 }
 
-function tookWords(run: Run): string | null {
-  const ms = tookMs(run);
+function tookWords(of: Run | Step): string | null {
+  const ms = tookMs(of);
   return ms === null ? null : spanWords(ms);
 }
 
@@ -178,7 +181,7 @@ function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
         </thead>
         <tbody>
           {steps.map((step) => {
-            const [tookA, tookB] = [tookMs(step.a), tookMs(step.b)];
+            const [tookA, tookB] = [step.a && tookMs(step.a), step.b && tookMs(step.b)];
             const isSlower =
               tookA !== null && tookB !== null && tookB > tookA * slowerShare && tookB - tookA > slowerMs;
             const isOther = step.a?.status !== step.b?.status;
@@ -196,7 +199,7 @@ function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
                     ) : (
                       <span className={styles.took}>
                         <StatusText of={one.status} isShort />
-                        {tookMs(one) !== null && spanWords(tookMs(one) ?? 0)}
+                        {tookWords(one)}
                       </span>
                     )}
                   </td>
@@ -231,7 +234,7 @@ function FirstLine({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
 
 function whereWords(found: LogDifference): string {
   if (found.kind === 'same') return 'the logs are the same, apart from times';
-  if (found.kind === 'unknown') return `no difference in the first ${found.lines.toLocaleString('en')} lines`;
+  if (found.kind === 'unknown') return `no difference in the first ${countWords(found.lines)} lines`;
   return `in step ${harmless(found.stepId)}`;
 }
 

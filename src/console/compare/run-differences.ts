@@ -45,8 +45,3 @@ export function comparedSteps(a: Run, b: Run): readonly ComparedStep[] {
 function stepOf({ steps }: Run, stepId: string): Step | null {
   return steps.find((step) => step.step_id === stepId) ?? null;
 }
-
-export function tookMs(of: Pick<Run, 'started_at' | 'finished_at'> | null): number | null {
-  if (of === null || of.started_at === null || of.finished_at === null) return null;
-  return Math.max(0, Date.parse(of.finished_at) - Date.parse(of.started_at));
-}

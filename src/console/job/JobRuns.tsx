@@ -1,6 +1,5 @@
 // The runs of a job: the last few below its form, and all of them in a tab.
 
-import { Bot, CalendarClock, GitBranch, Globe, type LucideIcon, RotateCcw, Terminal, Webhook } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
@@ -8,26 +7,17 @@ import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time, Took } from '../design/text/Time.tsx';
+import { RunBy } from '../runs/RunBy.tsx';
 import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { Shown } from '../widgets/Notes.tsx';
-import { harmless, originWords, type RunRow, reasonWords, runPath } from '../words.ts';
+import { harmless, type RunRow, reasonWords, runPath } from '../words.ts';
 import styles from './JobRuns.module.css';
 
 type RunList = AnswerOf<'listRuns'>;
 
 const mostRuns = 200;
 const settleMs = 1_000;
-
-const byIcons: Readonly<Record<string, LucideIcon>> = {
-  api: Globe,
-  console: Globe,
-  cli: Terminal,
-  mcp: Bot,
-  schedule: CalendarClock,
-  webhook: Webhook,
-  rerun: RotateCcw,
-};
 
 const status: Column<RunRow> = {
   id: 'status',
@@ -53,23 +43,13 @@ const columns: readonly Column<RunRow>[] = [
     head: 'Arguments or reason',
     cell: (run) => <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>,
   },
-  { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <By run={run} /> },
+  { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <RunBy run={run} /> },
   { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took of={run} /> },
 ];
 
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   if (waiting !== null) return waiting;
   return of === 'failed' ? (error?.message ?? reasonWords(reason)) : '';
-}
-
-function By({ run }: { readonly run: RunRow }): ReactNode {
-  const Icon = byIcons[run.trigger.type] ?? GitBranch;
-  return (
-    <span className={styles.by} title={originWords(run)}>
-      <Icon size={14} strokeWidth={2.2} aria-hidden="true" />
-      <span>{run.trigger.type === 'schedule' ? 'schedule' : harmless(run.created_by)}</span>
-    </span>
-  );
 }
 
 function Compact({ run }: { readonly run: RunRow }): ReactNode {
@@ -145,7 +125,7 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
                   </Link>
                   <span className={styles.why}>{harmless(run.args_text)}</span>
                   <span className={styles.why}>{harmless(whyOf(run))}</span>
-                  <By run={run} />
+                  <RunBy run={run} />
                   <Took of={run} />
                   <Link
                     href={`?from=${encodeURIComponent(run.run_id)}`}

@@ -1,28 +1,16 @@
 // What became of a run, in one sentence, and its facts in one row: who started it, how long it worked and waited, its
 // revision, arguments and labels.
 
-import {
-  Bot,
-  CalendarClock,
-  GitBranch,
-  GitCommitHorizontal,
-  Globe,
-  type LucideIcon,
-  Plug,
-  RotateCcw,
-  Tag,
-  Terminal,
-  Timer,
-  Webhook,
-} from 'lucide-react';
+import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { showValue } from '../../domain/argument-fields.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
+import { triggerIcon } from '../runs/RunBy.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
-import { harmless, type Run, runPath, spanWords } from '../words.ts';
+import { harmless, type Run, runPath, spanWords, starterWords } from '../words.ts';
 import { useUsualMs } from './last-success.ts';
 import styles from './RunSummary.module.css';
 import { runSentence } from './run-sentence.ts';
@@ -113,16 +101,6 @@ function Fact({
   );
 }
 
-const origins: Readonly<Record<string, readonly [icon: LucideIcon, words: (by: string) => string]>> = {
-  api: [Plug, (by) => `${by} through the API`],
-  cli: [Terminal, (by) => `${by} on the command line`],
-  console: [Globe, (by) => `${by} in the console`],
-  mcp: [Bot, (by) => `${by} through MCP`],
-  rerun: [RotateCcw, (by) => `${by}, again`],
-  schedule: [CalendarClock, () => 'a schedule'],
-  webhook: [Webhook, (by) => `a webhook (${by})`],
-};
-
 function Origin({ run }: { readonly run: Run }): ReactNode {
   const { created_by: by, rerun_of: rerunOf, parent, trigger } = run;
   if (parent) {
@@ -132,10 +110,9 @@ function Origin({ run }: { readonly run: Run }): ReactNode {
       </Fact>
     );
   }
-  const [icon, words] = origins[rerunOf === null ? trigger.type : 'rerun'] ?? [Plug, (name: string) => name];
   return (
-    <Fact icon={icon} title="Started by">
-      {harmless(words(by))}
+    <Fact icon={rerunOf === null ? triggerIcon(trigger.type) : RotateCcw} title="Started by">
+      {harmless(rerunOf === null ? starterWords(run) : `${by}, again`)}
       {rerunOf !== null && (
         <>
           {' after '}

@@ -1,26 +1,16 @@
 // The runs as a table of virtual rows. On phones a row has two lines.
 
-import {
-  Bot,
-  CalendarClock,
-  GitBranch,
-  Globe,
-  type LucideIcon,
-  RotateCcw,
-  SquareTerminal,
-  Terminal,
-  Webhook,
-} from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { Duration, Elapsed, Time } from '../design/text/Time.tsx';
+import { Time, Took } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { harmless, originWords, type RunRow, reasonWords, runPath, spanWords } from '../words.ts';
+import { harmless, type RunRow, reasonWords, runPath, spanWords, tookMs } from '../words.ts';
+import { byName, RunBy } from './RunBy.tsx';
 import styles from './RunTable.module.css';
 import { useUsualTimes } from './usual-times.ts';
 
@@ -48,7 +38,12 @@ export function RunTable(o: {
         ),
       },
       { id: 'what', head: 'Arguments or reason', cell: (run) => <What run={run} /> },
-      { id: 'by', head: 'By', width: hasNames ? '148px' : '48px', cell: (run) => <By run={run} hasName={hasNames} /> },
+      {
+        id: 'by',
+        head: 'By',
+        width: hasNames ? '148px' : '48px',
+        cell: (run) => <RunBy run={run} isIcon={!hasNames} />,
+      },
       {
         id: 'started',
         head: 'Started',
@@ -122,37 +117,6 @@ function Message({ text }: { readonly text: string }): ReactNode {
   );
 }
 
-const icons: Readonly<Record<string, LucideIcon>> = {
-  api: Globe,
-  console: Globe,
-  cli: Terminal,
-  schedule: CalendarClock,
-  webhook: Webhook,
-  mcp: Bot,
-  rerun: RotateCcw,
-  job: GitBranch,
-};
-
-function By({ run, hasName }: { readonly run: RunRow; readonly hasName: boolean }): ReactNode {
-  const Icon = icons[run.trigger.type] ?? SquareTerminal;
-  return (
-    <span className={styles.by} title={originWords(run)}>
-      <Icon size={14} aria-hidden="true" />
-      <span className={hasName ? styles.name : 'unseen'}>{harmless(byName(run))}</span>
-    </span>
-  );
-}
-
-function byName({ trigger, created_by: by }: RunRow): string {
-  return trigger.type === 'schedule' ? 'schedule' : by;
-}
-
-function Took({ run }: { readonly run: RunRow }): ReactNode {
-  if (run.started_at === null) return '–';
-  if (run.finished_at === null) return <Elapsed since={run.started_at} />;
-  return <Duration ms={Math.max(0, Date.parse(run.finished_at) - Date.parse(run.started_at))} />;
-}
-
 /** Where the mark of the usual duration is in the track. */
 const usualShare = 0.6;
 const slowShare = 1.35;
@@ -160,9 +124,8 @@ const slowShare = 1.35;
 /** A track whose mark is the usual duration. Longer by a third than usual is orange. */
 function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs: number | undefined }): ReactNode {
   const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
-  const endMs = run.finished_at === null ? now : Date.parse(run.finished_at);
-  const ms = run.started_at === null ? null : Math.max(0, endMs - Date.parse(run.started_at));
-  if (ms === null || usualMs === undefined) return <Took run={run} />;
+  const ms = tookMs(run, now);
+  if (ms === null || usualMs === undefined) return <Took of={run} />;
   // Waiting for a person is no work, and what did not succeed says nothing about the duration.
   const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
   const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
@@ -182,7 +145,7 @@ function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs:
         <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
       </svg>
       <span>
-        <Took run={run} />
+        <Took of={run} />
         {isSlow && <span className="unseen"> longer than usual</span>}
       </span>
     </span>
@@ -202,11 +165,11 @@ function compact(run: RunRow): ReactNode {
         {run.started_at !== null && (
           <>
             {' · '}
-            <Took run={run} />
+            <Took of={run} />
           </>
         )}
         {' · '}
-        {run.status === 'success' ? harmless(byName(run)) : <What run={run} />}
+        {run.status === 'success' ? byName(run) : <What run={run} />}
       </span>
     </span>
   );

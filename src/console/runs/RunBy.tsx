@@ -1,0 +1,45 @@
+// Who or what started a run: an icon for the interface, and a name.
+
+import {
+  Bot,
+  CalendarClock,
+  GitBranch,
+  Globe,
+  type LucideIcon,
+  Plug,
+  RotateCcw,
+  Terminal,
+  Webhook,
+} from 'lucide-react';
+import type { ReactNode } from 'react';
+import { harmless, originWords, type RunRow } from '../words.ts';
+import styles from './RunBy.module.css';
+
+const icons: Readonly<Record<string, LucideIcon>> = {
+  api: Plug,
+  cli: Terminal,
+  console: Globe,
+  mcp: Bot,
+  rerun: RotateCcw,
+  schedule: CalendarClock,
+  webhook: Webhook,
+};
+
+/** A type that is not listed is a step of another run. */
+export function triggerIcon(type: string): LucideIcon {
+  return icons[type] ?? GitBranch;
+}
+
+export function RunBy({ run, isIcon = false }: { readonly run: RunRow; readonly isIcon?: boolean }): ReactNode {
+  const Icon = triggerIcon(run.trigger.type);
+  return (
+    <span className={styles.by} title={originWords(run)}>
+      <Icon size={14} aria-hidden="true" />
+      <span className={isIcon ? 'unseen' : styles.name}>{byName(run)}</span>
+    </span>
+  );
+}
+
+export function byName({ trigger, created_by: by }: RunRow): string {
+  return trigger.type === 'schedule' ? 'schedule' : harmless(by);
+}
