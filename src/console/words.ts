@@ -1,7 +1,6 @@
 // The words for statuses, origins and times, and the paths of pages.
 
 import { statusGlyphs } from '../client/looks.ts';
-import { awayWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 
@@ -65,14 +64,6 @@ export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger'
     default:
       return `a step of another run (${by})`;
   }
-}
-
-/** The clock that pages use ticks every ten seconds, so a new timestamp can lie that far ahead of it. */
-const nowMostMs = 10_000;
-
-export function relativeTime(timestamp: string, nowMs: number): string {
-  const ms = Date.parse(timestamp) - nowMs;
-  return ms > -1_000 && ms < nowMostMs ? 'now' : awayWords(ms);
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
@@ -194,6 +185,9 @@ export function localTime(timestamp: string, nowMs: number): string {
 function midnight(at: Date): number {
   return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 }
+
+/** The clock that pages use ticks every ten seconds, so a new timestamp can lie that far ahead of it. */
+const nowMostMs = 10_000;
 
 /** "12 min ago", "in 11 h 28 min", "now". */
 export function ageWords(timestamp: string, nowMs: number): string {

@@ -6,9 +6,8 @@ import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
-import { Shown } from '../widgets/Notes.tsx';
+import { Facts, Shown } from '../widgets/Notes.tsx';
 import { countWords, spanWords } from '../words.ts';
-import { Facts } from './Facts.tsx';
 
 const everyMs = 5_000;
 

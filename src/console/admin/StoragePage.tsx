@@ -11,10 +11,9 @@ import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
-import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { ErrorNote, Facts, Shown } from '../widgets/Notes.tsx';
 import { countWords } from '../words.ts';
 import styles from './Admin.module.css';
-import { Facts } from './Facts.tsx';
 
 const kept = {
   runs: 'Runs',

@@ -9,7 +9,7 @@ export function Markdown({ text }: { readonly text: string }): ReactNode {
   const blocks = blocksOf(text);
   if (!blocks) return <Code label="Text" text={text} />;
   return (
-    <div className="markdown">
+    <div>
       {blocks.map((block, index) => (
         <Drawn key={index} block={block} />
       ))}
@@ -27,7 +27,7 @@ function Drawn({ block }: { readonly block: Block }): ReactNode {
       return <Heading>{inline(block.text)}</Heading>;
     }
     case 'code':
-      return <pre className="code">{block.text}</pre>;
+      return <pre>{block.text}</pre>;
     case 'quote':
       return <blockquote>{inline(block.text)}</blockquote>;
     case 'rule':

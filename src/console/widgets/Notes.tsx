@@ -1,34 +1,12 @@
-// Small parts that every page uses: statuses, times, errors, empty states, facts and tables.
+// Small parts that every page uses: errors, empty states, answers that are loading, facts and plain tables.
 
 import { CircleX } from 'lucide-react';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
-import type { StepStatus } from '../../domain/run.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { type Answer, failureOf, failureText } from '../session/answers.tsx';
-import { useNow } from '../session/clock.ts';
 import { useSession } from '../session/session.tsx';
-import { fullTime, relativeTime, statusLooks } from '../words.ts';
 import styles from './Notes.module.css';
-
-export function Status({ of, isBare }: { readonly of: StepStatus; readonly isBare?: boolean }): ReactNode {
-  const { glyph, word } = statusLooks[of];
-  return (
-    <span className={`status status-${of}`} title={word}>
-      <span aria-hidden="true">{glyph}</span>
-      <span className={isBare ? 'unseen' : ''}> {word}</span>
-    </span>
-  );
-}
-
-export function Time({ at }: { readonly at: string }): ReactNode {
-  const now = useNow(10_000);
-  return (
-    <time dateTime={at} title={fullTime(at)}>
-      {relativeTime(at, now)}
-    </time>
-  );
-}
 
 type Retry = (() => unknown) | undefined;
 
@@ -140,7 +118,7 @@ export function Shown<T>(o: {
   return (
     <>
       {isLeftOut && (
-        <p className="quiet">
+        <p className={styles.refused}>
           Your token does not let you see this. <WithCode text={error ?? ''} />
         </p>
       )}
