@@ -1,9 +1,11 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
+import { StartError } from '../../src/lib/start-error.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { aRun } from './a-run.ts';
 
@@ -41,3 +43,20 @@ test('a store creates private folders, and keeps its content over a restart', as
   expect((await second.logs.page(run.id, { limit: 10 })).lines).toMatchObject([{ seq: 1, message: 'hello' }]);
   await second.close();
 });
+
+test('a database that another program has locked says so, and what to do', async () => {
+  await (await open()).close();
+  const path = join(dir, 'data/db/flwd.db');
+  const other = new DatabaseSync(path);
+  other.exec('BEGIN IMMEDIATE');
+  const error = await open().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  other.close();
+  expect(error).toBeInstanceOf(StartError);
+  expect(error).toHaveProperty(
+    'message',
+    `the database ${path} is locked by another program, such as sqlite3 or a backup; end that program, or wait until it is done, and try again`,
+  );
+}, 30_000);

@@ -101,6 +101,20 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(byJob.map(({ of }) => of)).toEqual(['shop/deploy/web', 'shop/release', 'shopping/list']);
   });
 
+  test('count a job and its namespace also when retention has removed all of its runs', async () => {
+    const store = await opened();
+    const stats = createStatsStore(store.database);
+    const ids = [await ended(store, { jobId: 'shop/release' }), await ended(store, { jobId: 'report' })];
+    expect(await createRetentionStore(store.database).removeRuns(ids)).toBe(2);
+    const byJob = await stats.groups('job_id', {}, lastDay);
+    expect(byJob.map(({ of, success }) => [of, success])).toEqual([
+      ['report', 1],
+      ['shop/release', 1],
+    ]);
+    expect(await stats.counts({ namespace: 'shop' }, lastMonth)).toMatchObject([{ success: 1 }]);
+    expect((await stats.times({ namespace: 'shop' }, lastMonth)).whole.duration.p50).toEqual(within(1_000));
+  });
+
   test('do not count as work the time in which an approval waited', async () => {
     const store = await opened();
     const { database, runs } = store;

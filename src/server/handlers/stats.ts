@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
-import type { Reach } from '../../domain/principal.ts';
+import { assertReached, type Reach } from '../../domain/principal.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import type { RunReading, StatsReading } from '../../store/reading.ts';
 import { type Counts, type JobStats, noTimes, type Quantiles, spanMs, type Times } from '../../store/stats/stats.ts';
@@ -39,6 +39,7 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
 
   return {
     async getStats({ request, reply, query }) {
+      assertReached(request.principal, query.tenant);
       const time = timeOf(query, o.clock.now());
       const { tenant } = request.principal;
       const key = JSON.stringify([tenant, query, time.window.toMs]);

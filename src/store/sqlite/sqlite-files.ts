@@ -39,7 +39,7 @@ function fileId(path: string): string | undefined {
 }
 
 /** Primary codes of https://sqlite.org/rescode.html */
-const codes = { error: 1, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
+const codes = { error: 1, busy: 5, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
 
 /**
  * Explains an error of SQLite to the operator who opens the database at `path`. The message may name the path.
@@ -48,6 +48,10 @@ const codes = { error: 1, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADa
 export function explainOpening(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
   if (!(error instanceof Error) || code === undefined) return error;
+  if (code === codes.busy) {
+    const fix = 'end that program, or wait until it is done, and try again';
+    return new StartError(`the database ${path} is locked by another program, such as sqlite3 or a backup; ${fix}`);
+  }
   const mayBeFull = code === codes.ioerr || code === codes.cantOpen;
   if (code === codes.full || (mayBeFull && lackOfRoom(dirname(path)) !== null)) {
     return new Problem('not-ready', `the disk that holds ${path} is full; free space, or run flwd gc`);
