@@ -4,6 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Trigger } from '../../src/domain/run.ts';
 import { errorCode } from '../../src/lib/error-code.ts';
 import type { ArtifactAnswer, LogAnswer, LogLineAnswer } from '../support/answers.ts';
 import { cgroupsLeft } from './cgroups-left.ts';
@@ -53,6 +54,7 @@ export type RunRow = {
   readonly args: string;
   readonly result: string | null;
   readonly labels: string;
+  readonly trigger: Trigger['type'];
   /** As it was requested. */
   readonly details: string;
 };
@@ -77,7 +79,10 @@ export function readDatabase(dbPath: string) {
       endedCounts: all<Row>(`
         SELECT label || ' ' || hour AS what, tenant, NULL AS job_id, source, status, count FROM run_hours
         UNION ALL SELECT label || ' day ' || day, tenant, NULL, source, status, count FROM run_days
-        UNION ALL SELECT label, tenant, job_id, source, status, count FROM run_label_counts`),
+        UNION ALL SELECT label, tenant, job_id, source, status, count FROM run_label_counts
+        UNION ALL SELECT 'ended in ' || span || ' ' || at, tenant, job_id, NULL, 'success', success FROM run_stats
+        UNION ALL SELECT 'ended in ' || span || ' ' || at, tenant, job_id, NULL, 'failed', failed FROM run_stats
+        UNION ALL SELECT 'ended in ' || span || ' ' || at, tenant, job_id, NULL, 'cancelled', cancelled FROM run_stats`),
       wrongLabels: all<Row>(`
         SELECT run_labels.* FROM run_labels INNER JOIN runs ON runs.id = run_id
           WHERE run_labels.status IS NOT iif(runs.finished_at IS NULL, NULL, runs.status)`),

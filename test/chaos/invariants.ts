@@ -1,5 +1,6 @@
 // The list of invariants: what must hold whatever was killed at any time.
 
+import { countedLabels } from '../../src/store/run/ended-counts.ts';
 import { clientInvariants } from './client-invariants.ts';
 import { foldersLeft, type RunRow } from './evidence.ts';
 import type { Invariant } from './invariant.ts';
@@ -19,7 +20,7 @@ export const invariants: readonly Invariant[] = [
         counts.map(({ status, tenant, job_id, source, count }) => [[status, tenant, job_id, source], Number(count)]),
       ),
       ...disagreements(
-        runs.flatMap((run) => (run.finished_at === null ? [] : endedKinds(run))),
+        runs.flatMap((run) => (run.finished_at === null ? [] : endedKinds(run, run.finished_at))),
         endedCounts.map(({ what, tenant, job_id, source, status, count }) => [
           [what, tenant, job_id, source, status],
           Number(count),
@@ -64,9 +65,14 @@ export const invariants: readonly Invariant[] = [
   },
 ];
 
-/** The counters of a run: by hour and day, and by the key of each label, with and without its value. */
-function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunRow): Kind[] {
-  const ofLabels = Object.entries<string>(JSON.parse(labels)).flatMap(([key, value]) => [key, `${key}=${value}`]);
+/**
+ * The counters of an ended run: by hour and day of its creation, by the key of each label, with and without its value,
+ * and by hour and day of its end, for its job and, unless it is a sub-run, for all jobs.
+ */
+function endedKinds(run: RunRow, finishedAt: number): Kind[] {
+  const { created_at, tenant, job_id, source, status, labels, trigger } = run;
+  const ofLabels = countedLabels(JSON.parse(labels), trigger).flatMap(([key, value]) => [key, `${key}=${value}`]);
+  const jobs = trigger === 'job' ? [job_id] : [job_id, ''];
   return [
     ...['', ...ofLabels]
       .flatMap((label) => [
@@ -75,6 +81,9 @@ function endedKinds({ created_at, tenant, job_id, source, status, labels }: RunR
       ])
       .map((what) => [what, tenant, null, source, status]),
     ...ofLabels.map((label) => [label, tenant, job_id, source, status]),
+    ...[`hour ${finishedAt - (finishedAt % 3_600_000)}`, `day ${finishedAt - (finishedAt % 86_400_000)}`].flatMap(
+      (span) => jobs.map((job) => [`ended in ${span}`, tenant, job, null, status]),
+    ),
   ];
 }
 
