@@ -24,34 +24,22 @@ export function BulkBar(o: {
   /** Resolves as soon as the run is being cancelled. */
   readonly cancel: (runId: string) => Promise<void>;
 }): ReactNode {
-  const client = useClient();
   const mayChange = useScopes()('runs:write');
-  const once = useRequestKeys();
   const { note, isBusy, each } = useEach((runId) => o.choose([runId], false));
-  /** When the first of the reruns was created. */
-  const [rerunAt, setRerunAt] = useState<string | null>(null);
+  const { rerun, rerunAt, forget } = useReruns(each);
   const [isAsking, setAsking] = useState(false);
   const chosen = o.rows.filter(({ run_id: id }) => o.chosen.has(id));
   const open = idsOf(chosen.filter(({ status }) => !isFinished(status)));
   const over = idsOf(chosen.filter(({ status }) => isFinished(status)));
   const failed = idsOf(chosen.filter(({ status }) => status === 'failed'));
   const clear = (): void => {
-    setRerunAt(null);
+    forget();
     o.choose([...o.chosen], false);
   };
   useEscape(chosen.length > 0 && !isAsking, clear);
   const cancel = (): void => {
-    setRerunAt(null);
+    forget();
     void each({ doing: 'Cancelling', done: 'Cancelled' }, open, o.cancel);
-  };
-  const rerun = (ids: readonly string[], from: 'start' | 'failed'): void => {
-    setRerunAt(null);
-    void each({ doing: 'Starting', done: 'Started' }, ids, async (runId) => {
-      const { created_at: at } = await once(`${runId} ${from}`, (headers) =>
-        client.call('rerunRun', { path: { run_id: runId }, body: { from }, headers }),
-      );
-      setRerunAt((first) => (first === null || at < first ? at : first));
-    });
   };
   const [a, b] = chosen.toSorted((one, other) => one.created_at.localeCompare(other.created_at));
   if (chosen.length === 0 && note === null) return null;
@@ -119,6 +107,26 @@ function useEscape(isActive: boolean, act: () => void): void {
     document.addEventListener('keydown', onEscape);
     return () => document.removeEventListener('keydown', onEscape);
   }, [isActive]);
+}
+
+type Each = ReturnType<typeof useEach>['each'];
+
+function useReruns(each: Each) {
+  const client = useClient();
+  const once = useRequestKeys();
+  /** When the first of the reruns was created. */
+  const [rerunAt, setRerunAt] = useState<string | null>(null);
+  const forget = (): void => setRerunAt(null);
+  const rerun = (ids: readonly string[], from: 'start' | 'failed'): void => {
+    forget();
+    void each({ doing: 'Starting', done: 'Started' }, ids, async (runId) => {
+      const { created_at: at } = await once(`${runId} ${from}`, (headers) =>
+        client.call('rerunRun', { path: { run_id: runId }, body: { from }, headers }),
+      );
+      setRerunAt((first) => (first === null || at < first ? at : first));
+    });
+  };
+  return { rerun, rerunAt, forget };
 }
 
 type Words = { readonly doing: string; readonly done: string };

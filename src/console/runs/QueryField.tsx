@@ -21,8 +21,7 @@ type Props = {
 const isFilter = (word: string): boolean => /^-?[a-z]+:./s.test(word);
 
 export function QueryField(o: Props): ReactNode {
-  const field = useQueryText(o.text, o.onChange);
-  const { tokens, draft, write } = field;
+  const { tokens, draft, write } = useQueryText(o.text, o.onChange);
   const [isOpen, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
