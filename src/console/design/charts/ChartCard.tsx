@@ -74,7 +74,7 @@ export function ChartCard({
   );
 }
 
-export function Legends({ of }: { readonly of: readonly Legend[] }): ReactNode {
+function Legends({ of }: { readonly of: readonly Legend[] }): ReactNode {
   return (
     <ul className={styles.legend}>
       {of.map(({ status, word }) => (

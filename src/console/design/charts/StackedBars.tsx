@@ -17,7 +17,7 @@ export type Bucket = {
 };
 
 /** Something that explains a change: a dotted line with words. */
-export type Mark = { readonly atMs: number; readonly text: string };
+type Mark = { readonly atMs: number; readonly text: string };
 
 type Props = {
   readonly label: string;

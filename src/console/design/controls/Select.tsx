@@ -8,7 +8,7 @@ import button from './Button.module.css';
 import input from './Input.module.css';
 import styles from './Popup.module.css';
 
-export type Choice<V extends string = string> = { readonly value: V; readonly label: string; readonly note?: string };
+type Choice<V extends string = string> = { readonly value: V; readonly label: string; readonly note?: string };
 
 type Props<V extends string> = {
   readonly label: string;
