@@ -1,6 +1,6 @@
 // Parts that many queries share.
 
-import type { SelectQueryBuilder } from 'kysely';
+import { type Expression, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
 /** Conditions for Kysely's `and`: each column equals its value. Leaves out columns whose value is undefined. */
@@ -15,4 +15,10 @@ export async function countRows<Table extends keyof Schema>(
 ): Promise<number> {
   const { count } = await query.select((eb) => eb.fn.countAll<number | string>().as('count')).executeTakeFirstOrThrow();
   return Number(count);
+}
+
+/** The column has the id of a job in this namespace or below. */
+export function isWithin(column: string, namespace: string): Expression<SqlBool> {
+  const text = `${namespace}/`;
+  return sql<SqlBool>`substr(${sql.ref(column)}, 1, ${sql.lit(text.length)}) = ${text}`;
 }

@@ -4,7 +4,7 @@
 import type { Kysely } from 'kysely';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
-import { given } from '../query-parts.ts';
+import { given, isWithin } from '../query-parts.ts';
 import type { RunDayRow, RunHourRow, RunLabelCountRow, Schema } from '../schema.ts';
 
 export const hourMs = 3_600_000;
@@ -235,4 +235,15 @@ const sumLabels = prepareQueries((db, { jobId, ...kind }: LabelFilter) =>
 
 export async function sumEndedByLabel(db: Kysely<Schema>, filter: LabelFilter): Promise<number> {
   return totalIn(await sumLabels(db, filter));
+}
+
+/** The same, for the jobs in a namespace and below. */
+export async function sumEndedWithin(db: Kysely<Schema>, namespace: string, filter: LabelFilter): Promise<number> {
+  const { jobId, ...columns } = filter;
+  const sum = db
+    .selectFrom('run_label_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where((eb) => eb.and(given({ ...columns, job_id: jobId })))
+    .where(isWithin('job_id', namespace));
+  return totalIn(await sum.execute());
 }

@@ -3,7 +3,7 @@
 import type { Compilable, Kysely } from 'kysely';
 import type { RunStatus } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
-import { given } from '../query-parts.ts';
+import { given, isWithin } from '../query-parts.ts';
 import type { RunCountRow, Schema } from '../schema.ts';
 
 type Move = { readonly from: RunStatus; readonly to: RunStatus };
@@ -77,4 +77,16 @@ const sumCounts = prepareQueries((db, { jobId, ...kind }: CountFilter) =>
 export async function sumRunCounts(db: Kysely<Schema>, kind: CountFilter): Promise<number> {
   const [row] = await sumCounts(db, kind);
   return Number(row?.total ?? 0);
+}
+
+/** The same, for the jobs in a namespace and below. */
+export async function sumRunCountsWithin(db: Kysely<Schema>, namespace: string, kind: CountFilter): Promise<number> {
+  const { jobId, ...columns } = kind;
+  const { total } = await db
+    .selectFrom('run_counts')
+    .select((eb) => eb.fn.sum<number | string | null>('count').as('total'))
+    .where((eb) => eb.and(given({ ...columns, job_id: jobId })))
+    .where(isWithin('job_id', namespace))
+    .executeTakeFirstOrThrow();
+  return Number(total ?? 0);
 }

@@ -4,8 +4,8 @@ import type { Kysely } from 'kysely';
 import { isFinished, type RunStatus } from '../../domain/run.ts';
 import { prepareQueries } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
-import { hourMs, subRunLabel, sumEndedByLabel, sumEndedByTime, toLabel } from './ended-counts.ts';
-import { sumRunCounts } from './run-counts.ts';
+import { hourMs, subRunLabel, sumEndedByLabel, sumEndedByTime, sumEndedWithin, toLabel } from './ended-counts.ts';
+import { sumRunCounts, sumRunCountsWithin } from './run-counts.ts';
 import { placesOf, type RunFilter, type Way } from './run-filter.ts';
 
 /** A filter without free text, flat, as a prepared query needs it. */
@@ -45,12 +45,37 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
   return isTimed && total > 0 ? countOnIndex(db, filter) : total;
 }
 
-/** The total of a search, where counters know it: without sub-runs, but with no other condition that lacks an index. */
+/** The total of a search, where counters know it: without sub-runs, or in a namespace, or both. */
 export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
-  const { isTopLevel, createdBy, trigger, notLabel, namespace, q, label, ...kind } = filter;
-  const others = [createdBy, trigger, notLabel, namespace, q, label, kind.stepStatus];
-  if (!isTopLevel || others.some((value) => value !== undefined)) return undefined;
-  return (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
+  const { isTopLevel, namespace, createdBy, trigger, notLabel, q, label, ...kind } = filter;
+  const others = [createdBy, trigger, notLabel, q, label, kind.stepStatus];
+  if (others.some((value) => value !== undefined)) return undefined;
+  if (namespace === undefined) {
+    return isTopLevel && (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));
+  }
+  const { sinceMs, untilMs, ...counted } = kind;
+  // No counter of hours knows the job.
+  if (sinceMs !== undefined || untilMs !== undefined) return undefined;
+  const all = await sumRunCountsWithin(db, namespace, counted);
+  return isTopLevel ? all - (await subRunsWithin(db, namespace, counted)) : all;
+}
+
+async function subRunsWithin(
+  db: Kysely<Schema>,
+  namespace: string,
+  kind: Pick<RunFilter, 'jobId' | 'status' | 'tenant' | 'source'>,
+): Promise<number> {
+  const { status } = kind;
+  let total = await sumEndedWithin(db, namespace, { label: toLabel(subRunLabel), ...kind });
+  for (const of of underWay) {
+    if (status !== undefined && status !== of) continue;
+    const filter = { ...kind, namespace, status: of, label: { key: subRunLabel } };
+    const { found } = await placesOf(db, filter, 'runs')
+      .select((eb) => eb.fn.countAll<number | string>().as('found'))
+      .executeTakeFirstOrThrow();
+    total += Number(found);
+  }
+  return total;
 }
 
 /** Sums the counters of full hours, and counts the partial hours at both ends on the index. */
