@@ -34,13 +34,13 @@ type Found = Total & {
 };
 type Range = { readonly after: Position | undefined; readonly offset: number; readonly limit: number };
 
-/** How many runs a search reads before it lets other work run, if it compares the runs themselves: 2 to 5 ms. */
+/** How many runs a search reads before it lets other work run, if it compares the runs themselves. */
 const searchSlice = 250;
 
 /** The same, if an index has all that it compares. */
 const indexSlice = 5_000;
 
-/** How many runs a search reads, from its first page or from a cursor: about 0.2 s for the runs themselves. */
+/** How many runs a search reads, from its first page or from a cursor. */
 const mostSearched = 20_000;
 
 /** @throws Problem validation-error for a malformed cursor */
