@@ -320,7 +320,9 @@ describe('a form', () => {
     const token = page.getByLabel('token', { exact: true });
     const stored = page.getByRole('checkbox', { name: 'Use a stored secret' });
     await page.getByLabel(/^who/).fill('Ada');
+    const planned = page.waitForRequest((request) => request.postData()?.includes('hunter2') === true);
     await token.fill('hunter2');
+    await planned;
     await page.getByText('Starts at once').waitFor();
     const sent: string[] = [];
     page.on('request', (request) => sent.push(request.postData() ?? ''));
