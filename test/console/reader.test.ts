@@ -28,10 +28,10 @@ async function signedIn(path: string, credential: string) {
 
 testWith('chromium')('a read-only token shows that a run waits for approval, without buttons', async () => {
   const page = await signedIn(`/runs/${runId}`, looker.credential);
-  await page.getByText('is waiting for approval: Go on?').waitFor();
-  await page.getByRole('link', { name: 'demo/ask' }).first().waitFor();
+  await page.getByText(/Waiting for approval: Go on/).waitFor();
+  await page.getByRole('link', { name: 'ask', exact: true }).first().waitFor();
   for (const name of ['Approve', 'Deny', 'Cancel']) expect(await page.getByRole('button', { name }).count()).toBe(0);
-  expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
 });
 
 testWith('chromium')('a token with the scopes to operate shows the buttons', async () => {
@@ -44,7 +44,7 @@ testWith('chromium')('a token that may only read and approve runs shows only tho
   const page = await signedIn(`/runs/${runId}`, approver.credential);
   await page.getByRole('button', { name: 'Approve' }).waitFor();
   expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
-  expect(await page.getByRole('link', { name: /edits/ }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
 });
 
 testWith('chromium')('no button is shown before the scopes are known', async () => {
@@ -53,7 +53,7 @@ testWith('chromium')('no button is shown before the scopes are known', async () 
   const askedFor = /\/api\/v1\/(?:health|system\/info)$/;
   await page.route(askedFor, (route) => route.abort());
   await page.reload();
-  await page.getByText('is waiting for approval: Go on?').waitFor();
+  await page.getByText(/Waiting for approval: Go on/).waitFor();
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
   expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
   await page.unroute(askedFor);

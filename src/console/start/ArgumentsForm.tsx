@@ -333,6 +333,8 @@ function ListInput(o: ListProps): ReactNode {
       <Button
         size="small"
         icon={Plus}
+        // The label of the list leads to the button while there is no item; the button keeps its own name.
+        aria-label={`Add to ${name}`}
         {...(texts.length === 0 && { id: o.id })}
         onClick={() => set([...texts, field.itemFields.length > 0 ? '{}' : ''])}
       >
