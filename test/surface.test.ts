@@ -259,6 +259,7 @@ test('commands of flwd, with their options', () => {
     'import dagu --to --json --quiet --config --jobs',
     'takeover --dry-run --yes --undo --json --quiet --config --data-dir --jobs',
     'runs --job --status --since --until --label --not-label --by --trigger --top-level --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'stats --range --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'rerun --from --latest --args --args-file --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',

@@ -22,6 +22,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'import dagu': () => import('./import/import-others.ts'),
   takeover: () => import('./takeover/takeover.ts'),
   runs: () => import('./run/runs.ts'),
+  stats: () => import('./run/stats.ts'),
   logs: () => import('./run/logs.ts'),
   cancel: () => import('./run/cancel.ts'),
   rerun: () => import('./run/rerun.ts'),

@@ -144,13 +144,6 @@ export function countWords(count: number): string {
   return whole.format(count);
 }
 
-/** "98.8 %"; "100 %" only if it is all of it. */
-export function percentWords(share: number): string {
-  const percent = share * 100;
-  const shown = share < 1 ? Math.min(99.9, Math.round(percent * 10) / 10) : 100;
-  return `${Number.isInteger(shown) ? shown : withPoint.format(shown)} %`;
-}
-
 const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });

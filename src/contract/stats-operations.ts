@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
 import { closed, instant, json, nullable, oneOf, runStatus, text, timestamp } from './schema-parts.ts';
+import { statsRanges } from './stats-range.ts';
 
 const count = Type.Integer({ minimum: 0 });
 const quantile = nullable(Type.Integer({ description: 'Milliseconds, within 5 %; null: no run was counted' }));
@@ -84,10 +85,7 @@ export const statsOperations = {
     scope: 'runs:read',
     query: Type.Object(
       {
-        range: oneOf(
-          ['24h', '7d', '30d'] as const,
-          'The time up to now: full hours or, with `30d`, full days (UTC); `24h` by default',
-        ),
+        range: oneOf(statsRanges, 'The time up to now: full hours or, with `30d`, full days (UTC); `24h` by default'),
         since: instant('From the hour or day of this time on, instead of `range`; at most 400 days before `until`'),
         until: instant('Up to the hour or day of this time; now by default'),
         job_id: text('Only runs of this job, sub-runs included'),

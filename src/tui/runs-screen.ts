@@ -2,6 +2,7 @@
 
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useState } from 'react';
+import { percentWords } from '../client/percent.ts';
 import { tookFor } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { type ListedStatus, listedStatuses } from '../domain/run.ts';
@@ -15,6 +16,9 @@ import { atTime, statusLooks } from './words.ts';
 type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
 const everyMs = 10_000;
+const statsEveryMs = 30_000;
+/** Narrower terminals have no room for the figures of today. */
+const columnsForStats = 110;
 const pageRows = 100;
 const mostRows = 1000;
 const filters: readonly (ListedStatus | null)[] = [null, ...listedStatuses];
@@ -32,6 +36,10 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
     client.call('listRuns', { query, signal }),
   );
 
+  const isWide = columns >= columnsForStats;
+  const { value: stats } = useLoaded({ isActive: isActive && isWide, key: 'stats', everyMs: statsEveryMs }, (signal) =>
+    client.call('getStats', { query: { since: startOfToday() }, signal }),
+  );
   const runs = value?.runs ?? [];
   const chosen = Math.max(
     0,
@@ -73,13 +81,32 @@ export function RunsScreen({ isActive }: ScreenProps): Body {
   return h(
     Box,
     { flexDirection: 'column', height: rows },
-    cells([{ spans: title }, { spans: [value ? countOf(runs.length, value.total) : ''], width: 24 }], 'title'),
+    cells(
+      [
+        { spans: title },
+        ...(isWide && stats ? [{ spans: todayOf(stats.totals), width: 48 }] : []),
+        { spans: [value ? countOf(runs.length, value.total) : ''], width: 24 },
+      ],
+      'title',
+    ),
     ...runs.slice(start, end).map((run, index) => runLine(run, start + index === chosen, columns)),
     value === null && error === null && line(['loading…'], 'loading'),
     value !== null && runs.length === 0 && line([status || search.text ? 'No runs match.' : 'No runs yet.'], 'none'),
     h(Box, { key: 'space', flexGrow: 1 }),
     line([error === null ? belowOf(runs[chosen]) : { text: error, colour: 'red' }], 'below'),
   );
+}
+
+function startOfToday(): string {
+  return new Date(new Date().setHours(0, 0, 0, 0)).toISOString();
+}
+
+function todayOf({ runs, failed, success_rate: rate }: AnswerOf<'getStats'>['totals']): (Span | string)[] {
+  return [
+    `today ${runs} ended, `,
+    { text: `${failed} failed`, colour: failed > 0 ? 'red' : 'gray' },
+    rate === null ? '' : `, ${percentWords(rate)} success`,
+  ];
 }
 
 function countOf(shown: number, total: number): string {

@@ -78,6 +78,21 @@ describe('the list of runs', () => {
   });
 });
 
+testWith('tmux')('above the runs are the figures of today, where the terminal is wide enough', async () => {
+  await using figures = await startServing({ jobs: { demo: bash('true') } });
+  for (const move of ['succeed', 'succeed', 'succeed', 'fail'] as const) {
+    const run = await figures.addRun({ jobId: 'demo' });
+    await run.move('claim');
+    await run.finish(move);
+  }
+  const terminal = await openTui(figures.url, { columns: 120 });
+  await terminal.sees(/❯ demo/);
+  await terminal.press('2');
+  await terminal.sees(/Runs +today 4 ended, 1 failed, 75 % success +4$/m);
+  await terminal.resize(80, 30);
+  await expect.poll(() => terminal.screen()).not.toContain('today');
+});
+
 testWith('tmux')('the list of jobs shows the status of each last run', async () => {
   const terminal = await openTui(executing.url);
   const look = await terminal.sees(/❯ demo\/long *$/m);

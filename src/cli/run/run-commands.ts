@@ -1,5 +1,6 @@
 // The commands for runs; part of the table in commands.ts.
 
+import { statsRanges } from '../../contract/stats-range.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
@@ -53,6 +54,23 @@ export const runCommands = [
     ],
     operands: '[RUN]',
     examples: ['flwd runs --status failed --since 2d', 'flwd runs run_01KJ…', 'flwd runs --job backup/daily --json'],
+  },
+  {
+    name: 'stats',
+    about: 'show how many runs ended and how, how long they took, and which jobs failed or are slower than usual',
+    options: [
+      {
+        name: 'range',
+        value: 'RANGE',
+        choices: statsRanges,
+        about: `the time up to now: ${statsRanges.join(', ')}; default: 24h`,
+      },
+      { name: 'job', value: 'JOB', about: 'runs of this job, or with / at the end, of all jobs in this namespace' },
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    examples: ['flwd stats', 'flwd stats --range 30d --job backup/', 'flwd stats --json'],
   },
   {
     name: 'logs',

@@ -3,6 +3,7 @@
 import { Play } from 'lucide-react';
 import { type MouseEvent, memo, type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
+import { percentWords } from '../../client/percent.ts';
 import { RunBars } from '../design/charts/RunBars.tsx';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
 import { Button } from '../design/controls/Button.tsx';
@@ -13,7 +14,7 @@ import { Age, Duration, Time } from '../design/text/Time.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';
-import { harmless, jobPath, percentWords, runPath } from '../words.ts';
+import { harmless, jobPath, runPath } from '../words.ts';
 import styles from './JobCells.module.css';
 import { type InvalidJob, type JobRow, leastDays, notableChange } from './job-rows.ts';
 

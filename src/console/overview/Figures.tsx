@@ -2,10 +2,12 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { percentWords } from '../../client/percent.ts';
+import type { StatsRange } from '../../contract/stats-range.ts';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
-import { countWords, percentWords, spanWords } from '../words.ts';
+import { countWords, spanWords } from '../words.ts';
 import styles from './Figures.module.css';
-import type { Range, Stats } from './overview-data.ts';
+import type { Stats } from './overview-data.ts';
 import { runsPath } from './runs-path.ts';
 
 const beforeWords = { '24h': 'yesterday', '7d': 'the week before', '30d': 'the month before' } as const;
@@ -28,7 +30,7 @@ export function Figures({
   waiting,
 }: {
   readonly stats: Stats;
-  readonly range: Range;
+  readonly range: StatsRange;
   /** How many groups of failures there are; undefined: unknown. */
   readonly groups: number | undefined;
   readonly slots: { readonly running: number; readonly concurrency: number } | undefined;
@@ -55,7 +57,7 @@ export function Figures({
   );
 }
 
-function figuresOf({ totals, before, runs, times }: Stats, range: Range, groups: number | undefined): Figure[] {
+function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, groups: number | undefined): Figure[] {
   const then = beforeWords[range];
   const { duration, waiting } = totals;
   // The last hour or day is not over.

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { type StatsRange, statsRanges } from '../../contract/stats-range.ts';
 import { useTitle } from '../browser.ts';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { Select } from '../design/controls/Select.tsx';
@@ -15,16 +16,7 @@ import { Figures } from './Figures.tsx';
 import { groupFailures } from './failure-groups.ts';
 import { NextDay } from './NextDay.tsx';
 import styles from './OverviewPage.module.css';
-import {
-  type Range,
-  ranges,
-  useFailures,
-  useJobIds,
-  useOverviewEvents,
-  useSlots,
-  useStats,
-  useUnderWay,
-} from './overview-data.ts';
+import { useFailures, useJobIds, useOverviewEvents, useSlots, useStats, useUnderWay } from './overview-data.ts';
 import { RunsChart } from './RunsChart.tsx';
 import { UnderWay } from './UnderWay.tsx';
 
@@ -53,7 +45,7 @@ export function OverviewPage(): ReactNode {
         <Namespaces of={jobIds ?? []} value={namespace} onChange={(next) => go({ namespace: next })} />
         <Segmented
           label="Time"
-          choices={ranges.map((value) => ({ value, label: rangeLabels[value] }))}
+          choices={statsRanges.map((value) => ({ value, label: rangeLabels[value] }))}
           value={range}
           onChange={(next) => go({ range: next })}
         />
@@ -99,11 +91,11 @@ export function OverviewPage(): ReactNode {
 function usePlace() {
   const search = new URLSearchParams(useSearch());
   const [, navigate] = useLocation();
-  const range = ranges.find((one) => one === search.get('range')) ?? '24h';
+  const range = statsRanges.find((one) => one === search.get('range')) ?? '24h';
   return {
     range,
     namespace: search.get('namespace'),
-    go: (next: { readonly range?: Range; readonly namespace?: string | null }): void => {
+    go: (next: { readonly range?: StatsRange; readonly namespace?: string | null }): void => {
       for (const [name, value] of Object.entries(next)) {
         if (value === null) search.delete(name);
         else search.set(name, value);

@@ -1,16 +1,15 @@
 // What the overview knows. Events of runs refresh the parts that they concern, each at most every few seconds: the page
 // is open all day and must cost the server little.
 
-import { useRef } from 'react';
+import type { Frame } from '../../client/resuming-stream.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
+import type { StatsRange } from '../../contract/stats-range.ts';
+import { type Answer, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { useRefreshOn, useRefreshOnRuns } from '../session/refresh-on.ts';
 import { useScopes } from '../session/scopes.ts';
-import { useRunEvents } from '../session/streams.ts';
 import type { RunRow } from '../words.ts';
 
-export const ranges = ['24h', '7d', '30d'] as const;
-export type Range = (typeof ranges)[number];
 export type Stats = AnswerOf<'getStats'>;
 export type Fires = AnswerOf<'listScheduleFires'>;
 
@@ -27,27 +26,15 @@ const root = 'overview';
 
 /** Refreshes the parts of the page. Call it once. */
 export function useOverviewEvents(): void {
-  const refresh = useRefresh();
-  const changed = useRef(new Set<string>());
-  useRunEvents(
-    { settleMs },
-    {
-      open() {
-        for (const part of ['under way', 'failures']) changed.current.add(part);
-      },
-      frame({ event, data }) {
-        if (event.startsWith('run.') || event === 'step.waiting_approval') changed.current.add('under way');
-        if (event === 'run.finished' && data.status === 'failed') changed.current.add('failures');
-      },
-      change() {
-        for (const part of changed.current) refresh({ queryKey: [root, part] });
-        changed.current.clear();
-      },
-    },
-  );
+  useRefreshOnRuns([root, 'under way'], settleMs);
+  useRefreshOn([root, 'failures'], hasFailed, { settleMs });
 }
 
-export function useStats(range: Range, namespace: string | null): Answer<Stats> {
+function hasFailed({ event, data }: Frame): boolean {
+  return event === 'run.finished' && data.status === 'failed';
+}
+
+export function useStats(range: StatsRange, namespace: string | null): Answer<Stats> {
   const query = { range, ...(namespace !== null && { namespace }) };
   return useAnswer([root, 'stats', query], (client, signal) => client.call('getStats', { query, signal }), {
     refetchInterval: figuresMs,

@@ -1,8 +1,8 @@
 // What the page of schedules knows: the schedules, and what they started, missed and will start in a span of time.
 
+import { percentWords } from '../../client/percent.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
-import { percentWords } from '../words.ts';
 
 export type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 export type Fires = AnswerOf<'listScheduleFires'>;

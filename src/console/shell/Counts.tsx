@@ -4,12 +4,11 @@ import type { ReactNode } from 'react';
 import { useApprovalCount } from '../approvals/waiting-approvals.ts';
 import { Badge } from '../design/text/Chip.tsx';
 import { useAnswer } from '../session/answers.tsx';
-import { useRefreshOn } from '../session/refresh-on.ts';
+import { useRefreshOnRuns } from '../session/refresh-on.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
 
-const settleMs = 2_000;
-const telling = new Set(['run.created', 'run.started', 'run.finished']);
+const settleMs = 5_000;
 
 /** The number of the page, or nothing. */
 export function Count({ href }: { readonly href: string }): ReactNode {
@@ -20,7 +19,7 @@ export function Count({ href }: { readonly href: string }): ReactNode {
 function Running(): ReactNode {
   const queryKey = ['running count'];
   const enabled = useScopes()('runs:read') === true;
-  useRefreshOn(queryKey, ({ event }) => telling.has(event), { settleMs });
+  useRefreshOnRuns(queryKey, settleMs);
   const count = useAnswer(
     queryKey,
     (client, signal) => client.call('listRuns', { query: { status: 'running', limit: 1 }, signal }),

@@ -1,6 +1,7 @@
 // Which time statistics are about: full hours or full days, and the same time before.
 
 import type { QueryOf } from '../../contract/operations.ts';
+import type { StatsRange } from '../../contract/stats-range.ts';
 import { validationError } from '../../domain/problem.ts';
 import { type StatsSpan, type StatsWindow, spanMs } from '../../store/stats/stats.ts';
 import { toMs } from './query-values.ts';
@@ -18,7 +19,7 @@ const ranges = {
   '24h': { span: 'hour', count: 24 },
   '7d': { span: 'hour', count: 7 * 24 },
   '30d': { span: 'day', count: 30 },
-} as const;
+} as const satisfies Record<StatsRange, object>;
 
 /** Retention keeps hours a little longer. */
 const hoursFromMs = 14 * spanMs.day + 12 * spanMs.hour;

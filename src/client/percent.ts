@@ -1,0 +1,8 @@
+// Writes shares for people, in the same form on the command line, in the console and in the terminal UI.
+
+/** "98.8 %"; "100 %" only if it is all of it. */
+export function percentWords(share: number): string {
+  const percent = share * 100;
+  const shown = share < 1 ? Math.min(99.9, Math.round(percent * 10) / 10) : 100;
+  return `${Number.isInteger(shown) ? shown : shown.toFixed(1)} %`;
+}

@@ -1,0 +1,5 @@
+// The times that statistics are about.
+
+/** All end now. */
+export const statsRanges = ['24h', '7d', '30d'] as const;
+export type StatsRange = (typeof statsRanges)[number];
