@@ -262,6 +262,33 @@ type ListProps = FieldProps & {
   readonly shared: Omit<InputProps, 'id' | 'text' | 'set'>;
 };
 
+/** A list whose values are distinct choices, as checkboxes. */
+function Choices(o: ListProps & { readonly set: (texts: readonly string[]) => void; readonly children: ReactNode }) {
+  const { texts } = o.filled;
+  const choices = o.field.choices.map(showValue);
+  const strange = texts.filter((text) => !choices.includes(text));
+  return (
+    <fieldset
+      id={o.id}
+      className={styles.checks}
+      aria-labelledby={`${o.id}-name`}
+      aria-describedby={o.shared.describedBy}
+    >
+      {[...choices, ...strange].map((choice) => (
+        <Checkbox
+          key={choice}
+          label={choice === '' ? '(empty)' : choice}
+          checked={texts.includes(choice)}
+          onChange={(isOn) =>
+            o.set([...choices, ...strange].filter((one) => (one === choice ? isOn : texts.includes(one))))
+          }
+        />
+      ))}
+      {o.children}
+    </fieldset>
+  );
+}
+
 function ListInput(o: ListProps): ReactNode {
   const { field, filled, left } = o;
   const { texts } = filled;
@@ -274,27 +301,10 @@ function ListInput(o: ListProps): ReactNode {
     </span>
   );
   if (field.isUnique && field.itemKind === 'choice' && field.choices.length <= mostChecks) {
-    const choices = field.choices.map(showValue);
-    const strange = texts.filter((text) => !choices.includes(text));
     return (
-      <fieldset
-        id={o.id}
-        className={styles.checks}
-        aria-labelledby={`${o.id}-name`}
-        aria-describedby={o.shared.describedBy}
-      >
-        {[...choices, ...strange].map((choice) => (
-          <Checkbox
-            key={choice}
-            label={choice === '' ? '(empty)' : choice}
-            checked={texts.includes(choice)}
-            onChange={(isOn) =>
-              set([...choices, ...strange].filter((one) => (one === choice ? isOn : texts.includes(one))))
-            }
-          />
-        ))}
+      <Choices {...o} set={set}>
         {leftWords}
-      </fieldset>
+      </Choices>
     );
   }
   if ((itemKind === 'text' || itemKind === 'integer' || itemKind === 'number') && !hasLines(texts)) {
