@@ -28,6 +28,7 @@ test('calls are typed by the table of operations', async () => {
   expect(await client.call('listRuns', { query: { status: 'failed', limit: 5 } })).toEqual({
     runs: [],
     total: 0,
+    total_exact: true,
     next_cursor: null,
   });
   // @ts-expect-error -- a status that the API does not know
@@ -40,7 +41,7 @@ test('the client accepts JSON if the operation answers with it', () => {
     id,
     answers.some(({ content }) => 'application/json' in content),
   ]);
-  expect(asked).toEqual(answered);
+  expect(Object.fromEntries(asked)).toEqual(Object.fromEntries(answered));
 });
 
 test('bytes and text are returned as the answer itself', async () => {
