@@ -7,7 +7,12 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { type Serving, startServing } from './serving.ts';
 
-type Entry = { readonly run_id: string; readonly status: string; readonly waiting: string | null };
+type Entry = {
+  readonly args_text?: unknown;
+  readonly run_id: string;
+  readonly status: string;
+  readonly waiting: string | null;
+};
 type Page = { readonly runs: readonly Entry[]; readonly total: number };
 
 const execute = promisify(execFile);
