@@ -22,9 +22,3 @@ export function quantileOf(buckets: Buckets, share: number): number | null {
   }
   return null;
 }
-
-export function sumOf(all: Iterable<Buckets>): Map<number, number> {
-  const sum = new Map<number, number>();
-  for (const buckets of all) for (const [bucket, count] of buckets) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
-  return sum;
-}

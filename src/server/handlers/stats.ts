@@ -1,9 +1,11 @@
-// Statistics of ended runs, from counters. The answers are kept for as long as the database has not changed (ADR 0025).
+// Statistics of ended runs, from counters. The answers are kept for as long as the database has not changed (ADR 0025),
+// and that of many jobs for some seconds.
 
 import { LRUCache } from 'lru-cache';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Reach } from '../../domain/principal.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import { createSharedRead } from '../../lib/shared-read.ts';
 import type { RunReading, StatsReading } from '../../store/reading.ts';
 import { type Counts, type JobStats, noTimes, type Quantiles, spanMs, type Times } from '../../store/stats/stats.ts';
 import { sendJson } from '../answers/stored-answer.ts';
@@ -16,51 +18,68 @@ type Parts = {
   readonly clock: Clock;
 };
 type Stats = AnswerOf<'getStats'>;
+type JobsStats = AnswerOf<'getJobStats'>;
 
 const cachedChars = 4 * 1024 * 1024;
+/** How many queries can be read at the same time, each only once. */
+const mostReads = 1_000;
 const daysOfJobs = 30;
 const medianDays = 14;
 const lastRuns = 10;
+/** From this many jobs on, an answer is kept for longer the more it cost. */
+const manyJobs = 100;
+const keptMsPerJob = 2;
 
 export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJobStats'> {
-  const answers = new LRUCache<string, { readonly generation: string | number; readonly text: string }>({
-    maxSize: cachedChars,
-  });
-
-  async function kept(key: string, answer: () => Promise<unknown>): Promise<string> {
-    // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
-    const generation = await o.runs.generation();
-    const known = answers.get(key);
-    if (known?.generation === generation) return known.text;
-    const text = JSON.stringify(await answer());
-    answers.set(key, { generation, text }, { size: key.length + text.length });
-    return text;
-  }
-
+  const kept = createKeptAnswers(o.runs.generation);
   return {
     async getStats({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
-      const time = timeOf(query, o.clock.now());
       const { tenant } = request.principal;
-      const key = JSON.stringify([tenant, query, time.window.toMs]);
-      return sendJson(reply, await kept(key, () => statsOf(o.stats, query, time, request.principal)));
+      const { window } = timeOf(query, o.clock.now());
+      const key = JSON.stringify([tenant, query, window.toMs]);
+      return sendJson(reply, await kept(key, () => statsOf(o, query, { tenant })));
     },
 
     async getJobStats({ request, reply, query }) {
       const { tenant } = request.principal;
       const todayMs = dayOf(o.clock.now());
       const key = JSON.stringify([tenant, query, todayMs]);
-      return sendJson(reply, await kept(key, () => jobStatsOf(o, query, todayMs, request.principal)));
+      const keptMs = ({ jobs }: JobsStats) =>
+        query.ids === undefined && jobs.length >= manyJobs ? jobs.length * keptMsPerJob : 0;
+      return sendJson(reply, await kept(key, () => jobStatsOf(o, query, todayMs, { tenant }), keptMs));
     },
   };
 }
 
-async function statsOf(
-  stats: StatsReading,
-  query: QueryOf<'getStats'>,
-  { window, before, share, timesSpan }: StatsTime,
-  reach: Reach,
-): Promise<Stats> {
+type Answer = { readonly generation: string | number; readonly untilMs: number; readonly text: string };
+
+/** The callers who ask the same at the same time share one read. */
+function createKeptAnswers(generationOf: RunReading['generation']) {
+  const answers = new LRUCache<string, Answer>({ maxSize: cachedChars });
+  const reads = new LRUCache<string, () => Promise<string>>({ max: mostReads });
+
+  async function read<T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number): Promise<string> {
+    // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
+    const generation = await generationOf();
+    const known = answers.get(key);
+    if (known && (known.generation === generation || performance.now() < known.untilMs)) return known.text;
+    const found = await answer();
+    const text = JSON.stringify(found);
+    const untilMs = performance.now() + keptMs(found);
+    answers.set(key, { generation, untilMs, text }, { size: key.length + text.length });
+    return text;
+  }
+
+  return <T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number = () => 0): Promise<string> => {
+    const shared = reads.get(key) ?? createSharedRead(() => read(key, answer, keptMs));
+    reads.set(key, shared);
+    return shared();
+  };
+}
+
+async function statsOf({ stats, clock }: Parts, query: QueryOf<'getStats'>, reach: Reach): Promise<Stats> {
+  const { window, before, share, timesSpan } = timeOf(query, clock.now());
   const { job_id: jobId, namespace, tenant, by } = query;
   const of = stats({ jobId, namespace, tenant }, reach);
   const counts = await of.counts(window);
@@ -103,7 +122,7 @@ async function jobStatsOf(
   { ids }: QueryOf<'getJobStats'>,
   todayMs: number,
   reach: Reach,
-): Promise<AnswerOf<'getJobStats'>> {
+): Promise<JobsStats> {
   const fromMs = todayMs - (daysOfJobs - 1) * spanMs.day;
   const jobIds = ids === undefined ? undefined : [...new Set(ids.split(','))].toSorted();
   const jobs = await o.stats({}, reach).jobs({ jobIds, fromMs, todayMs, medianDays });
@@ -118,7 +137,7 @@ async function jobStatsOf(
   };
 }
 
-type Job = AnswerOf<'getJobStats'>['jobs'][number];
+type Job = JobsStats['jobs'][number];
 type LastRuns = Awaited<ReturnType<RunReading['last']>>;
 
 function toJob({ jobId, medians, ...job }: JobStats, last: NonNullable<ReturnType<LastRuns['get']>>): Job {

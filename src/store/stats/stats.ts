@@ -2,7 +2,7 @@
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely, SelectQueryBuilder } from 'kysely';
-import { type Buckets, quantileOf, sumOf } from '../../domain/duration-buckets.ts';
+import { type Buckets, quantileOf } from '../../domain/duration-buckets.ts';
 import type { Database } from '../database.ts';
 import { given } from '../query-parts.ts';
 import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
@@ -163,33 +163,30 @@ async function statsOfJobs(
     .where('at', '>=', fromMs)
     .groupBy('job_id')
     .execute();
+  // Summed here, because SQLite would sort them first.
   const times = await db
     .selectFrom('run_times')
-    .select((eb) => ['job_id', 'at', 'bucket', eb.fn.sum<number | string>('count').as('count')])
+    .select(['job_id', 'at', 'bucket', 'count'])
     .where((eb) => eb.and({ ...of, measure: 'took' }))
     .where('job_id', 'in', jobIds)
     .where('at', '>=', fromMs)
-    .groupBy(['job_id', 'at', 'bucket'])
     .execute();
   const countsOf = new Map(counts.map((row) => [row.job_id, toCounts(row)]));
   const timesOf = Map.groupBy(times, ({ job_id: id }) => id);
   const days = Array.from({ length: medianDays }, (_, n) => todayMs - (medianDays - 1 - n) * dayMs);
   return jobIds.map((jobId) => {
-    const byDay = new Map([...Map.groupBy(timesOf.get(jobId) ?? [], ({ at }) => at)].map(toDay));
+    const own = timesOf.get(jobId) ?? [];
+    const byDay = Map.groupBy(own, ({ at }) => at);
     return {
       jobId,
       ...(countsOf.get(jobId) ?? { success: 0, failed: 0, cancelled: 0 }),
-      duration: quantiles(sumOf(byDay.values())),
-      medians: days.map((at) => quantileOf(byDay.get(at) ?? new Map(), 0.5)),
+      duration: quantiles(toBuckets(own)),
+      medians: days.map((at) => quantileOf(toBuckets(byDay.get(at) ?? []), 0.5)),
     };
   });
 }
 
 type Counted = Pick<RunTimesRow, 'bucket'> & { readonly count: number | string };
-
-function toDay([at, rows]: readonly [number, readonly Counted[]]): [number, Buckets] {
-  return [at, toBuckets(rows)];
-}
 
 function toTimes(rows: readonly (Counted & Pick<RunTimesRow, 'measure'>)[]): Times {
   const of = (measure: RunTimesRow['measure']) => quantiles(toBuckets(rows.filter((row) => row.measure === measure)));
@@ -197,7 +194,9 @@ function toTimes(rows: readonly (Counted & Pick<RunTimesRow, 'measure'>)[]): Tim
 }
 
 function toBuckets(rows: readonly Counted[]): Buckets {
-  return sumOf(rows.map(({ bucket, count }) => new Map([[bucket, Number(count)]])));
+  const buckets = new Map<number, number>();
+  for (const { bucket, count } of rows) buckets.set(bucket, (buckets.get(bucket) ?? 0) + Number(count));
+  return buckets;
 }
 
 function quantiles(buckets: Buckets): Quantiles {
