@@ -252,7 +252,7 @@ export const runList = Type.Object(
     runs: Type.Array(runSummary),
     total: Type.Integer(),
     total_exact: Type.Boolean({
-      description: 'false: at least `total` runs match; more than 100,000 runs would have to be searched',
+      description: 'false: at least `total` runs match; more than 20,000 runs would have to be searched',
     }),
     next_cursor: nullable(
       Type.String({ description: 'A search may return a page that is not full, and continue with this cursor' }),
@@ -295,6 +295,9 @@ export const approvalList = Type.Object(
       ),
     ),
     total: Type.Integer(),
+    total_exact: Type.Boolean({
+      description: 'false: there are more than 10,000 approvals, and only the first ones of the list were searched',
+    }),
   },
   { $id: 'ApprovalList' },
 );

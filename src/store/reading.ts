@@ -105,7 +105,7 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
     },
     async approvals(query, reach) {
       const limited = limitTo(query, reach);
-      return limited ? runs.approvals(limited) : { approvals: [], total: 0 };
+      return limited ? runs.approvals(limited) : { approvals: [], total: 0, isTotalExact: true };
     },
     last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
     usedRevisions: (jobId, most, { tenant }) => runs.usedRevisions({ jobId, most, ...(tenant !== '*' && { tenant }) }),

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
@@ -275,6 +276,36 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
         },
       ],
     });
+  });
+
+  test('of very many approvals, the first ones are searched and counted', async () => {
+    const id = await add();
+    const { transact } = store.database;
+    await transact(async ({ db }) => {
+      await db.updateTable('steps').set({ kind: 'approval', status: 'failed', finished_at: nowMs }).execute();
+      const copied = ['run_id', 'attempt', 'name', 'status', 'needs', 'outputs', 'kind', 'epoch'] as const;
+      for (let times = 1; times < 16_384; times *= 2) {
+        const copies = db
+          .selectFrom('steps')
+          .select(copied)
+          .select([
+            sql<string>`step_id || ${sql.lit(`-${times}`)}`.as('step_id'),
+            sql<number>`n + ${sql.lit(times)}`.as('n'),
+            sql<number>`finished_at + ${sql.lit(times)}`.as('finished_at'),
+          ]);
+        await db
+          .insertInto('steps')
+          .columns([...copied, 'step_id', 'n', 'finished_at'])
+          .expression(copies)
+          .execute();
+      }
+    });
+
+    const page = await store.runs.approvals({ state: 'answered', limit: 2 });
+    expect(page).toMatchObject({ total: 10_000, isTotalExact: false, approvals: [{ run_id: id }, { run_id: id }] });
+    expect(page.approvals[0]?.finished_at).toBe(new Date(nowMs + 16_383).toISOString());
+    const none = { approvals: [], total: 0, isTotalExact: false };
+    expect(await store.runs.approvals({ state: 'answered', limit: 2, jobId: 'none' })).toEqual(none);
   });
 
   test('of one tenant never shows or counts runs of another tenant, even by label, time or text', async () => {

@@ -25,7 +25,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       output.json(list);
       return exitCodes.done;
     }
-    const { approvals, total } = list;
+    const { approvals, total, total_exact: isExact } = list;
     if (approvals.length === 0) {
       output.say(query.state === 'waiting' ? 'nothing waits for an approval' : 'no approvals');
       return exitCodes.done;
@@ -49,7 +49,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
         finishedAt === null ? (by?.join(', ') ?? 'anyone with runs:approve') : answerWords(answer),
       ]),
     );
-    if (total > approvals.length) output.say(`showing ${approvals.length} of ${total}; --limit shows more`);
+    if (total > approvals.length)
+      output.say(`showing ${approvals.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
     return exitCodes.done;
   });
 }

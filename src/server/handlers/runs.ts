@@ -66,10 +66,11 @@ export function createRunHandlers(o: {
     }) {
       assertReached(principal, tenant);
       const filter = defined({ tenant, jobId: jobId === undefined ? undefined : o.jobIdOf(jobId) });
-      const { approvals, total } = await runs.approvals({ state, limit, ...filter }, principal);
+      const { approvals, total, isTotalExact } = await runs.approvals({ state, limit, ...filter }, principal);
       return {
         approvals: approvals.map((approval) => ({ ...approval, may_answer: mayAnswer(principal, approval) })),
         total,
+        total_exact: isTotalExact,
       };
     },
 

@@ -1,10 +1,12 @@
 // Lists approvals across runs: those that steps wait for, and those that have ended. Each list has an index of its own,
-// so it costs as much as it returns.
+// of which a query reads a limited part.
 
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
+import type { StepDefinition } from '../../domain/job.ts';
 import type { Approval } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
-import type { Schema } from '../schema.ts';
+import type { RunRow, Schema, StepRow } from '../schema.ts';
 import { readPlan } from './earlier-plans.ts';
 import { parseOrNull, toTimestampOrNull } from './run-rows.ts';
 
@@ -15,52 +17,103 @@ export type ApprovalQuery = {
   readonly limit: number;
 };
 
-export type ApprovalPage = { readonly approvals: readonly Approval[]; readonly total: number };
+export type ApprovalPage = {
+  readonly approvals: readonly Approval[];
+  readonly total: number;
+  /** false: there are more than those that were searched, and at least `total`. */
+  readonly isTotalExact: boolean;
+};
+
+/** How many approvals are searched and counted: the first ones in the order of the list. */
+const mostSearched = 10_000;
+/** How many plans to read before other work runs. A plan can be large. */
+const slice = 25;
 
 export async function listApprovals(db: Kysely<Schema>, query: ApprovalQuery): Promise<ApprovalPage> {
   const { limit, state } = query;
-  const rows = await inOrder(approvalsOf(db, query), state)
-    .innerJoin('run_plans as plan', 'plan.run_id', 'run.id')
+  const lastAtMs = await lastSearched(db, state);
+  const rows = await approvalsOf(db, query, lastAtMs)
     .select(['run.id', 'run.job_id', 'run.tenant', 'run.created_by', 'run.created_at', 'run.trigger', 'run.args'])
     .select(['step.step_id', 'step.name', 'step.instance_of', 'step.message', 'step.started_at', 'step.finished_at'])
-    .select(['step.deadline_at', 'step.approval', 'plan.plan'])
+    .select(['step.deadline_at', 'step.approval'])
     .limit(limit)
     .execute();
-  const approvals = rows.map((row): Approval => {
-    const answer = parseOrNull(row.approval);
-    const question = questionOf(row);
-    return {
-      run_id: row.id,
-      job_id: row.job_id,
-      tenant: row.tenant,
-      created_by: row.created_by,
-      trigger: { type: row.trigger },
-      args: JSON.parse(row.args),
-      run_created_at: toTimestamp(row.created_at),
-      step_id: row.step_id,
-      step_name: row.name,
-      // The message of a step that has ended says how it ended.
-      question: row.finished_at === null ? row.message : (question?.text ?? null),
-      since: toTimestamp(row.started_at ?? 0),
-      deadline: row.finished_at === null ? toTimestampOrNull(row.deadline_at) : null,
-      by: question?.by ?? null,
-      answer: answer && { ...answer, at: toTimestamp(row.finished_at ?? 0) },
-      finished_at: toTimestampOrNull(row.finished_at),
-    };
-  });
-  const { total } = await approvalsOf(db, query)
-    .select((eb) => eb.fn.countAll<number | string>().as('total'))
-    .executeTakeFirstOrThrow();
-  return { approvals, total: Number(total) };
+  const approvals: Approval[] = [];
+  for (let from = 0; from < rows.length; from += slice) {
+    if (from > 0) await yieldNow();
+    const part = rows.slice(from, from + slice);
+    const questions = await questionsOf(db, part);
+    approvals.push(...part.map((row, at) => toApproval(row, questions[at])));
+  }
+  const total = rows.length < limit ? rows.length : await countApprovals(approvalsOf(db, query, lastAtMs));
+  return { approvals, total, isTotalExact: lastAtMs === undefined };
 }
 
-/** The conditions on the step are those of the partial indexes, so they are literals. */
-function approvalsOf(db: Kysely<Schema>, { state, jobId, tenant }: ApprovalQuery) {
+type Row = Pick<RunRow, 'id' | 'job_id' | 'tenant' | 'created_by' | 'created_at' | 'trigger' | 'args'> &
+  Pick<StepRow, 'step_id' | 'name' | 'instance_of' | 'message' | 'started_at' | 'finished_at'> &
+  Pick<StepRow, 'deadline_at' | 'approval'>;
+
+function toApproval(row: Row, question: Question | undefined): Approval {
+  const answer = parseOrNull(row.approval);
+  return {
+    run_id: row.id,
+    job_id: row.job_id,
+    tenant: row.tenant,
+    created_by: row.created_by,
+    trigger: { type: row.trigger },
+    args: JSON.parse(row.args),
+    run_created_at: toTimestamp(row.created_at),
+    step_id: row.step_id,
+    step_name: row.name,
+    // The message of a step that has ended says how it ended.
+    question: row.finished_at === null ? row.message : (question?.text ?? null),
+    since: toTimestamp(row.started_at ?? 0),
+    deadline: row.finished_at === null ? toTimestampOrNull(row.deadline_at) : null,
+    by: question?.by ?? null,
+    answer: answer && { ...answer, at: toTimestamp(row.finished_at ?? 0) },
+    finished_at: toTimestampOrNull(row.finished_at),
+  };
+}
+
+async function countApprovals(query: ReturnType<typeof approvalsOf>): Promise<number> {
+  const { total } = await query
+    .clearOrderBy()
+    .select((eb) => eb.fn.countAll<number | string>().as('total'))
+    .executeTakeFirstOrThrow();
+  return Number(total);
+}
+
+/** The time of the last approval that is searched; undefined if all are. */
+async function lastSearched(db: Kysely<Schema>, state: ApprovalQuery['state']): Promise<number | undefined> {
+  const place = { waiting: 'step.started_at', answered: 'step.finished_at' } as const;
+  const beyond = await stepsIn(db, state)
+    .select(`${place[state]} as atMs`)
+    .offset(mostSearched)
+    .limit(1)
+    .executeTakeFirst();
+  return beyond?.atMs ?? undefined;
+}
+
+/** In the order of the list. The conditions are those of the partial indexes, so they are literals. */
+function stepsIn(db: Kysely<Schema>, state: ApprovalQuery['state']) {
   const isInState =
     state === 'waiting'
       ? sql<boolean>`step.status = 'waiting_approval'`
       : sql<boolean>`step.kind = 'approval' and step.finished_at is not null and (step.approval is not null or step.status = 'failed')`;
-  let query = db.selectFrom('steps as step').innerJoin('runs as run', 'run.id', 'step.run_id').where(isInState);
+  const steps = db.selectFrom('steps as step').where(isInState);
+  return state === 'waiting'
+    ? steps.orderBy('step.started_at').orderBy('step.run_id')
+    : steps.orderBy('step.finished_at', 'desc').orderBy('step.run_id', 'desc');
+}
+
+function approvalsOf(db: Kysely<Schema>, { state, jobId, tenant }: ApprovalQuery, lastAtMs: number | undefined) {
+  let query = stepsIn(db, state).innerJoin('runs as run', 'run.id', 'step.run_id');
+  if (lastAtMs !== undefined) {
+    query =
+      state === 'waiting'
+        ? query.where('step.started_at', '<', lastAtMs)
+        : query.where('step.finished_at', '>', lastAtMs);
+  }
   if (state === 'waiting') query = query.where(isOfRun('run.status', 'running'));
   if (jobId !== undefined) query = query.where(isOfRun('run.job_id', jobId));
   return tenant === undefined ? query : query.where(isOfRun('run.tenant', tenant));
@@ -71,15 +124,18 @@ function isOfRun(column: string, value: string) {
   return sql<boolean>`coalesce(${sql.ref(column)}, '') = ${value}`;
 }
 
-function inOrder(query: ReturnType<typeof approvalsOf>, state: ApprovalQuery['state']) {
-  return state === 'waiting'
-    ? query.orderBy('step.started_at').orderBy('step.run_id')
-    : query.orderBy('step.finished_at', 'desc').orderBy('step.run_id', 'desc');
-}
+type Question = Extract<StepDefinition['action'], { readonly kind: 'approval' }>;
 
-/** What the job file says about the approval: its text, and who may answer. */
-function questionOf(row: { readonly plan: string; readonly step_id: string; readonly instance_of: string | null }) {
-  const { steps } = readPlan(row.plan).job;
-  const action = steps.find(({ id }) => id === (row.instance_of ?? row.step_id))?.action;
-  return action?.kind === 'approval' ? action : undefined;
+/** What the job file says about each approval: its text, and who may answer. */
+async function questionsOf(db: Kysely<Schema>, rows: readonly Row[]): Promise<(Question | undefined)[]> {
+  const stored = await db
+    .selectFrom('run_plans')
+    .select(['run_id', 'plan'])
+    .where('run_id', 'in', [...new Set(rows.map(({ id }) => id))])
+    .execute();
+  const stepsOf = new Map(stored.map(({ run_id: id, plan }) => [id, readPlan(plan).job.steps]));
+  return rows.map((row) => {
+    const action = stepsOf.get(row.id)?.find(({ id }) => id === (row.instance_of ?? row.step_id))?.action;
+    return action?.kind === 'approval' ? action : undefined;
+  });
 }

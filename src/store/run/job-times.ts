@@ -4,8 +4,9 @@ import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { isWork, type JobTimes, type RunTime, stepTimes, type TimedAttempt, workMs } from '../../domain/job-times.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
-import type { Schema } from '../schema.ts';
+import type { Schema, StepRow } from '../schema.ts';
 import type { RunDetails } from './run-rows.ts';
 
 export type JobTimesQuery = {
@@ -18,7 +19,7 @@ export type JobTimesQuery = {
 
 /** How many runs to read the steps of before other work is done. */
 const slice = 25;
-/** A job of 100 steps stays within some tens of milliseconds. */
+/** The next run is not read after this many. A job of 100 steps stays within some tens of milliseconds. */
 const mostAttempts = 20_000;
 
 export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promise<JobTimes> {
@@ -35,56 +36,55 @@ export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promis
     .execute();
   const runs: RunTime[] = [];
   const attempts: TimedAttempt[] = [];
-  let isCut = rows.length > limit;
-  for (let from = 0; from < Math.min(rows.length, limit); from += slice) {
-    if (from > 0) await yieldNow();
-    const part = rows.slice(from, Math.min(from + slice, limit));
-    const own = await attemptsOf(
-      db,
-      part.map(({ id }) => id),
-    );
-    const byRun = Map.groupBy(own, ({ runId }) => runId);
-    for (const { id, status, created_at: createdAt, started_at: startedAt, finished_at: finishedAt, details } of part) {
-      if (startedAt === null || finishedAt === null) continue;
-      const { source }: Pick<RunDetails, 'source'> = JSON.parse(details);
-      runs.push({
-        run_id: id,
-        status,
-        created_at: toTimestamp(createdAt),
-        finished_at: toTimestamp(finishedAt),
-        work_ms: workMs(byRun.get(id) ?? []),
-        revision: source.revision,
-      });
-    }
+  let read = 0;
+  for (const { id, status, created_at, started_at, finished_at, details } of rows.slice(0, limit)) {
+    if (attempts.length >= mostAttempts) break;
+    if (read > 0 && read % slice === 0) await yieldNow();
+    read += 1;
+    const own = (await selectAttempts(db, { id, most: mostAttempts })).flatMap(toAttempt);
     attempts.push(...own);
-    if (attempts.length >= mostAttempts && from + slice < rows.length) {
-      isCut = true;
-      break;
-    }
+    if (started_at === null || finished_at === null) continue;
+    const { source }: Pick<RunDetails, 'source'> = JSON.parse(details);
+    runs.push({
+      run_id: id,
+      status,
+      created_at: toTimestamp(created_at),
+      finished_at: toTimestamp(finished_at),
+      work_ms: workMs(own),
+      revision: source.revision,
+    });
   }
-  return { runs, steps: stepTimes(attempts), more: isCut };
+  return { runs, steps: stepTimes(attempts), more: read < rows.length };
 }
 
-async function attemptsOf(db: Kysely<Schema>, runIds: readonly string[]): Promise<TimedAttempt[]> {
-  const rows = await db
-    .selectFrom('steps')
-    .select(['run_id', 'step_id', 'attempt', 'status', 'started_at', 'finished_at', 'kind', 'instance_of'])
-    .where('run_id', 'in', runIds)
-    .execute();
-  return rows.flatMap((row) => {
-    const { started_at: startedAtMs, finished_at: finishedAtMs } = row;
-    if (startedAtMs === null || finishedAtMs === null || !isWork(row)) return [];
-    return [
-      {
-        runId: row.run_id,
-        stepId: row.step_id,
-        instanceOf: row.instance_of,
-        kind: row.kind,
-        status: row.status,
-        attempt: row.attempt,
-        startedAtMs,
-        finishedAtMs,
-      },
-    ];
-  });
+const attemptColumns = [
+  'run_id',
+  'step_id',
+  'attempt',
+  'status',
+  'started_at',
+  'finished_at',
+  'kind',
+  'instance_of',
+] as const;
+
+const selectAttempts = prepareQuery((db, { id, most }: { readonly id: string; readonly most: number }) =>
+  db.selectFrom('steps').select(attemptColumns).where('run_id', '=', id).limit(most),
+);
+
+function toAttempt(row: Pick<StepRow, (typeof attemptColumns)[number]>): TimedAttempt[] {
+  const { started_at: startedAtMs, finished_at: finishedAtMs } = row;
+  if (startedAtMs === null || finishedAtMs === null || !isWork(row)) return [];
+  return [
+    {
+      runId: row.run_id,
+      stepId: row.step_id,
+      instanceOf: row.instance_of,
+      kind: row.kind,
+      status: row.status,
+      attempt: row.attempt,
+      startedAtMs,
+      finishedAtMs,
+    },
+  ];
 }
