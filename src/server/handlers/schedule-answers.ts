@@ -7,7 +7,7 @@ import { holdsScope, type Principal } from '../../domain/principal.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import type { ClockChange } from '../../engine/schedule/clock-change.ts';
 import type { Fires } from '../../engine/schedule/schedule-fires.ts';
-import type { ScheduleView } from '../../engine/schedule/schedules.ts';
+import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { cronWords } from '../../lib/cron-words.ts';
@@ -68,8 +68,16 @@ function toTimestampOrNull(ms: number | null): string | null {
   return ms === null ? null : toTimestamp(ms);
 }
 
-export function toClockChange(change: ClockChange | null) {
+function toClockChange(change: ClockChange | null) {
   return change && { at: toTimestamp(change.atMs), text: change.text };
+}
+
+export function previewAnswer(cron: string, { fires, timezone, clockChange }: ReturnType<Schedules['preview']>) {
+  return {
+    sentence: cronWords(cron),
+    next_fires: toFires(fires, timezone),
+    clock_change: toClockChange(clockChange),
+  };
 }
 
 /** A schedule of a config.yaml is only there while its job is. */
@@ -120,6 +128,6 @@ export function answerOf(
   };
 }
 
-export function toFires(times: readonly number[], timezone: ScheduleTerms['timezone']) {
+function toFires(times: readonly number[], timezone: ScheduleTerms['timezone']) {
   return times.map((atMs) => ({ nominal_at: toTimestamp(atMs), local: toLocalTimestamp(atMs, timezone) }));
 }

@@ -9,13 +9,13 @@ import { type Problem, validationError } from '../../domain/problem.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
-import { cronWords } from '../../lib/cron-words.ts';
 import type { Handlers } from '../exchange.ts';
 import { pageOf, toMs } from './query-values.ts';
-import { answerOf, firesAnswer, toClockChange, toFires } from './schedule-answers.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
 const previewedFires = 10;
+/** Loaded with the first answer, because a server starts sooner without the library that puts patterns into words. */
+const answers = () => import('./schedule-answers.ts');
 
 type Names =
   | 'listSchedules'
@@ -38,7 +38,8 @@ export function createScheduleHandlers(o: {
   readonly clock: Clock;
 }): Pick<Handlers, Names> {
   const { schedules } = o;
-  const toAnswer = (view: ScheduleView, principal: Principal) => answerOf(view, principal, o.catalog);
+  const toAnswer = async (view: ScheduleView, principal: Principal) =>
+    (await answers()).answerOf(view, principal, o.catalog);
   return {
     async listSchedules({ request, query }) {
       assertReached(request.principal, query.tenant);
@@ -48,7 +49,12 @@ export function createScheduleHandlers(o: {
         all,
         jobId === undefined ? rest : { ...rest, job_id: o.jobIdOf(jobId) },
       );
-      return { schedules: page.map((view) => toAnswer(view, request.principal)), total, next_cursor: nextCursor };
+      const { answerOf } = await answers();
+      return {
+        schedules: page.map((view) => answerOf(view, request.principal, o.catalog)),
+        total,
+        next_cursor: nextCursor,
+      };
     },
 
     async createSchedule({ request, reply, body }) {
@@ -56,20 +62,12 @@ export function createScheduleHandlers(o: {
       return reply
         .code(201)
         .header('location', `${apiBase}/schedules/${made.schedule.id}`)
-        .send(toAnswer(made, request.principal));
+        .send(await toAnswer(made, request.principal));
     },
 
-    previewSchedule({ request, query, body }) {
-      const { fires, timezone, clockChange } = schedules.preview(
-        body,
-        query.fires ?? previewedFires,
-        request.principal,
-      );
-      return {
-        sentence: cronWords(body.cron),
-        next_fires: toFires(fires, timezone),
-        clock_change: toClockChange(clockChange),
-      };
+    async previewSchedule({ request, query, body }) {
+      const preview = schedules.preview(body, query.fires ?? previewedFires, request.principal);
+      return (await answers()).previewAnswer(body.cron, preview);
     },
 
     getSchedule: async ({ request, path }) =>
@@ -89,7 +87,8 @@ export function createScheduleHandlers(o: {
     async listScheduleFires({ request, query }) {
       assertReached(request.principal, query.tenant);
       const asked = toFiresQuery(query, o);
-      return firesAnswer(asked, await schedules.fires(asked, { tenant: query.tenant ?? request.principal.tenant }));
+      const found = await schedules.fires(asked, { tenant: query.tenant ?? request.principal.tenant });
+      return (await answers()).firesAnswer(asked, found);
     },
 
     async runSchedule({ request, reply, path }) {
