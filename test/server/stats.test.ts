@@ -116,3 +116,23 @@ test('a caller sees the runs of its tenant alone, and needs runs:read', async ()
   const none = await server.token({ scopes: ['jobs:read'], tenant: 'hooli' });
   expect((await server.fetch('/stats', { headers: none.headers })).status).toBe(403);
 });
+
+test('the answer of thousands of jobs is sent again for some seconds; that of named jobs is always current', async () => {
+  const tenant = 'of-many-jobs';
+  const { headers } = await server.token({ scopes: ['runs:read'], tenant });
+  const added = Array.from({ length: 4_000 }, (_, n) => ({ job_id: `job-${n}`, tenant, source: 'local', count: 1 }));
+  await server.store.db.transact(async ({ db }) => {
+    for (let n = 0; n < added.length; n += 1_000) {
+      const rows = added.slice(n, n + 1_000).map((row) => ({ ...row, status: 'success' as const }));
+      await db.insertInto('run_counts').values(rows).execute();
+    }
+  });
+  const runsOf = ({ jobs }: AnswerOf<'getJobStats'>) => jobs.find(({ job_id: id }) => id === 'job-7')?.runs;
+  const ask = (query = '') => stats<AnswerOf<'getJobStats'>>(`/jobs${query}`, { headers });
+  expect(runsOf(await ask('?ids=job-7'))).toBe(0);
+  expect(runsOf(await ask())).toBe(0);
+  await ended({ jobId: 'job-7', tenant });
+  expect(runsOf(await ask('?ids=job-7'))).toBe(1);
+  // Kept for 8 seconds.
+  expect(runsOf(await ask())).toBe(0);
+});
