@@ -49,11 +49,11 @@ export function isWork({ kind }: Pick<TimedAttempt, 'kind'>): boolean {
   return kind === 'command' || kind === 'job';
 }
 
-/** The length of the union of the attempts: two that work at the same time count once. */
-export function workMs(attempts: readonly TimedAttempt[]): number {
+/** The length of the union of these times: a moment that is in two of them counts once. */
+export function unionMs(times: readonly Pick<TimedAttempt, 'startedAtMs' | 'finishedAtMs'>[]): number {
   let sum = 0;
   let until = Number.NEGATIVE_INFINITY;
-  for (const { startedAtMs, finishedAtMs } of attempts.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
+  for (const { startedAtMs, finishedAtMs } of times.toSorted((a, b) => a.startedAtMs - b.startedAtMs)) {
     sum += Math.max(0, finishedAtMs - Math.max(startedAtMs, until));
     until = Math.max(until, finishedAtMs);
   }

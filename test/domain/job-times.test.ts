@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { quantile, stepTimes, type TimedAttempt, workMs } from '../../src/domain/job-times.ts';
+import { quantile, stepTimes, type TimedAttempt, unionMs } from '../../src/domain/job-times.ts';
 
 describe('work', () => {
   const attempt = (startedAtMs: number, finishedAtMs: number, over: Partial<TimedAttempt> = {}): TimedAttempt => ({
@@ -15,8 +15,8 @@ describe('work', () => {
   });
 
   test('at the same time counts once, and a pause not at all', () => {
-    expect(workMs([attempt(10, 20), attempt(0, 5), attempt(12, 15), attempt(18, 30)])).toBe(25);
-    expect(workMs([])).toBe(0);
+    expect(unionMs([attempt(10, 20), attempt(0, 5), attempt(12, 15), attempt(18, 30)])).toBe(25);
+    expect(unionMs([])).toBe(0);
   });
 
   test('of several instances is that of the slowest, and a retry replaces what failed', () => {

@@ -115,18 +115,21 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect((await stats.times({ namespace: 'shop' }, lastMonth)).whole.duration.p50).toEqual(within(1_000));
   });
 
-  test('do not count as work the time in which an approval waited', async () => {
+  test('do not count as work the time in which approvals waited', async () => {
     const store = await opened();
     const { database, runs } = store;
-    const run = aRun({ steps: [{ step_id: 'ask', n: 1, name: 'ask', kind: 'approval', needs: [] }] });
+    const ids = ['ask', 'ask-as-well'];
+    const run = aRun({
+      steps: ids.map((id, index) => ({ step_id: id, n: index + 1, name: id, kind: 'approval', needs: [] })),
+    });
     const about = { runId: run.id, jobId: run.jobId, tenant: run.tenant };
-    const at = { stepId: 'ask', attempt: 1 };
     const waits = { status: 'waiting_approval', atMs: nowMs + 1_000, worker: null, deadlineAtMs: null } as const;
     await database.transact(async (tx) => {
       await runs.add(tx, run);
       await runs.claim(tx, run.id, { atMs: nowMs, owner: 'owner-1', worker: 'host-1', deadlineAtMs: null });
-      await startStep(tx, about, at, waits);
-      await stepStore.end(tx, about, { ...at, epoch: 1 }, { status: 'success', reason: null, atMs: nowMs + 601_000 });
+      const end = { status: 'success', reason: null, atMs: nowMs + 601_000 } as const;
+      for (const stepId of ids) await startStep(tx, about, { stepId, attempt: 1 }, waits);
+      for (const stepId of ids) await stepStore.end(tx, about, { stepId, attempt: 1, epoch: 1 }, end);
       await runs.end(tx, run.id, 'succeed', { atMs: nowMs + 605_000 });
     });
     const { whole } = await createStatsStore(database).times({}, lastDay);

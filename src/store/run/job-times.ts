@@ -2,7 +2,7 @@
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
-import { isWork, type JobTimes, type RunTime, stepTimes, type TimedAttempt, workMs } from '../../domain/job-times.ts';
+import { isWork, type JobTimes, type RunTime, stepTimes, type TimedAttempt, unionMs } from '../../domain/job-times.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
@@ -50,7 +50,7 @@ export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promis
       status,
       created_at: toTimestamp(created_at),
       finished_at: toTimestamp(finished_at),
-      work_ms: workMs(own),
+      work_ms: unionMs(own),
       revision: source.revision,
     });
   }

@@ -1,8 +1,9 @@
 // Counts a run when it ends: for its job and, unless a step of another run started it, for all jobs; by hour and by
 // day. Two statements, because a statement costs more than a row.
 
-import type { Kysely } from 'kysely';
+import type { Kysely, NotNull } from 'kysely';
 import { bucketOf } from '../../domain/duration-buckets.ts';
+import { unionMs } from '../../domain/job-times.ts';
 import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
 import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
@@ -69,13 +70,15 @@ const addTimes = prepareQueries((db, values: Places & { readonly waited: number;
     );
 });
 
-const selectAsked = prepareQuery((db, { id }: { id: string }) =>
+const selectAsked = prepareQuery((db, { id, endedAt }: { id: string; endedAt: number }) =>
   db
     .selectFrom('steps')
-    .select(['started_at', 'finished_at'])
+    .select('started_at as startedAtMs')
+    .select((eb) => eb.fn.coalesce('finished_at', eb.val(endedAt)).as('finishedAtMs'))
     .where('run_id', '=', id)
     .where('kind', '=', 'approval')
-    .where('started_at', 'is not', null),
+    .where('started_at', 'is not', null)
+    .$narrowType<{ startedAtMs: NotNull }>(),
 );
 
 export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<void> {
@@ -93,7 +96,6 @@ export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<v
   const waited = bucketOf(startedAt - run.created_at);
   if (status !== 'success') return void (await addTimes(db, { ...places, waited }));
   // Waiting for an answer is not work.
-  const asked = await selectAsked(db, { id: run.id });
-  const askedMs = asked.reduce((sum, step) => sum + (step.finished_at ?? endedAt) - (step.started_at ?? endedAt), 0);
+  const askedMs = unionMs(await selectAsked(db, { id: run.id, endedAt }));
   await addTimes(db, { ...places, waited, took: bucketOf(endedAt - startedAt - askedMs) });
 }
