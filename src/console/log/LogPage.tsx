@@ -6,31 +6,20 @@ import { useTitle } from '../browser.ts';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { Shown } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, type Step } from '../words.ts';
 import styles from './LogPage.module.css';
 import { LogPane } from './LogPane.tsx';
+import { useRunAnswer } from './run-answer.ts';
 import { useRunPlace } from './run-place.ts';
 import { useSubRuns } from './sub-runs.ts';
 
 export function LogPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
-  const queryKey = ['run', runId];
-  useRunEvents({ runId }, { change: () => refresh({ queryKey }) });
-  const answer = useAnswer(
-    [...queryKey, 'steps'],
-    async (client, signal) => {
-      const path = { run_id: runId };
-      const [run, { attempts }] = await Promise.all([
-        client.call('getRun', { path, signal }),
-        client.call('listRunAttempts', { path, signal }),
-      ]);
-      return { run, attempts };
-    },
-    { gcTime: 0 },
-  );
+  useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
+  const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
     <Shown of={answer} what="the run">
       {({ run, attempts }) => <FullLog key={runId} run={run} attempts={attempts} />}

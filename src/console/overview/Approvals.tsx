@@ -73,22 +73,28 @@ function Asked({
             <JobName id={jobId} />
           </Link>
           <span className={styles.quiet}>{spanWords(sinceMs)}</span>
+          {may && (
+            <span className={styles.acts}>
+              <Button
+                look="quiet"
+                size="small"
+                disabled={isBusy}
+                aria-label={`Deny ${jobId}`}
+                onClick={() => setDenying(true)}
+              >
+                Deny
+              </Button>
+              <Button size="small" disabled={isBusy} aria-label={`Approve ${jobId}`} onClick={() => decide('approve')}>
+                Approve
+              </Button>
+            </span>
+          )}
         </div>
         <Link href={`/approvals?run=${runId}&step=${encodeURIComponent(approval.step_id)}`} className={styles.question}>
           {harmless(question ?? approval.step_name)}
         </Link>
         {!may && by !== null && <p className={styles.quiet}>{harmless(by.join(', '))} may answer</p>}
       </div>
-      {may && (
-        <>
-          <Button look="quiet" disabled={isBusy} aria-label={`Deny ${jobId}`} onClick={() => setDenying(true)}>
-            Deny
-          </Button>
-          <Button disabled={isBusy} aria-label={`Approve ${jobId}`} onClick={() => decide('approve')}>
-            Approve
-          </Button>
-        </>
-      )}
       {isDenying && (
         <Confirm
           title={`Deny ${jobId}?`}

@@ -25,7 +25,7 @@ export function FailuresCard({
   return (
     <Card
       title="Failures since yesterday"
-      count={total === 0 ? '' : `${runs}, ${groups?.length === 1 ? '1 message' : `${groups?.length ?? 0} messages`}`}
+      count={total === 0 ? '' : runs}
       isFlush
       end={
         <Link href={runsPath('status:failed since:24h')} className={styles.all} aria-label="All failures">

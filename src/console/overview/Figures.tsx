@@ -150,7 +150,7 @@ function changeWords(now: number, before: number, then: string): string {
   if (before === 0) return `no runs ${then}`;
   if (now > 10 * before) return `${countWords(Math.round(now / before))} times ${then}`;
   const percent = Math.round((now / before - 1) * 100);
-  if (percent === 0) return `as many as ${then}`;
+  if (percent === 0) return `same as ${then}`;
   return `${percent > 0 ? '+' : '−'}${countWords(Math.abs(percent))} % on ${then}`;
 }
 

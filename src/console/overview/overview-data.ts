@@ -1,6 +1,7 @@
 // What the overview knows. Events of runs refresh the parts that they concern, each at most every few seconds: the page
 // is open all day and must cost the server little.
 
+import { keepPreviousData } from '@tanstack/react-query';
 import type { Frame } from '../../client/resuming-stream.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
@@ -38,6 +39,7 @@ export function useStats(range: StatsRange, namespace: string | null): Answer<St
   const query = { range, ...(namespace !== null && { namespace }) };
   return useAnswer([root, 'stats', query], (client, signal) => client.call('getStats', { query, signal }), {
     refetchInterval: figuresMs,
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -101,7 +103,8 @@ export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonl
   const answer = useAnswer(
     [root, 'fires', query.since],
     (client, signal) => client.call('listScheduleFires', { query, signal }),
-    { enabled: may, refetchInterval: minuteMs },
+    // The time moves on every ten minutes. What is shown stays until the next answer.
+    { enabled: may, refetchInterval: minuteMs, placeholderData: keepPreviousData },
   );
   return {
     data: answer.data,

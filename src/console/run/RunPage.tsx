@@ -9,9 +9,10 @@ import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { RunOutput } from '../log/RunOutput.tsx';
+import { useRunAnswer } from '../log/run-answer.ts';
 import { useRunPlace } from '../log/run-place.ts';
 import { useActs } from '../session/acts.ts';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -30,22 +31,10 @@ import { StepsCard } from './StepsCard.tsx';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();
-  // This matches the answers of all parts of the page.
-  const queryKey = ['run', runId];
-  useRunEvents({ runId }, { change: () => refresh({ queryKey }) });
-  const answer = useAnswer(
-    [...queryKey, 'steps'],
-    async (client, signal) => {
-      const path = { run_id: runId };
-      const [run, { attempts }] = await Promise.all([
-        client.call('getRun', { path, signal }),
-        client.call('listRunAttempts', { path, signal }),
-      ]);
-      return { run, attempts };
-    },
-    // A page that is opened again starts from the run as it is then, and so at the step that has failed.
-    { gcTime: 0 },
-  );
+  // This key matches the answers of all parts of the page.
+  useRunEvents({ runId }, { change: () => refresh({ queryKey: ['run', runId] }) });
+  // A page that is opened again starts from the run as it is then, and so at the step that has failed.
+  const answer = useRunAnswer(runId, { gcTime: 0 });
   return (
     <Shown of={answer} what="the run">
       {({ run, attempts }) => <RunBody key={runId} run={run} attempts={attempts} />}

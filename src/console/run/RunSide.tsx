@@ -42,7 +42,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
                 )),
           ],
           ['Log', <LogDiffers key="log" run={run} last={last} />],
-          ['Took', ms === null || lastMs === null ? null : `${spanWords(ms)}, then ${spanWords(lastMs)}`],
+          ['Took', ms === null || lastMs === null ? null : `${spanWords(lastMs)} → ${spanWords(ms)}`],
         ]}
       />
       <p className={styles.foot}>
@@ -72,7 +72,7 @@ function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): R
   const query = new URLSearchParams({ ...(run.steps.length > 1 && { step: stepId }), line: String(b.seq) });
   return (
     <Link href={`${runPath(run.run_id)}?${query}`} replace className={styles.line}>
-      {a ? 'first differs' : 'goes on'} at line {countWords(b.seq)}
+      {a ? 'first differs' : 'is longer: goes on'} at line {countWords(b.seq)}
       {where}
     </Link>
   );

@@ -8,7 +8,8 @@ import { isKept } from '../../client/shown-steps.ts';
 import { isFinished } from '../../domain/run.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { instanceName } from '../graph/instance-grid.ts';
-import { failureText, useAnswer } from '../session/answers.tsx';
+import { useRunAnswer } from '../log/run-answer.ts';
+import { failureText } from '../session/answers.tsx';
 import { type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
@@ -157,18 +158,9 @@ function SubRun({
   readonly isOver: boolean;
   readonly of: RowsProps;
 }): ReactNode {
-  const answer = useAnswer(
-    ['run', runId, 'steps'],
-    async (client, signal) => {
-      const path = { run_id: runId };
-      const [run, { attempts }] = await Promise.all([
-        client.call('getRun', { path, signal }),
-        client.call('listRunAttempts', { path, signal }),
-      ]);
-      return { run, attempts };
-    },
-    { refetchInterval: ({ state }) => (isOver || (state.data && isFinished(state.data.run.status)) ? false : pollMs) },
-  );
+  const answer = useRunAnswer(runId, {
+    refetchInterval: ({ state }) => (isOver || (state.data && isFinished(state.data.run.status)) ? false : pollMs),
+  });
   if (answer.data) return <SubRunRows {...of} {...answer.data} />;
   return (
     <p className={styles.said} role="status">
