@@ -193,7 +193,8 @@ testWith('chromium')(
     const run = await quiet.addRun();
     await run.move('claim');
     const page = await browser.open(`${gate.url}/runs/${run.id}`, { mayFail: true });
-    await expect.poll(gate.open).toBeGreaterThanOrEqual(2);
+    // The log, the events of the run, and those of all runs for the sidebar.
+    await expect.poll(gate.open).toBe(3);
     gate.endStreams();
     await expect.poll(gate.open).toBe(0);
     await run.print('late');
