@@ -23,9 +23,15 @@ export function SlowSteps({ steps }: { readonly steps: readonly StepTime[] }): R
             <th scope="col" className={styles.wide}>
               <span className="unseen">Median and p95</span>
             </th>
-            <th scope="col">median</th>
-            <th scope="col">p95</th>
-            <th scope="col">failed</th>
+            <th scope="col" className={styles.time}>
+              median
+            </th>
+            <th scope="col" className={styles.time}>
+              p95
+            </th>
+            <th scope="col" className={styles.failures}>
+              failed
+            </th>
           </tr>
         </thead>
         <tbody>
