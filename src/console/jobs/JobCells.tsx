@@ -9,6 +9,7 @@ import { Sparkline } from '../design/charts/Sparkline.tsx';
 import { Button } from '../design/controls/Button.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
+import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { Age, Duration, Time } from '../design/text/Time.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
@@ -61,9 +62,10 @@ export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob })
   );
 }
 
-export const LastRunCell = memo(function LastRunCell({ row: { numbers, invalid } }: Props): ReactNode {
+export const LastRunCell = memo(function LastRunCell({ row: { numbers, invalid, loading } }: Props): ReactNode {
   const [last] = numbers?.last_runs ?? [];
-  if (invalid || numbers === undefined) return null;
+  if (invalid) return null;
+  if (numbers === undefined) return loading.numbers && <Pending />;
   if (!last) return <span className={styles.quiet}>Never run</span>;
   return (
     <Link href={runPath(last.run_id)} className={styles.last}>
@@ -77,12 +79,14 @@ export const LastRunCell = memo(function LastRunCell({ row: { numbers, invalid }
   );
 });
 
-export const LastTen = memo(function LastTen({ row: { numbers } }: Props): ReactNode {
-  return numbers && <RunBars runs={numbers.last_runs} />;
+export const LastTen = memo(function LastTen({ row: { numbers, invalid, loading } }: Props): ReactNode {
+  if (!numbers) return loading.numbers && !invalid && <Pending />;
+  return <RunBars runs={numbers.last_runs} />;
 });
 
-export const Rate = memo(function Rate({ row: { numbers } }: Props): ReactNode {
+export const Rate = memo(function Rate({ row: { numbers, invalid, loading } }: Props): ReactNode {
   const rate = numbers?.success_rate ?? null;
+  if (loading.numbers && !invalid) return <Pending />;
   if (rate === null) return <None />;
   return <span className={rate < lowRate ? styles.low : ''}>{percentWords(rate)}</span>;
 });
@@ -91,8 +95,9 @@ function None(): ReactNode {
   return <span className={styles.quiet}>–</span>;
 }
 
-export const Usual = memo(function Usual({ row: { numbers } }: Props): ReactNode {
+export const Usual = memo(function Usual({ row: { numbers, invalid, loading } }: Props): ReactNode {
   const ms = numbers?.duration.p50_ms ?? null;
+  if (loading.numbers && !invalid) return <Pending />;
   return ms === null ? <None /> : <Duration ms={ms} />;
 });
 
@@ -120,9 +125,10 @@ function trendWords(change: number | null): string {
   return `Median of each day; the last 7 are ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
 }
 
-export const Next = memo(function Next({ row: { nextAt, invalid } }: Props): ReactNode {
+export const Next = memo(function Next({ row: { nextAt, invalid, loading } }: Props): ReactNode {
   if (nextAt !== null) return <Time at={nextAt} />;
-  return invalid ? null : <None />;
+  if (invalid) return null;
+  return loading.next ? <Pending /> : <None />;
 });
 
 /** Opens the form. With Shift it starts the job at once, unless the job needs arguments. */

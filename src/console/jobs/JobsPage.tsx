@@ -16,9 +16,9 @@ import { Select } from '../design/controls/Select.tsx';
 import { type Sort, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { useWidth } from '../design/width.ts';
-import { useAnswer } from '../session/answers.tsx';
+import { isLoading, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { Shown } from '../widgets/Notes.tsx';
+import { Loading, Shown } from '../widgets/Notes.tsx';
 import { countWords } from '../words.ts';
 import { useJobs } from './catalogue.ts';
 import { useFavourites } from './favourites.ts';
@@ -26,7 +26,7 @@ import { CompactJob } from './JobCells.tsx';
 import styles from './JobsPage.module.css';
 import { firstSort, jobColumns, type OwnColumn, ownColumns } from './job-columns.tsx';
 import { useJobNumbers } from './job-numbers.ts';
-import { type Filter, filterOf, type JobRow, matching, rowsOf, type View, views } from './job-rows.ts';
+import { type Filter, filterOf, type JobRow, matching, needsNumbers, rowsOf, type View, views } from './job-rows.ts';
 import { Namespaces } from './Namespaces.tsx';
 
 /** Below this width a menu is in the place of the column of namespaces. */
@@ -107,15 +107,16 @@ function NoJobs(): ReactNode {
 }
 
 /** When each job runs next. Empty until they have been read: the list of jobs does not wait for them. */
-function useNextFires(): ReadonlyMap<string, string> {
-  const { data = noFires } = useAnswer(
+function useNextFires() {
+  const answer = useAnswer(
     ['schedules', 'enabled'],
     (client, signal) => client.call('listSchedules', { query: { enabled: true }, signal }),
     { refetchInterval: schedulesEveryMs, select: firesOf },
   );
+  const { data = noFires } = answer;
   const now = useNow(schedulesEveryMs);
-  return useMemo(
-    () =>
+  const nextFires = useMemo(
+    (): ReadonlyMap<string, string> =>
       new Map(
         [...data].flatMap(([id, fires]) => {
           const next = fires.find((at) => Date.parse(at) > now);
@@ -124,6 +125,7 @@ function useNextFires(): ReadonlyMap<string, string> {
       ),
     [data, now],
   );
+  return { nextFires, isLoadingNext: isLoading(answer) };
 }
 
 function firesOf({ schedules }: AnswerOf<'listSchedules'>): ReadonlyMap<string, readonly string[]> {
@@ -164,13 +166,15 @@ type Change = ReturnType<typeof useAsked>['change'];
 function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode {
   const { asked, change } = useAsked();
   const filter = filterOf(asked);
-  const numbers = useJobNumbers();
-  const nextFires = useNextFires();
+  const ofRuns = useJobNumbers();
+  const { data: numbers } = ofRuns;
+  const isLoadingNumbers = isLoading(ofRuns);
+  const { nextFires, isLoadingNext } = useNextFires();
   const { jobIds: favourites } = useFavourites();
-  const rows = useMemo(
-    () => rowsOf(answer, { numbers, nextFires, favourites }),
-    [answer, numbers, nextFires, favourites],
-  );
+  const rows = useMemo(() => {
+    const loading = { numbers: isLoadingNumbers, next: isLoadingNext };
+    return rowsOf(answer, { numbers, nextFires, favourites, loading });
+  }, [answer, numbers, nextFires, favourites, isLoadingNumbers, isLoadingNext]);
   // Typing is drawn at once; the list follows when the browser has time.
   const deferred = useDeferredValue(asked);
   const found = useMemo(() => matching(rows, filterOf(deferred)), [rows, deferred]);
@@ -179,14 +183,18 @@ function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode 
   const width = useWidth();
   return (
     <div className={styles.page}>
-      {width >= namespacesPx && <Namespaces rows={rows} filter={filter} change={change} />}
+      {width >= namespacesPx && <Namespaces rows={rows} filter={filter} change={change} isLoading={isLoadingNumbers} />}
       <div className={styles.list}>
         <Toolbar rows={rows} filter={filter} change={change} added={added} isNarrow={width < namespacesPx} />
         <p className="unseen" role="status">
-          {found.length} of {rows.length} jobs
+          {found.length} of {rows.length} jobs{isLoadingNumbers && '. Their last runs are loading.'}
         </p>
         {found.length === 0 ? (
-          <p className={styles.none}>No job matches.</p>
+          isLoadingNumbers && needsNumbers(filter.view) ? (
+            <Loading what="the last runs" />
+          ) : (
+            <p className={styles.none}>No job matches.</p>
+          )
         ) : (
           <Table
             label="Jobs"

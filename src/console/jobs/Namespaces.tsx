@@ -2,9 +2,10 @@
 
 import { Boxes, CircleX, FileWarning, Folder, type LucideIcon, Star } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
+import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { harmless } from '../words.ts';
-import { type Filter, isFailing, isInView, type JobRow, type View } from './job-rows.ts';
+import { type Filter, isFailing, isInView, type JobRow, needsNumbers, type View } from './job-rows.ts';
 import styles from './Namespaces.module.css';
 
 const entries: readonly (readonly [View, string, LucideIcon])[] = [
@@ -18,10 +19,13 @@ export function Namespaces({
   rows,
   filter,
   change,
+  isLoading,
 }: {
   readonly rows: readonly JobRow[];
   readonly filter: Filter;
   readonly change: (changes: Readonly<Record<string, string>>) => void;
+  /** The last runs, without which nothing is known to fail. */
+  readonly isLoading: boolean;
 }): ReactNode {
   const counts = useMemo(
     () => new Map(entries.map(([view]) => [view, rows.filter((row) => isInView(row, view)).length])),
@@ -36,7 +40,7 @@ export function Namespaces({
             <Entry
               icon={<Icon size={14} strokeWidth={2.2} aria-hidden="true" />}
               name={name}
-              count={counts.get(view) ?? 0}
+              count={isLoading && needsNumbers(view) ? null : (counts.get(view) ?? 0)}
               isChosen={filter.view === view && filter.namespace === ''}
               choose={() => change({ show: view === 'all' ? '' : view, namespace: '' })}
             />
@@ -69,7 +73,8 @@ export function Namespaces({
 function Entry(o: {
   readonly icon: ReactNode;
   readonly name: string;
-  readonly count: number;
+  /** null: it is not known yet. */
+  readonly count: number | null;
   readonly failing?: number;
   readonly isChosen: boolean;
   readonly choose: () => void;
@@ -84,7 +89,7 @@ function Entry(o: {
           <StatusIcon of="failed" size={12} /> {failing}
         </span>
       )}
-      <span className={styles.count}>{o.count}</span>
+      <span className={styles.count}>{o.count ?? <Pending />}</span>
     </button>
   );
 }

@@ -3,7 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import type { Client } from '../../client/client.ts';
-import { limited, useAnswer, useRefresh } from '../session/answers.tsx';
+import { type Answer, limited, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useClient } from '../session/session.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import type { JobNumbers } from './job-rows.ts';
@@ -20,13 +20,13 @@ const mostIds = 100;
 const mostChars = 6_000;
 const telling = new Set(['run.created', 'run.started', 'run.finished']);
 
-/** Undefined until they have been read, and for callers who may not read runs. */
-export function useJobNumbers(): Numbers | undefined {
+/** `data` is undefined until they have been read, and for callers who may not read runs. */
+export function useJobNumbers(): Answer<Numbers> {
   const client = useClient();
   const answers = useQueryClient();
   const refresh = useRefresh();
   const changed = useRef(new Set<string>());
-  const { data } = useAnswer(queryKey, (asking, signal) => readNumbers(asking, signal), { refetchInterval: everyMs });
+  const answer = useAnswer(queryKey, (asking, signal) => readNumbers(asking, signal), { refetchInterval: everyMs });
   useRunEvents(
     { settleMs },
     {
@@ -46,7 +46,7 @@ export function useJobNumbers(): Numbers | undefined {
       },
     },
   );
-  return data;
+  return answer;
 }
 
 async function readNumbers(client: Client, signal: AbortSignal, ids?: readonly string[]): Promise<Numbers> {

@@ -15,12 +15,16 @@ export type JobRow = {
   /** null: its config.yaml is invalid. */
   readonly job: ListedJob | null;
   readonly invalid: InvalidJob | null;
-  /** null: the job has never run. Undefined until they have been read. */
+  /** null: the job has never run. Undefined until they have been read, and for callers who may not read runs. */
   readonly numbers: JobNumbers | null | undefined;
   readonly change: number | null;
   readonly nextAt: string | null;
+  readonly loading: Loading;
   readonly isFavourite: boolean;
 };
+
+/** What is being read for the first time: until then a row knows nothing of it. */
+export type Loading = { readonly numbers: boolean; readonly next: boolean };
 
 /** What the last seven days differ from the month by, as a share of the month's median. */
 function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: JobNumbers): number | null {
@@ -40,6 +44,7 @@ export function rowsOf(
     readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
     readonly nextFires: ReadonlyMap<string, string>;
     readonly favourites: readonly string[];
+    readonly loading: Loading;
   },
 ): readonly JobRow[] {
   const stars = new Set(known.favourites);
@@ -53,6 +58,7 @@ export function rowsOf(
       numbers,
       change: numbers ? changeOf(numbers) : null,
       nextAt: known.nextFires.get(id) ?? null,
+      loading: known.loading,
       isFavourite: stars.has(id),
     };
   };
@@ -81,6 +87,11 @@ export function isInView(row: JobRow, view: View): boolean {
     default:
       return true;
   }
+}
+
+/** Views of which nothing is known without the last runs. */
+export function needsNumbers(view: View): boolean {
+  return view === 'failing' || view === 'slower' || view === 'never';
 }
 
 /** The last run that has ended failed. */

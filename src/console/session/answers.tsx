@@ -52,6 +52,11 @@ function createAnswers(): QueryClient {
 
 export type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
 
+/** Whether there is no answer yet, nor a reason why there is none. */
+export function isLoading({ data, error }: Pick<Answer<unknown>, 'data' | 'error'>): boolean {
+  return data === undefined && error === null;
+}
+
 /**
  * Calls `load` and caches its answer. Components that use the same key share one request and one answer. The last
  * answer stays until the next one arrives, and when the next request fails.
