@@ -162,6 +162,22 @@ export function dayWords(at: Date): string {
 /** The browser's, in which the console shows times. */
 export const timeZone = timeOfDay.resolvedOptions().timeZone;
 
+/** What a schedule says of its times is by the clocks of its own zone, which is named if it is not the page's. */
+export function inZone(sentence: string, zone: string): string {
+  return isOwnZone(zone) ? sentence : `${sentence}, ${zone}`;
+}
+
+export function isOwnZone(zone: string): boolean {
+  if (zone === timeZone) return true;
+  try {
+    // `Etc/UTC` and `UTC` are one.
+    return new Intl.DateTimeFormat('en-GB', { timeZone: zone }).resolvedOptions().timeZone === timeZone;
+  } catch {
+    // The server knows a zone that the browser does not.
+    return false;
+  }
+}
+
 /** "14:06" today, "yesterday 18:22", "tomorrow 02:00", "Tue 02:00" within a week, "14 Nov", "14 Nov 2025". */
 export function localTime(timestamp: string, nowMs: number): string {
   const at = new Date(timestamp);

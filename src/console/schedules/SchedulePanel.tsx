@@ -13,9 +13,9 @@ import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { harmless, jobPath, runPath } from '../words.ts';
+import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import styles from './SchedulePanel.module.css';
-import { argumentWords, isOn, type Schedule } from './schedule-data.ts';
+import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
 
 const shownRuns = 8;
 
@@ -132,7 +132,7 @@ function PanelActs({
       {isAsking && (
         <Confirm
           title="Delete this schedule?"
-          text={`${schedule.job_id} no longer runs “${schedule.sentence}”. Its runs stay.`}
+          text={`${schedule.job_id} no longer runs “${sentenceWords(schedule)}”. Its runs stay.`}
           yes="Delete the schedule"
           no="Keep it"
           confirm={() => void remove()}
@@ -170,7 +170,7 @@ function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (!isOn(schedule)) return null;
   return (
     <section className={styles.part} aria-label="Next times">
-      <h3>Next</h3>
+      <h3>{isOwnZone(schedule.timezone) ? 'Next' : `Next, ${schedule.timezone}`}</h3>
       {fires.length === 0 ? (
         <p>{schedule.sentence}</p>
       ) : (

@@ -61,7 +61,7 @@ export function SchedulesPage(): ReactNode {
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
           </span>
         )}
-        <span className={styles.zone}>{timeZone}</span>
+        {!isNarrow && <Zone />}
         {may('schedules:write') && (
           <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
             New schedule
@@ -69,6 +69,7 @@ export function SchedulesPage(): ReactNode {
         )}
       </PageHeader>
       {isNarrow && weekChoice}
+      {isNarrow && <Zone />}
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
@@ -90,6 +91,11 @@ export function SchedulesPage(): ReactNode {
       )}
     </>
   );
+}
+
+/** All times of the page are in it, but for what stands beside another. */
+function Zone(): ReactNode {
+  return <span className={styles.zone}>Times in {timeZone}</span>;
 }
 
 type View = 'table' | 'week';

@@ -9,7 +9,16 @@ import { Time } from '../design/text/Time.tsx';
 import { useNow } from '../session/clock.ts';
 import { runPath } from '../words.ts';
 import styles from './SchedulesTable.module.css';
-import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
+import {
+  argumentWords,
+  isOn,
+  type Schedule,
+  sentenceWords,
+  successWords,
+  type Tally,
+  tallies,
+  useFires,
+} from './schedule-data.ts';
 
 const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
@@ -68,7 +77,7 @@ function columnsOf(
       head: 'When',
       width: '22%',
       sortBy: ({ sentence }) => sentence,
-      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{one.sentence}</span>,
+      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceWords(one)}</span>,
     },
     {
       id: 'next',
@@ -145,7 +154,7 @@ function Compact(o: { readonly schedule: Schedule; readonly choose: (id: string)
     <div className={styles.compact}>
       <Name {...o} />
       <Last schedule={schedule} />
-      <span className={styles.quiet}>{schedule.sentence}</span>
+      <span className={styles.quiet}>{sentenceWords(schedule)}</span>
       {isOn(schedule) ? (
         <span className={styles.quiet}>
           next <Next schedule={schedule} />

@@ -10,7 +10,7 @@ import { useNow } from '../session/clock.ts';
 import { Shown } from '../widgets/Notes.tsx';
 import { countWords, runPath, timeWords } from '../words.ts';
 import styles from './SchedulesWeek.module.css';
-import { type Fire, type Frequent, type Schedule, shortName, useFires } from './schedule-data.ts';
+import { type Fire, type Frequent, type Schedule, sentenceWords, shortName, useFires } from './schedule-data.ts';
 import { addDays, type Day, layOut, topOf } from './week-layout.ts';
 
 type Choice = { readonly chosen: string | null; readonly choose: (id: string) => void };
@@ -22,7 +22,7 @@ export function SchedulesWeek({
 }: Choice & { readonly all: readonly Schedule[]; readonly monday: Date }): ReactNode {
   const isNarrow = useWidth() < narrowPx;
   const fires = useFires(monday, addDays(monday, 7));
-  const sentences = useMemo(() => new Map(all.map(({ id, sentence }) => [id, sentence])), [all]);
+  const sentences = useMemo(() => new Map(all.map((one) => [one.id, sentenceWords(one)])), [all]);
   return (
     <Shown of={fires} what="the week">
       {(week) => (

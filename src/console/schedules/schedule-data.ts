@@ -3,6 +3,7 @@
 import { percentWords } from '../../client/percent.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
+import { inZone } from '../words.ts';
 
 export type Schedule = AnswerOf<'listSchedules'>['schedules'][number];
 export type Fires = AnswerOf<'listScheduleFires'>;
@@ -59,6 +60,11 @@ export function isOn({ enabled, held }: Schedule): boolean {
 /** How people call the schedule: its own name, or its job's. */
 export function shortName({ name, job_id: jobId }: Pick<Schedule, 'name' | 'job_id'>): string {
   return name ?? jobId.slice(jobId.lastIndexOf('/') + 1);
+}
+
+/** "Every day at 02:30", with the zone if the page has another. */
+export function sentenceWords({ sentence, timezone }: Pick<Schedule, 'sentence' | 'timezone'>): string {
+  return inZone(sentence, timezone);
 }
 
 export function argumentWords({ args }: Pick<Schedule, 'args'>): string[] {
