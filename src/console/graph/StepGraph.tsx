@@ -5,6 +5,7 @@ import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import type { StepStatus } from '../../domain/run.ts';
+import { useBoxWidth } from '../design/charts/box-width.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { looks, StatusIcon } from '../design/text/Status.tsx';
 import { type Box, curveThrough, layOut } from './graph-layout.ts';
@@ -39,13 +40,15 @@ export function StepGraph({
   const key = JSON.stringify(boxes);
   const { places, edges, width, height } = useMemo(() => layOut(JSON.parse(key)), [key]);
   const pane = useRef<HTMLDivElement>(null);
-  const { zoom, fit, zoomBy } = useZoom(pane, width);
+  // Not of the pane: a bar to scroll would change it, and with it the zoom that somebody chose.
+  const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
+  const { zoom, fit, zoomBy } = useZoom(pane, width, roomPx);
   const statusOf = new Map(steps.map(({ id, status }) => [id, status]));
   useEffect(() => {
     if (pane.current) showChosen(pane.current);
   }, [chosen, key, zoom]);
   return (
-    <div className={styles.graph}>
+    <div className={styles.graph} ref={frame}>
       <div className={styles.pane} ref={pane}>
         <div
           className={styles.canvas}
@@ -146,18 +149,22 @@ function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | u
 }
 
 const padding = 16;
-const least = { width: 126, height: 42 };
+/** Before a run there are no statuses and no times that grow. */
+const least = { width: 126, widthOfPlanned: 84, height: 42 };
 const widest = 220;
 const headPx = 42;
 
-/** About the width of a letter of the name, and of the smaller text. */
-const letterPx = { name: 7.2, small: 6.3 };
+/** About the width of a letter of the name, of the smaller text, and of words in the smallest. */
+const letterPx = { name: 7.2, small: 6.3, note: 5.4 };
 
-function boxOf({ id, needs, note, aside = '', grid }: GraphStep): Box {
-  const nameWidth = 44 + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
+function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep): Box {
+  const isPlanned = status === null;
+  const besideName = isPlanned ? 24 : 44;
+  const nameWidth = besideName + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
   // The note of a running step changes every second: a box that grew with it would move the others.
-  const noteWidth = 40 + Math.min(note.length, 12) * letterPx.small;
-  const own = Math.min(Math.max(least.width, nameWidth, noteWidth), widest);
+  const noteWidth = isPlanned ? 24 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
+  const leastWidth = isPlanned ? least.widthOfPlanned : least.width;
+  const own = Math.min(Math.max(leastWidth, nameWidth, noteWidth), widest);
   if (!grid) return { id, needs, width: Math.ceil(own), height: least.height };
   const cell = cellSize(grid);
   const names = grid.rows.map(({ name }) => name.length);
@@ -178,13 +185,13 @@ const smallest = 0.3;
 const readable = 0.7;
 
 /** Begins as large as fits the width, but readable. */
-function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number) {
+function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number, roomPx: number) {
   const [zoom, setZoom] = useState(1);
   const fitting = (leastZoom: number): number => {
     const room = (pane.current?.clientWidth ?? width) - 2 * padding;
     return Math.min(1, Math.max(leastZoom, room / width));
   };
-  useEffect(() => setZoom(fitting(readable)), [width]);
+  useEffect(() => setZoom(fitting(readable)), [width, roomPx]);
   return {
     zoom,
     fit: () => setZoom(fitting(smallest)),
