@@ -34,12 +34,15 @@ export function Histogram(o: {
   if (!enabled) return null;
   const buckets = data ? bucketsOf(data, status) : [];
   const total = (of: 'success' | 'failed'): string => countWords(buckets.reduce((sum, one) => sum + one[of], 0));
+  const isOnlyFailed = status === 'failed';
+  const succeeded = isOnlyFailed ? '' : `${total('success')} succeeded, `;
   return (
     <div className={styles.histogram}>
       <StackedBars
-        label={`Runs by ${data?.span ?? 'hour'}: ${total('success')} succeeded, ${total('failed')} failed. Draw over it to choose a time.`}
+        label={`Runs by ${data?.span ?? 'hour'}: ${succeeded}${total('failed')} failed. Draw over it to choose a time.`}
         buckets={buckets}
         heightPx={heightPx}
+        isOnlyFailed={isOnlyFailed}
         nowMs={nowMs}
         onChoose={o.choose}
       />

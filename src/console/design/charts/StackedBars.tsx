@@ -1,7 +1,7 @@
 // Runs by the hour or by the day: bars of those that ended well or were cancelled, and of those that run. Failures are
 // below the line on their own scale, so that a few of them are seen beside many successes.
 
-import { type ScaleTime, scaleLinear, scaleTime } from 'd3-scale';
+import { type ScaleLinear, type ScaleTime, scaleLinear, scaleTime } from 'd3-scale';
 import { type PointerEvent, type ReactNode, useState } from 'react';
 import { countWords, dayWords, spanTimes, timeWords } from '../../words.ts';
 import { useBoxWidth } from './box-width.ts';
@@ -25,11 +25,14 @@ type Props = {
   readonly marks?: readonly Mark[];
   readonly heightPx?: number;
   readonly nowMs: number;
+  /** There are only failures: they stand above the line. */
+  readonly isOnlyFailed?: boolean;
   /** Called with the times of one bar, or of all that the pointer was drawn over. */
   readonly onChoose?: (fromMs: number, toMs: number) => void;
 };
 
 const above = ['success', 'cancelled', 'running'] as const;
+const onlyFailed = ['failed'] as const;
 const axisPx = 44;
 const labelsPx = 20;
 const belowShare = 0.16;
@@ -50,14 +53,15 @@ export function StackedBars(o: Props): ReactNode {
 
 type Sized = Props & { readonly width: number; readonly heightPx: number };
 
-function layOut({ buckets, marks, width, heightPx }: Sized) {
+function layOut({ buckets, marks, width, heightPx, isOnlyFailed = false }: Sized) {
   const plotWidth = width - axisPx;
   const top = marks && marks.length > 0 ? marksPx : 4;
   const bottom = heightPx - labelsPx;
-  const hasFailed = buckets.some(({ failed }) => failed > 0);
-  const below = hasFailed ? Math.max(10, (bottom - top) * belowShare) : 0;
+  const stacked = isOnlyFailed ? onlyFailed : above;
+  const hasBelow = !isOnlyFailed && buckets.some(({ failed }) => failed > 0);
+  const below = hasBelow ? Math.max(10, (bottom - top) * belowShare) : 0;
   const zero = bottom - below;
-  const most = Math.max(1, ...buckets.map((one) => one.success + one.cancelled + one.running));
+  const most = Math.max(1, ...buckets.map((one) => stacked.reduce((sum, status) => sum + one[status], 0)));
   const mostFailed = Math.max(leastFailed, most * leastShare, ...buckets.map(({ failed }) => failed));
   const step = plotWidth / buckets.length;
   return {
@@ -65,6 +69,8 @@ function layOut({ buckets, marks, width, heightPx }: Sized) {
     top,
     bottom,
     zero,
+    below,
+    stacked,
     step,
     barWidth: Math.max(1, step - Math.min(4, step * 0.2)),
     y: scaleLinear([0, most], [zero, top]).nice(3),
@@ -136,7 +142,7 @@ function Axes({ layout, heightPx }: { readonly layout: Layout; readonly heightPx
   const { x, y, plotWidth } = layout;
   return (
     <>
-      {y.ticks(3).map((tick) => (
+      {countTicks(y).map((tick) => (
         <g key={tick} className={styles.grid}>
           <line x1="0" x2={plotWidth} y1={y(tick)} y2={y(tick)} data-zero={tick === 0 || undefined} />
           <text x={plotWidth + 6} y={y(tick) + 4}>
@@ -166,6 +172,11 @@ function MarkLine({ mark, layout }: { readonly mark: Mark; readonly layout: Layo
   );
 }
 
+/** Nothing happens half a time. */
+function countTicks(y: ScaleLinear<number, number>): readonly number[] {
+  return y.ticks(3).filter(Number.isInteger);
+}
+
 const tickPx = 110;
 const tickEdgePx = 18;
 
@@ -190,13 +201,13 @@ function Column({
   readonly layout: Layout;
   readonly isPartial: boolean;
 }): ReactNode {
-  const { barWidth, step, y, zero } = layout;
+  const { barWidth, below, stacked, step, y, zero } = layout;
   const x = index * step + (step - barWidth) / 2;
-  const failedPx = bucket.failed === 0 ? 0 : Math.max(2, layout.failedPx(bucket.failed));
+  const failedPx = bucket.failed === 0 || below === 0 ? 0 : Math.max(2, layout.failedPx(bucket.failed));
   let sum = 0;
   return (
     <g data-partial={isPartial || undefined}>
-      {above.map((status) => {
+      {stacked.map((status) => {
         const count = bucket[status];
         if (count === 0) return null;
         const bottom = y(sum);
