@@ -38,7 +38,8 @@ export function Tabs<V extends string>({
         <Base.List className={styles.list} aria-label={label} activateOnFocus>
           {tabs.map((tab) => (
             <Base.Tab key={tab.value} value={tab.value} className={styles.tab}>
-              {tab.label} {tab.count !== undefined && <span className={styles.count}>{tab.count}</span>}
+              {tab.label}{' '}
+              {tab.count !== undefined && tab.count > 0 && <span className={styles.count}>{tab.count}</span>}
             </Base.Tab>
           ))}
         </Base.List>
