@@ -3,6 +3,7 @@
 import { statusGlyphs } from '../client/looks.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
+import { parseDuration } from '../lib/units.ts';
 
 export type Run = AnswerOf<'getRun'>;
 export type RunRow = AnswerOf<'listRuns'>['runs'][number];
@@ -87,12 +88,18 @@ export function harmless(text: string): string {
   return text.replaceAll(unsafe, '�');
 }
 
-/** "release, today 14:06": a run is named by its job and its time. */
+/** "release, today 14:06": a run is named by its job and its time. The time alone would not say which day it means. */
 export function runTitle(
   { job_id: jobId, created_at: at }: Pick<RunRow, 'job_id' | 'created_at'>,
   nowMs: number,
 ): string {
-  return `${harmless(jobId.slice(jobId.lastIndexOf('/') + 1))}, ${localTime(at, nowMs)}`;
+  return `${harmless(jobId.slice(jobId.lastIndexOf('/') + 1))}, ${dayAndTime(at, nowMs)}`;
+}
+
+/** The time of a run in its name or in a sentence: "today 14:06". Lists and cells leave "today" out. */
+export function dayAndTime(timestamp: string, nowMs: number): string {
+  const isToday = midnight(new Date(timestamp)) === midnight(new Date(nowMs));
+  return `${isToday ? 'today ' : ''}${localTime(timestamp, nowMs)}`;
 }
 
 export function jobPath(jobId: string): string {
@@ -137,11 +144,37 @@ export function tookMs(
 }
 
 const withPoint = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const upToOneDigit = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en-GB');
 
 /** "3,918" */
 export function countWords(count: number): string {
   return whole.format(count);
+}
+
+const sizes = [
+  ['TiB', 2 ** 40],
+  ['GiB', 2 ** 30],
+  ['MiB', 2 ** 20],
+  ['KiB', 2 ** 10],
+] as const;
+
+/** "853 B", "33.2 MiB", "2 GiB". */
+export function sizeWords(bytes: number): string {
+  const [unit, unitBytes] = sizes.find(([, least]) => bytes >= least) ?? ['B', 1];
+  return `${upToOneDigit.format(bytes / unitBytes)} ${unit}`;
+}
+
+/** "1 file", "3,918 files" */
+export function countOf(count: number, one: string, several = `${one}s`): string {
+  return `${countWords(count)} ${count === 1 ? one : several}`;
+}
+
+/** A duration as a setting has it (`90d`, `1h30m`): "90 days", "1 h 30 min". */
+export function settingWords(duration: string): string {
+  const ms = parseDuration(duration);
+  if (ms === undefined) return duration;
+  return ms > 0 && ms % dayMs === 0 ? countOf(ms / dayMs, 'day') : spanWords(ms);
 }
 
 const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });

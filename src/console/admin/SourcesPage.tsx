@@ -12,6 +12,7 @@ import { type Acts, useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { countOf } from '../words.ts';
 import styles from './Admin.module.css';
 
 type Source = AnswerOf<'listSources'>['sources'][number];
@@ -42,7 +43,7 @@ export function SourcesPage(): ReactNode {
               <div className={styles.compact}>
                 <span>{source.name}</span>
                 <State source={source} />
-                <span className={styles.quiet}>{source.jobs} jobs</span>
+                <span className={styles.quiet}>{countOf(source.jobs, 'job')}</span>
               </div>
             )}
           />
@@ -85,7 +86,7 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
           {
             id: 'acts',
             head: 'Acts',
-            width: '120px',
+            width: '140px',
             cell: ({ name }: Source) => (
               <Button
                 size="small"
@@ -107,8 +108,8 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
 function State({ source: { invalid, watch } }: { readonly source: Source }): ReactNode {
   if (invalid === 0) return <StatusText of="success" word={watch ? 'Watched' : 'Not watched'} />;
   return (
-    <Link href="/jobs">
-      <StatusText of="failed" word={invalid === 1 ? '1 invalid job' : `${invalid} invalid jobs`} />
+    <Link href="/jobs?show=invalid">
+      <StatusText of="failed" word={countOf(invalid, 'invalid job')} />
     </Link>
   );
 }
