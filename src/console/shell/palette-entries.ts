@@ -3,7 +3,7 @@
 import { Box, CalendarClock, ListFilter, type LucideIcon, Play, Waypoints } from 'lucide-react';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { StepStatus } from '../../domain/run.ts';
-import { harmless, jobPath, localTime, type RunRow, reasonWords, runPath } from '../words.ts';
+import { harmless, jobPath, type RunRow, reasonWords, runPath, runTitle } from '../words.ts';
 import { places } from './places.ts';
 
 export type Entry = {
@@ -140,11 +140,10 @@ function actsOf(job: Job): Entry[] {
 }
 
 function runEntry(run: RunRow, nowMs: number): Entry {
-  const name = harmless(run.job_id.slice(run.job_id.lastIndexOf('/') + 1));
   const why = run.waiting ?? (run.status === 'failed' ? (run.error?.message ?? reasonWords(run.reason)) : '');
   return {
     key: run.run_id,
-    name: `${name}, ${localTime(run.created_at, nowMs)}`,
+    name: runTitle(run, nowMs),
     icon: run.status,
     href: runPath(run.run_id),
     ...(why !== '' && { note: harmless(why) }),

@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { Card } from '../design/text/Card.tsx';
 import { useNow } from '../session/clock.ts';
-import { harmless, localTime, statusLooks } from '../words.ts';
+import { dayAndTime, harmless, statusLooks } from '../words.ts';
 import styles from './DifferencesCard.module.css';
 import type { useStartForm } from './start-form.ts';
 
@@ -22,7 +22,7 @@ export function DifferencesCard({
   return (
     <Card
       title="Different from the run"
-      count={`${localTime(filled.createdAt, now)}, ${statusLooks[filled.status].word}`}
+      count={`${dayAndTime(filled.createdAt, now)}, ${statusLooks[filled.status].word}`}
     >
       <ul className={styles.list}>
         {differences.map(({ name, was, is }) => (

@@ -13,7 +13,7 @@ import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { localTime, type RunRow, statusLooks } from '../words.ts';
+import { dayAndTime, localTime, type RunRow, statusLooks } from '../words.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';
 import { DifferencesCard } from './DifferencesCard.tsx';
@@ -129,7 +129,7 @@ function Heading({ form, lastRuns }: { readonly form: Form; readonly lastRuns: r
         <Menu
           trigger={
             <Button look="quiet" size="small" icon={History}>
-              {from === null ? 'Fill in from a run' : `Filled from the run of ${localTime(from.createdAt, now)}`}
+              {from === null ? 'Fill in from a run' : `Filled from the run of ${dayAndTime(from.createdAt, now)}`}
             </Button>
           }
           entries={lastRuns.map((run) => ({
