@@ -1,13 +1,12 @@
 // Facts about this instance: its version, its queue, and what it can enforce.
 
 import type { ReactNode } from 'react';
-import { formatSize } from '../../lib/units.ts';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { Facts, Shown } from '../widgets/Notes.tsx';
-import { countWords, spanWords } from '../words.ts';
+import { countWords, sizeWords, spanWords } from '../words.ts';
 
 const everyMs = 5_000;
 
@@ -60,7 +59,7 @@ export function InstancePage(): ReactNode {
                       ([limit, { by, detail }]) =>
                         [limit, detail === null ? `by ${by}` : `by ${by}: ${detail}`] as const,
                     ),
-                    ['Body of a request', formatSize(limits.body_bytes)],
+                    ['Body of a request', sizeWords(limits.body_bytes)],
                   ]}
                 />
               </Card>

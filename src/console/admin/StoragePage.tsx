@@ -3,7 +3,6 @@
 import { Trash2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatSize } from '../../lib/units.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { Card } from '../design/text/Card.tsx';
@@ -12,7 +11,7 @@ import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Facts, Shown } from '../widgets/Notes.tsx';
-import { countWords } from '../words.ts';
+import { countOf, countWords, settingWords, sizeWords } from '../words.ts';
 import styles from './Admin.module.css';
 
 const kept = {
@@ -38,22 +37,27 @@ export function StoragePage(): ReactNode {
               <Card title="Sizes">
                 <Facts
                   of={[
-                    ['Database', formatSize(bytes)],
-                    ['Logs', formatSize(logs)],
-                    ['Artifacts', `${formatSize(artifacts.bytes)} in ${countWords(artifacts.count)} files`],
+                    ['Database', sizeWords(bytes)],
+                    ['Logs', sizeWords(logs)],
+                    ['Artifacts', `${sizeWords(artifacts.bytes)} in ${countOf(artifacts.count, 'file')}`],
                     [
                       'Quota of artifacts',
-                      `${formatSize(artifacts.quota_hard_bytes)}${
+                      `${sizeWords(artifacts.quota_hard_bytes)}${
                         artifacts.quota_soft_bytes === null
                           ? ''
-                          : `, with a warning from ${formatSize(artifacts.quota_soft_bytes)}`
+                          : `, with a warning from ${sizeWords(artifacts.quota_soft_bytes)}`
                       }`,
                     ],
                   ]}
                 />
               </Card>
               <Card title="Kept for" end={<code>persistence.retention in flwd.yaml</code>}>
-                <Facts of={Object.entries(retention).map(([kind, time]) => [nameOf(kind), time ?? 'ever'])} />
+                <Facts
+                  of={Object.entries(retention).map(([kind, time]) => [
+                    nameOf(kind),
+                    time === null ? 'for ever' : settingWords(time),
+                  ])}
+                />
               </Card>
             </>
           )}
@@ -130,7 +134,7 @@ function Removed({
       <p>
         {isDone ? 'Removed: ' : 'Would be removed: '}
         {parts.map(([kind, count]) => `${countWords(count)} ${kind.replaceAll('_', ' ')}`).join(', ')}
-        {`${parts.length > 0 ? '; ' : ''}${formatSize(files + database)}`}
+        {`${parts.length > 0 ? '; ' : ''}${sizeWords(files + database)}`}
       </p>
       {!done && <p>There is more: remove again.</p>}
     </>

@@ -4,7 +4,6 @@ import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatSize } from '../../lib/units.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input, TextArea } from '../design/controls/Input.tsx';
@@ -16,6 +15,7 @@ import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { countOf, sizeWords } from '../words.ts';
 import styles from './Admin.module.css';
 
 type Key = AnswerOf<'listKvKeys'>['keys'][number];
@@ -38,7 +38,11 @@ export function ValuesPage(): ReactNode {
             <Select
               label="Namespace"
               size="small"
-              choices={all.map((one) => ({ value: one.namespace, label: one.namespace, note: `${one.keys} keys` }))}
+              choices={all.map((one) => ({
+                value: one.namespace,
+                label: one.namespace,
+                note: countOf(one.keys, 'key'),
+              }))}
               value={namespace}
               onChange={(next) => navigate(`${location}?namespace=${encodeURIComponent(next)}`, { replace: true })}
             />
@@ -126,7 +130,7 @@ function columnsOf(ask: ((key: Key) => void) | null): readonly Column<Key>[] {
   return [
     { id: 'key', head: 'Key', cell: ({ key }) => <code title={key}>{key}</code> },
     { id: 'tenant', head: 'Tenant', width: '110px', leavesBelowPx: 1_000, cell: ({ tenant }) => tenant },
-    { id: 'size', head: 'Size', width: '90px', isNumber: true, cell: (one) => formatSize(one.size_bytes) },
+    { id: 'size', head: 'Size', width: '90px', isNumber: true, cell: (one) => sizeWords(one.size_bytes) },
     { id: 'changed', head: 'Changed', width: '130px', cell: (one) => <Time at={one.updated_at} /> },
     {
       id: 'by',

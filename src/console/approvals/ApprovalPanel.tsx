@@ -3,7 +3,6 @@
 import { FilePen, FileSearch, FileText, GitBranch, Globe, KeyRound, ListVideo, type LucideIcon } from 'lucide-react';
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
-import { formatSize } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -11,7 +10,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { harmless, originWords, type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
+import { harmless, originWords, type Run, runPath, type Step, sizeWords, spanWords, tookMs } from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
 import styles from './Approvals.module.css';
 import { answerWords } from './approval-words.ts';
@@ -73,7 +72,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
               <li key={one.id}>
                 <FileText size={14} aria-hidden="true" />
                 <Link href={`${runPath(runId)}?tab=artifacts`}>{harmless(one.name)}</Link>
-                <span className={styles.quiet}>{formatSize(one.size_bytes)}</span>
+                <span className={styles.quiet}>{sizeWords(one.size_bytes)}</span>
               </li>
             ))}
           </ul>

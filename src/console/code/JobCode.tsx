@@ -3,7 +3,6 @@
 import { Download } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
-import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
@@ -13,7 +12,7 @@ import { narrowPx, useWidth } from '../design/width.ts';
 import { failureOf } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { harmless, localTime } from '../words.ts';
+import { harmless, localTime, sizeWords } from '../words.ts';
 import styles from './Code.module.css';
 import { CodeLines } from './CodeLines.tsx';
 import { type CodeAddress, type CodePlace, useCodePlace } from './code-place.ts';
@@ -187,7 +186,7 @@ function FileHead({ file }: { readonly file: File }): ReactNode {
   return (
     <div className={styles.head}>
       <h2>{harmless(file.path)}</h2>
-      <span className={styles.quiet}>{file.size_bytes === 0 ? 'empty' : formatSize(file.size_bytes)}</span>
+      <span className={styles.quiet}>{file.size_bytes === 0 ? 'empty' : sizeWords(file.size_bytes)}</span>
       {file.executable && <Chip>executable</Chip>}
       {text !== null && (
         <span className={styles.acts}>

@@ -17,9 +17,8 @@ import type { ReactNode } from 'react';
 import { grantText } from '../../client/grant-text.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
-import { formatSize } from '../../lib/units.ts';
 import { Card } from '../design/text/Card.tsx';
-import { harmless } from '../words.ts';
+import { countOf, harmless, settingWords, sizeWords } from '../words.ts';
 import type { PlanAnswer } from './outlooks.ts';
 import styles from './PlanCard.module.css';
 import type { useStartForm } from './start-form.ts';
@@ -125,12 +124,12 @@ function codes(texts: readonly string[]): ReactNode {
 
 function limitWords({ limits, timeouts }: PlanAnswer): string {
   return [
-    limits.memory ? formatSize(limits.memory.bytes) : null,
-    limits.cpu ? `${limits.cpu.cores} CPUs` : null,
-    limits.pids ? `${limits.pids.count} processes` : null,
-    timeouts.run === null ? null : `${timeouts.run} in all`,
-    timeouts.step === null ? null : `${timeouts.step} a step`,
-    timeouts.queue === null ? null : `${timeouts.queue} of waiting`,
+    limits.memory ? sizeWords(limits.memory.bytes) : null,
+    limits.cpu ? countOf(limits.cpu.cores, 'CPU') : null,
+    limits.pids ? countOf(limits.pids.count, 'process', 'processes') : null,
+    timeouts.run === null ? null : `${settingWords(timeouts.run)} in all`,
+    timeouts.step === null ? null : `${settingWords(timeouts.step)} a step`,
+    timeouts.queue === null ? null : `${settingWords(timeouts.queue)} of waiting`,
   ]
     .filter((words) => words !== null)
     .join(', ');
