@@ -4,7 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
-import { harmless, type RunRow } from '../../src/console/words.ts';
+import {
+  dayAndTime,
+  harmless,
+  inZone,
+  type RunRow,
+  settingWords,
+  sizeWords,
+  timeZone,
+} from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
 const shown = (message: string): string[] =>
@@ -53,6 +61,36 @@ describe('a line of output', () => {
     expect(shown('50%\r')).toEqual(['50%']);
     expect(['1%\r50%\r100%', '50%\r', '\r\r', 'plain'].map(writtenLast)).toEqual(['100%', '50%', '', 'plain']);
   });
+});
+
+test('sizes, settings, times and zones are in the words of the design', () => {
+  expect([0, 853, 5_000, 34_821_000, 18_960_000_000, 2 ** 31].map(sizeWords)).toEqual([
+    '0 B',
+    '853 B',
+    '4.9 KiB',
+    '33.2 MiB',
+    '17.7 GiB',
+    '2 GiB',
+  ]);
+  expect(['1d', '90d', '30m', '1h30m', 'none'].map(settingWords)).toEqual([
+    '1 day',
+    '90 days',
+    '30 min',
+    '1 h 30 min',
+    'none',
+  ]);
+  const noon = new Date(2026, 10, 27, 12).getTime();
+  const at = (hours: number): string => new Date(noon + hours * 3_600_000).toISOString();
+  expect([at(-2), at(-24), at(24)].map((one) => dayAndTime(one, noon))).toEqual([
+    'today 10:00',
+    'yesterday 12:00',
+    'tomorrow 12:00',
+  ]);
+  expect([timeZone, 'Asia/Kathmandu', 'No/Where'].map((zone) => inZone('Every hour', zone))).toEqual([
+    'Every hour',
+    'Every hour, Asia/Kathmandu',
+    'Every hour, No/Where',
+  ]);
 });
 
 describe('the filter of runs', () => {
