@@ -15,6 +15,7 @@ import { Age, Duration, Time } from '../design/text/Time.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';
+import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import styles from './JobCells.module.css';
 import { type InvalidJob, type JobRow, leastDays, notableChange } from './job-rows.ts';
@@ -53,7 +54,7 @@ export function InvalidCell({ of: { id, errors } }: { readonly of: InvalidJob })
             {harmless(error.file)}:{error.line}:{error.column}
           </code>
           <span className={styles.message} title={error.message}>
-            {harmless(error.message)}
+            <WithCode text={harmless(error.message)} />
           </span>
           {errors.length > 1 && <span className={styles.quiet}>and {errors.length - 1} more</span>}
         </>
