@@ -5,7 +5,6 @@ import { Download, Eye } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { errorText } from '../../client/error-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { formatSize } from '../../lib/units.ts';
 import { saveAnswer } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Time } from '../design/text/Time.tsx';
@@ -15,7 +14,7 @@ import { limited } from '../session/answers.tsx';
 import { useClient } from '../session/session.tsx';
 import { onDemand } from '../shell/on-demand.tsx';
 import { Code, Empty, ErrorNote, Loading, Scrolls, Shown, Table } from '../widgets/Notes.tsx';
-import { countWords, type Run } from '../words.ts';
+import { countWords, type Run, sizeWords } from '../words.ts';
 
 const Markdown = onDemand('the artifact', async () => (await import('../widgets/Markdown.tsx')).Markdown);
 
@@ -128,7 +127,7 @@ function ArtifactRow(o: {
           <span className={styles.file}>{place}</span>
         )}
         <span className={styles.quiet}>
-          {artifact.size_bytes === 0 ? 'empty' : formatSize(artifact.size_bytes)}, {artifact.media_type}
+          {artifact.size_bytes === 0 ? 'empty' : sizeWords(artifact.size_bytes)}, {artifact.media_type}
           {artifact.step_id !== null && `, ${artifact.step_id}`}
           {artifact.expires_at !== null && (
             <>
@@ -176,7 +175,7 @@ function Preview({ artifact }: { readonly artifact: Artifact }): ReactNode {
   const { media_type: type, size_bytes: size } = artifact;
   if (size === 0) return <p className={styles.quiet}>The file is empty.</p>;
   if (isPicture(type) && size > mostPreviewBytes)
-    return <p className={styles.quiet}>Pictures larger than {formatSize(mostPreviewBytes)} have no preview.</p>;
+    return <p className={styles.quiet}>Pictures larger than {sizeWords(mostPreviewBytes)} have no preview.</p>;
   return <ReadPreview artifact={artifact} />;
 }
 

@@ -4,11 +4,10 @@ import { type ReactNode, useState } from 'react';
 import { grantText } from '../../client/grant-text.ts';
 import { inGroups } from '../../client/shown-steps.ts';
 import { showValue } from '../../domain/argument-fields.ts';
-import { formatSize } from '../../lib/units.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import styles from '../log/Parts.module.css';
 import { Code, Facts, Table } from '../widgets/Notes.tsx';
-import { countWords, fullTime, type Run } from '../words.ts';
+import { countWords, fullTime, type Run, sizeWords } from '../words.ts';
 
 export function RunDetails({ run }: { readonly run: Run }): ReactNode {
   const { isolation, profile } = run.security;
@@ -109,11 +108,11 @@ function isolationWords(name: string, value: unknown): string {
 }
 
 function limitWords(limit: unknown): string {
-  if (typeof limit === 'number') return formatSize(limit);
+  if (typeof limit === 'number') return sizeWords(limit);
   if (typeof limit !== 'object' || limit === null) return 'no limit';
   return Object.entries(limit)
     .map(([name, value]) => {
-      if (name === 'bytes') return formatSize(Number(value));
+      if (name === 'bytes') return sizeWords(Number(value));
       if (name === 'by') return `by ${value}`;
       return `${countWords(Number(value))} ${name === 'count' ? 'processes' : name}`;
     })

@@ -5,13 +5,12 @@ import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
-import { formatSize } from '../../lib/units.ts';
 import { findLogDifference } from '../compare/log-difference.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { countWords, harmless, type Run, runPath, spanWords, tookMs } from '../words.ts';
+import { countWords, harmless, type Run, runPath, sizeWords, spanWords, tookMs } from '../words.ts';
 import styles from './RunSide.module.css';
 import { revisionWords, shortWords } from './run-words.ts';
 
@@ -119,10 +118,10 @@ export function Granted({ run }: { readonly run: Run }): ReactNode {
                   </div>
                 )),
           ],
-          ['Memory', memory ? `at most ${formatSize(memory.bytes)}${by(memory.by)}` : null],
+          ['Memory', memory ? `at most ${sizeWords(memory.bytes)}${by(memory.by)}` : null],
           ['CPU', cpu ? `at most ${cpu.cores} ${cpu.cores === 1 ? 'core' : 'cores'}${by(cpu.by)}` : null],
           ['Processes', pids ? `at most ${countWords(pids.count)}${by(pids.by)}` : null],
-          ['Workspace', workspace ? `at most ${formatSize(workspace.bytes)}${by(workspace.by)}` : null],
+          ['Workspace', workspace ? `at most ${sizeWords(workspace.bytes)}${by(workspace.by)}` : null],
         ]}
       />
     </Card>
@@ -131,7 +130,7 @@ export function Granted({ run }: { readonly run: Run }): ReactNode {
 
 export function LeftBehind({ run }: { readonly run: Run }): ReactNode {
   if (!run.left_behind) return null;
-  const words = harmless(leftBehindWords(run.left_behind, formatSize));
+  const words = harmless(leftBehindWords(run.left_behind, sizeWords));
   return (
     <Card title="Left behind">
       <p className={styles.text}>
