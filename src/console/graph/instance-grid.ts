@@ -53,6 +53,11 @@ export function instanceName(stepId: string): string {
     : [...variablesOf(stepId)].map((pair) => pair.join('=')).join(' ');
 }
 
+/** "test node=24 db=pg": the whole name of a step, where its group is not beside it. */
+export function stepName(stepId: string): string {
+  return innerOf(stepId) === null ? stepId : `${stepId.slice(0, stepId.indexOf('['))} ${instanceName(stepId)}`;
+}
+
 function innerOf(stepId: string): string | null {
   return /^[^[]+\[(.*)\]$/s.exec(stepId)?.[1] ?? null;
 }

@@ -9,7 +9,7 @@ import { isFinished } from '../../domain/run.ts';
 import { saveAnswer, useKept } from '../browser.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useClient } from '../session/session.tsx';
-import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
+import { Empty, ErrorNote, Loading, WithCode } from '../widgets/Notes.tsx';
 import { countWords, harmless, type Run, reasonWords, runPath, type Step } from '../words.ts';
 import { type Between, LogLines, type Marked } from './LogLines.tsx';
 import styles from './LogPane.module.css';
@@ -167,7 +167,7 @@ function NoLines(o: {
               </ul>
             </>
           ) : (
-            emptyWords(o.run, step)
+            <WithCode text={emptyWords(o.run, step)} />
           )}
         </Empty>
       )}

@@ -8,6 +8,7 @@ import { IconButton } from '../design/controls/Button.tsx';
 import { SearchField } from '../design/controls/Input.tsx';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { Select } from '../design/controls/Select.tsx';
+import { stepName } from '../graph/instance-grid.ts';
 import { countWords, harmless, type Run, type Step } from '../words.ts';
 import type { LogLook } from './LogLines.tsx';
 import styles from './LogPane.module.css';
@@ -92,7 +93,7 @@ function StepChoices({ run, attempts, place, go, step }: ToolbarProps): ReactNod
             label="Step"
             choices={[
               { value: '', label: 'All steps' },
-              ...printing.map(({ step_id: id }) => ({ value: id, label: harmless(id) })),
+              ...printing.map(({ step_id: id }) => ({ value: id, label: harmless(stepName(id)) })),
             ]}
             value={chosen ?? ''}
             onChange={(id) => go({ ...place, step: id || null, attempt: null, line: null })}

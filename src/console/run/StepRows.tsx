@@ -10,6 +10,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { instanceName } from '../graph/instance-grid.ts';
 import { useRunAnswer } from '../log/run-answer.ts';
 import { failureText } from '../session/answers.tsx';
+import { WithCode } from '../widgets/Notes.tsx';
 import { type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
@@ -75,7 +76,7 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
           {counts && <span className={counts.isFailed ? styles.failed : styles.note}>{counts.text}</span>}
           {note !== '' && !counts && (
             <span className={styles.note} title={note}>
-              {note}
+              <WithCode text={note} />
             </span>
           )}
           {step.child_run_id !== null && (
