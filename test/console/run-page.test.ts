@@ -96,7 +96,7 @@ testWith('chromium')('a sub-run that failed is unfolded in place, and leads to i
   const inner = page.getByRole('list', { name: 'Steps of shop/leaf' });
   await inner.getByText(/exited with code 3/).waitFor();
   await inner.getByRole('link').click();
-  await page.getByRole('heading', { level: 1, name: /^leaf / }).waitFor();
+  await page.getByRole('heading', { level: 1, name: /^leaf, / }).waitFor();
   await page.getByText('step child of another run').waitFor();
 });
 

@@ -166,7 +166,7 @@ describe('a run', () => {
   testWith('chromium')('is named by its job and its time, says what to change, and its id can be copied', async () => {
     const runId = await finished('demo/feed');
     const page = await browser.open(`${server.url}/runs/${runId}`);
-    await page.getByRole('heading', { level: 1, name: /^feed \d\d:\d\d$/ }).waitFor();
+    await page.getByRole('heading', { level: 1, name: /^feed, today \d\d:\d\d$/ }).waitFor();
     await page.getByText('The sandbox gives the job no network: allow it with permissions: {network: all}.').waitFor();
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByRole('button', { name: 'Copy the id' }).click();

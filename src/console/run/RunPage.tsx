@@ -16,7 +16,7 @@ import { useRefresh } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { useRunEvents } from '../session/streams.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { harmless, jobPath, localTime, type Run, type Step, statusLooks } from '../words.ts';
+import { dayAndTime, harmless, jobPath, type Run, type Step, statusLooks } from '../words.ts';
 import { ApprovalCard } from './ApprovalCard.tsx';
 import { CancelProgress } from './CancelProgress.tsx';
 import { useCancels } from './cancels.ts';
@@ -53,7 +53,7 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const times = useMemo(() => timesOf(run, attempts, nowMs), [run, attempts, nowMs]);
   const lastSuccess = useLastSuccess(run);
   const minuteMs = useNow(60_000);
-  useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${localTime(run.created_at, minuteMs)}`);
+  useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${dayAndTime(run.created_at, minuteMs)}`);
   const isNarrow = useWidth() < narrowPx;
   const buttons = <RunActs run={run} acts={acts} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
@@ -103,9 +103,9 @@ function RunHeader({ run, children }: { readonly run: Run; readonly children: Re
       }
       title={
         <>
-          <Link href={jobPath(run.job_id)}>{job.slice(cut + 1)}</Link>{' '}
+          <Link href={jobPath(run.job_id)}>{job.slice(cut + 1)}</Link>
           <span className={styles.time}>
-            <Time at={run.created_at} />
+            , <Time at={run.created_at} hasDay />
           </span>
         </>
       }

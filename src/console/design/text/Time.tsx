@@ -2,17 +2,17 @@
 
 import type { ReactNode } from 'react';
 import { useNow } from '../../session/clock.ts';
-import { ageWords, exactTime, localTime, type Step, spanWords, tookMs } from '../../words.ts';
+import { ageWords, dayAndTime, exactTime, localTime, type Step, spanWords, tookMs } from '../../words.ts';
 import styles from './Time.module.css';
 
 const minuteMs = 60_000;
 
-/** "14:06", "yesterday 18:22", "Tue 02:00", "14 Nov". */
-export function Time({ at }: { readonly at: string }): ReactNode {
+/** "14:06", "yesterday 18:22", "Tue 02:00", "14 Nov"; with `hasDay` "today 14:06". */
+export function Time({ at, hasDay = false }: { readonly at: string; readonly hasDay?: boolean }): ReactNode {
   const now = useNow(minuteMs);
   return (
     <time className={styles.time} dateTime={at} title={exactTime(at)}>
-      {localTime(at, now)}
+      {hasDay ? dayAndTime(at, now) : localTime(at, now)}
     </time>
   );
 }
