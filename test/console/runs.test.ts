@@ -126,7 +126,7 @@ describe('a run', () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/leaves')}`);
     await page.getByText(/Succeeded in/).waitFor();
     const note = page.getByText(
-      /^1 file \(2B\) left in the workspace or \/tmp is not kept: dump\.sql; .* on the host\.$/,
+      /^1 file \(2 B\) left in the workspace or \/tmp is not kept: dump\.sql; .* on the host\.$/,
     );
     await expect.poll(() => note.count()).toBe(1);
   });

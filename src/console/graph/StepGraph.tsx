@@ -151,7 +151,7 @@ function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | u
 const padding = 16;
 /** Before a run there are no statuses and no times that grow. */
 const least = { width: 126, widthOfPlanned: 84, height: 42 };
-const widest = 220;
+const widest = { width: 220, widthOfPlanned: 132 };
 const headPx = 42;
 
 /** About the width of a letter of the name, of the smaller text, and of words in the smallest. */
@@ -163,8 +163,8 @@ function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep): Box {
   const nameWidth = besideName + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
   // The note of a running step changes every second: a box that grew with it would move the others.
   const noteWidth = isPlanned ? 24 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
-  const leastWidth = isPlanned ? least.widthOfPlanned : least.width;
-  const own = Math.min(Math.max(leastWidth, nameWidth, noteWidth), widest);
+  const bound = isPlanned ? 'widthOfPlanned' : 'width';
+  const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), widest[bound]);
   if (!grid) return { id, needs, width: Math.ceil(own), height: least.height };
   const cell = cellSize(grid);
   const names = grid.rows.map(({ name }) => name.length);

@@ -30,9 +30,10 @@ function graphStep(step: JobStep, time: StepTime | undefined): GraphStep {
 }
 
 function noteOf({ kind, always, job }: JobStep, time: StepTime | undefined): string {
-  if (kind === 'approval') return 'asks for an approval';
+  if (kind === 'approval') return 'asks';
   const usual = time ? spanWords(time.median_ms) : '';
-  return [kind === 'job' && job !== null ? `runs ${job}` : '', usual, always ? 'always' : '']
+  // The end may be cut.
+  return [usual, kind === 'job' && job !== null ? `runs ${job}` : '', always ? 'always' : '']
     .filter((words) => words !== '')
     .join(', ');
 }

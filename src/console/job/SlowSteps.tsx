@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react';
 import { Card } from '../design/text/Card.tsx';
 import { Duration } from '../design/text/Time.tsx';
+import { instanceName } from '../graph/instance-grid.ts';
 import { harmless } from '../words.ts';
 import type { JobTimes } from './job-times.ts';
 import styles from './SlowSteps.module.css';
@@ -68,8 +69,7 @@ function Name({ step: { step_id: id, instances, slowest_instance: slowest } }: {
   if (slowest === null) return harmless(id);
   return (
     <>
-      {harmless(id)}, slowest of {instances}{' '}
-      <code title={slowest}>{harmless(slowest.startsWith(id) ? slowest.slice(id.length) : slowest)}</code>
+      {harmless(id)}, slowest of {instances} <code title={harmless(slowest)}>{harmless(instanceName(slowest))}</code>
     </>
   );
 }
