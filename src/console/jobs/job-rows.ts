@@ -23,7 +23,7 @@ export type JobRow = {
   readonly isFavourite: boolean;
 };
 
-/** What is being read for the first time: until then a row knows nothing of it. */
+/** The answers that are read for the first time: until then a row lacks them. */
 export type Loading = { readonly numbers: boolean; readonly next: boolean };
 
 /** What the last seven days differ from the month by, as a share of the month's median. */

@@ -103,7 +103,7 @@ export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonl
   const answer = useAnswer(
     [root, 'fires', query.since],
     (client, signal) => client.call('listScheduleFires', { query, signal }),
-    // The time moves on every ten minutes. What is shown stays until the next answer.
+    // The time moves on every ten minutes. The last answer stays until the next one.
     { enabled: may, refetchInterval: minuteMs, placeholderData: keepPreviousData },
   );
   return {

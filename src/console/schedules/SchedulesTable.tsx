@@ -75,7 +75,7 @@ function columnsOf(
     {
       id: 'when',
       head: 'When',
-      width: '22%',
+      width: '26%',
       sortBy: ({ sentence }) => sentence,
       cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceWords(one)}</span>,
     },

@@ -52,7 +52,7 @@ function createAnswers(): QueryClient {
 
 export type Answer<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'failureReason' | 'refetch'>;
 
-/** Whether there is no answer yet, nor a reason why there is none. */
+/** Whether the request has neither been answered nor failed. */
 export function isLoading({ data, error }: Pick<Answer<unknown>, 'data' | 'error'>): boolean {
   return data === undefined && error === null;
 }
