@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -10,8 +11,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
 import { cachedNames, index, type Offered, settledIndex, tab, values } from './a-tab.ts';
 import { createInstance, type Instance } from './an-instance.ts';
@@ -172,6 +174,27 @@ test('for a remote it completes what the remote has, kept apart from the local i
   await served.stop();
   expect(await values(dir, remote, 'run', 're')).toEqual(['report']);
   await expect.poll(() => cachedNames(dir).filter((name) => name.includes('.'))).toEqual([]);
+});
+
+test('a server that was too busy to answer is asked again soon', async () => {
+  let isBusy = true;
+  const report = { id: 'report', aliases: [], title: null, description: '', source: 'local', tags: [] };
+  const server = createServer((_request, response) => {
+    const answer = { jobs: [report], runs: [], schedules: [], tokens: [], secrets: [], args: { type: 'object' } };
+    if (isBusy) setTimeout(() => response.writeHead(503).end(), 1_000);
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const remote = `--remote=http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const dir = createFolder();
+  await tab(dir, remote, '');
+  rewrite(await settledIndex(dir), (header) => ({ ...header, builtAtMs: Date.now() - 6_000 }));
+  isBusy = false;
+  expect(await values(dir, remote, 'run', 're')).toEqual([]);
+  await settledIndex(dir);
+  expect(await values(dir, remote, 'run', 're')).toEqual(['report']);
 });
 
 test('it reads the arguments of an unknown job at once', async () => {

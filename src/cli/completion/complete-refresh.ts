@@ -45,11 +45,13 @@ export async function run([wanted = '', ...options]: readonly string[]): Promise
   // If nobody is waiting, let other processes go first.
   if (earlier && wanted === '') setPriority(10);
   try {
+    const found = await find(selection, earlier, wanted).catch(() => undefined);
     // If nothing can be read, keep the old knowledge. Otherwise every Tab would wait for another attempt.
-    const found = await find(selection, earlier, wanted).catch(() => asBefore(earlier));
+    const known = found ?? asBefore(earlier);
     const builtAtMs = Date.now();
-    const tookMs = Math.round(performance.now() - startedMs);
-    writeIndex(place, { commands, leading: [...instance, ...printing], ...found }, { builtAtMs, tookMs });
+    // A server that was too busy to answer is asked again soon, however long it took.
+    const tookMs = found ? Math.round(performance.now() - startedMs) : 0;
+    writeIndex(place, { commands, leading: [...instance, ...printing], ...known }, { builtAtMs, tookMs });
     removeUnused(dirname(place.path), builtAtMs);
   } finally {
     rmSync(place.busyPath, { force: true });
