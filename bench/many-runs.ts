@@ -14,6 +14,7 @@ import type { RunCountRow, RunRow, Schema } from '../src/store/schema.ts';
 import { kyselyOver } from '../src/store/sqlite/sqlite.ts';
 import { openSqliteDatabase } from '../src/store/sqlite/sqlite-database.ts';
 import { fixPlans } from '../src/store/sqlite/sqlite-plans.ts';
+import { createDraw } from '../test/support/draw.ts';
 
 export type ManyRuns = {
   readonly oldestAtMs: number;
@@ -166,16 +167,5 @@ function inserter<Table extends 'runs' | 'run_labels' | 'run_counts'>(
       `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     );
     statement.run(...Object.values(row));
-  };
-}
-
-/** The same sequence of numbers between 0 and 1 each time: xorshift32. */
-function createDraw(): () => number {
-  let state = 0x2545_f491;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
   };
 }

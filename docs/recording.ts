@@ -54,12 +54,7 @@ export async function record(browser: Browser, { base, jobsDir, file }: Recorded
   await month.waitFor();
   const stop = await startFrames(page);
   await month.pressSequentially('2026-10', { delay: 90 });
-  await page.getByText('Starts at once').first().waitFor();
-  await page.waitForTimeout(pauseMs);
-  await page
-    .getByRole('button', { name: /^Run\b/ })
-    .first()
-    .click();
+  await startRun(page);
   await page.getByText('Failed in report').first().waitFor();
   await page.waitForTimeout(2 * pauseMs);
   await writeJob(jobDir, { ...files, 'report.sh': fixed });
@@ -70,16 +65,20 @@ export async function record(browser: Browser, { base, jobsDir, file }: Recorded
   await page.waitForTimeout(pauseMs);
   await page.keyboard.press('Enter');
   await month.fill('2026-10');
+  await startRun(page);
+  await page.getByText('Succeeded').first().waitFor();
+  await page.waitForTimeout(2 * pauseMs);
+  joinFrames(await stop(), file);
+  await page.close();
+}
+
+async function startRun(page: Page): Promise<void> {
   await page.getByText('Starts at once').first().waitFor();
   await page.waitForTimeout(pauseMs);
   await page
     .getByRole('button', { name: /^Run\b/ })
     .first()
     .click();
-  await page.getByText('Succeeded').first().waitFor();
-  await page.waitForTimeout(2 * pauseMs);
-  joinFrames(await stop(), file);
-  await page.close();
 }
 
 type Frame = { readonly atMs: number; readonly picture: Buffer };

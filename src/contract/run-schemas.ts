@@ -373,3 +373,18 @@ export const logPage = Type.Object(
   },
   { $id: 'LogPage' },
 );
+
+/** Why a run may not be created, for each operation that creates one. */
+export const startProblems = [
+  'job-not-found',
+  'job-invalid',
+  'secret-unavailable',
+  'isolation-unavailable',
+  'profile-not-allowed',
+  'grant-not-allowed',
+  'queue-full',
+  'concurrency-conflict',
+  'idempotency-conflict',
+  'idempotency-in-flight',
+  'execution-error',
+] as const;

@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
 import { routes } from './routes.ts';
-import { runCreated, runRequest } from './run-schemas.ts';
+import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
   closed,
   idempotencyKey,
@@ -309,21 +309,7 @@ export const scheduleOperations = {
     scope: 'runs:write',
     headers: idempotencyKey,
     answers: [json(201, runCreated, 'Created')],
-    problems: [
-      'schedule-not-found',
-      'job-not-found',
-      'job-invalid',
-      'validation-error',
-      'secret-unavailable',
-      'isolation-unavailable',
-      'profile-not-allowed',
-      'grant-not-allowed',
-      'queue-full',
-      'concurrency-conflict',
-      'idempotency-conflict',
-      'idempotency-in-flight',
-      'execution-error',
-    ],
+    problems: ['schedule-not-found', 'validation-error', ...startProblems],
     audit: { action: 'run.create', object: 'run' },
   },
 } as const;

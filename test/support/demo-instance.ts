@@ -23,6 +23,7 @@ import { openStore, type Store } from '../../src/store/open.ts';
 import type { StepChange } from '../../src/store/run/run-batch.ts';
 import type { NewStep } from '../../src/store/run/step-moves.ts';
 import { type DemoHistory, demoJobs, invalidJob } from './demo-jobs.ts';
+import { createDraw } from './draw.ts';
 import { writeJob } from './jobs.ts';
 
 const minMs = 60_000;
@@ -412,17 +413,6 @@ async function writeLog({ store, setClock }: Writer, run: Logged): Promise<void>
   const bytes = Buffer.from(`${lines.join('\n')}\n`);
   writer.append({ attempt: 1, stepId: run.hasFailed ? run.stepId : 'step_01', bytes, spoolEnd: bytes.length });
   await writer.close();
-}
-
-/** The same sequence of numbers between 0 and 1 each time: xorshift32. */
-function createDraw(): () => number {
-  let state = 0x2545_f491;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }
 
 function pick<T>(of: readonly T[], draw: () => number): T | undefined {

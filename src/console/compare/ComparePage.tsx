@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
 import { Button } from '../design/controls/Button.tsx';
+import { HeadRow } from '../design/table/HeadRow.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -137,13 +138,7 @@ function Rows(o: {
   return (
     <table className={styles.table} aria-label={o.label} data-mono={o.isMono || undefined}>
       <thead className="unseen">
-        <tr>
-          {o.heads.map((head) => (
-            <th key={head} scope="col">
-              {head}
-            </th>
-          ))}
-        </tr>
+        <HeadRow names={o.heads} />
       </thead>
       <tbody>
         {o.rows.map((row) => (
@@ -171,13 +166,7 @@ function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
     <Card title="Steps" count={String(steps.length)} isFlush>
       <table className={styles.table} aria-label="Steps">
         <thead className="unseen">
-          <tr>
-            {['Step', 'First run', 'Second run'].map((head) => (
-              <th key={head} scope="col">
-                {head}
-              </th>
-            ))}
-          </tr>
+          <HeadRow names={['Step', 'First run', 'Second run']} />
         </thead>
         <tbody>
           {steps.map((step) => {

@@ -6,6 +6,7 @@ import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { useBoxWidth } from '../design/charts/box-width.ts';
 import { Button } from '../design/controls/Button.tsx';
+import { HeadRow } from '../design/table/HeadRow.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Duration, Time } from '../design/text/Time.tsx';
@@ -179,13 +180,7 @@ function RunTable({ runs }: { readonly runs: readonly RunTime[] }): ReactNode {
     <section className={styles.scrolls} aria-label="Duration of each run" tabIndex={0}>
       <table className={styles.table}>
         <thead>
-          <tr>
-            {['Started', 'Status', 'Work', 'Revision'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <HeadRow names={['Started', 'Status', 'Work', 'Revision']} />
         </thead>
         <tbody>
           {runs.toReversed().map((run) => (

@@ -4,6 +4,7 @@ import { CircleX } from 'lucide-react';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useId, useMemo, useState } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
 import { Button } from '../design/controls/Button.tsx';
+import { HeadRow } from '../design/table/HeadRow.tsx';
 import { type Answer, failureOf, failureText } from '../session/answers.tsx';
 import { useSession } from '../session/session.tsx';
 import styles from './Notes.module.css';
@@ -167,13 +168,7 @@ export function Table(o: {
     <Scrolls label={o.label}>
       <table className={styles.table}>
         <thead>
-          <tr>
-            {o.head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <HeadRow names={o.head} />
         </thead>
         <tbody>
           {o.rows.map((row, index) => (

@@ -3,6 +3,7 @@
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { IconButton } from '../controls/Button.tsx';
+import { HeadRow } from '../table/HeadRow.tsx';
 import { Card } from '../text/Card.tsx';
 import styles from './Charts.module.css';
 
@@ -47,13 +48,7 @@ export function ChartCard({
         <section className={styles.scroller} aria-label={`${title} as a table`} tabIndex={0}>
           <table className={styles.numbers}>
             <thead>
-              <tr>
-                {head.map((name) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
+              <HeadRow names={head} />
             </thead>
             <tbody>
               {rows.map(([name, ...numbers], index) => (
