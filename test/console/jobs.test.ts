@@ -44,6 +44,15 @@ const server = await startServing({
         { id: 'check', command: './run.sh', needs: ['ask'], always: true, matrix: { a: [1, 2], b: [1, 2] } },
       ],
     }),
+    'stats/idle': bash('true'),
+    'stats/flaky': bash('if [ "$FLWD_MATRIX_DB" = pg ]; then exit "$code"; fi', {
+      command: undefined,
+      argspec: { type: 'object', properties: { code: { type: 'integer', default: 0 } } },
+      steps: [
+        { id: 'build', command: ['true'] },
+        { id: 'test', command: './run.sh', needs: ['build'], matrix: { db: ['pg', 'lite'] } },
+      ],
+    }),
   },
 });
 afterAll(() => server.close());
@@ -205,6 +214,43 @@ testWith('chromium')('a job shows its steps as a graph before any run', async ()
   const plan = page.getByRole('region', { name: 'What would happen' });
   await plan.getByRole('listitem').filter({ hasText: 'ask, asks' }).waitFor();
 });
+
+testWith('chromium')(
+  'a job shows how often it fails, on which days, how long it takes, and at which steps',
+  async () => {
+    const ran = async (code: number): Promise<string> =>
+      JSON.parse(await (await server.post('/runs', { job_id: 'stats/flaky', args: { code }, async: false })).text())
+        .run_id;
+    const failed = await ran(3);
+    for (let n = 0; n < 2; n++) await ran(0);
+    const page = await browser.open(`${server.url}/jobs/stats/flaky?tab=statistics`);
+    const figures = page.locator('dl', { hasText: 'Median' });
+    await expect
+      .poll(() => figures.textContent())
+      .toMatch(/^Success rate66\.7 %1 of 3 failedMedian\d.*p95\d.*Runs30\.1 a dayFails most attest1 time$/);
+
+    const steps = page.getByRole('region', { name: 'Slowest steps' }).getByRole('row');
+    await steps.filter({ hasText: /^test, slowest of 2 db=(pg|lite)\d.*1$/ }).waitFor();
+    await steps.filter({ hasText: /^build\d.*0$/ }).waitFor();
+    const day = page.getByRole('region', { name: 'Every day' }).getByRole('link', { name: /: 3 runs, 1 failed$/ });
+    expect(new URL((await day.getAttribute('href')) ?? '', server.url).searchParams.get('q')).toMatch(
+      /^job:stats\/flaky since:\d{4}-.* until:/,
+    );
+    await page.getByRole('button', { name: 'As table' }).click();
+    const runs = page.getByRole('region', { name: 'Duration of each run' }).getByRole('row');
+    await expect.poll(() => runs.count()).toBe(4);
+    const link = runs.filter({ hasText: 'Failed' }).getByRole('link');
+    expect(await link.getAttribute('href')).toBe(`/runs/${failed}`);
+
+    await page.getByRole('button', { name: '7 d' }).click();
+    await page.waitForURL(/range=7d/);
+    await figures.getByText('0.4 a day').waitFor();
+    await ran(3);
+    await figures.getByText('2 of 4 failed').waitFor();
+    await page.goto(`${server.url}/jobs/stats/idle?tab=statistics`);
+    await page.getByText('No run has ended in the last 30 days.').waitFor();
+  },
+);
 
 describe('a form', () => {
   testWith('chromium')(
