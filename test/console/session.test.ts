@@ -1,5 +1,6 @@
 // Signing in and out while a page is open.
 
+import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { testWith } from '../support/host.ts';
@@ -51,6 +52,44 @@ testWith('chromium')(
     await asked.waitFor({ state: 'detached' });
     await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
     await asked.waitFor();
+  },
+);
+
+testWith('chromium')(
+  'signing out leaves no favourites and saved filters to the next user, in all windows',
+  async () => {
+    await using guarded = await startServing({
+      authMode: 'required',
+      executes: true,
+      jobs: { 'demo/greet': bash('true') },
+    });
+    const { credential } = await guarded.token();
+    const page = await browser.open(`${guarded.url}/jobs`);
+    const other = await page.context().newPage();
+    const signIn = async (on: Page, path: string): Promise<void> => {
+      await on.goto(`${guarded.url}${path}`);
+      const asked = on.getByRole('dialog', { name: 'Sign in' });
+      await asked.getByLabel('API token').fill(credential);
+      await on.keyboard.press('Enter');
+      await asked.waitFor({ state: 'detached' });
+    };
+    await signIn(page, '/jobs');
+    await signIn(other, '/runs?q=status%3Afailed');
+    const favourite = other.getByRole('navigation', { name: 'Favourites' }).getByRole('link', { name: 'demo/greet' });
+    await page.getByRole('button', { name: 'Favourite: demo/greet' }).click();
+    await favourite.waitFor();
+    await other.getByRole('button', { name: 'Save filter' }).click();
+    await other.getByLabel('Name').fill('Broken');
+    await other.keyboard.press('Enter');
+    await other.keyboard.press('Escape');
+    const filter = other.getByRole('navigation', { name: 'Saved filters' }).getByRole('link', { name: /^Broken/ });
+    await filter.waitFor();
+    await page.evaluate("localStorage.setItem('flwd.theme', 'dark')");
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await favourite.waitFor({ state: 'detached' });
+    await filter.waitFor({ state: 'detached' });
+    expect(await page.evaluate('Object.keys(localStorage)')).toEqual(['flwd.theme']);
   },
 );
 

@@ -19,6 +19,15 @@ export function usePreference(name: string): [string | null, (value: string | nu
   return [value, keep];
 }
 
+/** The others, such as the theme, belong to the browser. */
+const ofPerson = ['favourites', 'filters'];
+
+/** Removes what somebody who signs out would not leave to the next user of this browser. */
+export function forgetPerson(): void {
+  for (const name of ofPerson) localStorage.removeItem(`flwd.${name}`);
+  dispatchEvent(new Event(changed));
+}
+
 function watch(onChange: () => void): () => void {
   addEventListener(changed, onChange);
   addEventListener('storage', onChange);

@@ -4,7 +4,7 @@ import { createContext, type ReactNode, useContext, useMemo, useState } from 're
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
-
+import { forgetPerson } from '../design/preferences.ts';
 import { noteServerTime } from './clock.ts';
 
 type Session = {
@@ -77,6 +77,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       dismissSignIn: () => setRefusal(null),
       signOut() {
         sessionStorage.removeItem(storageKey);
+        forgetPerson();
         setToken(null);
         setRefusal(null);
         setSignOuts((count) => count + 1);
