@@ -17,7 +17,25 @@ const secret = Type.Object(
   { $id: 'Secret' },
 );
 const secretList = Type.Object(
-  { secrets: Type.Array(secret), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  {
+    secrets: Type.Array(
+      Type.Object({
+        ...secret.properties,
+        used_by: nullable(
+          Type.Array(Type.String(), {
+            description: 'The ids of the jobs whose config.yaml names the secret; null without the scope jobs:read',
+          }),
+        ),
+      }),
+    ),
+    missing: nullable(
+      Type.Array(Type.Object({ name: Type.String(), used_by: Type.Array(Type.String()) }), {
+        description: 'Names that a config.yaml has and the tenant has not; null without the scope jobs:read',
+      }),
+    ),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+  },
   { $id: 'SecretList' },
 );
 const secretRequest = Type.Object(
@@ -46,7 +64,7 @@ export const secretOperations = {
   listSecrets: {
     ...routes.listSecrets,
     tag: 'Secrets',
-    summary: 'List the names of stored secrets, never their values',
+    summary: 'List the names of stored secrets and the jobs that use them, never their values',
     scope: 'secrets:write',
     query: Type.Object(
       {
@@ -56,7 +74,7 @@ export const secretOperations = {
       closed,
     ),
     answers: [json(200, secretList, 'Secrets, sorted by name')],
-    problems: ['validation-error'],
+    problems: ['validation-error', 'not-ready'],
   },
   putSecret: {
     ...routes.putSecret,

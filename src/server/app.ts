@@ -312,7 +312,7 @@ function createHandlers(
       runsKeptMs: config.persistence.retention.runsMs,
       clock,
     }),
-    ...createSecretHandlers({ engine, defaultTenant: config.instance.defaultTenant }),
+    ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),

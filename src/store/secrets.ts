@@ -12,6 +12,8 @@ export type SecretStore = {
     tenant: string,
     o: { readonly limit: number; readonly offset?: number; readonly after?: string },
   ) => Promise<{ readonly secrets: StoredSecret[]; readonly total: number }>;
+  /** All names of a tenant. */
+  readonly names: (tenant: string) => Promise<string[]>;
   /** How many secrets all tenants have. */
   readonly count: () => Promise<number>;
   readonly sealed: (tenant: string, name: string) => Promise<string | undefined>;
@@ -41,6 +43,11 @@ export function createSecretStore({ read }: Database): SecretStore {
       const total = await countRows(read.selectFrom('secrets').where('tenant', '=', tenant));
       const secrets = await rows.orderBy('name').limit(limit).offset(offset).execute();
       return { secrets, total };
+    },
+
+    async names(tenant) {
+      const rows = await read.selectFrom('secrets').select('name').where('tenant', '=', tenant).execute();
+      return rows.map(({ name }) => name);
     },
 
     count: () => countRows(read.selectFrom('secrets')),

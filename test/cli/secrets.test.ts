@@ -46,7 +46,7 @@ describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) =>
     });
     await set(instance, 'hunter-23', 'theirs', '--tenant', 'acme');
     const { stdout } = await flwd(instance.dir, 'secrets', 'list');
-    expect(stdout).toMatch(/^NAME {6}TENANT {3}UPDATED {19}BY\nregistry {2}default {2}20\S+Z {2}local\n$/);
+    expect(stdout).toMatch(/^NAME {6}TENANT {3}JOBS {2}UPDATED {19}BY\nregistry {2}default {2}0 {5}20\S+Z {2}local\n$/);
     expect((await flwd(instance.dir, 'secrets', 'list', '--tenant', 'acme')).stdout).toMatch(/\ntheirs /);
     const rm = () => flwd(instance.dir, 'secrets', 'rm', 'registry');
     expect(await rm()).toEqual({ code: 0, stdout: '', stderr: 'removed registry\n' });

@@ -7,7 +7,14 @@ import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 import { accessibilityErrors } from './accessibility-errors.ts';
 
-const server = await startServing({ jobs: { demo: bash('true'), broken: { 'config.yaml': 'command: [' } } });
+const server = await startServing({
+  jobs: {
+    demo: bash('true'),
+    broken: { 'config.yaml': 'command: [' },
+    'deploy/api': bash('true', { env: { KEY: { secret: 'deploy-key' } } }),
+    'deploy/web': bash('true', { env: { KEY: { secret: 'deploy-key' } } }),
+  },
+});
 afterAll(() => server.close());
 const browser = aBrowser();
 
@@ -68,6 +75,25 @@ testWith('chromium')('a secret is set, replaced, its key rotated, and deleted, a
   await page.getByRole('button', { name: 'Delete the secret' }).click();
   await row.waitFor({ state: 'detached' });
   expect(await read('/secrets')).toMatchObject({ total: 0 });
+});
+
+testWith('chromium')('a secret leads to the jobs that use it, and one that jobs name can be set', async () => {
+  await put('/secrets/idle', 'a value');
+  const page = await browser.open(`${server.url}/admin/secrets`);
+  const missing = page.getByRole('region', { name: 'Not stored' });
+  expect(await missing.getByRole('listitem').textContent()).toMatch(/deploy-key.*deploy\/api.*deploy\/web/);
+  await missing.getByRole('button', { name: 'Set… deploy-key' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'Set a secret' });
+  await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('deploy-key');
+  await form.getByLabel('Value').fill('some-value');
+  await form.getByRole('button', { name: 'Set the secret' }).click();
+  await missing.waitFor({ state: 'detached' });
+  await page.getByRole('row', { name: /idle.*no job uses it/ }).waitFor();
+  await page
+    .getByRole('row', { name: /deploy-key/ })
+    .getByRole('link', { name: 'deploy/web' })
+    .click();
+  await page.waitForURL(/\/jobs\/deploy\/web$/);
 });
 
 testWith('chromium')('the audit log is searched by who, what and object, and verified', async () => {

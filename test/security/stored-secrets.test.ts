@@ -34,6 +34,7 @@ const server = await startServing({
       argspec: { type: 'object', properties: { token: { ...secretText, default: { secret: 'usual' } } } },
     }),
     environment: bash(`${rot13} <<< "$TOKEN"; ls "$FLWD_SECRETS_DIR"`, { env: { TOKEN: { secret: 'usual' } } }),
+    scheduled: bash('true', { argspec, schedules: [{ cron: '0 3 * * *', args: { token: { secret: 'by-night' } } }] }),
     keyed: bash('true', { argspec, concurrency: { limit: 1, key: 'args["to" + "ken"]' } }),
     spills: bash(`cat "$FLWD_SECRETS_DIR"/*; echo "FLWD $FLWD_STEP_MAKE_HEADER"`, { argspec }),
     parent: steps(
@@ -195,6 +196,20 @@ describe('a stored secret', () => {
     expect(await planned(other)).toMatchObject({ denied: { type: expect.stringContaining('secret-unavailable') } });
     const ran = await run('shows', { token: { secret: 'theirs' } }, { tenant: 'acme' });
     expect(await log(ran.run_id)).toBe(turned(token));
+  });
+
+  test('says which jobs name it, wherever they do, and which names the tenant lacks', async () => {
+    await put('usual', token);
+    const { secrets, missing } = await list('?limit=1000');
+    const usual = secrets.find(({ name }: { name: string }) => name === 'usual');
+    expect(usual.used_by).toEqual(['byDefault', 'environment', 'parent']);
+    expect(missing).toEqual([{ name: 'by-night', used_by: ['scheduled'] }]);
+    const empty = await list('?tenant=without');
+    expect(empty.missing.map(({ name }: { name: string }) => name)).toEqual(['by-night', 'usual']);
+    const writer = await server.token({ scopes: ['secrets:write'] });
+    const { secrets: seen, missing: unseen } = await list('', writer);
+    expect([seen[0].used_by, unseen]).toEqual([null, null]);
+    expect(await remove('usual')).toBe(204);
   });
 
   test('is in no file of the data dir in plain text', async () => {

@@ -10,11 +10,15 @@ export function findSecretArgs(argspec: JsonObject): string[] {
     .map(([name]) => name);
 }
 
-/** `{secret: name}` means that the server keeps the value under that name. */
 export function isStoredSecret(value: JsonValue): boolean {
-  if (!isObject(value)) return false;
+  return storedSecretIn(value) !== undefined;
+}
+
+/** `{secret: name}` means that the server keeps the value under that name. */
+export function storedSecretIn(value: JsonValue): string | undefined {
+  if (!isObject(value)) return undefined;
   const { secret, ...rest } = value;
-  return (
-    typeof secret === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(secret) && Object.keys(rest).length === 0
-  );
+  const isName =
+    typeof secret === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(secret) && Object.keys(rest).length === 0;
+  return isName ? secret : undefined;
 }

@@ -20,8 +20,20 @@ export async function run(options: Options): Promise<ExitCode> {
   else if (secrets.length === 0) output.say('no secrets');
   else
     await output.table(
-      [{ name: 'NAME', isFlexible: true }, { name: 'TENANT', isFlexible: true }, { name: 'UPDATED' }, { name: 'BY' }],
-      secrets.map((secret) => [secret.name, secret.tenant, output.time(secret.updated_at), secret.updated_by]),
+      [
+        { name: 'NAME', isFlexible: true },
+        { name: 'TENANT', isFlexible: true },
+        { name: 'JOBS' },
+        { name: 'UPDATED' },
+        { name: 'BY' },
+      ],
+      secrets.map(({ name, tenant, used_by: jobIds, ...secret }) => [
+        name,
+        tenant,
+        jobIds === null ? '-' : String(jobIds.length),
+        output.time(secret.updated_at),
+        secret.updated_by,
+      ]),
     );
   return exitCodes.done;
 }

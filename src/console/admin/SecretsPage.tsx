@@ -2,22 +2,31 @@
 
 import { Plus, RotateCw } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
+import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
+import { Popover } from '../design/controls/Popover.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
-import { PageHeader } from '../design/text/PageHeader.tsx';
+import { Card } from '../design/text/Card.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
+import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { countWords } from '../words.ts';
+import { countWords, harmless, jobPath } from '../words.ts';
 import styles from './Admin.module.css';
 
-type Secret = AnswerOf<'listSecrets'>['secrets'][number];
-type Asked = { readonly what: 'delete' | 'replace'; readonly secret: Secret } | { readonly what: 'new' | 'rotate' };
+type Secrets = AnswerOf<'listSecrets'>;
+type Secret = Secrets['secrets'][number];
+type Asked =
+  | { readonly what: 'delete' | 'replace'; readonly secret: Secret }
+  | { readonly what: 'new'; readonly name: string }
+  | { readonly what: 'rotate' };
 
 export function SecretsPage(): ReactNode {
   const may = useScopes();
@@ -43,7 +52,7 @@ export function SecretsPage(): ReactNode {
             Rotate the key…
           </Button>
         )}
-        <Button look="primary" icon={Plus} onClick={() => setAsked({ what: 'new' })}>
+        <Button look="primary" icon={Plus} onClick={() => setAsked({ what: 'new', name: '' })}>
           Set a secret
         </Button>
       </PageHeader>
@@ -52,29 +61,40 @@ export function SecretsPage(): ReactNode {
         {rotated && rotatedWords(rotated)}
       </p>
       <Shown of={secrets} what="secret names">
-        {({ secrets: rows }) =>
-          rows.length === 0 ? (
-            <Empty>
-              No secrets yet. Set one here, or with <code>flwd secrets set NAME</code>. Its value is never shown again.
-            </Empty>
-          ) : (
-            <Table
-              label="Secrets"
-              rows={rows}
-              columns={columns}
-              keyOf={({ tenant, name }) => `${tenant}/${name}`}
-              compact={(secret) => (
-                <div className={styles.compact}>
-                  <span className={styles.mono}>{secret.name}</span>
-                  <SecretActs secret={secret} ask={setAsked} />
-                </div>
-              )}
-            />
-          )
-        }
+        {({ secrets: rows, missing }) => (
+          <>
+            {rows.length === 0 ? (
+              <Empty>
+                No secrets yet. Set one here, or with <code>flwd secrets set NAME</code>. Its value is never shown
+                again.
+              </Empty>
+            ) : (
+              <Table
+                label="Secrets"
+                rows={rows}
+                columns={columns}
+                keyOf={({ tenant, name }) => `${tenant}/${name}`}
+                compact={(secret) => (
+                  <div className={styles.compact}>
+                    <span className={styles.mono}>{secret.name}</span>
+                    <SecretActs secret={secret} ask={setAsked} />
+                    <span className={styles.usedBy}>
+                      <UsedBy jobIds={secret.used_by} />
+                    </span>
+                  </div>
+                )}
+              />
+            )}
+            {missing !== null && missing.length > 0 && (
+              <Missing of={missing} set={(name) => setAsked({ what: 'new', name })} />
+            )}
+          </>
+        )}
       </Shown>
-      {asked?.what === 'new' && <SecretForm secret={null} close={close} changed={changed} />}
-      {asked?.what === 'replace' && <SecretForm secret={asked.secret} close={close} changed={changed} />}
+      {asked?.what === 'new' && <SecretForm secret={null} name={asked.name} close={close} changed={changed} />}
+      {asked?.what === 'replace' && (
+        <SecretForm secret={asked.secret} name={asked.secret.name} close={close} changed={changed} />
+      )}
       {asked?.what === 'delete' && (
         <Confirm
           title={`Delete the secret ${asked.secret.name}?`}
@@ -112,11 +132,77 @@ function rotatedWords({ key_id: key, resealed, unopened, advice }: AnswerOf<'rot
 function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
   return [
     { id: 'name', head: 'Name', cell: ({ name }) => <code title={name}>{name}</code> },
+    { id: 'jobs', head: 'Used by', cell: ({ used_by: jobIds }) => <UsedBy jobIds={jobIds} /> },
     { id: 'tenant', head: 'Tenant', width: '120px', leavesBelowPx: 1_000, cell: ({ tenant }) => tenant },
     { id: 'changed', head: 'Changed', width: '140px', cell: (secret) => <Time at={secret.updated_at} /> },
     { id: 'by', head: 'By', width: '150px', leavesBelowPx: 1_000, cell: (secret) => secret.updated_by },
     { id: 'acts', head: 'Acts', width: '180px', cell: (secret) => <SecretActs secret={secret} ask={ask} /> },
   ];
+}
+
+const mostNamed = 2;
+
+/** The jobs that name the secret, each leading to its page; empty if the caller may not read jobs. */
+function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): ReactNode {
+  if (jobIds === null) return null;
+  if (jobIds.length === 0) return <span className={styles.quiet}>no job uses it</span>;
+  const named = jobIds.length > mostNamed + 1 ? jobIds.slice(0, mostNamed) : jobIds;
+  const rest = jobIds.length - named.length;
+  return (
+    <span className={styles.jobs}>
+      {named.map((id) => (
+        <JobLink key={id} id={id} />
+      ))}
+      {rest > 0 && (
+        <Popover
+          label="Jobs that use it"
+          trigger={
+            <Button look="quiet" size="small" aria-label={`${rest} more jobs`}>
+              +{countWords(rest)}
+            </Button>
+          }
+        >
+          <ul className={styles.jobList}>
+            {jobIds.map((id) => (
+              <li key={id}>
+                <JobLink id={id} />
+              </li>
+            ))}
+          </ul>
+        </Popover>
+      )}
+    </span>
+  );
+}
+
+function JobLink({ id }: { readonly id: string }): ReactNode {
+  return (
+    <Link href={jobPath(id)} title={harmless(id)}>
+      <JobName id={id} />
+    </Link>
+  );
+}
+
+/** What jobs name and nobody has set: a run that needs it is refused. */
+function Missing(o: { readonly of: NonNullable<Secrets['missing']>; readonly set: (name: string) => void }): ReactNode {
+  return (
+    <PageBody>
+      <Card title="Not stored" count="jobs name these secrets" isFlush>
+        <ul>
+          {o.of.map(({ name, used_by: jobIds }) => (
+            <li key={name} className={styles.missing}>
+              <StatusIcon of="late" size={14} />
+              <code>{harmless(name)}</code>
+              <UsedBy jobIds={jobIds} />
+              <Button size="small" aria-label={`Set… ${name}`} onClick={() => o.set(name)}>
+                Set…
+              </Button>
+            </li>
+          ))}
+        </ul>
+      </Card>
+    </PageBody>
+  );
 }
 
 function SecretActs({ secret, ask }: { readonly secret: Secret; readonly ask: (asked: Asked) => void }): ReactNode {
@@ -139,10 +225,11 @@ function SecretActs({ secret, ask }: { readonly secret: Secret; readonly ask: (a
 
 function SecretForm(o: {
   readonly secret: Secret | null;
+  readonly name: string;
   readonly close: () => void;
   readonly changed: () => void;
 }): ReactNode {
-  const [name, setName] = useState(o.secret?.name ?? '');
+  const [name, setName] = useState(o.name);
   const [value, setValue] = useState('');
   const { act, isBusy, error } = useActs(o.changed);
   const save = () =>

@@ -2,7 +2,8 @@
 // This happens before the arguments are checked, so the check sees a text.
 
 import { secretDefaultOf } from '../../catalog/arguments/arguments.ts';
-import { isStoredSecret } from '../../catalog/arguments/secret-arguments.ts';
+import { storedSecretIn } from '../../catalog/arguments/secret-arguments.ts';
+import { secretsOfEnvironment } from '../../catalog/job/named-secrets.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
 
@@ -43,26 +44,15 @@ export async function lookUpSecrets(
 
   for (const argument of job.secretArgs) {
     const asked = Object.hasOwn(given, argument) ? given[argument] : secretDefaultOf(job, argument);
-    const name = asked === undefined ? undefined : nameIn(asked);
+    const name = asked === undefined ? undefined : storedSecretIn(asked);
     if (name === undefined) continue;
     ofArguments.set(argument, name);
     args[argument] = (await ask(name)) ?? { secret: name };
   }
-  for (const name of storedInEnvironment(job)) {
+  for (const name of secretsOfEnvironment(job)) {
     const value = o.kept.get(name) ?? (await ask(name));
     if (value !== undefined) ofEnvironment.set(name, value);
   }
   const denied = missing.length === 0 ? undefined : new Problem('secret-unavailable', [...new Set(missing)].join(' '));
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
-}
-
-function nameIn(value: JsonObject[string]): string | undefined {
-  if (!isStoredSecret(value) || typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return typeof value.secret === 'string' ? value.secret : undefined;
-}
-
-/** The names in the environment that are not arguments of the job. */
-function storedInEnvironment({ env, secretArgs }: JobDefinition): Set<string> {
-  const asked = Object.values(env).flatMap((value) => (typeof value === 'string' ? [] : [value.secret]));
-  return new Set(asked.filter((name) => !secretArgs.includes(name)));
 }

@@ -12,6 +12,7 @@ import type { Sealer } from './seal.ts';
 
 export type StoredSecrets = {
   readonly page: Store['secrets']['page'];
+  readonly names: Store['secrets']['names'];
   /** @throws Problem validation-error */
   readonly put: (
     secret: NewSecret,
@@ -36,6 +37,7 @@ export function createStoredSecrets(o: {
   const { store, sealer, clock } = o;
   return {
     page: store.secrets.page,
+    names: store.secrets.names,
     async put(secret, by, record) {
       refuse(secret);
       const { tenant, name } = secret;

@@ -1,6 +1,8 @@
 // Stored secrets, which each tenant has for itself, and the rotation of the key that seals them.
 
-import { reaches, tenantFor } from '../../domain/principal.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { namedSecrets } from '../../catalog/job/named-secrets.ts';
+import { holdsScope, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -15,6 +17,7 @@ const rotateMs = 2_000;
 
 export function createSecretHandlers(o: {
   readonly engine: Pick<Engine, 'secrets' | 'rotateKey'>;
+  readonly catalog: Pick<Catalog, 'entries'>;
   readonly defaultTenant: string;
 }): Pick<Handlers, Names> {
   const { secrets, rotateKey } = o.engine;
@@ -29,7 +32,20 @@ export function createSecretHandlers(o: {
       const page = found.slice(0, limit);
       const last = page.at(-1);
       const nextCursor = last && found.length > limit ? Buffer.from(last.name).toString('base64url') : null;
-      return { secrets: page.map(toAnswer), total, next_cursor: nextCursor };
+      const rest = { total, next_cursor: nextCursor };
+      if (!holdsScope(request.principal, 'jobs:read')) {
+        return { secrets: page.map((secret) => ({ ...toAnswer(secret), used_by: null })), missing: null, ...rest };
+      }
+      const uses = usesOf(o.catalog);
+      const stored = new Set(await secrets.names(tenant));
+      return {
+        secrets: page.map((secret) => ({ ...toAnswer(secret), used_by: uses.get(secret.name) ?? [] })),
+        missing: [...uses]
+          .filter(([name]) => !stored.has(name))
+          .map(([name, jobIds]) => ({ name, used_by: jobIds }))
+          .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+        ...rest,
+      };
     },
 
     async putSecret({ request, reply, path, query, body, record }) {
@@ -52,6 +68,19 @@ export function createSecretHandlers(o: {
 
     rotateSecrets: () => rotateKey({ forMs: rotateMs }),
   };
+}
+
+/** The ids of the jobs that name a stored secret, by its name. */
+function usesOf(catalog: Pick<Catalog, 'entries'>): Map<string, string[]> {
+  const uses = new Map<string, string[]>();
+  for (const { definition } of catalog.entries()) {
+    for (const name of namedSecrets(definition)) {
+      const jobIds = uses.get(name);
+      if (jobIds) jobIds.push(definition.id);
+      else uses.set(name, [definition.id]);
+    }
+  }
+  return uses;
 }
 
 function toAnswer({ name, tenant, ...row }: StoredSecret) {

@@ -1,0 +1,24 @@
+// Which stored secrets a job names. Each run looks them up in its own tenant.
+
+import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import { secretDefaultOf } from '../arguments/arguments.ts';
+import { storedSecretIn } from '../arguments/secret-arguments.ts';
+
+/** In its environment, the defaults of its arguments, its schedules and the arguments of its sub-runs. */
+export function namedSecrets(job: JobDefinition): ReadonlySet<string> {
+  const defaults = job.secretArgs.map((name) => secretDefaultOf(job, name) ?? null);
+  const scheduled = job.schedules.flatMap(({ args }) => job.secretArgs.map((name) => valueOf(args, name)));
+  const ofSubRuns = job.steps.flatMap(({ action }) => (action.kind === 'job' ? Object.values(action.args) : []));
+  const names = [...defaults, ...scheduled, ...ofSubRuns].map(storedSecretIn);
+  return new Set([...names.filter((name) => name !== undefined), ...secretsOfEnvironment(job)]);
+}
+
+function valueOf(args: JsonObject, name: string) {
+  return Object.hasOwn(args, name) ? (args[name] ?? null) : null;
+}
+
+/** The names in the environment that are not arguments of the job. */
+export function secretsOfEnvironment({ env, secretArgs }: JobDefinition): ReadonlySet<string> {
+  const asked = Object.values(env).flatMap((value) => (typeof value === 'string' ? [] : [value.secret]));
+  return new Set(asked.filter((name) => !secretArgs.includes(name)));
+}
