@@ -202,4 +202,23 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(await stats.jobs({ ...of, tenant: 'acme' })).toMatchObject([{ jobId: 'b' }]);
     expect(await stats.jobs({ ...of, tenant: 'acme', jobIds: ['a'] })).toMatchObject([{ jobId: 'a', success: 0 }]);
   });
+
+  test('are removed in small parts, also if a job has very many', async () => {
+    const { database } = await opened();
+    const counters = ['busy', 'calm'].flatMap((job_id) =>
+      Array.from({ length: job_id === 'busy' ? 700 : 1 }, (_, n) => {
+        const at = thisHour - n * hourMs;
+        return { span: 'hour' as const, job_id, at, tenant: 'default', success: 1, failed: 0, cancelled: 0 };
+      }),
+    );
+    await database.transact(({ db }) => db.insertInto('run_stats').values(counters).execute());
+    const stats = createStatsStore(database);
+    const removed: number[] = [];
+    for await (const count of stats.removeOld({ span: 'hour', beforeMs: thisHour })) removed.push(count);
+    expect(removed).toEqual([301, 301, 97, 0]);
+    expect(await database.read.selectFrom('run_stats').select(['job_id', 'at']).orderBy('job_id').execute()).toEqual([
+      { job_id: 'busy', at: thisHour },
+      { job_id: 'calm', at: thisHour },
+    ]);
+  });
 });

@@ -3,7 +3,8 @@
 import type { QueryOf } from '../../contract/operations.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
 import { validationError } from '../../domain/problem.ts';
-import { type StatsSpan, type StatsWindow, spanMs } from '../../store/stats/stats.ts';
+import { type StatsSpan, spanMs } from '../../store/stats/count-stats.ts';
+import type { StatsWindow } from '../../store/stats/stats.ts';
 import { toMs } from './query-values.ts';
 
 export type StatsTime = {

@@ -8,8 +8,8 @@ import type { RunStatus, Trigger } from '../../domain/run.ts';
 import { prepareQueries, prepareQuery } from '../prepared-query.ts';
 import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
 
-export const hourMs = 3_600_000;
-export const dayMs = 24 * hourMs;
+export type StatsSpan = RunStatsRow['span'];
+export const spanMs = { hour: 3_600_000, day: 86_400_000 } as const satisfies Record<StatsSpan, number>;
 
 export type CountedRun = {
   readonly id: string;
@@ -84,8 +84,8 @@ const selectAsked = prepareQuery((db, { id, endedAt }: { id: string; endedAt: nu
 export async function countStats(db: Kysely<Schema>, run: CountedRun): Promise<void> {
   const { finished_at: endedAt, started_at: startedAt, status } = run;
   const places = {
-    hour: endedAt - (endedAt % hourMs),
-    day: endedAt - (endedAt % dayMs),
+    hour: endedAt - (endedAt % spanMs.hour),
+    day: endedAt - (endedAt % spanMs.day),
     job: run.job_id,
     tenant: run.tenant,
     ...(run.trigger !== 'job' && { other: ofAllJobs }),

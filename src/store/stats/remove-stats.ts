@@ -2,11 +2,14 @@
 
 import type { Database } from '../database.ts';
 import { countRows } from '../query-parts.ts';
-import type { RunStatsRow } from '../schema.ts';
+import type { StatsSpan } from './count-stats.ts';
 
-export type StatsBefore = { readonly span: RunStatsRow['span']; readonly beforeMs: number };
+export type StatsBefore = { readonly span: StatsSpan; readonly beforeMs: number };
 
-/** Goes from job to job, because the index begins with the job. Yields how many of its counters it has removed. */
+/** About how many counters of ends are removed at once. Each has some counters of times. */
+const slice = 300;
+
+/** Goes from job to job, because the index begins with the job. Yields how many counters it has removed. */
 export async function* removeOldStats(
   { read, transact }: Database,
   { span, beforeMs }: StatsBefore,
@@ -15,25 +18,26 @@ export async function* removeOldStats(
   let job = await first.executeTakeFirst();
   while (job) {
     const { job_id } = job;
-    const old = await countRows(
-      read
-        .selectFrom('run_stats')
-        .where((eb) => eb.and({ span, job_id }))
-        .where('at', '<', beforeMs),
-    );
-    if (old > 0) {
+    const old = read
+      .selectFrom('run_stats')
+      .where((eb) => eb.and({ span, job_id }))
+      .where('at', '<', beforeMs);
+    const next = await old.select('at').orderBy('at').offset(slice).limit(1).executeTakeFirst();
+    const lastMs = next?.at ?? beforeMs - 1;
+    const count = await countRows(old.where('at', '<=', lastMs));
+    if (count > 0) {
       await transact(async ({ db }) => {
         for (const table of ['run_stats', 'run_times'] as const) {
           await db
             .deleteFrom(table)
             .where((eb) => eb.and({ span, job_id }))
-            .where('at', '<', beforeMs)
+            .where('at', '<=', lastMs)
             .execute();
         }
       });
     }
-    yield old;
-    job = await first.where('job_id', '>', job_id).executeTakeFirst();
+    yield count;
+    if (!next) job = await first.where('job_id', '>', job_id).executeTakeFirst();
   }
 }
 

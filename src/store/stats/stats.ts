@@ -5,12 +5,9 @@ import type { Kysely, SelectQueryBuilder } from 'kysely';
 import { type Buckets, quantileOf } from '../../domain/duration-buckets.ts';
 import type { Database } from '../database.ts';
 import { given } from '../query-parts.ts';
-import type { RunStatsRow, RunTimesRow, Schema } from '../schema.ts';
-import { dayMs, hourMs, ofAllJobs } from './count-stats.ts';
+import type { RunTimesRow, Schema } from '../schema.ts';
+import { ofAllJobs, type StatsSpan, spanMs } from './count-stats.ts';
 import { countOldStats, removeOldStats, type StatsBefore } from './remove-stats.ts';
-
-export type StatsSpan = RunStatsRow['span'];
-export const spanMs = { hour: hourMs, day: dayMs } as const satisfies Record<StatsSpan, number>;
 
 export type Counts = { readonly success: number; readonly failed: number; readonly cancelled: number };
 /** Milliseconds; null if no run was counted. */
@@ -173,7 +170,7 @@ async function statsOfJobs(
     .execute();
   const countsOf = new Map(counts.map((row) => [row.job_id, toCounts(row)]));
   const timesOf = Map.groupBy(times, ({ job_id: id }) => id);
-  const days = Array.from({ length: medianDays }, (_, n) => todayMs - (medianDays - 1 - n) * dayMs);
+  const days = Array.from({ length: medianDays }, (_, n) => todayMs - (medianDays - 1 - n) * spanMs.day);
   return jobIds.map((jobId) => {
     const own = timesOf.get(jobId) ?? [];
     const byDay = Map.groupBy(own, ({ at }) => at);
