@@ -123,6 +123,7 @@ const storageHealth = Type.Object(
         snapshots: nullable(Type.String()),
         events: nullable(Type.String()),
         audit: nullable(Type.String()),
+        stats: nullable(Type.String()),
       },
       { description: 'How long each kind of data is kept, such as `90d`; null: forever' },
     ),

@@ -159,6 +159,7 @@ test('the storage says what it holds, to callers who may see the whole instance'
       snapshots: null,
       events: null,
       audit: null,
+      stats: null,
     },
     artifacts: { count: 1, bytes: 12, quota_soft_bytes: null, quota_hard_bytes: 2 ** 30 },
   });

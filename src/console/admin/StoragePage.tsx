@@ -22,6 +22,7 @@ const kept = {
   snapshots: 'Copies of job folders',
   events: 'Events',
   audit: 'Audit log',
+  stats: 'Statistics',
 } as const;
 
 export function StoragePage(): ReactNode {

@@ -51,6 +51,7 @@ function toRetention(policy: RetentionPolicy) {
     snapshots: formatDurationOrNull(policy.snapshotsMs),
     events: formatDurationOrNull(policy.eventsMs),
     audit: formatDurationOrNull(policy.auditMs),
+    stats: formatDurationOrNull(policy.statsMs),
   };
 }
 
