@@ -1,6 +1,7 @@
 // When patterns fire, especially around changes of daylight saving: docs/adr/0011-schedules.md.
 
-import { assert, constantFrom, integer, property, tuple } from 'fast-check';
+import { Cron } from 'croner';
+import { array, assert, constantFrom, integer, property, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
 import { type CronTimes, parseCron, shortestGapMs, toLocalTimestamp } from '../../src/lib/cron.ts';
 
@@ -221,4 +222,20 @@ test.each([
 test('the shortest time between two fires is known', () => {
   expect(shortestGapMs(timesOf('*/5 * * * *', 'UTC'))).toBe(300_000);
   expect(shortestGapMs(timesOf('0 3,4 * * 1', 'UTC'))).toBe(3_600_000);
+});
+
+test('a pattern that was asked before says the same at every instant, in any order', () => {
+  const zone = 'Europe/Berlin';
+  const cases = tuple(
+    constantFrom('30 2 * * *', '*/20 1-3 * * *', '0 0 29 2 *', '15 * * * 0'),
+    array(integer({ min: Date.UTC(2026, 2, 27), max: Date.UTC(2026, 3, 1) }), { minLength: 60, maxLength: 60 }),
+  );
+  assert(
+    property(cases, ([pattern, instants]) => {
+      const times = timesOf(pattern, zone);
+      const fresh = new Cron(pattern, { timezone: zone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true });
+      for (const atMs of instants) expect(times.next(atMs)).toBe(fresh.nextRun(new Date(atMs))?.getTime() ?? null);
+    }),
+    { numRuns: 20 },
+  );
 });

@@ -1,11 +1,11 @@
 // What the schedules start between two instants: the runs they have started, the times they missed, and the times to
 // come. A schedule that fires nearly every hour, or more often, is answered with counts.
 
-import { setImmediate as yieldNow } from 'node:timers/promises';
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import type { RunStatus } from '../../domain/run.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import { type CronTimes, parseCron, rhythmOf } from '../../lib/cron.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import { startsAtMs } from './schedule-due.ts';
 import type { Tracking } from './schedule-tracking.ts';
@@ -57,7 +57,6 @@ type Parts = {
 const mostRuns = 20_000;
 const mostRunsOfSchedule = 2_000;
 const mostTimes = 10_000;
-const timesAtOnce = 100;
 /** A run that starts later than this is late. On a busy machine, some seconds are usual. */
 const lateMs = 60_000;
 /** A run may be created long after its time, by a schedule that catches up. */
@@ -97,7 +96,9 @@ type Budget = ReturnType<typeof createBudget>;
 function createBudget() {
   let runs = mostRuns;
   let times = mostTimes;
+  const maybeYield = createYielder();
   return {
+    maybeYield,
     isSpent: () => runs <= 0 || times <= 0,
     runs: () => Math.max(1, Math.min(runs, mostRunsOfSchedule)),
     tookRuns(count: number): void {
@@ -106,7 +107,7 @@ function createBudget() {
     /** Computing times blocks the process, so that others get their turn between them. False when it is spent. */
     async takeTime(): Promise<boolean> {
       times -= 1;
-      if (times % timesAtOnce === 0) await yieldNow();
+      await maybeYield();
       return times > 0;
     },
   };
@@ -127,7 +128,7 @@ async function pastOf(one: Scheduled, query: FiresQuery, budget: Budget, o: Part
     most,
   });
   budget.tookRuns(runs.length);
-  await yieldNow();
+  await budget.maybeYield();
   const isIn = (atMs: number): boolean => atMs >= sinceMs && atMs < untilMs;
   const started = runs.flatMap((run) => {
     const { nominalAtMs } = run;
