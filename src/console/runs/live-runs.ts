@@ -59,7 +59,12 @@ export function useLiveRuns(query: RunQuery) {
         throw error;
       }
     },
-    { gcTime: keptMs, refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs },
+    {
+      gcTime: keptMs,
+      // Comparing each value of thousands of rows would take longer than drawing those in sight.
+      structuralSharing: false,
+      refetchInterval: query.since === undefined && query.until === undefined ? false : minuteMs,
+    },
   );
   const { chosen, choose } = useChosen(place);
   useScrollMemory(place, chosen);

@@ -4,7 +4,6 @@
 
 import {
   type ColumnDef,
-  columnVisibilityFeature,
   createSortedRowModel,
   rowSortingFeature,
   type SortingState,
@@ -13,7 +12,7 @@ import {
 } from '@tanstack/react-table';
 import { defaultRangeExtractor, useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { Fragment, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Fragment, memo, type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Checkbox } from '../controls/Checkbox.tsx';
 import { narrowPx, useWidth } from '../width.ts';
 import styles from './Table.module.css';
@@ -60,7 +59,6 @@ type Props<Row> = {
 
 const features = tableFeatures({
   rowSortingFeature,
-  columnVisibilityFeature,
   sortedRowModel: createSortedRowModel(),
 });
 const overscan = 12;
@@ -69,9 +67,9 @@ const compactRem = 3.25;
 export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const width = useWidth();
   const isNarrow = width < narrowPx;
-  const table = useTableModel(o, width);
+  const table = useTableModel(o);
   const { rows } = table.getRowModel();
-  const shown = table.getVisibleLeafColumns().flatMap(({ id }) => o.columns.find((column) => column.id === id) ?? []);
+  const shown = useMemo(() => o.columns.filter(({ leavesBelowPx = 0 }) => width >= leavesBelowPx), [o.columns, width]);
   const frame = useRef<HTMLTableElement>(null);
   const rowPx = useRowPx(isNarrow ? compactRem : o.rowRem);
   const virtual = useVirtualRows(frame, rows.length, rowPx);
@@ -103,37 +101,21 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
           const row = rows[index]?.original;
           if (row === undefined) return null;
           const key = o.keyOf(row);
-          const isChosen = o.chosen?.has(key) ?? false;
           return (
             <Fragment key={key}>
               <Gap px={start - (items[at - 1]?.end ?? top)} span={span} />
-              <tr
-                aria-rowindex={index + 2}
-                data-index={index}
-                data-chosen={isChosen || undefined}
-                data-current={o.currentKey === key || undefined}
-                style={{ height: rowPx }}
-              >
-                {hasBoxes && !isNarrow && (
-                  <td>
-                    <Checkbox
-                      label={`Select ${o.nameOf?.(row) ?? key}`}
-                      isLabelUnseen
-                      checked={isChosen}
-                      onChange={(next) => o.choose?.([key], next)}
-                    />
-                  </td>
-                )}
-                {isNarrow ? (
-                  <td>{o.compact(row)}</td>
-                ) : (
-                  shown.map((column) => (
-                    <td key={column.id} data-number={column.isNumber || undefined}>
-                      {column.cell(row)}
-                    </td>
-                  ))
-                )}
-              </tr>
+              <TableRow
+                row={row}
+                rowKey={key}
+                index={index}
+                name={hasBoxes ? (o.nameOf?.(row) ?? key) : key}
+                isChosen={o.chosen?.has(key) ?? false}
+                isCurrent={o.currentKey === key}
+                shown={shown}
+                choose={hasBoxes ? o.choose : undefined}
+                compact={isNarrow ? o.compact : null}
+                heightPx={rowPx}
+              />
             </Fragment>
           );
         })}
@@ -143,7 +125,58 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
   );
 }
 
-function useTableModel<Row extends object>(o: Props<Row>, width: number) {
+type RowProps<Row> = {
+  readonly row: Row;
+  readonly rowKey: string;
+  readonly index: number;
+  readonly name: string;
+  readonly isChosen: boolean;
+  readonly isCurrent: boolean;
+  readonly shown: readonly Column<Row>[];
+  readonly choose: Props<Row>['choose'];
+  /** null: the window is wide. */
+  readonly compact: Props<Row>['compact'] | null;
+  readonly heightPx: number;
+};
+
+/** While a table scrolls, only the rows that come into sight are drawn. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of `memo` has no room for a parameter
+const TableRow = memo(DrawnRow) as typeof DrawnRow;
+
+function DrawnRow<Row>(o: RowProps<Row>): ReactNode {
+  const { row, rowKey, choose, compact } = o;
+  return (
+    <tr
+      aria-rowindex={o.index + 2}
+      data-index={o.index}
+      data-chosen={o.isChosen || undefined}
+      data-current={o.isCurrent || undefined}
+      style={{ height: o.heightPx }}
+    >
+      {choose && !compact && (
+        <td>
+          <Checkbox
+            label={`Select ${o.name}`}
+            isLabelUnseen
+            checked={o.isChosen}
+            onChange={(next) => choose([rowKey], next)}
+          />
+        </td>
+      )}
+      {compact ? (
+        <td>{compact(row)}</td>
+      ) : (
+        o.shown.map((column) => (
+          <td key={column.id} data-number={column.isNumber || undefined}>
+            {column.cell(row)}
+          </td>
+        ))
+      )}
+    </tr>
+  );
+}
+
+function useTableModel<Row extends object>(o: Props<Row>) {
   const columns = useMemo(
     () =>
       o.columns.map(
@@ -159,13 +192,12 @@ function useTableModel<Row extends object>(o: Props<Row>, width: number) {
     [o.columns],
   );
   const sorting: SortingState = o.sort ? [{ id: o.sort.column, desc: o.sort.isDescending }] : [];
-  const columnVisibility = Object.fromEntries(o.columns.map((one) => [one.id, width >= (one.leavesBelowPx ?? 0)]));
   return useTable({
     features,
     columns,
     data: o.rows,
     getRowId: o.keyOf,
-    state: { sorting, columnVisibility },
+    state: { sorting },
     // Without a function that sorts, the rows come sorted.
     manualSorting: o.columns.every(({ sortBy }) => sortBy === undefined),
   });
