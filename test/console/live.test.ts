@@ -55,7 +55,7 @@ describe('a list of runs', () => {
       .filter({ hasText: /healthy|degraded/ })
       .waitFor();
     wire.hang();
-    await page.clock.fastForward(6_000);
+    await page.clock.fastForward(16_000);
     await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
     await quiet.addRun();
     wire.fix();

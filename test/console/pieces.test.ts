@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
+import { withEvent as withUnderWay } from '../../src/console/runs/under-way.ts';
 import {
   dayAndTime,
   harmless,
@@ -188,5 +189,27 @@ describe('rows of runs', () => {
     expect(ids(running)).toBe('2');
     expect(withEvent(held, frame('step.finished', { run_id: 'run_1', status: 'failed' }))).toBe(held);
     expect(withEvent(held, frame('run.finished', { run_id: 'run_9', status: 'failed' }))).toBe(held);
+  });
+
+  test('under way change with an event, or only the server knows them', () => {
+    const one = row(1);
+    const held = { ...page(null, 2), runs: [row(2), one], total: 2 };
+    const after = (event: string, data: object, status: 'running' | 'pending' = 'running', now = held) =>
+      withUnderWay(now, { id: '1', event, data: { ...data } }, status);
+    expect(after('run.finished', { run_id: 'run_2' })).toMatchObject({ runs: [one], total: 1 });
+    expect(after('run.finished', { run_id: 'run_9' })).toBe(held);
+    expect(after('run.started', { run_id: 'run_1' }, 'pending')).toMatchObject({ total: 1 });
+    const told = after('run.progress', { run_id: 'run_1', percent: 40, message: 'half' });
+    expect(told?.runs[1]?.progress).toEqual({ percent: 40, message: 'half' });
+    for (const [event, run_id] of [
+      ['run.started', 'run_9'],
+      ['run.waiting', 'run_1'],
+      ['step.waiting_approval', 'run_1'],
+    ])
+      expect(after(String(event), { run_id }), event).toBeNull();
+    const asking = { ...held, runs: [{ ...one, waiting_approval: [{ step_id: 'ask', question: null }] }], total: 1 };
+    expect(after('step.finished', { run_id: 'run_1' }, 'running', asking)).toBeNull();
+    expect(after('step.finished', { run_id: 'run_1' })).toBe(held);
+    expect(after('run.finished', { run_id: 'run_1' }, 'running', { ...held, total: 60 })).toBeNull();
   });
 });

@@ -16,7 +16,7 @@ import { Figures } from './Figures.tsx';
 import { groupFailures } from './failure-groups.ts';
 import { NextDay } from './NextDay.tsx';
 import styles from './OverviewPage.module.css';
-import { useFailures, useJobIds, useOverviewEvents, useSlots, useStats, useUnderWay } from './overview-data.ts';
+import { useFailures, useJobIds, useOverviewEvents, useOverviewRuns, useSlots, useStats } from './overview-data.ts';
 import { RunsChart } from './RunsChart.tsx';
 import { UnderWay } from './UnderWay.tsx';
 
@@ -30,11 +30,11 @@ export function OverviewPage(): ReactNode {
   const nowMs = useNow(tickMs);
   const jobIds = useJobIds();
   const stats = useStats(range, namespace);
-  const underWay = useUnderWay();
+  const underWay = useOverviewRuns();
   const slots = useSlots();
   const failures = useFailures(namespace);
   const groups = useMemo(() => failures.data && groupFailures(failures.data.runs), [failures.data]);
-  const running = (underWay.data?.running ?? []).filter(
+  const running = (underWay?.running ?? []).filter(
     ({ job_id: id }) => namespace === null || id.startsWith(`${namespace}/`),
   );
   const failure = failureText(stats);
@@ -62,7 +62,7 @@ export function OverviewPage(): ReactNode {
                 range={range}
                 groups={groups?.length}
                 slots={slots}
-                waiting={underWay.data?.waiting ?? 0}
+                waiting={underWay?.waiting ?? 0}
               />
             </div>
             <div className={styles.chart}>

@@ -8,14 +8,14 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Elapsed } from '../design/text/Time.tsx';
 import { countWords, harmless, type RunRow, runPath } from '../words.ts';
 import styles from './Lists.module.css';
-import { useUnderWay, useUsual } from './overview-data.ts';
+import { useOverviewRuns, useUsual } from './overview-data.ts';
 import { outlookOf } from './run-outlook.ts';
 
 const shownRunning = 12;
 const shownWaiting = 6;
 
 export function UnderWay({ nowMs }: { readonly nowMs: number }): ReactNode {
-  const { data } = useUnderWay();
+  const data = useOverviewRuns();
   const running = data?.running ?? [];
   const pending = data?.pending ?? [];
   const usual = useUsual(running.map(({ job_id: id }) => id));

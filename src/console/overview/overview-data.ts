@@ -2,12 +2,14 @@
 // is open all day and must cost the server little.
 
 import { keepPreviousData } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import type { Frame } from '../../client/resuming-stream.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
+import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { useRefreshOn, useRefreshOnRuns } from '../session/refresh-on.ts';
+import { useRefreshOn } from '../session/refresh-on.ts';
 import { useScopes } from '../session/scopes.ts';
 import type { RunRow } from '../words.ts';
 
@@ -18,17 +20,24 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 const settleMs = 5_000;
-/** Ends of runs change the figures little, and hours pass without any event. */
+const slotsMs = 10_000;
+/** The end of one run changes the figures little. */
 const figuresMs = 30_000;
-const shownRuns = 50;
+/** Hours pass without any event. */
+const idleFiguresMs = 5 * minuteMs;
 const readFailures = 200;
 
 const root = 'overview';
 
 /** Refreshes the parts of the page. Call it once. */
 export function useOverviewEvents(): void {
-  useRefreshOnRuns([root, 'under way'], settleMs);
+  // The number beside "Runs" keeps those that run up to date.
+  useUnderWayEvents('pending');
+  useRefreshOn([root, 'slots'], ({ event }) => event === 'run.started' || event === 'run.finished', {
+    settleMs: slotsMs,
+  });
   useRefreshOn([root, 'failures'], hasFailed, { settleMs });
+  useRefreshOn([root, 'stats'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
 }
 
 function hasFailed({ event, data }: Frame): boolean {
@@ -38,7 +47,7 @@ function hasFailed({ event, data }: Frame): boolean {
 export function useStats(range: StatsRange, namespace: string | null): Answer<Stats> {
   const query = { range, ...(namespace !== null && { namespace }) };
   return useAnswer([root, 'stats', query], (client, signal) => client.call('getStats', { query, signal }), {
-    refetchInterval: figuresMs,
+    refetchInterval: idleFiguresMs,
     placeholderData: keepPreviousData,
   });
 }
@@ -46,24 +55,26 @@ export function useStats(range: StatsRange, namespace: string | null): Answer<St
 type UnderWay = { readonly running: readonly RunRow[]; readonly pending: readonly RunRow[]; readonly waiting: number };
 
 /** Runs that work, oldest first, without those that wait for an approval; and runs that wait for their start. */
-export function useUnderWay(): Answer<UnderWay> {
-  return useAnswer([root, 'under way'], async (client, signal) => {
-    const of = async (status: 'running' | 'pending') =>
-      client.call('listRuns', { query: { status, top_level: true, limit: shownRuns }, signal });
-    const [running, pending] = await Promise.all([of('running'), of('pending')]);
-    return {
-      running: running.runs.filter((run) => run.waiting_approval.length === 0).toReversed(),
-      pending: pending.runs.toReversed(),
-      waiting: pending.total,
-    };
-  });
+export function useOverviewRuns(): UnderWay | undefined {
+  const { data: running } = useUnderWay('running');
+  const { data: pending } = useUnderWay('pending');
+  return useMemo(
+    () =>
+      running &&
+      pending && {
+        running: running.runs.filter((run) => run.waiting_approval.length === 0).toReversed(),
+        pending: pending.runs.toReversed(),
+        waiting: pending.total,
+      },
+    [running, pending],
+  );
 }
 
 /** Processes that run, of those that may. */
 export function useSlots(): { readonly running: number; readonly concurrency: number } | undefined {
   const may = useScopes()('jobs:read') === true;
   return useAnswer(
-    [root, 'under way', 'slots'],
+    [root, 'slots'],
     async (client, signal) => (await client.call('listWorkers', { signal })).workers[0],
     { enabled: may },
   ).data;

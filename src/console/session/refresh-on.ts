@@ -28,29 +28,45 @@ export function useRefreshOn(
 }
 
 /**
- * Refreshes answers about the runs under way. A run that was created and has ended since they were read is no change:
- * on a busy server most runs are short.
+ * Keeps a list of runs under way up to date. A run that was created and has left the list since it was read is no
+ * change: on a busy server most runs are short.
  */
-export function useRefreshOnRuns(queryKey: QueryKey, settleMs: number): void {
+export function useRefreshOnRuns<List>(
+  queryKey: QueryKey,
+  o: {
+    readonly settleMs: number;
+    /** The events with which a run leaves the list. */
+    readonly leaving: readonly string[];
+    /** @returns the list after an event about an older run; null: it has to be read again */
+    readonly apply: (held: List, frame: Frame) => List | null;
+  },
+): void {
   const answers = useQueryClient();
   const refresh = useRefresh();
   const seen = useRef({ created: new Set<unknown>(), sinceMs: Number.POSITIVE_INFINITY, hasChanged: false });
-  const wasReadSince = (sinceMs: number): boolean =>
-    answers
-      .getQueryCache()
-      .findAll({ queryKey })
-      .some(({ state }) => state.fetchStatus === 'fetching' || state.dataUpdatedAt >= sinceMs);
+  const stateOf = () => answers.getQueryState<List>(queryKey);
+  const wasReadSince = (sinceMs: number): boolean => {
+    const state = stateOf();
+    return state !== undefined && (state.fetchStatus === 'fetching' || state.dataUpdatedAt >= sinceMs);
+  };
+  /** @returns whether the list is now as after the event */
+  const isApplied = (frame: Frame): boolean => {
+    const { data: held, dataUpdatedAt: updatedAt } = stateOf() ?? {};
+    const next = held === undefined ? null : o.apply(held, frame);
+    // The list counts as read when it was read, and not now.
+    if (next !== null && next !== held) answers.setQueryData<List>(queryKey, next, updatedAt ? { updatedAt } : {});
+    return next !== null;
+  };
   useRunEvents(
-    { settleMs },
+    { settleMs: o.settleMs },
     {
-      frame({ event, data: { run_id: id } }) {
+      frame(frame) {
         const { created } = seen.current;
+        const id = frame.data.run_id;
         seen.current.sinceMs = Math.min(seen.current.sinceMs, Date.now());
-        if (event === 'run.created') created.add(id);
-        else if (event === 'run.finished' && created.has(id)) created.delete(id);
-        else if (event.startsWith('run.') || event === 'step.waiting_approval') {
-          seen.current.hasChanged ||= !created.has(id);
-        }
+        if (frame.event === 'run.created') created.add(id);
+        else if (!created.has(id)) seen.current.hasChanged = !isApplied(frame) || seen.current.hasChanged;
+        else if (o.leaving.includes(frame.event)) created.delete(id);
       },
       open() {
         seen.current.hasChanged = true;

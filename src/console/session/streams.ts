@@ -28,9 +28,11 @@ const quietTypes = eventTypes.filter((type) => !type.endsWith('.output')).join('
 
 type Listeners = {
   /** Called once for each burst of events, and once after the stream has opened: events before that were missed. */
-  readonly change: () => void;
+  readonly change?: () => void;
   readonly frame?: (frame: Frame) => void;
   readonly open?: () => void;
+  /** The stream broke, and could not be opened again at once. */
+  readonly broken?: () => void;
 };
 
 /**
@@ -43,7 +45,8 @@ export function useRunEvents(
 ): void {
   const client = useClient();
   const isVisible = useVisible();
-  const onChange = useEffectEvent(() => on.change());
+  const onChange = useEffectEvent(() => on.change?.());
+  const onBroken = useEffectEvent(() => on.broken?.());
   const onOpen = useEffectEvent(() => on.open?.());
   const onFrame = useEffectEvent((frame: Frame) => on.frame?.(frame));
   const { runId, jobId, settleMs = burstMs } = o;
@@ -65,6 +68,7 @@ export function useRunEvents(
         onFrame(frame);
         noteChange();
       },
+      broken: () => onBroken(),
     });
     return () => {
       leave();
@@ -73,7 +77,11 @@ export function useRunEvents(
   }, [client, isVisible, runId, jobId, settleMs]);
 }
 
-type Follower = { readonly open: () => void; readonly frame: (frame: Frame) => void };
+type Follower = {
+  readonly open: () => void;
+  readonly frame: (frame: Frame) => void;
+  readonly broken: () => void;
+};
 type SharedStream = { readonly followers: Set<Follower>; readonly ending: AbortController; isOpen: boolean };
 
 const streams = new Map<Client, Map<string, SharedStream>>();
@@ -120,7 +128,10 @@ async function readStream(
         stream.isOpen = true;
         for (const follower of stream.followers) follower.open();
       };
-      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen })) {
+      const onBreak = (): void => {
+        for (const follower of stream.followers) follower.broken();
+      };
+      for await (const frame of client.stream('streamRunEvents', { query, signal, onOpen, onBreak })) {
         for (const follower of stream.followers) follower.frame(frame);
       }
     } finally {

@@ -3,12 +3,9 @@
 import type { ReactNode } from 'react';
 import { useApprovalCount } from '../approvals/waiting-approvals.ts';
 import { Badge } from '../design/text/Chip.tsx';
-import { useAnswer } from '../session/answers.tsx';
-import { useRefreshOnRuns } from '../session/refresh-on.ts';
+import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
-
-const settleMs = 5_000;
 
 /** The number of the page, or nothing. */
 export function Count({ href }: { readonly href: string }): ReactNode {
@@ -17,14 +14,9 @@ export function Count({ href }: { readonly href: string }): ReactNode {
 }
 
 function Running(): ReactNode {
-  const queryKey = ['running count'];
   const enabled = useScopes()('runs:read') === true;
-  useRefreshOnRuns(queryKey, settleMs);
-  const count = useAnswer(
-    queryKey,
-    (client, signal) => client.call('listRuns', { query: { status: 'running', limit: 1 }, signal }),
-    { enabled },
-  ).data?.total;
+  useUnderWayEvents('running');
+  const count = useUnderWay('running', { enabled }).data?.total;
   if (count === undefined || count === 0) return null;
   return (
     <Badge>
