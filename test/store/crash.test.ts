@@ -52,6 +52,17 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, open }) 
     expect(finished.toSorted()).toEqual(
       [...stored].flatMap(([id, status]) => (status === 'success' ? [id] : [])).toSorted(),
     );
+    const counted = await database.read.selectFrom('run_stats').select(['span', 'success']).execute();
+    const timed = await database.read
+      .selectFrom('run_times')
+      .select(['span', 'count as success'])
+      .where('measure', '=', 'took')
+      .execute();
+    // All runs have the same job, end in the same hour and take as long: a counter of the job, and one of all jobs.
+    const each = ['day', 'day', 'hour', 'hour'].map((span) => ({ span, success: finished.length }));
+    for (const counters of [counted, timed]) {
+      expect(counters.toSorted((a, b) => a.span.localeCompare(b.span))).toEqual(each);
+    }
     await database.close();
   });
 });
