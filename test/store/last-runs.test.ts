@@ -65,9 +65,9 @@ describe.each(engines)('the last runs of jobs on $engine', ({ open }) => {
 describe.each(engines)('the revisions that a job’s runs used on $engine', ({ open }) => {
   test('are listed once each, with the newest run, newest first', async () => {
     store = await open(dir);
-    const { plan } = aRun();
+    const { source } = aRun();
     const used = (revision: string, over: Partial<NewRun>) =>
-      add({ jobId: 'shop/release', plan: { ...plan, revision }, ...over });
+      add({ jobId: 'shop/release', source: { ...source, revision }, ...over });
     await used('aaaaaaaaaaaaaaaa', { createdAtMs: nowMs });
     const again = await used('aaaaaaaaaaaaaaaa', { createdAtMs: nowMs + 1 });
     const newer = await used('bbbbbbbbbbbbbbbb', { createdAtMs: nowMs + 2 });

@@ -10,7 +10,6 @@ import { toTimestamp } from '../../lib/clock.ts';
 import type { RunReading } from '../../store/reading.ts';
 import type { Handlers } from '../exchange.ts';
 
-/** The plans of so many runs are read within some milliseconds. */
 const runsLookedAt = 100;
 
 type Found = {

@@ -2,11 +2,11 @@
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
-import type { LastRun, RunPlan } from '../../domain/run.ts';
+import type { LastRun } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunRow, Schema } from '../schema.ts';
-import { toTimestampOrNull } from './run-rows.ts';
+import { type RunDetails, toTimestampOrNull } from './run-rows.ts';
 
 type OfJob = { readonly jobId: string; readonly most: number };
 type Row = Pick<RunRow, 'id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
@@ -70,14 +70,11 @@ export async function usedRevisions(
 ): Promise<readonly UsedRevision[]> {
   const newest =
     tenant === undefined ? lastOf(db, { jobId, most }) : lastOf(db, { jobId, most }).where('tenant', '=', tenant);
-  const rows = await newest
-    .clearSelect()
-    .innerJoin('run_plans', 'run_plans.run_id', 'runs.id')
-    .select(['runs.id', 'runs.created_at', 'run_plans.plan'])
-    .execute();
+  const rows = await newest.clearSelect().select(['id', 'created_at', 'details']).execute();
   const found = new Map<string, UsedRevision>();
-  for (const { id, created_at: createdAtMs, plan } of rows) {
-    const { revision }: Pick<RunPlan, 'revision'> = JSON.parse(plan);
+  for (const { id, created_at: createdAtMs, details } of rows) {
+    const { source }: Pick<RunDetails, 'source'> = JSON.parse(details);
+    const { revision } = source;
     if (!found.has(revision)) found.set(revision, { revision, runId: id, createdAtMs });
   }
   return [...found.values()];
