@@ -143,6 +143,17 @@ export function tookMs(
   return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
 }
 
+/** How long a run worked: nobody works while a person is asked. The measure of the usual duration is the same. */
+export function workMs(
+  run: Pick<RunRow, 'started_at' | 'finished_at' | 'waiting_approval' | 'approval_ms'>,
+  nowMs?: number,
+): number | null {
+  const ms = tookMs(run, nowMs);
+  if (ms === null) return null;
+  const askingMs = run.waiting_approval.map(({ since }) => (nowMs ?? 0) - Date.parse(since));
+  return Math.max(0, ms - run.approval_ms - Math.max(0, ...askingMs));
+}
+
 const withPoint = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const upToOneDigit = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en-GB');

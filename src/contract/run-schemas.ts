@@ -65,6 +65,9 @@ const runFields = Type.Object({
   waiting_approval: Type.Array(Type.Object(openApproval), {
     description: 'The steps that wait for an approval; the run itself is `running`',
   }),
+  approval_ms: Type.Integer({
+    description: 'How long answered approvals waited for their answer; the rest of the duration is work',
+  }),
   started_at: nullable(timestamp),
   exit_code: nullable(Type.Integer()),
   attempt: Type.Integer(),

@@ -193,6 +193,8 @@ export type OpenApproval = {
 export type RunSummary = {
   /** The steps of the run that wait for an approval. */
   readonly waiting_approval: readonly OpenApproval[];
+  /** How long approvals that have been answered waited for it. The rest of the run's duration is its work. */
+  readonly approval_ms: number;
   /** The arguments on one line, cut after 200 characters. */
   readonly args_text: string;
 } & Pick<

@@ -68,6 +68,7 @@ test('a finished run has the fields of the reference, and those of this implemen
     reason: null,
     waiting: null,
     waiting_approval: [],
+    approval_ms: 0,
     started_at: instant,
     exit_code: 0,
     error: null,

@@ -68,6 +68,7 @@ test('a run is listed with the fields of the reference', async () => {
       reason: null,
       waiting: null,
       waiting_approval: [],
+      approval_ms: 0,
       exit_code: 0,
       attempt: 1,
       priority: 0,

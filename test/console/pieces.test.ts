@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
+import { outlookOf } from '../../src/console/overview/run-outlook.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
 import { withEvent as withUnderWay } from '../../src/console/runs/under-way.ts';
@@ -13,6 +14,7 @@ import {
   settingWords,
   sizeWords,
   timeZone,
+  workMs,
 } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);
@@ -149,6 +151,7 @@ describe('rows of runs', () => {
     reason: null,
     waiting: null,
     waiting_approval: [],
+    approval_ms: 0,
     args_text: '',
     started_at: null,
     exit_code: null,
@@ -160,6 +163,23 @@ describe('rows of runs', () => {
     progress: null,
     error: null,
   });
+  test('say how long a run worked, as the usual duration does: without waiting for an answer', () => {
+    const at = (minutes: number): string => new Date(Date.UTC(2026, 10, 26, 10, minutes)).toISOString();
+    const nowMs = Date.parse(at(30));
+    const running = { ...row(1), started_at: at(0) };
+    const asking = { step_id: 'ask', question: null, since: at(12) };
+    const minutes = (run: RunRow): number => (workMs(run, nowMs) ?? Number.NaN) / 60_000;
+    expect([
+      minutes(running),
+      minutes({ ...running, approval_ms: 18 * 60_000 }),
+      minutes({ ...running, waiting_approval: [asking] }),
+      minutes({ ...row(1, 'success'), started_at: at(0), finished_at: at(20), approval_ms: 15 * 60_000 }),
+      workMs(row(1, 'pending'), nowMs),
+    ]).toEqual([30, 12, 12, 5, null]);
+    const late = (run: RunRow): boolean => outlookOf(run, 15 * 60_000, nowMs).isLong;
+    expect([late(running), late({ ...running, approval_ms: 18 * 60_000 })]).toEqual([true, false]);
+  });
+
   const page = (cursor: string | null, ...ids: number[]) => ({
     runs: ids.map((id) => row(id)),
     next_cursor: cursor,

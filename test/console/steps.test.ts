@@ -44,6 +44,7 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
   reason: null,
   waiting: null,
   waiting_approval: [],
+  approval_ms: 0,
   created_at: at(0),
   started_at: at(110),
   finished_at: null,

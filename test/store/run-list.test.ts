@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunListQuery } from '../../src/store/run/run-list.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
-import { startStep, stepStore } from '../../src/store/run/step-moves.ts';
+import { endStep, startStep, stepStore } from '../../src/store/run/step-moves.ts';
 import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
@@ -92,6 +92,15 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
     expect(rest).toMatchObject({ total: 3, runs: [{ run_id: first }], nextCursor: null });
     expect(await idsOf({ status: 'running' })).toEqual([running, third, second, first]);
     expect(await idsOf({ status: 'failed' })).toEqual([ended]);
+
+    const about = { runId: String(second), jobId: 'backup/daily', tenant: 'acme' };
+    const answered = { status: 'success', reason: null, atMs: nowMs + 5_000 } as const;
+    await store.database.transact((tx) => endStep(tx, about, { stepId: 'ask', attempt: 1, epoch: 1 }, answered));
+    expect(await idsOf(filter)).toEqual([third, first]);
+    const waited = { waiting_approval: [], approval_ms: 5_000 };
+    expect(await store.runs.summary(String(second))).toMatchObject(waited);
+    expect(await store.runs.get(String(second))).toMatchObject(waited);
+    expect(await store.runs.summary(String(third))).toMatchObject({ waiting_approval: [asked], approval_ms: 0 });
   });
 
   test('shows summaries of runs', async () => {
@@ -104,6 +113,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       reason: 'exit',
       waiting: null,
       waiting_approval: [],
+      approval_ms: 0,
       args_text: 'target=/mnt/backup',
       created_at: '2024-01-15T10:30:00.000Z',
       started_at: null,

@@ -49,6 +49,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       reason: null,
       waiting: '2 of 2 runs of backup/daily are running',
       waiting_approval: [],
+      approval_ms: 0,
       created_at: '2024-01-15T10:30:00.000Z',
       started_at: null,
       finished_at: null,

@@ -16,17 +16,7 @@ import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import {
-  countWords,
-  harmless,
-  originWords,
-  type Run,
-  runPath,
-  runTitle,
-  type Step,
-  spanWords,
-  tookMs,
-} from '../words.ts';
+import { countWords, harmless, originWords, type Run, runPath, runTitle, spanWords, tookMs, workMs } from '../words.ts';
 import styles from './ComparePage.module.css';
 import { comparePath } from './compare-path.ts';
 import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';
@@ -103,8 +93,11 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
   );
 }
 
-function tookWords(of: Run | Step): string | null {
-  const ms = tookMs(of);
+function workWords(run: Run): string | null {
+  return wordsOf(workMs(run));
+}
+
+function wordsOf(ms: number | null): string | null {
   return ms === null ? null : spanWords(ms);
 }
 
@@ -115,7 +108,7 @@ function factsOf(a: Run, b: Run): readonly Difference[] {
     fact('Revision', (run) => run.source.revision.replace(/^sha256:/, '').slice(0, 12)),
     fact('Source', (run) => run.source.name),
     fact('Status', (run) => (run.reason === null ? run.status : `${run.status} (${run.reason})`)),
-    fact('Took', tookWords),
+    fact('Worked', workWords),
     fact('By', (run) => run.created_by),
     fact('Profile', (run) => run.security.profile),
     ...comparedLabels(a, b).map((label) => ({ ...label, name: `Label ${label.name}` })),
@@ -188,7 +181,7 @@ function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
                     ) : (
                       <span className={styles.took}>
                         <StatusText of={one.status} isShort />
-                        {tookWords(one)}
+                        {wordsOf(tookMs(one))}
                       </span>
                     )}
                   </td>

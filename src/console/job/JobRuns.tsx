@@ -6,7 +6,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { Time, Took } from '../design/text/Time.tsx';
+import { Time, Worked } from '../design/text/Time.tsx';
 import { RunBy } from '../runs/RunBy.tsx';
 import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
@@ -44,7 +44,7 @@ const columns: readonly Column<RunRow>[] = [
     cell: (run) => <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>,
   },
   { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <RunBy run={run} /> },
-  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Took of={run} /> },
+  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Worked of={run} /> },
 ];
 
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
@@ -58,7 +58,7 @@ function Compact({ run }: { readonly run: RunRow }): ReactNode {
       <Link href={runPath(run.run_id)} data-row className={styles.started}>
         <StatusText of={run.status} isShort /> <Time at={run.created_at} />
       </Link>
-      <Took of={run} />
+      <Worked of={run} />
       <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>
     </span>
   );
@@ -126,7 +126,7 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
                   <span className={styles.why}>{harmless(run.args_text)}</span>
                   <span className={styles.why}>{harmless(whyOf(run))}</span>
                   <RunBy run={run} />
-                  <Took of={run} />
+                  <Worked of={run} />
                   <Link
                     href={`?from=${encodeURIComponent(run.run_id)}`}
                     className={styles.fill}

@@ -1,6 +1,6 @@
 // How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
 
-import { type RunRow, spanWords } from '../words.ts';
+import { type RunRow, spanWords, workMs } from '../words.ts';
 
 export type RunOutlook = {
   /** From 0 to 1; null: nothing is known about it. */
@@ -15,7 +15,7 @@ const mostShare = 0.97;
 const earlyShare = 0.1;
 
 export function outlookOf(run: RunRow, usualMs: number | undefined, nowMs: number): RunOutlook {
-  const elapsedMs = Math.max(0, nowMs - Date.parse(run.started_at ?? run.created_at));
+  const elapsedMs = workMs(run, nowMs) ?? 0;
   const percent = run.progress?.percent ?? 0;
   if (percent >= leastPercent) {
     // A run that has just started may report what an earlier one had done.

@@ -10,14 +10,14 @@ import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { countWords, harmless, type Run, runPath, sizeWords, spanWords, tookMs } from '../words.ts';
+import { countWords, harmless, type Run, runPath, sizeWords, spanWords, workMs } from '../words.ts';
 import styles from './RunSide.module.css';
 import { revisionWords, shortWords } from './run-words.ts';
 
 export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
   const changed = differingArguments(last, run);
   const [was, is] = [revisionWords(last.source.revision), revisionWords(run.source.revision)];
-  const [ms, lastMs] = [tookMs(run), tookMs(last)];
+  const [ms, lastMs] = [workMs(run), workMs(last)];
   return (
     <Card
       title="Against the last success"
@@ -41,7 +41,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
                 )),
           ],
           ['Log', <LogDiffers key="log" run={run} last={last} />],
-          ['Took', ms === null || lastMs === null ? null : `${spanWords(lastMs)} → ${spanWords(ms)}`],
+          ['Worked', ms === null || lastMs === null ? null : `${spanWords(lastMs)} → ${spanWords(ms)}`],
         ]}
       />
       <p className={styles.foot}>

@@ -6,10 +6,10 @@ import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { Time, Took } from '../design/text/Time.tsx';
+import { Time, Worked } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { harmless, type RunRow, reasonWords, runPath, spanWords, tookMs } from '../words.ts';
+import { harmless, type RunRow, reasonWords, runPath, spanWords, tookMs, workMs } from '../words.ts';
 import { byName, RunBy } from './RunBy.tsx';
 import styles from './RunTable.module.css';
 import { useUsualTimes } from './usual-times.ts';
@@ -120,17 +120,22 @@ function Message({ text }: { readonly text: string }): ReactNode {
 /** Where the mark of the usual duration is in the track. */
 const usualShare = 0.6;
 const slowShare = 1.35;
+/** Shorter waits are not mentioned. */
+const leastWaitMs = 1_000;
 
 /** A track whose mark is the usual duration. Longer by a third than usual is orange. */
 function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs: number | undefined }): ReactNode {
   const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
-  const ms = tookMs(run, now);
-  if (ms === null || usualMs === undefined) return <Took of={run} />;
+  const isAsking = run.waiting_approval.length > 0;
+  const ms = isAsking ? tookMs(run, now) : workMs(run, now);
+  if (ms === null || usualMs === undefined) return <Worked of={run} />;
   // Waiting for a person is no work, and what did not succeed says nothing about the duration.
   const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
+  const waited = run.approval_ms < leastWaitMs ? '' : `; ${spanWords(run.approval_ms)} waiting for approval`;
+  const aside = `${waited}${isSlow ? '; longer than usual' : ''}`;
   const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
   return (
-    <span className={styles.took} title={`Usually ${spanWords(usualMs)}${isSlow ? '; longer than usual' : ''}`}>
+    <span className={styles.took} title={`Usually ${spanWords(usualMs)} of work${aside}`}>
       <svg className={styles.track} viewBox="0 0 56 12" aria-hidden="true">
         <rect className={styles.whole} x="0" y="4" width="56" height="4" rx="2" />
         <rect
@@ -145,7 +150,7 @@ function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs:
         <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
       </svg>
       <span>
-        <Took of={run} />
+        <Worked of={run} />
         {isSlow && <span className="unseen"> longer than usual</span>}
       </span>
     </span>
@@ -165,7 +170,7 @@ function compact(run: RunRow): ReactNode {
         {run.started_at !== null && (
           <>
             {' · '}
-            <Took of={run} />
+            <Worked of={run} />
           </>
         )}
         {' · '}

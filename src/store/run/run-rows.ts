@@ -2,6 +2,7 @@
 
 import { type Kysely, sql } from 'kysely';
 import { argsText } from '../../domain/args-text.ts';
+import { unionMs } from '../../domain/job-times.ts';
 import type { OpenApproval, Run, RunSummary, Step } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
@@ -45,33 +46,30 @@ export function selectSummaries(db: Kysely<Schema>) {
   return db.selectFrom('runs').select([...summaryColumns, listedArgs]);
 }
 
-/** Reads the steps of running runs, to say whether they wait for an approval. Without such a run, it needs no query. */
+/** Reads the approvals of runs that have started, too. Without such a run, it needs no query. */
 export async function toSummaries(db: Kysely<Schema>, rows: readonly SummaryRow[]): Promise<RunSummary[]> {
-  const running = rows.filter(({ status }) => status === 'running').map(({ id }) => id);
-  const asking = running.length === 0 ? [] : await stepsAsking(db, running);
+  const started = rows.flatMap(({ id, started_at: at }) => (at === null ? [] : [id]));
+  const approvals = Map.groupBy(started.length === 0 ? [] : await approvalsOf(db, started), ({ run_id: id }) => id);
   return rows.map((row) => ({
-    ...toListed(
-      row,
-      asking.filter(({ run_id: id }) => id === row.id),
-    ),
+    ...toListed(row, approvals.get(row.id) ?? []),
     args_text: row.args === null ? '…' : argsText(JSON.parse(row.args)),
   }));
 }
 
-type AskingStep = Pick<StepRow, 'step_id' | 'message' | 'started_at'>;
+type ApprovalStep = Pick<StepRow, 'step_id' | 'message' | 'status' | 'started_at' | 'finished_at'>;
 
-function stepsAsking(db: Kysely<Schema>, runIds: readonly string[]) {
+function approvalsOf(db: Kysely<Schema>, runIds: readonly string[]) {
   return db
     .selectFrom('steps')
-    .select(['run_id', 'step_id', 'message', 'started_at'])
+    .select(['run_id', 'step_id', 'message', 'status', 'started_at', 'finished_at'])
     .where('run_id', 'in', runIds)
-    .where('status', '=', 'waiting_approval')
+    .where('kind', '=', 'approval')
     .orderBy('n')
     .execute();
 }
 
-/** `asking`: the steps of a running run that wait for an approval. */
-function toListed(row: SummaryColumns, asking: readonly AskingStep[]): Omit<RunSummary, 'args_text'> {
+function toListed(row: SummaryColumns, approvals: readonly ApprovalStep[]): Omit<RunSummary, 'args_text'> {
+  const asking = row.status === 'running' ? approvals.filter(({ status }) => status === 'waiting_approval') : [];
   return {
     run_id: row.id,
     job_id: row.job_id,
@@ -80,6 +78,7 @@ function toListed(row: SummaryColumns, asking: readonly AskingStep[]): Omit<RunS
     reason: row.reason,
     waiting: row.status === 'running' ? approvalWords(asking) : row.waiting,
     waiting_approval: asking.map(toOpenApproval),
+    approval_ms: unionMs(approvals.flatMap(toAnswered)),
     created_at: toTimestamp(row.created_at),
     started_at: toTimestampOrNull(row.started_at),
     finished_at: toTimestampOrNull(row.finished_at),
@@ -94,12 +93,16 @@ function toListed(row: SummaryColumns, asking: readonly AskingStep[]): Omit<RunS
   };
 }
 
+function toAnswered({ started_at: startedAtMs, finished_at: finishedAtMs }: ApprovalStep) {
+  return startedAtMs === null || finishedAtMs === null ? [] : [{ startedAtMs, finishedAtMs }];
+}
+
 /** A step that waits has always started. */
-function toOpenApproval({ step_id, message, started_at }: AskingStep): OpenApproval {
+function toOpenApproval({ step_id, message, started_at }: ApprovalStep): OpenApproval {
   return { step_id, question: message, since: toTimestamp(started_at ?? 0) };
 }
 
-function approvalWords([first, ...others]: readonly AskingStep[]): string | null {
+function approvalWords([first, ...others]: readonly ApprovalStep[]): string | null {
   if (first === undefined) return null;
   if (others.length === 0) return `${first.step_id} waits for an approval`;
   return `${first.step_id} and ${others.length === 1 ? 'another step' : `${others.length} other steps`} wait for an approval`;
@@ -115,7 +118,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
   return {
     ...toListed(
       row,
-      steps.filter(({ status }) => status === 'waiting_approval'),
+      steps.filter(({ kind }) => kind === 'approval'),
     ),
     args: JSON.parse(row.args),
     result: parseOrNull(row.result),

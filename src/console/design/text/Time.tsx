@@ -2,7 +2,17 @@
 
 import type { ReactNode } from 'react';
 import { useNow } from '../../session/clock.ts';
-import { ageWords, dayAndTime, exactTime, localTime, type Step, spanWords, tookMs } from '../../words.ts';
+import {
+  ageWords,
+  dayAndTime,
+  exactTime,
+  localTime,
+  type RunRow,
+  type Step,
+  spanWords,
+  tookMs,
+  workMs,
+} from '../../words.ts';
 import styles from './Time.module.css';
 
 const minuteMs = 60_000;
@@ -43,4 +53,14 @@ export function Elapsed({ since }: { readonly since: string }): ReactNode {
 export function Took({ of }: { readonly of: Pick<Step, 'started_at' | 'finished_at'> }): ReactNode {
   if (of.started_at === null) return null;
   return of.finished_at === null ? <Elapsed since={of.started_at} /> : <Duration ms={tookMs(of) ?? 0} />;
+}
+
+/** How long a run worked; one that waits for an approval shows how long it has taken so far. */
+export function Worked({ of }: { readonly of: RunRow }): ReactNode {
+  const isRunning = of.started_at !== null && of.finished_at === null;
+  const now = useNow(1_000, isRunning);
+  if (of.waiting_approval.length > 0) return <Took of={of} />;
+  const ms = workMs(of, now);
+  if (ms === null) return null;
+  return <Duration ms={isRunning ? Math.floor(ms / 1_000) * 1_000 : ms} />;
 }
