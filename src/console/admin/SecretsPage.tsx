@@ -36,7 +36,6 @@ export function SecretsPage(): ReactNode {
   const { act, isBusy, error } = useActs(changed);
   const [asked, setAsked] = useState<Asked | null>(null);
   const [rotated, setRotated] = useState<AnswerOf<'rotateSecrets'> | null>(null);
-  const columns = useMemo(() => columnsOf(setAsked), []);
   const close = (): void => setAsked(null);
   const rotate = () =>
     act(async (client) => {
@@ -63,28 +62,7 @@ export function SecretsPage(): ReactNode {
       <Shown of={secrets} what="secret names">
         {({ secrets: rows, missing }) => (
           <>
-            {rows.length === 0 ? (
-              <Empty>
-                No secrets yet. Set one here, or with <code>flwd secrets set NAME</code>. Its value is never shown
-                again.
-              </Empty>
-            ) : (
-              <Table
-                label="Secrets"
-                rows={rows}
-                columns={columns}
-                keyOf={({ tenant, name }) => `${tenant}/${name}`}
-                compact={(secret) => (
-                  <div className={styles.compact}>
-                    <span className={styles.mono}>{secret.name}</span>
-                    <SecretActs secret={secret} ask={setAsked} />
-                    <span className={styles.usedBy}>
-                      <UsedBy jobIds={secret.used_by} />
-                    </span>
-                  </div>
-                )}
-              />
-            )}
+            <SecretTable rows={rows} ask={setAsked} />
             {missing !== null && missing.length > 0 && (
               <Missing of={missing} set={(name) => setAsked({ what: 'new', name })} />
             )}
@@ -116,6 +94,34 @@ export function SecretsPage(): ReactNode {
         />
       )}
     </>
+  );
+}
+
+function SecretTable(o: { readonly rows: readonly Secret[]; readonly ask: (asked: Asked) => void }): ReactNode {
+  const { rows, ask } = o;
+  const columns = useMemo(() => columnsOf(ask), [ask]);
+  if (rows.length === 0)
+    return (
+      <Empty>
+        No secrets yet. Set one here, or with <code>flwd secrets set NAME</code>. Its value is never shown again.
+      </Empty>
+    );
+  return (
+    <Table
+      label="Secrets"
+      rows={rows}
+      columns={columns}
+      keyOf={({ tenant, name }) => `${tenant}/${name}`}
+      compact={(secret) => (
+        <div className={styles.compact}>
+          <span className={styles.mono}>{secret.name}</span>
+          <SecretActs secret={secret} ask={ask} />
+          <span className={styles.usedBy}>
+            <UsedBy jobIds={secret.used_by} />
+          </span>
+        </div>
+      )}
+    />
   );
 }
 
