@@ -7,13 +7,13 @@ import { storedSecretIn } from '../arguments/secret-arguments.ts';
 /** In its environment, the defaults of its arguments, its schedules and the arguments of its sub-runs. */
 export function namedSecrets(job: JobDefinition): ReadonlySet<string> {
   const defaults = job.secretArgs.map((name) => secretDefaultOf(job, name) ?? null);
-  const scheduled = job.schedules.flatMap(({ args }) => job.secretArgs.map((name) => valueOf(args, name)));
+  const scheduled = job.schedules.flatMap(({ args }) => job.secretArgs.map((name) => argumentOf(args, name)));
   const ofSubRuns = job.steps.flatMap(({ action }) => (action.kind === 'job' ? Object.values(action.args) : []));
   const names = [...defaults, ...scheduled, ...ofSubRuns].map(storedSecretIn);
   return new Set([...names.filter((name) => name !== undefined), ...secretsOfEnvironment(job)]);
 }
 
-function valueOf(args: JsonObject, name: string) {
+function argumentOf(args: JsonObject, name: string) {
   return Object.hasOwn(args, name) ? (args[name] ?? null) : null;
 }
 
