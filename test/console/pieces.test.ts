@@ -4,8 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { outlookOf } from '../../src/console/overview/run-outlook.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
-import { type RunRows, withEvent, withNewest, withOlder } from '../../src/console/runs/run-rows.ts';
-import { withEvent as withUnderWay } from '../../src/console/runs/under-way.ts';
+import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
 import {
   dayAndTime,
   harmless,
@@ -215,7 +214,7 @@ describe('rows of runs', () => {
     const one = row(1);
     const held = { ...page(null, 2), runs: [row(2), one], total: 2 };
     const after = (event: string, data: object, status: 'running' | 'pending' = 'running', now = held) =>
-      withUnderWay(now, { id: '1', event, data: { ...data } }, status);
+      withUnderWayEvent(now, { id: '1', event, data: { ...data } }, status);
     expect(after('run.finished', { run_id: 'run_2' })).toMatchObject({ runs: [one], total: 1 });
     expect(after('run.finished', { run_id: 'run_9' })).toBe(held);
     expect(after('run.started', { run_id: 'run_1' }, 'pending')).toMatchObject({ total: 1 });
@@ -227,7 +226,11 @@ describe('rows of runs', () => {
       ['step.waiting_approval', 'run_1'],
     ])
       expect(after(String(event), { run_id }), event).toBeNull();
-    const asking = { ...held, runs: [{ ...one, waiting_approval: [{ step_id: 'ask', question: null }] }], total: 1 };
+    const asking = {
+      ...held,
+      runs: [{ ...one, waiting_approval: [{ step_id: 'ask', question: null, since: 'T' }] }],
+      total: 1,
+    };
     expect(after('step.finished', { run_id: 'run_1' }, 'running', asking)).toBeNull();
     expect(after('step.finished', { run_id: 'run_1' })).toBe(held);
     expect(after('run.finished', { run_id: 'run_1' }, 'running', { ...held, total: 60 })).toBeNull();

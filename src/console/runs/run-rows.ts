@@ -63,3 +63,27 @@ export function withEvent(held: RunRows, { event, data }: Frame, wanted?: Listed
   };
   return { ...held, rows: held.rows.with(at, changed) };
 }
+
+/** The runs of one status, as far as one page goes. */
+export type UnderWay = AnswerOf<'listRuns'>;
+export type UnderWayStatus = 'running' | 'pending';
+
+/** The events with which a run leaves the list. */
+export const leaving = { running: ['run.finished'], pending: ['run.started', 'run.finished'] } as const;
+
+/** @returns null: only the server knows the list after this event */
+export function withUnderWayEvent(held: UnderWay, { event, data }: Frame, status: UnderWayStatus): UnderWay | null {
+  const at = held.runs.findIndex(({ run_id: id }) => id === data.run_id);
+  const run = held.runs[at];
+  if (leaving[status].some((one) => one === event)) {
+    // A run that is not in the list comes up.
+    if (held.total > held.runs.length) return null;
+    return run ? { ...held, runs: held.runs.toSpliced(at, 1), total: held.total - 1 } : held;
+  }
+  if (!run) return event === 'run.started' ? null : held;
+  const { percent, message } = data;
+  if (event === 'run.progress' && typeof percent === 'number' && typeof message === 'string')
+    return { ...held, runs: held.runs.with(at, { ...run, progress: { percent, message } }) };
+  const isAnswered = event === 'step.finished' && run.waiting_approval.length > 0;
+  return isAnswered || event === 'step.waiting_approval' || event === 'run.waiting' ? null : held;
+}
