@@ -1,27 +1,24 @@
-// What the next change of the clocks in a time zone, to or from daylight saving time, does to a schedule (ADR 0011).
+// When the clocks of a time zone change next, to or from daylight saving time, and what that does to a cron pattern (ADR
+// 0011).
 
 import { LRUCache } from 'lru-cache';
-import type { Schedule } from '../../domain/schedule.ts';
-import { parseCron } from '../../lib/cron.ts';
-import { nextOffsetChange, offsetMs } from '../../lib/offset-change.ts';
+import { parseCron, toLocalTimestamp } from './cron.ts';
 
 /** `text` is a sentence for people. */
 export type ClockChange = { readonly atMs: number; readonly text: string };
 
-const minuteMs = 60_000;
-
-type Terms = Pick<Schedule, 'cron' | 'timezone'>;
+type Terms = { readonly cron: string; readonly timezone: string };
 
 /** By pattern, time zone and change: working one out takes about a millisecond. */
-const known = new LRUCache<string, { readonly change: ClockChange | null }>({ max: 2_000 });
+const effects = new LRUCache<string, { readonly change: ClockChange | null }>({ max: 2_000 });
 
 /** null: the clocks do not change within a year, or the change does not touch the schedule. */
 export function nextClockChange(terms: Terms, afterMs: number): ClockChange | null {
   const atMs = nextOffsetChange(terms.timezone, afterMs);
   if (atMs === undefined) return null;
   const key = `${terms.cron} ${terms.timezone} ${atMs}`;
-  const found = known.get(key) ?? { change: changeAt(atMs, terms) };
-  known.set(key, found);
+  const found = effects.get(key) ?? { change: changeAt(atMs, terms) };
+  effects.set(key, found);
   return found.change;
 }
 
@@ -65,4 +62,43 @@ function between(times: { readonly next: (afterMs: number) => number | null }, f
 
 function timeOf(wallMs: number): string {
   return new Date(wallMs).toISOString().slice(11, 16);
+}
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+const searchDays = 366;
+
+/** By time zone and day: a search of a year takes 2 ms. */
+const changes = new LRUCache<string, { readonly atMs: number | undefined }>({ max: 100 });
+
+/** The first instant of the next other offset within a year; undefined if the offset stays the same. */
+function nextOffsetChange(timezone: string, afterMs: number): number | undefined {
+  const dayStartMs = Math.floor(afterMs / dayMs) * dayMs;
+  const key = `${timezone} ${dayStartMs}`;
+  const known = changes.get(key) ?? { atMs: findChange(timezone, dayStartMs) };
+  changes.set(key, known);
+  return known.atMs !== undefined && known.atMs <= afterMs ? findChange(timezone, known.atMs) : known.atMs;
+}
+
+/** The first instant with another offset, to the minute. `startMs` is a whole minute. */
+function findChange(timezone: string, startMs: number): number | undefined {
+  const before = offsetMs(startMs, timezone);
+  for (let day = 1; day <= searchDays; day += 1) {
+    let toMs = startMs + day * dayMs;
+    if (offsetMs(toMs, timezone) === before) continue;
+    let fromMs = toMs - dayMs;
+    while (toMs - fromMs > minuteMs) {
+      const middleMs = fromMs + Math.floor((toMs - fromMs) / 2 / minuteMs) * minuteMs;
+      if (offsetMs(middleMs, timezone) === before) fromMs = middleMs;
+      else toMs = middleMs;
+    }
+    return toMs;
+  }
+  return undefined;
+}
+
+/** What the wall clock is ahead of UTC. */
+function offsetMs(atMs: number, timezone: string): number {
+  const local = toLocalTimestamp(atMs, timezone);
+  return Date.parse(`${local.slice(0, 19)}Z`) - atMs;
 }
