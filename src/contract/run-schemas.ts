@@ -178,6 +178,11 @@ const step = Type.Object(
     instance_of: nullable(
       Type.String({ description: 'The step with `matrix` or `foreach` that this is an instance of' }),
     ),
+    item: nullable(
+      Type.String({
+        description: 'The item of a `foreach`, if it is a number, a boolean or a text of at most 100 characters',
+      }),
+    ),
     not_before: nullable(
       Type.String({ format: 'date-time', description: 'The earliest time at which the retry starts' }),
     ),

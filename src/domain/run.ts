@@ -131,6 +131,8 @@ export type Step = {
   readonly needs: readonly string[];
   /** The step that this is an instance of. */
   readonly instance_of: string | null;
+  /** The item of a `foreach` as text, if it is short text, a number or a boolean. Expressions see no secrets. */
+  readonly item: string | null;
   /** A retry does not start earlier. */
   readonly not_before: string | null;
   readonly started_at: string | null;

@@ -87,6 +87,7 @@ test('a finished run has the fields of the reference, and those of this implemen
         kind: 'command',
         message: null,
         instance_of: null,
+        item: null,
         not_before: null,
         hint: null,
         child_run_id: null,

@@ -15,11 +15,15 @@ const server = await startServing({
       'config.yaml': JSON.stringify({
         steps: [
           ...Array.from({ length: 14 }, (_, n) => ({ id: `before_${n}`, script: './one.sh' })),
-          { id: 'each', script: './each.sh', foreach: '[1, 2, 3, 4, 5, 6, 7, 8]' },
+          {
+            id: 'each',
+            script: './each.sh',
+            foreach: '["web1", "web2", "web3", "db1", "db2", 6, true, {"host": "db3"}]',
+          },
         ],
       }),
       'one.sh': '#!/usr/bin/env bash\ntrue\n',
-      'each.sh': '#!/usr/bin/env bash\n[ "$FLWD_ITEM" != 5 ]\n',
+      'each.sh': '#!/usr/bin/env bash\n[ "$FLWD_ITEM" != db2 ]\n',
     },
   },
 });
@@ -41,13 +45,19 @@ testWith('chromium')('a run of many steps folds what succeeded, so that the fail
     .toEqual([
       expect.stringMatching(/14 succeeded/),
       expect.stringMatching(/each.*1 of 8 failed/),
-      expect.stringMatching(/item 5.*exited with code 1/),
+      expect.stringMatching(/db2.*exited with code 1/),
       expect.stringMatching(/7 others succeeded/),
     ]);
   const failed = await rows.nth(2).boundingBox();
   expect(failed && failed.y + failed.height).toBeLessThan(900);
   await steps.getByRole('button', { name: 'Unfold 7 others succeeded' }).click();
   await expect.poll(() => rows.count()).toBe(11);
+  for (const name of ['web1', '6', 'true', 'item 8']) {
+    await steps.getByRole('link', { name, exact: true }).waitFor();
+  }
+  await page.getByRole('combobox', { name: 'Step' }).click();
+  await page.getByRole('option', { name: 'each db1' }).waitFor();
+  await page.keyboard.press('Escape');
   await steps.getByRole('button', { name: 'Unfold 14 succeeded' }).click();
   await expect.poll(() => rows.count()).toBe(25);
 });

@@ -28,6 +28,7 @@ const step = (id: string, members: Partial<Step> = {}): Step => ({
   kind: 'command',
   message: null,
   instance_of: null,
+  item: null,
   not_before: null,
   child_run_id: null,
   hint: null,
@@ -265,11 +266,18 @@ describe('the graph', () => {
   });
 
   test('names instances as a person would', () => {
-    expect(['t[node=24,db=pg]', 't[3]', 't[a=1=2,b=x,y]', 'plain'].map(instanceName)).toEqual([
+    const nameOf = (id: string, item: string | null = null): string => instanceName({ step_id: id, item });
+    expect(['t[node=24,db=pg]', 't[3]', 't[a=1=2,b=x,y]', 'plain'].map((id) => nameOf(id))).toEqual([
       'node=24 db=pg',
       'item 4',
       'a=1=2 b=x,y',
       'plain',
+    ]);
+    expect(['db1', '', 'x'.repeat(41), 'a\u202eb'].map((item) => nameOf('t[3]', item))).toEqual([
+      'db1',
+      'item 4',
+      'item 4',
+      'a�b',
     ]);
   });
 });

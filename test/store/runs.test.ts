@@ -72,6 +72,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
           kind: 'command',
           message: null,
           instance_of: null,
+          item: null,
           not_before: null,
           child_run_id: null,
           hint: null,

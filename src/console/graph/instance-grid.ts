@@ -1,6 +1,8 @@
 // Arranges the instances of a step with `matrix` or `foreach` as a grid: the last variable of a matrix across, the
 // others down.
 
+import { harmless } from '../words.ts';
+
 export type Grid<T> = {
   /** The name of the variable that the rows are named by; empty if they have no names, or whole ones. */
   readonly corner: string;
@@ -8,7 +10,7 @@ export type Grid<T> = {
   readonly rows: readonly { readonly name: string; readonly cells: readonly (T | null)[] }[];
 };
 
-type Instance = { readonly step_id: string };
+type Instance = { readonly step_id: string; readonly item?: string | null };
 type Variables = ReadonlyMap<string, string>;
 
 /** Instances without variables to name are laid out in rows of this many. */
@@ -39,23 +41,27 @@ function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
   const across = instances.length <= mostNamed ? 1 : mostAcross;
   const rows = Array.from({ length: Math.ceil(instances.length / across) }, (_, row) => {
     const cells = instances.slice(row * across, (row + 1) * across);
-    return { name: across === 1 ? instanceName(cells[0]?.step_id ?? '') : '', cells };
+    return { name: across === 1 && cells[0] ? instanceName(cells[0]) : '', cells };
   });
   return { corner: '', columns: [], rows };
 }
 
-/** The part of the id in brackets, with spaces: `node=24 db=pg`; `item 3` for a place in a list. */
-export function instanceName(stepId: string): string {
+/** Longer items do not fit into a row. */
+const longestItem = 40;
+
+/** The part of the id in brackets, with spaces: `node=24 db=pg`. In a list: the item, or its place (`item 3`). */
+export function instanceName({ step_id: stepId, item = null }: Instance): string {
   const inner = innerOf(stepId);
   if (inner === null) return stepId;
-  return /^\d+$/.test(inner)
-    ? `item ${Number(inner) + 1}`
-    : [...variablesOf(stepId)].map((pair) => pair.join('=')).join(' ');
+  if (!/^\d+$/.test(inner)) return [...variablesOf(stepId)].map((pair) => pair.join('=')).join(' ');
+  const isName = item !== null && item.trim() !== '' && item.length <= longestItem;
+  return isName ? harmless(item) : `item ${Number(inner) + 1}`;
 }
 
 /** "test node=24 db=pg": the whole name of a step, where its group is not beside it. */
-export function stepName(stepId: string): string {
-  return innerOf(stepId) === null ? stepId : `${stepId.slice(0, stepId.indexOf('['))} ${instanceName(stepId)}`;
+export function stepName(step: Instance): string {
+  const { step_id: id } = step;
+  return innerOf(id) === null ? id : `${id.slice(0, id.indexOf('['))} ${instanceName(step)}`;
 }
 
 function innerOf(stepId: string): string | null {

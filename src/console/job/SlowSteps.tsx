@@ -69,7 +69,8 @@ function Name({ step: { step_id: id, instances, slowest_instance: slowest } }: {
   if (slowest === null) return harmless(id);
   return (
     <>
-      {harmless(id)}, slowest of {instances} <code title={harmless(slowest)}>{harmless(instanceName(slowest))}</code>
+      {harmless(id)}, slowest of {instances}{' '}
+      <code title={harmless(slowest)}>{harmless(instanceName({ step_id: slowest }))}</code>
     </>
   );
 }

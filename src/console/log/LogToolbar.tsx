@@ -93,7 +93,7 @@ function StepChoices({ run, attempts, place, go, step }: ToolbarProps): ReactNod
             label="Step"
             choices={[
               { value: '', label: 'All steps' },
-              ...printing.map(({ step_id: id }) => ({ value: id, label: harmless(stepName(id)) })),
+              ...printing.map((one) => ({ value: one.step_id, label: harmless(stepName(one)) })),
             ]}
             value={chosen ?? ''}
             onChange={(id) => go({ ...place, step: id || null, attempt: null, line: null })}

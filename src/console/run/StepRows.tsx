@@ -48,7 +48,11 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
   const { run, nowMs } = o;
   const id = step.step_id;
   const own = o.bars.get(id) ?? [];
-  const lines = instances.map((one) => ({ key: one.step_id, bars: o.bars.get(one.step_id) ?? [] }));
+  const lines = instances.map((one) => ({
+    key: one.step_id,
+    name: instanceName(one),
+    bars: o.bars.get(one.step_id) ?? [],
+  }));
   const isChosen = o.chosen === id;
   const counts = instances.length > 0 ? instancesWords(instances) : null;
   const note = stepNote(run, step, nowMs);
@@ -71,7 +75,7 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
             className={step.instance_of === null ? styles.step : styles.instance}
             onKeyDown={(event) => foldByKey(event, isOpen, fold)}
           >
-            {step.instance_of === null ? id : instanceName(id)}
+            {step.instance_of === null ? id : instanceName(step)}
           </Link>
           {counts && <span className={counts.isFailed ? styles.failed : styles.note}>{counts.text}</span>}
           {note !== '' && !counts && (
@@ -85,7 +89,7 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
             </Link>
           )}
         </span>
-        <Track axis={o.axis} lines={lines.length > 0 ? lines : [{ key: id, bars: own }]} />
+        <Track axis={o.axis} lines={lines.length > 0 ? lines : [{ key: id, name: id, bars: own }]} />
         <span className={styles.took}>{isKept(run, step) ? '–' : tookWords(step, nowMs)}</span>
       </li>
       {isOpen === true && step.kind === 'job' && step.child_run_id !== null && (
@@ -117,7 +121,7 @@ function Rest({ row, of: o }: { readonly row: RestRow; readonly of: RowsProps })
           {row.words}
         </button>
       </span>
-      <Track axis={o.axis} lines={[{ key: row.key, bars }]} isThin />
+      <Track axis={o.axis} lines={[{ key: row.key, name: row.words, bars }]} isThin />
       <span className={styles.took}>{whole ? `up to ${spanWords(longestMs)}` : '–'}</span>
     </li>
   );
@@ -187,7 +191,7 @@ function SubRunRows(o: RowsProps & { readonly run: Run; readonly attempts: reado
   );
 }
 
-type Line = { readonly key: string; readonly bars: readonly StepBar[] };
+type Line = { readonly key: string; readonly name: string; readonly bars: readonly StepBar[] };
 
 /** One thick line, or a thin one for each instance. */
 function Track({
@@ -202,14 +206,14 @@ function Track({
   const isSingle = lines.length === 1;
   return (
     <span className={styles.track} role="img" aria-label={trackWords(lines)}>
-      {lines.map(({ key, bars }, line) =>
+      {lines.map(({ key, name, bars }, line) =>
         bars.map((bar) => (
           <span
             key={`${key} ${bar.look} ${bar.fromMs}`}
             className={styles.bar}
             data-look={bar.look}
             data-line={isThin ? 'thin' : isSingle ? 'whole' : 'many'}
-            title={isSingle ? bar.words : `${instanceName(key)}: ${bar.words}`}
+            title={isSingle ? bar.words : `${name}: ${bar.words}`}
             style={{ ...placeOf(bar, axis), ...(isSingle ? {} : { top: `${linePlace(line, lines.length)}%` }) }}
           />
         )),

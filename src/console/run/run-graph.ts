@@ -26,7 +26,7 @@ export function graphOf(
       href: o.hrefOf(step.step_id),
       ...(instances.length > 0 && {
         aside: instancesWords(instances).text,
-        grid: gridOf(instances.map((one) => ({ ...cellOf(one, o), step_id: one.step_id }))),
+        grid: gridOf(instances.map((one) => ({ ...cellOf(one, o), step_id: one.step_id, item: one.item }))),
       }),
     };
   });
@@ -34,7 +34,7 @@ export function graphOf(
 
 function cellOf(step: Step, o: { readonly nowMs: number; readonly hrefOf: (stepId: string) => string }): GraphCell {
   const time = timeWords(step, o.nowMs);
-  const words = [`${instanceName(step.step_id)}: ${looks[step.status].word}`, time, step.message ?? ''];
+  const words = [`${instanceName(step)}: ${looks[step.status].word}`, time, step.message ?? ''];
   return {
     id: step.step_id,
     status: step.status,

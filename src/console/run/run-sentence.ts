@@ -64,8 +64,9 @@ function failedSentence(run: Run, took: string): RunSentence {
 }
 
 /** "test, node=24 db=pg" */
-function stepWords({ step_id: id, instance_of: of }: Step): string {
-  return of === null ? id : `${of}, ${instanceName(id)}`;
+function stepWords(step: Step): string {
+  const { step_id: id, instance_of: of } = step;
+  return of === null ? id : `${of}, ${instanceName(step)}`;
 }
 
 /** "5 other instances succeeded, 2 steps did not run." */

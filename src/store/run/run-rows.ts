@@ -143,6 +143,7 @@ export function toStep(row: StepRow): Step {
     attempt: row.attempt,
     needs: JSON.parse(row.needs),
     instance_of: row.instance_of,
+    item: row.item === null ? null : shortItem(JSON.parse(row.item)),
     not_before: toTimestampOrNull(row.not_before),
     started_at: toTimestampOrNull(row.started_at),
     finished_at: toTimestampOrNull(row.finished_at),
@@ -152,6 +153,14 @@ export function toStep(row: StepRow): Step {
     approval: parseOrNull(row.approval),
     termination: parseOrNull(row.termination),
   };
+}
+
+const longestItem = 100;
+
+/** Lists, objects and long texts name no instance. */
+function shortItem({ item }: { readonly item?: unknown }): string | null {
+  if (typeof item === 'number' || typeof item === 'boolean') return String(item);
+  return typeof item === 'string' && item.length <= longestItem ? item : null;
 }
 
 export function toTimestampOrNull(atMs: number | null): string | null {
