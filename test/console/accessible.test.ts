@@ -192,8 +192,14 @@ testWith('chromium')('everything can be reached by keyboard', async () => {
   await page.keyboard.type('demo/rep');
   await expect.poll(() => page.getByRole('option', { selected: true }).textContent()).toContain('demo/report');
   expect(await errorsOf(page)).toEqual([]);
-  await page.keyboard.press('Enter');
+  // The list is moved through with arrows: Tab leads nowhere else, and not behind the dialog.
+  for (const key of ['Tab', 'Tab', 'Shift+Tab']) {
+    await page.keyboard.press(key);
+    expect(await page.evaluate('document.activeElement.closest("[role=dialog]") !== null'), key).toBe(true);
+  }
+  await page.getByRole('combobox', { name: 'Job, page or run' }).press('Control+Enter');
   await page.getByRole('heading', { name: 'report' }).waitFor();
+  await page.getByRole('form', { name: 'Arguments' }).waitFor();
 });
 
 testWith('chromium')('a server that needs a token lets the user sign in, for this tab', async () => {
