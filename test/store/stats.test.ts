@@ -170,6 +170,12 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     for (const days of [0, 20, 60]) {
       for (const jobId of ['a', 'b']) await ended(store, { jobId, createdAtMs: nowMs - days * dayMs });
     }
+    const { whole: all, spans } = await stats.times(
+      {},
+      { span: 'day', fromMs: today - 69 * dayMs, toMs: today + dayMs },
+    );
+    expect(all.duration.p50).toEqual(within(1_000));
+    expect(spans.map(({ at }) => (today - at) / dayMs)).toEqual([60, 20, 0]);
     const hours = { span: 'hour', beforeMs: nowMs - 15 * dayMs } as const;
     const days = { span: 'day', beforeMs: nowMs - 30 * dayMs } as const;
     // For each of the two jobs, and for all jobs.

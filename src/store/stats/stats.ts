@@ -61,6 +61,8 @@ export type StatsStore = {
 
 /** How many jobs to read before other work runs. */
 const slice = 20;
+/** How many spans of times to read at once. A span has some hundred rows, which the heap should not hold for long. */
+const timesSlice = 6;
 
 export function createStatsStore(database: Database): StatsStore {
   const { read } = database;
@@ -75,13 +77,21 @@ export function createStatsStore(database: Database): StatsStore {
     },
 
     async times(filter, window) {
-      const rows = await inWindow(read, 'run_times', filter, window)
-        .select((eb) => ['at', 'measure', 'bucket', eb.fn.sum<number | string>('count').as('count')])
-        .groupBy(['at', 'measure', 'bucket'])
-        .orderBy('at')
-        .execute();
-      const spans = Map.groupBy(rows, ({ at }) => at);
-      return { whole: toTimes(rows), spans: [...spans].map(([at, of]) => ({ at, ...toTimes(of) })) };
+      const whole = newTally();
+      const spans: (Times & { readonly at: number })[] = [];
+      const { span, toMs } = window;
+      for (let { fromMs } = window; fromMs < toMs; fromMs += timesSlice * spanMs[span]) {
+        if (fromMs > window.fromMs) await yieldNow();
+        const part = { span, fromMs, toMs: Math.min(toMs, fromMs + timesSlice * spanMs[span]) };
+        const rows = await inWindow(read, 'run_times', filter, part)
+          .select((eb) => ['at', 'measure', 'bucket', eb.fn.sum<number | string>('count').as('count')])
+          .groupBy(['at', 'measure', 'bucket'])
+          .orderBy('at')
+          .execute();
+        tally(rows, whole);
+        for (const [at, own] of Map.groupBy(rows, (row) => row.at)) spans.push({ at, ...toTimes(tally(own)) });
+      }
+      return { whole: toTimes(whole), spans };
     },
 
     async groups(by, filter, window) {
@@ -185,15 +195,29 @@ async function statsOfJobs(
 
 type Counted = Pick<RunTimesRow, 'bucket'> & { readonly count: number | string };
 
-function toTimes(rows: readonly (Counted & Pick<RunTimesRow, 'measure'>)[]): Times {
-  const of = (measure: RunTimesRow['measure']) => quantiles(toBuckets(rows.filter((row) => row.measure === measure)));
-  return { duration: of('took'), waiting: of('waited') };
+type Tally = Readonly<Record<RunTimesRow['measure'], Map<number, number>>>;
+
+function newTally(): Tally {
+  return { took: new Map(), waited: new Map() };
+}
+
+function tally(rows: readonly (Counted & Pick<RunTimesRow, 'measure'>)[], into = newTally()): Tally {
+  for (const row of rows) count(row, into[row.measure]);
+  return into;
+}
+
+function toTimes({ took, waited }: Tally): Times {
+  return { duration: quantiles(took), waiting: quantiles(waited) };
 }
 
 function toBuckets(rows: readonly Counted[]): Buckets {
   const buckets = new Map<number, number>();
-  for (const { bucket, count } of rows) buckets.set(bucket, (buckets.get(bucket) ?? 0) + Number(count));
+  for (const row of rows) count(row, buckets);
   return buckets;
+}
+
+function count({ bucket, count: more }: Counted, buckets: Map<number, number>): void {
+  buckets.set(bucket, (buckets.get(bucket) ?? 0) + Number(more));
 }
 
 function quantiles(buckets: Buckets): Quantiles {
