@@ -6,8 +6,10 @@ import { showPreferences } from './design/preferences.ts';
 import { AnswersProvider } from './session/answers.tsx';
 import { SessionProvider } from './session/session.tsx';
 import { App } from './shell/App.tsx';
+import { preloadPage } from './shell/pages.tsx';
 
 showPreferences();
+preloadPage(location.pathname);
 const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(

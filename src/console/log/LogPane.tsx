@@ -60,7 +60,7 @@ export function LogPane(o: LogPaneProps): ReactNode {
       {log.held && log.held.lines.length > 0 && (
         <LogLines
           log={log}
-          hrefOf={(seq) => hrefOf({ ...place, line: seq })}
+          hrefOf={lineHrefs(hrefOf({ ...place, line: null }))}
           chooseLine={(seq) => go({ ...place, line: seq })}
           look={look}
           search={find}
@@ -70,6 +70,12 @@ export function LogPane(o: LogPaneProps): ReactNode {
       )}
     </section>
   );
+}
+
+/** Called for each of thousands of lines. */
+function lineHrefs(href: string): (seq: number) => string {
+  const start = `${href}${href.includes('?') ? '&' : '?'}line=`;
+  return (seq) => `${start}${seq}`;
 }
 
 /** The chosen step, or the only one. */

@@ -64,9 +64,9 @@ export type RunLog = Pick<Opened, 'opening' | 'start' | 'held' | 'toldSeq' | 'li
 
 /** A page with more lines becomes slow. */
 const mostLines = 2_000;
-/** As many as are drawn within a frame or two. */
-const firstLines = 500;
-const linesAbove = 200;
+/** As many as are drawn within a frame or two, and several times what a window shows. */
+const firstLines = 250;
+const linesAbove = 100;
 const drawMs = 60;
 const readMs = 30_000;
 

@@ -17,6 +17,22 @@ const RunPage = onDemand('the run', async () => (await import('../run/RunPage.ts
 const AdminPage = onDemand('the page', async () => (await import('../admin/AdminPage.tsx')).AdminPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
+const onDemandPages = [
+  [/^\/runs\/[^/]+\/log$/, LogPage],
+  [/^\/runs\/./, RunPage],
+  [/^\/jobs$/, JobsPage],
+  [/^\/jobs\/./, JobPage],
+  [/^\/schedules$/, SchedulesPage],
+  [/^\/approvals$/, ApprovalsPage],
+  [/^\/compare$/, ComparePage],
+  [/^\/admin/, AdminPage],
+] as const;
+
+/** Loads the code of the page that is shown first, while the frame around it is drawn. */
+export function preloadPage(path: string): void {
+  onDemandPages.find(([pattern]) => pattern.test(path))?.[1].preload();
+}
+
 export function Pages(): ReactNode {
   return (
     <Switch>
