@@ -26,7 +26,7 @@ export const nicknames: ReadonlyMap<string, string> = new Map([
   ['@hourly', '0 * * * *'],
 ]);
 
-/** Pages ask for the same schedules again and again. Parsing takes 0.1 ms, and each time that a pattern fires 0.05 ms. */
+/** Pages ask for the same schedules again and again. Parsing takes 0.1 ms, and each time of a pattern 0.05 ms. */
 const parsed = new LRUCache<string, CronTimes>({ max: 2_000 });
 
 /** `problem` continues after the pattern's name. `timezone` must be valid. A start, such as `@boot`, has no times. */

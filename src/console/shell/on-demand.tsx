@@ -42,6 +42,6 @@ export function onDemand<P extends object>(what: string, load: () => Promise<Com
     }, [Part]);
     return Part === null ? <Loading what={what} /> : <Part {...props} />;
   }
-  // Whoever shows the component hears of the error.
+  // The component shows the error.
   return Object.assign(Shown, { preload: () => void loadOnce().catch(() => undefined) });
 }
