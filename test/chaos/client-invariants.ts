@@ -32,7 +32,10 @@ export const clientInvariants: readonly Invariant[] = [
     breaches: ({ ledger }) =>
       ledger.told
         .filter((told) => told.kind !== 'run' && told.end !== 0 && !isExcused(told, ledger))
-        .map(({ kind, end, runId, stderr }) => `${kind} of ${runId} ended with ${end}: ${stderr}`),
+        .map(({ kind, end, runId, stdout, stderr }) => {
+          const last = stdout.split('\n').at(-2) ?? 'nothing';
+          return `${kind} of ${runId} ended with ${end} after '${last}': ${stderr}`;
+        }),
   },
   {
     name: 'clients-see-all',
