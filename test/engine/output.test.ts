@@ -56,6 +56,9 @@ async function setUp() {
   return { attempt, runLog, open, messages, write };
 }
 
+/** A spool that is read has a timer, which keeps the process running. */
+const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+
 test('is not lost when the shim has not created the spool yet', async () => {
   const { attempt, runLog, open, messages, write } = await setUp();
   write('status', '');
@@ -80,6 +83,22 @@ test('is not lost when the shim creates the spool while the log is being opened'
   await output.follow(attempt, 'resume');
   await output.drain();
   expect(await messages()).toEqual(['hello']);
+});
+
+test('is not read once the run is left to another process, even while its log is being opened', async () => {
+  const { attempt, runLog, open, write } = await setUp();
+  write('spool', 'hello\n');
+  write('status', shim);
+  const output = open({
+    ...runLog,
+    async open() {
+      output.close();
+      return runLog.open();
+    },
+  });
+  const before = timers();
+  await output.follow(attempt, 'resume');
+  expect(timers()).toBe(before);
 });
 
 test('is lost when the shim has reported itself and the spool is gone', async () => {

@@ -19,6 +19,7 @@ export function createOutput(o: Destination) {
   const lines = createSpoolLines(o.redactor);
   const errors = createErrorTail(o.redactor);
   let spool: SpoolFollower | undefined;
+  let isClosed = false;
   let spoolPath = '';
   let spoolEnd = 0;
   /** The script printed everything below this offset while no server read it. */
@@ -72,7 +73,8 @@ export function createOutput(o: Destination) {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
         errors.restore(await runLog.lastErrors(at, keptErrors));
       }
-      spool = read();
+      // The run may have been left to another process meanwhile. A reader from here on would never be closed.
+      if (!isClosed) spool = read();
     },
     /** Resolves when everything in the spool is in the log. */
     async drain(): Promise<void> {
@@ -91,7 +93,10 @@ export function createOutput(o: Destination) {
       spool?.close();
     },
     lastErrors: errors.lines,
-    close: () => spool?.close(),
+    close(): void {
+      isClosed = true;
+      spool?.close();
+    },
   };
 }
 
