@@ -10,6 +10,8 @@ type Anchor = 'end' | { readonly seq: number; readonly offset: number };
 export type LogScroll = {
   readonly pane: RefObject<HTMLDivElement | null>;
   readonly isFollowing: boolean;
+  /** Whether all lines fit into the pane. */
+  readonly isWhole: boolean;
   /** How many lines have been added since the reader left the end. */
   readonly newCount: number;
   readonly onScroll: () => void;
@@ -30,6 +32,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   /** The position that was set last. A scroll event at this position was not caused by the reader. */
   const putAt = useRef(0);
   const placed = useRef<Opening | null>(null);
+  const [isWhole, setWhole] = useState(false);
 
   function hold(next: Anchor): void {
     anchor.current = next;
@@ -48,6 +51,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     if (!shown) return;
     putTo(shown, anchor.current);
     putAt.current = shown.scrollTop;
+    setWhole(held?.isToEnd === true && shown.scrollHeight <= shown.clientHeight);
     fill(shown, log);
   });
 
@@ -89,7 +93,8 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     fill(shown, log);
   }
   const toEnd = (): void => (held?.isToEnd ? hold('end') : jump('end'));
-  return { pane, isFollowing, newCount: isFollowing ? 0 : Math.max(0, liveCount - leftAt), onScroll, toEnd };
+  const newCount = isFollowing ? 0 : Math.max(0, liveCount - leftAt);
+  return { pane, isFollowing, isWhole, newCount, onScroll, toEnd };
 }
 
 function fill(shown: HTMLElement, { earlier, later }: RunLog): void {
