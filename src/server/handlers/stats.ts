@@ -133,9 +133,11 @@ async function jobStatsOf(
     lastRuns,
     reach,
   );
+  const found = jobs.map((job) => toJob(job, last.get(job.jobId) ?? []));
   return {
     ...asTimes({ fromMs, toMs: todayMs + spanMs.day }),
-    jobs: jobs.map((job) => toJob(job, last.get(job.jobId) ?? [])),
+    // The store also knows jobs whose runs are long gone.
+    jobs: jobIds ? found : found.filter(({ runs, last_runs: own }) => runs > 0 || own.length > 0),
   };
 }
 
