@@ -264,7 +264,7 @@ describe('a large log', () => {
     await log(page).focus();
     await page.keyboard.press('Home');
     await expect.poll(() => isInView(page, 'line 1 of many')).toBe(true);
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 8; n++) {
       const before = await log(page).locator('[data-level]').last().getAttribute('data-seq');
       await scroll(page, 1);
       await expect.poll(() => log(page).locator('[data-level]').last().getAttribute('data-seq')).not.toBe(before);
