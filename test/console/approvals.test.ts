@@ -41,6 +41,8 @@ describe('the page of approvals', () => {
     const release = await start('shop/release');
     const migrate = await start('db/migrate');
     const page = await browser.open(`${url}/runs`);
+    // Keys count once the page is drawn.
+    await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
     await page.keyboard.press('g');
     await page.keyboard.press('a');
     await page.getByRole('heading', { name: 'Release to production?' }).waitFor();
