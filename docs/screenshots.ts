@@ -1,7 +1,7 @@
 // Takes the pictures of the console: starts a server on an instance that looks as after a month of use, and opens it in
 // Chromium. `npm run screenshots` writes the pictures and the recording that the documentation shows (docs/images);
-// `npm run screenshots DIR` writes every page at three widths in both themes, to look at them. The recording needs
-// ffmpeg.
+// `npm run screenshots DIR` writes every page at three widths in both themes, to look at them, and `npm run screenshots
+// DIR run job-code` only these. The recording needs ffmpeg.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,8 +27,12 @@ const heights = { 1440: 900, 1024: 768, 390: 844 } as const;
 type Width = keyof typeof heights;
 const widths: readonly Width[] = [1440, 1024, 390];
 
-/** The pages, with the ids of a failed run and of one that runs. */
-function pagesWith(failed: string, running: string): readonly Shot[] {
+/** The pages, with the ids of a failed run, of a successful one of the same job, and of one that runs. */
+function pagesWith({
+  failed,
+  successful,
+  running,
+}: Record<'failed' | 'successful' | 'running', string>): readonly Shot[] {
   return [
     { name: 'overview', path: '/', text: 'Runs per hour' },
     { name: 'runs', path: '/runs', text: 'shop/release' },
@@ -36,13 +40,22 @@ function pagesWith(failed: string, running: string): readonly Shot[] {
     { name: 'run', path: `/runs/${failed}`, text: 'AssertionError' },
     { name: 'run-live', path: `/runs/${running}`, text: 'Running' },
     { name: 'log', path: `/runs/${failed}/log`, text: 'AssertionError' },
+    { name: 'compare', path: `/compare?a=${successful}&b=${failed}`, text: 'AssertionError' },
     { name: 'jobs', path: '/jobs', text: 'backup/pg-nightly' },
-    { name: 'job', path: '/jobs/shop/release', text: 'Starts at once' },
+    { name: 'job', path: '/jobs/shop/release', text: 'What would happen' },
     { name: 'job-statistics', path: '/jobs/shop/release?tab=statistics', text: 'Duration' },
     { name: 'job-graph', path: '/jobs/shop/release?tab=graph', text: 'checkout' },
+    { name: 'job-runs', path: '/jobs/shop/release?tab=runs', text: 'Failed' },
+    { name: 'job-code', path: '/jobs/shop/release?tab=code', text: 'config.yaml' },
+    { name: 'job-schedules', path: '/jobs/backup/pg-nightly?tab=schedules', text: 'Every day' },
     { name: 'schedules', path: '/schedules', text: 'Every day' },
     { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
     { name: 'approvals', path: '/approvals', text: 'Approve' },
+    { name: 'admin-sources', path: '/admin/sources', text: 'Read again' },
+    { name: 'admin-secrets', path: '/admin/secrets', text: 'Secret' },
+    { name: 'admin-values', path: '/admin/values', text: 'Key' },
+    { name: 'admin-doctor', path: '/admin/doctor', text: 'bwrap' },
+    { name: 'admin-instance', path: '/admin/instance', text: 'Version' },
     { name: 'admin-tokens', path: '/admin/tokens', text: 'token' },
     { name: 'admin-audit', path: '/admin/audit', text: 'run.create' },
     { name: 'admin-storage', path: '/admin/storage', text: 'Database' },
@@ -95,7 +108,7 @@ async function lastRun(query: string): Promise<string> {
   return JSON.parse(await answer.text()).runs[0].run_id;
 }
 
-const [target] = process.argv.slice(2);
+const [target, ...names] = process.argv.slice(2);
 await buildConsole();
 const dir = mkdtempSync(join(tmpdir(), 'flwd-pictures-'));
 const demo = await makeDemoInstance(dir);
@@ -103,10 +116,11 @@ const server = await startServer(demo.configFile);
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
   await startDemoRuns(base);
-  const pages = pagesWith(
-    await lastRun('job_id=shop%2Frelease&status=failed'),
-    await lastRun('job_id=ml%2Fembed-products&status=running'),
-  );
+  const pages = pagesWith({
+    failed: await lastRun('job_id=shop%2Frelease&status=failed'),
+    successful: await lastRun('job_id=shop%2Frelease&status=success'),
+    running: await lastRun('job_id=ml%2Fembed-products&status=running'),
+  });
   if (target === undefined) {
     mkdirSync(images, { recursive: true });
     for (const [name, of, width, theme] of shown) {
@@ -116,7 +130,7 @@ try {
     await record(browser, { base, jobsDir: demo.jobsDir, file: join(images, 'fix-a-failure.gif') });
   } else {
     mkdirSync(resolve(target), { recursive: true });
-    for (const shot of pages)
+    for (const shot of pages.filter(({ name }) => names.length === 0 || names.includes(name)))
       for (const width of widths)
         for (const theme of ['light', 'dark'] as const)
           await takeShot(browser, shot, width, theme, join(resolve(target), `${shot.name}.${width}.${theme}.png`));
