@@ -15,9 +15,8 @@ type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 type Destination = Pick<AttemptStart, 'at' | 'runLog' | 'withRetry'> & { readonly redactor: Redactor };
 
 export function createOutput(o: Destination) {
-  const { at, runLog } = o;
-  const lines = createSpoolLines(o.redactor);
-  const errors = createErrorTail(o.redactor);
+  const { runLog } = o;
+  const sink = createSink(o);
   let spool: SpoolFollower | undefined;
   let isClosed = false;
   let spoolPath = '';
@@ -25,24 +24,6 @@ export function createOutput(o: Destination) {
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
   const leaps: SpoolJump[] = [];
-
-  async function append(log: LogWriter, bytes: Buffer, isRecovered: boolean): Promise<void> {
-    const { heldBytes, aheadBytes } = lines;
-    const settledEnd = Math.max(0, spoolEnd - heldBytes);
-    const appended = await o.withRetry(() =>
-      log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }),
-    );
-    errors.add(bytes);
-    announce(runLog, appended);
-  }
-
-  /** Stops waiting for the rest of a line that began where the spool was cut off. */
-  async function leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump): Promise<void> {
-    const rest = lines.flush();
-    if (rest.length > 0) await append(log, rest, false);
-    const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
-    await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
-  }
 
   /** Reads on from the current offset. */
   function read(): SpoolFollower {
@@ -54,12 +35,11 @@ export function createOutput(o: Destination) {
       },
       async onBytes(bytes, endOffset) {
         const log = await runLog.open();
-        for (const jump of leaps.splice(0)) await leap(log, jump);
+        for (const jump of leaps.splice(0)) await sink.leap(log, jump, spoolEnd);
         const isRecovered = spoolEnd < recoveredEnd;
-        const clean = lines.push(bytes);
         spoolEnd = endOffset;
-        await append(log, clean, isRecovered);
-        spool?.discard(log.spoolOffset(at));
+        await sink.add(log, bytes, { spoolEnd, isRecovered });
+        spool?.discard(log.spoolOffset(o.at));
         await log.ready();
       },
     });
@@ -71,7 +51,7 @@ export function createOutput(o: Destination) {
       ({ spoolPath } = attempt);
       if (mode === 'resume') {
         ({ recoveredEnd, spoolEnd } = await lookBack(attempt, o));
-        errors.restore(await runLog.lastErrors(at, keptErrors));
+        sink.errors.restore(await runLog.lastErrors(o.at, keptErrors));
       }
       // The run may have been left to another process meanwhile. A reader from here on would never be closed.
       if (!isClosed) spool = read();
@@ -88,14 +68,49 @@ export function createOutput(o: Destination) {
           throw error;
         }
       });
-      const rest = lines.flush();
-      if (rest.length > 0) await append(await runLog.open(), rest, false);
+      await sink.flush(() => runLog.open(), spoolEnd);
       spool?.close();
     },
-    lastErrors: errors.lines,
+    lastErrors: sink.errors.lines,
     close(): void {
       isClosed = true;
       spool?.close();
+    },
+  };
+}
+
+/** Where the bytes that are appended end in the spool, and whether they were printed while no server read it. */
+type Place = { readonly spoolEnd: number; readonly isRecovered: boolean };
+
+/** Redacts what was read, appends it to the log and announces it. */
+function createSink({ at, runLog, redactor, withRetry }: Destination) {
+  const lines = createSpoolLines(redactor);
+  const errors = createErrorTail(redactor);
+
+  async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered }: Place): Promise<void> {
+    const { heldBytes, aheadBytes } = lines;
+    const settledEnd = Math.max(0, spoolEnd - heldBytes);
+    const appended = await withRetry(() => log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }));
+    errors.add(bytes);
+    announce(runLog, appended);
+  }
+
+  /** Appends a line that has no end yet. */
+  async function flush(open: () => Promise<LogWriter>, spoolEnd: number): Promise<void> {
+    const rest = lines.flush();
+    if (rest.length > 0) await append(await open(), rest, { spoolEnd, isRecovered: false });
+  }
+
+  return {
+    errors,
+    flush,
+    /** Appends what can be redacted by now. */
+    add: (log: LogWriter, bytes: Buffer, place: Place) => append(log, lines.push(bytes), place),
+    /** Stops waiting for the rest of a line that began where the spool was cut off. */
+    async leap(log: LogWriter, { cause, fromOffset, toOffset }: SpoolJump, spoolEnd: number): Promise<void> {
+      await flush(async () => log, spoolEnd);
+      const what = cause === 'hole' ? 'holds nothing' : 'was cut off by the script';
+      await runLog.note(at, `the output between its bytes ${fromOffset} and ${toOffset} ${what}`);
     },
   };
 }
