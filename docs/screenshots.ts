@@ -51,12 +51,12 @@ function pagesWith({
     { name: 'schedules', path: '/schedules', text: 'Every day' },
     { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
     { name: 'approvals', path: '/approvals', text: 'Approve' },
-    { name: 'admin-sources', path: '/admin/sources', text: 'Read again' },
-    { name: 'admin-secrets', path: '/admin/secrets', text: 'Secret' },
-    { name: 'admin-values', path: '/admin/values', text: 'Key' },
-    { name: 'admin-doctor', path: '/admin/doctor', text: 'bwrap' },
+    { name: 'admin-sources', path: '/admin/sources', text: 'shop-jobs' },
+    { name: 'admin-secrets', path: '/admin/secrets', text: 'deploy-key' },
+    { name: 'admin-values', path: '/admin/values', text: 'last-export' },
+    { name: 'admin-doctor', path: '/admin/doctor', text: 'bubblewrap' },
     { name: 'admin-instance', path: '/admin/instance', text: 'Version' },
-    { name: 'admin-tokens', path: '/admin/tokens', text: 'token' },
+    { name: 'admin-tokens', path: '/admin/tokens', text: 'prometheus' },
     { name: 'admin-audit', path: '/admin/audit', text: 'run.create' },
     { name: 'admin-storage', path: '/admin/storage', text: 'Database' },
   ];
@@ -103,6 +103,26 @@ async function startServer(configFile: string): Promise<ChildProcess> {
   return server;
 }
 
+/** What an administrator of the shop has set. */
+async function addSettings(): Promise<void> {
+  const send = async (method: string, path: string, body: object): Promise<void> => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${base}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  };
+  for (const name of ['deploy-key', 'crm-token', 'slack-webhook', 'pg-password'])
+    await send('PUT', `/secrets/${name}`, { value: `the value of ${name}` });
+  for (const [key, value] of [
+    ['data/last-export', '2026-11-27T22:00:00Z'],
+    ['data/cursor', '4182771'],
+    ['data/model', '{"version": "2026-11-20", "recall": 0.87}'],
+  ] as const)
+    await send('PUT', `/kv/${key}`, { value: Buffer.from(value).toString('base64') });
+  await send('POST', '/tokens', { name: 'ci-helper', scopes: ['jobs:read', 'runs:write'], expires_in: '90d' });
+  await send('POST', '/tokens', { name: 'prometheus', scopes: ['metrics:read'] });
+  await send('POST', '/tokens', { name: 'mara.lindt', scopes: ['runs:read', 'runs:write', 'runs:approve'] });
+}
+
 async function lastRun(query: string): Promise<string> {
   const answer = await fetch(`${base}/api/v1/runs?limit=1&${query}`);
   return JSON.parse(await answer.text()).runs[0].run_id;
@@ -116,6 +136,7 @@ const server = await startServer(demo.configFile);
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
   await startDemoRuns(base);
+  await addSettings();
   const pages = pagesWith({
     failed: await lastRun('job_id=shop%2Frelease&status=failed'),
     successful: await lastRun('job_id=shop%2Frelease&status=success'),
