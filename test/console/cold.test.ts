@@ -13,8 +13,8 @@ import { expectWithin, msOf } from '../support/goes.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 
-/** A second on an idle machine. */
-const mostMs = 5_000;
+/** A second on an idle machine; this one may be busy. */
+const mostMs = 10_000;
 const checkout = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'flwd-cold-'));
 const browser = aBrowser();
@@ -46,7 +46,7 @@ beforeAll(async () => {
   await startDemoRuns(url);
   const answer = await fetch(`${url}/api/v1/runs?status=failed&limit=2`);
   failed = JSON.parse(await answer.text()).runs.map(({ run_id: id }: { readonly run_id: string }) => id);
-}, 60_000);
+});
 afterAll(async () => {
   await stop();
   rmSync(dir, { recursive: true, force: true });
