@@ -86,14 +86,14 @@ flwd backup daily --target /srv                     # the same with spaces for t
 \`\`\`
 
 - If a word is both a command and a job, it means the command: \`flwd runs\`. To run a job of that name, write
-  \`flwd run runs\`. A colon makes sure that a command is meant: \`flwd :runs\`.
+  \`flwd run runs\`. With a colon, the word always means the command: \`flwd :runs\`.
 - \`backup\` is the exception: \`flwd backup daily\` runs the job \`backup/daily\` if there is one. Otherwise it writes a
   backup into the folder \`daily\`. \`flwd :backup daily\` always writes a backup.
 - The option of a nested argument is its path: \`--keep.days 7\` or \`--keep.days=7\`. A boolean needs no value, and
   \`--no-\` before its name makes it false. For a list, repeat the option once for each item, or give JSON.
 - Options before the job's name belong to flwd. Every word after \`--\` belongs to the job:
-  \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that could be either its own
-  or the job's. To give the job such an option there, write \`--args.config\`; the job's help shows this form.
+  \`flwd run --json deploy -- --config prod\`. After the job's name, flwd refuses an option that both flwd and the job
+  have. To give it to the job, write \`--args.config\`; the job's help shows this form.
 - If several arguments are wrong, flwd lists all of them, one per line.
 - Other users of the machine can read command lines, so flwd accepts no secrets there. Use \`--token.file FILE\` (\`-\`
   reads standard input), \`--token.env NAME\` for an environment variable, or \`--token.stored NAME\` for a secret that
@@ -125,9 +125,9 @@ change them; \`flwd sources\` lists them. \`flwd backup\`, \`flwd restore\` and 
 data dir, so they refuse to run while \`FLWD_REMOTE\` is set.
 `;
 
-const printingText = `Data goes to standard output, everything else to standard error. For \`flwd logs\` the whole log is data, including what
-the script wrote to its standard error, so \`flwd logs RUN | grep Error\` searches every line. \`flwd run\` prints each
-line to the stream that the script wrote it to.
+const printingText = `Data goes to standard output, everything else to standard error. \`flwd logs\` prints the whole log
+to standard output, including what the script wrote to standard error, so \`flwd logs RUN | grep Error\` searches every
+line. \`flwd run\` prints each line to the stream that the script used.
 
 At a terminal, tables fit its width, times are relative, and text has colours unless \`NO_COLOR\` is set. In a pipe, times
 are RFC 3339 and nothing is cut. With \`--json\`, commands print the API's answers: a list as one object with all pages, a

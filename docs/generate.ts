@@ -30,7 +30,8 @@ flwd config show                     # every setting in force, and where it come
 
 flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yaml\`, \`~/.config/flwd/flwd.yaml\`,
 \`/etc/flwd/flwd.yaml\`. Without a file, the defaults apply. Without \`sources\` there is one source, \`local-fs\`: the folder
-\`jobs\` next to the file (or in the current folder), or that folder itself if it has no \`jobs\`.
+\`jobs\` beside the file or, without a file, in the current folder. If there is no folder \`jobs\`, the source is the folder
+in which flwd looked for it.
 
 \`flwd config validate\` also checks the keys and certificates that the file names, so run it as the server's user.
 
@@ -39,21 +40,20 @@ flwd reads the first of these files that exists: \`--config FILE\`, \`./flwd.yam
   have it.) Otherwise flwd exits and says so: fix it with \`chown\` or \`chmod go-w\`, or name the file with \`--config\`. A
   named file is always accepted, with a warning if others can write to it.
 - **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
-  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` works as well, and so do
-  \`FLWD_DATA_DIR\`, \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\`. Separate the items of a
-  list with commas, and write a map as \`name=value,name=value\`. An empty variable counts as not set. \`remotes\` and the
-  items of \`sources\` and \`aliases\` cannot be set by variables.
+  \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` and the short names \`FLWD_DATA_DIR\`,
+  \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\` work, too. Separate the items of a list with commas, and write a map as
+  \`name=value,name=value\`. An empty variable counts as not set. \`remotes\` and the items of \`sources\` and \`aliases\`
+  cannot be set by variables.
 - **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override the file and
   the variables.
 - **Paths.** A relative path in the file starts at the file's folder; in a variable or an option it starts at the
   current folder. \`~/\` is the home of the user that runs flwd. \`~name/\` is refused.
 - **Units.** A duration is \`250ms\`, \`30s\`, \`1h30m\` or \`7d\`; where \`never\` is allowed, it means that there is no limit. A
   size is \`512\` (bytes), \`64KiB\`, \`10MB\` or \`1GiB\`.
-- **Other spellings.** A file that was written for another implementation of flwd keeps its meaning, or each line that
-  cannot is refused with what to write instead ([guide](guides/other-spellings.md)). \`flwd config validate\` and
-  \`flwd serve\` say where a line is accepted but means less than it says.
-- **Not yet.** flwd reads and checks the keys marked *not yet*, but accepts only their defaults until a later version
-  implements them.
+- **Other spellings.** You can use a file that was written for another implementation of flwd. If a line cannot keep its
+  meaning, flwd refuses it and says what to write instead ([guide](guides/other-spellings.md)). \`flwd config validate\`
+  and \`flwd serve\` name the lines that flwd accepts but only partly follows.
+- **Not yet.** flwd knows the keys marked *not yet*, but this version accepts only their defaults.
 `;
 
 export function problemsPage(): string {

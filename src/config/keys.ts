@@ -112,7 +112,7 @@ const noContainers = 'this version has no container executor';
 const noS3 = 'this version stores blobs in files';
 const noWorkers = 'in this version only `serve` runs jobs';
 const fixedProfiles = 'the profiles are fixed, and a job asks for more in its `permissions`';
-const noCapabilities = 'jobs keep no capabilities; only `disabled` leaves them those of the server';
+const noCapabilities = 'jobs keep no capabilities, except that jobs in `disabled` keep those of the server';
 const remoteSources = ['git', 'oci'];
 
 export const keys = {
@@ -222,7 +222,7 @@ export const keys = {
   'security.run_as': key(
     listOf(user),
     [],
-    'Users of the host as which jobs may run, by `run_as`; only a server that is root can do it',
+    'Users of the host that a job may name in `run_as`, to run as this user; the server must run as root',
   ),
   'security.profiles.<profile>.network': computed(
     choice('none', 'all'),
@@ -305,7 +305,7 @@ export const keys = {
   'persistence.artifacts.quota_hard': key(
     size(),
     '100GiB',
-    'The largest size of all artifacts. A run that exceeds it fails',
+    'The largest size of all artifacts together. A run that exceeds it fails',
   ),
   'persistence.artifacts.ttl': optional(duration('1s'), 'How long to keep artifacts of jobs that set no `ttl`', {
     defaultText: 'forever',
@@ -319,7 +319,7 @@ export const keys = {
   'persistence.retention.artifacts': key(
     lifetime('1m'),
     'never',
-    'How long to keep artifacts at most, whatever their `ttl`',
+    'The longest time to keep artifacts, whatever their `ttl`',
   ),
   'persistence.retention.workspaces': key(
     lifetime('1m'),

@@ -79,7 +79,7 @@ export const problems = {
     status: 404,
     title: 'Artifact Not Found',
     cause: 'No artifact has that id, or it belongs to another tenant.',
-    fix: 'List the artifacts of the run.',
+    fix: 'List the artifacts of the run to see their ids.',
   },
   'not-found': {
     status: 404,
@@ -187,7 +187,7 @@ export const problems = {
     status: 422,
     title: 'Job Invalid',
     cause: 'The job’s config.yaml has errors.',
-    fix: 'Fix what `errors` lists, in the file and line that each names.',
+    fix: 'Fix the errors that `errors` lists. Each names its file and line.',
   },
   'not-supported-yet': {
     status: 422,
@@ -235,7 +235,7 @@ export const problems = {
     status: 429,
     title: 'Rate Limited',
     cause:
-      'The caller has sent too many requests, started too many runs of a profile or opened too many streams, or too many logins from its address have failed.',
+      'The caller has sent too many requests, started too many runs of a profile, or opened too many streams; or too many logins from its address have failed.',
     fix: 'Try again after `Retry-After` seconds. Close streams that nobody reads.',
   },
   'headers-too-large': {

@@ -12,7 +12,7 @@ const importing: readonly Option[] = [to, json, quiet, configFile, jobsDir];
 export const importCommands = [
   {
     name: 'import crontab',
-    about: 'turn the lines of a crontab into jobs with held schedules; without FILE, of your crontab',
+    about: 'turn the lines of a crontab into jobs with held schedules; without FILE, those of your crontab',
     options: [
       {
         name: 'system',
@@ -26,7 +26,7 @@ export const importCommands = [
   {
     name: 'import systemd-timers',
     about:
-      'turn timers of systemd and their services into jobs; without DIR, your own units, or as root /etc/systemd/system',
+      'turn timers of systemd and their services into jobs; without DIR, your own, or as root those in /etc/systemd/system',
     options: importing,
     operands: '[DIR]',
     examples: ['flwd import systemd-timers', 'flwd import systemd-timers ./units --to ~/ops/jobs'],
@@ -54,7 +54,8 @@ export const importCommands = [
   },
   {
     name: 'takeover',
-    about: 'let flwd start the imported lines of your crontabs instead of cron, and show old and new times first',
+    about:
+      'show the old and new times of the imported lines of your crontabs, then start them with flwd instead of cron',
     options: [
       { name: 'dry-run', about: 'only show the lines, and their next times under cron and under flwd' },
       { name: 'yes', about: 'do not ask' },

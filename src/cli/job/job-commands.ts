@@ -102,7 +102,7 @@ export const jobCommands = [
         value: 'SCRIPT',
         about:
           'copy this script into the job, and guess which arguments it takes and what it uses; ' +
-          'a folder: each script in it becomes a job',
+          'if it is a folder, each script in it becomes a job',
       },
       {
         name: 'profile',
@@ -157,7 +157,7 @@ export const jobCommands = [
   },
   {
     name: 'sources reload',
-    about: 'have the server read its sources again now, also those with watch: false',
+    about: 'have the server read its sources again now, including those with watch: false',
     options: [...printing, ...instance],
     operands: '[SOURCE]',
   },
@@ -201,7 +201,8 @@ export const jobCommands = [
   },
   {
     name: 'schedules run',
-    about: 'run the job of a schedule now with the arguments of the schedule, and print the output; its times stay',
+    about:
+      'run the job of a schedule now with the schedule’s arguments, and print the output; the schedule keeps its times',
     options: [idempotencyKey, detach, ...printing, ...instance],
     operands: 'SCHEDULE',
   },
