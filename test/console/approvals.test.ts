@@ -65,7 +65,11 @@ describe('the page of approvals', () => {
     await expect.poll(async () => (await run(migrate)).status, { timeout: 20_000 }).toBe('failed');
     expect((await run(migrate)).steps[1]?.approval).toMatchObject({ decision: 'deny', comment: 'not on a Friday' });
     await page.getByText('Nothing waits for you.').waitFor();
-    await page.getByRole('region', { name: 'Answered' }).getByText('denied by local: “not on a Friday”').waitFor();
+    await page.getByRole('button', { name: 'Answered' }).click();
+    await page
+      .getByRole('region', { name: 'Answered, newest first' })
+      .getByText('denied by local: “not on a Friday”')
+      .waitFor();
   });
 
   testWith('bwrap')('says who may answer, and who has answered meanwhile', async () => {
@@ -87,5 +91,15 @@ describe('the page of approvals', () => {
     await server.post(`/runs/${release}/approvals`, { step_id: 'ask', decision: 'approve', comment: 'faster' });
     await panel.getByRole('status').getByText('It was approved by local: “faster”').waitFor();
     expect(await panel.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+  });
+
+  testWith('bwrap')('answers in the list of a phone; to deny needs the page with the reason', async () => {
+    const release = await start('shop/release');
+    const page = await browser.open(`${url}/approvals`, { width: 390 });
+    await page.getByRole('button', { name: 'Deny shop/release…' }).click();
+    await page.getByRole('textbox', { name: 'Reason' }).waitFor();
+    await page.getByRole('link', { name: 'All approvals' }).click();
+    await page.getByRole('button', { name: 'Approve shop/release' }).click();
+    await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
   });
 });

@@ -6,9 +6,10 @@ import { Link } from 'wouter';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
+import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
-import { failureText, useAnswer } from '../session/answers.tsx';
+import { failureText, isLoading, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless, originWords, type Run, runPath, type Step, sizeWords, spanWords, tookMs } from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
@@ -63,6 +64,7 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
         )}
       </div>
       {failure !== null && <ErrorNote text={failure} />}
+      {isLoading(answer) && <Reserved />}
       {run && <Progress run={run} stepId={asked.step_id} />}
       {run && <Effects run={run} stepId={asked.step_id} />}
       {artifacts.length > 0 && (
@@ -79,6 +81,40 @@ export function ApprovalPanel({ asked, view }: { readonly asked: Approval; reado
         </Card>
       )}
     </section>
+  );
+}
+
+/** The cards as high as they will mostly be, so that nobody reads an answer without them as the whole. */
+function Reserved(): ReactNode {
+  return (
+    <>
+      <Card title="How far it is">
+        <ol className={styles.steps}>
+          {[1, 2, 3].map((step) => (
+            <li key={step} className={styles.step}>
+              <span>
+                <Pending />
+              </span>
+              <span className={styles.quiet}>
+                <Pending />
+              </span>
+            </li>
+          ))}
+        </ol>
+      </Card>
+      <Card title="What approving does">
+        <dl className={styles.effects}>
+          {['Runs', 'With', 'Writes', 'Reads', 'Network', 'Revision'].map((name) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <Pending />
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </Card>
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import { CircleUserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
+import { Button } from '../design/controls/Button.tsx';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
@@ -16,6 +17,7 @@ import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import { ApprovalPanel } from './ApprovalPanel.tsx';
 import styles from './Approvals.module.css';
+import { useAnswering } from './answering.ts';
 import { answerWords, askerWords } from './approval-words.ts';
 import { type Approval, type ApprovalList, useWaitingApprovals } from './waiting-approvals.ts';
 
@@ -23,7 +25,6 @@ type View = 'mine' | 'waiting' | 'answered';
 
 const views: readonly View[] = ['mine', 'waiting', 'answered'];
 const mostAnswered = 100;
-const mostBeside = 8;
 
 export function ApprovalsPage(): ReactNode {
   useTitle('Approvals');
@@ -49,7 +50,6 @@ export function ApprovalsPage(): ReactNode {
       ? [
           ['For you', mine],
           ['For others', others],
-          ['Answered', ended.slice(0, mostBeside)],
         ]
       : view === 'waiting'
         ? [['Waiting, longest first', open]]
@@ -141,16 +141,18 @@ function Row({
   readonly view: View;
   readonly isShown: boolean;
 }): ReactNode {
+  const isNarrow = useWidth() < narrowPx;
   const query = new URLSearchParams({
     ...(view !== 'mine' && { view }),
     run: one.run_id,
     step: one.step_id,
   });
+  const href = `/approvals?${query}`;
   const isOpen = one.finished_at === null;
   const look = isOpen ? 'waiting_approval' : one.answer?.decision === 'approve' ? 'success' : 'failed';
   return (
-    <li>
-      <Link href={`/approvals?${query}`} data-row className={styles.row} aria-current={isShown ? 'true' : undefined}>
+    <li className={styles.item}>
+      <Link href={href} data-row className={styles.row} aria-current={isShown ? 'true' : undefined}>
         <StatusIcon of={look} />
         <span className={styles.job}>
           <JobName id={one.job_id} />
@@ -163,7 +165,25 @@ function Row({
           {isOpen ? `asked by ${askerWords(one)}${one.may_answer ? '' : whoWords(one)}` : answerWords(one)}
         </span>
       </Link>
+      {isNarrow && isOpen && one.may_answer && <RowActs one={one} href={href} />}
     </li>
+  );
+}
+
+/** On phones the list has no panel beside it. To deny needs a reason, which has room on a page of its own. */
+function RowActs({ one, href }: { readonly one: Approval; readonly href: string }): ReactNode {
+  const { answer, isBusy, error } = useAnswering();
+  const [, navigate] = useLocation();
+  return (
+    <div className={styles.acts}>
+      <Button disabled={isBusy} aria-label={`Approve ${one.job_id}`} onClick={() => answer(one, 'approve')}>
+        Approve
+      </Button>
+      <Button look="quiet" disabled={isBusy} aria-label={`Deny ${one.job_id}…`} onClick={() => navigate(href)}>
+        Deny…
+      </Button>
+      {error !== null && <ErrorNote text={error} />}
+    </div>
   );
 }
 
