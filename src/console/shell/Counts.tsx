@@ -7,9 +7,10 @@ import { useUnderWay, useUnderWayEvents } from '../runs/under-way.ts';
 import { useScopes } from '../session/scopes.ts';
 import { countWords } from '../words.ts';
 
-/** The number of the page, or nothing. */
-export function Count({ href }: { readonly href: string }): ReactNode {
-  if (href === '/runs') return <Running />;
+/** The number of the page, or nothing. Above an icon is only room for the number of what waits for a person. */
+export function Count(o: { readonly href: string; readonly isAboveIcon: boolean }): ReactNode {
+  const { href, isAboveIcon } = o;
+  if (href === '/runs') return isAboveIcon ? null : <Running />;
   return href === '/approvals' ? <Approvals /> : null;
 }
 

@@ -17,8 +17,8 @@ export function Health({ isCollapsed }: { readonly isCollapsed: boolean }): Reac
   if (isRefused) return null;
   const failure = failureOf(health);
   const status = health.data?.status;
-  const word = failure ? (failure instanceof ApiProblem ? 'unhealthy' : 'unreachable') : (status ?? 'connecting');
-  const look = failure ? 'failed' : status === 'healthy' ? 'healthy' : 'late';
+  const word = failure ? (failure instanceof ApiProblem ? 'unhealthy' : 'unreachable') : (status ?? 'checking');
+  const look = failure ? 'failed' : status === undefined || status === 'healthy' ? status : 'late';
   const notes = Object.entries(health.data?.checks ?? {}).filter(([, check]) => check.status !== 'ok');
   const title = notes.map(([name, { status: state, detail }]) => `${name}: ${detail ?? state}`).join('\n');
   return (

@@ -26,7 +26,7 @@ export function PhoneBar(o: { readonly openHelp: () => void; readonly openPalett
             <Icon size={18} aria-hidden="true" />
             {name}
             <span className={styles.count}>
-              <Count href={href} />
+              <Count href={href} isAboveIcon />
             </span>
           </Link>
         ))}

@@ -110,7 +110,7 @@ function PlaceLink({ place, isCollapsed }: { readonly place: Place; readonly isC
       <Link href={href} className={styles.link} aria-current={isAt(href, location) ? 'page' : undefined}>
         <Icon size={16} aria-hidden="true" />
         <span className={isCollapsed ? 'unseen' : styles.name}>{name}</span>
-        <Count href={href} />
+        <Count href={href} isAboveIcon={isCollapsed} />
       </Link>
     </Act>
   );

@@ -1,6 +1,7 @@
 // The line at the top of every page: its name at the left, its acts at the right. It stays while the page scrolls.
 
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
+import { useRunEvents } from '../../session/streams.ts';
 import styles from './PageHeader.module.css';
 
 export function PageHeader({
@@ -31,11 +32,24 @@ export function PageHeader({
         )}
         <h1>{title}</h1>
         {count !== undefined && <span className={styles.count}>{count}</span>}
-        {isLive && <span className={styles.live}>Live</span>}
+        {isLive && <Live />}
         {after}
       </div>
       {children !== undefined && <div className={styles.acts}>{children}</div>}
     </header>
+  );
+}
+
+/** Said only while events come. */
+function Live(): ReactNode {
+  const [isOpen, setOpen] = useState(false);
+  useRunEvents({}, { open: () => setOpen(true), broken: () => setOpen(false) });
+  return (
+    isOpen && (
+      <span className={styles.live}>
+        <span>Live</span>
+      </span>
+    )
   );
 }
 
