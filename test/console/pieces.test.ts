@@ -5,6 +5,7 @@ import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { outlookOf } from '../../src/console/overview/run-outlook.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
+import { timeIn } from '../../src/console/schedules/zone-time.ts';
 import {
   dayAndTime,
   harmless,
@@ -136,6 +137,20 @@ describe('the filter of runs', () => {
       'status:running job:a "label:b c"',
     );
     expect(withFilters('status:failed job:a', { status: null })).toBe('job:a');
+  });
+});
+
+describe('a time by the clocks of a schedule', () => {
+  test('has the day of its own zone', () => {
+    const now = Date.parse('2026-11-28T13:00:00Z');
+    const there = (at: string) => timeIn('Asia/Tokyo', at, now);
+    expect(there('2026-11-28T13:30:00Z')).toBe('22:30');
+    expect(there('2026-11-28T15:30:00Z')).toBe('tomorrow 00:30');
+    expect(there('2026-11-27T14:00:00Z')).toBe('yesterday 23:00');
+    expect(there('2026-11-24T01:00:00Z')).toBe('Tue 10:00');
+    expect(there('2026-10-01T16:00:00Z')).toBe('2 Oct');
+    expect(there('2027-01-01T03:00:00Z')).toBe('1 Jan 2027');
+    expect(timeIn('No/Zone', '2026-10-01T12:00:00Z', now)).toBe('1 Oct');
   });
 });
 

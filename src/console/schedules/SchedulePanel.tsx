@@ -7,7 +7,7 @@ import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { Age, Time } from '../design/text/Time.tsx';
+import { Age } from '../design/text/Time.tsx';
 import { type Acts, useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
@@ -16,6 +16,7 @@ import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import styles from './SchedulePanel.module.css';
 import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
+import { ZoneTime } from './ZoneTime.tsx';
 
 const shownRuns = 8;
 
@@ -58,7 +59,7 @@ export function SchedulePanel(o: {
       {schedule.last_error && (
         <div className={styles.wrong} role="note">
           <strong>
-            No run was started for <Time at={schedule.last_error.nominal_at} />.
+            No run was started for <ZoneTime at={schedule.last_error.nominal_at} zone={schedule.timezone} />.
           </strong>
           <p>{harmless(schedule.last_error.detail)}</p>
         </div>
@@ -219,7 +220,7 @@ function LastRuns({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (may('runs:read') !== true) return null;
   return (
     <section className={styles.part} aria-label="Last runs">
-      <h3>Last</h3>
+      <h3>{isOwnZone(schedule.timezone) ? 'Last' : `Last, ${schedule.timezone}`}</h3>
       <Shown of={answer} what="its runs">
         {({ runs, total }) =>
           runs.length === 0 ? (
@@ -231,7 +232,7 @@ function LastRuns({ schedule }: { readonly schedule: Schedule }): ReactNode {
                   <li key={run.run_id}>
                     <StatusText of={run.status} isShort />
                     <Link href={runPath(run.run_id)}>
-                      <Time at={run.created_at} />
+                      <ZoneTime at={run.created_at} zone={schedule.timezone} />
                     </Link>
                     {run.labels.nominal_at === undefined && <span className={styles.quiet}>by {run.created_by}</span>}
                   </li>

@@ -1,11 +1,12 @@
 // The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
 
 import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
+import { SearchField } from '../design/controls/Input.tsx';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
@@ -18,8 +19,9 @@ import { SchedulePanel } from './SchedulePanel.tsx';
 import styles from './SchedulesPage.module.css';
 import { SchedulesTable } from './SchedulesTable.tsx';
 import { SchedulesWeek } from './SchedulesWeek.tsx';
-import { type Schedule, useFires, useSchedules } from './schedule-data.ts';
+import { argumentWords, type Schedule, useFires, useSchedules } from './schedule-data.ts';
 import { addDays, mondayOf } from './week-layout.ts';
+import { isZone, zoneOfAll } from './zone-time.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -34,6 +36,11 @@ export function SchedulesPage(): ReactNode {
   const all = schedules.data?.schedules ?? [];
   const late = useLate();
   const isNarrow = useWidth() < narrowPx;
+  const [filter, setFilter] = useState('');
+  const zone = <Zone all={all} view={view} />;
+  const search = view === 'table' && all.length > 0 && (
+    <SearchField label="Filter the schedules" placeholder="Filter" value={filter} onChange={setFilter} />
+  );
   const weekChoice = view === 'week' && <WeekChoice monday={monday} go={(week) => go({ week })} />;
   return (
     <>
@@ -53,6 +60,7 @@ export function SchedulesPage(): ReactNode {
               onChange={(next) => go({ view: next })}
             />
             {!isNarrow && weekChoice}
+            {!isNarrow && search && <span className={styles.search}>{search}</span>}
           </>
         }
       >
@@ -61,7 +69,7 @@ export function SchedulesPage(): ReactNode {
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
           </span>
         )}
-        {!isNarrow && <Zone />}
+        {!isNarrow && zone}
         {may('schedules:write') && (
           <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
             New schedule
@@ -69,11 +77,13 @@ export function SchedulesPage(): ReactNode {
         )}
       </PageHeader>
       {isNarrow && weekChoice}
-      {isNarrow && <Zone />}
+      {isNarrow && search && <div className={styles.search}>{search}</div>}
+      {isNarrow && zone}
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
             all={all}
+            filter={filter}
             view={view}
             monday={monday}
             chosen={chosen}
@@ -93,9 +103,16 @@ export function SchedulesPage(): ReactNode {
   );
 }
 
-/** All times of the page are in it, but for what stands beside another. */
-function Zone(): ReactNode {
-  return <span className={styles.zone}>Times in {timeZone}</span>;
+/** A week is drawn by the browser's clock; the times of a table agree with the words of the schedules. */
+function Zone({ all, view }: { readonly all: readonly Schedule[]; readonly view: View }): ReactNode {
+  const zone = view === 'table' ? zoneOfAll(all) : timeZone;
+  const isNamed = view === 'table' && all.some(({ timezone }) => !isZone(timezone, zone));
+  return (
+    <span className={styles.zone}>
+      Times in {zone}
+      {isNamed && ' unless a row names another'}
+    </span>
+  );
 }
 
 type View = 'table' | 'week';
@@ -159,6 +176,7 @@ function twoDigits(part: number): string {
 
 function Content(o: {
   readonly all: readonly Schedule[];
+  readonly filter: string;
   readonly view: View;
   readonly monday: Date;
   readonly chosen: string | null;
@@ -167,6 +185,7 @@ function Content(o: {
 }): ReactNode {
   const isWide = useWidth() >= panelPx;
   const chosen = useMemo(() => o.all.find(({ id }) => id === o.chosen) ?? null, [o.all, o.chosen]);
+  const shown = useMemo(() => matching(o.all, o.filter), [o.all, o.filter]);
   if (o.all.length === 0) {
     return (
       <Empty>
@@ -188,7 +207,11 @@ function Content(o: {
   return (
     <div className={styles.content} data-panel={(panel !== null && isWide) || undefined} data-view={o.view}>
       {o.view === 'table' ? (
-        <SchedulesTable all={o.all} chosen={o.chosen} choose={o.choose} />
+        shown.length > 0 ? (
+          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} />
+        ) : (
+          <Empty>No schedule matches “{o.filter}”.</Empty>
+        )
       ) : (
         <SchedulesWeek all={o.all} monday={o.monday} chosen={o.chosen} choose={o.choose} />
       )}
@@ -200,4 +223,13 @@ function Content(o: {
       )}
     </div>
   );
+}
+
+/** Whose job, name, words or arguments contain each word. */
+function matching(all: readonly Schedule[], filter: string): readonly Schedule[] {
+  const words = filter.toLowerCase().split(/\s+/);
+  return all.filter((one) => {
+    const text = [one.job_id, one.name, one.sentence, one.cron, ...argumentWords(one)].join(' ').toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
 }

@@ -4,42 +4,44 @@ import { type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
-import { StatusIcon } from '../design/text/Status.tsx';
-import { Time } from '../design/text/Time.tsx';
+import { Pending } from '../design/text/Pending.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { isLoading } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { runPath } from '../words.ts';
 import styles from './SchedulesTable.module.css';
-import {
-  argumentWords,
-  isOn,
-  type Schedule,
-  sentenceWords,
-  successWords,
-  type Tally,
-  tallies,
-  useFires,
-} from './schedule-data.ts';
+import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
+import { ZoneTime } from './ZoneTime.tsx';
+import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
 
 export function SchedulesTable(o: {
   readonly all: readonly Schedule[];
+  /** Rows of other zones name theirs. */
+  readonly zone: string;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;
 }): ReactNode {
   const [sort, setSort] = useState<Sort>({ column: 'next', isDescending: false });
   const hour = Math.floor(useNow(hourMs / 60) / hourMs) * hourMs;
-  const { data: week } = useFires(new Date(hour - weekMs), new Date(hour + hourMs));
-  const { choose } = o;
-  const columns = useMemo(() => columnsOf(week && tallies(week), choose), [week, choose]);
+  const fires = useFires(new Date(hour - weekMs), new Date(hour + hourMs));
+  const { choose, zone } = o;
+  const { data: week } = fires;
+  const isWeekLoading = isLoading(fires);
+  const hasArguments = o.all.some((one) => argumentWords(one).length > 0);
+  const columns = useMemo(() => {
+    const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
+    return columnsOf(tally, zone, choose).filter(({ id }) => id !== 'arguments' || hasArguments);
+  }, [week, isWeekLoading, zone, choose, hasArguments]);
   return (
     <Table
       label="Schedules"
       rows={o.all}
       columns={columns}
       keyOf={({ id }) => id}
-      compact={(schedule) => <Compact schedule={schedule} choose={choose} />}
+      compact={(schedule) => <Compact schedule={schedule} zone={zone} choose={choose} />}
       sort={sort}
       onSort={setSort}
       currentKey={o.chosen}
@@ -48,7 +50,8 @@ export function SchedulesTable(o: {
 }
 
 function columnsOf(
-  tally: ReadonlyMap<string, Tally> | undefined,
+  tally: ReadonlyMap<string, Tally> | 'loading' | 'unknown',
+  zone: string,
   choose: (id: string) => void,
 ): readonly Column<Schedule>[] {
   return [
@@ -77,7 +80,7 @@ function columnsOf(
       head: 'When',
       width: '26%',
       sortBy: ({ sentence }) => sentence,
-      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceWords(one)}</span>,
+      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
     },
     {
       id: 'next',
@@ -89,22 +92,23 @@ function columnsOf(
     {
       id: 'last',
       head: 'Last run',
-      width: '140px',
+      width: '190px',
       sortBy: (one) => one.last_run?.created_at ?? null,
       cell: (one) => <Last schedule={one} />,
     },
     {
       id: 'success',
       head: 'Success, 7 days',
-      width: '116px',
+      width: '140px',
       isNumber: true,
       leavesBelowPx: 1_000,
       sortBy: ({ id }) => {
-        const found = tally?.get(id);
+        const found = typeof tally === 'string' ? undefined : tally.get(id);
         return found && found.ended > 0 ? found.succeeded / found.ended : null;
       },
       cell: ({ id }) => {
-        const found = tally?.get(id);
+        if (tally === 'loading') return <Pending />;
+        const found = typeof tally === 'string' ? undefined : tally.get(id);
         if (!found) return '–';
         const { succeeded, ended, missed } = found;
         const title = `${succeeded} of ${ended} runs succeeded${missed > 0 ? `, ${missed} missed` : ''}`;
@@ -128,7 +132,7 @@ function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
-  return next ? <Time at={next.nominal_at} /> : <span className={styles.quiet}>–</span>;
+  return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;
 }
 
 function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
@@ -136,28 +140,32 @@ function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (error) {
     return (
       <span className={styles.failed} title={error.detail}>
-        <StatusIcon of="failed" /> Did not start
+        <StatusText of="failed" word="Did not start" />
       </span>
     );
   }
   if (!last) return <span className={styles.quiet}>–</span>;
   return (
     <Link href={runPath(last.run_id)} className={styles.last}>
-      <StatusIcon of={last.status} /> <Time at={last.created_at} />
+      <StatusText of={last.status} isShort /> <ZoneTime at={last.created_at} zone={schedule.timezone} />
     </Link>
   );
 }
 
-function Compact(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
+function Compact(o: {
+  readonly schedule: Schedule;
+  readonly zone: string;
+  readonly choose: (id: string) => void;
+}): ReactNode {
   const { schedule } = o;
   return (
     <div className={styles.compact}>
-      <Name {...o} />
+      <Name schedule={schedule} choose={o.choose} />
       <Last schedule={schedule} />
-      <span className={styles.quiet}>{sentenceWords(schedule)}</span>
+      <span className={styles.quiet}>{sentenceIn(o.zone, schedule)}</span>
       {isOn(schedule) ? (
         <span className={styles.quiet}>
-          next <Next schedule={schedule} />
+          Next <Next schedule={schedule} />
         </span>
       ) : (
         <Next schedule={schedule} />

@@ -2,13 +2,13 @@
 // hour are counted above the grid.
 
 import { AlarmClock } from 'lucide-react';
-import { type CSSProperties, type ReactNode, useMemo } from 'react';
+import { type CSSProperties, type ReactNode, useCallback, useMemo } from 'react';
 import { Link } from 'wouter';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords, runPath, timeWords } from '../words.ts';
+import { countOf, countWords, runPath, timeWords } from '../words.ts';
 import styles from './SchedulesWeek.module.css';
 import { type Fire, type Frequent, type Schedule, sentenceWords, shortName, useFires } from './schedule-data.ts';
 import { addDays, type Day, layOut, topOf } from './week-layout.ts';
@@ -27,7 +27,14 @@ export function SchedulesWeek({
     <Shown of={fires} what="the week">
       {(week) => (
         <section className={styles.card} aria-label="Week">
-          <FrequentRows of={week.frequent} {...choice} />
+          {isNarrow && week.frequent.length > 0 ? (
+            <details className={styles.folded}>
+              <summary>{countOf(week.frequent.length, 'schedule that fires', 'schedules that fire')} often</summary>
+              <FrequentRows of={week.frequent} {...choice} />
+            </details>
+          ) : (
+            <FrequentRows of={week.frequent} {...choice} />
+          )}
           {isNarrow ? (
             <Agenda monday={monday} fires={week.fires} sentences={sentences} {...choice} />
           ) : (
@@ -44,22 +51,25 @@ function runsOf({ runs }: Frequent): number {
   return sum(Object.values(runs));
 }
 
-/** One row for each pattern, the most frequent first. */
+/** One rhythm, at whichever minute: "At 28 minutes past every hour". */
+function rhythmOf({ sentence }: Frequent): string {
+  return /^At \d+ minutes? past every hour$/.test(sentence) ? 'Every hour' : sentence;
+}
+
+/** One row for each rhythm, the most frequent first. */
 function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly Frequent[] }): ReactNode {
   const rows = Object.entries(
     Object.groupBy(
       of.toSorted((a, b) => runsOf(b) - runsOf(a)),
-      ({ sentence }) => sentence,
+      rhythmOf,
     ),
   );
   const isAhead = of.every((one) => runsOf(one) === 0);
-  return rows.map(([sentence, same = []]) => {
+  return rows.map(([rhythm, same = []]) => {
     const count = sum(same.map(runsOf));
-    const failed = sum(same.map(({ runs }) => runs.failed));
-    const missed = sum(same.map((one) => one.missed));
     return (
-      <div key={sentence} className={styles.frequent}>
-        <span className={styles.rhythm}>{sentence}</span>
+      <div key={rhythm} className={styles.frequent}>
+        <span className={styles.rhythm}>{rhythm}</span>
         <span className={styles.names}>
           {same.map((one, index) => (
             <span key={one.schedule_id}>
@@ -67,28 +77,38 @@ function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly F
                 type="button"
                 className={styles.link}
                 data-current={chosen === one.schedule_id || undefined}
+                title={one.sentence}
                 onClick={() => choose(one.schedule_id)}
               >
                 {one.job_id}
               </button>
+              <Troubles of={one} />
               {index < same.length - 1 && ', '}
             </span>
           ))}
         </span>
         {!isAhead && <span className={styles.count}>{countWords(count)} runs</span>}
-        {failed > 0 && (
-          <span className={styles.failed}>
-            <StatusIcon of="failed" size={12} /> {countWords(failed)} failed
-          </span>
-        )}
-        {missed > 0 && (
-          <span className={styles.late}>
-            <AlarmClock size={12} strokeWidth={2.2} aria-hidden="true" /> {countWords(missed)} missed
-          </span>
-        )}
       </div>
     );
   });
+}
+
+/** Beside its name: of which schedule runs failed, or were missed. */
+function Troubles({ of: { runs, missed } }: { readonly of: Frequent }): ReactNode {
+  return (
+    <>
+      {runs.failed > 0 && (
+        <span className={styles.failed}>
+          <StatusIcon of="failed" size={12} /> {countWords(runs.failed)} failed
+        </span>
+      )}
+      {missed > 0 && (
+        <span className={styles.late}>
+          <AlarmClock size={12} strokeWidth={2.2} aria-hidden="true" /> {countWords(missed)} missed
+        </span>
+      )}
+    </>
+  );
 }
 
 type Times = Choice & {
@@ -146,13 +166,14 @@ function DayColumn({
   readonly sentences: ReadonlyMap<string, string>;
 }): ReactNode {
   const lines = labelledHours(hourTops);
+  const showNow = useScrolledTo('center');
   return (
     <ol className={styles.column} aria-label={longDay.format(day.date)}>
       {lines.map(({ hour, top }) => (
         <li key={`line ${hour}`} className={styles.line} style={{ top }} aria-hidden="true" />
       ))}
       {isSameDay(day.date, now) && (
-        <li className={styles.now} style={{ top: topOf(now, hourTops) }}>
+        <li ref={showNow} className={styles.now} style={{ top: topOf(now, hourTops) }}>
           <span className="unseen">Now: </span>
           <span className={styles.nowTime}>{timeWords(now)}</span>
         </li>
@@ -173,14 +194,20 @@ function DayColumn({
   );
 }
 
+/** The page opens here. Later it stays where people have scrolled to. */
+function useScrolledTo(block: 'center' | 'start'): (element: HTMLElement | null) => void {
+  return useCallback((element: HTMLElement | null) => element?.scrollIntoView({ block }), [block]);
+}
+
 /** Days below each other, for phones. */
 function Agenda({ monday, fires, sentences, ...choice }: Times): ReactNode {
   const now = new Date(useNow(60_000));
   const days = Array.from({ length: 7 }, (_, day) => addDays(monday, day));
+  const showToday = useScrolledTo('start');
   return days.map((date) => {
     const own = fires.filter(({ nominal_at: at }) => isSameDay(new Date(at), date));
     return (
-      <section key={date.getTime()} className={styles.agenda}>
+      <section key={date.getTime()} ref={isSameDay(date, now) ? showToday : null} className={styles.agenda}>
         <DayHead date={date} now={now} />
         <ol aria-label={longDay.format(date)}>
           {own.map((fire) => (

@@ -1,0 +1,64 @@
+// Times by the clocks of a schedule's own zone, so that they agree with the words of its pattern.
+
+import { isOwnZone, localTime, timeZone } from '../words.ts';
+
+type Worded = { readonly sentence: string; readonly timezone: string };
+
+const dayMs = 86_400_000;
+
+/** The zone that all schedules share, otherwise the browser's. */
+export function zoneOfAll(all: readonly Worded[]): string {
+  const [zone = timeZone, ...others] = new Set(all.map((one) => one.timezone));
+  return others.length === 0 ? zone : timeZone;
+}
+
+export function isZone(zone: string, of: string): boolean {
+  return zone === of || (of === timeZone && isOwnZone(zone));
+}
+
+/** "Every day at 02:30", with the zone if it is not the table's. */
+export function sentenceIn(tableZone: string, { sentence, timezone }: Worded): string {
+  return isZone(timezone, tableZone) ? sentence : `${sentence}, ${timezone}`;
+}
+
+/** What `localTime` says, in any zone. */
+export function timeIn(zone: string, timestamp: string, nowMs: number): string {
+  const clock = clockOf(zone);
+  if (isOwnZone(zone) || !clock) return localTime(timestamp, nowMs);
+  const at = wallOf(clock, new Date(timestamp));
+  const now = wallOf(clock, new Date(nowMs));
+  const days = Math.floor(at.getTime() / dayMs) - Math.floor(now.getTime() / dayMs);
+  const time = at.toISOString().slice(11, 16);
+  if (days === 0) return time;
+  if (days === -1) return `yesterday ${time}`;
+  if (days === 1) return `tomorrow ${time}`;
+  if (Math.abs(days) < 7) return `${weekday.format(at)} ${time}`;
+  return (at.getUTCFullYear() === now.getUTCFullYear() ? dayOfYear : dayOfAnyYear).format(at);
+}
+
+const utc = { timeZone: 'UTC' } as const;
+const weekday = new Intl.DateTimeFormat('en-GB', { ...utc, weekday: 'short' });
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { ...utc, day: 'numeric', month: 'short' });
+const dayOfAnyYear = new Intl.DateTimeFormat('en-GB', { ...utc, day: 'numeric', month: 'short', year: 'numeric' });
+
+const clocks = new Map<string, Intl.DateTimeFormat | null>();
+
+/** null: the server knows a zone that the browser does not. */
+function clockOf(zone: string): Intl.DateTimeFormat | null {
+  const known = clocks.get(zone);
+  if (known !== undefined) return known;
+  let clock: Intl.DateTimeFormat | null = null;
+  try {
+    // Swedish dates are written as in ISO 8601.
+    clock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
+  } catch {
+    // Times are then the browser's.
+  }
+  clocks.set(zone, clock);
+  return clock;
+}
+
+/** A date whose UTC fields are what the clocks of the zone show. */
+function wallOf(clock: Intl.DateTimeFormat, at: Date): Date {
+  return new Date(`${clock.format(at).replace(' ', 'T')}Z`);
+}
