@@ -54,7 +54,7 @@ test('job_concurrency holds back only the job that has reached it', async () => 
   const second = await small.start('hold');
   expect(await small.runWhen(second, (run) => run.waiting !== null)).toMatchObject({
     status: 'pending',
-    waiting: expect.stringMatching(/1 of 1 runs of hold/),
+    waiting: expect.stringMatching(/only one run of hold at a time/),
   });
   expect(await small.run('quick')).toMatchObject({ status: 'success' });
   for (const runId of [second, first]) await small.fetch(`/runs/${runId}/cancel`, { method: 'POST' });

@@ -78,7 +78,7 @@ describe('the overview', () => {
     const page = await browser.open(server.url);
     const [running, waiting] = [await started('slow/one'), await started('slow/one')];
     await page.getByRole('list', { name: 'Running' }).getByRole('link', { name: 'slow/one' }).waitFor();
-    await page.getByRole('list', { name: 'Waiting' }).getByText('1 of 1 runs of slow/one').waitFor();
+    await page.getByRole('list', { name: 'Waiting' }).getByText('only one run of slow/one at a time').waitFor();
     for (const id of [waiting, running]) await server.post(`/runs/${id}/cancel?force=true`, '');
     await cardOf(page, 'Running').getByText('Nothing is running.').waitFor();
   });

@@ -107,7 +107,7 @@ export function testQueue(open: Open): void {
   test('a group holds back only its own runs, from the claim to the release', async () => {
     const { queue } = await openWith({ globalConcurrency: 8 });
     const first = await started(queue, run('first', keyed('a')));
-    const waiting = "1 of 1 runs of job with the concurrency key 'a' are running";
+    const waiting = "only one run of job with the concurrency key 'a' at a time";
     expect(await wait(queue, run('second', keyed('a')))).toMatchObject({ waiting });
     const other = await started(queue, run('other', keyed('b')));
     expect(await queue.claim()).toEqual([]);
@@ -123,7 +123,7 @@ export function testQueue(open: Open): void {
     const resumed = queue.hold(group(), { id: 'resumed', tenant: 'default' });
     expect(queue.has('resumed')).toBe(true);
     await started(queue, run('a', keyed('a')));
-    expect(await wait(queue, run('b', keyed('b')))).toMatchObject({ waiting: '2 of 2 runs of job are running' });
+    expect(await wait(queue, run('b', keyed('b')))).toMatchObject({ waiting: 'only 2 runs of job at a time' });
     resumed.release();
     expect(idsOf(await queue.claim())).toEqual(['b']);
   });
@@ -226,7 +226,7 @@ export function testQueue(open: Open): void {
     const { queue, told } = await openWith({ globalConcurrency: 1 });
     const first = await started(queue, run('first', keyed('a')));
     const second = await wait(queue, run('second', keyed('a')));
-    expect(second).toMatchObject({ waiting: "1 of 1 runs of job with the concurrency key 'a' are running" });
+    expect(second).toMatchObject({ waiting: "only one run of job with the concurrency key 'a' at a time" });
     first.hold.release();
     await queue.claim();
     await expect.poll(told).toEqual(new Map([['second', '1 of 1 slots are taken']]));

@@ -172,7 +172,7 @@ test('on_conflict: queue runs as many of a key as the limit allows, and the othe
   const first = await holds(opened, 'keyed', { target: 'a' });
   await holds(opened, 'keyed', { target: 'a' });
   const waiting = await opened.create('keyed', { target: 'a' });
-  const sentence = "2 of 2 runs of keyed with the concurrency key 'a' are running";
+  const sentence = "only 2 runs of keyed with the concurrency key 'a' at a time";
   expect(await opened.store.runs.get(waiting)).toMatchObject({ status: 'pending', waiting: sentence });
   await opened.close();
 
@@ -195,7 +195,7 @@ test('job_concurrency counts runs from start to end, including those resumed aft
   const first = await opened.create('gated');
   await opened.when(first, (run) => run.steps[0]?.status === 'waiting_approval');
   const second = await opened.create('gated');
-  const sentence = '1 of 1 runs of gated are running';
+  const sentence = 'only one run of gated at a time';
   expect(await opened.store.runs.get(second)).toMatchObject({ waiting: sentence });
   await opened.close();
   const next = await openEngine(root, { limits });
@@ -211,7 +211,7 @@ test('a run at the head of its queue says what it waits for now, after that has 
   const opened = await openEngine(dataFolder(), { jobs, limits: { globalConcurrency: 2 } });
   const [holder, first] = [await holds(opened), await holds(opened, 'keyed', { target: 'a' })];
   const second = await opened.create('keyed', { target: 'a' });
-  const key = "1 of 1 runs of keyed with the concurrency key 'a' are running";
+  const key = "only one run of keyed with the concurrency key 'a' at a time";
   expect(await opened.store.runs.get(second)).toMatchObject({ waiting: key });
   // Its key is free now, and another run has the slot.
   const other = await opened.create('hold', {}, { priority: 10 });

@@ -39,7 +39,7 @@ test('a job at the limit of the instance does not keep other jobs from running',
   const groups = createConcurrencyGroups(1, nothing);
   const group = { jobId: 'backup/daily', limit: null, key: null };
   const hold = groups.hold(group, run);
-  expect(groups.whyNone(group)).toBe('1 of 1 runs of backup/daily are running');
+  expect(groups.whyNone(group)).toBe('only one run of backup/daily at a time');
   expect(groups.whyNone({ ...group, jobId: 'other' })).toBeNull();
   hold.release();
   expect(groups.whyNone(group)).toBeNull();
@@ -49,7 +49,7 @@ test('a job’s own limit counts the runs with the same value of its key', () =>
   const groups = createConcurrencyGroups(null, nothing);
   const group = { jobId: 'backup/daily', limit: 1, key: '/srv' };
   groups.hold(group, run);
-  expect(groups.whyNone(group)).toBe("1 of 1 runs of backup/daily with the concurrency key '/srv' are running");
+  expect(groups.whyNone(group)).toBe("only one run of backup/daily with the concurrency key '/srv' at a time");
   expect(groups.whyNone({ ...group, key: '/home' })).toBeNull();
   expect(groups.running(group)).toEqual([run]);
 });

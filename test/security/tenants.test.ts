@@ -338,7 +338,7 @@ describe('a job that both tenants run', () => {
     const { status, waiting } = await read<Run>(`/runs/${newest}`, beta.token);
     expect({ status, waiting }).toEqual({
       status: 'pending',
-      waiting: "1 of 1 runs of alone with the concurrency key 'a' are running",
+      waiting: "only one run of alone with the concurrency key 'a' at a time",
     });
     for (const told of [plan, waiting]) expect(told).not.toMatch(/acme|run_/);
     expect(await read<Run>(`/runs/${theirs}`, acme.token)).toMatchObject({ status: 'running' });

@@ -37,7 +37,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
   test('a new run is shown as it was created', async () => {
     const id = await add({
       labels: { env: 'prod' },
-      waiting: '2 of 2 runs of backup/daily are running',
+      waiting: 'only 2 runs of backup/daily at a time',
       requestId: null,
     });
 
@@ -47,7 +47,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       tenant: 'default',
       status: 'pending',
       reason: null,
-      waiting: '2 of 2 runs of backup/daily are running',
+      waiting: 'only 2 runs of backup/daily at a time',
       waiting_approval: [],
       approval_ms: 0,
       created_at: '2024-01-15T10:30:00.000Z',
@@ -110,7 +110,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
     });
     expect(events()).toEqual([
       ['run.created', { status: 'pending', trigger: 'api' }],
-      ['run.waiting', { status: 'pending', message: '2 of 2 runs of backup/daily are running' }],
+      ['run.waiting', { status: 'pending', message: 'only 2 runs of backup/daily at a time' }],
     ]);
   });
 

@@ -26,13 +26,13 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
       const { jobId, limit, key } = group;
       const ofJob = byJob.get(jobId)?.size ?? 0;
       if (jobConcurrency !== null && ofJob >= jobConcurrency) {
-        return `${ofJob} of ${jobConcurrency} runs of ${jobId} are running`;
+        return `${runsWords(jobConcurrency)} of ${jobId} at a time`;
       }
       if (limit === null) return null;
       const ofKey = byKey.get(groupId(group))?.size ?? 0;
       if (ofKey < limit) return null;
       const which = key === null ? jobId : `${jobId} with the concurrency key '${key}'`;
-      return `${ofKey} of ${limit} runs of ${which} are running`;
+      return `${runsWords(limit)} of ${which} at a time`;
     },
     /** Counts a run from its start to its end. */
     hold: (group: ConcurrencyGroup, run: GroupRun) => {
@@ -57,6 +57,10 @@ export function createConcurrencyGroups(jobConcurrency: number | null, onRelease
     /** The runs that have started and not ended, oldest first. */
     running: (group: ConcurrencyGroup): readonly GroupRun[] => [...(byKey.get(groupId(group))?.values() ?? [])],
   };
+}
+
+function runsWords(most: number): string {
+  return most === 1 ? 'only one run' : `only ${most} runs`;
 }
 
 /** Identifies a concurrency group. */
