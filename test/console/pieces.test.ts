@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
-import { outlookOf } from '../../src/console/overview/run-outlook.ts';
+import { groupFailures } from '../../src/console/overview/failure-groups.ts';
+import { shortLists } from '../../src/console/run/run-words.ts';
+import { outlookOf } from '../../src/console/runs/run-outlook.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
 import { timeIn } from '../../src/console/schedules/zone-time.ts';
@@ -192,6 +194,37 @@ describe('rows of runs', () => {
     ]).toEqual([30, 12, 12, 5, null]);
     const late = (run: RunRow): boolean => outlookOf(run, 15 * 60_000, nowMs).isLong;
     expect([late(running), late({ ...running, approval_ms: 18 * 60_000 })]).toEqual([true, false]);
+  });
+
+  test('say how much is left by the progress that they report, also when they have just started', () => {
+    const nowMs = Date.UTC(2026, 10, 26, 10, 30);
+    const started = (minutesAgo: number): RunRow => ({
+      ...row(1),
+      started_at: new Date(nowMs - minutesAgo * 60_000).toISOString(),
+      progress: { percent: 40, message: '' },
+    });
+    expect(outlookOf(started(20), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 30 min left' });
+    expect(outlookOf(started(1), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 1 h left' });
+    expect(outlookOf(started(20), undefined, nowMs).words).toBe('about 30 min left');
+  });
+
+  test('have failed alike if their programs say the same, however they ended', () => {
+    const failed = (id: number, message: string): RunRow => ({ ...row(id, 'failed'), error: { message } });
+    const groups = groupFailures([
+      failed(3, 'exited with code 1: no price list'),
+      failed(2, 'exited with code 2: no price list'),
+      failed(1, 'exited with code 1'),
+    ]);
+    expect(groups.map(({ message, runs }) => [message, runs.length])).toEqual([
+      ['no price list', 2],
+      ['exited with code 1', 1],
+    ]);
+  });
+
+  test('differ by the lengths of a list first', () => {
+    expect(shortLists('["a","b","c"]', '["a"]')).toEqual({ was: '3', is: '1' });
+    expect(shortLists('["a","b"]', '["a",1]')).toEqual({ was: 'a, b', is: 'a, 1' });
+    expect(shortLists('[a', 'b')).toEqual({ was: '[a', is: 'b' });
   });
 
   const page = (cursor: string | null, ...ids: number[]) => ({

@@ -30,7 +30,7 @@ export function LogLines(o: {
   readonly between: readonly Between[];
 }): ReactNode {
   const { log, marked, look } = o;
-  const { pane, isFollowing, isWhole, newCount, onScroll, toEnd } = useLogScroll(log, marked?.first ?? null);
+  const { pane, isFollowing, showsEnd, newCount, onScroll, toEnd } = useLogScroll(log, marked?.first ?? null);
   const onClick = (event: MouseEvent<HTMLElement>): void => {
     const seq = lineOfClick(event);
     if (seq !== null) o.chooseLine(seq);
@@ -84,7 +84,7 @@ export function LogLines(o: {
           ))}
         </div>
       </div>
-      {log.held && !isFollowing && !isWhole && (
+      {log.held && !isFollowing && !showsEnd && (
         <div className={styles.end}>
           <Button icon={ArrowDown} onClick={toEnd}>
             {newCount > 0 ? `${countWords(newCount)} new ${newCount === 1 ? 'line' : 'lines'}` : 'To the end'}

@@ -34,14 +34,30 @@ function FullLog({ run, attempts }: { readonly run: Run; readonly attempts: read
   return (
     <div className={styles.page}>
       <PageHeader
+        before={
+          <>
+            <span>
+              <Link href="/runs">Runs</Link>
+            </span>
+            <span>
+              <Link href={runPath(run.run_id)}>
+                {harmless(run.job_id)}, <Time at={run.created_at} hasDay />
+              </Link>
+            </span>
+          </>
+        }
         title={
           <>
-            Log of <Link href={runPath(run.run_id)}>{harmless(run.job_id)}</Link>
+            Log
+            <span className={styles.narrow}>
+              {' '}
+              of <Link href={runPath(run.run_id)}>{harmless(run.job_id)}</Link>
+            </span>
           </>
         }
         after={
           <span className={styles.about}>
-            <Time at={run.created_at} /> <StatusText of={run.status} />
+            <StatusText of={run.status} />
           </span>
         }
       />

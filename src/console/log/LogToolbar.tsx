@@ -49,7 +49,13 @@ export function LogToolbar(o: ToolbarProps): ReactNode {
   const [, navigate] = useLocation();
   const level = levels.find(({ value }) => value === place.level)?.value ?? 'trace';
   return (
-    <div className={styles.toolbar} role="toolbar" aria-label="Log" data-full={other.isFull || undefined}>
+    <div
+      className={styles.toolbar}
+      role="toolbar"
+      aria-label="Log"
+      data-full={other.isFull || undefined}
+      data-alone={(o.run.steps.length < 2 && o.errors.count === 0) || undefined}
+    >
       <StepChoices {...o} />
       <span className={styles.wide}>
         <Segmented
@@ -149,7 +155,7 @@ function Turn({ place, go, search, errors }: ToolbarProps): ReactNode {
   const isSearch = place.find !== '';
   if (!isSearch && errors.count === 0) return null;
   const turn = turnOf({ place, go }, isSearch ? search : errors);
-  const isStill = isSearch && !search.hasOthers;
+  const isStill = isSearch ? !search.hasOthers : errors.block !== null && errors.count < 2;
   const what = isSearch ? 'match' : 'error';
   return (
     <span className={styles.turn} data-look={isSearch ? undefined : 'error'}>

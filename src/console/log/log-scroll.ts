@@ -10,8 +10,8 @@ type Anchor = 'end' | { readonly seq: number; readonly offset: number };
 export type LogScroll = {
   readonly pane: RefObject<HTMLDivElement | null>;
   readonly isFollowing: boolean;
-  /** Whether all lines fit into the pane. */
-  readonly isWhole: boolean;
+  /** Whether the last line is in sight. */
+  readonly showsEnd: boolean;
   /** How many lines have been added since the reader left the end. */
   readonly newCount: number;
   readonly onScroll: () => void;
@@ -32,7 +32,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
   /** The position that was set last. A scroll event at this position was not caused by the reader. */
   const putAt = useRef(0);
   const placed = useRef<Opening | null>(null);
-  const [isWhole, setWhole] = useState(false);
+  const [showsEnd, setShowsEnd] = useState(false);
 
   function hold(next: Anchor): void {
     anchor.current = next;
@@ -51,7 +51,7 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     if (!shown) return;
     putTo(shown, anchor.current);
     putAt.current = shown.scrollTop;
-    setWhole(held?.isToEnd === true && shown.scrollHeight <= shown.clientHeight);
+    setShowsEnd(held?.isToEnd === true && belowOf(shown) < atEndPx);
     fill(shown, log);
   });
 
@@ -89,12 +89,13 @@ export function useLogScroll(log: RunLog, marked: number | null): LogScroll {
     if (!shown || Math.abs(shown.scrollTop - putAt.current) < 1) return;
     const isAtEnd = belowOf(shown) < (shown.scrollTop > putAt.current ? atEndPx : 2);
     putAt.current = shown.scrollTop;
+    setShowsEnd(held?.isToEnd === true && belowOf(shown) < atEndPx);
     hold(isAtEnd && held?.isToEnd ? 'end' : (anchorOf(shown) ?? 'end'));
     fill(shown, log);
   }
   const toEnd = (): void => (held?.isToEnd ? hold('end') : jump('end'));
   const newCount = isFollowing ? 0 : Math.max(0, liveCount - leftAt);
-  return { pane, isFollowing, isWhole, newCount, onScroll, toEnd };
+  return { pane, isFollowing, showsEnd, newCount, onScroll, toEnd };
 }
 
 function fill(shown: HTMLElement, { earlier, later }: RunLog): void {

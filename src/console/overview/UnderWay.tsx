@@ -6,10 +6,10 @@ import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Elapsed } from '../design/text/Time.tsx';
+import { outlookOf } from '../runs/run-outlook.ts';
 import { countWords, harmless, type RunRow, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 import { useOverviewRuns, useUsual } from './overview-data.ts';
-import { outlookOf } from './run-outlook.ts';
 
 const shownRunning = 12;
 const shownWaiting = 6;

@@ -17,8 +17,9 @@ export function groupFailures(runs: readonly RunRow[]): FailureGroup[] {
     .toSorted((a, b) => b.runs.length - a.runs.length);
 }
 
+/** What the program said: how it ended does not tell one error from another. */
 function messageOf({ error, reason }: RunRow): string {
-  return error?.message ?? reasonWords(reason);
+  return error?.message.replace(/^exited with code \d+: /, '') ?? reasonWords(reason);
 }
 
 /** How many runs failed in each hour of the last day, the current hour last. */

@@ -7,6 +7,7 @@ import { isFinished } from '../../domain/run.ts';
 import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import type { Acts } from '../session/acts.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -29,15 +30,17 @@ function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cance
       <ButtonLink look="quiet" icon={SquarePen} href={`${jobPath(run.job_id)}?from=${encodeURIComponent(run.run_id)}`}>
         Run again with changes
       </ButtonLink>
-      {run.cancel_requested_at === null ? (
-        <Button key="cancel" look="danger" icon={CircleStop} disabled={isAsked} onClick={() => setAsking(true)}>
-          Cancel
-        </Button>
-      ) : (
-        <Button key="kill" look="danger" icon={CircleStop} disabled={isKilling} onClick={kill}>
-          Kill now
-        </Button>
-      )}
+      <span className={styles.first}>
+        {run.cancel_requested_at === null ? (
+          <Button key="cancel" look="danger" icon={CircleStop} disabled={isAsked} onClick={() => setAsking(true)}>
+            Cancel
+          </Button>
+        ) : (
+          <Button key="kill" look="danger" icon={CircleStop} disabled={isKilling} onClick={kill}>
+            Kill now
+          </Button>
+        )}
+      </span>
       {isAsking && (
         <Confirm
           title="Cancel this run?"
@@ -59,6 +62,7 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
   const [, navigate] = useLocation();
   const once = useRequestKeys();
   const [isChoosing, setChoosing] = useState(false);
+  const isNarrow = useWidth() < narrowPx;
   const path = { run_id: run.run_id };
   const again = (from: RerunFrom): void =>
     void act(async (client) => {
@@ -70,6 +74,7 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
     });
   const hasSteps = run.steps.length > 1;
   const canRetry = run.status === 'failed' && hasSteps;
+  const comparePath = `/compare?a=${encodeURIComponent(run.run_id)}`;
   const others: MenuEntry[] = [
     {
       label: 'Run again with changes',
@@ -77,11 +82,12 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
       href: `${jobPath(run.job_id)}?rerun=${encodeURIComponent(run.run_id)}`,
     },
     ...(hasSteps ? [{ label: 'Run again from a step…', icon: ListRestart, act: () => setChoosing(true) }] : []),
+    ...(isNarrow ? [{ label: 'Compare', icon: GitCompareArrows, href: comparePath }] : []),
   ];
   return (
     <>
       <span className={styles.wide}>
-        <ButtonLink look="quiet" icon={GitCompareArrows} href={`/compare?a=${encodeURIComponent(run.run_id)}`}>
+        <ButtonLink look="quiet" icon={GitCompareArrows} href={comparePath}>
           Compare
         </ButtonLink>
       </span>
@@ -106,9 +112,11 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
         />
       </ButtonGroup>
       {canRetry && (
-        <Button look="primary" icon={ListRestart} disabled={isBusy} onClick={() => again('failed')}>
-          Retry failed steps
-        </Button>
+        <span className={styles.first}>
+          <Button look="primary" icon={ListRestart} disabled={isBusy} onClick={() => again('failed')}>
+            Retry failed steps
+          </Button>
+        </span>
       )}
       {isChoosing && (
         <ChooseStep

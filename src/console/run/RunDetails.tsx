@@ -28,6 +28,7 @@ export function RunDetails({ run }: { readonly run: Run }): ReactNode {
       <Part title="Run">
         <Facts
           of={[
+            ['Id', <code key="id">{run.run_id}</code>],
             ['Created', fullTime(run.created_at)],
             ['Started', run.started_at === null ? null : fullTime(run.started_at)],
             ['Ended', run.finished_at === null ? null : fullTime(run.finished_at)],

@@ -1,10 +1,12 @@
 // The page of a run: its state in a sentence, what one can do with it, its steps, and what it printed and gave.
 
+import { ChevronLeft } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
 import { isFinished } from '../../domain/run.ts';
 import { useTitle } from '../browser.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { JobName } from '../design/text/JobName.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
@@ -58,7 +60,7 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const buttons = <RunActs run={run} acts={acts} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
-    <>
+    <div className={styles.page}>
       <RunHeader run={run}>{!isNarrow && buttons}</RunHeader>
       <RunSummary run={run} lastSuccess={lastSuccess} shownStep={at.place.step} times={times} nowMs={nowMs} />
       {isNarrow && <div className={styles.acts}>{buttons}</div>}
@@ -73,20 +75,26 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
             <RunOutput run={run} attempts={attempts} at={at} />
           </div>
           <div className={styles.side}>
-            {(cancels.isAsked || run.cancel_requested_at !== null) && <CancelProgress run={run} asks={cancels.asks} />}
-            {lastSuccess && <AgainstLastSuccess run={run} last={lastSuccess} />}
-            <LeftBehind run={run} />
-            <Granted run={run} />
+            <div className={styles.cards}>
+              {(cancels.isAsked || run.cancel_requested_at !== null) && (
+                <CancelProgress run={run} asks={cancels.asks} />
+              )}
+              {lastSuccess && <AgainstLastSuccess run={run} last={lastSuccess} />}
+              <LeftBehind run={run} />
+              <Granted run={run} />
+            </div>
           </div>
         </div>
       </PageBody>
-    </>
+    </div>
   );
 }
 
 function RunHeader({ run, children }: { readonly run: Run; readonly children: ReactNode }): ReactNode {
   const job = harmless(run.job_id);
   const cut = job.lastIndexOf('/');
+  // A phone has no room for the breadcrumbs.
+  const isNarrow = useWidth() < narrowPx;
   return (
     <PageHeader
       before={
@@ -103,7 +111,12 @@ function RunHeader({ run, children }: { readonly run: Run; readonly children: Re
       }
       title={
         <>
-          <Link href={jobPath(run.job_id)}>{job.slice(cut + 1)}</Link>
+          {isNarrow && (
+            <Link href="/runs" aria-label="Runs" className={styles.back}>
+              <ChevronLeft size={16} aria-hidden="true" />
+            </Link>
+          )}
+          <Link href={jobPath(run.job_id)}>{isNarrow ? <JobName id={run.job_id} /> : job.slice(cut + 1)}</Link>
           <span className={styles.time}>
             , <Time at={run.created_at} hasDay />
           </span>

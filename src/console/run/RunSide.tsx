@@ -9,10 +9,11 @@ import { findLogDifference } from '../compare/log-difference.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { stepName } from '../graph/instance-grid.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { countWords, harmless, type Run, runPath, sizeWords, spanWords, workMs } from '../words.ts';
 import styles from './RunSide.module.css';
-import { revisionWords, shortWords } from './run-words.ts';
+import { revisionWords, shortLists, shortWords } from './run-words.ts';
 
 export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
   const changed = differingArguments(last, run);
@@ -36,7 +37,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
               ? 'the same'
               : changed.map(({ name, a, b }) => (
                   <div key={name} className={styles.change}>
-                    <code>{harmless(name)}</code> <Change was={a ?? ''} is={b ?? ''} />
+                    <code>{harmless(name)}</code> <Change {...shortLists(a ?? '', b ?? '')} />
                   </div>
                 )),
           ],
@@ -62,16 +63,17 @@ function LogDiffers({ run, last }: { readonly run: Run; readonly last: Run }): R
     { enabled: isOver, staleTime: Number.POSITIVE_INFINITY },
   );
   if (!isOver) return 'compared when the run has ended';
-  if (!answer.data) return failureText(answer) ?? 'Comparing…';
+  if (!answer.data) return <span className={styles.comparing}>{failureText(answer) ?? 'Comparing…'}</span>;
   if (answer.data.kind === 'same') return 'the same';
   if (answer.data.kind === 'unknown') return `no difference in ${countWords(answer.data.lines)} lines`;
-  const { stepId, a, b } = answer.data;
-  const where = run.steps.length > 1 ? ` of ${harmless(stepId)}` : '';
+  const { stepId, b } = answer.data;
+  const step = run.steps.find(({ step_id: id }) => id === stepId);
+  const where = run.steps.length > 1 ? ` of ${harmless(step ? stepName(step) : stepId)}` : '';
   if (!b) return `ends earlier${where}`;
   const query = new URLSearchParams({ ...(run.steps.length > 1 && { step: stepId }), line: String(b.seq) });
   return (
     <Link href={`${runPath(run.run_id)}?${query}`} replace className={styles.line}>
-      {a ? 'first differs' : 'is longer: goes on'} at line {countWords(b.seq)}
+      first differs at line {countWords(b.seq)}
       {where}
     </Link>
   );
@@ -102,7 +104,7 @@ export function Granted({ run }: { readonly run: Run }): ReactNode {
   const { isolation, profile } = run.security;
   const { memory, cpu, pids, workspace } = run.limits;
   return (
-    <Card title="Granted" count={profile}>
+    <Card title="Granted" count={`profile ${profile}`}>
       <Facts
         of={[
           ['User', isolation.user ?? null],

@@ -9,6 +9,7 @@ import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
+import { outlookOf } from '../runs/run-outlook.ts';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, spanWords, starterWords } from '../words.ts';
 import { useUsualMs } from './last-success.ts';
@@ -36,7 +37,7 @@ export function RunSummary(o: {
       )}
       <div className={styles.facts}>
         <Origin run={run} />
-        <Times run={run} times={o.times} />
+        <Times run={run} times={o.times} nowMs={o.nowMs} />
         <Revision run={run} lastSuccess={o.lastSuccess} />
         <Arguments run={run} lastSuccess={o.lastSuccess} />
         {Object.entries(run.labels).map(([name, value]) => (
@@ -126,18 +127,29 @@ function Origin({ run }: { readonly run: Run }): ReactNode {
 /** Shorter waits are not mentioned. */
 const leastWaitMs = 1_000;
 
-function Times({ run, times }: { readonly run: Run; readonly times: RunTimes }): ReactNode {
+function Times({
+  run,
+  times,
+  nowMs,
+}: {
+  readonly run: Run;
+  readonly times: RunTimes;
+  readonly nowMs: number;
+}): ReactNode {
   const { workMs, waitedMs } = times;
   const work = spanWords(run.finished_at === null ? Math.floor(workMs / 1_000) * 1_000 : workMs);
   const waited = waitedMs < leastWaitMs ? '' : `${spanWords(waitedMs)} waiting`;
   const worked = run.started_at === null ? '' : `${work} of work`;
   const words = [worked, waited].filter(Boolean).join(', ');
   const usualMs = useUsualMs(run.job_id);
+  const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
+  const outlook = isWorking ? outlookOf(run, usualMs ?? undefined, nowMs).words : '';
   if (words === '') return null;
   return (
     <Fact icon={Timer} title="Time in which it worked, and in which it only waited">
       {words}
       {usualMs !== null && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
+      {outlook !== '' && `, ${outlook}`}
     </Fact>
   );
 }
@@ -164,7 +176,8 @@ function Revision({
   );
 }
 
-const mostChips = 4;
+const mostChips = 3;
+const mostDiffering = 2;
 
 function Arguments({
   run,
@@ -174,7 +187,10 @@ function Arguments({
   readonly lastSuccess: Run | null | undefined;
 }): ReactNode {
   const [isWhole, setWhole] = useState(false);
-  const changed = new Map((lastSuccess ? differingArguments(lastSuccess, run) : []).map((one) => [one.name, one]));
+  const differing = lastSuccess ? differingArguments(lastSuccess, run) : [];
+  // A success with quite other arguments explains nothing: marks on nearly all of them would be noise.
+  const isAlike = differing.length <= mostDiffering || 2 * differing.length <= Object.keys(run.args).length;
+  const changed = new Map(isAlike ? differing.map((one) => [one.name, one]) : []);
   // What differs is seen first.
   const all = Object.entries(run.args).toSorted(
     ([one], [other]) => Number(changed.has(other)) - Number(changed.has(one)),
@@ -185,7 +201,7 @@ function Arguments({
     <>
       {shown.map(([name, value]) => {
         const change = changed.get(name);
-        const text = harmless(showValue(value));
+        const text = harmless(Array.isArray(value) ? value.map(showValue).join(', ') : showValue(value));
         const title = change ? `${name}=${text}\nlast success: ${change.a ?? 'not given'}` : `${name}=${text}`;
         return (
           <span key={name} className={styles.argument} title={title}>

@@ -13,7 +13,7 @@ import { failureText } from '../session/answers.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 import { type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
 import styles from './StepRows.module.css';
-import { barsOf, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
+import { barsOf, isWork, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
 import { type Folds, type RestRow, rowsOf, type StepRow } from './step-rows.ts';
 import { instancesWords, stepNote } from './step-words.ts';
 import type { Axis, Span } from './time-axis.ts';
@@ -105,7 +105,8 @@ function Rest({ row, of: o }: { readonly row: RestRow; readonly of: RowsProps })
   const spans = row.steps.flatMap(({ step_id: id }) => wholeSpan(o.bars.get(id) ?? []) ?? []);
   const whole = spans.length === 0 ? null : spanOver(spans);
   const fold = (next: boolean): void => o.fold(row.key, next);
-  const longestMs = Math.max(0, ...spans.map(({ fromMs, toMs }) => toMs - fromMs));
+  const worked = row.steps.flatMap(({ step_id: id }) => wholeSpan((o.bars.get(id) ?? []).filter(isWork)) ?? []);
+  const longestMs = Math.max(0, ...worked.map(({ fromMs, toMs }) => toMs - fromMs));
   const bars = whole ? [{ ...whole, look: row.status, words: row.words }] : [];
   return (
     <li className={styles.row} data-state={row.status} data-depth={o.depth + row.depth}>
@@ -122,7 +123,7 @@ function Rest({ row, of: o }: { readonly row: RestRow; readonly of: RowsProps })
         </button>
       </span>
       <Track axis={o.axis} lines={[{ key: row.key, name: row.words, bars }]} isThin />
-      <span className={styles.took}>{whole ? `up to ${spanWords(longestMs)}` : '–'}</span>
+      <span className={styles.took}>{worked.length > 0 ? `up to ${spanWords(longestMs)}` : '–'}</span>
     </li>
   );
 }

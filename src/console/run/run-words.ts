@@ -10,6 +10,25 @@ export function idWords(id: string): string {
   return id.length <= 20 ? id : `${id.slice(0, 8)}…${id.slice(-8)}`;
 }
 
+/** Two lists of different lengths differ by their lengths first. */
+export function shortLists(was: string, is: string): { readonly was: string; readonly is: string } {
+  const [before, after] = [listOf(was), listOf(is)];
+  if (!before || !after) return { was, is };
+  if (before.length !== after.length) return { was: String(before.length), is: String(after.length) };
+  return { was: before.join(', '), is: after.join(', ') };
+}
+
+/** `["web1","web2"]`, as arguments are compared; undefined: it is no list. */
+function listOf(text: string): readonly string[] | undefined {
+  if (!text.startsWith('[')) return undefined;
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) ? list.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const mostValue = 28;
 
 export function shortWords(text: string): string {

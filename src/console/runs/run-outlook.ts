@@ -9,18 +9,20 @@ export type RunOutlook = {
   readonly isLong: boolean;
 };
 
+type WorkingRun = Pick<RunRow, 'started_at' | 'finished_at' | 'waiting_approval' | 'approval_ms' | 'progress'>;
+
 /** A smaller progress says nothing about the rest. */
 const leastPercent = 5;
 const mostShare = 0.97;
 const earlyShare = 0.1;
 
-export function outlookOf(run: RunRow, usualMs: number | undefined, nowMs: number): RunOutlook {
+export function outlookOf(run: WorkingRun, usualMs: number | undefined, nowMs: number): RunOutlook {
   const elapsedMs = workMs(run, nowMs) ?? 0;
   const percent = run.progress?.percent ?? 0;
   if (percent >= leastPercent) {
     // A run that has just started may report what an earlier one had done.
     const isEarly = usualMs !== undefined && elapsedMs < usualMs * earlyShare;
-    const leftMs = isEarly ? usualMs - elapsedMs : (elapsedMs * (100 - percent)) / percent;
+    const leftMs = ((isEarly ? (usualMs * percent) / 100 : elapsedMs) * (100 - percent)) / percent;
     return { share: percent / 100, words: leftWords(leftMs), isLong: false };
   }
   if (usualMs === undefined) return { share: null, words: '', isLong: false };
