@@ -14,6 +14,7 @@ const legend = [
   { status: 'failed', word: 'failed, below the line' },
   { status: 'running', word: 'running' },
 ];
+const cancelledLegend = { status: 'cancelled', word: 'cancelled' };
 
 export function RunsChart({
   stats,
@@ -38,7 +39,7 @@ export function RunsChart({
   return (
     <ChartCard
       title={title}
-      legend={legend}
+      legend={stats.totals.cancelled > 0 ? [...legend, cancelledLegend] : legend}
       head={[span === 'hour' ? 'Hour' : 'Day', 'Success', 'Failed', 'Cancelled']}
       rows={buckets
         .toReversed()

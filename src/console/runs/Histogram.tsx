@@ -13,7 +13,7 @@ import styles from './RunsPage.module.css';
 
 const everyMs = 60_000;
 const hourMs = 3_600_000;
-const heightPx = 84;
+const heightPx = 76;
 const counted = new Set<string>(['job_id', 'prefix', 'tenant', 'status', 'since', 'until', 'top_level']);
 
 export function Histogram(o: {
@@ -38,6 +38,7 @@ export function Histogram(o: {
   const succeeded = isOnlyFailed ? '' : `${total('success')} succeeded, `;
   return (
     <div className={styles.histogram}>
+      {o.query.since === undefined && <span className={styles.range}>Last 24 hours</span>}
       <StackedBars
         label={`Runs by ${data?.span ?? 'hour'}: ${succeeded}${total('failed')} failed. Draw over it to choose a time.`}
         buckets={buckets}

@@ -6,10 +6,10 @@ import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { Time, Worked } from '../design/text/Time.tsx';
+import { Duration, Time, Worked } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { harmless, type RunRow, reasonWords, runPath, spanWords, tookMs, workMs } from '../words.ts';
+import { harmless, type RunRow, reasonWords, runPath, spanWords, workMs } from '../words.ts';
 import { byName, RunBy } from './RunBy.tsx';
 import styles from './RunTable.module.css';
 import { useUsualTimes } from './usual-times.ts';
@@ -30,7 +30,7 @@ export function RunTable(o: {
       {
         id: 'job',
         head: 'Job',
-        width: '22%',
+        width: '20%',
         cell: (run) => (
           <Link href={runPath(run.run_id)} data-row className={styles.job}>
             <JobName id={run.job_id} />
@@ -41,13 +41,13 @@ export function RunTable(o: {
       {
         id: 'by',
         head: 'By',
-        width: hasNames ? '148px' : '48px',
+        width: hasNames ? '128px' : '48px',
         cell: (run) => <RunBy run={run} isIcon={!hasNames} />,
       },
       {
         id: 'started',
         head: 'Started',
-        width: '136px',
+        width: '116px',
         isNumber: true,
         cell: (run) => <Time at={run.started_at ?? run.created_at} />,
       },
@@ -56,7 +56,7 @@ export function RunTable(o: {
         head: 'Took, against usual',
         width: '172px',
         isNumber: true,
-        cell: (run) => <TookAgainst run={run} usualMs={usual.get(run.job_id)} />,
+        cell: (run) => <TookAgainst run={run} usualMs={usual && (usual.get(run.job_id) ?? null)} />,
       },
     ];
   }, [hasNames, usual]);
@@ -89,7 +89,8 @@ function What({ run }: { readonly run: RunRow }): ReactNode {
     const more = others.length === 0 ? '' : ` and ${others.length} more`;
     return <Words text={`${asking.question ?? asking.step_id}${more}`} />;
   }
-  if (run.status === 'pending') return <Words text={run.waiting === null ? 'Waits in the queue' : run.waiting} />;
+  if (run.status === 'pending')
+    return <Words text={run.waiting === null ? 'Waits in the queue' : `Waits: ${run.waiting}`} />;
   if (run.status === 'failed') return <Message text={run.error?.message ?? reasonWords(run.reason)} />;
   if (run.status === 'running' && run.progress) {
     return <Words text={`${Math.round(run.progress.percent)} % – ${run.progress.message}`} />;
@@ -124,11 +125,26 @@ const slowShare = 1.35;
 const leastWaitMs = 1_000;
 
 /** A track whose mark is the usual duration. Longer by a third than usual is orange. */
-function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs: number | undefined }): ReactNode {
+function TookAgainst({
+  run,
+  usualMs,
+}: {
+  readonly run: RunRow;
+  /** null: nobody knows; undefined: not known yet. */
+  readonly usualMs: number | null | undefined;
+}): ReactNode {
   const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
-  const isAsking = run.waiting_approval.length > 0;
-  const ms = isAsking ? tookMs(run, now) : workMs(run, now);
-  if (ms === null || usualMs === undefined) return <Worked of={run} />;
+  const ms = workMs(run, now);
+  if (ms === null || usualMs === null) return <Worked of={run} />;
+  const took = run.waiting_approval.length > 0 ? <Duration ms={ms} /> : <Worked of={run} />;
+  if (usualMs === undefined) {
+    return (
+      <span className={styles.took}>
+        <Track />
+        {took}
+      </span>
+    );
+  }
   // Waiting for a person is no work, and what did not succeed says nothing about the duration.
   const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
   const waited = run.approval_ms < leastWaitMs ? '' : `; ${spanWords(run.approval_ms)} waiting for approval`;
@@ -136,8 +152,7 @@ function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs:
   const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
   return (
     <span className={styles.took} title={`Usually ${spanWords(usualMs)} of work${aside}`}>
-      <svg className={styles.track} viewBox="0 0 56 12" aria-hidden="true">
-        <rect className={styles.whole} x="0" y="4" width="56" height="4" rx="2" />
+      <Track>
         <rect
           className={styles.filled}
           data-look={isSlow ? 'late' : lookOf(run)}
@@ -148,12 +163,21 @@ function TookAgainst({ run, usualMs }: { readonly run: RunRow; readonly usualMs:
           rx="2"
         />
         <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
-      </svg>
+      </Track>
       <span>
-        <Worked of={run} />
+        {took}
         {isSlow && <span className="unseen"> longer than usual</span>}
       </span>
     </span>
+  );
+}
+
+function Track({ children }: { readonly children?: ReactNode }): ReactNode {
+  return (
+    <svg className={styles.track} viewBox="0 0 56 12" aria-hidden="true">
+      <rect className={styles.whole} x="0" y="4" width="56" height="4" rx="2" />
+      {children}
+    </svg>
   );
 }
 

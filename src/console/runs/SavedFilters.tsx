@@ -26,7 +26,7 @@ export function SavedFilters(o: {
   const caller = useCallerName();
   const fixed: readonly Filter[] = [
     { name: 'All', text: '' },
-    { name: 'Failed today', text: 'status:failed since:24h' },
+    { name: 'Failed, 24 h', text: 'status:failed since:24h' },
     { name: 'Waiting for approval', text: 'status:waiting_approval' },
     ...(caller === undefined ? [] : [{ name: 'Mine', text: `by:${caller}` }]),
     { name: 'By agents', text: 'trigger:mcp' },
@@ -71,7 +71,10 @@ function FilterLink(o: {
       aria-current={o.text === text ? 'true' : undefined}
       title={text === '' ? 'All runs' : harmless(text)}
     >
-      {harmless(name)} <span className={styles.amount}>{data ? amountWords(data) : ''}</span>
+      {harmless(name)}{' '}
+      <span className={styles.amount} data-loading={data ? undefined : true}>
+        {data ? amountWords(data) : ''}
+      </span>
     </Link>
   );
 }

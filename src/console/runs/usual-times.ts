@@ -9,7 +9,8 @@ const mostJobs = 150;
 
 export type UsualTimes = ReadonlyMap<string, number>;
 
-export function useUsualTimes(rows: readonly RunRow[]): UsualTimes {
+/** undefined: not known yet. */
+export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
   const ids = useMemo(
     () => [...new Set(rows.map((run) => run.job_id))].slice(0, mostJobs).toSorted().join(','),
     [rows],
@@ -21,8 +22,9 @@ export function useUsualTimes(rows: readonly RunRow[]): UsualTimes {
   );
   return useMemo(
     () =>
+      data &&
       new Map(
-        data?.jobs.flatMap(({ job_id: id, duration: { p50_ms: ms } }) => (ms === null ? [] : [[id, ms] as const])),
+        data.jobs.flatMap(({ job_id: id, duration: { p50_ms: ms } }) => (ms === null ? [] : [[id, ms] as const])),
       ),
     [data],
   );

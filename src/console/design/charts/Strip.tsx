@@ -4,7 +4,7 @@
 import { scaleTime } from 'd3-scale';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { localTime } from '../../words.ts';
+import { dayWords, localTime } from '../../words.ts';
 import { type Look, looks } from '../text/Status.tsx';
 import { useBoxWidth } from './box-width.ts';
 import styles from './Strip.module.css';
@@ -27,7 +27,7 @@ const axisPx = 26;
 const charPx = 6.4;
 const gapPx = 14;
 const leastBarPx = 4;
-const mostLanes = 8;
+const mostLanes = 10;
 const tickPx = 96;
 
 export function Strip({
@@ -51,11 +51,11 @@ export function Strip({
     <div ref={box} className={styles.strip} style={{ height: axisPx + lanes * lanePx + 4 }}>
       {x.ticks(Math.max(2, Math.floor(width / tickPx))).map((tick) => (
         <span key={tick.getTime()} className={styles.tick} style={{ left: x(tick) }} aria-hidden="true">
-          {localTime(tick.toISOString(), tick.getTime())}
+          {tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime())}
         </span>
       ))}
       <span className={styles.past} style={{ width: Math.max(0, x(nowMs)) }} aria-hidden="true" />
-      <ul aria-label={label}>
+      <ul aria-label={label} className={styles.items}>
         {placed.map(({ item, px, barPx, lane, isNamed, isBefore }) => (
           <li
             key={item.key}
