@@ -23,6 +23,18 @@ const configurationIntroduction = `# Configuration
 
 <!-- Made by \`npm run docs\` from src/config/keys.ts. -->
 
+Write what differs from the defaults into \`flwd.yaml\`:
+
+\`\`\`yaml
+server:
+  bind: 127.0.0.1:9000
+sources:
+  - name: ops
+    path: /srv/ops/jobs
+scheduler:
+  timezone: Europe/Berlin
+\`\`\`
+
 \`\`\`sh
 flwd config validate --config FILE   # every error, with file, line and column
 flwd config show                     # every setting in force, and where it comes from
