@@ -222,7 +222,7 @@ export const keys = {
   'security.run_as': key(
     listOf(user),
     [],
-    'Users of the host that a job may name in `run_as`, to run as this user; the server must run as root',
+    'Users of the host that jobs may name in `run_as`; only a server that is root can run jobs as other users',
   ),
   'security.profiles.<profile>.network': computed(
     choice('none', 'all'),

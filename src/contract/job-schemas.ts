@@ -31,7 +31,8 @@ const retryPolicy = Type.Object(
     max_delay: Type.String(),
     on: nullable(
       Type.Array(Type.Integer(), {
-        description: 'Exit codes that are retried, and 75 always is; null: every failure is retried.',
+        description:
+          'Exit codes after which the step is retried, always including 75; null: it is retried after every failure.',
       }),
     ),
   },
@@ -142,7 +143,8 @@ export const jobTimes = Type.Object(
         step_id: Type.String(),
         slowest_instance: nullable(
           Type.String({
-            description: 'The instance with the longest median, if the step has several; the times are its own',
+            description:
+              'The instance with the longest median, if the step has several; the step has the times of this instance',
           }),
         ),
         instances: Type.Integer(),
@@ -153,7 +155,7 @@ export const jobTimes = Type.Object(
       }),
       { description: 'The steps that worked, the slowest first' },
     ),
-    more: Type.Boolean({ description: 'There are more runs since then than these' }),
+    more: Type.Boolean({ description: 'Whether there are more runs in this period' }),
   },
   { $id: 'JobTimes' },
 );

@@ -10,7 +10,7 @@ const summary = {
   tenant: Type.String(),
   namespace: Type.String(),
   key: Type.String(),
-  version: Type.Integer({ description: 'Another one after each change; no two values ever have the same' }),
+  version: Type.Integer({ description: 'A new one for each change; no two values ever have the same version' }),
   size_bytes: Type.Integer({ description: 'Key and value together' }),
   updated_at: timestamp,
   updated_by: Type.String({ description: 'The caller, or the run whose script stored the value' }),

@@ -147,7 +147,7 @@ export const operations = {
         until: instant('Only runs created before this time'),
         prefix: text('Only runs of jobs in this namespace or below it'),
         created_by: text('Only runs that this principal started, by its exact name'),
-        trigger: oneOf(triggerTypes, 'Only runs that were started like this; `job`: by a step of another run'),
+        trigger: oneOf(triggerTypes, 'Only runs that were started in this way; `job`: by a step of another run'),
         not_label: text('Leave out runs with this label: `key` or `key=value`'),
         top_level: Type.Optional(Type.Boolean({ description: 'Leave out runs that a step of another run started' })),
         q: text('Text to find in ids, arguments or errors'),

@@ -29,7 +29,7 @@ export const runRequest = Type.Object(
     source: Type.Optional(
       Type.Object(
         { name: Type.String({ minLength: 1, maxLength: 63 }) },
-        { additionalProperties: false, description: 'The job must be of the source with this name' },
+        { additionalProperties: false, description: 'The name of the source to which the job must belong' },
       ),
     ),
   },

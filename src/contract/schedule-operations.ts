@@ -286,7 +286,7 @@ export const scheduleOperations = {
   holdSchedule: {
     ...routes.holdSchedule,
     tag: 'Schedules',
-    summary: 'Hold a schedule, also one of a config.yaml: it starts no runs until it is released',
+    summary: 'Hold a schedule, including one of a config.yaml: it starts no runs until it is released',
     scope: 'schedules:write',
     answers: [json(200, schedule, 'The schedule, now held')],
     problems: ['schedule-not-found'],
@@ -305,7 +305,7 @@ export const scheduleOperations = {
   runSchedule: {
     ...routes.runSchedule,
     tag: 'Schedules',
-    summary: 'Run the job of a schedule now, with the arguments of the schedule, also while it is held or disabled',
+    summary: 'Run the job of a schedule now, with the arguments of the schedule, even if it is held or disabled',
     scope: 'runs:write',
     headers: idempotencyKey,
     answers: [json(201, runCreated, 'Created')],

@@ -30,7 +30,8 @@ const secretList = Type.Object(
     ),
     missing: nullable(
       Type.Array(Type.Object({ name: Type.String(), used_by: Type.Array(Type.String()) }), {
-        description: 'Names that a config.yaml has and the tenant has not; null without the scope jobs:read',
+        description:
+          'Names of secrets that a config.yaml uses but the tenant does not have; null without the scope jobs:read',
       }),
     ),
     total: Type.Integer(),

@@ -40,7 +40,7 @@ export const sourceOperations = {
   syncSource: {
     ...routes.syncSource,
     tag: 'Sources',
-    summary: 'Read a source again now, also if it is not watched',
+    summary: 'Read a source again now, even if it is not watched',
     scope: 'sources:write',
     isInstanceWide: true,
     answers: [json(200, source, 'The source as it is now')],

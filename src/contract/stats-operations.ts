@@ -20,7 +20,8 @@ const ends = {
   ...counts,
   success_rate: nullable(
     Type.Number({
-      description: 'From 0 to 1: successes among successes and failures; null: no run succeeded or failed',
+      description:
+        'From 0 to 1: the share of successes among the runs that succeeded or failed; null: there were no such runs',
     }),
   ),
 };
@@ -36,7 +37,7 @@ const stats = Type.Object(
       { ...window, ...figures },
       {
         description:
-          'The same for the time before, of the same length. Its last span counts only as far as the current one has passed',
+          'The same for the period before, of the same length. Its last hour or day counts only up to the point that the current one has reached',
       },
     ),
     runs: Type.Array(Type.Object({ at: timestamp, ...counts }), { description: 'Every span, oldest first' }),
@@ -81,11 +82,11 @@ export const statsOperations = {
   getStats: {
     ...routes.getStats,
     tag: 'Statistics',
-    summary: 'Count the runs that ended in a time, and say how long they took and waited',
+    summary: 'Count the runs that ended in a period, and say how long they took and waited',
     scope: 'runs:read',
     query: Type.Object(
       {
-        range: oneOf(statsRanges, 'The time up to now: full hours or, with `30d`, full days (UTC); `24h` by default'),
+        range: oneOf(statsRanges, 'The period up to now: full hours or, with `30d`, full days (UTC); `24h` by default'),
         since: instant('From the hour or day of this time on, instead of `range`; at most 400 days before `until`'),
         until: instant('Up to the hour or day of this time; now by default'),
         job_id: text('Only runs of this job, sub-runs included'),

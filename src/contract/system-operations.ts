@@ -149,7 +149,7 @@ export const systemOperations = {
   getStorageHealth: {
     ...routes.getStorageHealth,
     tag: 'System',
-    summary: 'Check that data can be stored, and get how much there is',
+    summary: 'Check that data can be stored, and get how much is stored',
     scope: 'metrics:read',
     isInstanceWide: true,
     answers: [json(200, storageHealth, 'Data can be stored; the sizes may be some minutes old')],
