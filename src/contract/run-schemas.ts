@@ -180,7 +180,7 @@ const step = Type.Object(
     ),
     item: nullable(
       Type.String({
-        description: 'The item of a `foreach`, if it is a number, a boolean or a text of at most 100 characters',
+        description: 'The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters',
       }),
     ),
     not_before: nullable(
