@@ -120,12 +120,26 @@ testWith('chromium')('the audit log is searched by who, what and object, and ver
     .getByRole('status')
     .filter({ hasText: /\d+ entries, unchanged/ })
     .waitFor();
+  const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo' })).text());
+  await page.goto(`${server.url}/admin/audit?action=run.create`);
+  const link = page.getByRole('link', { name: `run_…${runId.slice(-8)}`, exact: true });
+  expect(await link.getAttribute('title')).toContain(runId);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('button', { name: 'Filter, 1 set' }).click();
+  await page.getByRole('combobox', { name: 'What' }).waitFor();
+  await page.reload();
+  const chosen = page.getByRole('navigation', { name: 'Admin' }).getByRole('link', { name: 'Audit' });
+  await expect.poll(async () => ((await chosen.boundingBox())?.x ?? 390) < 300).toBe(true);
 });
 
 testWith('chromium')('storage says how long things are kept, and removes what is past its time', async () => {
   const page = await browser.open(`${server.url}/admin/storage`);
   await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
-  await page.getByRole('button', { name: 'See what it would be' }).click();
+  await page
+    .getByRole('region', { name: 'Sizes' })
+    .getByText(/^0 B of .* of artifacts/)
+    .waitFor();
+  await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByText('Nothing is past its time.').waitFor();
   await page.getByRole('button', { name: 'Remove now…' }).click();
   await page.getByRole('button', { name: 'Remove it' }).click();

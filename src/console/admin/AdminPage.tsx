@@ -1,9 +1,10 @@
 // The frame of Admin: its sub-pages in a second column, each with an address of its own. A page that the caller may not
 // see is not in the column.
 
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { Link, Redirect, useRoute } from 'wouter';
 import { useTitle } from '../browser.ts';
+import { scrollAcross } from '../design/scroll-across.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, Loading } from '../widgets/Notes.tsx';
@@ -36,6 +37,8 @@ export function AdminPage(): ReactNode {
   const hidden = adminPlaces.filter(({ scope }) => may(scope) === false);
   const place = adminPlaces.find((one) => one.path === path?.page);
   useTitle(place?.name ?? 'Admin');
+  const row = useRef<HTMLUListElement>(null);
+  useEffect(() => scrollAcross(row.current, row.current?.querySelector('[aria-current]')), [place, seen.length]);
   const [first] = seen;
   if (path === null) return first ? <Redirect to={adminPath(first.path)} replace /> : <Loading what="your rights" />;
   const Page = place && pages[place.path];
@@ -43,7 +46,7 @@ export function AdminPage(): ReactNode {
     <div className={styles.frame}>
       <nav aria-label="Admin" className={styles.nav}>
         <p className={styles.title}>Admin</p>
-        <ul>
+        <ul ref={row}>
           {seen.map(({ path: one, name, icon: Icon }) => (
             <li key={one}>
               <Link href={adminPath(one)} aria-current={one === place?.path ? 'page' : undefined}>

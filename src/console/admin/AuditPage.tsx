@@ -1,6 +1,6 @@
 // The audit log: who did what, searched by person, act, object and time; and whether the log is unchanged.
 
-import { ShieldCheck } from 'lucide-react';
+import { ListFilter, ShieldCheck } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
@@ -12,6 +12,7 @@ import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { useActs } from '../session/acts.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
@@ -139,17 +140,56 @@ function Filters(o: {
       )}
     </Field>
   );
+  const isNarrow = useWidth() < narrowPx;
+  const [isOpen, setOpen] = useState(false);
+  const set = filters.filter((name) => value(name) !== '').length;
   return (
     <div className={styles.bar}>
-      <SearchField label="Search the audit log" value={value('q')} onChange={(next) => change('q', next)} />
-      {text('actor', 'Who')}
-      {choice('action', 'What', auditActions)}
-      {text('object', 'Object')}
-      {choice('result', 'Result', auditResults)}
-      {text('since', 'From', 'date')}
-      {text('until', 'To', 'date')}
+      <div className={styles.search}>
+        <Field label="Search">
+          {(attributes) => (
+            <SearchField
+              {...attributes}
+              label="Search the audit log"
+              value={value('q')}
+              onChange={(next) => change('q', next)}
+            />
+          )}
+        </Field>
+      </div>
+      {isNarrow && (
+        <Button size="form" icon={ListFilter} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {set === 0 ? 'Filter' : `Filter, ${set} set`}
+        </Button>
+      )}
+      {(isOpen || !isNarrow) && (
+        <>
+          {text('actor', 'Who')}
+          {choice('action', 'What', auditActions)}
+          {text('object', 'Object')}
+          {choice('result', 'Result', auditResults)}
+          {text('since', 'From', 'date')}
+          {text('until', 'To', 'date')}
+        </>
+      )}
     </div>
   );
+}
+
+const filters = ['actor', 'action', 'object', 'result', 'since', 'until'];
+
+/** A schedule is named by the job that it has started: its own name is an id. */
+function whoOf({ actor, detail }: Entry): string {
+  const jobId = detail?.job_id;
+  return harmless(actor.kind === 'schedule' && typeof jobId === 'string' ? `schedule of ${jobId}` : actor.name);
+}
+
+/** "run_…8YPJQ7GC", "secret deploy-key": an id that says what it names begins like those of the same day. */
+function objectWords({ object }: Entry): string {
+  if (object === null) return '';
+  const { kind, id } = object;
+  if (id === null) return kind;
+  return harmless(id.startsWith(`${kind}_`) ? `${kind}_…${id.slice(-8)}` : `${kind} ${id}`);
 }
 
 const columns: readonly Column<Entry>[] = [
@@ -157,33 +197,34 @@ const columns: readonly Column<Entry>[] = [
   {
     id: 'who',
     head: 'Who',
-    width: '17%',
-    cell: ({ actor }) => <span title={`${actor.name} (${actor.kind})`}>{harmless(actor.name)}</span>,
+    width: '19%',
+    cell: (entry) => <span title={`${entry.actor.name} (${entry.actor.kind})`}>{whoOf(entry)}</span>,
   },
-  { id: 'what', head: 'What', width: '130px', cell: ({ action }) => action },
+  { id: 'what', head: 'What', width: '122px', cell: ({ action }) => action },
   {
     id: 'object',
     head: 'Object',
-    cell: ({ object, detail }) => {
-      const words = object === null ? '' : `${object.kind} ${object.id ?? ''}`;
-      const title = `${words}\n${detail === null ? '' : JSON.stringify(detail, null, 2)}`;
+    cell: (entry) => {
+      const { object, detail } = entry;
+      const words = objectWords(entry);
+      const title = `${object?.id ?? ''}\n${detail === null ? '' : JSON.stringify(detail, null, 2)}`;
       return object?.kind === 'run' && object.id !== null ? (
         <Link href={runPath(object.id)} className={styles.link} title={title}>
           {words}
         </Link>
       ) : (
         <span className={styles.mono} title={title}>
-          {harmless(words)}
+          {words}
         </span>
       );
     },
   },
-  { id: 'result', head: 'Result', width: '22%', cell: (entry) => <Result entry={entry} /> },
+  { id: 'result', head: 'Result', width: '134px', cell: (entry) => <Result entry={entry} /> },
   {
     id: 'from',
-    head: 'From',
-    width: '120px',
-    leavesBelowPx: 1_180,
+    head: 'Address',
+    width: '124px',
+    leavesBelowPx: 1_000,
     cell: ({ from }) => <span className={styles.mono}>{from ?? ''}</span>,
   },
 ];
@@ -193,19 +234,19 @@ function Result({ entry: { result, reason } }: { readonly entry: Entry }): React
   const words = reason === null ? result : `${result}: ${reason}`;
   return (
     <span className={styles.bad} title={words}>
-      <StatusIcon of="failed" size={12} /> {words}
+      <StatusIcon of="failed" size={12} /> <span className={styles.cut}>{reason ?? result}</span>
     </span>
   );
 }
 
 function Compact({ entry }: { readonly entry: Entry }): ReactNode {
   return (
-    <div className={styles.compact}>
+    <div className={`${styles.compact} ${styles.ends}`}>
       <span>
-        {entry.action} <span className={styles.quiet}>by {harmless(entry.actor.name)}</span>
+        {entry.action} <span className={styles.quiet}>by {whoOf(entry)}</span>
       </span>
       <Time at={entry.at} />
-      <span className={styles.mono}>{harmless(entry.object?.id ?? '')}</span>
+      <span className={styles.mono}>{objectWords(entry)}</span>
       <Result entry={entry} />
     </div>
   );

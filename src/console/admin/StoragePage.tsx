@@ -18,8 +18,8 @@ const kept = {
   runs: 'Runs',
   logs: 'Logs',
   artifacts: 'Artifacts',
-  workspaces: 'Workspaces of runs',
-  snapshots: 'Copies of job folders',
+  workspaces: 'Workspaces',
+  snapshots: 'Job copies',
   events: 'Events',
   audit: 'Audit log',
   stats: 'Statistics',
@@ -41,14 +41,7 @@ export function StoragePage(): ReactNode {
                     ['Database', sizeWords(bytes)],
                     ['Logs', sizeWords(logs)],
                     ['Artifacts', `${sizeWords(artifacts.bytes)} in ${countOf(artifacts.count, 'file')}`],
-                    [
-                      'Quota of artifacts',
-                      `${sizeWords(artifacts.quota_hard_bytes)}${
-                        artifacts.quota_soft_bytes === null
-                          ? ''
-                          : `, with a warning from ${sizeWords(artifacts.quota_soft_bytes)}`
-                      }`,
-                    ],
+                    ['Quota', <Quota key="quota" of={artifacts} />],
                   ]}
                 />
               </Card>
@@ -72,6 +65,28 @@ export function StoragePage(): ReactNode {
   );
 }
 
+type Artifacts = AnswerOf<'getStorageHealth'>['artifacts'];
+
+/** How much of their quota the artifacts use. */
+function Quota({
+  of: { bytes, quota_hard_bytes: most, quota_soft_bytes: soft },
+}: {
+  readonly of: Artifacts;
+}): ReactNode {
+  const share = most === 0 ? 1 : Math.min(1, bytes / most);
+  return (
+    <div className={styles.use}>
+      <span>
+        {sizeWords(bytes)} of {sizeWords(most)} of artifacts
+        {soft !== null && `, with a warning from ${sizeWords(soft)}`}
+      </span>
+      <span className={styles.meter} data-full={bytes >= (soft ?? most) || undefined} aria-hidden="true">
+        <span style={{ width: `${share * 100}%` }} />
+      </span>
+    </div>
+  );
+}
+
 function nameOf(kind: string): string {
   return Object.entries(kept).find(([one]) => one === kind)?.[1] ?? kind;
 }
@@ -88,11 +103,11 @@ function Collect(): ReactNode {
     });
   return (
     <Card
-      title="Past its time"
+      title="What retention would remove"
       end={
         <>
           <Button size="small" disabled={isBusy} onClick={() => void collect(true)}>
-            See what it would be
+            Preview
           </Button>
           <Button size="small" look="danger" icon={Trash2} disabled={isBusy} onClick={() => setAsking(true)}>
             Remove now…

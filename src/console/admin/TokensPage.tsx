@@ -39,7 +39,8 @@ export function TokensPage(): ReactNode {
         {({ tokens: rows }) =>
           rows.length === 0 ? (
             <Empty>
-              No tokens yet. Create one here, or with <code>flwd tokens create --name NAME --scopes A,B</code>.
+              No tokens yet. Create one here, or for example with{' '}
+              <code>flwd tokens create --name dashboard --scopes jobs:read,runs:read</code>.
             </Empty>
           ) : (
             <Table

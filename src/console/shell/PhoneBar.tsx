@@ -32,7 +32,11 @@ export function PhoneBar(o: { readonly openHelp: () => void; readonly openPalett
         ))}
       <Menu
         trigger={
-          <button type="button" className={styles.item}>
+          <button
+            type="button"
+            className={styles.item}
+            aria-current={others.some(({ href }) => isAt(href, location)) ? 'true' : undefined}
+          >
             <MenuIcon size={18} aria-hidden="true" />
             More
           </button>

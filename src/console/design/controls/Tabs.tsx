@@ -1,7 +1,8 @@
 // Tabs above a panel. The tab of a page is in its URL, so the caller keeps the value.
 
 import { Tabs as Base } from '@base-ui/react/tabs';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { scrollAcross } from '../scroll-across.ts';
 import styles from './Tabs.module.css';
 
 export type Tab<V extends string> = { readonly value: V; readonly label: string; readonly count?: number | undefined };
@@ -25,6 +26,10 @@ export function Tabs<V extends string>({
   /** The panel of the chosen tab. */
   readonly children: ReactNode;
 }): ReactNode {
+  const row = useRef<HTMLDivElement>(null);
+  // They widen the row when they come.
+  const counts = tabs.map(({ count = 0 }) => count).join();
+  useEffect(() => scrollAcross(row.current, row.current?.querySelector('[aria-selected="true"]')), [value, counts]);
   return (
     <Base.Root
       value={value}
@@ -35,7 +40,7 @@ export function Tabs<V extends string>({
       className={className}
     >
       <div className={styles.bar}>
-        <Base.List className={styles.list} aria-label={label} activateOnFocus>
+        <Base.List ref={row} className={styles.list} aria-label={label} activateOnFocus>
           {tabs.map((tab) => (
             <Base.Tab key={tab.value} value={tab.value} className={styles.tab}>
               {tab.label}{' '}
