@@ -109,7 +109,7 @@ export const Trend = memo(function Trend({ row: { numbers, change } }: Props): R
   const isNotable = Math.abs(change ?? 0) > notableChange;
   return (
     <span className={styles.trend}>
-      <Sparkline values={daily} look={isSlower ? 'late' : 'plain'} label={trendWords(change)} />
+      <Sparkline values={daily} joinsGaps look={isSlower ? 'late' : 'plain'} label={trendWords(change)} />
       {isNotable && change !== null && (
         <span className={isSlower ? styles.late : styles.quiet}>
           {change > 0 ? '+' : '−'}

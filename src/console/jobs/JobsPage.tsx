@@ -5,6 +5,7 @@ import { Columns3, Plus } from 'lucide-react';
 import { type ReactNode, useCallback, useDeferredValue, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { useTitle } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Checkbox } from '../design/controls/Checkbox.tsx';
@@ -171,10 +172,12 @@ function Jobs({ answer }: { readonly answer: AnswerOf<'listJobs'> }): ReactNode 
   const isLoadingNumbers = isLoading(ofRuns);
   const { nextFires, isLoadingNext } = useNextFires();
   const { jobIds: favourites } = useFavourites();
+  const approvals = useWaitingApprovals().data;
+  const asking = useMemo(() => new Set(approvals?.approvals.map(({ run_id: runId }) => runId)), [approvals]);
   const rows = useMemo(() => {
     const loading = { numbers: isLoadingNumbers, next: isLoadingNext };
-    return rowsOf(answer, { numbers, nextFires, favourites, loading });
-  }, [answer, numbers, nextFires, favourites, isLoadingNumbers, isLoadingNext]);
+    return rowsOf(answer, { numbers, asking, nextFires, favourites, loading });
+  }, [answer, numbers, asking, nextFires, favourites, isLoadingNumbers, isLoadingNext]);
   // Typing is drawn at once; the list follows when the browser has time.
   const deferred = useDeferredValue(asked);
   const found = useMemo(() => matching(rows, filterOf(deferred)), [rows, deferred]);

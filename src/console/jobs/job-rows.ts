@@ -1,13 +1,18 @@
 // The rows of the Jobs page: what is known of each job, and which rows a filter leaves. The filter is in the URL.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import type { ListedStatus } from '../../domain/run.ts';
 
 type JobList = AnswerOf<'listJobs'>;
 export type ListedJob = JobList['jobs'][number];
 export type InvalidJob = JobList['invalid'][number];
 
+type Numbers = AnswerOf<'getJobStats'>['jobs'][number];
+
+type LastRun = Omit<Numbers['last_runs'][number], 'status'> & { readonly status: ListedStatus };
+
 /** The numbers of the last 30 days, and the last ten runs. */
-export type JobNumbers = AnswerOf<'getJobStats'>['jobs'][number];
+export type JobNumbers = Omit<Numbers, 'last_runs'> & { readonly last_runs: readonly LastRun[] };
 
 export type JobRow = {
   readonly id: string;
@@ -42,6 +47,8 @@ export function rowsOf(
   { jobs, invalid }: JobList,
   known: {
     readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
+    /** The runs that wait for an approval. */
+    readonly asking: ReadonlySet<string>;
     readonly nextFires: ReadonlyMap<string, string>;
     readonly favourites: readonly string[];
     readonly loading: Loading;
@@ -49,7 +56,7 @@ export function rowsOf(
 ): readonly JobRow[] {
   const stars = new Set(known.favourites);
   const rowOf = (id: string, job: ListedJob | null, broken: InvalidJob | null): JobRow => {
-    const numbers = known.numbers && (known.numbers.get(id) ?? null);
+    const numbers = known.numbers && withAsking(known.numbers.get(id) ?? null, known.asking);
     return {
       id,
       namespace: id.includes('/') ? id.slice(0, id.lastIndexOf('/')) : '',
@@ -66,6 +73,17 @@ export function rowsOf(
     ...jobs.map((job) => rowOf(job.id, job, null)),
     ...invalid.map((broken) => rowOf(broken.id, null, broken)),
   ].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The numbers call a run that waits for an approval running. */
+function withAsking(numbers: JobNumbers | null, asking: ReadonlySet<string>): JobNumbers | null {
+  if (!numbers?.last_runs.some(({ run_id: runId }) => asking.has(runId))) return numbers;
+  return {
+    ...numbers,
+    last_runs: numbers.last_runs.map((run) =>
+      run.status === 'running' && asking.has(run.run_id) ? { ...run, status: 'waiting_approval' } : run,
+    ),
+  };
 }
 
 export const views = ['all', 'favourites', 'failing', 'invalid', 'slower', 'never'] as const;
@@ -94,9 +112,11 @@ export function needsNumbers(view: View): boolean {
   return view === 'failing' || view === 'slower' || view === 'never';
 }
 
+const isOpen: ReadonlySet<ListedStatus> = new Set(['pending', 'running', 'waiting_approval']);
+
 /** The last run that has ended failed. */
 export function isFailing({ numbers }: JobRow): boolean {
-  return numbers?.last_runs.find(({ status }) => status !== 'pending' && status !== 'running')?.status === 'failed';
+  return numbers?.last_runs.find(({ status }) => !isOpen.has(status))?.status === 'failed';
 }
 
 export type Filter = {

@@ -12,6 +12,8 @@ import { hatched } from './Patterns.tsx';
 type BarRun = { readonly run_id: string; readonly status: StepStatus; readonly duration_ms: number | null };
 
 const [barPx, gapPx, heightPx, footPx] = [5, 2, 16, 3];
+/** How long it takes is not known yet. */
+const openPx = 8;
 
 export function RunBars({
   runs,
@@ -58,7 +60,8 @@ function Bar({
   readonly longestMs: number;
 }): ReactNode {
   const share = Math.sqrt((run.duration_ms ?? 0) / longestMs);
-  const height = run.status === 'pending' ? 1 : Math.max(4, Math.round(share * heightPx));
+  const isOpen = run.status === 'running' || run.status === 'waiting_approval';
+  const height = run.status === 'pending' ? 1 : isOpen ? openPx : Math.max(4, Math.round(share * heightPx));
   const y = heightPx - height;
   const took = run.duration_ms === null ? '' : `, ${spanWords(run.duration_ms)}`;
   return (

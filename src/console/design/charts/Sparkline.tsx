@@ -11,13 +11,15 @@ export function Sparkline({
   values,
   label,
   look = 'plain',
+  joinsGaps = false,
   width = 64,
   height = 18,
 }: {
-  /** Oldest first. null: there is no value for that time, and the line has a gap. */
+  /** Oldest first. null: there is no value for that time, and the line has a gap, unless it `joinsGaps`. */
   readonly values: readonly (number | null)[];
   /** What the line says, in words. */
   readonly label: string;
+  readonly joinsGaps?: boolean;
   readonly look?: 'plain' | 'late' | 'success' | 'failed';
   readonly width?: number;
   readonly height?: number;
@@ -30,10 +32,11 @@ export function Sparkline({
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   const x = scaleLinear([0, Math.max(1, values.length - 1)], [inset, width - inset]);
   const y = scaleLinear(least === most ? [least - 1, most + 1] : [least, most], [height - inset, inset]);
-  const path = line<number | null>()
-    .defined((value) => value !== null)
-    .x((_value, index) => x(index))
-    .y((value) => y(value ?? 0))([...values]);
+  const drawn = joinsGaps ? points : values.map((value, index) => ({ value, index }));
+  const path = line<(typeof drawn)[number]>()
+    .defined(({ value }) => value !== null)
+    .x(({ index }) => x(index))
+    .y(({ value }) => y(value ?? 0))(drawn);
   return (
     <svg width={width} height={height} role="img" aria-label={label} className={styles.spark} data-look={look}>
       <title>{label}</title>
