@@ -179,6 +179,17 @@ describe('jobs', () => {
     expect(await last.getAttribute('href')).toBe(`/runs/${runId}`);
   });
 
+  testWith('chromium')('that wait for a person say so', async () => {
+    await server.post('/runs', { job_id: 'demo/steps' });
+    const page = await browser.open(`${server.url}/jobs`);
+    await page
+      .getByRole('row')
+      .filter({ hasText: 'demo/steps' })
+      .getByRole('link', { name: /^Approval/ })
+      .waitFor();
+    await page.getByText('1 waiting for approval').waitFor({ state: 'attached' });
+  });
+
   testWith('chromium')('are missing from an empty instance, which names its folder and the command', async () => {
     await using empty = await startServing({});
     const page = await browser.open(`${empty.url}/jobs`);
@@ -213,6 +224,13 @@ testWith('chromium')('a job shows its steps as a graph before any run', async ()
   await page.getByText('It asks for an approval at ask.').waitFor();
   const plan = page.getByRole('region', { name: 'What would happen' });
   await plan.getByRole('listitem').filter({ hasText: 'ask, asks' }).waitFor();
+  // Where they do not fit side by side, they stand one below the other.
+  const tops = async (): Promise<number[]> =>
+    Promise.all((await steps.all()).map(async (step) => Math.round((await step.boundingBox())?.y ?? 0)));
+  await page.goto(`${server.url}/jobs/demo/steps?tab=graph`);
+  await expect.poll(async () => new Set(await tops()).size).toBe(1);
+  await page.setViewportSize({ width: 260, height: 844 });
+  await expect.poll(async () => new Set(await tops()).size).toBe(3);
 });
 
 testWith('chromium')(
@@ -236,6 +254,10 @@ testWith('chromium')(
     expect(new URL((await day.getAttribute('href')) ?? '', server.url).searchParams.get('q')).toMatch(
       /^job:stats\/flaky since:\d{4}-.* until:/,
     );
+    // On a phone the oldest weeks go.
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expect.poll(async () => (await day.boundingBox())?.x ?? 390).toBeLessThan(370);
+    await page.setViewportSize({ width: 1_280, height: 800 });
     await page.getByRole('button', { name: 'As table' }).click();
     const runs = page.getByRole('region', { name: 'Duration of each run' }).getByRole('row');
     await expect.poll(() => runs.count()).toBe(4);
@@ -297,6 +319,8 @@ describe('a form', () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
       const form = page.getByRole('form', { name: 'Arguments' });
       await page.getByText('1 required value is missing.').waitFor();
+      const plan = page.getByRole('region', { name: 'What would happen' });
+      expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*see what else the run may do/);
       expect(await form.locator('[data-fault]').count()).toBe(0);
       await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
       const errorOf = async (name: RegExp): Promise<string | null> => {

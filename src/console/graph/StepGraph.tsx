@@ -1,4 +1,4 @@
-// The steps of a job or of a run as a graph, from left to right. A step with instances shows them as a grid. Steps are
+// The steps of a job or of a run as a graph, from left to right; from top to bottom where that is too wide. A step with instances shows them as a grid. Steps are
 // links in a list in the order of the job, so the graph can be read and walked through without seeing it.
 
 import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
@@ -8,7 +8,7 @@ import type { StepStatus } from '../../domain/run.ts';
 import { useBoxWidth } from '../design/charts/box-width.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { looks, StatusIcon } from '../design/text/Status.tsx';
-import { type Box, curveThrough, layOut } from './graph-layout.ts';
+import { type Box, curveThrough, type Direction, type Layout, layOut } from './graph-layout.ts';
 import { cellSize, type GraphCell, headHeight, InstanceGrid } from './InstanceGrid.tsx';
 import type { Grid } from './instance-grid.ts';
 import styles from './StepGraph.module.css';
@@ -30,26 +30,30 @@ export type GraphStep = {
 export function StepGraph({
   steps,
   chosen,
+  isLarge = false,
 }: {
   readonly steps: readonly GraphStep[];
+  /** It has a page to itself. */
+  readonly isLarge?: boolean;
   /** The id of the step or cell that the page shows. */
   readonly chosen: string | null;
 }): ReactNode {
-  const boxes = steps.map(boxOf);
+  const boxes = steps.map((step) => boxOf(step, isLarge));
   // A running graph is drawn every second, and laid out only when its boxes have changed.
   const key = JSON.stringify(boxes);
-  const { places, edges, width, height } = useMemo(() => layOut(JSON.parse(key)), [key]);
   const pane = useRef<HTMLDivElement>(null);
   // Not of the pane: a bar to scroll would change it, and with it the zoom that somebody chose.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
-  const { zoom, fit, zoomBy } = useZoom(pane, width, roomPx);
+  const { layout, direction } = useLayout(key, roomPx);
+  const { places, edges, width, height } = layout;
+  const { zoom, fit, zoomBy } = useZoom(pane, width, roomPx, isLarge && direction === 'LR' ? largest : 1);
   const statusOf = new Map(steps.map(({ id, status }) => [id, status]));
   useEffect(() => {
     if (pane.current) showChosen(pane.current);
   }, [chosen, key, zoom]);
   return (
     <div className={styles.graph} ref={frame}>
-      <div className={styles.pane} ref={pane}>
+      <div className={styles.pane} ref={pane} data-large={isLarge || undefined}>
         <div
           className={styles.canvas}
           style={{ width: width * zoom + 2 * padding, height: height * zoom + 2 * padding }}
@@ -59,7 +63,7 @@ export function StepGraph({
               {edges.map(({ from, to, points }) => (
                 <path
                   key={`${from} ${to}`}
-                  d={curveThrough(points)}
+                  d={curveThrough(points, direction)}
                   data-look={edgeLook(statusOf.get(from), statusOf.get(to))}
                 />
               ))}
@@ -148,23 +152,23 @@ function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | u
   return to === 'skipped' ? 'skipped' : 'plain';
 }
 
-const padding = 16;
+const padding = 10;
 /** Before a run there are no statuses and no times that grow. */
-const least = { width: 126, widthOfPlanned: 84, height: 42 };
-const widest = { width: 220, widthOfPlanned: 132 };
+const least = { width: 126, widthOfPlanned: 76, height: 42 };
+const widest = { width: 220, widthOfPlanned: 96 };
 const headPx = 42;
 
-/** About the width of a letter of the name, of the smaller text, and of words in the smallest. */
-const letterPx = { name: 7.2, small: 6.3, note: 5.4 };
+/** About the width of a letter of the name, and of the smaller text. */
+const letterPx = { name: 7.2, small: 6.3, note: 6 };
 
-function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep): Box {
+function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep, isLarge: boolean): Box {
   const isPlanned = status === null;
   const besideName = isPlanned ? 24 : 44;
   const nameWidth = besideName + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);
   // The note of a running step changes every second: a box that grew with it would move the others.
-  const noteWidth = isPlanned ? 24 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
+  const noteWidth = isPlanned ? 20 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
   const bound = isPlanned ? 'widthOfPlanned' : 'width';
-  const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), widest[bound]);
+  const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), isLarge ? widest.width : widest[bound]);
   if (!grid) return { id, needs, width: Math.ceil(own), height: least.height };
   const cell = cellSize(grid);
   const names = grid.rows.map(({ name }) => name.length);
@@ -182,16 +186,30 @@ function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep): Box {
 
 const zoomStep = 1.25;
 const smallest = 0.3;
-const readable = 0.7;
+/** The smallest text has 12 pixels; 11 are needed to read it. */
+const readable = 0.92;
+const largest = 1.35;
+/** So many are placed in both directions in no time. */
+const mostDownwards = 60;
+
+/** From left to right, unless it then is too wide to be read and is narrower from top to bottom. */
+function useLayout(key: string, roomPx: number): { readonly layout: Layout; readonly direction: Direction } {
+  const across = useMemo(() => layOut(JSON.parse(key)), [key]);
+  const isTooWide = roomPx > 0 && across.width * readable > roomPx - 2 * padding && across.places.size <= mostDownwards;
+  return useMemo(() => {
+    const down = isTooWide ? layOut(JSON.parse(key), 'TB') : null;
+    return down && down.width < across.width ? { layout: down, direction: 'TB' } : { layout: across, direction: 'LR' };
+  }, [key, isTooWide, across]);
+}
 
 /** Begins as large as fits the width, but readable. */
-function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number, roomPx: number) {
+function useZoom(pane: React.RefObject<HTMLDivElement | null>, width: number, roomPx: number, most: number) {
   const [zoom, setZoom] = useState(1);
   const fitting = (leastZoom: number): number => {
     const room = (pane.current?.clientWidth ?? width) - 2 * padding;
-    return Math.min(1, Math.max(leastZoom, room / width));
+    return Math.min(most, Math.max(leastZoom, room / width));
   };
-  useEffect(() => setZoom(fitting(readable)), [width, roomPx]);
+  useEffect(() => setZoom(fitting(readable)), [width, roomPx, most]);
   return {
     zoom,
     fit: () => setZoom(fitting(smallest)),

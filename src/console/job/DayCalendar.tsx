@@ -4,35 +4,46 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { useBoxWidth } from '../design/charts/box-width.ts';
 import { Card } from '../design/text/Card.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords } from '../words.ts';
+import { countOf, countWords } from '../words.ts';
 import styles from './DayCalendar.module.css';
 
 type Day = AnswerOf<'getStats'>['runs'][number];
 
 const weekdays = ['Mon', '', 'Wed', '', 'Fri', '', ''];
-const weeksShown = 26;
+const mostWeeks = 26;
+/** A cell with its gap; beside them are the names of the weekdays. */
+const [weekPx, weekdayPx] = [14, 44];
 const dayMs = 86_400_000;
 const everyMs = 5 * 60_000;
-const monthName = new Intl.DateTimeFormat('en-GB', { month: 'short', timeZone: 'UTC' });
+const monthName = new Intl.DateTimeFormat('en-US', { month: 'short', timeZone: 'UTC' });
 const dayName = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' });
 
 export function DayCalendar({ jobId }: { readonly jobId: string }): ReactNode {
-  const [first = 0] = mondays(Date.now());
+  const [frame, widthPx] = useBoxWidth<HTMLDivElement>();
+  const weeks = mondays(Date.now());
+  const [first = 0] = weeks;
   const since = new Date(first).toISOString();
   const stats = useAnswer(
     ['days of a job', jobId, since],
     (client, signal) => client.call('getStats', { query: { job_id: jobId, since }, signal }),
     { staleTime: everyMs },
   );
-  const total = stats.data?.totals.runs ?? 0;
+  // Where they do not all fit, the oldest go.
+  const fitting = widthPx === 0 ? mostWeeks : Math.max(1, Math.floor((widthPx - weekdayPx) / weekPx));
+  const shown = weeks.slice(-fitting);
+  const days = (stats.data?.runs ?? []).filter(({ at }) => Date.parse(at) >= (shown[0] ?? 0));
+  const total = days.reduce((sum, day) => sum + runsOf(day), 0);
   return (
-    <Card title="Every day" count={`${weeksShown} weeks, ${countWords(total)} ${total === 1 ? 'run' : 'runs'}`}>
-      <Shown of={stats} what="the days">
-        {({ runs }) => <Calendar jobId={jobId} days={runs} />}
-      </Shown>
+    <Card title="Every day" count={`${shown.length} weeks, ${countOf(total, 'run')}`}>
+      <div ref={frame}>
+        <Shown of={stats} what="the days">
+          {() => <Calendar jobId={jobId} weeks={shown} days={days} />}
+        </Shown>
+      </div>
       <p className={styles.legend} aria-hidden="true">
         fewer
         {[0, 1, 2, 3, 4].map((level) => (
@@ -48,45 +59,49 @@ export function DayCalendar({ jobId }: { readonly jobId: string }): ReactNode {
   );
 }
 
-function Calendar({ jobId, days }: { readonly jobId: string; readonly days: readonly Day[] }): ReactNode {
+function Calendar({
+  jobId,
+  weeks,
+  days,
+}: {
+  readonly jobId: string;
+  /** Their Mondays. */
+  readonly weeks: readonly number[];
+  readonly days: readonly Day[];
+}): ReactNode {
   const now = Date.now();
-  const weeks = mondays(now);
   const known = new Map(days.map((day) => [Date.parse(day.at), day]));
   const most = Math.max(1, ...days.map(runsOf));
   return (
-    <div className={styles.frame}>
-      <table className={styles.calendar}>
-        <thead>
-          <tr>
-            <th scope="col">
-              <span className="unseen">Day of the week</span>
-            </th>
-            {weeks.map((week, index) =>
-              isNewMonth(weeks, index) ? (
-                <th key={week} scope="col">
-                  <span className={styles.month}>{monthName.format(week)}</span>
-                </th>
-              ) : (
-                <td key={week} />
-              ),
-            )}
+    <table className={styles.calendar}>
+      <thead>
+        <tr>
+          <th scope="col">
+            <span className="unseen">Day of the week</span>
+          </th>
+          {weeks.map((week, index) =>
+            isNewMonth(weeks, index) ? (
+              <th key={week} scope="col">
+                <span className={styles.month}>{monthName.format(week)}</span>
+              </th>
+            ) : (
+              <td key={week} />
+            ),
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {weekdays.map((name, weekday) => (
+          <tr key={weekday}>
+            {name === '' ? <td /> : <th scope="row">{name}</th>}
+            {weeks.map((week) => {
+              const at = week + weekday * dayMs;
+              return <td key={week}>{at <= now && <Cell jobId={jobId} at={at} day={known.get(at)} most={most} />}</td>;
+            })}
           </tr>
-        </thead>
-        <tbody>
-          {weekdays.map((name, weekday) => (
-            <tr key={weekday}>
-              {name === '' ? <td /> : <th scope="row">{name}</th>}
-              {weeks.map((week) => {
-                const at = week + weekday * dayMs;
-                return (
-                  <td key={week}>{at <= now && <Cell jobId={jobId} at={at} day={known.get(at)} most={most} />}</td>
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -126,7 +141,7 @@ function Cell(o: {
 function mondays(now: number): readonly number[] {
   const today = Math.floor(now / dayMs) * dayMs;
   const monday = today - ((new Date(today).getUTCDay() + 6) % 7) * dayMs;
-  return Array.from({ length: weeksShown }, (_, n) => monday - (weeksShown - 1 - n) * 7 * dayMs);
+  return Array.from({ length: mostWeeks }, (_, n) => monday - (mostWeeks - 1 - n) * 7 * dayMs);
 }
 
 function isNewMonth(weeks: readonly number[], index: number): boolean {

@@ -10,6 +10,7 @@ import { HeadRow } from '../design/table/HeadRow.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Duration, Time } from '../design/text/Time.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { localTime, runPath, spanWords } from '../words.ts';
 import styles from './DurationChart.module.css';
@@ -18,6 +19,8 @@ import { movingOf, revisionChanges, ticksUpTo } from './statistics.ts';
 
 const height = 240;
 const margin = { top: 18, right: 56, bottom: 22, left: 4 };
+/** So that the last run, and the line of a new revision, do not stand on the edge. */
+const endPx = 28;
 /** More words would cover each other. */
 const mostNamed = 4;
 const datesShown = 5;
@@ -25,14 +28,15 @@ const datesShown = 5;
 /** @param runs oldest first */
 export function DurationChart({ runs }: { readonly runs: readonly RunTime[] }): ReactNode {
   const [isTable, setTable] = useState(false);
+  const isNarrow = useWidth() < narrowPx;
   return (
     <Card
       title="Duration of each run"
-      count="work, without waiting"
+      count={isNarrow ? 'work' : 'work, without waiting'}
       isFlush
       end={
         <>
-          {!isTable && <Legend />}
+          {!isTable && !isNarrow && <Legend />}
           <Button look="quiet" size="small" icon={Table2} aria-pressed={isTable} onClick={() => setTable(!isTable)}>
             {isTable ? 'As chart' : 'As table'}
           </Button>
@@ -40,6 +44,7 @@ export function DurationChart({ runs }: { readonly runs: readonly RunTime[] }): 
       }
     >
       {isTable ? <RunTable runs={runs} /> : <Chart runs={runs} />}
+      {!isTable && isNarrow && <Legend />}
     </Card>
   );
 }
@@ -64,7 +69,7 @@ function Chart({ runs }: { readonly runs: readonly RunTime[] }): ReactNode {
   const ticks = ticksUpTo(Math.max(1, ...runs.map(({ work_ms: ms }) => ms)));
   const most = ticks.at(-1) ?? 1;
   const x = (at: number): number =>
-    margin.left + ((at - from) / (until - from)) * Math.max(1, width - margin.left - margin.right);
+    margin.left + ((at - from) / (until - from)) * Math.max(1, width - margin.left - margin.right - endPx);
   const y = (ms: number): number => height - margin.bottom - (ms / most) * (height - margin.top - margin.bottom);
   const moving = movingOf(runs);
   const lineOf = (pick: 'medianMs' | 'p95Ms'): string =>

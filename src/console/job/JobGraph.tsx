@@ -4,17 +4,25 @@
 import type { ReactNode } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type GraphStep, StepGraph } from '../graph/StepGraph.tsx';
+import { isLoading } from '../session/answers.tsx';
 import { spanWords } from '../words.ts';
+import styles from './JobGraph.module.css';
 import { type JobTimes, useJobTimes } from './job-times.ts';
 
 type Job = AnswerOf<'getJob'>;
 type JobStep = Job['steps'][number];
 type StepTime = JobTimes['steps'][number];
 
-export function JobGraph({ job }: { readonly job: Job }): ReactNode {
-  const { data: times } = useJobTimes(job.id, '30d');
-  const timeOf = new Map(times?.steps.map((step) => [step.step_id, step]));
-  return <StepGraph steps={job.steps.map((step) => graphStep(step, timeOf.get(step.step_id)))} chosen={null} />;
+export function JobGraph({ job, isLarge = false }: { readonly job: Job; readonly isLarge?: boolean }): ReactNode {
+  const times = useJobTimes(job.id, '30d');
+  const timeOf = new Map(times.data?.steps.map((step) => [step.step_id, step]));
+  const steps = job.steps.map((step) => graphStep(step, timeOf.get(step.step_id)));
+  // The times widen the steps: nobody sees it before they are known.
+  return (
+    <div className={isLoading(times) ? styles.unknown : undefined}>
+      <StepGraph steps={steps} chosen={null} isLarge={isLarge} />
+    </div>
+  );
 }
 
 function graphStep(step: JobStep, time: StepTime | undefined): GraphStep {

@@ -12,7 +12,7 @@ import { type Tab, Tabs } from '../design/controls/Tabs.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
-import { StatusIcon } from '../design/text/Status.tsx';
+import { StatusText } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { useJob } from '../jobs/catalogue.ts';
 import { JobErrors } from '../jobs/JobErrors.tsx';
@@ -133,7 +133,8 @@ function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
           <dt>Last</dt>
           <dd>
             <Link href={runPath(last.run_id)} className={styles.last}>
-              <StatusIcon of={last.status} /> <Age at={last.finished_at ?? last.created_at} />
+              <StatusText of={last.waiting_approval.length > 0 ? 'waiting_approval' : last.status} isShort />{' '}
+              <Age at={last.finished_at ?? last.created_at} />
             </Link>
           </dd>
         </div>
@@ -211,7 +212,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
 function GraphTab({ job }: { readonly job: Job }): ReactNode {
   return (
     <Card title="Steps" count={job.steps.length} isFlush>
-      <JobGraph job={job} />
+      <JobGraph job={job} isLarge />
     </Card>
   );
 }

@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
+import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { StatusText } from '../design/text/Status.tsx';
@@ -23,7 +24,7 @@ const status: Column<RunRow> = {
   id: 'status',
   head: 'Status',
   width: '132px',
-  cell: (run) => <StatusText of={run.status} isShort />,
+  cell: (run) => <StatusText of={lookOf(run)} isShort />,
 };
 const started: Column<RunRow> = {
   id: 'started',
@@ -47,6 +48,10 @@ const columns: readonly Column<RunRow>[] = [
   { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Worked of={run} /> },
 ];
 
+function lookOf({ status: of, waiting_approval: asking }: RunRow): StepStatus {
+  return asking.length > 0 ? 'waiting_approval' : of;
+}
+
 function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   if (waiting !== null) return waiting;
   return of === 'failed' ? (error?.message ?? reasonWords(reason)) : '';
@@ -56,7 +61,7 @@ function Compact({ run }: { readonly run: RunRow }): ReactNode {
   return (
     <span className={styles.compact}>
       <Link href={runPath(run.run_id)} data-row className={styles.started}>
-        <StatusText of={run.status} isShort /> <Time at={run.created_at} />
+        <StatusText of={lookOf(run)} isShort /> <Time at={run.created_at} />
       </Link>
       <Worked of={run} />
       <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>
@@ -119,7 +124,7 @@ export function LastRuns({ jobId, of }: { readonly jobId: string; readonly of: A
             <ul aria-label="Last runs" className={styles.last}>
               {runs.slice(0, shown).map((run) => (
                 <li key={run.run_id}>
-                  <StatusText of={run.status} isShort />
+                  <StatusText of={lookOf(run)} isShort />
                   <Link href={runPath(run.run_id)} className={styles.started}>
                     <Time at={run.created_at} />
                   </Link>

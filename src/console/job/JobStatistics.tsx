@@ -9,7 +9,7 @@ import { countWords, spanWords } from '../words.ts';
 import { DayCalendar } from './DayCalendar.tsx';
 import { DurationChart } from './DurationChart.tsx';
 import styles from './JobStatistics.module.css';
-import { type JobTimes, type Range, ranges, useJobTimes } from './job-times.ts';
+import { type JobTimes, type Range, ranges, useBefore, useJobTimes } from './job-times.ts';
 import { SlowSteps } from './SlowSteps.tsx';
 import { figuresOf } from './statistics.ts';
 
@@ -47,7 +47,7 @@ export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode 
           data.runs.length === 0 ? (
             <p className={styles.quiet}>No run has ended in the last {ranges[range]} days.</p>
           ) : (
-            <Charts times={data} days={ranges[range]} />
+            <Charts times={data} range={range} />
           )
         }
       </Shown>
@@ -55,7 +55,10 @@ export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode 
   );
 }
 
-function Charts({ times, days }: { readonly times: JobTimes; readonly days: number }): ReactNode {
+function Charts({ times, range }: { readonly times: JobTimes; readonly range: Range }): ReactNode {
+  const days = ranges[range];
+  const before = useBefore(times.job_id, range);
+  const rateBefore = before?.success_rate ?? null;
   const { successRate, medianMs, p95Ms, runs, failed } = figuresOf(times.runs);
   const [worst] = times.steps.filter((step) => step.failed > 0).toSorted((a, b) => b.failed - a.failed);
   return (
@@ -64,12 +67,18 @@ function Charts({ times, days }: { readonly times: JobTimes; readonly days: numb
         <Figure
           name="Success rate"
           value={successRate === null ? '–' : percentWords(successRate)}
-          note={`${failed} of ${runs} failed`}
+          note={`${failed} of ${runs} failed${
+            rateBefore === null ? '' : `; ${percentWords(rateBefore)} the ${days} d before`
+          }`}
           isLow={successRate !== null && successRate < lowRate}
         />
         <Figure name="Median" value={medianMs === null ? '–' : spanWords(medianMs)} note="of work, without waiting" />
-        <Figure name="p95" value={p95Ms === null ? '–' : spanWords(p95Ms)} note="95 of 100 were not slower" />
-        <Figure name="Runs" value={countWords(runs)} note={`${(runs / days).toFixed(1)} a day`} />
+        <Figure name="p95" value={p95Ms === null ? '–' : spanWords(p95Ms)} note="19 of 20 took at most this" />
+        <Figure
+          name="Runs"
+          value={countWords(runs)}
+          note={`${aDay(runs, days)}${before ? `; ${aDay(before.runs, days)} before` : ''}`}
+        />
         {worst && (
           <Figure
             name="Fails most at"
@@ -85,6 +94,10 @@ function Charts({ times, days }: { readonly times: JobTimes; readonly days: numb
       </div>
     </>
   );
+}
+
+function aDay(runs: number, days: number): string {
+  return `${(runs / days).toFixed(1)} a day`;
 }
 
 function Figure(o: {

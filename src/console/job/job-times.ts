@@ -25,12 +25,28 @@ export function useJobTimes(jobId: string, range: Range): Answer<JobTimes> {
   return useAnswer(
     queryKey,
     (client, signal) => {
-      // Whole days, so that a page that is left and opened again asks the same.
-      const since = new Date(Math.floor(Date.now() / dayMs - ranges[range] + 1) * dayMs).toISOString();
-      return client.call('getJobTimes', { query: { job_id: jobId, since, limit: most }, signal });
+      return client.call('getJobTimes', { query: { job_id: jobId, since: sinceOf(range), limit: most }, signal });
     },
     { staleTime: 10_000 },
   );
+}
+
+/** Whole days, so that a page that is left and opened again asks the same. */
+function sinceOf(range: Range): string {
+  return new Date(Math.floor(Date.now() / dayMs - ranges[range] + 1) * dayMs).toISOString();
+}
+
+/** With fewer runs a comparison is chance. */
+const leastBefore = 5;
+
+/** How the runs ended in the same time before; undefined if there were few. */
+export function useBefore(jobId: string, range: Range): AnswerOf<'getStats'>['before'] | undefined {
+  const { data } = useAnswer(
+    ['stats of a job', jobId, range],
+    (client, signal) => client.call('getStats', { query: { job_id: jobId, since: sinceOf(range) }, signal }),
+    { staleTime: 60_000 },
+  );
+  return data && data.before.runs >= leastBefore ? data.before : undefined;
 }
 
 /** The median of the runs that succeeded; null without any. */

@@ -242,17 +242,23 @@ function StoredSecret(o: InputProps & { readonly found: (names: readonly string[
 const timeExamples: Readonly<Record<string, string>> = { 'date-time': '2026-01-31T09:30:00Z', time: '09:30:00Z' };
 
 function hintsOf(field: ArgumentField, left: LeftEmpty | null): string[] {
-  const { defaultValue, format, examples, path } = field;
+  const { defaultValue, format, examples, path, description } = field;
   const given = timeExamples[format ?? ''];
   const shown = examples.length === 0 && given !== undefined ? [given] : examples.slice(0, 3).map(showValue);
   return [
-    ...field.constraints,
+    ...field.constraints.filter((words) => !isSaidBy(description, words)),
     ...(defaultValue !== undefined && left === null
       ? [`${showValue(defaultValue)} if ${path.slice(0, -1).join('.')} is given without it`]
       : []),
     ...(format === 'date' && left ? [`${left.shown} ${left.why === 'default' ? 'by default' : left.why}`] : []),
     ...(shown.length > 0 ? [`e.g. ${shown.join(', ')}`] : []),
   ];
+}
+
+/** A pattern is for programs: where the author says what is meant, its error alone shows it. */
+function isSaidBy(description: string | null | undefined, constraint: string): boolean {
+  if (!description) return false;
+  return constraint.startsWith('matches ') || description.toLowerCase().includes(constraint);
 }
 
 /** A longer list of choices is faster to type than to search for a checkbox. */

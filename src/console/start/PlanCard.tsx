@@ -50,32 +50,27 @@ export function PlanCard({
       {planNote !== null && <p className={styles.note}>{planNote}</p>}
       {graph !== null && <div className={styles.graph}>{graph}</div>}
       {lastPlan === null ? (
-        <p className={styles.none}>
-          {outlook === null
-            ? 'Loading…'
-            : outlook.kind === 'none'
-              ? 'The plan is not available now.'
-              : 'Fill in the form to see what the run may do.'}
-        </p>
+        <>
+          <Facts of={factsOfJob(job)} />
+          <p className={styles.none}>
+            {outlook === null
+              ? 'Loading…'
+              : outlook.kind === 'none'
+                ? 'The plan is not available now.'
+                : 'Fill in the form to see what else the run may do.'}
+          </p>
+        </>
       ) : (
-        <Facts plan={lastPlan} job={job} isOld={isOld} />
+        <Facts of={factsOf(lastPlan, job)} isOld={isOld} />
       )}
     </Card>
   );
 }
 
-function Facts({
-  plan,
-  job,
-  isOld,
-}: {
-  readonly plan: PlanAnswer;
-  readonly job: Job;
-  readonly isOld: boolean;
-}): ReactNode {
+function Facts({ of, isOld = false }: { readonly of: readonly Fact[]; readonly isOld?: boolean }): ReactNode {
   return (
     <dl className={styles.facts} data-old={isOld || undefined}>
-      {factsOf(plan, job)
+      {of
         .filter(([, , value]) => value !== null && value !== '')
         .map(([Icon, name, value]) => (
           <div key={name}>
@@ -110,6 +105,17 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
   ];
 }
 
+/** What is known of every run, whatever its arguments are. */
+function factsOfJob(job: Job): readonly Fact[] {
+  const { security_profile: profile, timeouts, revision } = job;
+  return [
+    [ShieldCheck, 'Profile', profile],
+    [Gauge, 'Limits', timeoutWords(timeouts).join(', ')],
+    [Layers, 'At a time', concurrencyWords(job)],
+    [GitCommitHorizontal, 'Revision', codes([revision.slice(0, 12)])],
+  ];
+}
+
 /** null without any. */
 function codes(texts: readonly string[]): ReactNode {
   if (texts.length === 0) return null;
@@ -127,12 +133,18 @@ function limitWords({ limits, timeouts }: PlanAnswer): string {
     limits.memory ? sizeWords(limits.memory.bytes) : null,
     limits.cpu ? countOf(limits.cpu.cores, 'CPU') : null,
     limits.pids ? countOf(limits.pids.count, 'process', 'processes') : null,
-    timeouts.run === null ? null : `${settingWords(timeouts.run)} in all`,
-    timeouts.step === null ? null : `${settingWords(timeouts.step)} a step`,
-    timeouts.queue === null ? null : `${settingWords(timeouts.queue)} of waiting`,
+    ...timeoutWords(timeouts),
   ]
     .filter((words) => words !== null)
     .join(', ');
+}
+
+function timeoutWords({ run, step, queue }: PlanAnswer['timeouts']): readonly string[] {
+  return [
+    ...(run === null ? [] : [`${settingWords(run)} in all`]),
+    ...(step === null ? [] : [`${settingWords(step)} a step`]),
+    ...(queue === null ? [] : [`${settingWords(queue)} of waiting`]),
+  ];
 }
 
 const conflictWords = {
