@@ -113,7 +113,7 @@ describe('jobs', () => {
     const page = await browser.open(`${server.url}/jobs`);
     const table = page.getByRole('table', { name: 'Jobs' });
     await table.getByRole('button', { name: 'Job', exact: true }).click();
-    await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('disk/usage');
+    await expect.poll(() => table.locator('[data-row]').first().textContent()).toBe('stats/idle');
     expect(page.url()).toContain('sort=-job');
     await page.getByRole('button', { name: 'Columns' }).click();
     await page.getByRole('checkbox', { name: 'Profile' }).check();
