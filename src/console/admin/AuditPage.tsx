@@ -198,7 +198,7 @@ const columns: readonly Column<Entry>[] = [
     id: 'who',
     head: 'Who',
     width: '19%',
-    cell: (entry) => <span title={`${entry.actor.name} (${entry.actor.kind})`}>{whoOf(entry)}</span>,
+    cell: (entry) => <span title={`${whoOf(entry)}\n${entry.actor.name} (${entry.actor.kind})`}>{whoOf(entry)}</span>,
   },
   { id: 'what', head: 'What', width: '122px', cell: ({ action }) => action },
   {

@@ -1,5 +1,6 @@
-// The steps of a job or of a run as a graph, from left to right; from top to bottom where that is too wide. A step with instances shows them as a grid. Steps are
-// links in a list in the order of the job, so the graph can be read and walked through without seeing it.
+// The steps of a job or of a run as a graph, from left to right; from top to bottom where that is too wide. A step with
+// instances shows them as a grid. Steps are links in a list in the order of the job, so the graph can be read and
+// walked through without seeing it.
 
 import { Maximize2, ZoomIn, ZoomOut } from 'lucide-react';
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';

@@ -1,4 +1,5 @@
-// Places the steps of a graph from left to right, or from top to bottom, each after the steps that it needs, with few crossings (dagre).
+// Places the steps of a graph from left to right, or from top to bottom, each after the steps that it needs, with few
+// crossings (dagre).
 
 import { type EdgeLabel, Graph, type GraphLabel, layout, type NodeLabel } from '@dagrejs/dagre';
 

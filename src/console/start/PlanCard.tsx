@@ -105,7 +105,7 @@ function factsOf(plan: PlanAnswer, job: Job): readonly Fact[] {
   ];
 }
 
-/** What is known of every run, whatever its arguments are. */
+/** These hold for every run, whatever its arguments are. */
 function factsOfJob(job: Job): readonly Fact[] {
   const { security_profile: profile, timeouts, revision } = job;
   return [
