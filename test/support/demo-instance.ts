@@ -16,6 +16,7 @@ import {
   toNewStep,
 } from '../../src/engine/run/step-instances.ts';
 import { toTimestamp } from '../../src/lib/clock.ts';
+import { parseCron } from '../../src/lib/cron.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import type { Transaction } from '../../src/store/database.ts';
@@ -88,7 +89,7 @@ async function writeHistory(o: { jobsDir: string; dataDir: string; nowMs: number
     clockMs = atMs;
   };
   const writer = { store, jobs, draw, setClock };
-  const plans = planRuns(o, draw).toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+  const plans = planRuns(o, jobs, draw).toSorted((a, b) => a.createdAtMs - b.createdAtMs);
   const logged: Logged[] = [];
   for (let n = 0; n < plans.length; n += batchOfRuns) {
     await store.db.transact(async (tx) => {
@@ -135,21 +136,55 @@ const triggerOf: Readonly<Record<string, Trigger['type']>> = {
   local: 'rerun',
 };
 
-function planRuns({ nowMs, days }: { nowMs: number; days: number }, draw: () => number): PlannedRun[] {
+function planRuns(
+  { nowMs, days }: { nowMs: number; days: number },
+  jobs: ReadonlyMap<string, JobDefinition>,
+  draw: () => number,
+): PlannedRun[] {
   const plans: PlannedRun[] = [];
   for (const [jobId, { history }] of Object.entries(demoJobs)) {
     if (history === null) continue;
-    const everyMs = history.everyMin * minMs;
-    let atMs = nowMs - everyMs * (0.05 + 0.5 * draw()) - minMs;
-    while (atMs > nowMs - days * dayMs) {
+    const [schedule] = history.by ? [] : (jobs.get(jobId)?.schedules ?? []);
+    for (const atMs of schedule ? firesOf(schedule, { nowMs, days }) : timesOf(history, { nowMs, days }, draw)) {
       const plan = planRun(jobId, history, { atMs, nowMs, days }, draw);
       // What would still be running belongs to startDemoRuns.
       if (plan.createdAtMs + plan.waitedMs + plan.tookMs * 2 < nowMs || plan.tookMs < minMs) plans.push(plan);
-      const isRecent = atMs > nowMs - 2 * dayMs;
-      atMs -= Math.max(everyMs, isRecent ? 0 : 6 * hourMs) * (history.by ? 0.4 + 1.2 * draw() : 1);
     }
   }
   return plans;
+}
+
+/** Before the last two days, not every time of a schedule that fires often. */
+function firesOf(
+  { cron, timezone }: JobDefinition['schedules'][number],
+  { nowMs, days }: { nowMs: number; days: number },
+): number[] {
+  const times = parseCron(cron, timezone ?? 'Europe/Berlin');
+  if ('problem' in times) throw new Error(`the cron pattern ${cron} ${times.problem}`);
+  const found: number[] = [];
+  let atMs = times.next(nowMs - days * dayMs);
+  while (atMs !== null && atMs < nowMs - minMs) {
+    found.push(atMs);
+    atMs = times.next(atMs > nowMs - 2 * dayMs ? atMs : atMs + 6 * hourMs - 1);
+  }
+  return found;
+}
+
+/** When people start it, or a schedule that the job does not name. */
+function timesOf(
+  { everyMin, by }: DemoHistory,
+  { nowMs, days }: { nowMs: number; days: number },
+  draw: () => number,
+): number[] {
+  const found: number[] = [];
+  const everyMs = everyMin * minMs;
+  let atMs = nowMs - everyMs * (0.05 + 0.5 * draw()) - minMs;
+  while (atMs > nowMs - days * dayMs) {
+    found.push(atMs);
+    const isRecent = atMs > nowMs - 2 * dayMs;
+    atMs -= Math.max(everyMs, isRecent ? 0 : 6 * hourMs) * (by ? 0.4 + 1.2 * draw() : 1);
+  }
+  return found;
 }
 
 function planRun(
