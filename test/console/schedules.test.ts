@@ -39,7 +39,7 @@ testWith('chromium')('a schedule of a config.yaml is held, released and run, but
   await row.waitFor({ state: 'detached' });
   expect(await page.getByRole('row', { name: /ops\/often/ }).count()).toBe(1);
   await filter.fill('');
-  await row.getByRole('button', { name: /backup\/nightly/ }).click();
+  await row.getByRole('button', { name: /^backup\/nightly/ }).click();
   const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
   await panel.getByText(/^Clocks go /).waitFor();
   await panel.getByText(/backup\/nightly\/config\.yaml$/).waitFor();
@@ -53,7 +53,9 @@ testWith('chromium')('a schedule of a config.yaml is held, released and run, but
   await panel.getByRole('region', { name: 'Last runs' }).getByText('by local').waitFor();
   await panel.getByRole('button', { name: 'Release' }).click();
   await panel.getByRole('button', { name: 'Hold' }).waitFor();
-  await panel.getByRole('link', { name: 'open it' }).click();
+  await panel.getByRole('button', { name: 'Close' }).click();
+  await row.getByRole('button', { name: 'Show the schedule of backup/nightly' }).click();
+  await panel.getByRole('region', { name: 'Last runs' }).getByRole('link').first().click();
   await page.waitForURL(/\/runs\/run_/);
   const [, runId] = /runs\/(\w+)/.exec(page.url()) ?? [];
   expect(await read(`/runs/${runId}`)).toMatchObject({ trigger: { type: 'schedule' }, args: { target: '/srv/a' } });
@@ -124,7 +126,7 @@ testWith('chromium')('what a caller may not do is absent', async () => {
   const page = await browser.open(server.url);
   await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
   await page.goto(`${server.url}/schedules`);
-  await page.getByRole('button', { name: /backup\/nightly/ }).click();
+  await page.getByRole('button', { name: /^backup\/nightly/ }).click();
   const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
   await panel.getByText('Callers with the scope schedules:write may hold and change it.').waitFor();
   expect(await page.getByRole('button', { name: /New schedule|Run now|Hold/ }).count()).toBe(0);

@@ -1,7 +1,9 @@
 // All schedules in a table: in words, with their next time, their last run and how often they succeed.
 
+import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
+import { IconButton } from '../design/controls/Button.tsx';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
@@ -49,11 +51,9 @@ export function SchedulesTable(o: {
   );
 }
 
-function columnsOf(
-  tally: ReadonlyMap<string, Tally> | 'loading' | 'unknown',
-  zone: string,
-  choose: (id: string) => void,
-): readonly Column<Schedule>[] {
+type Tallies = ReadonlyMap<string, Tally> | 'loading' | 'unknown';
+
+function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): readonly Column<Schedule>[] {
   return [
     {
       id: 'schedule',
@@ -92,30 +92,49 @@ function columnsOf(
     {
       id: 'last',
       head: 'Last run',
-      width: '190px',
+      width: '200px',
       sortBy: (one) => one.last_run?.created_at ?? null,
       cell: (one) => <Last schedule={one} />,
     },
+    successColumn(tally),
     {
-      id: 'success',
-      head: 'Success, 7 days',
-      width: '140px',
+      id: 'open',
+      head: 'Show',
+      isHeadUnseen: true,
+      width: '52px',
       isNumber: true,
-      leavesBelowPx: 1_000,
-      sortBy: ({ id }) => {
-        const found = typeof tally === 'string' ? undefined : tally.get(id);
-        return found && found.ended > 0 ? found.succeeded / found.ended : null;
-      },
-      cell: ({ id }) => {
-        if (tally === 'loading') return <Pending />;
-        const found = typeof tally === 'string' ? undefined : tally.get(id);
-        if (!found) return '–';
-        const { succeeded, ended, missed } = found;
-        const title = `${succeeded} of ${ended} runs succeeded${missed > 0 ? `, ${missed} missed` : ''}`;
-        return <span title={title}>{successWords(found)}</span>;
-      },
+      cell: ({ id, job_id: jobId }) => (
+        <IconButton
+          size="small"
+          icon={ChevronRight}
+          label={`Show the schedule of ${jobId}`}
+          onClick={() => choose(id)}
+        />
+      ),
     },
   ];
+}
+
+function successColumn(tally: Tallies): Column<Schedule> {
+  return {
+    id: 'success',
+    head: 'Success, 7 days',
+    width: '140px',
+    isNumber: true,
+    leavesBelowPx: 1_000,
+    sortBy: ({ id }) => {
+      const found = typeof tally === 'string' ? undefined : tally.get(id);
+      return found && found.ended > 0 ? found.succeeded / found.ended : null;
+    },
+    cell: ({ id }) => {
+      if (tally === 'loading') return <Pending />;
+      const found = typeof tally === 'string' ? undefined : tally.get(id);
+      if (!found) return '–';
+      const { succeeded, ended, missed } = found;
+      const title = `${succeeded} of ${ended} runs succeeded${missed > 0 ? `, ${missed} missed` : ''}`;
+      return <span title={title}>{successWords(found)}</span>;
+    },
+  };
 }
 
 function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
