@@ -26,7 +26,16 @@ export function RunTable(o: {
   const usual = useUsualTimes(o.rows);
   const columns = useMemo((): readonly Column<RunRow>[] => {
     return [
-      { id: 'status', head: 'Status', width: '112px', cell: (run) => <StatusText of={lookOf(run)} isShort /> },
+      {
+        id: 'status',
+        head: 'Status',
+        width: '112px',
+        cell: (run) => (
+          <span className={styles.status}>
+            <StatusText of={lookOf(run)} isShort />
+          </span>
+        ),
+      },
       {
         id: 'job',
         head: 'Job',
