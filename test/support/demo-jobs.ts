@@ -188,7 +188,14 @@ const staged = (title: string, config: Config, history: DemoHistory): DemoJob =>
 
 const endless = (title: string, config: Config, history: DemoHistory): DemoJob => ({
   files: bash(
-    'for n in $(seq 600); do flwd_progress "$((30 + n / 10))" "row $((25200 + n * 84)) of 84,000"; sleep 1; done',
+    [
+      'for n in $(seq 600); do',
+      '  row=$((25200 + n * 84))',
+      '  printf -v words "row %d,%03d of 84,000" $((row / 1000)) $((row % 1000))',
+      '  flwd_progress "$((30 + n / 10))" "$words"',
+      '  sleep 1',
+      'done',
+    ].join('\n'),
     {
       name: title,
       ...config,
