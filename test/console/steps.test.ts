@@ -235,6 +235,9 @@ describe('the graph', () => {
     }
     expect(new Set([...places.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(boxes.length);
     expect(edges).toHaveLength(5);
+    const below = layOut(boxes, 'TB').places;
+    expect(below.get('d')?.y).toBeGreaterThanOrEqual((below.get('b')?.y ?? 0) + 40);
+    expect(below.get('b')?.y).toBe(below.get('c')?.y);
     expect(
       curveThrough([
         { x: 0, y: 0 },

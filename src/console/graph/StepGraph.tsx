@@ -45,7 +45,11 @@ export function StepGraph({
   const pane = useRef<HTMLDivElement>(null);
   // Not of the pane: a bar to scroll would change it, and with it the zoom that somebody chose.
   const [frame, roomPx] = useBoxWidth<HTMLDivElement>();
-  const { layout, direction } = useLayout(key, roomPx);
+  const { layout, direction } = useLayout(
+    key,
+    roomPx,
+    isLarge || steps.some(({ status }) => status !== null) ? undefined : tightPx,
+  );
   const { places, edges, width, height } = layout;
   const { zoom, fit, zoomBy } = useZoom(pane, width, roomPx, isLarge && direction === 'LR' ? largest : 1);
   const statusOf = new Map(steps.map(({ id, status }) => [id, status]));
@@ -155,9 +159,11 @@ function edgeLook(from: StepStatus | null | undefined, to: StepStatus | null | u
 
 const padding = 10;
 /** Before a run there are no statuses and no times that grow. */
-const least = { width: 126, widthOfPlanned: 76, height: 42 };
+const least = { width: 132, widthOfPlanned: 76, height: 42 };
 const widest = { width: 220, widthOfPlanned: 96 };
 const headPx = 42;
+/** A plan stands beside its form, and has less room. */
+const tightPx = 14;
 
 /** About the width of a letter of the name, and of the smaller text. */
 const letterPx = { name: 7.2, small: 6.3, note: 6 };
@@ -194,13 +200,17 @@ const largest = 1.35;
 const mostDownwards = 60;
 
 /** From left to right, unless it then is too wide to be read and is narrower from top to bottom. */
-function useLayout(key: string, roomPx: number): { readonly layout: Layout; readonly direction: Direction } {
-  const across = useMemo(() => layOut(JSON.parse(key)), [key]);
+function useLayout(
+  key: string,
+  roomPx: number,
+  betweenPx: number | undefined,
+): { readonly layout: Layout; readonly direction: Direction } {
+  const across = useMemo(() => layOut(JSON.parse(key), 'LR', betweenPx), [key, betweenPx]);
   const isTooWide = roomPx > 0 && across.width * readable > roomPx - 2 * padding && across.places.size <= mostDownwards;
   return useMemo(() => {
-    const down = isTooWide ? layOut(JSON.parse(key), 'TB') : null;
+    const down = isTooWide ? layOut(JSON.parse(key), 'TB', betweenPx) : null;
     return down && down.width < across.width ? { layout: down, direction: 'TB' } : { layout: across, direction: 'LR' };
-  }, [key, isTooWide, across]);
+  }, [key, isTooWide, across, betweenPx]);
 }
 
 /** Begins as large as fits the width, but readable. */
