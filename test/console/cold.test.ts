@@ -61,7 +61,7 @@ const pages: readonly (readonly [path: string, heading: string, of: (page: Page)
     '',
     (page) => page.getByRole('log').getByRole('link', { name: /^Link to line/, includeHidden: true }),
   ],
-  ['/runs/FAILED/log', 'Log of', (page) => page.getByRole('log').locator('[data-line]')],
+  ['/runs/FAILED/log', 'Log', (page) => page.getByRole('log').locator('[data-line]')],
   ['/compare?a=FAILED&b=OTHER', 'Compare', (page) => page.getByRole('table').first()],
   ['/jobs', 'Jobs', (page) => page.getByRole('link', { name: 'deploy/api' })],
   ['/jobs/shop/release', '', (page) => page.getByRole('textbox', { name: 'version' })],
