@@ -103,13 +103,14 @@ async function startServer(configFile: string): Promise<ChildProcess> {
   return server;
 }
 
+async function send(method: string, path: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${base}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+}
+
 /** What an administrator of the shop has set. */
 async function addSettings(): Promise<void> {
-  const send = async (method: string, path: string, body: object): Promise<void> => {
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(`${base}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-  };
   for (const name of ['deploy-key', 'crm-token', 'slack-webhook', 'pg-password'])
     await send('PUT', `/secrets/${name}`, { value: `the value of ${name}` });
   for (const [key, value] of [
