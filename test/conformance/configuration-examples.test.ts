@@ -113,7 +113,7 @@ security:
     says: [
       /:5:16: `security\.profiles\.secure\.network` does not take `restricted`: .*`permissions\.network`/,
       /:6:19: `security\.profiles\.secure\.filesystem` does not take `restricted`: .*`security\.paths`/,
-      /:7:21: `security\.profiles\.secure\.capabilities` .* is not supported yet: jobs keep no capabilities; only `disabled`/,
+      /:7:21: `security\.profiles\.secure\.capabilities` .* is not supported yet: jobs keep no capabilities, except/,
     ],
   },
   {
