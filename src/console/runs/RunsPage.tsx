@@ -126,7 +126,7 @@ function Runs({ query, onCount }: { readonly query: RunQuery; readonly onCount: 
       ) : (
         <Gathered held={held} chosen={chosen} choose={choose} />
       )}
-      {held.cursor !== null && <More cursor={held.cursor} read={readOlder} />}
+      {held.cursor !== null && <More key={held.cursor} cursor={held.cursor} read={readOlder} />}
       <BulkBar rows={held.rows} chosen={chosen} choose={choose} cancel={cancel} />
     </>
   );
@@ -192,7 +192,7 @@ function NoRuns({ query }: { readonly query: RunQuery }): ReactNode {
   );
 }
 
-/** Reads older runs when it comes into view. */
+/** Reads the runs behind one end of the list when it comes into view. The next end has its own. */
 function More(o: {
   readonly cursor: string;
   readonly read: (cursor: string, signal: AbortSignal) => Promise<void>;
@@ -208,7 +208,6 @@ function More(o: {
     isReading.current = false;
   }, [o.cursor, o.read]);
   const onNear = useEffectEvent(() => void more());
-  // If it is still in view after a page, observing it again reads the next page.
   useEffect(() => {
     const shown = place.current;
     if (!shown) return undefined;
@@ -217,7 +216,7 @@ function More(o: {
     });
     watch.observe(shown);
     return () => watch.disconnect();
-  }, [o.cursor]);
+  }, []);
   return (
     <div className={styles.more} ref={place}>
       {error !== null && <ErrorNote text={error} />}

@@ -79,7 +79,8 @@ export function useLiveRuns(query: RunQuery) {
     choose,
     readOlder: async (cursor: string, signal: AbortSignal): Promise<void> => {
       const page = await client.call('listRuns', { query: { ...query, cursor, limit: olderPageRows }, signal });
-      change((now) => withOlder(now, page));
+      // If the list was read again meanwhile and ends elsewhere, runs between its end and this page would be missing.
+      change((now) => (now.cursor === cursor ? withOlder(now, page) : now));
     },
   };
 }
