@@ -143,7 +143,7 @@ test('a remote instance can be managed with a token that has the scope, and refu
   });
   const names = ['ci', 'reader', 'ops'].map((name) => ({ name }));
   expect(await json('tokens', 'list')).toMatchObject({ tokens: names, total: 3, next_cursor: null });
-  expect(await json('secrets', 'list')).toEqual({ secrets: [], total: 0, next_cursor: null });
+  expect(await json('secrets', 'list')).toEqual({ secrets: [], missing: [], total: 0, next_cursor: null });
   expect(await json('gc')).toMatchObject({ done: true, removed: { runs: 0 } });
   const where =
     'Set the token in FLWD_TOKEN, or in `remotes: {NAME: {auth: {token_file: …}}}` of flwd.yaml, with --remote NAME.\n';
