@@ -90,7 +90,7 @@ async function settled(page: Page, { name, text }: Shot): Promise<void> {
     .first()
     .waitFor({ state: 'attached' })
     .catch(() => console.warn(`${name}: there is no “${String(text)}” on the page`));
-  const loading = page.getByRole('status').filter({ hasText: /^Loading/ });
+  const loading = page.getByText(/^(Loading|Comparing|checking).*…$/);
   while ((await loading.count()) > 0) await loading.first().waitFor({ state: 'detached' });
   await page.evaluate('document.fonts.ready');
 }
