@@ -195,7 +195,8 @@ testWith('chromium')('everything can be reached by keyboard', async () => {
   // The list is moved through with arrows: Tab leads nowhere else, and not behind the dialog.
   for (const key of ['Tab', 'Tab', 'Shift+Tab']) {
     await page.keyboard.press(key);
-    expect(await page.evaluate('document.activeElement.closest("[role=dialog]") !== null'), key).toBe(true);
+    const isInside = () => page.evaluate('document.activeElement.closest("[role=dialog]") !== null');
+    await expect.poll(isInside, { message: key }).toBe(true);
   }
   await page.getByRole('combobox', { name: 'Job, page or run' }).press('Control+Enter');
   await page.getByRole('heading', { name: 'report' }).waitFor();

@@ -1,6 +1,6 @@
 // Pages stay up to date: over connections that break or hang, in many windows, and with a wrong clock.
 
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { openWire } from '../support/a-wire.ts';
@@ -22,6 +22,20 @@ async function setVisible(page: Page, isVisible: boolean): Promise<void> {
     configurable: true,
     value: '${isVisible ? 'visible' : 'hidden'}',
   }); document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))`);
+}
+
+/** Scrolls to the end of the list until this is there. */
+async function scrollTo(page: Page, place: Locator): Promise<void> {
+  await page.mouse.move(600, 500);
+  await expect
+    .poll(
+      async () => {
+        await page.mouse.wheel(0, 1_000_000);
+        return place.count();
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(1);
 }
 
 describe('a list of runs', () => {
@@ -73,21 +87,37 @@ describe('a list of runs', () => {
     const page = await browser.open(`${many.url}/runs`);
     const row = rowsOf(page).filter({ hasText: first.id });
     await page.getByText('131 runs').waitFor();
-    await page.mouse.move(600, 500);
-    await expect
-      .poll(
-        async () => {
-          await page.mouse.wheel(0, 1_000_000);
-          return row.getByText('Running').count();
-        },
-        { timeout: 30_000 },
-      )
-      .toBe(1);
+    await scrollTo(page, row.getByText('Running'));
     await setVisible(page, false);
     await first.finish();
     await setVisible(page, true);
     await row.getByText('success').waitFor();
     await page.getByText('131 runs').waitFor();
+  });
+
+  testWith('chromium')('keeps older runs that arrive while it is read again', async () => {
+    await using many = await startServing();
+    const first = await many.addRun();
+    await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
+    const page = await browser.open(`${many.url}/runs`);
+    await page.getByText('131 runs').waitFor();
+    await setVisible(page, false);
+    const [asked, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await page.route('**/api/v1/runs?*&limit=100', async (route) => {
+      asked.resolve();
+      await mayAnswer.promise;
+      await route.continue();
+    });
+    await setVisible(page, true);
+    await asked.promise;
+    const row = page.locator(`a[href="/runs/${first.id}"]`);
+    await scrollTo(page, row);
+    await page.evaluate(`document.querySelector('a[href="/runs/${first.id}"]').dataset.drawn = 'once'`);
+    const again = page.waitForResponse(/&limit=100$/);
+    mayAnswer.resolve();
+    await (await again).finished();
+    await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 100)))');
+    expect(await row.getAttribute('data-drawn')).toBe('once');
   });
 
   testWith('chromium')('can be selected as a whole and cancelled after a confirmation', async () => {

@@ -106,11 +106,14 @@ testWith('chromium')('a week shows single times of each day, and counts schedule
   await page.getByRole('button', { name: 'Week after' }).click();
   const monday = week.getByRole('list', { name: /^Monday/ });
   await monday.getByRole('button', { name: /Noon, 12:00/ }).click();
-  await page.getByRole('region', { name: 'Schedule of ops/plain' }).getByText('Noon').waitFor();
+  const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
+  await panel.getByText('Noon').waitFor();
   expect(new URL(page.url()).searchParams.get('schedule')).toBe(made.id);
   await expect.poll(() => week.getByRole('button', { name: /Noon/ }).count()).toBe(7);
   await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('dialog').getByText('Noon').waitFor();
   await page.keyboard.press('Escape');
+  await panel.waitFor({ state: 'detached' });
   await week.getByText('1 schedule that fires often').click();
   await week.getByRole('button', { name: 'ops/often' }).waitFor();
   await week

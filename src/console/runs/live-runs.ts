@@ -51,7 +51,7 @@ export function useLiveRuns(query: RunQuery) {
       const isWhole = hasMissed.current;
       hasMissed.current = false;
       try {
-        const rows = isWhole ? (heldRows()?.rows.length ?? 0) : pageRows;
+        const rows = (): number => (isWhole ? (heldRows()?.rows.length ?? 0) : pageRows);
         const page = await readRuns(client, query, { rows, signal });
         return withNewest(isWhole ? null : heldRows(), page);
       } catch (error) {
@@ -169,11 +169,11 @@ function useCancels() {
 async function readRuns(
   client: Client,
   query: RunQuery,
-  { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
+  // Asked after each page: rows that the user scrolls to are added meanwhile, and must not be dropped again.
+  { rows, signal }: { readonly rows: () => number; readonly signal: AbortSignal },
 ): Promise<RunPage> {
   let page: RunPage = await client.call('listRuns', { query: { ...query, limit: pageRows }, signal });
-  const wanted = Math.min(rows, mostReread);
-  while (page.next_cursor !== null && page.runs.length < wanted) {
+  while (page.next_cursor !== null && page.runs.length < Math.min(rows(), mostReread)) {
     const older = { ...query, cursor: page.next_cursor, limit: olderPageRows };
     const next = await client.call('listRuns', { query: older, signal });
     page = { ...next, runs: [...page.runs, ...next.runs] };
