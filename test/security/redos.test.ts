@@ -1,4 +1,4 @@
-// Strings and patterns that would keep a backtracking matcher busy for ever, wherever the server matches text.
+// Strings and patterns that would keep a backtracking matcher busy forever, wherever the server matches text.
 
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { expect, test } from 'vitest';

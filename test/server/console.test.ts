@@ -81,7 +81,7 @@ describe('the page', () => {
 describe('a file of the console', () => {
   const url = '/assets/index-abc.js';
 
-  test('may be cached for ever, because its name changes with its content', async () => {
+  test('may be cached forever, because its name changes with its content', async () => {
     const { headers, body } = await app.inject({ url });
     expect(body).toBe(script);
     expect(headers).toMatchObject({

@@ -48,7 +48,7 @@ export type ServingOptions = {
   /** Whether runs are executed. By default the test moves them itself. */
   readonly executes?: boolean;
   readonly clock?: Clock;
-  /** How long objects are kept; for ever by default. */
+  /** How long objects are kept; forever by default. */
   readonly retention?: Partial<RetentionPolicy>;
   /** The current time for retention. */
   readonly nowMs?: number;

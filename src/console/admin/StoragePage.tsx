@@ -49,7 +49,7 @@ export function StoragePage(): ReactNode {
                 <Facts
                   of={Object.entries(retention).map(([kind, time]) => [
                     nameOf(kind),
-                    time === null ? 'for ever' : settingWords(time),
+                    time === null ? 'forever' : settingWords(time),
                   ])}
                 />
               </Card>

@@ -40,7 +40,7 @@ export function Empty({ children }: { readonly children: ReactNode }): ReactNode
 
 export function Loading({ what }: { readonly what: string }): ReactNode {
   return (
-    <p className={styles.loading} role="status">
+    <p className={`appearing ${styles.loading}`} role="status">
       Loading {what}…
     </p>
   );

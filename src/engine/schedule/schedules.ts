@@ -1,6 +1,5 @@
 // Schedules as the engine's interfaces see them: list, create, change and preview; and the ticks that start their runs.
 
-import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { ErrorList } from '../../domain/error-list.ts';
 import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -9,6 +8,7 @@ import { type ClockChange, nextClockChange } from '../../lib/clock-change.ts';
 import { parseCron } from '../../lib/cron.ts';
 import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import type { Caller } from '../create.ts';
 import type { Created } from '../once.ts';
@@ -77,8 +77,6 @@ const tickMs = 500;
 const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
-/** How many schedules to look up before other work runs. */
-const slice = 50;
 
 type Parts = FireParts & RequestContext & { readonly defaultTenant: string };
 
@@ -117,9 +115,10 @@ export function createSchedules(o: Parts): Schedules {
     timezone: o.timezone,
     async list(reach) {
       const views: ScheduleView[] = [];
-      for (const [at, schedule] of (await onRoster(() => reached(roster, reach))).entries()) {
-        if (at > 0 && at % slice === 0) await yieldNow();
+      const maybeYield = createYielder();
+      for (const schedule of await onRoster(() => reached(roster, reach))) {
         views.push(await view(schedule));
+        await maybeYield();
       }
       return views;
     },

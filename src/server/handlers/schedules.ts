@@ -1,6 +1,5 @@
 // Schedules. Those of a config.yaml can only be read here; those made by the API can be changed too.
 
-import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
@@ -10,13 +9,12 @@ import { type Problem, validationError } from '../../domain/problem.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import type { Handlers } from '../exchange.ts';
 import { pageOf, toMs } from './query-values.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
 const previewedFires = 10;
-/** How many answers to make before other work runs: computing times takes about a millisecond each. */
-const slice = 10;
 /** Loaded with the first answer, because a server starts sooner without the library that puts patterns into words. */
 const answers = () => import('./schedule-answers.ts');
 
@@ -53,9 +51,10 @@ export function createScheduleHandlers(o: {
         jobId === undefined ? rest : { ...rest, job_id: o.jobIdOf(jobId) },
       );
       const listed: Awaited<ReturnType<typeof toAnswer>>[] = [];
+      const maybeYield = createYielder();
       for (const view of page) {
-        if (listed.length % slice === slice - 1) await yieldNow();
         listed.push(await toAnswer(view, request.principal));
+        await maybeYield();
       }
       return { schedules: listed, total, next_cursor: nextCursor };
     },

@@ -1,9 +1,9 @@
 // How long the last runs of a job took, with their steps. The cost is bounded: a page of runs, and a number of steps.
 
-import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { isWork, type JobTimes, type RunTime, stepTimes, type TimedAttempt, unionMs } from '../../domain/job-times.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import { given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
@@ -17,8 +17,6 @@ export type JobTimesQuery = {
   readonly tenant?: string;
 };
 
-/** How many runs to read the steps of before other work is done. */
-const slice = 25;
 /** The next run is not read after this many. A job of 100 steps stays within some tens of milliseconds. */
 const mostAttempts = 20_000;
 
@@ -36,10 +34,11 @@ export async function jobTimes(db: Kysely<Schema>, query: JobTimesQuery): Promis
     .execute();
   const runs: RunTime[] = [];
   const attempts: TimedAttempt[] = [];
+  const maybeYield = createYielder();
   let read = 0;
   for (const { id, status, created_at, started_at, finished_at, details } of rows.slice(0, limit)) {
     if (attempts.length >= mostAttempts) break;
-    if (read > 0 && read % slice === 0) await yieldNow();
+    await maybeYield();
     read += 1;
     const own = (await selectAttempts(db, { id, most: mostAttempts })).flatMap(toAttempt);
     attempts.push(...own);

@@ -1,18 +1,15 @@
 // The last runs of several jobs. Each job costs one search of an index, however many runs other jobs have.
 
-import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Compilable, Kysely } from 'kysely';
 import type { LastRun } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunRow, Schema } from '../schema.ts';
 import { type RunDetails, toTimestampOrNull } from './run-rows.ts';
 
 type OfJob = { readonly jobId: string; readonly most: number };
 type Row = Pick<RunRow, 'id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
-
-/** How many jobs to look up before other work runs: about 3 ms with a million runs. */
-const slice = 10;
 
 const ofAll = prepareQuery((db, of: OfJob): Compilable<Row> => lastOf(db, of));
 const ofTenant = prepareQuery(
@@ -36,10 +33,11 @@ export async function lastRuns(
   { jobIds, most, tenant }: { readonly jobIds: readonly string[]; readonly most: number; readonly tenant?: string },
 ): Promise<ReadonlyMap<string, readonly LastRun[]>> {
   const found = new Map<string, readonly LastRun[]>();
-  for (const [index, jobId] of jobIds.entries()) {
-    if (index > 0 && index % slice === 0) await yieldNow();
+  const maybeYield = createYielder();
+  for (const jobId of jobIds) {
     const rows = await (tenant === undefined ? ofAll(db, { jobId, most }) : ofTenant(db, { jobId, most, tenant }));
     found.set(jobId, rows.map(toLastRun));
+    await maybeYield();
   }
   return found;
 }

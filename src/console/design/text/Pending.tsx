@@ -4,5 +4,5 @@ import type { ReactNode } from 'react';
 import styles from './Pending.module.css';
 
 export function Pending(): ReactNode {
-  return <span className={styles.pending} aria-hidden="true" />;
+  return <span className={`appearing ${styles.pending}`} aria-hidden="true" />;
 }
