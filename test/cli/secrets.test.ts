@@ -71,6 +71,17 @@ test('an invalid secret is refused without repeating it', async () => {
   expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
 });
 
+test('the list says which secrets jobs use that nobody has stored', async () => {
+  const uses = (...names: readonly string[]) =>
+    bash('true', { env: Object.fromEntries(names.map((secret, at) => [`KEY_${at}`, { secret }])) });
+  const instance = await createInstance({ deploy: uses('registry', 'ssh-key'), restart: uses('ssh-key', 'mail') });
+  await set(instance, 'hunter-22', 'registry');
+  const { code, stdout, stderr } = await flwd(instance.dir, 'secrets', 'list');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^NAME .*\nregistry {2}default {2}1 .*\n$/);
+  expect(stderr).toBe('mail is not stored, but restart uses it\nssh-key is not stored, but deploy, restart use it\n');
+});
+
 describe('at a terminal', () => {
   async function typed({ dir }: Instance, first: string, second: string): Promise<string> {
     const terminal = await openTerminal();
