@@ -173,22 +173,22 @@ export const jobCommands = [
       {
         name: 'cron',
         value: 'PATTERN',
-        about: "when to run: five fields, such as '0 3 * * *', or a word, such as @daily or @boot",
+        about: "when to start runs: a cron pattern, such as '0 3 * * *', or a word, such as @daily or @boot",
       },
       {
         name: 'timezone',
         value: 'ZONE',
-        about: 'the time zone of the pattern, such as Europe/Berlin; default: that of the instance',
+        about: 'the time zone of the pattern, such as Europe/Berlin; default: the time zone of the instance',
       },
       {
         name: 'catch-up',
         value: 'WHICH',
         choices: catchUps,
-        about: 'which missed times to run after downtime: none, last or all',
+        about: 'which runs to start afterwards if flwd was down at their time: none, only the last, or all',
       },
-      { name: 'jitter', value: 'TIME', about: 'delay each start by a random time up to this, such as 30s' },
+      { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
-      { name: 'next', value: 'N', about: 'only print the next N times; creates nothing' },
+      { name: 'next', value: 'N', about: 'print the next N times, and do not create the schedule' },
       ...wholeArguments('flags override it'),
       label,
       tenant,
@@ -202,7 +202,7 @@ export const jobCommands = [
   {
     name: 'schedules run',
     about:
-      'run the job of a schedule now with the schedule’s arguments, and print the output; the schedule keeps its times',
+      'run a schedule’s job now, with the schedule’s arguments, and print the output; its next times do not change',
     options: [idempotencyKey, detach, ...printing, ...instance],
     operands: 'SCHEDULE',
   },
