@@ -61,6 +61,78 @@ testWith('chromium')('a schedule of a config.yaml is held, released and run, but
   expect(await read(`/runs/${runId}`)).toMatchObject({ trigger: { type: 'schedule' }, args: { target: '/srv/a' } });
 });
 
+testWith('chromium')('the menu of a row does what the panel offers, by keyboard and on a phone', async () => {
+  const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1', name: 'Weekly' });
+  const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
+  const row = page.getByRole('row', { name: /ops\/plain/ });
+  const menu = row.getByRole('button', { name: 'Actions of ops/plain Weekly' });
+  const items = page.getByRole('menuitem');
+  await menu.press('Enter');
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Edit…']);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await row.getByText('Held').waitFor();
+  await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ schedules: [{ held: true }] });
+  await menu.press('Enter');
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Release', 'Edit…']);
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
+  await expect.poll(() => read('/runs?job_id=ops/plain')).toMatchObject({ runs: [{ labels: { schedule_id: id } }] });
+
+  await menu.press('Enter');
+  await page.getByRole('menuitem', { name: 'Edit…' }).press('Enter');
+  const form = page.getByRole('dialog', { name: 'Edit the schedule' });
+  await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('Weekly');
+  await page.keyboard.press('Escape');
+  await form.waitFor({ state: 'detached' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await menu.click();
+  await page.getByRole('menuitem', { name: 'Release' }).click();
+  await row.getByText('Held').waitFor({ state: 'detached' });
+  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+
+  // The server allows no change of a schedule that a config.yaml defines.
+  await page.getByRole('button', { name: 'Actions of backup/nightly' }).click();
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold']);
+  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
+
+testWith('chromium')('Escape closes the panel and returns to the row, after what is open or typed into', async () => {
+  const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1' });
+  const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { width: 1_440 });
+  const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
+  const name = page.getByRole('row', { name: /ops\/plain/ }).getByRole('button', { name: /^ops\/plain/ });
+  const focused = () => page.evaluate('document.activeElement.textContent');
+  await page.getByRole('button', { name: 'Actions of ops/plain' }).press('Enter');
+  await page.getByRole('menu').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('menu').waitFor({ state: 'detached' });
+  await panel.getByRole('button', { name: 'Edit…' }).press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByRole('searchbox', { name: 'Filter the schedules' }).press('Escape');
+  await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('BODY');
+  expect(await panel.isVisible()).toBe(true);
+
+  await page.keyboard.press('Escape');
+  await panel.waitFor({ state: 'detached' });
+  await expect.poll(focused).toBe('ops/plain');
+  await page.keyboard.press('Enter');
+  await panel.getByRole('button', { name: 'Hold' }).press('Escape');
+  await panel.waitFor({ state: 'detached' });
+  await expect.poll(focused).toBe('ops/plain');
+  // Who has moved on in the list stays there.
+  await name.press('Enter');
+  await panel.waitFor();
+  await page.keyboard.press('k');
+  const other = await focused();
+  await page.keyboard.press('Escape');
+  await panel.waitFor({ state: 'detached' });
+  expect(await focused()).toBe(other);
+  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
+
 testWith('chromium')('a schedule is made by keyboard, with its next times, then edited and deleted', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   await page.getByRole('button', { name: 'New schedule' }).press('Enter');
@@ -132,7 +204,7 @@ testWith('chromium')('what a caller may not do is absent', async () => {
   await page.getByRole('button', { name: /^backup\/nightly/ }).click();
   const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
   await panel.getByText('Callers with the scope schedules:write may hold and change it.').waitFor();
-  expect(await page.getByRole('button', { name: /New schedule|Run now|Hold/ }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: /New schedule|Run now|Hold|^Actions of/ }).count()).toBe(0);
 });
 
 testWith('chromium')('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {

@@ -1,7 +1,7 @@
 // The acts on the chosen runs: run again, retry what failed, compare two, cancel.
 
 import { CircleStop, GitCompareArrows, ListRestart, RotateCcw } from 'lucide-react';
-import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { errorText } from '../../client/error-words.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -36,7 +36,6 @@ export function BulkBar(o: {
     forget();
     o.choose([...o.chosen], false);
   };
-  useEscape(chosen.length > 0 && !isAsking, clear);
   const cancel = (): void => {
     forget();
     void each({ doing: 'Cancelling', done: 'Cancelled' }, open, o.cancel);
@@ -73,7 +72,7 @@ export function BulkBar(o: {
         </Link>
       )}
       {chosen.length > 0 && (
-        <Button look="quiet" onClick={clear}>
+        <Button look="quiet" data-key="Escape" onClick={clear}>
           Clear{' '}
           <span aria-hidden="true">
             <Kbd>Esc</Kbd>
@@ -96,17 +95,6 @@ export function BulkBar(o: {
 
 function idsOf(rows: readonly RunRow[]): readonly string[] {
   return rows.map(({ run_id: id }) => id);
-}
-
-function useEscape(isActive: boolean, act: () => void): void {
-  const onEscape = useEffectEvent((event: KeyboardEvent) => {
-    if (event.key === 'Escape' && !event.defaultPrevented) act();
-  });
-  useEffect(() => {
-    if (!isActive) return undefined;
-    document.addEventListener('keydown', onEscape);
-    return () => document.removeEventListener('keydown', onEscape);
-  }, [isActive]);
 }
 
 type Each = ReturnType<typeof useEach>['each'];

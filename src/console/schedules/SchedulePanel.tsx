@@ -1,6 +1,6 @@
 // One schedule: what can be done with it, its next times, its last runs and its settings.
 
-import { CalendarCheck, Pause, Play, SquarePen, Trash2, X } from 'lucide-react';
+import { Pause, Trash2, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { Button, IconButton } from '../design/controls/Button.tsx';
@@ -8,13 +8,12 @@ import { Confirm } from '../design/controls/Dialog.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Age } from '../design/text/Time.tsx';
-import { type Acts, useActs } from '../session/acts.ts';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
-import { useRequestKeys } from '../session/request-keys.ts';
+import { useAnswer } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import styles from './SchedulePanel.module.css';
+import { type ScheduleActs, useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
@@ -22,17 +21,12 @@ const shownRuns = 8;
 
 export function SchedulePanel(o: {
   readonly schedule: Schedule;
-  readonly edit: () => void;
+  readonly edit: (id: string) => void;
   readonly close: () => void;
   /** The dialog has the title and closes itself. */
   readonly isInDialog: boolean;
 }): ReactNode {
   const { schedule } = o;
-  const refresh = useRefresh();
-  const acts = useActs(() => {
-    refresh({ queryKey: ['schedules'] });
-    refresh({ queryKey: ['fires'] });
-  });
   return (
     <section aria-label={`Schedule of ${schedule.job_id}`} className={styles.panel}>
       <header className={styles.head}>
@@ -41,7 +35,7 @@ export function SchedulePanel(o: {
             <Link href={jobPath(schedule.job_id)}>
               <JobName id={schedule.job_id} />
             </Link>
-            <IconButton size="small" icon={X} label="Close" onClick={o.close} />
+            <IconButton size="small" icon={X} label="Close" keys="Esc" data-key="Escape" onClick={o.close} />
           </div>
         )}
         <h2 className={styles.sentence}>{schedule.sentence}</h2>
@@ -54,7 +48,7 @@ export function SchedulePanel(o: {
             {schedule.enabled ? 'Held: it starts nothing until it is released.' : 'Disabled: it starts nothing.'}
           </p>
         )}
-        <PanelActs {...o} acts={acts} />
+        <PanelActs {...o} />
       </header>
       {schedule.last_error && (
         <div className={styles.wrong} role="note">
@@ -75,61 +69,34 @@ function PanelActs({
   schedule,
   edit,
   close,
-  acts,
 }: {
   readonly schedule: Schedule;
-  readonly edit: () => void;
+  readonly edit: (id: string) => void;
   readonly close: () => void;
-  readonly acts: Acts;
 }): ReactNode {
-  const may = useScopes();
+  const mayWrite = useScopes()('schedules:write');
   const [isAsking, setAsking] = useState(false);
-  const withKey = useRequestKeys();
-  const [started, setStarted] = useState<string | null>(null);
+  const acts = useScheduleActs(edit);
   const path = { schedule_id: schedule.id };
-  const mayWrite = may('schedules:write') === true;
-  const isOwn = schedule.source === 'api';
-  const { act, isBusy, error } = acts;
-  const run = () =>
-    act((client) =>
-      withKey(schedule.id, async (headers) => {
-        const { run_id: runId } = await client.call('runSchedule', { path, headers });
-        setStarted(runId);
-      }),
-    );
-  const hold = () => act((client) => client.call('holdSchedule', { path }));
-  const release = () => act((client) => client.call('releaseSchedule', { path, body: {} }));
-  const remove = () => act((client) => client.request('deleteSchedule', { path })).then(close);
+  const remove = () => acts.act((client) => client.request('deleteSchedule', { path })).then(close);
   return (
     <>
       <div className={styles.acts}>
-        {may('runs:write') && (
-          <Button icon={Play} disabled={isBusy} onClick={() => void run()}>
-            Run now
+        {acts.actsOf(schedule).map(({ label, icon, isDisabled, act }) => (
+          <Button key={label} icon={icon} disabled={isDisabled} onClick={act}>
+            {label}
           </Button>
-        )}
-        {mayWrite && !schedule.held && (
-          <Button icon={Pause} disabled={isBusy} onClick={() => void hold()}>
-            Hold
-          </Button>
-        )}
-        {mayWrite && schedule.held && (
-          <Button icon={CalendarCheck} disabled={isBusy} onClick={() => void release()}>
-            Release
-          </Button>
-        )}
-        {mayWrite && isOwn && (
-          <Button icon={SquarePen} onClick={edit}>
-            Edit…
-          </Button>
-        )}
-        {mayWrite && isOwn && (
-          <Button icon={Trash2} look="danger" disabled={isBusy} onClick={() => setAsking(true)}>
+        ))}
+        {mayWrite && schedule.source === 'api' && (
+          <Button icon={Trash2} look="danger" disabled={acts.isBusy} onClick={() => setAsking(true)}>
             Delete…
           </Button>
         )}
       </div>
-      <ActNotes mayWrite={may('schedules:write')} started={started} error={error} />
+      {mayWrite === false && (
+        <p className={styles.hint}>Callers with the scope schedules:write may hold and change it.</p>
+      )}
+      <ActNotes acts={acts} />
       {isAsking && (
         <Confirm
           title="Delete this schedule?"
@@ -144,24 +111,18 @@ function PanelActs({
   );
 }
 
-function ActNotes(o: {
-  readonly mayWrite: boolean | null;
-  readonly started: string | null;
-  readonly error: string | null;
-}): ReactNode {
+/** What came of the last act. */
+export function ActNotes({ acts }: { readonly acts: ScheduleActs }): ReactNode {
   return (
     <>
-      {o.mayWrite === false && (
-        <p className={styles.hint}>Callers with the scope schedules:write may hold and change it.</p>
-      )}
       <p role="status" className={styles.hint}>
-        {o.started !== null && (
+        {acts.startedId !== null && (
           <>
-            A run has started: <Link href={runPath(o.started)}>open it</Link>
+            A run has started: <Link href={runPath(acts.startedId)}>open it</Link>
           </>
         )}
       </p>
-      {o.error !== null && <ErrorNote text={o.error} />}
+      {acts.error !== null && <ErrorNote text={acts.error} />}
     </>
   );
 }

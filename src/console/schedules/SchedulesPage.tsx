@@ -1,7 +1,7 @@
 // The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
 
 import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
-import { type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
@@ -186,6 +186,7 @@ function Content(o: {
   const isWide = useWidth() >= panelPx;
   const chosen = useMemo(() => o.all.find(({ id }) => id === o.chosen) ?? null, [o.all, o.chosen]);
   const shown = useMemo(() => matching(o.all, o.filter), [o.all, o.filter]);
+  const side = useRef<HTMLDivElement>(null);
   if (o.all.length === 0) {
     return (
       <Empty>
@@ -194,28 +195,29 @@ function Content(o: {
       </Empty>
     );
   }
-  const close = (): void => o.choose(null);
+  const close = (): void => {
+    if (isWide) leavePanel(side.current);
+    o.choose(null);
+  };
   const panel = chosen && (
-    <SchedulePanel
-      key={chosen.id}
-      schedule={chosen}
-      edit={() => o.edit(chosen.id)}
-      close={close}
-      isInDialog={!isWide}
-    />
+    <SchedulePanel key={chosen.id} schedule={chosen} edit={o.edit} close={close} isInDialog={!isWide} />
   );
   return (
     <div className={styles.content} data-panel={(panel !== null && isWide) || undefined} data-view={o.view}>
       {o.view === 'table' ? (
         shown.length > 0 ? (
-          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} />
+          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} edit={o.edit} />
         ) : (
           <Empty>No schedule matches “{o.filter}”.</Empty>
         )
       ) : (
         <SchedulesWeek all={o.all} monday={o.monday} chosen={o.chosen} choose={o.choose} />
       )}
-      {panel !== null && isWide && <div className={styles.panel}>{panel}</div>}
+      {panel !== null && isWide && (
+        <div className={styles.panel} ref={side}>
+          {panel}
+        </div>
+      )}
       {panel !== null && !isWide && o.chosen !== null && (
         <Dialog title={chosen?.job_id ?? ''} close={close}>
           {panel}
@@ -223,6 +225,14 @@ function Content(o: {
       )}
     </div>
   );
+}
+
+/** The focus goes from the panel, or from nowhere, to the row of the schedule. */
+function leavePanel(panel: HTMLElement | null): void {
+  const focused = document.activeElement;
+  if (focused !== document.body && !panel?.contains(focused)) return;
+  const row = document.querySelector<HTMLElement>('[data-current] [data-row], button[data-current]');
+  row?.focus({ preventScroll: true });
 }
 
 /** Whose job, name, words or arguments contain each word. */

@@ -1,9 +1,10 @@
 // All schedules in a table: in words, with their next time, their last run and how often they succeed.
 
-import { ChevronRight } from 'lucide-react';
+import { ChevronRight, Ellipsis } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { IconButton } from '../design/controls/Button.tsx';
+import { Menu } from '../design/controls/Menu.tsx';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
@@ -11,7 +12,9 @@ import { StatusText } from '../design/text/Status.tsx';
 import { isLoading } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { runPath } from '../words.ts';
+import { ActNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
+import { type ScheduleAct, useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 import { sentenceIn } from './zone-time.ts';
@@ -25,6 +28,7 @@ export function SchedulesTable(o: {
   readonly zone: string;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;
+  readonly edit: (id: string) => void;
 }): ReactNode {
   const [sort, setSort] = useState<Sort>({ column: 'next', isDescending: false });
   const hour = Math.floor(useNow(hourMs / 60) / hourMs) * hourMs;
@@ -37,17 +41,26 @@ export function SchedulesTable(o: {
     const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
     return columnsOf(tally, zone, choose).filter(({ id }) => id !== 'arguments' || hasArguments);
   }, [week, isWeekLoading, zone, choose, hasArguments]);
+  const acts = useScheduleActs(o.edit);
+  const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} acts={acts.actsOf(schedule)} />;
   return (
-    <Table
-      label="Schedules"
-      rows={o.all}
-      columns={columns}
-      keyOf={({ id }) => id}
-      compact={(schedule) => <Compact schedule={schedule} zone={zone} choose={choose} />}
-      sort={sort}
-      onSort={setSort}
-      currentKey={o.chosen}
-    />
+    <div>
+      <Table
+        label="Schedules"
+        rows={o.all}
+        columns={[...columns, openColumn(menuOf, choose)]}
+        keyOf={({ id }) => id}
+        compact={(schedule) => <Compact schedule={schedule} zone={zone} choose={choose} menu={menuOf(schedule)} />}
+        sort={sort}
+        onSort={setSort}
+        currentKey={o.chosen}
+      />
+      {(acts.startedId !== null || acts.error !== null) && (
+        <div className={styles.notes}>
+          <ActNotes acts={acts} />
+        </div>
+      )}
+    </div>
   );
 }
 
@@ -92,26 +105,11 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
     {
       id: 'last',
       head: 'Last run',
-      width: '200px',
+      width: '216px',
       sortBy: (one) => one.last_run?.created_at ?? null,
       cell: (one) => <Last schedule={one} />,
     },
     successColumn(tally),
-    {
-      id: 'open',
-      head: 'Show',
-      isHeadUnseen: true,
-      width: '52px',
-      isNumber: true,
-      cell: ({ id, job_id: jobId }) => (
-        <IconButton
-          size="small"
-          icon={ChevronRight}
-          label={`Show the schedule of ${jobId}`}
-          onClick={() => choose(id)}
-        />
-      ),
-    },
   ];
 }
 
@@ -135,6 +133,40 @@ function successColumn(tally: Tallies): Column<Schedule> {
       return <span title={title}>{successWords(found)}</span>;
     },
   };
+}
+
+function openColumn(menuOf: (schedule: Schedule) => ReactNode, choose: (id: string) => void): Column<Schedule> {
+  return {
+    id: 'open',
+    head: 'Actions',
+    isHeadUnseen: true,
+    width: '84px',
+    isNumber: true,
+    cell: (one) => (
+      <span className={styles.open}>
+        {menuOf(one)}
+        <IconButton
+          size="small"
+          icon={ChevronRight}
+          label={`Show the schedule of ${one.job_id}`}
+          onClick={() => choose(one.id)}
+        />
+      </span>
+    ),
+  };
+}
+
+function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
+  if (o.acts.length === 0) return null;
+  const { job_id: jobId, name } = o.schedule;
+  return (
+    <Menu
+      trigger={
+        <IconButton size="small" icon={Ellipsis} label={`Actions of ${jobId}${name === null ? '' : ` ${name}`}`} />
+      }
+      entries={o.acts}
+    />
+  );
 }
 
 function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
@@ -175,6 +207,7 @@ function Compact(o: {
   readonly schedule: Schedule;
   readonly zone: string;
   readonly choose: (id: string) => void;
+  readonly menu: ReactNode;
 }): ReactNode {
   const { schedule } = o;
   return (
@@ -189,6 +222,7 @@ function Compact(o: {
       ) : (
         <Next schedule={schedule} />
       )}
+      <span className={styles.menu}>{o.menu}</span>
     </div>
   );
 }

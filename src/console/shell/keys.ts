@@ -55,7 +55,8 @@ export function useKeys(o: {
     } else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && focusedRow()) {
       event.preventDefault();
       moveInList(event.key === 'ArrowDown' ? 1 : -1);
-    } else if (o.hasSingle) onSingle(event);
+    } else if (event.key === 'Escape') clickByKey('Escape');
+    else if (o.hasSingle) onSingle(event);
   });
   useEffect(() => {
     document.addEventListener('keydown', onKey);

@@ -85,6 +85,10 @@ export function Combobox<V extends string>(o: Props<V>): ReactNode {
           aria-invalid={o.isWrong}
           placeholder={o.placeholder}
           className={input.inner}
+          onKeyDown={(event) => {
+            // While its list is closed, the field would clear itself, and keep the key from the dialog around it.
+            if (event.key === 'Escape' && event.currentTarget.ariaExpanded !== 'true') event.preventBaseUIHandler();
+          }}
         />
         <BaseCombobox.Trigger aria-label={`Show the list: ${o.label}`} className={input.end}>
           <ChevronDown size={14} aria-hidden="true" />

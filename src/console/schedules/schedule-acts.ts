@@ -1,0 +1,59 @@
+// What a caller can do with a schedule: in its panel, and in the menu of its row.
+
+import { CalendarCheck, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
+import { useState } from 'react';
+import { type Acts, useActs } from '../session/acts.ts';
+import { useRefresh } from '../session/answers.tsx';
+import { useRequestKeys } from '../session/request-keys.ts';
+import { useScopes } from '../session/scopes.ts';
+import type { Schedule } from './schedule-data.ts';
+
+export type ScheduleAct = {
+  readonly label: string;
+  readonly icon: LucideIcon;
+  readonly isDisabled: boolean;
+  readonly act: () => void;
+};
+
+export type ScheduleActs = Acts & {
+  /** Without what the caller or this schedule does not allow. */
+  readonly actsOf: (schedule: Schedule) => readonly ScheduleAct[];
+  /** The last run that was started here. */
+  readonly startedId: string | null;
+};
+
+export function useScheduleActs(edit: (id: string) => void): ScheduleActs {
+  const may = useScopes();
+  const refresh = useRefresh();
+  const withKey = useRequestKeys();
+  const [startedId, setStarted] = useState<string | null>(null);
+  const acts = useActs(() => {
+    refresh({ queryKey: ['schedules'] });
+    refresh({ queryKey: ['fires'] });
+  });
+  const actsOf = (schedule: Schedule): readonly ScheduleAct[] => {
+    const path = { schedule_id: schedule.id };
+    const run = changing(acts, 'Run now', Play, (client) =>
+      withKey(schedule.id, async (headers) => {
+        const { run_id: runId } = await client.call('runSchedule', { path, headers });
+        setStarted(runId);
+      }),
+    );
+    const hold = changing(acts, 'Hold', Pause, (client) => client.call('holdSchedule', { path }));
+    const release = changing(acts, 'Release', CalendarCheck, (client) =>
+      client.call('releaseSchedule', { path, body: {} }),
+    );
+    const change = { label: 'Edit…', icon: SquarePen, isDisabled: false, act: () => edit(schedule.id) };
+    const mayWrite = may('schedules:write') === true;
+    return [
+      ...(may('runs:write') ? [run] : []),
+      ...(mayWrite ? [schedule.held ? release : hold] : []),
+      ...(mayWrite && schedule.source === 'api' ? [change] : []),
+    ];
+  };
+  return { ...acts, actsOf, startedId };
+}
+
+function changing(acts: Acts, label: string, icon: LucideIcon, change: Parameters<Acts['act']>[0]): ScheduleAct {
+  return { label, icon, isDisabled: acts.isBusy, act: () => void acts.act(change) };
+}
