@@ -1,5 +1,5 @@
-// Adds a run: asks the queue for admission, takes the snapshot, and stores the run in the one transaction after which
-// it is never lost.
+// Adds a run: asks the queue whether it may start, takes a snapshot of the job, and stores the run in one transaction.
+// From then on the run cannot be lost.
 
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
@@ -24,14 +24,14 @@ import type { RunRegister } from './run-register.ts';
 
 /** What a run needs besides its plan. */
 export type Addition = RunOrigin & {
-  /** A new id unless it is given. */
+  /** By default, a new id. */
   readonly id?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly depth?: number;
-  /** Who gave the secrets; the caller unless it is given. */
+  /** Who gave the secrets; by default, the caller. */
   readonly secretsBy?: string;
-  /** A snapshot of the job taken earlier; otherwise one is taken now. */
+  /** An earlier snapshot of the job; by default, a new one. */
   readonly revision?: string;
   /** The steps to start with, if some of them have ended in an earlier run. */
   readonly start?: (run: RunFacts) => FirstSteps;
@@ -67,8 +67,8 @@ export function createAddRun(o: {
     const onConflict = onConflictOf(plan);
     if (onConflict !== 'queue') await o.untilResumed();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
-    // From here to the transaction only the admission is awaited, so that runs are stored in the order of their
-    // admission.
+    // From here to the transaction, await nothing but the admission: runs must be stored in the order in which they
+    // were admitted.
     const draft = draftOf(plan, addition, revision, clock.now());
     const { facts, row } = draft;
     const { id, jobId, tenant, priority, createdAtMs } = row;

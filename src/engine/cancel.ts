@@ -1,5 +1,4 @@
-// Cancels runs. The request is stored first, so that the process that drives the run acts on it, now or after a
-// restart.
+// Cancels runs. Stores the request first, so that it takes effect even after a restart.
 
 import type { Reach } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
@@ -25,7 +24,7 @@ export function createCancels(o: {
 }) {
   const { store, clock, log } = o.context;
 
-  /** True when the run had not started, and never will. */
+  /** True if the run had not started. Then it never will. */
   async function request(runId: string, isForced: boolean): Promise<boolean> {
     const atMs = clock.now();
     const isWithdrawn = await store.db.transact(async (tx) => {
@@ -39,8 +38,8 @@ export function createCancels(o: {
 
   return {
     /**
-     * Returns `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period, and one
-     * that is running is cut short.
+     * Returns `cancelled` once all processes of the run are gone. With `isForced` the job gets no grace period. If the
+     * grace period has begun, it ends now.
      * @throws Problem run-not-found, run-already-finished
      */
     async cancel(
@@ -69,7 +68,7 @@ export function createCancels(o: {
       }
       return { status: 'running' };
     },
-    /** The same without waiting for the end. Never throws. */
+    /** Like `cancel`, but does not wait for the end. Never throws. */
     cancelUnwaited(runId: string, isForced = false): void {
       o.withRetry(() => request(runId, isForced)).catch((error: unknown) => {
         if (!o.signal.aborted) log.error({ err: error, run_id: runId }, 'a run could not be cancelled');

@@ -1,5 +1,5 @@
-// Sub-runs. The transaction that adds one also names it in the row of the step that starts it, so a step never has two,
-// or loses one. Waits for sub-runs through the journal, and cancels them with their parent.
+// Starts sub-runs, waits for them through the journal, and cancels them with their parent. The transaction that adds a
+// sub-run also writes its id into the row of the step. So a step never loses its sub-run or starts a second one.
 
 import { type ExpressionScope, evaluateArguments, fromOf } from '../catalog/expression/expression.ts';
 import { ExpressionError } from '../catalog/expression/expression-error.ts';
@@ -19,8 +19,8 @@ import { redactedTexts } from './run/run-secrets.ts';
 import { outputsOfResult } from './run/step-values.ts';
 
 /**
- * The most sub-runs that may run at each depth. A step may start 500 sub-runs, each of which may start 500 more.
- * Sub-runs wait only for others at the same depth, never for their own sub-runs, so they all end.
+ * How many sub-runs may run at each depth. A step may start 500 sub-runs, and each of them 500 more. A sub-run waits
+ * for room only at its own depth, so a parent never takes the room that its own sub-runs need.
  */
 const mostAtADepth = 200;
 
@@ -45,7 +45,7 @@ export function createChildren(o: {
       job_id: action.jobId,
       args: argumentsOfStep(action.args, entry.definition.secretArgs, from),
       tenant: run.tenant,
-      // A profile that the parent's caller tightened also applies to everything the parent starts.
+      // If the caller chose a stricter profile for the parent, it applies to everything that the parent starts.
       security_profile: tighterProfile(parent.profile, base),
     };
     // Texts made from the parent's secrets may reach the sub-run, so they are redacted there too.
@@ -61,7 +61,7 @@ export function createChildren(o: {
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('another process drives the step now');
-        // Readers notice a change of the run by its version.
+        // This raises the version of the run, by which readers notice the change.
         await store.steps.touch(tx, at.runId, {});
       },
     });
@@ -135,7 +135,7 @@ function argumentsOfStep(
   return { ...evaluated, ...evaluate(secret ?? {}, (what) => evaluateSecrets(what, openScope())) };
 }
 
-/** The error does not say what is wrong with a value that may be a secret, because it could repeat the value. */
+/** The error does not say what is wrong with a value, because the message could repeat a secret. */
 function evaluateSecrets(args: JsonObject, scope: ExpressionScope): JsonObject {
   const values = Object.entries(args).map(([name, value]) => {
     try {

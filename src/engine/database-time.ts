@@ -1,5 +1,5 @@
-// The wall clock for times that are kept in the database. When the clock is set, the stored times move with it, and
-// nobody compares them with the new time before they have moved.
+// The wall clock, for times in the database. When somebody sets the clock, the stored times move with it. Nobody gets
+// the new time before the stored times have moved.
 
 /** `move` moves the stored times and never rejects. */
 export function createDatabaseTime(now: () => number, move: (byMs: number) => Promise<void>) {

@@ -17,7 +17,7 @@ export type Remains = Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> & 
 
 const hardest = { signal: 'KILL', graceMs: 0 } as const;
 
-/** Whether the attempt was started by a build without epochs, which also named its folder differently. */
+/** Whether a build from before epochs started the attempt. Such a build also named the folder differently. */
 export function isOfEarlierBuild({ status, epoch }: Pick<StepRow, 'status' | 'epoch'>): boolean {
   return status === 'running' && epoch === 0;
 }

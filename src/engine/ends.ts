@@ -1,4 +1,4 @@
-// Waits for runs to end, using the events of the journal: one listener, however many wait.
+// Waits for runs to end. A single listener on the journal serves everyone who waits.
 
 import { toTimerDelay } from '../lib/clock.ts';
 import type { Hub } from './hub.ts';

@@ -1,4 +1,5 @@
-// The engine as its interfaces see it: plan, create, cancel, approve and rerun runs. It knows nothing of HTTP.
+// What the engine offers to the server: it plans, creates, cancels, approves and reruns runs. It knows nothing about
+// HTTP.
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
@@ -41,13 +42,13 @@ import { createStoredSecrets, type StoredSecrets } from './secrets/stored-secret
 
 export type Engine = {
   readonly hub: Hub;
-  /** What each security profile can rely on, on this host. */
+  /** What this host can enforce for each security profile. */
   readonly host: Capabilities;
   /** Which limits this host can enforce. */
   readonly limitReport: LimitReport;
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
-  /** Adds the errors of the arguments to those of a body for `plan` or `createRun` that has other errors. */
+  /** For a body of `plan` or `createRun` that has other errors: adds the errors of its arguments to them. */
   readonly addArgumentErrors: (body: unknown, errors: ErrorList) => void;
   /** @throws Problem why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
@@ -64,8 +65,8 @@ export type Engine = {
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
   /**
-   * Resumes in the background what an earlier process left. With `only`, these are the only waiting runs that start
-   * (besides new ones), and no schedule fires.
+   * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
+   * fires. New runs still start.
    */
   readonly start: (only?: ReadonlySet<string>) => void;
   readonly attend: Resumption['attend'];
@@ -100,7 +101,7 @@ type EngineOptions = {
   readonly syncWaitMs: number;
   /** The id of the data dir, under which runs are driven (ADR 0039). */
   readonly ownerId: string;
-  /** This process, as a run names the process that executes it. */
+  /** The name of this process in the runs that it executes. */
   readonly worker: string;
 };
 

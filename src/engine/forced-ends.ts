@@ -1,4 +1,4 @@
-// Ends runs whose run controller was told to end them and still has not, long after it should have: processes and rows.
+// Ends a run by force, both its processes and its rows, if its run controller should have ended it long ago.
 
 import { isFinished } from '../domain/run.ts';
 import { atMost } from '../lib/at-most.ts';
@@ -8,7 +8,7 @@ import { endOrphan } from './end-orphan.ts';
 import type { ControllerContext } from './run/run-context.ts';
 import type { RunRegister } from './run-register.ts';
 
-/** Why a running run is to end. */
+/** Why a running run must end. */
 export type Due = 'timeout' | 'cancel';
 
 /** Call it with all runs that are due. Those that have been due for too long are ended by force. */
@@ -61,7 +61,7 @@ async function forceEnd(runId: string, toldForMs: number, why: Due, o: Parts): P
   const controller = register.controllerOf(runId);
   const timeoutMs = controller?.isStoring() ? storingMs : overtimeMs;
   if (!before || toldForMs < before.plan.job.cancel.graceMs + timeoutMs) return;
-  // A full disk decides nothing about a run whose processes are gone, and a sub-run has its own grace period.
+  // If its processes are gone, the run may wait for a full disk. A step may wait for a sub-run's own grace period.
   if (controller?.isHeldUp() || (await waitsForSubRun(before, store))) return;
   log.error({ run_id: runId }, 'an overdue run is ended without its run controller');
   await atMost(droppingMs, register.drop(runId));

@@ -1,6 +1,5 @@
-// Enforces what must happen by a certain time, or because the database says so, even if nothing in this process acted
-// on it: deadlines, cancels, and runs that wait although they could start. It looks every second, and at the next
-// deadline.
+// Looks every second, and at each deadline, for work that nothing else in this process has done. It ends runs whose
+// time is up or that somebody has cancelled, and finds runs that wait although they could start.
 
 import { atMost } from '../lib/at-most.ts';
 import { type Clock, toTimerDelay } from '../lib/clock.ts';
@@ -107,7 +106,7 @@ async function endOverdueWaits(atMs: number, { context, queue }: Parts): Promise
   );
 }
 
-/** Running runs that are overdue or to be cancelled. Their run controllers have been told. */
+/** Finds running runs that are overdue or cancelled, and tells their run controllers to end them. */
 async function dueRuns(nowMs: number, { context, register }: Parts): Promise<ReadonlyMap<string, Due>> {
   const { runs } = context.store;
   // Run controllers also time their own runs: the clock may have been set since their rows were written.
@@ -126,7 +125,7 @@ async function dueRuns(nowMs: number, { context, register }: Parts): Promise<Rea
   ]);
 }
 
-/** Rings once, at the earliest of the times it was given. */
+/** Rings once, at the earliest of the times that it was set to. */
 function createAlarm(clock: Clock, onRing: () => void) {
   let nearest: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined;
   return {

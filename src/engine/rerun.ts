@@ -108,7 +108,7 @@ async function planAgain(
     job: entry.definition,
     caller: name,
   });
-  // A profile that the old caller tightened stays tight. If the job has tightened its profile since, that applies too.
+  // A stricter profile that the old caller chose still applies, and also one that the job has chosen since.
   const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? planContext.policy.defaultProfile;
   const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
   const security_profile = tighterProfile(oldPlan.profile, base);

@@ -1,5 +1,5 @@
-// Brings the runs in the database back to this process: all of them after a start, and later those that no process
-// drives. Runs are resumed side by side in the background, and a run that cannot be resumed is marked as failed.
+// Resumes the runs in the database: all of them after a start, and later those that no process drives. It resumes them
+// side by side in the background. A run that cannot be resumed fails.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

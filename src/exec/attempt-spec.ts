@@ -11,7 +11,7 @@ export type AttemptSpec = {
   readonly attempt: number;
   /** Belongs to this attempt alone and is created for it: spool, status, sandbox, verdict, in/, out/. */
   readonly attemptDir: string;
-  /** Belongs to the run: it is next to the folders of the attempts, and each attempt uses the same one. */
+  /** Belongs to the run: all its attempts use this folder, which is next to their own folders. */
   readonly workspaceDir: string;
   readonly snapshotDir: string;
   readonly job: JobDefinition;

@@ -1,5 +1,5 @@
-// Runs a system program over files that a job has left and that an accomplice may still change meanwhile. The program
-// sees only the system and the folders it is given, so no link leads it anywhere else on the host.
+// Runs a system program on files that a job has left, while an accomplice of the job may still change them. The program
+// sees only the system's files and the given folders, so no link leads it anywhere else on the host.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ export type ConfinedFolder = { readonly from: string; readonly at: string; reado
 /** Enough to handle any owner and mode that a job has left. */
 const rootCapabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID'];
 
-/** Messages of the program are in English. Rejects like execFile. */
+/** The program prints its messages in English. Rejects like execFile. */
 export async function runConfined(argv: readonly string[], folders: readonly ConfinedFolder[]): Promise<void> {
   const binds = { read: '--ro-bind', write: '--bind' } as const;
   await promisify(execFile)(

@@ -11,16 +11,16 @@ export type Executor = {
   readonly report: (profile: SecurityProfile) => ProfileReport;
   /** The isolation of a run of the profile on this host. */
   readonly isolation: (profile: SecurityProfile, network: Network, runAs: RunAs | null) => Isolation;
-  /** The user of the host, or what keeps a job of the profile from running as it; continues a sentence. */
+  /** The user of the host, or why a job of the profile cannot run as this user, as the end of a sentence. */
   readonly findUser: (user: string, profile: SecurityProfile) => Promise<RunAs | string>;
   /**
-   * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
-   * an end of the attempt.
+   * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure
+   * ends the attempt.
    */
   readonly launch: (request: AttemptRequest) => AttemptProcess;
   /**
-   * Takes over an attempt that a former server started. Returns undefined when it never began; then it never will, so
-   * it can be launched. `hasBegun` says that it is known to have begun: if nothing is left of it, it is lost.
+   * Resumes an attempt that a former server started. Returns undefined if it never began. Then it never will, so it can
+   * be launched again. With `hasBegun`, the caller knows that it began: if nothing is left of it, it is lost.
    * @throws the system's error when it cannot be determined at present
    */
   readonly resume: {

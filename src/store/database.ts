@@ -19,7 +19,7 @@ export type Database = {
   readonly read: Kysely<Schema>;
   /**
    * Changes with every commit of any process, at the latest in the next turn of the event loop. While it stays the
-   * same, so does everything that `read` returns.
+   * same, everything that `read` returns stays the same.
    */
   readonly generation: () => Promise<string | number>;
   /**

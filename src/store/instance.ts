@@ -1,11 +1,11 @@
-// What an instance keeps of its host: the time zone from when it was made, and the boot that it has seen last.
+// What an instance remembers about its host: the time zone when the instance was made, and the last boot that it saw.
 
 import type { Database } from './database.ts';
 
 export type InstanceStore = {
   /** The zone of schedules without a time zone: that of the host when the instance was made. */
   readonly timezone: () => Promise<string>;
-  /** When this boot of the host was first seen: now, the first time. */
+  /** When the instance first saw this boot of the host; `nowMs` if it had not seen it yet. */
   readonly bootSeenAt: (bootId: string, nowMs: number) => Promise<number>;
 };
 

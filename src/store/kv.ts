@@ -16,7 +16,7 @@ export type KvWrite = KvPlace & {
   readonly ifVersion: number | undefined;
   readonly expiresAtMs: number | null;
   readonly by: string;
-  /** A request that may come again after a crash: if it has been carried out, it is not carried out twice. */
+  /** Names a request that may come again after a crash. It is carried out only once. */
   readonly request: string | null;
   readonly atMs: number;
 };
@@ -59,7 +59,7 @@ const shown = [
   'updated_by',
   'expires_at',
 ] as const satisfies readonly (keyof KvRow)[];
-/** No key continues a prefix with a later character. */
+/** The highest character. Behind a prefix, it marks the end of all keys with that prefix. */
 const lastCharacter = '\u{10ffff}';
 const whole = { tenant: '', namespace: '' };
 

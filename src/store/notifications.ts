@@ -1,4 +1,4 @@
-// Notifications. A cursor in the journal says up to which event ended runs were looked at; each webhook call has a row
+// Notifications. A cursor says how far the journal was searched for runs that have ended. Each webhook call has a row
 // (ADR 0012).
 
 import type { NotifyRule } from '../domain/job.ts';

@@ -1,5 +1,5 @@
-// Reads for callers, limited to what they may see. The objects of other tenants look as if they did not exist (ADR
-// 0015). Handlers have only this interface, not the store behind it.
+// Reads what a caller may see. The objects of other tenants look as if they did not exist (ADR 0015). Handlers have
+// only this interface, not the store behind it.
 
 import type { JobTimes } from '../domain/job-times.ts';
 import type { Notification } from '../domain/notification.ts';
@@ -38,9 +38,9 @@ export type RunReading = {
     most: number,
     reach: Reach,
   ) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** What the newest runs of the job that the caller may see used, newest first. */
+  /** The revisions that the newest runs of the job used, newest first. Only of runs that the caller may see. */
   readonly usedRevisions: (jobId: string, most: number, reach: Reach) => ReturnType<RunStore['usedRevisions']>;
-  /** How long the last runs of a job took that the caller may see. */
+  /** How long the last runs of a job took. Only of runs that the caller may see. */
   readonly times: (query: Omit<JobTimesQuery, 'tenant'>, reach: Reach) => Promise<JobTimes>;
   /** While this value stays the same, the same question with the same reach has the same answer (ADR 0025). */
   readonly generation: RunStore['generation'];

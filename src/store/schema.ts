@@ -134,7 +134,7 @@ export type RunLabelCountRow = {
 
 /**
  * Counters of runs that ended in the hour or day (UTC) that begins at `at`. They stay when retention removes the runs.
- * Without a job, of all jobs, without sub-runs.
+ * A row without a job counts the runs of all jobs, except sub-runs.
  */
 export type RunStatsRow = {
   span: 'hour' | 'day';
@@ -147,8 +147,8 @@ export type RunStatsRow = {
 };
 
 /**
- * How many of them waited so long for their start or, if they succeeded, took so long, without the time in which an
- * approval waited for its answer. The buckets are those of domain/duration-buckets.ts.
+ * How many of these runs waited this long for their start, and how many of those that succeeded took this long. The
+ * time in which an approval waited for its answer does not count. The buckets are those of domain/duration-buckets.ts.
  */
 export type RunTimesRow = Pick<RunStatsRow, 'span' | 'job_id' | 'at' | 'tenant'> & {
   measure: 'took' | 'waited';
@@ -328,7 +328,7 @@ export type TokenRow = {
 
 /**
  * A version is never used twice, not even after the key was deleted. `size_bytes` counts key and value. `request` names
- * the request of a run that wrote the value last.
+ * the request of a run that last wrote the value.
  */
 export type KvRow = {
   tenant: string;

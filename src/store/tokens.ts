@@ -1,4 +1,4 @@
-// API tokens. A row is never deleted, so that the audit log can always be explained.
+// API tokens. A row is never deleted, so the audit log always finds the token that it names.
 
 import type { ApiToken } from '../domain/api-token.ts';
 import { parseCursor, toCursor } from './cursor.ts';

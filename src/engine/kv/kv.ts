@@ -1,5 +1,5 @@
-// The key-value store as the interfaces and runs see it: names are checked, and what cannot be stored is a problem with
-// a reason.
+// The key-value store, for the API and for runs. It checks names, and if it cannot store something, its problem says
+// why.
 
 import {
   type KvPlace,
@@ -87,7 +87,7 @@ export function createKv(o: {
   };
 }
 
-/** In the audit log. */
+/** What the audit log calls the key. */
 function idOf({ namespace, key }: KvPlace): string {
   return `${namespace} ${key}`;
 }

@@ -1,5 +1,5 @@
-// Explains the decisions about a run for the audit log: who chose its profile, what else was asked for, and what
-// allowed it.
+// Explains the decisions about a run for the audit log: who chose its profile, what else the job or its caller asked
+// for, and which setting allowed it.
 
 import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
 import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';

@@ -1,5 +1,5 @@
-// Checks a plan against one host: whether and how the host can do what policy allows. This belongs where the run is
-// claimed; a server that runs jobs itself does it in the request that creates the run.
+// Checks a plan against one host: whether and how the host can do what policy allows. A server that runs jobs itself
+// does this in the request that creates the run.
 
 import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';

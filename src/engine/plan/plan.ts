@@ -70,18 +70,18 @@ export type Plan = RunSecrets & {
   readonly storedSecrets: readonly string[];
   /** By argument: the name of the stored secret that it takes its value from. */
   readonly storedArgs: Readonly<Record<string, string>>;
-  /** If the profile is denied, the one that was asked for. */
+  /** The profile of the run or, if it is denied, the profile that was asked for. */
   readonly profile: SecurityProfile;
   readonly isProfileAllowed: boolean;
   readonly network: Network;
   readonly kv: KvPermissions;
-  /** The name of the user of the host as which the job runs; null when it names no user, or may not. */
+  /** The user of the host that the job runs as; null if the job names no user, or may not name one. */
   readonly user: string | null;
-  /** What the job and the instance say. A host may limit what they leave open. */
+  /** The limits that the job and the instance set. The host may limit the rest. */
   readonly resources: Resources;
-  /** The most that the instance lets a run of the profile have. */
+  /** The highest limits that the instance allows for the profile. */
   readonly ceilings: Resources;
-  /** The shorter one of what the job and the instance allow; null: no limit. */
+  /** The shorter of the timeouts that the job and the instance set; null: no limit. */
   readonly runTimeoutMs: number | null;
   /** The paths that the job asks to read or write beyond its profile. */
   readonly wantedPaths: readonly WantedPath[];

@@ -1,5 +1,5 @@
-// The arguments of a rerun: the old ones, overridden by those of its caller. A secret that is not stored belongs to the
-// person who gave it: it is reused only for the same work, or if the same person asks for something else.
+// The arguments of a rerun: the old ones, except those that the caller gives again. A secret that somebody gave as text
+// belongs to that person. If another person asks for a rerun, it is reused only to repeat the same work.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
@@ -19,7 +19,7 @@ export type RerunRequest = {
 type RerunArguments = {
   readonly args: JsonObject;
   /**
-   * The secrets the environment gets again, and everything the old run was given, because kept outputs may contain it.
+   * The secrets that the environment gets again, and all other secrets of the old run: kept outputs may contain them.
    */
   readonly before: RunSecrets;
   readonly storedArgs: NonNullable<RunPlan['storedArgs']>;

@@ -61,7 +61,7 @@ export function permit({ slots, groups }: QueueState, group: ConcurrencyGroup, r
 }
 
 /**
- * Why a run of the group would wait: for what the runs before it wait for, or for those runs. Null when it would start.
+ * Why a run of the group would wait: a limit is reached, or other runs come before it. Null if it would start.
  */
 export function whyWait(state: QueueState, group: ConcurrencyGroup): string | null {
   const { isOpen, isClosed, startsRuns, groups, slots, order } = state;

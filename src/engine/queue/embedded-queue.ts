@@ -1,5 +1,5 @@
-// The queue of a single server: in memory, on top of the fair queue. Each decision is made before its promise is
-// returned, so nothing can happen between a question, its answer and the slot that belongs to it.
+// The queue of a single server: in memory, on top of the fair queue. Each function decides before it returns its
+// promise, so nothing can come between a question, its answer and the slot that goes with it.
 
 import type { Slot, Slots } from '../run/slots.ts';
 import { admit, isBlocked, isFull, outlookOf, permit, type QueueState, startingWords, whyWait } from './admission.ts';
@@ -11,7 +11,7 @@ import { createWaitingRuns, groupOfRun, type WaitingRun } from './waiting-runs.t
 type Grants = Map<string, (slot: Slot) => void>;
 type Tell = (runId: string, waiting: string) => void;
 
-/** How many heads of the queue are told, each time, why they wait. */
+/** How many heads of the queue to tell, each time, why they wait. */
 const mostTold = 50;
 
 export function createEmbeddedQueue(o: {

@@ -26,7 +26,7 @@ type GroupQueue = { readonly name: string; readonly items: BinaryHeap<QueueItem>
 type Tenant = {
   readonly queues: Map<string, GroupQueue>;
   readonly byHead: BinaryHeap<GroupQueue>;
-  /** The virtual time at which what the tenant last took is paid for. */
+  /** The virtual time at which the tenant has paid for what it last took. */
   paidAt: number;
 };
 

@@ -1,5 +1,5 @@
-// Changes wake the queue. This watch wakes it when that was forgotten, and reports when something does not start
-// although it could.
+// Every change should wake the queue. If a change did not, this watch wakes it, and reports what could start but does
+// not.
 
 import type { SteadyClock } from '../../lib/clock.ts';
 import type { Slots } from '../run/slots.ts';

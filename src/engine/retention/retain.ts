@@ -1,5 +1,5 @@
-// Retention: removes everything that is past its retention, in one pass after another while the server runs, and at
-// once when asked.
+// Removes everything that is past its retention: one pass after another while the server runs, and at once when
+// somebody asks.
 
 import { setTimeout as delay, setImmediate as yieldNow } from 'node:timers/promises';
 import { oldSnapshots } from '../../catalog/source/snapshot-removal.ts';
@@ -70,7 +70,7 @@ const passEveryMs = 300_000;
 /** On a full disk, what was freed may make room for removing the rest. */
 const againMs = 5_000;
 const loopShare = 0.1;
-/** On a busy server most of a step is spent waiting for others, which must not lengthen its rest ninefold. */
+/** On a busy server a step mostly waits for other work. Without this limit, the rest would be nine times as long. */
 const longestRestMs = 200;
 /** A server that is told to stop has five seconds for everything. */
 const timeoutMs = 1_000;
@@ -242,7 +242,7 @@ function restOf(share: number, signal: AbortSignal): Rest {
   return Object.assign(rest, { isOver: () => signal.aborted });
 }
 
-/** The time before which data is removed. For data that is kept forever it is 1970. */
+/** Data from before this time is removed. For data that is kept forever, the time is 1970. */
 function bound(nowMs: number, keptMs: number | null): number {
   return keptMs === null ? 0 : nowMs - keptMs;
 }

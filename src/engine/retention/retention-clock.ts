@@ -1,11 +1,11 @@
-// The time that retention uses. It never runs ahead because the wall clock was wrong for a while (ADR 0036).
+// The time that retention uses. If the wall clock runs ahead for a while, this time does not (ADR 0036).
 
 import { type SteadyClock, watchWallClock } from '../../lib/clock.ts';
 
-/** By then, an administrator has noticed that the clock is wrong. */
+/** After this time, an administrator should have noticed that the clock is wrong. */
 const doubtMs = 86_400_000;
 
-/** The wall clock, minus what it was moved forward in the last day and has not been moved back since. */
+/** The wall clock, without the time that somebody moved it forward in the last day and has not moved it back. */
 export function createRetentionClock(clock: SteadyClock): SteadyClock {
   let doubted: { readonly byMs: number; readonly sinceMs: number }[] = [];
   const { now, monotonicMs } = watchWallClock(clock, (byMs) => {

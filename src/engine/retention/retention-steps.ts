@@ -225,7 +225,7 @@ export async function removeLeftovers(context: StepContext, beforeMs: number): P
   }
 }
 
-/** Only days are kept as long as configured, because there are many hours. */
+/** There are many counters of hours, so only counters of days are kept for as long as configured. */
 export function oldStats(nowMs: number, beforeMs: number): readonly StatsBefore[] {
   return [
     { span: 'hour', beforeMs: Math.max(beforeMs, nowMs - hoursKeptMs) },

@@ -1,5 +1,5 @@
-// Moves a run from the end of one step to the next: decides what follows, writes that and the end itself in one
-// transaction, and then starts the next processes (ADR 0014).
+// Moves a run on when a step ends: decides what follows, writes the end and the decision in one transaction, and then
+// starts the next processes (ADR 0014).
 
 import { retryDelayMs } from '../../domain/retry.ts';
 import type { Decision as Approval } from '../../domain/run.ts';
@@ -23,7 +23,7 @@ export function createAdvance(driven: DrivenRun) {
     onOutcome: (instance, outcome) => watch(outcome.then((how) => (how ? settle(instance, how) : undefined))),
   });
 
-  /** An attempt has ended: the step is retried, or has ended as well. */
+  /** An attempt has ended: retries the step, or ends it as well. */
   async function settle(instance: StepInstance, outcome: Outcome): Promise<void> {
     const hadProcess = attempts.has(instance);
     if (outcome.termination) driven.terminations.push(outcome.termination);
@@ -43,7 +43,7 @@ export function createAdvance(driven: DrivenRun) {
     await complete(batch);
   }
 
-  /** Writes the end of an instance to the batch, with what the state decides from it. */
+  /** Writes the end of an instance to the batch, and what the state decides because of it. */
   function end(instance: StepInstance, outcome: Ending & Partial<Outcome>, batch: Batch, approval?: Approval): void {
     changes.end(instance, outcome, batch, approval);
     carryOut(state.end(instance, outcome), batch);
@@ -113,7 +113,7 @@ function delayOfRetry(
   return retryDelayMs(policy, { attempt, reason, exitCode, retriesLost: job.onLost === 'retry' });
 }
 
-/** A job without steps has its artifacts taken when its command ends. They may make the run fail. */
+/** For a job without steps: takes the artifacts when its command ends. They may make the run fail. */
 async function takeArtifacts(
   driven: DrivenRun,
   instance: StepInstance,

@@ -1,4 +1,4 @@
-// The artifacts of a run: found once its processes are gone, and kept all or not at all.
+// Finds the artifacts of a run once its processes are gone. Keeps all of them, or no artifact at all.
 
 import type { JobDefinition } from '../../domain/job.ts';
 import { isMediaType } from '../../domain/media-type.ts';
@@ -49,9 +49,9 @@ export type RunFiles = {
 
 type Request = RunFiles & {
   readonly job: JobDefinition;
-  /** In the order in which the files they name count. */
+  /** In order of precedence: if two of them name the same file, the first one counts. */
   readonly namers: readonly Namer[];
-  /** The step that a file nobody named comes from; null when that is unknown. */
+  /** For a file that no step named: the step that made it; null if that is unknown. */
   readonly stepOf: (change: LastChange) => string | null;
   /** Whether a file may become the artifact itself: the workspace is removed next, and nobody else uses it. */
   readonly mayLink: boolean;

@@ -1,5 +1,5 @@
-// Takes the artifacts of a run, all at once, when none of its processes is left: a path that a process could still
-// change might lead anywhere on the host by the time it is opened.
+// Takes the artifacts of a run, all at once, when no process of the run is left. A process could still change a path,
+// so that it leads somewhere else on the host by the time the server opens it.
 
 import { existsSync } from 'node:fs';
 import { type LeftBehind, leftBehindWords } from '../../domain/left-behind.ts';

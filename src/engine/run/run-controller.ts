@@ -104,7 +104,7 @@ async function resume(driven: DrivenRun, advance: Advance, holdSlot: () => Slot)
   }
   driven.phase = 'driven';
   watchSize(driven, advance);
-  // This comes first, so that no step starts that is to be ended.
+  // This comes first, so that no step starts only to be ended.
   const why = driven.isCancelRequested ? cancelled : runOverdue(driven);
   if (why) abortRun(driven, advance, why, batch);
   else advance.watch(advance.complete(batch));

@@ -1,5 +1,5 @@
-// How this process stops driving a run: it writes the run's last row, or an internal error ends the run, or it leaves
-// the run to another process.
+// The three ways in which this process stops driving a run: it writes the run's last row, an internal error ends the
+// run, or another process gets the run.
 
 import { atMost } from '../../lib/at-most.ts';
 import { Superseded } from '../../store/superseded.ts';
@@ -22,7 +22,7 @@ export async function finishRun(driven: DrivenRun, batch: Batch): Promise<void> 
   driven.workspaceWatch?.close();
   const { state, job, artifacts, runLog, terminations, log } = driven;
   const begun = state.instances.filter(({ kind, epoch }) => kind === 'command' && epoch > 0);
-  // A job without steps had its artifacts taken when its command ended.
+  // For a job without steps, this was done when its command ended.
   const isTaken = job.composition === 'single';
   const kept = isTaken ? noArtifacts : await artifacts.take(begun.map((instance) => attemptsAt(driven, instance)));
   const leftBehind = await artifacts.leftBehind();

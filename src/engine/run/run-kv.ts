@@ -1,5 +1,5 @@
-// Carries out what the scripts of a run ask of the key-value store: a job has the namespace of its own id, and those
-// that its `permissions.kv` got.
+// Carries out the requests of a run's scripts to the key-value store. A job may use the namespace of its own id, and
+// those that its `permissions.kv` got.
 
 import { noKvPermissions } from '../../domain/kv.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -50,7 +50,7 @@ async function carryOut(
   return { kind: 'done', version: entry.version };
 }
 
-/** A script that deletes a key wants it gone, and it is: also when the request comes a second time after a crash. */
+/** Deleting a key that does not exist succeeds: after a crash, the same request may come a second time. */
 function toAnswer(problem: Problem, request: KvRequest): KvAnswer {
   const { slug, message, members } = problem;
   if (slug === 'kv-key-not-found') return request.kind === 'delete' ? { kind: 'done' } : { kind: 'missing' };

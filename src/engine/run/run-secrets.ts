@@ -1,5 +1,5 @@
-// The secrets of a run: those that its scripts get, and those that are only redacted from its output. They are stored
-// with the run, sealed, so that a retry or a restart does not depend on the secrets stored under these names by then.
+// The secrets of a run: those that its scripts get, and those that are only redacted from its output. They are sealed
+// and stored with the run, so a retry or a restart uses the same secrets, even if somebody has replaced them since.
 
 import { Problem } from '../../domain/problem.ts';
 import type { StoredRun } from '../../store/run/runs.ts';
@@ -8,7 +8,7 @@ import type { Sealer } from '../secrets/seal.ts';
 export type RunSecrets = {
   /** By the name of the argument, or of the stored secret that the environment names. */
   readonly secrets: ReadonlyMap<string, string>;
-  /** Secrets of the run it comes from: texts made from them may reach this run. */
+  /** The secrets of the parent or the earlier run: texts made from them may reach this run. */
   readonly alsoRedacted: readonly string[];
 };
 

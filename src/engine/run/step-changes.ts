@@ -1,5 +1,5 @@
-// What a run controller decides about its steps: each change applies to the instance in memory at once, and goes as
-// data into the batch that the store applies. If another process holds the attempt by now, the whole batch fails.
+// Makes the changes that a run controller decides for its steps. A change applies to the instance in memory at once,
+// and goes into the batch as data for the store. If another process has taken over the attempt, the whole batch fails.
 
 import type { Decision as Approval } from '../../domain/run.ts';
 import type { Clock } from '../../lib/clock.ts';

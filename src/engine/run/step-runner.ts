@@ -1,5 +1,5 @@
-// Runs the steps of one run: commands, which need a slot, and sub-runs, approvals and delays, which do not. What
-// follows from the end of a step is decided in advance.ts.
+// Runs the steps of one run: commands, which need a slot, and sub-runs, approvals and delays, which do not. advance.ts
+// decides what follows when a step ends.
 
 import type { Interruption, Outcome } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';

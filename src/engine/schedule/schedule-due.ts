@@ -25,7 +25,7 @@ function cursorOf(tracked: Pick<Tracked, 'state'>): number {
   return Math.max(seenUntilMs(tracked), tracked.state.notBeforeMs ?? 0);
 }
 
-/** The newest instant that the clock has shown while the schedule fired. */
+/** The latest time that the clock has shown while the schedule was active. */
 export function seenUntilMs({ state }: Pick<Tracked, 'state'>): number {
   return Math.max(state.sinceMs, state.settledAtMs ?? state.sinceMs);
 }

@@ -1,5 +1,5 @@
 // What the schedules start between two instants: the runs they have started, the times they missed, and the times to
-// come. A schedule that fires nearly every hour, or more often, is answered with counts.
+// come. For a schedule that fires nearly every hour, or more often, the answer has counts instead.
 
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import type { RunStatus } from '../../domain/run.ts';
@@ -14,11 +14,11 @@ export type FiresQuery = {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly limit: number;
-  /** How long runs are kept: an older time without a run need not have been missed. null: forever. */
+  /** How long runs are kept; null: forever. An older time without a run need not have been missed. */
   readonly runsKeptMs: number | null;
 };
 
-/** `due`: its time has come, but it was not started so far. */
+/** `due`: its time has come, but its run has not started yet. */
 type ScheduleFire = {
   readonly schedule: Schedule;
   readonly nominalAtMs: number;
@@ -43,7 +43,7 @@ export type Fires = {
   /** By time. */
   readonly fires: readonly ScheduleFire[];
   readonly frequent: readonly FrequentFires[];
-  /** False: there are more than the limit allows, or more than one question may cost. */
+  /** False: there are more, but they exceed the limit or the cost of one question. */
   readonly isComplete: boolean;
 };
 

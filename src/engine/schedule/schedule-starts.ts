@@ -1,5 +1,5 @@
-// When schedules fire that name a start instead of times: `@reboot` at each start of the server, `@boot` at the first
-// one after each boot of the host (ADR 0011).
+// Schedules that fire at a start: `@reboot` at each start of the server, `@boot` at the first start of the server after
+// each boot of the host (ADR 0011).
 
 import { invariant } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
@@ -12,7 +12,7 @@ export type Starts = ReadonlyMap<string, number>;
 
 /**
  * The starts are later than what begins at `atMs`, so that a new schedule fires at this start, too. Only Linux has ids
- * of boots. Elsewhere each start of the server counts as one.
+ * of boots. Elsewhere each start of the server counts as a boot.
  */
 export async function openStarts({ instance }: Pick<Store, 'instance'>, atMs: number): Promise<Starts> {
   const startMs = atMs + 1;

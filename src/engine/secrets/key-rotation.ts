@@ -112,7 +112,7 @@ function tryToOpen(sealer: Sealer, sealed: string, context: string): string | un
   }
 }
 
-/** Texts that an earlier call could not open do not keep the rotation from ending. */
+/** Whether nothing is left for the older keys, apart from the `unopened` texts. Those do not keep the rotation open. */
 async function isNothingLeft({ store, keyring }: Parts, unopened: number): Promise<boolean> {
   let left = 0;
   for (const kind of sealedKinds) {

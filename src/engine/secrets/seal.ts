@@ -11,7 +11,7 @@ export type Sealer = {
   unseal(sealed: string, context: string): string;
   /** The id of the key that seals now. */
   readonly keyId: string;
-  /** The same for the same text, and useless without the key. */
+  /** Equal for equal texts, and useless without the key. */
   fingerprint(text: string): string;
 };
 

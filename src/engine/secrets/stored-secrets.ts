@@ -1,5 +1,4 @@
-// Stored secrets, as the interfaces and the plans of runs see them: they can be put, listed and removed. Only runs get
-// values.
+// Stored secrets, for the API and for the plans of runs. Callers can put, list and remove them. Only runs get values.
 
 import { type Principal, tenantPattern } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';

@@ -1,5 +1,5 @@
-// Counts what the keys of an instance cannot open. Asked after a restore and at each start, before a run needs a
-// secret.
+// Counts the secrets that the keys of an instance cannot open. flwd does this after a restore and at each start, so the
+// operator learns of it before a run needs a secret.
 
 import type { Store } from '../../store/open.ts';
 import { type SealedText, sealedOfUnfinished, sealedTexts } from '../../store/sealed-texts.ts';

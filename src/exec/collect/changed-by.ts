@@ -1,6 +1,6 @@
-// Finds the step that made a file which no step named. It compares the file's times with those of the attempts' own
-// files. Both come from the kernel, which keeps the order of events. Before Linux 6.13 its clock may stand still for
-// 10 ms: what two steps did in that time cannot be told apart.
+// Finds the step that made a file, if no step has named the file. It compares the file's times with those of the
+// attempts' own files. The kernel sets both, in the order of events. Before Linux 6.13 its clock may stand still for
+// 10 ms, and it cannot tell apart what two steps did in that time.
 
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,6 @@
-// Watches the size of a workspace. This needs no support from the file system, so an excess is found only after the
-// fact, and its amount is reported (ADR 0010). Each walk is followed by a pause of nineteen times its own duration, so
-// a large workspace is measured less often. Open files of processes are measured separately, so that thousands of
-// descriptors do not delay the walk.
+// Watches the size of a workspace on any file system. It notices that a job has written too much only afterwards, and
+// reports how much (ADR 0010). After each walk it pauses for nineteen times as long, so it measures a large workspace
+// less often. It measures open files of processes separately, so that thousands of descriptors do not delay the walk.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Checks one by one what this host can enforce, for `flwd doctor` and GET /system/info. Running each profile's real
-// command decides in the end (host.ts); these checks explain why it fails.
+// Checks one by one what this host can enforce, for `flwd doctor` and GET /system/info. host.ts decides by running each
+// profile's real command. These checks explain why a command fails.
 
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { release } from 'node:os';

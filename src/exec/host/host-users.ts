@@ -11,7 +11,7 @@ import { isServerRoot } from '../job-user.ts';
 import { isSandboxed } from '../sandbox/sandbox.ts';
 import { findProgram } from './host-programs.ts';
 
-/** The user, or what keeps a job of the profile from running as it; continues a sentence. */
+/** The user, or why a job of the profile cannot run as this user, as the end of a sentence. */
 export async function findUser(user: string, profile: SecurityProfile): Promise<RunAs | string> {
   if (!isServerRoot) return 'only a server that is root can do that: start flwd as root, or remove run_as';
   if (!isSandboxed(profile))

@@ -20,7 +20,7 @@ import { findProgram } from './host-programs.ts';
 export const securityProfiles = ['secure', 'permissive', 'disabled'] as const;
 const probeMs = 10_000;
 const prefix = 'flwd-probe-';
-/** Other probes under way are younger. */
+/** The folder of a probe that still runs is younger than this. */
 const leftAfterMs = 6 * probeMs;
 
 /**

@@ -68,7 +68,7 @@ export function readKvRequest(outDir: string, id: string): KvReading {
   };
 }
 
-/** A few more than allowed, so that a value that is too long is refused with the limit. */
+/** More than allowed, so that the answer to a value that is too long can state the limit. */
 const mostValueBytes = kvLimits.valueBytes * 16;
 
 /**

@@ -45,7 +45,7 @@ export function makeAttemptFiles(spec: AttemptSpec): AttemptPlaces {
 }
 
 /**
- * Gives the folder a change time after that of everything written so far. The kernel's coarse clock would repeat the
+ * Gives the folder a later change time than everything written so far has. The kernel's coarse clock would repeat the
  * same time for up to 10 ms; since Linux 6.13 it uses the exact time for a file whose time was read before.
  */
 function markStart(dir: string): void {

@@ -25,8 +25,8 @@ import { startFailed, startFailure } from './start-failure.ts';
 import { endAttempt } from './terminate.ts';
 
 /**
- * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure is
- * an end of the attempt.
+ * @throws when the host lacks disk space, descriptors or memory; then the launch can be retried. Any other failure ends
+ * the attempt.
  */
 export function launch(spec: LimitedSpec, forkServer: Pick<ForkServer, 'run'>): AttemptProcess {
   const unsaid = { kind: 'not-started', message: startFailed(spec.isSandboxed) } as const;

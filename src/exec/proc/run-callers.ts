@@ -1,6 +1,6 @@
-// Tells whether a run's process or one of the server's own user is behind a connection (ADR 0032). It looks for a
-// process outside of every run, and not for one inside, because a descriptor that is being passed between processes is
-// held by no process.
+// Decides whether a connection belongs to a run or to the server's own user (ADR 0032). It looks for a process that
+// holds the connection and is outside of every run. It cannot look for the run's process instead: while a job passes a
+// descriptor on, no process holds it.
 
 import { createYielder } from '../../lib/yielder.ts';
 import { killDomainOf } from './kill-domain.ts';

@@ -1,5 +1,5 @@
-// Reads the audit log, newest first. Entries of one object, and actions other than the start of a run, are found on an
-// index. Everything else is found by walking the table in slices, so that other work can run (ADR 0018).
+// Reads the audit log, newest first. An index finds the entries of one object, and every action except the start of a
+// run. Any other search walks the table in slices, so that other work can run (ADR 0018).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Expression, expressionBuilder, type Kysely, type SqlBool, sql } from 'kysely';

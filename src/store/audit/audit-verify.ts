@@ -11,7 +11,8 @@ export type AuditVerdict = {
   readonly rows: number;
   readonly first: { readonly id: number; readonly at: string } | null;
   /**
-   * Note it elsewhere: who can write the database can forge a chain, but not one that ends with a hash noted before.
+   * Note it somewhere else. A person who can write to the database can forge a chain, but not with a hash that somebody
+   * has noted before.
    */
   readonly last: { readonly id: number; readonly at: string; readonly hash: string } | null;
   /**

@@ -1,5 +1,5 @@
-// The audit log: adds single entries, reads the log, and removes old entries. An entry that belongs to a change is
-// added with `record` of the change's transaction.
+// The audit log: adds single entries, reads the log, and removes old entries. If an entry belongs to a change, add it
+// with `record` of the transaction that makes the change.
 
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
@@ -70,7 +70,7 @@ export function createAuditStore(database: Database): AuditStore {
   };
 }
 
-/** Allows to delete entries below `firstKept`: a trigger refuses any other deletion. */
+/** Allows the deletion of entries below `firstKept`. A trigger refuses every other deletion. */
 async function giveUp(tx: Transaction, firstKept: number): Promise<void> {
   await tx.db
     .insertInto('sequences')

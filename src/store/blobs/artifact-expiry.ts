@@ -1,5 +1,5 @@
 // Expires artifacts and removes the files of expired ones, oldest first, a part at a time. It remembers how far it has
-// come. A new process begins at the oldest again, and so does this one after the clock was set back.
+// come. In a new process, or after the clock was set back, it begins at the oldest again.
 
 import type { Clock } from '../../lib/clock.ts';
 import type { Database } from '../database.ts';

@@ -1,5 +1,5 @@
-// The disk space that all artifacts may take together. Runs that end at the same time share it: the space that one run
-// takes stays reserved until its rows exist, so that two runs never fill the same space.
+// Divides the disk space for artifacts among runs that end at the same time. The space for the files of a run stays
+// reserved until their rows exist, so two runs never fill the same space.
 
 import type { Kysely } from 'kysely';
 import type { Schema } from '../schema.ts';

@@ -6,8 +6,8 @@ import type { LogLevel } from '../../domain/log-line.ts';
 import { logLevels } from '../../domain/log-line.ts';
 
 /**
- * How much of an attempt's spool is in the log: everything up to `offset`, and the first `aheadBytes` of what was
- * handed over behind it. Those bytes are redacted, so their number differs from the number of bytes in the spool.
+ * How much of an attempt's spool is in the log: everything up to `offset`, and `aheadBytes` of the output behind it.
+ * These bytes are counted after redaction, so the spool has another number of them.
  */
 export type SpoolPosition = { readonly offset: number; readonly aheadBytes: number };
 

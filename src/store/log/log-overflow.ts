@@ -1,5 +1,5 @@
-// Holds the end of a log that has grown past its limit in memory. It is stored when the log closes, behind a line that
-// says how much was left out. Until then the spool keeps the lines, so a crash loses nothing.
+// When a log has grown past its limit, this holds the newest lines in memory. They are stored when the log closes,
+// behind a line that says how much was left out. Until then the spool keeps them, so a crash loses nothing.
 
 import type { SpoolPosition } from './log-chunk.ts';
 

@@ -13,7 +13,7 @@ export type LogSeal = {
   readonly start: () => void;
   /** Resolves once every queued segment is sealed. May be called again after it failed. */
   readonly all: () => Promise<void>;
-  /** A promise while more segments wait than should pile up. It never rejects: the queue is on disk, not in memory. */
+  /** A promise to wait for while too many segments wait. It never rejects: the queue is on disk, not in memory. */
   readonly ready: () => Promise<void> | undefined;
   /** Waits for the sealing that is under way, if any. Never rejects. */
   readonly settled: () => Promise<void>;

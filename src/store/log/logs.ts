@@ -133,7 +133,7 @@ export function createLogStore(o: LogStoreParts): LogStore {
   };
 }
 
-/** Who wants to know when lines are appended, by run. */
+/** Those who want to know when a run's log gets new lines. */
 function createListeners(): { readonly announce: (runId: string) => void; readonly onAppend: LogStore['onAppend'] } {
   const listeners = new Map<string, Set<() => void>>();
   return {

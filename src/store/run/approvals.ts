@@ -1,5 +1,5 @@
-// Lists approvals across runs: those that steps wait for, and those that have ended. Each list has an index of its own,
-// of which a query reads a limited part.
+// Lists approvals across runs: those that steps wait for, and those that have ended. Each list has its own index, and a
+// query reads only a limited part of it.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
@@ -20,7 +20,7 @@ export type ApprovalQuery = {
 export type ApprovalPage = {
   readonly approvals: readonly Approval[];
   readonly total: number;
-  /** false: there are more than those that were searched, and at least `total`. */
+  /** False: not all approvals were searched, so there are at least `total`. */
   readonly isTotalExact: boolean;
 };
 

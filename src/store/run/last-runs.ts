@@ -61,7 +61,7 @@ function toLastRun({
 /** A revision of a job's files, with the newest run that used it. */
 export type UsedRevision = { readonly revision: string; readonly runId: string; readonly createdAtMs: number };
 
-/** What the job's newest runs used, newest first. Without a tenant, of all tenants. */
+/** The revisions that the newest runs of the job used, newest first. Without a tenant, those of all tenants. */
 export async function usedRevisions(
   db: Kysely<Schema>,
   { jobId, most, tenant }: OfJob & { readonly tenant?: string },

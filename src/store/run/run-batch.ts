@@ -1,5 +1,6 @@
-// A batch is what one event of a run brings about, as data. The run controller decides it, possibly in another process.
-// This module applies it in one transaction. A change of an attempt names the epoch in which it was decided (ADR 0014).
+// A batch is everything that follows from one event of a run, as data. The run controller decides it, perhaps in
+// another process. This module applies it in one transaction. A change of an attempt names the epoch in which it was
+// decided (ADR 0014).
 
 import type { Run } from '../../domain/run.ts';
 import { addArtifacts, type NewArtifact } from '../blobs/artifacts.ts';
@@ -66,7 +67,7 @@ export async function applyBatch(
   if (run.kind === 'claim') mustApply(await claimRun(tx, runId, run.claim));
   for (const change of changes) mustApply(await applyChange(tx, about, change, seal));
   await addArtifacts(tx, artifacts);
-  // Not all changes above check the epoch themselves. This one does, and rolls back all of them.
+  // Not every change above checks the epoch. This one does, and if the epoch is over, all of them are rolled back.
   if (run.kind === 'touch') mustApply(await touchRun(tx, runId, run));
   if (run.kind === 'end') mustApply(await endWithSteps(tx, runId, run.move, run.change));
 }

@@ -43,8 +43,8 @@ export type RunFilter = {
 };
 
 /**
- * The part of the filter that an index answers, so that reading its places costs as much as there are places. A list
- * reads these, and keeps those that match the rest.
+ * The part of the filter that an index answers, so that a query reads only places that match it. A list keeps those
+ * that match the rest, too.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
   const { createdBy, trigger, isTopLevel: _top, notLabel: _not, namespace: _name, q: _q, ...kind } = filter;
@@ -147,7 +147,7 @@ function conditionsOf(
   return [eb.and(given(equal)), ...(stepStatus === undefined ? [] : [hasStep(stepStatus)])];
 }
 
-/** The conditions that the indexed part leaves. No index answers them, whatever a planner thinks. */
+/** The conditions that are not in the indexed part, written so that the planner uses no index for them. */
 function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   const { isTopLevel, notLabel, namespace, q } = filter;
   const indexed = indexedPart(filter);

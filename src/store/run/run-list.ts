@@ -1,5 +1,5 @@
-// Lists runs, newest first. Finds a page by its key on the index of the filter. The counters say first whether there
-// are any runs to look for.
+// Lists runs, newest first. First it asks the counters whether there are any. Then it finds the page by its key on the
+// index of the filter.
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';

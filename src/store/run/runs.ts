@@ -56,7 +56,7 @@ export type PendingRun = {
   readonly concurrency: NewRun['concurrency'];
 };
 
-/** What a controller needs to execute a run. Never served. */
+/** What a controller needs to execute a run. Never sent to clients. */
 export type StoredRun = {
   readonly run: Run;
   readonly plan: RunPlan;
@@ -78,7 +78,7 @@ export type RunStore = {
   readonly take: typeof takeRun;
   /** Ends the run and skips the steps that have not started. False when the run had moved on. */
   readonly end: (tx: Transaction, id: string, move: RunEnd, change: RunChange) => Promise<boolean>;
-  /** Applies what one event of the run brings about. @throws Superseded when another process has taken the run over */
+  /** Applies all that follows from one event of the run. @throws Superseded when another process has taken it over */
   readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<void>;
   /** False when it was requested before, or when the run has ended. */
   readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
@@ -98,7 +98,7 @@ export type RunStore = {
   readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
-  /** Those that wait, longest first; or those that have ended, newest first. Without a tenant, of all tenants. */
+  /** Approvals that wait, longest first, or that have ended, newest first. Without a tenant, of all tenants. */
   readonly approvals: (query: ApprovalQuery) => Promise<ApprovalPage>;
   /** The newest `most` runs of each job, newest first. Without a tenant, of all tenants. */
   readonly last: (query: {
@@ -106,7 +106,7 @@ export type RunStore = {
     readonly most: number;
     readonly tenant?: string;
   }) => Promise<ReadonlyMap<string, readonly LastRun[]>>;
-  /** What the job's newest `most` runs used, newest first. Without a tenant, of all tenants. */
+  /** The revisions that the newest `most` runs of the job used, newest first. Without a tenant, of all tenants. */
   readonly usedRevisions: (query: {
     readonly jobId: string;
     readonly most: number;

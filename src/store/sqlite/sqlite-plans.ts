@@ -1,5 +1,5 @@
 // Gives SQLite's planner fixed statistics. Without statistics, a list by job and tenant may walk all runs of the
-// tenant. With measured ones, a query might in a year get another plan than in the tests
+// tenant. With measured statistics, a query might get another plan one day than it has in the tests
 // (https://sqlite.org/queryplanner-ng.html).
 
 import type { DatabaseSync } from 'node:sqlite';

@@ -1,5 +1,5 @@
-// Counts a run when it ends: for its job and, unless a step of another run started it, for all jobs; by hour and by
-// day. Two statements, because a statement costs more than a row.
+// Counts a run when it ends, by hour and by day: for its job and, unless it is a sub-run, for all jobs. This takes only
+// two statements, because a statement costs more than a row.
 
 import type { Kysely, NotNull } from 'kysely';
 import { bucketOf } from '../../domain/duration-buckets.ts';

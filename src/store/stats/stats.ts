@@ -120,7 +120,7 @@ export function createStatsStore(database: Database): StatsStore {
 
 const countColumns = ['success', 'failed', 'cancelled'] as const;
 
-/** `ofEachJob`: the counters of the jobs, also without a job or a namespace in the filter. */
+/** `ofEachJob`: reads the counters of single jobs, even if the filter names no job and no namespace. */
 function inWindow(
   db: Kysely<Schema>,
   table: 'run_stats' | 'run_times',

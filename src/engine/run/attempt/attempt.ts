@@ -1,5 +1,5 @@
-// One attempt of a step as a process, from its launch, or from the restart that resumes it, until no process is left
-// and all output is in the log. What its end means for the run is decided in advance.ts.
+// One attempt of a step as a process. It begins with the launch, or with the restart that resumes it. It ends when no
+// process is left and all output is in the log. advance.ts decides what this end means for the run.
 
 import { noResources } from '../../../domain/resources.ts';
 import type { Termination } from '../../../domain/run.ts';

@@ -18,7 +18,7 @@ export type FailedAttempt = {
   readonly isolation: Isolation;
 };
 
-/** `hint` may find that nothing is to be said about the line. */
+/** `hint` may decide to say nothing about the line. */
 export type LineRule = {
   readonly says: RegExp;
   readonly hint: (match: RegExpExecArray, failed: FailedAttempt) => string | undefined;

@@ -21,7 +21,7 @@ export function hintForFile(line: string, failed: FailedAttempt): string | undef
   return undefined;
 }
 
-/** The file may be one of another machine, or the right one of a database. */
+/** The file may be on another machine, or the error may come from a database. */
 function mayBeElsewhere(line: string, { lines, isolation }: FailedAttempt): boolean {
   if (isolation.network === 'none') return false;
   const remote = /^(?:ssh|scp|sftp|rsync)\b/;
