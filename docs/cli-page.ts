@@ -132,4 +132,8 @@ line. \`flwd run\` prints each line to the stream that the script used.
 At a terminal, tables fit its width, times are relative, and text has colours unless \`NO_COLOR\` is set. In a pipe, times
 are RFC 3339 and nothing is cut. With \`--json\`, commands print the API's answers: a list as one object with all pages, a
 stream as one object per line. Commands that only remove something print nothing.
+
+Everywhere, the time that a run took is its time of work, as in the console: without the time in which it waited for
+approvals. \`flwd runs RUN\` and the end of \`flwd run\` name that time, too. While a run waits for an approval, flwd shows
+the time since its start.
 `;

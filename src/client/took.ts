@@ -1,36 +1,77 @@
-// Writes durations for people, in the same form on the command line, in the console and in the terminal UI.
+// Writes durations for people, in the same words on the command line, in the console and in the terminal UI.
 
-import { formatDuration } from '../lib/units.ts';
+import type { AnswerOf } from '../contract/operations.ts';
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
+type RunRow = AnswerOf<'listRuns'>['runs'][number];
+type Times = Pick<RunRow, 'started_at' | 'finished_at'>;
+type Work = Pick<RunRow, 'started_at' | 'finished_at' | 'waiting_approval' | 'approval_ms'>;
 
-/** Rounds to what a person can use: `350ms`, `12.4s`, `3m20s`, `2h5m`. */
-export function durationWords(ms: number): string {
-  if (ms < 1_000) return formatDuration(Math.round(ms));
-  if (ms < minuteMs) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
-  const unitMs = ms < hourMs ? 1_000 : minuteMs;
-  return formatDuration(Math.floor(ms / unitMs) * unitMs);
-}
-
-const nearUnits = [
-  ['d', 24 * hourMs],
-  ['h', hourMs],
-  ['m', minuteMs],
-  ['s', 1_000],
+const secondMs = 1_000;
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', secondMs],
 ] as const;
 
-/** The distance of a time in one unit: `in 5m`, `12s ago`. Negative values are in the past. */
+/** A duration in at most two units: "340 ms", "4.1 s", "22 s", "4 min 12 s", "1 h 42 min", "2 d 3 h". */
+export function spanWords(ms: number): string {
+  const span = Math.max(0, ms);
+  if (span < secondMs) return `${Math.round(span)} ms`;
+  if (span < 9.95 * secondMs) return `${(span / secondMs).toFixed(1)} s`;
+  const first = units.findIndex(([, unitMs]) => span >= unitMs);
+  const [big, small] = [units[first], units[first + 1]];
+  if (!big || !small) return `${Math.round(span / secondMs)} s`;
+  const rounded = Math.floor(span / small[1]) * small[1];
+  const rest = Math.floor((rounded % big[1]) / small[1]);
+  return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
+}
+
+/** The distance of a time in one unit: "in 5 min", "12 s ago". Negative values are in the past. */
 export function awayWords(ms: number): string {
   const distance = Math.abs(ms);
-  const [unit, unitMs] = nearUnits.find(([, leastMs]) => distance >= leastMs) ?? ['s', 1_000];
-  const words = `${Math.round(distance / unitMs)}${unit}`;
+  const [unit, unitMs] = units.find(([, leastMs]) => distance >= leastMs) ?? ['s', secondMs];
+  const words = `${Math.round(distance / unitMs)} ${unit}`;
   return ms > 0 ? `in ${words}` : `${words} ago`;
 }
 
-/** From the start to the end, or to now. */
-export function tookFor(startedAt: string | null, finishedAt: string | null, nowMs: number): string {
-  if (startedAt === null) return '';
-  const ms = Math.max(0, (finishedAt === null ? nowMs : Date.parse(finishedAt)) - Date.parse(startedAt));
-  return finishedAt === null && ms < minuteMs ? formatDuration(Math.floor(ms / 1_000) * 1_000) : durationWords(ms);
+/** null: not started, or not ended and no `nowMs` is given. */
+export function tookMs({ started_at: from, finished_at: to }: Times, nowMs?: number): number | null {
+  const endMs = to === null ? nowMs : Date.parse(to);
+  return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
+}
+
+/** How long a run worked: nobody works while a person is asked. The measure of the usual duration is the same. */
+export function workMs(run: Work, nowMs?: number): number | null {
+  const ms = tookMs(run, nowMs);
+  if (ms === null) return null;
+  const askingMs = run.waiting_approval.map(({ since }) => (nowMs ?? 0) - Date.parse(since));
+  return Math.max(0, ms - run.approval_ms - Math.max(0, ...askingMs));
+}
+
+/** From the start to the end, or to now; empty before the start. */
+export function tookWords(of: Times, nowMs: number): string {
+  return soFarWords(tookMs(of, nowMs), of);
+}
+
+/** How long a run worked; for one that waits for an approval, how long it has taken so far. */
+export function workWords(run: Work, nowMs: number): string {
+  return soFarWords(run.waiting_approval.length > 0 ? tookMs(run, nowMs) : workMs(run, nowMs), run);
+}
+
+/** What grows every second has no fractions. */
+function soFarWords(ms: number | null, { finished_at: finishedAt }: Times): string {
+  if (ms === null) return '';
+  return spanWords(finishedAt === null ? Math.floor(ms / secondMs) * secondMs : ms);
+}
+
+/** "18 min waiting for approval"; empty below a second. */
+export function approvalWords({ approval_ms: ms }: Pick<Work, 'approval_ms'>): string {
+  return ms < secondMs ? '' : `${spanWords(ms)} waiting for approval`;
+}
+
+/** For a run that has ended: "4.1 s", or "4.1 s of work, 18 min waiting for approval". */
+export function wholeWords(run: Work): string {
+  const [work, waited] = [workWords(run, 0), approvalWords(run)];
+  return waited === '' ? work : `${work} of work, ${waited}`;
 }

@@ -1,6 +1,7 @@
 // The words for statuses, origins and times, and the paths of pages.
 
 import { statusGlyphs } from '../client/looks.ts';
+import { spanWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import type { StepStatus } from '../domain/run.ts';
 import { parseDuration } from '../lib/units.ts';
@@ -115,46 +116,6 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** A duration in at most two units: "340 ms", "4.1 s", "22 s", "4 min 12 s", "1 h 42 min", "2 d 3 h". */
-export function spanWords(ms: number): string {
-  const span = Math.max(0, ms);
-  if (span < secondMs) return `${Math.round(span)} ms`;
-  if (span < 9.95 * secondMs) return `${withPoint.format(span / secondMs)} s`;
-  const units = [
-    ['d', dayMs],
-    ['h', hourMs],
-    ['min', minuteMs],
-    ['s', secondMs],
-  ] as const;
-  const first = units.findIndex(([, unitMs]) => span >= unitMs);
-  const [big, small] = [units[first], units[first + 1]];
-  if (!big || !small) return `${Math.round(span / secondMs)} s`;
-  const rounded = Math.floor(span / small[1]) * small[1];
-  const rest = Math.floor((rounded % big[1]) / small[1]);
-  return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
-}
-
-/** null: not started, or not ended and no `nowMs` is given. */
-export function tookMs(
-  { started_at: from, finished_at: to }: Pick<Step, 'started_at' | 'finished_at'>,
-  nowMs?: number,
-): number | null {
-  const endMs = to === null ? nowMs : Date.parse(to);
-  return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
-}
-
-/** How long a run worked: nobody works while a person is asked. The measure of the usual duration is the same. */
-export function workMs(
-  run: Pick<RunRow, 'started_at' | 'finished_at' | 'waiting_approval' | 'approval_ms'>,
-  nowMs?: number,
-): number | null {
-  const ms = tookMs(run, nowMs);
-  if (ms === null) return null;
-  const askingMs = run.waiting_approval.map(({ since }) => (nowMs ?? 0) - Date.parse(since));
-  return Math.max(0, ms - run.approval_ms - Math.max(0, ...askingMs));
-}
-
-const withPoint = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const upToOneDigit = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en-GB');
 

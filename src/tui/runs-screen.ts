@@ -3,7 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useState } from 'react';
 import { percentWords } from '../client/percent.ts';
-import { tookFor } from '../client/took.ts';
+import { workWords } from '../client/took.ts';
 import type { AnswerOf } from '../contract/operations.ts';
 import { type ListedStatus, listedStatuses } from '../domain/run.ts';
 import { cells, line, type Span, typed } from './line.ts';
@@ -134,7 +134,7 @@ function runLine(run: RunRow, isChosen: boolean, columns: number): ReactElement 
       },
       { spans: [{ text: run.job_id, isBold: isChosen }, run.progress ? ` ${Math.round(run.progress.percent)} %` : ''] },
       { width: 16, spans: [atTime(run.created_at)] },
-      { width: 10, spans: [tookFor(run.started_at, run.finished_at, Date.now())] },
+      { width: 12, spans: [workWords(run, Date.now())] },
       ...(columns >= 100 ? [{ width: 10, spans: [run.trigger.type] }] : []),
     ],
     run.run_id,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Run } from '../../src/domain/run.ts';
+import type { AnswerOf } from '../../src/contract/operations.ts';
 import { script, steps } from '../engine/step-jobs.ts';
 import { bash } from '../support/jobs.ts';
 import { createInstance, type Instance } from './an-instance.ts';
@@ -14,8 +14,11 @@ const jobs = {
     { build: 'echo built', ship: 'echo shipped' },
   ),
   both: steps({ steps: [ask('left'), ask('right')] }),
+  asks: steps({ steps: [ask('go')] }),
   outer: steps({ steps: [ask('go'), { id: 'inner', job: 'gated', needs: ['go'] }] }),
 };
+
+type Run = AnswerOf<'getRun'>;
 
 async function shown({ dir }: Instance, id: string): Promise<Run> {
   const { stdout, code } = await flwd(dir, 'runs', id, '--json');
@@ -72,7 +75,7 @@ test('with a server, approve and deny return at once; without a step name they t
   const list = await flwd(instance.dir, 'approvals');
   expect(list.stdout).toMatch(/^RUN +STEP +JOB +QUESTION +WAITING SINCE +WHO MAY ANSWER\n/);
   expect(list.stdout).toContain(`${both}  left   both  left?     `);
-  expect(list.stdout).toMatch(/right +both +right\? +\d+s ago +anyone with runs:approve\n/);
+  expect(list.stdout).toMatch(/right +both +right\? +\d+ s ago +anyone with runs:approve\n/);
   expect(await flwd(instance.dir, 'approve', both)).toEqual({
     code: 2,
     stdout: '',
@@ -126,4 +129,23 @@ test('approve is refused when no step is waiting', async () => {
   });
   expect(await flwd(dir, 'approve', 'run_x')).toMatchObject({ code: 3, stdout: '' });
   expect(await flwd(dir, 'approve')).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('the time of a run is its time of work, and the time in which it waited for an answer is named apart', async () => {
+  const instance = await createInstance(jobs);
+  await start(instance.dir, ['serve']).prints(/listening on/);
+  const id = (await flwd(instance.dir, 'run', 'asks', '--detach')).stdout.trim();
+  const waitedMs = async () => {
+    const [asked] = (await shown(instance, id)).waiting_approval;
+    return asked ? Date.now() - Date.parse(asked.since) : 0;
+  };
+  await expect.poll(waitedMs).toBeGreaterThan(2_000);
+  await flwd(instance.dir, 'approve', id);
+  await expect.poll(async () => (await shown(instance, id)).status).toBe('success');
+
+  const one = await flwd(instance.dir, 'runs', id);
+  const [, work = ''] = /^took +([\d.]+ m?s) of work, [\d.]+ s waiting for approval$/m.exec(one.stdout) ?? [];
+  expect(work).not.toBe('');
+  const list = await flwd(instance.dir, 'runs');
+  expect(list.stdout).toMatch(new RegExp(`^${id} +asks +success +\\S+ +${work} +local`, 'm'));
 });

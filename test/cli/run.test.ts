@@ -35,7 +35,7 @@ const jobs: Record<string, JobFiles> = {
 /** Replaces ids and durations, which differ each time. */
 function timeless({ stdout, stderr, code }: Seen): Seen {
   const blur = (text: string): string =>
-    text.replaceAll(/run_[0-9A-Z]{26}/g, 'RUN').replaceAll(/ in [\d.]+m?s/g, ' in TIME');
+    text.replaceAll(/run_[0-9A-Z]{26}/g, 'RUN').replaceAll(/ in [\d.]+ m?s/g, ' in TIME');
   return { stdout: blur(stdout), stderr: blur(stderr), code };
 }
 
@@ -76,7 +76,7 @@ test('the exit code tells how the run ended, and --json prints only the run', as
   const { dir } = await createInstance(jobs);
   const failed = await flwd(dir, 'fails');
   expect(failed).toMatchObject({ code: 1, stdout: 'begun\n' });
-  expect(failed.stderr).toMatch(/^failed in \S+: exited with code 4/m);
+  expect(failed.stderr).toMatch(/^failed in [\d.]+ m?s: exited with code 4/m);
 
   const json = await flwd(dir, 'backup/daily', '--json', '--args', '{"target":"/json"}');
   expect(json).toMatchObject({ code: 0, stderr: expect.stringContaining('to /json\n') });
@@ -101,7 +101,7 @@ test('a run that failed says why and what to change, also later and in the list'
     'in flwd.yaml';
   const seen = await flwd(dir, ...words);
   expect(seen).toMatchObject({ code: 1, stdout: '' });
-  expect(seen.stderr).toMatch(/^failed in \S+: (.*)\nhint: (.*)\nrun_/m);
+  expect(seen.stderr).toMatch(/^failed in [\d.]+ m?s: (.*)\nhint: (.*)\nrun_/m);
   expect(seen.stderr).toContain(`: ${why}\nhint: ${hint}\nrun_`);
   expect((await flwd(dir, ...words, '--quiet')).stderr).not.toContain('hint');
   const [runId = ''] = /run_\w+/.exec(seen.stderr) ?? [];

@@ -21,7 +21,7 @@ test('flwd stats shows how runs ended, and the jobs that failed, with and withou
   expect(rows).toContainEqual(['runs', '4', '0']);
   expect(rows).toContainEqual(['failed', '1', '0']);
   expect(rows).toContainEqual(['success rate', '75 %', '-']);
-  expect(rows).toContainEqual(['duration, p50', expect.stringMatching(/^[\d.]+m?s$/), '-']);
+  expect(rows).toContainEqual(['duration, p50', expect.stringMatching(/^[\d.]+ m?s$/), '-']);
   expect(rows).toContainEqual(['JOB', 'RUNS', 'FAILED', 'SUCCESS RATE', 'MEDIAN TODAY', 'USUALLY']);
   expect(rows).toContainEqual(['shop/mail', '1', '1', '0 %', '-', '-']);
   expect(served.stdout).not.toContain('shop/order');

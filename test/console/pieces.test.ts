@@ -1,6 +1,7 @@
 // Parts of the console that need no browser: colours of output, the filter of runs, rows of a list.
 
 import { describe, expect, test } from 'vitest';
+import { workMs } from '../../src/client/took.ts';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { groupFailures } from '../../src/console/overview/failure-groups.ts';
 import { shortLists } from '../../src/console/run/run-words.ts';
@@ -16,7 +17,6 @@ import {
   settingWords,
   sizeWords,
   timeZone,
-  workMs,
 } from '../../src/console/words.ts';
 
 const esc = String.fromCharCode(27);

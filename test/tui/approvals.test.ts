@@ -27,7 +27,7 @@ afterAll(() => server.close());
 async function start(terminal: Terminal): Promise<void> {
   await terminal.sees('Starts at once');
   await terminal.press('Enter');
-  await terminal.sees(/\? \w+ +\d+s +(Deploy|Really)\?/);
+  await terminal.sees(/\? \w+ +[\d.]+ m?s +(Deploy|Really)\?/);
 }
 
 testWith('tmux')('a waiting step is approved with a comment, and another one denied', async () => {
@@ -35,7 +35,7 @@ testWith('tmux')('a waiting step is approved with a comment, and another one den
   await terminal.sees(/❯ demo\/gates/);
   await terminal.press('Enter');
   await start(terminal);
-  await terminal.sees(/✓ build[\s\S]*\? ask +\d+s +Deploy\?/);
+  await terminal.sees(/✓ build[\s\S]*\? ask +[\d.]+ m?s +Deploy\?/);
   await terminal.sees(/a: approve {2}d: deny {2}c: cancel {2}\/: find {2}\?: help {2}q: back$/);
   await terminal.type('a');
   await terminal.sees(/Approve ask: Deploy\? {2}y: yes {2}n: no {2}c: comment {2}↑↓: other$/);
@@ -47,7 +47,7 @@ testWith('tmux')('a waiting step is approved with a comment, and another one den
   await terminal.type('acas agreed');
   await terminal.sees(/comment: as agreed/);
   await terminal.press('Enter');
-  await terminal.sees(/✓ ask +[\d.]+\w+ +approved by local/);
+  await terminal.sees(/✓ ask +[\d.]+ \w+ +approved by local/);
   await terminal.type('\t');
   await terminal.sees(/❯ ✓ build[\s\S]*a: approve {2}d: deny {2}Enter: show log {2}Tab: log {2}q: back$/);
   await terminal.type('dy');
@@ -74,7 +74,7 @@ testWith('tmux')('of several waiting steps the selected one is decided, and the 
   await terminal.press('Up');
   await terminal.sees(/Deny ask: Deploy\?/);
   await terminal.type('y');
-  await terminal.sees(/✗ ask +[\d.]+\w+ +denied by local/);
+  await terminal.sees(/✗ ask +[\d.]+ \w+ +denied by local/);
 });
 
 testWith('tmux')('a user who may not approve is told so', async () => {

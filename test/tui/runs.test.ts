@@ -224,7 +224,7 @@ describe('a run', () => {
     await terminal.press('Down', 'Enter');
     await terminal.sees('Starts at once');
     await terminal.press('Enter');
-    await terminal.sees(/● fetch +\d+s[\s\S]*○ clean[\s\S]*○ load/);
+    await terminal.sees(/● fetch +[\d.]+ m?s[\s\S]*○ clean[\s\S]*○ load/);
     await terminal.sees('fetched');
     const screen = await terminal.sees(/✓ fetch[\s\S]*✗ clean[\s\S]*· load/);
     expect(await terminal.sees(/✗ failed/)).toContain('clean: exited with code 3');
@@ -278,7 +278,7 @@ describe('a run', () => {
     const screen = await terminal.sees(/✗ failed/);
     expect(screen).toMatch(/✓ get +kept from the earlier run$/m);
     expect(screen).toMatch(/✓ {3}\[node=24,db=sqlite\] +kept from the earlier run$/m);
-    expect(screen).toMatch(/✗ {3}\[node=24,db=pg\] +\S+ +exited with code 1$/m);
+    expect(screen).toMatch(/✗ {3}\[node=24,db=pg\] +[\d.]+ m?s +exited with code 1$/m);
   });
 
   testWith('tmux')('says in 80 columns how many files it left that are not kept, and how to keep them', async () => {

@@ -1,9 +1,10 @@
 // Compares the run of a job's test with what the test expects, and describes the differences.
 
 import { isDeepStrictEqual } from 'node:util';
-import { durationWords } from '../../client/took.ts';
+import { spanWords } from '../../client/took.ts';
 import type { JsonValue } from '../../domain/job.ts';
 import { type Expectation, patternOf } from '../../domain/job-test.ts';
+import { formatDuration } from '../../lib/units.ts';
 
 export type Came = {
   readonly status: string;
@@ -23,8 +24,8 @@ export type Came = {
 /** Empty if the run did what the test expects. */
 export function differences(expect: Expectation, came: Came): string[] {
   const isTooLong = came.isOverdue || came.durationMs > expect.maxDurationMs;
-  const took = came.isOverdue ? 'was cancelled then' : `took ${durationWords(came.durationMs)}`;
-  const tooLong = `max_duration: expected at most ${durationWords(expect.maxDurationMs)}, ${took}`;
+  const took = came.isOverdue ? 'was cancelled then' : `took ${spanWords(came.durationMs)}`;
+  const tooLong = `max_duration: expected at most ${formatDuration(expect.maxDurationMs)}, ${took}`;
   const why = came.error === null ? '' : `: ${came.error.message}`;
   const hint = came.error?.hint;
   return [

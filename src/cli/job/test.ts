@@ -1,7 +1,7 @@
 // `flwd test`: runs the tests of jobs in the real sandbox, on a temporary instance.
 
 import type { Client } from '../../client/client.ts';
-import { durationWords } from '../../client/took.ts';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
 import type { JobError } from '../../domain/job.ts';
 import type { JobTest } from '../../domain/job-test.ts';
@@ -187,7 +187,7 @@ function print({ jobId, test, status, durationMs, failures, lastLines }: Verdict
     return;
   }
   const mark = hasPassed ? output.paint('good', 'passed') : output.paint('bad', 'failed');
-  const lines = [`${mark} ${jobId}: ${test.name} (${durationWords(durationMs)})`];
+  const lines = [`${mark} ${jobId}: ${test.name} (${spanWords(durationMs)})`];
   if (!hasPassed) {
     lines.push(...failures.flatMap((failure) => failure.split('\n')).map((line) => `  ${line}`));
     if (lastLines.length > 0)

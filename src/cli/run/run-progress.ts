@@ -1,7 +1,7 @@
 // The progress of a run in one line: how long it takes, its steps, and what the job itself reports.
 
 import type { Client } from '../../client/client.ts';
-import { tookFor } from '../../client/took.ts';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
@@ -29,9 +29,13 @@ export function createRunProgress(
     readonly onQuestion: (words: string) => void;
   },
 ): RunProgress {
-  const startedAt = new Date().toISOString();
+  const startedMs = Date.now();
   const ended = new Set<string>();
   const running = new Set<string>();
+  const asking = new Set<string>();
+  let askedMs = 0;
+  /** How long people took to answer: no work. */
+  let waitedMs = 0;
   let waiting: string | null = null;
   let isStarted = false;
   let isCancelling = false;
@@ -46,9 +50,14 @@ export function createRunProgress(
     if (event === 'run.progress')
       progress = { percent: Number(data.percent) || 0, message: typeof data.message === 'string' ? data.message : '' };
     if (event === 'step.started') running.add(step);
+    if (event === 'step.waiting_approval') {
+      if (asking.size === 0) askedMs = Date.now();
+      asking.add(step);
+    }
     if (event === 'step.finished' || event === 'step.skipped') {
       running.delete(step);
       ended.add(step);
+      if (asking.delete(step) && asking.size === 0) waitedMs += Date.now() - askedMs;
     }
     if (o.steps.length === 0) return;
     if (event === 'step.started') o.onStep(`${step} started`);
@@ -63,7 +72,7 @@ export function createRunProgress(
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
-      const time = tookFor(startedAt, null, Date.now());
+      const time = spanWords(Math.floor((Date.now() - startedMs - waitedMs) / 1_000) * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running].join(', ')}` : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;

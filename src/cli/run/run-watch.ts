@@ -2,7 +2,7 @@
 // end.
 
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
-import { tookFor } from '../../client/took.ts';
+import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
@@ -104,8 +104,7 @@ export async function watchRun(
 /** Prints to standard error how the run ended. */
 export async function describeEnd(session: Session, run: Run, output: Output): Promise<void> {
   const isGood = run.status === 'success';
-  const { started_at: startedAt, finished_at: finishedAt } = run;
-  const took = startedAt && finishedAt ? ` in ${tookFor(startedAt, finishedAt, 0)}` : '';
+  const took = run.started_at && run.finished_at ? ` in ${wholeWords(run)}` : '';
   const word = output.paint(isGood ? 'good' : 'bad', run.status);
   const why = whyOf(run);
   const isTold = !run.exit_code || why.includes(`code ${run.exit_code}`);

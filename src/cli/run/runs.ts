@@ -1,7 +1,7 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
-import { tookFor } from '../../client/took.ts';
+import { tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
@@ -105,7 +105,7 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
       run.job_id,
       { text: run.status, style: statusStyle(run.status) },
       output.time(run.created_at),
-      tookOf(run),
+      (run.finished_at === null ? percentOf(run) : workWords(run, 0)) || '-',
       byOf(run),
       whyOf(run),
     ]),
@@ -120,14 +120,9 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return type === 'schedule' ? type : `${by} (${type})`;
 }
 
-function tookOf({
-  started_at: startedAt,
-  finished_at: finishedAt,
-  progress,
-}: Pick<RunSummary, 'started_at' | 'finished_at' | 'progress'>): string {
-  if (startedAt === null) return '-';
-  if (finishedAt === null) return progress ? `${Math.round(progress.percent)} %` : '-';
-  return tookFor(startedAt, finishedAt, 0);
+/** How far a run is that has not ended. */
+function percentOf({ progress }: Pick<RunSummary, 'progress'>): string {
+  return progress ? `${Math.round(progress.percent)} %` : '';
 }
 
 export async function describeRun(run: Run, output: Output): Promise<void> {
@@ -147,7 +142,7 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
     ],
     ['started', output.time(run.started_at)],
     ['finished', output.time(run.finished_at)],
-    ['took', tookOf(run)],
+    ['took', run.finished_at === null ? percentOf(run) : wholeWords(run)],
     [
       'profile',
       `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}${run.security.isolation.user === undefined ? '' : `, as ${run.security.isolation.user}`}`,
@@ -176,7 +171,7 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
       step.step_id,
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
-      isKept(run, step) || !step.finished_at ? '-' : tookFor(step.started_at, step.finished_at, 0) || '-',
+      isKept(run, step) || !step.finished_at ? '-' : tookWords(step, 0) || '-',
       isKept(run, step) ? keptWords : (step.message ?? step.reason ?? ''),
     ]),
   );

@@ -1,7 +1,7 @@
 // `flwd stats`: how many runs ended and how, how long they took, and which jobs failed or were slower than usual.
 
 import { percentWords } from '../../client/percent.ts';
-import { durationWords } from '../../client/took.ts';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type StatsRange, statsRanges } from '../../contract/stats-range.ts';
 import type { Options } from '../command.ts';
@@ -119,7 +119,7 @@ function rateWords(rate: number | null): string {
 }
 
 function timeWords(ms: number | null): string {
-  return ms === null ? '-' : durationWords(ms);
+  return ms === null ? '-' : spanWords(ms);
 }
 
 /** A week has 168 hours: more than a line can show. */

@@ -26,7 +26,7 @@ export type Output = {
   readonly table: (columns: readonly Column[], rows: readonly (readonly Cell[])[]) => Promise<void>;
   /** Describes one thing, a field per line. Empty fields are left out. */
   readonly fields: (rows: readonly (readonly [name: string, value: Cell])[]) => void;
-  /** A time for people, such as `3m ago`; for scripts it stays as it is. */
+  /** A time for people, such as `3 min ago`; for scripts it stays as it is. */
   readonly time: (timestamp: string | null) => string;
   readonly paint: (style: Style, text: string) => string;
 };

@@ -1,12 +1,13 @@
 // Facts about this instance: its version, its queue, and what it can enforce.
 
 import type { ReactNode } from 'react';
+import { spanWords } from '../../client/took.ts';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { useHealth } from '../session/health.ts';
 import { Facts, Shown } from '../widgets/Notes.tsx';
-import { countWords, sizeWords, spanWords } from '../words.ts';
+import { countWords, sizeWords } from '../words.ts';
 
 const everyMs = 5_000;
 

@@ -3,6 +3,7 @@
 import { FilePen, FileSearch, FileText, GitBranch, Globe, KeyRound, ListVideo, type LucideIcon } from 'lucide-react';
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
+import { spanWords, tookMs } from '../../client/took.ts';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -11,7 +12,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { Age, Time } from '../design/text/Time.tsx';
 import { failureText, isLoading, useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { harmless, originWords, type Run, runPath, type Step, sizeWords, spanWords, tookMs } from '../words.ts';
+import { harmless, originWords, type Run, runPath, type Step, sizeWords } from '../words.ts';
 import { AnswerForm } from './AnswerForm.tsx';
 import styles from './Approvals.module.css';
 import { answerWords } from './approval-words.ts';

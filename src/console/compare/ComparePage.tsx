@@ -4,6 +4,7 @@
 import { ArrowLeftRight } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
+import { spanWords, tookMs, workMs } from '../../client/took.ts';
 import { useTitle } from '../browser.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { HeadRow } from '../design/table/HeadRow.tsx';
@@ -16,7 +17,7 @@ import { Time } from '../design/text/Time.tsx';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import { countWords, harmless, originWords, type Run, runPath, runTitle, spanWords, tookMs, workMs } from '../words.ts';
+import { countWords, harmless, originWords, type Run, runPath, runTitle } from '../words.ts';
 import styles from './ComparePage.module.css';
 import { comparePath } from './compare-path.ts';
 import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';

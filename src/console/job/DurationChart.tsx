@@ -4,6 +4,7 @@
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { spanWords } from '../../client/took.ts';
 import { useBoxWidth } from '../design/charts/box-width.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { HeadRow } from '../design/table/HeadRow.tsx';
@@ -12,7 +13,7 @@ import { StatusText } from '../design/text/Status.tsx';
 import { Duration, Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { localTime, runPath, spanWords } from '../words.ts';
+import { localTime, runPath } from '../words.ts';
 import styles from './DurationChart.module.css';
 import type { RunTime } from './job-times.ts';
 import { movingOf, revisionChanges, ticksUpTo } from './statistics.ts';

@@ -2,10 +2,10 @@
 // instances it has.
 
 import type { ReactNode } from 'react';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type GraphStep, StepGraph } from '../graph/StepGraph.tsx';
 import { isLoading } from '../session/answers.tsx';
-import { spanWords } from '../words.ts';
 import styles from './JobGraph.module.css';
 import { type JobTimes, useJobTimes } from './job-times.ts';
 

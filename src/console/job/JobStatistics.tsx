@@ -3,9 +3,10 @@
 import type { ReactNode } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { percentWords } from '../../client/percent.ts';
+import { spanWords } from '../../client/took.ts';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords, spanWords } from '../words.ts';
+import { countWords } from '../words.ts';
 import { DayCalendar } from './DayCalendar.tsx';
 import { DurationChart } from './DurationChart.tsx';
 import styles from './JobStatistics.module.css';

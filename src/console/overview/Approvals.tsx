@@ -3,6 +3,7 @@
 import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { spanWords } from '../../client/took.ts';
 import { type Decision, useAnswering } from '../approvals/answering.ts';
 import { type Approval, useWaitingApprovals } from '../approvals/waiting-approvals.ts';
 import { Button } from '../design/controls/Button.tsx';
@@ -11,7 +12,7 @@ import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { harmless, runPath, spanWords } from '../words.ts';
+import { harmless, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 
 const shown = 6;

@@ -3,9 +3,10 @@
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { percentWords } from '../../client/percent.ts';
+import { spanWords } from '../../client/took.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
-import { countWords, spanWords } from '../words.ts';
+import { countWords } from '../words.ts';
 import styles from './Figures.module.css';
 import type { Stats } from './overview-data.ts';
 import { runsPath } from './runs-path.ts';

@@ -2,9 +2,10 @@
 
 import { AlarmClock } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { spanWords } from '../../client/took.ts';
 import { Strip, type StripItem } from '../design/charts/Strip.tsx';
 import { Card } from '../design/text/Card.tsx';
-import { countWords, runPath, spanWords, timeZone } from '../words.ts';
+import { countWords, runPath, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
 import { type Fires, useNextDay } from './overview-data.ts';
 

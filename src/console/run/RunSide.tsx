@@ -3,6 +3,7 @@
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
+import { spanWords, workMs } from '../../client/took.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
 import { findLogDifference } from '../compare/log-difference.ts';
@@ -11,7 +12,7 @@ import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { stepName } from '../graph/instance-grid.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
-import { countWords, harmless, type Run, runPath, sizeWords, spanWords, workMs } from '../words.ts';
+import { countWords, harmless, type Run, runPath, sizeWords } from '../words.ts';
 import styles from './RunSide.module.css';
 import { revisionWords, shortLists, shortWords } from './run-words.ts';
 

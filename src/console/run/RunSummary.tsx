@@ -4,6 +4,7 @@
 import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { spanWords } from '../../client/took.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
@@ -11,7 +12,7 @@ import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
 import { outlookOf } from '../runs/run-outlook.ts';
 import { WithCode } from '../widgets/Notes.tsx';
-import { harmless, type Run, runPath, spanWords, starterWords } from '../words.ts';
+import { harmless, type Run, runPath, starterWords } from '../words.ts';
 import { useUsualMs } from './last-success.ts';
 import styles from './RunSummary.module.css';
 import { runSentence } from './run-sentence.ts';

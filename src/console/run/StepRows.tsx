@@ -5,13 +5,14 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { isKept } from '../../client/shown-steps.ts';
+import { spanWords, tookWords } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { instanceName } from '../graph/instance-grid.ts';
 import { useRunAnswer } from '../log/run-answer.ts';
 import { failureText } from '../session/answers.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
-import { type Run, runPath, type Step, spanWords, tookMs } from '../words.ts';
+import { type Run, runPath, type Step } from '../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, isWork, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
 import { type Folds, type RestRow, rowsOf, type StepRow } from './step-rows.ts';
@@ -90,7 +91,7 @@ function One({ row, of: o }: { readonly row: StepRow; readonly of: RowsProps }):
           )}
         </span>
         <Track axis={o.axis} lines={lines.length > 0 ? lines : [{ key: id, name: id, bars: own }]} />
-        <span className={styles.took}>{isKept(run, step) ? '–' : tookWords(step, nowMs)}</span>
+        <span className={styles.took}>{isKept(run, step) ? '–' : stepTime(step, nowMs)}</span>
       </li>
       {isOpen === true && step.kind === 'job' && step.child_run_id !== null && (
         <li>
@@ -257,11 +258,10 @@ function percent(share: number): string {
 }
 
 /** A step that was asked to wait did not work: its time is called a wait. */
-function tookWords(step: Step, nowMs: number): string {
-  const ms = tookMs(step, nowMs);
-  if (ms === null) return '–';
-  if (step.kind === 'approval') return `${spanWords(ms)} wait`;
-  return spanWords(step.finished_at === null ? Math.floor(ms / 1_000) * 1_000 : ms);
+function stepTime(step: Step, nowMs: number): string {
+  const words = tookWords(step, nowMs);
+  if (words === '') return '–';
+  return step.kind === 'approval' ? `${words} wait` : words;
 }
 
 function spanOver(spans: readonly Span[]): Span {

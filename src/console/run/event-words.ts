@@ -1,6 +1,7 @@
 // What an event of a run means, in words.
 
-import { reasonWords, spanWords } from '../words.ts';
+import { spanWords } from '../../client/took.ts';
+import { reasonWords } from '../words.ts';
 import type { Happened } from './run-events.ts';
 
 const triggers: Readonly<Record<string, string>> = {

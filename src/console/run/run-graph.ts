@@ -1,10 +1,11 @@
 // The steps of a run as the graph shows them: instances in the grid of their step, times below the names.
 
+import { tookMs, tookWords } from '../../client/took.ts';
 import { looks } from '../design/text/Status.tsx';
 import type { GraphCell } from '../graph/InstanceGrid.tsx';
 import { gridOf, instanceName } from '../graph/instance-grid.ts';
 import type { GraphStep } from '../graph/StepGraph.tsx';
-import { type Run, type Step, spanWords, tookMs } from '../words.ts';
+import type { Run, Step } from '../words.ts';
 import { instancesWords, stepNote } from './step-words.ts';
 
 export function graphOf(
@@ -14,7 +15,7 @@ export function graphOf(
   const instancesOf = Map.groupBy(run.steps, ({ instance_of: of }) => of);
   return (instancesOf.get(null) ?? []).map((step) => {
     const instances = instancesOf.get(step.step_id) ?? [];
-    const time = timeWords(step, o.nowMs);
+    const time = tookWords(step, o.nowMs);
     const note = stepNote(run, step, o.nowMs);
     return {
       id: step.step_id,
@@ -33,7 +34,7 @@ export function graphOf(
 }
 
 function cellOf(step: Step, o: { readonly nowMs: number; readonly hrefOf: (stepId: string) => string }): GraphCell {
-  const time = timeWords(step, o.nowMs);
+  const time = tookWords(step, o.nowMs);
   const words = [`${instanceName(step)}: ${looks[step.status].word}`, time, step.message ?? ''];
   return {
     id: step.step_id,
@@ -42,12 +43,6 @@ function cellOf(step: Step, o: { readonly nowMs: number; readonly hrefOf: (stepI
     words: words.filter(Boolean).join(', '),
     href: o.hrefOf(step.step_id),
   };
-}
-
-function timeWords(step: Step, nowMs: number): string {
-  const ms = tookMs(step, nowMs);
-  if (ms === null) return '';
-  return spanWords(step.finished_at === null ? Math.floor(ms / 1_000) * 1_000 : ms);
 }
 
 function two(value: number): string {

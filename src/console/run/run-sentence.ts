@@ -1,9 +1,10 @@
 // The state of a run in a sentence: what happened, where, why, and what became of the rest.
 
 import { failingStep } from '../../client/shown-steps.ts';
+import { spanWords, tookMs } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
-import { type Run, reasonWords, type Step, spanWords, tookMs } from '../words.ts';
+import { type Run, reasonWords, type Step } from '../words.ts';
 import { listWords } from './step-words.ts';
 
 export type RunSentence = {

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
+import { approvalWords, spanWords, workMs } from '../../client/took.ts';
 import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -9,7 +10,7 @@ import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { Duration, Time, Worked } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { harmless, type RunRow, reasonWords, runPath, spanWords, workMs } from '../words.ts';
+import { harmless, type RunRow, reasonWords, runPath } from '../words.ts';
 import { byName, RunBy } from './RunBy.tsx';
 import styles from './RunTable.module.css';
 import { useUsualTimes } from './usual-times.ts';
@@ -130,8 +131,6 @@ function Message({ text }: { readonly text: string }): ReactNode {
 /** Where the mark of the usual duration is in the track. */
 const usualShare = 0.6;
 const slowShare = 1.35;
-/** Shorter waits are not mentioned. */
-const leastWaitMs = 1_000;
 
 /** A track whose mark is the usual duration. Longer by a third than usual is orange. */
 function TookAgainst({
@@ -156,11 +155,10 @@ function TookAgainst({
   }
   // Waiting for a person is no work, and what did not succeed says nothing about the duration.
   const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
-  const waited = run.approval_ms < leastWaitMs ? '' : `; ${spanWords(run.approval_ms)} waiting for approval`;
-  const aside = `${waited}${isSlow ? '; longer than usual' : ''}`;
+  const asides = [approvalWords(run), isSlow ? 'longer than usual' : ''].filter(Boolean);
   const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
   return (
-    <span className={styles.took} title={`Usually ${spanWords(usualMs)} of work${aside}`}>
+    <span className={styles.took} title={[`Usually ${spanWords(usualMs)} of work`, ...asides].join('; ')}>
       <Track>
         <rect
           className={styles.filled}

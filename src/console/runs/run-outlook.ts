@@ -1,6 +1,7 @@
 // How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
 
-import { type RunRow, spanWords, workMs } from '../words.ts';
+import { spanWords, workMs } from '../../client/took.ts';
+import type { RunRow } from '../words.ts';
 
 export type RunOutlook = {
   /** From 0 to 1; null: nothing is known about it. */

@@ -2,8 +2,8 @@
 
 import { CircleCheck, CircleX, Clock, PenLine, UserRound } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { spanWords } from '../words.ts';
 import styles from './Sentence.module.css';
 import type { useStartForm } from './start-form.ts';
 

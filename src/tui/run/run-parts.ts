@@ -4,7 +4,7 @@ import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
 import { leftWords } from '../../client/left-words.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
-import { tookFor } from '../../client/took.ts';
+import { tookWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -52,7 +52,7 @@ export function summaryLines(
           ],
         },
         { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
-        { spans: [tookFor(run.started_at, run.finished_at, o.nowMs)], width: 9 },
+        { spans: [workWords(run, o.nowMs)], width: 12 },
       ],
       'run',
     ),
@@ -156,7 +156,7 @@ function stepLine(
           { text: attempt, colour: 'yellow' },
         ],
       },
-      { width: 9, spans: [kept ? '' : tookFor(step.started_at, step.finished_at, nowMs)] },
+      { width: 12, spans: [kept ? '' : tookWords(step, nowMs)] },
       { spans: [{ text: about, colour }] },
     ],
     step.step_id,

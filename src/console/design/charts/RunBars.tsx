@@ -3,8 +3,9 @@
 
 import type { MouseEvent, ReactNode } from 'react';
 import { useLocation } from 'wouter';
+import { spanWords } from '../../../client/took.ts';
 import type { StepStatus } from '../../../domain/run.ts';
-import { runPath, spanWords } from '../../words.ts';
+import { runPath } from '../../words.ts';
 import { looks } from '../text/Status.tsx';
 import styles from './Charts.module.css';
 import { hatched } from './Patterns.tsx';

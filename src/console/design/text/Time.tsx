@@ -1,18 +1,9 @@
 // Times and durations in the words of the design: local times, the exact instant on hover.
 
 import type { ReactNode } from 'react';
+import { spanWords, tookMs, workWords } from '../../../client/took.ts';
 import { useNow } from '../../session/clock.ts';
-import {
-  ageWords,
-  dayAndTime,
-  exactTime,
-  localTime,
-  type RunRow,
-  type Step,
-  spanWords,
-  tookMs,
-  workMs,
-} from '../../words.ts';
+import { ageWords, dayAndTime, exactTime, localTime, type RunRow, type Step } from '../../words.ts';
 import styles from './Time.module.css';
 
 const minuteMs = 60_000;
@@ -59,8 +50,6 @@ export function Took({ of }: { readonly of: Pick<Step, 'started_at' | 'finished_
 export function Worked({ of }: { readonly of: RunRow }): ReactNode {
   const isRunning = of.started_at !== null && of.finished_at === null;
   const now = useNow(1_000, isRunning);
-  if (of.waiting_approval.length > 0) return <Took of={of} />;
-  const ms = workMs(of, now);
-  if (ms === null) return null;
-  return <Duration ms={isRunning ? Math.floor(ms / 1_000) * 1_000 : ms} />;
+  const words = workWords(of, now);
+  return words === '' ? null : <span className={styles.time}>{words}</span>;
 }
