@@ -1,5 +1,5 @@
-// Reads a command line by the table of commands: which command, with which options. Refuses what does not fit and
-// suggests the nearest word that would.
+// Reads a command line with the table of commands: finds the command and its options. Refuses a word that does not fit,
+// and suggests the nearest one that would.
 
 import { parseArgs } from 'node:util';
 import { nearest } from '../lib/nearest.ts';

@@ -26,7 +26,7 @@ export type Command = {
   readonly isJobCall?: true;
   /** A namespace of jobs may have the same name: `flwd backup daily` runs the job `backup/daily` if there is one. */
   readonly isLikelyNamespace?: true;
-  /** Words that another implementation has after the name, and what to do here. */
+  /** Words that another implementation of flwd takes after the name, and what to write here instead. */
   readonly instead?: Readonly<Record<string, string>>;
   /** Complete command lines. */
   readonly examples?: readonly string[];

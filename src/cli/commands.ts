@@ -1,4 +1,4 @@
-// The table of all commands. The command line is read by it; --help and docs/cli.md are printed from it.
+// The table of all commands. flwd reads the command line with it, and prints --help and docs/cli.md from it.
 
 import { instanceCommands } from './admin/instance-commands.ts';
 import type { Command } from './command.ts';

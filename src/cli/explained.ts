@@ -28,7 +28,7 @@ function diskFull(error: unknown): string {
 const forbidden: ReadonlySet<string> = new Set<ProblemSlug>(['profile-not-allowed', 'grant-not-allowed']);
 
 function exitCodeOf({ slug, status }: ApiProblem | Problem): ExitCode {
-  // As `grep` says it of a line, so that a script can tell it from an instance that is not there.
+  // The code of `grep` for "no match", so that a script can tell a missing key from a missing instance.
   if (slug === 'kv-key-not-found') return exitCodes.runFailed;
   if (status === 401 || status === 403 || forbidden.has(slug)) return exitCodes.notAllowed;
   if (status === 404 || status === 410) return exitCodes.notFound;

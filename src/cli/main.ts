@@ -69,7 +69,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   help: () => import('./help.ts'),
 };
 
-/** These work without the table of commands, which takes longer to load than they take: a person is waiting for Tab. */
+/** These do not load the table of commands: that takes longer than they do, and a person who pressed Tab is waiting. */
 const quick: Readonly<Record<string, () => Promise<{ run(words: readonly string[]): ExitCode | Promise<ExitCode> }>>> =
   {
     __complete: () => import('./completion/complete.ts'),

@@ -1,4 +1,4 @@
-// The schema of a problem document (RFC 9457), which every error of the API is.
+// The schema of a problem document (RFC 9457). Every error of the API has this form.
 
 import { Type } from 'typebox';
 import { anyObject } from './schema-parts.ts';

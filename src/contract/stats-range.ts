@@ -1,5 +1,5 @@
 // The times that statistics are about.
 
-/** All end now. */
+/** Each range ends now. */
 export const statsRanges = ['24h', '7d', '30d'] as const;
 export type StatsRange = (typeof statsRanges)[number];

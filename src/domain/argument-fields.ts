@@ -1,5 +1,5 @@
-// A job's argspec as fields that a person fills in, and what is typed into a field as a value. The command line makes
-// flags of them and the terminal UI makes forms. The server has the last word on whether arguments are valid.
+// Turns a job's argspec into fields that a person fills in, and the text of a field into a value. The command line
+// makes flags of the fields, and the terminal UI makes forms. The server decides whether the arguments are valid.
 
 /** A JSON Schema, as the API returns it. */
 type Schema = Readonly<Record<string, unknown>>;
@@ -97,7 +97,7 @@ function toField(
 }
 
 /**
- * The kind that the schema's types allow. `null` does not count, because a person who means nothing leaves the field
+ * The kind that the schema's types allow. `null` does not count, because a person who wants no value leaves the field
  * empty.
  */
 function kindOf(schema: Schema): FieldKind {

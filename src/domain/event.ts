@@ -1,4 +1,4 @@
-// An event of a run. It is written to the journal in the transaction that made it happen, and streamed in the same
+// An event of a run. The transaction that makes it happen also writes it to the journal. Streams send it in the same
 // form.
 
 import type { JobDefinition } from './job.ts';

@@ -89,7 +89,7 @@ function stepTime(id: string, own: readonly TimedAttempt[]): StepTime {
   };
 }
 
-/** @param sorted smallest first; the smallest value that at least this share of the values does not exceed */
+/** @param sorted smallest first @returns the smallest value that at least this share of the values does not exceed */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

@@ -26,7 +26,7 @@ export const kvNamespacePattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-
 export const longestNamespaceChars = 512;
 const namespacePattern = new RegExp(kvNamespacePattern);
 
-/** Each continues after the name of what is wrong. */
+/** Each text continues a sentence that begins with the name of the wrong part. */
 export function whatIsWrongWithNamespace(namespace: string): string | undefined {
   if (namespace.length <= longestNamespaceChars && namespacePattern.test(namespace)) return undefined;
   return `must be the id of a job or have that form: up to ${longestNamespaceChars} letters, digits, \`.\`, \`_\`, \`-\` and \`/\``;

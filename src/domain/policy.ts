@@ -95,7 +95,7 @@ export function chooseKv({ asked, ...leave }: Leave & { readonly asked: KvPermis
   return asked;
 }
 
-/** The user of the host as which a job runs, if it names one. @throws Problem grant-not-allowed */
+/** The user of the host that a job runs as, if it names one. @throws Problem grant-not-allowed */
 export function chooseUser(o: {
   readonly asked: string | null;
   readonly allowed: readonly string[];

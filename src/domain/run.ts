@@ -195,7 +195,7 @@ export type OpenApproval = {
 export type RunSummary = {
   /** The steps of the run that wait for an approval. */
   readonly waiting_approval: readonly OpenApproval[];
-  /** How long approvals that have been answered waited for it. The rest of the run's duration is its work. */
+  /** How long approvals waited until they were answered. The rest of the run's duration is its work. */
   readonly approval_ms: number;
   /** The arguments on one line, cut after 200 characters. */
   readonly args_text: string;
@@ -226,7 +226,7 @@ export type ChildRun = RunSummary & { readonly parent: NonNullable<Run['parent']
 /** The state of one of a job's last runs. */
 export type LastRun = Pick<Run, 'run_id' | 'status' | 'created_at' | 'started_at' | 'finished_at'>;
 
-/** A user of the host as which a job runs, as the host knew it when the run was planned. */
+/** A user of the host that a job runs as, with the facts that the host knew when the run was planned. */
 export type RunAs = {
   readonly user: string;
   readonly uid: number;
@@ -237,7 +237,7 @@ export type RunAs = {
   readonly home: string | null;
 };
 
-/** Everything needed to execute a run, by this server or by one that is started later. Never served. */
+/** Everything that this server, or one that starts later, needs to execute a run. Never sent to clients. */
 export type RunPlan = {
   readonly job: JobDefinition;
   readonly revision: string;

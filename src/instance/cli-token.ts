@@ -1,5 +1,5 @@
-// `cli.token` in the data dir identifies a command of the server's own user to the server of this data dir, wherever
-// that listens and whatever credentials it asks others for. Created at each start, removed when the server ends.
+// With `cli.token` in the data dir, a command proves that it comes from the server's own user, wherever the server
+// listens and whatever credentials it asks others for. Created at each start, removed when the server ends.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export function readCliToken(dataDir: string): string | undefined {
   }
 }
 
-/** Leaves the token of another process that owns the data dir by now. */
+/** If another process owns the data dir by now, its token stays. */
 export function removeCliToken(dataDir: string, token: string): void {
   if (readCliToken(dataDir) === token) rmSync(fileIn(dataDir), { force: true });
 }

@@ -1,5 +1,5 @@
-// The data dir is a folder that only its owner can enter. If others can read it, it is closed with a warning, or
-// refused when closing it could break something else. If others could have written to it, it is refused as well.
+// Makes sure that only its owner can enter the data dir. If others can read it, flwd closes it with a warning, or
+// refuses it if closing it could break something else. If others could have written to it, flwd refuses it as well.
 
 import { existsSync, statSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Makes sure that a data dir has one owner. The kernel's lock on `flwd.lock` decides who that is, and ends with the
-// process, however that ends. Through the socket `flwd.sock` beside it everyone else learns who the owner is.
+// Makes sure that a data dir has one owner: the process that holds the kernel's lock on `flwd.lock`. The lock ends with
+// the process, however that ends. All others learn who the owner is through the socket `flwd.sock` beside it.
 
 import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';

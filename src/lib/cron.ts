@@ -57,7 +57,7 @@ function newCron(written: string, timezone: string): CronTimes | { readonly prob
   }
 }
 
-/** More than the times of a day of a pattern that is not frequent. */
+/** More than a pattern that is not frequent has in a day. */
 const rememberedTimes = 32;
 
 /** Remembers the last times: between `fromMs` and `atMs` the pattern does not fire. */
@@ -91,7 +91,7 @@ const dayMs = 86_400_000;
 /** Computing one takes some milliseconds. */
 const rhythms = new LRUCache<string, { readonly isFrequent: boolean; readonly gapMs: number }>({ max: 2_000 });
 
-/** `gapMs`: a frequent pattern has no time between two times that are at most this far apart; else 0. */
+/** `gapMs`: the shortest time between two firings of a frequent pattern; 0 for all others. */
 export function rhythmOf(pattern: string, timezone: string): { readonly isFrequent: boolean; readonly gapMs: number } {
   const key = `${pattern} ${timezone}`;
   const known = rhythms.get(key);

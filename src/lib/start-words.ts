@@ -1,4 +1,4 @@
-// Words for a schedule that fires when something starts, and when that is.
+// Says when schedules fire that wait for a start of the server or the host.
 
 export const startWords: ReadonlyMap<string, string> = new Map([
   ['@reboot', 'at the next start of the server'],

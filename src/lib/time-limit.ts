@@ -6,7 +6,7 @@ import { type Context, createContext, Script } from 'node:vm';
 const script = new Script('work()');
 let sandbox: Context | undefined;
 
-/** The clock also runs while other processes have the CPU, which says nothing about the function. */
+/** The clock also runs while other processes have the CPU, so one timeout does not prove that the function is slow. */
 const turns = 3;
 
 /** May run `work` again from the beginning. Costs 0.2 ms. @throws TimeLimitPassed, and errors of `work` */

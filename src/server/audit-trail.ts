@@ -1,6 +1,5 @@
-// Writes what passes the server to the audit log. An operation that changes something is answered once its entry is
-// durable; refused requests go to the engine's refusals, which limit their number. Runs are recorded by the engine (ADR
-// 0018).
+// Records requests in the audit log. An operation that changes something is answered once its entry is durable. Refused
+// requests go to the engine's refusals, which limit their number. The engine itself records runs (ADR 0018).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';
@@ -89,7 +88,7 @@ export function createAuditTrail(o: {
     },
 
     note(problem, request) {
-      // 503: the request was not looked at, or it is the audit log itself that fails.
+      // 503: nobody has looked at the request, or the audit log itself fails.
       if (refusals.knows(problem) || written.has(request) || problem.status === 503) return;
       const entry = refusalOf(problem, request);
       if (entry) refusals.add(entry, problem);

@@ -1,5 +1,5 @@
-// Names that become variables of a script or of its environment. A name that a shell, the dynamic loader or flwd gives
-// a meaning to could change what runs, so the job is refused.
+// Checks names that become variables of a script or of its environment. If a name means something to a shell, to the
+// dynamic loader or to flwd, it could change what runs, so the job is refused.
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

@@ -1,4 +1,4 @@
-// Compiles flwd's own schemas of what people write, into checks that report every error.
+// Compiles flwd's own schemas for files that people write into checks that report every error.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 

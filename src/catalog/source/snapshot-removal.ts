@@ -1,4 +1,4 @@
-// Finds snapshots that have not been used for long, and removes them in one move, so that no half of one is ever found.
+// Finds snapshots that have not been used for a long time. Removes each in one move, so nobody ever finds half of one.
 
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

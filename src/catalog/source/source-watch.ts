@@ -122,7 +122,7 @@ export function watchSource(o: Options): WatchedSource {
   };
 }
 
-/** The root may be a link, and be set to another directory. */
+/** The root may be a link, and somebody may point it to another directory. */
 function identityOf(root: string): string | undefined {
   const stat = statOf(root);
   return stat?.isDirectory() ? `${stat.dev} ${stat.ino} ${stat.birthtimeMs}` : undefined;

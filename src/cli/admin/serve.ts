@@ -102,7 +102,7 @@ async function onceFree<T>(
       // Without an owner, another process is just starting or ending; its name is known in a moment.
       if (!(error instanceof DataDirOwned) || (error.owner && !error.owner.isEphemeral)) throw error;
       if (isStopAsked) process.exit(exitCodes.done);
-      // A command takes time to start and to leave. Each of several gets this time once.
+      // A command takes time to start and to leave. If several commands follow each other, each gets this time once.
       if (error.owner && (error.owner.pid !== command || !error.owner.url))
         deadlineMs = systemClock.monotonicMs() + commandMs;
       command = error.owner?.pid ?? command;

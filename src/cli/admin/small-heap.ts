@@ -15,8 +15,8 @@ export function keepYoungHeapSmall(): void {
 }
 
 /**
- * The old generation is collected early, as in a process that is short of memory. Call this when the server listens:
- * set before, it makes V8 collect the heap during the start, when hardly anything in it is garbage.
+ * The old generation is collected early, as in a process that is short of memory. Call this once the server listens.
+ * Earlier, V8 would collect the heap during the start, when hardly anything in it is garbage.
  */
 export function collectEarly(): void {
   setFlagsFromString('--memory-saver-mode');

@@ -1,5 +1,5 @@
-// Guesses from its text what a shell command uses that the sandbox does not give it. Nothing is granted by this: it is
-// what the report and the comments of config.yaml propose.
+// Guesses from the text of a shell command what it uses that the sandbox does not give it. This grants nothing: the
+// report and the comments of config.yaml only propose it.
 
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';

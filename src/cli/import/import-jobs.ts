@@ -1,4 +1,4 @@
-// What all `flwd import` commands do with what they found: choose the folder, write the jobs, print the report.
+// The end of every `flwd import` command: chooses the folder, writes the jobs that were found, prints the report.
 
 import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -60,8 +60,8 @@ function isWritable(path: string): boolean {
 }
 
 /**
- * The user of jobs is taken to be the one who imports. Root may import for another user's server, or for its own, whose
- * jobs run as nobody or as `run_as` says.
+ * Assumes that jobs run as the user who imports. Root may import for another user's server, or for its own, whose jobs
+ * run as nobody or as `run_as` says.
  */
 function runAsOf({ security }: Config, target: string): (user: string | null) => RunAs {
   const { username, uid } = userInfo();

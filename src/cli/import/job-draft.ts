@@ -1,5 +1,5 @@
 // The files of a job that was found in another scheduler: config.yaml with held schedules, its scripts, and a record of
-// where it comes from. The job is always `secure`; what it will lack is proposed in comments.
+// where it comes from. The job is always `secure`. Comments propose what it will lack.
 
 import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';

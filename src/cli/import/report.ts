@@ -1,5 +1,5 @@
-// Tells what an import did, one thing found after the other: which job it became, as which user it ran, what it will
-// lack in the sandbox, and the lines that give it.
+// Reports what an import did with each thing that it found: the job that it became, the user that it ran as, what it
+// will lack in the sandbox, and the lines that give it that.
 
 import type { Options } from '../command.ts';
 import { commandText } from '../session/command-text.ts';

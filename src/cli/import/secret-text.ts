@@ -6,7 +6,7 @@ import { argumentName } from '../init/script-arguments.ts';
 import { endOfWord, type Quoting, quotingOf } from './shell-quotes.ts';
 
 type Span = {
-  /** Where the text begins that makes it a secret of this name; of a rule with a name of its own, the value. */
+  /** Where the name of the secret begins; if the rule has a name of its own, where the value begins. */
   readonly nameAt: number;
   readonly start: number;
   readonly end: number;
@@ -189,7 +189,7 @@ function findSpans(text: string, quoting: readonly Quoting[]): Span[] {
   const found: Span[] = [];
   let from = 0;
   for (const line of text.split('\n')) {
-    // Such a line is no one's own writing, and takes long to search. Callers refuse it.
+    // Nobody writes such a line by hand, and it takes long to search. Callers refuse it.
     const spans =
       line.length > longestLine ? [] : rules.flatMap((rule) => spansOf(rule, { text, quoting, from, line }));
     // What follows a secret is not named after it: `sshpass -pPASSWORD ssh`.
@@ -208,7 +208,7 @@ function spansOf(
   return [...line.matchAll(rule.pattern)].flatMap((match): Span[] => {
     const start = from + match.index + match[0].length;
     const name = rule.name ?? match[1] ?? '';
-    // A header of its own has a rule, which also knows `Bearer $TOKEN`.
+    // This header has a rule of its own, which also knows `Bearer $TOKEN`.
     if (rule.isQuoted && /^authorization$/i.test(name)) return [];
     if (rule.name === undefined && (!isSecretName(name) || isSwitch.test(name))) return [];
     const how = quoting[start] ?? 'plain';

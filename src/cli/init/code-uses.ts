@@ -1,4 +1,4 @@
-// What a Python or Node script uses, by its calls: which of their arguments are files that they read or write.
+// Finds what a Python or Node script uses from its calls: which of their arguments are files that they read or write.
 
 import {
   argumentText,
@@ -249,7 +249,7 @@ const scriptFolder =
 
 const mostDepth = 12;
 
-/** What an expression is at run time; what the text does not say has marks (`place.ts`). */
+/** The value of an expression at run time. Marks stand for parts that the text does not say (`place.ts`). */
 function textOf(reader: Reader, written: string, depth = 0): string {
   // `a ?? 'b'` is `a`, if a run gives it.
   const [first = ''] = splitAt(written, /^(?:\?\?|\|\|| or )/);

@@ -1,5 +1,5 @@
-// The part of config.yaml that says what a job may use: what it needs, as lines or as comments that only have to be
-// uncommented.
+// Writes the part of config.yaml that says what a job may use. Each need is a line, or a comment that the author only
+// has to uncomment.
 
 import type { SecurityProfile } from '../../domain/job.ts';
 import { notesIn, type Uses } from './uses.ts';
@@ -8,7 +8,7 @@ import { scalar } from './yaml-text.ts';
 
 export type Asking = {
   readonly profile: SecurityProfile;
-  /** Ask for everything, without the author's look at it. */
+  /** Asks for everything, although the author has not looked at it. */
   readonly isAllowed: boolean;
   readonly home: string;
 };

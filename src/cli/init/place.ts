@@ -1,4 +1,5 @@
-// What a word of a script names, as far as the text says: a path of the host, or an argument that holds one.
+// Finds the path that a word of a script names, as far as the text says: a path of the host, or an argument that holds
+// one.
 
 import { normalize } from 'node:path/posix';
 

@@ -36,7 +36,7 @@ export type ScriptArgument = {
   readonly schema: ArgumentSchema;
   readonly isRequired: boolean;
   readonly handing: Handing;
-  /** In which the script keeps it, if it has another name there. */
+  /** The variable in which the script keeps it, if that has another name. */
   readonly variable?: string | undefined;
   /** The script opens it as a file, before it does anything else. */
   readonly opens?: 'read' | 'write';

@@ -6,7 +6,7 @@ export type ShellCommand = {
   readonly words: readonly string[];
   readonly redirects: readonly { readonly isWrite: boolean; readonly word: string }[];
   readonly line: number;
-  /** In `$(…)`: what it changes, such as the folder, ends there. */
+  /** Inside of `$(…)`: its changes, such as another folder, end there. */
   readonly isNested: boolean;
 };
 
@@ -171,7 +171,7 @@ type Known = {
   readonly unknown: string;
 };
 
-/** The text that a shell would make of a word; what it cannot know has marks (`place.ts`). */
+/** The text that a shell would make of a word. Marks stand for what the script does not say (`place.ts`). */
 export function expand(word: string, o: Known): string {
   let text = '';
   let isDouble = false;

@@ -1,4 +1,4 @@
-// What a shell script uses, by the commands that it runs: which of their words are files that they read or write.
+// Finds what a shell script uses from its commands: which of their words are files that they read or write.
 
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -200,7 +200,7 @@ function note(
   }
   const name = walk.folder === undefined ? workspaceFile(text) : undefined;
   if (name === undefined) return;
-  // What it includes is said elsewhere.
+  // Included files are reported elsewhere.
   if (kind === 'read' && !/^(?:source|\.)$/.test(o.by)) walk.here.set(name, o.line);
   if (kind === 'write' && o.isNewFile === true) walk.left.add(name);
 }
@@ -218,7 +218,7 @@ function lockBy(walk: Walk, words: readonly string[], line: number): void {
 
 const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';
 
-/** What to say of programs that need more of the host than files and the network. sudo is recognized before. */
+/** The words for programs that need more from the host than files and the network. sudo is recognized before. */
 const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> = {
   schedules: 'cannot reach the tables of cron from a sandbox: schedules in config.yaml replace them',
   services: serviceWords,

@@ -14,7 +14,7 @@ export type FileUse = {
   readonly isNewFile: boolean;
 };
 
-/** What no permission makes possible, and what to do instead. */
+/** Something that no permission makes possible, and what to do instead. */
 export type Note = {
   readonly text: string;
   /** The strictest profile in which nothing has to be done. */

@@ -1,4 +1,5 @@
-// Turns what a script uses into what its job has to ask for, and what must exist on the host before a run.
+// Turns what a script uses into permissions that its job has to ask for, and finds what must exist on the host before a
+// run.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,9 +17,9 @@ export type Wish = {
   readonly arg: string | undefined;
   /** `line 12: tee` */
   readonly why: string;
-  /** Whether the job should ask for it without a look at it by its author. */
+  /** Whether the job should ask for it before its author has looked at it. */
   readonly isSure: boolean;
-  /** Asking for it would refuse runs that need not be refused. */
+  /** If the job asked for it, the server would refuse runs that could work without it. */
   readonly isRisky: boolean;
   readonly isOfHome: boolean;
 };
@@ -189,7 +190,7 @@ function withoutParts(wishes: readonly Wish[]): Wish[] {
 const shared =
   /^(?:\/|\/(?:boot|etc|home|media|mnt|opt|root|run|srv|usr|var)|\/run\/lock|\/var\/(?:backups|cache|lib|local|lock|log|mail|run|spool|tmp))$/;
 
-/** A new file of a folder that belongs to the script: the folder, so that the script can also replace the file. */
+/** For a new file in a folder that belongs to the script: the folder, so that the script can also replace the file. */
 function shownFile(path: string, home: string): string {
   const folder = dirname(path);
   const isOfAll = shared.test(folder) || folder === home || /^\/\.[\w-]+(?:\/\w+)?$/.test(folder.replace(home, ''));

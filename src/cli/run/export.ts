@@ -1,4 +1,4 @@
-// `flwd export RUN DEST`: saves everything that is known of a run in a folder, for a report or an archive.
+// `flwd export RUN DEST`: saves everything that is known about a run in a folder, for a report or an archive.
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -164,7 +164,7 @@ async function openOwn(
 ): Promise<Session> {
   if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
-  // A server has these in its log.
+  // If there is a server, these are in its log.
   if (link.isEphemeral()) for (const warning of loaded.warnings) process.stderr.write(`flwd: ${warning}\n`);
   const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
   // A running server has its own sources, so --jobs is left out.
@@ -174,7 +174,7 @@ async function openOwn(
   return { client, where: loaded.config.instance.dataDir, command, ...link };
 }
 
-/** Its jobs are held, and their lines may be out of the crontab: then nothing starts them. */
+/** Jobs of an interrupted takeover are held, and their lines may be gone from the crontab: then nothing starts them. */
 function warnOfTakeover({ instance: { dataDir } }: Config, options: Options): void {
   if (!isTakeoverUnfinished(dataDir)) return;
   const command = commandText(options, 'takeover');

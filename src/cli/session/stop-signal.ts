@@ -1,4 +1,4 @@
-// What stops a command: SIGTERM and SIGINT, where the first asks and the second forces; and a reader that has gone
+// Two things stop a command: SIGTERM or SIGINT (the first signal asks, the second forces), and a reader that has gone
 // away.
 
 import { systemClock } from '../../lib/clock.ts';

@@ -133,7 +133,7 @@ export function commentOut(table: Buffer, jobs: ReadonlyMap<number, string>): Bu
   });
 }
 
-/** These lines are again as they were. */
+/** Makes these lines as they were again. */
 export function bringBack(table: Buffer, lines: ReadonlySet<number>): Buffer {
   return changeLines(table, (line, number) => (lines.has(number) ? (mark.exec(line)?.[2] ?? line) : line));
 }

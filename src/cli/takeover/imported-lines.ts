@@ -1,5 +1,5 @@
-// Compares the jobs that were imported from crontabs with these crontabs as they are now: which lines flwd can take
-// over, which it has taken over, and which are left to cron, and why.
+// Compares the jobs that were imported from crontabs with these crontabs as they are now. Says which lines flwd can
+// take over, which it has taken over, and which stay with cron, and why.
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
@@ -127,7 +127,7 @@ function lineOf(line: ImportedLine): number {
   return ('lines' in line ? line.lines[0] : line.record.line) ?? 0;
 }
 
-/** Besides the line's number, and what was carried over. */
+/** Ignores the line's number, and what was carried over. */
 function isSame(now: ImportRecord, then: ImportRecord): boolean {
   return factsOf(now) === factsOf(then);
 }

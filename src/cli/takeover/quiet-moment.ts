@@ -1,4 +1,5 @@
-// A crontab is changed while no line of it is about to start, so that no time is lost between cron and flwd.
+// Waits until no line of a crontab is about to start. The takeover changes the crontab at that moment, so that no time
+// is lost between cron and flwd.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCron, shortestGapMs } from '../../lib/cron.ts';

@@ -1,5 +1,6 @@
-// `flwd takeover`: flwd instead of cron starts the jobs that were imported from a crontab. Their lines become comments,
-// and only then are their schedules released; `--undo` holds them first. At no step may both start a job (ADR 0048).
+// `flwd takeover`: flwd takes over from cron the jobs that were imported from a crontab. First their lines become
+// comments, then their schedules are released. `--undo` first holds the schedules. At no moment may both cron and flwd
+// start a job (ADR 0048).
 
 import { join } from 'node:path';
 import { takeoverFolder } from '../../instance/takeover-folder.ts';

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 
-/** Anything but y or yes is a no, and so is Ctrl-D. */
+/** Only y and yes mean yes. Ctrl-D means no. */
 export async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));

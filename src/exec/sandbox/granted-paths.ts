@@ -1,5 +1,5 @@
-// The host paths that a run was granted. They are held open from their check until the attempt ends (ADR 0020): until
-// bwrap has bound a path, somebody may change where it leads, but an open file stays the same.
+// Checks the host paths that a run was granted, and holds them open until the attempt ends (ADR 0020). Until bwrap has
+// bound a path, somebody may change where it leads, but an open file stays the same.
 
 import { accessSync, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { grantConflict } from '../../domain/policy.ts';
@@ -41,7 +41,7 @@ function pathsOf({ read, write }: Pick<AttemptSpec, 'read' | 'write'>, kind: Ope
   return new Set(kind === 'write' ? write : read.filter((path) => !write.includes(path)));
 }
 
-/** A granted path was checked when the run was created. A link put there since, or above it, would lead elsewhere. */
+/** The path was checked when the run was created. A link that was put there since, or above it, leads elsewhere. */
 function openUnmoved(path: string): number {
   const fd = openOrRefuse(path);
   if (readlinkSync(`/proc/self/fd/${fd}`) === path) return fd;

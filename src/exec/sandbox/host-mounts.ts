@@ -1,5 +1,5 @@
-// What a job sees of the host, as bwrap arguments: what its profile shows, then its grants, without what is hidden from
-// all jobs.
+// What a job sees of the host, as arguments of bwrap: first what its profile shows, then its grants. Some files are
+// hidden from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -23,7 +23,7 @@ type Shown = Pick<HostView, 'profile' | 'grants' | 'masked'>;
 /** Besides `/usr`, a host has these as folders or as links into it. */
 const systemFolders = ['/bin', '/lib', '/lib32', '/lib64', '/libx32', '/sbin'];
 
-/** Single entries of /etc that common programs need. Never secrets of accounts, keys, or services of the host. */
+/** Single entries of /etc that common programs need. Never add password files, keys or files of services. */
 const etcEntries = [
   'alternatives',
   'ca-certificates',
@@ -184,8 +184,8 @@ function foldersAbove(paths: readonly string[]): string[] {
 }
 
 /**
- * Removes duplicates, and paths inside another path: those are hidden with it, and there is no place left to hide them
- * in.
+ * Removes duplicates, and paths inside another path: they are hidden together with it, and nothing can be mounted there
+ * any more.
  */
 function outermost(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));

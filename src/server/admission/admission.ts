@@ -22,7 +22,7 @@ type Demand = { readonly scope: Scope | 'public'; readonly isInstanceWide?: true
 export type Admission = {
   /** @returns a hook that lets in the callers who meet the demand, and throws a Problem for all others */
   readonly admit: (demand: Demand) => Hook;
-  /** For pages outside the API that anyone who can connect may read: without a principal and a rate limit. */
+  /** For pages outside the API that everyone who can connect may read, without a principal and a rate limit. */
   readonly admitAnyone: Hook;
   /** For a CORS preflight of a listed page, which never carries a credential. */
   readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
@@ -31,7 +31,7 @@ export type Admission = {
 export function createAdmission(o: {
   readonly authentication: Pick<Authentication, 'authenticate'>;
   readonly localCallers: Pick<LocalCallers, 'identify'>;
-  /** Whether a request without a credential must name a local `Host`, against pages that use DNS rebinding. */
+  /** Whether a request without a credential must name a local `Host`. This stops pages that use DNS rebinding. */
   readonly needsLocalName: (peer: Socket) => boolean;
   readonly cors: Cors;
   readonly proxies: Pick<Proxies, 'tidy'>;
@@ -73,8 +73,8 @@ export function createAdmission(o: {
     admit: (demand) => async (request, reply) => {
       const { headers } = request.raw;
       begin(request, reply);
-      // Checked before the caller is known: a foreign page must not use up the limit of the user in whose browser it
-      // runs.
+      // Checked before the caller is known: a foreign page must not use up the rate limit of the user whose browser
+      // shows it.
       const refusal = ambiguity(request.raw) ?? foreignName(request);
       const hasNoCredential = !refusal && headers.authorization === undefined;
       let found: Principal | Problem | Promise<Principal | Problem> =

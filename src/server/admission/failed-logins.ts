@@ -1,5 +1,5 @@
-// Counts failed logins by the address they came from: after ten in a minute, further failed ones are answered 429. A
-// valid credential is never counted, so nobody who has one is locked out (ADR 0015).
+// Counts failed logins by the address they came from: after ten in a minute, the next ones get a 429. A valid
+// credential is never counted, so nobody who has one is locked out (ADR 0015).
 
 import { isIPv6 } from 'node:net';
 import { Problem } from '../../domain/problem.ts';
@@ -10,7 +10,7 @@ const most = 10;
 const windowMs = 60_000;
 const mostAddresses = 10_000;
 
-/** @returns counts one failed login, and returns the Problem rate-limited once there were too many */
+/** @returns a function that counts a failed login, and returns the Problem rate-limited after too many */
 export function createFailedLogins(clock: Clock): (from: string) => Problem | undefined {
   const count = createFixedWindow({ windowMs, mostKeys: mostAddresses, clock });
 

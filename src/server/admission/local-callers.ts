@@ -14,7 +14,7 @@ import type { Proxies } from './proxies.ts';
 
 export type AuthMode = 'auto' | 'none' | 'required';
 
-/** Tells the processes of runs from the server's own user, when jobs run as that user (ADR 0032). */
+/** Tells processes of runs apart from the server's own user, if jobs run as that user (ADR 0032). */
 export type RunCallers = {
   /** Whether a run could have opened a connection that is accepted now. */
   readonly canCall: () => boolean;
@@ -66,7 +66,7 @@ export function createLocalCallers(o: {
   return {
     identify(request) {
       const { headers, socket } = request;
-      // Even if this proxy does not say whom it forwards.
+      // Even if this proxy does not say for whom it forwards.
       if (proxies.isTrusted(socket.remoteAddress)) return nobody('token');
       // Some proxies write `_` instead of `-`, as CGI does.
       for (const name in headers) if (proxyHeader.test(name.replaceAll('_', '-'))) return nobody('token');

@@ -1,5 +1,5 @@
-// The proxies that are trusted to say for whom they forward (`X-Forwarded-*`). A caller behind a proxy is never the
-// server's own user, whatever the proxy says (ADR 0015).
+// The proxies that the server believes when they say who sent a request (`X-Forwarded-*`). A caller behind a proxy is
+// never the server's own user, whatever the proxy says (ADR 0015).
 
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';

@@ -17,8 +17,8 @@ type CachedToken = {
 export type TokenCache = {
   readonly find: (id: string) => Promise<CachedToken | undefined>;
   /**
-   * Stores that the token was used, at most once a minute. Nobody waits for it, and a database that is full stops
-   * nobody.
+   * Stores that the token was used, at most once a minute. Requests do not wait for this, and do not fail if the
+   * database is full.
    */
   readonly noteUse: (used: CachedToken) => void;
   /** To be called when the token has changed. */

@@ -1,4 +1,4 @@
-// Creates, lists and revokes tokens, and decides who may do so to which (ADR 0015).
+// Creates, lists and revokes tokens, and decides which tokens a caller may create, list and revoke (ADR 0015).
 
 import { randomBytes } from 'node:crypto';
 import type { AnswerOf, BodyOf, QueryOf } from '../../contract/operations.ts';

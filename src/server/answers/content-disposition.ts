@@ -1,6 +1,6 @@
 // Writes `Content-Disposition: attachment` with a file name that is safe to save under (RFC 6266, section 4.3): no
-// folders, no control characters, no hidden files. Always quoted, and in UTF-8 too where ASCII cannot hold it (ADR
-// 0043).
+// folders, no control characters, no hidden files. The name is always quoted, and is also given in UTF-8 if ASCII
+// cannot hold it (ADR 0043).
 
 export function attachment(name: string): string {
   const safe =

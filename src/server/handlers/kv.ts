@@ -1,4 +1,4 @@
-// The key-value store, which each tenant has for itself.
+// The key-value store. Each tenant has its own.
 
 import { type Principal, tenantFor } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';

@@ -33,7 +33,7 @@ export function createRunAnswers(runs: RunReading): RunAnswers {
   return {
     async run(id, reach) {
       const cached = answers.get(id);
-      // The database answers other tenants, so that they cannot learn from the time it takes that the run exists.
+      // For other tenants, the database answers: a fast answer from here would tell them that the run exists.
       const known = cached && reaches(reach, cached.tenant) ? cached : undefined;
       // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
       const generation = await runs.generation();
@@ -46,7 +46,7 @@ export function createRunAnswers(runs: RunReading): RunAnswers {
     },
 
     async list(filter, reach) {
-      // The tenant is all of the caller that the page depends on.
+      // The page depends on nothing about the caller except the tenant.
       const key = JSON.stringify([reach.tenant, filter]);
       const known = pages.get(key);
       const generation = await runs.generation();

@@ -1,4 +1,4 @@
-// Which time statistics are about: full hours or full days, and the same time before.
+// The time that statistics cover, in full hours or full days, and the time of the same length before it.
 
 import type { QueryOf } from '../../contract/operations.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';

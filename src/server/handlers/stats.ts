@@ -27,7 +27,7 @@ const mostReads = 1_000;
 const daysOfJobs = 30;
 const medianDays = 14;
 const lastRuns = 10;
-/** From this many jobs on, an answer is kept for longer the more it cost. */
+/** With this many jobs or more, an answer is kept for some time: the more jobs, the longer. */
 const manyJobs = 100;
 const keptMsPerJob = 2;
 
@@ -37,7 +37,7 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
     async getStats({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
       const { tenant } = request.principal;
-      // Also an answer by days says how much of today has passed, even if no run has changed.
+      // Even if no run has changed, an answer by days changes: it says how much of today has passed.
       const hour = Math.floor(o.clock.now() / spanMs.hour);
       const key = JSON.stringify([tenant, query, hour]);
       return sendJson(reply, await kept(key, () => statsOf(o, query, { tenant })));

@@ -1,4 +1,4 @@
-// The times of a schedule in another program, as lists of numbers, and the cron pattern that fires at exactly them.
+// The times of a schedule in another program, as lists of numbers, and the cron pattern that fires at the same times.
 
 const ranges = {
   minutes: [0, 59],
@@ -10,7 +10,7 @@ const ranges = {
 
 export type TimeField = keyof typeof ranges;
 
-/** A field that is missing matches everything. A time must match all fields, also a day and a weekday. */
+/** A missing field matches everything. A time must match all fields, the day as well as the weekday. */
 export type CalendarTimes = {
   readonly minutes?: readonly number[];
   readonly hours?: readonly number[];
@@ -46,8 +46,8 @@ export function toCron(times: CalendarTimes): string {
 }
 
 /**
- * Steps are only used where every hour matches. Elsewhere they would change what happens when the clocks change: a step
- * in the hour that does not exist fires not at all, and a plain number fires after it.
+ * Steps are only used where every hour matches. Elsewhere they would change what happens when the clocks change. If an
+ * hour does not exist, a step in it does not fire at all, and a plain number fires after it.
  */
 function fieldOf(field: TimeField, values: readonly number[] | undefined, maySteps: boolean): string {
   const [from, to] = ranges[field];

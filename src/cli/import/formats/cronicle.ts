@@ -60,7 +60,7 @@ function readExport(text: string, path: string): Export {
   };
 }
 
-/** What people see of it, and what tells it from an older state of it. */
+/** The text that people see of the event. If the event changes, this text changes. */
 function textIn(event: Members): string {
   const params = membersOf(event.params);
   const { timing = null } = event;

@@ -67,7 +67,7 @@ export function folderLines(step: Members, workflow: Members): string[] {
   return folder === undefined ? [] : [`cd ${expanding(folder.replace(/^~(?=\/|$)/, '$HOME'))}`];
 }
 
-/** Hands what the program prints to later steps, if it succeeds, and prints it when it has ended. */
+/** Prints the output of the program once it has ended. If it succeeded, later steps get the output, too. */
 function keepOutput(name: string): string[] {
   return [
     '_printed=$(mktemp)',

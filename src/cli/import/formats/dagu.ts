@@ -73,7 +73,7 @@ function workflowsIn(path: string, file: string): { readonly found: Workflow[]; 
   }
 }
 
-/** What people see of it, and what tells it from an older state of it. */
+/** The text that people see of the workflow. If the workflow changes, this text changes. */
 function textIn(name: string, { schedule, params, env, steps }: Members): string {
   const commands = [steps].flat().flatMap((step): string[] => {
     if (!isMembers(step)) return [textOf(step) ?? ''];

@@ -1,4 +1,4 @@
-// Reads files that another scheduler wrote. Their size, their depth and what their aliases expand to is limited, since
+// Reads files that another scheduler wrote. Limits their size, their depth and the expansion of their aliases, because
 // nobody knows where they come from.
 
 import { readFileSync, statSync } from 'node:fs';

@@ -61,7 +61,7 @@ function nameOf(job: Members): string {
   return `${group === '' ? '' : `${group}/`}${(textOf(job.name) ?? 'job').replaceAll('/', '-')}`;
 }
 
-/** What people see of it, and what tells it from an older state of it. */
+/** The text that people see of the job. If the job changes, this text changes. */
 function textIn(job: Members): string {
   const commands = listOf(sequenceOf(job).commands).map((command) => {
     const { exec, script, scriptfile, args, jobref } = membersOf(command);

@@ -3,7 +3,7 @@
 
 import { type Quoting, quotingOf } from '../shell-quotes.ts';
 
-/** What stands for a reference: a variable, which may be split into words, or why nothing can. */
+/** What replaces a reference: a variable, which may be split into words, or the reason why nothing can. */
 export type Replacement = { readonly variable: string; readonly isSplit?: boolean } | { readonly problem: string };
 
 /** @param of what to do about a match; undefined leaves it as it is */

@@ -1,5 +1,4 @@
-// Reads OnCalendar= of systemd timers, as systemd.time(7) describes it, into a cron pattern that fires at exactly the
-// same minutes.
+// Turns OnCalendar= of a systemd timer (systemd.time(7)) into a cron pattern that fires at exactly the same minutes.
 
 import { isTimezone } from '../../../lib/timezone.ts';
 import { largestOf, smallestOf, type TimeField, toCron } from './calendar-times.ts';

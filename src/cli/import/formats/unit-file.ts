@@ -8,7 +8,7 @@ export type Unit = {
   readonly name: string;
   /** The files that were read, in their order. */
   readonly files: readonly string[];
-  /** All values in their order. An empty value has removed those before it; of a timer, all times. */
+  /** All values in order. An empty value has removed those before it; in a timer, it has removed all times. */
   readonly all: (section: string, key: string) => readonly string[];
   readonly last: (section: string, key: string) => string | undefined;
   /** The keys of a section that have a value. */
@@ -52,7 +52,7 @@ export function readUnit(name: string, folders: readonly string[]): Unit | { rea
   };
 }
 
-/** `a-b.service` is changed by service.d, a-.service.d and a-b.service.d, the last of which has the last word. */
+/** The drop-ins of `a-b.service` are in service.d, a-.service.d and a-b.service.d. The last one wins. */
 function dropInsOf(names: readonly string[], folders: readonly string[]): string[] {
   const [name = ''] = names;
   const type = name.slice(name.lastIndexOf('.') + 1);
