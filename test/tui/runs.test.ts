@@ -26,6 +26,19 @@ const executing = await startServing({
         ],
       }),
     },
+    'demo/zones': {
+      'config.yaml': JSON.stringify({
+        steps: [
+          { id: 'build', command: ['echo', 'built'] },
+          {
+            id: 'deploy',
+            needs: ['build'],
+            foreach: '["db1.fra", "db2.fra"]',
+            command: ['bash', '-c', 'echo "to $FLWD_ITEM"; [[ $FLWD_ITEM != db2.fra ]]'],
+          },
+        ],
+      }),
+    },
     'demo/versions': {
       'config.yaml': JSON.stringify({
         steps: [
@@ -268,6 +281,17 @@ describe('a run', () => {
       await terminal.sees(/I get +got$/m);
     },
   );
+
+  testWith('tmux')('names the instances of a foreach by their items', async () => {
+    await executing.post('/runs', { job_id: 'demo/zones', async: false });
+    const terminal = await openTui(executing.url, { columns: 100, rows: 24 });
+    await openNewestRun(terminal);
+    const screen = await terminal.sees(/── log deploy\[1\] \(db2\.fra\)/);
+    expect(screen).toMatch(/deploy\[1\] \(db2\.fra\): exited with code 1/);
+    expect(screen).toMatch(/✓ {3}\[0\] \(db1\.fra\)[\s\S]*✗ {3}\[1\] \(db2\.fra\)/);
+    await terminal.press('Tab', 'Enter');
+    await terminal.sees(/I deploy\[0\] \(db1\.fra\) +to db1\.fra$/m);
+  });
 
   testWith('tmux')('shows which steps a rerun has kept from the earlier run', async () => {
     const started = await executing.post('/runs', { job_id: 'demo/versions', async: false });

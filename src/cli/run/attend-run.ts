@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../../client/client.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -30,8 +31,9 @@ export async function attendRun(session: Session, before: Run, output: Output): 
     const known = new Map(before.steps.map(({ step_id: id, status }) => [id, status]));
     for (;;) {
       const run = await client.call('getRun', { path: { run_id: runId } });
-      for (const { step_id: id, status } of run.steps) {
-        if (known.get(id) !== status) output.say(`${id}: ${status.replaceAll('_', ' ')}`);
+      for (const step of run.steps) {
+        const { step_id: id, status } = step;
+        if (known.get(id) !== status) output.say(`${stepLabel(step)}: ${status.replaceAll('_', ' ')}`);
         known.set(id, status);
       }
       const questions = isFinished(run.status) ? [] : await questionsOf(client, run);

@@ -3,8 +3,9 @@
 import type { Client } from '../../client/client.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
-import { mayColour, type Output } from '../terminal/output.ts';
+import { mayColour, type Output, printable } from '../terminal/output.ts';
 import { forTerminal } from '../terminal/terminal-text.ts';
+import type { StepLabels } from './step-labels.ts';
 
 type PrintedLine = {
   readonly timestamp: string;
@@ -17,18 +18,25 @@ type PrintedLine = {
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
 };
 
-export type LinePrinter = (line: PrintedLine) => void;
+export type LinePrinter = (line: PrintedLine) => void | Promise<void>;
 
-/** @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to */
+/**
+ * @param o.labels of the steps, which the lines then show; null: they do not
+ * @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to
+ */
 export function createLinePrinter(
   output: Output,
-  o: { readonly showsStep: boolean; readonly showsTime: boolean; readonly to: 'stdout' | 'stderr' | 'same' },
-): LinePrinter {
+  o: {
+    readonly labels: StepLabels | null;
+    readonly showsTime: boolean;
+    readonly to: 'stdout' | 'stderr' | 'same';
+  },
+): (line: PrintedLine) => void {
   return ({ timestamp, level, message, step_id: step, stream, recovered, fields }) => {
     const to = process[o.to === 'same' ? stream : o.to];
     const isForPeople = to.isTTY;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
-    const of = o.showsStep ? `${output.paint('faint', `${step} |`)} ` : '';
+    const of = o.labels ? `${output.paint('faint', `${printable(o.labels.of(step))} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
     const rest = isForPeople ? output.paint('faint', forTerminal(members, false)) : members;
@@ -56,7 +64,7 @@ export async function followLog(
     ...(o.signal && { signal: o.signal }),
     ...(o.onBreak && { onBreak: o.onBreak }),
   });
-  for await (const { event, data } of frames) if (event === 'log') o.print(toLine(data));
+  for await (const { event, data } of frames) if (event === 'log') await o.print(toLine(data));
 }
 
 /** Printed when a stream breaks; the client then reconnects until it succeeds. */

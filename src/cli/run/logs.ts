@@ -10,6 +10,7 @@ import { onReaderGone } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
 import { findRunId } from './named-run.ts';
+import { createStepLabels } from './step-labels.ts';
 import { nameSubRuns, subRunOf } from './sub-runs.ts';
 
 const pageLines = 10_000;
@@ -28,14 +29,19 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const query = child === null ? asked : others;
     // If there is no server, this command also drives the run that it follows.
     session.attend(namedId);
+    const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
+    const printLine = createLinePrinter(output, {
+      labels,
+      showsTime: options.has('timestamps'),
+      // The log is this command's data, including what the script wrote to its standard error.
+      to: 'stdout',
+    });
     const print: LinePrinter = output.isJson
       ? output.json
-      : createLinePrinter(output, {
-          showsStep: of.steps.length > 1 && !options.has('step'),
-          showsTime: options.has('timestamps'),
-          // The log is this command's data, including what the script wrote to its standard error.
-          to: 'stdout',
-        });
+      : async (line) => {
+          await labels?.learn(line.step_id);
+          printLine(line);
+        };
     const leaving = new AbortController();
     const release = onReaderGone(() => leaving.abort());
     const { signal } = leaving;
@@ -85,7 +91,7 @@ async function printAll(
       ...limit,
       ...(cursor !== null && { cursor }),
     });
-    for (const line of page.logs) print(line);
+    for (const line of page.logs) await print(line);
     if (page.logs_expired) return { isExpired: true };
     if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
     cursor = page.next_cursor;

@@ -84,7 +84,7 @@ export const runCommands = [
         choices: logLevels,
         about: `lines of this level or more severe: ${logLevels.join(', ')}`,
       },
-      { name: 'step', value: 'STEP', about: 'lines of this step and its instances' },
+      { name: 'step', value: 'STEP', about: 'lines of this step and its instances, or of one: deploy, deploy[1]' },
       { name: 'search', value: 'TEXT', about: 'lines that contain this text' },
       {
         name: 'timestamps',

@@ -5,6 +5,7 @@ import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
+import type { StepLabels } from './step-labels.ts';
 
 type Run = AnswerOf<'getRun'>;
 
@@ -22,6 +23,7 @@ export function createRunProgress(
   run: Pick<Run, 'run_id' | 'job_id'>,
   o: {
     readonly steps: readonly string[];
+    readonly labels: StepLabels;
     readonly output: Output;
     readonly command: Session['command'];
     readonly onStep: (words: string) => void;
@@ -31,7 +33,8 @@ export function createRunProgress(
 ): RunProgress {
   const startedMs = Date.now();
   const ended = new Set<string>();
-  const running = new Set<string>();
+  /** Labels by step. */
+  const running = new Map<string, string>();
   const asking = new Set<string>();
   let askedMs = 0;
   /** How long people took to answer: no work. */
@@ -43,13 +46,14 @@ export function createRunProgress(
   let turn = 0;
 
   function take(event: string, data: Readonly<Record<string, unknown>>): void {
-    const step = typeof data.step_id === 'string' ? data.step_id : '';
+    const step = stepOf(data);
+    const label = o.labels.of(step);
     if (event === 'run.started') isStarted = true;
     if (event === 'run.waiting') waiting = typeof data.message === 'string' ? data.message : null;
     if (event === 'run.cancelling') isCancelling = true;
     if (event === 'run.progress')
       progress = { percent: Number(data.percent) || 0, message: typeof data.message === 'string' ? data.message : '' };
-    if (event === 'step.started') running.add(step);
+    if (event === 'step.started') running.set(step, label);
     if (event === 'step.waiting_approval') {
       if (asking.size === 0) askedMs = Date.now();
       asking.add(step);
@@ -60,12 +64,12 @@ export function createRunProgress(
       if (asking.delete(step) && asking.size === 0) waitedMs += Date.now() - askedMs;
     }
     if (o.steps.length === 0) return;
-    if (event === 'step.started') o.onStep(`${step} started`);
-    if (event === 'step.finished') o.onStep(`${step} ended: ${String(data.status)}`);
-    if (event === 'step.skipped') o.onStep(`${step} was skipped`);
-    if (event === 'step.retrying') o.onStep(`${step} is retried`);
+    if (event === 'step.started') o.onStep(`${label} started`);
+    if (event === 'step.finished') o.onStep(`${label} ended: ${String(data.status)}`);
+    if (event === 'step.skipped') o.onStep(`${label} was skipped`);
+    if (event === 'step.retrying') o.onStep(`${label} is retried`);
     if (event === 'step.waiting_approval')
-      o.onQuestion(`${step} waits for approval: ${o.command('approve', run.run_id, step)}`);
+      o.onQuestion(`${label} waits for approval: ${o.command('approve', run.run_id, step)}`);
   }
 
   return {
@@ -74,7 +78,7 @@ export function createRunProgress(
       const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
       const time = spanWords(Math.floor((Date.now() - startedMs - waitedMs) / 1_000) * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
-      const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running].join(', ')}` : '';
+      const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running.values()].join(', ')}` : '';
       return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;
     },
     async follow(client, signal) {
@@ -82,10 +86,16 @@ export function createRunProgress(
         path: { run_id: run.run_id },
         query: { types: eventTypes },
         signal,
-      }))
+      })) {
+        await o.labels.learn(stepOf(data));
         take(event, data);
+      }
     },
   };
+}
+
+function stepOf(data: Readonly<Record<string, unknown>>): string {
+  return typeof data.step_id === 'string' ? data.step_id : '';
 }
 
 const eventTypes =

@@ -2,6 +2,7 @@
 // end.
 
 import { ApiProblem, ServerUnreachable } from '../../client/api-problem.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import { wholeWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
@@ -12,6 +13,7 @@ import type { Output } from '../terminal/output.ts';
 import { createStatusLine } from '../terminal/status-line.ts';
 import { breakWords, createLinePrinter, followLog } from './log-lines.ts';
 import { createRunProgress } from './run-progress.ts';
+import { createStepLabels } from './step-labels.ts';
 import { nameSubRuns } from './sub-runs.ts';
 
 type Run = AnswerOf<'getRun'>;
@@ -40,10 +42,12 @@ export async function watchRun(
   const path = { run_id: runId };
   const over = new AbortController();
   const status = createStatusLine(!output.isQuiet);
+  const labels = createStepLabels(client, runId);
   const progress = createRunProgress(
     { run_id: runId, job_id: jobId },
     {
       steps,
+      labels,
       output,
       command: session.command,
       onStep: (words) => {
@@ -53,7 +57,7 @@ export async function watchRun(
     },
   );
   const print = createLinePrinter(output, {
-    showsStep: steps.length > 0,
+    labels: steps.length > 0 ? labels : null,
     showsTime: false,
     to: output.isJson ? 'stderr' : 'same',
   });
@@ -82,7 +86,10 @@ export async function watchRun(
   const redraw = setInterval(() => status.show(progress.text()), redrawMs);
   try {
     await followLog(client, runId, {
-      print: (line) => status.above(() => print(line)),
+      print: async (line) => {
+        await labels.learn(line.step_id);
+        status.above(() => print(line));
+      },
       signal: leaving.signal,
       onBreak: (error) => status.above(() => output.warn(breakWords(error))),
     });
@@ -138,6 +145,6 @@ async function artifactsOf({ client }: Session, runId: string): Promise<AnswerOf
 /** The error, and the step in which it happened. */
 function whyOf({ error, steps }: Run): string {
   if (error === null) return '';
-  const { message, step_id: step } = error;
-  return step !== undefined && steps.length > 1 ? `${step}: ${message}` : message;
+  const step = steps.length > 1 ? steps.find(({ step_id: id }) => id === error.step_id) : undefined;
+  return step ? `${stepLabel(step)}: ${error.message}` : error.message;
 }

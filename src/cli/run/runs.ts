@@ -1,6 +1,7 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
@@ -168,7 +169,7 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
       { name: 'WHY', isFlexible: true },
     ],
     inGroups(run.steps).map((step) => [
-      step.step_id,
+      stepLabel(step),
       { text: step.status, style: statusStyle(step.status) },
       String(step.attempt),
       isKept(run, step) || !step.finished_at ? '-' : tookWords(step, 0) || '-',

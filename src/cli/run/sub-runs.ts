@@ -1,5 +1,6 @@
 // The runs that the steps of a run have started. Their lines are not in the log of the run itself.
 
+import { stepLabel } from '../../client/step-label.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
@@ -11,9 +12,11 @@ const mostNamed = 10;
 
 /** Says where the lines of each sub-run are. */
 export function nameSubRuns({ run_id: runId, steps }: Run, session: Session, output: Output): void {
-  const started = steps.flatMap(({ step_id: id, child_run_id: child }) => (child === null ? [] : [{ id, child }]));
-  for (const { id, child } of started.slice(0, mostNamed))
-    output.say(`${id} ran another job: ${session.command('logs', child)}`);
+  const started = steps.flatMap((step) =>
+    step.child_run_id === null ? [] : [{ label: stepLabel(step), child: step.child_run_id }],
+  );
+  for (const { label, child } of started.slice(0, mostNamed))
+    output.say(`${label} ran another job: ${session.command('logs', child)}`);
   if (started.length > mostNamed)
     output.say(`and ${started.length - mostNamed} more: ${session.command('runs', runId)}`);
 }

@@ -1,6 +1,7 @@
 // Arranges the instances of a step with `matrix` or `foreach` as a grid: the last variable of a matrix across, the
 // others down.
 
+import { itemName } from '../../client/step-label.ts';
 import { harmless } from '../words.ts';
 
 export type Grid<T> = {
@@ -46,16 +47,13 @@ function listed<T extends Instance>(instances: readonly T[]): Grid<T> {
   return { corner: '', columns: [], rows };
 }
 
-/** Longer items do not fit into a row. */
-const longestItem = 40;
-
 /** The part of the id in brackets, with spaces: `node=24 db=pg`. In a list: the item, or its place (`item 3`). */
 export function instanceName({ step_id: stepId, item = null }: Instance): string {
   const inner = innerOf(stepId);
   if (inner === null) return stepId;
   if (!/^\d+$/.test(inner)) return [...variablesOf(stepId)].map((pair) => pair.join('=')).join(' ');
-  const isName = item !== null && item.trim() !== '' && item.length <= longestItem;
-  return isName ? harmless(item) : `item ${Number(inner) + 1}`;
+  const name = itemName({ item });
+  return name === null ? `item ${Number(inner) + 1}` : harmless(name);
 }
 
 /** "test node=24 db=pg": the whole name of a step, where its group is not beside it. */

@@ -15,7 +15,8 @@ export type LogPaneProps = {
   readonly columns: number;
   /** How many columns are scrolled out on the left. */
   readonly left: number;
-  readonly hasSteps: boolean;
+  /** The labels of the steps by id; null: the lines do not name their step. */
+  readonly labels: ReadonlyMap<string, string> | null;
   readonly found: ReadonlySet<number>;
   readonly current: number | null;
 };
@@ -40,7 +41,7 @@ function spansOf(held: HeldLine, o: Omit<LogPaneProps, 'view' | 'rows'>): Span[]
     { text: isCurrent ? '❯' : o.found.has(seq) ? '·' : ' ', colour: 'cyan' },
     { text: `${clockTime(timestamp)} `, colour: 'gray' },
     { text: `${level[0]?.toUpperCase() ?? ''} `, colour, isBold: level === 'fatal' },
-    ...(o.hasSteps ? [{ text: `${held.step_id} `, colour: 'gray' } as const] : []),
+    ...(o.labels ? [{ text: `${o.labels.get(held.step_id) ?? held.step_id} `, colour: 'gray' } as const] : []),
     { text: shown, colour, isInverse: isCurrent, isOutput: true },
   ];
 }

@@ -1,5 +1,6 @@
 // The question before a step is approved or denied: which step, and with which comment.
 
+import { stepLabel } from '../../client/step-label.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { characters } from '../characters.ts';
 import type { Press } from '../presses.ts';
@@ -39,7 +40,8 @@ export function toDecision({ decision, stepId, comment }: Approval): BodyOf<'app
 /** The question for the footer. A long message is cut, so that the keys are always visible. */
 export function approvalWords(asked: Approval, waiting: readonly StepAnswer[], columns: number): string {
   const step = waiting.find(({ step_id: id }) => id === asked.stepId);
-  const about = step?.message ? `${asked.stepId}: ${step.message}` : asked.stepId;
+  const label = step ? stepLabel(step) : asked.stepId;
+  const about = step?.message ? `${label}: ${step.message}` : label;
   const others = waiting.length > 1 ? '  ↑↓: other' : '';
   const keys = asked.comment ? `  Enter: ${asked.decision}  Esc: cancel` : `  y: yes  n: no  c: comment${others}`;
   const question = characters(`${asked.decision === 'approve' ? 'Approve' : 'Deny'} ${about}`);

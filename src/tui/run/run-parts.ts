@@ -4,6 +4,7 @@ import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
 import { leftWords } from '../../client/left-words.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
@@ -64,8 +65,9 @@ export function summaryLines(
 /** The reason for the run's status, or its result or arguments. */
 function sentenceOf(run: RunAnswer): Span {
   if (run.error) {
-    const place = run.error.step_id && run.steps.length > 1 ? `${run.error.step_id}: ` : '';
-    return { text: `${place}${run.error.message}`, colour: 'red' };
+    const { message, step_id: id } = run.error;
+    const step = run.steps.length > 1 ? run.steps.find(({ step_id: other }) => other === id) : undefined;
+    return { text: step ? `${stepLabel(step)}: ${message}` : message, colour: 'red' };
   }
   if (run.waiting !== null) return { text: run.waiting, colour: 'yellow' };
   if (run.status === 'cancelled') return { text: cancelWords(run), colour: 'magenta' };
@@ -108,9 +110,10 @@ export function stepLines(
   );
 }
 
-/** An instance is labelled with its values, `[node=24,db=pg]`, below its step. */
-function labelOf({ name, step_id: id, instance_of: of }: StepAnswer): string {
-  if (of !== null && id.startsWith(`${of}[`)) return `  ${id.slice(of.length)}`;
+/** An instance is labelled with its values, `[node=24,db=pg]` or `[1] (db2.fra)`, below its step. */
+function labelOf(step: StepAnswer): string {
+  const { name, step_id: id, instance_of: of } = step;
+  if (of !== null && id.startsWith(`${of}[`)) return `  ${stepLabel(step).slice(of.length)}`;
   return name === '' ? id : name;
 }
 

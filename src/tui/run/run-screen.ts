@@ -3,6 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement, useEffect, useMemo, useState } from 'react';
 import { inGroups } from '../../client/shown-steps.ts';
+import { stepLabel } from '../../client/step-label.ts';
 import { isFinished } from '../../domain/run.ts';
 import { cells, line, type Span, typed } from '../line.ts';
 import { LogPane } from '../log/log-pane.ts';
@@ -28,6 +29,7 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
   /** null: the keys move in the log. */
   const [chosenStep, setChosenStep] = useState<number | null>(null);
   const steps = useMemo(() => inGroups(run?.steps ?? []), [run]);
+  const labels = useMemo(() => new Map(steps.map((step) => [step.step_id, stepLabel(step)])), [steps]);
   const actions = useRunActions(runId, run, chosenStep === null ? undefined : steps[chosenStep]?.step_id);
   const sentenceRows = Math.max(1, Math.floor(rows / 7));
   const summary = run ? summaryLines(run, { nowMs, error: actions.error, columns, sentenceRows }) : [];
@@ -68,14 +70,14 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
     { flexDirection: 'column', height: rows },
     ...summary,
     stepLines(run, steps, { rows: stepRows, chosen: chosenStep, logOf: stepId, nowMs, columns }),
-    barOf(shown, actions, logRows, columns),
+    barOf(shown, actions, { rows: logRows, columns, label: labels.get(stepId ?? '') ?? '' }),
     h(LogPane, {
       key: 'log',
       view: shown.log.view,
       rows: logRows,
       columns,
       left: shown.left,
-      hasSteps: steps.length > 1 && stepId === null,
+      labels: steps.length > 1 && stepId === null ? labels : null,
       found: shown.found,
       current: shown.search.current,
     }),
@@ -83,9 +85,12 @@ export function RunScreen({ isActive, runId }: ScreenProps & { readonly runId: s
 }
 
 /** The bar between steps and log: the filter of the log, a note or the text that is typed, and the place in the log. */
-function barOf(shown: ShownLog, actions: RunActions, rows: number, columns: number): ReactElement {
+function barOf(
+  shown: ShownLog,
+  actions: RunActions,
+  { rows, columns, label }: { readonly rows: number; readonly columns: number; readonly label: string },
+): ReactElement {
   const { log, level, left, typing } = shown;
-  const stepId = shown.stepId ?? '';
   const { view } = log;
   const place = view.isFollowing ? 'following' : `${view.lines[topOf(view, rows)]?.seq ?? 0}`;
   const middle: (Span | string)[] = typing
@@ -93,11 +98,11 @@ function barOf(shown: ShownLog, actions: RunActions, rows: number, columns: numb
     : actions.typing
       ? ['comment: ', ...typed(actions.typing.text, actions.typing.cursor, columns - 50)]
       : [actions.note ?? log.note ?? searchWords(shown.search)];
-  const likelyWidth = stepId.length + 8 + (level === 'trace' ? 0 : 7);
+  const likelyWidth = label.length + 8 + (level === 'trace' ? 0 : 7);
   return cells(
     [
       {
-        spans: [{ text: `── log ${level === 'trace' ? '' : `${level}+ `}${stepId}`, colour: 'gray' }],
+        spans: [{ text: `── log ${level === 'trace' ? '' : `${level}+ `}${label}`, colour: 'gray' }],
         width: Math.max(24, Math.min(likelyWidth, Math.floor(columns / 2))),
       },
       { spans: middle },

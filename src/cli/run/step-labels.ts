@@ -1,0 +1,26 @@
+// The labels of the steps of a run that goes on. The instances of a `foreach` come to exist while it runs.
+
+import type { Client } from '../../client/client.ts';
+import { stepLabel } from '../../client/step-label.ts';
+
+export type StepLabels = {
+  /** Reads the run if the step is an instance of a `foreach` that is not known yet. */
+  readonly learn: (stepId: string) => Promise<void> | undefined;
+  readonly of: (stepId: string) => string;
+};
+
+export function createStepLabels(client: Client, runId: string): StepLabels {
+  const labels = new Map<string, string>();
+
+  async function read(stepId: string): Promise<void> {
+    // Without the run, the id alone names the instance.
+    labels.set(stepId, stepId);
+    const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
+    for (const step of run?.steps ?? []) labels.set(step.step_id, stepLabel(step));
+  }
+
+  return {
+    learn: (stepId) => (/\[\d+\]$/.test(stepId) && !labels.has(stepId) ? read(stepId) : undefined),
+    of: (stepId) => labels.get(stepId) ?? stepId,
+  };
+}

@@ -1,0 +1,17 @@
+// The names of the instances of a step: a `foreach` numbers them, and people know them by their items.
+
+type Instance = { readonly step_id: string; readonly item?: string | null };
+
+/** Longer items do not fit into a row. */
+const longestItem = 40;
+
+/** The item of an instance, if it can be its name. */
+export function itemName({ item = null }: Pick<Instance, 'item'>): string | null {
+  return item !== null && item.trim() !== '' && item.length <= longestItem ? item : null;
+}
+
+/** The id, which commands take, and the item: `deploy[1] (db2.fra)`. */
+export function stepLabel(step: Instance): string {
+  const item = itemName(step);
+  return item === null ? step.step_id : `${step.step_id} (${item})`;
+}
