@@ -66,7 +66,7 @@ export const printing: readonly Option[] = [json, quiet, { name: 'verbose', shor
 export const idempotencyKey: Option = {
   name: 'idempotency-key',
   value: 'KEY',
-  about: 'create the run at most once: within 24 hours, the same request with this key finds the first run',
+  about: 'create the run only once: for 24 hours, the same request with this key returns the first run',
 };
 export const tenant: Option = {
   name: 'tenant',

@@ -92,7 +92,7 @@ export type ScheduleTerms = {
 /** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */
 export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly id: string;
-  /** null: that of the instance. */
+  /** null: the time zone of the instance. */
   readonly timezone: string | null;
   /** Whether the schedule is held until it is released. */
   readonly held: boolean;

@@ -13,7 +13,7 @@ export type LogLine = {
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
   readonly attempt: number;
-  /** Printed while no server ran: the timestamp is that of the resume. */
+  /** Printed while no server ran. The timestamp then says when the run was resumed. */
   readonly recovered?: true;
   /** The other members of a structured line. */
   readonly fields?: Readonly<Record<string, unknown>>;

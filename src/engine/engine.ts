@@ -72,7 +72,7 @@ export type Engine = {
   readonly attend: Resumption['attend'];
   /** From now on no run starts. Runs that have started continue, with their further steps. */
   readonly startNoRuns: () => void;
-  /** From now on, requests that wait for the end of a run are answered with the run as it is. */
+  /** From now on, a request that waits for the end of a run gets the run as it is. */
   readonly endWaits: () => void;
   /** Starts nothing more, and leaves running attempts to their shims. */
   readonly close: () => Promise<void>;

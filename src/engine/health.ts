@@ -1,4 +1,4 @@
-// The health of the engine: its database, disk, queue and isolation.
+// Checks the health of the engine: its database, disk, queue and isolation.
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Executor } from '../exec/executor.ts';

@@ -1,5 +1,5 @@
-// Makes sure that requests with the same Idempotency-Key create only one run: the answer is stored with the run and
-// sent again.
+// If a request comes again with the same Idempotency-Key, it creates no second run: the first answer is stored with the
+// run and sent again.
 
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
@@ -88,7 +88,7 @@ function underWay(key: string, isSame: boolean): Problem {
     : new Problem('idempotency-conflict', `The Idempotency-Key '${key}' was used with a different body.`);
 }
 
-/** Bodies with the same members in a different order are the same. */
+/** Two bodies are equal if they have the same members, in any order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     member !== null && typeof member === 'object' && !Array.isArray(member)

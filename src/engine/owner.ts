@@ -1,4 +1,4 @@
-// The lease under which this engine drives runs. It also watches the leases of other engines (ADR 0039).
+// Holds the lease under which this engine drives runs, and watches the leases of other engines (ADR 0039).
 
 import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';

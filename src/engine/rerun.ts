@@ -82,8 +82,8 @@ export function createRerun(o: Parts): Rerun {
 }
 
 /**
- * Plans the run: the job as it was or as it is now, with the old and the new arguments, without the steps that are
- * kept.
+ * Plans the new run: the old or the current version of the job, with the old and the new arguments, and without the
+ * steps that are kept.
  */
 async function planAgain(
   stored: StoredRun,

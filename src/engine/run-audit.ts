@@ -1,4 +1,4 @@
-// The audit entries of runs that were created and of runs that policy refused.
+// Builds the audit entries of runs that were created, and of runs that policy refused.
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
 import type { Run, Trigger } from '../domain/run.ts';

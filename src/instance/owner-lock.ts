@@ -260,8 +260,8 @@ export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
 }
 
 /**
- * False when it has ended, because what it listened on may belong to someone else by now. A busy owner that does not
- * answer is still there.
+ * False when it has ended. Then its address may belong to someone else by now. A busy owner that does not answer is
+ * still the owner.
  */
 export async function isStillOwner(dataDir: string, { pid, url }: OwnerInfo): Promise<boolean> {
   const { isThere, owner } = await askOwner(dataDir, '');

@@ -71,7 +71,7 @@ const searchDays = 366;
 /** By time zone and day: a search of a year takes 2 ms. */
 const changes = new LRUCache<string, { readonly atMs: number | undefined }>({ max: 100 });
 
-/** The first instant of the next other offset within a year; undefined if the offset stays the same. */
+/** The first instant within a year at which the offset from UTC changes; undefined if it does not. */
 function nextOffsetChange(timezone: string, afterMs: number): number | undefined {
   const dayStartMs = Math.floor(afterMs / dayMs) * dayMs;
   const key = `${timezone} ${dayStartMs}`;

@@ -1,4 +1,4 @@
-// Lets all callers that ask at the same time share one read, which costs more than the part that each of them takes.
+// Lets all callers that ask at the same time share one read.
 
 /** A call during a read shares the next read, which begins after the current one. Rejects if that read rejects. */
 export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {

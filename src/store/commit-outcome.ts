@@ -1,5 +1,5 @@
-// What a writer does after each commit, on either database engine: it tells the listener what was committed, or
-// remembers why the commit failed and tries to write again each second until that succeeds.
+// What a writer does after each commit, on either database engine. After a success, it tells the listener what was
+// committed. After a failure, it remembers the reason, and tries to write once a second until that succeeds.
 
 import type { JournalEntry } from '../domain/event.ts';
 import type { Problem } from '../domain/problem.ts';

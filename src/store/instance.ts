@@ -3,7 +3,7 @@
 import type { Database } from './database.ts';
 
 export type InstanceStore = {
-  /** The zone of schedules without a time zone: that of the host when the instance was made. */
+  /** The time zone of schedules that name no zone. It is the zone of the host when the instance was made. */
   readonly timezone: () => Promise<string>;
   /** When the instance first saw this boot of the host; `nowMs` if it had not seen it yet. */
   readonly bootSeenAt: (bootId: string, nowMs: number) => Promise<number>;

@@ -12,7 +12,6 @@ export type SecretStore = {
     tenant: string,
     o: { readonly limit: number; readonly offset?: number; readonly after?: string },
   ) => Promise<{ readonly secrets: StoredSecret[]; readonly total: number }>;
-  /** All names of a tenant. */
   readonly names: (tenant: string) => Promise<string[]>;
   /** How many secrets all tenants have. */
   readonly count: () => Promise<number>;

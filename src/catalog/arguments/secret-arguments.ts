@@ -1,4 +1,4 @@
-// Which arguments are secrets, and what callers may pass in their place.
+// Finds the arguments that are secrets, and reads what callers pass in their place.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from './subschemas.ts';

@@ -1,4 +1,4 @@
-// Where a JSON Schema 2020-12 can contain further schemas, and a walk through all of them.
+// Walks through all schemas inside a JSON Schema 2020-12.
 
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 

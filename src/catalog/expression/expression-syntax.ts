@@ -1,5 +1,5 @@
 // Parses the text of an expression into a program and the values that it refers to, or says what is wrong. Limits on
-// the expression's form keep what it can build small.
+// the form of an expression keep the values small that it can build.
 
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import { ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';

@@ -1,4 +1,4 @@
-// Which stored secrets a job names. Each run looks them up in its own tenant.
+// Finds the stored secrets that a job names. Each run looks them up in its own tenant.
 
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { secretDefaultOf } from '../arguments/arguments.ts';

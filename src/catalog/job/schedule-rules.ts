@@ -1,5 +1,5 @@
-// Checks a schedule against its job: the pattern, the arguments, the jitter. A schedule of config.yaml is checked when
-// the job is read, one of the API when it is requested.
+// Checks a schedule against its job: the pattern, the arguments, the jitter. A schedule in config.yaml is checked when
+// flwd reads the job, a schedule of the API when somebody requests it.
 
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue } from '../../domain/job.ts';

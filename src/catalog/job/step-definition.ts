@@ -1,4 +1,4 @@
-// A step of config.yaml → its definition with every default filled in; the one step of a job without steps.
+// Turns a step of config.yaml into its definition, with every default filled in. A job without steps gets one step.
 
 import {
   type CommandAction,

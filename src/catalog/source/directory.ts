@@ -1,4 +1,4 @@
-// What one directory of a source contains: directories to walk, a job's config.yaml, and scripts that belong to no job.
+// Reads what one directory of a source contains: directories to walk, a job's config.yaml, and scripts without a job.
 
 import { closeSync, type Dirent, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Which files below a job's directory belong to the job: not those of another job, `.git`, or what `.flwdignore` names.
-// Links are followed as long as they stay in the source.
+// Decides which files below a job's directory belong to the job: not the files of another job, `.git`, or what
+// `.flwdignore` names. Follows links as long as they stay in the source.
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';

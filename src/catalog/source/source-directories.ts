@@ -1,5 +1,5 @@
-// The directories of one source: walks them, watches them and finds those that have changed. source-tree.ts reads the
-// jobs in them.
+// Walks the directories of one source, watches them, and finds those that have changed. source-tree.ts reads the jobs
+// in them.
 
 import { join } from 'node:path';
 import type { JobDefinition, JobError } from '../../domain/job.ts';

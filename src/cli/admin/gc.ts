@@ -23,7 +23,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return stopping.signal.aborted ? exitCodes.interrupted : exitCodes.done;
 }
 
-/** Each call takes a few seconds; repeats until nothing is left. Reports what was removed even if it breaks off. */
+/** Repeats calls of a few seconds until nothing is left. If it breaks off, it still reports what was removed. */
 async function collect(
   client: Client,
   o: { readonly isDryRun: boolean; readonly output: Output; readonly signal: AbortSignal },

@@ -116,7 +116,7 @@ async function onceFree<T>(
   }
 }
 
-/** What an operator can fix becomes a Refusal. Everything else is a bug and stays as it is. */
+/** Turns an error that an operator can fix into a Refusal. Every other error is a bug and stays as it is. */
 function explained(error: unknown, bind: string): unknown {
   const code = errorCode(error) ?? '';
   if (!(error instanceof Error && 'syscall' in error && error.syscall === 'listen')) return error;

@@ -1,4 +1,4 @@
-// A line of a crontab as a job: the same command for the same shell, with the variables that it had under cron.
+// Turns a line of a crontab into a job: the same command for the same shell, with the variables that it had under cron.
 
 import { basename, isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron.ts';

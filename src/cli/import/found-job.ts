@@ -1,5 +1,5 @@
-// A job that was found in another scheduler, before it is written as a job of flwd. Each importer turns what it reads
-// into this; the rest of the folder does not know where a job comes from.
+// A job that was found in another scheduler, before it is written as a job of flwd. Each importer produces this form,
+// so the rest of the folder does not know where a job comes from.
 
 type ImportKind = 'crontab' | 'systemd-timers' | 'cronicle' | 'rundeck' | 'dagu';
 

@@ -12,7 +12,7 @@ type Span = {
   readonly end: number;
   /** What it is called where it was found: `PGPASSWORD`, `password`. */
   readonly name: string;
-  /** The name is that of a variable which the shell sets here. */
+  /** It is the name of a variable that the shell sets here. */
   readonly isAssignment: boolean;
 };
 
@@ -21,7 +21,7 @@ type Rule = {
   readonly pattern: RegExp;
   /** Undefined: the match is not about a secret. Without it, the first group is the name. */
   readonly name?: string;
-  /** What the value consists of, where its end is not that of a word. */
+  /** What the value consists of, if it does not end with the word. */
   readonly value?: RegExp;
   readonly isAssignment?: true;
   /** Only inside quotes: `-H 'X-Api-Key: x'`, but not the image `auth:latest`. */

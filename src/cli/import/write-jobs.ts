@@ -1,5 +1,5 @@
-// Writes the jobs that were found in another scheduler, each into a new or empty folder. What an earlier import wrote
-// is left alone, and a crash leaves no half of a job.
+// Writes the jobs that were found in another scheduler, each into a new or empty folder. It leaves alone what an
+// earlier import wrote. A crash leaves no half-written job.
 
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

@@ -225,7 +225,7 @@ export const jobCommands = [
       {
         name: 'after',
         value: 'TIME',
-        about: 'the first time that counts is the one after this time (RFC 3339), which may be past; default: now',
+        about: 'start runs for times after this one (RFC 3339), which may be in the past; default: now',
       },
       ...printing,
       ...instance,

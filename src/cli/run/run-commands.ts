@@ -118,7 +118,7 @@ export const runCommands = [
         about:
           'start (the default), failed (the steps that did not succeed), or a step (it and all steps that need it)',
       },
-      { name: 'latest', about: 'use the current version of the job, not the one of that run' },
+      { name: 'latest', about: 'use the current version of the job, not the version of that run' },
       ...wholeArguments('they override those of that run'),
       idempotencyKey,
       { name: 'detach', short: 'd', about: 'print the id of the new run and leave it running' },
@@ -132,7 +132,7 @@ export const runCommands = [
     name: 'approvals',
     about: 'list the steps that wait for an approval, longest first',
     options: [
-      { name: 'answered', about: 'list those that were answered, or ended without an answer, newest first' },
+      { name: 'answered', about: 'list approvals that were answered, or ended without an answer, newest first' },
       { name: 'job', value: 'JOB', about: 'approvals of this job’s runs' },
       limit,
       tenant,

@@ -60,7 +60,7 @@ function fetchWhileOwned(dataDir: string, owner: OwnerInfo): Fetch {
   };
 }
 
-/** The same error as that of fetch when nobody listens. */
+/** The error that fetch throws when nobody listens. */
 export function ended(dataDir: string): TypeError {
   const cause = Object.assign(new Error(`the server of ${dataDir} has ended`), { code: 'ECONNREFUSED' });
   return new TypeError('fetch failed', { cause });

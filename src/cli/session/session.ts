@@ -1,5 +1,5 @@
-// The instance that a command works with, reached through its API. It is on another machine, or it is that of this
-// user's data dir: the running server, or else an instance in this process for as long as the command takes (ADR 0021).
+// Connects a command to an instance, through the API. The instance is on another machine, or it has this user's data
+// dir: then it is the running server, or else an instance in this process that ends with the command (ADR 0021).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { ApiProblem } from '../../client/api-problem.ts';

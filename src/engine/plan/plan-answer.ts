@@ -1,4 +1,4 @@
-// The answer of POST /plans: what a run would be, and why it would wait or be refused.
+// Builds the answer of POST /plans: what the run would be, and why it would wait or be refused.
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';

@@ -50,7 +50,7 @@ export type SecurityPolicy = {
   readonly allowProfiles: readonly SecurityProfile[];
   /** Absolute host paths. A job may be granted access below them. */
   readonly paths: readonly string[];
-  /** Users of the host as which jobs may run. */
+  /** Users of the host that jobs may run as. */
   readonly runAs: readonly string[];
   /** Whether jobs with network access may act as the operator in the API. */
   readonly trustsJobs: boolean;

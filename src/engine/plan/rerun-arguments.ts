@@ -12,7 +12,7 @@ export type RerunRequest = {
   readonly from?: 'start' | 'failed' | { readonly step: string };
   /** Override the old arguments. */
   readonly args?: JsonObject;
-  /** Runs the job as it is now instead of as it was. */
+  /** Runs the current version of the job; by default, the version of the old run. */
   readonly revision?: 'latest';
 };
 

@@ -1,5 +1,5 @@
-// Limits how many runs of a job, or with the same value of its `concurrency.key`, run at once. These limits can hold
-// back a run although a slot is free.
+// Limits how many runs of a job run at once, for all of them or for each value of its `concurrency.key`. So a run may
+// have to wait although a slot is free.
 
 /** The runs that are counted together. */
 export type ConcurrencyGroup = {
@@ -63,7 +63,6 @@ function runsWords(most: number): string {
   return most === 1 ? 'only one run' : `only ${most} runs`;
 }
 
-/** Identifies a concurrency group. */
 export function groupId({ jobId, key }: ConcurrencyGroup): string {
   return key === null ? jobId : `${jobId}\n${key}`;
 }

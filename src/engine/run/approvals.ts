@@ -1,4 +1,4 @@
-// Steps that wait for a person: who may decide, and how the step then ends.
+// Handles the decision on a step that waits for a person: checks who may decide, and ends the step.
 
 import type { StepDefinition } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';

@@ -1,4 +1,4 @@
-// A run that this process drives: what the parts of its run controller share, and how far the run has come.
+// The state of a run that this process drives. The parts of its run controller share it.
 
 import { join } from 'node:path';
 import type { Termination } from '../../domain/run.ts';

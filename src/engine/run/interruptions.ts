@@ -1,4 +1,4 @@
-// What ends a run, or one of its steps, early: a cancel, a deadline, a workspace that has grown too large.
+// Ends a run, or one of its steps, early: after a cancel, after a deadline, or if the workspace has grown too large.
 
 import { noResources, workspaceOverMessage } from '../../domain/resources.ts';
 import { watchWorkspace } from '../../exec/collect/workspace-size.ts';

@@ -1,4 +1,5 @@
-// What a run controller needs: the run itself, the parts it works with, and what it asks of the rest of the engine.
+// The types of what a run controller needs: the run, the parts that it works with, and what it asks of the rest of the
+// engine.
 
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';
 import type { StepAction } from '../../domain/job.ts';
@@ -81,7 +82,7 @@ export type ControllerSource = RunSecrets & {
   readonly terminations: readonly Termination[];
   /** Whether a cancel was requested before this process drove the run. */
   readonly isCancelRequested: boolean;
-  /** The epoch in which the run was read. The process that drives the run does so in the next epoch. */
+  /** The epoch of the run when it was read. The process that drives the run begins the next epoch. */
   readonly epoch: number;
   /** null before the run has started. */
   readonly deadlineAtMs: number | null;

@@ -1,4 +1,4 @@
-// How a run ends, given its steps, its artifacts and what interrupted it.
+// Decides how a run ends, from its steps, its artifacts and what interrupted it.
 
 import type { RunError, RunReason, Termination } from '../../domain/run.ts';
 import type { RunChange } from '../../store/run/runs.ts';

@@ -1,4 +1,4 @@
-// Steps that are commands: takes each attempt from its slot to its outcome.
+// Runs steps that are commands: takes each attempt from its slot to its outcome.
 
 import { join } from 'node:path';
 import type { Namer } from '../../exec/collect/collect.ts';

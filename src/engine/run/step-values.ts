@@ -1,4 +1,4 @@
-// What a step can know of earlier steps: the scope of its expressions, and its part of the environment.
+// What a step learns from earlier steps: the scope of its expressions, and variables of its environment.
 
 import { toVariableName } from '../../catalog/arguments/variable-names.ts';
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';

@@ -1,4 +1,4 @@
-// Steps that may start but have not yet: they wait for a slot, or for the time of their next attempt.
+// Keeps the steps that may start but have not yet: they wait for a slot, or for the time of their next attempt.
 
 import { toTimerDelay } from '../../lib/clock.ts';
 import type { DrivenRun } from './driven-run.ts';

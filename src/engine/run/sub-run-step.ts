@@ -1,4 +1,4 @@
-// A step that runs another job: from the start of that run to its end.
+// Runs a step that starts another job, from the start of that run to its end.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant, Problem } from '../../domain/problem.ts';

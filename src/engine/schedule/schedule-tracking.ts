@@ -30,7 +30,6 @@ export function createTracking(timesOf: (schedule: Schedule) => CronTimes) {
     restingIds: () => [...resting.keys()],
     /** The schedules that fire. */
     active: () => tracked.values(),
-    /** Tracks a schedule that fires. */
     track(schedule: Schedule, changes: Partial<ScheduleState> = {}): void {
       const { id, cron, timezone } = schedule;
       // Work that is under way keeps the same object, so its findings are not lost.

@@ -26,7 +26,7 @@ import { type CallerChoice, checkNetwork } from './network-check.ts';
 export type ProfileChoice = {
   readonly defaultProfile: SecurityProfile;
   readonly allowProfiles: readonly SecurityProfile[];
-  /** Users of the host as which jobs may run. */
+  /** Users of the host that jobs may run as. */
   readonly runAs: readonly string[];
 };
 

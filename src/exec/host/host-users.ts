@@ -1,4 +1,4 @@
-// Looks up a user of the host as which a job is to run (ADR 0049). `getent` and `id` also know users that are not in
+// Looks up the user of the host that a job runs as (ADR 0049). `getent` and `id` also know users that are not in
 // /etc/passwd.
 
 import { execFile } from 'node:child_process';

@@ -8,7 +8,6 @@ import { isShortage } from '../../lib/shortage.ts';
 import { answerKvRequest, idOfRequest, type KvAnswer, type KvRequest, readKvRequest } from './kv-request.ts';
 
 export type KvRequests = {
-  /** Stops answering requests. */
   readonly close: () => void;
 };
 

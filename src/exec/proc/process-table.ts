@@ -99,7 +99,6 @@ export function threadsOf(pid: number): string[] {
 
 export type ListedProcess = Stat & { readonly pid: number };
 
-/** All live processes of the host. */
 export function listProcesses(): ListedProcess[] {
   return pids().flatMap((pid) => {
     const stat = statOf(pid);

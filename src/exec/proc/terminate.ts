@@ -20,7 +20,7 @@ const dyingMs = 10_000;
 const firstPollMs = 5;
 const longestPollMs = 100;
 
-/** `ended` is that of the attempt. Once it has resolved, no more signals are sent. */
+/** Sends no more signals once `ended` has resolved, which is the end of the attempt. */
 export async function endAttempt(
   ending: Ending,
   attempt: { readonly attemptDir: string; readonly ended: Promise<unknown> },

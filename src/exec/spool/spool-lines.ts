@@ -136,7 +136,7 @@ function createOutput(): Output {
     pieces.push(bytes);
   }
 
-  /** Gives what is held of the line, and `rest`, except an end that may begin a secret. */
+  /** Outputs the held part of the line, and `rest`. Keeps back an end that may begin a secret. */
   function giveFrom(line: OpenLine, rest: Buffer): void {
     give(line.redaction.push(line.length === 0 ? rest : Buffer.concat([heldOf(line), rest])));
     clear(line);

@@ -1,4 +1,4 @@
-// The files of a job: as they are now, and as they were for its last runs, as long as flwd keeps their copies.
+// Shows the files of a job as they are now, and as its last runs used them, as long as flwd keeps these copies.
 
 import { existsSync } from 'node:fs';
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';

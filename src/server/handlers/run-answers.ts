@@ -1,4 +1,4 @@
-// The JSON of runs and of pages of runs, kept as it was sent for as long as the database has not changed (ADR 0025).
+// Keeps the JSON of runs and of pages of runs until the database changes (ADR 0025).
 
 import { LRUCache } from 'lru-cache';
 import { type Reach, reaches } from '../../domain/principal.ts';

@@ -1,5 +1,5 @@
-// Statistics of ended runs, from counters. The answers are kept for as long as the database has not changed (ADR 0025),
-// and that of many jobs for some seconds.
+// Statistics of ended runs, from counters. An answer is kept until the database changes (ADR 0025), and an answer about
+// many jobs for some seconds.
 
 import { LRUCache } from 'lru-cache';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
@@ -56,7 +56,7 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
 
 type Answer = { readonly generation: string | number; readonly untilMs: number; readonly text: string };
 
-/** The callers who ask the same at the same time share one read. */
+/** Callers who ask the same question at the same time share one read. */
 function createKeptAnswers(generationOf: RunReading['generation']) {
   const answers = new LRUCache<string, Answer>({ maxSize: cachedChars });
   const reads = new LRUCache<string, () => Promise<string>>({ max: mostReads });

@@ -56,7 +56,7 @@ export type ChunkEncoder = (
 ) => Encoded;
 
 /**
- * A chunk is read, held back and sent as a whole, so even one of empty lines must not become megabytes of SSE frames.
+ * A chunk is read, held back and sent as a whole, so even a chunk of empty lines must not become megabytes of SSE.
  */
 export const maxChunkTextBytes = 65_536;
 const maxChunkLines = 4096;

@@ -1,4 +1,4 @@
-// The sub-runs of a run: those that its steps have started, in the order of their start.
+// Lists the runs that the steps of a run have started, in the order of their start.
 
 import type { Kysely } from 'kysely';
 import type { ChildRun } from '../../domain/run.ts';

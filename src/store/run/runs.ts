@@ -113,7 +113,7 @@ export type RunStore = {
     readonly tenant?: string;
   }) => Promise<readonly UsedRevision[]>;
   readonly times: (query: JobTimesQuery) => Promise<JobTimes>;
-  /** While this value stays the same, every run and every list does (ADR 0025). */
+  /** While this value stays the same, every run and every list stays the same (ADR 0025). */
   readonly generation: Database['generation'];
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** Like `execution`, but without the plan: it works even if the plan is unreadable. */

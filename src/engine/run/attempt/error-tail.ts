@@ -1,4 +1,4 @@
-// The last lines that an attempt printed on standard error, from which its failure is explained.
+// Keeps the last lines that an attempt printed on standard error. They help to explain its failure.
 
 import { stripVTControlCharacters } from 'node:util';
 import { spoolMark } from '../../../domain/log-line.ts';

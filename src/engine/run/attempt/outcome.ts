@@ -25,7 +25,7 @@ export type Outcome = {
   readonly hint?: string;
   readonly exitCode: number | null;
   readonly result: { readonly value: JsonValue } | null;
-  /** As shown; `openOutputs` are the same with the secrets in them. */
+  /** As people see them. `openOutputs` still contain the secrets. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly openOutputs: Readonly<Record<string, string>>;
   readonly termination: Termination | null;

@@ -1,4 +1,4 @@
-// The output of an attempt on its way from the spool to the run's log. It is redacted before anything else sees it.
+// Moves the output of an attempt from the spool to the run's log. Redacts it before anything else sees it.
 
 import { statSync } from 'node:fs';
 import type { AttemptProcess } from '../../../exec/executor.ts';

@@ -1,4 +1,4 @@
-// Hints about files: those that the sandbox does not show, or that the job may not write.
+// Hints about files that the sandbox does not show, or that the job may not write.
 
 import type { FailedAttempt } from './failed-attempt.ts';
 import { folderOf, isPlain, kindOfPath, pathIn, permission } from './shown-path.ts';

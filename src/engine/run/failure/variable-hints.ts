@@ -1,4 +1,4 @@
-// Hints about variables that a script expects and a job does not have: secrets, arguments, and those of a login.
+// Hints about variables that a script expects but a job does not have: secrets, arguments, and variables of a login.
 
 import type { FailedAttempt, LineRule } from './failed-attempt.ts';
 
