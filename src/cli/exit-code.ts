@@ -1,4 +1,4 @@
-// What each exit code of flwd means, and the error that ends a command with one.
+// The exit codes of flwd with their meanings, and the error that ends a command with one of them.
 
 export const exitCodes = {
   done: 0,

@@ -1,5 +1,4 @@
-// What the engine offers to the server: it plans, creates, cancels, approves and reruns runs. It knows nothing about
-// HTTP.
+// The engine, as the server uses it: plans, creates, cancels, approves and reruns runs. It knows nothing about HTTP.
 
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';

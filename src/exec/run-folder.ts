@@ -1,4 +1,4 @@
-// What every run's folder contains besides its workspace, with any executor.
+// Knows what every executor puts into the folder of a run, besides the workspace.
 
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Where a script finds its files: always at the same paths in a sandbox, and at their place on the host without one
-// (ADR 0031).
+// Says where a script finds its files: in a sandbox always at the same paths, and without one at their place on the
+// host (ADR 0031).
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Where the data dir keeps what `flwd takeover` needs: copies of crontabs, and the jobs of a takeover under way. While
-// it is interrupted, its jobs are held, so neither cron nor flwd may start them.
+// The folder in the data dir for `flwd takeover`: it has copies of crontabs, and the jobs of a takeover under way. If a
+// takeover is interrupted, its jobs are held, so neither cron nor flwd may start them.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

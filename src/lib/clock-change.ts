@@ -1,5 +1,5 @@
-// When the clocks of a time zone change next, to or from daylight saving time, and what that does to a cron pattern
-// (ADR 0011).
+// Finds the next time at which the clocks of a time zone change, to or from daylight saving time, and says what that
+// does to a cron pattern (ADR 0011).
 
 import { LRUCache } from 'lru-cache';
 import { parseCron, toLocalTimestamp } from './cron.ts';

@@ -1,4 +1,4 @@
-// What a writer does after each commit, on either database engine. After a success, it tells the listener what was
+// Handles the outcome of each commit, for both database engines. After a success, it tells the listener what was
 // committed. After a failure, it remembers the reason, and tries to write once a second until that succeeds.
 
 import type { JournalEntry } from '../domain/event.ts';

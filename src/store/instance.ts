@@ -1,4 +1,4 @@
-// What an instance remembers about its host: the time zone when the instance was made, and the last boot that it saw.
+// Remembers two facts about the host: its time zone when the instance was made, and the last boot that was seen.
 
 import type { Database } from './database.ts';
 

@@ -1,4 +1,4 @@
-// What happens to runs when a server is told to stop: they continue without it, or, with --stop-runs, they end first.
+// Deals with running runs when a server stops: they continue without it or, with --stop-runs, they end first.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiProblem } from '../../client/api-problem.ts';

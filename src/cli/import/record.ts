@@ -1,5 +1,5 @@
-// What an imported job remembers about where it comes from, in a file of its folder. A second import recognises it by
-// this, and a takeover finds the line that it replaces. Passwords are left out.
+// Keeps a record in the folder of each imported job that says where the job comes from. With it, a second import
+// recognises the job, and a takeover finds the line that the job replaces. Passwords are left out.
 
 import { closeSync, constants, fstatSync, globSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

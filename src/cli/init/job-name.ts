@@ -1,4 +1,4 @@
-// Where a new job goes, and what it is called.
+// Chooses the folder and the name of a new job.
 
 import { basename, join, relative, resolve } from 'node:path';
 import type { Options } from '../command.ts';

@@ -1,4 +1,4 @@
-// Which words of well-known programs are files that the program reads or writes, and which programs use the network.
+// Knows which words after well-known programs are files that they read or write, and which programs use the network.
 
 export type OperandUse = {
   readonly kind: 'read' | 'write';

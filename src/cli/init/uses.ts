@@ -1,5 +1,5 @@
-// What a script uses besides its arguments: files of the host, the network, other services. The sandbox hides all of
-// them unless the job asks for them.
+// The things that a script uses besides its arguments: files of the host, the network, other services. The sandbox
+// hides all of them unless the job asks for them.
 
 import type { SecurityProfile } from '../../domain/job.ts';
 import type { Place } from './place.ts';

@@ -1,4 +1,4 @@
-// What a command does with the run it started: shows it until its end, or leaves it running.
+// Shows the run that a command has started until its end, or leaves it running.
 
 import { randomUUID } from 'node:crypto';
 import type { AnswerOf } from '../../contract/operations.ts';

@@ -1,5 +1,5 @@
-// What a command prints: data on standard output, everything else on standard error. At a terminal the text is meant
-// for people; in a pipe it has a form that scripts can rely on.
+// Prints for a command: data on standard output, everything else on standard error. At a terminal the text is meant for
+// people; in a pipe it has a form that scripts can rely on.
 
 import { styleText } from 'node:util';
 import { awayWords } from '../../client/took.ts';

@@ -1,5 +1,5 @@
-// How the steps of a run have ended so far, and what later steps learn from them: values, outputs and failures. A step
-// with instances (`matrix`, `foreach`) ends when its last instance ends.
+// Remembers how the steps of a run have ended, and what later steps learn from them: values, outputs and failures. A
+// step with instances (`matrix`, `foreach`) ends when its last instance ends.
 
 import type { JobDefinition } from '../../domain/job.ts';
 import { invariant } from '../../domain/problem.ts';

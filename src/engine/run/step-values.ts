@@ -1,4 +1,4 @@
-// What a step learns from earlier steps: the scope of its expressions, and variables of its environment.
+// Gives a step the values of earlier steps: as the scope of its expressions, and as variables of its environment.
 
 import { toVariableName } from '../../catalog/arguments/variable-names.ts';
 import type { ExpressionScope } from '../../catalog/expression/expression.ts';

@@ -1,5 +1,5 @@
-// What the schedules start between two instants: the runs they have started, the times they missed, and the times to
-// come. For a schedule that fires nearly every hour, or more often, the answer has counts instead.
+// Lists what the schedules start between two instants: the runs they have started, the times they missed, and the times
+// to come. For a schedule that fires nearly every hour, or more often, the answer has counts instead.
 
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import type { RunStatus } from '../../domain/run.ts';

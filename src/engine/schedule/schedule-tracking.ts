@@ -1,4 +1,4 @@
-// Which schedules fire, and the state of every schedule, including those that are held, disabled or gone.
+// Knows which schedules fire, and the state of every schedule, even if it is held, disabled or gone.
 
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron.ts';

@@ -1,4 +1,4 @@
-// What this host's kernel offers, and what its administrator has disabled.
+// Checks what this host's kernel offers, and what its administrator has disabled.
 
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';

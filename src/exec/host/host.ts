@@ -1,4 +1,4 @@
-// What this host can enforce: runs each profile's real command once, with nothing to do.
+// Finds out what this host can enforce: runs the real command of each profile once, with nothing to do.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// How this host can enforce the limits of a run: with cgroups where the server may create them, otherwise with rlimits
-// (ADR 0010). Call it once, at the start: it creates the folder below which attempts get their cgroups.
+// Finds out how this host can enforce the limits of a run: with cgroups if the server may create them, otherwise with
+// rlimits (ADR 0010). Call it once, at the start: it creates the folder below which attempts get their cgroups.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';

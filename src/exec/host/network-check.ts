@@ -1,4 +1,5 @@
-// What a job with network access can reach on this host, and whether the server can tell the job from its own user.
+// Checks what a job with network access can reach on this host, and whether the server can tell the job from its own
+// user.
 
 import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
 import { reachOfNetwork } from '../../domain/network-reach.ts';

@@ -1,5 +1,5 @@
-// What a script asks of the key-value store. libexec/kv.bash writes each request as a file into the attempt's out
-// folder, where hostile code can write as well, and waits there for the answer (ADR 0053).
+// Reads and answers a script's request to the key-value store. libexec/kv.bash writes each request as a file into the
+// attempt's out folder and waits there for the answer. Hostile code can write into this folder, too (ADR 0053).
 
 import { isUtf8 } from 'node:buffer';
 import { chmodSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What a job sees of the host, as arguments of bwrap: first what its profile shows, then its grants. Some files are
-// hidden from all jobs.
+// Writes the arguments of bwrap that show a job parts of the host: first those of its profile, then its grants. Some
+// files are hidden from all jobs.
 
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

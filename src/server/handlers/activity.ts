@@ -1,4 +1,4 @@
-// How many runs wait and how many run: of the whole instance, or of the caller's own tenant.
+// Counts the runs that wait and the runs that are running, in the whole instance or in the caller's own tenant.
 
 import type { Reach } from '../../domain/principal.ts';
 import type { Engine } from '../../engine/engine.ts';

@@ -1,4 +1,5 @@
-// What the operations that start runs share: who starts one, how a repeated request is recognised, and the answer.
+// The parts that all operations share which start runs: who starts the run, how the server recognises a repeated
+// request, and the answer.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../../contract/routes.ts';

@@ -1,4 +1,4 @@
-// How much is stored, and whether more can be: GET /health/storage, and the check of the artifacts in GET /health.
+// Says how much is stored, and whether there is room for more: GET /health/storage, and the artifacts in GET /health.
 
 import { Problem } from '../../domain/problem.ts';
 import type { Check } from '../../engine/health.ts';

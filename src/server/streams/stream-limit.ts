@@ -1,4 +1,4 @@
-// How many streams may be open at once, for one caller and in all (ADR 0019).
+// Limits how many streams may be open at once, for one caller and in all (ADR 0019).
 
 import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';

@@ -1,4 +1,4 @@
-// When a log has grown past its limit, this holds the newest lines in memory. They are stored when the log closes,
+// Holds the newest lines of a log in memory once the log has grown past its limit. They are stored when the log closes,
 // behind a line that says how much was left out. Until then the spool keeps them, so a crash loses nothing.
 
 import type { SpoolPosition } from './log-chunk.ts';

@@ -1,4 +1,4 @@
-// Which program runs a script that another scheduler kept as a text.
+// Finds the program that runs a script which another scheduler kept as text.
 
 import { basename } from 'node:path';
 

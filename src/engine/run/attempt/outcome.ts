@@ -1,4 +1,4 @@
-// How an attempt ends, and how its step then ends. A failing job is data, never an exception.
+// Decides how an attempt has ended, and how its step then ends. A failing job is data, never an exception.
 
 import { join } from 'node:path';
 import type { JsonValue } from '../../../domain/job.ts';

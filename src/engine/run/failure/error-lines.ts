@@ -1,5 +1,5 @@
-// What a script printed on standard error last, in one line: the program's own words, and the place in the script at
-// which bash stopped.
+// Sums up in one line what a script printed last on standard error: the program's own words, and the place in the
+// script at which bash stopped.
 
 /** What libexec/prelude.bash prints when a command fails. */
 type BashFailure = {
