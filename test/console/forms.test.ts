@@ -53,13 +53,19 @@ const several = {
 };
 const server = await startServing({
   executes: true,
-  jobs: { note: bash('true', note), hosts: bash('true', hosts), several: bash('true', several) },
+  jobs: {
+    note: bash('true', note),
+    last: bash('true', note),
+    bare: bash('true'),
+    hosts: bash('true', hosts),
+    several: bash('true', several),
+  },
 });
 afterAll(() => server.close());
 const browser = aBrowser();
 
-const start = async (args: object): Promise<string> =>
-  JSON.parse(await (await server.post('/runs', { job_id: 'note', args, async: false })).text()).run_id;
+const start = async (args: object, jobId = 'note'): Promise<string> =>
+  JSON.parse(await (await server.post('/runs', { job_id: jobId, args, async: false })).text()).run_id;
 const argsOf = async (runId: string | undefined): Promise<Record<string, unknown>> =>
   JSON.parse(await (await server.fetch(`/runs/${runId}`)).text()).args;
 const jsonOf = (page: Page) => page.getByRole('textbox', { name: 'Arguments as JSON' });
@@ -242,6 +248,36 @@ describe('the arguments of an earlier run', () => {
     await expect.poll(() => page.evaluate(isFocused)).toBe(true);
     const top = "document.querySelector('form[aria-label=Arguments]').getBoundingClientRect().top";
     expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(150);
+  });
+
+  testWith('chromium')('are those of the last run with one button, and a typed secret stays', async () => {
+    const page = await browser.open(`${server.url}/jobs/last`);
+    const fill = page.getByRole('button', { name: 'Fill in from the last run' });
+    await page.getByText('Starts at once').waitFor();
+    expect(await fill.count()).toBe(0);
+    await start({ text: 'before', count: 1 }, 'last');
+    await start({ text: 'newest', key: 'hush-hush' }, 'last');
+    await fill.waitFor();
+    const text = page.getByLabel('text', { exact: true });
+    const key = page.getByLabel('key', { exact: true });
+    await key.fill('typed');
+    await fill.press('Enter');
+    await expect.poll(() => text.inputValue()).toBe('newest');
+    expect(await key.inputValue()).toBe('typed');
+    // Once more, after changes.
+    await text.fill('changed');
+    await page.getByLabel('count', { exact: true }).fill('5');
+    await fill.click();
+    await expect.poll(() => text.inputValue()).toBe('newest');
+    expect(await page.getByLabel('count', { exact: true }).inputValue()).toBe('');
+    await page.getByRole('button', { name: 'Fill in from another run' }).click();
+    await page.getByRole('menuitem').nth(1).click();
+    await expect.poll(() => text.inputValue()).toBe('before');
+
+    await start({}, 'bare');
+    await page.goto(`${server.url}/jobs/bare`);
+    await page.getByRole('list', { name: 'Last runs' }).waitFor();
+    expect(await fill.count()).toBe(0);
   });
 
   testWith('chromium')('are filled in as JSON while the form shows JSON', async () => {

@@ -1,10 +1,10 @@
 // The form that starts a job or runs one of its runs again, and beside it what would happen.
 
-import { Braces, History, Play, RotateCcw } from 'lucide-react';
+import { Braces, ChevronDown, History, Play, RotateCcw } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { Button } from '../design/controls/Button.tsx';
+import { Button, ButtonGroup, IconButton } from '../design/controls/Button.tsx';
 import { Field, TextArea } from '../design/controls/Input.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { Card } from '../design/text/Card.tsx';
@@ -13,7 +13,7 @@ import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote } from '../widgets/Notes.tsx';
-import { dayAndTime, localTime, type RunRow, statusLooks } from '../words.ts';
+import { localTime, type RunRow, statusLooks } from '../words.ts';
 import { ArgumentsForm } from './ArgumentsForm.tsx';
 import { Copies } from './Copies.tsx';
 import { DifferencesCard } from './DifferencesCard.tsx';
@@ -121,23 +121,30 @@ function useSubmit(form: Form, frame: RefObject<HTMLFormElement | null>, mayStar
 
 function Heading({ form, lastRuns }: { readonly form: Form; readonly lastRuns: readonly RunRow[] }): ReactNode {
   const now = useNow(60_000);
-  const { typed, known, turnOver } = form;
-  const from = known.filled;
+  const [path, navigate] = useLocation();
+  const { typed, known, fields, turnOver } = form;
+  const [last] = lastRuns;
+  const fillInLast = (runId: string): void => {
+    navigate(`${path}?from=${encodeURIComponent(runId)}`, { replace: true });
+    // Its arguments may have been changed here since they were filled in.
+    known.fillInAgain();
+  };
   return (
     <>
-      {lastRuns.length > 0 && (
-        <Menu
-          trigger={
-            <Button look="quiet" size="small" icon={History}>
-              {from === null ? 'Fill in from a run' : `Filled from the run of ${dayAndTime(from.createdAt, now)}`}
-            </Button>
-          }
-          entries={lastRuns.map((run) => ({
-            label: localTime(run.created_at, now),
-            note: statusLooks[run.status].word,
-            href: `?from=${encodeURIComponent(run.run_id)}`,
-          }))}
-        />
+      {last && fields.length > 0 && (
+        <ButtonGroup label="Fill in">
+          <Button look="quiet" size="small" icon={History} onClick={() => fillInLast(last.run_id)}>
+            Fill in from the last run
+          </Button>
+          <Menu
+            trigger={<IconButton size="small" icon={ChevronDown} label="Fill in from another run" />}
+            entries={lastRuns.map((run) => ({
+              label: localTime(run.created_at, now),
+              note: statusLooks[run.status].word,
+              href: `?from=${encodeURIComponent(run.run_id)}`,
+            }))}
+          />
+        </ButtonGroup>
       )}
       <Button look="quiet" size="small" icon={Braces} disabled={typed.read.error !== undefined} onClick={turnOver}>
         {typed.json === null ? 'As JSON' : 'As fields'}

@@ -41,9 +41,10 @@ export function useEarlierRun(
   earlier: EarlierRun | null,
   fields: readonly ArgumentField[],
   fillIn: (args: JsonObject) => readonly string[],
-): KnownRun {
+): KnownRun & { readonly fillInAgain: () => void } {
   const client = useClient();
   const [known, setKnown] = useState<KnownRun>(nothing);
+  const [fills, setFills] = useState(0);
   const onArguments = useEffectEvent(fillIn);
   const { runId = null, isRerun = false } = earlier ?? {};
   useEffect(() => {
@@ -59,7 +60,7 @@ export function useEarlierRun(
           before: isRerun ? JSON.parse(JSON.stringify(args)) : null,
           note: isRerun
             ? `This runs ${runId} again at its revision, with your changes.${asJson} ${emptyFields}`
-            : `These are the arguments of ${runId}.${asJson} Secrets must be entered again.`,
+            : `These are the arguments of ${runId}.${asJson} Secrets are not filled in.`,
         });
       },
       (error: unknown) => {
@@ -67,6 +68,6 @@ export function useEarlierRun(
       },
     );
     return () => ending.abort();
-  }, [client, runId, isRerun, fields]);
-  return known;
+  }, [client, runId, isRerun, fields, fills]);
+  return { ...known, fillInAgain: () => setFills((before) => before + 1) };
 }

@@ -60,9 +60,17 @@ export function useTypedArguments(
     },
     [fields],
   );
+  /** A secret that was typed into its field before stays there. */
+  function putIntoFields(args: ReadArguments['args']): void {
+    setFilled((held) =>
+      textsOf(fields, args).map((one, index) =>
+        one.texts.length === 0 && isSecret(fields[index]) ? (held[index] ?? one) : one,
+      ),
+    );
+  }
   function fillIn(args: JsonObject): readonly string[] {
     const unfit = heldByNoField(fields, args);
-    setFilled(textsOf(fields, args));
+    putIntoFields(args);
     setJson((held) => (held === null && unfit.length === 0 ? null : JSON.stringify(args, null, 2)));
     return unfit;
   }
@@ -73,12 +81,7 @@ export function useTypedArguments(
     }
     const unfit = heldByNoField(fields, read.args);
     if (unfit.length > 0) return unfit;
-    // A secret that was typed into its field before stays there.
-    setFilled((held) =>
-      textsOf(fields, read.args).map((one, index) =>
-        one.texts.length === 0 && isSecret(fields[index]) ? (held[index] ?? one) : one,
-      ),
-    );
+    putIntoFields(read.args);
     setJson(null);
     return [];
   }
