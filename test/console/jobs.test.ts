@@ -44,6 +44,13 @@ const server = await startServing({
         { id: 'check', command: './run.sh', needs: ['ask'], always: true, matrix: { a: [1, 2], b: [1, 2] } },
       ],
     }),
+    'stats/calls': bash('true', {
+      command: undefined,
+      steps: [
+        { id: 'first', command: './run.sh' },
+        { id: 'call', job: 'demo/greeting', args: { who: 'Ada' }, needs: ['first'], always: true },
+      ],
+    }),
     'stats/idle': bash('true'),
     'stats/flaky': bash('if [ "$FLWD_MATRIX_DB" = pg ]; then exit "$code"; fi', {
       command: undefined,
@@ -208,6 +215,30 @@ testWith('chromium')('a job shows when its schedules start it, and which are dis
   expect((await server.post('/schedules', body)).status).toBe(201);
   await page.goto(`${server.url}/jobs/disk/usage?tab=schedules`);
   await expect.poll(() => card.textContent()).toMatch(/Every day at 04:05.*Europe\/Berlindisabled/);
+});
+
+testWith('chromium')('the graph of a job fills the window, and the page does not scroll', async () => {
+  for (const width of [1_440, 1_024, 390]) {
+    const page = await browser.open(`${server.url}/jobs/demo/steps?tab=graph`, { width });
+    const card = page.getByRole('region', { name: 'Steps' });
+    await card.getByText('ask, asks').waitFor();
+    const { y, height } = (await card.boundingBox()) ?? { y: 0, height: 0 };
+    const room = 900 - (width < 700 ? 52 + 12 : 16);
+    expect(y + height).toBeGreaterThan(room - 8);
+    expect(await page.evaluate('document.documentElement.scrollHeight')).toBe(900);
+  }
+});
+
+testWith('chromium')('the plan shows the notes of all steps in full', async () => {
+  const page = await browser.open(`${server.url}/jobs/stats/calls`);
+  const note = page.getByRole('region', { name: 'What would happen' }).getByText(/^runs demo.+greeting, always$/);
+  const cut = `[...document.querySelectorAll('[aria-label="Graph of the steps"] :is(li, span[aria-hidden])')]
+    .filter((one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight).length`;
+  for (const width of [1_440, 1_024, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await note.waitFor();
+    await expect.poll(() => page.evaluate(cut)).toBe(0);
+  }
 });
 
 testWith('chromium')('a job shows its steps as a graph before any run', async () => {

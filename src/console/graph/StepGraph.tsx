@@ -130,7 +130,7 @@ function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: str
       </span>
       {note !== '' && (
         <span className={styles.note} aria-hidden="true">
-          {note}
+          {breakable(note)}
         </span>
       )}
     </>
@@ -166,7 +166,8 @@ const headPx = 42;
 const tightPx = 14;
 
 /** About the width of a letter of the name, and of the smaller text. */
-const letterPx = { name: 7.2, small: 6.3, note: 6 };
+const letterPx = { name: 7.2, small: 6.3, note: 6.6 };
+const linePx = 18;
 
 function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep, isLarge: boolean): Box {
   const isPlanned = status === null;
@@ -176,7 +177,11 @@ function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep, isLarge
   const noteWidth = isPlanned ? 20 + note.length * letterPx.note : 40 + Math.min(note.length, 12) * letterPx.small;
   const bound = isPlanned ? 'widthOfPlanned' : 'width';
   const own = Math.min(Math.max(least[bound], nameWidth, noteWidth), isLarge ? widest.width : widest[bound]);
-  if (!grid) return { id, needs, width: Math.ceil(own), height: least.height };
+  if (!grid) {
+    // The note of a planned step wraps. Others have one line.
+    const lines = isPlanned ? linesOf(note, Math.floor((own - 18) / letterPx.note)) : 1;
+    return { id, needs, width: Math.ceil(own), height: least.height + (lines - 1) * linePx };
+  }
   const cell = cellSize(grid);
   const names = grid.rows.map(({ name }) => name.length);
   const named = Math.max(0, ...names, grid.corner.length);
@@ -189,6 +194,27 @@ function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep, isLarge
     width: Math.ceil(width),
     height: Math.ceil(headPx + headHeight(grid) + grid.rows.length * cell.height + 8),
   };
+}
+
+/** The id of a job breaks after its slashes. */
+function breakable(note: string): string {
+  return note.replaceAll('/', '/\u200B');
+}
+
+/** How many lines a text takes. Words that are longer than a line are broken. */
+function linesOf(text: string, letters: number): number {
+  let lines = 1;
+  let used = 0;
+  for (const { length } of breakable(text).split(/[ \u200B]/)) {
+    const isFitting = used === 0 || used + 1 + length <= letters;
+    if (!isFitting) lines += 1;
+    used = isFitting && used > 0 ? used + 1 + length : length;
+    while (used > letters) {
+      lines += 1;
+      used -= letters;
+    }
+  }
+  return lines;
 }
 
 const zoomStep = 1.25;

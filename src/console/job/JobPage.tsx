@@ -95,7 +95,11 @@ function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | un
         <>
           <Star jobId={jobId} />
           {job && !job.enabled && <Chip look="sunk">disabled</Chip>}
-          {job && <span className={styles.title}>{harmless(job.title ?? '')}</span>}
+          {job && (
+            <span className={styles.title} title={harmless(job.title ?? '')}>
+              {harmless(job.title ?? '')}
+            </span>
+          )}
         </>
       }
     >
