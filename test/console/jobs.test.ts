@@ -52,6 +52,7 @@ const server = await startServing({
       ],
     }),
     'stats/idle': bash('true'),
+    'stats/fails': bash('exit "$code"', { argspec: { type: 'object', properties: { code: { type: 'integer' } } } }),
     'stats/flaky': bash('if [ "$FLWD_MATRIX_DB" = pg ]; then exit "$code"; fi', {
       command: undefined,
       argspec: { type: 'object', properties: { code: { type: 'integer', default: 0 } } },
@@ -239,6 +240,17 @@ testWith('chromium')('the plan shows the notes of all steps in full', async () =
     await note.waitFor();
     await expect.poll(() => page.evaluate(cut)).toBe(0);
   }
+});
+
+testWith('chromium')('the runs of a job show why they failed, and their arguments', async () => {
+  await server.post('/runs', { job_id: 'stats/fails', args: { code: 7 }, async: false });
+  const page = await browser.open(`${server.url}/jobs/stats/fails?tab=runs`, { width: 1_440 });
+  const failed = page.getByRole('table', { name: 'Runs' }).getByTitle('code=7');
+  await expect.poll(() => failed.textContent()).toMatch(/exit.*7.* code=7$/i);
+  const args = failed.getByText('code=7', { exact: true });
+  await args.waitFor();
+  await page.setViewportSize({ width: 1_100, height: 900 });
+  await args.waitFor({ state: 'hidden' });
 });
 
 testWith('chromium')('a job shows its steps as a graph before any run', async () => {

@@ -42,7 +42,7 @@ const columns: readonly Column<RunRow>[] = [
   {
     id: 'args',
     head: 'Arguments or reason',
-    cell: (run) => <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>,
+    cell: (run) => <Why run={run} />,
   },
   { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <RunBy run={run} /> },
   { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Worked of={run} /> },
@@ -57,6 +57,23 @@ function whyOf({ status: of, waiting, error, reason }: RunRow): string {
   return of === 'failed' ? (error?.message ?? reasonWords(reason)) : '';
 }
 
+/** The reason, and after it the arguments where there is room. */
+function Why({ run }: { readonly run: RunRow }): ReactNode {
+  const why = harmless(whyOf(run));
+  const args = harmless(run.args_text);
+  return (
+    <span className={styles.why} title={args}>
+      {why === '' ? (
+        args
+      ) : (
+        <>
+          {why} <span className={styles.args}>{args}</span>
+        </>
+      )}
+    </span>
+  );
+}
+
 function Compact({ run }: { readonly run: RunRow }): ReactNode {
   return (
     <span className={styles.compact}>
@@ -64,7 +81,7 @@ function Compact({ run }: { readonly run: RunRow }): ReactNode {
         <StatusText of={lookOf(run)} isShort /> <Time at={run.created_at} />
       </Link>
       <Worked of={run} />
-      <span className={styles.why}>{harmless(whyOf(run) || run.args_text)}</span>
+      <Why run={run} />
     </span>
   );
 }
