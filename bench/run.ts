@@ -2,6 +2,7 @@
 // `npm run bench -- runs logs` measures only those parts.
 
 import { parseArgs } from 'node:util';
+import { consoleFigures } from './console.ts';
 import { discoveryFigures } from './discovery.ts';
 import { followerFigures } from './followers.ts';
 import { httpFigures } from './http.ts';
@@ -9,6 +10,7 @@ import { listFigures } from './lists.ts';
 import { logFigures } from './logs.ts';
 import type { Figure } from './measure.ts';
 import { memoryFigures, soakFigures } from './memory.ts';
+import { overviewFigures } from './overview.ts';
 import { createPackage } from './package.ts';
 import { readingFigures } from './reading.ts';
 import { recoveryFigures } from './recovery.ts';
@@ -32,6 +34,8 @@ const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   recovery: recoveryFigures,
   steps: stepFigures,
   redaction: redactionFigures,
+  console: consoleFigures,
+  overview: overviewFigures,
   memory: memoryFigures,
   soak: soakFigures,
 };

@@ -3,21 +3,15 @@
 // `npm run screenshots DIR` writes every page at three widths in both themes, to look at them, and `npm run screenshots
 // DIR run job-code` only these. The recording needs ffmpeg.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildConsole } from '../build-console.ts';
-import { makeDemoInstance, startDemoRuns } from '../test/support/demo-instance.ts';
+import { startDemoServer } from '../test/support/demo-server.ts';
 import { record } from './recording.ts';
 
-const checkout = join(import.meta.dirname, '..');
 const images = join(import.meta.dirname, 'images');
-const port = 18_480;
-const base = `http://127.0.0.1:${port}`;
 
 type Theme = 'light' | 'dark';
 /** `text` appears when the page has its content. */
@@ -95,14 +89,6 @@ async function settled(page: Page, { name, text }: Shot): Promise<void> {
   await page.evaluate('document.fonts.ready');
 }
 
-async function startServer(configFile: string): Promise<ChildProcess> {
-  const bind = `127.0.0.1:${port}`;
-  const words = [join(checkout, 'bin/flwd.js'), 'serve', '--config', configFile, '--bind', bind, '--stop-runs'];
-  const server = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] });
-  for await (const line of createInterface({ input: server.stdout })) if (line.includes(String(port))) break;
-  return server;
-}
-
 async function send(method: string, path: string, body: object): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${base}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
@@ -131,12 +117,10 @@ async function lastRun(query: string): Promise<string> {
 
 const [target, ...names] = process.argv.slice(2);
 await buildConsole();
-const dir = mkdtempSync(join(tmpdir(), 'flwd-pictures-'));
-const demo = await makeDemoInstance(dir);
-const server = await startServer(demo.configFile);
+const server = await startDemoServer(mkdtempSync(join(tmpdir(), 'flwd-pictures-')));
+const base = server.url;
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  await startDemoRuns(base);
   await addSettings();
   const pages = pagesWith({
     failed: await lastRun('job_id=shop%2Frelease&status=failed'),
@@ -149,7 +133,7 @@ try {
       const shot = pages.find((page) => page.name === of);
       if (shot) await takeShot(browser, shot, width, theme, join(images, `${name}.png`));
     }
-    await record(browser, { base, jobsDir: demo.jobsDir, file: join(images, 'fix-a-failure.gif') });
+    await record(browser, { base, jobsDir: server.jobsDir, file: join(images, 'fix-a-failure.gif') });
   } else {
     mkdirSync(resolve(target), { recursive: true });
     for (const shot of pages.filter(({ name }) => names.length === 0 || names.includes(name)))
@@ -159,7 +143,5 @@ try {
   }
 } finally {
   await browser.close();
-  server.kill();
-  await once(server, 'exit');
-  rmSync(dir, { recursive: true, force: true });
+  await server.stop();
 }

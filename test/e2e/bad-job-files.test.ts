@@ -65,7 +65,11 @@ const server = await startServer({
 });
 afterAll(() => server.close());
 
-const list = (query = '') => server.json<Listed>(`/jobs${query}`);
+/** A server that has just started answers 503 while the machine is too busy. */
+async function list(query = ''): Promise<Listed> {
+  await expect.poll(async () => (await server.fetch(`/jobs${query}`)).status).toBe(200);
+  return server.json<Listed>(`/jobs${query}`);
+}
 
 test('exactly the bad jobs are listed as invalid', async () => {
   const { jobs, invalid } = await list();
