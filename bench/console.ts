@@ -120,7 +120,7 @@ async function longLists(browser: Browser, bin: string): Promise<Figure[]> {
   }
 }
 
-/** In each of three scrolls from the top to the end. The browser reports tasks of 50 ms and more; 0: all are shorter. */
+/** In each of three scrolls from top to end. The browser reports tasks of 50 ms and more; 0: all are shorter. */
 async function longestTask(browser: Browser, { url }: Instance, path: string): Promise<number[]> {
   const longest: number[] = [];
   for (let n = 0; n < 3; n++) {
