@@ -191,7 +191,12 @@ function useTableModel<Row extends object>(o: Props<Row>) {
       ),
     [o.columns],
   );
-  const sorting: SortingState = o.sort ? [{ id: o.sort.column, desc: o.sort.isDescending }] : [];
+  const { column = null, isDescending = false } = o.sort ?? {};
+  // A new array would sort the rows again each time that the table is drawn, so while it scrolls.
+  const sorting = useMemo(
+    (): SortingState => (column === null ? [] : [{ id: column, desc: isDescending }]),
+    [column, isDescending],
+  );
   return useTable({
     features,
     columns,
