@@ -66,8 +66,11 @@ describe('the overview', () => {
     await page.getByText('2 wait for you').waitFor();
     await page.getByRole('button', { name: 'Approve deploy/api' }).press('Enter');
     await page.getByText('1 waits for you').waitFor();
-    await page.getByRole('button', { name: 'Deny deploy/web' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Deny' }).click();
+    // Denying needs a reason.
+    await page.getByRole('link', { name: 'Deny… deploy/web' }).click();
+    await page.getByRole('textbox', { name: 'Reason' }).fill('not on a Friday');
+    await page.getByRole('button', { name: 'Deny', exact: true }).click();
+    await page.getByRole('link', { name: 'Overview' }).click();
     await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
     const statusOf = async (id: string) => JSON.parse(await (await server.fetch(`/runs/${id}`)).text()).status;
     await expect.poll(() => statusOf(first), { timeout: 20_000 }).toBe('success');

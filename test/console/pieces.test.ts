@@ -205,7 +205,9 @@ describe('rows of runs', () => {
     });
     expect(outlookOf(started(20), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 30 min left' });
     expect(outlookOf(started(1), 100 * 60_000, nowMs)).toMatchObject({ share: 0.4, words: 'about 1 h left' });
-    expect(outlookOf(started(20), undefined, nowMs).words).toBe('about 30 min left');
+    expect(outlookOf(started(20), null, nowMs).words).toBe('about 30 min left');
+    // How long its job usually takes has not been read yet.
+    expect(outlookOf(started(1), undefined, nowMs)).toMatchObject({ share: 0.4, words: '' });
   });
 
   test('have failed alike if their programs say the same, however they ended', () => {

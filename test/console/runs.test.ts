@@ -233,6 +233,10 @@ describe('a run', () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('Shall it go on?').first().waitFor();
+    await page.getByRole('cell', { name: /^waits \d/ }).waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByText(/· waits \d/).waitFor();
+    await page.setViewportSize({ width: 1200, height: 900 });
     await page.getByRole('link', { name: /^Waiting for approval/ }).click();
     await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('status:waiting_approval');
     await page.getByRole('table', { name: 'Runs' }).getByRole('link', { name: 'demo/ask' }).click();
@@ -245,6 +249,26 @@ describe('a run', () => {
     await log(page).getByText('gone on').waitFor();
     await page.goBack();
     await page.getByText('No runs match.').waitFor();
+  });
+
+  testWith('chromium')('is compared with the last success of its job, if there is one', async () => {
+    await using quiet = await startServing();
+    const ran = async (): Promise<string> => {
+      const run = await quiet.addRun();
+      await run.move('claim');
+      await run.finish();
+      return run.id;
+    };
+    const [first, second] = [await ran(), await ran()];
+    const page = await browser.open(`${quiet.url}/runs/${second}`);
+    const compare = page.getByRole('link', { name: 'Compare', exact: true });
+    expect(await compare.getAttribute('href')).toBe(`/compare?a=${first}&b=${second}`);
+    await page.getByRole('link', { name: 'Compare the two runs' }).waitFor();
+    const read = page.waitForResponse((answer) => answer.url().includes('status=success'));
+    await page.goto(`${quiet.url}/runs/${first}`);
+    await (await read).finished();
+    await page.getByRole('button', { name: 'Run again', exact: true }).waitFor();
+    expect(await compare.count()).toBe(0);
   });
 
   testWith('chromium')('that does not exist is reported', async () => {
@@ -382,6 +406,15 @@ describe('the list of runs', () => {
     await expect.poll(asked).toBe('status:pending -label:kind=rehearsal job:shop/');
     await expect.poll(() => rowsOf(page).count()).toBe(1);
     await rowsOf(page).getByRole('link', { name: 'shop/prices' }).waitFor();
+  });
+
+  testWith('chromium')('shows the whole time of a run of yesterday', async () => {
+    await using quiet = await startServing();
+    await quiet.addRun({ createdAtMs: Date.now() - 86_400_000 });
+    const page = await browser.open(`${quiet.url}/runs`);
+    await page.getByRole('cell', { name: /^yesterday \d\d:\d\d$/ }).waitFor();
+    const cell = "document.querySelector('td:has(time)')";
+    expect(await page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
   });
 
   testWith('chromium')('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { curveThrough, layOut } from '../../src/console/graph/graph-layout.ts';
 import { gridOf, instanceName } from '../../src/console/graph/instance-grid.ts';
 import { runSentence } from '../../src/console/run/run-sentence.ts';
+import { timesOf } from '../../src/console/run/run-times.ts';
 import { idWords, revisionWords } from '../../src/console/run/run-words.ts';
 import { barsOf } from '../../src/console/run/step-bars.ts';
 import { rowsOf } from '../../src/console/run/step-rows.ts';
@@ -86,6 +87,12 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
 
 const instance = (group: string, name: string, members: Partial<Step> = {}): Step =>
   step(`${group}[${name}]`, { instance_of: group, ...members });
+
+test('a run worked from its start to its end without its approvals, as the usual duration is measured', () => {
+  const steps = [step('build', { started_at: at(111), finished_at: at(120) })];
+  const run = runOf(steps, { status: 'success', finished_at: at(160), approval_ms: 30_000 });
+  expect(timesOf(run, steps, 0)).toMatchObject({ workMs: 20_000, waitedMs: 140_000 });
+});
 
 test('a step waits from the end of its needs, or of its last attempt, and works from its start', () => {
   const build = step('build', { started_at: at(110), finished_at: at(120) });

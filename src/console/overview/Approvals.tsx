@@ -1,13 +1,12 @@
 // What waits for an answer. People who may answer do it here.
 
 import { ChevronRight } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { spanWords } from '../../client/took.ts';
-import { type Decision, useAnswering } from '../approvals/answering.ts';
+import { useAnswering } from '../approvals/answering.ts';
 import { type Approval, useWaitingApprovals } from '../approvals/waiting-approvals.ts';
-import { Button } from '../design/controls/Button.tsx';
-import { Confirm } from '../design/controls/Dialog.tsx';
+import { Button, ButtonLink } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
@@ -42,7 +41,7 @@ export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
             approval={approval}
             nowMs={nowMs}
             isBusy={isBusy}
-            decide={(decision) => answer(approval, decision)}
+            approve={() => answer(approval, 'approve')}
           />
         ))}
       </ul>
@@ -55,15 +54,15 @@ function Asked({
   approval,
   nowMs,
   isBusy,
-  decide,
+  approve,
 }: {
   readonly approval: Approval;
   readonly nowMs: number;
   readonly isBusy: boolean;
-  readonly decide: (decision: Decision) => void;
+  readonly approve: () => void;
 }): ReactNode {
-  const [isDenying, setDenying] = useState(false);
   const { job_id: jobId, run_id: runId, question, since, may_answer: may, by } = approval;
+  const href = `/approvals?run=${runId}&step=${encodeURIComponent(approval.step_id)}`;
   const sinceMs = Math.max(minuteMs, Math.floor((nowMs - Date.parse(since)) / minuteMs) * minuteMs);
   return (
     <li className={styles.asked}>
@@ -76,36 +75,21 @@ function Asked({
           <span className={styles.quiet}>{spanWords(sinceMs)}</span>
           {may && (
             <span className={styles.acts}>
-              <Button
-                look="quiet"
-                size="small"
-                disabled={isBusy}
-                aria-label={`Deny ${jobId}`}
-                onClick={() => setDenying(true)}
-              >
-                Deny
-              </Button>
-              <Button size="small" disabled={isBusy} aria-label={`Approve ${jobId}`} onClick={() => decide('approve')}>
+              {/* Denying needs a reason, for which only the page of approvals has room. */}
+              <ButtonLink look="quiet" size="small" href={href}>
+                Deny…<span className="unseen"> {jobId}</span>
+              </ButtonLink>
+              <Button size="small" disabled={isBusy} aria-label={`Approve ${jobId}`} onClick={approve}>
                 Approve
               </Button>
             </span>
           )}
         </div>
-        <Link href={`/approvals?run=${runId}&step=${encodeURIComponent(approval.step_id)}`} className={styles.question}>
+        <Link href={href} className={styles.question}>
           {harmless(question ?? approval.step_name)}
         </Link>
         {!may && by !== null && <p className={styles.quiet}>{harmless(by.join(', '))} may answer</p>}
       </div>
-      {isDenying && (
-        <Confirm
-          title={`Deny ${jobId}?`}
-          text="The step fails, and so does what needs it."
-          yes="Deny"
-          no="Keep waiting"
-          confirm={() => decide('deny')}
-          close={() => setDenying(false)}
-        />
-      )}
     </li>
   );
 }

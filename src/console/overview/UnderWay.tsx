@@ -7,9 +7,10 @@ import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Elapsed } from '../design/text/Time.tsx';
 import { outlookOf } from '../runs/run-outlook.ts';
+import { useUsualTimes } from '../runs/usual-times.ts';
 import { countWords, harmless, type RunRow, runPath } from '../words.ts';
 import styles from './Lists.module.css';
-import { useOverviewRuns, useUsual } from './overview-data.ts';
+import { useOverviewRuns } from './overview-data.ts';
 
 const shownRunning = 12;
 const shownWaiting = 6;
@@ -18,12 +19,12 @@ export function UnderWay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const data = useOverviewRuns();
   const running = data?.running ?? [];
   const pending = data?.pending ?? [];
-  const usual = useUsual(running.map(({ job_id: id }) => id));
+  const usual = useUsualTimes(running);
   return (
     <Card title="Running" count={data && countWords(running.length)} end={running.length > 1 && 'oldest first'} isFlush>
       <ul className={styles.rows} aria-label="Running">
         {running.slice(0, shownRunning).map((run) => (
-          <Running key={run.run_id} run={run} usualMs={usual.get(run.job_id)} nowMs={nowMs} />
+          <Running key={run.run_id} run={run} usualMs={usual?.get(run.job_id)} nowMs={nowMs} />
         ))}
       </ul>
       {data && running.length === 0 && <p className={styles.nothing}>Nothing is running.</p>}
@@ -51,7 +52,7 @@ function Running({
   nowMs,
 }: {
   readonly run: RunRow;
-  readonly usualMs: number | undefined;
+  readonly usualMs: number | null | undefined;
   readonly nowMs: number;
 }): ReactNode {
   const { share, words, isLong } = outlookOf(run, usualMs, nowMs);

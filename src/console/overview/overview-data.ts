@@ -91,19 +91,6 @@ export function useFailures(namespace: string | null): Answer<Failures> {
   });
 }
 
-/** How long runs of these jobs usually take. */
-export function useUsual(jobIds: readonly string[]): ReadonlyMap<string, number> {
-  const ids = [...new Set(jobIds)].toSorted().join(',');
-  const { data } = useAnswer(
-    [root, 'usual', ids],
-    async (client, signal) => (await client.call('getJobStats', { query: { ids }, signal })).jobs,
-    { enabled: ids !== '', staleTime: 10 * minuteMs },
-  );
-  return new Map(
-    (data ?? []).flatMap((job) => (job.duration.p50_ms === null ? [] : [[job.job_id, job.duration.p50_ms]])),
-  );
-}
-
 /** From two hours ago on. */
 export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonly toMs: number } {
   const now = useNow(minuteMs);

@@ -4,6 +4,7 @@ import { ChevronDown, CircleStop, GitCompareArrows, ListRestart, RotateCcw, Squa
 import { type ReactNode, useState } from 'react';
 import { useLocation } from 'wouter';
 import { isFinished } from '../../domain/run.ts';
+import { comparePath } from '../compare/compare-path.ts';
 import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
@@ -15,11 +16,19 @@ import { jobPath, type Run, runPath } from '../words.ts';
 import type { Cancels } from './cancels.ts';
 import styles from './RunActs.module.css';
 
-export function RunActs(o: { readonly run: Run; readonly acts: Acts; readonly cancels: Cancels }): ReactNode {
-  const { run } = o;
+export function RunActs(o: {
+  readonly run: Run;
+  /** With which it can be compared; undefined: not known yet. */
+  readonly lastSuccess: Run | null | undefined;
+  readonly acts: Acts;
+  readonly cancels: Cancels;
+}): ReactNode {
+  const { run, lastSuccess } = o;
   const may = useScopes();
   if (may('runs:write') !== true) return null;
-  return isFinished(run.status) ? <EndedActs run={run} acts={o.acts} /> : <LiveActs run={run} cancels={o.cancels} />;
+  if (!isFinished(run.status)) return <LiveActs run={run} cancels={o.cancels} />;
+  const compareHref = lastSuccess ? comparePath(lastSuccess.run_id, run.run_id) : null;
+  return <EndedActs run={run} compareHref={compareHref} acts={o.acts} />;
 }
 
 function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cancels }): ReactNode {
@@ -57,7 +66,16 @@ function LiveActs({ run, cancels }: { readonly run: Run; readonly cancels: Cance
 
 type RerunFrom = 'start' | 'failed' | { readonly step: string };
 
-function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): ReactNode {
+function EndedActs({
+  run,
+  compareHref,
+  acts,
+}: {
+  readonly run: Run;
+  /** null: there is no other run to compare it with. */
+  readonly compareHref: string | null;
+  readonly acts: Acts;
+}): ReactNode {
   const { act, isBusy } = acts;
   const [, navigate] = useLocation();
   const once = useRequestKeys();
@@ -74,7 +92,6 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
     });
   const hasSteps = run.steps.length > 1;
   const canRetry = run.status === 'failed' && hasSteps;
-  const comparePath = `/compare?a=${encodeURIComponent(run.run_id)}`;
   const others: MenuEntry[] = [
     {
       label: 'Run again with changes',
@@ -82,15 +99,17 @@ function EndedActs({ run, acts }: { readonly run: Run; readonly acts: Acts }): R
       href: `${jobPath(run.job_id)}?rerun=${encodeURIComponent(run.run_id)}`,
     },
     ...(hasSteps ? [{ label: 'Run again from a step…', icon: ListRestart, act: () => setChoosing(true) }] : []),
-    ...(isNarrow ? [{ label: 'Compare', icon: GitCompareArrows, href: comparePath }] : []),
+    ...(isNarrow && compareHref !== null ? [{ label: 'Compare', icon: GitCompareArrows, href: compareHref }] : []),
   ];
   return (
     <>
-      <span className={styles.wide}>
-        <ButtonLink look="quiet" icon={GitCompareArrows} href={comparePath}>
-          Compare
-        </ButtonLink>
-      </span>
+      {compareHref !== null && (
+        <span className={styles.wide}>
+          <ButtonLink look="quiet" icon={GitCompareArrows} href={compareHref}>
+            Compare
+          </ButtonLink>
+        </span>
+      )}
       <ButtonGroup label="Run again">
         <Button
           look={canRetry ? 'outlined' : 'primary'}

@@ -57,7 +57,7 @@ function RunBody({ run, attempts }: { readonly run: Run; readonly attempts: read
   const minuteMs = useNow(60_000);
   useTitle(`${statusLooks[run.status].glyph} ${run.job_id}, ${dayAndTime(run.created_at, minuteMs)}`);
   const isNarrow = useWidth() < narrowPx;
-  const buttons = <RunActs run={run} acts={acts} cancels={cancels} />;
+  const buttons = <RunActs run={run} lastSuccess={lastSuccess} acts={acts} cancels={cancels} />;
   const asking = run.steps.filter(({ status, kind }) => status === 'waiting_approval' && kind === 'approval');
   return (
     <div className={styles.page}>

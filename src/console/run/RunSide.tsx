@@ -6,6 +6,7 @@ import { grantText } from '../../client/grant-text.ts';
 import { spanWords, workMs } from '../../client/took.ts';
 import { leftBehindWords } from '../../domain/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
+import { comparePath } from '../compare/compare-path.ts';
 import { findLogDifference } from '../compare/log-difference.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
@@ -47,9 +48,7 @@ export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly 
         ]}
       />
       <p className={styles.foot}>
-        <Link href={`/compare?a=${encodeURIComponent(last.run_id)}&b=${encodeURIComponent(run.run_id)}`}>
-          Compare the two runs
-        </Link>
+        <Link href={comparePath(last.run_id, run.run_id)}>Compare the two runs</Link>
       </p>
     </Card>
   );

@@ -144,12 +144,12 @@ function Times({
   const words = [worked, waited].filter(Boolean).join(', ');
   const usualMs = useUsualMs(run.job_id);
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
-  const outlook = isWorking ? outlookOf(run, usualMs ?? undefined, nowMs).words : '';
+  const outlook = isWorking ? outlookOf(run, usualMs, nowMs).words : '';
   if (words === '') return null;
   return (
     <Fact icon={Timer} title="Time in which it worked, and in which it only waited">
       {words}
-      {usualMs !== null && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
+      {typeof usualMs === 'number' && <span className={styles.usual}> (usual {spanWords(usualMs)} of work)</span>}
       {outlook !== '' && `, ${outlook}`}
     </Fact>
   );

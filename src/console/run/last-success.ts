@@ -20,12 +20,12 @@ export function useLastSuccess(run: Run): Run | null | undefined {
   return data;
 }
 
-/** The median duration of the successes of the last 30 days; null: not known. */
-export function useUsualMs(jobId: string): number | null {
+/** The median duration of the successes of the last 30 days; null: nobody knows; undefined: not known yet. */
+export function useUsualMs(jobId: string): number | null | undefined {
   const { data } = useAnswer(
     ['usual', jobId],
     (client, signal) => client.call('getJobStats', { query: { ids: jobId }, signal }),
     { staleTime: Number.POSITIVE_INFINITY },
   );
-  return data?.jobs[0]?.duration.p50_ms ?? null;
+  return data && (data.jobs[0]?.duration.p50_ms ?? null);
 }

@@ -1,5 +1,6 @@
 // When a run worked and when it waited: the bars of its steps, the axis on which they lie, and the sums.
 
+import { workMs } from '../../client/took.ts';
 import type { Run, Step } from '../words.ts';
 import { barsOf, isWork, type StepBars } from './step-bars.ts';
 import { type Axis, axisOf } from './time-axis.ts';
@@ -7,8 +8,9 @@ import { type Axis, axisOf } from './time-axis.ts';
 export type RunTimes = {
   readonly bars: StepBars;
   readonly axis: Axis;
+  /** As the usual duration is measured. */
   readonly workMs: number;
-  /** For its turn, for approvals, and between attempts. */
+  /** For its turn and for approvals. */
   readonly waitedMs: number;
 };
 
@@ -19,5 +21,6 @@ export function timesOf(run: Run, attempts: readonly Step[], nowMs: number): Run
   const fromMs = Date.parse(run.started_at ?? run.created_at);
   const toMs = Math.max(fromMs + 1, run.finished_at === null ? nowMs : Date.parse(run.finished_at));
   const axis = axisOf(work, { fromMs, toMs });
-  return { bars, axis, workMs: axis.workMs, waitedMs: Math.max(0, toMs - createdMs - axis.workMs) };
+  const ms = workMs(run, nowMs) ?? 0;
+  return { bars, axis, workMs: ms, waitedMs: Math.max(0, toMs - createdMs - ms) };
 }

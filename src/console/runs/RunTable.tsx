@@ -7,7 +7,7 @@ import type { StepStatus } from '../../domain/run.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { Duration, Time, Worked } from '../design/text/Time.tsx';
+import { Elapsed, Time, Worked } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { harmless, type RunRow, reasonWords, runPath } from '../words.ts';
@@ -40,7 +40,7 @@ export function RunTable(o: {
       {
         id: 'job',
         head: 'Job',
-        width: '20%',
+        width: '18%',
         cell: (run) => (
           <Link href={runPath(run.run_id)} data-row className={styles.job}>
             <JobName id={run.job_id} />
@@ -57,7 +57,7 @@ export function RunTable(o: {
       {
         id: 'started',
         head: 'Started',
-        width: '116px',
+        width: '136px',
         isNumber: true,
         cell: (run) => <Time at={run.started_at ?? run.created_at} />,
       },
@@ -66,7 +66,7 @@ export function RunTable(o: {
         head: 'Took, against usual',
         width: '172px',
         isNumber: true,
-        cell: (run) => <TookAgainst run={run} usualMs={usual && (usual.get(run.job_id) ?? null)} />,
+        cell: (run) => <TookAgainst run={run} usualMs={usual?.get(run.job_id)} />,
       },
     ];
   }, [hasNames, usual]);
@@ -143,18 +143,17 @@ function TookAgainst({
 }): ReactNode {
   const now = useNow(10_000, run.started_at !== null && run.finished_at === null);
   const ms = workMs(run, now);
-  if (ms === null || usualMs === null) return <Worked of={run} />;
-  const took = run.waiting_approval.length > 0 ? <Duration ms={ms} /> : <Worked of={run} />;
+  if (ms === null || usualMs === null || run.waiting_approval.length > 0) return <TookOrWaits run={run} />;
   if (usualMs === undefined) {
     return (
       <span className={styles.took}>
         <Track />
-        {took}
+        <Worked of={run} />
       </span>
     );
   }
-  // Waiting for a person is no work, and what did not succeed says nothing about the duration.
-  const isSlow = ms > usualMs * slowShare && (lookOf(run) === 'running' || run.status === 'success');
+  // What did not succeed says nothing about the duration.
+  const isSlow = ms > usualMs * slowShare && (run.status === 'running' || run.status === 'success');
   const asides = [approvalWords(run), isSlow ? 'longer than usual' : ''].filter(Boolean);
   const filled = Math.max(0.03, Math.min(1, (ms / Math.max(1, usualMs)) * usualShare));
   return (
@@ -162,7 +161,7 @@ function TookAgainst({
       <Track>
         <rect
           className={styles.filled}
-          data-look={isSlow ? 'late' : lookOf(run)}
+          data-look={isSlow ? 'late' : run.status}
           x="0"
           y="4"
           width={56 * filled}
@@ -172,9 +171,20 @@ function TookAgainst({
         <rect className={styles.mark} x={56 * usualShare} y="1" width="1.5" height="10" />
       </Track>
       <span>
-        {took}
+        <Worked of={run} />
         {isSlow && <span className="unseen"> longer than usual</span>}
       </span>
+    </span>
+  );
+}
+
+/** How long it worked. While a person is asked, how long that person has been waited for. */
+function TookOrWaits({ run }: { readonly run: RunRow }): ReactNode {
+  const [asking] = run.waiting_approval;
+  if (!asking) return <Worked of={run} />;
+  return (
+    <span>
+      waits <Elapsed since={asking.since} />
     </span>
   );
 }
@@ -201,7 +211,7 @@ function compact(run: RunRow): ReactNode {
         {run.started_at !== null && (
           <>
             {' · '}
-            <Worked of={run} />
+            <TookOrWaits run={run} />
           </>
         )}
         {' · '}

@@ -17,16 +17,18 @@ const leastPercent = 5;
 const mostShare = 0.97;
 const earlyShare = 0.1;
 
-export function outlookOf(run: WorkingRun, usualMs: number | undefined, nowMs: number): RunOutlook {
+/** @param usualMs - null: nobody knows; undefined: not known yet, so nothing is said about the rest */
+export function outlookOf(run: WorkingRun, usualMs: number | null | undefined, nowMs: number): RunOutlook {
   const elapsedMs = workMs(run, nowMs) ?? 0;
   const percent = run.progress?.percent ?? 0;
+  if (usualMs === undefined) return { share: percent >= leastPercent ? percent / 100 : null, words: '', isLong: false };
   if (percent >= leastPercent) {
     // A run that has just started may report what an earlier one had done.
-    const isEarly = usualMs !== undefined && elapsedMs < usualMs * earlyShare;
+    const isEarly = usualMs !== null && elapsedMs < usualMs * earlyShare;
     const leftMs = ((isEarly ? (usualMs * percent) / 100 : elapsedMs) * (100 - percent)) / percent;
     return { share: percent / 100, words: leftWords(leftMs), isLong: false };
   }
-  if (usualMs === undefined) return { share: null, words: '', isLong: false };
+  if (usualMs === null) return { share: null, words: '', isLong: false };
   if (elapsedMs > usualMs)
     return { share: null, words: `${spanWords(whole(elapsedMs - usualMs))} longer than usual`, isLong: true };
   return { share: Math.min(mostShare, elapsedMs / usualMs), words: leftWords(usualMs - elapsedMs), isLong: false };

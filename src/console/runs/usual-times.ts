@@ -7,9 +7,9 @@ import type { RunRow } from '../words.ts';
 const staleMs = 300_000;
 const mostJobs = 150;
 
-export type UsualTimes = ReadonlyMap<string, number>;
+/** By job; null: nobody knows. A job that is missing is not known yet. */
+export type UsualTimes = ReadonlyMap<string, number | null>;
 
-/** undefined: not known yet. */
 export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
   const ids = useMemo(
     () => [...new Set(rows.map((run) => run.job_id))].slice(0, mostJobs).toSorted().join(','),
@@ -20,12 +20,5 @@ export function useUsualTimes(rows: readonly RunRow[]): UsualTimes | undefined {
     (client, signal) => client.call('getJobStats', { query: { ids }, signal }),
     { enabled: ids !== '', staleTime: staleMs, placeholderData: (before) => before },
   );
-  return useMemo(
-    () =>
-      data &&
-      new Map(
-        data.jobs.flatMap(({ job_id: id, duration: { p50_ms: ms } }) => (ms === null ? [] : [[id, ms] as const])),
-      ),
-    [data],
-  );
+  return useMemo(() => data && new Map(data.jobs.map(({ job_id: id, duration }) => [id, duration.p50_ms])), [data]);
 }
