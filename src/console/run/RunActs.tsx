@@ -103,13 +103,7 @@ function EndedActs({
   ];
   return (
     <>
-      {compareHref !== null && (
-        <span className={styles.wide}>
-          <ButtonLink look="quiet" icon={GitCompareArrows} href={compareHref}>
-            Compare
-          </ButtonLink>
-        </span>
-      )}
+      {compareHref !== null && <Compare href={compareHref} />}
       <ButtonGroup label="Run again">
         <Button
           look={canRetry ? 'outlined' : 'primary'}
@@ -148,6 +142,17 @@ function EndedActs({
         />
       )}
     </>
+  );
+}
+
+/** Phones have it in the menu. */
+function Compare({ href }: { readonly href: string }): ReactNode {
+  return (
+    <span className={styles.wide}>
+      <ButtonLink look="quiet" icon={GitCompareArrows} href={href}>
+        Compare
+      </ButtonLink>
+    </span>
   );
 }
 
