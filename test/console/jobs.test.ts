@@ -51,6 +51,11 @@ const server = await startServing({
         { id: 'call', job: 'demo/greeting', args: { who: 'Ada' }, needs: ['first'], always: true },
       ],
     }),
+    'stats/each': bash('true', {
+      command: undefined,
+      argspec: { type: 'object', properties: { hosts: { type: 'array', items: { type: 'string' } } } },
+      steps: [{ id: 'deploy', command: './run.sh', foreach: 'args.hosts' }],
+    }),
     'stats/idle': bash('true'),
     'stats/fails': bash('exit "$code"', { argspec: { type: 'object', properties: { code: { type: 'integer' } } } }),
     'stats/flaky': bash('if [ "$FLWD_MATRIX_DB" = pg ]; then exit "$code"; fi', {
@@ -274,6 +279,36 @@ testWith('chromium')('a job shows its steps as a graph before any run', async ()
   await expect.poll(async () => new Set(await tops()).size).toBe(1);
   await page.setViewportSize({ width: 260, height: 844 });
   await expect.poll(async () => new Set(await tops()).size).toBe(3);
+});
+
+testWith('chromium')('the graph of a job is drawn before its times are known, and they do not move it', async () => {
+  await server.post('/runs', { job_id: 'stats/calls', async: false });
+  const page = await browser.open(`${server.url}/jobs/stats/idle`);
+  const { promise: isSeen, resolve: seen } = Promise.withResolvers<void>();
+  await page.route(/\/stats\/times\?/, async (route) => {
+    await isSeen;
+    await route.continue();
+  });
+  await page.goto(`${server.url}/jobs/stats/calls?tab=graph`);
+  const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
+  const call = steps.filter({ hasText: /^call, runs demo/ });
+  await call.waitFor();
+  const before = await call.boundingBox();
+  seen();
+  const timed = steps.filter({ hasText: /^call, \d.*s, runs demo/ });
+  await timed.waitFor();
+  const after = await timed.boundingBox();
+  expect([after?.y, after?.height]).toEqual([before?.y, before?.height]);
+});
+
+testWith('chromium')('a step for each item has no count before its run, whatever the runs before had', async () => {
+  await server.post('/runs', { job_id: 'stats/each', args: { hosts: ['a', 'b'] }, async: false });
+  for (const tab of ['', '?tab=graph']) {
+    const page = await browser.open(`${server.url}/jobs/stats/each${tab}`);
+    const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
+    await expect.poll(() => steps.allTextContents()).toEqual([expect.stringMatching(/^deploy, \d.*s, for each/)]);
+    expect(await steps.textContent()).not.toContain('×');
+  }
 });
 
 testWith('chromium')(

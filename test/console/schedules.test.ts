@@ -97,6 +97,25 @@ testWith('chromium')('the menu of a row does what the panel offers, by keyboard 
   await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
 });
 
+testWith('chromium')('a job shows its next time as Schedules does, its last run, and what can be done', async () => {
+  const named = /^(tomorrow )?02:30 CES?T$/;
+  const page = await browser.open(`${server.url}/jobs`, { width: 1_440 });
+  await page
+    .getByRole('row', { name: /backup\/nightly/ })
+    .getByRole('time')
+    .filter({ hasText: named })
+    .waitFor();
+  await page.goto(`${server.url}/jobs/backup/nightly?tab=schedules`);
+  await page.getByRole('banner').or(page.locator('header')).getByText(named).first().waitFor();
+  const card = page.getByRole('region', { name: 'Schedules' });
+  await card.getByText(/^(tomorrow )?02:30$/).waitFor();
+  await card.getByRole('button', { name: 'Actions of backup/nightly' }).press('Enter');
+  await page.getByRole('menuitem', { name: 'Run now' }).press('Enter');
+  await card.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
+  const last = card.getByRole('link', { name: /^(Pending|Running|Success) \d\d:\d\d$/ });
+  await expect.poll(() => last.getAttribute('href')).toMatch(/^\/runs\/run_/);
+});
+
 testWith('chromium')('Escape closes the panel and returns to the row, after what is open or typed into', async () => {
   const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1' });
   const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { width: 1_440 });

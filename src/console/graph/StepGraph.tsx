@@ -21,6 +21,8 @@ export type GraphStep = {
   readonly status: StepStatus | null;
   /** Below the name: how long it took, what it waits for, what kind of step it is. */
   readonly note: string;
+  /** While a part of the note is not known yet: a text that takes the room that the note will need. */
+  readonly noteRoom?: string;
   /** Beside the name: "1 of 6 failed", "×3". */
   readonly aside?: string;
   /** null: it leads nowhere. */
@@ -112,7 +114,7 @@ function showChosen(pane: HTMLElement): void {
 }
 
 function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: string | null }): ReactNode {
-  const { id, status, note, aside = '', href, grid, needs } = step;
+  const { id, status, note, noteRoom = note, aside = '', href, grid, needs } = step;
   const words = [
     `${id}${status === null ? '' : `: ${looks[status].word}`}`,
     aside,
@@ -128,7 +130,7 @@ function Node({ step, chosen }: { readonly step: GraphStep; readonly chosen: str
         <span className={styles.id}>{id}</span>
         {aside !== '' && <span className={styles.aside}>{aside}</span>}
       </span>
-      {note !== '' && (
+      {noteRoom !== '' && (
         <span className={styles.note} aria-hidden="true">
           {breakable(note)}
         </span>
@@ -169,7 +171,8 @@ const tightPx = 14;
 const letterPx = { name: 7.2, small: 6.3, note: 6.6 };
 const linePx = 18;
 
-function boxOf({ id, needs, status, note, aside = '', grid }: GraphStep, isLarge: boolean): Box {
+function boxOf({ id, needs, status, aside = '', grid, ...step }: GraphStep, isLarge: boolean): Box {
+  const note = step.noteRoom ?? step.note;
   const isPlanned = status === null;
   const besideName = isPlanned ? 24 : 44;
   const nameWidth = besideName + id.length * letterPx.name + (aside === '' ? 0 : 12 + aside.length * letterPx.small);

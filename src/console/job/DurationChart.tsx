@@ -13,7 +13,7 @@ import { StatusText } from '../design/text/Status.tsx';
 import { Duration, Time } from '../design/text/Time.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { localTime, runPath } from '../words.ts';
+import { dayWords, localTime, runPath } from '../words.ts';
 import styles from './DurationChart.module.css';
 import type { RunTime } from './job-times.ts';
 import { movingOf, revisionChanges, ticksUpTo } from './statistics.ts';
@@ -22,6 +22,7 @@ const height = 240;
 const margin = { top: 18, right: 56, bottom: 22, left: 4 };
 /** So that the last run, and the line of a new revision, do not stand on the edge. */
 const endPx = 28;
+const dayMs = 86_400_000;
 /** More words would cover each other. */
 const mostNamed = 4;
 const datesShown = 5;
@@ -135,7 +136,7 @@ function Axes(o: {
           x={o.x(at)}
           y={height - 4}
         >
-          {localTime(new Date(at).toISOString(), now)}
+          {o.until - o.from > dayMs ? dayWords(new Date(at)) : localTime(new Date(at).toISOString(), now)}
         </text>
       ))}
     </g>

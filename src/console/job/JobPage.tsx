@@ -13,10 +13,12 @@ import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { Age, Time } from '../design/text/Time.tsx';
+import { Age } from '../design/text/Time.tsx';
 import { useJob } from '../jobs/catalogue.ts';
 import { JobErrors } from '../jobs/JobErrors.tsx';
 import { Star } from '../jobs/Star.tsx';
+import { nextTimes } from '../schedules/schedule-data.ts';
+import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { useRunEvents } from '../session/streams.ts';
@@ -26,7 +28,7 @@ import { Shown, WithCode } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import styles from './JobPage.module.css';
 import { JobRuns, LastRuns } from './JobRuns.tsx';
-import { JobSchedules, nextOf, useSchedules } from './JobSchedules.tsx';
+import { JobSchedules, useSchedules } from './JobSchedules.tsx';
 import { JobStatistics } from './JobStatistics.tsx';
 import { useJobTimes, usualWorkMs } from './job-times.ts';
 
@@ -114,7 +116,7 @@ function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | un
 }
 
 function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
-  const next = nextOf(useSchedules(job.id).data);
+  const [next] = nextTimes(useSchedules(job.id).data?.schedules ?? []);
   const { data: stats } = useAnswer(
     ['numbers of a job', job.id],
     (client, signal) => client.call('getJobStats', { query: { ids: job.id }, signal }),
@@ -124,11 +126,11 @@ function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
   const { success_rate: rate = null, runs = 0 } = stats?.jobs[0] ?? {};
   return (
     <dl className={styles.facts}>
-      {next !== null && job.enabled && (
+      {next && job.enabled && (
         <div>
           <dt>Next</dt>
           <dd>
-            <Time at={next} />
+            <ZoneTime {...next} isNamed />
           </dd>
         </div>
       )}

@@ -23,13 +23,13 @@ const settleMs = 1_000;
 const status: Column<RunRow> = {
   id: 'status',
   head: 'Status',
-  width: '132px',
+  width: '120px',
   cell: (run) => <StatusText of={lookOf(run)} isShort />,
 };
 const started: Column<RunRow> = {
   id: 'started',
   head: 'Started',
-  width: '148px',
+  width: '132px',
   cell: (run) => (
     <Link href={runPath(run.run_id)} data-row className={styles.started}>
       <Time at={run.created_at} />
@@ -44,8 +44,8 @@ const columns: readonly Column<RunRow>[] = [
     head: 'Arguments or reason',
     cell: (run) => <Why run={run} />,
   },
-  { id: 'by', head: 'By', width: '190px', leavesBelowPx: 1000, cell: (run) => <RunBy run={run} /> },
-  { id: 'took', head: 'Took', width: '120px', isNumber: true, cell: (run) => <Worked of={run} /> },
+  { id: 'by', head: 'By', width: '150px', leavesBelowPx: 1000, cell: (run) => <RunBy run={run} /> },
+  { id: 'took', head: 'Took', width: '112px', isNumber: true, cell: (run) => <Worked of={run} /> },
 ];
 
 function lookOf({ status: of, waiting_approval: asking }: RunRow): StepStatus {

@@ -1,20 +1,23 @@
-// When the schedules of a job start it.
+// When the schedules of a job start it, what they started last, and what can be done with them.
 
 import type { ReactNode } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { cronWords } from '../../lib/cron-words.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
-import { Time } from '../design/text/Time.tsx';
+import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
+import { ActNotes } from '../schedules/SchedulePanel.tsx';
+import { type ScheduleAct, useScheduleActs } from '../schedules/schedule-acts.ts';
+import { nextTimes, type Schedule } from '../schedules/schedule-data.ts';
+import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { Shown } from '../widgets/Notes.tsx';
-import { harmless, runPath } from '../words.ts';
+import { harmless } from '../words.ts';
 import styles from './JobSchedules.module.css';
 
 type Schedules = AnswerOf<'listSchedules'>;
-type Schedule = Schedules['schedules'][number];
 
 const everyMs = 30_000;
 const mostShown = 100;
@@ -28,17 +31,10 @@ export function useSchedules(jobId: string): Answer<Schedules> {
   );
 }
 
-/** The next time at which one of them starts the job. */
-export function nextOf(answer: Schedules | undefined): string | null {
-  const fires = answer?.schedules
-    .filter(({ enabled, held }) => enabled && !held)
-    .flatMap(({ next_fires: [next] }) => (next ? [next.nominal_at] : []))
-    .toSorted();
-  return fires?.[0] ?? null;
-}
-
 export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
   const schedules = useSchedules(job.id);
+  const [, navigate] = useLocation();
+  const acts = useScheduleActs((id) => navigate(`/schedules?form=${encodeURIComponent(id)}`));
   return (
     <Card title="Schedules" count={schedules.data?.total} isFlush end={<Link href="/schedules">All schedules</Link>}>
       {!job.enabled && <p className={styles.note}>The job is disabled, so its schedules do not start it.</p>}
@@ -52,18 +48,24 @@ export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): Rea
           ) : (
             <ul>
               {rows.map((schedule) => (
-                <Row key={schedule.id} schedule={schedule} />
+                <Row key={schedule.id} schedule={schedule} acts={acts.actsOf(schedule)} />
               ))}
             </ul>
           )
         }
       </Shown>
+      {(acts.startedId !== null || acts.error !== null) && (
+        <div className={styles.note}>
+          <ActNotes acts={acts} />
+        </div>
+      )}
     </Card>
   );
 }
 
-function Row({ schedule }: { readonly schedule: Schedule }): ReactNode {
-  const { id, name, cron, timezone, args, enabled, held, next_fires: fires, last_fire: last, source } = schedule;
+function Row({ schedule, acts }: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
+  const { id, name, cron, timezone, args, enabled, held, source } = schedule;
+  const next = nextTimes([schedule]);
   const given = Object.entries(args).map(([key, value]) => `${key}=${showValue(value)}`);
   return (
     <li className={styles.row}>
@@ -82,21 +84,16 @@ function Row({ schedule }: { readonly schedule: Schedule }): ReactNode {
       </div>
       <div>
         <span className={styles.quiet}>Next</span>
-        {fires.length === 0 || !enabled || held
-          ? '–'
-          : fires.slice(0, firesShown).map(({ nominal_at: at }) => <Time key={at} at={at} />)}
+        {next.length === 0 ? '–' : next.slice(0, firesShown).map((time) => <ZoneTime key={time.at} {...time} />)}
       </div>
       <div>
         <span className={styles.quiet}>Last</span>
-        {last === null ? (
-          '–'
-        ) : (
-          <Link href={runPath(last.run_id)}>
-            <Time at={last.nominal_at} />
-          </Link>
-        )}
+        <Last schedule={schedule} />
       </div>
       <span className={styles.quiet}>{source === 'job' ? 'in its config.yaml' : 'made by the API'}</span>
+      <span className={styles.menu}>
+        <RowMenu schedule={schedule} acts={acts} />
+      </span>
     </li>
   );
 }

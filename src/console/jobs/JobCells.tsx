@@ -11,7 +11,8 @@ import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
-import { Age, Duration, Time } from '../design/text/Time.tsx';
+import { Age, Duration } from '../design/text/Time.tsx';
+import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { useClient } from '../session/session.tsx';
@@ -126,8 +127,8 @@ function trendWords(change: number | null): string {
   return `Median of each day; the last 7 are ${percent} % ${change > 0 ? 'above' : 'below'} that of 30 days`;
 }
 
-export const Next = memo(function Next({ row: { nextAt, invalid, loading } }: Props): ReactNode {
-  if (nextAt !== null) return <Time at={nextAt} />;
+export const Next = memo(function Next({ row: { next, invalid, loading } }: Props): ReactNode {
+  if (next !== null) return <ZoneTime {...next} isNamed />;
   if (invalid) return null;
   return loading.next ? <Pending /> : <None />;
 });
@@ -173,7 +174,7 @@ export const RunCell = memo(function RunCell({ row: { id, job } }: Props): React
 
 /** A row of two lines, on phones. */
 export function CompactJob({ row }: Props): ReactNode {
-  const { id, invalid, numbers, nextAt } = row;
+  const { id, invalid, numbers, next } = row;
   if (invalid) return <InvalidCell of={invalid} />;
   return (
     <span className={styles.compact}>
@@ -183,9 +184,9 @@ export function CompactJob({ row }: Props): ReactNode {
       <LastTen row={row} />
       <span className={styles.second}>
         <LastRunCell row={row} />
-        {nextAt !== null && (
+        {next !== null && (
           <span className={styles.quiet}>
-            · next <Time at={nextAt} />
+            · next <ZoneTime {...next} isNamed />
           </span>
         )}
       </span>

@@ -17,6 +17,7 @@ import { Select } from '../design/controls/Select.tsx';
 import { type Sort, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { useWidth } from '../design/width.ts';
+import { type NextTime, nextTimes } from '../schedules/schedule-data.ts';
 import { isLoading, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Loading, Shown } from '../widgets/Notes.tsx';
@@ -33,7 +34,8 @@ import { Namespaces } from './Namespaces.tsx';
 /** Below this width a menu is in the place of the column of namespaces. */
 const namespacesPx = 1000;
 const schedulesEveryMs = 30_000;
-const noFires: ReadonlyMap<string, readonly string[]> = new Map();
+type NextTimes = ReadonlyMap<string, readonly NextTime[]>;
+const noFires: NextTimes = new Map();
 const newJob = 'flwd init jobs/hello';
 
 const segments: readonly { readonly value: View; readonly label: string }[] = [
@@ -117,10 +119,10 @@ function useNextFires() {
   const { data = noFires } = answer;
   const now = useNow(schedulesEveryMs);
   const nextFires = useMemo(
-    (): ReadonlyMap<string, string> =>
+    (): ReadonlyMap<string, NextTime> =>
       new Map(
         [...data].flatMap(([id, fires]) => {
-          const next = fires.find((at) => Date.parse(at) > now);
+          const next = fires.find(({ at }) => Date.parse(at) > now);
           return next === undefined ? [] : [[id, next]];
         }),
       ),
@@ -129,17 +131,9 @@ function useNextFires() {
   return { nextFires, isLoadingNext: isLoading(answer) };
 }
 
-function firesOf({ schedules }: AnswerOf<'listSchedules'>): ReadonlyMap<string, readonly string[]> {
-  const ofJob = Map.groupBy(
-    schedules.filter(({ held }) => !held),
-    ({ job_id: id }) => id,
-  );
-  return new Map(
-    [...ofJob].map(([id, own]) => [
-      id,
-      own.flatMap(({ next_fires: fires }) => fires.map(({ nominal_at: at }) => at)).toSorted(),
-    ]),
-  );
+function firesOf({ schedules }: AnswerOf<'listSchedules'>): NextTimes {
+  const ofJob = Map.groupBy(schedules, ({ job_id: id }) => id);
+  return new Map([...ofJob].map(([id, own]) => [id, nextTimes(own)]));
 }
 
 /** The filter, the sort and the columns, as they are in the URL. */

@@ -2,6 +2,7 @@
 
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { ListedStatus } from '../../domain/run.ts';
+import type { NextTime } from '../schedules/schedule-data.ts';
 
 type JobList = AnswerOf<'listJobs'>;
 export type ListedJob = JobList['jobs'][number];
@@ -23,7 +24,7 @@ export type JobRow = {
   /** null: the job has never run. Undefined until they have been read, and for callers who may not read runs. */
   readonly numbers: JobNumbers | null | undefined;
   readonly change: number | null;
-  readonly nextAt: string | null;
+  readonly next: NextTime | null;
   readonly loading: Loading;
   readonly isFavourite: boolean;
 };
@@ -49,7 +50,7 @@ export function rowsOf(
     readonly numbers: ReadonlyMap<string, JobNumbers> | undefined;
     /** The runs that wait for an approval. */
     readonly asking: ReadonlySet<string>;
-    readonly nextFires: ReadonlyMap<string, string>;
+    readonly nextFires: ReadonlyMap<string, NextTime>;
     readonly favourites: readonly string[];
     readonly loading: Loading;
   },
@@ -64,7 +65,7 @@ export function rowsOf(
       invalid: broken,
       numbers,
       change: numbers ? changeOf(numbers) : null,
-      nextAt: known.nextFires.get(id) ?? null,
+      next: known.nextFires.get(id) ?? null,
       loading: known.loading,
       isFavourite: stars.has(id),
     };

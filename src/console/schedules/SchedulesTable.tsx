@@ -1,22 +1,18 @@
 // All schedules in a table: in words, with their next time, their last run and how often they succeed.
 
-import { ChevronRight, Ellipsis } from 'lucide-react';
+import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
-import { Link } from 'wouter';
 import { IconButton } from '../design/controls/Button.tsx';
-import { Menu } from '../design/controls/Menu.tsx';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
-import { StatusText } from '../design/text/Status.tsx';
 import { isLoading } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { runPath } from '../words.ts';
+import { Last, Next, RowMenu } from './ScheduleCells.tsx';
 import { ActNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
-import { type ScheduleAct, useScheduleActs } from './schedule-acts.ts';
+import { useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
-import { ZoneTime } from './ZoneTime.tsx';
 import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
@@ -156,19 +152,6 @@ function openColumn(menuOf: (schedule: Schedule) => ReactNode, choose: (id: stri
   };
 }
 
-function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
-  if (o.acts.length === 0) return null;
-  const { job_id: jobId, name } = o.schedule;
-  return (
-    <Menu
-      trigger={
-        <IconButton size="small" icon={Ellipsis} label={`Actions of ${jobId}${name === null ? '' : ` ${name}`}`} />
-      }
-      entries={o.acts}
-    />
-  );
-}
-
 function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) => void }): ReactNode {
   const { schedule } = o;
   return (
@@ -176,30 +159,6 @@ function Name(o: { readonly schedule: Schedule; readonly choose: (id: string) =>
       <JobName id={schedule.job_id} />
       {schedule.name !== null && <span className={styles.own}>{schedule.name}</span>}
     </button>
-  );
-}
-
-function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
-  if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
-  if (schedule.held) return <span className={styles.quiet}>Held</span>;
-  const [next] = schedule.next_fires;
-  return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;
-}
-
-function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
-  const { last_run: last, last_error: error } = schedule;
-  if (error) {
-    return (
-      <span className={styles.failed} title={error.detail}>
-        <StatusText of="failed" word="Did not start" />
-      </span>
-    );
-  }
-  if (!last) return <span className={styles.quiet}>–</span>;
-  return (
-    <Link href={runPath(last.run_id)} className={styles.last}>
-      <StatusText of={last.status} isShort /> <ZoneTime at={last.created_at} zone={schedule.timezone} />
-    </Link>
   );
 }
 

@@ -3,13 +3,25 @@
 import type { ReactNode } from 'react';
 import { useNow } from '../session/clock.ts';
 import { exactTime } from '../words.ts';
-import { timeIn } from './zone-time.ts';
+import styles from './ZoneTime.module.css';
+import { timeIn, zoneName } from './zone-time.ts';
 
-export function ZoneTime({ at, zone }: { readonly at: string; readonly zone: string }): ReactNode {
+export function ZoneTime({
+  at,
+  zone,
+  isNamed = false,
+}: {
+  readonly at: string;
+  readonly zone: string;
+  /** Says which zone it is, where nothing else does. */
+  readonly isNamed?: boolean;
+}): ReactNode {
   const now = useNow(60_000);
+  const name = isNamed ? zoneName(zone, at) : '';
   return (
-    <time dateTime={at} title={exactTime(at)}>
+    <time dateTime={at} title={exactTime(at)} className={styles.time}>
       {timeIn(zone, at, now)}
+      {name !== '' && <span className={styles.zone}> {name}</span>}
     </time>
   );
 }

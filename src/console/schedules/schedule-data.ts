@@ -10,6 +10,17 @@ export type Fires = AnswerOf<'listScheduleFires'>;
 export type Fire = Fires['fires'][number];
 export type Frequent = Fires['frequent'][number];
 
+/** When a schedule starts its job, by the clocks of its zone. */
+export type NextTime = { readonly at: string; readonly zone: string };
+
+/** The coming times of schedules that are enabled and not held, the earliest first. */
+export function nextTimes(schedules: readonly Schedule[]): readonly NextTime[] {
+  return schedules
+    .filter(isOn)
+    .flatMap(({ next_fires: fires, timezone: zone }) => fires.map(({ nominal_at: at }) => ({ at, zone })))
+    .toSorted((a, b) => (a.at < b.at ? -1 : 1));
+}
+
 /** No event reports a schedule that changed or fired. */
 const everyMs = 15_000;
 

@@ -21,6 +21,14 @@ export function sentenceIn(tableZone: string, { sentence, timezone }: Worded): s
   return isZone(timezone, tableZone) ? sentence : `${sentence}, ${timezone}`;
 }
 
+/** "CET", "GMT-5"; empty for the browser's own zone, and for one that the browser does not know. */
+export function zoneName(zone: string, timestamp: string): string {
+  if (isOwnZone(zone) || !clockOf(zone)) return '';
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'short' });
+  const parts = format.formatToParts(new Date(timestamp));
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
+}
+
 /** What `localTime` says, in any zone. */
 export function timeIn(zone: string, timestamp: string, nowMs: number): string {
   const clock = clockOf(zone);

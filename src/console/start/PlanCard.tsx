@@ -16,7 +16,7 @@ import {
 import type { ReactNode } from 'react';
 import { grantText } from '../../client/grant-text.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { showValue } from '../../domain/argument-fields.ts';
+import { argumentFields, showValue } from '../../domain/argument-fields.ts';
 import { Card } from '../design/text/Card.tsx';
 import { countOf, harmless, settingWords, sizeWords } from '../words.ts';
 import type { PlanAnswer } from './outlooks.ts';
@@ -153,21 +153,28 @@ const conflictWords = {
   cancel_running: 'a new one cancels the running one',
 } as const;
 
-function concurrencyWords({ concurrency }: Job): ReactNode {
-  if (concurrency === null) return null;
-  const { limit, key, on_conflict: conflict } = concurrency;
+function concurrencyWords(job: Job): ReactNode {
+  if (job.concurrency === null) return null;
+  const { limit, key, on_conflict: conflict } = job.concurrency;
   return (
     <>
       {limit === 1 ? 'one' : limit}
       {key !== null && (
         <>
           {' for each '}
-          <code>{harmless(key)}</code>
+          <KeyWords of={key} job={job} />
         </>
       )}
       ; {conflictWords[conflict]}
     </>
   );
+}
+
+/** A key that is one argument has its title. */
+function KeyWords({ of, job }: { readonly of: string; readonly job: Job }): ReactNode {
+  const field = argumentFields(job.args).find(({ path }) => of === `args.${path.join('.')}`);
+  if (!field?.title) return <code>{harmless(of)}</code>;
+  return <span title={harmless(of)}>{harmless(field.title)}</span>;
 }
 
 const filesystemWords: Readonly<Record<PlanAnswer['security']['isolation']['filesystem'], string>> = {

@@ -1,0 +1,50 @@
+// What the row of a schedule shows, on the page of schedules and on that of its job.
+
+import { Ellipsis } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { IconButton } from '../design/controls/Button.tsx';
+import { Menu } from '../design/controls/Menu.tsx';
+import { StatusText } from '../design/text/Status.tsx';
+import { runPath } from '../words.ts';
+import styles from './ScheduleCells.module.css';
+import type { ScheduleAct } from './schedule-acts.ts';
+import type { Schedule } from './schedule-data.ts';
+import { ZoneTime } from './ZoneTime.tsx';
+
+export function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
+  if (o.acts.length === 0) return null;
+  const { job_id: jobId, name } = o.schedule;
+  return (
+    <Menu
+      trigger={
+        <IconButton size="small" icon={Ellipsis} label={`Actions of ${jobId}${name === null ? '' : ` ${name}`}`} />
+      }
+      entries={o.acts}
+    />
+  );
+}
+
+export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
+  if (schedule.held) return <span className={styles.quiet}>Held</span>;
+  const [next] = schedule.next_fires;
+  return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;
+}
+
+export function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
+  const { last_run: last, last_error: error } = schedule;
+  if (error) {
+    return (
+      <span className={styles.failed} title={error.detail}>
+        <StatusText of="failed" word="Did not start" />
+      </span>
+    );
+  }
+  if (!last) return <span className={styles.quiet}>–</span>;
+  return (
+    <Link href={runPath(last.run_id)} className={styles.last}>
+      <StatusText of={last.status} isShort /> <ZoneTime at={last.created_at} zone={schedule.timezone} />
+    </Link>
+  );
+}
