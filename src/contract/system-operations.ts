@@ -15,7 +15,17 @@ const health = Type.Object(
     status: literals(['healthy', 'degraded', 'unhealthy'] as const),
     version: Type.String(),
     uptime_seconds: Type.Integer(),
-    checks: Type.Record(Type.String(), Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) })),
+    checks: Type.Record(
+      Type.String(),
+      Type.Object({
+        status: Type.String(),
+        detail: Type.Optional(
+          Type.String({
+            description: 'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
+          }),
+        ),
+      }),
+    ),
     caller,
   },
   { $id: 'Health' },

@@ -2,7 +2,8 @@
 
 import type { SecurityProfile } from '../domain/job.ts';
 import type { Executor } from '../exec/executor.ts';
-import { lackOfRoom } from '../lib/files/disk-room.ts';
+import { freeBytesOf, lackOfRoom } from '../lib/files/disk-room.ts';
+import { formatSize } from '../lib/units.ts';
 import type { Store } from '../store/open.ts';
 import type { Queue } from './queue/queue.ts';
 import type { QueueWatch } from './queue/queue-watch.ts';
@@ -29,11 +30,17 @@ export function createHealth(o: {
     const profile = o.executor.report(o.defaultProfile);
     return {
       database: checkOf('failing', o.store.db.failure()),
-      disk: checkOf('failing', lackOfRoom(o.runsDir)),
+      disk: checkDisk(o.runsDir),
       queue: checkOf('degraded', complaintOfQueue()),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
     };
   };
+}
+
+function checkDisk(dir: string): Check {
+  const check = checkOf('failing', lackOfRoom(dir));
+  const freeBytes = freeBytesOf(dir);
+  return check.status === 'ok' && freeBytes !== null ? { ...check, detail: `${formatSize(freeBytes)} free` } : check;
 }
 
 function checkOf(status: Check['status'], detail: string | null): Check {

@@ -88,7 +88,7 @@ testWith('chromium')('a secret leads to the jobs that use it, and one that jobs 
   await form.getByLabel('Value').fill('some-value');
   await form.getByRole('button', { name: 'Set the secret' }).click();
   await missing.waitFor({ state: 'detached' });
-  await page.getByRole('row', { name: /idle.*no job uses it/ }).waitFor();
+  await page.getByRole('row', { name: /idle.*no config.yaml names it/ }).waitFor();
   await page
     .getByRole('row', { name: /deploy-key/ })
     .getByRole('link', { name: 'deploy/web' })
@@ -124,6 +124,7 @@ testWith('chromium')('the audit log is searched by who, what and object, and ver
   await page.goto(`${server.url}/admin/audit?action=run.create`);
   const link = page.getByRole('link', { name: `run_…${runId.slice(-8)}`, exact: true });
   expect(await link.getAttribute('title')).toContain(runId);
+  await page.getByRole('cell', { name: `run_…${runId.slice(-8)} demo`, exact: true }).waitFor();
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('button', { name: 'Filter, 1 set' }).click();
   await page.getByRole('combobox', { name: 'What' }).waitFor();
@@ -138,6 +139,10 @@ testWith('chromium')('storage says how long things are kept, and removes what is
   await page
     .getByRole('region', { name: 'Sizes' })
     .getByText(/^0 B of .* of artifacts/)
+    .waitFor();
+  await page
+    .getByRole('region', { name: 'Sizes' })
+    .getByText(/^[\d.]+\w+ free$/)
     .waitFor();
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByText('Nothing is past its time.').waitFor();
@@ -166,6 +171,75 @@ testWith('chromium')('a source says how many of its jobs are invalid; a value is
   await page.getByRole('button', { name: 'Delete the key' }).click();
   await expect.poll(async () => (await server.fetch('/kv/demo/last')).status).toBe(404);
 });
+
+testWith('chromium')('a value is read when its key is opened, by keyboard too, and shown as text', async () => {
+  const values = [
+    ['plain', 'first <b>line</b>\nsecond \u202eline'],
+    ['json', '{"recall":0.87,"tags":["a b"]}'],
+    ['rounded', '{"id":12345678901234567890}'],
+    ['binary', Buffer.from([0xff, 0x00, 0x80])],
+  ] as const;
+  for (const [key, value] of values) await put(`/kv/reader/${key}`, Buffer.from(value).toString('base64'));
+  const page = await browser.open(`${server.url}/admin/values?namespace=reader`);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const dialogOf = (key: string) => page.getByRole('dialog', { name: `Value of ${key}` });
+  const opener = page.getByRole('button', { name: 'Value of plain' });
+  await opener.waitFor();
+  expect(asked.filter((path) => path.includes('/kv/reader/'))).toEqual([]);
+  await opener.press('Enter');
+  await dialogOf('plain').getByRole('region', { name: 'Value' }).waitFor();
+  const shown = (key: string) => dialogOf(key).getByRole('region', { name: 'Value' }).textContent();
+  expect(await shown('plain')).toBe('first <b>line</b>\nsecond \ufffdline');
+  expect(await accessibilityErrors(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await dialogOf('plain').waitFor({ state: 'detached' });
+  await expect.poll(() => page.locator('button:focus').getAttribute('aria-label')).toBe('Value of plain');
+
+  await page.getByRole('button', { name: 'Value of json' }).click();
+  expect(await shown('json')).toBe('{\n  "recall": 0.87,\n  "tags": [\n    "a b"\n  ]\n}');
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await dialogOf('json').getByRole('button', { name: 'Copy the value' }).click();
+  await expect.poll(() => page.evaluate('navigator.clipboard.readText()')).toBe('{"recall":0.87,"tags":["a b"]}');
+  await dialogOf('json').getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Value of rounded' }).click();
+  expect(await shown('rounded')).toBe('{"id":12345678901234567890}');
+  await dialogOf('rounded').getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Value of binary' }).click();
+  await dialogOf('binary').getByText('3 B, binary').waitFor();
+  await dialogOf('binary').getByRole('button', { name: 'Copy as base64' }).waitFor();
+});
+
+testWith('chromium')('on a phone, sources and values have the facts and the buttons of the table', async () => {
+  await put('/kv/phone/one', '');
+  const page = await browser.open(`${server.url}/admin/sources`, { width: 390 });
+  const source = page.getByRole('row', { name: /local-fs.*1 invalid job.*trusted, \// });
+  await source.getByRole('button', { name: 'Read again: local-fs' }).click();
+  await page.goto(`${server.url}/admin/values?namespace=phone`);
+  const value = page.getByRole('row', { name: /3 B, changed .*, never expires/ });
+  await value.getByRole('button', { name: 'Value of one' }).waitFor();
+  await value.getByRole('button', { name: 'Delete… one' }).click();
+  await page.getByRole('button', { name: 'Delete the key' }).click();
+  await expect.poll(async () => (await server.fetch('/kv/phone/one')).status).toBe(404);
+});
+
+testWith('chromium')(
+  'invalid jobs are marked at Sources and named by the doctor, who checks again on request',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/doctor`);
+    const admin = page.getByRole('navigation', { name: 'Admin' });
+    await admin.getByRole('link', { name: /Sources.*1 invalid job/ }).waitFor();
+    const checks = page.getByRole('region', { name: 'Server' });
+    await checks
+      .getByRole('listitem')
+      .filter({ hasText: /OK.*sources.*1 invalid job/ })
+      .waitFor();
+    await checks.getByText(/checked at \d\d:\d\d:\d\d/).waitFor();
+    const answered = page.waitForResponse((response) => response.url().endsWith('/health'));
+    await checks.getByRole('button', { name: 'Check again' }).click();
+    expect((await answered).status()).toBe(200);
+  },
+);
 
 testWith('chromium')('every page of Admin passes WCAG AA in both themes, and fits a phone', async () => {
   await put('/secrets/shown', 'some value');

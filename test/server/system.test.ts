@@ -17,6 +17,17 @@ test('health lists its checks', async () => {
   });
 });
 
+test('health says how much space is free and how many jobs are invalid, and stays healthy', async () => {
+  await using other = await startServing({ jobs: { broken: { 'config.yaml': 'command: [' } } });
+  const health = await other.fetch('/health');
+  expect(await health.json()).toMatchObject({
+    checks: {
+      disk: { status: 'ok', detail: expect.stringMatching(/^[\d.]+\w+ free$/) },
+      sources: { status: 'ok', detail: '1 invalid job' },
+    },
+  });
+});
+
 test('the uptime does not depend on the wall clock', async () => {
   let aheadMs = 0;
   const other = await startServing({ clock: { now: () => Date.now() + aheadMs } });

@@ -8,13 +8,14 @@ import { scrollAcross } from '../design/scroll-across.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, Loading } from '../widgets/Notes.tsx';
+import { countOf } from '../words.ts';
 import styles from './AdminPage.module.css';
 import { AuditPage } from './AuditPage.tsx';
 import { adminPath, adminPlaces } from './admin-pages.ts';
 import { DoctorPage, useIllChecks } from './DoctorPage.tsx';
 import { InstancePage } from './InstancePage.tsx';
 import { SecretsPage } from './SecretsPage.tsx';
-import { SourcesPage } from './SourcesPage.tsx';
+import { SourcesPage, useSources } from './SourcesPage.tsx';
 import { StoragePage } from './StoragePage.tsx';
 import { TokensPage } from './TokensPage.tsx';
 import { ValuesPage } from './ValuesPage.tsx';
@@ -52,7 +53,8 @@ export function AdminPage(): ReactNode {
               <Link href={adminPath(one)} aria-current={one === place?.path ? 'page' : undefined}>
                 <Icon size={16} aria-hidden="true" />
                 {name}
-                {one === 'doctor' && <Ill />}
+                {one === 'sources' && <InvalidJobs />}
+                {one === 'doctor' && <IllChecks />}
               </Link>
             </li>
           ))}
@@ -76,14 +78,23 @@ export function AdminPage(): ReactNode {
   );
 }
 
-function Ill(): ReactNode {
+function InvalidJobs(): ReactNode {
+  const sources = useSources().data?.sources ?? [];
+  const count = sources.reduce((sum, { invalid }) => sum + invalid, 0);
+  return count > 0 && <Ill look="failed" words={countOf(count, 'invalid job')} />;
+}
+
+function IllChecks(): ReactNode {
   const ill = useIllChecks();
-  if (ill.length === 0) return null;
   const hasFailed = ill.some(({ status }) => status === 'fail');
+  return ill.length > 0 && <Ill look={hasFailed ? 'failed' : 'late'} words={countOf(ill.length, 'note')} />;
+}
+
+function Ill({ look, words }: { readonly look: 'failed' | 'late'; readonly words: string }): ReactNode {
   return (
-    <span className={styles.ill}>
-      <StatusIcon of={hasFailed ? 'failed' : 'late'} size={14} />
-      <span className="unseen">{ill.length} notes</span>
+    <span className={styles.ill} title={words}>
+      <StatusIcon of={look} size={14} />
+      <span className="unseen">{words}</span>
     </span>
   );
 }

@@ -197,37 +197,46 @@ const columns: readonly Column<Entry>[] = [
   {
     id: 'who',
     head: 'Who',
-    width: '19%',
+    width: '24%',
     cell: (entry) => <span title={`${whoOf(entry)}\n${entry.actor.name} (${entry.actor.kind})`}>{whoOf(entry)}</span>,
   },
   { id: 'what', head: 'What', width: '122px', cell: ({ action }) => action },
   {
     id: 'object',
     head: 'Object',
-    cell: (entry) => {
-      const { object, detail } = entry;
-      const words = objectWords(entry);
-      const title = `${object?.id ?? ''}\n${detail === null ? '' : JSON.stringify(detail, null, 2)}`;
-      return object?.kind === 'run' && object.id !== null ? (
-        <Link href={runPath(object.id)} className={styles.link} title={title}>
-          {words}
-        </Link>
-      ) : (
-        <span className={styles.mono} title={title}>
-          {words}
-        </span>
-      );
-    },
+    cell: (entry) => <ObjectOf entry={entry} />,
   },
   { id: 'result', head: 'Result', width: '134px', cell: (entry) => <Result entry={entry} /> },
   {
     id: 'from',
     head: 'Address',
     width: '124px',
-    leavesBelowPx: 1_000,
+    leavesBelowPx: 1_180,
     cell: ({ from }) => <span className={styles.mono}>{from ?? ''}</span>,
   },
 ];
+
+/** A run is a link, and has its job beside it. */
+function ObjectOf({ entry }: { readonly entry: Entry }): ReactNode {
+  const { object, detail } = entry;
+  const words = objectWords(entry);
+  const title = `${object?.id ?? ''}\n${detail === null ? '' : JSON.stringify(detail, null, 2)}`;
+  if (object?.kind !== 'run' || object.id === null)
+    return (
+      <span className={styles.mono} title={title}>
+        {words}
+      </span>
+    );
+  const jobId = detail?.job_id;
+  return (
+    <span title={title}>
+      <Link href={runPath(object.id)} className={styles.link} title={title}>
+        {words}
+      </Link>{' '}
+      {typeof jobId === 'string' && harmless(jobId)}
+    </span>
+  );
+}
 
 function Result({ entry: { result, reason } }: { readonly entry: Entry }): ReactNode {
   if (result === 'done') return <span className={styles.quiet}>done</span>;
@@ -246,7 +255,7 @@ function Compact({ entry }: { readonly entry: Entry }): ReactNode {
         {entry.action} <span className={styles.quiet}>by {whoOf(entry)}</span>
       </span>
       <Time at={entry.at} />
-      <span className={styles.mono}>{objectWords(entry)}</span>
+      <ObjectOf entry={entry} />
       <Result entry={entry} />
     </div>
   );

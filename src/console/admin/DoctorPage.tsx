@@ -1,11 +1,14 @@
 // The checks of the server and of its host: those that need something come first, with what to do.
 
+import { useQueryClient } from '@tanstack/react-query';
+import { RefreshCw } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { Button } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
-import { useAnswer } from '../session/answers.tsx';
-import { useHealth } from '../session/health.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { healthKey, useHealth } from '../session/health.ts';
 import { ErrorsOnce, Shown, WithCode } from '../widgets/Notes.tsx';
 import styles from './Admin.module.css';
 
@@ -56,10 +59,10 @@ export function DoctorPage(): ReactNode {
       <PageBody>
         <ErrorsOnce>
           <Shown of={health} what="health checks">
-            {() => <Checks title="Server" checks={ofServer} />}
+            {() => <Checks title="Server" checks={ofServer} end={<CheckAgain />} />}
           </Shown>
           <Shown of={info} what="host checks">
-            {() => <Checks title="Host" checks={ofHost} />}
+            {() => <Checks title="Host" checks={ofHost} end="checked once after the server started" />}
           </Shown>
         </ErrorsOnce>
         <p className={styles.quiet}>
@@ -70,17 +73,41 @@ export function DoctorPage(): ReactNode {
   );
 }
 
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+
+/** The server makes its own checks for each request, those of the host only once. */
+function CheckAgain(): ReactNode {
+  const checkedAtMs = useQueryClient().getQueryState(healthKey)?.dataUpdatedAt;
+  const refresh = useRefresh();
+  return (
+    <>
+      checked at {clock.format(checkedAtMs)}
+      <Button size="small" icon={RefreshCw} onClick={() => refresh({ queryKey: healthKey })}>
+        Check again
+      </Button>
+    </>
+  );
+}
+
 function illWords(count: number): string {
-  if (count === 0) return 'everything is well';
+  if (count === 0) return 'all checks pass';
   return count === 1 ? '1 check needs attention' : `${count} checks need attention`;
 }
 
 const looks = { ok: 'success', warn: 'late', fail: 'failed' } as const;
 const words = { ok: 'OK', warn: 'Warning', fail: 'Failed' } as const;
 
-function Checks({ title, checks }: { readonly title: string; readonly checks: readonly Check[] }): ReactNode {
+function Checks({
+  title,
+  checks,
+  end,
+}: {
+  readonly title: string;
+  readonly checks: readonly Check[];
+  readonly end: ReactNode;
+}): ReactNode {
   return (
-    <Card title={title} count={checks.length} isFlush>
+    <Card title={title} count={checks.length} end={end} isFlush>
       <ul>
         {checks.map(({ name, status, detail, cure }) => (
           <li key={name} className={styles.check}>

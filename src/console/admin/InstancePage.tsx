@@ -31,6 +31,7 @@ export function InstancePage(): ReactNode {
                     ['Up for', health.data && spanWords(health.data.uptime_seconds * 1_000)],
                     ['Time zone of schedules', timezone],
                     ['Extensions', extensions.join(', ')],
+                    ['Largest request', sizeWords(limits.body_bytes)],
                     ['You are', `${caller.name}, of ${caller.tenant === '*' ? 'all tenants' : caller.tenant}`],
                     ['You may', caller.scopes.join(', ')],
                   ]}
@@ -45,7 +46,7 @@ export function InstancePage(): ReactNode {
                   ]}
                 />
               </Card>
-              <Card title="Isolation">
+              <Card title="Profiles jobs may use">
                 <Facts
                   of={Object.entries(isolation).map(([profile, { available, detail }]) => [
                     profile,
@@ -53,15 +54,12 @@ export function InstancePage(): ReactNode {
                   ])}
                 />
               </Card>
-              <Card title="Limits of a run">
+              <Card title="How the limits of a run are kept">
                 <Facts
-                  of={[
-                    ...Object.entries(limits.run).map(
-                      ([limit, { by, detail }]) =>
-                        [limit, detail === null ? `by ${by}` : `by ${by}: ${detail}`] as const,
-                    ),
-                    ['Body of a request', sizeWords(limits.body_bytes)],
-                  ]}
+                  of={Object.entries(limits.run).map(([limit, { by, detail }]) => [
+                    limit,
+                    detail === null ? `by ${by}` : `by ${by}: ${detail}`,
+                  ])}
                 />
               </Card>
             </>

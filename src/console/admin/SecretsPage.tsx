@@ -116,7 +116,7 @@ function SecretTable(o: { readonly rows: readonly Secret[]; readonly ask: (asked
         <div className={styles.compact}>
           <span className={styles.mono}>{secret.name}</span>
           <SecretActs secret={secret} ask={ask} />
-          <span className={styles.usedBy}>
+          <span className={styles.wholeLine}>
             <UsedBy jobIds={secret.used_by} />
           </span>
         </div>
@@ -139,10 +139,16 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
   return [
     { id: 'name', head: 'Name', cell: ({ name }) => <code title={name}>{name}</code> },
     { id: 'jobs', head: 'Used by', cell: ({ used_by: jobIds }) => <UsedBy jobIds={jobIds} /> },
-    { id: 'tenant', head: 'Tenant', width: '120px', leavesBelowPx: 1_000, cell: ({ tenant }) => tenant },
-    { id: 'changed', head: 'Changed', width: '140px', cell: (secret) => <Time at={secret.updated_at} /> },
-    { id: 'by', head: 'By', width: '150px', leavesBelowPx: 1_000, cell: (secret) => secret.updated_by },
-    { id: 'acts', head: 'Acts', width: '180px', cell: (secret) => <SecretActs secret={secret} ask={ask} /> },
+    { id: 'tenant', head: 'Tenant', width: '110px', leavesBelowPx: 1_180, cell: ({ tenant }) => tenant },
+    { id: 'changed', head: 'Changed', width: '120px', cell: (secret) => <Time at={secret.updated_at} /> },
+    { id: 'by', head: 'By', width: '90px', leavesBelowPx: 1_180, cell: (secret) => secret.updated_by },
+    {
+      id: 'acts',
+      head: 'Actions',
+      isHeadUnseen: true,
+      width: '180px',
+      cell: (secret) => <SecretActs secret={secret} ask={ask} />,
+    },
   ];
 }
 
@@ -151,11 +157,11 @@ const mostNamed = 2;
 /** The jobs that name the secret, each leading to its page; empty if the caller may not read jobs. */
 function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): ReactNode {
   if (jobIds === null) return null;
-  if (jobIds.length === 0) return <span className={styles.quiet}>no job uses it</span>;
+  if (jobIds.length === 0) return <span className={styles.quiet}>no config.yaml names it</span>;
   const named = jobIds.length > mostNamed + 1 ? jobIds.slice(0, mostNamed) : jobIds;
   const rest = jobIds.length - named.length;
   return (
-    <span className={styles.jobs}>
+    <span className={styles.inLine}>
       {named.map((id) => (
         <JobLink key={id} id={id} />
       ))}

@@ -9,13 +9,21 @@ import { type Column, Table } from '../design/table/Table.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { type Acts, useActs } from '../session/acts.ts';
-import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { type Answer, useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { countOf } from '../words.ts';
 import styles from './Admin.module.css';
 
 type Source = AnswerOf<'listSources'>['sources'][number];
+
+const everyMs = 30_000;
+
+export function useSources(): Answer<AnswerOf<'listSources'>> {
+  return useAnswer(['sources'], (client, signal) => client.call('listSources', { signal }), {
+    refetchInterval: everyMs,
+  });
+}
 
 export function SourcesPage(): ReactNode {
   const may = useScopes();
@@ -24,7 +32,7 @@ export function SourcesPage(): ReactNode {
     refresh({ queryKey: ['sources'] });
     refresh({ queryKey: ['jobs'] });
   });
-  const sources = useAnswer(['sources'], (client, signal) => client.call('listSources', { signal }));
+  const sources = useSources();
   const maySync = may('sources:write') === true;
   const { isBusy, act } = acts;
   const columns = useMemo(() => columnsOf({ maySync, isBusy, act }), [maySync, isBusy]);
@@ -41,9 +49,16 @@ export function SourcesPage(): ReactNode {
             keyOf={({ name }) => name}
             compact={(source) => (
               <div className={styles.compact}>
-                <span>{source.name}</span>
-                <State source={source} />
-                <span className={styles.quiet}>{countOf(source.jobs, 'job')}</span>
+                <span className={styles.inLine}>
+                  <span className={styles.cut}>{source.name}</span>
+                  <State source={source} />
+                </span>
+                {maySync && <ReadAgain name={source.name} isBusy={isBusy} act={act} />}
+                <span className={`${styles.quiet} ${styles.wholeLine}`}>
+                  {countOf(source.jobs, 'job')}, {source.trusted ? 'trusted' : 'not trusted'}
+                  {source.path !== undefined && ', '}
+                  <code>{source.path}</code>
+                </span>
               </div>
             )}
           />
@@ -73,36 +88,41 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
       ),
     },
     { id: 'jobs', head: 'Jobs', width: '70px', isNumber: true, cell: ({ jobs }) => jobs },
-    { id: 'state', head: 'State', width: '190px', cell: (source) => <State source={source} /> },
+    { id: 'state', head: 'State', width: '140px', cell: (source) => <State source={source} /> },
     {
       id: 'trust',
       head: 'Trusted',
       width: '80px',
-      leavesBelowPx: 1_000,
+      leavesBelowPx: 1_180,
       cell: ({ trusted }) => (trusted ? 'yes' : 'no'),
     },
     ...(o.maySync
       ? [
           {
             id: 'acts',
-            head: 'Acts',
+            head: 'Actions',
+            isHeadUnseen: true,
             width: '140px',
-            cell: ({ name }: Source) => (
-              <Button
-                size="small"
-                look="quiet"
-                icon={RefreshCw}
-                disabled={o.isBusy}
-                aria-label={`Read again: ${name}`}
-                onClick={() => void o.act((client) => client.call('syncSource', { path: { name } }))}
-              >
-                Read again
-              </Button>
-            ),
+            cell: ({ name }: Source) => <ReadAgain name={name} isBusy={o.isBusy} act={o.act} />,
           },
         ]
       : []),
   ];
+}
+
+function ReadAgain({ name, isBusy, act }: { readonly name: string } & Pick<Acts, 'isBusy' | 'act'>): ReactNode {
+  return (
+    <Button
+      size="small"
+      look="quiet"
+      icon={RefreshCw}
+      disabled={isBusy}
+      aria-label={`Read again: ${name}`}
+      onClick={() => void act((client) => client.call('syncSource', { path: { name } }))}
+    >
+      Read again
+    </Button>
+  );
 }
 
 function State({ source: { invalid, watch } }: { readonly source: Source }): ReactNode {

@@ -9,6 +9,7 @@ import { Card } from '../design/text/Card.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useHealth } from '../session/health.ts';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Facts, Shown } from '../widgets/Notes.tsx';
 import { countOf, countWords, settingWords, sizeWords } from '../words.ts';
@@ -27,6 +28,7 @@ const kept = {
 
 export function StoragePage(): ReactNode {
   const may = useScopes();
+  const health = useHealth();
   const storage = useAnswer(['storage'], (client, signal) => client.call('getStorageHealth', { signal }));
   return (
     <>
@@ -42,6 +44,7 @@ export function StoragePage(): ReactNode {
                     ['Logs', sizeWords(logs)],
                     ['Artifacts', `${sizeWords(artifacts.bytes)} in ${countOf(artifacts.count, 'file')}`],
                     ['Quota', <Quota key="quota" of={artifacts} />],
+                    ['Disk of the data dir', health.data?.checks.disk?.detail ?? ''],
                   ]}
                 />
               </Card>

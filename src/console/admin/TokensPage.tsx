@@ -103,7 +103,13 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
       leavesBelowPx: 1_000,
       cell: (token) => (token.expires_at === null ? 'never' : <Time at={token.expires_at} />),
     },
-    { id: 'acts', head: 'State', width: '110px', cell: (token) => <Revoke token={token} ask={ask} /> },
+    {
+      id: 'acts',
+      head: 'Actions',
+      isHeadUnseen: true,
+      width: '110px',
+      cell: (token) => <Revoke token={token} ask={ask} />,
+    },
   ];
 }
 

@@ -17,6 +17,7 @@ import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { countOf, sizeWords } from '../words.ts';
 import styles from './Admin.module.css';
+import { ValueDialog } from './ValueDialog.tsx';
 
 type Key = AnswerOf<'listKvKeys'>['keys'][number];
 
@@ -84,7 +85,8 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
   const keys = useAnswer(['kv', namespace], (client, signal) => client.call('listKvKeys', { path, signal }));
   const { act, error } = useActs(() => refresh({ queryKey: ['kv'] }));
   const [deleted, setDeleted] = useState<Key | null>(null);
-  const columns = useMemo(() => columnsOf(mayWrite ? setDeleted : null), [mayWrite]);
+  const [opened, setOpened] = useState<Key | null>(null);
+  const columns = useMemo(() => columnsOf(setOpened, mayWrite ? setDeleted : null), [mayWrite]);
   return (
     <Shown of={keys} what="keys">
       {({ keys: rows, next_cursor: next }) => (
@@ -97,12 +99,23 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
             keyOf={({ tenant, key }) => `${tenant} ${key}`}
             compact={(one) => (
               <div className={styles.compact}>
-                <span className={styles.mono}>{one.key}</span>
-                <Time at={one.updated_at} />
+                <OpenKey of={one} open={setOpened} />
+                {mayWrite && <DeleteKey of={one} ask={setDeleted} />}
+                <span className={`${styles.quiet} ${styles.wholeLine}`}>
+                  {sizeWords(one.size_bytes)}, changed <Time at={one.updated_at} />,{' '}
+                  {one.expires_at === null ? (
+                    'never expires'
+                  ) : (
+                    <>
+                      expires <Time at={one.expires_at} />
+                    </>
+                  )}
+                </span>
               </div>
             )}
           />
           {next !== null && <p className={styles.foot}>There are more keys: see flwd kv list.</p>}
+          {opened && <ValueDialog of={opened} close={() => setOpened(null)} />}
           {deleted && (
             <Confirm
               title={`Delete the key ${deleted.key}?`}
@@ -126,9 +139,9 @@ function Keys({ namespace, mayWrite }: { readonly namespace: string; readonly ma
   );
 }
 
-function columnsOf(ask: ((key: Key) => void) | null): readonly Column<Key>[] {
+function columnsOf(open: (key: Key) => void, ask: ((key: Key) => void) | null): readonly Column<Key>[] {
   return [
-    { id: 'key', head: 'Key', cell: ({ key }) => <code title={key}>{key}</code> },
+    { id: 'key', head: 'Key', cell: (one) => <OpenKey of={one} open={open} /> },
     { id: 'tenant', head: 'Tenant', width: '110px', leavesBelowPx: 1_000, cell: ({ tenant }) => tenant },
     { id: 'size', head: 'Size', width: '90px', isNumber: true, cell: (one) => sizeWords(one.size_bytes) },
     { id: 'changed', head: 'Changed', width: '130px', cell: (one) => <Time at={one.updated_at} /> },
@@ -150,17 +163,38 @@ function columnsOf(ask: ((key: Key) => void) | null): readonly Column<Key>[] {
       ? [
           {
             id: 'acts',
-            head: 'Acts',
+            head: 'Actions',
+            isHeadUnseen: true,
             width: '100px',
-            cell: (one: Key) => (
-              <Button size="small" look="danger" aria-label={`Delete… ${one.key}`} onClick={() => ask(one)}>
-                Delete…
-              </Button>
-            ),
+            cell: (one: Key) => <DeleteKey of={one} ask={ask} />,
           },
         ]
       : []),
   ];
+}
+
+function OpenKey({ of, open }: { readonly of: Key; readonly open: (key: Key) => void }): ReactNode {
+  return (
+    <button
+      type="button"
+      data-row
+      className={styles.link}
+      title={of.key}
+      aria-label={`Value of ${of.key}`}
+      aria-haspopup="dialog"
+      onClick={() => open(of)}
+    >
+      {of.key}
+    </button>
+  );
+}
+
+function DeleteKey({ of, ask }: { readonly of: Key; readonly ask: (key: Key) => void }): ReactNode {
+  return (
+    <Button size="small" look="danger" aria-label={`Delete… ${of.key}`} onClick={() => ask(of)}>
+      Delete…
+    </Button>
+  );
 }
 
 function ValueForm(o: {

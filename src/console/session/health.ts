@@ -5,7 +5,7 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer, useRefresh } from './answers.tsx';
 import { useRunEvents } from './streams.ts';
 
-const queryKey = ['health'];
+export const healthKey = ['health'];
 const everyMs = 20_000;
 const unhealthyMs = 10_000;
 /** A server that accepts the connection and does not answer counts as unreachable. */
@@ -13,9 +13,9 @@ const timeoutMs = 5_000;
 
 export function useHealth(enabled = true): Answer<AnswerOf<'getHealth'>> {
   const refresh = useRefresh();
-  useRunEvents({}, { broken: () => refresh({ queryKey }) });
+  useRunEvents({}, { broken: () => refresh({ queryKey: healthKey }) });
   return useAnswer(
-    queryKey,
+    healthKey,
     (client, signal) => client.call('getHealth', { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) }),
     {
       enabled,

@@ -18,6 +18,16 @@ export function lackOfRoom(dir: string): string | null {
   return found && `${found.lack}: ${found.fix}`;
 }
 
+/** null when the file system does not say. */
+export function freeBytesOf(dir: string): number | null {
+  try {
+    const { blocks, bavail, bsize } = statfsSync(dir);
+    return blocks > 0 ? bavail * bsize : null;
+  } catch {
+    return null;
+  }
+}
+
 /** null when there is room, or the file system does not say: btrfs counts no inodes, a tmpfs may have no limit. */
 export function findLackOfRoom(dir: string): Lack | null {
   try {

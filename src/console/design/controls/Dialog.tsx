@@ -28,8 +28,12 @@ export function Dialog({
         <Base.Popup
           className={styles.dialog}
           data-size={size}
-          // Without this the close button has the focus.
-          initialFocus={() => content.current?.querySelector<HTMLElement>('input, textarea, select') ?? true}
+          // Without this the close button has the focus, and its tooltip takes the first Esc.
+          initialFocus={() =>
+            content.current?.querySelector<HTMLElement>('input, textarea, select') ??
+            content.current?.parentElement ??
+            true
+          }
         >
           <header className={styles.head}>
             <Base.Title className={styles.title}>{title}</Base.Title>
