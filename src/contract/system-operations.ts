@@ -21,7 +21,8 @@ const health = Type.Object(
         status: Type.String(),
         detail: Type.Optional(
           Type.String({
-            description: 'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
+            description:
+              'Why the check is not `ok`, or a figure such as the free space; only for callers of all tenants',
           }),
         ),
       }),
