@@ -253,7 +253,7 @@ testWith('chromium')('every page of Admin passes WCAG AA in both themes, and fit
     ['audit', 'secret.set'],
     ['storage', 'Kept for'],
     ['doctor', 'seccomp'],
-    ['instance', 'Up for'],
+    ['instance', 'Profile disabled'],
   ] as const;
   for (const theme of ['light', 'dark'] as const) {
     const page = await browser.open(`${server.url}/admin`, { theme, width: 1_440 });

@@ -46,11 +46,13 @@ export function InstancePage(): ReactNode {
                   ]}
                 />
               </Card>
-              <Card title="Profiles jobs may use">
+              <Card title="Security profiles" end={<code>security.allow_profiles in flwd.yaml</code>}>
                 <Facts
                   of={Object.entries(isolation).map(([profile, { available, detail }]) => [
-                    profile,
-                    [available ? 'available' : 'not available', detail].filter(Boolean).join(': '),
+                    `Profile ${profile}`,
+                    [available ? 'works on this host' : 'does not work on this host', detail]
+                      .filter(Boolean)
+                      .join(': '),
                   ])}
                 />
               </Card>
