@@ -57,7 +57,10 @@ const server = await startServing({
       steps: [{ id: 'deploy', command: './run.sh', foreach: 'args.hosts' }],
     }),
     'stats/idle': bash('true'),
-    'stats/fails': bash('exit "$code"', { argspec: { type: 'object', properties: { code: { type: 'integer' } } } }),
+    'stats/fails': bash('exit "$code"', {
+      name: 'A title that is longer than the room that the name of the job and the facts leave to it',
+      argspec: { type: 'object', properties: { code: { type: 'integer' } } },
+    }),
     'stats/flaky': bash('if [ "$FLWD_MATRIX_DB" = pg ]; then exit "$code"; fi', {
       command: undefined,
       argspec: { type: 'object', properties: { code: { type: 'integer', default: 0 } } },
@@ -244,6 +247,20 @@ testWith('chromium')('the plan shows the notes of all steps in full', async () =
     await page.setViewportSize({ width, height: 900 });
     await note.waitFor();
     await expect.poll(() => page.evaluate(cut)).toBe(0);
+  }
+});
+
+testWith('chromium')('the header names the whole job and its last run at every width, whatever the title', async () => {
+  await server.post('/runs', { job_id: 'stats/fails', args: { code: 8 }, async: false });
+  const h1 = "document.querySelector('h1')";
+  for (const width of [1_440, 1_024, 720, 390]) {
+    const page = await browser.open(`${server.url}/jobs/stats/fails?tab=runs`, { width });
+    const name = page.getByRole('heading', { level: 1, name: /fails$/ });
+    const last = page.locator('header').getByRole('link', { name: /^Failed .*(now|ago)$/ });
+    await last.waitFor();
+    expect(await page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`)).toBe(0);
+    expect(await name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   }
 });
 

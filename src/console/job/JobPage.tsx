@@ -4,7 +4,6 @@ import { Play } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import type { ApiProblem } from '../../client/api-problem.ts';
-import { percentWords } from '../../client/percent.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
 import { ButtonLink } from '../design/controls/Button.tsx';
@@ -13,9 +12,12 @@ import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
+import { SuccessRate } from '../design/text/SuccessRate.tsx';
 import { Age } from '../design/text/Time.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { useJob } from '../jobs/catalogue.ts';
 import { JobErrors } from '../jobs/JobErrors.tsx';
+import { monthOf } from '../jobs/job-rows.ts';
 import { Star } from '../jobs/Star.tsx';
 import { nextTimes } from '../schedules/schedule-data.ts';
 import { ZoneTime } from '../schedules/ZoneTime.tsx';
@@ -25,7 +27,7 @@ import { useRunEvents } from '../session/streams.ts';
 import { onDemand } from '../shell/on-demand.tsx';
 import { StartForm } from '../start/StartForm.tsx';
 import { Shown, WithCode } from '../widgets/Notes.tsx';
-import { harmless, jobPath, runPath } from '../words.ts';
+import { harmless, jobPath, type RunRow, runPath } from '../words.ts';
 import styles from './JobPage.module.css';
 import { JobRuns, LastRuns } from './JobRuns.tsx';
 import { JobSchedules, useSchedules } from './JobSchedules.tsx';
@@ -80,11 +82,18 @@ function useTab(): TabId {
 function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | undefined }): ReactNode {
   const mayStart = useScopes()('runs:write') !== false;
   const isForm = useTab() === 'run';
+  const isNarrow = useWidth() < narrowPx;
   const cut = jobId.lastIndexOf('/');
   const namespace = jobId.slice(0, Math.max(0, cut));
   return (
     <PageHeader
-      title={harmless(jobId.slice(cut + 1))}
+      title={
+        <>
+          {isNarrow && <span className={styles.namespace}>{harmless(jobId.slice(0, cut + 1))}</span>}
+          {harmless(jobId.slice(cut + 1))}
+        </>
+      }
+      below={isNarrow && job && <LastRunBelow jobId={jobId} />}
       before={
         <>
           <Link href="/jobs">Jobs</Link>
@@ -105,7 +114,7 @@ function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | un
         </>
       }
     >
-      {job && <HeaderFacts job={job} />}
+      {job && !isNarrow && <HeaderFacts job={job} />}
       {job && mayStart && !isForm && (
         <ButtonLink look="primary" icon={Play} href={jobPath(jobId)}>
           Run
@@ -138,17 +147,16 @@ function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
         <div>
           <dt>Last</dt>
           <dd>
-            <Link href={runPath(last.run_id)} className={styles.last}>
-              <StatusText of={last.waiting_approval.length > 0 ? 'waiting_approval' : last.status} isShort />{' '}
-              <Age at={last.finished_at ?? last.created_at} />
-            </Link>
+            <LastRun run={last} />
           </dd>
         </div>
       )}
       {rate !== null && (
         <div>
           <dt>Success</dt>
-          <dd title={`Of ${runs} runs in 30 days`}>{percentWords(rate)}</dd>
+          <dd>
+            <SuccessRate rate={rate} of={monthOf(runs)} />
+          </dd>
         </div>
       )}
       <div>
@@ -159,6 +167,21 @@ function HeaderFacts({ job }: { readonly job: Job }): ReactNode {
       </div>
     </dl>
   );
+}
+
+function LastRun({ run }: { readonly run: RunRow }): ReactNode {
+  return (
+    <Link href={runPath(run.run_id)} className={styles.last}>
+      <StatusText of={run.waiting_approval.length > 0 ? 'waiting_approval' : run.status} isShort />{' '}
+      <Age at={run.finished_at ?? run.created_at} />
+    </Link>
+  );
+}
+
+/** On phones, where the header has no room for the other facts. */
+function LastRunBelow({ jobId }: { readonly jobId: string }): ReactNode {
+  const [last] = useLastRuns(jobId).data?.runs ?? [];
+  return last && <LastRun run={last} />;
 }
 
 function Invalid({ problem }: { readonly problem: ApiProblem }): ReactNode {

@@ -5,8 +5,9 @@ import { useLocation, useSearch } from 'wouter';
 import { percentWords } from '../../client/percent.ts';
 import { spanWords } from '../../client/took.ts';
 import { Segmented } from '../design/controls/Segmented.tsx';
+import { SuccessRate } from '../design/text/SuccessRate.tsx';
 import { Shown } from '../widgets/Notes.tsx';
-import { countWords } from '../words.ts';
+import { countOf, countWords } from '../words.ts';
 import { DayCalendar } from './DayCalendar.tsx';
 import { DurationChart } from './DurationChart.tsx';
 import styles from './JobStatistics.module.css';
@@ -19,9 +20,6 @@ const choices = [
   { value: '30d', label: '30 d' },
   { value: '90d', label: '90 d' },
 ] as const;
-
-/** A job that fails more often. */
-const lowRate = 0.93;
 
 export function JobStatistics({ jobId }: { readonly jobId: string }): ReactNode {
   const [path, navigate] = useLocation();
@@ -67,11 +65,10 @@ function Charts({ times, range }: { readonly times: JobTimes; readonly range: Ra
       <dl className={styles.figures}>
         <Figure
           name="Success rate"
-          value={successRate === null ? '–' : percentWords(successRate)}
+          value={<SuccessRate rate={successRate} of={`${countOf(runs, 'run')} in ${days} days`} />}
           note={`${failed} of ${runs} failed${
             rateBefore === null ? '' : `; ${percentWords(rateBefore)} the ${days} d before`
           }`}
-          isLow={successRate !== null && successRate < lowRate}
         />
         <Figure name="Median" value={medianMs === null ? '–' : spanWords(medianMs)} note="of work, without waiting" />
         <Figure name="p95" value={p95Ms === null ? '–' : spanWords(p95Ms)} note="19 of 20 took at most this" />
@@ -101,18 +98,11 @@ function aDay(runs: number, days: number): string {
   return `${(runs / days).toFixed(1)} a day`;
 }
 
-function Figure(o: {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-  readonly isLow?: boolean;
-}): ReactNode {
+function Figure(o: { readonly name: string; readonly value: ReactNode; readonly note: string }): ReactNode {
   return (
     <div>
       <dt>{o.name}</dt>
-      <dd className={styles.figure} data-low={o.isLow || undefined}>
-        {o.value}
-      </dd>
+      <dd className={styles.figure}>{o.value}</dd>
       <dd className={styles.note}>{o.note}</dd>
     </div>
   );

@@ -3,7 +3,6 @@
 import { Play } from 'lucide-react';
 import { type MouseEvent, memo, type ReactNode, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { percentWords } from '../../client/percent.ts';
 import { RunBars } from '../design/charts/RunBars.tsx';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
 import { Button } from '../design/controls/Button.tsx';
@@ -11,6 +10,7 @@ import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
+import { SuccessRate } from '../design/text/SuccessRate.tsx';
 import { Age, Duration } from '../design/text/Time.tsx';
 import { ZoneTime } from '../schedules/ZoneTime.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
@@ -19,12 +19,9 @@ import { useClient } from '../session/session.tsx';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, jobPath, runPath } from '../words.ts';
 import styles from './JobCells.module.css';
-import { type InvalidJob, type JobRow, leastDays, notableChange } from './job-rows.ts';
+import { type InvalidJob, type JobRow, leastDays, monthOf, notableChange } from './job-rows.ts';
 
 type Props = { readonly row: JobRow };
-
-/** A job that fails more often than once in ten runs. */
-const lowRate = 0.93;
 
 export const JobCell = memo(function JobCell({ row: { id, job } }: Props): ReactNode {
   return (
@@ -87,10 +84,9 @@ export const LastTen = memo(function LastTen({ row: { numbers, invalid, loading 
 });
 
 export const Rate = memo(function Rate({ row: { numbers, invalid, loading } }: Props): ReactNode {
-  const rate = numbers?.success_rate ?? null;
+  const { success_rate: rate = null, runs = 0 } = numbers ?? {};
   if (loading.numbers && !invalid) return <Pending />;
-  if (rate === null) return <None />;
-  return <span className={rate < lowRate ? styles.low : ''}>{percentWords(rate)}</span>;
+  return <SuccessRate rate={rate} of={monthOf(runs)} />;
 });
 
 function None(): ReactNode {

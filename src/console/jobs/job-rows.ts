@@ -3,6 +3,7 @@
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { ListedStatus } from '../../domain/run.ts';
 import type { NextTime } from '../schedules/schedule-data.ts';
+import { countOf } from '../words.ts';
 
 type JobList = AnswerOf<'listJobs'>;
 export type ListedJob = JobList['jobs'][number];
@@ -38,6 +39,11 @@ function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: Jo
   if (week.length < leastDays || medianMs === null || medianMs === 0) return null;
   const sorted = week.toSorted((a, b) => a - b);
   return (sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) / medianMs - 1;
+}
+
+/** "138 runs in 30 days": what the numbers are about. */
+export function monthOf(runs: number): string {
+  return `${countOf(runs, 'run')} in 30 days`;
 }
 
 /** With fewer days a trend is chance. */

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
-import { StatusText } from '../design/text/Status.tsx';
+import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { runPath } from '../words.ts';
 import styles from './ScheduleCells.module.css';
 import type { ScheduleAct } from './schedule-acts.ts';
@@ -32,7 +32,14 @@ export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;
 }
 
-export function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
+export function Last({
+  schedule,
+  isNarrow = false,
+}: {
+  readonly schedule: Schedule;
+  /** The icon of the status is enough. */
+  readonly isNarrow?: boolean;
+}): ReactNode {
   const { last_run: last, last_error: error } = schedule;
   if (error) {
     return (
@@ -43,8 +50,9 @@ export function Last({ schedule }: { readonly schedule: Schedule }): ReactNode {
   }
   if (!last) return <span className={styles.quiet}>–</span>;
   return (
-    <Link href={runPath(last.run_id)} className={styles.last}>
-      <StatusText of={last.status} isShort /> <ZoneTime at={last.created_at} zone={schedule.timezone} />
+    <Link href={runPath(last.run_id)} className={styles.last} data-wide={!isNarrow || undefined}>
+      {isNarrow ? <StatusIcon of={last.status} /> : <StatusText of={last.status} isShort />}{' '}
+      <ZoneTime at={last.created_at} zone={schedule.timezone} />
     </Link>
   );
 }

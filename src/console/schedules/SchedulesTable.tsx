@@ -6,13 +6,15 @@ import { IconButton } from '../design/controls/Button.tsx';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
+import { SuccessRate } from '../design/text/SuccessRate.tsx';
 import { isLoading } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { countOf } from '../words.ts';
 import { Last, Next, RowMenu } from './ScheduleCells.tsx';
 import { ActNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
 import { useScheduleActs } from './schedule-acts.ts';
-import { argumentWords, isOn, type Schedule, successWords, type Tally, tallies, useFires } from './schedule-data.ts';
+import { argumentWords, isOn, type Schedule, type Tally, tallies, useFires } from './schedule-data.ts';
 import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
@@ -87,7 +89,6 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
     {
       id: 'when',
       head: 'When',
-      width: '26%',
       sortBy: ({ sentence }) => sentence,
       cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
     },
@@ -101,7 +102,7 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
     {
       id: 'last',
       head: 'Last run',
-      width: '216px',
+      width: '212px',
       sortBy: (one) => one.last_run?.created_at ?? null,
       cell: (one) => <Last schedule={one} />,
     },
@@ -112,8 +113,8 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
 function successColumn(tally: Tallies): Column<Schedule> {
   return {
     id: 'success',
-    head: 'Success, 7 days',
-    width: '140px',
+    head: 'Success, 7 d',
+    width: '110px',
     isNumber: true,
     leavesBelowPx: 1_000,
     sortBy: ({ id }) => {
@@ -125,8 +126,8 @@ function successColumn(tally: Tallies): Column<Schedule> {
       const found = typeof tally === 'string' ? undefined : tally.get(id);
       if (!found) return '–';
       const { succeeded, ended, missed } = found;
-      const title = `${succeeded} of ${ended} runs succeeded${missed > 0 ? `, ${missed} missed` : ''}`;
-      return <span title={title}>{successWords(found)}</span>;
+      const runs = `${countOf(ended, 'run')} in 7 days${missed > 0 ? `, and ${missed} were missed` : ''}`;
+      return <SuccessRate rate={ended === 0 ? null : succeeded / ended} of={runs} />;
     },
   };
 }
@@ -172,7 +173,7 @@ function Compact(o: {
   return (
     <div className={styles.compact}>
       <Name schedule={schedule} choose={o.choose} />
-      <Last schedule={schedule} />
+      <Last schedule={schedule} isNarrow />
       <span className={styles.quiet}>{sentenceIn(o.zone, schedule)}</span>
       {isOn(schedule) ? (
         <span className={styles.quiet}>

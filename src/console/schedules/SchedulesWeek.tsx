@@ -166,7 +166,7 @@ function DayColumn({
   readonly sentences: ReadonlyMap<string, string>;
 }): ReactNode {
   const lines = labelledHours(hourTops);
-  const showNow = useScrolledTo('center');
+  const showNow = useScrolledTo('nearest');
   return (
     <ol className={styles.column} aria-label={longDay.format(day.date)}>
       {lines.map(({ hour, top }) => (
@@ -195,7 +195,7 @@ function DayColumn({
 }
 
 /** The page opens here. Later it stays where people have scrolled to. */
-function useScrolledTo(block: 'center' | 'start'): (element: HTMLElement | null) => void {
+function useScrolledTo(block: 'nearest' | 'start'): (element: HTMLElement | null) => void {
   return useCallback((element: HTMLElement | null) => element?.scrollIntoView({ block }), [block]);
 }
 

@@ -1,6 +1,5 @@
 // What the page of schedules knows: the schedules, and what they started, missed and will start in a span of time.
 
-import { percentWords } from '../../client/percent.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Answer, useAnswer } from '../session/answers.tsx';
 import { inZone } from '../words.ts';
@@ -57,10 +56,6 @@ export function tallies({ fires, frequent }: Fires): ReadonlyMap<string, Tally> 
     });
   }
   return found;
-}
-
-export function successWords({ succeeded, ended }: Tally): string {
-  return ended === 0 ? '–' : percentWords(succeeded / ended);
 }
 
 /** Whether it starts runs at its times. */

@@ -7,6 +7,7 @@ import styles from './PageHeader.module.css';
 export function PageHeader({
   title,
   before,
+  below,
   count,
   isLive = false,
   after,
@@ -15,6 +16,8 @@ export function PageHeader({
   readonly title: ReactNode;
   /** Where the page belongs: links, from the outermost. */
   readonly before?: ReactNode;
+  /** A line below the title. */
+  readonly below?: ReactNode;
   readonly count?: ReactNode;
   readonly isLive?: boolean;
   /** Beside the title: a time, an id. */
@@ -30,7 +33,10 @@ export function PageHeader({
             {before}
           </nav>
         )}
-        <h1>{title}</h1>
+        <div className={styles.title}>
+          <h1>{title}</h1>
+          {below}
+        </div>
         {count !== undefined && <span className={styles.count}>{count}</span>}
         {isLive && <Live />}
         {after}
