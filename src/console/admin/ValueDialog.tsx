@@ -34,7 +34,7 @@ function Value({ base64 }: { readonly base64: string }): ReactNode {
   return (
     <div className={styles.form}>
       {text !== null && text !== '' && <Code label="Value" text={shownText(text)} />}
-      <p className={styles.acts}>
+      <p className={styles.inLine}>
         <span className={styles.quiet}>
           {text === null ? `${sizeWords(bytes.length)}, binary` : sizeWords(bytes.length)}
         </span>
