@@ -41,6 +41,11 @@ export function reasonWords(reason: string | null): string {
   return reason === null ? '' : (reasons[reason] ?? reason.replaceAll('_', ' '));
 }
 
+/** What the program said. How it ended is left out if there is more: it does not tell one error from another. */
+export function errorWords(message: string): string {
+  return message.replace(/^exited with code \d+: /, '');
+}
+
 /** "by mara in the console", "by a schedule" */
 export function originWords(run: Pick<RunRow, 'trigger' | 'created_by'>): string {
   return `by ${starterWords(run)}`;

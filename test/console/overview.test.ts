@@ -38,7 +38,7 @@ describe('the overview', () => {
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     const figures = page.locator('dl');
     await figures.getByText('60 %').waitFor();
-    await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*with one message/);
+    await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
     await cardOf(page, 'Failures since yesterday').getByText('2 runs', { exact: true }).waitFor();
     const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
     expect(await message.getAttribute('href')).toBe(`/runs/${failed[1]}`);

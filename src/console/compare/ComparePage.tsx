@@ -14,14 +14,33 @@ import { JobName } from '../design/text/JobName.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
+import { revisionWords, valueWords } from '../run/run-words.ts';
+import { stepTime } from '../run/step-words.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
-import { countWords, harmless, originWords, type Run, runPath, runTitle } from '../words.ts';
+import {
+  countWords,
+  errorWords,
+  harmless,
+  originWords,
+  type Run,
+  reasonWords,
+  runPath,
+  runTitle,
+  statusLooks,
+} from '../words.ts';
 import styles from './ComparePage.module.css';
 import { comparePath } from './compare-path.ts';
 import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';
-import { comparedArguments, comparedLabels, comparedSteps, type Difference, differs } from './run-differences.ts';
+import {
+  type ComparedStep,
+  comparedArguments,
+  comparedLabels,
+  comparedSteps,
+  type Difference,
+  differs,
+} from './run-differences.ts';
 
 export function ComparePage(): ReactNode {
   useTitle('Compare');
@@ -87,7 +106,7 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
             <StatusText of={run.status} /> <Time at={run.started_at ?? run.created_at} />
             <span className={styles.quiet}>{originWords(run)}</span>
           </p>
-          {run.error !== null && <p className={styles.message}>{harmless(run.error.message)}</p>}
+          {run.error !== null && <p className={styles.message}>{harmless(errorWords(run.error.message))}</p>}
         </section>
       ))}
     </div>
@@ -95,10 +114,7 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
 }
 
 function workWords(run: Run): string | null {
-  return wordsOf(workMs(run));
-}
-
-function wordsOf(ms: number | null): string | null {
+  const ms = workMs(run);
   return ms === null ? null : spanWords(ms);
 }
 
@@ -106,14 +122,19 @@ function factsOf(a: Run, b: Run): readonly Difference[] {
   const fact = (name: string, of: (run: Run) => string | null): Difference => ({ name, a: of(a), b: of(b) });
   return [
     fact('Job', (run) => run.job_id),
-    fact('Revision', (run) => run.source.revision.replace(/^sha256:/, '').slice(0, 12)),
+    fact('Revision', (run) => revisionWords(run.source.revision)),
     fact('Source', (run) => run.source.name),
-    fact('Status', (run) => (run.reason === null ? run.status : `${run.status} (${run.reason})`)),
+    fact('Status', statusWords),
     fact('Worked', workWords),
     fact('By', (run) => run.created_by),
     fact('Profile', (run) => run.security.profile),
     ...comparedLabels(a, b).map((label) => ({ ...label, name: `Label ${label.name}` })),
   ];
+}
+
+function statusWords({ status, reason }: Run): string {
+  const { word } = statusLooks[status];
+  return reason === null ? word : `${word}: ${reasonWords(reason)}`;
 }
 
 function countOf(all: readonly Difference[]): string {
@@ -141,8 +162,8 @@ function Rows(o: {
               {harmless(row.name)}
               {differs(row) && <Chip look="late">differs</Chip>}
             </th>
-            <td>{row.a === null ? '–' : harmless(row.a)}</td>
-            <td>{row.b === null ? '–' : harmless(row.b)}</td>
+            <td>{row.a === null ? '–' : harmless(valueWords(row.a))}</td>
+            <td>{row.b === null ? '–' : harmless(valueWords(row.b))}</td>
           </tr>
         ))}
       </tbody>
@@ -154,20 +175,31 @@ function Rows(o: {
 const slowerShare = 1.35;
 const slowerMs = 1_000;
 
+function isSlower({ a, b }: ComparedStep): boolean {
+  const [tookA, tookB] = [a && tookMs(a), b && tookMs(b)];
+  return tookA !== null && tookB !== null && tookB > tookA * slowerShare && tookB - tookA > slowerMs;
+}
+
 function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
-  const steps = comparedSteps(a, b);
+  const steps = comparedSteps(a, b).map((step) => ({
+    ...step,
+    isOther: step.a?.status !== step.b?.status,
+    isSlower: isSlower(step),
+  }));
+  const differing = steps.filter((step) => step.isOther || step.isSlower).length;
   return (
-    <Card title="Steps" count={String(steps.length)} isFlush>
+    <Card
+      title="Steps"
+      count={differing === 0 ? countWords(steps.length) : `${differing} of ${steps.length} differ`}
+      isFlush
+    >
       <table className={styles.table} aria-label="Steps">
         <thead className="unseen">
           <HeadRow names={['Step', 'First run', 'Second run']} />
         </thead>
         <tbody>
           {steps.map((step) => {
-            const [tookA, tookB] = [step.a && tookMs(step.a), step.b && tookMs(step.b)];
-            const isSlower =
-              tookA !== null && tookB !== null && tookB > tookA * slowerShare && tookB - tookA > slowerMs;
-            const isOther = step.a?.status !== step.b?.status;
+            const { isOther, isSlower } = step;
             return (
               <tr key={step.stepId} data-differs={isOther || isSlower || undefined}>
                 <th scope="row">
@@ -182,7 +214,7 @@ function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
                     ) : (
                       <span className={styles.took}>
                         <StatusText of={one.status} isShort />
-                        {wordsOf(tookMs(one))}
+                        {tookMs(one) !== null && stepTime(one, 0)}
                       </span>
                     )}
                   </td>

@@ -68,7 +68,7 @@ export function LogToolbar(o: ToolbarProps): ReactNode {
       <Search {...o} />
       <Turn {...o} />
       <span className={styles.acts}>
-        <span className={styles.wide}>
+        <span className={styles.times}>
           <IconButton icon={Clock} label="Times" aria-pressed={look.hasTime} onClick={change.time} />
         </span>
         <span className={styles.wide}>

@@ -10,7 +10,7 @@ import { Button, ButtonLink } from '../design/controls/Button.tsx';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
-import { ErrorNote } from '../widgets/Notes.tsx';
+import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 
@@ -19,8 +19,8 @@ const minuteMs = 60_000;
 
 export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
   const { answer, isBusy, error } = useAnswering();
-  const { data } = useWaitingApprovals();
-  const approvals = data?.approvals ?? [];
+  const waiting = useWaitingApprovals();
+  const approvals = waiting.data?.approvals ?? [];
   const own = approvals.filter(({ may_answer: may }) => may).length;
   return (
     <Card
@@ -45,7 +45,9 @@ export function Approvals({ nowMs }: { readonly nowMs: number }): ReactNode {
           />
         ))}
       </ul>
-      {data && approvals.length === 0 && <p className={styles.nothing}>Nothing waits for an answer.</p>}
+      <Shown of={waiting} what="the approvals">
+        {() => approvals.length === 0 && <p className={styles.nothing}>Nothing waits for an answer.</p>}
+      </Shown>
     </Card>
   );
 }

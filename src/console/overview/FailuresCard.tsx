@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { countWords, harmless, runPath } from '../words.ts';
+import { countOf, countWords, harmless, runPath } from '../words.ts';
 import { byHour, type FailureGroup } from './failure-groups.ts';
 import styles from './Lists.module.css';
 import { runsPath } from './runs-path.ts';
@@ -66,9 +66,9 @@ function Group({ group, nowMs }: { readonly group: FailureGroup; readonly nowMs:
         <div className={styles.first}>
           <Link href={runsPath(`job:${jobId} status:failed since:24h`)} className={styles.failedJob}>
             {harmless(jobId)}
-            {jobIds.length > 1 && ` +${jobIds.length - 1}`}
+            {jobIds.length > 1 && ` +${countOf(jobIds.length - 1, 'job')}`}
           </Link>
-          <span className={styles.last}>last {newest && <Time at={newest.finished_at ?? newest.created_at} />}</span>
+          <span className={styles.last}>{newest && <Time at={newest.finished_at ?? newest.created_at} />}</span>
           <Hours of={byHour(runs, nowMs)} />
         </div>
       </div>

@@ -6,9 +6,12 @@ import { percentWords } from '../../client/percent.ts';
 import { spanWords } from '../../client/took.ts';
 import type { StatsRange } from '../../contract/stats-range.ts';
 import { Sparkline } from '../design/charts/Sparkline.tsx';
+import { Pending } from '../design/text/Pending.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
+import { type Answer, failureText } from '../session/answers.tsx';
 import { countWords } from '../words.ts';
 import styles from './Figures.module.css';
-import type { Stats } from './overview-data.ts';
+import type { Slots, Stats } from './overview-data.ts';
 import { runsPath } from './runs-path.ts';
 
 const beforeWords = { '24h': 'yesterday', '7d': 'the week before', '30d': 'the month before' } as const;
@@ -28,38 +31,48 @@ export function Figures({
   range,
   groups,
   slots,
-  waiting,
 }: {
   readonly stats: Stats;
   readonly range: StatsRange;
   /** How many groups of failures there are; undefined: unknown. */
   readonly groups: number | undefined;
-  readonly slots: { readonly running: number; readonly concurrency: number } | undefined;
-  readonly waiting: number;
+  /** null: the caller may not read it. */
+  readonly slots: Answer<Slots | null> | null;
 }): ReactNode {
-  const figures = figuresOf(stats, range, groups);
+  // Phones have no room for more.
+  const was = useWidth() < narrowPx ? 'was' : beforeWords[range];
+  const figures = figuresOf(stats, { range, groups, was });
   return (
     <dl className={styles.figures}>
       {figures.map((figure) => (
         <Shown key={figure.name} {...figure} />
       ))}
-      {slots && (
-        <Shown
-          name="Slots in use"
-          value={countWords(slots.running)}
-          unit={`of ${countWords(slots.concurrency)}`}
-          note={waiting === 0 ? 'no run waits' : `${countWords(waiting)} ${waiting === 1 ? 'run waits' : 'runs wait'}`}
-          trend={
-            <meter className={styles.slots} aria-label="Slots in use" max={slots.concurrency} value={slots.running} />
-          }
-        />
-      )}
+      {slots && slots.data !== null && <SlotsFigure of={slots} />}
     </dl>
   );
 }
 
-function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, groups: number | undefined): Figure[] {
-  const then = beforeWords[range];
+function SlotsFigure({ of }: { readonly of: Answer<Slots | null> }): ReactNode {
+  const name = 'Slots in use';
+  const { data } = of;
+  const failure = failureText(of);
+  if (!data) return <Shown name={name} value={failure === null ? <Pending /> : '–'} note={failure ?? ''} />;
+  const { running, concurrency } = data;
+  return (
+    <Shown
+      name={name}
+      value={countWords(running)}
+      unit={`of ${countWords(concurrency)}`}
+      note={`${countWords(Math.max(0, concurrency - running))} free`}
+      trend={<meter className={styles.slots} aria-label={name} max={concurrency} value={running} />}
+    />
+  );
+}
+
+function figuresOf(
+  { totals, before, runs, times }: Stats,
+  { range, groups, was }: { readonly range: StatsRange; readonly groups: number | undefined; readonly was: string },
+): Figure[] {
   const { duration, waiting } = totals;
   // The last hour or day is not over.
   const whole = runs.slice(0, -1);
@@ -69,7 +82,7 @@ function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, gr
     {
       name: 'Runs',
       value: countWords(totals.runs),
-      note: changeWords(totals.runs, before.runs, then),
+      note: changeWords(totals.runs, before.runs, beforeWords[range]),
       href: runsPath(`since:${range}`),
       trend: (
         <Sparkline
@@ -81,7 +94,7 @@ function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, gr
     {
       name: 'Success rate',
       value: totals.success_rate === null ? '–' : percentWords(totals.success_rate),
-      note: before.success_rate === null ? '' : `${then} ${percentWords(before.success_rate)}`,
+      note: before.success_rate === null ? '' : `${was} ${percentWords(before.success_rate)}`,
       trend: (
         <Sparkline
           look={isWorse ? 'plain' : 'success'}
@@ -97,7 +110,7 @@ function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, gr
       name: 'Failed',
       value: countWords(totals.failed),
       isBad: totals.failed > 0,
-      note: failedWords(totals.failed, before.failed, range === '24h' ? groups : undefined, then),
+      note: failedWords(totals.failed, before.failed, range === '24h' ? groups : undefined, was),
       href: runsPath(`status:failed since:${range}`),
       trend: (
         <Sparkline
@@ -118,7 +131,7 @@ function figuresOf({ totals, before, runs, times }: Stats, range: StatsRange, gr
       name: 'Waited for a slot',
       value: waiting.p95_ms === null ? '–' : spanWords(waiting.p95_ms),
       unit: 'p95',
-      note: before.waiting.p95_ms === null ? '' : `${then} ${spanWords(before.waiting.p95_ms)}`,
+      note: before.waiting.p95_ms === null ? '' : `${was} ${spanWords(before.waiting.p95_ms)}`,
       trend: <Sparkline values={times.map((one) => one.waiting.p95_ms)} label="Trend of waiting" />,
     },
   ];
@@ -155,7 +168,7 @@ function changeWords(now: number, before: number, then: string): string {
   return `${percent > 0 ? '+' : '−'}${countWords(Math.abs(percent))} % on ${then}`;
 }
 
-function failedWords(failed: number, before: number, groups: number | undefined, then: string): string {
-  if (groups !== undefined && failed > 0) return groups === 1 ? 'with one message' : `with ${groups} messages`;
-  return `${then} ${countWords(before)}`;
+function failedWords(failed: number, before: number, groups: number | undefined, was: string): string {
+  if (groups !== undefined && failed > 0) return groups === 1 ? 'all with one error' : `${groups} different errors`;
+  return `${was} ${countWords(before)}`;
 }

@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { spanWords } from '../../client/took.ts';
 import { Strip, type StripItem } from '../design/charts/Strip.tsx';
 import { Card } from '../design/text/Card.tsx';
+import { Shown } from '../widgets/Notes.tsx';
 import { countWords, runPath, timeZone } from '../words.ts';
 import styles from './Lists.module.css';
 import { type Fires, useNextDay } from './overview-data.ts';
@@ -13,9 +14,20 @@ type Fire = Fires['fires'][number];
 
 const minuteMs = 60_000;
 
+const title = 'Next 24 hours';
+
 export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
-  const { data, fromMs, toMs } = useNextDay();
-  if (!data) return null;
+  const { fromMs, toMs, ...answer } = useNextDay();
+  const { data } = answer;
+  if (!data) {
+    return (
+      <Card title={title}>
+        <Shown of={answer} what="the schedules">
+          {() => null}
+        </Shown>
+      </Card>
+    );
+  }
   const { fires, frequent } = data;
   const late = fires.filter(isLate).length;
   const missed = fires.filter(({ state }) => state === 'missed').length;
@@ -23,7 +35,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const often = frequent.length === 0 ? '' : `, and ${countWords(frequent.length)} that run hourly or more often`;
   return (
     <Card
-      title="Next 24 hours"
+      title={title}
       count={`${countWords(schedules)} ${schedules === 1 ? 'schedule' : 'schedules'}${often}`}
       end={
         <>

@@ -7,8 +7,10 @@ import { useTitle } from '../browser.ts';
 import { Segmented } from '../design/controls/Segmented.tsx';
 import { Select } from '../design/controls/Select.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { failureText } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
+import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';
 import { Approvals } from './Approvals.tsx';
 import { FailuresCard } from './FailuresCard.tsx';
@@ -39,10 +41,13 @@ export function OverviewPage(): ReactNode {
   );
   const failure = failureText(stats);
   const { data } = stats;
+  const isNarrow = useWidth() < narrowPx;
+  const mayReadJobs = useScopes()('jobs:read') !== false;
+  const namespaces = <Namespaces of={jobIds ?? []} value={namespace} onChange={(next) => go({ namespace: next })} />;
   return (
     <>
       <PageHeader title="Overview" isLive>
-        <Namespaces of={jobIds ?? []} value={namespace} onChange={(next) => go({ namespace: next })} />
+        {!isNarrow && namespaces}
         <Segmented
           label="Time"
           choices={statsRanges.map((value) => ({ value, label: rangeLabels[value] }))}
@@ -51,19 +56,14 @@ export function OverviewPage(): ReactNode {
         />
       </PageHeader>
       <PageBody>
+        {isNarrow && <div>{namespaces}</div>}
         {failure !== null && <ErrorNote text={failure} retry={stats.refetch} />}
         {data === undefined && failure === null && <Loading what="the overview" />}
         {jobIds?.length === 0 && data?.totals.runs === 0 && <Beginning />}
         {data && (
           <div className={styles.cards}>
             <div className={styles.figures}>
-              <Figures
-                stats={data}
-                range={range}
-                groups={groups?.length}
-                slots={slots}
-                waiting={underWay?.waiting ?? 0}
-              />
+              <Figures stats={data} range={range} groups={groups?.length} slots={mayReadJobs ? slots : null} />
             </div>
             <div className={styles.chart}>
               <RunsChart stats={data} running={running.length} nowMs={nowMs} />
@@ -77,9 +77,7 @@ export function OverviewPage(): ReactNode {
             <div className={styles.failures}>
               <FailuresCard groups={groups} total={failures.data?.total ?? 0} nowMs={nowMs} />
             </div>
-            <div className={styles.next}>
-              <NextDay nowMs={nowMs} />
-            </div>
+            <div className={styles.next}>{mayReadJobs && <NextDay nowMs={nowMs} />}</div>
           </div>
         )}
       </PageBody>

@@ -3,17 +3,12 @@
 import type { ReactNode } from 'react';
 import { useLocation } from 'wouter';
 import { ChartCard } from '../design/charts/ChartCard.tsx';
-import { StackedBars } from '../design/charts/StackedBars.tsx';
+import { failedWords, StackedBars } from '../design/charts/StackedBars.tsx';
 import { countWords, spanTimes } from '../words.ts';
 import type { Stats } from './overview-data.ts';
 import { betweenPath } from './runs-path.ts';
 
 const spanMs = { hour: 3_600_000, day: 86_400_000 } as const;
-const legend = [
-  { status: 'success', word: 'success' },
-  { status: 'failed', word: 'failed, below the line' },
-  { status: 'running', word: 'running' },
-];
 const cancelledLegend = { status: 'cancelled', word: 'cancelled' };
 
 export function RunsChart({
@@ -35,6 +30,11 @@ export function RunsChart({
     cancelled,
     running: index === stats.runs.length - 1 ? running : 0,
   }));
+  const legend = [
+    { status: 'success', word: 'success' },
+    { status: 'failed', word: failedWords(buckets, span) },
+    { status: 'running', word: 'running' },
+  ];
   const title = span === 'hour' ? 'Runs per hour' : 'Runs per day';
   return (
     <ChartCard

@@ -1,6 +1,6 @@
 // Failed runs with the same message, whatever their job.
 
-import { type RunRow, reasonWords } from '../words.ts';
+import { errorWords, type RunRow, reasonWords } from '../words.ts';
 
 export type FailureGroup = {
   readonly message: string;
@@ -17,9 +17,8 @@ export function groupFailures(runs: readonly RunRow[]): FailureGroup[] {
     .toSorted((a, b) => b.runs.length - a.runs.length);
 }
 
-/** What the program said: how it ended does not tell one error from another. */
 function messageOf({ error, reason }: RunRow): string {
-  return error?.message.replace(/^exited with code \d+: /, '') ?? reasonWords(reason);
+  return error ? errorWords(error.message) : reasonWords(reason);
 }
 
 /** How many runs failed in each hour of the last day, the current hour last. */

@@ -71,13 +71,17 @@ export function useOverviewRuns(): UnderWay | undefined {
 }
 
 /** Processes that run, of those that may. */
-export function useSlots(): { readonly running: number; readonly concurrency: number } | undefined {
-  const may = useScopes()('jobs:read') === true;
+export type Slots = { readonly running: number; readonly concurrency: number };
+
+/** null: no server executes runs. */
+export function useSlots(): Answer<Slots | null> {
   return useAnswer(
     [root, 'slots'],
-    async (client, signal) => (await client.call('listWorkers', { signal })).workers[0],
-    { enabled: may },
-  ).data;
+    async (client, signal) => (await client.call('listWorkers', { signal })).workers[0] ?? null,
+    {
+      enabled: useScopes()('jobs:read') === true,
+    },
+  );
 }
 
 export type Failures = { readonly runs: readonly RunRow[]; readonly total: number };

@@ -5,7 +5,7 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { isKept } from '../../client/shown-steps.ts';
-import { spanWords, tookWords } from '../../client/took.ts';
+import { spanWords } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { instanceName } from '../graph/instance-grid.ts';
@@ -16,7 +16,7 @@ import { type Run, runPath, type Step } from '../words.ts';
 import styles from './StepRows.module.css';
 import { barsOf, isWork, type StepBar, type StepBars, wholeSpan } from './step-bars.ts';
 import { type Folds, type RestRow, rowsOf, type StepRow } from './step-rows.ts';
-import { instancesWords, stepNote } from './step-words.ts';
+import { instancesWords, stepNote, stepTime } from './step-words.ts';
 import type { Axis, Span } from './time-axis.ts';
 
 type RowsProps = {
@@ -255,13 +255,6 @@ export function Ticks({ axis }: { readonly axis: Axis }): ReactNode {
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(2)}%`;
-}
-
-/** A step that was asked to wait did not work: its time is called a wait. */
-function stepTime(step: Step, nowMs: number): string {
-  const words = tookWords(step, nowMs);
-  if (words === '') return '–';
-  return step.kind === 'approval' ? `${words} wait` : words;
 }
 
 function spanOver(spans: readonly Span[]): Span {

@@ -4,7 +4,7 @@ import { failingStep } from '../../client/shown-steps.ts';
 import { spanWords, tookMs } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
-import { type Run, reasonWords, type Step } from '../words.ts';
+import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
 import { listWords } from './step-words.ts';
 
 export type RunSentence = {
@@ -57,10 +57,8 @@ function failedSentence(run: Run, took: string): RunSentence {
   const failed = run.steps.find(({ step_id: id }) => id === (run.error?.step_id ?? failingStep(run)));
   const where = failed && run.steps.length > 1 ? ` in ${stepWords(failed)}` : took === '' ? '' : ` after ${took}`;
   const code = run.error || run.exit_code === null || run.exit_code === 0 ? '' : ` (exit code ${run.exit_code})`;
-  const why = (run.error?.message.replace(`${failed?.child_run_id} of `, '') ?? reasonWords(run.reason)).replace(
-    /\.$/,
-    '',
-  );
+  const message = run.error && errorWords(run.error.message.replace(`${failed?.child_run_id} of `, ''));
+  const why = (message ?? reasonWords(run.reason)).replace(/\.$/, '');
   return sentence(`Failed${where}:`, `${why}${code}.`, othersWords(run, failed ?? null));
 }
 
@@ -77,12 +75,14 @@ function othersWords({ steps }: Run, failed: Step | null): string {
   const fine = siblings.filter(({ status }) => status === 'success').length;
   const own = others.filter(({ instance_of: of, step_id: id }) => of === null && id !== failed?.instance_of);
   const count = (status: Step['status']): number => own.filter((step) => step.status === status).length;
+  // A step whose condition was false was not meant to run.
+  const prevented = own.filter(({ reason }) => reason === 'upstream_failed').length;
   const alsoFailed = siblings.filter(({ status }) => status === 'failed').length;
   const parts = [
     alsoFailed > 0 && `${alsoFailed} other ${alsoFailed === 1 ? 'instance' : 'instances'} failed`,
     fine > 0 && `${fine} other ${fine === 1 ? 'instance' : 'instances'} succeeded`,
     count('failed') > 0 && `${stepsWords(count('failed'), failed !== null)} failed`,
-    count('skipped') > 0 && `${stepsWords(count('skipped'))} did not run`,
+    prevented > 0 && `${stepsWords(prevented)} did not run`,
   ].filter((part) => part !== false);
   const words = parts.join(', ');
   return words === '' ? '' : `${words}.`;

@@ -18,6 +18,11 @@ export function shortLists(was: string, is: string): { readonly was: string; rea
   return { was: before.join(', '), is: after.join(', ') };
 }
 
+/** A list as people read it; other values as they are. */
+export function valueWords(text: string): string {
+  return listOf(text)?.join(', ') ?? text;
+}
+
 /** `["web1","web2"]`, as arguments are compared; undefined: it is no list. */
 function listOf(text: string): readonly string[] | undefined {
   if (!text.startsWith('[')) return undefined;

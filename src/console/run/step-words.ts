@@ -1,8 +1,9 @@
 // What to say about a step beside its name, in a few words.
 
 import { isKept, keptWords } from '../../client/shown-steps.ts';
+import { tookWords } from '../../client/took.ts';
 import type { StepStatus } from '../../domain/run.ts';
-import { localTime, type Run, reasonWords, type Step } from '../words.ts';
+import { errorWords, localTime, type Run, reasonWords, type Step } from '../words.ts';
 
 export const statusVerbs: Readonly<Record<StepStatus, string>> = {
   pending: 'not started',
@@ -29,6 +30,13 @@ export function instancesWords(instances: readonly Step[]): { readonly text: str
   if (bad) return { text: `${count(bad)} of ${all} ${statusVerbs[bad]}`, isFailed: bad === 'failed' };
   const open = count('pending') + count('running');
   return { text: open > 0 ? `${all - open} of ${all} done` : `${all} instances`, isFailed: false };
+}
+
+/** A step that was asked to wait did not work: its time is called a wait. */
+export function stepTime(step: Step, nowMs: number): string {
+  const words = tookWords(step, nowMs);
+  if (words === '') return '–';
+  return step.kind === 'approval' ? `${words} wait` : words;
 }
 
 /** What a step waits for, why it did not run or failed, who approved it. Empty for one that has just succeeded. */
@@ -68,5 +76,5 @@ export function listWords(names: readonly string[], most = 3): string {
 
 /** The message of a step without the id of its sub-run, to which the row has a link. */
 function ownMessage({ message, child_run_id: childId }: Step): string | null {
-  return message?.replace(`${childId} of `, '') ?? null;
+  return message === null ? null : errorWords(message.replace(`${childId} of `, ''));
 }

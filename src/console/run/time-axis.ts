@@ -109,5 +109,5 @@ function ticksOf(pieces: readonly Piece[], workMs: number, share: (ms: number) =
 export function cutWords({ cuts }: Pick<Axis, 'cuts'>): string | null {
   if (cuts.length === 0) return null;
   const ms = cuts.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
-  return `${spanWords(ms)} of waiting drawn short`;
+  return ms < secondMs ? null : `${spanWords(ms)} of waiting drawn short`;
 }

@@ -3,7 +3,7 @@
 
 import type { ReactNode } from 'react';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
-import { type Bucket, StackedBars } from '../design/charts/StackedBars.tsx';
+import { type Bucket, failedWords, StackedBars } from '../design/charts/StackedBars.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
@@ -36,9 +36,12 @@ export function Histogram(o: {
   const total = (of: 'success' | 'failed'): string => countWords(buckets.reduce((sum, one) => sum + one[of], 0));
   const isOnlyFailed = status === 'failed';
   const succeeded = isOnlyFailed ? '' : `${total('success')} succeeded, `;
+  const since = o.query.since === undefined ? 'Last 24 hours' : '';
+  const hasFailed = !isOnlyFailed && buckets.some((one) => one.failed > 0);
+  const failed = hasFailed ? failedWords(buckets, data?.span ?? 'hour') : '';
   return (
     <div className={styles.histogram}>
-      {o.query.since === undefined && <span className={styles.range}>Last 24 hours</span>}
+      <span className={styles.range}>{[since, failed].filter(Boolean).join('; ')}</span>
       <StackedBars
         label={`Runs by ${data?.span ?? 'hour'}: ${succeeded}${total('failed')} failed. Draw over it to choose a time.`}
         buckets={buckets}

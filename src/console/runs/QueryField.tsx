@@ -5,6 +5,7 @@ import { ListFilter, X } from 'lucide-react';
 import { type ClipboardEvent, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Kbd } from '../design/text/Kbd.tsx';
+import { narrowPx, useWidth } from '../design/width.ts';
 import { harmless } from '../words.ts';
 import { type Completion, completionsOf, type KnownValues } from './completions.ts';
 import styles from './QueryField.module.css';
@@ -24,6 +25,7 @@ export function QueryField(o: Props): ReactNode {
   const { tokens, draft, write } = useQueryText(o.text, o.onChange);
   const [isOpen, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
+  const isNarrow = useWidth() < narrowPx;
   const input = useRef<HTMLInputElement>(null);
   const id = useId();
   const offered = isOpen ? completionsOf(draft, o.known) : [];
@@ -80,7 +82,7 @@ export function QueryField(o: Props): ReactNode {
         aria-autocomplete="list"
         {...(at >= 0 && { 'aria-activedescendant': `${id}-${at}` })}
         className={styles.input}
-        placeholder={tokens.length === 0 ? 'job: status: label: by: or any text' : ''}
+        placeholder={tokens.length > 0 ? '' : isNarrow ? 'job: status: or text' : 'job: status: label: by: or any text'}
         autoComplete="off"
         spellCheck={false}
         value={draft}
@@ -92,12 +94,21 @@ export function QueryField(o: Props): ReactNode {
         onKeyDown={onKeyDown}
         onPaste={onPaste}
       />
-      <span className={styles.count} role="status">
-        {o.count}
-      </span>
-      {tokens.length > 0 ? <CopyButton text={o.text} label="Copy the filter as text" /> : <Kbd>/</Kbd>}
+      <AtEnd text={o.text} count={o.count} />
       {offered.length > 0 && <Offered id={id} offered={offered} at={at} draft={draft} take={take} />}
     </search>
+  );
+}
+
+function AtEnd({ text, count }: { readonly text: string; readonly count: string }): ReactNode {
+  const isNarrow = useWidth() < narrowPx;
+  return (
+    <>
+      <span className={styles.count} role="status">
+        {count}
+      </span>
+      {!isNarrow && (text === '' ? <Kbd>/</Kbd> : <CopyButton text={text} label="Copy the filter as text" />)}
+    </>
   );
 }
 

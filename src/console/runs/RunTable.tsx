@@ -10,7 +10,7 @@ import { StatusIcon, StatusText } from '../design/text/Status.tsx';
 import { Elapsed, Time, Worked } from '../design/text/Time.tsx';
 import { useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
-import { harmless, type RunRow, reasonWords, runPath } from '../words.ts';
+import { errorWords, harmless, type RunRow, reasonWords, runPath } from '../words.ts';
 import { byName, RunBy } from './RunBy.tsx';
 import styles from './RunTable.module.css';
 import { useUsualTimes } from './usual-times.ts';
@@ -101,7 +101,8 @@ function What({ run }: { readonly run: RunRow }): ReactNode {
   }
   if (run.status === 'pending')
     return <Words text={run.waiting === null ? 'Waits in the queue' : `Waits: ${run.waiting}`} />;
-  if (run.status === 'failed') return <Message text={run.error?.message ?? reasonWords(run.reason)} />;
+  if (run.status === 'failed')
+    return <Message text={run.error ? errorWords(run.error.message) : reasonWords(run.reason)} />;
   if (run.status === 'running' && run.progress) {
     return <Words text={`${Math.round(run.progress.percent)} % – ${run.progress.message}`} />;
   }

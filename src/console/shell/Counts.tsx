@@ -17,8 +17,11 @@ export function Count(o: { readonly href: string; readonly isAboveIcon: boolean 
 function Running(): ReactNode {
   const enabled = useScopes()('runs:read') === true;
   useUnderWayEvents('running');
-  const count = useUnderWay('running', { enabled }).data?.total;
-  if (count === undefined || count === 0) return null;
+  const { data } = useUnderWay('running', { enabled });
+  if (!data) return null;
+  // A run that waits for a person is counted beside the approvals.
+  const count = data.total - data.runs.filter((run) => run.waiting_approval.length > 0).length;
+  if (count === 0) return null;
   return (
     <Badge>
       {countWords(count)}

@@ -16,6 +16,14 @@ export type Bucket = {
   readonly running: number;
 };
 
+/** Failures have a scale of their own: "failed, below the line, up to 4 an hour". */
+export function failedWords(buckets: readonly Pick<Bucket, 'failed'>[], span: 'hour' | 'day'): string {
+  const most = Math.max(0, ...buckets.map(({ failed }) => failed));
+  return most === 0 ? 'failed, below the line' : `failed, below the line, up to ${countWords(most)} ${aSpan[span]}`;
+}
+
+const aSpan = { hour: 'an hour', day: 'a day' } as const;
+
 /** Something that explains a change: a dotted line with words. */
 type Mark = { readonly atMs: number; readonly text: string };
 
