@@ -108,7 +108,8 @@ describe.each(users)('if the server runs as $user,', async ({ as }) => {
       expect([run.status, run.reason, run.error?.message]).toEqual([
         'failed',
         'quota_exceeded',
-        expect.stringMatching(/^its workspace grew to [\d.]+MiB or more, /),
+        // A look that comes before the deep folders are removed already ends the run.
+        expect.stringMatching(/^its workspace (grew to [\d.]+MiB or more, |has folders deeper than a path can name)/),
       ]);
     },
   );
