@@ -3,7 +3,7 @@
 import type { Client } from '../../client/client.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
-import { mayColour, type Output, printable } from '../terminal/output.ts';
+import { mayColour, type Output } from '../terminal/output.ts';
 import { forTerminal } from '../terminal/terminal-text.ts';
 import type { StepLabels } from './step-labels.ts';
 
@@ -36,7 +36,7 @@ export function createLinePrinter(
     const to = process[o.to === 'same' ? stream : o.to];
     const isForPeople = to.isTTY;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
-    const of = o.labels ? `${output.paint('faint', `${printable(o.labels.of(step))} |`)} ` : '';
+    const of = o.labels ? `${output.paint('faint', `${o.labels.of(step)} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
     const rest = isForPeople ? output.paint('faint', forTerminal(members, false)) : members;

@@ -38,9 +38,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
     });
     const print: LinePrinter = output.isJson
       ? output.json
-      : async (line) => {
-          await labels?.learn(line.step_id);
-          printLine(line);
+      : (line) => {
+          const learning = labels?.learn(line.step_id);
+          return learning ? learning.then(() => printLine(line)) : printLine(line);
         };
     const leaving = new AbortController();
     const release = onReaderGone(() => leaving.abort());
@@ -91,7 +91,11 @@ async function printAll(
       ...limit,
       ...(cursor !== null && { cursor }),
     });
-    for (const line of page.logs) await print(line);
+    for (const line of page.logs) {
+      const printing = print(line);
+      // To await each of a million lines would cost more than to print them.
+      if (printing) await printing;
+    }
     if (page.logs_expired) return { isExpired: true };
     if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
     cursor = page.next_cursor;
