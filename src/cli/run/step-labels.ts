@@ -1,4 +1,4 @@
-// The labels of the steps of a run that goes on. The instances of a `foreach` come to exist while it runs.
+// Names the steps of a run for people. The server makes the instances of a `foreach` while the run goes on.
 
 import type { Client } from '../../client/client.ts';
 import { stepLabel } from '../../client/step-label.ts';

@@ -16,7 +16,7 @@ export function ValueDialog({ of, close }: { readonly of: Key; readonly close: (
   const value = useAnswer(
     ['kv', namespace, key, tenant],
     (client, signal) => client.call('getKvKey', { path: { namespace, key }, query: { tenant }, signal }),
-    // The next time that it is opened, it is read again.
+    // Each opening reads it again.
     { gcTime: 0 },
   );
   return (

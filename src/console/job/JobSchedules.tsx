@@ -1,4 +1,4 @@
-// When the schedules of a job start it, what they started last, and what can be done with them.
+// Lists the schedules of a job: their next times, their last run, and a menu of acts.
 
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';

@@ -1,4 +1,4 @@
-// What the row of a schedule shows, on the page of schedules and on that of its job.
+// The cells of a schedule's row. The page of schedules and the page of a job share them.
 
 import { Ellipsis } from 'lucide-react';
 import type { ReactNode } from 'react';
@@ -37,7 +37,7 @@ export function Last({
   isNarrow = false,
 }: {
   readonly schedule: Schedule;
-  /** The icon of the status is enough. */
+  /** Shows only the icon of the status. */
   readonly isNarrow?: boolean;
 }): ReactNode {
   const { last_run: last, last_error: error } = schedule;

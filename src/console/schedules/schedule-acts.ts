@@ -1,4 +1,4 @@
-// What a caller can do with a schedule: in its panel, and in the menu of its row.
+// What a caller can do with a schedule. Its panel and the menu of its row offer the same.
 
 import { CalendarCheck, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
 import { useState } from 'react';
@@ -16,7 +16,7 @@ export type ScheduleAct = {
 };
 
 export type ScheduleActs = Acts & {
-  /** Without what the caller or this schedule does not allow. */
+  /** Only what the caller may do with this schedule. */
   readonly actsOf: (schedule: Schedule) => readonly ScheduleAct[];
   /** The last run that was started here. */
   readonly startedId: string | null;

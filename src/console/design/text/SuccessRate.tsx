@@ -1,4 +1,4 @@
-// The share of runs that succeeded: red where too many failed.
+// The share of runs that succeeded, in red if too many failed.
 
 import type { ReactNode } from 'react';
 import { percentWords } from '../../../client/percent.ts';
@@ -6,7 +6,7 @@ import styles from './SuccessRate.module.css';
 
 const lowRate = 0.93;
 
-/** @param of - which runs it is about: "138 runs in 30 days" */
+/** @param of - the runs that were counted: "138 runs in 30 days" */
 export function SuccessRate({ rate, of }: { readonly rate: number | null; readonly of: string }): ReactNode {
   if (rate === null) return <span className={styles.none}>–</span>;
   return (
