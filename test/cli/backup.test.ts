@@ -80,7 +80,7 @@ describe('a backup of a running instance', () => {
     };
     await expect.poll(printed).toEqual(['printed']);
     // As in the copy of the database, which was made earlier.
-    const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'));
+    const database = new DatabaseSync(join(instance.dataDir, 'flwd.db'), { timeout: 60_000 });
     await expect.poll(() => database.prepare('SELECT count(*) AS n FROM log_segments').get()?.n).toBe(2);
     database.exec('DELETE FROM log_segments');
     database.close();

@@ -13,7 +13,7 @@ const shortLived = { persistence: { retention: { runs: '1m', logs: '1m', events:
 
 /** Moves everything two hours into the past. */
 function age({ dataDir }: Instance): void {
-  const database = new DatabaseSync(join(dataDir, 'flwd.db'));
+  const database = new DatabaseSync(join(dataDir, 'flwd.db'), { timeout: 60_000 });
   database.exec(`
     UPDATE runs SET created_at = created_at - 7200000, finished_at = finished_at - 7200000;
     UPDATE events SET at = at - 7200000;

@@ -213,7 +213,7 @@ testWith('chromium')('a server that needs a token lets the user sign in, for thi
   expect(await errorsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').filter({ hasText: 'The credential is not valid.' }).waitFor();
-  expect(await page.getByText('Unauthenticated').count()).toBe(1);
+  await expect.poll(() => page.getByText('Unauthenticated').count()).toBe(1);
   await expect.poll(() => field.inputValue()).toBe('fwt_wrong');
   await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('token');
   await field.fill(credential);
@@ -249,5 +249,5 @@ testWith('chromium')('a server that goes away is reported, and the page keeps it
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await passing.close();
   await page.getByRole('status').filter({ hasText: 'unreachable' }).waitFor();
-  expect(await page.getByRole('link', { name: 'demo/report' }).count()).toBe(1);
+  await expect.poll(() => page.getByRole('link', { name: 'demo/report' }).count()).toBe(1);
 });

@@ -84,7 +84,7 @@ testWith('chromium')('cancelling several runs waits for no grace period', async 
   await page.getByRole('button', { name: 'Cancel 2 runs' }).click();
   await page.getByRole('button', { name: 'Cancel the runs' }).click();
   await page.getByText('Cancelled: 2 of 2.').waitFor();
-  expect(await rows.count()).toBe(2);
+  await expect.poll(() => rows.count()).toBe(2);
   await Promise.all(runIds.map((id) => server.post(`/runs/${id}/cancel?force=true`, '')));
   await page.getByText('No runs match.').waitFor();
 });
@@ -110,7 +110,7 @@ describe('a run', () => {
         .poll(() => outputs.getByRole('cell').allTextContents())
         .toEqual(expect.arrayContaining(['go', 'colour', 'green']));
       const ended = page.getByRole('definition').filter({ hasText: /\d:\d\d:\d\d (?:UTC|GMT)/ });
-      expect(await ended.count()).toBe(3);
+      await expect.poll(() => ended.count()).toBe(3);
     },
   );
 
@@ -122,7 +122,7 @@ describe('a run', () => {
     const said = await live.textContent();
     const then = await told.textContent();
     await expect.poll(() => told.textContent()).not.toBe(then);
-    expect(await live.textContent()).toBe(said);
+    await expect.poll(() => live.textContent()).toBe(said);
   });
 
   testWith('chromium')('has tabs that the arrow keys move through', async () => {

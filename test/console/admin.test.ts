@@ -81,7 +81,7 @@ testWith('chromium')('a secret leads to the jobs that use it, and one that jobs 
   await put('/secrets/idle', 'a value');
   const page = await browser.open(`${server.url}/admin/secrets`);
   const missing = page.getByRole('region', { name: 'Not stored' });
-  expect(await missing.getByRole('listitem').textContent()).toMatch(/deploy-key.*deploy\/api.*deploy\/web/);
+  await expect.poll(() => missing.getByRole('listitem').textContent()).toMatch(/deploy-key.*deploy\/api.*deploy\/web/);
   await missing.getByRole('button', { name: 'Set… deploy-key' }).press('Enter');
   const form = page.getByRole('dialog', { name: 'Set a secret' });
   await expect.poll(() => form.getByLabel('Name').inputValue()).toBe('deploy-key');
@@ -106,7 +106,7 @@ testWith('chromium')('the audit log is searched by who, what and object, and ver
   const rows = page.getByRole('table', { name: 'Audit log' }).getByRole('row');
   await page.getByLabel('Object').fill('searched');
   await expect.poll(() => rows.count()).toBe(2);
-  expect(await rows.nth(1).textContent()).toContain('secret.set');
+  await expect.poll(() => rows.nth(1).textContent()).toContain('secret.set');
   await page.reload();
   await expect.poll(() => rows.count()).toBe(2);
   await page.getByLabel('Object').fill('');
@@ -123,7 +123,7 @@ testWith('chromium')('the audit log is searched by who, what and object, and ver
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo' })).text());
   await page.goto(`${server.url}/admin/audit?action=run.create`);
   const link = page.getByRole('link', { name: `run_…${runId.slice(-8)}`, exact: true });
-  expect(await link.getAttribute('title')).toContain(runId);
+  await expect.poll(() => link.getAttribute('title')).toContain(runId);
   await page.getByRole('cell', { name: `run_…${runId.slice(-8)} demo`, exact: true }).waitFor();
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('button', { name: 'Filter, 1 set' }).click();

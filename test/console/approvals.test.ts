@@ -47,7 +47,7 @@ describe('the page of approvals', () => {
     await page.keyboard.press('a');
     await page.getByRole('heading', { name: 'Release to production?' }).waitFor();
     const panel = page.getByRole('region', { name: 'Approval' });
-    expect(await panel.getByText('1 of 3 steps').count()).toBe(1);
+    await expect.poll(() => panel.getByText('1 of 3 steps').count()).toBe(1);
     await page.keyboard.press('a');
     await expect.poll(async () => (await run(release)).status, { timeout: 20_000 }).toBe('success');
 
@@ -60,7 +60,7 @@ describe('the page of approvals', () => {
     await page.keyboard.type('not on a Friday');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
-    expect(await panel.getByRole('button', { name: 'Deny' }).and(page.locator(':focus')).count()).toBe(1);
+    await expect.poll(() => panel.getByRole('button', { name: 'Deny' }).and(page.locator(':focus')).count()).toBe(1);
     await page.keyboard.press('Enter');
     await expect.poll(async () => (await run(migrate)).status, { timeout: 20_000 }).toBe('failed');
     expect((await run(migrate)).steps[1]?.approval).toMatchObject({ decision: 'deny', comment: 'not on a Friday' });

@@ -20,11 +20,11 @@ testWith('chromium')('Markdown with a charset is rendered, and a preview that is
   await page.getByRole('region', { name: 'Content of notes.md' }).getByRole('heading', { name: 'Title' }).waitFor();
   const cut = page.getByText('Showing the first 200,000 characters.');
   await page.getByRole('button', { name: 'Preview whole.txt' }).click();
-  expect(await page.getByRole('region', { name: 'Content of whole.txt' }).textContent()).toMatch(/xy$/);
+  await expect.poll(() => page.getByRole('region', { name: 'Content of whole.txt' }).textContent()).toMatch(/xy$/);
   expect(await cut.count()).toBe(0);
   await page.getByRole('button', { name: 'Preview long.txt' }).click();
   await cut.waitFor();
-  expect(await page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
+  await expect.poll(() => page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
 });
 
 testWith('chromium')('the page of a running run says when artifacts appear, and then shows them', async () => {
@@ -68,7 +68,7 @@ testWith('chromium')('large artifacts are shown in part, empty ones as empty, CS
   await page.getByRole('button', { name: 'Preview list.csv' }).click();
   const table = page.getByRole('region', { name: 'Content of list.csv' });
   await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['name', 'what, it is']);
-  expect(await table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
-  expect(await table.getByRole('row').count()).toBe(201);
+  await expect.poll(() => table.getByRole('cell').nth(1).textContent()).toBe('b "c"');
+  await expect.poll(() => table.getByRole('row').count()).toBe(201);
   await page.getByText('Showing the first 200 rows.').waitFor();
 });

@@ -35,8 +35,10 @@ testWith('chromium')('the files of a job can be read, and a link names a line', 
   await files.getByRole('link', { name: 'run.sh' }).click();
   const content = code.getByRole('region', { name: 'Content of run.sh' });
   await content.getByText('<img src=x onerror=alert(1)>').waitFor();
-  expect(await content.locator('code').allTextContents()).toEqual(script.trimEnd().split('\n'));
-  expect(await content.locator('[class*=string]').allTextContents()).toEqual(['"<img src=x onerror=alert(1)>"']);
+  await expect.poll(() => content.locator('code').allTextContents()).toEqual(script.trimEnd().split('\n'));
+  await expect
+    .poll(() => content.locator('[class*=string]').allTextContents())
+    .toEqual(['"<img src=x onerror=alert(1)>"']);
   await content.focus();
   await code.keyboard.press('Enter');
   await code.keyboard.press('ArrowDown');

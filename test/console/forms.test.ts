@@ -89,7 +89,7 @@ describe('a list', () => {
     await expect.poll(() => errors.allTextContents()).toEqual(['Required.']);
     await item.getByLabel(/^name/).fill('web-01');
     await page.getByText('Starts at once').waitFor();
-    expect(await item.getByLabel(/^port/).inputValue()).toBe('1.50');
+    await expect.poll(() => item.getByLabel(/^port/).inputValue()).toBe('1.50');
     await page.getByRole('button', { name: /^Run/ }).click();
     await page.getByText(/Succeeded in/).waitFor();
     const args = await argsOf(page.url().split('/').at(-1));
@@ -139,7 +139,7 @@ describe('a choice', () => {
   testWith('chromium')('of few is a row of buttons with the default chosen, and one of many is typed', async () => {
     const page = await browser.open(`${server.url}/jobs/several`);
     const mode = page.getByRole('group', { name: 'mode' });
-    expect(await mode.getByRole('button', { name: 'fast' }).getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(() => mode.getByRole('button', { name: 'fast' }).getAttribute('aria-pressed')).toBe('true');
     await mode.getByRole('button', { name: 'slow' }).click();
     const region = page.getByRole('combobox', { name: 'region' });
     await region.fill('f');
@@ -175,7 +175,7 @@ describe('what differs from the run whose arguments were filled in', () => {
     await page.getByLabel('text', { exact: true }).fill('new');
     await page.getByText('± was old').waitFor();
     const listed = page.getByRole('region', { name: 'Different from the run' });
-    expect(await listed.textContent()).toMatch(/- text: old\+ text: new3 others are the same/);
+    await expect.poll(() => listed.textContent()).toMatch(/- text: old\+ text: new3 others are the same/);
   });
 });
 
@@ -191,7 +191,7 @@ testWith('chromium')('by the keyboard alone: the sentence leads to the wrong fie
   await lead.focus();
   await page.keyboard.press('Enter');
   await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
-  expect(await page.getByText('must be at most 9').count()).toBe(1);
+  await expect.poll(() => page.getByText('must be at most 9').count()).toBe(1);
   // The last plan stays while a field has an error.
   expect(await page.getByRole('region', { name: 'What would happen' }).textContent()).toMatch(/Network\s*none/);
   await page.keyboard.press('Control+a');
@@ -231,7 +231,7 @@ testWith('chromium')(
     await page.getByLabel('text', { exact: true }).fill('a');
     const lost = page.getByRole('main').getByText('No server can be reached');
     await lost.waitFor();
-    expect(await lost.count()).toBe(1);
+    await expect.poll(() => lost.count()).toBe(1);
     await page.unroute('**/plans');
     await page.getByText('Starts at once').waitFor();
     expect(await lost.count()).toBe(0);
@@ -257,13 +257,13 @@ describe('the arguments of an earlier run', () => {
     expect(await fill.count()).toBe(0);
     await start({ text: 'before', count: 1 }, 'last');
     await start({ text: 'newest', key: 'hush-hush' }, 'last');
-    await fill.waitFor();
+    await expect.poll(() => page.getByRole('list', { name: 'Last runs' }).getByRole('listitem').count()).toBe(2);
     const text = page.getByLabel('text', { exact: true });
     const key = page.getByLabel('key', { exact: true });
     await key.fill('typed');
     await fill.press('Enter');
     await expect.poll(() => text.inputValue()).toBe('newest');
-    expect(await key.inputValue()).toBe('typed');
+    await expect.poll(() => key.inputValue()).toBe('typed');
     // Once more, after changes.
     await text.fill('changed');
     await page.getByLabel('count', { exact: true }).fill('5');
@@ -298,7 +298,7 @@ describe('the arguments of an earlier run', () => {
     await page.getByRole('alert').filter({ hasText: 'No field fits more as written.' }).waitFor();
     await jsonOf(page).fill('{"text": "b"}');
     await page.getByRole('button', { name: 'As fields' }).click();
-    expect(await page.getByLabel('text', { exact: true }).inputValue()).toBe('b');
+    await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('b');
   });
 });
 
@@ -309,13 +309,13 @@ testWith('chromium')(
     await page.getByLabel('key', { exact: true }).fill('hush-hush');
     await page.getByRole('button', { name: 'As JSON' }).click();
     await page.getByText('The JSON leaves out secret values: key').waitFor();
-    expect(await jsonOf(page).inputValue()).toBe('{}');
+    await expect.poll(() => jsonOf(page).inputValue()).toBe('{}');
     await page.getByRole('button', { name: 'As fields' }).click();
-    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('hush-hush');
+    await expect.poll(() => page.getByLabel('key', { exact: true }).inputValue()).toBe('hush-hush');
     await page.getByRole('button', { name: 'As JSON' }).click();
     await jsonOf(page).fill('{"key": "written"}');
     await page.getByRole('button', { name: 'As fields' }).click();
-    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('written');
+    await expect.poll(() => page.getByLabel('key', { exact: true }).inputValue()).toBe('written');
   },
 );
 
@@ -324,7 +324,7 @@ testWith('chromium')('the JSON input is described by its errors', async () => {
   await page.getByRole('button', { name: 'As JSON' }).click();
   await jsonOf(page).fill('{"count": 10}');
   await page.getByText('count must be at most 9').waitFor();
-  expect(await jsonOf(page).getAttribute('aria-invalid')).toBe('true');
+  await expect.poll(() => jsonOf(page).getAttribute('aria-invalid')).toBe('true');
   const described = await page.evaluate(
     `document.querySelector('textarea').getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join('')`,
   );
@@ -386,7 +386,7 @@ testWith('chromium')('the plan of running again with changes uses the earlier va
   await count.fill('4');
   await plan.getByText('count = 4').waitFor();
   await count.fill('');
-  expect(await count.getAttribute('placeholder')).toBe('3');
+  await expect.poll(() => count.getAttribute('placeholder')).toBe('3');
   await plan.getByText('count = 3').waitFor();
   await page.getByRole('link', { name: 'start a new run with these arguments' }).click();
   await page.getByText(`These are the arguments of ${runId}.`).waitFor();

@@ -83,7 +83,7 @@ describe('jobs', () => {
       const greeting = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'demo/greeting' }) });
       await expect.poll(() => greeting.textContent()).toMatch(/demo.*Never run.*03:00/);
       const broken = jobs.getByRole('row').filter({ has: page.getByRole('link', { name: 'disk/broken' }) });
-      expect(await broken.textContent()).toMatch(/disk\/broken\/config\.yaml:\d+:\d+ ?\w+/);
+      await expect.poll(() => broken.textContent()).toMatch(/disk\/broken\/config\.yaml:\d+:\d+ ?\w+/);
       expect(await page.title()).toBe('Jobs – flwd');
     },
   );
@@ -192,7 +192,7 @@ describe('jobs', () => {
     const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
     await expect.poll(() => rows.allTextContents()).toEqual(['disk/fails']);
     const last = page.getByRole('row').getByRole('link', { name: /Failed/ });
-    expect(await last.getAttribute('href')).toBe(`/runs/${runId}`);
+    await expect.poll(() => last.getAttribute('href')).toBe(`/runs/${runId}`);
   });
 
   testWith('chromium')('that wait for a person say so', async () => {
@@ -259,7 +259,7 @@ testWith('chromium')('the header names the whole job and its last run at every w
     const last = page.locator('header').getByRole('link', { name: /^Failed .*(now|ago)$/ });
     await last.waitFor();
     expect(await page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`)).toBe(0);
-    expect(await name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
+    await expect.poll(() => name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
   }
 });
@@ -357,7 +357,7 @@ testWith('chromium')(
     const runs = page.getByRole('region', { name: 'Duration of each run' }).getByRole('row');
     await expect.poll(() => runs.count()).toBe(4);
     const link = runs.filter({ hasText: 'Failed' }).getByRole('link');
-    expect(await link.getAttribute('href')).toBe(`/runs/${failed}`);
+    await expect.poll(() => link.getAttribute('href')).toBe(`/runs/${failed}`);
 
     await page.getByRole('button', { name: '7 d' }).click();
     await page.waitForURL(/range=7d/);
@@ -387,7 +387,7 @@ describe('a form', () => {
       await form.getByRole('textbox', { name: 'extra' }).fill('{"n": [1]}');
       const plan = page.getByRole('region', { name: 'What would happen' });
       await plan.getByText('who = Ada').waitFor();
-      expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*Network\s*none/);
+      await expect.poll(() => plan.textContent()).toMatch(/Profile\s*secure[\s\S]*Network\s*none/);
       expect(await plan.textContent()).not.toContain('hush-hush');
       await page.getByText('Starts at once').waitFor();
       await form.getByRole('button', { name: /^Run/ }).click();
@@ -415,7 +415,7 @@ describe('a form', () => {
       const form = page.getByRole('form', { name: 'Arguments' });
       await page.getByText('1 required value is missing.').waitFor();
       const plan = page.getByRole('region', { name: 'What would happen' });
-      expect(await plan.textContent()).toMatch(/Profile\s*secure[\s\S]*see what else the run may do/);
+      await expect.poll(() => plan.textContent()).toMatch(/Profile\s*secure[\s\S]*see what else the run may do/);
       expect(await form.locator('[data-fault]').count()).toBe(0);
       await form.getByRole('textbox', { name: /^who/ }).fill('Ada Lovelace');
       const errorOf = async (name: RegExp): Promise<string | null> => {
@@ -423,7 +423,7 @@ describe('a form', () => {
         return page.locator(`#${faultId}`).textContent();
       };
       await expect.poll(() => errorOf(/^who/)).toBe('must have at most 8 characters');
-      expect(await form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
+      await expect.poll(() => form.getByLabel(/^who/).getAttribute('aria-invalid')).toBe('true');
       await form.getByRole('textbox', { name: /^times/ }).fill('often');
       await expect.poll(() => errorOf(/^times/)).toBe('must be a whole number');
       await form.getByRole('button', { name: /^Run/ }).click();
@@ -439,7 +439,7 @@ describe('a form', () => {
     await page.getByRole('link', { name: `Fill in the arguments of ${runId}` }).click();
     await expect.poll(() => page.getByLabel(/^who/).inputValue()).toBe('Grace');
     await page.getByRole('button', { name: 'Remove x from words' }).waitFor();
-    expect(await page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');
+    await expect.poll(() => page.getByRole('textbox', { name: 'to', exact: true }).inputValue()).toBe('g@example.org');
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
   });
 
@@ -458,7 +458,7 @@ describe('a form', () => {
     await text.fill('{"who": "Ada", "times": 4}');
     await page.getByText('Starts at once').waitFor();
     await form.getByRole('button', { name: 'As fields' }).click();
-    expect(await form.getByLabel(/^times/).inputValue()).toBe('4');
+    await expect.poll(() => form.getByLabel(/^times/).inputValue()).toBe('4');
     await form.getByRole('button', { name: /^Run/ }).click();
     await page.getByRole('log').getByText('Ada, 4 times').waitFor();
   });

@@ -117,7 +117,7 @@ describe('a list of runs', () => {
     mayAnswer.resolve();
     await (await again).finished();
     await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 100)))');
-    expect(await row.getAttribute('data-drawn')).toBe('once');
+    await expect.poll(() => row.getAttribute('data-drawn')).toBe('once');
   });
 
   testWith('chromium')('can be selected as a whole and cancelled after a confirmation', async () => {
@@ -129,7 +129,7 @@ describe('a list of runs', () => {
     await page.getByRole('button', { name: 'Cancel 2 runs' }).click();
     const asked = page.getByRole('dialog', { name: 'Cancel 2 runs?' });
     await asked.getByRole('button', { name: 'Keep running' }).click();
-    expect(await rowsOf(page).getByText('pending').count()).toBe(2);
+    await expect.poll(() => rowsOf(page).getByText('pending').count()).toBe(2);
     await page.getByRole('button', { name: 'Cancel 2 runs' }).click();
     const { id } = await quiet.addRun();
     const chosen = Promise.withResolvers<void>();
@@ -142,8 +142,8 @@ describe('a list of runs', () => {
     chosen.resolve();
     await page.getByText('Cancelled: 2 of 2.').waitFor();
     await expect.poll(() => rowsOf(page).getByText('cancelled').count()).toBe(2);
-    expect(await page.getByRole('checkbox', { checked: true, name: /^Select run_/ }).count()).toBe(1);
-    expect(await page.getByRole('checkbox', { name: `Select ${id}` }).isChecked()).toBe(true);
+    await expect.poll(() => page.getByRole('checkbox', { checked: true, name: /^Select run_/ }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('checkbox', { name: `Select ${id}` }).isChecked()).toBe(true);
   });
 
   testWith('chromium')('reports no error about a filter that is typed halfway', async () => {

@@ -203,7 +203,7 @@ describe('a log of a million lines', () => {
     expect(longMs).toBeLessThan(5_000 + 5 * shortMs);
     // The end of the log, its first errors, and the stream of new lines.
     expect(requests).toBe(3);
-    expect(await log(page).locator('[data-level]').count()).toBe(250);
+    await expect.poll(() => log(page).locator('[data-level]').count()).toBe(250);
     await scroll(page, -100_000);
     await expect.poll(() => log(page).locator('[data-level]').count()).toBe(500);
     expect(await firstInSight(page)).toBeGreaterThan(million - 1_000);
@@ -238,14 +238,14 @@ describe('a log of a million lines', () => {
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('of many');
     await page.keyboard.press('Enter');
     await page.getByText('10,000 of the last 10,000').waitFor();
-    expect(await log(page).locator('[data-mark]').getAttribute('data-seq')).toBe(String(million));
+    await expect.poll(() => log(page).locator('[data-mark]').getAttribute('data-seq')).toBe(String(million));
     await page.getByRole('button', { name: 'Warn', exact: true }).click();
     await page.getByText('no match').waitFor();
-    expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
+    await expect.poll(() => page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
     await expect.poll(() => page.evaluate('document.activeElement?.textContent')).toBe('Warn');
     await page.reload();
     await page.getByText('no match').waitFor();
-    expect(await page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
+    await expect.poll(() => page.getByRole('searchbox', { name: 'Search the log' }).inputValue()).toBe('of many');
   });
 });
 
@@ -261,7 +261,7 @@ testWith('chromium')('a reader who leaves the end sees how many lines are added 
     await run.print(...Array.from({ length: 1_500 }, (_, at) => `more ${(n - 1) * 1_500 + at + 1}`));
     await page.getByRole('button', { name: `${(n * 1_500).toLocaleString('en')} new lines` }).waitFor();
   }
-  expect(await log(page).locator('[data-level]').count()).toBeLessThanOrEqual(2_000);
+  await expect.poll(() => log(page).locator('[data-level]').count()).toBeLessThanOrEqual(2_000);
   await toEnd(page).click();
   await log(page).getByText('more 9000', { exact: true }).waitFor();
   await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -291,10 +291,10 @@ testWith('chromium')('changing the level keeps the reader at their line', async 
 async function expectTokyoTime(time: Locator): Promise<void> {
   const atMs = Date.parse((await time.getAttribute('datetime')) ?? '');
   const there = new Date(atMs + 9 * 3_600_000).toISOString();
-  expect(await time.textContent()).toBe(there.slice(11, 23));
-  expect(await time.getAttribute('title')).toMatch(
-    new RegExp(`${there.slice(0, 4)}.* ${there.slice(11, 19)} GMT\\+9$`),
-  );
+  await expect.poll(() => time.textContent()).toBe(there.slice(11, 23));
+  await expect
+    .poll(() => time.getAttribute('title'))
+    .toMatch(new RegExp(`${there.slice(0, 4)}.* ${there.slice(11, 19)} GMT\\+9$`));
 }
 
 testWith('chromium')('a line has its local time, and a link that can be reached by keyboard', async () => {
@@ -311,7 +311,7 @@ testWith('chromium')('a line has its local time, and a link that can be reached 
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect.poll(() => page.url()).toMatch(/line=2$/);
-  expect(await log(page).locator('[data-mark]').getAttribute('data-seq')).toBe('2');
+  await expect.poll(() => log(page).locator('[data-mark]').getAttribute('data-seq')).toBe('2');
 });
 
 testWith('chromium')('a step with a matrix has its instances below it, and their lines as its log', async () => {
@@ -346,9 +346,9 @@ testWith('chromium')('a run that fails while it is watched does not move its rea
   await page.getByText('1 of 1', { exact: true }).waitFor();
   await page.getByRole('region', { name: 'Approval of ask' }).getByRole('button', { name: 'Approve' }).click();
   await page.getByText(/Failed in fails/).waitFor();
-  expect(await page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('All steps');
-  expect(await search.inputValue()).toBe('begins');
-  expect(await log(page).locator('[data-mark] mark').textContent()).toBe('begins');
+  await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('All steps');
+  await expect.poll(() => search.inputValue()).toBe('begins');
+  await expect.poll(() => log(page).locator('[data-mark] mark').textContent()).toBe('begins');
 });
 
 async function finishedRun(jobId: string): Promise<string> {
@@ -405,12 +405,12 @@ testWith('chromium')('the lines of a sub-run are those of the step that started 
   const runId = await finishedRun('demo/ships');
   const page = await browser.open(`${server.url}/runs/${runId}?step=ship`);
   await log(page).getByText('uploads part 3').waitFor();
-  expect(await log(page).locator('[data-level]').count()).toBe(3);
+  await expect.poll(() => log(page).locator('[data-level]').count()).toBe(3);
   await page.getByText('printed these lines').waitFor();
   const { runs } = JSON.parse(await (await server.fetch(`/runs/${runId}/children`)).text());
   const ship = runs.find(({ parent }: { parent: { step_id: string } }) => parent.step_id === 'ship');
   const link = page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' });
-  expect(await link.getAttribute('href')).toBe(`/runs/${ship.run_id}`);
+  await expect.poll(() => link.getAttribute('href')).toBe(`/runs/${ship.run_id}`);
   // In the log of the whole run, it is between the lines of the steps around it.
   await choose(page, 'Step', 'All steps');
   await log(page).getByText('reports').waitFor();
@@ -421,7 +421,7 @@ testWith('chromium')('the lines of a sub-run are those of the step that started 
   // A step with several has no lines of its own, and names them.
   await choose(page, 'Step', 'all');
   await page.getByText('This step printed nothing itself. It ran:').waitFor();
-  expect(await page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' }).count()).toBe(2);
+  await expect.poll(() => page.getByLabel('Log of the run').getByRole('link', { name: 'demo/target' }).count()).toBe(2);
   await page.getByRole('tab', { name: 'Sub-runs 3' }).click();
   await expect.poll(() => page.getByRole('table', { name: 'Sub-runs' }).getByRole('link').count()).toBe(3);
 });

@@ -112,6 +112,6 @@ describe('while files change', () => {
     await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).fill('{"a": 1}');
     await writeFile(join(server.root, 'jobs/disk/broken/config.yaml'), 'command: [');
     await jobPage.getByRole('alert').filter({ hasText: 'config.yaml:1:' }).waitFor();
-    expect(await jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).inputValue()).toBe('{"a": 1}');
+    await expect.poll(() => jobPage.getByRole('textbox', { name: 'Arguments as JSON' }).inputValue()).toBe('{"a": 1}');
   });
 });

@@ -41,7 +41,7 @@ describe('the overview', () => {
     await expect.poll(() => figures.textContent()).toMatch(/Runs5.*Failed2.*all with one error/);
     await cardOf(page, 'Failures since yesterday').getByText('2 runs', { exact: true }).waitFor();
     const message = page.getByRole('list', { name: 'Failures' }).getByRole('link', { name: /price list is empty/ });
-    expect(await message.getAttribute('href')).toBe(`/runs/${failed[1]}`);
+    await expect.poll(() => message.getAttribute('href')).toBe(`/runs/${failed[1]}`);
     await cardOf(page, 'Runs per hour').getByRole('button', { name: 'Show as table' }).click();
     await page.getByRole('columnheader', { name: 'Failed' }).waitFor();
     await page.getByRole('list', { name: 'Schedules of the next 24 hours' }).getByText('report').waitFor();

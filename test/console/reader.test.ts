@@ -77,7 +77,7 @@ testWith('chromium')('the pages of Admin that a token may not see are absent, an
   const page = await signedIn('/admin', looker.credential);
   await page.getByRole('heading', { name: 'Doctor', level: 1 }).waitFor();
   const nav = page.getByRole('navigation', { name: 'Admin' });
-  expect(await nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
+  await expect.poll(() => nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
   await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
   await page.goto(`${server.url}/admin/secrets`);
   await page.getByText('Secrets is for callers with the scope').waitFor();

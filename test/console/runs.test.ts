@@ -104,7 +104,7 @@ describe('a run', () => {
     await page.getByText(/Succeeded in/).waitFor();
     await page.getByText('local through the API').waitFor();
     const red = log(page).getByText('red', { exact: true });
-    expect(await red.getAttribute('class')).toMatch(/fg1/);
+    await expect.poll(() => red.getAttribute('class')).toMatch(/fg1/);
     await log(page).getByText('<b>not bold</b>').waitFor();
     await page.getByRole('tab', { name: 'result' }).click();
     const cells = page.getByRole('region', { name: 'Result' }).getByRole('cell');
@@ -153,10 +153,10 @@ describe('a run', () => {
     await page.getByRole('button', { name: 'Preview report.md' }).click();
     const content = page.getByRole('region', { name: 'Content of report.md' });
     await content.getByRole('heading', { name: 'Disks' }).waitFor();
-    expect(await content.getByRole('cell').allTextContents()).toEqual(['sda', '40']);
+    await expect.poll(() => content.getByRole('cell').allTextContents()).toEqual(['sda', '40']);
     const links = content.getByRole('link');
     expect([await links.count(), await links.getAttribute('href')]).toEqual([1, 'https://example.org/']);
-    expect(await content.textContent()).toContain('<img src=x onerror=alert(1)>');
+    await expect.poll(() => content.textContent()).toContain('<img src=x onerror=alert(1)>');
     await page.getByRole('tab', { name: 'log' }).click();
     await choose(page, 'Attempt', 'Attempt 1');
     await log(page).getByText('the first time').waitFor();
@@ -202,7 +202,7 @@ describe('a run', () => {
     const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('listitem');
     const kept = rows.filter({ hasText: 'kept from the earlier run' });
     await expect.poll(() => kept.getByRole('link').allTextContents()).toEqual(['fetch']);
-    expect(await kept.getByRole('img').getAttribute('aria-label')).toBe('did not start');
+    await expect.poll(() => kept.getByRole('img').getAttribute('aria-label')).toBe('did not start');
     await kept.getByRole('link').click();
     await page.getByText('This step was kept from the earlier run, which has its log.').waitFor();
     const again = page.url();
@@ -262,7 +262,7 @@ describe('a run', () => {
     const [first, second] = [await ran(), await ran()];
     const page = await browser.open(`${quiet.url}/runs/${second}`);
     const compare = page.getByRole('link', { name: 'Compare', exact: true });
-    expect(await compare.getAttribute('href')).toBe(`/compare?a=${first}&b=${second}`);
+    await expect.poll(() => compare.getAttribute('href')).toBe(`/compare?a=${first}&b=${second}`);
     await page.getByRole('link', { name: 'Compare the two runs' }).waitFor();
     const read = page.waitForResponse((answer) => answer.url().includes('status=success'));
     await page.goto(`${quiet.url}/runs/${first}`);
@@ -283,7 +283,7 @@ describe('a large log', () => {
     await server.fetch(`/runs/${runId}/logs?tail=1`);
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await expect.poll(() => isInView(page, `line ${linesOfLoud} of many`)).toBe(true);
-    expect(await log(page).locator('[data-level]').count()).toBeLessThanOrEqual(2_000);
+    await expect.poll(() => log(page).locator('[data-level]').count()).toBeLessThanOrEqual(2_000);
 
     await log(page).focus();
     await page.keyboard.press('Home');
@@ -293,7 +293,7 @@ describe('a large log', () => {
       await scroll(page, 1);
       await expect.poll(() => log(page).locator('[data-level]').last().getAttribute('data-seq')).not.toBe(before);
     }
-    expect(await log(page).locator('[data-level]').count()).toBe(2_000);
+    await expect.poll(() => log(page).locator('[data-level]').count()).toBe(2_000);
 
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('LINE 123456 of');
     await page.keyboard.press('Enter');
@@ -304,7 +304,7 @@ describe('a large log', () => {
     expect(page.url()).toMatch(/line=123460&/);
     const shared = await browser.open(page.url());
     await expect.poll(() => isInView(shared, 'line 123460 of many')).toBe(true);
-    expect(await log(shared).locator('[data-mark]').getAttribute('data-seq')).toBe('123460');
+    await expect.poll(() => log(shared).locator('[data-mark]').getAttribute('data-seq')).toBe('123460');
     await shared.getByRole('button', { name: /To the end/ }).click();
     await expect.poll(() => isInView(shared, `line ${linesOfLoud} of many`)).toBe(true);
   });
@@ -329,7 +329,7 @@ describe('a large log', () => {
       await run.print('while it was away');
       wire.fix();
       await expect.poll(() => isInView(page, 'while it was away')).toBe(true);
-      expect(await log(page).getByText('second 3', { exact: true }).count()).toBe(1);
+      await expect.poll(() => log(page).getByText('second 3', { exact: true }).count()).toBe(1);
     },
   );
 });
@@ -487,7 +487,7 @@ describe('the list of runs', () => {
         { timeout: 30_000 },
       )
       .toBe(1);
-    expect(await rowsOf(page).count()).toBeLessThanOrEqual(100);
+    await expect.poll(() => rowsOf(page).count()).toBeLessThanOrEqual(100);
     await first.move('claim');
     await rowsOf(page).filter({ hasText: first.id }).getByText('Running').waitFor();
     const newest = await many.addRun();

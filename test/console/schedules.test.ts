@@ -37,13 +37,13 @@ testWith('chromium')('a schedule of a config.yaml is held, released and run, but
   const filter = page.getByRole('searchbox', { name: 'Filter the schedules' });
   await filter.fill('every 5 often');
   await row.waitFor({ state: 'detached' });
-  expect(await page.getByRole('row', { name: /ops\/often/ }).count()).toBe(1);
+  await expect.poll(() => page.getByRole('row', { name: /ops\/often/ }).count()).toBe(1);
   await filter.fill('');
   await row.getByRole('button', { name: /^backup\/nightly/ }).click();
   const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
   await panel.getByText(/^Clocks go /).waitFor();
   await panel.getByText(/backup\/nightly\/config\.yaml$/).waitFor();
-  expect(await panel.getByRole('region', { name: 'Next times' }).getByRole('listitem').count()).toBe(3);
+  await expect.poll(() => panel.getByRole('region', { name: 'Next times' }).getByRole('listitem').count()).toBe(3);
   expect(await panel.getByRole('button', { name: /Edit|Delete/ }).count()).toBe(0);
 
   await panel.getByRole('button', { name: 'Hold' }).click();
@@ -132,7 +132,7 @@ testWith('chromium')('Escape closes the panel and returns to the row, after what
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.getByRole('searchbox', { name: 'Filter the schedules' }).press('Escape');
   await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('BODY');
-  expect(await panel.isVisible()).toBe(true);
+  await expect.poll(() => panel.isVisible()).toBe(true);
 
   await page.keyboard.press('Escape');
   await panel.waitFor({ state: 'detached' });

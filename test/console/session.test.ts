@@ -42,7 +42,7 @@ testWith('chromium')(
     await asked.getByLabel('API token').fill(second.credential);
     await page.keyboard.press('Enter');
     await asked.waitFor({ state: 'detached' });
-    expect(await name.inputValue()).toBe(typed);
+    await expect.poll(() => name.inputValue()).toBe(typed);
     await page.getByText('Starts at once').first().waitFor();
 
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -115,7 +115,7 @@ testWith('chromium')(
     await page.getByRole('link', { name: 'Runs', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: "lacks the scope 'runs:read'" }).waitFor();
     expect(await page.getByRole('button', { name: 'Try again' }).count()).toBe(0);
-    expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('button', { name: 'Sign out' }).count()).toBe(1);
 
     const admin = await guarded.token();
     await guarded.fetch(`/tokens/${reader.id}`, { method: 'DELETE', headers: admin.headers });
