@@ -5,9 +5,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { demoPages, openDemoPage } from '../test/console/demo-pages.ts';
 import { startDemoServer } from '../test/support/demo-server.ts';
+import { launchChromium } from '../test/support/headless-chromium.ts';
 import { createRun, type Instance, startInstance, waitForJobs } from './instance.ts';
 import { fillWithRuns } from './many-runs.ts';
 import { atMost, type Figure, median, timeOf } from './measure.ts';
@@ -20,17 +21,12 @@ const settleMs = 3_000;
 const viewport = { width: 1_440, height: 900 };
 
 export async function consoleFigures(bin: string): Promise<Figure[]> {
-  const browser = await startBrowser();
+  const browser = await launchChromium();
   try {
     return [await slowestPage(browser, bin), ...(await longLog(browser, bin)), ...(await longLists(browser, bin))];
   } finally {
     await browser.close();
   }
-}
-
-export function startBrowser(): Promise<Browser> {
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args });
 }
 
 /** In a browser's profile of its own, as on a first visit. */

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
-import { startBrowser } from './console.ts';
+import { launchChromium } from '../test/support/headless-chromium.ts';
 import { createRun, type Instance, startInstance, waitForJobs } from './instance.ts';
 import { fillWithRuns } from './many-runs.ts';
 import { atMost, type Figure, median } from './measure.ts';
@@ -25,7 +25,7 @@ export async function overviewFigures(bin: string): Promise<Figure[]> {
       },
     },
   );
-  const browser = await startBrowser();
+  const browser = await launchChromium();
   try {
     await waitForJobs(instance.url, 1);
     return [

@@ -6,9 +6,10 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { buildConsole } from '../build-console.ts';
 import { startDemoServer } from '../test/support/demo-server.ts';
+import { launchChromium } from '../test/support/headless-chromium.ts';
 import { record } from './recording.ts';
 
 const images = join(import.meta.dirname, 'images');
@@ -119,7 +120,7 @@ const [target, ...names] = process.argv.slice(2);
 await buildConsole();
 const server = await startDemoServer(mkdtempSync(join(tmpdir(), 'flwd-pictures-')));
 const base = server.url;
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await launchChromium();
 try {
   await addSettings();
   const pages = pagesWith({

@@ -1,16 +1,8 @@
-// Debian's Chromium: one browser for all tests of a file, and a page for each test.
+// One browser for all tests of a file, and a page for each test.
 
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, expect, onTestFinished } from 'vitest';
-
-const executable = '/usr/bin/chromium';
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { launchChromium } from '../support/headless-chromium.ts';
 
 export type PageOptions = {
   readonly theme?: 'light' | 'dark';
@@ -34,7 +26,7 @@ export function aBrowser(): { readonly open: (url: string, o?: PageOptions) => P
     async open(url, o = {}) {
       const { theme = 'light', width = 1200, height = 900, timezone = 'UTC', clockMs } = o;
       const { isForeign = false, mayFail = isForeign } = o;
-      launched ??= chromium.launch({ executablePath: executable, args: flags });
+      launched ??= launchChromium();
       const context = await (await launched).newContext({
         viewport: { width, height },
         colorScheme: theme,

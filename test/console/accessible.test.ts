@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -56,7 +57,7 @@ async function ran(jobId: string): Promise<string> {
 }
 
 const [report, steps] =
-  absentTools('chromium').length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
+  absentTools(headlessChromium).length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
 
 /** @returns by how many pixels a page is wider than its window */
 async function overflow(page: Page): Promise<number> {
@@ -86,7 +87,7 @@ const pages = [
 ] as const;
 
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
-  testWith('chromium')('every page passes WCAG AA', async () => {
+  testWith(headlessChromium)('every page passes WCAG AA', async () => {
     const page = await browser.open(`${server.url}/jobs`, { theme });
     const errors: string[] = [];
     for (const [path, text] of pages) {
@@ -99,7 +100,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
 });
 
 describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
-  testWith('chromium')('a form with errors and a form in JSON pass WCAG AA', async () => {
+  testWith(headlessChromium)('a form with errors and a form in JSON pass WCAG AA', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/report`, { theme });
     await page.getByLabel('count').fill('often');
     await page.getByLabel('token', { exact: true }).fill('hush-hush');
@@ -111,7 +112,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
   });
 
-  testWith('chromium')('a preview and the step graph pass WCAG AA', async () => {
+  testWith(headlessChromium)('a preview and the step graph pass WCAG AA', async () => {
     const page = await browser.open(`${server.url}/runs/${report}?tab=artifacts`, { theme });
     await page.getByRole('button', { name: 'Preview a.txt' }).click();
     await page.getByRole('region', { name: 'Content of a.txt' }).waitFor();
@@ -122,7 +123,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     expect(await errorsOf(page)).toEqual([]);
   });
 
-  testWith('chromium')('an approval and the confirmation of a cancel pass WCAG AA', async () => {
+  testWith(headlessChromium)('an approval and the confirmation of a cancel pass WCAG AA', async () => {
     await using asking = await startServing({ executes: true, jobs: { ask } });
     const { run_id: waiting } = JSON.parse(await (await asking.post('/runs', { job_id: 'ask' })).text());
     const page = await browser.open(`${asking.url}/runs/${waiting}`, { theme });
@@ -136,7 +137,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
     await page.getByText(/Cancelled (after|before)/).waitFor();
   });
 
-  testWith('chromium')('the sign-in dialog passes WCAG AA', async () => {
+  testWith(headlessChromium)('the sign-in dialog passes WCAG AA', async () => {
     await using guarded = await startServing({ authMode: 'required' });
     const page = await browser.open(guarded.url, { theme });
     await page.getByLabel('API token').waitFor();
@@ -144,7 +145,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (theme) => {
   });
 });
 
-testWith('chromium')('no page is wider than a phone', async () => {
+testWith(headlessChromium)('no page is wider than a phone', async () => {
   const page = await browser.open(`${server.url}/jobs`, { width: 360, height: 740, theme: 'dark' });
   const wide: string[] = [];
   for (const [path, text] of pages) {
@@ -156,7 +157,7 @@ testWith('chromium')('no page is wider than a phone', async () => {
   expect(wide).toEqual([]);
 });
 
-testWith('chromium')('everything can be reached by keyboard', async () => {
+testWith(headlessChromium)('everything can be reached by keyboard', async () => {
   const page = await browser.open(`${server.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.keyboard.press('j');
@@ -203,7 +204,7 @@ testWith('chromium')('everything can be reached by keyboard', async () => {
   await page.getByRole('form', { name: 'Arguments' }).waitFor();
 });
 
-testWith('chromium')('a server that needs a token lets the user sign in, for this tab', async () => {
+testWith(headlessChromium)('a server that needs a token lets the user sign in, for this tab', async () => {
   await using guarded = await startServing({ authMode: 'required', jobs: { 'demo/report': bash('true') } });
   const { credential } = await guarded.token({ scopes: ['jobs:read', 'runs:read'] });
   const page = await browser.open(`${guarded.url}/jobs`);
@@ -233,7 +234,7 @@ testWith('chromium')('a server that needs a token lets the user sign in, for thi
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
 
-testWith('chromium')('code that cannot be loaded is reported, and loaded by a retry', async () => {
+testWith(headlessChromium)('code that cannot be loaded is reported, and loaded by a retry', async () => {
   const page = await browser.open(`${server.url}/runs`, { mayFail: true });
   await page.route('**/assets/AdminPage*', (route) => route.abort());
   await page.getByRole('link', { name: 'Admin' }).click();
@@ -243,7 +244,7 @@ testWith('chromium')('code that cannot be loaded is reported, and loaded by a re
   await page.getByRole('heading', { name: 'Sources', level: 1 }).waitFor();
 });
 
-testWith('chromium')('a server that goes away is reported, and the page keeps its content', async () => {
+testWith(headlessChromium)('a server that goes away is reported, and the page keeps its content', async () => {
   const passing = await startServing({ jobs: { 'demo/report': bash('true') } });
   const page = await browser.open(`${passing.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();

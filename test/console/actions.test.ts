@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -58,24 +59,27 @@ const focused = (page: Page): Promise<string> =>
     '((at) => `${at.nodeName} ${at.getAttribute("aria-label") ?? at.textContent}`)(document.activeElement)',
   );
 
-testWith('chromium')('a cancel is reported signal by signal, and a user who cannot wait kills the run', async () => {
-  const page = await browser.open(`${server.url}/runs/${await started('demo/stubborn')}`);
-  await expect.poll(() => page.getByRole('log').getByText('begun').count()).toBe(2);
-  await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByRole('button', { name: 'Cancel the run' }).click();
-  const ladder = page.getByRole('list', { name: 'Cancel' });
-  await expect.poll(() => ladder.textContent()).toMatch(/left: sent SIGTERM to \d/);
-  await expect.poll(() => ladder.textContent()).toMatch(/right: sent SIGTERM to \d/);
-  await expect.poll(() => focused(page)).toBe('OL Cancel');
-  await page.getByRole('button', { name: 'Kill now' }).click();
-  await page.getByText(/Cancelled after/).waitFor();
-  await expect
-    .poll(() => ladder.textContent())
-    .toMatch(/^(?=.*left: sent SIGKILL)(?=.*right: sent SIGKILL).*no process is left$/);
-  await expect.poll(() => focused(page)).toBe('OL Cancel');
-});
+testWith(headlessChromium)(
+  'a cancel is reported signal by signal, and a user who cannot wait kills the run',
+  async () => {
+    const page = await browser.open(`${server.url}/runs/${await started('demo/stubborn')}`);
+    await expect.poll(() => page.getByRole('log').getByText('begun').count()).toBe(2);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Cancel the run' }).click();
+    const ladder = page.getByRole('list', { name: 'Cancel' });
+    await expect.poll(() => ladder.textContent()).toMatch(/left: sent SIGTERM to \d/);
+    await expect.poll(() => ladder.textContent()).toMatch(/right: sent SIGTERM to \d/);
+    await expect.poll(() => focused(page)).toBe('OL Cancel');
+    await page.getByRole('button', { name: 'Kill now' }).click();
+    await page.getByText(/Cancelled after/).waitFor();
+    await expect
+      .poll(() => ladder.textContent())
+      .toMatch(/^(?=.*left: sent SIGKILL)(?=.*right: sent SIGKILL).*no process is left$/);
+    await expect.poll(() => focused(page)).toBe('OL Cancel');
+  },
+);
 
-testWith('chromium')('cancelling several runs waits for no grace period', async () => {
+testWith(headlessChromium)('cancelling several runs waits for no grace period', async () => {
   const runIds = await Promise.all([started('demo/stubborn'), started('demo/stubborn')]);
   const page = await browser.open(`${server.url}/runs?q=job%3Ademo%2Fstubborn%20status%3Arunning`);
   const rows = page.getByRole('checkbox', { name: /^Select run_/ });
@@ -90,7 +94,7 @@ testWith('chromium')('cancelling several runs waits for no grace period', async 
 });
 
 describe('a run', () => {
-  testWith('chromium')(
+  testWith(headlessChromium)(
     'says who approved it, which outputs its steps gave, and when it ran, with the time zone',
     async () => {
       const runId = await started('demo/told');
@@ -114,7 +118,7 @@ describe('a run', () => {
     },
   );
 
-  testWith('chromium')('announces nothing while only the duration changes', async () => {
+  testWith(headlessChromium)('announces nothing while only the duration changes', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     const live = page.getByRole('status').filter({ hasText: 'Running' });
     const told = live.locator('..');
@@ -125,7 +129,7 @@ describe('a run', () => {
     await expect.poll(() => live.textContent()).toBe(said);
   });
 
-  testWith('chromium')('has tabs that the arrow keys move through', async () => {
+  testWith(headlessChromium)('has tabs that the arrow keys move through', async () => {
     const page = await browser.open(`${server.url}/runs/${await started('demo/held')}`);
     await page.getByRole('tab', { name: 'log' }).focus();
     await page.keyboard.press('ArrowLeft');
@@ -137,7 +141,7 @@ describe('a run', () => {
     await expect.poll(() => page.getByRole('tab', { selected: true }).textContent()).toMatch(/^Log *$/);
   });
 
-  testWith('chromium')('says why a step failed on a phone, too', async () => {
+  testWith(headlessChromium)('says why a step failed on a phone, too', async () => {
     const runId = await started('demo/fails', { async: false });
     const page = await browser.open(`${server.url}/runs/${runId}`, { width: 360, height: 740 });
     await steps(page)
@@ -147,7 +151,7 @@ describe('a run', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
   });
 
-  testWith('chromium')('that had to wait says how long', async () => {
+  testWith(headlessChromium)('that had to wait says how long', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await new Promise((resolve) => setTimeout(resolve, 1_100));

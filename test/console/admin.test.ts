@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -26,7 +27,7 @@ const put = (path: string, value: string) =>
     body: JSON.stringify({ value }),
   });
 
-testWith('chromium')('a token is made by keyboard, shown once, works, and is revoked', async () => {
+testWith(headlessChromium)('a token is made by keyboard, shown once, works, and is revoked', async () => {
   const page = await browser.open(`${server.url}/admin/tokens`);
   await page.getByRole('button', { name: 'New token' }).press('Enter');
   const form = page.getByRole('dialog', { name: 'New token' });
@@ -52,7 +53,7 @@ testWith('chromium')('a token is made by keyboard, shown once, works, and is rev
   expect((await server.fetch('/jobs', { headers })).status).toBe(401);
 });
 
-testWith('chromium')('a secret is set, replaced, its key rotated, and deleted, and never shown', async () => {
+testWith(headlessChromium)('a secret is set, replaced, its key rotated, and deleted, and never shown', async () => {
   const page = await browser.open(`${server.url}/admin/secrets`);
   await page.getByRole('button', { name: 'Set a secret' }).click();
   const form = page.getByRole('dialog', { name: 'Set a secret' });
@@ -77,7 +78,7 @@ testWith('chromium')('a secret is set, replaced, its key rotated, and deleted, a
   expect(await read('/secrets')).toMatchObject({ total: 0 });
 });
 
-testWith('chromium')('a secret leads to the jobs that use it, and one that jobs name can be set', async () => {
+testWith(headlessChromium)('a secret leads to the jobs that use it, and one that jobs name can be set', async () => {
   await put('/secrets/idle', 'a value');
   const page = await browser.open(`${server.url}/admin/secrets`);
   const missing = page.getByRole('region', { name: 'Not stored' });
@@ -96,7 +97,7 @@ testWith('chromium')('a secret leads to the jobs that use it, and one that jobs 
   await page.waitForURL(/\/jobs\/deploy\/web$/);
 });
 
-testWith('chromium')('the audit log is searched by who, what and object, and verified', async () => {
+testWith(headlessChromium)('the audit log is searched by who, what and object, and verified', async () => {
   const { credential } = await server.token({ scopes: ['jobs:read'] });
   await server.fetch('/tokens', {
     headers: { authorization: `Bearer ${credential}`, 'x-forwarded-for': '203.0.113.7' },
@@ -133,7 +134,7 @@ testWith('chromium')('the audit log is searched by who, what and object, and ver
   await expect.poll(async () => ((await chosen.boundingBox())?.x ?? 390) < 300).toBe(true);
 });
 
-testWith('chromium')('storage says how long things are kept, and removes what is past its time', async () => {
+testWith(headlessChromium)('storage says how long things are kept, and removes what is past its time', async () => {
   const page = await browser.open(`${server.url}/admin/storage`);
   await page.getByRole('region', { name: 'Kept for' }).getByText('Audit log').waitFor();
   await page
@@ -151,7 +152,7 @@ testWith('chromium')('storage says how long things are kept, and removes what is
   await page.getByText('Nothing was past its time.').waitFor();
 });
 
-testWith('chromium')('a source says how many of its jobs are invalid; a value is set and deleted', async () => {
+testWith(headlessChromium)('a source says how many of its jobs are invalid; a value is set and deleted', async () => {
   const page = await browser.open(`${server.url}/admin`);
   await page
     .getByRole('row', { name: /local-fs/ })
@@ -172,7 +173,7 @@ testWith('chromium')('a source says how many of its jobs are invalid; a value is
   await expect.poll(async () => (await server.fetch('/kv/demo/last')).status).toBe(404);
 });
 
-testWith('chromium')('a value is read when its key is opened, by keyboard too, and shown as text', async () => {
+testWith(headlessChromium)('a value is read when its key is opened, by keyboard too, and shown as text', async () => {
   const values = [
     ['plain', 'first <b>line</b>\nsecond \u202eline'],
     ['json', '{"recall":0.87,"tags":["a b"]}'],
@@ -210,7 +211,7 @@ testWith('chromium')('a value is read when its key is opened, by keyboard too, a
   await dialogOf('binary').getByRole('button', { name: 'Copy as base64' }).waitFor();
 });
 
-testWith('chromium')('on a phone, sources and values have the facts and the buttons of the table', async () => {
+testWith(headlessChromium)('on a phone, sources and values have the facts and the buttons of the table', async () => {
   await put('/kv/phone/one', '');
   const page = await browser.open(`${server.url}/admin/sources`, { width: 390 });
   const source = page.getByRole('row', { name: /local-fs.*1 invalid job.*trusted, \// });
@@ -223,7 +224,7 @@ testWith('chromium')('on a phone, sources and values have the facts and the butt
   await expect.poll(async () => (await server.fetch('/kv/phone/one')).status).toBe(404);
 });
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'invalid jobs are marked at Sources and named by the doctor, who checks again on request',
   async () => {
     const page = await browser.open(`${server.url}/admin/doctor`);
@@ -241,7 +242,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')('every page of Admin passes WCAG AA in both themes, and fits a phone', async () => {
+testWith(headlessChromium)('every page of Admin passes WCAG AA in both themes, and fits a phone', async () => {
   await put('/secrets/shown', 'some value');
   await put('/kv/demo/shown', '');
   await server.token({ scopes: ['jobs:read'] });

@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 
@@ -9,7 +10,7 @@ const server = await startServing();
 afterAll(() => server.close());
 const browser = aBrowser();
 
-testWith('chromium')('Markdown with a charset is rendered, and a preview that is cut says so', async () => {
+testWith(headlessChromium)('Markdown with a charset is rendered, and a preview that is cut says so', async () => {
   const run = await server.addRun();
   await server.addArtifact(run, { name: 'notes.md', content: '# Title\n', mediaType: 'text/markdown; charset=utf-8' });
   const long = 'x'.repeat(199_999);
@@ -27,7 +28,7 @@ testWith('chromium')('Markdown with a charset is rendered, and a preview that is
   await expect.poll(() => page.getByRole('region', { name: 'Content of long.txt' }).textContent()).toMatch(/xy$/);
 });
 
-testWith('chromium')('the page of a running run says when artifacts appear, and then shows them', async () => {
+testWith(headlessChromium)('the page of a running run says when artifacts appear, and then shows them', async () => {
   const run = await server.addRun();
   await run.move('claim');
   const page = await browser.open(`${server.url}/runs/${run.id}?tab=artifacts`);
@@ -37,7 +38,7 @@ testWith('chromium')('the page of a running run says when artifacts appear, and 
   await page.getByRole('button', { name: 'late.txt', exact: true }).waitFor();
 });
 
-testWith('chromium')('artifacts are listed with their folders, page by page, and with their number', async () => {
+testWith(headlessChromium)('artifacts are listed with their folders, page by page, and with their number', async () => {
   const run = await server.addRun();
   for (const name of ['artifacts/out/a.txt', 'artifacts/out/b.txt', 'log/a.txt'])
     await server.addArtifact(run, { name, content: name, mediaType: 'text/plain' });
@@ -51,7 +52,7 @@ testWith('chromium')('artifacts are listed with their folders, page by page, and
   await page.getByRole('region', { name: 'Content of out/a.txt' }).waitFor();
 });
 
-testWith('chromium')('large artifacts are shown in part, empty ones as empty, CSV as a table', async () => {
+testWith(headlessChromium)('large artifacts are shown in part, empty ones as empty, CSV as a table', async () => {
   const run = await server.addRun();
   const mediaType = 'text/plain';
   await server.addArtifact(run, { name: 'large.txt', content: 'x'.repeat(2_000_000), mediaType });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type DiffRow, fileDiff } from '../../src/console/code/file-diff.ts';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { aBrowser, choose } from './a-browser.ts';
 
@@ -25,7 +26,7 @@ afterAll(() => server.close());
 const browser = aBrowser();
 const page = (query: string) => browser.open(`${server.url}/jobs/shop/release?tab=code${query}`);
 
-testWith('chromium')('the files of a job can be read, and a link names a line', async () => {
+testWith(headlessChromium)('the files of a job can be read, and a link names a line', async () => {
   const code = await page('');
   const files = code.getByRole('navigation', { name: 'Files' });
   await expect
@@ -51,7 +52,7 @@ testWith('chromium')('the files of a job can be read, and a link names a line', 
   await code.getByText('The file is not text, so it is not shown.').waitFor();
 });
 
-testWith('chromium')('two revisions can be compared, and each file says whether it changed', async () => {
+testWith(headlessChromium)('two revisions can be compared, and each file says whether it changed', async () => {
   await server.post('/runs', { job_id: 'shop/release', async: false });
   const dir = join(server.root, 'jobs/shop/release');
   // As long as before.
@@ -79,7 +80,7 @@ testWith('chromium')('two revisions can be compared, and each file says whether 
   await expect.poll(() => files.getByRole('link', { name: 'new.sh' }).count()).toBe(0);
 });
 
-testWith('chromium')('a caller without the scope reads which scope it takes', async () => {
+testWith(headlessChromium)('a caller without the scope reads which scope it takes', async () => {
   await using guarded = await startServing({
     authMode: 'required',
     jobs: { demo: { 'config.yaml': 'command: ["true"]\n' } },

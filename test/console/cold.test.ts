@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type DemoServer, startDemoServer } from '../support/demo-server.ts';
 import { expectWithin, msOf } from '../support/goes.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 import { demoPages, openDemoPage } from './demo-pages.ts';
@@ -16,12 +17,12 @@ const browser = aBrowser();
 let server: DemoServer | undefined;
 
 beforeAll(async () => {
-  if (absentTools('chromium').length > 0) return;
+  if (absentTools(headlessChromium).length > 0) return;
   server = await startDemoServer(mkdtempSync(join(tmpdir(), 'flwd-cold-')), { days: 3 });
 });
 afterAll(() => server?.stop());
 
-testWith('chromium').each(demoPages)('%s can be used soon', async (...demoPage) => {
+testWith(headlessChromium).each(demoPages)('%s can be used soon', async (...demoPage) => {
   if (!server) throw new Error('the server was not started');
   const { url, failed } = server;
   const page = await browser.open(`${url}/api/v1/health`);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { afterAll, expect, onTestFinished } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 
@@ -28,7 +29,7 @@ async function aPage(html: string, name: string): Promise<string> {
 
 const answered = (path: string) => expect.poll(() => requests.find((request) => request.path === path));
 
-testWith('chromium').for(['127.0.0.1', 'localhost'])(
+testWith(headlessChromium).for(['127.0.0.1', 'localhost'])(
   'a page on another port of %s cannot change anything as the server’s user',
   async (name) => {
     const run = await server.addRun();
@@ -55,7 +56,7 @@ testWith('chromium').for(['127.0.0.1', 'localhost'])(
   },
 );
 
-testWith('chromium')('a page on another port loads without any identity', async () => {
+testWith(headlessChromium)('a page on another port loads without any identity', async () => {
   requests.length = 0;
   await browser.open(
     await aPage(
@@ -71,7 +72,7 @@ testWith('chromium')('a page on another port loads without any identity', async 
   await answered('/api/v1/events/runs').toMatchObject({ status: 403, principal: 'anonymous' });
 });
 
-testWith('chromium').for(['127.0.0.1', 'localhost'])(
+testWith(headlessChromium).for(['127.0.0.1', 'localhost'])(
   'a link on another page opens the console, which works as the server’s user at %s',
   async (name) => {
     const there = `http://${name}:${new URL(server.url).port}/runs`;

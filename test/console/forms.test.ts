@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -71,7 +72,7 @@ const argsOf = async (runId: string | undefined): Promise<Record<string, unknown
 const jsonOf = (page: Page) => page.getByRole('textbox', { name: 'Arguments as JSON' });
 
 describe('a list', () => {
-  testWith('chromium')('of objects has fields for each item, with the errors of the item', async () => {
+  testWith(headlessChromium)('of objects has fields for each item, with the errors of the item', async () => {
     const page = await browser.open(`${server.url}/jobs/hosts`);
     await page.getByText('1 required value is missing.').waitFor();
     await page.getByRole('button', { name: 'Add to hosts' }).click();
@@ -96,7 +97,7 @@ describe('a list', () => {
     expect(args.hosts).toEqual([{ name: 'web-01', port: 1.5, day: '2026-02-03' }]);
   });
 
-  testWith('chromium')('of distinct choices is a group of checkboxes', async () => {
+  testWith(headlessChromium)('of distinct choices is a group of checkboxes', async () => {
     const page = await browser.open(`${server.url}/jobs/hosts`);
     const parts = page.getByRole('group', { name: 'parts' });
     await parts.getByRole('checkbox', { name: 'mail' }).check();
@@ -107,7 +108,7 @@ describe('a list', () => {
 });
 
 describe('several values', () => {
-  testWith('chromium')('are chips, and one that is being typed counts, too', async () => {
+  testWith(headlessChromium)('are chips, and one that is being typed counts, too', async () => {
     const page = await browser.open(`${server.url}/jobs/several`);
     const words = page.getByLabel('words', { exact: true });
     await words.fill('one');
@@ -120,38 +121,44 @@ describe('several values', () => {
     expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ words: ['one', 'two'] });
   });
 
-  testWith('chromium')('are removed with Backspace, and several lines that are pasted are several values', async () => {
-    const page = await browser.open(`${server.url}/jobs/several`);
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    await page.evaluate('navigator.clipboard.writeText("a\\nb\\nc\\n")');
-    const words = page.getByLabel('words', { exact: true });
-    await words.focus();
-    await page.keyboard.press('Control+v');
-    await page.getByRole('button', { name: 'Remove c from words' }).waitFor();
-    await page.keyboard.press('Backspace');
-    await page.getByRole('button', { name: 'Remove a from words' }).click();
-    await page.getByRole('button', { name: 'As JSON' }).click();
-    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ words: ['b'] });
-  });
+  testWith(headlessChromium)(
+    'are removed with Backspace, and several lines that are pasted are several values',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs/several`);
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await page.evaluate('navigator.clipboard.writeText("a\\nb\\nc\\n")');
+      const words = page.getByLabel('words', { exact: true });
+      await words.focus();
+      await page.keyboard.press('Control+v');
+      await page.getByRole('button', { name: 'Remove c from words' }).waitFor();
+      await page.keyboard.press('Backspace');
+      await page.getByRole('button', { name: 'Remove a from words' }).click();
+      await page.getByRole('button', { name: 'As JSON' }).click();
+      expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ words: ['b'] });
+    },
+  );
 });
 
 describe('a choice', () => {
-  testWith('chromium')('of few is a row of buttons with the default chosen, and one of many is typed', async () => {
-    const page = await browser.open(`${server.url}/jobs/several`);
-    const mode = page.getByRole('group', { name: 'mode' });
-    await expect.poll(() => mode.getByRole('button', { name: 'fast' }).getAttribute('aria-pressed')).toBe('true');
-    await mode.getByRole('button', { name: 'slow' }).click();
-    const region = page.getByRole('combobox', { name: 'region' });
-    await region.fill('f');
-    await page.getByRole('option', { name: 'region-f' }).click();
-    await page.getByRole('checkbox', { name: 'loud' }).uncheck();
-    await page.getByRole('button', { name: 'As JSON' }).click();
-    expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ mode: 'slow', region: 'region-f', loud: false });
-  });
+  testWith(headlessChromium)(
+    'of few is a row of buttons with the default chosen, and one of many is typed',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs/several`);
+      const mode = page.getByRole('group', { name: 'mode' });
+      await expect.poll(() => mode.getByRole('button', { name: 'fast' }).getAttribute('aria-pressed')).toBe('true');
+      await mode.getByRole('button', { name: 'slow' }).click();
+      const region = page.getByRole('combobox', { name: 'region' });
+      await region.fill('f');
+      await page.getByRole('option', { name: 'region-f' }).click();
+      await page.getByRole('checkbox', { name: 'loud' }).uncheck();
+      await page.getByRole('button', { name: 'As JSON' }).click();
+      expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ mode: 'slow', region: 'region-f', loud: false });
+    },
+  );
 });
 
 describe('what a run is started with', () => {
-  testWith('chromium')('besides its arguments is under More, and is checked', async () => {
+  testWith(headlessChromium)('besides its arguments is under More, and is checked', async () => {
     const page = await browser.open(`${server.url}/jobs/several`);
     await page.getByText('More priority 0').click();
     await page.getByLabel('Priority').fill('1000');
@@ -168,7 +175,7 @@ describe('what a run is started with', () => {
 });
 
 describe('what differs from the run whose arguments were filled in', () => {
-  testWith('chromium')('is marked in its field and listed', async () => {
+  testWith(headlessChromium)('is marked in its field and listed', async () => {
     const runId = await start({ text: 'old', count: 3 });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
     await page.getByText('All arguments are the same; the revision, too').waitFor();
@@ -179,30 +186,33 @@ describe('what differs from the run whose arguments were filled in', () => {
   });
 });
 
-testWith('chromium')('by the keyboard alone: the sentence leads to the wrong field, and Ctrl Enter runs', async () => {
-  const page = await browser.open(`${server.url}/jobs/note`);
-  await page.getByText('Starts at once').waitFor();
-  await page.getByLabel('count', { exact: true }).focus();
-  await page.keyboard.type('99');
-  const lead = page.getByRole('button', { name: '1 field needs attention' });
-  await lead.waitFor();
-  await page.keyboard.press('Control+Enter');
-  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
-  await lead.focus();
-  await page.keyboard.press('Enter');
-  await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
-  await expect.poll(() => page.getByText('must be at most 9').count()).toBe(1);
-  // The last plan stays while a field has an error.
-  expect(await page.getByRole('region', { name: 'What would happen' }).textContent()).toMatch(/Network\s*none/);
-  await page.keyboard.press('Control+a');
-  await page.keyboard.type('7');
-  await page.getByText('Starts at once').waitFor();
-  await page.keyboard.press('Control+Enter');
-  await page.waitForURL(/\/runs\/run_/);
-  expect(await argsOf(page.url().split('/').at(-1))).toEqual({ count: 7 });
-});
+testWith(headlessChromium)(
+  'by the keyboard alone: the sentence leads to the wrong field, and Ctrl Enter runs',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/note`);
+    await page.getByText('Starts at once').waitFor();
+    await page.getByLabel('count', { exact: true }).focus();
+    await page.keyboard.type('99');
+    const lead = page.getByRole('button', { name: '1 field needs attention' });
+    await lead.waitFor();
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
+    await lead.focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('field-2');
+    await expect.poll(() => page.getByText('must be at most 9').count()).toBe(1);
+    // The last plan stays while a field has an error.
+    expect(await page.getByRole('region', { name: 'What would happen' }).textContent()).toMatch(/Network\s*none/);
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('7');
+    await page.getByText('Starts at once').waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.waitForURL(/\/runs\/run_/);
+    expect(await argsOf(page.url().split('/').at(-1))).toEqual({ count: 7 });
+  },
+);
 
-testWith('chromium')('a default inside an object is shown once the object is given', async () => {
+testWith(headlessChromium)('a default inside an object is shown once the object is given', async () => {
   const page = await browser.open(`${server.url}/jobs/hosts`);
   const user = page.getByLabel('user', { exact: true });
   await page.getByText('backup if db is given without it').waitFor();
@@ -211,18 +221,21 @@ testWith('chromium')('a default inside an object is shown once the object is giv
   await expect.poll(() => user.getAttribute('placeholder')).toBe('backup');
 });
 
-testWith('chromium')('typed arguments are still there after a visit to another page, except secrets', async () => {
-  const page = await browser.open(`${server.url}/jobs/note`);
-  await page.getByLabel('text', { exact: true }).fill('half a thought');
-  await page.getByLabel('key', { exact: true }).fill('hush-hush');
-  await page.getByRole('link', { name: 'Jobs' }).first().click();
-  await page.getByRole('table', { name: 'Jobs' }).waitFor();
-  await page.goBack();
-  await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
-  expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
-});
+testWith(headlessChromium)(
+  'typed arguments are still there after a visit to another page, except secrets',
+  async () => {
+    const page = await browser.open(`${server.url}/jobs/note`);
+    await page.getByLabel('text', { exact: true }).fill('half a thought');
+    await page.getByLabel('key', { exact: true }).fill('hush-hush');
+    await page.getByRole('link', { name: 'Jobs' }).first().click();
+    await page.getByRole('table', { name: 'Jobs' }).waitFor();
+    await page.goBack();
+    await expect.poll(() => page.getByLabel('text', { exact: true }).inputValue()).toBe('half a thought');
+    expect(await page.getByLabel('key', { exact: true }).inputValue()).toBe('');
+  },
+);
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'an unreachable server is reported once, and the plan loads by itself when the server is back',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
@@ -239,7 +252,7 @@ testWith('chromium')(
 );
 
 describe('the arguments of an earlier run', () => {
-  testWith('chromium')('scroll the form into view', async () => {
+  testWith(headlessChromium)('scroll the form into view', async () => {
     const runId = await start({ text: 'earlier' });
     const page = await browser.open(`${server.url}/jobs/note`, { height: 300 });
     await page.getByRole('link', { name: `Fill in the arguments of ${runId}` }).click();
@@ -250,7 +263,7 @@ describe('the arguments of an earlier run', () => {
     expect(Math.abs(await page.evaluate<number>(top))).toBeLessThan(150);
   });
 
-  testWith('chromium')('are those of the last run with one button, and a typed secret stays', async () => {
+  testWith(headlessChromium)('are those of the last run with one button, and a typed secret stays', async () => {
     const page = await browser.open(`${server.url}/jobs/last`);
     const fill = page.getByRole('button', { name: 'Fill in from the last run' });
     await page.getByText('Starts at once').waitFor();
@@ -280,7 +293,7 @@ describe('the arguments of an earlier run', () => {
     expect(await fill.count()).toBe(0);
   });
 
-  testWith('chromium')('are filled in as JSON while the form shows JSON', async () => {
+  testWith(headlessChromium)('are filled in as JSON while the form shows JSON', async () => {
     const runId = await start({ text: 'earlier', key: 'hush-hush' });
     const page = await browser.open(`${server.url}/jobs/note`);
     await page.getByRole('button', { name: 'As JSON' }).click();
@@ -289,7 +302,7 @@ describe('the arguments of an earlier run', () => {
     expect(JSON.parse(await jsonOf(page).inputValue())).toEqual({ text: 'earlier' });
   });
 
-  testWith('chromium')('are shown as JSON while they fit no field', async () => {
+  testWith(headlessChromium)('are shown as JSON while they fit no field', async () => {
     const runId = await start({ text: 'a', more: null });
     const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
     await page.getByText('They are shown as JSON, because no field fits more.').waitFor();
@@ -302,7 +315,7 @@ describe('the arguments of an earlier run', () => {
   });
 });
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'a typed secret is kept when the form switches to JSON and back, and the JSON says that it leaves it out',
   async () => {
     const page = await browser.open(`${server.url}/jobs/note`);
@@ -319,7 +332,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')('the JSON input is described by its errors', async () => {
+testWith(headlessChromium)('the JSON input is described by its errors', async () => {
   const page = await browser.open(`${server.url}/jobs/note`);
   await page.getByRole('button', { name: 'As JSON' }).click();
   await jsonOf(page).fill('{"count": 10}');
@@ -331,7 +344,7 @@ testWith('chromium')('the JSON input is described by its errors', async () => {
   expect(described).toBe('count must be at most 9');
 });
 
-testWith('chromium')('a text keeps its line breaks, whether it comes from a run or is pasted', async () => {
+testWith(headlessChromium)('a text keeps its line breaks, whether it comes from a run or is pasted', async () => {
   const runId = await start({ text: 'one\ntwo' });
   const page = await browser.open(`${server.url}/jobs/note?from=${runId}`);
   const text = page.getByLabel('text', { exact: true });
@@ -353,7 +366,7 @@ testWith('chromium')('a text keeps its line breaks, whether it comes from a run 
   expect(await argsOf(page.url().split('/').at(-1))).toMatchObject({ text: 'one\ntwo!' });
 });
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'a copied command has a placeholder for a secret, and sends a token if the server needs one',
   async () => {
     await using guarded = await startServing({ authMode: 'required', jobs: { note: bash('true', note) } });
@@ -377,25 +390,28 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')('the plan of running again with changes uses the earlier value of an emptied field', async () => {
-  const runId = await start({ text: 'old', count: 3 });
-  const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
-  const plan = page.getByRole('region', { name: 'What would happen' });
-  await plan.getByText('text = old').waitFor();
-  const count = page.getByLabel('count', { exact: true });
-  await count.fill('4');
-  await plan.getByText('count = 4').waitFor();
-  await count.fill('');
-  await expect.poll(() => count.getAttribute('placeholder')).toBe('3');
-  await plan.getByText('count = 3').waitFor();
-  await page.getByRole('link', { name: 'start a new run with these arguments' }).click();
-  await page.getByText(`These are the arguments of ${runId}.`).waitFor();
-  await count.fill('');
-  await plan.getByText('text = old').waitFor();
-  await expect.poll(() => plan.getByText('count =').count()).toBe(0);
-});
+testWith(headlessChromium)(
+  'the plan of running again with changes uses the earlier value of an emptied field',
+  async () => {
+    const runId = await start({ text: 'old', count: 3 });
+    const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
+    const plan = page.getByRole('region', { name: 'What would happen' });
+    await plan.getByText('text = old').waitFor();
+    const count = page.getByLabel('count', { exact: true });
+    await count.fill('4');
+    await plan.getByText('count = 4').waitFor();
+    await count.fill('');
+    await expect.poll(() => count.getAttribute('placeholder')).toBe('3');
+    await plan.getByText('count = 3').waitFor();
+    await page.getByRole('link', { name: 'start a new run with these arguments' }).click();
+    await page.getByText(`These are the arguments of ${runId}.`).waitFor();
+    await count.fill('');
+    await plan.getByText('text = old').waitFor();
+    await expect.poll(() => plan.getByText('count =').count()).toBe(0);
+  },
+);
 
-testWith('chromium')('running an old revision again says that the plan shows the new one', async () => {
+testWith(headlessChromium)('running an old revision again says that the plan shows the new one', async () => {
   const runId = await start({ text: 'old' });
   const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
   await page.getByText(`This runs ${runId} again at its revision`).waitFor();
@@ -427,7 +443,7 @@ describe('when the connection breaks before the answer', () => {
     );
   };
 
-  testWith('chromium')('pressing Rerun again does not create a second run', async () => {
+  testWith(headlessChromium)('pressing Rerun again does not create a second run', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await breakFirst(page);
@@ -442,7 +458,7 @@ describe('when the connection breaks before the answer', () => {
     expect(await rerunsOf(runId)).toBe(2);
   });
 
-  testWith('chromium')('nor does submitting a run again with changes', async () => {
+  testWith(headlessChromium)('nor does submitting a run again with changes', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/jobs/note?rerun=${runId}`);
     await page.getByText(`This runs ${runId} again at its revision`).waitFor();
@@ -454,7 +470,7 @@ describe('when the connection breaks before the answer', () => {
     expect(await rerunsOf(runId)).toBe(1);
   });
 
-  testWith('chromium')('nor does rerunning a selection again', async () => {
+  testWith(headlessChromium)('nor does rerunning a selection again', async () => {
     const runId = await start({ text: 'once' });
     const page = await browser.open(`${server.url}/runs?q=${runId}`);
     await breakFirst(page);

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -75,7 +76,7 @@ afterAll(() => server.close());
 const browser = aBrowser();
 
 describe('jobs', () => {
-  testWith('chromium')(
+  testWith(headlessChromium)(
     'are listed with their last and next runs, and invalid ones with the place of the error',
     async () => {
       const page = await browser.open(`${server.url}/jobs`);
@@ -88,7 +89,7 @@ describe('jobs', () => {
     },
   );
 
-  testWith('chromium')('that do not exist keep their error on the page while it is read again', async () => {
+  testWith(headlessChromium)('that do not exist keep their error on the page while it is read again', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/none`);
     await page.getByRole('alert').filter({ hasText: 'Job Not Found' }).waitFor();
     await page.evaluate(`new MutationObserver(() => {
@@ -102,30 +103,33 @@ describe('jobs', () => {
     expect(await page.title()).not.toBe('flickered');
   });
 
-  testWith('chromium')('are filtered by text, namespace, tag and state, and the URL keeps the filter', async () => {
-    const page = await browser.open(`${server.url}/jobs`);
-    const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
-    const search = page.getByRole('searchbox', { name: 'Search jobs' });
-    await search.fill('how full');
-    await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
-    await page.reload();
-    await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
-    await search.fill('nothing such');
-    await page.getByText('No job matches.').waitFor();
-    await search.fill('');
-    await page.getByRole('combobox', { name: 'Tag' }).click();
-    await page.getByRole('option', { name: 'demo' }).click();
-    await expect.poll(() => rows.allTextContents()).toEqual(['demo/greeting']);
-    expect(page.url()).toContain('/jobs?tag=demo');
-    await page.goto(`${server.url}/jobs`);
-    await page.getByRole('button', { name: /^disk/ }).click();
-    await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken', 'disk/fails', 'disk/usage']);
-    await page.getByRole('button', { name: /^Invalid/ }).click();
-    await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken']);
-    expect(page.url()).toContain('/jobs?show=invalid');
-  });
+  testWith(headlessChromium)(
+    'are filtered by text, namespace, tag and state, and the URL keeps the filter',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs`);
+      const rows = page.getByRole('table', { name: 'Jobs' }).locator('[data-row]');
+      const search = page.getByRole('searchbox', { name: 'Search jobs' });
+      await search.fill('how full');
+      await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
+      await page.reload();
+      await expect.poll(() => rows.allTextContents()).toEqual(['disk/usage']);
+      await search.fill('nothing such');
+      await page.getByText('No job matches.').waitFor();
+      await search.fill('');
+      await page.getByRole('combobox', { name: 'Tag' }).click();
+      await page.getByRole('option', { name: 'demo' }).click();
+      await expect.poll(() => rows.allTextContents()).toEqual(['demo/greeting']);
+      expect(page.url()).toContain('/jobs?tag=demo');
+      await page.goto(`${server.url}/jobs`);
+      await page.getByRole('button', { name: /^disk/ }).click();
+      await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken', 'disk/fails', 'disk/usage']);
+      await page.getByRole('button', { name: /^Invalid/ }).click();
+      await expect.poll(() => rows.allTextContents()).toEqual(['disk/broken']);
+      expect(page.url()).toContain('/jobs?show=invalid');
+    },
+  );
 
-  testWith('chromium')('are sorted by a head, and get columns that one adds, both in the URL', async () => {
+  testWith(headlessChromium)('are sorted by a head, and get columns that one adds, both in the URL', async () => {
     const page = await browser.open(`${server.url}/jobs`);
     const table = page.getByRole('table', { name: 'Jobs' });
     await table.getByRole('button', { name: 'Job', exact: true }).click();
@@ -139,7 +143,7 @@ describe('jobs', () => {
     await usage.getByRole('cell', { name: 'secure' }).waitFor();
   });
 
-  testWith('chromium')('start from their row: the form opens, and with Shift the job runs at once', async () => {
+  testWith(headlessChromium)('start from their row: the form opens, and with Shift the job runs at once', async () => {
     const page = await browser.open(`${server.url}/jobs`);
     const run = page.getByRole('button', { name: 'Run disk/usage' });
     await run.click();
@@ -153,31 +157,34 @@ describe('jobs', () => {
     await page.waitForURL(/\/jobs\/demo\/greeting$/);
   });
 
-  testWith('chromium')('by the keyboard alone: find one, mark it, filter, and start it with an argument', async () => {
-    const page = await browser.open(`${server.url}/jobs`);
-    await page.getByRole('link', { name: 'demo/greeting' }).waitFor();
-    await page.keyboard.press('/');
-    await page.keyboard.type('greet');
-    await expect.poll(() => page.locator('[data-row]').count()).toBe(1);
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('j');
-    await page.keyboard.press('Shift+Tab');
-    await page.keyboard.press('Enter');
-    const star = page.getByRole('button', { name: 'Favourite: demo/greeting' });
-    await expect.poll(() => star.getAttribute('aria-pressed')).toBe('true');
-    await page.getByRole('navigation', { name: 'Favourites' }).getByText('greeting').waitFor();
-    await page.keyboard.press('Tab');
-    await page.keyboard.press('Enter');
-    await page.getByRole('textbox', { name: /^who/ }).waitFor();
-    await page.getByRole('tab', { name: 'Run', exact: true }).focus();
-    while ((await page.evaluate('document.activeElement.id')) !== 'field-0') await page.keyboard.press('Tab');
-    await page.keyboard.type('Ada');
-    await page.getByText('Starts at once').waitFor();
-    await page.keyboard.press('Control+Enter');
-    await page.waitForURL(/\/runs\/run_/);
-  });
+  testWith(headlessChromium)(
+    'by the keyboard alone: find one, mark it, filter, and start it with an argument',
+    async () => {
+      const page = await browser.open(`${server.url}/jobs`);
+      await page.getByRole('link', { name: 'demo/greeting' }).waitFor();
+      await page.keyboard.press('/');
+      await page.keyboard.type('greet');
+      await expect.poll(() => page.locator('[data-row]').count()).toBe(1);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('j');
+      await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('Enter');
+      const star = page.getByRole('button', { name: 'Favourite: demo/greeting' });
+      await expect.poll(() => star.getAttribute('aria-pressed')).toBe('true');
+      await page.getByRole('navigation', { name: 'Favourites' }).getByText('greeting').waitFor();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('textbox', { name: /^who/ }).waitFor();
+      await page.getByRole('tab', { name: 'Run', exact: true }).focus();
+      while ((await page.evaluate('document.activeElement.id')) !== 'field-0') await page.keyboard.press('Tab');
+      await page.keyboard.type('Ada');
+      await page.getByText('Starts at once').waitFor();
+      await page.keyboard.press('Control+Enter');
+      await page.waitForURL(/\/runs\/run_/);
+    },
+  );
 
-  testWith('chromium')('that fail are one key away', async () => {
+  testWith(headlessChromium)('that fail are one key away', async () => {
     const { run_id: runId } = JSON.parse(
       await (await server.post('/runs', { job_id: 'disk/fails', async: false })).text(),
     );
@@ -195,7 +202,7 @@ describe('jobs', () => {
     await expect.poll(() => last.getAttribute('href')).toBe(`/runs/${runId}`);
   });
 
-  testWith('chromium')('that wait for a person say so', async () => {
+  testWith(headlessChromium)('that wait for a person say so', async () => {
     await server.post('/runs', { job_id: 'demo/steps' });
     const page = await browser.open(`${server.url}/jobs`);
     await page
@@ -206,7 +213,7 @@ describe('jobs', () => {
     await page.getByText('1 waiting for approval').waitFor({ state: 'attached' });
   });
 
-  testWith('chromium')('are missing from an empty instance, which names its folder and the command', async () => {
+  testWith(headlessChromium)('are missing from an empty instance, which names its folder and the command', async () => {
     await using empty = await startServing({});
     const page = await browser.open(`${empty.url}/jobs`);
     await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
@@ -216,7 +223,7 @@ describe('jobs', () => {
   });
 });
 
-testWith('chromium')('a job shows when its schedules start it, and which are disabled', async () => {
+testWith(headlessChromium)('a job shows when its schedules start it, and which are disabled', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/greeting?tab=schedules`);
   const card = page.getByRole('region', { name: 'Schedules' });
   await expect.poll(() => card.textContent()).toMatch(/Every day at 03:00[\s\S]*who=Ada[\s\S]*Next.*03:00/);
@@ -226,7 +233,7 @@ testWith('chromium')('a job shows when its schedules start it, and which are dis
   await expect.poll(() => card.textContent()).toMatch(/Every day at 04:05.*Europe\/Berlindisabled/);
 });
 
-testWith('chromium')('the graph of a job fills the window, and the page does not scroll', async () => {
+testWith(headlessChromium)('the graph of a job fills the window, and the page does not scroll', async () => {
   for (const width of [1_440, 1_024, 390]) {
     const page = await browser.open(`${server.url}/jobs/demo/steps?tab=graph`, { width });
     const card = page.getByRole('region', { name: 'Steps' });
@@ -238,7 +245,7 @@ testWith('chromium')('the graph of a job fills the window, and the page does not
   }
 });
 
-testWith('chromium')('the plan shows the notes of all steps in full', async () => {
+testWith(headlessChromium)('the plan shows the notes of all steps in full', async () => {
   const page = await browser.open(`${server.url}/jobs/stats/calls`);
   const note = page.getByRole('region', { name: 'What would happen' }).getByText(/^runs demo.+greeting, always$/);
   const cut = `[...document.querySelectorAll('[aria-label="Graph of the steps"] :is(li, span[aria-hidden])')]
@@ -250,21 +257,24 @@ testWith('chromium')('the plan shows the notes of all steps in full', async () =
   }
 });
 
-testWith('chromium')('the header names the whole job and its last run at every width, whatever the title', async () => {
-  await server.post('/runs', { job_id: 'stats/fails', args: { code: 8 }, async: false });
-  const h1 = "document.querySelector('h1')";
-  for (const width of [1_440, 1_024, 720, 390]) {
-    const page = await browser.open(`${server.url}/jobs/stats/fails?tab=runs`, { width });
-    const name = page.getByRole('heading', { level: 1, name: /fails$/ });
-    const last = page.locator('header').getByRole('link', { name: /^Failed .*(now|ago)$/ });
-    await last.waitFor();
-    expect(await page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`)).toBe(0);
-    await expect.poll(() => name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
-    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
-  }
-});
+testWith(headlessChromium)(
+  'the header names the whole job and its last run at every width, whatever the title',
+  async () => {
+    await server.post('/runs', { job_id: 'stats/fails', args: { code: 8 }, async: false });
+    const h1 = "document.querySelector('h1')";
+    for (const width of [1_440, 1_024, 720, 390]) {
+      const page = await browser.open(`${server.url}/jobs/stats/fails?tab=runs`, { width });
+      const name = page.getByRole('heading', { level: 1, name: /fails$/ });
+      const last = page.locator('header').getByRole('link', { name: /^Failed .*(now|ago)$/ });
+      await last.waitFor();
+      expect(await page.evaluate(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(${h1})`)).toBe(0);
+      await expect.poll(() => name.textContent()).toBe(width < 700 ? 'stats/fails' : 'fails');
+      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    }
+  },
+);
 
-testWith('chromium')('the runs of a job show why they failed, and their arguments', async () => {
+testWith(headlessChromium)('the runs of a job show why they failed, and their arguments', async () => {
   await server.post('/runs', { job_id: 'stats/fails', args: { code: 7 }, async: false });
   const page = await browser.open(`${server.url}/jobs/stats/fails?tab=runs`, { width: 1_440 });
   const failed = page.getByRole('table', { name: 'Runs' }).getByTitle('code=7');
@@ -275,7 +285,7 @@ testWith('chromium')('the runs of a job show why they failed, and their argument
   await args.waitFor({ state: 'hidden' });
 });
 
-testWith('chromium')('a job shows its steps as a graph before any run', async () => {
+testWith(headlessChromium)('a job shows its steps as a graph before any run', async () => {
   const page = await browser.open(`${server.url}/jobs/demo/steps?tab=graph`);
   const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
   await expect
@@ -298,37 +308,43 @@ testWith('chromium')('a job shows its steps as a graph before any run', async ()
   await expect.poll(async () => new Set(await tops()).size).toBe(3);
 });
 
-testWith('chromium')('the graph of a job is drawn before its times are known, and they do not move it', async () => {
-  await server.post('/runs', { job_id: 'stats/calls', async: false });
-  const page = await browser.open(`${server.url}/jobs/stats/idle`);
-  const { promise: isSeen, resolve: seen } = Promise.withResolvers<void>();
-  await page.route(/\/stats\/times\?/, async (route) => {
-    await isSeen;
-    await route.continue();
-  });
-  await page.goto(`${server.url}/jobs/stats/calls?tab=graph`);
-  const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
-  const call = steps.filter({ hasText: /^call, runs demo/ });
-  await call.waitFor();
-  const before = await call.boundingBox();
-  seen();
-  const timed = steps.filter({ hasText: /^call, \d.*s, runs demo/ });
-  await timed.waitFor();
-  const after = await timed.boundingBox();
-  expect([after?.y, after?.height]).toEqual([before?.y, before?.height]);
-});
-
-testWith('chromium')('a step for each item has no count before its run, whatever the runs before had', async () => {
-  await server.post('/runs', { job_id: 'stats/each', args: { hosts: ['a', 'b'] }, async: false });
-  for (const tab of ['', '?tab=graph']) {
-    const page = await browser.open(`${server.url}/jobs/stats/each${tab}`);
+testWith(headlessChromium)(
+  'the graph of a job is drawn before its times are known, and they do not move it',
+  async () => {
+    await server.post('/runs', { job_id: 'stats/calls', async: false });
+    const page = await browser.open(`${server.url}/jobs/stats/idle`);
+    const { promise: isSeen, resolve: seen } = Promise.withResolvers<void>();
+    await page.route(/\/stats\/times\?/, async (route) => {
+      await isSeen;
+      await route.continue();
+    });
+    await page.goto(`${server.url}/jobs/stats/calls?tab=graph`);
     const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
-    await expect.poll(() => steps.allTextContents()).toEqual([expect.stringMatching(/^deploy, \d.*s, for each/)]);
-    expect(await steps.textContent()).not.toContain('×');
-  }
-});
+    const call = steps.filter({ hasText: /^call, runs demo/ });
+    await call.waitFor();
+    const before = await call.boundingBox();
+    seen();
+    const timed = steps.filter({ hasText: /^call, \d.*s, runs demo/ });
+    await timed.waitFor();
+    const after = await timed.boundingBox();
+    expect([after?.y, after?.height]).toEqual([before?.y, before?.height]);
+  },
+);
 
-testWith('chromium')(
+testWith(headlessChromium)(
+  'a step for each item has no count before its run, whatever the runs before had',
+  async () => {
+    await server.post('/runs', { job_id: 'stats/each', args: { hosts: ['a', 'b'] }, async: false });
+    for (const tab of ['', '?tab=graph']) {
+      const page = await browser.open(`${server.url}/jobs/stats/each${tab}`);
+      const steps = page.getByRole('list', { name: 'Graph of the steps' }).getByRole('listitem');
+      await expect.poll(() => steps.allTextContents()).toEqual([expect.stringMatching(/^deploy, \d.*s, for each/)]);
+      expect(await steps.textContent()).not.toContain('×');
+    }
+  },
+);
+
+testWith(headlessChromium)(
   'a job shows how often it fails, on which days, how long it takes, and at which steps',
   async () => {
     const ran = async (code: number): Promise<string> =>
@@ -370,7 +386,7 @@ testWith('chromium')(
 );
 
 describe('a form', () => {
-  testWith('chromium')(
+  testWith(headlessChromium)(
     'has a fitting input for each argument, and starts the job with the typed arguments',
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
@@ -408,7 +424,7 @@ describe('a form', () => {
     },
   );
 
-  testWith('chromium')(
+  testWith(headlessChromium)(
     'shows an error of the server beside its field, once the user has touched the field',
     async () => {
       const page = await browser.open(`${server.url}/jobs/demo/greeting`);
@@ -432,7 +448,7 @@ describe('a form', () => {
     },
   );
 
-  testWith('chromium')('is filled in from an earlier run, without its secret', async () => {
+  testWith(headlessChromium)('is filled in from an earlier run, without its secret', async () => {
     const args = { who: 'Grace', words: ['x'], mail: { to: 'g@example.org' }, token: 'hush-hush' };
     const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/greeting', args })).text());
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
@@ -443,7 +459,7 @@ describe('a form', () => {
     expect(await page.getByLabel('token', { exact: true }).inputValue()).toBe('');
   });
 
-  testWith('chromium')('can be written as JSON, for arguments that fit no field', async () => {
+  testWith(headlessChromium)('can be written as JSON, for arguments that fit no field', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const form = page.getByRole('form', { name: 'Arguments' });
     await form.getByLabel(/^who/).fill('Ada');
@@ -463,7 +479,7 @@ describe('a form', () => {
     await page.getByRole('log').getByText('Ada, 4 times').waitFor();
   });
 
-  testWith('chromium')('reruns a run with changes, and keeps its secret', async () => {
+  testWith(headlessChromium)('reruns a run with changes, and keeps its secret', async () => {
     const args = { who: 'Alan', times: 2, token: 'hush-hush' };
     const answer = await server.post('/runs', { job_id: 'demo/greeting', args, async: false });
     const { run_id: runId } = JSON.parse(await answer.text());
@@ -480,7 +496,7 @@ describe('a form', () => {
     expect(Object.keys(again.args)).toContain('token');
   });
 
-  testWith('chromium')('neither shows nor sends a typed secret once a stored one is chosen', async () => {
+  testWith(headlessChromium)('neither shows nor sends a typed secret once a stored one is chosen', async () => {
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);
     const token = page.getByLabel('token', { exact: true });
     const stored = page.getByRole('checkbox', { name: 'Use a stored secret' });
@@ -502,7 +518,7 @@ describe('a form', () => {
     expect([await token.inputValue(), await token.getAttribute('type')]).toEqual(['hunter2', 'password']);
   });
 
-  testWith('chromium')('is copied as a command that does the same, with a stored secret by name', async () => {
+  testWith(headlessChromium)('is copied as a command that does the same, with a stored secret by name', async () => {
     const put = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"value": "hush-hush"}' };
     expect((await server.fetch('/secrets/greeter', put)).status).toBe(201);
     const page = await browser.open(`${server.url}/jobs/demo/greeting`);

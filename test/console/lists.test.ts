@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -35,7 +36,7 @@ async function finished(jobId: string): Promise<string> {
   return JSON.parse(await answer.text()).run_id;
 }
 
-testWith('chromium')('a run of many steps folds what succeeded, so that the failed one is in sight', async () => {
+testWith(headlessChromium)('a run of many steps folds what succeeded, so that the failed one is in sight', async () => {
   const page = await browser.open(`${server.url}/runs/${await finished('demo/many')}`);
   await page.getByText(/Failed in each/).waitFor();
   const steps = page.getByRole('region', { name: 'Steps', exact: true });
@@ -62,7 +63,7 @@ testWith('chromium')('a run of many steps folds what succeeded, so that the fail
   await expect.poll(() => rows.count()).toBe(25);
 });
 
-testWith('chromium')('Back shows the list of runs as it was left, and a link shows it from the top', async () => {
+testWith(headlessChromium)('Back shows the list of runs as it was left, and a link shows it from the top', async () => {
   await using many = await startServing();
   for (let n = 0; n < 600; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));
   const page = await browser.open(`${many.url}/runs`);
@@ -90,7 +91,7 @@ testWith('chromium')('Back shows the list of runs as it was left, and a link sho
   expect(await scrolled()).toBe(0);
 });
 
-testWith('chromium')('after a rerun of several runs the list links to the new ones', async () => {
+testWith(headlessChromium)('after a rerun of several runs the list links to the new ones', async () => {
   const runId = await finished('demo/fails');
   const page = await browser.open(`${server.url}/runs?q=${runId}`);
   await page.getByText('no more', { exact: true }).waitFor();

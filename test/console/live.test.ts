@@ -4,6 +4,7 @@ import type { Locator, Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { openWire } from '../support/a-wire.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { openStreamGate } from '../support/stream-gate.ts';
 import { aBrowser } from './a-browser.ts';
@@ -39,7 +40,7 @@ async function scrollTo(page: Page, place: Locator): Promise<void> {
 }
 
 describe('a list of runs', () => {
-  testWith('chromium')('goes on after the server has deleted the events that it missed', async () => {
+  testWith(headlessChromium)('goes on after the server has deleted the events that it missed', async () => {
     await using quiet = await startServing({ retention: { eventsMs: hourMs }, nowMs: Date.now() + 2 * hourMs });
     const run = await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -58,7 +59,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith('chromium')('reports a connection that hangs, and goes on after it', async () => {
+  testWith(headlessChromium)('reports a connection that hangs, and goes on after it', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     await using wire = await openWire(quiet.url);
@@ -79,7 +80,7 @@ describe('a list of runs', () => {
     await expect.poll(() => rowsOf(page).count()).toBe(3);
   });
 
-  testWith('chromium')('shows changes far down in the list that happened while the tab was hidden', async () => {
+  testWith(headlessChromium)('shows changes far down in the list that happened while the tab was hidden', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     await first.move('claim');
@@ -95,7 +96,7 @@ describe('a list of runs', () => {
     await page.getByText('131 runs').waitFor();
   });
 
-  testWith('chromium')('keeps older runs that arrive while it is read again', async () => {
+  testWith(headlessChromium)('keeps older runs that arrive while it is read again', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     await Promise.all(Array.from({ length: 130 }, () => many.addRun()));
@@ -120,7 +121,7 @@ describe('a list of runs', () => {
     await expect.poll(() => row.getAttribute('data-drawn')).toBe('once');
   });
 
-  testWith('chromium')('can be selected as a whole and cancelled after a confirmation', async () => {
+  testWith(headlessChromium)('can be selected as a whole and cancelled after a confirmation', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     await quiet.addRun();
@@ -146,7 +147,7 @@ describe('a list of runs', () => {
     await expect.poll(() => page.getByRole('checkbox', { name: `Select ${id}` }).isChecked()).toBe(true);
   });
 
-  testWith('chromium')('reports no error about a filter that is typed halfway', async () => {
+  testWith(headlessChromium)('reports no error about a filter that is typed halfway', async () => {
     await using quiet = await startServing();
     await quiet.addRun();
     const page = await browser.open(`${quiet.url}/runs`, { clockMs: Date.now() });
@@ -161,7 +162,7 @@ describe('a list of runs', () => {
 });
 
 describe('many windows', () => {
-  testWith('chromium')('are all live, without waiting for each other', async () => {
+  testWith(headlessChromium)('are all live, without waiting for each other', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');
@@ -185,7 +186,7 @@ describe('many windows', () => {
 });
 
 describe('a wrong clock', () => {
-  testWith('chromium')('puts nothing into the future', async () => {
+  testWith(headlessChromium)('puts nothing into the future', async () => {
     await using quiet = await startServing();
     const run = await quiet.addRun();
     await run.move('claim');
@@ -195,7 +196,7 @@ describe('a wrong clock', () => {
   });
 });
 
-testWith('chromium')('an error that several parts of a page share is shown once', async () => {
+testWith(headlessChromium)('an error that several parts of a page share is shown once', async () => {
   await using quiet = await startServing();
   await using wire = await openWire(quiet.url);
   const page = await browser.open(`${wire.url}/admin/doctor`, { mayFail: true, clockMs: Date.now() });
@@ -216,7 +217,7 @@ testWith('chromium')('an error that several parts of a page share is shown once'
   await expect.poll(() => page.getByRole('alert').count()).toBe(0);
 });
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'a run is followed when the server closes its streams, even before it prints anything',
   async () => {
     await using quiet = await startServing();

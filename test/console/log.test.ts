@@ -4,6 +4,7 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { msOf } from '../support/goes.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser, choose } from './a-browser.ts';
@@ -101,7 +102,7 @@ async function aLogOfLongLines() {
 }
 
 describe('a log of long lines', () => {
-  testWith('chromium')('opens at its end, and stays there when the window gets narrower', async () => {
+  testWith(headlessChromium)('opens at its end, and stays there when the window gets narrower', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await log(page).locator('[data-seq="600"]').waitFor();
@@ -120,7 +121,7 @@ describe('a log of long lines', () => {
     expect(await toEnd(page).count()).toBe(0);
   });
 
-  testWith('chromium')('does not move its reader when wrapping or the window changes', async () => {
+  testWith(headlessChromium)('does not move its reader when wrapping or the window changes', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -139,7 +140,7 @@ describe('a log of long lines', () => {
     expect(await settled(() => firstInSight(page))).toBe(seq);
   });
 
-  testWith('chromium')('is read upwards without jumps, however high its lines are', async () => {
+  testWith(headlessChromium)('is read upwards without jumps, however high its lines are', async () => {
     const run = await aLogOfLongLines();
     const page = await browser.open(`${quiet.url}/runs/${run.id}`);
     await expect.poll(() => belowEnd(page)).toBeLessThan(2);
@@ -179,7 +180,7 @@ describe('a log of a million lines', () => {
     return runId;
   }
 
-  testWith('chromium')('opens at its end within seconds, and scrolls', async () => {
+  testWith(headlessChromium)('opens at its end within seconds, and scrolls', async () => {
     const id = await finished();
     const short = await quiet.addRun();
     await short.print('one line');
@@ -210,7 +211,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBe(4);
   });
 
-  testWith('chromium')('filtered to rare lines, scrolls from one to the next', async () => {
+  testWith(headlessChromium)('filtered to rare lines, scrolls from one to the next', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}?level=error`);
     let requests = 0;
     page.on('request', (request) => {
@@ -230,7 +231,7 @@ describe('a log of a million lines', () => {
     expect(requests).toBeLessThanOrEqual(4);
   });
 
-  testWith('chromium')('shows the last of too many matches, and says that there are more', async () => {
+  testWith(headlessChromium)('shows the last of too many matches, and says that there are more', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished()}`);
     await page.getByRole('searchbox', { name: 'Search the log' }).fill('error 9');
     await page.keyboard.press('Enter');
@@ -249,7 +250,7 @@ describe('a log of a million lines', () => {
   });
 });
 
-testWith('chromium')('a reader who leaves the end sees how many lines are added there', async () => {
+testWith(headlessChromium)('a reader who leaves the end sees how many lines are added there', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print(...Array.from({ length: 300 }, (_, n) => `first ${n + 1}`));
@@ -270,7 +271,7 @@ testWith('chromium')('a reader who leaves the end sees how many lines are added 
   expect(await toEnd(page).count()).toBe(0);
 });
 
-testWith('chromium')('changing the level keeps the reader at their line', async () => {
+testWith(headlessChromium)('changing the level keeps the reader at their line', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print(
@@ -297,7 +298,7 @@ async function expectTokyoTime(time: Locator): Promise<void> {
     .toMatch(new RegExp(`${there.slice(0, 4)}.* ${there.slice(11, 19)} GMT\\+9$`));
 }
 
-testWith('chromium')('a line has its local time, and a link that can be reached by keyboard', async () => {
+testWith(headlessChromium)('a line has its local time, and a link that can be reached by keyboard', async () => {
   const run = await quiet.addRun();
   await run.move('claim');
   await run.print('one', 'two', 'three');
@@ -314,7 +315,7 @@ testWith('chromium')('a line has its local time, and a link that can be reached 
   await expect.poll(() => log(page).locator('[data-mark]').getAttribute('data-seq')).toBe('2');
 });
 
-testWith('chromium')('a step with a matrix has its instances below it, and their lines as its log', async () => {
+testWith(headlessChromium)('a step with a matrix has its instances below it, and their lines as its log', async () => {
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/matrix' })).text());
   const page = await browser.open(`${server.url}/runs/${runId}`);
   await log(page).getByText('goes on').waitFor();
@@ -336,7 +337,7 @@ testWith('chromium')('a step with a matrix has its instances below it, and their
   await page.getByText(/^This step did not run: /).waitFor();
 });
 
-testWith('chromium')('a run that fails while it is watched does not move its reader', async () => {
+testWith(headlessChromium)('a run that fails while it is watched does not move its reader', async () => {
   const { run_id: runId } = JSON.parse(await (await server.post('/runs', { job_id: 'demo/fails' })).text());
   const page = await browser.open(`${server.url}/runs/${runId}`);
   await log(page).getByText('begins').waitFor();
@@ -359,7 +360,7 @@ async function finishedRun(jobId: string): Promise<string> {
 const marked = (page: Page) => log(page).locator('[data-mark]');
 const markedText = (page: Page) => marked(page).allTextContents();
 
-testWith('chromium')('a failed run opens at its first error, and n and N lead from one to the next', async () => {
+testWith(headlessChromium)('a failed run opens at its first error, and n and N lead from one to the next', async () => {
   const page = await browser.open(`${server.url}/runs/${await finishedRun('demo/tests')}`);
   await page.getByText('Error 1 of 2').waitFor();
   await expect
@@ -385,7 +386,7 @@ testWith('chromium')('a failed run opens at its first error, and n and N lead fr
   await page.getByText('1 of 11').waitFor();
 });
 
-testWith('chromium')('the log at full height shows the same place, and leads back to it', async () => {
+testWith(headlessChromium)('the log at full height shows the same place, and leads back to it', async () => {
   const runId = await finishedRun('demo/tests');
   const page = await browser.open(`${server.url}/runs/${runId}?line=42`);
   await page.getByRole('button', { name: 'Full height' }).click();
@@ -401,7 +402,7 @@ testWith('chromium')('the log at full height shows the same place, and leads bac
   await expect.poll(() => markedText(page)).toEqual([expect.stringContaining('ok 42')]);
 });
 
-testWith('chromium')('the lines of a sub-run are those of the step that started it', async () => {
+testWith(headlessChromium)('the lines of a sub-run are those of the step that started it', async () => {
   const runId = await finishedRun('demo/ships');
   const page = await browser.open(`${server.url}/runs/${runId}?step=ship`);
   await log(page).getByText('uploads part 3').waitFor();

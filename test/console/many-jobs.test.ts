@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { expectWithin } from '../support/goes.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -24,7 +25,7 @@ afterAll(() => server.close());
 const browser = aBrowser();
 
 describe('many jobs', () => {
-  testWith('chromium')('are drawn only where the user looks, and are all searched', async () => {
+  testWith(headlessChromium)('are drawn only where the user looks, and are all searched', async () => {
     const page = await browser.open(`${server.url}/jobs?namespace=many`);
     await page.getByText(`${numbered.length} of ${numbered.length + 5} jobs`).waitFor();
     await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
@@ -36,7 +37,7 @@ describe('many jobs', () => {
     await page.getByRole('link', { name: 'many/job-4900' }).waitFor();
   });
 
-  testWith('chromium')('scroll without a long task', async () => {
+  testWith(headlessChromium)('scroll without a long task', async () => {
     const page = await browser.open(`${server.url}/jobs?namespace=many`);
     await page.getByRole('link', { name: 'many/job-0000' }).waitFor();
     await expectWithin(50, async () =>
@@ -58,7 +59,7 @@ describe('many jobs', () => {
     );
   });
 
-  testWith('chromium')('each show their last runs, and an event reads only those of its own job', async () => {
+  testWith(headlessChromium)('each show their last runs, and an event reads only those of its own job', async () => {
     const nightly = await server.addRun({ jobId: 'a/nightly' });
     await nightly.move('claim');
     await nightly.finish('fail');
@@ -81,7 +82,7 @@ describe('many jobs', () => {
   });
 });
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'a job: filter with a part of an id finds nothing, and links to the search that does',
   async () => {
     const run = await server.addRun({ jobId: 'disk/usage' });
@@ -93,7 +94,7 @@ testWith('chromium')(
 );
 
 describe('while files change', () => {
-  testWith('chromium')('a fixed job and a new job appear without a reload', async () => {
+  testWith(headlessChromium)('a fixed job and a new job appear without a reload', async () => {
     const page = await browser.open(`${server.url}/jobs?namespace=disk`);
     const invalid = page.getByRole('button', { name: /^Invalid/ });
     await expect.poll(() => invalid.textContent()).toBe('Invalid2');

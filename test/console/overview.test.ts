@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -31,7 +32,7 @@ async function started(jobId: string): Promise<string> {
 }
 
 describe('the overview', () => {
-  testWith('chromium')('is the first page, counts what ended, and groups failures by their message', async () => {
+  testWith(headlessChromium)('is the first page, counts what ended, and groups failures by their message', async () => {
     for (let n = 0; n < 3; n++) await ran('report');
     const failed = [await ran('shop/release'), await ran('shop/release')];
     const page = await browser.open(server.url);
@@ -49,7 +50,7 @@ describe('the overview', () => {
     await page.waitForURL(/\/runs\?q=status%3Afailed/);
   });
 
-  testWith('chromium')('keeps range and namespace in the URL', async () => {
+  testWith(headlessChromium)('keeps range and namespace in the URL', async () => {
     const page = await browser.open(`${server.url}/?range=30d&namespace=shop`);
     await cardOf(page, 'Runs per day').waitFor();
     await page.locator('dl').getByText('0 %', { exact: true }).waitFor();
@@ -58,7 +59,7 @@ describe('the overview', () => {
     expect(new URL(page.url()).search).toBe('?range=7d&namespace=shop');
   });
 
-  testWith('chromium')('an approval appears while it is open, and is answered in place', async () => {
+  testWith(headlessChromium)('an approval appears while it is open, and is answered in place', async () => {
     const page = await browser.open(server.url);
     await cardOf(page, 'Approvals').getByText('Nothing waits for an answer.').waitFor();
     const [first, second] = [await started('deploy/api'), await started('deploy/web')];
@@ -77,7 +78,7 @@ describe('the overview', () => {
     await expect.poll(() => statusOf(second), { timeout: 20_000 }).toBe('failed');
   });
 
-  testWith('chromium')('shows what runs, and why others wait', async () => {
+  testWith(headlessChromium)('shows what runs, and why others wait', async () => {
     const page = await browser.open(server.url);
     const [running, waiting] = [await started('slow/one'), await started('slow/one')];
     await page.getByRole('list', { name: 'Running' }).getByRole('link', { name: 'slow/one' }).waitFor();
@@ -87,7 +88,7 @@ describe('the overview', () => {
   });
 });
 
-testWith('chromium')('an empty instance says what makes a job', async () => {
+testWith(headlessChromium)('an empty instance says what makes a job', async () => {
   await using empty = await startServing();
   const page = await browser.open(empty.url);
   await page.getByText('flwd init jobs/hello').waitFor();

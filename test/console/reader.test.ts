@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
 
@@ -26,7 +27,7 @@ async function signedIn(path: string, credential: string) {
   return page;
 }
 
-testWith('chromium')('a read-only token shows that a run waits for approval, without buttons', async () => {
+testWith(headlessChromium)('a read-only token shows that a run waits for approval, without buttons', async () => {
   const page = await signedIn(`/runs/${runId}`, looker.credential);
   await page.getByText(/Waiting for approval: Go on/).waitFor();
   await page.getByRole('link', { name: 'ask', exact: true }).first().waitFor();
@@ -34,12 +35,12 @@ testWith('chromium')('a read-only token shows that a run waits for approval, wit
   expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
 });
 
-testWith('chromium')('a token with the scopes to operate shows the buttons', async () => {
+testWith(headlessChromium)('a token with the scopes to operate shows the buttons', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
   for (const name of ['Approve', 'Deny', 'Cancel']) await page.getByRole('button', { name }).waitFor();
 });
 
-testWith('chromium')('a token that may only read and approve runs shows only those buttons', async () => {
+testWith(headlessChromium)('a token that may only read and approve runs shows only those buttons', async () => {
   const approver = await server.token({ scopes: ['runs:read', 'runs:approve'] });
   const page = await signedIn(`/runs/${runId}`, approver.credential);
   await page.getByRole('button', { name: 'Approve' }).waitFor();
@@ -47,7 +48,7 @@ testWith('chromium')('a token that may only read and approve runs shows only tho
   expect(await page.getByRole('button', { name: /Run again/ }).count()).toBe(0);
 });
 
-testWith('chromium')('no button is shown before the scopes are known', async () => {
+testWith(headlessChromium)('no button is shown before the scopes are known', async () => {
   const page = await signedIn(`/runs/${runId}`, operator.credential);
   await page.getByRole('button', { name: 'Cancel' }).waitFor();
   const askedFor = /\/api\/v1\/(?:health|system\/info)$/;
@@ -60,7 +61,7 @@ testWith('chromium')('no button is shown before the scopes are known', async () 
   await page.getByRole('button', { name: 'Cancel' }).waitFor();
 });
 
-testWith('chromium')('a token that may not start runs is told so, and cannot select runs to cancel', async () => {
+testWith(headlessChromium)('a token that may not start runs is told so, and cannot select runs to cancel', async () => {
   const page = await signedIn('/jobs/demo/ask', looker.credential);
   await page.getByText('Your token does not let you start runs.').waitFor();
   expect(await page.getByRole('form', { name: 'Arguments' }).getByRole('button', { name: /^Run/ }).count()).toBe(0);
@@ -73,18 +74,21 @@ testWith('chromium')('a token that may not start runs is told so, and cannot sel
   expect(await chosen.getByRole('button', { name: /Cancel|again|Retry/ }).count()).toBe(0);
 });
 
-testWith('chromium')('the pages of Admin that a token may not see are absent, and a line says who may', async () => {
-  const page = await signedIn('/admin', looker.credential);
-  await page.getByRole('heading', { name: 'Doctor', level: 1 }).waitFor();
-  const nav = page.getByRole('navigation', { name: 'Admin' });
-  await expect.poll(() => nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
-  await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
-  await page.goto(`${server.url}/admin/secrets`);
-  await page.getByText('Secrets is for callers with the scope').waitFor();
-  expect(await page.getByRole('alert').count()).toBe(0);
-});
+testWith(headlessChromium)(
+  'the pages of Admin that a token may not see are absent, and a line says who may',
+  async () => {
+    const page = await signedIn('/admin', looker.credential);
+    await page.getByRole('heading', { name: 'Doctor', level: 1 }).waitFor();
+    const nav = page.getByRole('navigation', { name: 'Admin' });
+    await expect.poll(() => nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
+    await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
+    await page.goto(`${server.url}/admin/secrets`);
+    await page.getByText('Secrets is for callers with the scope').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  },
+);
 
-testWith('chromium')('code in the messages of the server is shown as code', async () => {
+testWith(headlessChromium)('code in the messages of the server is shown as code', async () => {
   const page = await browser.open(`${server.url}/runs`);
   await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
   await page.keyboard.press('Escape');

@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -47,7 +48,7 @@ async function run(jobId: string, body: object = {}): Promise<string> {
   return JSON.parse(await answer.text()).run_id;
 }
 
-testWith('chromium')('a failed matrix opens on what failed, and the last success says what is new', async () => {
+testWith(headlessChromium)('a failed matrix opens on what failed, and the last success says what is new', async () => {
   await run('shop/release', { args: { version: '1' } });
   const page = await browser.open(`${server.url}/runs/${await run('shop/release', { args: { version: '2' } })}`);
   await page.getByText(/^Failed in test, node=24 db=pg: .*expected 17, got 14\. 3 other instances succeeded/).waitFor();
@@ -67,7 +68,7 @@ testWith('chromium')('a failed matrix opens on what failed, and the last success
   await page.getByText('differs from the last success').waitFor({ state: 'attached' });
 });
 
-testWith('chromium')('the list and the graph of the steps can be used with the keyboard alone', async () => {
+testWith(headlessChromium)('the list and the graph of the steps can be used with the keyboard alone', async () => {
   const page = await browser.open(`${server.url}/runs/${await run('shop/release', { args: { version: '2' } })}`);
   const steps = page.getByRole('region', { name: 'Steps', exact: true });
   await steps.getByRole('link', { name: 'build' }).focus();
@@ -93,7 +94,7 @@ testWith('chromium')('the list and the graph of the steps can be used with the k
   await expect.poll(() => graph.locator('[aria-current=true]').textContent()).toMatch(/^node=24 db=pg: Failed/);
 });
 
-testWith('chromium')('a sub-run that failed is unfolded in place, and leads to its page', async () => {
+testWith(headlessChromium)('a sub-run that failed is unfolded in place, and leads to its page', async () => {
   const page = await browser.open(`${server.url}/runs/${await run('shop/tree')}`);
   await page.getByText(/^Failed in child: shop\/leaf failed/).waitFor();
   const inner = page.getByRole('list', { name: 'Steps of shop/leaf' });
@@ -103,7 +104,7 @@ testWith('chromium')('a sub-run that failed is unfolded in place, and leads to i
   await page.getByText('step child of another run').waitFor();
 });
 
-testWith('chromium')('an approval is denied only with a reason', async () => {
+testWith(headlessChromium)('an approval is denied only with a reason', async () => {
   const answer = await server.post('/runs', { job_id: 'shop/ask' });
   const page = await browser.open(`${server.url}/runs/${JSON.parse(await answer.text()).run_id}`);
   const asked = page.getByRole('region', { name: 'Approval of ask' });

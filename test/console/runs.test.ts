@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
 import { openWire } from '../support/a-wire.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser, choose } from './a-browser.ts';
@@ -99,7 +100,7 @@ async function scroll(page: Page, by: 1 | -1): Promise<void> {
 }
 
 describe('a run', () => {
-  testWith('chromium')('shows its colours, result, artifacts, arguments and events', async () => {
+  testWith(headlessChromium)('shows its colours, result, artifacts, arguments and events', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}`);
     await page.getByText(/Succeeded in/).waitFor();
     await page.getByText('local through the API').waitFor();
@@ -122,7 +123,7 @@ describe('a run', () => {
     await page.getByText('run.finished').waitFor();
   });
 
-  testWith('chromium')('says which files it left that nothing keeps', async () => {
+  testWith(headlessChromium)('says which files it left that nothing keeps', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/leaves')}`);
     await page.getByText(/Succeeded in/).waitFor();
     const note = page.getByText(
@@ -131,7 +132,7 @@ describe('a run', () => {
     await expect.poll(() => note.count()).toBe(1);
   });
 
-  testWith('chromium')('shows an SVG as a picture without running its scripts', async () => {
+  testWith(headlessChromium)('shows an SVG as a picture without running its scripts', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/report')}?tab=artifacts`);
     await page.getByRole('button', { name: 'Preview chart.svg' }).click();
     const picture = page.getByRole('img', { name: 'chart.svg' });
@@ -146,7 +147,7 @@ describe('a run', () => {
     }
   });
 
-  testWith('chromium')('shows a text as Markdown, and never as HTML', async () => {
+  testWith(headlessChromium)('shows a text as Markdown, and never as HTML', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/prose')}?tab=result`);
     await page.getByText('well', { exact: true }).waitFor();
     await page.getByRole('tab', { name: 'artifacts' }).click();
@@ -163,18 +164,23 @@ describe('a run', () => {
     expect(page.url()).toContain('attempt=1');
   });
 
-  testWith('chromium')('is named by its job and its time, says what to change, and its id can be copied', async () => {
-    const runId = await finished('demo/feed');
-    const page = await browser.open(`${server.url}/runs/${runId}`);
-    await page.getByRole('heading', { level: 1, name: /^feed, today \d\d:\d\d$/ }).waitFor();
-    await page.getByText('The sandbox gives the job no network: allow it with permissions: {network: all}.').waitFor();
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-    await page.getByRole('button', { name: 'Copy the id' }).click();
-    await page.getByRole('status').filter({ hasText: 'Copied' }).waitFor();
-    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(runId);
-  });
+  testWith(headlessChromium)(
+    'is named by its job and its time, says what to change, and its id can be copied',
+    async () => {
+      const runId = await finished('demo/feed');
+      const page = await browser.open(`${server.url}/runs/${runId}`);
+      await page.getByRole('heading', { level: 1, name: /^feed, today \d\d:\d\d$/ }).waitFor();
+      await page
+        .getByText('The sandbox gives the job no network: allow it with permissions: {network: all}.')
+        .waitFor();
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await page.getByRole('button', { name: 'Copy the id' }).click();
+      await page.getByRole('status').filter({ hasText: 'Copied' }).waitFor();
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(runId);
+    },
+  );
 
-  testWith('chromium')('that failed opens at the last lines of the step that failed', async () => {
+  testWith(headlessChromium)('that failed opens at the last lines of the step that failed', async () => {
     const page = await browser.open(`${server.url}/runs/${await finished('demo/steps')}`);
     await page.getByText(/Failed in test: the last words\./).waitFor();
     await expect.poll(() => page.getByRole('combobox', { name: 'Step', exact: true }).textContent()).toBe('test');
@@ -212,7 +218,7 @@ describe('a run', () => {
     await expect.poll(() => page.url()).not.toBe(again);
   });
 
-  testWith('chromium')('is watched live and cancelled', async () => {
+  testWith(headlessChromium)('is watched live and cancelled', async () => {
     const runId = await started('demo/waits');
     const page = await browser.open(`${server.url}/runs/${runId}`);
     await page.getByText('Running', { exact: true }).last().waitFor();
@@ -229,7 +235,7 @@ describe('a run', () => {
       .toMatch(/requested.*SIGTERM to \d+ process.*no process is left/);
   });
 
-  testWith('chromium')('that waits for approval is approved', async () => {
+  testWith(headlessChromium)('that waits for approval is approved', async () => {
     await started('demo/ask');
     const page = await browser.open(`${server.url}/runs?q=job:demo/ask`);
     await page.getByText('Shall it go on?').first().waitFor();
@@ -251,7 +257,7 @@ describe('a run', () => {
     await page.getByText('No runs match.').waitFor();
   });
 
-  testWith('chromium')('is compared with the last success of its job, if there is one', async () => {
+  testWith(headlessChromium)('is compared with the last success of its job, if there is one', async () => {
     await using quiet = await startServing();
     const ran = async (): Promise<string> => {
       const run = await quiet.addRun();
@@ -271,14 +277,14 @@ describe('a run', () => {
     expect(await compare.count()).toBe(0);
   });
 
-  testWith('chromium')('that does not exist is reported', async () => {
+  testWith(headlessChromium)('that does not exist is reported', async () => {
     const page = await browser.open(`${server.url}/runs/run_0`);
     await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/run_0/);
   });
 });
 
 describe('a large log', () => {
-  testWith('chromium')('opens at its end, scrolls, can be searched, and has a link for each line', async () => {
+  testWith(headlessChromium)('opens at its end, scrolls, can be searched, and has a link for each line', async () => {
     const runId = await finished('demo/loud');
     await server.fetch(`/runs/${runId}/logs?tail=1`);
     const page = await browser.open(`${server.url}/runs/${runId}`);
@@ -309,7 +315,7 @@ describe('a large log', () => {
     await expect.poll(() => isInView(shared, `line ${linesOfLoud} of many`)).toBe(true);
   });
 
-  testWith('chromium')(
+  testWith(headlessChromium)(
     'counts new lines while the reader is further up, and loses no line while the connection is broken',
     async () => {
       await using quiet = await startServing();
@@ -341,7 +347,7 @@ const rowsOf = (page: Page) =>
     .filter({ has: page.getByRole('checkbox', { name: /^Select run_/ }) });
 
 describe('the list of runs', () => {
-  testWith('chromium')('is filtered by a text kept in the URL, and grows by itself', async () => {
+  testWith(headlessChromium)('is filtered by a text kept in the URL, and grows by itself', async () => {
     await started('demo/held');
     const page = await browser.open(`${server.url}/runs`);
     const filter = page.getByRole('combobox', { name: 'Filter runs' });
@@ -371,7 +377,7 @@ describe('the list of runs', () => {
     await page.getByRole('alert').filter({ hasText: "There is no status 'lost'" }).waitFor();
   });
 
-  testWith('chromium')('completes filters and their values, and takes a pasted text as tokens', async () => {
+  testWith(headlessChromium)('completes filters and their values, and takes a pasted text as tokens', async () => {
     await using quiet = await startServing({ jobs: { 'shop/release': bash('true'), 'shop/prices': bash('true') } });
     await quiet.addRun({ jobId: 'shop/release', labels: { kind: 'rehearsal' } });
     await quiet.addRun({ jobId: 'shop/prices', labels: {}, createdBy: 'mara' });
@@ -408,7 +414,7 @@ describe('the list of runs', () => {
     await rowsOf(page).getByRole('link', { name: 'shop/prices' }).waitFor();
   });
 
-  testWith('chromium')('shows the whole time of a run of yesterday', async () => {
+  testWith(headlessChromium)('shows the whole time of a run of yesterday', async () => {
     await using quiet = await startServing();
     await quiet.addRun({ createdAtMs: Date.now() - 86_400_000 });
     const page = await browser.open(`${quiet.url}/runs`);
@@ -417,7 +423,7 @@ describe('the list of runs', () => {
     expect(await page.evaluate(`${cell}.scrollWidth - ${cell}.clientWidth`)).toBe(0);
   });
 
-  testWith('chromium')('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {
+  testWith(headlessChromium)('leaves out sub-runs, keeps own filters, and compares two runs, by keyboard', async () => {
     await using quiet = await startServing();
     await quiet.addRun({ jobId: 'sub', trigger: { type: 'job' } });
     const first = await quiet.addRun({ jobId: 'top', args: { target: 'a' } });
@@ -456,7 +462,7 @@ describe('the list of runs', () => {
     await expect.poll(() => page.getByRole('region', { name: 'Chosen runs' }).count()).toBe(0);
   });
 
-  testWith('chromium')('includes runs that started before its event stream was open', async () => {
+  testWith(headlessChromium)('includes runs that started before its event stream was open', async () => {
     await started('demo/held');
     const page = await browser.open(`${server.url}/jobs`);
     const told = Promise.withResolvers<void>();
@@ -471,7 +477,7 @@ describe('the list of runs', () => {
     await page.getByRole('checkbox', { name: `Select ${runId}` }).waitFor();
   });
 
-  testWith('chromium')('scrolls to the very last run, and gathers new ones meanwhile', async () => {
+  testWith(headlessChromium)('scrolls to the very last run, and gathers new ones meanwhile', async () => {
     await using many = await startServing();
     const first = await many.addRun();
     for (let n = 1; n < 1_200; n += 100) await Promise.all(Array.from({ length: 100 }, () => many.addRun()));

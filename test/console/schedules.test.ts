@@ -2,6 +2,7 @@
 
 import { afterAll, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
@@ -27,7 +28,7 @@ const make = async (body: object): Promise<Made> =>
   JSON.parse(await (await server.post('/schedules', { args: { target: '/x' }, ...body })).text());
 const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
 
-testWith('chromium')('a schedule of a config.yaml is held, released and run, but not edited', async () => {
+testWith(headlessChromium)('a schedule of a config.yaml is held, released and run, but not edited', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   const row = page.getByRole('row', { name: /backup\/nightly/ });
   // The row names its zone, because others have another, and its next time is by the same clock.
@@ -61,7 +62,7 @@ testWith('chromium')('a schedule of a config.yaml is held, released and run, but
   expect(await read(`/runs/${runId}`)).toMatchObject({ trigger: { type: 'schedule' }, args: { target: '/srv/a' } });
 });
 
-testWith('chromium')('the menu of a row does what the panel offers, by keyboard and on a phone', async () => {
+testWith(headlessChromium)('the menu of a row does what the panel offers, by keyboard and on a phone', async () => {
   const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1', name: 'Weekly' });
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   const row = page.getByRole('row', { name: /ops\/plain/ });
@@ -97,62 +98,68 @@ testWith('chromium')('the menu of a row does what the panel offers, by keyboard 
   await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
 });
 
-testWith('chromium')('a job shows its next time as Schedules does, its last run, and what can be done', async () => {
-  const named = /^(tomorrow )?02:30 CES?T$/;
-  const page = await browser.open(`${server.url}/jobs`, { width: 1_440 });
-  await page
-    .getByRole('row', { name: /backup\/nightly/ })
-    .getByRole('time')
-    .filter({ hasText: named })
-    .waitFor();
-  await page.goto(`${server.url}/jobs/backup/nightly?tab=schedules`);
-  await page.getByRole('banner').or(page.locator('header')).getByText(named).first().waitFor();
-  const card = page.getByRole('region', { name: 'Schedules' });
-  await card.getByText(/^(tomorrow )?02:30$/).waitFor();
-  await card.getByRole('button', { name: 'Actions of backup/nightly' }).press('Enter');
-  await page.getByRole('menuitem', { name: 'Run now' }).press('Enter');
-  await card.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
-  const last = card.getByRole('link', { name: /^(Pending|Running|Success) \d\d:\d\d$/ });
-  await expect.poll(() => last.getAttribute('href')).toMatch(/^\/runs\/run_/);
-});
+testWith(headlessChromium)(
+  'a job shows its next time as Schedules does, its last run, and what can be done',
+  async () => {
+    const named = /^(tomorrow )?02:30 CES?T$/;
+    const page = await browser.open(`${server.url}/jobs`, { width: 1_440 });
+    await page
+      .getByRole('row', { name: /backup\/nightly/ })
+      .getByRole('time')
+      .filter({ hasText: named })
+      .waitFor();
+    await page.goto(`${server.url}/jobs/backup/nightly?tab=schedules`);
+    await page.getByRole('banner').or(page.locator('header')).getByText(named).first().waitFor();
+    const card = page.getByRole('region', { name: 'Schedules' });
+    await card.getByText(/^(tomorrow )?02:30$/).waitFor();
+    await card.getByRole('button', { name: 'Actions of backup/nightly' }).press('Enter');
+    await page.getByRole('menuitem', { name: 'Run now' }).press('Enter');
+    await card.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
+    const last = card.getByRole('link', { name: /^(Pending|Running|Success) \d\d:\d\d$/ });
+    await expect.poll(() => last.getAttribute('href')).toMatch(/^\/runs\/run_/);
+  },
+);
 
-testWith('chromium')('Escape closes the panel and returns to the row, after what is open or typed into', async () => {
-  const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1' });
-  const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { width: 1_440 });
-  const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
-  const name = page.getByRole('row', { name: /ops\/plain/ }).getByRole('button', { name: /^ops\/plain/ });
-  const focused = () => page.evaluate('document.activeElement.textContent');
-  await page.getByRole('button', { name: 'Actions of ops/plain' }).press('Enter');
-  await page.getByRole('menu').waitFor();
-  await page.keyboard.press('Escape');
-  await page.getByRole('menu').waitFor({ state: 'detached' });
-  await panel.getByRole('button', { name: 'Edit…' }).press('Enter');
-  await page.getByRole('dialog').waitFor();
-  await page.keyboard.press('Escape');
-  await page.getByRole('dialog').waitFor({ state: 'detached' });
-  await page.getByRole('searchbox', { name: 'Filter the schedules' }).press('Escape');
-  await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('BODY');
-  await expect.poll(() => panel.isVisible()).toBe(true);
+testWith(headlessChromium)(
+  'Escape closes the panel and returns to the row, after what is open or typed into',
+  async () => {
+    const { id } = await make({ job_id: 'ops/plain', cron: '0 4 * * 1' });
+    const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { width: 1_440 });
+    const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
+    const name = page.getByRole('row', { name: /ops\/plain/ }).getByRole('button', { name: /^ops\/plain/ });
+    const focused = () => page.evaluate('document.activeElement.textContent');
+    await page.getByRole('button', { name: 'Actions of ops/plain' }).press('Enter');
+    await page.getByRole('menu').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('menu').waitFor({ state: 'detached' });
+    await panel.getByRole('button', { name: 'Edit…' }).press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('searchbox', { name: 'Filter the schedules' }).press('Escape');
+    await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('BODY');
+    await expect.poll(() => panel.isVisible()).toBe(true);
 
-  await page.keyboard.press('Escape');
-  await panel.waitFor({ state: 'detached' });
-  await expect.poll(focused).toBe('ops/plain');
-  await page.keyboard.press('Enter');
-  await panel.getByRole('button', { name: 'Hold' }).press('Escape');
-  await panel.waitFor({ state: 'detached' });
-  await expect.poll(focused).toBe('ops/plain');
-  // Who has moved on in the list stays there.
-  await name.press('Enter');
-  await panel.waitFor();
-  await page.keyboard.press('k');
-  const other = await focused();
-  await page.keyboard.press('Escape');
-  await panel.waitFor({ state: 'detached' });
-  expect(await focused()).toBe(other);
-  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
-});
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    await expect.poll(focused).toBe('ops/plain');
+    await page.keyboard.press('Enter');
+    await panel.getByRole('button', { name: 'Hold' }).press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    await expect.poll(focused).toBe('ops/plain');
+    // Who has moved on in the list stays there.
+    await name.press('Enter');
+    await panel.waitFor();
+    await page.keyboard.press('k');
+    const other = await focused();
+    await page.keyboard.press('Escape');
+    await panel.waitFor({ state: 'detached' });
+    expect(await focused()).toBe(other);
+    await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+  },
+);
 
-testWith('chromium')('a schedule is made by keyboard, with its next times, then edited and deleted', async () => {
+testWith(headlessChromium)('a schedule is made by keyboard, with its next times, then edited and deleted', async () => {
   const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
   await page.getByRole('button', { name: 'New schedule' }).press('Enter');
   const form = page.getByRole('dialog', { name: 'New schedule' });
@@ -189,7 +196,7 @@ testWith('chromium')('a schedule is made by keyboard, with its next times, then 
   await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ total: 0 });
 });
 
-testWith('chromium')('a week shows single times of each day, and counts schedules that fire often', async () => {
+testWith(headlessChromium)('a week shows single times of each day, and counts schedules that fire often', async () => {
   const made = await make({ job_id: 'ops/plain', cron: '0 12 * * *', name: 'Noon' });
   const page = await browser.open(`${server.url}/schedules?view=week`, { width: 1_440 });
   const week = page.getByRole('region', { name: 'Week' });
@@ -215,7 +222,7 @@ testWith('chromium')('a week shows single times of each day, and counts schedule
   await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
 });
 
-testWith('chromium')('what a caller may not do is absent', async () => {
+testWith(headlessChromium)('what a caller may not do is absent', async () => {
   const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
   const page = await browser.open(server.url);
   await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
@@ -226,7 +233,7 @@ testWith('chromium')('what a caller may not do is absent', async () => {
   expect(await page.getByRole('button', { name: /New schedule|Run now|Hold|^Actions of/ }).count()).toBe(0);
 });
 
-testWith('chromium')('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {
+testWith(headlessChromium)('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {
   const { id } = await make({ job_id: 'ops/plain', cron: '0 12 * * *' });
   for (const theme of ['light', 'dark'] as const) {
     const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { theme, width: 1_440 });

@@ -3,13 +3,14 @@
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 
 const browser = aBrowser();
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'a token that is deleted while the user fills in a form loses nothing that was typed',
   async () => {
     await using guarded = await startServing({
@@ -55,7 +56,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'signing out leaves no favourites and saved filters to the next user, in all windows',
   async () => {
     await using guarded = await startServing({
@@ -93,7 +94,7 @@ testWith('chromium')(
   },
 );
 
-testWith('chromium')(
+testWith(headlessChromium)(
   'what a token may not do is reported without a retry, and a refused token does not sign in',
   async () => {
     await using guarded = await startServing({
