@@ -147,6 +147,8 @@ test('problems: type, status, title', () => {
     'run-not-found 404 Run Not Found',
     'source-not-found 404 Source Not Found',
     'schedule-not-found 404 Schedule Not Found',
+    'webhook-not-found 404 Webhook Not Found',
+    'signature-invalid 403 Signature Invalid',
     'secret-not-found 404 Secret Not Found',
     'kv-key-not-found 404 Key Not Found',
     'job-file-not-found 404 File Not Found',
@@ -438,5 +440,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0017-kv 7cd4ceb23f0a1648',
     '0018-run-stats 9a4a3ad4619d79b9',
     '0020-lists-of-runs 18dbd69a2b667856',
+    '0021-webhooks 8f73a197353ae7bd',
   ]);
 });

@@ -80,7 +80,8 @@ export type ActorKind = PrincipalKind | 'system';
 export function kindOfActor(name: string): ActorKind {
   if (name === 'local' || name === 'anonymous') return name;
   const [prefix] = name.split(':', 1);
-  return name.includes(':') && (prefix === 'jwt' || prefix === 'schedule' || prefix === 'system') ? prefix : 'token';
+  const isPrefix = prefix === 'jwt' || prefix === 'schedule' || prefix === 'webhook' || prefix === 'system';
+  return name.includes(':') && isPrefix ? prefix : 'token';
 }
 
 const longestChars = 256;

@@ -2,6 +2,7 @@
 
 import type { KvPermissions } from './kv.ts';
 import type { Resources } from './resources.ts';
+import type { JobWebhook } from './trigger/webhook.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
@@ -152,6 +153,7 @@ export type JobDefinition = {
   readonly artifacts: { readonly paths: readonly ArtifactPattern[]; readonly ttlMs: number | null };
   readonly logs: { readonly maxSizeBytes: number };
   readonly schedules: readonly JobSchedule[];
+  readonly webhooks: readonly JobWebhook[];
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */

@@ -24,12 +24,15 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** `local` is the server's own user on loopback. `schedule` is a schedule that starts a run. */
-export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'anonymous';
+/** `local` is the server's own user on loopback. `schedule` and `webhook` start runs of their job. */
+export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' | 'anonymous';
 
 export type Principal = {
   readonly kind: PrincipalKind;
-  /** A token's name, `jwt:` and the subject, `local`, or `schedule:` and its id. No two kinds can share a name. */
+  /**
+   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, or `webhook:` and its name. No two kinds
+   * can share a name.
+   */
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** `*` means every tenant. */

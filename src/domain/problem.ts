@@ -51,6 +51,18 @@ export const problems = {
       'No schedule has that id. The id of a schedule in a config.yaml changes with its pattern, time zone and arguments.',
     fix: 'List the schedules to see their ids.',
   },
+  'webhook-not-found': {
+    status: 404,
+    title: 'Webhook Not Found',
+    cause: 'No webhook has this address, or its job is invalid.',
+    fix: 'Compare the address with `webhooks` in the config.yaml of the job: /hooks/JOB_ID/NAME.',
+  },
+  'signature-invalid': {
+    status: 403,
+    title: 'Signature Invalid',
+    cause: 'The delivery of a webhook is not signed, or is signed with another key or at another time.',
+    fix: 'Give the sender the secret that the webhook names, and compare the clocks of both machines.',
+  },
   'secret-not-found': {
     status: 404,
     title: 'Secret Not Found',

@@ -38,6 +38,7 @@ import { createKeyRotation, type KeyRotation } from './secrets/key-rotation.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import type { Sealer } from './secrets/seal.ts';
 import { createStoredSecrets, type StoredSecrets } from './secrets/stored-secrets.ts';
+import { createWebhooks, type Webhooks } from './webhook/webhooks.ts';
 
 export type Engine = {
   readonly hub: Hub;
@@ -54,6 +55,7 @@ export type Engine = {
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
   readonly rerun: Rerun;
   readonly schedules: Schedules;
+  readonly webhooks: Webhooks;
   readonly secrets: StoredSecrets;
   readonly kv: Kv;
   readonly rotateKey: KeyRotation['rotate'];
@@ -151,6 +153,7 @@ export function createEngine(o: EngineOptions): Engine {
     addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
     createRun,
     schedules,
+    webhooks: createWebhooks({ ...o, secrets, createRun, ends }),
     secrets,
     kv,
     rotateKey: createKeyRotation(o).rotate,
@@ -158,10 +161,7 @@ export function createEngine(o: EngineOptions): Engine {
     rerun: createRerun({ ...parts, once, add }),
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
-    queue() {
-      const { globalConcurrency, jobConcurrency, maxDepth } = o.limits;
-      return { globalConcurrency, jobConcurrency, maxDepth, depth: queue.depth, running: slots.running };
-    },
+    queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
     health: createHealth({ store, ...runs, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
     start(only) {
       if (!only) schedules.start();
@@ -183,6 +183,10 @@ export function createEngine(o: EngineOptions): Engine {
       await refusals.close();
     },
   };
+}
+
+function shownLimits({ globalConcurrency, jobConcurrency, maxDepth }: QueueLimits): Omit<QueueLimits, 'weightOf'> {
+  return { globalConcurrency, jobConcurrency, maxDepth };
 }
 
 function capabilitiesOf({ report }: Executor): Capabilities {

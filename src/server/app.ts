@@ -43,6 +43,7 @@ import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
+import { addHookRoutes } from './hook-routes.ts';
 import { acceptJson } from './json-body.ts';
 import { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
@@ -115,11 +116,13 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const metrics = createMetrics({ ...parts, app, streams });
   const { addArgumentErrors } = engine;
   const { addErrors: addScheduleErrors } = engine.schedules;
+  const { load } = parts;
+  const takeBodyRoom = createBodyRoom(config.server.bodyLimitBytes);
   addOperations(app, {
     handlers,
     admit: entrance.admission.admit,
-    load: parts.load,
-    takeBodyRoom: createBodyRoom(config.server.bodyLimitBytes),
+    load,
+    takeBodyRoom,
     audit,
     addBodyErrors: {
       createRun: addArgumentErrors,
@@ -128,6 +131,14 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       previewSchedule: addScheduleErrors,
       replaceSchedule: addScheduleErrors,
     },
+  });
+  addHookRoutes(app, {
+    ...entrance,
+    webhooks: engine.webhooks,
+    countRun: limiter.countRun,
+    load,
+    takeBodyRoom,
+    bodyLimitBytes: config.server.bodyLimitBytes,
   });
   addOtherRoutes(app, { ...entrance, metrics, system, version: parts.version });
 

@@ -169,7 +169,8 @@ function actionOf(
   audit: OperationAudit | null | undefined,
 ): AuditAction | undefined {
   const isKnown = request.principal !== undefined && request.principal.kind !== 'anonymous';
-  if (slug === 'unauthenticated' || (slug === 'rate-limited' && !isKnown)) return 'auth.fail';
+  if (slug === 'unauthenticated' || slug === 'signature-invalid' || (slug === 'rate-limited' && !isKnown))
+    return 'auth.fail';
   if (slug === 'rate-limited') return undefined;
   // A known caller's attempt is recorded under the action that it tried, if the request has one.
   if (slug === 'permission-denied' && (!audit || !isKnown)) return 'access.deny';

@@ -2,12 +2,12 @@
 // stack.
 
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
 import { isTooDeep, mostNesting } from '../lib/json-nesting.ts';
 
 export function acceptJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
+  const read = createJsonReader(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     const { 'content-encoding': coding = 'identity' } = request.headers;
@@ -16,11 +16,21 @@ export function acceptJson(app: FastifyInstance): void {
     }
     // No body. validation.ts decides whether the operation needs one.
     if (body.length === 0) return done(null, undefined);
+    read(request, body, done);
+  });
+}
+
+type Done = (error: Error | null, value?: unknown) => void;
+
+/** @returns a function that parses a body, and calls back before it returns */
+export function createJsonReader(app: FastifyInstance): (request: FastifyRequest, body: Buffer, done: Done) => void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (request, body, done) => {
     if (!isUtf8(body)) return done(new Problem('malformed-request', 'The body is not UTF-8.'));
     const text = body.toString('utf8');
     if (isTooDeep(text)) {
       return done(new Problem('malformed-request', `The body is nested deeper than ${mostNesting} levels.`));
     }
-    return void parse(request, text, done);
-  });
+    void parse(request, text, done);
+  };
 }

@@ -25,6 +25,7 @@ import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.t
 import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createWebhookStore, type WebhookStore } from './webhooks.ts';
 
 export type Store = {
   readonly db: Database;
@@ -36,6 +37,7 @@ export type Store = {
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
+  readonly webhooks: WebhookStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
@@ -90,6 +92,7 @@ export function createStore(o: StoreParts): Store {
     idempotency: createIdempotencyStore(db),
     logs,
     schedules: createScheduleStore(db),
+    webhooks: createWebhookStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),

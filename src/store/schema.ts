@@ -28,6 +28,7 @@ export type Schema = {
   schedules: ScheduleRow;
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
+  delivery_keys: DeliveryKeyRow;
   notices: NotificationRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
@@ -282,6 +283,14 @@ export type ScheduleStateRow = {
   not_before: number | null;
   last_fire: string | null;
   last_error: string | null;
+};
+
+/** By what a delivery is known that started a run. A second delivery with the key is a duplicate (ADR 0066). */
+type DeliveryKeyRow = {
+  webhook_id: string;
+  key: string;
+  run_id: string;
+  expires_at: number;
 };
 
 /** The `n`th webhook of a run that has ended. `next_at` is null once no further attempt follows. */

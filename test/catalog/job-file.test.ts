@@ -36,6 +36,7 @@ retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 30s, on: [1, 75]}
 concurrency: {limit: 2, key: args.target, on_conflict: reject}
 on_lost: retry
 schedules: []
+webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x)', headers: [X-A], wait: 5s, args: {target: body.x}}]
 `);
   expect(definition).toEqual({
     id: 'j',
@@ -97,6 +98,18 @@ schedules: []
     },
     logs: { maxSizeBytes: 67_108_864 },
     schedules: [],
+    webhooks: [
+      {
+        name: 'w',
+        scheme: 'hmac',
+        header: 'x-proof',
+        secrets: ['key'],
+        condition: 'has(body.x)',
+        args: { target: 'body.x' },
+        headers: ['x-a'],
+        waitMs: 5_000,
+      },
+    ],
     notify: [],
     unsupported: [],
   });

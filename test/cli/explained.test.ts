@@ -16,6 +16,8 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'run-not-found': 3,
   'source-not-found': 3,
   'schedule-not-found': 3,
+  'webhook-not-found': 3,
+  'signature-invalid': 4,
   'secret-not-found': 3,
   'kv-key-not-found': 1,
   'token-not-found': 3,

@@ -12,6 +12,7 @@ import { createJournal, type Journal } from '../../src/store/journal.ts';
 import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
+import { createWebhookStore, type WebhookStore } from '../../src/store/webhooks.ts';
 import { openDatabaseOf } from './postgres-databases.ts';
 
 export type Opened = {
@@ -21,6 +22,7 @@ export type Opened = {
   readonly idempotency: IdempotencyStore;
   readonly schedules: ScheduleStore;
   readonly audit: AuditStore;
+  readonly webhooks: WebhookStore;
   /** The announced entries: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
@@ -64,6 +66,7 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       journal: createJournal(database),
       idempotency: createIdempotencyStore(database),
       schedules: createScheduleStore(database),
+      webhooks: createWebhookStore(database),
       audit: createAuditStore(database),
       commits,
     };

@@ -45,6 +45,7 @@ export const aJob: JobDefinition = {
   artifacts: { paths: [], ttlMs: null },
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],
+  webhooks: [],
   notify: [],
   unsupported: [],
 };

@@ -87,3 +87,19 @@ export function mapSubschemas(
   }
   return change(copy, path);
 }
+
+const addMembers = [
+  'patternProperties',
+  'additionalProperties',
+  'unevaluatedProperties',
+  '$ref',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'if',
+];
+
+/** Whether the argspec allows no other arguments than its `properties`. */
+export function namesAllArguments(argspec: JsonObject): boolean {
+  return !addMembers.some((key) => Object.hasOwn(argspec, key));
+}

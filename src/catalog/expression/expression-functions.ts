@@ -53,6 +53,10 @@ const createEnvironment = (): Environment =>
     .registerVariable('run', 'dyn')
     .registerVariable('item', 'dyn')
     .registerVariable('matrix', 'dyn')
+    .registerVariable('body', 'dyn')
+    .registerVariable('headers', 'dyn')
+    .registerVariable('query', 'dyn')
+    .registerVariable('event', 'string')
     .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
       assertSearchable(text, part);
       return text.includes(part);

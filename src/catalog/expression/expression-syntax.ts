@@ -22,8 +22,12 @@ const comprehensionLimit = 4;
 const innerAdditionLimit = 4;
 const additionLimit = 16;
 
+/** What the expressions of a job may name. */
 export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
-export type Root = (typeof roots)[number];
+/** What the expressions of a webhook may name. */
+export const deliveryRoots = ['body', 'headers', 'query', 'event'] as const;
+const allRoots = [...roots, ...deliveryRoots];
+export type Root = (typeof allRoots)[number];
 
 /** Whether the expression uses the root at all. */
 export function refersTo(references: References, root: Root): boolean {
@@ -44,10 +48,10 @@ export type Expression = {
 };
 
 /** @throws ExpressionError */
-export function parseExpression(text: string): Expression {
+export function parseExpression(text: string, known: readonly Root[] = roots): Expression {
   if (text.length > lengthLimitChars) throw new ExpressionError('it is longer than 2,000 characters');
   const program = parse(text);
-  const { references, isCostly } = survey(program.ast);
+  const { references, isCostly } = survey(program.ast, known);
   const checked = program.check();
   if (!checked.valid) throw new ExpressionError(describe(checked.error));
   return { run: program, type: checked.type ?? 'dyn', references, isCostly };
@@ -97,13 +101,17 @@ function inWords(summary: string): string {
   return shown.charAt(0).toLowerCase() + shown.slice(1);
 }
 
-function survey(ast: ASTNode): { references: References; isCostly: boolean } {
+function survey(ast: ASTNode, known: readonly Root[]): { references: References; isCostly: boolean } {
   const found: Record<Root, Set<string> | 'all'> = {
     args: new Set(),
     steps: new Set(),
     run: new Set(),
     item: new Set(),
     matrix: new Set(),
+    body: new Set(),
+    headers: new Set(),
+    query: new Set(),
+    event: new Set(),
   };
   let additions = 0;
   let innerAdditions = 0;
@@ -113,7 +121,7 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
   return { references: found, isCostly };
 
   function visit(node: ASTNode, variables: readonly string[]): void {
-    const member = memberOf(node);
+    const member = memberOf(node, known);
     if (member && !variables.includes(member.root)) {
       const names = found[member.root];
       if (names !== 'all') names.add(member.name);
@@ -161,9 +169,9 @@ function survey(ast: ASTNode): { references: References; isCostly: boolean } {
 
   function refer(name: string, variables: readonly string[]): void {
     if (variables.includes(name)) return;
-    const root = roots.find((known) => known === name);
+    const root = known.find((one) => one === name);
     if (root) found[root] = 'all';
-    else assertKnown('name', name, new Set([...roots, ...variables]));
+    else assertKnown('name', name, new Set([...known, ...variables]));
   }
 }
 
@@ -190,10 +198,10 @@ function childrenOf(node: ASTNode): readonly ASTNode[] {
 }
 
 /** Recognizes `steps.build` and `steps["build-it"]`, and whatever follows them. */
-function memberOf(node: ASTNode): { root: Root; name: string } | undefined {
+function memberOf(node: ASTNode, known: readonly Root[]): { root: Root; name: string } | undefined {
   if (node.op !== '.' && node.op !== '[]') return undefined;
   const [object, member] = node.args;
-  const root = object.op === 'id' ? roots.find((known) => known === object.args) : undefined;
+  const root = object.op === 'id' ? known.find((one) => one === object.args) : undefined;
   const name = typeof member === 'string' ? member : member.op === 'value' ? member.args : undefined;
   return root && typeof name === 'string' ? { root, name } : undefined;
 }

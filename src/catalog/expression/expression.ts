@@ -5,7 +5,15 @@ import { isTooDeep, mostNesting } from '../../lib/json-nesting.ts';
 import { TimeLimitPassed, withinTime } from '../../lib/time-limit.ts';
 import { isObject } from '../arguments/subschemas.ts';
 import { ExpressionError } from './expression-error.ts';
-import { describe, parseExpression, type References, type Root, refersTo } from './expression-syntax.ts';
+import {
+  deliveryRoots,
+  describe,
+  type Expression,
+  parseExpression,
+  type References,
+  type Root,
+  refersTo,
+} from './expression-syntax.ts';
 import { createToCel, fromCel } from './expression-values.ts';
 
 const timeLimitMs = 50;
@@ -19,6 +27,15 @@ export type ExpressionScope = {
   /** The item of a step instance, for the arguments of its sub-run. */
   readonly item?: JsonValue;
   readonly matrix?: JsonObject;
+};
+
+/** What the expressions of a webhook see of a delivery. */
+export type DeliveryScope = {
+  readonly body: JsonValue;
+  readonly headers: JsonObject;
+  readonly query: JsonObject;
+  /** Empty when the scheme names no event. */
+  readonly event: string;
 };
 
 /** Says what is wrong with the expression; undefined when it is valid. */
@@ -35,7 +52,23 @@ export function checkExpression(text: string): string | undefined {
 /** Takes at most 50 ms. @throws ExpressionError */
 export function evaluateExpression(text: string, scope: ExpressionScope): JsonValue {
   const expression = parseExpression(text);
-  const visible = toVisible(scope, expression.references);
+  return compute(expression, toVisible(scope, expression.references));
+}
+
+/** Takes at most 50 ms. @throws ExpressionError */
+export function evaluateForDelivery(text: string, { body, headers, query, event }: DeliveryScope): JsonValue {
+  const expression = parseExpression(text, deliveryRoots);
+  const choose = chooseFrom(expression.references);
+  return compute(expression, {
+    // A body can also be a list or a text.
+    body: isObject(body) ? choose('body', body) : createToCel()(body),
+    headers: choose('headers', headers),
+    query: choose('query', query),
+    event,
+  });
+}
+
+function compute(expression: Expression, visible: Readonly<Record<string, unknown>>): JsonValue {
   const work = () => fromCel(expression.run(visible));
   try {
     return expression.isCostly ? withinTime(timeLimitMs, work) : work();
@@ -48,23 +81,39 @@ export function evaluateExpression(text: string, scope: ExpressionScope): JsonVa
 /** Only the values that the expression refers to: copying the outputs of 500 steps would be expensive. */
 function toVisible(scope: ExpressionScope, references: References): Readonly<Record<string, unknown>> {
   const toCel = createToCel();
-  const chosen = (root: Root, names: Iterable<string>, find: (name: string) => JsonValue | undefined) => {
-    const map = new Map<string, unknown>();
-    for (const name of references[root] === 'all' ? names : references[root]) {
-      const value = find(name);
-      if (value !== undefined) map.set(name, toCel(value));
-    }
-    return map;
-  };
-  const ofObject = (root: Root, object: JsonObject = {}) =>
-    chosen(root, Object.keys(object), (name) => (Object.hasOwn(object, name) ? object[name] : undefined));
+  const choose = chooseFrom(references, toCel);
   return {
-    args: ofObject('args', scope.args),
-    steps: chosen('steps', scope.steps.keys(), (id) => scope.steps.get(id)),
-    run: ofObject('run', scope.run),
-    matrix: ofObject('matrix', scope.matrix),
+    args: choose('args', scope.args),
+    steps: chosen(references.steps, scope.steps.keys(), (id) => scope.steps.get(id), toCel),
+    run: choose('run', scope.run),
+    matrix: choose('matrix', scope.matrix),
     ...(scope.item !== undefined && refersTo(references, 'item') ? { item: toCel(scope.item) } : {}),
   };
+}
+
+/** @returns a function that gives the members of an object to which the expression refers */
+function chooseFrom(references: References, toCel = createToCel()) {
+  return (root: Root, object: JsonObject = {}): Map<string, unknown> =>
+    chosen(
+      references[root],
+      Object.keys(object),
+      (name) => (Object.hasOwn(object, name) ? object[name] : undefined),
+      toCel,
+    );
+}
+
+function chosen(
+  referred: References[Root],
+  names: Iterable<string>,
+  find: (name: string) => JsonValue | undefined,
+  toCel: ReturnType<typeof createToCel>,
+): Map<string, unknown> {
+  const map = new Map<string, unknown>();
+  for (const name of referred === 'all' ? names : referred) {
+    const value = find(name);
+    if (value !== undefined) map.set(name, toCel(value));
+  }
+  return map;
 }
 
 /** The arguments of a sub-run. Literals stay as they are, `{from: …}` is evaluated. @throws ExpressionError */

@@ -6,6 +6,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
+import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
 import { toMemberErrors } from '../arguments/schema-errors.ts';
@@ -32,6 +33,7 @@ export type RawStep = Static<typeof stepSchema>;
 export type RawRetry = Static<typeof retry>;
 export type RawConcurrency = Static<typeof concurrency>;
 export type RawSchedule = Static<typeof schedule>;
+export type RawWebhook = Static<typeof webhook>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
 
@@ -127,6 +129,37 @@ const schedule = map(
   },
 );
 
+const secretName = string({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
+  says: 'the name of a stored secret',
+});
+const headerName = string({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$", says: 'the name of a header' });
+const webhook = map(
+  {
+    name: string({ pattern: webhookNamePattern, says: 'a name of letters, digits, `_` and `-`' }),
+    scheme: oneOf(...webhookSchemes),
+    secret: schemaOf<string | readonly string[]>({
+      ...secretName,
+      type: ['string', 'array'],
+      items: secretName,
+      minItems: 1,
+      maxItems: 5,
+      uniqueItems: true,
+      says: 'the name of a stored secret, or a list of them',
+    }),
+  },
+  {
+    header: headerName,
+    if: expression,
+    args: schemaOf<Readonly<Record<string, string>>>({
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1, says: 'an expression such as `body.ref`' },
+    }),
+    headers: list(headerName, { ...few, maxItems: 20 }),
+    wait: waiting,
+  },
+);
+
 const notify = map(
   {
     webhook: string({
@@ -218,6 +251,7 @@ const members = {
   ),
   logs: map({}, { max_size: size }),
   schedules: list(schedule, { maxItems: 100 }),
+  webhooks: list(webhook, { maxItems: 20 }),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],

@@ -15,6 +15,7 @@ import type { RawConfig } from './config-schema.ts';
 import type { readSchedules } from './schedule-rules.ts';
 import { argumentKeys, type SoundPart } from './sound-part.ts';
 import { toConcurrency, toMs, toSteps } from './step-definition.ts';
+import type { readWebhooks } from './webhook-rules.ts';
 
 const defaultLogSizeBytes = 2 ** 30;
 const defaultGraceMs = 10_000;
@@ -27,7 +28,7 @@ export async function toDefinition(
   named: Named,
   place: JobPlace,
 ): Promise<{ readonly definition: JobDefinition } | { readonly errors: readonly MemberError[] }> {
-  const { argspec, secretArgs, command, ulcProfile, schedules, errors } = await readParts(
+  const { argspec, secretArgs, command, ulcProfile, schedules, webhooks, errors } = await readParts(
     config,
     named.id,
     place,
@@ -83,6 +84,7 @@ export async function toDefinition(
     },
     logs: { maxSizeBytes: toBytes(config.logs?.max_size) ?? defaultLogSizeBytes },
     schedules,
+    webhooks,
     notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles),
   };
@@ -109,13 +111,15 @@ async function readParts(config: RawConfig, id: string, place: JobPlace, mayName
   const own = config.executor === 'container' ? undefined : config.command;
   const { command, ulcProfile, errors } = own === undefined ? noCommand : readCommand(own, config.ulc_profile, place);
   const { schedules, errors: scheduleErrors } = await schedulesOf(config, id, args);
+  const { webhooks, errors: webhookErrors } = await webhooksOf(config, id, args);
   const all = [
     ...argErrors,
     ...within(['command'], errors),
     ...(await checkRules(config, args, place)),
     ...scheduleErrors,
+    ...webhookErrors,
   ];
-  return { argspec, secretArgs, command, ulcProfile, schedules, errors: all };
+  return { argspec, secretArgs, command, ulcProfile, schedules, webhooks, errors: all };
 }
 
 /** Loads the checks with the first argspec, because the schema of JSON Schema and RE2 are large. */
@@ -128,6 +132,12 @@ async function schedulesOf({ schedules = [] }: RawConfig, id: string, args: Para
   if (schedules.length === 0) return { schedules: [], errors: [] };
   const { readSchedules: read } = await import('./schedule-rules.ts');
   return read(schedules, id, args);
+}
+
+async function webhooksOf({ webhooks = [] }: RawConfig, id: string, args: Parameters<typeof readWebhooks>[2]) {
+  if (webhooks.length === 0) return { webhooks: [], errors: [] };
+  const { readWebhooks: read } = await import('./webhook-rules.ts');
+  return read(webhooks, id, args);
 }
 
 type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberError[] };

@@ -3,7 +3,7 @@
 
 import type { JsonObject } from '../../domain/job.ts';
 import { nearest } from '../../lib/nearest.ts';
-import { isObject } from '../arguments/subschemas.ts';
+import { isObject, namesAllArguments } from '../arguments/subschemas.ts';
 import { fromOf } from '../expression/expression.ts';
 import { ExpressionError } from '../expression/expression-error.ts';
 import { type Expression, parseExpression, type References, refersTo, roots } from '../expression/expression-syntax.ts';
@@ -72,16 +72,7 @@ function nameOf(type: string): string {
 
 function createArgumentCheck(argspec: JsonObject, secretArgs: readonly string[]): CheckReferences {
   const properties = isObject(argspec.properties) ? argspec.properties : {};
-  const others = [
-    'patternProperties',
-    'additionalProperties',
-    'unevaluatedProperties',
-    '$ref',
-    'allOf',
-    'anyOf',
-    'oneOf',
-  ];
-  const isClosed = !others.some((key) => Object.hasOwn(argspec, key)) && !Object.hasOwn(argspec, 'if');
+  const isClosed = namesAllArguments(argspec);
   return ({ args }, gives) => {
     if (args === 'all') return undefined;
     for (const name of args) {

@@ -4,13 +4,14 @@ import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { secretDefaultOf } from '../arguments/arguments.ts';
 import { storedSecretIn } from '../arguments/secret-arguments.ts';
 
-/** In its environment, the defaults of its arguments, its schedules and the arguments of its sub-runs. */
+/** In its environment, the defaults of its arguments, its schedules, its webhooks and the arguments of its sub-runs. */
 export function namedSecrets(job: JobDefinition): ReadonlySet<string> {
   const defaults = job.secretArgs.map((name) => secretDefaultOf(job, name) ?? null);
   const scheduled = job.schedules.flatMap(({ args }) => job.secretArgs.map((name) => argumentOf(args, name)));
   const ofSubRuns = job.steps.flatMap(({ action }) => (action.kind === 'job' ? Object.values(action.args) : []));
   const names = [...defaults, ...scheduled, ...ofSubRuns].map(storedSecretIn);
-  return new Set([...names.filter((name) => name !== undefined), ...secretsOfEnvironment(job)]);
+  const keys = job.webhooks.flatMap(({ secrets }) => secrets);
+  return new Set([...names.filter((name) => name !== undefined), ...keys, ...secretsOfEnvironment(job)]);
 }
 
 function argumentOf(args: JsonObject, name: string) {

@@ -136,6 +136,15 @@ export async function removeAnswers({ store, rest }: StepContext, beforeMs: numb
   }
 }
 
+/** Removes what recognises deliveries that came too long ago to come again. */
+export async function removeDeliveryKeys({ store, rest, nowMs }: StepContext): Promise<void> {
+  while (!rest.isOver()) {
+    const count = await store.webhooks.removeExpiredKeys(nowMs, stepRows);
+    if (count < stepRows) return;
+    await rest();
+  }
+}
+
 /** Removes the keys of the key-value store whose time is over. */
 export async function removeExpiredKv({ store, rest, removed, nowMs }: StepContext): Promise<void> {
   while (!rest.isOver()) {

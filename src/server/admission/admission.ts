@@ -24,6 +24,11 @@ export type Admission = {
   readonly admit: (demand: Demand) => Hook;
   /** For pages outside the API that everyone who can connect may read, without a principal and a rate limit. */
   readonly admitAnyone: Hook;
+  /**
+   * For hooks, which look at no credential: until its signature is checked, the caller is unknown. So any `Host` will
+   * do, but a web page of another site may not call (ADR 0066).
+   */
+  readonly admitDelivery: Hook;
   /** For a CORS preflight of a listed page, which never carries a credential. */
   readonly admitPreflight: (request: FastifyRequest, reply: FastifyReply) => void;
 };
@@ -42,15 +47,12 @@ export function createAdmission(o: {
   /** The problem of a request whose `Host` or `Origin` is not allowed. */
   function foreignName(request: FastifyRequest): Problem | undefined {
     const { headers, socket } = request.raw;
-    const { host, origin } = headers;
+    const { host } = headers;
     if (host === undefined) return new Problem('malformed-request', 'The header `Host` is missing.');
     if (headers.authorization === undefined && !isLocalHost(host) && o.needsLocalName(socket)) {
       return new Problem('permission-denied', foreignHost);
     }
-    if (origin === undefined)
-      return isCrossSiteChange(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
-    if (o.cors.isListed(origin) || origin === `${request.protocol}://${request.host}`) return undefined;
-    return new Problem('permission-denied', foreignOrigin);
+    return foreignPage(request, o.cors);
   }
 
   async function authenticate({ ip, raw }: FastifyRequest): Promise<Principal | Problem> {
@@ -95,11 +97,29 @@ export function createAdmission(o: {
       if (refusal) throw refusal;
     },
 
+    admitDelivery: async (request, reply) => {
+      request.principal = anonymous;
+      begin(request, reply);
+      const refusal = ambiguity(request.raw) ?? foreignPage(request, o.cors);
+      if (refusal) throw refusal;
+      o.limit(request, reply);
+      if (o.isStopping()) throw new Problem('not-ready', 'The server is stopping.');
+    },
+
     admitPreflight(request, reply) {
       request.principal = anonymous;
       begin(request, reply);
     },
   };
+}
+
+/** The problem of a request that a page of another site sends. */
+function foreignPage(request: FastifyRequest, cors: Cors): Problem | undefined {
+  const { origin } = request.raw.headers;
+  if (origin === undefined)
+    return isCrossSiteChange(request.raw) ? new Problem('permission-denied', noOrigin) : undefined;
+  if (cors.isListed(origin) || origin === `${request.protocol}://${request.host}`) return undefined;
+  return new Problem('permission-denied', foreignOrigin);
 }
 
 const foreignHost =

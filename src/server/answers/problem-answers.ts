@@ -138,7 +138,10 @@ function toProblem(error: unknown): Problem | undefined {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupported-media-type', 'The body must be application/json.');
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('body-too-large', 'The body is larger than server.body_limit.');
+      return new Problem(
+        'body-too-large',
+        'The body is larger than server.body_limit, or than the 1 MiB that a webhook takes.',
+      );
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':

@@ -24,6 +24,7 @@ import { heldSchedules } from './0016-held-schedules.ts';
 import { kv } from './0017-kv.ts';
 import { runStats } from './0018-run-stats.ts';
 import { listsOfRuns } from './0020-lists-of-runs.ts';
+import { webhooks } from './0021-webhooks.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -47,6 +48,7 @@ export const migrations: readonly Migration[] = [
   kv,
   runStats,
   listsOfRuns,
+  webhooks,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -1,0 +1,128 @@
+// Checks the webhooks of a config.yaml against their job: names, expressions, arguments and headers (ADR 0066).
+
+import type { JobDefinition } from '../../domain/job.ts';
+import { hiddenHeaders, type JobWebhook, readableHeaders, signatureHeaders } from '../../domain/trigger/webhook.ts';
+import { nearest } from '../../lib/nearest.ts';
+import { isObject, namesAllArguments } from '../arguments/subschemas.ts';
+import { ExpressionError } from '../expression/expression-error.ts';
+import { deliveryRoots, type Expression, parseExpression } from '../expression/expression-syntax.ts';
+import { type MemberError, ruleError, within } from './config-error.ts';
+import type { RawWebhook } from './config-schema.ts';
+import { toMs } from './step-definition.ts';
+
+type JobArguments = Pick<JobDefinition, 'argspec'>;
+
+/** A sender waits for its answer, and gives up after 3 to 30 s. */
+const longestWaitMs = 30_000;
+
+/**
+ * Paths in errors start at the top of config.yaml.
+ * @param job undefined when its arguments have errors
+ */
+export function readWebhooks(
+  webhooks: readonly RawWebhook[],
+  jobId: string,
+  job: JobArguments | undefined,
+): { readonly webhooks: readonly JobWebhook[]; readonly errors: readonly MemberError[] } {
+  const names = webhooks.map(({ name }) => name);
+  const errors = webhooks.flatMap((raw, at) => {
+    const found = checkWebhook(raw, job);
+    const first = names.indexOf(raw.name);
+    if (first !== at) found.push(ruleError(['name'], `\`webhooks.${first}\` has the name \`${raw.name}\` already`));
+    return within(['webhooks', String(at)], found);
+  });
+  if (jobId === 'sources') {
+    errors.push(
+      ruleError(['webhooks'], 'a job with the id `sources` cannot have webhooks: /hooks/sources is kept for sources'),
+    );
+  }
+  return { webhooks: webhooks.map(toWebhook), errors };
+}
+
+function toWebhook(raw: RawWebhook): JobWebhook {
+  return {
+    name: raw.name,
+    scheme: raw.scheme,
+    header: (raw.header ?? signatureHeaders[raw.scheme]).toLowerCase(),
+    secrets: [raw.secret].flat(),
+    condition: raw.if ?? null,
+    args: raw.args ?? {},
+    headers: (raw.headers ?? []).map((name) => name.toLowerCase()),
+    waitMs: toMs(raw.wait),
+  };
+}
+
+function checkWebhook(raw: RawWebhook, job: JobArguments | undefined): MemberError[] {
+  const errors = [...checkHeaders(raw), ...checkWait(raw)];
+  const readable = new Set([...readableHeaders, ...(raw.headers ?? []).map((name) => name.toLowerCase())]);
+  if (raw.if !== undefined) errors.push(...checkExpression(['if'], raw.if, readable, true));
+  for (const [name, text] of Object.entries(raw.args ?? {})) {
+    errors.push(...checkExpression(['args', name], text, readable, false));
+  }
+  if (job) errors.push(...checkNames(raw.args ?? {}, job));
+  return errors;
+}
+
+function checkHeaders({ scheme, header, headers = [] }: RawWebhook): MemberError[] {
+  const errors: MemberError[] = [];
+  if (header !== undefined && scheme !== 'hmac') {
+    errors.push(ruleError(['header'], `\`header\` needs \`scheme: hmac\`; \`${scheme}\` has its own header`, 'key'));
+  }
+  for (const [at, name] of headers.entries()) {
+    const isHidden = hiddenHeaders.includes(name.toLowerCase()) || name.toLowerCase() === header?.toLowerCase();
+    if (isHidden)
+      errors.push(ruleError(['headers', String(at)], `\`${name}\` is a proof, so no expression may read it`));
+  }
+  return errors;
+}
+
+function checkWait({ wait }: RawWebhook): MemberError[] {
+  const isTooLong = (toMs(wait) ?? 0) > longestWaitMs;
+  return isTooLong ? [ruleError(['wait'], '`wait` can be at most `30s`, because senders give up')] : [];
+}
+
+function checkExpression(
+  path: readonly string[],
+  text: string,
+  readable: ReadonlySet<string>,
+  isCondition: boolean,
+): MemberError[] {
+  const name = path.at(-1);
+  let expression: Expression;
+  try {
+    expression = parseExpression(text, deliveryRoots);
+  } catch (error) {
+    if (error instanceof ExpressionError) return [ruleError(path, `\`${name}\`: ${error.message}`)];
+    throw error;
+  }
+  if (isCondition && !/^(?:bool|dyn)$/.test(expression.type)) {
+    return [ruleError(path, `\`if\` must give true or false, and gives ${expression.type}`)];
+  }
+  const { headers } = expression.references;
+  const unknown = headers === 'all' ? undefined : [...headers].find((header) => !readable.has(header));
+  if (unknown === undefined) return [];
+  const why = hiddenHeaders.includes(unknown)
+    ? 'is a proof, so no expression may read it'
+    : 'is not among the headers that expressions may read: add it to `headers`, and write it in lower case';
+  return [ruleError(path, `\`${name}\`: the header \`${unknown}\` ${why}`)];
+}
+
+/** Arguments that the job does not have, and required ones that no expression gives. */
+function checkNames(args: Readonly<Record<string, string>>, { argspec }: JobArguments): MemberError[] {
+  const properties = isObject(argspec.properties) ? argspec.properties : {};
+  const unknown = Object.keys(args).filter((name) => !Object.hasOwn(properties, name));
+  const errors = (namesAllArguments(argspec) ? unknown : []).map((name) => {
+    const near = nearest(name, Object.keys(properties));
+    const hint = near === undefined ? '' : `: did you mean \`${near}\`?`;
+    return ruleError(['args', name], `there is no argument \`${name}\`${hint}`, 'key');
+  });
+  const required = Array.isArray(argspec.required) ? argspec.required : [];
+  const hasDefault = (name: string) => isObject(properties[name]) && Object.hasOwn(properties[name], 'default');
+  const missing = required
+    .filter((name) => typeof name === 'string')
+    .filter((name) => !Object.hasOwn(args, name) && !hasDefault(name));
+  return [
+    ...errors,
+    ...missing.map((name) => ruleError(['args', name], `the required argument \`${name}\` is missing`, 'missing')),
+  ];
+}

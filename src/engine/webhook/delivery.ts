@@ -1,0 +1,122 @@
+// Reads a delivery whose proof is right: its event, by what it is known, whether it only tests the address, and the
+// arguments of its run.
+
+import { toPointer } from '../../catalog/arguments/schema-errors.ts';
+import { isObject } from '../../catalog/arguments/subschemas.ts';
+import { evaluateForDelivery } from '../../catalog/expression/expression.ts';
+import { ExpressionError } from '../../catalog/expression/expression-error.ts';
+import { createErrorList } from '../../domain/error-list.ts';
+import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
+import { validationError } from '../../domain/problem.ts';
+import { readableHeaders, type WebhookScheme, type WebhookTerms } from '../../domain/trigger/webhook.ts';
+import { createSha256 } from '../../lib/sha256.ts';
+import type { ReadHeader } from './signature.ts';
+
+export type Delivery = {
+  readonly read: ReadHeader;
+  readonly query: JsonObject;
+  readonly raw: Buffer;
+  readonly body: JsonValue;
+};
+
+/** A second delivery with the same key within this time is a duplicate. */
+export type DeliveryKey = { readonly key: string; readonly forMs: number };
+
+const weekMs = 7 * 86_400_000;
+const shortMs = 600_000;
+const longestChallengeChars = 1_000;
+
+type ReadText = (delivery: Delivery) => string | undefined;
+
+const missing: ReadText = () => undefined;
+
+/** Where each scheme has the kind of event, and the id that the sender gave the delivery. */
+const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly id: ReadText }>> = {
+  github: { event: ({ read }) => read('x-github-event'), id: ({ read }) => read('x-github-delivery') },
+  gitlab: { event: ({ read }) => read('x-gitlab-event'), id: ({ read }) => read('idempotency-key') },
+  stripe: { event: ({ body }) => textAt(body, 'type'), id: ({ body }) => textAt(body, 'id') },
+  slack: {
+    event: ({ body }) => textAt(body, 'event', 'type') ?? textAt(body, 'type') ?? textAt(body, 'command'),
+    id: ({ body }) => textAt(body, 'event_id'),
+  },
+  standard: { event: ({ body }) => textAt(body, 'type'), id: ({ read }) => read('webhook-id') },
+  hmac: { event: missing, id: missing },
+};
+
+export function deliveryIdOf(scheme: WebhookScheme, delivery: Delivery): string | undefined {
+  return facts[scheme].id(delivery);
+}
+
+export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[] {
+  const id = deliveryIdOf(scheme, delivery);
+  const byBody = `body:${hashOf(delivery.raw)}`;
+  if (id === undefined) return [{ key: byBody, forMs: shortMs }];
+  const byId = { key: `id:${hashOf(id)}`, forMs: weekMs };
+  // GitHub does not sign the id.
+  return scheme === 'github' ? [byId, { key: byBody, forMs: weekMs }] : [byId];
+}
+
+/** The answer to a delivery that only tests the address; undefined for all others. */
+export function answerToTest(scheme: WebhookScheme, { read, body }: Delivery): JsonObject | undefined {
+  if (scheme === 'github' && read('x-github-event') === 'ping') return { pong: true };
+  if (scheme !== 'slack' || textAt(body, 'type') !== 'url_verification') return undefined;
+  return { challenge: (textAt(body, 'challenge') ?? '').slice(0, longestChallengeChars) };
+}
+
+/**
+ * The arguments of the run; undefined when `if` says that no run starts.
+ * @throws Problem validation-error
+ */
+export function argumentsOf(
+  webhook: Pick<WebhookTerms, 'scheme' | 'condition' | 'args' | 'headers'>,
+  delivery: Delivery,
+  { secretArgs }: Pick<JobDefinition, 'secretArgs'>,
+): JsonObject | undefined {
+  const { query, body } = delivery;
+  const headers = headersOf(webhook, delivery.read);
+  const scope = { body, query, headers, event: facts[webhook.scheme].event(delivery) ?? '' };
+  const errors = createErrorList();
+  const evaluate = (text: string, pointer: string): JsonValue | undefined => {
+    try {
+      return evaluateForDelivery(text, scope);
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      errors.add({ pointer, keyword: 'expression', message: `has no value: ${error.message}` });
+      return undefined;
+    }
+  };
+  const condition = webhook.condition === null ? true : evaluate(webhook.condition, '/if');
+  if (condition === false) return undefined;
+  if (condition !== true && errors.size === 0) {
+    errors.add({ pointer: '/if', keyword: 'expression', message: 'must give true or false' });
+  }
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
+  const args = Object.entries(webhook.args).map(([name, text]) => {
+    const pointer = toPointer(['args', name]);
+    const value = evaluate(text, pointer) ?? null;
+    if (secretArgs.includes(name) && isObject(value)) {
+      errors.add({ pointer, keyword: 'secret', message: 'must be a text: a delivery cannot name a stored secret' });
+    }
+    return [name, value] as const;
+  });
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
+  return Object.fromEntries(args);
+}
+
+function headersOf({ headers }: Pick<WebhookTerms, 'headers'>, read: ReadHeader): JsonObject {
+  const found = [...readableHeaders, ...headers].flatMap((name) => {
+    const value = read(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function textAt(value: JsonValue, ...path: readonly string[]): string | undefined {
+  let at: JsonValue | undefined = value;
+  for (const name of path) at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;
+  return typeof at === 'string' ? at : undefined;
+}
+
+function hashOf(content: string | Buffer): string {
+  return createSha256().update(content).digest('base64url');
+}

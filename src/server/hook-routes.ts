@@ -1,0 +1,123 @@
+// The addresses of webhooks. They take bodies of any type and keep them as they arrived, because that is what the
+// sender has signed (ADR 0066).
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { apiBase } from '../contract/routes.ts';
+import type { JsonObject, JsonValue } from '../domain/job.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Webhook, Webhooks } from '../engine/webhook/webhooks.ts';
+import type { Admission } from './admission/admission.ts';
+import { createJsonReader } from './json-body.ts';
+import type { createBodyRoom } from './limits/body-room.ts';
+import type { Load } from './limits/pressure.ts';
+import type { RateLimiter } from './limits/rate-limits.ts';
+import { assertRoom } from './limits/shedding.ts';
+
+const hookPath = '/hooks/*';
+const longestBody = 2 ** 20;
+
+type HookRoute = { Params: { '*': string } };
+
+type Parts = {
+  readonly admission: Pick<Admission, 'admitDelivery'>;
+  readonly webhooks: Webhooks;
+  readonly countRun: RateLimiter['countRun'];
+  readonly load: Load;
+  readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
+  readonly bodyLimitBytes: number;
+};
+
+export function addHookRoutes(app: FastifyInstance, o: Parts): void {
+  const { webhooks } = o;
+  const readJson = createJsonReader(app);
+  const found = new WeakMap<FastifyRequest, Webhook>();
+
+  async function enter(request: FastifyRequest<HookRoute>, reply: FastifyReply): Promise<void> {
+    await o.admission.admitDelivery(request, reply);
+    assertRoom(o.load);
+    // Before the body is read: who does not know an address cannot make the server read bodies.
+    found.set(request, webhooks.find(request.params['*']));
+    o.takeBodyRoom(request, reply);
+  }
+
+  async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const webhook = found.get(request);
+    if (!webhook) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+    const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };
+    await webhooks.assertSigned(webhook, delivery);
+    request.principal = webhooks.principalOf(webhook);
+    const parse = () => bodyOf(request, raw, readJson);
+    const { status, body } = await webhooks.accept(
+      webhook,
+      { ...delivery, parse },
+      {
+        principal: request.principal,
+        requestId: request.id,
+        from: request.ip,
+        countRun: (profile) => o.countRun(request, profile),
+      },
+    );
+    return reply.code(status).send(body);
+  }
+
+  void app.register((scope, _, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
+    const options = {
+      onRequest: enter,
+      bodyLimit: Math.min(longestBody, o.bodyLimitBytes),
+      config: { operation: hookPath },
+    };
+    for (const url of [hookPath, apiBase + hookPath]) {
+      scope.post<HookRoute>(url, options, (request, reply) => receive(request, reply));
+    }
+    done();
+  });
+}
+
+/** undefined when the header is missing, or is there more than once. */
+function headerOf({ raw }: FastifyRequest, name: string): string | undefined {
+  const values = raw.headersDistinct[name] ?? [];
+  return values.length === 1 ? values[0] : undefined;
+}
+
+function queryOf({ query }: FastifyRequest): JsonObject {
+  const given: Readonly<Record<string, unknown>> = { ...asObject(query) };
+  const members = Object.entries(given).map(([name, value]): [string, JsonValue] => [
+    name,
+    Array.isArray(value) ? value.map(String) : String(value),
+  ]);
+  return Object.fromEntries(members);
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+/** @throws Problem unsupported-media-type, malformed-request */
+function bodyOf(request: FastifyRequest, raw: Buffer, readJson: ReturnType<typeof createJsonReader>): JsonValue {
+  if (raw.length === 0) return null;
+  const { 'content-type': type = '', 'content-encoding': coding = 'identity' } = request.headers;
+  if (coding !== 'identity') throw new Problem('unsupported-media-type', 'The body must not be compressed.');
+  const media = type.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (/^application\/(?:[\w.+-]+\+)?json$/.test(media)) return jsonOf(request, raw, readJson);
+  if (media !== 'application/x-www-form-urlencoded') {
+    throw new Problem('unsupported-media-type', 'The body must be application/json or a form (x-www-form-urlencoded).');
+  }
+  const fields = new URLSearchParams(raw.toString());
+  const names = [...new Set(fields.keys())];
+  // GitHub and Slack put JSON into a form.
+  if (names.join() === 'payload') return jsonOf(request, Buffer.from(fields.get('payload') ?? ''), readJson);
+  return Object.fromEntries(names.map((name) => [name, fields.get(name)]));
+}
+
+function jsonOf(request: FastifyRequest, raw: Buffer, readJson: ReturnType<typeof createJsonReader>): JsonValue {
+  let parsed: JsonValue = null;
+  readJson(request, raw, (error, value) => {
+    if (error) throw error;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it was parsed from JSON
+    parsed = value as JsonValue;
+  });
+  return parsed;
+}

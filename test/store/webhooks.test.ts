@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { engines, nowMs, type Opened } from './engines.ts';
+
+describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-webhooks-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const row = { webhookId: 'webhook_1', key: 'id:1', runId: 'run_1', nowMs, forMs: 1_000 };
+  const add = (over: Partial<typeof row> = {}): Promise<boolean> =>
+    store.database.transact((tx) => store.webhooks.addKey(tx, { ...row, ...over }));
+
+  test('a delivery is known by any of its keys after a restart, for its own webhook', async () => {
+    await add();
+    await store.database.close();
+    store = await open(dir);
+    expect(await store.webhooks.startedBy('webhook_1', ['body:1', 'id:1'], nowMs)).toBe('run_1');
+    expect(await store.webhooks.startedBy('webhook_1', ['body:1'], nowMs)).toBeUndefined();
+    expect(await store.webhooks.startedBy('webhook_2', ['id:1'], nowMs)).toBeUndefined();
+  });
+
+  test('of deliveries that come together, one gets the key', async () => {
+    expect(await Promise.all([add(), add({ runId: 'run_2' }), add({ runId: 'run_3' })])).toEqual([true, false, false]);
+    expect(await store.webhooks.startedBy('webhook_1', ['id:1'], nowMs)).toBe('run_1');
+  });
+
+  test('a key is free again after its time, and is then removed', async () => {
+    await add();
+    await add({ key: 'id:2', forMs: 5_000 });
+    expect(await add({ nowMs: nowMs + 999 })).toBe(false);
+    expect(await store.webhooks.startedBy('webhook_1', ['id:1'], nowMs + 1_000)).toBeUndefined();
+    expect(await store.webhooks.removeExpiredKeys(nowMs + 999, 10)).toBe(0);
+    expect(await store.webhooks.removeExpiredKeys(nowMs + 1_000, 10)).toBe(1);
+    expect(await add({ nowMs: nowMs + 1_000, runId: 'run_2' })).toBe(true);
+    expect(await store.webhooks.startedBy('webhook_1', ['id:2'], nowMs + 1_000)).toBe('run_1');
+  });
+});
