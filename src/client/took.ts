@@ -41,7 +41,7 @@ export function tookMs({ started_at: from, finished_at: to }: Times, nowMs?: num
   return from === null || endMs === undefined ? null : Math.max(0, endMs - Date.parse(from));
 }
 
-/** How long a run worked: nobody works while a person is asked. The measure of the usual duration is the same. */
+/** How long a run worked, without the time it waited for a person. The usual duration is measured in the same way. */
 export function workMs(run: Work, nowMs?: number): number | null {
   const ms = tookMs(run, nowMs);
   if (ms === null) return null;

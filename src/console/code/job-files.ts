@@ -47,7 +47,7 @@ async function readFile(
   return client.call('getJobFile', { path: { job_id: jobId }, query, signal });
 }
 
-/** Files of equal size are compared by their text, as far as these are few. */
+/** Files of equal size are compared by their text, but no more of them than this. */
 const mostCompared = 30;
 
 /** The texts of files that may differ although they have the same size, by revision and path. */

@@ -22,7 +22,7 @@ export function usePreference(name: string): [string | null, (value: string | nu
 /** The others, such as the theme, belong to the browser. */
 const ofPerson = ['favourites', 'filters'];
 
-/** Removes what somebody who signs out would not leave to the next user of this browser. */
+/** When somebody signs out: removes what the next user of this browser must not see. */
 export function forgetPerson(): void {
   for (const name of ofPerson) localStorage.removeItem(`flwd.${name}`);
   dispatchEvent(new Event(changed));

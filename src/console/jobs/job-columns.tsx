@@ -24,7 +24,7 @@ const lastAt = ({ numbers }: JobRow): number | null => {
   return last ? Date.parse(last.created_at) : null;
 };
 
-/** What leaves first leaves at least 200 pixels to the names, beside the sidebar and the namespaces. */
+/** A narrow window shows fewer columns, so that names keep 200 pixels beside the sidebar and the namespaces. */
 const before: readonly Column<JobRow>[] = [
   { id: 'star', head: 'Favourite', isHeadUnseen: true, width: '40px', cell: ({ id }) => <Star jobId={id} /> },
   {

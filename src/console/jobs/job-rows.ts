@@ -33,7 +33,7 @@ export type JobRow = {
 /** The answers that are read for the first time: until then a row lacks them. */
 export type Loading = { readonly numbers: boolean; readonly next: boolean };
 
-/** What the last seven days differ from the month by, as a share of the month's median. */
+/** How far the last seven days are from the month, as a share of the month's median. */
 function changeOf({ duration: { p50_ms: medianMs }, daily_median_ms: daily }: JobNumbers): number | null {
   const week = daily.slice(-7).filter((ms) => ms !== null);
   if (week.length < leastDays || medianMs === null || medianMs === 0) return null;

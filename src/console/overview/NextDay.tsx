@@ -66,7 +66,7 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   );
 }
 
-/** It should have started, and has not. */
+/** Whether it should have started and has not. */
 function isLate({ state, late }: Fire): boolean {
   return state === 'due' && late;
 }

@@ -18,7 +18,7 @@ import styles from './RunActs.module.css';
 
 export function RunActs(o: {
   readonly run: Run;
-  /** With which it can be compared; undefined: not known yet. */
+  /** The run to compare it with; undefined: not known yet. */
   readonly lastSuccess: Run | null | undefined;
   readonly acts: Acts;
   readonly cancels: Cancels;

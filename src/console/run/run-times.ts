@@ -8,7 +8,7 @@ import { type Axis, axisOf } from './time-axis.ts';
 export type RunTimes = {
   readonly bars: StepBars;
   readonly axis: Axis;
-  /** As the usual duration is measured. */
+  /** Measured like the usual duration. */
   readonly workMs: number;
   /** For its turn and for approvals. */
   readonly waitedMs: number;

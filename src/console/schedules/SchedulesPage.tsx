@@ -139,7 +139,7 @@ function usePlace() {
   };
 }
 
-/** How many schedules should have started a run and did not so far. */
+/** How many schedules are late: they should have started a run, and have not. */
 function useLate(): number {
   const now = Math.floor(useNow(minuteMs) / (60 * minuteMs)) * 60 * minuteMs;
   const fires = useFires(new Date(now - dayMs), new Date(now + 60 * minuteMs));

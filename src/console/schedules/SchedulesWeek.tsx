@@ -93,7 +93,7 @@ function FrequentRows({ of, chosen, choose }: Choice & { readonly of: readonly F
   });
 }
 
-/** Beside its name: of which schedule runs failed, or were missed. */
+/** Says beside the name which schedule had runs that failed or were missed. */
 function Troubles({ of: { runs, missed } }: { readonly of: Frequent }): ReactNode {
   return (
     <>

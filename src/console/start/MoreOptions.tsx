@@ -1,4 +1,4 @@
-// What a run is started with besides its arguments. Closed, it says so in one line.
+// The options of a start besides its arguments. While the part is closed, one line says which ones are set.
 
 import { ChevronRight } from 'lucide-react';
 import type { ReactNode } from 'react';

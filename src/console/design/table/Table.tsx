@@ -192,7 +192,7 @@ function useTableModel<Row extends object>(o: Props<Row>) {
     [o.columns],
   );
   const { column = null, isDescending = false } = o.sort ?? {};
-  // A new array would sort the rows again each time that the table is drawn, so while it scrolls.
+  // A new array would sort the rows again each time the table is drawn, and a table that scrolls is drawn often.
   const sorting = useMemo(
     (): SortingState => (column === null ? [] : [{ id: column, desc: isDescending }]),
     [column, isDescending],
@@ -203,7 +203,7 @@ function useTableModel<Row extends object>(o: Props<Row>) {
     data: o.rows,
     getRowId: o.keyOf,
     state: { sorting },
-    // Without a function that sorts, the rows come sorted.
+    // If no column sorts, the rows are already in order.
     manualSorting: o.columns.every(({ sortBy }) => sortBy === undefined),
   });
 }
