@@ -44,6 +44,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'sources get': () => import('./job/sources-get.ts'),
   'sources reload': () => import('./job/sources-reload.ts'),
   tui: () => import('./tui.ts'),
+  mcp: () => import('./mcp/mcp.ts'),
+  'mcp config': () => import('./mcp/mcp-config.ts'),
   serve: () => import('./admin/serve.ts'),
   'config validate': () => import('./admin/config-validate.ts'),
   'config show': () => import('./admin/config-show.ts'),

@@ -54,6 +54,8 @@ export type ClientOptions = {
   readonly token?: string;
   /** The interface that uses this client; recorded in the runs that it starts. */
   readonly client?: 'cli' | 'console' | 'mcp';
+  /** Acts as an agent, which has only these of the caller's scopes (ADR 0064). */
+  readonly agentScopes?: readonly string[];
   /** Replaces the global `fetch`. */
   readonly fetch?: Fetch;
 };
@@ -92,6 +94,7 @@ export function createClient(o: ClientOptions): Client {
     const headers: Record<string, string> = { accept: isJson ? 'application/json' : '*/*' };
     if (o.token !== undefined) headers.authorization = `Bearer ${o.token}`;
     if (o.client !== undefined) headers['x-flwd-client'] = o.client;
+    if (o.agentScopes) headers['x-flwd-agent'] = o.agentScopes.join(' ');
     if (input.body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetchBy(urlOf(o.baseUrl, path, input), {
       method,

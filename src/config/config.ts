@@ -77,6 +77,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       output: get('logging.output'),
       fields: get('logging.fields'),
     },
+    mcp: { jobTools: get('mcp.job_tools'), waitMs: get('mcp.wait'), isUntrustedAllowed: get('mcp.untrusted') },
     extensions: extensions.filter((name) => named.includes(name)),
   });
 }

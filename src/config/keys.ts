@@ -72,7 +72,7 @@ const computed = <T>(
 ) => key(kind, value, about, { defaultText, ...more });
 
 /** The optional interfaces of this build, which `/system/info` lists. */
-export const extensions = ['tui'] as const;
+export const extensions = ['tui', 'mcp'] as const;
 /** Accepted because the configuration in the API reference names them. These parts cannot be switched off. */
 export const extensionsWithoutEffect = ['triggers', 'export', 'maint'] as const;
 
@@ -414,7 +414,22 @@ export const keys = {
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),
     extensions,
-    'The optional interfaces that `/system/info` announces to clients; only `tui` has an effect',
+    'The optional interfaces that this instance offers. Without `mcp`, it refuses `flwd mcp`; clients are only told of `tui`',
+  ),
+  'mcp.job_tools': key(
+    integer(0, 200),
+    25,
+    'How many jobs `flwd mcp` offers as tools of their own; agents find the others with `jobs_search`. Many clients read only one page of tools',
+  ),
+  'mcp.wait': key(
+    duration('1s', '1h'),
+    '50s',
+    'How long a tool of `flwd mcp` waits for a run to end before it answers that the run is still running',
+  ),
+  'mcp.untrusted': key(
+    flag,
+    false,
+    'Whether agents see and start jobs of sources with `trusted: false`, whose authors would speak to the agent',
   ),
 
   'remotes.<name>.base_url': required(url, 'The address of another flwd instance'),

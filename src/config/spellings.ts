@@ -60,7 +60,6 @@ const wordSpellings: Readonly<Partial<Record<KeyPath, Readonly<Record<string, Wo
     manual: { raw: 'never' },
     disabled: { raw: 'never' },
   },
-  'extensions.enabled': { mcp: { instead: 'this version has no MCP server: leave `mcp` out' } },
 };
 
 const hostReadOnly =

@@ -46,7 +46,14 @@ const systemInfo = Type.Object(
     name: Type.String(),
     version: Type.String(),
     timezone: Type.String({ description: 'The time zone of schedules without a `timezone`' }),
-    sources: Type.Array(Type.Object({ name: Type.String(), type: Type.String(), path: Type.Optional(Type.String()) })),
+    sources: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        type: Type.String(),
+        path: Type.Optional(Type.String()),
+        trusted: Type.Boolean(),
+      }),
+    ),
     extensions: Type.Array(Type.String(), { description: 'Optional interfaces that this instance offers' }),
     caller,
     storage: Type.Object({ database: Type.String(), blobs: Type.String() }),

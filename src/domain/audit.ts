@@ -76,12 +76,15 @@ export type AuditEntry = {
 
 export type ActorKind = PrincipalKind | 'system';
 
+/** The kinds whose names begin with the kind and a colon. */
+const prefixes = ['jwt', 'schedule', 'webhook', 'mcp', 'system'] as const;
+
 /** No two kinds share a name (ADR 0015), so the name tells the kind. */
 export function kindOfActor(name: string): ActorKind {
   if (name === 'local' || name === 'anonymous') return name;
   const [prefix] = name.split(':', 1);
-  const isPrefix = prefix === 'jwt' || prefix === 'schedule' || prefix === 'webhook' || prefix === 'system';
-  return name.includes(':') && isPrefix ? prefix : 'token';
+  const kind = prefixes.find((one) => one === prefix);
+  return name.includes(':') && kind !== undefined ? kind : 'token';
 }
 
 const longestChars = 256;

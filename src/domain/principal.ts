@@ -24,19 +24,24 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** `local` is the server's own user on loopback. `schedule` and `webhook` start runs of their job. */
-export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' | 'anonymous';
+/**
+ * `local` is the server's own user on loopback. `schedule` and `webhook` start runs of their job. `mcp` is an agent
+ * that acts for another caller.
+ */
+export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' | 'mcp' | 'anonymous';
 
 export type Principal = {
   readonly kind: PrincipalKind;
   /**
-   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, or `webhook:` and its name. No two kinds
-   * can share a name.
+   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:` and its name, or `mcp:` and the
+   * name of the caller. No two kinds can share a name.
    */
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** `*` means every tenant. */
   readonly tenant: string;
+  /** For `mcp`: the caller that the agent acts for. Limits count its requests too, and its end is the agent's end. */
+  readonly actsFor?: Principal;
 };
 
 /** The server's own user on loopback. */
@@ -44,6 +49,30 @@ export const localPrincipal: Principal = { kind: 'local', name: 'local', scopes,
 
 /** An unknown caller, who may read what is public. */
 export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scopes: [], tenant: '' };
+
+/** Never given to an agent: it would answer its own approvals, read what it should not know, or widen its rights. */
+const neverOfAgents: readonly Scope[] = ['runs:approve', 'secrets:write', 'admin'];
+export const agentScopes = scopes.filter((scope) => !neverOfAgents.includes(scope));
+
+/** What an agent may do unless the person who starts it says more. */
+export const usualAgentScopes: readonly Scope[] = ['jobs:read', 'runs:write', 'artifacts:read'];
+
+/** The caller as an agent, with only those of its own scopes that are wanted and that agents may have (ADR 0064). */
+export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal {
+  const allowed = { scopes: wanted.filter((scope) => agentScopes.includes(scope)) };
+  return {
+    kind: 'mcp',
+    name: `mcp:${caller.name}`,
+    scopes: agentScopes.filter((scope) => holdsScope(allowed, scope) && holdsScope(caller, scope)),
+    tenant: caller.tenant,
+    actsFor: caller,
+  };
+}
+
+/** Whose limits a principal uses up. */
+export function accountOf(principal: Principal): Principal {
+  return principal.actsFor ?? principal;
+}
 
 /** `:write` includes `:read`, `admin` includes everything. */
 export function holdsScope({ scopes: held }: { readonly scopes: readonly string[] }, scope: Scope): boolean {

@@ -27,8 +27,8 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   const asJson = await flwd(dir, 'sources', '--json');
   expect(JSON.parse(asJson.stdout)).toEqual({
     sources: [
-      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), jobs: 2, invalid: 0 },
-      { name: 'theirs', type: 'fs', path: join(dir, 'jobs/theirs'), jobs: 1, invalid: 1 },
+      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), trusted: true, jobs: 2, invalid: 0 },
+      { name: 'theirs', type: 'fs', path: join(dir, 'jobs/theirs'), trusted: true, jobs: 1, invalid: 1 },
     ],
   });
   expect(existsSync(dataDir)).toBe(isServed);

@@ -10,12 +10,13 @@ describe('extensions.enabled', () => {
     ['[tui, tui]', ['tui']],
     ['[]', []],
     ['[maint]', []],
+    ['[mcp, tui]', ['tui', 'mcp']],
   ])('%s leaves %j of the interfaces of this build', (list, extensions) => {
     expect(enabled(list).load().config.extensions).toEqual(extensions);
   });
 
   test('by default every interface of this build is announced', () => {
-    expect(createProject().load().config.extensions).toEqual(['tui']);
+    expect(createProject().load().config.extensions).toEqual(['tui', 'mcp']);
   });
 
   test('the environment overrides the file', () => {
@@ -40,7 +41,7 @@ describe('extensions.enabled', () => {
     ['[kubernetes]', 'the list `kubernetes`'],
     ['tui', '`tui`'],
   ])('%s is an error with the nearest known name', (list, shown) => {
-    const message = 'must be a list, each one of `tui`, `triggers`, `export`, `maint`, not';
+    const message = 'must be a list, each one of `tui`, `mcp`, `triggers`, `export`, `maint`, not';
     expect(enabled(list).errors()).toEqual([`flwd.yaml:1:24: \`extensions.enabled\` ${message} ${shown}`]);
   });
 });

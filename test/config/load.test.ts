@@ -80,7 +80,8 @@ describe('without a flwd.yaml', () => {
       aliases: [],
       remotes: {},
       logging: { level: 'info', format: 'text', output: 'stderr', fields: {} },
-      extensions: ['tui'],
+      mcp: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false },
+      extensions: ['tui', 'mcp'],
     });
   });
 

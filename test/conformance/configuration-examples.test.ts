@@ -180,7 +180,7 @@ persistence:
   {
     example: 'the extension mcp',
     yaml: 'extensions: { enabled: [tui, mcp] }',
-    says: [/`extensions\.enabled` does not take `mcp`: this version has no MCP server: leave `mcp` out/],
+    means: { extensions: ['tui', 'mcp'] },
   },
   {
     example: 'a remote that signs its own tokens',

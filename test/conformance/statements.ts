@@ -112,7 +112,8 @@ export const statements = {
   'system.info.sources.name': 'A source has its `name`.',
   'system.info.sources.type': 'A source has its `type`, such as fs.',
   'system.info.sources.path': 'A source of files has its `path` on the host.',
-  'system.info.extensions': 'The information lists the available extensions under `extensions`, tui among them.',
+  'system.info.extensions':
+    'The information lists the available extensions under `extensions`, tui and mcp among them.',
 
   'events.stream': 'GET /api/v1/events/runs streams the events of all runs, as server-sent events, as they happen.',
   'events.stream.run_id': 'The parameter `run_id` selects events of one run.',

@@ -50,10 +50,10 @@ test('the answer has the fields of the reference, and those of this implementati
     version,
     timezone: expect.any(String),
     sources: [
-      { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') },
-      { name: 'ops', type: 'fs', path: join(server.root, 'jobs') },
+      { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs'), trusted: true },
+      { name: 'ops', type: 'fs', path: join(server.root, 'jobs'), trusted: true },
     ],
-    extensions: ['tui'],
+    extensions: ['tui', 'mcp'],
     caller: { name: 'local', scopes: expect.arrayContaining(['admin']), tenant: '*' },
     storage: { database: 'sqlite', blobs: 'file' },
     queue: { depth: 0, running: 0, limits: { global_concurrency: 3, job_concurrency: null, max_depth: 50 } },

@@ -63,6 +63,7 @@ const oddHeaders: readonly (readonly [string, Arbitrary<string>])[] = [
   ['Idempotency-Key', headerTexts],
   ['X-Request-Id', headerTexts],
   ['X-Flwd-Client', headerTexts],
+  ['X-Flwd-Agent', fc.oneof(headerTexts, fc.constantFrom('admin', 'jobs:read runs:write'))],
   ['X-HTTP-Method-Override', fc.constantFrom('DELETE', 'POST')],
   ['Cookie', headerTexts],
   ['Authorization', headerTexts],

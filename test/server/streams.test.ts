@@ -206,8 +206,9 @@ test('a stream ends when its token is revoked or expires, and continues for othe
   const followers = countFollowers(server);
   // These streams end with the server.
   for (const headers of [good.headers, {}]) open(headers).catch(() => undefined);
-  const ending = Promise.all([open(revoked.headers), open(expired.headers)]);
-  await expect.poll(followers).toBe(12);
+  const agent = { ...revoked.headers, 'x-flwd-agent': 'runs:read' };
+  const ending = Promise.all([open(revoked.headers), open(expired.headers), open(agent)]);
+  await expect.poll(followers).toBe(15);
   await server.fetch(`/tokens/${revoked.id}`, { method: 'DELETE' });
   nowMs += 60_000;
   await ending;

@@ -82,13 +82,13 @@ test('only an admin of all tenants sees the folders of sources', async () => {
     return info.sources;
   };
   expect(await folders({ scopes: ['admin'], tenant: '*' })).toEqual([
-    { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') },
+    { name: 'local-fs', type: 'fs', path: join(server.root, 'jobs'), trusted: true },
   ]);
   for (const token of [
     { scopes: ['admin'], tenant: 'acme' },
     { scopes: ['jobs:read', 'runs:write'], tenant: '*' },
   ] as const) {
-    expect(await folders(token)).toEqual([{ name: 'local-fs', type: 'fs' }]);
+    expect(await folders(token)).toEqual([{ name: 'local-fs', type: 'fs', trusted: true }]);
   }
 });
 
@@ -97,7 +97,7 @@ test('system information has the full paths of sources', async () => {
   expect(JSON.parse(text)).toEqual({
     version: '1.2.3',
     timezone: 'UTC',
-    sources: [{ name: 'local-fs', type: 'fs', path: join(server.root, 'jobs') }],
+    sources: [{ name: 'local-fs', type: 'fs', path: join(server.root, 'jobs'), trusted: true }],
     name: 'examples',
     extensions: ['mcp'],
     caller: { name: 'local', scopes: expect.arrayContaining(['runs:approve', 'admin']), tenant: '*' },

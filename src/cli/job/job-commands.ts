@@ -1,6 +1,7 @@
 // The commands for jobs; part of the table in commands.ts.
 
 import { catchUps } from '../../domain/job.ts';
+import { agentScopes, usualAgentScopes } from '../../domain/principal.ts';
 import {
   type Command,
   configFile,
@@ -236,5 +237,29 @@ export const jobCommands = [
     name: 'tui',
     about: 'browse, start and watch jobs and runs in the terminal; ? shows the keys',
     options: instance,
+  },
+  {
+    name: 'mcp',
+    about: 'serve the jobs to an AI agent as tools, over MCP on standard input and output; its client starts this',
+    options: [
+      {
+        name: 'scopes',
+        value: 'A,B',
+        choices: agentScopes,
+        about: `what the agent may do, at most what you may; default: ${usualAgentScopes.join(',')}`,
+      },
+      ...instance,
+    ],
+    examples: ['flwd mcp --scopes jobs:read,runs:read', 'flwd mcp --remote production'],
+  },
+  {
+    name: 'mcp config',
+    about: 'print the configuration with which an MCP client starts flwd mcp: for claude, cursor or vscode',
+    options: [
+      { name: 'scopes', value: 'A,B', choices: agentScopes, about: 'the --scopes of flwd mcp in the configuration' },
+      ...instance,
+    ],
+    operands: 'CLIENT',
+    examples: ['flwd mcp config claude > .mcp.json'],
   },
 ] as const satisfies readonly Command[];

@@ -30,7 +30,7 @@ export function countedSources(options: Options) {
 
 export function ownSources(options: Options): Source[] {
   const { sources } = loadConfiguration(options).config;
-  return sources.map(({ name, type, path }) => ({ name, type, path }));
+  return sources.map(({ name, type, path, trusted }) => ({ name, type, path, trusted }));
 }
 
 function countsOf({ name }: Source, { jobs, invalid }: JobList) {

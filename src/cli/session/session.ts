@@ -37,12 +37,14 @@ type SessionRequest = {
   readonly makesRoom?: boolean;
   /** The command is about interrupted takeovers, so it need not be told of one. */
   readonly isTakeover?: boolean;
+  /** The session is an agent's, which has only these of the caller's scopes. */
+  readonly agentScopes?: readonly string[];
 };
 
 /** @throws Refusal */
 async function openSession(options: Options, o: SessionRequest): Promise<Session> {
   const remote = remoteOf(options);
-  if (remote) return openRemote(remote, options);
+  if (remote) return openRemote(remote, options, o);
   const loaded = loadConfiguration(options);
   // A typo in --data-dir must not create an instance.
   if (!o.mayCreate) assertInstance(loaded.config);
@@ -52,7 +54,7 @@ async function openSession(options: Options, o: SessionRequest): Promise<Session
 /** Connects to a remote or to the running server of the data dir; undefined: no server runs. @throws Refusal */
 export async function openServedSession(options: Options): Promise<Session | undefined> {
   const remote = remoteOf(options);
-  if (remote) return openRemote(remote, options);
+  if (remote) return openRemote(remote, options, {});
   const loaded = loadConfiguration(options);
   const owner = await findOwner(loaded.config.instance.dataDir);
   return owner?.url ? openOwn(loaded, options, {}) : undefined;
@@ -71,7 +73,7 @@ export function assertOfThisMachine(verb: string, options: Options): void {
   );
 }
 
-function remoteOf(options: Options): string | undefined {
+export function remoteOf(options: Options): string | undefined {
   return options.get('remote')?.[0] ?? ofEnvironment('REMOTE');
 }
 
@@ -92,7 +94,7 @@ export function assertInstance(config: Config): void {
   throw new Refusal(`${what}: ${how}`, exitCodes.notFound);
 }
 
-async function openRemote(remote: string, options: Options): Promise<Session> {
+async function openRemote(remote: string, options: Options, request: SessionRequest): Promise<Session> {
   const given = ['data-dir', 'jobs'].find((name) => options.has(name));
   if (given) throw new Refusal(`--${given} is for this machine and --remote for another: use one of them`);
   const isUrl = isAddress(remote);
@@ -108,7 +110,7 @@ async function openRemote(remote: string, options: Options): Promise<Session> {
   return {
     client: createClient({
       baseUrl,
-      client: 'cli',
+      ...interfaceOf(request),
       ...(token !== undefined && { token }),
       ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
     }),
@@ -118,6 +120,11 @@ async function openRemote(remote: string, options: Options): Promise<Session> {
     command: (...words) => commandText(options, ...words),
     close: async () => undefined,
   };
+}
+
+/** What the server is told about the interface. */
+function interfaceOf({ agentScopes }: SessionRequest) {
+  return agentScopes ? ({ client: 'mcp', agentScopes } as const) : ({ client: 'cli' } as const);
 }
 
 /** Loads TLS only if a remote needs it. @throws Refusal */
@@ -157,16 +164,13 @@ function readTokenFile(remote: string, path: string): string {
   }
 }
 
-async function openOwn(
-  loaded: LoadedConfig,
-  options: Options,
-  { makesRoom = false, isTakeover = false }: SessionRequest,
-): Promise<Session> {
+async function openOwn(loaded: LoadedConfig, options: Options, request: SessionRequest): Promise<Session> {
+  const { makesRoom = false, isTakeover = false } = request;
   if (!isTakeover) warnOfTakeover(loaded.config, options);
   const { url: baseUrl, fetch: fetchBy, ...link } = await linkDataDir(loaded, { makesRoom });
   // If there is a server, these are in its log.
   if (link.isEphemeral()) for (const warning of loaded.warnings) process.stderr.write(`flwd: ${warning}\n`);
-  const client = createClient({ baseUrl, client: 'cli', fetch: fetchBy });
+  const client = createClient({ baseUrl, ...interfaceOf(request), fetch: fetchBy });
   // A running server has its own sources, so --jobs is left out.
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
   const command = (...words: readonly string[]): string =>

@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { anonymous, holdsScope, type Principal, type Scope } from '../../domain/principal.ts';
+import { anonymous, asAgent, holdsScope, type Principal, type Scope, scopes } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { setSafetyHeaders } from '../answers/response-headers.ts';
 import type { Authentication } from './authentication.ts';
@@ -82,6 +82,7 @@ export function createAdmission(o: {
       let found: Principal | Problem | Promise<Principal | Problem> =
         refusal ?? (hasNoCredential ? o.localCallers.identify(request.raw) : authenticate(request));
       if (found instanceof Promise) found = await found;
+      if (!(found instanceof Problem)) found = narrowed(found, request.raw);
       request.principal = found instanceof Problem ? anonymous : found;
       o.limit(request, reply);
       const isOpen = hasNoCredential && demand.scope === 'public';
@@ -132,6 +133,20 @@ const noOrigin = 'A page of another site sent this request (`Sec-Fetch-Site`), a
 /** Reading is allowed, as an unknown caller (local-callers.ts): a link on another page may open the console. */
 function isCrossSiteChange({ method = '', headers }: IncomingMessage): boolean {
   return isFromAnotherSite(headers) && !['GET', 'HEAD', 'OPTIONS'].includes(method);
+}
+
+/**
+ * With `X-Flwd-Agent` the caller acts as an agent, with no more than the scopes that the header lists (ADR 0064). The
+ * header can only take rights away, so anyone may send it.
+ */
+function narrowed(caller: Principal, { headersDistinct }: IncomingMessage): Principal | Problem {
+  const [listed, ...others] = headersDistinct['x-flwd-agent'] ?? [];
+  if (listed === undefined) return caller;
+  const words = listed.split(/[\s,]+/).filter((word) => word !== '');
+  const wanted = scopes.filter((scope) => words.includes(scope));
+  if (others.length > 0 || wanted.length < new Set(words).size)
+    return new Problem('malformed-request', 'The header `X-Flwd-Agent` must list scopes, separated by spaces, once.');
+  return asAgent(caller, wanted);
 }
 
 /** @throws Problem permission-denied */

@@ -2,7 +2,7 @@
 // can read (ADR 0015). local-callers.ts decides who needs no credential, and admission.ts what each principal may do.
 
 import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/api-token.ts';
-import { localPrincipal, type Principal } from '../../domain/principal.ts';
+import { accountOf, localPrincipal, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -76,7 +76,7 @@ export function createAuthentication(o: {
         throw (isFailedLogin && countFailure(from)) || error;
       }
     },
-    isStillValid: async (principal) => (await checks.get(principal)?.()) ?? true,
+    isStillValid: async (principal) => (await checks.get(accountOf(principal))?.()) ?? true,
     forget: tokens.forget,
   };
 }

@@ -106,7 +106,12 @@ function systemInfo(
     name: config.instance.name,
     version,
     timezone: engine.schedules.timezone,
-    sources: config.sources.map(({ name, type, path }) => ({ name, type, ...(mayKnowPaths(caller) && { path }) })),
+    sources: config.sources.map(({ name, type, path, trusted }) => ({
+      name,
+      type,
+      ...(mayKnowPaths(caller) && { path }),
+      trusted,
+    })),
     extensions: config.extensions,
     caller: callerOf(caller),
     storage: { database: 'sqlite', blobs: 'file' },

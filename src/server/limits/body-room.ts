@@ -4,6 +4,7 @@
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { accountOf } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { counterKey } from './rate-limits.ts';
 import { overloadedSeconds } from './shedding.ts';
@@ -49,7 +50,7 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
     // A body over the limit is refused without being read.
     if (bytes === 0 || bytes > bodyLimitBytes) return;
     const by = counterKey(principal);
-    if (!hasRoom(by, principal.kind === 'local', bytes)) {
+    if (!hasRoom(by, accountOf(principal).kind === 'local', bytes)) {
       throw new Problem(
         'overloaded',
         'The bodies of other requests take all the memory that is set aside for bodies; try again later.',

@@ -2,7 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SecurityProfile } from '../../domain/job.ts';
-import type { Principal } from '../../domain/principal.ts';
+import { accountOf, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { networkOf } from '../admission/failed-logins.ts';
@@ -42,7 +42,7 @@ export function createRateLimiter(o: {
 
   return {
     countRequest({ principal, ip }, { raw }) {
-      const limit = configured?.limit ?? (principal.kind === 'local' ? defaults.local : defaults.others);
+      const limit = configured?.limit ?? (accountOf(principal).kind === 'local' ? defaults.local : defaults.others);
       const use = principal.kind === 'anonymous' ? addresses(networkOf(ip)) : known(counterKey(principal));
       // Set on the raw answer, because Fastify would turn the names into lower case.
       raw.setHeader('X-RateLimit-Limit', limit);
@@ -60,7 +60,8 @@ export function createRateLimiter(o: {
 }
 
 /** Includes the kind, because two callers of different kinds may have the same name. */
-export function counterKey({ kind, name }: Principal): string {
+export function counterKey(principal: Principal): string {
+  const { kind, name } = accountOf(principal);
   return `${kind} ${name}`;
 }
 

@@ -1,6 +1,6 @@
 // Limits how many streams may be open at once, for one caller and in all (ADR 0019).
 
-import type { Principal } from '../../domain/principal.ts';
+import { accountOf, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { counterKey } from '../limits/rate-limits.ts';
 
@@ -26,7 +26,7 @@ export function createStreamLimit(): StreamLimit {
   return {
     enter(principal) {
       const caller = counterKey(principal);
-      const ofOne = principal.kind === 'local' ? most.ofLocal : most.ofOthers;
+      const ofOne = accountOf(principal).kind === 'local' ? most.ofLocal : most.ofOthers;
       if ((openBy.get(caller) ?? 0) >= ofOne) throw tooMany(`This caller has ${ofOne} streams open`);
       if (open >= most.inAll) throw tooMany(`${most.inAll} streams are open`);
       count(caller, 1);

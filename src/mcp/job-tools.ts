@@ -1,0 +1,109 @@
+// A job as a tool: its name, its description, and the schema of its arguments.
+
+import type { Tool } from '@modelcontextprotocol/server';
+import type { JsonObject } from '../domain/job.ts';
+import { createSha256 } from '../lib/sha256.ts';
+import { harmless, harmlessValue, marked, oneLine } from './harmless.ts';
+import type { Job } from './instance.ts';
+import { runSchema } from './run-answer.ts';
+
+/** Some clients put the server's name before it, and refuse all tools if one name is longer than 60 in all. */
+const mostNameChars = 40;
+const mostDescriptionChars = 600;
+const mostTitleChars = 100;
+const hashChars = 8;
+
+/** Several clients refuse a tool whose schema has one of these at its root, or all tools. */
+const combinators = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas', '$ref'];
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** `job_` and the id. An id that has no plain form, or that could be another's, also gets a hash. */
+export function toolName(jobId: string): string {
+  const plain = `job_${jobId.replaceAll(/[^A-Za-z0-9-]/g, '_')}`;
+  const isPlain = /^[A-Za-z0-9/-]+$/.test(jobId) && !/\/[0-9a-f]{8}$/.test(jobId);
+  if (isPlain && plain.length <= mostNameChars) return plain;
+  const hash = createSha256().update(jobId).digest('hex').slice(0, hashChars);
+  return `${plain.slice(0, mostNameChars - hashChars - 1)}_${hash}`;
+}
+
+export function toTool(job: Job): Tool {
+  const { schema, hasMoreRules } = inputSchema(job.args);
+  const about = [
+    `Runs the job ${job.id} of flwd and waits for its end.`,
+    ...(job.description ? ['Its author describes it so:', marked(job.description, mostDescriptionChars)] : []),
+    ...(hasMoreRules ? ['More rules apply to its arguments: jobs_plan checks them and starts nothing.'] : []),
+  ];
+  const title = oneLine(job.title ?? job.id, mostTitleChars);
+  return {
+    name: toolName(job.id),
+    title,
+    description: about.join('\n'),
+    inputSchema: schema,
+    outputSchema: runSchema,
+    annotations: { title, readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+    _meta: { 'flwd/job_id': job.id },
+  };
+}
+
+function inputSchema(argspec: Schema): { readonly schema: Tool['inputSchema']; readonly hasMoreRules: boolean } {
+  const { properties, required, ...others } = argspec;
+  const kept = Object.entries(others).filter(([name]) => name !== 'type' && !combinators.includes(name));
+  const entries = Object.entries(isObject(properties) ? properties : {}).flatMap(([name, schema]) =>
+    // Without a word of the agent, a secret with a default is the one that the author chose.
+    isObject(schema) && !(isSecret(schema) && 'default' in schema) ? [[name, shown(schema)] as const] : [],
+  );
+  const names = Array.isArray(required) ? required.filter((name) => typeof name === 'string') : [];
+  return {
+    schema: {
+      type: 'object',
+      ...isObjectOr(harmlessValue(Object.fromEntries(kept))),
+      properties: isObjectOr(Object.fromEntries(entries)),
+      ...(names.length > 0 && { required: names }),
+    },
+    hasMoreRules: combinators.some((name) => name in argspec),
+  };
+}
+
+/** A secret argument takes the name of a stored secret: an agent never has the secret itself. */
+function shown(schema: Schema): Schema {
+  if (!isSecret(schema)) return isObjectOr(shortened(schema));
+  const about = typeof schema.description === 'string' ? ` ${marked(schema.description, mostDescriptionChars)}` : '';
+  return { type: 'string', description: `The name of a stored secret, never the secret itself.${about}` };
+}
+
+/** Without what only a person's form needs, and with short descriptions at every depth. */
+function shortened(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shortened);
+  if (!isObject(value)) return typeof value === 'string' ? harmless(value) : value;
+  const members = Object.entries(value).map(([name, member]) => {
+    const isText = name === 'description' || name === 'title';
+    return [name, isText && typeof member === 'string' ? oneLine(member, mostDescriptionChars) : shortened(member)];
+  });
+  return Object.fromEntries(members);
+}
+
+/** The arguments as the API takes them: `{secret: NAME}` for a secret. */
+export function toArguments({ args: { properties } }: Pick<Job, 'args'>, given: Schema): JsonObject {
+  const schemas = isObject(properties) ? properties : {};
+  const entries = Object.entries(given).map(([name, value]) => {
+    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+    const isName = typeof value === 'string' && isObject(schema) && isSecret(schema);
+    return [name, isName ? { secret: value } : value] as const;
+  });
+  const args: JsonObject = JSON.parse(JSON.stringify(Object.fromEntries(entries)));
+  return args;
+}
+
+function isSecret({ format }: Schema): boolean {
+  return format === 'secret';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isObjectOr(value: unknown): Record<string, never> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a JSON Schema is any object of JSON
+  return (isObject(value) ? value : {}) as Record<string, never>;
+}

@@ -1,0 +1,104 @@
+// Waits for a run for a tool: tells the client how far it is, and cancels the run if the client cancels the call.
+
+import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { ApiProblem } from '../client/api-problem.ts';
+import { oneLine } from './harmless.ts';
+import type { Instance } from './instance.ts';
+import { answerRun } from './run-answer.ts';
+
+/** Clients end a call that is silent, and a job may report nothing. */
+const heartbeatMs = 10_000;
+const mostMessageChars = 200;
+const types = 'run.started,run.waiting,run.progress,step.started,step.waiting_approval,run.finished';
+
+export type Call = {
+  readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
+  /** Work that the end of the connection must not interrupt. */
+  readonly keep: (work: Promise<unknown>) => void;
+};
+
+/** Starts a run and waits for it. If the client cancels the call, the run is cancelled; a lost connection leaves it. */
+export async function startAndWait(
+  instance: Instance,
+  call: Call,
+  { create, waitMs }: { readonly create: () => Promise<string>; readonly waitMs: number },
+): Promise<CallToolResult> {
+  const { signal } = call.request;
+  const started = create();
+  call.keep(started);
+  const runId = await started;
+  instance.attend(runId);
+  await waitFor(instance, call, { runId, waitMs });
+  if (!signal.aborted) return answerRun(instance, runId);
+  if (isCancel(signal)) call.keep(cancel(instance, runId));
+  return { content: [] };
+}
+
+/** Waits for a run that the call did not start, so its end changes nothing. */
+export async function wait(
+  instance: Instance,
+  call: Call,
+  run: { readonly runId: string; readonly waitMs: number },
+): Promise<CallToolResult> {
+  instance.attend(run.runId);
+  await waitFor(instance, call, run);
+  return answerRun(instance, run.runId);
+}
+
+function isCancel({ reason }: AbortSignal): boolean {
+  return !(reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed);
+}
+
+async function cancel({ client }: Instance, runId: string): Promise<void> {
+  try {
+    await client.call('cancelRun', { path: { run_id: runId } });
+  } catch (error) {
+    if (!(error instanceof ApiProblem && error.slug === 'run-already-finished')) throw error;
+  }
+}
+
+/** Returns when the run has ended, the time is over, or the call has been cancelled. */
+async function waitFor(
+  { client }: Instance,
+  { request }: Call,
+  { runId, waitMs }: { readonly runId: string; readonly waitMs: number },
+): Promise<void> {
+  if (waitMs === 0 || request.signal.aborted) return;
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+  const progress = createProgress(request);
+  const heartbeat = setInterval(() => progress.tell(), heartbeatMs);
+  try {
+    const events = client.stream('getRunEvents', { path: { run_id: runId }, query: { types }, signal });
+    for await (const { event, data } of events) progress.take(event, data);
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+/** Sends progress if the client asked for it. Its number must grow with each message. */
+function createProgress({ _meta: meta, notify }: Call['request']) {
+  const token = meta?.progressToken;
+  let last = 0;
+  let percent: number | undefined;
+  let message = 'waiting';
+
+  function tell(): void {
+    if (token === undefined) return;
+    last = Math.max(percent ?? 0, last + 0.01);
+    const params = { progressToken: token, progress: last, message, ...(percent !== undefined && { total: 100 }) };
+    // A client that has gone away needs no progress.
+    notify({ method: 'notifications/progress', params }).catch(() => undefined);
+  }
+
+  return {
+    tell,
+    take(event: string, data: Readonly<Record<string, unknown>>): void {
+      const { message: words, step_id: step } = data;
+      if (event === 'run.finished') return;
+      if (event === 'run.progress') percent = Math.min(100, Math.max(0, Number(data.percent) || 0));
+      const about = typeof words === 'string' && words !== '' ? words : event;
+      message = oneLine(typeof step === 'string' && step !== '' ? `${step}: ${about}` : about, mostMessageChars);
+      tell();
+    },
+  };
+}
