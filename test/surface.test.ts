@@ -143,6 +143,7 @@ test('problems: type, status, title', () => {
     'malformed-request 400 Malformed Request',
     'unauthenticated 401 Unauthenticated',
     'permission-denied 403 Permission Denied',
+    'source-untrusted 403 Source Untrusted',
     'job-not-found 404 Job Not Found',
     'run-not-found 404 Run Not Found',
     'source-not-found 404 Source Not Found',

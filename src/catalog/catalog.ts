@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { InvalidJob, JobDefinition, JobError } from '../domain/job.ts';
+import type { UsingSource } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
@@ -14,14 +15,12 @@ import type { FoundJob } from './source/source-directories.ts';
 import { childOf } from './source/source-path.ts';
 import { type WatchedSource, watchSource } from './source/source-watch.ts';
 
-export type JobSource = {
-  readonly name: string;
+export type JobSource = UsingSource & {
   readonly type: 'fs';
   /** Absolute. */
   readonly path: string;
   readonly mountPath: string;
   readonly watch: boolean;
-  readonly trusted: boolean;
 };
 
 export type CatalogEntry = {
@@ -62,8 +61,12 @@ export function placeOf({ definition, source }: CatalogEntry, ignoreOf: (root: s
 
 /** The job's definition; undefined when there is no such job or it is invalid. */
 export function definitionOf(idOrAlias: string, catalog: Catalog): JobDefinition | undefined {
+  return entryOrNone(idOrAlias, catalog)?.definition;
+}
+
+export function entryOrNone(idOrAlias: string, catalog: Catalog): CatalogEntry | undefined {
   try {
-    return catalog.find(idOrAlias).definition;
+    return catalog.find(idOrAlias);
   } catch (error) {
     if (error instanceof Problem) return undefined;
     throw error;
@@ -104,7 +107,7 @@ export function createCatalog(o: Request): Catalog {
   function publish(): void {
     if (!isReady) return;
     const found = sources.flatMap(({ source, watched }) => watched.jobs.map((job) => ({ source, job })));
-    ({ entries, invalid } = sortOut(found, entryOf));
+    ({ entries, invalid } = sortOut(found, jobOfAlias, entryOf));
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
     warnOf(invalid);
@@ -217,9 +220,13 @@ function createRevisions(ignoreOf: (root: string) => Ignore, directories: Direct
 
 type Claimant = { readonly source: JobSource; readonly job: FoundJob };
 
-/** Sorts jobs into usable and invalid ones, by id. Jobs that share an id are all invalid. */
+/**
+ * Sorts jobs into usable and invalid ones, by id. Jobs that share an id are all invalid, except the only one of a
+ * trusted source.
+ */
 function sortOut(
   found: readonly Claimant[],
+  jobOfAlias: ReadonlyMap<string, string>,
   entryOf: WeakMap<FoundJob, CatalogEntry>,
 ): { entries: readonly CatalogEntry[]; invalid: readonly InvalidJob[] } {
   const entries: CatalogEntry[] = [];
@@ -227,7 +234,10 @@ function sortOut(
   for (const [id, claimants] of Map.groupBy(found, ({ job }) => job.id)) {
     for (const { source, job } of claimants) {
       const { read, path } = job;
-      const collisions = claimants.filter((other) => other.job !== job).map((other) => collision(id, job, other));
+      const rivals = claimants.filter((other) => other.job !== job && (other.source.trusted || !source.trusted));
+      const collisions = rivals.map((other) => collision(id, job, source.trusted, other));
+      const aliased = source.trusted ? undefined : jobOfAlias.get(id);
+      if (aliased !== undefined) collisions.push(aliasCollision(id, job, aliased));
       if (collisions.length === 0 && 'id' in read) {
         const entry = entryOf.get(job) ?? { definition: read, source, dir: join(source.path, path) };
         entryOf.set(job, entry);
@@ -248,13 +258,22 @@ function sortOut(
   };
 }
 
-function collision(id: string, job: FoundJob, other: Claimant): JobError {
+function collision(id: string, job: FoundJob, isTrusted: boolean, other: Claimant): JobError {
+  const outcome =
+    other.source.trusted && !isTrusted
+      ? 'so this job, whose source is not trusted, cannot run'
+      : 'so neither job can run';
   return {
     file: fileOf(job),
     line: 1,
     column: 1,
-    message: `${fileOf(other.job)} in the source ${other.source.name} has the same id ${printable(id)}, so neither job can run`,
+    message: `${fileOf(other.job)} in the source ${other.source.name} has the same id ${printable(id)}, ${outcome}`,
   };
+}
+
+function aliasCollision(id: string, job: FoundJob, aliased: string): JobError {
+  const message = `${printable(id)} is an alias of ${aliased} in flwd.yaml, so this job, whose source is not trusted, cannot run`;
+  return { file: fileOf(job), line: 1, column: 1, message };
 }
 
 function fileOf({ path, read }: FoundJob): string {

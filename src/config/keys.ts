@@ -4,6 +4,7 @@
 // `a.b` is key b of section a. `a[].b` belongs to each item of a list, `a.<name>.b` to each name in a map.
 
 import { join } from 'node:path';
+import { kvNamespacePattern } from '../domain/kv.ts';
 import { tenantPattern } from '../domain/principal.ts';
 import {
   amount,
@@ -19,6 +20,7 @@ import {
   mapOf,
   matching,
   origin,
+  ownAllOrNames,
   path,
   size,
   text,
@@ -83,6 +85,8 @@ const jobId = matching(
   'a job id such as `backup/daily`',
 );
 const mountPath = { ...jobId, name: 'path of an id', expected: '`.` or the beginning of job ids such as `ops/backup`' };
+const secret = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'secret', 'the name of a stored secret');
+const namespace = matching(new RegExp(kvNamespacePattern), 'namespace', 'a namespace such as `shop/orders`');
 const variable = matching(
   /^(?!FLWD_|FLOWD_)[A-Za-z_]\w*$/,
   'variable name',
@@ -154,7 +158,25 @@ export const keys = {
   'sources[].trusted': key(
     flag,
     true,
-    'Whether the source’s jobs may have `permissions` beyond `secure`, and may use other profiles',
+    'Whether the source’s jobs may use everything that policy allows. With `false` they are `secure` and get no `permissions`, the source needs a `mountPath` of its own, and the keys below say what else its jobs may use',
+  ),
+  'sources[].secrets': key(listOf(secret), [], 'Stored secrets that the jobs of an untrusted source may get'),
+  'sources[].schedules': key(flag, false, 'Whether the jobs of an untrusted source may have schedules'),
+  'sources[].webhooks': key(
+    flag,
+    false,
+    'Whether deliveries of other services may start the jobs of an untrusted source; `secrets` must list their keys',
+  ),
+  'sources[].notify': key(flag, false, 'Whether the jobs of an untrusted source may notify other services (`notify`)'),
+  'sources[].calls': key(
+    ownAllOrNames(word),
+    'own',
+    'The sources whose jobs the jobs of an untrusted source may start in their steps: its own, all, or also these',
+  ),
+  'sources[].kv': key(
+    listOf(namespace),
+    [],
+    'Namespaces of the key-value store that the jobs of an untrusted source may ask for, besides the job’s own',
   ),
 
   'server.bind': key(

@@ -217,6 +217,17 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   };
 }
 
+export function ownAllOrNames(item: Kind<string>): Kind<'own' | 'all' | readonly string[]> {
+  const names = listOf(item);
+  return {
+    name: `\`own\`, \`all\`, ${names.name}`,
+    expected: `\`own\`, \`all\`, or ${names.expected}`,
+    words: ['own', 'all'],
+    read: (raw, base) => (raw === 'own' || raw === 'all' ? raw : names.read(raw, base)),
+    fromText: (text) => (text === 'own' || text === 'all' ? text : names.fromText(text)),
+  };
+}
+
 /** Written as `name=value,name=value` in the environment. */
 export function mapOf<T>(value: Kind<T>): Kind<Readonly<Record<string, T>>> {
   return {

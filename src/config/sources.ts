@@ -1,15 +1,15 @@
 // Where jobs come from: the sources in flwd.yaml, the folders of --jobs, or a default source.
 
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import type { UsingSource } from '../domain/policy.ts';
 import { type Key, keys } from './keys.ts';
 import type { Base } from './kind.ts';
 import { type Item, placeOf, put, type Settings, settingAt, valueAt } from './settings.ts';
 import { keyPaths } from './shape.ts';
 
 /** A folder of jobs. This version supports only the type `fs`. */
-export type Source = {
-  readonly name: string;
+export type Source = UsingSource & {
   readonly type: 'fs';
   /** Absolute. */
   readonly path: string;
@@ -17,7 +17,6 @@ export type Source = {
   readonly displayPath: string;
   readonly mountPath: string;
   readonly watch: boolean;
-  readonly trusted: boolean;
 };
 
 /** The folders of --jobs replace all other sources. */
@@ -58,6 +57,47 @@ export function checkSources(settings: Settings, base: Base): void {
     const name = freeName(basename(valueAt(settings, 'sources[].path', item.at) ?? ''), taken);
     taken.set(name, item);
     put(settings, 'sources[].name', item.at, name, { kind: 'default' }, base);
+  }
+  for (const item of items) checkTrust(settings, item, items);
+}
+
+const keysOfUse = ['secrets', 'schedules', 'webhooks', 'notify', 'calls', 'kv'] as const;
+
+/** The jobs of an untrusted source must not be able to take the id of another source's job (ADR 0065). */
+function checkTrust(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
+  const isTrusted = (other: Item['at']) => valueAt(settings, 'sources[].trusted', other);
+  if (isTrusted(at)) {
+    for (const name of keysOfUse) {
+      const setting = settingAt(settings, `sources[].${name}`, at);
+      if (!setting || setting.origin.kind === 'default') continue;
+      const message = `\`${name}\` is only for sources with \`trusted: false\`: the jobs of a trusted source may use everything`;
+      settings.errors.push({ origin: setting.origin, message });
+    }
+    return;
+  }
+  checkCalls(settings, at, items);
+  checkFolder(settings, { at, origin }, items);
+  const mountPath = valueAt(settings, 'sources[].mountPath', at);
+  const add = (message: string): void => {
+    const place = settingAt(settings, 'sources[].mountPath', at)?.origin;
+    settings.errors.push({ origin: place && place.kind !== 'default' ? place : origin, message });
+  };
+  if (mountPath === '.') {
+    add(
+      'a source with `trusted: false` needs a `mountPath` of its own, so that its jobs cannot take the ids of others',
+    );
+    return;
+  }
+  for (const { at: other } of items) {
+    const theirs = valueAt(settings, 'sources[].mountPath', other);
+    const isInside = theirs === mountPath || (!isTrusted(other) && mountPath.startsWith(`${theirs}/`));
+    if (other === at || !isInside) continue;
+    const name = valueAt(settings, 'sources[].name', other);
+    const how = theirs === mountPath ? 'also that' : 'inside that';
+    add(
+      `the \`mountPath\` of a source with \`trusted: false\` must be its own, and \`${mountPath}\` is ${how} of the source \`${name}\``,
+    );
+    return;
   }
 }
 
@@ -104,8 +144,58 @@ export function toSources(settings: Settings): readonly Source[] {
     displayPath: String(settingAt(settings, 'sources[].path', at)?.raw),
     mountPath: valueAt(settings, 'sources[].mountPath', at),
     watch: valueAt(settings, 'sources[].watch', at),
-    trusted: valueAt(settings, 'sources[].trusted', at),
+    ...trustOf(settings, at),
   }));
+}
+
+/** A trusted source that finds the same files would run them as its own. */
+function checkFolder(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
+  const own = realPathOf(settings, at);
+  for (const { at: other } of items) {
+    if (other === at || !valueAt(settings, 'sources[].trusted', other)) continue;
+    const theirs = realPathOf(settings, other);
+    if (own === null || theirs === null || !(isWalkedTo(own, theirs) || isWalkedTo(theirs, own))) continue;
+    const name = valueAt(settings, 'sources[].name', other);
+    const message = `a source with \`trusted: false\` must not share a folder with a trusted one, and this one shares files with the source \`${name}\`: move its folder out of the other`;
+    settings.errors.push({ origin: settingAt(settings, 'sources[].path', at)?.origin ?? origin, message });
+    return;
+  }
+}
+
+/** null: there is no such folder, which is an error of its own. */
+function realPathOf(settings: Settings, at: Item['at']): string | null {
+  try {
+    return realpathSync(valueAt(settings, 'sources[].path', at) ?? '');
+  } catch {
+    return null;
+  }
+}
+
+function checkCalls(settings: Settings, at: Item['at'], items: readonly Item[]): void {
+  const calls = settingAt(settings, 'sources[].calls', at);
+  const names = valueAt(settings, 'sources[].calls', at);
+  if (!calls || !Array.isArray(names)) return;
+  const known = items.map((item) => valueAt(settings, 'sources[].name', item.at));
+  for (const name of names.filter((one) => !known.includes(one)))
+    settings.errors.push({
+      origin: calls.origin,
+      message: `\`calls\` names the source \`${name}\`, which does not exist`,
+    });
+}
+
+function trustOf(settings: Settings, at: Item['at']): Pick<Source, 'trusted' | 'mayUse'> {
+  if (valueAt(settings, 'sources[].trusted', at)) return { trusted: true };
+  return {
+    trusted: false,
+    mayUse: {
+      secrets: valueAt(settings, 'sources[].secrets', at),
+      schedules: valueAt(settings, 'sources[].schedules', at),
+      webhooks: valueAt(settings, 'sources[].webhooks', at),
+      notify: valueAt(settings, 'sources[].notify', at),
+      calls: valueAt(settings, 'sources[].calls', at),
+      kv: valueAt(settings, 'sources[].kv', at),
+    },
+  };
 }
 
 /** A source's name from its folder, with a number if the name is taken. */

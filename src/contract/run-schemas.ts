@@ -390,6 +390,7 @@ export const startProblems = [
   'isolation-unavailable',
   'profile-not-allowed',
   'grant-not-allowed',
+  'source-untrusted',
   'queue-full',
   'concurrency-conflict',
   'idempotency-conflict',

@@ -101,6 +101,12 @@ const schedule = Type.Object(
     jitter: Type.String(),
     enabled: Type.Boolean(),
     held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
+    denied: nullable(
+      Type.Object(
+        { type: Type.String(), detail: Type.String() },
+        { description: 'Why it starts no runs: its job is from an untrusted source; null if nothing forbids it' },
+      ),
+    ),
     labels: Type.Record(Type.String(), Type.String()),
     next_fires: Type.Array(nextFire),
     clock_change: clockChange,
@@ -217,7 +223,7 @@ export const scheduleOperations = {
     scope: 'schedules:write',
     body: scheduleRequest,
     answers: [json(201, schedule, 'Created')],
-    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
     audit: { action: 'schedule.create', object: 'schedule', keeps },
   },
   previewSchedule: {
@@ -228,7 +234,7 @@ export const scheduleOperations = {
     query: Type.Object({ fires: limit(100, 'How many fires to show; 10 by default') }, closed),
     body: scheduleRequest,
     answers: [json(200, schedulePreview, 'The next fires')],
-    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid'],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
     audit: null,
   },
   listScheduleFires: {

@@ -2,7 +2,20 @@
 
 import { Type } from 'typebox';
 import { routes } from './routes.ts';
-import { json } from './schema-parts.ts';
+import { json, nullable } from './schema-parts.ts';
+
+const names = (description: string) => Type.Array(Type.String(), { description });
+
+const mayUse = {
+  secrets: names('Stored secrets'),
+  schedules: Type.Boolean(),
+  webhooks: Type.Boolean({ description: 'Deliveries of other services may start its jobs' }),
+  notify: Type.Boolean({ description: 'Its jobs may notify other services' }),
+  calls: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
+    description: 'The sources whose jobs its jobs may start',
+  }),
+  kv: names('Namespaces of the key-value store besides the job’s own'),
+};
 
 const source = Type.Object(
   {
@@ -12,6 +25,9 @@ const source = Type.Object(
     mount_path: Type.String({ description: 'The prefix of the ids of its jobs; `.` means no prefix' }),
     watch: Type.Boolean({ description: 'Changes are noticed at once' }),
     trusted: Type.Boolean(),
+    may_use: nullable(
+      Type.Object(mayUse, { description: 'What the jobs of an untrusted source may use; null: it is trusted' }),
+    ),
     jobs: Type.Integer(),
     invalid: Type.Integer({ description: 'Jobs with errors' }),
   },

@@ -1,5 +1,5 @@
-// Decides the security profile of a run and what it may have beyond that. Pure functions: paths must have been
-// resolved, with all links followed.
+// Decides the security profile of a run and what it may have beyond that, and what the jobs of an untrusted source may
+// use (ADR 0065). Pure functions: paths must have been resolved, with all links followed.
 
 import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
@@ -88,10 +88,21 @@ export function chooseNetwork(o: Leave & { readonly asked: Network | null }): Ne
   return 'all';
 }
 
-/** The namespaces of the key-value store that a run may use besides its job's own. @throws Problem grant-not-allowed */
-export function chooseKv({ asked, ...leave }: Leave & { readonly asked: KvPermissions }): KvPermissions {
-  for (const namespace of [...asked.read, ...asked.write])
-    requireGrant('kv', `the namespace '${namespace}' of the key-value store`, leave);
+/**
+ * The namespaces of the key-value store that a run may use besides its job's own.
+ * @throws Problem grant-not-allowed, source-untrusted
+ */
+export function chooseKv({
+  asked,
+  job,
+  source,
+  ...leave
+}: Leave & { readonly asked: KvPermissions; readonly job: string; readonly source: UsingSource }): KvPermissions {
+  for (const namespace of [...asked.read, ...asked.write]) {
+    const refusal = kvRefusal(job, source, namespace);
+    if (refusal) throw refusal;
+    requireListed('kv', `the namespace '${namespace}' of the key-value store`, leave);
+  }
   return asked;
 }
 
@@ -241,10 +252,103 @@ function isBelow(path: string, root: string): boolean {
 
 function requireGrant(kind: GrantKind, what: string, o: Leave): void {
   if (!o.trusted) throw new Problem('grant-not-allowed', `The job asks for ${what}, but its source is not trusted.`);
+  requireListed(kind, what, o);
+}
+
+function requireListed(kind: GrantKind, what: string, o: Leave): void {
   if (!o.mayGrant.includes(kind)) {
     throw new Problem(
       'grant-not-allowed',
       `The job asks for ${what}, but security.profiles.${o.profile}.may_grant does not list '${kind}'.`,
     );
   }
+}
+
+/** What flwd.yaml allows the jobs of an untrusted source. */
+export type SourceUse = {
+  /** Names of stored secrets. */
+  readonly secrets: readonly string[];
+  readonly schedules: boolean;
+  /** Deliveries of other services that start runs. */
+  readonly webhooks: boolean;
+  readonly notify: boolean;
+  /** The sources whose jobs its jobs may start. */
+  readonly calls: 'own' | 'all' | readonly string[];
+  /** Namespaces of the key-value store besides the job's own. */
+  readonly kv: readonly string[];
+};
+
+export type UsingSource = {
+  readonly name: string;
+  readonly trusted: boolean;
+  /** By default, nothing. */
+  readonly mayUse?: SourceUse;
+};
+
+const nothing: SourceUse = { secrets: [], schedules: false, webhooks: false, notify: false, calls: 'own', kv: [] };
+
+/** What the source's jobs may use; null: everything. */
+export function useOf({ trusted, mayUse = nothing }: UsingSource): SourceUse | null {
+  return trusted ? null : mayUse;
+}
+
+// The jobs of a trusted source may use everything that policy allows. Each of the functions below returns why another
+// source's job may not do something, or undefined.
+
+export function secretsRefusal(job: string, source: UsingSource, names: Iterable<string>): Problem | undefined {
+  const use = useOf(source);
+  const missing = use ? [...new Set(names)].filter((name) => !use.secrets.includes(name)).toSorted() : [];
+  if (missing.length === 0) return undefined;
+  const what = missing.length === 1 ? `the stored secret '${missing[0]}'` : `the stored secrets ${quoted(missing)}`;
+  return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
+}
+
+export function scheduleRefusal(job: string, source: UsingSource): Problem | undefined {
+  if (useOf(source)?.schedules !== false) return undefined;
+  return refusal(`The job '${job}' has a schedule`, source, 'set `schedules: true` for');
+}
+
+/** `keys` are the stored secrets with which deliveries are signed. Senders must not learn their names. */
+export function webhookRefusal(job: string, source: UsingSource, keys: readonly string[]): Problem | undefined {
+  const what = `The job '${job}' has a webhook`;
+  const use = useOf(source);
+  if (use?.webhooks === false) return refusal(what, source, 'set `webhooks: true` for');
+  if (!use || keys.every((name) => use.secrets.includes(name))) return undefined;
+  return refusal(what, source, "add the webhook's `secret` to the `secrets` of");
+}
+
+export function notifyRefusal(
+  { id, notify }: { readonly id: string; readonly notify: readonly unknown[] },
+  source: UsingSource,
+): Problem | undefined {
+  if (notify.length === 0 || useOf(source)?.notify !== false) return undefined;
+  return refusal(`The job '${id}' sends notifications (notify)`, source, 'set `notify: true` for');
+}
+
+/** `called` is the job that a step of `job` starts. */
+export function callRefusal(
+  job: string,
+  source: UsingSource,
+  called: { readonly id: string; readonly source: string },
+): Problem | undefined {
+  const { calls = 'all' } = useOf(source) ?? {};
+  if (calls === 'all' || called.source === source.name) return undefined;
+  if (calls !== 'own' && calls.includes(called.source)) return undefined;
+  const what = `The job '${job}' starts '${called.id}' of the source '${called.source}'`;
+  return refusal(what, source, `add '${called.source}' to the \`calls\` of`);
+}
+
+function kvRefusal(job: string, source: UsingSource, namespace: string): Problem | undefined {
+  if (useOf(source)?.kv.includes(namespace) !== false) return undefined;
+  const what = `The job '${job}' asks for the namespace '${namespace}' of the key-value store`;
+  return refusal(what, source, `add '${namespace}' to the \`kv\` of`);
+}
+
+function refusal(what: string, { name }: UsingSource, fix: string): Problem {
+  const message = `${what}, but its source '${name}' is not trusted: ${fix} the source in flwd.yaml, and restart the server.`;
+  return new Problem('source-untrusted', message);
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ');
 }

@@ -26,6 +26,13 @@ export const problems = {
       'The caller lacks a scope or belongs to another tenant, or the `Host` or `Origin` header names a foreign host.',
     fix: 'Use a token with the scope or tenant that `detail` names, or call the server by its own name.',
   },
+  'source-untrusted': {
+    status: 403,
+    title: 'Source Untrusted',
+    cause:
+      'The job’s source is not trusted (`trusted: false`), and the run or schedule needs something that `flwd.yaml` does not allow the source.',
+    fix: 'Have the operator check the job, and then set the key of the source that `detail` names.',
+  },
   'job-not-found': {
     status: 404,
     title: 'Job Not Found',

@@ -4,6 +4,7 @@
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
 import type { KvPermissions } from './kv.ts';
 import type { LeftBehind } from './left-behind.ts';
+import type { UsingSource } from './policy.ts';
 import type { Resources, RunLimits } from './resources.ts';
 
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
@@ -265,6 +266,8 @@ export type RunPlan = {
    * lack it: the creator.
    */
   readonly secretsBy?: string;
+  /** The job's source as it was when the run was created. Missing: the source was trusted. */
+  readonly untrustedSource?: UsingSource;
 };
 
 /** An approval that a step asks for, or asked for. */

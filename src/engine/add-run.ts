@@ -123,6 +123,8 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
   const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security };
   const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
   const granted = { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs };
+  const { name, trusted, mayUse } = source;
+  const untrustedSource = trusted ? undefined : { name, trusted, ...(mayUse && { mayUse }) };
   const row = {
     id,
     jobId: job.id,
@@ -141,7 +143,7 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
     security,
     grants: plan.grants,
     limits: plan.limits,
-    plan: { job, revision, depth, ...granted, storedArgs, secretsBy },
+    plan: { job, revision, depth, ...granted, storedArgs, secretsBy, ...(untrustedSource && { untrustedSource }) },
     concurrency: { limit: group.limit, key: group.key },
   };
   return { facts, row, state };

@@ -12,7 +12,7 @@ import { Superseded } from '../store/superseded.ts';
 import type { AddRun } from './add-run.ts';
 import type { Hub } from './hub.ts';
 import { type PlanContext, resolveEntry } from './plan/ground.ts';
-import { deepestSubRun } from './plan/sub-run-check.ts';
+import { assertMayStart, deepestSubRun } from './plan/sub-run-check.ts';
 import type { Outcome } from './run/attempt/outcome.ts';
 import type { Children } from './run/run-context.ts';
 import { redactedTexts } from './run/run-secrets.ts';
@@ -40,6 +40,8 @@ export function createChildren(o: {
     const { run, plan: parent, at, action } = from;
     const { catalog, policy } = o.planContext;
     const entry = catalog.find(action.jobId);
+    const { untrustedSource, storedArgs = {} } = parent;
+    assertMayStart({ id: parent.job.id, source: untrustedSource, storedArgs }, entry, action.args);
     const base = entry.definition.securityProfile ?? policy.defaultProfile;
     const request = {
       job_id: action.jobId,
@@ -49,7 +51,8 @@ export function createChildren(o: {
       security_profile: tighterProfile(parent.profile, base),
     };
     // Texts made from the parent's secrets may reach the sub-run, so they are redacted there too.
-    const inherited = { secrets: new Map<string, string>(), alsoRedacted: redactedTexts(from.secrets) };
+    const alsoRedacted = redactedTexts(from.secrets);
+    const inherited = { secrets: new Map<string, string>(), alsoRedacted, storedArgs: {} };
     const { runId } = await o.addRun(await resolveEntry(entry, request, o.planContext, inherited), {
       tenant: run.tenant,
       caller: { name: run.created_by, trigger: 'job', requestId: at.runId },

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
-import { tighterProfile } from '../domain/policy.ts';
+import { tighterProfile, type UsingSource } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import { jobUser } from '../exec/job-user.ts';
@@ -102,6 +102,7 @@ async function planAgain(
   const { enabled } = now.definition;
   const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
   const { name } = caller.principal;
+  refuseOtherTrust(stored, now.source, request);
   const again = argumentsOfRerun(request, {
     stored,
     before: reopenSecrets(stored, sealer),
@@ -113,12 +114,13 @@ async function planAgain(
   const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
   const security_profile = tighterProfile(oldPlan.profile, base);
   const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile };
-  const resolved = await resolveEntry(entry, asked, planContext, again.before);
-  if (!resolved.denied) caller.countRun?.(resolved.profile);
+  const before = { ...again.before, storedArgs: again.storedArgs };
+  const plan = await resolveEntry(entry, asked, planContext, before);
+  if (!plan.denied) caller.countRun?.(plan.profile);
   const { steps } = entry.definition;
   const kept = keptRows(stored, steps, request.from ?? 'start');
   return {
-    plan: { ...resolved, storedArgs: { ...again.storedArgs, ...resolved.storedArgs } },
+    plan,
     tenant: old.tenant,
     caller: { name, trigger: 'rerun', requestId: caller.requestId, from: caller.from },
     labels: old.labels,
@@ -129,6 +131,22 @@ async function planAgain(
     ...(isLatest ? {} : { revision: oldPlan.revision }),
     ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
   };
+}
+
+/**
+ * Old code of an untrusted source must not get what a trusted one may use, and new code of an untrusted source not what
+ * a trusted run left behind.
+ */
+function refuseOtherTrust({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
+  const { untrustedSource: before } = plan;
+  const isLatest = revision === 'latest';
+  const why =
+    before && source.trusted && !isLatest
+      ? `came from the source '${before.name}', which was not trusted, and the job now comes from '${source.name}', which is: run its latest revision`
+      : !before && !source.trusted && isLatest && (from ?? 'start') !== 'start'
+        ? `may have left files that the source '${source.name}', which is not trusted, must not see: run it from the start`
+        : undefined;
+  if (why !== undefined) throw new Problem('source-untrusted', `The run '${run.run_id}' ${why}.`);
 }
 
 /** A run without steps removes its workspace when it ends, and a run without a script never had one. */

@@ -1,6 +1,7 @@
 // The part of the configuration that the server needs.
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { UsingSource } from '../domain/policy.ts';
 import type { RetentionPolicy } from '../engine/retention/retain.ts';
 import type { AuthMode } from './admission/local-callers.ts';
 
@@ -34,14 +35,12 @@ export type ServerConfig = {
     /** true to trust every peer, or a list of addresses and CIDR ranges. */
     readonly trustProxy: boolean | readonly string[];
   };
-  readonly sources: readonly {
-    readonly name: string;
+  readonly sources: readonly (UsingSource & {
     readonly type: string;
     readonly path: string;
     readonly mountPath: string;
     readonly watch: boolean;
-    readonly trusted: boolean;
-  }[];
+  })[];
   readonly security: {
     readonly defaultProfile: SecurityProfile;
     readonly profiles: Readonly<Record<SecurityProfile, { readonly rateLimit: RateLimit | null }>>;

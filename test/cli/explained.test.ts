@@ -12,6 +12,7 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'malformed-request': 2,
   unauthenticated: 4,
   'permission-denied': 4,
+  'source-untrusted': 4,
   'job-not-found': 3,
   'run-not-found': 3,
   'source-not-found': 3,

@@ -40,10 +40,10 @@ test('if it is not allowed, the error says what to add', async () => {
 
 test('a job in an untrusted source is not granted a path with ~', async () => {
   const home = createHome({
-    'flwd.yaml': 'security: {paths: [~/data]}\nsources: [{path: jobs, trusted: false}]\n',
+    'flwd.yaml': 'security: {paths: [~/data]}\nsources: [{path: jobs, mountPath: ext, trusted: false}]\n',
     'jobs/fixed/config.yaml': 'command: ["true"]\npermissions: {read: [~/data]}\n',
   });
-  expect(await flwd(home, 'fixed')).toMatchObject({
+  expect(await flwd(home, 'ext/fixed')).toMatchObject({
     stderr: "The job asks for '~/data', but its source is not trusted.\n",
     code: 4,
   });

@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createProject } from './project.ts';
@@ -66,6 +67,89 @@ test('a key for another type of source is an error', () => {
     'flwd.yaml:3:10: `url` is only for sources of type git, but this one has the type fs',
     'flwd.yaml:4:13: `subdir` is only for sources of type git or oci, but this one has the type fs',
   ]);
+});
+
+describe('a source with `trusted: false`', () => {
+  const folders = ['1', '2', '3', '4'];
+  const load = (...sources: readonly string[]) =>
+    createProject({
+      ...Object.fromEntries(folders.map((name) => [`${name}/`, ''])),
+      'flwd.yaml': `sources:\n${sources.map((one, at) => `  - { path: '${folders[at]}', ${one} }\n`).join('')}`,
+    });
+  const refusals = (...sources: readonly string[]) => load(...sources).errors();
+
+  test('may use nothing beyond its runs unless it says so', () => {
+    const mayUse = { secrets: [], schedules: false, webhooks: false, notify: false, calls: 'own', kv: [] };
+    expect(load('trusted: false, mountPath: ext').load().config.sources).toMatchObject([{ trusted: false, mayUse }]);
+    const uses = 'secrets: [a-key], schedules: true, webhooks: true, notify: true, calls: [jobs], kv: [shop/orders]';
+    const two = load('name: jobs', `name: ext, trusted: false, mountPath: ext, ${uses}`).load().config.sources;
+    expect(two[1]?.mayUse).toEqual({
+      secrets: ['a-key'],
+      schedules: true,
+      webhooks: true,
+      notify: true,
+      calls: ['jobs'],
+      kv: ['shop/orders'],
+    });
+    expect(two[0]).not.toHaveProperty('mayUse');
+    const all = load('trusted: false, mountPath: ext, calls: all').load().config.sources;
+    expect(all[0]?.mayUse?.calls).toBe('all');
+  });
+
+  test('needs a `mountPath` of its own', () => {
+    const alone =
+      'a source with `trusted: false` needs a `mountPath` of its own, so that its jobs cannot take the ids of others';
+    expect(refusals('trusted: false')).toEqual([`flwd.yaml:2:5: ${alone}`]);
+    expect(refusals('trusted: false, mountPath: .')).toEqual([`flwd.yaml:2:45: ${alone}`]);
+    const shared = (path: string, how: string, name: string) =>
+      `the \`mountPath\` of a source with \`trusted: false\` must be its own, and \`${path}\` is ${how} that of the source \`${name}\``;
+    const x = 'name: x, trusted: false, mountPath: ext';
+    expect(refusals('name: a, mountPath: ext', x)).toEqual([`flwd.yaml:3:54: ${shared('ext', 'also', 'a')}`]);
+    expect(refusals('name: a, trusted: false, mountPath: ext/x', x)).toEqual([
+      `flwd.yaml:2:54: ${shared('ext/x', 'inside', 'x')}`,
+    ]);
+    expect(refusals('name: a, mountPath: ext/x', 'name: b', 'name: c, mountPath: e', x)).toEqual([]);
+  });
+
+  test('does not share a folder with a trusted one, which would run its jobs as its own', () => {
+    const refusals = (trusted: string, untrusted: string) => {
+      const project = createProject({
+        'jobs/ext/': '',
+        'jobs/.ext/': '',
+        'other/': '',
+        'flwd.yaml': `sources: [{ name: a, path: ${trusted} }, { path: ${untrusted}, mountPath: ext, trusted: false }]`,
+      });
+      symlinkSync(join(project.dir, 'jobs/ext'), join(project.dir, 'link'));
+      return project.errors();
+    };
+    const shares = [
+      expect.stringContaining(
+        'must not share a folder with a trusted one, and this one shares files with the source `a`',
+      ),
+    ];
+    expect(refusals('jobs', 'jobs')).toEqual(shares);
+    expect(refusals('jobs', 'jobs/ext')).toEqual(shares);
+    expect(refusals('jobs', 'link')).toEqual(shares);
+    expect(refusals('jobs/ext', 'jobs')).toEqual(shares);
+    expect(refusals('jobs', 'jobs/.ext')).toEqual([]);
+    expect(refusals('jobs', 'other')).toEqual([]);
+  });
+
+  test('is the only one that has the keys', () => {
+    const only = 'is only for sources with `trusted: false`: the jobs of a trusted source may use everything';
+    expect(refusals('secrets: [a], schedules: false, webhooks: true, notify: true, calls: own, kv: []')).toEqual(
+      ['secrets', 'schedules', 'webhooks', 'notify', 'calls', 'kv'].map((name) =>
+        expect.stringContaining(`\`${name}\` ${only}`),
+      ),
+    );
+  });
+
+  test('may call only sources that exist', () => {
+    expect(refusals('trusted: false, mountPath: ext, calls: [jobz]')).toEqual([
+      'flwd.yaml:2:57: `calls` names the source `jobz`, which does not exist',
+    ]);
+    expect(refusals('trusted: false, mountPath: ext, calls: some')[0]).toContain('must be `own`, `all`, or a list');
+  });
 });
 
 test('a source without a folder is an error', () => {

@@ -152,7 +152,7 @@ test('another namespace is a grant: the instance must allow it, the source be tr
   await expect(refused.create('reader')).rejects.toThrow(message);
   const security = { mayGrant: () => ['kv'] as const };
   const untrusted = await openEngine(dataFolder(), { jobs: reader, trusted: false, security });
-  await expect(untrusted.create('reader')).rejects.toThrow('but its source is not trusted');
+  await expect(untrusted.create('reader')).rejects.toMatchObject({ slug: 'source-untrusted' });
 
   const allowed = await openEngine(dataFolder(), { jobs: reader, security });
   const grants = [{ kind: 'kv_read', namespace: 'shares/owner' }];

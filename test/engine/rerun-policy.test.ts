@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { Problem } from '../../src/domain/problem.ts';
 import { bash, type JobFiles, writeJob } from '../support/jobs.ts';
 import { caller, dataFolder, openEngine } from './an-engine.ts';
+import { script, steps } from './step-jobs.ts';
 
 type Options = NonNullable<Parameters<typeof openEngine>[1]>;
 
@@ -53,6 +54,60 @@ test('a source that is no longer trusted', async () => {
     slug: 'profile-not-allowed',
     message: expect.stringContaining('trusted: false'),
   });
+});
+
+test('a stored secret that the source, no longer trusted, may not use', async () => {
+  const root = dataFolder();
+  const argspec = {
+    type: 'object',
+    properties: { token: { type: 'string', format: 'secret', default: { secret: 'key' } } },
+  };
+  const job = bash('echo ran', { argspec, env: { OTHER: { secret: 'other-key' } } });
+  const first = await openEngine(root, { jobs: { job } });
+  for (const name of ['key', 'other-key'])
+    await first.engine.secrets.put({ tenant: 'default', name, value: `value of ${name}` }, caller.principal);
+  const runId = await first.create('job');
+  expect(await first.finished(runId)).toMatchObject({ status: 'success' });
+  await first.close();
+  expect(await refused({ runId, opened: await openEngine(root, { trusted: false }) })).toMatchObject({
+    slug: 'source-untrusted',
+    message: expect.stringContaining("would get the stored secrets 'key', 'other-key'"),
+  });
+});
+
+test('a webhook that the source, no longer trusted, may not call', async () => {
+  const calls = bash('echo ran', { notify: { on: ['failed'], webhook: 'http://127.0.0.1:9/' } });
+  expect(await refused(await once(calls, {}, { trusted: false }))).toMatchObject({ slug: 'source-untrusted' });
+});
+
+test('old code of an untrusted source is not run as that of a trusted one', async () => {
+  const { runId, opened } = await once(bash('echo old'), { trusted: false }, { job: bash('echo new') });
+  await expect(opened.engine.rerun(runId, {}, caller)).rejects.toMatchObject({
+    slug: 'source-untrusted',
+    message: `The run '${runId}' came from the source 'local-fs', which was not trusted, and the job now comes from 'local-fs', which is: run its latest revision.`,
+  });
+  const { runId: next } = await opened.engine.rerun(runId, { revision: 'latest' }, caller);
+  await opened.finished(next);
+  expect(await opened.messages(next)).toEqual(['new']);
+});
+
+test('new code of an untrusted source does not get the files of a trusted run', async () => {
+  const job = steps(
+    { steps: [script('a'), script('b', { needs: ['a'] })] },
+    { a: 'echo of the trusted run > file', b: 'exit 1' },
+  );
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs: { job } });
+  const runId = await first.create('job');
+  await first.finished(runId);
+  await first.close();
+  const { engine, finished } = await openEngine(root, { trusted: false });
+  await expect(engine.rerun(runId, { revision: 'latest', from: 'failed' }, caller)).rejects.toMatchObject({
+    slug: 'source-untrusted',
+    message: `The run '${runId}' may have left files that the source 'local-fs', which is not trusted, must not see: run it from the start.`,
+  });
+  for (const request of [{ revision: 'latest' }, { from: 'failed' }] as const)
+    await finished((await engine.rerun(runId, request, caller)).runId);
 });
 
 test('a grant that `may_grant` no longer lists', async () => {

@@ -67,6 +67,7 @@ describe('a schedule of a config.yaml', () => {
         jitter: '0s',
         enabled: true,
         held: false,
+        denied: null,
         labels: {},
         next_fires: Array.from({ length: 3 }, () => ({
           nominal_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d0:00\.000Z$/),

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { createCatalog } from '../../src/catalog/catalog.ts';
+import { createCatalog, type JobSource } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
 import { localPrincipal, type Scope } from '../../src/domain/principal.ts';
@@ -33,6 +33,10 @@ import { type JobFiles, writeJob } from '../support/jobs.ts';
 import { keepsAll } from '../support/keeps-all.ts';
 
 export type ServingOptions = {
+  /** Sources besides `local-fs`, which has no `mountPath` and is trusted. Each has a folder below the root. */
+  readonly sources?: readonly (Pick<JobSource, 'name' | 'mountPath' | 'trusted' | 'mayUse'> & {
+    readonly jobs?: Readonly<Record<string, JobFiles>>;
+  })[];
   readonly jobs?: Readonly<Record<string, JobFiles>>;
   readonly aliases?: readonly { readonly from: string; readonly to: string }[];
   readonly watch?: boolean;
@@ -138,7 +142,14 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     watch: o.watch ?? true,
     trusted: true,
   } as const;
-  const catalog = createCatalog({ sources: [source], aliases: o.aliases ?? [], exclude: [dataDir], log });
+  const sources: JobSource[] = [source];
+  for (const { jobs = {}, ...more } of o.sources ?? []) {
+    const path = join(root, more.name);
+    await mkdir(path);
+    for (const [folder, files] of Object.entries(jobs)) await writeJob(join(path, folder), files);
+    sources.push({ ...source, path, ...more });
+  }
+  const catalog = createCatalog({ sources, aliases: o.aliases ?? [], exclude: [dataDir], log });
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });
   const forkServer = openForkServer(join(dataDir, 'pipes'));
   const engine = createEngine({
@@ -174,7 +185,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         trustProxy: false,
         ...o.server,
       },
-      sources: [source],
+      sources,
       security: { defaultProfile: 'secure', profiles: { secure, permissive: quiet, disabled: quiet, ...o.profiles } },
       persistence: {
         artifacts: { quotaSoftBytes: o.quotaSoftBytes ?? null, quotaHardBytes: 2 ** 30 },

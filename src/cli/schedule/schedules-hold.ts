@@ -27,6 +27,7 @@ export async function run(options: Options, operands: readonly string[], { comma
     else output.text(`released ${id}\n`);
     if (next) output.say(`${released.job_id} runs next at ${next.local}`);
     if (!released.enabled) output.warn(`${id} still starts nothing: it is disabled`);
+    if (released.denied) output.warn(`${id} still starts nothing: ${released.denied.detail}`);
     noteNoServer(session, output);
     return exitCodes.done;
   });

@@ -20,7 +20,7 @@ export async function run(options: Options): Promise<ExitCode> {
     const list = await session.client.call('listSchedules', { query });
     if (output.isJson) output.json(list);
     else await printSchedules(list, output);
-    if (list.schedules.some(({ enabled, held }) => enabled && !held)) noteNoServer(session, output);
+    if (list.schedules.some(({ enabled, held, denied }) => enabled && !held && !denied)) noteNoServer(session, output);
     return exitCodes.done;
   });
 }
@@ -64,7 +64,7 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
       nextOf(schedule),
       lastOf(schedule, output),
       stateOf(schedule),
-      schedule.last_error?.detail ?? '',
+      (schedule.denied ?? schedule.last_error)?.detail ?? '',
     ]),
   );
 }
@@ -83,13 +83,14 @@ function lastOf({ last_run: last }: Schedule, output: Output) {
 }
 
 /** In the time zone of the schedule, which is in the column before. */
-function nextOf({ cron, enabled, held, next_fires: [next] }: Schedule): string {
-  if (!enabled || held) return '-';
+function nextOf({ cron, enabled, held, denied, next_fires: [next] }: Schedule): string {
+  if (!enabled || held || denied) return '-';
   return next?.local ?? startWords.get(cron) ?? '-';
 }
 
-function stateOf({ enabled, held, last_error: lastError }: Schedule) {
+function stateOf({ enabled, held, denied, last_error: lastError }: Schedule) {
   if (!enabled) return { text: 'disabled', style: 'faint' } as const;
+  if (denied) return { text: 'not allowed', style: 'bad' } as const;
   if (held) return { text: 'held', style: 'faint' } as const;
   return lastError === null ? ({ text: 'on', style: 'good' } as const) : ({ text: 'failing', style: 'bad' } as const);
 }

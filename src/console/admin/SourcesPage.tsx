@@ -56,6 +56,7 @@ export function SourcesPage(): ReactNode {
                 {maySync && <ReadAgain name={source.name} isBusy={isBusy} act={act} />}
                 <span className={`${styles.quiet} ${styles.wholeLine}`}>
                   {countOf(source.jobs, 'job')}, {source.trusted ? 'trusted' : 'not trusted'}
+                  {source.may_use && `, may use ${useWords(source.may_use)}`}
                   {source.path !== undefined && ', '}
                   <code>{source.path}</code>
                 </span>
@@ -71,6 +72,20 @@ export function SourcesPage(): ReactNode {
       </p>
     </>
   );
+}
+
+/** What the jobs of an untrusted source may use, besides their own runs. */
+function useWords({ secrets, schedules, webhooks, notify, calls, kv }: NonNullable<Source['may_use']>): string {
+  const sources = typeof calls === 'string' ? '' : ` of ${calls.join(', ')}`;
+  const words = [
+    ...(secrets.length > 0 ? [`the secrets ${secrets.join(', ')}`] : []),
+    ...(schedules ? ['schedules'] : []),
+    ...(webhooks ? ['webhooks'] : []),
+    ...(notify ? ['notifications'] : []),
+    ...(calls === 'own' || calls.length === 0 ? [] : [`jobs${calls === 'all' ? ' of all sources' : sources}`]),
+    ...(kv.length > 0 ? [`the namespaces ${kv.join(', ')}`] : []),
+  ];
+  return words.length === 0 ? 'nothing else' : words.join('; ');
 }
 
 function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act'>): readonly Column<Source>[] {
@@ -92,9 +107,9 @@ function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act
     {
       id: 'trust',
       head: 'Trusted',
-      width: '80px',
+      width: '24%',
       leavesBelowPx: 1_180,
-      cell: ({ trusted }) => (trusted ? 'yes' : 'no'),
+      cell: ({ may_use: use }) => (use ? `no; may use ${useWords(use)}` : 'yes'),
     },
     ...(o.maySync
       ? [

@@ -27,6 +27,12 @@ export function RowMenu(o: { readonly schedule: Schedule; readonly acts: readonl
 
 export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (!schedule.enabled) return <span className={styles.quiet}>Disabled</span>;
+  if (schedule.denied)
+    return (
+      <span className={styles.failed} title={schedule.denied.detail}>
+        Not allowed
+      </span>
+    );
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
   return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;

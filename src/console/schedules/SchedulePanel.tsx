@@ -45,7 +45,7 @@ export function SchedulePanel(o: {
         {!isOn(schedule) && (
           <p className={styles.off}>
             <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
-            {schedule.enabled ? 'Held: it starts nothing until it is released.' : 'Disabled: it starts nothing.'}
+            {whyOff(schedule)}
           </p>
         )}
         <PanelActs {...o} />
@@ -63,6 +63,11 @@ export function SchedulePanel(o: {
       <Settings schedule={schedule} />
     </section>
   );
+}
+
+function whyOff({ enabled, denied }: Schedule): string {
+  if (!enabled) return 'Disabled: it starts nothing.';
+  return denied ? `Not allowed: ${harmless(denied.detail)}` : 'Held: it starts nothing until it is released.';
 }
 
 function PanelActs({

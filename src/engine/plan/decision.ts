@@ -4,7 +4,7 @@
 import { type AuditDetail, toAuditText } from '../../domain/audit.ts';
 import type { JobDefinition, Network, SecurityProfile } from '../../domain/job.ts';
 import type { KvPermissions } from '../../domain/kv.ts';
-import { rootOf } from '../../domain/policy.ts';
+import { rootOf, type UsingSource } from '../../domain/policy.ts';
 import type { RunAs } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 
@@ -44,14 +44,17 @@ export function withGrants(
     readonly profile: SecurityProfile;
     readonly network: Network;
     readonly kv: KvPermissions;
-    readonly source: string;
+    readonly source: UsingSource;
     readonly granted: readonly GrantedPath[];
     readonly runAs: RunAs | null;
     /** The roots in `security.paths`. */
     readonly roots: readonly string[];
   },
 ): AuditDetail {
-  const leave = [`security.profiles.${o.profile}.may_grant`, `the source '${o.source}' is trusted`];
+  const { name, trusted } = o.source;
+  const mayGrant = `security.profiles.${o.profile}.may_grant`;
+  const leave = [mayGrant, `the source '${name}' is trusted`];
+  const leaveOfKv = trusted ? leave : [mayGrant, `kv of the source '${name}'`];
   const isOnline = o.profile === 'secure' && o.network === 'all';
   const grants = [
     ...(isOnline ? [{ kind: 'network', because: leave }] : []),
@@ -62,8 +65,8 @@ export function withGrants(
       const because = root === 'system' ? ['every secure sandbox sees it'] : ofPath;
       return { kind, path: toAuditText(shown), because };
     }),
-    ...o.kv.read.map((namespace) => ({ kind: 'kv_read', namespace, because: leave })),
-    ...o.kv.write.map((namespace) => ({ kind: 'kv_write', namespace, because: leave })),
+    ...o.kv.read.map((namespace) => ({ kind: 'kv_read', namespace, because: leaveOfKv })),
+    ...o.kv.write.map((namespace) => ({ kind: 'kv_write', namespace, because: leaveOfKv })),
   ];
   return grants.length === 0 ? decision : { ...decision, grants };
 }

@@ -12,10 +12,9 @@ import { type Resources, type RunLimits, shownLimits } from '../../domain/resour
 import type { Grant, Isolation, RunAs } from '../../domain/run.ts';
 import type { Executor, ProfileReport } from '../../exec/executor.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
-import type { RunSecrets } from '../run/run-secrets.ts';
 import { type GrantedPath, withGrants } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
-import { type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
+import { type Before, type Plan, type PlanRequest, type PolicyContext, planRun, type WantedPath } from './plan.ts';
 
 /** The host that would run it. */
 export type Host = {
@@ -62,7 +61,7 @@ export async function resolveEntry(
   entry: CatalogEntry,
   request: PlanRequest,
   o: PlanContext,
-  before?: RunSecrets,
+  before?: Before,
 ): Promise<GroundedPlan> {
   return ground(await planRun(entry, request, o, before), o.host);
 }
@@ -99,7 +98,7 @@ export async function ground(plan: Plan, host: Host): Promise<GroundedPlan> {
       profile,
       network,
       kv,
-      source: plan.entry.source.name,
+      source: plan.entry.source,
       granted,
       runAs,
       roots: host.paths,

@@ -1,7 +1,7 @@
 // Plans a requested run: its job, its checked arguments, and what policy gives it (profile, network, limits, and the
 // paths it may ask for). ground.ts checks whether a host can do that. Planning runs nothing and writes nothing.
 
-import { type Catalog, type CatalogEntry, definitionOf } from '../../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, entryOrNone } from '../../catalog/catalog.ts';
 import { evaluateExpression } from '../../catalog/expression/expression.ts';
 import { ExpressionError } from '../../catalog/expression/expression-error.ts';
 import { insteadOf } from '../../catalog/job/other-keys.ts';
@@ -17,6 +17,7 @@ import {
   chooseUser,
   type GrantKind,
   type Leave,
+  notifyRefusal,
   wantedProfile,
 } from '../../domain/policy.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -27,7 +28,7 @@ import { decisionOf } from './decision.ts';
 import { createDenials, type Denials } from './denials.ts';
 import { checkRequestArguments } from './request-arguments.ts';
 import { lookUpSecrets, type SecretLookup } from './secret-references.ts';
-import { whatIsWrongWithSubRuns } from './sub-run-check.ts';
+import { subRunProblem } from './sub-run-check.ts';
 
 /** The body of POST /runs and POST /plans. */
 export type RunRequest = {
@@ -103,7 +104,7 @@ export type WantedPath = {
 };
 
 const redacted = '[redacted]';
-const noSecrets: RunSecrets = { secrets: new Map(), alsoRedacted: [] };
+const nothingBefore: Before = { secrets: new Map(), alsoRedacted: [], storedArgs: {} };
 /** Limited because the key is part of the sentence that says why a run waits. */
 const longestKeyChars = 256;
 
@@ -113,20 +114,23 @@ export type PolicyContext = {
   readonly storedSecret: SecretLookup;
 };
 
+/** The secrets of the run that this one repeats, and the names of those that its arguments have from there. */
+export type Before = RunSecrets & Pick<Plan, 'storedArgs'>;
+
 /**
- * `entry` may be an older version of the job than the catalogue has. `before` are the secrets of the run that this one
- * repeats.
+ * `entry` may be an older version of the job than the catalogue has.
  * @throws Problem validation-error. Everything else that denies the run is in `denials`.
  */
 export async function planRun(
   entry: CatalogEntry,
   request: PlanRequest,
   o: PolicyContext,
-  before: RunSecrets = noSecrets,
+  before: Before = nothingBefore,
 ): Promise<Plan> {
   const job = entry.definition;
   const errors = createErrorList();
-  const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets };
+  const carried = Object.values(before.storedArgs);
+  const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets, carried, source: entry.source };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
   const args = checkRequestArguments(job, stored.args, errors);
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);
@@ -136,16 +140,18 @@ export async function planRun(
   const denials = createDenials();
   refuseWhatComesLater(entry, denials);
   if (stored.denied) denials.add(stored.denied);
-  const wrongSubRuns = whatIsWrongWithSubRuns(job, (id) => definitionOf(id, o.catalog));
-  if (wrongSubRuns !== undefined)
-    denials.add(new Problem('job-invalid', `The job '${job.id}' cannot run: ${wrongSubRuns}.`));
+  const storedArgs = { ...before.storedArgs, ...Object.fromEntries(stored.ofArguments) };
+  const wrongSubRuns = subRunProblem(entry, storedArgs, (id) => entryOrNone(id, o.catalog));
+  if (wrongSubRuns) denials.add(wrongSubRuns);
+  const noNotify = notifyRefusal(job, entry.source);
+  if (noNotify) denials.add(noNotify);
   const requested = request.security_profile;
   return {
     entry,
     args: open,
     secrets,
     storedSecrets: stored.names,
-    storedArgs: Object.fromEntries(stored.ofArguments),
+    storedArgs,
     alsoRedacted: before.alsoRedacted,
     ...applyPolicy(entry, requested, o.policy, denials),
     wantedPaths: wantedPaths(job, open),
@@ -184,7 +190,7 @@ function applyPolicy(
     profile,
     isProfileAllowed: allowed !== undefined,
     network: denials.orElse(() => chooseNetwork({ asked: network, ...leave }), 'none'),
-    kv: denials.orElse(() => chooseKv({ asked: kv, ...leave }), noKvPermissions),
+    kv: denials.orElse(() => chooseKv({ asked: kv, job: job.id, source, ...leave }), noKvPermissions),
     user: denials.orElse(() => chooseUser({ asked: job.runAs, allowed: policy.runAs, trusted }), null),
     resources: denials.orElse(() => chooseResources({ profile, asked: askedResources, ceilings }), ceilings),
     ceilings,

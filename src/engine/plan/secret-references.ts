@@ -5,12 +5,14 @@ import { secretDefaultOf } from '../../catalog/arguments/arguments.ts';
 import { storedSecretIn } from '../../catalog/arguments/secret-arguments.ts';
 import { secretsOfEnvironment } from '../../catalog/job/named-secrets.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import { secretsRefusal, type UsingSource } from '../../domain/policy.ts';
 import { Problem } from '../../domain/problem.ts';
 
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
 
 /**
- * `kept` are values that an earlier run was given under these names.
+ * `kept` are values that an earlier run was given under these names, and `carried` the names of stored secrets whose
+ * values `given` has from an earlier run. A secret that the source may not use is not looked up.
  * @throws what the lookup throws, except secret-unavailable
  */
 export async function lookUpSecrets(
@@ -20,6 +22,8 @@ export async function lookUpSecrets(
     readonly tenant: string;
     readonly lookUp: SecretLookup;
     readonly kept: ReadonlyMap<string, string>;
+    readonly carried: readonly string[];
+    readonly source: UsingSource;
   },
 ) {
   /** With values instead of references. A secret that is unavailable stays a reference. */
@@ -29,10 +33,12 @@ export async function lookUpSecrets(
   /** The secrets that the environment refers to, by name. */
   const ofEnvironment = new Map<string, string>();
   /** The names of all stored secrets that the job would get. */
-  const names = new Set<string>();
+  const names = new Set<string>(o.carried);
   const missing: string[] = [];
-  const ask = async (name: string): Promise<string | undefined> => {
+  const ask = async (name: string, kept?: string): Promise<string | undefined> => {
     names.add(name);
+    if (secretsRefusal(job.id, o.source, [name])) return undefined;
+    if (kept !== undefined) return kept;
     try {
       return await o.lookUp(o.tenant, name);
     } catch (error) {
@@ -50,9 +56,11 @@ export async function lookUpSecrets(
     args[argument] = (await ask(name)) ?? { secret: name };
   }
   for (const name of secretsOfEnvironment(job)) {
-    const value = o.kept.get(name) ?? (await ask(name));
+    const value = await ask(name, o.kept.get(name));
     if (value !== undefined) ofEnvironment.set(name, value);
   }
-  const denied = missing.length === 0 ? undefined : new Problem('secret-unavailable', [...new Set(missing)].join(' '));
+  const unavailable = () =>
+    missing.length === 0 ? undefined : new Problem('secret-unavailable', [...new Set(missing)].join(' '));
+  const denied = secretsRefusal(job.id, o.source, names) ?? unavailable();
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
 }

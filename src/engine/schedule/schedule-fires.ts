@@ -49,7 +49,7 @@ export type Fires = {
 
 type Parts = {
   readonly store: Pick<Store, 'schedules'>;
-  readonly tracking: Pick<Tracking, 'stateOf' | 'isHeld'>;
+  readonly tracking: Pick<Tracking, 'stateOf' | 'mayFire'>;
   readonly nowMs: number;
 };
 
@@ -222,7 +222,7 @@ async function nextFires(upcoming: readonly Upcoming[], { sinceMs, untilMs, limi
 
 /** The first nominal time that is still to come; null while the schedule does not fire. */
 function nextOf(schedule: Schedule, times: CronTimes, { tracking, nowMs }: Parts): number | null {
-  if (!schedule.enabled || tracking.isHeld(schedule)) return null;
+  if (!tracking.mayFire(schedule)) return null;
   const { settledAtMs, notBeforeMs } = tracking.stateOf(schedule.id) ?? {};
   return times.next(Math.max(nowMs, settledAtMs ?? 0, notBeforeMs ?? 0));
 }

@@ -25,12 +25,13 @@ export async function releaseSchedule(
   if (afterMs === undefined && !tracking.isHeld(schedule)) return;
   const nowMs = clock.now();
   const after = afterMs ?? nowMs;
+  const isOn = tracking.isOn(schedule);
   const release = {
     sinceMs: Math.min(after, nowMs),
     notBeforeMs: after > nowMs ? after : null,
-    idleSinceMs: schedule.enabled ? null : nowMs,
+    idleSinceMs: isOn ? null : nowMs,
   };
   await store.db.transact((tx) => store.schedules.release(tx, schedule.id, release));
-  if (schedule.enabled) tracking.track(schedule, { ...release, held: false });
+  if (isOn) tracking.track(schedule, { ...release, held: false });
   else tracking.rest(schedule.id, { ...release, held: false });
 }

@@ -7,6 +7,7 @@ import type { RawSchedule } from '../../catalog/job/config-schema.ts';
 import { checkSchedule } from '../../catalog/job/schedule-rules.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
+import { scheduleRefusal } from '../../domain/policy.ts';
 import { validationError } from '../../domain/problem.ts';
 import { parseDuration } from '../../lib/units.ts';
 
@@ -23,12 +24,14 @@ export type RequestContext = {
   readonly timezone: string;
 };
 
-/** @throws Problem not-ready, job-not-found, job-invalid, validation-error */
+/** @throws Problem not-ready, job-not-found, job-invalid, source-untrusted, validation-error */
 export function readScheduleRequest(
   request: ScheduleRequest,
   { catalog, timezone }: RequestContext,
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
-  const job = catalog.find(request.job_id).definition;
+  const { definition: job, source } = catalog.find(request.job_id);
+  const refusal = scheduleRefusal(job.id, source);
+  if (refusal) throw refusal;
   const errors = createErrorList();
   const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);

@@ -1,7 +1,9 @@
 // The list of schedules: those in job files, as the catalogue has them now, and those made through the API. Everything
 // it knows is in the database.
 
-import type { Catalog } from '../../catalog/catalog.ts';
+import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
+import { scheduleRefusal } from '../../domain/policy.ts';
+import type { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
@@ -31,7 +33,7 @@ export function createRoster(o: {
 }) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
-  const tracking = createTracking((schedule) => timesOf(schedule, starts));
+  const tracking = createTracking((schedule) => timesOf(schedule, starts), denialsIn(catalog));
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -56,8 +58,7 @@ export function createRoster(o: {
   /** Starts the schedules that fire from now on, and rests those that no longer do. */
   async function change(wanted: readonly Schedule[], gone: readonly string[], o: Change): Promise<void> {
     const { atMs, restart, write } = o;
-    const fires = (one: Schedule) => one.enabled && !tracking.isHeld(one);
-    const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (fires(one) ? 'firing' : 'idle'));
+    const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (tracking.mayFire(one) ? 'firing' : 'idle'));
     const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || restart));
     const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
     if (write || begins.size + rests.length > 0) {
@@ -99,6 +100,14 @@ export function createRoster(o: {
       known.delete(id);
       tracking.forget(id);
     },
+  };
+}
+
+/** Says why the job of a schedule may not have one. */
+function denialsIn(catalog: Catalog): (schedule: Schedule) => Problem | undefined {
+  return ({ jobId }) => {
+    const entry = entryOrNone(jobId, catalog);
+    return entry && scheduleRefusal(jobId, entry.source);
   };
 }
 

@@ -1,5 +1,6 @@
 // Knows which schedules fire, and the state of every schedule, even if it is held, disabled or gone.
 
+import type { Problem } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
 import type { CronTimes } from '../../lib/cron.ts';
 import type { Tracked } from './schedule-due.ts';
@@ -9,17 +10,29 @@ export type Tracking = ReturnType<typeof createTracking>;
 /** A schedule that may never have fired. */
 type Resting = Partial<Tracked> & Pick<Tracked, 'state'>;
 
-/** @param timesOf the times of a schedule that has been checked */
-export function createTracking(timesOf: (schedule: Schedule) => CronTimes) {
+/**
+ * @param timesOf the times of a schedule that has been checked
+ * @param denialOf why the job may not have a schedule
+ */
+export function createTracking(
+  timesOf: (schedule: Schedule) => CronTimes,
+  denialOf: (schedule: Schedule) => Problem | undefined,
+) {
   const tracked = new Map<string, Tracked>();
   const resting = new Map<string, Resting>();
   const ownOf = (id: string): Resting | undefined => tracked.get(id) ?? resting.get(id);
   const stateOf = (id: string): ScheduleState | undefined => ownOf(id)?.state;
+  /** Whether the schedule is held: the last operation counts, and without one its config.yaml. */
+  const isHeld = ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held;
+  /** Whether it fires unless it is held. */
+  const isOn = (schedule: Schedule): boolean => schedule.enabled && denialOf(schedule) === undefined;
 
   return {
     stateOf,
-    /** Whether the schedule is held: the last operation counts, and without one its config.yaml. */
-    isHeld: ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held,
+    isHeld,
+    denialOf,
+    isOn,
+    mayFire: (schedule: Schedule): boolean => isOn(schedule) && !isHeld(schedule),
     /** Whether the schedule fired at the last change. */
     isActive: (id: string): boolean => stateOf(id)?.idleSinceMs === null,
     /** The states of schedules before any of them is known to fire. */

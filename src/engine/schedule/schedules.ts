@@ -28,9 +28,11 @@ export type ScheduleView = {
   readonly schedule: Schedule;
   readonly state: ScheduleState | undefined;
   readonly isHeld: boolean;
+  /** Why the job may not have a schedule; null: it may. */
+  readonly denied: Problem | null;
   /** The newest run of the schedule, also one that somebody started by hand. */
   readonly lastRun: ScheduleRun | undefined;
-  /** The next nominal times; empty while the schedule is disabled or held. */
+  /** The next nominal times; empty while the schedule is disabled, denied or held. */
   readonly nextFires: () => readonly number[];
   readonly clockChange: () => ClockChange | null;
 };
@@ -50,7 +52,7 @@ export type Schedules = {
   readonly get: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** Checks the request without saving anything. @throws like `create` */
   readonly preview: (request: ScheduleRequest, fires: number, principal: Principal) => SchedulePreview;
-  /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, validation-error */
+  /** @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error */
   readonly create: (request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
   /** @throws Problem schedule-not-found, source-managed, and like `create` */
   readonly replace: (id: string, request: ScheduleRequest, principal: Principal) => Promise<ScheduleView>;
@@ -230,9 +232,9 @@ function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<Schedul
   const state = roster.tracking.stateOf(schedule.id);
   const isHeld = roster.tracking.isHeld(schedule);
   const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0);
-  const nextFires = () => (schedule.enabled && !isHeld ? nextTimes(schedule, afterMs, shownFires) : []);
+  const nextFires = () => (roster.tracking.mayFire(schedule) ? nextTimes(schedule, afterMs, shownFires) : []);
   const clockChange = () => nextClockChange(schedule, nowMs);
-  return { schedule, state, isHeld, nextFires, clockChange };
+  return { schedule, state, isHeld, denied: roster.tracking.denialOf(schedule) ?? null, nextFires, clockChange };
 }
 
 function find(roster: Roster, id: string, reach: Reach): Schedule {

@@ -1,7 +1,8 @@
 // Webhooks as the server uses them: finds the webhook of an address, and turns a delivery into a run.
 
-import type { Catalog } from '../../catalog/catalog.ts';
-import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import type { JsonObject } from '../../domain/job.ts';
+import { webhookRefusal } from '../../domain/policy.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { WebhookTerms } from '../../domain/trigger/webhook.ts';
@@ -32,7 +33,7 @@ type Incoming = Omit<Delivery, 'body'> & {
 type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 
 export type Webhooks = {
-  /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
+  /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found, source-untrusted */
   readonly find: (address: string) => Webhook;
   readonly principalOf: (webhook: Webhook) => Principal;
   /** @throws Problem signature-invalid, when the proof is wrong */
@@ -71,17 +72,20 @@ export function createWebhooks(o: Parts): Webhooks {
 
 function find(address: string, { catalog, defaultTenant: tenant }: Parts): Webhook {
   const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
-  const job = jobId === '' ? undefined : definitionOf(jobId, catalog);
-  const terms = job?.webhooks.find((one) => one.name === name);
-  if (!job || !terms) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+  const entry = jobId === '' ? undefined : entryOf(jobId, catalog);
+  const terms = entry?.definition.webhooks.find((one) => one.name === name);
+  if (!entry || !terms) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+  const { definition: job, source } = entry;
+  const refusal = webhookRefusal(job.id, source, terms.secrets);
+  if (refusal) throw refusal;
   const hash = createSha256().update(`${job.id}\0${name}`).digest('hex');
   return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId: job.id, tenant };
 }
 
 /** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */
-function definitionOf(jobId: string, catalog: Catalog): JobDefinition | undefined {
+function entryOf(jobId: string, catalog: Catalog): CatalogEntry | undefined {
   try {
-    return catalog.find(jobId).definition;
+    return catalog.find(jobId);
   } catch (error) {
     if (error instanceof Problem && error.slug !== 'not-ready') return undefined;
     throw error;

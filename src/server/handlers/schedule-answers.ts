@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
+import { problemType } from '../../domain/problem.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import type { Fires } from '../../engine/schedule/schedule-fires.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
@@ -87,7 +88,7 @@ function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
 }
 
 export function answerOf(
-  { schedule, state, isHeld, lastRun, nextFires, clockChange }: ScheduleView,
+  { schedule, state, isHeld, denied, lastRun, nextFires, clockChange }: ScheduleView,
   principal: Principal,
   catalog: Catalog,
 ) {
@@ -107,6 +108,7 @@ export function answerOf(
     jitter: formatDuration(schedule.jitterMs),
     enabled: schedule.enabled,
     held: isHeld,
+    denied: denied && { type: problemType(denied.slug), detail: denied.message },
     labels: schedule.labels,
     next_fires: toFires(nextFires(), schedule.timezone),
     clock_change: toClockChange(clockChange()),

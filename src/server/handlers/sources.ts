@@ -2,14 +2,16 @@
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { useOf } from '../../domain/policy.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
+import type { Frozen } from '../../lib/frozen.ts';
 import type { Handlers } from '../exchange.ts';
 import type { ServerConfig } from '../server-config.ts';
 import { mayKnowPaths } from './system.ts';
 
 type Names = 'listSources' | 'getSource' | 'syncSource';
-type Source = AnswerOf<'getSource'>;
+type Source = Frozen<AnswerOf<'getSource'>>;
 
 export function createSourceHandlers(o: {
   readonly catalog: Catalog;
@@ -20,15 +22,16 @@ export function createSourceHandlers(o: {
   function sourcesFor(caller: Principal): readonly Source[] {
     const jobs = Map.groupBy(catalog.entries(), ({ source }) => source.name);
     const invalid = Map.groupBy(catalog.invalid(), ({ source }) => source);
-    return o.sources.map(({ name, type, path, mountPath, watch, trusted }) => ({
-      name,
-      type,
-      ...(mayKnowPaths(caller) && { path }),
-      mount_path: mountPath,
-      watch,
-      trusted,
-      jobs: jobs.get(name)?.length ?? 0,
-      invalid: invalid.get(name)?.length ?? 0,
+    return o.sources.map((source) => ({
+      name: source.name,
+      type: source.type,
+      ...(mayKnowPaths(caller) && { path: source.path }),
+      mount_path: source.mountPath,
+      watch: source.watch,
+      trusted: source.trusted,
+      may_use: useOf(source),
+      jobs: jobs.get(source.name)?.length ?? 0,
+      invalid: invalid.get(source.name)?.length ?? 0,
     }));
   }
 
