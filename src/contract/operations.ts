@@ -22,6 +22,7 @@ import { statsOperations } from './stats-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
+import { webhookOperations } from './webhook-operations.ts';
 
 /** An answer of an operation that succeeded. */
 export type Answer = {
@@ -349,6 +350,7 @@ export const operations = {
   },
   ...sourceOperations,
   ...scheduleOperations,
+  ...webhookOperations,
   ...secretOperations,
   ...kvOperations,
   ...artifactOperations,

@@ -61,8 +61,20 @@ export const problems = {
   'webhook-not-found': {
     status: 404,
     title: 'Webhook Not Found',
-    cause: 'No webhook has this address, or its job is invalid.',
-    fix: 'Compare the address with `webhooks` in the config.yaml of the job: /hooks/JOB_ID/NAME.',
+    cause: 'No webhook has this address or id, or its job is invalid.',
+    fix: '`flwd webhooks` lists the webhooks with their addresses.',
+  },
+  'delivery-not-found': {
+    status: 404,
+    title: 'Delivery Not Found',
+    cause: 'The webhook has no delivery with that id. Only the last 100 of each webhook are kept.',
+    fix: '`flwd webhooks deliveries WEBHOOK` lists them.',
+  },
+  'delivery-not-replayable': {
+    status: 409,
+    title: 'Delivery Not Replayable',
+    cause: 'The delivery has no arguments that could start a run: it was a test, it was skipped, or it was refused.',
+    fix: 'Have the sender deliver it again. GitHub and others have a button for that.',
   },
   'signature-invalid': {
     status: 403,

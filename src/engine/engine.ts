@@ -138,6 +138,7 @@ export function createEngine(o: EngineOptions): Engine {
   const once = createOnce(o);
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
   const createRun = createRuns({ ...o, once, ends, resolve, add });
+  const rerun = createRerun({ ...parts, once, add });
   const schedules = createSchedules({ ...o, createRun });
 
   return {
@@ -153,12 +154,12 @@ export function createEngine(o: EngineOptions): Engine {
     addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
     createRun,
     schedules,
-    webhooks: createWebhooks({ ...o, secrets, createRun, ends }),
+    webhooks: createWebhooks({ ...o, secrets, createRun, rerun, ends }),
     secrets,
     kv,
     rotateKey: createKeyRotation(o).rotate,
     refusals,
-    rerun: createRerun({ ...parts, once, add }),
+    rerun,
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),

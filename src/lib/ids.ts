@@ -15,7 +15,10 @@ const nextUlid = monotonicFactory(() => {
   return (pool[used++] ?? 0) / 256;
 });
 
-export function createId(prefix: 'run' | 'artifact' | 'schedule' | 'notice' | 'token' | 'req', nowMs: number): string {
+export function createId(
+  prefix: 'run' | 'artifact' | 'schedule' | 'delivery' | 'notice' | 'token' | 'req',
+  nowMs: number,
+): string {
   return `${prefix}_${nextUlid(nowMs)}`;
 }
 

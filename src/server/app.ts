@@ -42,6 +42,7 @@ import { createStatsHandlers } from './handlers/stats.ts';
 import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createWebhookHandlers } from './handlers/webhooks.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
 import { addHookRoutes } from './hook-routes.ts';
 import { acceptJson } from './json-body.ts';
@@ -323,6 +324,7 @@ function createHandlers(
       runsKeptMs: config.persistence.retention.runsMs,
       clock,
     }),
+    ...createWebhookHandlers({ webhooks: engine.webhooks, store, jobIdOf, starterOf }),
     ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),

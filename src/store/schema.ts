@@ -6,6 +6,7 @@ import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
 import type { NotificationStatus } from '../domain/notification.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
+import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
 
 export type Schema = {
   runs: RunRow;
@@ -29,6 +30,7 @@ export type Schema = {
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
   delivery_keys: DeliveryKeyRow;
+  deliveries: DeliveryRow;
   notices: NotificationRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
@@ -291,6 +293,24 @@ type DeliveryKeyRow = {
   key: string;
   run_id: string;
   expires_at: number;
+};
+
+/** `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. */
+export type DeliveryRow = {
+  id: string;
+  webhook_id: string;
+  tenant: string;
+  at: number;
+  result: DeliveryResult;
+  scheme: WebhookScheme;
+  event: string | null;
+  sender_id: string | null;
+  run_id: string | null;
+  args: string | null;
+  has_secrets: 0 | 1;
+  problem: string | null;
+  detail: string | null;
+  repeats: number;
 };
 
 /** The `n`th webhook of a run that has ended. `next_at` is null once no further attempt follows. */

@@ -1,8 +1,22 @@
-// The keys of deliveries that started runs, so that a delivery that comes again starts no second one (ADR 0066).
+// The last deliveries of each webhook, and the keys of those that started runs, so that a delivery that comes again
+// starts no second one (ADR 0066).
 
 import type { Database, Transaction } from './database.ts';
+import type { DeliveryRow } from './schema.ts';
+
+/** How many deliveries of a webhook are kept. */
+const mostKept = 100;
 
 export type WebhookStore = {
+  /** Removes the oldest deliveries of the webhook if there are more than 100. */
+  readonly addDelivery: (tx: Transaction, row: DeliveryRow) => Promise<void>;
+  /** Counts a duplicate of the delivery that started the run. */
+  readonly addRepeat: (tx: Transaction, webhookId: string, runId: string) => Promise<void>;
+  /** Newest first, at most `limit`. */
+  readonly deliveries: (webhookId: string, limit?: number) => Promise<readonly DeliveryRow[]>;
+  readonly delivery: (webhookId: string, id: string) => Promise<DeliveryRow | undefined>;
+  /** @returns how many were removed, at most `limit` */
+  readonly removeDeliveries: (beforeMs: number, limit: number) => Promise<number>;
   /** The run that a delivery with one of the keys has started. */
   readonly startedBy: (webhookId: string, keys: readonly string[], nowMs: number) => Promise<string | undefined>;
   /** False when another delivery holds the key. */
@@ -22,6 +36,8 @@ export type WebhookStore = {
 
 export function createWebhookStore({ read, transact }: Database): WebhookStore {
   return {
+    ...createDeliveries({ read, transact }),
+
     async startedBy(webhookId, keys, nowMs) {
       const row = await read
         .selectFrom('delivery_keys')
@@ -65,6 +81,58 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
             .execute();
         }
       });
+      return old.length;
+    },
+  };
+}
+
+type Deliveries = Pick<WebhookStore, 'addDelivery' | 'addRepeat' | 'deliveries' | 'delivery' | 'removeDeliveries'>;
+
+function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>): Deliveries {
+  return {
+    async addDelivery(tx, row) {
+      await tx.db.insertInto('deliveries').values(row).execute();
+      const oldest = tx.db
+        .selectFrom('deliveries')
+        .select('id')
+        .where('webhook_id', '=', row.webhook_id)
+        .orderBy('id', 'desc')
+        .limit(1)
+        .offset(mostKept);
+      await tx.db.deleteFrom('deliveries').where('webhook_id', '=', row.webhook_id).where('id', '<=', oldest).execute();
+    },
+
+    async addRepeat(tx, webhookId, runId) {
+      await tx.db
+        .updateTable('deliveries')
+        .set((eb) => ({ repeats: eb('repeats', '+', 1) }))
+        .where('webhook_id', '=', webhookId)
+        .where('run_id', '=', runId)
+        .execute();
+    },
+
+    deliveries: (webhookId, limit = mostKept) =>
+      read
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('webhook_id', '=', webhookId)
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute(),
+
+    delivery: (webhookId, id) =>
+      read
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('webhook_id', '=', webhookId)
+        .where('id', '=', id)
+        .executeTakeFirst(),
+
+    async removeDeliveries(beforeMs, limit) {
+      const old = await read.selectFrom('deliveries').select('id').where('at', '<', beforeMs).limit(limit).execute();
+      if (old.length === 0) return 0;
+      const ids = old.map(({ id }) => id);
+      await transact((tx) => tx.db.deleteFrom('deliveries').where('id', 'in', ids).execute());
       return old.length;
     },
   };

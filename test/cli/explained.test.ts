@@ -18,6 +18,8 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'source-not-found': 3,
   'schedule-not-found': 3,
   'webhook-not-found': 3,
+  'delivery-not-found': 3,
+  'delivery-not-replayable': 6,
   'signature-invalid': 4,
   'secret-not-found': 3,
   'kv-key-not-found': 1,

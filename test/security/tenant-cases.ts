@@ -2,7 +2,17 @@
 
 import type { OperationId } from '../../src/contract/operations.ts';
 
-export type Noun = 'run' | 'approval' | 'artifact' | 'schedule' | 'token' | 'secret' | 'kv-key' | 'namespace' | 'entry';
+export type Noun =
+  | 'run'
+  | 'approval'
+  | 'artifact'
+  | 'schedule'
+  | 'webhook'
+  | 'token'
+  | 'secret'
+  | 'kv-key'
+  | 'namespace'
+  | 'entry';
 
 /** Uses the method of the operation. */
 export type Attempt = {
@@ -198,6 +208,12 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   releaseSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/release', {}) }],
   runSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/run', {}) }],
   listScheduleFires: [{ kind: 'own' }],
+  listWebhooks: [
+    { kind: 'list', noun: 'webhook', path: '/webhooks', queries: () => ['job_id=hooked', 'limit=1', 'tenant=acme'] },
+  ],
+  getWebhook: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID') }],
+  listDeliveries: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries') }],
+  replayDelivery: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries/delivery_1/replay') }],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [
     {

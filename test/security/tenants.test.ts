@@ -23,6 +23,7 @@ const server = await startServing({
   jobs: {
     quick: bash('echo done'),
     timed: bash('true', { schedules: [{ cron: '0 0 1 1 *' }] }),
+    hooked: bash('true', { webhooks: [{ name: 'w', scheme: 'hmac', secret: 'key' }] }),
     gated: steps({ steps: [{ id: 'ok', approval: { text: 'Go on?' } }] }),
     alone: steps({
       ...single,
@@ -78,6 +79,14 @@ const waits = (runId: string, token: TestToken) =>
     timeout: 20_000,
   });
 
+/** All webhooks are of the default tenant, so every other tenant is a stranger to them. */
+async function webhooksOfDefault(): Promise<string[]> {
+  const ofDefault = await server.token();
+  const { webhooks } = await read<{ webhooks: { id: string }[] }>('/webhooks', ofDefault);
+  expect(webhooks).toHaveLength(1);
+  return webhooks.map(({ id }) => id);
+}
+
 async function found(name: string): Promise<Tenant> {
   const token = await server.token({ tenant: name });
   const spare = await server.token({ tenant: name });
@@ -104,6 +113,7 @@ async function found(name: string): Promise<Tenant> {
       approval: [gated],
       artifact: [artifact, expired],
       schedule: [schedule],
+      webhook: await webhooksOfDefault(),
       token: [spare.id],
       secret: [secret],
       'kv-key': [`${key}`],
@@ -265,8 +275,9 @@ describe('an object of another tenant', () => {
       ),
     };
   }
-  /** Expired artifacts are in no list. */
-  const isListed = (id: string): boolean => id !== acme.things.artifact[1] && id !== beta.things.artifact[1];
+  /** Expired artifacts are in no list, and webhooks only in those of the default tenant. */
+  const isListed = (id: string): boolean =>
+    id !== acme.things.artifact[1] && id !== beta.things.artifact[1] && !id.startsWith('webhook_');
 });
 
 test('the key-value store lists the namespaces and keys of one tenant only', async () => {
@@ -409,13 +420,14 @@ test('system information counts the runs of the caller’s tenant', async () => 
 });
 
 test('its own tenant gets an answer from all of them', async () => {
+  const ofDefault = await server.token();
   for (const [id, { noun, attempts }] of of('thing')) {
     const [own = ''] = acme.things[noun];
     // A deleted object cannot be deleted a second time.
     const all = attempts(own).slice(0, table[id]?.method === 'DELETE' ? 1 : undefined);
     for (const attempt of all) {
       const stop = new AbortController();
-      const response = await send(id, attempt, acme.token, stop.signal);
+      const response = await send(id, attempt, noun === 'webhook' ? ofDefault : acme.token, stop.signal);
       const text = response.status === 404 ? await response.text() : '';
       stop.abort();
       expect(text, id).not.toContain(`/${noun}-not-found`);

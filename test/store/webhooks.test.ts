@@ -45,4 +45,28 @@ describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
     expect(await add({ nowMs: nowMs + 1_000, runId: 'run_2' })).toBe(true);
     expect(await store.webhooks.startedBy('webhook_1', ['id:2'], nowMs + 1_000)).toBe('run_1');
   });
+
+  test('the last 100 deliveries of each webhook are kept, and old ones are removed', async () => {
+    const ids = Array.from({ length: 102 }, (_, n) => `delivery_${String(n).padStart(3, '0')}`);
+    const none = { event: null, sender_id: null, run_id: null, args: null, problem: null, detail: null };
+    for (const [n, id] of ids.entries()) {
+      for (const webhook of ['webhook_1', 'webhook_2'].slice(0, n < 2 ? 2 : 1)) {
+        const row = { id: `${id}_${webhook}`, webhook_id: webhook, tenant: 'default', at: nowMs + n, ...none };
+        await store.database.transact((tx) =>
+          store.webhooks.addDelivery(tx, { ...row, result: 'started', scheme: 'hmac', has_secrets: 0, repeats: 0 }),
+        );
+      }
+    }
+    const kept = await store.webhooks.deliveries('webhook_1');
+    expect(kept.map(({ id }) => id)).toEqual(
+      ids
+        .slice(2)
+        .toReversed()
+        .map((id) => `${id}_webhook_1`),
+    );
+    expect(await store.webhooks.deliveries('webhook_2')).toHaveLength(2);
+    expect(await store.webhooks.removeDeliveries(nowMs + 51, 1_000)).toBe(51);
+    expect(await store.webhooks.deliveries('webhook_1')).toHaveLength(51);
+    expect(await store.webhooks.delivery('webhook_2', `${ids[0]}_webhook_2`)).toBeUndefined();
+  });
 });

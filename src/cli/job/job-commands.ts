@@ -234,6 +234,24 @@ export const jobCommands = [
     operands: 'SCHEDULE',
   },
   {
+    name: 'webhooks',
+    about: 'list webhooks with their addresses and their last delivery',
+    options: [{ name: 'job', value: 'JOB', about: 'webhooks of this job' }, tenant, ...printing, ...instance],
+  },
+  {
+    name: 'webhooks deliveries',
+    about: 'list the last 100 deliveries of a webhook, newest first',
+    options: [...printing, ...instance],
+    operands: 'WEBHOOK',
+    examples: ['flwd webhooks deliveries site/deploy/push'],
+  },
+  {
+    name: 'webhooks replay',
+    about: 'start a run with the arguments of an earlier delivery, and print the output',
+    options: [idempotencyKey, detach, ...printing, ...instance],
+    operands: 'WEBHOOK DELIVERY',
+  },
+  {
     name: 'tui',
     about: 'browse, start and watch jobs and runs in the terminal; ? shows the keys',
     options: instance,

@@ -6,10 +6,30 @@ import { isFinished } from '../../domain/run.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
+import { keepInterrupts } from '../session/stop-signal.ts';
 import type { Output } from '../terminal/output.ts';
 import { describeEnd, type WatchedRun, watchRun } from './run-watch.ts';
 
 type Run = AnswerOf<'getRun'>;
+
+/** Starts a run, and prints its output until it ends. With `--detach`, only starts it. */
+export async function startAndWatch(
+  session: Session,
+  { jobId, start }: { readonly jobId: string; readonly start: () => Promise<string> },
+  { options, output }: { readonly options: Options; readonly output: Output },
+): Promise<ExitCode> {
+  const begin = async (): Promise<string> => {
+    const runId = await start();
+    session.attend(runId);
+    return runId;
+  };
+  if (options.has('detach')) return detach(session, await begin(), output);
+  const interrupts = keepInterrupts();
+  const runId = await begin();
+  const { steps } = await session.client.call('getRun', { path: { run_id: runId } });
+  const ids = steps.length > 1 ? steps.map(({ step_id: stepId }) => stepId) : [];
+  return watchToItsEnd(session, { runId, jobId, steps: ids, interrupts }, output);
+}
 
 export async function watchToItsEnd(session: Session, watched: WatchedRun, output: Output): Promise<ExitCode> {
   const { run: ended, isInterrupted } = await watchRun(session, watched, output);

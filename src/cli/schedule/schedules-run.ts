@@ -3,9 +3,8 @@
 import type { Options } from '../command.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
-import { detach, idempotencyHeader, watchToItsEnd } from '../run/started-run.ts';
+import { idempotencyHeader, startAndWatch } from '../run/started-run.ts';
 import { withSession } from '../session/session.ts';
-import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
@@ -16,16 +15,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { client } = session;
     const path = { schedule_id: id };
     const { job_id: jobId } = await client.call('getSchedule', { path });
-    const start = async (): Promise<string> => {
-      const { run_id: runId } = await client.call('runSchedule', { path, headers });
-      session.attend(runId);
-      return runId;
-    };
-    if (options.has('detach')) return detach(session, await start(), output);
-    const interrupts = keepInterrupts();
-    const runId = await start();
-    const { steps } = await client.call('getRun', { path: { run_id: runId } });
-    const ids = steps.length > 1 ? steps.map(({ step_id: stepId }) => stepId) : [];
-    return watchToItsEnd(session, { runId, jobId, steps: ids, interrupts }, output);
+    const start = async () => (await client.call('runSchedule', { path, headers })).run_id;
+    return startAndWatch(session, { jobId, start }, { options, output });
   });
 }

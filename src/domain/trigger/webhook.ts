@@ -64,3 +64,7 @@ export const hiddenHeaders: readonly string[] = [
   'proxy-authorization',
   'cookie',
 ];
+
+/** What became of a delivery. `tested`: it only tested the address. */
+export const deliveryResults = ['started', 'skipped', 'refused', 'tested'] as const;
+export type DeliveryResult = (typeof deliveryResults)[number];

@@ -20,7 +20,7 @@ import {
   removeAnswers,
   removeArtifacts,
   removeAudit,
-  removeDeliveryKeys,
+  removeDeliveries,
   removeEvents,
   removeExpiredKv,
   removeLeftovers,
@@ -192,7 +192,7 @@ async function removeOld(
   await kind('logs', () => removeLogs(context, before(policy.logsMs)));
   await kind('artifacts', () => removeArtifacts(context, before(policy.artifactsMs)));
   await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
-  await kind('delivery keys', () => removeDeliveryKeys(context));
+  await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));

@@ -136,11 +136,12 @@ export async function removeAnswers({ store, rest }: StepContext, beforeMs: numb
   }
 }
 
-/** Removes what recognises deliveries that came too long ago to come again. */
-export async function removeDeliveryKeys({ store, rest, nowMs }: StepContext): Promise<void> {
+/** Removes old deliveries, and what recognises those that came too long ago to come again. */
+export async function removeDeliveries({ store, rest, nowMs }: StepContext, beforeMs: number): Promise<void> {
   while (!rest.isOver()) {
-    const count = await store.webhooks.removeExpiredKeys(nowMs, stepRows);
-    if (count < stepRows) return;
+    const keys = await store.webhooks.removeExpiredKeys(nowMs, stepRows);
+    const deliveries = await store.webhooks.removeDeliveries(beforeMs, stepRows);
+    if (keys < stepRows && deliveries < stepRows) return;
     await rest();
   }
 }

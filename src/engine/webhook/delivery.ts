@@ -43,6 +43,11 @@ const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly
   hmac: { event: missing, id: missing },
 };
 
+/** Empty if the scheme has no kinds of events. */
+export function eventOf(scheme: WebhookScheme, delivery: Delivery): string {
+  return facts[scheme].event(delivery) ?? '';
+}
+
 export function deliveryIdOf(scheme: WebhookScheme, delivery: Delivery): string | undefined {
   return facts[scheme].id(delivery);
 }
@@ -74,7 +79,7 @@ export function argumentsOf(
 ): JsonObject | undefined {
   const { query, body } = delivery;
   const headers = headersOf(webhook, delivery.read);
-  const scope = { body, query, headers, event: facts[webhook.scheme].event(delivery) ?? '' };
+  const scope = { body, query, headers, event: eventOf(webhook.scheme, delivery) };
   const errors = createErrorList();
   const evaluate = (text: string, pointer: string): JsonValue | undefined => {
     try {

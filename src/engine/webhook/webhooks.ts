@@ -1,28 +1,18 @@
 // Webhooks as the server uses them: finds the webhook of an address, and turns a delivery into a run.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
-import type { JsonObject } from '../../domain/job.ts';
+import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { webhookRefusal } from '../../domain/policy.ts';
-import type { Principal } from '../../domain/principal.ts';
+import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { WebhookTerms } from '../../domain/trigger/webhook.ts';
-import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
+import type { JobWebhook } from '../../domain/trigger/webhook.ts';
 import { createSha256 } from '../../lib/sha256.ts';
-import type { Store } from '../../store/open.ts';
-import type { Caller, CreateRun } from '../create.ts';
-import type { Ends } from '../ends.ts';
-import { asItStands } from '../once.ts';
-import type { StoredSecrets } from '../secrets/stored-secrets.ts';
-import { answerToTest, argumentsOf, type Delivery, deliveryIdOf, keysOf } from './delivery.ts';
+import type { Caller } from '../create.ts';
+import { asItStands, type Created } from '../once.ts';
+import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts';
+import { createNote, type Note, replay } from './delivery-log.ts';
 import { verify } from './signature.ts';
-
-export type Webhook = WebhookTerms & {
-  readonly id: string;
-  readonly name: string;
-  readonly jobId: string;
-  readonly tenant: string;
-};
+import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
 /** A request to a hook. */
 type Incoming = Omit<Delivery, 'body'> & {
@@ -43,34 +33,73 @@ export type Webhooks = {
    * @throws Problem validation-error, and like createRun
    */
   readonly accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>) => Promise<HookAnswer>;
+  /** Sorted by job. @throws Problem not-ready */
+  readonly list: (reach: Reach) => readonly Webhook[];
+  /** @throws Problem not-ready, webhook-not-found */
+  readonly get: (id: string, reach: Reach) => Webhook;
+  /**
+   * Starts a run with the arguments of an earlier delivery.
+   * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and like createRun
+   */
+  readonly replay: (
+    id: string,
+    deliveryId: string,
+    caller: Caller,
+    idempotencyKey: string | undefined,
+  ) => Promise<Created>;
 };
 
-type Parts = {
-  readonly store: Store;
-  readonly catalog: Catalog;
-  readonly secrets: Pick<StoredSecrets, 'valueOf'>;
-  readonly createRun: CreateRun;
-  readonly ends: Pick<Ends, 'wait'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly defaultTenant: string;
-};
-
-export function createWebhooks(o: Parts): Webhooks {
+export function createWebhooks(o: WebhookParts): Webhooks {
   return {
     find: (address) => find(address, o),
     principalOf: ({ name, tenant }) => ({ kind: 'webhook', name: `webhook:${name}`, scopes: ['runs:write'], tenant }),
     assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, o),
-    async accept(webhook, { parse, ...incoming }, caller) {
-      const delivery: Delivery = { ...incoming, body: parse() };
-      const test = answerToTest(webhook.scheme, delivery);
-      if (test) return { status: 200, body: test };
-      return start(webhook, delivery, caller, o);
-    },
+    accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
+    list: (reach) => allOf(o).filter(({ tenant }) => reaches(reach, tenant)),
+    get: (id, reach) => findById(id, reach, o),
+    replay: (id, deliveryId, caller, key) => replay(findById(id, caller.principal, o), deliveryId, { caller, key }, o),
   };
 }
 
-function find(address: string, { catalog, defaultTenant: tenant }: Parts): Webhook {
+async function accept(
+  webhook: Webhook,
+  { parse, ...incoming }: Incoming,
+  caller: Omit<Caller, 'trigger'>,
+  o: WebhookParts,
+): Promise<HookAnswer> {
+  const note = createNote(webhook, o);
+  try {
+    const delivery: Delivery = { ...incoming, body: parse() };
+    note.read(delivery);
+    const test = answerToTest(webhook.scheme, delivery);
+    if (!test) return await start(webhook, delivery, { caller, note }, o);
+    await note.keep('tested');
+    return { status: 200, body: test };
+  } catch (error) {
+    if (error instanceof Problem) await note.refused(error);
+    throw error;
+  }
+}
+
+function findById(id: string, reach: Reach, o: WebhookParts): Webhook {
+  const found = allOf(o).find((webhook) => webhook.id === id && reaches(reach, webhook.tenant));
+  if (found) return found;
+  throw new Problem('webhook-not-found', `The webhook '${id}' does not exist.`);
+}
+
+/** Sorted by job. @throws Problem not-ready */
+function allOf({ catalog, defaultTenant }: WebhookParts): Webhook[] {
+  return catalog
+    .entries()
+    .flatMap(({ definition }) => definition.webhooks.map((one) => toWebhook(definition, one, defaultTenant)));
+}
+
+function toWebhook({ id: jobId }: JobDefinition, terms: JobWebhook, tenant: string): Webhook {
+  const hash = createSha256().update(`${jobId}\0${terms.name}`).digest('hex');
+  return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId, tenant };
+}
+
+function find(address: string, { catalog, defaultTenant: tenant }: WebhookParts): Webhook {
   const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
   const entry = jobId === '' ? undefined : entryOf(jobId, catalog);
   const terms = entry?.definition.webhooks.find((one) => one.name === name);
@@ -78,8 +107,7 @@ function find(address: string, { catalog, defaultTenant: tenant }: Parts): Webho
   const { definition: job, source } = entry;
   const refusal = webhookRefusal(job.id, source, terms.secrets);
   if (refusal) throw refusal;
-  const hash = createSha256().update(`${job.id}\0${name}`).digest('hex');
-  return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId: job.id, tenant };
+  return toWebhook(job, terms, tenant);
 }
 
 /** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */
@@ -98,7 +126,7 @@ const refusals = {
   old: 'was signed more than five minutes before or after now, in the header',
 };
 
-async function assertSigned(webhook: Webhook, { read, raw }: Omit<Delivery, 'body'>, o: Parts): Promise<void> {
+async function assertSigned(webhook: Webhook, { read, raw }: Omit<Delivery, 'body'>, o: WebhookParts): Promise<void> {
   const { scheme, header } = webhook;
   const keys = await keysFor(webhook, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
@@ -106,7 +134,7 @@ async function assertSigned(webhook: Webhook, { read, raw }: Omit<Delivery, 'bod
 }
 
 /** A missing key is no reason to refuse what another key has signed. */
-async function keysFor({ secrets, tenant, jobId, name }: Webhook, o: Parts): Promise<string[]> {
+async function keysFor({ secrets, tenant, jobId, name }: Webhook, o: WebhookParts): Promise<string[]> {
   const keys: string[] = [];
   for (const secret of secrets) {
     try {
@@ -122,23 +150,23 @@ async function keysFor({ secrets, tenant, jobId, name }: Webhook, o: Parts): Pro
 async function start(
   webhook: Webhook,
   delivery: Delivery,
-  caller: Omit<Caller, 'trigger'>,
-  o: Parts,
+  { caller, note }: { readonly caller: Omit<Caller, 'trigger'>; readonly note: Note },
+  o: WebhookParts,
 ): Promise<HookAnswer> {
   const { id, jobId, tenant, waitMs } = webhook;
   const { store, clock } = o;
   const keys = keysOf(webhook.scheme, delivery);
-  const known = () =>
-    store.webhooks.startedBy(
-      id,
-      keys.map(({ key }) => key),
-      clock.now(),
-    );
+  const names = keys.map(({ key }) => key);
+  const known = () => store.webhooks.startedBy(id, names, clock.now());
   const first = await known();
-  if (first !== undefined) return duplicateOf(first);
+  if (first !== undefined) return duplicateOf(first, webhook, o);
   const { definition } = o.catalog.find(jobId);
   const args = argumentsOf(webhook, delivery, definition);
-  if (args === undefined) return { status: 200, body: { skipped: true } };
+  if (args === undefined) {
+    await note.keep('skipped');
+    return { status: 200, body: { skipped: true } };
+  }
+  note.mapped(args, definition);
   const by: Caller = { ...caller, trigger: 'webhook' };
   let isDuplicate = false;
   try {
@@ -149,28 +177,24 @@ async function start(
         isDuplicate = true;
         throw new Problem('idempotency-conflict', 'The delivery has started a run already.');
       }
+      await note.started(tx, newId);
     });
-    const told = {
-      webhook: webhook.name,
-      job_id: jobId,
-      run_id: runId,
-      delivery: deliveryIdOf(webhook.scheme, delivery),
-    };
-    o.log.info(told, 'a webhook started a run');
+    o.log.info({ webhook: webhook.name, job_id: jobId, run_id: runId }, 'a webhook started a run');
     return waitMs === null ? { status: 202, body: { run_id: runId } } : await outcomeOf(runId, waitMs, o);
   } catch (error) {
     const other = isDuplicate ? await known() : undefined;
     if (other === undefined) throw error;
-    return duplicateOf(other);
+    return duplicateOf(other, webhook, o);
   }
 }
 
-function duplicateOf(runId: string): HookAnswer {
+async function duplicateOf(runId: string, { id }: Webhook, { store }: WebhookParts): Promise<HookAnswer> {
+  await store.db.transact((tx) => store.webhooks.addRepeat(tx, id, runId));
   return { status: 200, body: { run_id: runId, duplicate: true } };
 }
 
 /** What the sender may know of the run that it has started. */
-async function outcomeOf(runId: string, waitMs: number, { ends, store }: Parts): Promise<HookAnswer> {
+async function outcomeOf(runId: string, waitMs: number, { ends, store }: WebhookParts): Promise<HookAnswer> {
   await ends.wait(runId, waitMs);
   const { status: code, body } = await asItStands(store, runId);
   const { status, exit_code, result } = JSON.parse(body);

@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 20;
+export const freshVersion = 21;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -81,4 +81,7 @@ CREATE INDEX "steps_asking" on "steps" ("started_at", "run_id") where status = '
 CREATE INDEX "steps_answered" on "steps" ("finished_at", "run_id") where kind = 'approval' and finished_at is not null;
 CREATE TABLE "delivery_keys" ("webhook_id" text not null, "key" text not null, "run_id" text not null, "expires_at" bigint not null, constraint "delivery_keys_key" primary key ("webhook_id", "key"));
 CREATE INDEX "delivery_keys_by_expiry" on "delivery_keys" ("expires_at");
+CREATE TABLE "deliveries" ("id" text not null primary key, "webhook_id" text not null, "tenant" text not null, "at" bigint not null, "result" text not null, "scheme" text not null, "event" text, "sender_id" text, "run_id" text, "args" text, "has_secrets" integer not null, "problem" text, "detail" text, "repeats" integer not null);
+CREATE INDEX "deliveries_by_webhook" on "deliveries" ("webhook_id", "id");
+CREATE INDEX "deliveries_by_age" on "deliveries" ("at");
 `;

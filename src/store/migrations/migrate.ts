@@ -25,6 +25,7 @@ import { kv } from './0017-kv.ts';
 import { runStats } from './0018-run-stats.ts';
 import { listsOfRuns } from './0020-lists-of-runs.ts';
 import { webhooks } from './0021-webhooks.ts';
+import { deliveries } from './0024-deliveries.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -49,6 +50,7 @@ export const migrations: readonly Migration[] = [
   runStats,
   listsOfRuns,
   webhooks,
+  deliveries,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

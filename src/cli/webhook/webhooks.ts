@@ -1,0 +1,57 @@
+// `flwd webhooks`: lists the webhooks, their addresses and what became of their last delivery.
+
+import type { Client } from '../../client/client.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+
+type Webhook = AnswerOf<'getWebhook'>;
+export type Delivery = AnswerOf<'listDeliveries'>['deliveries'][number];
+
+export async function run(options: Options): Promise<ExitCode> {
+  const output = createOutput(options);
+  const one = (name: string) => options.get(name)?.[0];
+  const [job, tenant] = [one('job'), one('tenant')];
+  const query = { ...(job !== undefined && { job_id: job }), ...(tenant !== undefined && { tenant }) };
+  return withSession(options, async ({ client }) => {
+    const list = await client.call('listWebhooks', { query });
+    if (output.isJson) output.json(list);
+    else if (list.webhooks.length === 0) output.say('no webhooks');
+    else await printWebhooks(list.webhooks, output);
+    return exitCodes.done;
+  });
+}
+
+async function printWebhooks(webhooks: readonly Webhook[], output: Output): Promise<void> {
+  await output.table(
+    [
+      { name: 'HOOK', isFlexible: true },
+      { name: 'SCHEME' },
+      { name: 'IF', isFlexible: true },
+      { name: 'LAST DELIVERY' },
+    ],
+    webhooks.map(({ hook, scheme, if: condition, last_delivery: last }) => [
+      hook,
+      scheme,
+      condition ?? '',
+      last ? resultOf(last, output) : '-',
+    ]),
+  );
+}
+
+const styles = { started: 'good', refused: 'bad', skipped: 'faint', tested: 'faint' } as const;
+
+export function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output: Output) {
+  return { text: `${result} ${output.time(at)}`, style: styles[result] };
+}
+
+/** Finds a webhook by its id or its address: `JOB/NAME`, `/hooks/JOB/NAME`, or the whole URL. @throws Refusal */
+export async function findWebhook(client: Client, named: string): Promise<Webhook> {
+  const { webhooks } = await client.call('listWebhooks', {});
+  const address = named.replace(/^https?:\/\/[^/]+/, '').replace(/^(?:\/api\/v1)?\/hooks\//, '');
+  const found = webhooks.find(({ id, hook }) => id === named || hook === `/hooks/${address}`);
+  if (found) return found;
+  throw new Refusal(`there is no webhook '${named}'; flwd webhooks lists the webhooks`, exitCodes.notFound);
+}

@@ -1,0 +1,123 @@
+// Keeps what became of each delivery, without its headers and its body, and starts a run with the arguments of an
+// earlier one.
+
+import { isObject } from '../../catalog/arguments/subschemas.ts';
+import { definitionOf } from '../../catalog/catalog.ts';
+import { printable } from '../../catalog/job/job-id.ts';
+import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { DeliveryResult } from '../../domain/trigger/webhook.ts';
+import { createId } from '../../lib/ids.ts';
+import type { Transaction } from '../../store/database.ts';
+import type { DeliveryRow } from '../../store/schema.ts';
+import type { Caller } from '../create.ts';
+import type { Created } from '../once.ts';
+import { type Delivery, deliveryIdOf, eventOf } from './delivery.ts';
+import type { Webhook, WebhookParts } from './webhook-parts.ts';
+
+/** Collects the facts of a delivery until it is kept. */
+export type Note = {
+  readonly read: (delivery: Delivery) => void;
+  readonly mapped: (args: JsonObject, job: Pick<JobDefinition, 'secretArgs'>) => void;
+  /** In the transaction that adds the run. */
+  readonly started: (tx: Transaction, runId: string) => Promise<void>;
+  readonly keep: (result: DeliveryResult) => Promise<void>;
+  readonly refused: (problem: Problem) => Promise<void>;
+};
+
+const redacted = '[redacted]';
+const longestTextChars = 200;
+const longestDetailChars = 1_000;
+/** Longer arguments are not kept, so such a delivery can be sent again only while its run is there. */
+const longestArgsChars = 65_536;
+
+export function createNote(webhook: Webhook, o: WebhookParts): Note {
+  const { store, clock } = o;
+  const atMs = clock.now();
+  let row: DeliveryRow = {
+    id: createId('delivery', atMs),
+    webhook_id: webhook.id,
+    tenant: webhook.tenant,
+    at: atMs,
+    result: 'refused',
+    scheme: webhook.scheme,
+    event: null,
+    sender_id: null,
+    run_id: null,
+    args: null,
+    has_secrets: 0,
+    problem: null,
+    detail: null,
+    repeats: 0,
+  };
+  const add = (tx: Transaction) => store.webhooks.addDelivery(tx, row);
+  return {
+    read(delivery) {
+      const senderId = deliveryIdOf(webhook.scheme, delivery);
+      const event = eventOf(webhook.scheme, delivery);
+      row = { ...row, event: short(event) || null, sender_id: senderId === undefined ? null : short(senderId) };
+    },
+    mapped(args, { secretArgs }) {
+      const secret = secretArgs.filter((name) => Object.hasOwn(args, name));
+      const shown = JSON.stringify({ ...args, ...Object.fromEntries(secret.map((name) => [name, redacted])) });
+      const isKept = shown.length <= longestArgsChars;
+      row = { ...row, args: isKept ? shown : null, has_secrets: secret.length > 0 ? 1 : 0 };
+    },
+    async started(tx, runId) {
+      row = { ...row, result: 'started', run_id: runId };
+      await add(tx);
+    },
+    async keep(result) {
+      row = { ...row, result };
+      await store.db.transact(add);
+    },
+    async refused(problem) {
+      const { secretArgs = [] } = definitionOf(webhook.jobId, o.catalog) ?? {};
+      row = { ...row, result: 'refused', run_id: null, problem: problem.slug, detail: detailOf(problem, secretArgs) };
+      // The sender gets the problem, whether or not it can be kept.
+      await store.db.transact(add).catch((error: unknown) => {
+        o.log.warn(
+          { err: error, webhook: webhook.name, job_id: webhook.jobId },
+          'a refused delivery could not be kept',
+        );
+      });
+    },
+  };
+}
+
+/** An error of a secret argument might repeat its value. */
+function detailOf({ message, members }: Problem, secretArgs: readonly string[]): string {
+  const errors = (Array.isArray(members.errors) ? members.errors : []).filter(isObject).flatMap((one) => {
+    if (typeof one.pointer !== 'string' || typeof one.message !== 'string') return [];
+    const isSecret = secretArgs.includes(one.pointer.split('/')[2] ?? '');
+    return [`${one.pointer} ${isSecret ? 'is not valid' : one.message}`];
+  });
+  const text = errors.length > 0 ? errors.join('; ') : message;
+  return printable(text).slice(0, longestDetailChars);
+}
+
+function short(text: string): string {
+  return printable(text).slice(0, longestTextChars);
+}
+
+export async function replay(
+  webhook: Webhook,
+  deliveryId: string,
+  { caller, key }: { readonly caller: Caller; readonly key: string | undefined },
+  { store, createRun, rerun }: WebhookParts,
+): Promise<Created> {
+  const { id, jobId, tenant } = webhook;
+  const delivery = await store.webhooks.delivery(id, deliveryId);
+  if (!delivery) throw new Problem('delivery-not-found', `The webhook has no delivery '${deliveryId}'.`);
+  const { args, run_id: runId, has_secrets: hasSecrets } = delivery;
+  const by: Caller = { ...caller, trigger: 'webhook' };
+  // Only the run has the secrets.
+  if (runId !== null && (hasSecrets === 1 || args === null)) return rerun(runId, {}, by, key);
+  if (args === null || hasSecrets === 1) {
+    throw new Problem(
+      'delivery-not-replayable',
+      `The delivery '${deliveryId}' has no arguments that could start a run.`,
+    );
+  }
+  return createRun({ job_id: jobId, args: JSON.parse(args), tenant }, by, key);
+}

@@ -1,0 +1,25 @@
+// A webhook with its job and tenant, and what the engine needs to turn deliveries into runs.
+
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { JobWebhook } from '../../domain/trigger/webhook.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Store } from '../../store/open.ts';
+import type { CreateRun } from '../create.ts';
+import type { Ends } from '../ends.ts';
+import type { Rerun } from '../rerun.ts';
+import type { StoredSecrets } from '../secrets/stored-secrets.ts';
+
+export type Webhook = JobWebhook & { readonly id: string; readonly jobId: string; readonly tenant: string };
+
+export type WebhookParts = {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly secrets: Pick<StoredSecrets, 'valueOf'>;
+  readonly createRun: CreateRun;
+  readonly rerun: Rerun;
+  readonly ends: Pick<Ends, 'wait'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly defaultTenant: string;
+};
