@@ -53,6 +53,8 @@ export type Key<T = unknown> = {
   readonly isSecret?: true;
   /** The source types that have it. */
   readonly sourceTypes?: readonly string[];
+  /** Only sources with `trusted: false` have it. */
+  readonly isForUntrusted?: true;
 };
 
 type More = Omit<Key, 'kind' | 'default' | 'about'>;
@@ -118,6 +120,7 @@ const noWorkers = 'in this version only `serve` runs jobs';
 const fixedProfiles = 'the profiles are fixed, and a job asks for more in its `permissions`';
 const noCapabilities = 'jobs keep no capabilities, except that jobs in `disabled` keep those of the server';
 const remoteSources = ['git', 'oci'];
+const ofUntrusted: More = { isForUntrusted: true };
 
 export const keys = {
   'instance.name': key(word, 'flwd', 'A display name for the instance'),
@@ -160,23 +163,36 @@ export const keys = {
     true,
     'Whether the source’s jobs may use everything that policy allows. With `false` they are `secure` and get no `permissions`, the source needs a `mountPath` of its own, and the keys below say what else its jobs may use',
   ),
-  'sources[].secrets': key(listOf(secret), [], 'Stored secrets that the jobs of an untrusted source may get'),
-  'sources[].schedules': key(flag, false, 'Whether the jobs of an untrusted source may have schedules'),
+  'sources[].secrets': key(
+    listOf(secret),
+    [],
+    'Stored secrets that the jobs of an untrusted source may get',
+    ofUntrusted,
+  ),
+  'sources[].schedules': key(flag, false, 'Whether the jobs of an untrusted source may have schedules', ofUntrusted),
   'sources[].webhooks': key(
     flag,
     false,
     'Whether deliveries of other services may start the jobs of an untrusted source; `secrets` must list their keys',
+    ofUntrusted,
   ),
-  'sources[].notify': key(flag, false, 'Whether the jobs of an untrusted source may notify other services (`notify`)'),
+  'sources[].notify': key(
+    flag,
+    false,
+    'Whether the jobs of an untrusted source may notify other services (`notify`)',
+    ofUntrusted,
+  ),
   'sources[].calls': key(
     ownAllOrNames(word),
     'own',
     'The sources whose jobs the jobs of an untrusted source may start in their steps: its own, all, or also these',
+    ofUntrusted,
   ),
   'sources[].kv': key(
     listOf(namespace),
     [],
     'Namespaces of the key-value store that the jobs of an untrusted source may ask for, besides the job’s own',
+    ofUntrusted,
   ),
 
   'server.bind': key(

@@ -12,8 +12,9 @@ export function showSettings(settings: Settings): readonly Row[] {
     itemsOf(settings, path).flatMap(({ at }) => {
       const place = locate(path, at);
       const setting = settings.entries.get(place);
-      const { sourceTypes }: Key = keys[path];
+      const { sourceTypes, isForUntrusted }: Key = keys[path];
       if (!setting || sourceTypes?.includes(valueAt(settings, 'sources[].type', at)) === false) return [];
+      if (isForUntrusted && valueAt(settings, 'sources[].trusted', at)) return [];
       const group = `${path.split(/[.[]/, 1).join('')} ${at}`;
       return [{ group, row: [place, showValue(setting), showOrigin(setting.origin)] satisfies Row }];
     }),

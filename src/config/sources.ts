@@ -61,15 +61,15 @@ export function checkSources(settings: Settings, base: Base): void {
   for (const item of items) checkTrust(settings, item, items);
 }
 
-const keysOfUse = ['secrets', 'schedules', 'webhooks', 'notify', 'calls', 'kv'] as const;
-
 /** The jobs of an untrusted source must not be able to take the id of another source's job (ADR 0065). */
 function checkTrust(settings: Settings, { at, origin }: Item, items: readonly Item[]): void {
   const isTrusted = (other: Item['at']) => valueAt(settings, 'sources[].trusted', other);
   if (isTrusted(at)) {
-    for (const name of keysOfUse) {
-      const setting = settingAt(settings, `sources[].${name}`, at);
+    for (const path of keyPaths) {
+      const { isForUntrusted }: Key = keys[path];
+      const setting = isForUntrusted && settingAt(settings, path, at);
       if (!setting || setting.origin.kind === 'default') continue;
+      const name = path.slice('sources[].'.length);
       const message = `\`${name}\` is only for sources with \`trusted: false\`: the jobs of a trusted source may use everything`;
       settings.errors.push({ origin: setting.origin, message });
     }

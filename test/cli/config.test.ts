@@ -104,6 +104,17 @@ describe('flwd config show', () => {
     expect(keys).toEqual([0, 1].flatMap((at) => each.map((key) => `sources[${at}].${key}`)));
   });
 
+  test('shows what the jobs of an untrusted source may use', async () => {
+    const dir = createFolder();
+    const source = 'sources: [{ path: ., mountPath: ext, trusted: false, secrets: [key] }]';
+    writeFileSync(join(dir, 'flwd.yaml'), source);
+    const { stdout } = await flwd(dir, 'config', 'show');
+    const keys = stdout.split('\n').flatMap((line) => /^sources\[0\]\.(\S+)/.exec(line)?.[1] ?? []);
+    expect(keys).toEqual(
+      expect.arrayContaining(['trusted', 'secrets', 'schedules', 'webhooks', 'notify', 'calls', 'kv']),
+    );
+  });
+
   test('exits with 2 and prints the errors, if there are any', async () => {
     expect(await flwd(createFolder(), 'config', 'show', '--config', 'none.yaml')).toEqual({
       code: 2,

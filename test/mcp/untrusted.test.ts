@@ -77,7 +77,7 @@ async function withUntrusted(mcp: object) {
   await writeJob(join(dir, 'others/foreign'), bash('echo foreign'));
   const sources = [
     { name: 'own', path: './jobs' },
-    { name: 'others', path: './others', trusted: false },
+    { name: 'others', path: './others', mountPath: 'others', trusted: false },
   ];
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify({ instance: { data_dir: join(dir, 'data') }, sources, mcp }));
   return connect(dir);
@@ -89,18 +89,18 @@ test('jobs of sources that are not trusted are no tools, and nothing finds, plan
   expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_own']);
   expect(dataOf(await call('jobs_search'))).toMatchObject({ jobs: [{ job_id: 'own' }], more: false });
   for (const tool of ['jobs_describe', 'jobs_plan', 'jobs_start']) {
-    const refused = await call(tool, { job_id: 'foreign' });
+    const refused = await call(tool, { job_id: 'others/foreign' });
     expect([refused.isError, textOf(refused)]).toEqual([true, 'There is no such job: jobs_search finds jobs.']);
   }
-  await expect(call('job_foreign')).rejects.toThrow('There is no such tool');
+  await expect(call('job_others_foreign')).rejects.toThrow('There is no such tool');
   expect(dataOf(await call('runs_list'))).toMatchObject({ runs: [] });
 });
 
 test('with mcp.untrusted they are like the others', async () => {
   const { client, call } = await withUntrusted({ untrusted: true });
   const { tools } = await client.listTools();
-  expect(tools.map(({ name }) => name)).toContain('job_foreign');
-  expect(dataOf(await call('job_foreign'))).toMatchObject({ status: 'success', last_lines: ['| foreign'] });
+  expect(tools.map(({ name }) => name)).toContain('job_others_foreign');
+  expect(dataOf(await call('job_others_foreign'))).toMatchObject({ status: 'success', last_lines: ['| foreign'] });
 });
 
 test('only mcp.job_tools jobs are tools, and the others are found and started', async () => {

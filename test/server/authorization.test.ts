@@ -53,7 +53,8 @@ test('the only routes are the operations and the fixed paths, and each of them c
   const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
   );
-  const wanted = [...ofTable, ...fixed];
+  const hooks = ['/hooks/*', `${apiBase}/hooks/*`].map((path) => `POST ${path}`);
+  const wanted = [...ofTable, ...fixed, ...hooks];
   const heads = wanted.flatMap((line) => (line.startsWith('GET ') ? [line.replace('GET', 'HEAD')] : []));
   expect(routes.map(({ line }) => line).toSorted()).toEqual([...wanted, ...heads].toSorted());
   expect(routes.filter(({ isGuarded }) => !isGuarded)).toEqual([]);
