@@ -1,6 +1,7 @@
 // The audit log over HTTP: every change leaves an entry, no entry contains a secret, nobody can fill the log, and
 // callers see only entries of their tenant.
 
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -12,6 +13,7 @@ import { bash } from '../support/jobs.ts';
 
 const jobs = {
   demo: bash('true', { argspec: { type: 'object', properties: { target: { type: 'string' } } } }),
+  hooked: bash('true', { webhooks: [{ name: 'w', scheme: 'hmac', secret: 'hook-key' }] }),
   secret: bash('true', { argspec: { type: 'object', properties: { key: { type: 'string', format: 'secret' } } } }),
 };
 const server = await startServing({ jobs });
@@ -72,6 +74,7 @@ describe('an operation that changes something leaves an entry with the caller, t
     holdSchedule: async () => ({ path: `/schedules/${await newSchedule()}/hold` }),
     releaseSchedule: async () => ({ path: `/schedules/${await newSchedule()}/release`, body: {} }),
     runSchedule: async () => ({ path: `/schedules/${await newSchedule()}/run` }),
+    replayDelivery: async () => ({ path: `${await newDelivery()}/replay` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
     putSecret: () => ({ method: 'PUT', path: '/secrets/registry', body: { value: 'a value of its own' } }),
@@ -81,6 +84,16 @@ describe('an operation that changes something leaves an entry with the caller, t
     rotateSecrets: () => ({ path: '/secrets/rotate' }),
     collectGarbage: () => ({ path: '/system/gc' }),
   };
+  async function newDelivery(): Promise<string> {
+    const json = { 'content-type': 'application/json' };
+    const [key, body] = ['a key of the test', '{}'];
+    await server.fetch('/secrets/hook-key', { method: 'PUT', headers: json, body: JSON.stringify({ value: key }) });
+    const headers = { ...json, 'x-signature-256': `sha256=${createHmac('sha256', key).update(body).digest('hex')}` };
+    await server.fetch('//hooks/hooked/w', { method: 'POST', headers, body });
+    const list = await (await server.fetch('/webhooks')).text();
+    const { webhooks }: { webhooks: { id: string; last_delivery: { id: string } }[] } = JSON.parse(list);
+    return `/webhooks/${webhooks[0]?.id}/deliveries/${webhooks[0]?.last_delivery.id}`;
+  }
   async function newSecret(): Promise<string> {
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify({ value: 'a value of its own' });
