@@ -9,7 +9,15 @@ import { answerRun } from './run-answer.ts';
 /** Clients end a call that is silent, and a job may report nothing. */
 const heartbeatMs = 10_000;
 const mostMessageChars = 200;
-const types = 'run.started,run.waiting,run.progress,step.started,step.waiting_approval,run.finished';
+/** What to say of an event that brings no words of its own. */
+const said: Readonly<Record<string, string>> = {
+  'run.started': 'started',
+  'run.waiting': 'waits',
+  'run.progress': 'works',
+  'step.started': 'started',
+  'step.waiting_approval': 'waits for approval',
+};
+const types = [...Object.keys(said), 'run.finished'].join();
 
 export type Call = {
   readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
@@ -96,7 +104,7 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
       const { message: words, step_id: step } = data;
       if (event === 'run.finished') return;
       if (event === 'run.progress') percent = Math.min(100, Math.max(0, Number(data.percent) || 0));
-      const about = typeof words === 'string' && words !== '' ? words : event;
+      const about = typeof words === 'string' && words !== '' ? words : (said[event] ?? event);
       message = oneLine(typeof step === 'string' && step !== '' ? `${step}: ${about}` : about, mostMessageChars);
       tell();
     },

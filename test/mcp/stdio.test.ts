@@ -98,6 +98,7 @@ describe.each(generations)('a client of %s', (generation) => {
     );
     const ended = expect(called).rejects.toThrow();
     await expect.poll(() => seen.at(-1)).toMatchObject({ progress: 40, total: 100, message: 'waiting for the file' });
+    expect(seen).toContainEqual(expect.objectContaining({ message: 'step_01: started' }));
     cancelling.abort();
     await ended;
     const [run] = (await server.json<{ runs: RunAnswer[] }>('/runs')).runs;
