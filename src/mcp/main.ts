@@ -3,26 +3,23 @@
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Instance } from './instance.ts';
 import { createMcpServer } from './server.ts';
+import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
 const compareMs = 10_000;
 
 /** Resolves when the client has gone away or the signal comes, and what must be finished is finished. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
-  const unfinished = new Set<Promise<unknown>>();
-  const keep = (work: Promise<unknown>): void => {
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    unfinished.add(settled);
-    void settled.then(() => unfinished.delete(settled));
-  };
+  const { keep, finished } = createUnfinished();
   const transport = new StdioServerTransport();
   const compared = new Set<() => Promise<void>>();
   const handle = serveStdio(
     () => {
-      const { server, compareTools } = createMcpServer(instance, keep);
+      const { server, compareTools } = createMcpServer(instance, {
+        keep,
+        isLossCancel: () => false,
+        hearsOfChanges: true,
+      });
       compared.add(compareTools);
       return server;
     },
@@ -44,5 +41,5 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   });
   clearInterval(comparing);
   await handle.close();
-  await Promise.all(unfinished);
+  await finished();
 }

@@ -19,13 +19,20 @@ const said: Readonly<Record<string, string>> = {
 };
 const types = [...Object.keys(said), 'run.finished'].join();
 
-export type Call = {
-  readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
-  /** Work that the end of the connection must not interrupt. */
+export type Connection = {
+  /** Takes work that the end of the connection must not interrupt. */
   readonly keep: (work: Promise<unknown>) => void;
+  /** Whether a client that goes away cancels its calls, as one of 2026 does over HTTP. */
+  readonly isLossCancel: () => boolean;
+  /** Whether it can be told that its list of tools is out of date. */
+  readonly hearsOfChanges: boolean;
 };
 
-/** Starts a run and waits for it. If the client cancels the call, the run is cancelled; a lost connection leaves it. */
+export type Call = Connection & {
+  readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
+};
+
+/** Starts a run and waits for it. If the client cancels the call, the run is cancelled. */
 export async function startAndWait(
   instance: Instance,
   call: Call,
@@ -38,7 +45,7 @@ export async function startAndWait(
   instance.attend(runId);
   await waitFor(instance, call, { runId, waitMs });
   if (!signal.aborted) return answerRun(instance, runId);
-  if (isCancel(signal)) call.keep(cancel(instance, runId));
+  if (!isLost(signal) || call.isLossCancel()) call.keep(cancel(instance, runId));
   return { content: [] };
 }
 
@@ -53,8 +60,8 @@ export async function wait(
   return answerRun(instance, run.runId);
 }
 
-function isCancel({ reason }: AbortSignal): boolean {
-  return !(reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed);
+function isLost({ reason }: AbortSignal): boolean {
+  return reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed;
 }
 
 async function cancel({ client }: Instance, runId: string): Promise<void> {

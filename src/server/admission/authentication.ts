@@ -9,6 +9,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
 import type { Store } from '../../store/open.ts';
 import { createFailedLogins } from './failed-logins.ts';
+import type { LentCredentials } from './lent-credentials.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** undefined: the JWT is not valid. */
@@ -32,6 +33,7 @@ export function createAuthentication(o: {
   readonly jwt: JwtVerifier | null;
   /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
+  readonly lent: Pick<LentCredentials, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
 }): Authentication {
@@ -57,9 +59,15 @@ export function createAuthentication(o: {
     return found.principal;
   }
 
+  async function isStillValid(principal: Principal): Promise<boolean> {
+    return (await checks.get(accountOf(principal))?.()) ?? true;
+  }
+
   async function identify(credential: string): Promise<Principal> {
     const hash = hashSecret(credential);
     if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
+    const lent = o.lent.find(credential);
+    if (lent && (await isStillValid(lent))) return lent;
     if (credential.startsWith(tokenPrefix)) return authenticateToken(credential);
     const principal = await o.jwt?.verify(credential);
     if (!principal) throw notValid();
@@ -76,7 +84,7 @@ export function createAuthentication(o: {
         throw (isFailedLogin && countFailure(from)) || error;
       }
     },
-    isStillValid: async (principal) => (await checks.get(accountOf(principal))?.()) ?? true,
+    isStillValid,
     forget: tokens.forget,
   };
 }
