@@ -1,5 +1,5 @@
-// Records the screen while a job is started by its form, fails, is fixed and runs again. Chromium sends a picture each
-// time that the page changes, and ffmpeg joins them.
+// Records the screen while a job is started by its form, fails, is fixed and runs again: takes pictures, and ffmpeg joins
+// them.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ export async function record(browser: Browser, { base, jobsDir, file }: Recorded
   await page.goto(`${base}/jobs/report/monthly`);
   const month = page.getByRole('textbox', { name: 'month' });
   await month.waitFor();
-  const stop = await startFrames(page);
+  const stop = startFrames(page);
   await month.pressSequentially('2026-10', { delay: 90 });
   await startRun(page);
   await page.getByText('Failed in report').first().waitFor();
@@ -83,16 +83,20 @@ async function startRun(page: Page): Promise<void> {
 
 type Frame = { readonly atMs: number; readonly picture: Buffer };
 
-async function startFrames(page: Page): Promise<() => Promise<readonly Frame[]>> {
+/** Takes pictures one after the other until the returned function is called. */
+function startFrames(page: Page): () => Promise<readonly Frame[]> {
   const frames: Frame[] = [];
-  const devTools = await page.context().newCDPSession(page);
-  devTools.on('Page.screencastFrame', ({ data, metadata, sessionId }) => {
-    frames.push({ atMs: (metadata.timestamp ?? 0) * 1_000, picture: Buffer.from(data, 'base64') });
-    void devTools.send('Page.screencastFrameAck', { sessionId });
-  });
-  await devTools.send('Page.startScreencast', { format: 'png', everyNthFrame: 1 });
+  const over = new AbortController();
+  async function take(): Promise<void> {
+    while (!over.signal.aborted) {
+      const atMs = Date.now();
+      frames.push({ atMs, picture: await page.screenshot() });
+    }
+  }
+  const taken = take();
   return async () => {
-    await devTools.send('Page.stopScreencast');
+    over.abort();
+    await taken;
     return frames;
   };
 }

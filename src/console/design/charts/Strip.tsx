@@ -29,6 +29,8 @@ const gapPx = 14;
 const leastBarPx = 4;
 const mostLanes = 10;
 const tickPx = 96;
+/** A label this close would cover the word "now". */
+const labelPx = 36;
 
 export function Strip({
   label,
@@ -51,7 +53,7 @@ export function Strip({
     <div ref={box} className={styles.strip} style={{ height: axisPx + lanes * lanePx + 4 }}>
       {x.ticks(Math.max(2, Math.floor(width / tickPx))).map((tick) => (
         <span key={tick.getTime()} className={styles.tick} style={{ left: x(tick) }} aria-hidden="true">
-          {tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime())}
+          {Math.abs(x(tick) - x(nowMs)) > labelPx && tickWords(tick)}
         </span>
       ))}
       <span className={styles.past} style={{ width: Math.max(0, x(nowMs)) }} aria-hidden="true" />
@@ -75,6 +77,10 @@ export function Strip({
       </span>
     </div>
   );
+}
+
+function tickWords(tick: Date): string {
+  return tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime());
 }
 
 function nameOf(item: StripItem): string {
