@@ -6,6 +6,7 @@ import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
   closed,
+  denial,
   idempotencyKey,
   instant,
   json,
@@ -101,12 +102,7 @@ const schedule = Type.Object(
     jitter: Type.String(),
     enabled: Type.Boolean(),
     held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
-    denied: nullable(
-      Type.Object(
-        { type: Type.String(), detail: Type.String() },
-        { description: 'Why it starts no runs: its job is from an untrusted source; null if nothing forbids it' },
-      ),
-    ),
+    denied: denial('starts no runs'),
     labels: Type.Record(Type.String(), Type.String()),
     next_fires: Type.Array(nextFire),
     clock_change: clockChange,

@@ -30,6 +30,15 @@ const offset = Type.Optional(
 /** The query of a list. `limitText` describes `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
+/** Why policy keeps something from starting runs. */
+export const denial = (what: string) =>
+  nullable(
+    Type.Object(
+      { type: Type.String(), detail: Type.String() },
+      { description: `Why it ${what}: its job is from an untrusted source; null if nothing forbids it` },
+    ),
+  );
+
 /** The header of an operation that starts a run. */
 export const idempotencyKey = {
   'Idempotency-Key': '1 to 255 printable ASCII characters; the same key and body within 24 hours get the stored answer',

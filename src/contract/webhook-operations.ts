@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { deliveryResults, webhookSchemes } from '../domain/trigger/webhook.ts';
 import { routes } from './routes.ts';
 import { runCreated, startProblems } from './run-schemas.ts';
-import { closed, idempotencyKey, json, literals, nullable, page, text, timestamp } from './schema-parts.ts';
+import { closed, denial, idempotencyKey, json, literals, nullable, page, text, timestamp } from './schema-parts.ts';
 
 const delivery = Type.Object(
   {
@@ -38,6 +38,7 @@ const webhook = Type.Object(
     header: Type.String({ description: 'The header of the signature' }),
     if: nullable(Type.String()),
     args: Type.Record(Type.String(), Type.String()),
+    denied: denial('refuses every delivery'),
     last_delivery: nullable(
       Type.Object(delivery.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
     ),

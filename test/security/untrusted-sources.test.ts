@@ -296,8 +296,13 @@ describe('webhooks', async () => {
   ] as const)('start nothing and say nothing about their key if %s', async ([, mayUse, fix]) => {
     await using server = await serve({ hooked }, { mayUse });
     await putSecret(server, 'hook-key', 'the-key-of-the-hook');
-    for (const token of ['the-key-of-the-hook', 'a guess'])
-      expect(await refused(await deliver(server, token))).toBe(wanted(fix));
+    for (const token of ['the-key-of-the-hook', 'a guess']) {
+      const answer = await deliver(server, token);
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toMatchObject({ detail: 'There is no webhook at this address.' });
+    }
+    const { webhooks } = JSON.parse(await (await server.fetch('/webhooks')).text());
+    expect(webhooks).toMatchObject([{ denied: { detail: wanted(fix) } }]);
     const { total } = JSON.parse(await (await server.fetch('/runs?job_id=ext/hooked')).text());
     expect(total).toBe(0);
   });

@@ -37,7 +37,7 @@ type Delivery = {
   readonly run_id: string | null;
   readonly detail: string | null;
 };
-type Webhook = { readonly id: string; readonly name: string; readonly last_delivery: Delivery | null };
+type Webhook = { readonly id: string; readonly name: string; readonly denied: null; last_delivery: Delivery | null };
 
 async function read<T>(path: string, token?: TestToken): Promise<T> {
   const answer: T = JSON.parse(await (await server.fetch(path, { headers: { ...token?.headers } })).text());

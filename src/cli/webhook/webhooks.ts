@@ -31,14 +31,21 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
       { name: 'SCHEME' },
       { name: 'IF', isFlexible: true },
       { name: 'LAST DELIVERY' },
+      { name: 'WHY', isFlexible: true },
     ],
-    webhooks.map(({ hook, scheme, if: condition, last_delivery: last }) => [
-      hook,
-      scheme,
-      condition ?? '',
-      last ? resultOf(last, output) : '-',
+    webhooks.map((webhook) => [
+      webhook.hook,
+      webhook.scheme,
+      webhook.if ?? '',
+      stateOf(webhook, output),
+      webhook.denied?.detail ?? '',
     ]),
   );
+}
+
+function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {
+  if (denied) return { text: 'not allowed', style: 'bad' } as const;
+  return last ? resultOf(last, output) : '-';
 }
 
 const styles = { started: 'good', refused: 'bad', skipped: 'faint', tested: 'faint' } as const;

@@ -1,6 +1,7 @@
 // A webhook with its job and tenant, and what the engine needs to turn deliveries into runs.
 
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { Problem } from '../../domain/problem.ts';
 import type { JobWebhook } from '../../domain/trigger/webhook.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -10,7 +11,13 @@ import type { Ends } from '../ends.ts';
 import type { Rerun } from '../rerun.ts';
 import type { StoredSecrets } from '../secrets/stored-secrets.ts';
 
-export type Webhook = JobWebhook & { readonly id: string; readonly jobId: string; readonly tenant: string };
+export type Webhook = JobWebhook & {
+  readonly id: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  /** Why it refuses every delivery: its job is from an untrusted source. null: nothing forbids it. */
+  readonly denied: Problem | null;
+};
 
 export type WebhookParts = {
   readonly store: Store;

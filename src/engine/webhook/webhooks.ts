@@ -1,7 +1,7 @@
 // Webhooks as the server uses them: finds the webhook of an address, and turns a delivery into a run.
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
-import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import type { JsonObject } from '../../domain/job.ts';
 import { webhookRefusal } from '../../domain/policy.ts';
 import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -23,7 +23,7 @@ type Incoming = Omit<Delivery, 'body'> & {
 type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 
 export type Webhooks = {
-  /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found, source-untrusted */
+  /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
   readonly find: (address: string) => Webhook;
   readonly principalOf: (webhook: Webhook) => Principal;
   /** @throws Problem signature-invalid, when the proof is wrong */
@@ -91,23 +91,24 @@ function findById(id: string, reach: Reach, o: WebhookParts): Webhook {
 function allOf({ catalog, defaultTenant }: WebhookParts): Webhook[] {
   return catalog
     .entries()
-    .flatMap(({ definition }) => definition.webhooks.map((one) => toWebhook(definition, one, defaultTenant)));
+    .flatMap((entry) => entry.definition.webhooks.map((one) => toWebhook(entry, one, defaultTenant)));
 }
 
-function toWebhook({ id: jobId }: JobDefinition, terms: JobWebhook, tenant: string): Webhook {
+function toWebhook({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWebhook, tenant: string): Webhook {
   const hash = createSha256().update(`${jobId}\0${terms.name}`).digest('hex');
-  return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId, tenant };
+  const denied = webhookRefusal(jobId, source, terms.secrets) ?? null;
+  return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId, tenant, denied };
 }
 
-function find(address: string, { catalog, defaultTenant: tenant }: WebhookParts): Webhook {
+/** Anybody may ask, so a webhook that may not be used looks like one that does not exist. */
+function find(address: string, { catalog, defaultTenant: tenant, log }: WebhookParts): Webhook {
   const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
   const entry = jobId === '' ? undefined : entryOf(jobId, catalog);
   const terms = entry?.definition.webhooks.find((one) => one.name === name);
-  if (!entry || !terms) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
-  const { definition: job, source } = entry;
-  const refusal = webhookRefusal(job.id, source, terms.secrets);
-  if (refusal) throw refusal;
-  return toWebhook(job, terms, tenant);
+  const webhook = entry && terms && toWebhook(entry, terms, tenant);
+  if (webhook?.denied === null) return webhook;
+  if (webhook?.denied) log.warn({ job_id: webhook.jobId, webhook: name }, webhook.denied.message);
+  throw new Problem('webhook-not-found', 'There is no webhook at this address.');
 }
 
 /** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */

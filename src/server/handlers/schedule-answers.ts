@@ -4,7 +4,6 @@ import { posix } from 'node:path';
 import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
-import { problemType } from '../../domain/problem.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import type { Fires } from '../../engine/schedule/schedule-fires.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
@@ -13,6 +12,7 @@ import type { ClockChange } from '../../lib/clock-change.ts';
 import { toLocalTimestamp } from '../../lib/cron.ts';
 import { cronWords } from '../../lib/cron-words.ts';
 import { formatDuration } from '../../lib/units.ts';
+import { toDenial } from './denial.ts';
 
 type Span = { readonly sinceMs: number; readonly untilMs: number };
 
@@ -108,7 +108,7 @@ export function answerOf(
     jitter: formatDuration(schedule.jitterMs),
     enabled: schedule.enabled,
     held: isHeld,
-    denied: denied && { type: problemType(denied.slug), detail: denied.message },
+    denied: toDenial(denied),
     labels: schedule.labels,
     next_fires: toFires(nextFires(), schedule.timezone),
     clock_change: toClockChange(clockChange()),

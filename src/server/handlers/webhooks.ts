@@ -8,6 +8,7 @@ import type { Webhooks } from '../../engine/webhook/webhooks.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
+import { toDenial } from './denial.ts';
 import { pageOf } from './query-values.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
@@ -23,11 +24,11 @@ export function createWebhookHandlers(o: {
   const { webhooks, store } = o;
 
   async function toAnswer(webhook: Webhook, principal: Principal) {
-    const { id, name, jobId, tenant, scheme, header, condition, args } = webhook;
+    const { id, name, jobId, tenant, scheme, header, condition, args, denied } = webhook;
     const [last] = holdsScope(principal, 'runs:read') ? await store.webhooks.deliveries(id, 1) : [];
     const hook = `/hooks/${jobId}/${name}`;
     const shown = { id, name, job_id: jobId, tenant, hook, scheme, header, if: condition, args };
-    return { ...shown, last_delivery: last ? toDelivery(last) : null };
+    return { ...shown, denied: toDenial(denied), last_delivery: last ? toDelivery(last) : null };
   }
 
   return {
