@@ -348,25 +348,10 @@ async function openServer(
     version: packageVersion(),
     notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
     load,
-    openMcp: config.extensions.includes('mcp') && !ephemeral ? openMcpOf(config) : null,
   });
   onStop(() => server.close());
   onStop(() => engine.endWaits());
   return { listen: server.listen, retention };
-}
-
-/** Loads the code for agents with the first request of one. */
-function openMcpOf({ mcp: settings }: Config): ServerParts['openMcp'] {
-  return async (api) => {
-    const { openHttpMcp } = await import('./mcp/http.ts');
-    return openHttpMcp({
-      ...api,
-      settings,
-      version: packageVersion(),
-      attend: () => undefined,
-      nowMs: () => clock.monotonicMs(),
-    });
-  };
 }
 
 /** Nobody else needs the time or the disk: takes all of both. */

@@ -3,23 +3,26 @@
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Instance } from './instance.ts';
 import { createMcpServer } from './server.ts';
-import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
 const compareMs = 10_000;
 
 /** Resolves when the client has gone away or the signal comes, and what must be finished is finished. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
-  const { keep, finished } = createUnfinished();
+  const unfinished = new Set<Promise<unknown>>();
+  const keep = (work: Promise<unknown>): void => {
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    unfinished.add(settled);
+    void settled.then(() => unfinished.delete(settled));
+  };
   const transport = new StdioServerTransport();
   const compared = new Set<() => Promise<void>>();
   const handle = serveStdio(
     () => {
-      const { server, compareTools } = createMcpServer(instance, {
-        keep,
-        isLossCancel: () => false,
-        hearsOfChanges: true,
-      });
+      const { server, compareTools } = createMcpServer(instance, keep);
       compared.add(compareTools);
       return server;
     },
@@ -41,5 +44,5 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   });
   clearInterval(comparing);
   await handle.close();
-  await finished();
+  await Promise.all(unfinished);
 }

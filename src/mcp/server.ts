@@ -14,7 +14,7 @@ import { harmless } from './harmless.ts';
 import { findJob, type Instance, newKey, readRights, visibleJobs } from './instance.ts';
 import { toArguments, toolName, toTool } from './job-tools.ts';
 import { readResource, resourceTemplates } from './resources.ts';
-import { type Call, type Connection, startAndWait } from './waiting.ts';
+import { type Call, startAndWait } from './waiting.ts';
 
 /** How long a client may keep the list of tools. */
 const listedForMs = 60_000;
@@ -33,12 +33,13 @@ export type McpServer = {
   readonly compareTools: () => Promise<void>;
 };
 
-export function createMcpServer(instance: Instance, connection: Connection): McpServer {
+/** @param keep takes work that must be finished even if the connection ends */
+export function createMcpServer(instance: Instance, keep: Call['keep']): McpServer {
   const { client } = instance;
   const server = new Server(
     { name: 'flwd', version: instance.version },
     {
-      capabilities: { tools: connection.hearsOfChanges ? { listChanged: true } : {}, resources: {} },
+      capabilities: { tools: { listChanged: true }, resources: {} },
       instructions,
       cacheHints: { 'tools/list': { ttlMs: listedForMs, cacheScope: 'private' } },
     },
@@ -58,7 +59,7 @@ export function createMcpServer(instance: Instance, connection: Connection): Mcp
   });
   server.setRequestHandler('tools/call', ({ params: { name, arguments: given = {} } }, { mcpReq: request }) =>
     answered(async () => {
-      const call = { ...connection, request };
+      const call = { request, keep };
       if (isFixedTool(name)) return callFixedTool(name, { instance, call, given });
       return callJob(instance, call, { jobId: listed.get(name) ?? (await findJobId(instance, name)), given });
     }),
@@ -71,7 +72,7 @@ export function createMcpServer(instance: Instance, connection: Connection): Mcp
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, harmless(error.message));
       throw error;
     });
-    if (!read) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such resource.', { uri });
+    if (!read) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such resource.');
     return read;
   });
   return {

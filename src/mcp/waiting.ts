@@ -19,20 +19,13 @@ const said: Readonly<Record<string, string>> = {
 };
 const types = [...Object.keys(said), 'run.finished'].join();
 
-export type Connection = {
-  /** Takes work that the end of the connection must not interrupt. */
-  readonly keep: (work: Promise<unknown>) => void;
-  /** Whether a client that goes away cancels its calls, as one of 2026 does over HTTP. */
-  readonly isLossCancel: () => boolean;
-  /** Whether it can be told that its list of tools is out of date. */
-  readonly hearsOfChanges: boolean;
-};
-
-export type Call = Connection & {
+export type Call = {
   readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
+  /** Work that the end of the connection must not interrupt. */
+  readonly keep: (work: Promise<unknown>) => void;
 };
 
-/** Starts a run and waits for it. If the client cancels the call, the run is cancelled. */
+/** Starts a run and waits for it. If the client cancels the call, the run is cancelled; a lost connection leaves it. */
 export async function startAndWait(
   instance: Instance,
   call: Call,
@@ -45,7 +38,7 @@ export async function startAndWait(
   instance.attend(runId);
   await waitFor(instance, call, { runId, waitMs });
   if (!signal.aborted) return answerRun(instance, runId);
-  if (!isLost(signal) || call.isLossCancel()) call.keep(cancel(instance, runId));
+  if (isCancel(signal)) call.keep(cancel(instance, runId));
   return { content: [] };
 }
 
@@ -60,8 +53,8 @@ export async function wait(
   return answerRun(instance, run.runId);
 }
 
-function isLost({ reason }: AbortSignal): boolean {
-  return reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed;
+function isCancel({ reason }: AbortSignal): boolean {
+  return !(reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed);
 }
 
 async function cancel({ client }: Instance, runId: string): Promise<void> {

@@ -19,7 +19,6 @@ import { createReading } from '../store/reading.ts';
 import { type Admission, createAdmission } from './admission/admission.ts';
 import { type Authentication, createAuthentication, type JwtVerifier } from './admission/authentication.ts';
 import { type Cors, createCors } from './admission/cors.ts';
-import { createLentCredentials } from './admission/lent-credentials.ts';
 import { createLocalCallers, type LocalCallers, type RunCallers } from './admission/local-callers.ts';
 import { createProxies, type Proxies } from './admission/proxies.ts';
 import { createTokens, type Tokens } from './admission/tokens.ts';
@@ -51,7 +50,6 @@ import { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { createRateLimiter, type RateLimiter } from './limits/rate-limits.ts';
-import { addMcpRoute, type OpenMcp } from './mcp-route.ts';
 import { createMetrics, type NotificationOutcomes } from './metrics/metrics.ts';
 import { apiUrlOf } from './other-paths.ts';
 import { addOtherRoutes } from './other-routes.ts';
@@ -81,8 +79,6 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
   /** null: no process of a run can be mistaken for the server's own user, or the operator accepts that. */
   readonly runCallers: RunCallers | null;
-  /** null: this instance offers no MCP. */
-  readonly openMcp: OpenMcp | null;
 };
 
 type Listening = {
@@ -103,8 +99,7 @@ const sweepMs = 100;
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock, engine } = parts;
   const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
-  const lent = createLentCredentials();
-  const authentication = createAuthentication({ ...parts, lent });
+  const authentication = createAuthentication(parts);
   const streams = createStreams({
     stallMs: config.server.writeTimeoutMs,
     isStillValid: authentication.isStillValid,
@@ -146,8 +141,6 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     takeBodyRoom,
     bodyLimitBytes: config.server.bodyLimitBytes,
   });
-  const { openMcp } = parts;
-  const closeMcp = openMcp && addMcpRoute(app, { ...entrance, openMcp, lent, load, takeBodyRoom });
   addOtherRoutes(app, { ...entrance, metrics, system, version: parts.version });
 
   return {
@@ -159,7 +152,6 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
     async close() {
       isStopping = true;
-      await closeMcp?.();
       streams.close();
       metrics.close();
       // Node closes idle connections only once, and then waits for those that become idle later.

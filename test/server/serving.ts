@@ -208,7 +208,6 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
     runCallers: o.runCallers ?? null,
-    openMcp: null,
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();

@@ -9,7 +9,6 @@ import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
 import type { Store } from '../../store/open.ts';
 import { createFailedLogins } from './failed-logins.ts';
-import type { LentCredentials } from './lent-credentials.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** undefined: the JWT is not valid. */
@@ -33,7 +32,6 @@ export function createAuthentication(o: {
   readonly jwt: JwtVerifier | null;
   /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
-  readonly lent: Pick<LentCredentials, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
 }): Authentication {
@@ -59,15 +57,9 @@ export function createAuthentication(o: {
     return found.principal;
   }
 
-  async function isStillValid(principal: Principal): Promise<boolean> {
-    return (await checks.get(accountOf(principal))?.()) ?? true;
-  }
-
   async function identify(credential: string): Promise<Principal> {
     const hash = hashSecret(credential);
     if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
-    const lent = o.lent.find(credential);
-    if (lent && (await isStillValid(lent))) return lent;
     if (credential.startsWith(tokenPrefix)) return authenticateToken(credential);
     const principal = await o.jwt?.verify(credential);
     if (!principal) throw notValid();
@@ -84,7 +76,7 @@ export function createAuthentication(o: {
         throw (isFailedLogin && countFailure(from)) || error;
       }
     },
-    isStillValid,
+    isStillValid: async (principal) => (await checks.get(accountOf(principal))?.()) ?? true,
     forget: tokens.forget,
   };
 }
