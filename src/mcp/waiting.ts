@@ -1,8 +1,8 @@
 // Waits for a run for a tool: tells the client how far it is, and cancels the run if the client cancels the call.
 
 import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
-import { ApiProblem } from '../client/api-problem.ts';
-import { oneLine } from './harmless.ts';
+import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { harmless, oneLine } from './harmless.ts';
 import type { Instance } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
@@ -36,10 +36,21 @@ export async function startAndWait(
   call.keep(started);
   const runId = await started;
   instance.attend(runId);
-  await waitFor(instance, call, { runId, waitMs });
-  if (!signal.aborted) return answerRun(instance, runId);
+  try {
+    await waitFor(instance, call, { runId, waitMs });
+    if (!signal.aborted) return await answerRun(instance, runId);
+  } catch (error) {
+    if (!(error instanceof ApiProblem || error instanceof ServerUnreachable)) throw error;
+    if (!signal.aborted) return answerStarted(runId, error);
+  }
   if (isCancel(signal)) call.keep(cancel(instance, runId));
   return { content: [] };
+}
+
+/** An answer that is only an error would make the agent start the job again. */
+function answerStarted(runId: string, { message }: Error): CallToolResult {
+  const text = `${runId} has started, but how it goes could not be read: ${harmless(message)} Do not start it again: pass its run_id to runs_wait.`;
+  return { content: [{ type: 'text', text }], structuredContent: { run_id: runId } };
 }
 
 /** Waits for a run that the call did not start, so its end changes nothing. */

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
 import { createFolder, flwd } from '../cli/terminal.ts';
 import type { RunAnswer } from '../support/answers.ts';
@@ -142,6 +145,36 @@ test('a run that is cancelled just before the client goes away is cancelled', as
   const { runs }: Listed = JSON.parse((await flwd(dir, 'runs', '--json')).stdout);
   expect(runs).toMatchObject([{ status: 'cancelled', created_by: 'mcp:local' }]);
 });
+
+test('an agent hears of a run that has started even if the server then has no time for it', async () => {
+  const { dir, serve } = await createInstance({ greet });
+  const server = await serve();
+  const { stdout } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'jobs:read,runs:write,runs:read');
+  const proxy = await startProxy(server.url, (path) => path.includes('/events?'));
+  const { call } = await connect(createFolder(), [], { env: { FLWD_REMOTE: proxy, FLWD_TOKEN: stdout.trim() } });
+  const answer = await call('jobs_start', { job_id: 'greet', args: { who: 'Ada' } });
+  expect(answer.isError).toBeUndefined();
+  const { run_id: runId } = dataOf<{ run_id: string }>(answer);
+  expect(textOf(answer)).toContain(`${runId} has started`);
+  expect(await server.finished(runId)).toMatchObject({ status: 'success' });
+});
+
+/** Stands before a server, and answers 503 for some paths. */
+async function startProxy(url: string, refuses: (path: string) => boolean): Promise<string> {
+  const proxy = createServer((request, response) => {
+    if (refuses(request.url ?? '')) return response.writeHead(503).end();
+    const on = forward(url + request.url, { method: request.method, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    return request.pipe(on);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  return `http://127.0.0.1:${port}`;
+}
 
 test('over a remote, the agent acts for the token and is told what it lacks', async () => {
   const { dir, serve } = await createInstance({ waits, greet });
