@@ -113,7 +113,7 @@ except urllib.error.HTTPError as error: print(error.code)`,
   test('a job that ignores its end, and what it left behind, are gone after a cancel', async () => {
     const runId = await server.start('leaves');
     await expect.poll(() => server.messages(runId)).toEqual(['going']);
-    expect(processesWith(left)).toHaveLength(1);
+    await expect.poll(() => processesWith(left)).toHaveLength(1);
     const cancelled = await server.json<RunAnswer>(`/runs/${runId}/cancel`, { method: 'POST' });
     expect(cancelled.status).toBe('cancelled');
     expect([...processesWith(left), ...processesWith(nap)]).toEqual([]);
