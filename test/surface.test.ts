@@ -457,6 +457,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0018-run-stats 9a4a3ad4619d79b9',
     '0020-lists-of-runs 18dbd69a2b667856',
     '0021-webhooks 8f73a197353ae7bd',
-    '0024-deliveries 3506b4bb3b3128f5',
+    '0024-deliveries c65d11cef77dae4d',
   ]);
 });

@@ -21,7 +21,7 @@ const delivery = Type.Object(
       }),
     ),
     problem: nullable(Type.String({ description: 'Why it was refused: the last part of the type of the problem' })),
-    detail: nullable(Type.String()),
+    detail: nullable(Type.String({ description: 'If it came again: why it was refused the last time' })),
     repeats: Type.Integer({ description: 'How many times it came again' }),
   },
   { $id: 'Delivery' },

@@ -31,6 +31,11 @@ export function createJsonReader(app: FastifyInstance): (request: FastifyRequest
     if (isTooDeep(text)) {
       return done(new Problem('malformed-request', `The body is nested deeper than ${mostNesting} levels.`));
     }
-    void parse(request, text, done);
+    void parse(request, text, (error, value) => {
+      done(
+        error && new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.'),
+        value,
+      );
+    });
   };
 }

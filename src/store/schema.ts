@@ -295,7 +295,10 @@ type DeliveryKeyRow = {
   expires_at: number;
 };
 
-/** `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. */
+/**
+ * `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. Rows
+ * without a run differ in their webhook, body or result.
+ */
 export type DeliveryRow = {
   id: string;
   webhook_id: string;
@@ -303,6 +306,7 @@ export type DeliveryRow = {
   at: number;
   result: DeliveryResult;
   scheme: WebhookScheme;
+  body_hash: string;
   event: string | null;
   sender_id: string | null;
   run_id: string | null;

@@ -8,7 +8,10 @@ import type { DeliveryRow } from './schema.ts';
 const mostKept = 100;
 
 export type WebhookStore = {
-  /** Removes the oldest deliveries of the webhook if there are more than 100. */
+  /**
+   * Removes the oldest deliveries of the webhook if there are more than 100. A delivery without a run whose body came
+   * before with the same result is only counted there, with the problem that it had this time.
+   */
   readonly addDelivery: (tx: Transaction, row: DeliveryRow) => Promise<void>;
   /** Counts a duplicate of the delivery that started the run. */
   readonly addRepeat: (tx: Transaction, webhookId: string, runId: string) => Promise<void>;
@@ -91,7 +94,20 @@ type Deliveries = Pick<WebhookStore, 'addDelivery' | 'addRepeat' | 'deliveries' 
 function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>): Deliveries {
   return {
     async addDelivery(tx, row) {
-      await tx.db.insertInto('deliveries').values(row).execute();
+      await tx.db
+        .insertInto('deliveries')
+        .values(row)
+        .onConflict((conflict) =>
+          conflict
+            .columns(['webhook_id', 'body_hash', 'result'])
+            .where('run_id', 'is', null)
+            .doUpdateSet((eb) => ({
+              repeats: eb('deliveries.repeats', '+', 1),
+              problem: row.problem,
+              detail: row.detail,
+            })),
+        )
+        .execute();
       const oldest = tx.db
         .selectFrom('deliveries')
         .select('id')

@@ -23,12 +23,22 @@ const server = await startServing({
         { name: 'secret', scheme: 'hmac', secret: 'signing', args: { token: 'body.token' } },
         { name: 'made', scheme: 'hmac', secret: 'signing', args: { token: '{"secret": body.token}' } },
         { name: 'headers', scheme: 'hmac', secret: 'signing', args: { seen: 'size(headers)' } },
+        { name: 'keyless', scheme: 'hmac', secret: ['not-stored', 'nor-this'] },
         { name: 'empty', scheme: 'standard', secret: 'signing', args: {} },
         { name: 'costly', scheme: 'hmac', secret: 'signing', if: 'body.a.all(x, body.a.exists(y, y == x))' },
       ],
     }),
+    other: bash('true', { webhooks: [{ name: 'keyless', scheme: 'hmac', secret: 'not-stored' }] }),
     off: bash('true', { enabled: false, webhooks: [{ name: 'gh', scheme: 'github', secret: 'signing' }] }),
   },
+  sources: [
+    {
+      name: 'guest',
+      mountPath: 'guest',
+      trusted: false,
+      jobs: { build: bash('true', { webhooks: [{ name: 'gh', scheme: 'github', secret: 'signing' }] }) },
+    },
+  ],
 });
 afterAll(() => server.close());
 beforeAll(async () => {
@@ -173,4 +183,25 @@ test('a delivery id cannot be used for another webhook, and a recorded body not 
   expect((await send('deploy/gh', body, headers)).status).toBe(202);
   expect((await send('deploy/gh', body, { 'x-github-delivery': randomUUID() })).status).toBe(200);
   expect((await send('deploy/headers', body, headers)).status).toBe(202);
+});
+
+test('many requests to a hook that is denied or lacks a key write one line to the log, until something changes', async () => {
+  const lines = (job: string) =>
+    logged.filter((line) => line.includes(`"job_id":"${job}"`) && line.includes('"level":40'));
+  const sendMany = async (hook: string, status: number) => {
+    for (let n = 0; n < 20; n += 1) expect((await send(hook, fresh())).status).toBe(status);
+  };
+  await sendMany('guest/build/gh', 404);
+  expect(lines('guest/build')).toHaveLength(1);
+  await sendMany('other/keyless', 403);
+  expect(lines('other')).toHaveLength(1);
+  await sendMany('deploy/keyless', 403);
+  expect(lines('deploy')).toMatchObject([expect.stringMatching(/lacks a key: .*not-stored.*nor-this/)]);
+
+  const headers = { 'content-type': 'application/json' };
+  await server.fetch('/secrets/not-stored', { method: 'PUT', headers, body: JSON.stringify({ value: key }) });
+  await sendMany('other/keyless', 202);
+  await server.fetch('/secrets/not-stored', { method: 'DELETE' });
+  await sendMany('other/keyless', 403);
+  expect(lines('other')).toHaveLength(2);
 });

@@ -35,6 +35,7 @@ type Delivery = {
   readonly id: string;
   readonly result: string;
   readonly run_id: string | null;
+  readonly repeats: number;
   readonly detail: string | null;
 };
 type Webhook = { readonly id: string; readonly name: string; readonly last_delivery: Delivery | null };
@@ -49,8 +50,12 @@ const idOf = async (name: string) => (await webhooks()).find((one) => one.name =
 const deliveriesOf = async (name: string) =>
   (await read<{ deliveries: readonly Delivery[] }>(`/webhooks/${await idOf(name)}/deliveries`)).deliveries;
 
-async function send(name: string, value: object, headers: Readonly<Record<string, string>> = {}): Promise<number> {
-  const body = JSON.stringify(value);
+async function send(
+  name: string,
+  value: object | string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const body = typeof value === 'string' ? value : JSON.stringify(value);
   const signature = `sha256=${createHmac('sha256', key).update(body).digest('hex')}`;
   const signed = { 'x-hub-signature-256': signature, 'x-signature-256': signature };
   const answer = await server.fetch(`//hooks/site/deploy/${name}`, {
@@ -131,6 +136,50 @@ test('only the last 100 are kept, and repeating one of them pushes out no other'
   for (let n = 0; n < 5; n += 1) expect(await send('many', { yes: true, ref: 'refs/x' })).toBe(200);
   const after = await deliveriesOf('many');
   expect(after).toMatchObject([{ result: 'started', repeats: 5 }, ...before.slice(0, 99).map(({ id }) => ({ id }))]);
+});
+
+test('one body sent many times under new ids pushes out no other delivery, whatever becomes of it', async () => {
+  await send('push', { ref: 'refs/heads/real', n: randomUUID() }, github());
+  const [real] = await deliveriesOf('push');
+  const skipped = { ref: 'refs/heads/recorded', n: randomUUID() };
+  const refused = { ref: 'recorded', n: randomUUID() };
+  for (let n = 0; n < 120; n += 1) {
+    expect(await send('push', skipped, github('star'))).toBe(200);
+    expect(await send('push', skipped, github('ping'))).toBe(200);
+    expect(await send('push', refused, github())).toBe(400);
+  }
+  expect((await deliveriesOf('push')).slice(0, 4)).toMatchObject([
+    { result: 'refused', repeats: 119 },
+    { result: 'tested', repeats: 119 },
+    { result: 'skipped', repeats: 119 },
+    { id: real?.id, result: 'started', repeats: 0 },
+  ]);
+});
+
+test('a delivery that is refused again shows why it was refused the last time', async () => {
+  const body = { ref: 'other', n: randomUUID() };
+  await send('push', body, github());
+  await send('push', body, { ...github(), 'content-type': 'text/plain' });
+  expect((await deliveriesOf('push'))[0]).toMatchObject({
+    result: 'refused',
+    problem: 'unsupported-media-type',
+    detail: expect.stringContaining('application/json'),
+    repeats: 1,
+  });
+});
+
+test.each([
+  ['JSON', '{"ref":', json['content-type']],
+  ['a form', `payload=${encodeURIComponent('{"ref":')}`, 'application/x-www-form-urlencoded'],
+  ['an empty form', 'payload=', 'application/x-www-form-urlencoded'],
+])('a signed delivery whose JSON is broken is kept as refused (%s)', async (_, body, type) => {
+  expect(await send('push', body, { ...github(), 'content-type': type })).toBe(400);
+  expect((await deliveriesOf('push'))[0]).toMatchObject({
+    result: 'refused',
+    problem: 'malformed-request',
+    detail: expect.stringContaining('not well-formed JSON'),
+    repeats: 0,
+  });
 });
 
 describe('a replay', () => {

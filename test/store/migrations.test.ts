@@ -108,7 +108,7 @@ describe('a database file of SQLite', () => {
       ['0018-run-stats', '9a4a3ad4619d79b900bcd5c34d92722dd41849c1433336592b70e54b591d3794'],
       ['0020-lists-of-runs', '18dbd69a2b66785691d6cf561d0908896c58b72c771aa6d8f52a6ccb18f9d16e'],
       ['0021-webhooks', '8f73a197353ae7bd3c111ee8ed1dc0bbb3db356bd9c8d3b3d5b93c9646de300b'],
-      ['0024-deliveries', '3506b4bb3b3128f50995f768c910de2f8d732857f0465461956b6644ce10294f'],
+      ['0024-deliveries', 'c65d11cef77dae4d8e4f06bd9ddf8c9dc110244e5e34a6ab0724a2a057195be6'],
     ]);
   });
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DeliveryRow } from '../../src/store/schema.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
 describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
@@ -20,6 +21,26 @@ describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
   const row = { webhookId: 'webhook_1', key: 'id:1', runId: 'run_1', nowMs, forMs: 1_000 };
   const add = (over: Partial<typeof row> = {}): Promise<boolean> =>
     store.database.transact((tx) => store.webhooks.addKey(tx, { ...row, ...over }));
+
+  const delivery: DeliveryRow = {
+    id: 'delivery_1',
+    webhook_id: 'webhook_1',
+    tenant: 'default',
+    at: nowMs,
+    result: 'started',
+    scheme: 'hmac',
+    body_hash: 'a',
+    event: null,
+    sender_id: null,
+    run_id: null,
+    args: null,
+    has_secrets: 0,
+    problem: null,
+    detail: null,
+    repeats: 0,
+  };
+  const addDelivery = (over: Partial<DeliveryRow>): Promise<void> =>
+    store.database.transact((tx) => store.webhooks.addDelivery(tx, { ...delivery, ...over }));
 
   test('a delivery is known by any of its keys after a restart, for its own webhook', async () => {
     await add();
@@ -48,13 +69,9 @@ describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
 
   test('the last 100 deliveries of each webhook are kept, and old ones are removed', async () => {
     const ids = Array.from({ length: 102 }, (_, n) => `delivery_${String(n).padStart(3, '0')}`);
-    const none = { event: null, sender_id: null, run_id: null, args: null, problem: null, detail: null };
     for (const [n, id] of ids.entries()) {
       for (const webhook of ['webhook_1', 'webhook_2'].slice(0, n < 2 ? 2 : 1)) {
-        const row = { id: `${id}_${webhook}`, webhook_id: webhook, tenant: 'default', at: nowMs + n, ...none };
-        await store.database.transact((tx) =>
-          store.webhooks.addDelivery(tx, { ...row, result: 'started', scheme: 'hmac', has_secrets: 0, repeats: 0 }),
-        );
+        await addDelivery({ id: `${id}_${webhook}`, webhook_id: webhook, at: nowMs + n, run_id: `run_${n}` });
       }
     }
     const kept = await store.webhooks.deliveries('webhook_1');
@@ -68,5 +85,28 @@ describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
     expect(await store.webhooks.removeDeliveries(nowMs + 51, 1_000)).toBe(51);
     expect(await store.webhooks.deliveries('webhook_1')).toHaveLength(51);
     expect(await store.webhooks.delivery('webhook_2', `${ids[0]}_webhook_2`)).toBeUndefined();
+  });
+
+  test('a delivery without a run is counted where its body came before with the same result', async () => {
+    await addDelivery({ id: 'delivery_1', run_id: 'run_1' });
+    await addDelivery({ id: 'delivery_2', run_id: 'run_2' });
+    await addDelivery({ id: 'delivery_3', result: 'skipped' });
+    await addDelivery({ id: 'delivery_4', result: 'skipped', body_hash: 'b' });
+    await addDelivery({ id: 'delivery_5', result: 'skipped', webhook_id: 'webhook_2' });
+    const refused = { result: 'refused', problem: 'validation-error', detail: 'first' } as const;
+    await addDelivery({ ...refused, id: 'delivery_6' });
+    await Promise.all(
+      ['7', '8', '9'].map((n) => addDelivery({ ...refused, id: `delivery_${n}`, detail: 'last', at: nowMs + 1 })),
+    );
+    await addDelivery({ id: 'delivery_9', result: 'skipped' });
+    const kept = await store.webhooks.deliveries('webhook_1');
+    expect(kept.map(({ id, repeats, detail, at }) => [id, repeats, detail, at])).toEqual([
+      ['delivery_6', 3, 'last', nowMs],
+      ['delivery_4', 0, null, nowMs],
+      ['delivery_3', 1, null, nowMs],
+      ['delivery_2', 0, null, nowMs],
+      ['delivery_1', 0, null, nowMs],
+    ]);
+    expect(await store.webhooks.deliveries('webhook_2')).toMatchObject([{ id: 'delivery_5', repeats: 0 }]);
   });
 });

@@ -40,6 +40,6 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 function whyOf({ problem, detail, repeats }: Delivery): string {
-  if (problem !== null) return detail ?? problem;
-  return repeats === 0 ? '' : `came again: ${repeats}`;
+  const again = repeats === 0 ? [] : [`came again: ${repeats}`];
+  return [...(problem === null ? [] : [detail ?? problem]), ...again].join('; ');
 }

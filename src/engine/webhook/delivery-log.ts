@@ -12,7 +12,7 @@ import type { Transaction } from '../../store/database.ts';
 import type { DeliveryRow } from '../../store/schema.ts';
 import type { Caller } from '../create.ts';
 import type { Created } from '../once.ts';
-import { type Delivery, deliveryIdOf, eventOf } from './delivery.ts';
+import { type Delivery, deliveryIdOf, eventOf, hashOf } from './delivery.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
 /** Collects the facts of a delivery until it is kept. */
@@ -31,7 +31,7 @@ const longestDetailChars = 1_000;
 /** Longer arguments are not kept, so such a delivery can be sent again only while its run is there. */
 const longestArgsChars = 65_536;
 
-export function createNote(webhook: Webhook, o: WebhookParts): Note {
+export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts): Note {
   const { store, clock } = o;
   const atMs = clock.now();
   let row: DeliveryRow = {
@@ -41,6 +41,7 @@ export function createNote(webhook: Webhook, o: WebhookParts): Note {
     at: atMs,
     result: 'refused',
     scheme: webhook.scheme,
+    body_hash: hashOf(raw),
     event: null,
     sender_id: null,
     run_id: null,

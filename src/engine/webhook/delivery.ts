@@ -122,6 +122,6 @@ function textAt(value: JsonValue, ...path: readonly string[]): string | undefine
   return typeof at === 'string' ? at : undefined;
 }
 
-function hashOf(content: string | Buffer): string {
+export function hashOf(content: string | Buffer): string {
   return createSha256().update(content).digest('base64url');
 }

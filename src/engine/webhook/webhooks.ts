@@ -13,6 +13,7 @@ import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts'
 import { createNote, type Note, replay } from './delivery-log.ts';
 import { verify } from './signature.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
+import { createWarnings, type Warn } from './webhook-warnings.ts';
 
 /** A request to a hook. */
 type Incoming = Omit<Delivery, 'body'> & {
@@ -50,10 +51,11 @@ export type Webhooks = {
 };
 
 export function createWebhooks(o: WebhookParts): Webhooks {
+  const warn = createWarnings(o.log);
   return {
-    find: (address) => find(address, o),
+    find: (address) => find(address, warn, o),
     principalOf: ({ name, tenant }) => ({ kind: 'webhook', name: `webhook:${name}`, scopes: ['runs:write'], tenant }),
-    assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, o),
+    assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, warn, o),
     accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
     list: (reach) => allOf(o).filter(({ tenant }) => reaches(reach, tenant)),
     get: (id, reach) => findById(id, reach, o),
@@ -67,7 +69,7 @@ async function accept(
   caller: Omit<Caller, 'trigger'>,
   o: WebhookParts,
 ): Promise<HookAnswer> {
-  const note = createNote(webhook, o);
+  const note = createNote(webhook, incoming.raw, o);
   try {
     const delivery: Delivery = { ...incoming, body: parse() };
     note.read(delivery);
@@ -101,13 +103,13 @@ function toWebhook({ definition: { id: jobId }, source }: CatalogEntry, terms: J
 }
 
 /** Anybody may ask, so a webhook that may not be used looks like one that does not exist. */
-function find(address: string, { catalog, defaultTenant: tenant, log }: WebhookParts): Webhook {
+function find(address: string, warn: Warn, { catalog, defaultTenant: tenant }: WebhookParts): Webhook {
   const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
   const entry = jobId === '' ? undefined : entryOf(jobId, catalog);
   const terms = entry?.definition.webhooks.find((one) => one.name === name);
   const webhook = entry && terms && toWebhook(entry, terms, tenant);
   if (webhook?.denied === null) return webhook;
-  if (webhook?.denied) log.warn({ job_id: webhook.jobId, webhook: name }, webhook.denied.message);
+  if (webhook?.denied) warn(webhook, webhook.denied.message);
   throw new Problem('webhook-not-found', 'There is no webhook at this address.');
 }
 
@@ -127,24 +129,31 @@ const refusals = {
   old: 'was signed more than five minutes before or after now, in the header',
 };
 
-async function assertSigned(webhook: Webhook, { read, raw }: Omit<Delivery, 'body'>, o: WebhookParts): Promise<void> {
+async function assertSigned(
+  webhook: Webhook,
+  { read, raw }: Omit<Delivery, 'body'>,
+  warn: Warn,
+  o: WebhookParts,
+): Promise<void> {
   const { scheme, header } = webhook;
-  const keys = await keysFor(webhook, o);
+  const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
   if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
 }
 
 /** A missing key is no reason to refuse what another key has signed. */
-async function keysFor({ secrets, tenant, jobId, name }: Webhook, o: WebhookParts): Promise<string[]> {
+async function keysFor(webhook: Webhook, warn: Warn, { secrets }: WebhookParts): Promise<string[]> {
   const keys: string[] = [];
-  for (const secret of secrets) {
+  const missing: string[] = [];
+  for (const secret of webhook.secrets) {
     try {
-      keys.push(await o.secrets.valueOf(tenant, secret));
+      keys.push(await secrets.valueOf(webhook.tenant, secret));
     } catch (error) {
       if (!(error instanceof Problem) || error.slug !== 'secret-unavailable') throw error;
-      o.log.warn({ job_id: jobId, webhook: name }, `a webhook lacks a key: ${error.message}`);
+      missing.push(error.message);
     }
   }
+  warn(webhook, missing.length > 0 ? `a webhook lacks a key: ${missing.join(' ')}` : undefined);
   return keys;
 }
 

@@ -144,8 +144,6 @@ function toProblem(error: unknown): Problem | undefined {
       );
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new Problem('malformed-request', 'The body is not well-formed JSON, or has a member `__proto__`.');
     case 'ECONNRESET':
       return new Problem('malformed-request', 'The connection ended before the whole body had arrived.');
     default:

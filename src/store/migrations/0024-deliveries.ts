@@ -1,5 +1,6 @@
 // The last deliveries of each webhook, and what became of them.
 
+import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
 export const deliveries: Migration = {
@@ -13,6 +14,7 @@ export const deliveries: Migration = {
       .addColumn('at', 'bigint', (column) => column.notNull())
       .addColumn('result', 'text', (column) => column.notNull())
       .addColumn('scheme', 'text', (column) => column.notNull())
+      .addColumn('body_hash', 'text', (column) => column.notNull())
       .addColumn('event', 'text')
       .addColumn('sender_id', 'text')
       .addColumn('run_id', 'text')
@@ -23,5 +25,11 @@ export const deliveries: Migration = {
       .addColumn('repeats', 'integer', (column) => column.notNull()),
     schema.createIndex('deliveries_by_webhook').on('deliveries').columns(['webhook_id', 'id']),
     schema.createIndex('deliveries_by_age').on('deliveries').column('at'),
+    schema
+      .createIndex('deliveries_by_body')
+      .unique()
+      .on('deliveries')
+      .columns(['webhook_id', 'body_hash', 'result'])
+      .where(sql.ref('run_id'), 'is', null),
   ],
 };

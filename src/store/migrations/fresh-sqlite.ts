@@ -81,7 +81,8 @@ CREATE INDEX "steps_asking" on "steps" ("started_at", "run_id") where status = '
 CREATE INDEX "steps_answered" on "steps" ("finished_at", "run_id") where kind = 'approval' and finished_at is not null;
 CREATE TABLE "delivery_keys" ("webhook_id" text not null, "key" text not null, "run_id" text not null, "expires_at" bigint not null, constraint "delivery_keys_key" primary key ("webhook_id", "key"));
 CREATE INDEX "delivery_keys_by_expiry" on "delivery_keys" ("expires_at");
-CREATE TABLE "deliveries" ("id" text not null primary key, "webhook_id" text not null, "tenant" text not null, "at" bigint not null, "result" text not null, "scheme" text not null, "event" text, "sender_id" text, "run_id" text, "args" text, "has_secrets" integer not null, "problem" text, "detail" text, "repeats" integer not null);
+CREATE TABLE "deliveries" ("id" text not null primary key, "webhook_id" text not null, "tenant" text not null, "at" bigint not null, "result" text not null, "scheme" text not null, "body_hash" text not null, "event" text, "sender_id" text, "run_id" text, "args" text, "has_secrets" integer not null, "problem" text, "detail" text, "repeats" integer not null);
 CREATE INDEX "deliveries_by_webhook" on "deliveries" ("webhook_id", "id");
 CREATE INDEX "deliveries_by_age" on "deliveries" ("at");
+CREATE UNIQUE INDEX "deliveries_by_body" on "deliveries" ("webhook_id", "body_hash", "result") where "run_id" is null;
 `;
