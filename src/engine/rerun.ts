@@ -102,7 +102,7 @@ async function planAgain(
   const { enabled } = now.definition;
   const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
   const { name } = caller.principal;
-  refuseOtherTrust(stored, now.source, request);
+  refuseOtherSource(stored, now.source, request);
   const again = argumentsOfRerun(request, {
     stored,
     before: reopenSecrets(stored, sealer),
@@ -134,16 +134,18 @@ async function planAgain(
 }
 
 /**
- * Old code of an untrusted source must not get what a trusted one may use, and new code of an untrusted source not what
- * a trusted run left behind.
+ * Old code of an untrusted source must not get what another source may use, and new code of an untrusted source not
+ * what a run of another source left behind.
  */
-function refuseOtherTrust({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
+function refuseOtherSource({ run, plan }: StoredRun, source: UsingSource, { from, revision }: RerunRequest): void {
   const { untrustedSource: before } = plan;
   const isLatest = revision === 'latest';
+  const isSame = source.trusted ? !before : before?.name === source.name;
+  if (isSame) return;
   const why =
-    before && source.trusted && !isLatest
-      ? `came from the source '${before.name}', which was not trusted, and the job now comes from '${source.name}', which is: run its latest revision`
-      : !before && !source.trusted && isLatest && (from ?? 'start') !== 'start'
+    before && !isLatest
+      ? `came from the source '${before.name}', which was not trusted, and the job now comes from '${source.name}'${source.trusted ? ', which is' : ''}: run its latest revision`
+      : !source.trusted && isLatest && (from ?? 'start') !== 'start'
         ? `may have left files that the source '${source.name}', which is not trusted, must not see: run it from the start`
         : undefined;
   if (why !== undefined) throw new Problem('source-untrusted', `The run '${run.run_id}' ${why}.`);

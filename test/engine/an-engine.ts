@@ -114,6 +114,8 @@ export async function openEngine(
     readonly security?: Partial<SecurityPolicy>;
     /** Whether the source is trusted. True by default. */
     readonly trusted?: boolean;
+    /** The name of the source. */
+    readonly source?: string;
     /** How long retention keeps things. By default, everything is kept forever. */
     readonly policy?: Partial<RetentionPolicy>;
     /** The time that retention sees. */
@@ -137,8 +139,8 @@ export async function openEngine(
     onCommit: (entries) => hub?.publish(entries),
   });
   hub = createHub(await store.journal.latestId());
-  const { trusted = true } = o;
-  const source = { name: 'local-fs', type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted } as const;
+  const { trusted = true, source: name = 'local-fs' } = o;
+  const source = { name, type: 'fs', path: jobsDir, mountPath: '.', watch: false, trusted } as const;
   const catalog = createCatalog({ sources: [source], aliases: [], exclude: [dataDir], log });
   await catalog.start();
   const snapshots = createSnapshots({ dir: join(dataDir, 'snapshots'), exclude: [dataDir] });

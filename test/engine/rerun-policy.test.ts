@@ -110,6 +110,33 @@ test('new code of an untrusted source does not get the files of a trusted run', 
     await finished((await engine.rerun(runId, request, caller)).runId);
 });
 
+test('a job that moved to another untrusted source runs neither old code there nor in old files', async () => {
+  const job = steps(
+    { steps: [script('a'), script('b', { needs: ['a'] })] },
+    { a: 'echo of the source a > file', b: 'exit 1' },
+  );
+  const root = dataFolder();
+  const first = await openEngine(root, { jobs: { job }, trusted: false, source: 'a' });
+  const runId = await first.create('job');
+  await first.finished(runId);
+  await first.close();
+  const { engine, finished } = await openEngine(root, { trusted: false, source: 'b' });
+  for (const from of ['start', 'failed', { step: 'b' }] as const) {
+    await expect(engine.rerun(runId, { from }, caller)).rejects.toMatchObject({
+      slug: 'source-untrusted',
+      message: `The run '${runId}' came from the source 'a', which was not trusted, and the job now comes from 'b': run its latest revision.`,
+    });
+  }
+  for (const from of ['failed', { step: 'b' }] as const) {
+    await expect(engine.rerun(runId, { revision: 'latest', from }, caller)).rejects.toMatchObject({
+      slug: 'source-untrusted',
+      message: `The run '${runId}' may have left files that the source 'b', which is not trusted, must not see: run it from the start.`,
+    });
+  }
+  const { runId: next } = await engine.rerun(runId, { revision: 'latest' }, caller);
+  expect(await finished(next)).toMatchObject({ rerun_of: runId, source: { name: 'b' } });
+});
+
 test('a grant that `may_grant` no longer lists', async () => {
   const network = bash('echo ran', { permissions: { network: 'all' } });
   const after = await once(network, { security: { mayGrant: () => ['network'] } }, {});

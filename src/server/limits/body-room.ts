@@ -1,11 +1,12 @@
 // Limits how many bytes of request bodies are held at once, for one caller and in all, from their arrival to their
 // answer (ADR 0019). JSON grows when it is parsed: a hundred requests of 1 MiB that wait for their runs would fill any
-// heap, although they stay within every rate limit.
+// heap, although they stay within every rate limit. Anonymous callers, who send to hooks, also share by network.
 
 import { getHeapStatistics } from 'node:v8';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { accountOf } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
+import { networkOf } from '../admission/failed-logins.ts';
 import { counterKey } from './rate-limits.ts';
 import { overloadedSeconds } from './shedding.ts';
 
@@ -18,6 +19,12 @@ const shareOfHeap = 0.5;
  */
 const shareOfOne = 1 / 4;
 const shareOfOthers = 3 / 4;
+/** All anonymous callers together may take as much as one caller, and each of their networks this share of it. */
+const shareOfOneNetwork = 1 / 4;
+
+type Share = { readonly key: string; readonly most: number };
+/** A body of an anonymous caller that has not arrived. `network` is a key. */
+type Awaited = { readonly network: string; readonly cutOff: () => void };
 
 /**
  * @returns a function that takes room for the body of a request until the answer is sent, or throws the Problem
@@ -30,36 +37,83 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
   const mostOfOne = Math.max(bodyLimitBytes, roomBytes * shareOfOne);
   const mostOfOthers = Math.max(bodyLimitBytes, roomBytes * shareOfOthers);
   const takenBy = new Map<string, number>();
-  let takenBytes = 0;
+  /** The oldest first. */
+  const awaited = new Set<Awaited>();
 
-  function hasRoom(by: string, isLocal: boolean, bytes: number): boolean {
-    if (takenBytes + bytes > (isLocal ? roomBytes : mostOfOthers)) return false;
-    return isLocal || (takenBy.get(by) ?? 0) + bytes <= mostOfOne;
-  }
+  const takenOf = (key: string): number => takenBy.get(key) ?? 0;
+  const hasRoom = (shares: readonly Share[], bytes: number): boolean =>
+    shares.every(({ key, most }) => takenOf(key) + bytes <= most);
 
-  function take(by: string, bytes: number): void {
-    takenBytes += bytes;
-    const taken = (takenBy.get(by) ?? 0) + bytes;
-    if (taken > 0) takenBy.set(by, taken);
-    else takenBy.delete(by);
-  }
-
-  return ({ raw, principal }, reply) => {
-    const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
-    const bytes = coding === undefined ? Number(length ?? 0) : bodyLimitBytes;
-    // A body over the limit is refused without being read.
-    if (bytes === 0 || bytes > bodyLimitBytes) return;
-    const by = counterKey(principal);
-    if (!hasRoom(by, accountOf(principal).kind === 'local', bytes)) {
-      throw new Problem(
-        'overloaded',
-        'The bodies of other requests take all the memory that is set aside for bodies; try again later.',
-        {
-          retry_after: overloadedSeconds,
-        },
-      );
+  function take(shares: readonly Share[], bytes: number): void {
+    for (const { key } of shares) {
+      const taken = takenOf(key) + bytes;
+      if (taken > 0) takenBy.set(key, taken);
+      else takenBy.delete(key);
     }
-    take(by, bytes);
-    reply.raw.once('close', () => take(by, -bytes));
+  }
+
+  /** The third one, if nobody knows the caller, is that of its network. */
+  function sharesOf({ principal, ip, routeOptions: { bodyLimit } }: FastifyRequest): readonly Share[] {
+    const { kind } = accountOf(principal);
+    if (kind === 'local') return [{ key: 'all', most: roomBytes }];
+    const others = { key: 'all', most: mostOfOthers };
+    if (kind !== 'anonymous') return [others, { key: counterKey(principal), most: mostOfOne }];
+    const most = Math.max(bodyLimit, roomBytes * shareOfOne);
+    const ofNetwork = Math.max(bodyLimit, most * shareOfOneNetwork);
+    return [others, { key: counterKey(principal), most }, { key: `network ${networkOf(ip)}`, most: ofNetwork }];
+  }
+
+  /**
+   * Cuts off bodies of networks that hold more than this one would, until there is room. So nobody keeps a smaller body
+   * out with larger ones that never arrive, and two bodies cannot cut off each other in turn.
+   */
+  function makeRoom(network: Share, shares: readonly Share[], bytes: number): void {
+    const wouldHold = takenOf(network.key) + bytes;
+    while (wouldHold <= network.most && !hasRoom(shares, bytes)) {
+      let largest: Awaited | undefined;
+      for (const body of awaited) {
+        if (!largest || takenOf(body.network) > takenOf(largest.network)) largest = body;
+      }
+      if (!largest || takenOf(largest.network) <= wouldHold) return;
+      largest.cutOff();
+    }
+  }
+
+  return (request, reply) => {
+    const { raw, routeOptions } = request;
+    const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
+    const bytes = coding === undefined ? Number(length ?? 0) : routeOptions.bodyLimit;
+    // A body over the limit is refused without being read.
+    if (bytes === 0 || bytes > routeOptions.bodyLimit) return;
+    const shares = sharesOf(request);
+    const [, , network] = shares;
+    if (network) makeRoom(network, shares, bytes);
+    if (!hasRoom(shares, bytes)) throw noRoom();
+    take(shares, bytes);
+    let isTaken = true;
+    const giveBack = (): void => {
+      if (isTaken) take(shares, -bytes);
+      isTaken = false;
+      if (body) awaited.delete(body);
+    };
+    const body = network && {
+      network: network.key,
+      cutOff() {
+        giveBack();
+        raw.socket.destroy();
+      },
+    };
+    reply.raw.once('close', giveBack);
+    if (!body) return;
+    awaited.add(body);
+    raw.once('end', () => awaited.delete(body));
   };
+}
+
+function noRoom(): Problem {
+  return new Problem(
+    'overloaded',
+    'The bodies of other requests take all the memory that is set aside for bodies; try again later.',
+    { retry_after: overloadedSeconds },
+  );
 }
