@@ -1,5 +1,5 @@
-// Records the screen while a job is started by its form, fails, is fixed and runs again: takes pictures, and ffmpeg joins
-// them.
+// Records the screen while a job is started by its form, fails, is fixed and runs again: takes pictures, and ffmpeg
+// joins them.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
