@@ -14,7 +14,7 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   const jobs = {
     long: steps(
       {
-        timeouts: { run: '700ms' },
+        timeouts: { run: '3s' },
         cancel: { grace: '200ms' },
         steps: [
           script('first'),
@@ -32,12 +32,12 @@ test('timeouts.run ends the running step with the signals of the job, and later 
   expect(run).toMatchObject({
     status: 'failed',
     reason: 'timeout',
-    error: { message: 'the run did not end within 700ms', step_id: 'slow' },
+    error: { message: 'the run did not end within 3s', step_id: 'slow' },
     termination: { signals: [{ signal: 'TERM' }, { signal: 'KILL' }], remaining: 0 },
   });
   expect(byId(run)).toMatchObject({
     first: { status: 'success' },
-    slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 700ms' },
+    slow: { status: 'failed', reason: 'timeout', message: 'the run did not end within 3s' },
     after: { status: 'skipped', reason: 'run_ended', message: 'the run ended before its turn' },
     clean: { status: 'skipped', reason: 'run_ended' },
   });
