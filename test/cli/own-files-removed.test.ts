@@ -1,6 +1,6 @@
 // What a server does when someone removes files of its data dir.
 
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bash, writeJob } from '../support/jobs.ts';
@@ -77,8 +77,14 @@ test('a data dir that is moved away and back works again', async () => {
   renameSync(join(dir, '.flwd'), join(dir, 'moved'));
   await expect.poll(async () => (await fetch(`${url}/api/v1/health`)).status, longWait).toBe(503);
   expect((await post(url)).status).toBe(503);
-  rmSync(join(dir, '.flwd'), { recursive: true, force: true });
-  renameSync(join(dir, 'moved'), join(dir, '.flwd'));
+  // The server may make its folders again in between.
+  await expect
+    .poll(() => {
+      rmSync(join(dir, '.flwd'), { recursive: true, force: true });
+      renameSync(join(dir, 'moved'), join(dir, '.flwd'));
+      return existsSync(join(dir, '.flwd'));
+    })
+    .toBe(true);
   await expect.poll(async () => (await post(url)).status, longWait).toBe(201);
   expect(await flwd(dir, 'run', 'hello', '--data-dir', '.flwd')).toMatchObject({ code: 0 });
 });
