@@ -50,7 +50,7 @@ function inputSchema(argspec: Schema): { readonly schema: Tool['inputSchema']; r
   const { properties, required, ...others } = argspec;
   const kept = Object.entries(others).filter(([name]) => name !== 'type' && !combinators.includes(name));
   const entries = Object.entries(isObject(properties) ? properties : {}).flatMap(([name, schema]) =>
-    // Without a word of the agent, a secret with a default is the one that the author chose.
+    // An agent cannot set a secret that has a default: the run uses the one that the author chose.
     isObject(schema) && !(isSecret(schema) && 'default' in schema) ? [[name, shown(schema)] as const] : [],
   );
   const names = Array.isArray(required) ? required.filter((name) => typeof name === 'string') : [];

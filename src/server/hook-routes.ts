@@ -36,7 +36,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   async function enter(request: FastifyRequest<HookRoute>, reply: FastifyReply): Promise<void> {
     await o.admission.admitDelivery(request, reply);
     assertRoom(o.load);
-    // Before the body is read: who does not know an address cannot make the server read bodies.
+    // Before the body is read, so that only somebody who knows an address can make the server read bodies.
     found.set(request, webhooks.find(request.params['*']));
     o.takeBodyRoom(request, reply);
   }

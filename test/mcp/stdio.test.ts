@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Client } from '@modelcontextprotocol/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
 import { createFolder, flwd } from '../cli/terminal.ts';
@@ -23,6 +24,25 @@ const greet = bash('echo "hello $who"; flwd_result "{\\"greeted\\": \\"$who\\"}"
 const waits = bash('flwd_progress 40 "waiting for the file"; while true; do sleep 0.1; done');
 
 type Listed = { runs: { run_id: string; status: string; created_by: string }[] };
+
+/** Starts the job that waits, and returns when it has told its progress. `cancel` cancels the call. */
+async function startWaiting(client: Client): Promise<{ seen: readonly unknown[]; cancel: () => Promise<void> }> {
+  const cancelling = new AbortController();
+  const seen: unknown[] = [];
+  const called = client.callTool(
+    { name: 'job_waits', arguments: {} },
+    { signal: cancelling.signal, onprogress: (progress) => seen.push(progress) },
+  );
+  const ended = expect(called).rejects.toThrow();
+  await expect.poll(() => seen.at(-1)).toMatchObject({ progress: 40, total: 100, message: 'waiting for the file' });
+  return {
+    seen,
+    async cancel() {
+      cancelling.abort();
+      await ended;
+    },
+  };
+}
 
 describe.each(generations)('a client of %s', (generation) => {
   test('lists jobs as tools, plans a run, starts it, and reads its log and artifacts', async () => {
@@ -93,17 +113,9 @@ describe.each(generations)('a client of %s', (generation) => {
     const { dir, serve } = await createInstance({ waits });
     const server = await serve();
     const { client } = await connect(dir, [], { generation });
-    const cancelling = new AbortController();
-    const seen: unknown[] = [];
-    const called = client.callTool(
-      { name: 'job_waits', arguments: {} },
-      { signal: cancelling.signal, onprogress: (progress) => seen.push(progress) },
-    );
-    const ended = expect(called).rejects.toThrow();
-    await expect.poll(() => seen.at(-1)).toMatchObject({ progress: 40, total: 100, message: 'waiting for the file' });
+    const { seen, cancel } = await startWaiting(client);
     expect(seen).toContainEqual(expect.objectContaining({ message: 'step_01: started' }));
-    cancelling.abort();
-    await ended;
+    await cancel();
     const [run] = (await server.json<{ runs: RunAnswer[] }>('/runs')).runs;
     expect(await server.finished(run?.run_id ?? '')).toMatchObject({
       status: 'cancelled',
@@ -131,16 +143,8 @@ describe.each(generations)('a client of %s', (generation) => {
 test('a run that is cancelled just before the client goes away is cancelled', async () => {
   const { dir } = await createInstance({ waits });
   const { client } = await connect(dir);
-  const cancelling = new AbortController();
-  const seen: unknown[] = [];
-  const called = client.callTool(
-    { name: 'job_waits', arguments: {} },
-    { signal: cancelling.signal, onprogress: (progress) => seen.push(progress) },
-  );
-  const ended = expect(called).rejects.toThrow();
-  await expect.poll(() => seen.at(-1)).toMatchObject({ progress: 40 });
-  cancelling.abort();
-  await ended;
+  const { cancel } = await startWaiting(client);
+  await cancel();
   await client.close();
   const { runs }: Listed = JSON.parse((await flwd(dir, 'runs', '--json')).stdout);
   expect(runs).toMatchObject([{ status: 'cancelled', created_by: 'mcp:local' }]);

@@ -14,7 +14,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { id } = await findWebhook(client, named);
     const list = await client.call('listDeliveries', { path: { webhook_id: id } });
     if (output.isJson) output.json(list);
-    else if (list.deliveries.length === 0) output.say('no deliveries whose signature was right');
+    else if (list.deliveries.length === 0) output.say('no delivery with a valid signature yet');
     else {
       await output.table(
         [

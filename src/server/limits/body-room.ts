@@ -52,7 +52,7 @@ export function createBodyRoom(bodyLimitBytes: number): (request: FastifyRequest
     }
   }
 
-  /** The third one, if nobody knows the caller, is that of its network. */
+  /** An anonymous caller has a third share: that of its network. */
   function sharesOf({ principal, ip, routeOptions: { bodyLimit } }: FastifyRequest): readonly Share[] {
     const { kind } = accountOf(principal);
     if (kind === 'local') return [{ key: 'all', most: roomBytes }];
