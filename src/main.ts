@@ -310,6 +310,8 @@ async function openEngine(
     },
     defaultTenant: config.instance.defaultTenant,
     timezone: scheduler.timezone ?? parts.timezone,
+    calendars: new Map(Object.entries(scheduler.calendars).map(([name, days]) => [name, new Set(days)])),
+    arePaused: scheduler.schedulesPaused,
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),
   });

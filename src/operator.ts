@@ -52,6 +52,9 @@ export async function examineHost(
     ...(await examineFiles(config)),
     ...stored,
     ...takeoverChecks(config),
+    ...(config.scheduler.schedulesPaused
+      ? [warn('schedules', 'scheduler.schedules_paused pauses all schedules', 'remove it from flwd.yaml')]
+      : []),
     ok('clock', `${now} UTC; schedules and tokens use it`),
   ];
   const isDamaged = stored.some(({ status }) => status === 'fail');
@@ -72,7 +75,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, timezone, kv } = found;
+    const { database, isPartial, files, damaged, owners, timezone, paused, kv } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -83,6 +86,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
         : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
       examineOwners(owners, readOwnerId(places.dataDir)),
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
+      ...examinePauses(paused),
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
@@ -92,6 +96,13 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
     if (!shortage) throw error;
     return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
   }
+}
+
+/** A pause that somebody forgot looks like schedules that do not work. */
+function examinePauses(paused: Examination['paused']): HostCheck[] {
+  if (paused.length === 0) return [];
+  const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
+  return [warn('schedules', which, 'run flwd schedules resume --all, for each tenant that is named with --tenant')];
 }
 
 /** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */

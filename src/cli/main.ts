@@ -39,6 +39,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'schedules run': () => import('./schedule/schedules-run.ts'),
   'schedules hold': () => import('./schedule/schedules-hold.ts'),
   'schedules release': () => import('./schedule/schedules-hold.ts'),
+  'schedules pause': () => import('./schedule/schedules-pause.ts'),
+  'schedules resume': () => import('./schedule/schedules-pause.ts'),
   webhooks: () => import('./webhook/webhooks.ts'),
   'webhooks deliveries': () => import('./webhook/webhooks-deliveries.ts'),
   'webhooks replay': () => import('./webhook/webhooks-replay.ts'),

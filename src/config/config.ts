@@ -56,6 +56,8 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
     },
     scheduler: {
       timezone: get('scheduler.timezone'),
+      calendars: get('scheduler.calendars'),
+      schedulesPaused: get('scheduler.schedules_paused'),
       globalConcurrency: get('scheduler.global_concurrency'),
       jobConcurrency: get('scheduler.job_concurrency'),
       queue: {

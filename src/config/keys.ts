@@ -9,6 +9,7 @@ import { tenantPattern } from '../domain/principal.ts';
 import {
   amount,
   bind,
+  calendars,
   choice,
   duration,
   flag,
@@ -395,6 +396,12 @@ export const keys = {
   'scheduler.timezone': optional(timezone, 'The time zone of schedules without a `timezone`', {
     defaultText: 'that of the host when the instance was made',
   }),
+  'scheduler.calendars': key(
+    calendars,
+    {},
+    'Lists of days, such as holidays, that `calendar` and `except` of schedules can name',
+  ),
+  'scheduler.schedules_paused': key(flag, false, 'Whether no schedule starts a run'),
   'scheduler.global_concurrency': computed(
     integer(1, 10_000),
     ({ cores }) => Math.max(4, 2 * cores),

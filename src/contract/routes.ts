@@ -44,6 +44,8 @@ export const routes = {
   createSchedule: { method: 'POST', path: '/schedules' },
   previewSchedule: { method: 'POST', path: '/schedules/preview' },
   listScheduleFires: { method: 'GET', path: '/schedules/fires' },
+  pauseSchedules: { method: 'POST', path: '/schedules/pause' },
+  resumeSchedules: { method: 'POST', path: '/schedules/resume' },
   getSchedule: { method: 'GET', path: '/schedules/{schedule_id}' },
   replaceSchedule: { method: 'PUT', path: '/schedules/{schedule_id}' },
   deleteSchedule: { method: 'DELETE', path: '/schedules/{schedule_id}', isJson: false },

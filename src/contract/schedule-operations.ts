@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
+import { daysPattern } from '../domain/schedule.ts';
 import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
@@ -19,10 +20,22 @@ import {
   timestamp,
 } from './schema-parts.ts';
 
+const days = (description: string) => {
+  const day = Type.String({ pattern: daysPattern });
+  return Type.Optional(
+    Type.Union([day, Type.Array(day, { minItems: 1, maxItems: 1_000, uniqueItems: true })], { description }),
+  );
+};
+
 const scheduleRequest = Type.Object(
   {
     job_id: runRequest.properties.job_id,
-    cron: Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
+    cron: Type.Optional(
+      Type.String({ maxLength: 256, description: 'Five fields, such as `0 3 * * *`, or a word, such as `@daily`' }),
+    ),
+    at: instant('The single time of a schedule without `cron`, such as `2026-12-01T09:00:00+01:00`'),
+    calendar: days('Fire only on these days: dates, or names of calendars of `flwd.yaml`'),
+    except: days('Do not fire on these days: dates, or names of calendars of `flwd.yaml`'),
     timezone: Type.Optional(
       Type.String({
         maxLength: 64,
@@ -94,7 +107,10 @@ const schedule = Type.Object(
         { description: 'The file that defines the schedule; null if it was made by the API' },
       ),
     ),
-    cron: Type.String(),
+    cron: nullable(Type.String()),
+    at: nullable(Type.String({ format: 'date-time', description: 'The single time of a schedule without `cron`' })),
+    calendar: nullable(Type.Array(Type.String(), { description: 'It fires only on these days' })),
+    except: Type.Array(Type.String(), { description: 'It does not fire on these days' }),
     sentence,
     timezone: Type.String(),
     args: Type.Record(Type.String(), Type.Unknown()),
@@ -102,6 +118,8 @@ const schedule = Type.Object(
     jitter: Type.String(),
     enabled: Type.Boolean(),
     held: Type.Boolean({ description: 'Whether it starts no runs until it is released' }),
+    paused: Type.Boolean({ description: 'Whether all schedules of its tenant are paused' }),
+    done: Type.Boolean({ description: 'Whether it has no time to come' }),
     denied: denial('starts no runs'),
     labels: Type.Record(Type.String(), Type.String()),
     next_fires: Type.Array(nextFire),
@@ -187,7 +205,23 @@ const releaseRequest = Type.Object(
   { $id: 'ScheduleReleaseRequest', additionalProperties: false },
 );
 
-const keeps = ['job_id', 'cron', 'timezone', 'enabled'];
+const pauseRequest = Type.Object(
+  { tenant: runRequest.properties.tenant },
+  { $id: 'SchedulePauseRequest', additionalProperties: false },
+);
+
+const schedulePause = Type.Object(
+  {
+    tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
+    paused: Type.Boolean({ description: 'Whether these schedules are paused now' }),
+    by_operator: Type.Boolean({
+      description: 'Whether `scheduler.schedules_paused` in `flwd.yaml` pauses all schedules',
+    }),
+  },
+  { $id: 'SchedulePause' },
+);
+
+const keeps = ['job_id', 'cron', 'at', 'timezone', 'enabled'];
 
 export const scheduleOperations = {
   listSchedules: {
@@ -250,6 +284,27 @@ export const scheduleOperations = {
     ),
     answers: [json(200, scheduleFires, 'Past and future times')],
     problems: ['validation-error', 'permission-denied'],
+  },
+  pauseSchedules: {
+    ...routes.pauseSchedules,
+    tag: 'Schedules',
+    summary:
+      'Pause all schedules of the caller’s tenant, or of every tenant: they start no runs until they are resumed',
+    scope: 'schedules:write',
+    body: pauseRequest,
+    answers: [json(200, schedulePause, 'Paused')],
+    problems: ['validation-error', 'permission-denied'],
+    audit: { action: 'schedule.pause', object: 'schedule' },
+  },
+  resumeSchedules: {
+    ...routes.resumeSchedules,
+    tag: 'Schedules',
+    summary: 'Resume the schedules that were paused, from their next times on',
+    scope: 'schedules:write',
+    body: pauseRequest,
+    answers: [json(200, schedulePause, 'Resumed; `paused` says whether another pause still holds')],
+    problems: ['validation-error', 'permission-denied'],
+    audit: { action: 'schedule.resume', object: 'schedule' },
   },
   getSchedule: {
     ...routes.getSchedule,

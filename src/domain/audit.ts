@@ -12,6 +12,8 @@ export const auditActions = [
   'schedule.delete',
   'schedule.hold',
   'schedule.release',
+  'schedule.pause',
+  'schedule.resume',
   'token.create',
   'token.revoke',
   'secret.set',

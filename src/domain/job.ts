@@ -78,8 +78,13 @@ export type CatchUp = (typeof catchUps)[number];
 
 /** When runs of a job start by themselves, from config.yaml or the API, with every default filled in. */
 export type ScheduleTerms = {
-  /** Five fields, or a word such as `@daily` or `@boot`. */
-  readonly cron: string;
+  /** Five fields, or a word such as `@daily` or `@boot`; null for a schedule that fires once, at `atMs`. */
+  readonly cron: string | null;
+  readonly atMs: number | null;
+  /** Fires only on these days, each a date such as `2026-12-24` or the name of a calendar; null means on every day. */
+  readonly calendar: readonly string[] | null;
+  /** Does not fire on these days. */
+  readonly except: readonly string[];
   /** An IANA name. */
   readonly timezone: string;
   readonly args: JsonObject;

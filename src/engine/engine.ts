@@ -33,6 +33,7 @@ import type { Resumption } from './resumption.ts';
 import type { Execution } from './run/run-context.ts';
 import { createRunFolders } from './run/run-folders.ts';
 import { createRunning } from './running.ts';
+import type { Calendars } from './schedule/schedule-times.ts';
 import { createSchedules, type Schedules } from './schedule/schedules.ts';
 import { createKeyRotation, type KeyRotation } from './secrets/key-rotation.ts';
 import type { Keyring } from './secrets/keyring.ts';
@@ -99,6 +100,9 @@ type EngineOptions = {
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */
   readonly timezone: string;
+  readonly calendars: Calendars;
+  /** Whether flwd.yaml pauses all schedules. */
+  readonly arePaused: boolean;
   readonly syncWaitMs: number;
   /** The id of the data dir, under which runs are driven (ADR 0039). */
   readonly ownerId: string;
@@ -163,7 +167,7 @@ export function createEngine(o: EngineOptions): Engine {
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
-    health: createHealth({ store, ...runs, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
+    health: createHealth({ store, ...runs, schedules, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
     start(only) {
       if (!only) schedules.start();
       runs.owner.start();

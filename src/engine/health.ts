@@ -8,6 +8,7 @@ import type { Store } from '../store/open.ts';
 import type { Queue } from './queue/queue.ts';
 import type { QueueWatch } from './queue/queue-watch.ts';
 import type { Resumption } from './resumption.ts';
+import type { Schedules } from './schedule/schedules.ts';
 
 export type Check = { readonly status: 'ok' | 'degraded' | 'failing'; readonly detail?: string };
 
@@ -19,6 +20,7 @@ export function createHealth(o: {
   readonly queue: Queue;
   readonly queueWatch: QueueWatch;
   readonly resumption: Pick<Resumption, 'isLate'>;
+  readonly schedules: Pick<Schedules, 'complaint'>;
 }): () => Record<string, Check> {
   function complaintOfQueue(): string | null {
     if (o.queue.isFull) return `${o.queue.depth} runs wait, as many as allowed`;
@@ -33,6 +35,7 @@ export function createHealth(o: {
       disk: checkDisk(o.runsDir),
       queue: checkOf('degraded', complaintOfQueue()),
       isolation: checkOf('degraded', profile.available ? null : (profile.detail ?? 'unavailable')),
+      schedules: checkOf('degraded', o.schedules.complaint()),
     };
   };
 }

@@ -15,6 +15,8 @@ export type StoredSchedule = Schedule & {
   readonly createdBy: string;
 };
 
+export type SchedulePause = { readonly atMs: number; readonly by: string };
+
 /** From when on a released schedule fires. `idleSinceMs` is not null if it is disabled. */
 type Release = Pick<ScheduleState, 'sinceMs' | 'notBeforeMs' | 'idleSinceMs'>;
 
@@ -32,6 +34,10 @@ export type ScheduleStore = {
   readonly states: () => Promise<Map<string, ScheduleState>>;
   /** The runs of a schedule that were created in this time, newest first, at most `most`. */
   readonly runs: (query: ScheduleRunsQuery) => Promise<ScheduleRun[]>;
+  /** Who paused the schedules of which tenant, `*` for every tenant. */
+  readonly pauses: () => Promise<Map<string, SchedulePause>>;
+  readonly pause: (tx: Transaction, tenant: string, pause: SchedulePause) => Promise<void>;
+  readonly resume: (tx: Transaction, tenant: string) => Promise<void>;
   /** Adds the schedule, or replaces the one with its id. */
   readonly put: (tx: Transaction, schedule: StoredSchedule) => Promise<void>;
   /** Removes the schedule and its state. */
@@ -72,6 +78,10 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
       const rows = await read.selectFrom('schedule_states').selectAll().execute();
       return new Map(rows.map((row) => [row.schedule_id, toState(row)]));
     },
+
+    pauses: () => pausesIn(read),
+    pause,
+    resume,
 
     runs: (query) => runsOf(read, query),
 
@@ -124,16 +134,7 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
         .execute();
     },
 
-    async forget(tx, ids, beforeMs) {
-      for (const id of ids) {
-        await tx.db
-          .deleteFrom('schedule_states')
-          .where('schedule_id', '=', id)
-          .where('idle_since_at', '<', beforeMs)
-          .where((eb) => eb.or([eb('held', 'is', null), eb('held', '=', 0)]))
-          .execute();
-      }
-    },
+    forget,
   };
 }
 
@@ -195,6 +196,34 @@ async function release(tx: Transaction, id: string, { sinceMs, notBeforeMs, idle
     .execute();
 }
 
+async function pausesIn(read: Database['read']): Promise<Map<string, SchedulePause>> {
+  const rows = await read.selectFrom('schedule_pauses').selectAll().execute();
+  return new Map(rows.map((row) => [row.tenant, { atMs: row.paused_at, by: row.paused_by }]));
+}
+
+async function pause(tx: Transaction, tenant: string, { atMs, by }: SchedulePause): Promise<void> {
+  await tx.db
+    .insertInto('schedule_pauses')
+    .values({ tenant, paused_at: atMs, paused_by: by })
+    .onConflict((conflict) => conflict.column('tenant').doNothing())
+    .execute();
+}
+
+async function resume(tx: Transaction, tenant: string): Promise<void> {
+  await tx.db.deleteFrom('schedule_pauses').where('tenant', '=', tenant).execute();
+}
+
+async function forget(tx: Transaction, ids: readonly string[], beforeMs: number): Promise<void> {
+  for (const id of ids) {
+    await tx.db
+      .deleteFrom('schedule_states')
+      .where('schedule_id', '=', id)
+      .where('idle_since_at', '<', beforeMs)
+      .where((eb) => eb.or([eb('held', 'is', null), eb('held', '=', 0)]))
+      .execute();
+  }
+}
+
 async function rewind(tx: Transaction, id: string, toMs: number): Promise<void> {
   await tx.db
     .updateTable('schedule_states')
@@ -246,7 +275,9 @@ function toSchedule(row: ScheduleRow): StoredSchedule {
     tenant: row.tenant,
     source: 'api',
     held: false,
-    cron: row.cron,
+    cron: row.at === null ? row.cron : null,
+    atMs: row.at,
+    ...(row.days === null ? { calendar: null, except: [] } : JSON.parse(row.days)),
     timezone: row.timezone,
     args: JSON.parse(row.args),
     catchUp: row.catch_up,
@@ -265,7 +296,9 @@ function toRow(schedule: StoredSchedule): ScheduleRow {
     name: schedule.name,
     job_id: schedule.jobId,
     tenant: schedule.tenant,
-    cron: schedule.cron,
+    cron: schedule.cron ?? '',
+    at: schedule.atMs,
+    days: hasDays(schedule) ? JSON.stringify({ calendar: schedule.calendar, except: schedule.except }) : null,
     timezone: schedule.timezone,
     args: JSON.stringify(schedule.args),
     catch_up: schedule.catchUp,
@@ -276,6 +309,10 @@ function toRow(schedule: StoredSchedule): ScheduleRow {
     updated_at: schedule.updatedAtMs,
     created_by: schedule.createdBy,
   };
+}
+
+function hasDays({ calendar, except }: Pick<Schedule, 'calendar' | 'except'>): boolean {
+  return calendar !== null || except.length > 0;
 }
 
 function toState(row: ScheduleStateRow): ScheduleState {

@@ -29,6 +29,7 @@ export type Schema = {
   schedules: ScheduleRow;
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
+  schedule_pauses: SchedulePauseRow;
   delivery_keys: DeliveryKeyRow;
   deliveries: DeliveryRow;
   notices: NotificationRow;
@@ -260,6 +261,7 @@ export type ScheduleRow = {
   name: string | null;
   job_id: string;
   tenant: string;
+  /** Empty for a schedule that fires once. */
   cron: string;
   timezone: string;
   args: string;
@@ -270,7 +272,14 @@ export type ScheduleRow = {
   created_at: number;
   updated_at: number;
   created_by: string;
+  /** The single time of the schedule. */
+  at: number | null;
+  /** JSON of its calendar and its exceptions; null when it has neither. */
+  days: string | null;
 };
+
+/** All schedules of a tenant are paused; `*`: those of every tenant. */
+type SchedulePauseRow = { tenant: string; paused_at: number; paused_by: string };
 
 /** `last_fire` and `last_error` are JSON of Fire and FireError. */
 export type ScheduleStateRow = {

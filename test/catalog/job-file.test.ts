@@ -215,7 +215,7 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\nschedules: [{cron: "0 3 * * *", timezone: Mars/X}]',
       '2:43: `schedules.0.timezone` must be a time zone such as `Europe/Berlin`',
     ],
-    ['command: ./run.sh\nschedules: [{timezone: UTC}]', '2:13: `cron` is missing'],
+    ['command: ./run.sh\nschedules: [{timezone: UTC}]', '2:13: a schedule needs `cron`, or `at` for a single time'],
     ['command: ./run.sh\npermissions: {read: [{arg: path}]}', '2:28: there is no argument `path`'],
     ['command: ./run.sh\nimage: x', '2:1: `image` needs `executor: container`'],
     ['executor: container\ncommand: ./run.sh', '1:1: `executor: container` needs an `image`'],

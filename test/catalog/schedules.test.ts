@@ -28,6 +28,9 @@ test('a schedule arrives with every default filled in', async () => {
     {
       id: expect.stringMatching(/^schedule_[0-9A-F]{26}$/),
       cron: '0 3 * * *',
+      atMs: null,
+      calendar: null,
+      except: [],
       timezone: null,
       args: { target: '/srv' },
       catchUp: 'none',
@@ -60,6 +63,17 @@ test('every key of a schedule arrives', async () => {
       enabled: false,
       labels: { team: 'ops' },
     },
+  ]);
+});
+
+test('a single time and days arrive, whether or not they are in a list', async () => {
+  const found = await read(`schedules:
+  - {at: 2026-12-01T09:00:00+01:00, args: {target: x}}
+  - {cron: "0 3 * * *", calendar: closing, except: [holidays, 2026-12-24], args: {target: x}}
+`);
+  expect(found).toMatchObject([
+    { cron: null, atMs: Date.parse('2026-12-01T08:00:00Z'), calendar: null, except: [] },
+    { cron: '0 3 * * *', atMs: null, calendar: ['closing'], except: ['holidays', '2026-12-24'] },
   ]);
 });
 
@@ -106,6 +120,23 @@ test.each([
   [
     '{cron: "0 3 * * *", args: {target: x}, labels: {schedule_id: x}}',
     '6:74: `schedules.0.labels.schedule_id` is a label that flwd sets itself',
+  ],
+  ['{args: {target: x}}', '6:13: a schedule needs `cron`, or `at` for a single time'],
+  [
+    '{cron: "0 3 * * *", at: "2026-12-01T09:00:00Z", args: {target: x}}',
+    '6:33: `at` and `cron` must not be used together',
+  ],
+  [
+    '{at: 2026-12-01, args: {target: x}}',
+    '6:18: `schedules.0.at` must be a time with an offset such as `2026-12-01T09:00:00+01:00`',
+  ],
+  [
+    '{at: "2026-12-01T09:00:00Z", except: holidays, args: {target: x}}',
+    '6:42: `except` needs a `cron` pattern with days and times',
+  ],
+  [
+    '{cron: "0 3 * * *", except: [2026-02-30], args: {target: x}}',
+    '6:33: `schedules.0.except` has no such day: `2026-02-30`',
   ],
 ])('%s is an error with its place', async (schedule, error) => {
   expect(await read(`schedules: [${schedule}]`)).toEqual([error]);

@@ -20,7 +20,7 @@ import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
 import { draftJob, securityLines } from '../../src/cli/import/job-draft.ts';
-import { parseCron } from '../../src/lib/cron.ts';
+import { parseCron } from '../../src/lib/cron/cron.ts';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, flwdReading } from './terminal.ts';
 

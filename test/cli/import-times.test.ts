@@ -6,7 +6,7 @@ import { readDaguSchedules } from '../../src/cli/import/formats/dagu-schedule.ts
 import { fromQuartz, splitQuartz } from '../../src/cli/import/formats/quartz-cron.ts';
 import { readOnCalendar } from '../../src/cli/import/formats/systemd-calendar.ts';
 import { spanMs } from '../../src/cli/import/formats/systemd-span.ts';
-import { parseCron } from '../../src/lib/cron.ts';
+import { parseCron } from '../../src/lib/cron/cron.ts';
 
 // Expected times are those of `systemd-analyze calendar --base-time="2026-11-28 00:00:01 UTC" --iterations=3`.
 test.each([

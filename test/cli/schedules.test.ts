@@ -94,6 +94,30 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
   expect(await flwd(dir, 'schedules', 'release', id, '--after', 'noon')).toMatchObject({ code: 2 });
 });
 
+test('a schedule fires once, all are paused and resumed, and doctor warns of a pause', {
+  timeout: 120_000,
+}, async () => {
+  const { dir, serve } = await createInstance(jobs);
+  const server = await serve();
+  const soon = new Date(Date.now() + 3_000).toISOString();
+  const added = await flwd(dir, 'schedules', 'add', 'backup/daily', '--at', soon, '--target', '/once');
+  expect(added).toMatchObject({ code: 0, stderr: expect.stringMatching(/^backup\/daily runs once at 20/) });
+  const id = added.stdout.trim();
+  const row = async () => (await flwd(dir, 'schedules')).stdout.split('\n').find((line) => line.startsWith(id));
+  await expect.poll(row, { timeout: 30_000, interval: 500 }).toMatch(/Once, on .* success 20\S+ +done/);
+  expect((await flwd(dir, 'runs', '--job', 'backup/daily', '--json')).stdout.match(/"run_id"/g)).toHaveLength(1);
+
+  expect(await flwd(dir, 'schedules', 'pause')).toMatchObject({ code: 2, stderr: expect.stringContaining('--all') });
+  expect(await flwd(dir, 'schedules', 'pause', '--all')).toMatchObject({ code: 0, stdout: 'paused all schedules\n' });
+  expect((await flwd(dir, 'schedules')).stdout).toMatch(/own .* - +- +paused/);
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(/warn +schedules +all schedules are paused\n/);
+  await server.stop();
+  await serve();
+  expect((await flwd(dir, 'schedules')).stdout).toMatch(/own .* - +- +paused/);
+  expect(await flwd(dir, 'schedules', 'resume', '--all')).toMatchObject({ stdout: 'resumed all schedules\n' });
+  expect((await flwd(dir, 'schedules')).stdout).toMatch(/own .* on/);
+});
+
 test('an instance keeps the time zone in which it was made, and says when the host is in another one', async () => {
   const daily = { cron: '@daily' };
   const { dir } = await createInstance({ plain: bash('true', { schedules: [daily, { cron: '@boot' }] }) });

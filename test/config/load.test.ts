@@ -71,6 +71,8 @@ describe('without a flwd.yaml', () => {
         },
       },
       scheduler: {
+        calendars: {},
+        schedulesPaused: false,
         globalConcurrency: Math.max(4, 2 * availableParallelism()),
         jobConcurrency: null,
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },

@@ -19,6 +19,7 @@ import type { RunRequest, SecurityPolicy } from '../../src/engine/plan/plan.ts';
 import type { QueueLimits } from '../../src/engine/queue/queue.ts';
 import { createRetention, type Retention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
 import type { ControllerContext } from '../../src/engine/run/run-context.ts';
+import type { Calendars } from '../../src/engine/schedule/schedule-times.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import type { LimitHost } from '../../src/exec/host/limit-host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
@@ -106,6 +107,9 @@ export async function openEngine(
     readonly clock?: SteadyClock;
     /** The zone of schedules without a time zone; UTC by default. */
     readonly timezone?: string;
+    readonly calendars?: Calendars;
+    /** Whether flwd.yaml pauses all schedules. */
+    readonly arePaused?: boolean;
     readonly execution?: Partial<Pick<ControllerContext, 'artifactLimits' | 'masked' | 'runCallers'>>;
     /** Enforces the limits of runs. Without it, nothing does. */
     readonly limitHost?: LimitHost;
@@ -154,6 +158,8 @@ export async function openEngine(
     clock,
     log,
     timezone: o.timezone ?? options.timezone,
+    calendars: o.calendars ?? options.calendars,
+    arePaused: o.arePaused ?? options.arePaused,
     limits: { ...options.limits, ...o.limits },
     policy: { ...options.policy, resources: () => ({ ...noResources, ...o.resources }), ...o.security },
     execution: { ...options.execution, ...o.execution },

@@ -3,7 +3,7 @@
 import { assert, constantFrom, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { newestTimes, startsAtMs } from '../../src/engine/schedule/schedule-due.ts';
-import { parseCron } from '../../src/lib/cron.ts';
+import { parseCron } from '../../src/lib/cron/cron.ts';
 
 const minuteMs = 60_000;
 const patterns = constantFrom('* * * * *', '*/7 3-5 * * *', '30 2 * * *', '0 2,14 * * 1', '15 4 1 * *');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextClockChange } from '../../src/lib/clock-change.ts';
+import { nextClockChange } from '../../src/lib/cron/clock-change.ts';
 
 const textOf = (cron: string, timezone: string, after: string) =>
   nextClockChange({ cron, timezone }, Date.parse(after))?.text;

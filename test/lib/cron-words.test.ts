@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cronWords } from '../../src/lib/cron-words.ts';
+import { cronWords } from '../../src/lib/cron/cron-words.ts';
 
 test.each([
   ['0 2 * * *', 'Every day at 02:00'],

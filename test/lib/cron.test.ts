@@ -3,7 +3,7 @@
 import { Cron } from 'croner';
 import { array, assert, constantFrom, integer, property, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CronTimes, parseCron, shortestGapMs, toLocalTimestamp } from '../../src/lib/cron.ts';
+import { type CronTimes, parseCron, shortestGapMs, toLocalTimestamp } from '../../src/lib/cron/cron.ts';
 
 const dayMs = 86_400_000;
 

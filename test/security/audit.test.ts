@@ -73,6 +73,8 @@ describe('an operation that changes something leaves an entry with the caller, t
     deleteSchedule: async () => ({ method: 'DELETE', path: `/schedules/${await newSchedule()}` }),
     holdSchedule: async () => ({ path: `/schedules/${await newSchedule()}/hold` }),
     releaseSchedule: async () => ({ path: `/schedules/${await newSchedule()}/release`, body: {} }),
+    pauseSchedules: () => ({ path: '/schedules/pause', body: { tenant: 'acme' } }),
+    resumeSchedules: () => ({ path: '/schedules/resume', body: { tenant: 'acme' } }),
     runSchedule: async () => ({ path: `/schedules/${await newSchedule()}/run` }),
     replayDelivery: async () => ({ path: `${await newDelivery()}/replay` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),

@@ -9,7 +9,7 @@ import { evaluateExpression } from '../../src/catalog/expression/expression.ts';
 import { isMediaType } from '../../src/domain/media-type.ts';
 import { createArtifactGlob } from '../../src/exec/collect/artifact-glob.ts';
 import { parseTimestampUs } from '../../src/lib/clock.ts';
-import { parseCron } from '../../src/lib/cron.ts';
+import { parseCron } from '../../src/lib/cron/cron.ts';
 import { isTimezone } from '../../src/lib/timezone.ts';
 import { parseDuration, parseSize } from '../../src/lib/units.ts';
 import { isLocalHost, isLocalOrigin } from '../../src/server/admission/local-names.ts';

@@ -206,6 +206,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   ],
   holdSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID/hold') }],
   releaseSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/release', {}) }],
+  pauseSchedules: [makes('/schedules/pause', () => ({}), 200)],
+  resumeSchedules: [makes('/schedules/resume', () => ({}), 200)],
   runSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/run', {}) }],
   listScheduleFires: [{ kind: 'own' }],
   listWebhooks: [

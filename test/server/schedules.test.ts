@@ -60,6 +60,9 @@ describe('a schedule of a config.yaml', () => {
         source: 'job',
         defined_in: { source: expect.any(String), file: 'backup/config.yaml' },
         cron: '30 2 * * *',
+        at: null,
+        calendar: null,
+        except: [],
         sentence: 'Every day at 02:30',
         timezone: 'Europe/Berlin',
         args: { target: '/a' },
@@ -67,6 +70,8 @@ describe('a schedule of a config.yaml', () => {
         jitter: '0s',
         enabled: true,
         held: false,
+        paused: false,
+        done: false,
         denied: null,
         labels: {},
         next_fires: Array.from({ length: 3 }, () => ({
@@ -263,7 +268,7 @@ describe('all errors are reported at once', () => {
 
   test.each([
     [{ cron: '0 3 * * *' }, '/job_id is required'],
-    [{ job_id: 'plain' }, '/cron is required'],
+    [{ job_id: 'plain' }, ' a schedule needs `cron`, or `at` for a single time'],
     [{ job_id: 'plain', cron: '0 0 30 2 *' }, '/cron never fires: there is no such day'],
     [
       { job_id: 'plain', cron: '@noon' },
@@ -281,6 +286,52 @@ describe('all errors are reported at once', () => {
   ])('the job %s gets %s', async (jobId, slug, status) => {
     const body = { job_id: jobId, cron: '0 3 * * *' };
     expect(await problemOf(await server.post('/schedules', body))).toMatchObject({ slug, status });
+  });
+});
+
+describe('single times, days and pauses', () => {
+  test('a single time is shown as it is meant, survives a change, and one that has passed is refused', async () => {
+    const at = '2031-12-01T09:00:00+01:00';
+    const made = await make({ cron: undefined, at, timezone: 'Europe/Berlin' });
+    expect(made).toMatchObject({ cron: null, at, sentence: 'Once, on 1 December 2031 at 09:00', done: false });
+    expect(made.next_fires).toEqual([{ nominal_at: '2031-12-01T08:00:00.000Z', local: at }]);
+    const path = `/schedules/${made.id}`;
+    expect(await (await send('PUT', path, { job_id: 'plain', at, name: 'x' })).json()).toMatchObject({ name: 'x' });
+    const past = await problemOf(await server.post('/schedules', { job_id: 'plain', at: '2020-01-01T00:00:00Z' }));
+    expect(past.errors).toEqual(['/at has passed: give a time to come']);
+    const two = await problemOf(await server.post('/schedules', { job_id: 'plain', at, cron: '0 3 * * *' }));
+    expect(two.errors).toEqual(['/at `at` and `cron` must not be used together']);
+    await server.fetch(path, { method: 'DELETE' });
+  });
+
+  test('days are kept, and shape the next times and the sentence', async () => {
+    const days = { except: ['2031-01-02', '2031-01-03'], calendar: ['2031-01-01', '2031-01-02', '2031-01-04'] };
+    const made = await make({ ...days, timezone: 'UTC' });
+    expect(made).toMatchObject({
+      ...days,
+      sentence:
+        'Every day at 03:00, only on 2031-01-01, 2031-01-02 and 2031-01-04, except on 2031-01-02 and 2031-01-03',
+      next_fires: [{ local: '2031-01-01T03:00:00+00:00' }, { local: '2031-01-04T03:00:00+00:00' }],
+    });
+    const unknown = await problemOf(
+      await server.post('/schedules', { job_id: 'plain', cron: '0 3 * * *', except: 'no-such' }),
+    );
+    expect(unknown.errors).toEqual(['/except has no such calendar: `no-such`']);
+    await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
+  });
+
+  test('all schedules are paused and resumed, and /health says so', async () => {
+    const checks = async () => (await server.fetch('/health')).json();
+    expect(await checks()).toMatchObject({ checks: { schedules: { status: 'ok' } } });
+    const paused = await server.post('/schedules/pause', {});
+    expect(await paused.json()).toEqual({ tenant: '*', paused: true, by_operator: false });
+    const { schedules } = await list();
+    expect(schedules.length).toBeGreaterThan(0);
+    for (const one of schedules) expect(one).toMatchObject({ paused: true, next_fires: [] });
+    const detail = expect.stringMatching(/^all schedules have been paused by local since 20/);
+    expect(await checks()).toMatchObject({ status: 'degraded', checks: { schedules: { status: 'degraded', detail } } });
+    expect(await (await server.post('/schedules/resume', {})).json()).toMatchObject({ paused: false });
+    expect((await list()).schedules.some(({ next_fires: fires }) => fires.length > 0)).toBe(true);
   });
 });
 

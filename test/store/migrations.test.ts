@@ -109,6 +109,7 @@ describe('a database file of SQLite', () => {
       ['0020-lists-of-runs', '18dbd69a2b66785691d6cf561d0908896c58b72c771aa6d8f52a6ccb18f9d16e'],
       ['0021-webhooks', '8f73a197353ae7bd3c111ee8ed1dc0bbb3db356bd9c8d3b3d5b93c9646de300b'],
       ['0024-deliveries', 'c65d11cef77dae4d8e4f06bd9ddf8c9dc110244e5e34a6ab0724a2a057195be6'],
+      ['0027-days-of-schedules', '930837b418df79dcd5ccd6a7cfbf9591c7c3dd53261349b47de63b341621c06e'],
     ]);
   });
 

@@ -16,7 +16,7 @@ import {
   toNewStep,
 } from '../../src/engine/run/step-instances.ts';
 import { toTimestamp } from '../../src/lib/clock.ts';
-import { parseCron } from '../../src/lib/cron.ts';
+import { parseCron } from '../../src/lib/cron/cron.ts';
 import { createId } from '../../src/lib/ids.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import type { Transaction } from '../../src/store/database.ts';
@@ -159,7 +159,7 @@ function firesOf(
   { cron, timezone }: JobDefinition['schedules'][number],
   { nowMs, days }: { nowMs: number; days: number },
 ): number[] {
-  const times = parseCron(cron, timezone ?? 'Europe/Berlin');
+  const times = parseCron(cron ?? '', timezone ?? 'Europe/Berlin');
   if ('problem' in times) throw new Error(`the cron pattern ${cron} ${times.problem}`);
   const found: number[] = [];
   let atMs = times.next(nowMs - days * dayMs);

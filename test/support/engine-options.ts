@@ -48,6 +48,8 @@ export function engineOptions(
     },
     defaultTenant: 'default',
     timezone: 'UTC',
+    calendars: new Map(),
+    arePaused: false,
     syncWaitMs: 10_000,
     ownerId: openOwnerId(dataDir),
     worker: 'test',

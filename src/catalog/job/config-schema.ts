@@ -6,7 +6,9 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
+import { daysPattern } from '../../domain/schedule.ts';
 import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
+import { parseTimestampUs } from '../../lib/clock.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
 import { toMemberErrors } from '../arguments/schema-errors.ts';
@@ -111,9 +113,22 @@ export const stepSchema = map(
   { hints: stepKeyHints },
 );
 
+/** Dates, and names of calendars of flwd.yaml. */
+const days = schemaOf<string | readonly string[]>({
+  type: ['string', 'array'],
+  pattern: daysPattern,
+  items: { type: 'string', pattern: daysPattern },
+  ...few,
+  maxItems: 1_000,
+  says: 'a date such as `2026-12-24`, the name of a calendar of `flwd.yaml`, or a list of these',
+});
 const schedule = map(
-  { cron: string({ says: 'five fields such as `0 3 * * *`, or a word such as `@daily`' }) },
+  {},
   {
+    cron: string({ says: 'five fields such as `0 3 * * *`, or a word such as `@daily`' }),
+    at: string({ format: 'instant', says: 'a time with an offset such as `2026-12-01T09:00:00+01:00`' }),
+    calendar: days,
+    except: days,
     timezone: string({ format: 'timezone', says: 'a time zone such as `Europe/Berlin`' }),
     args: anyObject,
     catch_up: oneOf(...catchUps),
@@ -268,6 +283,7 @@ const compile = createCompiler({
   'span-above-zero': (value) => (parseDuration(value) ?? 0) > 0,
   size: (value) => (parseSize(value) ?? 0) > 0,
   timezone: isTimezone,
+  instant: (value) => parseTimestampUs(value) !== undefined,
   'media-type': isMediaType,
   webhook: isWebhook,
 });

@@ -4,7 +4,10 @@
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue } from '../../domain/job.ts';
 import { scheduleLabels } from '../../domain/schedule.ts';
-import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { parseTimestampUs } from '../../lib/clock.ts';
+import { isDate } from '../../lib/cron/calendar-days.ts';
+import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
+import { startWords } from '../../lib/cron/start-words.ts';
 import { createSha256 } from '../../lib/sha256.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { formatDuration, parseDuration } from '../../lib/units.ts';
@@ -29,14 +32,16 @@ type JobArguments = Pick<JobDefinition, 'argspec' | 'secretArgs'>;
  * that are not listed.
  */
 export function checkSchedule(
-  { cron, timezone, args, jitterMs, labels }: Pick<JobSchedule, 'cron' | 'timezone' | 'args' | 'jitterMs' | 'labels'>,
+  terms: Omit<JobSchedule, 'id' | 'held'>,
   job?: JobArguments,
   ofArgs = createErrorList(),
 ): MemberError[] {
-  const errors: MemberError[] = [];
+  const { cron, timezone, args, jitterMs, labels } = terms;
+  const errors: MemberError[] = checkWhen(terms);
   const isZone = timezone === null || isTimezone(timezone);
   if (!isZone) errors.push(toError(['timezone'], 'timezone', 'must be a time zone such as `Europe/Berlin`'));
-  const times = parseCron(cron, (isZone && timezone) || 'UTC');
+  const times = cron === null ? null : parseCron(cron, (isZone && timezone) || 'UTC');
+  if (times === null) return [...errors, ...checkLabels(labels), ...(job ? checkArgs(args, job, ofArgs) : [])];
   if ('problem' in times) errors.push(toError(['cron'], 'cron', times.problem));
   else if (jitterMs > 0) {
     const gapMs = shortestGapMs(times);
@@ -45,11 +50,32 @@ export function checkSchedule(
       errors.push(toError(['jitter'], 'jitter', message));
     }
   }
-  for (const name of scheduleLabels) {
-    if (Object.hasOwn(labels, name))
-      errors.push(toError(['labels', name], 'reserved', 'is a label that flwd sets itself'));
+  return [...errors, ...checkLabels(labels), ...(job ? checkArgs(args, job, ofArgs) : [])];
+}
+
+/** A schedule has a pattern or a single time. Its days must exist, and suit a pattern. */
+function checkWhen({ cron, atMs, calendar, except }: Omit<JobSchedule, 'id' | 'held'>): MemberError[] {
+  const errors: MemberError[] = [];
+  if (cron === null && atMs === null) errors.push(ruleError([], 'a schedule needs `cron`, or `at` for a single time'));
+  if (cron !== null && atMs !== null)
+    errors.push(ruleError(['at'], '`at` and `cron` must not be used together', 'key'));
+  for (const [key, days] of [
+    ['calendar', calendar ?? []],
+    ['except', except],
+  ] as const) {
+    if (days.length > 0 && (cron === null || startWords.has(cron)))
+      errors.push(ruleError([key], `\`${key}\` needs a \`cron\` pattern with days and times`, 'key'));
+    for (const day of days) {
+      if (/^\d/.test(day) && !isDate(day)) errors.push(toError([key], 'date', `has no such day: \`${day}\``));
+    }
   }
-  return job ? [...errors, ...checkArgs(args, job, ofArgs)] : errors;
+  return errors;
+}
+
+function checkLabels(labels: JobSchedule['labels']): MemberError[] {
+  return scheduleLabels
+    .filter((name) => Object.hasOwn(labels, name))
+    .map((name) => toError(['labels', name], 'reserved', 'is a label that flwd sets itself'));
 }
 
 function checkArgs(args: JsonObject, job: JobArguments, found: ErrorList): MemberError[] {
@@ -101,14 +127,17 @@ export function readSchedules(
 }
 
 function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
-  const { cron, timezone = null, args = {}, jitter = '0s' } = raw;
+  const { cron = null, timezone = null, args = {}, jitter = '0s' } = raw;
+  const atMs = toAtMs(raw.at);
   const hash = createSha256()
     // The same id as before instances had a time zone.
-    .update(canonical([jobId, cron, timezone ?? 'UTC', args]))
+    .update(canonical([jobId, cron ?? `at ${atMs}`, timezone ?? 'UTC', args]))
     .digest('hex');
   return {
     id: `schedule_${hash.slice(0, 26).toUpperCase()}`,
     cron,
+    atMs,
+    ...daysOf(raw),
     timezone,
     args,
     catchUp: raw.catch_up ?? 'none',
@@ -117,6 +146,16 @@ function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
     held: raw.held ?? false,
     labels: raw.labels ?? {},
   };
+}
+
+/** The instant of a schedule's `at`; null without one. */
+export function toAtMs(at: string | undefined): number | null {
+  const atUs = at === undefined ? undefined : parseTimestampUs(at);
+  return atUs === undefined ? null : Math.floor(atUs / 1000);
+}
+
+export function daysOf({ calendar, except = [] }: Pick<RawSchedule, 'calendar' | 'except'>) {
+  return { calendar: calendar === undefined ? null : [calendar].flat(), except: [except].flat() };
 }
 
 /** The same members in any order are the same arguments. */

@@ -1,7 +1,7 @@
 // Turns a line of a crontab into a job: the same command for the same shell, with the variables that it had under cron.
 
 import { basename, isAbsolute } from 'node:path';
-import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import type { TableLine } from './crontab-table.ts';

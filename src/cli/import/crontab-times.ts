@@ -1,6 +1,6 @@
 // Turns the times of a crontab line into a pattern of flwd that fires at exactly the same times, or says why it cannot.
 
-import { nicknames, parseCron } from '../../lib/cron.ts';
+import { nicknames, parseCron } from '../../lib/cron/cron.ts';
 
 type Field = {
   readonly name: string;

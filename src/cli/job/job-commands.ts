@@ -25,6 +25,8 @@ const label: Option = {
   about: 'add a label to the run; repeatable',
 };
 
+const allSchedules: Option = { name: 'all', about: 'all schedules of this tenant; for an operator, of every tenant' };
+
 /** Options for the arguments of a job and the settings of its run. */
 const request: readonly Option[] = [
   ...wholeArguments('flags override it'),
@@ -177,6 +179,23 @@ export const jobCommands = [
         about: "when to start runs: a cron pattern, such as '0 3 * * *', or a word, such as @daily or @boot",
       },
       {
+        name: 'at',
+        value: 'TIME',
+        about: 'start one run at this time (RFC 3339), such as 2026-12-01T09:00:00+01:00, instead of --cron',
+      },
+      {
+        name: 'calendar',
+        value: 'DAY',
+        isRepeatable: true,
+        about: 'start runs only on these days: a date, such as 2026-12-24, or a calendar of flwd.yaml; repeatable',
+      },
+      {
+        name: 'except',
+        value: 'DAY',
+        isRepeatable: true,
+        about: 'start no runs on these days: a date, or a calendar of flwd.yaml; repeatable',
+      },
+      {
         name: 'timezone',
         value: 'ZONE',
         about: 'the time zone of the pattern, such as Europe/Berlin; default: the time zone of the instance',
@@ -218,6 +237,16 @@ export const jobCommands = [
     about: 'hold a schedule, so that it starts no runs until it is released; works for any schedule',
     options: [...printing, ...instance],
     operands: 'SCHEDULE',
+  },
+  {
+    name: 'schedules pause',
+    about: 'pause all schedules: they start no runs until they are resumed, and do not catch up on missed times',
+    options: [allSchedules, tenant, ...printing, ...instance],
+  },
+  {
+    name: 'schedules resume',
+    about: 'resume all schedules that were paused, from their next times on',
+    options: [allSchedules, tenant, ...printing, ...instance],
   },
   {
     name: 'schedules release',

@@ -4,7 +4,7 @@ import type { Client } from '../../client/client.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import { argumentFields } from '../../domain/argument-fields.ts';
 import { catchUps } from '../../domain/job.ts';
-import { startWords } from '../../lib/start-words.ts';
+import { startWords } from '../../lib/cron/start-words.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -18,7 +18,7 @@ import { createOutput, type Output } from '../terminal/output.ts';
 import { noteNoServer } from './schedules.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
-  if (operands.length === 0 || !options.has('cron'))
+  if (operands.length === 0 || (!options.has('cron') && !options.has('at')))
     throw new Refusal("flwd schedules add needs a job and a time: flwd schedules add JOB --cron '0 3 * * *'");
   const output = createOutput(options);
   const fires = readCount(options, 'next');
@@ -30,7 +30,7 @@ export async function run(options: Options, operands: readonly string[], call: C
       const preview = await client.call('previewSchedule', { query: { fires }, body });
       if (output.isJson) output.json(preview);
       else {
-        const start = startWords.get(body.cron);
+        const start = startWords.get(body.cron ?? '');
         const times = start === undefined ? preview.next_fires.map(({ local }) => local) : [start];
         output.text(times.map((time) => `${time}\n`).join(''));
       }
@@ -40,8 +40,8 @@ export async function run(options: Options, operands: readonly string[], call: C
     if (output.isJson) output.json(schedule);
     else output.text(`${schedule.id}\n`);
     const [next] = schedule.next_fires;
-    const when = next ? `at ${next.local}` : startWords.get(schedule.cron);
-    if (when !== undefined) output.say(`${schedule.job_id} runs next ${when}`);
+    const when = next ? `at ${next.local}` : startWords.get(schedule.cron ?? '');
+    if (when !== undefined) output.say(`${schedule.job_id} runs ${schedule.at === null ? 'next' : 'once'} ${when}`);
     noteNoServer(session, output);
     return exitCodes.done;
   });
@@ -57,12 +57,17 @@ async function readRequest(
   const one = (name: string) => options.get(name)?.[0];
   const fields = argumentFields(job.args);
   const read = readArguments(fields, call.argumentWords, await readBase(options), output.warn);
+  const [cron, at] = [one('cron'), one('at')];
+  const [calendar, except] = [options.get('calendar'), options.get('except')];
   const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
   const catchUp = readChoice(options, 'catch-up', catchUps);
   const labels = readLabels(options);
   const request = {
     job_id: job.id,
-    cron: one('cron') ?? '',
+    ...(cron !== undefined && { cron }),
+    ...(at !== undefined && { at }),
+    ...(calendar && { calendar: [...calendar] }),
+    ...(except && { except: [...except] }),
     args: toJson(read.args),
     ...(timezone !== undefined && { timezone }),
     ...(catchUp !== undefined && { catch_up: catchUp }),

@@ -1,8 +1,8 @@
 // `flwd schedules`: lists the schedules and when each one starts its next run.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { startWords } from '../../lib/cron/start-words.ts';
 import { shellWord } from '../../lib/shell-word.ts';
-import { startWords } from '../../lib/start-words.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -20,7 +20,8 @@ export async function run(options: Options): Promise<ExitCode> {
     const list = await session.client.call('listSchedules', { query });
     if (output.isJson) output.json(list);
     else await printSchedules(list, output);
-    if (list.schedules.some(({ enabled, held, denied }) => enabled && !held && !denied)) noteNoServer(session, output);
+    if (list.schedules.some(({ enabled, held, paused, denied }) => enabled && !held && !paused && !denied))
+      noteNoServer(session, output);
     return exitCodes.done;
   });
 }
@@ -58,7 +59,7 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
       schedule.job_id,
       ...(hasNames ? [schedule.name ?? ''] : []),
       ...(hasArguments ? [argumentsOf(schedule)] : []),
-      schedule.cron,
+      schedule.cron ?? schedule.at ?? '',
       schedule.sentence,
       schedule.timezone,
       nextOf(schedule),
@@ -83,14 +84,16 @@ function lastOf({ last_run: last }: Schedule, output: Output) {
 }
 
 /** In the time zone of the schedule, which is in the column before. */
-function nextOf({ cron, enabled, held, denied, next_fires: [next] }: Schedule): string {
-  if (!enabled || held || denied) return '-';
-  return next?.local ?? startWords.get(cron) ?? '-';
+function nextOf({ cron, enabled, held, paused, denied, next_fires: [next] }: Schedule): string {
+  if (!enabled || held || paused || denied) return '-';
+  return next?.local ?? startWords.get(cron ?? '') ?? '-';
 }
 
-function stateOf({ enabled, held, denied, last_error: lastError }: Schedule) {
+function stateOf({ enabled, held, paused, done, denied, last_error: lastError }: Schedule) {
   if (!enabled) return { text: 'disabled', style: 'faint' } as const;
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
+  if (paused) return { text: 'paused', style: 'busy' } as const;
   if (held) return { text: 'held', style: 'faint' } as const;
-  return lastError === null ? ({ text: 'on', style: 'good' } as const) : ({ text: 'failing', style: 'bad' } as const);
+  if (lastError !== null) return { text: 'failing', style: 'bad' } as const;
+  return done ? ({ text: 'done', style: 'faint' } as const) : ({ text: 'on', style: 'good' } as const);
 }

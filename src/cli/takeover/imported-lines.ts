@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
-import { parseCron, toLocalTimestamp } from '../../lib/cron.ts';
+import { parseCron, toLocalTimestamp } from '../../lib/cron/cron.ts';
 import { hostTimezone } from '../../lib/timezone.ts';
 import { Refusal } from '../exit-code.ts';
 import { jobOfLine } from '../import/crontab-job.ts';

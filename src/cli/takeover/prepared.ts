@@ -115,10 +115,10 @@ function lostUser({ user }: ImportRecord, { uid, user: runAs }: Isolation): stri
 
 async function nextTimesOf(schedules: readonly Schedule[], client: Client): Promise<string[]> {
   const previews = await Promise.all(
-    schedules.map(({ job_id, cron, timezone, args }) =>
+    schedules.map(({ job_id, cron, at, timezone, args }) =>
       client.call('previewSchedule', {
         query: { fires: shownTimes },
-        body: { job_id, cron, timezone, args: toJson(args) },
+        body: { job_id, ...(cron !== null && { cron }), ...(at !== null && { at }), timezone, args: toJson(args) },
       }),
     ),
   );

@@ -2,7 +2,7 @@
 // is lost between cron and flwd.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCron, shortestGapMs } from '../../lib/cron.ts';
+import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import type { Output } from '../terminal/output.ts';
 import type { ImportedLine } from './imported-lines.ts';
 

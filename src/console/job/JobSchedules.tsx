@@ -4,7 +4,6 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { showValue } from '../../domain/argument-fields.ts';
-import { cronWords } from '../../lib/cron-words.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { Last, RowMenu } from '../schedules/ScheduleCells.tsx';
@@ -64,7 +63,7 @@ export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): Rea
 }
 
 function Row({ schedule, acts }: { readonly schedule: Schedule; readonly acts: readonly ScheduleAct[] }): ReactNode {
-  const { id, name, cron, timezone, args, enabled, held, source } = schedule;
+  const { id, name, cron, at, sentence, timezone, args, enabled, held, paused, done, source } = schedule;
   const next = nextTimes([schedule]);
   const given = Object.entries(args).map(([key, value]) => `${key}=${showValue(value)}`);
   return (
@@ -72,12 +71,14 @@ function Row({ schedule, acts }: { readonly schedule: Schedule; readonly acts: r
       <div>
         <p className={styles.pattern}>
           <Link href={`/schedules?schedule=${encodeURIComponent(id)}`} className={styles.name}>
-            {name === null ? cronWords(cron) : harmless(name)}
+            {name === null ? sentence : harmless(name)}
           </Link>
-          {name !== null && <span>{cronWords(cron)}</span>}
-          <code className={styles.quiet}>{cron}</code>
+          {name !== null && <span>{sentence}</span>}
+          <code className={styles.quiet}>{cron ?? at}</code>
           <span className={styles.quiet}>{timezone}</span>
           {!enabled && <Chip look="sunk">disabled</Chip>}
+          {enabled && paused && <Chip look="late">paused</Chip>}
+          {done && <Chip look="sunk">done</Chip>}
           {enabled && held && <Chip look="late">held</Chip>}
         </p>
         {given.length > 0 && <code className={styles.args}>{harmless(given.join(' '))}</code>}

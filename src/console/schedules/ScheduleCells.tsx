@@ -33,6 +33,8 @@ export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
         Not allowed
       </span>
     );
+  if (schedule.paused) return <span className={styles.quiet}>Paused</span>;
+  if (schedule.done) return <span className={styles.quiet}>Done</span>;
   if (schedule.held) return <span className={styles.quiet}>Held</span>;
   const [next] = schedule.next_fires;
   return next ? <ZoneTime at={next.nominal_at} zone={schedule.timezone} /> : <span className={styles.quiet}>–</span>;

@@ -201,7 +201,10 @@ function TermFields(o: {
 }): ReactNode {
   const { terms, change, preview } = o;
   const zones = useMemo(() => ['UTC', ...Intl.supportedValuesOf('timeZone')], []);
-  const cronError = errorAt(preview, 'cron') ?? (o.isTried && terms.cron.trim() === '' ? 'A pattern is needed.' : null);
+  const cronError =
+    errorAt(preview, 'cron') ??
+    errorAt(preview, 'at') ??
+    (o.isTried && terms.cron.trim() === '' ? 'A pattern is needed.' : null);
   return (
     <div className={styles.terms}>
       <Field
@@ -210,7 +213,8 @@ function TermFields(o: {
         error={cronError}
         hint={
           <>
-            Minute, hour, day, month, weekday, such as <code>0 3 * * 1-5</code>; or a word such as <code>@daily</code>
+            Minute, hour, day, month, weekday, such as <code>0 3 * * 1-5</code>; a word such as <code>@daily</code>; or
+            one time such as <code>2026-12-01T09:00:00+01:00</code>
           </>
         }
       >

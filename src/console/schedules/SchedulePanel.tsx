@@ -40,7 +40,7 @@ export function SchedulePanel(o: {
         )}
         <h2 className={styles.sentence}>{schedule.sentence}</h2>
         <p className={styles.pattern}>
-          <code>{schedule.cron}</code> {schedule.timezone}
+          <code>{schedule.cron ?? schedule.at}</code> {schedule.timezone}
         </p>
         {!isOn(schedule) && (
           <p className={styles.off}>
@@ -65,8 +65,9 @@ export function SchedulePanel(o: {
   );
 }
 
-function whyOff({ enabled, denied }: Schedule): string {
+function whyOff({ enabled, paused, denied }: Schedule): string {
   if (!enabled) return 'Disabled: it starts nothing.';
+  if (paused) return 'All schedules are paused: it starts nothing until they are resumed.';
   return denied ? `Not allowed: ${harmless(denied.detail)}` : 'Held: it starts nothing until it is released.';
 }
 

@@ -1,6 +1,6 @@
 // The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
 
-import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
+import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight, Pause } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
@@ -64,6 +64,11 @@ export function SchedulesPage(): ReactNode {
           </>
         }
       >
+        {all.some(({ paused }) => paused) && (
+          <span className={styles.late} title="flwd schedules resume --all resumes them, unless flwd.yaml pauses them">
+            <Pause size={14} strokeWidth={2.2} aria-hidden="true" /> All paused
+          </span>
+        )}
         {late > 0 && (
           <span className={styles.late}>
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
@@ -239,7 +244,9 @@ function leavePanel(panel: HTMLElement | null): void {
 function matching(all: readonly Schedule[], filter: string): readonly Schedule[] {
   const words = filter.toLowerCase().split(/\s+/);
   return all.filter((one) => {
-    const text = [one.job_id, one.name, one.sentence, one.cron, ...argumentWords(one)].join(' ').toLowerCase();
+    const text = [one.job_id, one.name, one.sentence, one.cron ?? one.at, ...argumentWords(one)]
+      .join(' ')
+      .toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

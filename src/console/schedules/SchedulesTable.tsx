@@ -90,7 +90,7 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
       id: 'when',
       head: 'When',
       sortBy: ({ sentence }) => sentence,
-      cell: (one) => <span title={`${one.cron} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
+      cell: (one) => <span title={`${one.cron ?? one.at} ${one.timezone}`}>{sentenceIn(zone, one)}</span>,
     },
     {
       id: 'next',

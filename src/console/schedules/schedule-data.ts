@@ -59,8 +59,8 @@ export function tallies({ fires, frequent }: Fires): ReadonlyMap<string, Tally> 
 }
 
 /** Whether it starts runs at its times. */
-export function isOn({ enabled, held, denied }: Schedule): boolean {
-  return enabled && !held && denied === null;
+export function isOn({ enabled, held, paused, denied }: Schedule): boolean {
+  return enabled && !held && !paused && denied === null;
 }
 
 /** How people call the schedule: its own name, or its job's. */

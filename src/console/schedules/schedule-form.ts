@@ -20,7 +20,7 @@ export type Terms = {
 export function termsOf(schedule: Schedule | null): Terms {
   return {
     jobId: schedule?.job_id ?? '',
-    cron: schedule?.cron ?? '',
+    cron: schedule?.cron ?? schedule?.at ?? '',
     timezone: schedule?.timezone ?? '',
     catchUp: schedule?.catch_up ?? 'none',
     jitter: schedule?.jitter ?? '0s',
@@ -36,14 +36,21 @@ export function toBody(
 ): BodyOf<'createSchedule'> {
   return {
     job_id: jobId,
-    cron: cron.trim(),
+    ...toWhen(cron.trim()),
     ...(timezone !== '' && { timezone }),
     catch_up: catchUp,
     jitter: jitter.trim() === '' ? '0s' : jitter.trim(),
     ...(name.trim() !== '' && { name: name.trim() }),
     ...(args && { args }),
     ...(before && { labels: before.labels, enabled: before.enabled }),
+    ...(before?.calendar && { calendar: [...before.calendar] }),
+    ...(before && before.except.length > 0 && { except: [...before.except] }),
   };
+}
+
+/** A date begins a single time; everything else is a pattern. */
+function toWhen(text: string): { readonly cron: string } | { readonly at: string } {
+  return /^\d{4}-\d\d-\d\d/.test(text) ? { at: text } : { cron: text };
 }
 
 export type Preview =

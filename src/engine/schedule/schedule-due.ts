@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
-import type { CronTimes } from '../../lib/cron.ts';
+import type { CronTimes } from '../../lib/cron/cron.ts';
 
 /** A schedule that fires: it is enabled and not held. */
 export type Tracked = {

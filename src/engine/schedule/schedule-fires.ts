@@ -4,10 +4,11 @@
 import { createBinaryHeap } from '../../domain/binary-heap.ts';
 import type { RunStatus } from '../../domain/run.ts';
 import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
-import { type CronTimes, parseCron, rhythmOf } from '../../lib/cron.ts';
+import { type CronTimes, rhythmOf } from '../../lib/cron/cron.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import { startsAtMs } from './schedule-due.ts';
+import type { TimesOf } from './schedule-times.ts';
 import type { Tracking } from './schedule-tracking.ts';
 
 export type FiresQuery = {
@@ -50,6 +51,7 @@ export type Fires = {
 type Parts = {
   readonly store: Pick<Store, 'schedules'>;
   readonly tracking: Pick<Tracking, 'stateOf' | 'mayFire'>;
+  readonly timesOf: TimesOf;
   readonly nowMs: number;
 };
 
@@ -68,12 +70,11 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
   const frequent: FrequentFires[] = [];
   const upcoming: Upcoming[] = [];
   for (const schedule of schedules) {
-    const times = parseCron(schedule.cron, schedule.timezone);
+    const times = o.timesOf(schedule);
     if ('problem' in times) continue;
     const past = await pastOf({ schedule, times }, query, budget, o);
     const nextAtMs = nextOf(schedule, times, o);
-    if (rhythmOf(schedule.cron, schedule.timezone).isFrequent)
-      frequent.push({ ...toFrequent(past, query), schedule, nextAtMs });
+    if (rhythmOfSchedule(schedule).isFrequent) frequent.push({ ...toFrequent(past, query), schedule, nextAtMs });
     else {
       fires.push(...past.fires);
       if (nextAtMs !== null) upcoming.push({ schedule, times, atMs: nextAtMs });
@@ -87,6 +88,11 @@ export async function findFires(schedules: readonly Schedule[], query: FiresQuer
     frequent,
     isComplete: room >= 0 && !isCut && !budget.isSpent(),
   };
+}
+
+/** Days without a time only make a gap longer. */
+function rhythmOfSchedule({ cron, timezone }: Schedule): ReturnType<typeof rhythmOf> {
+  return cron === null ? { isFrequent: false, gapMs: 0 } : rhythmOf(cron, timezone);
 }
 
 type Scheduled = { readonly schedule: Schedule; readonly times: CronTimes };
@@ -173,7 +179,7 @@ async function timesWithoutRun(
   const found: number[] = [];
   let { afterMs } = o;
   if (afterMs >= o.untilMs) return found;
-  const { gapMs } = rhythmOf(schedule.cron, schedule.timezone);
+  const { gapMs } = rhythmOfSchedule(schedule);
   for (const [n, startedAtMs] of [...o.startedAtMs.toSorted((a, b) => a - b), o.untilMs].entries()) {
     const isUsualGap = n > 0 && startedAtMs - afterMs <= gapMs;
     for (let at = isUsualGap ? null : times.next(afterMs); at !== null && at < startedAtMs; at = times.next(at)) {

@@ -4,12 +4,13 @@ import { toPointer } from '../../catalog/arguments/schema-errors.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
 import type { RawSchedule } from '../../catalog/job/config-schema.ts';
-import { checkSchedule } from '../../catalog/job/schedule-rules.ts';
+import { checkSchedule, daysOf, toAtMs } from '../../catalog/job/schedule-rules.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
 import { scheduleRefusal } from '../../domain/policy.ts';
 import { validationError } from '../../domain/problem.ts';
 import { parseDuration } from '../../lib/units.ts';
+import { type Calendars, unknownCalendars } from './schedule-times.ts';
 
 /** The body of POST /schedules, PUT /schedules/{id} and POST /schedules/preview. */
 export type ScheduleRequest = RawSchedule & {
@@ -22,12 +23,13 @@ export type RequestContext = {
   readonly catalog: Catalog;
   /** The zone of the instance. */
   readonly timezone: string;
+  readonly calendars: Calendars;
 };
 
 /** @throws Problem not-ready, job-not-found, job-invalid, source-untrusted, validation-error */
 export function readScheduleRequest(
   request: ScheduleRequest,
-  { catalog, timezone }: RequestContext,
+  { catalog, timezone, calendars }: RequestContext,
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
   const { definition: job, source } = catalog.find(request.job_id);
   const refusal = scheduleRefusal(job.id, source);
@@ -35,6 +37,8 @@ export function readScheduleRequest(
   const errors = createErrorList();
   const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);
+  for (const { member, name } of unknownCalendars(terms, calendars))
+    errors.add({ pointer: `/${member}`, message: `has no such calendar: \`${name}\``, keyword: 'calendar' });
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);
   return { terms, job };
 }
@@ -42,12 +46,15 @@ export function readScheduleRequest(
 /** Adds the errors of a body that has other errors, looking only at members of the right type. */
 export function addScheduleErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
-  const { job_id: jobId, cron, timezone, args, jitter, labels } = body;
+  const { job_id: jobId, cron, at, timezone, args, jitter, labels } = body;
   const job = typeof jobId === 'string' ? definitionOf(jobId, catalog) : undefined;
-  // If a pattern is missing or has the wrong type, any valid one will do.
+  // If a pattern has the wrong type, any valid one will do.
+  const isAtWrong = at !== undefined && (typeof at !== 'string' || toAtMs(at) === null);
+  const pattern = cron === undefined && !isAtWrong ? undefined : '* * * * *';
   const request = {
     job_id: '',
-    cron: typeof cron === 'string' ? cron : '* * * * *',
+    ...(typeof cron === 'string' ? { cron } : pattern && { cron: pattern }),
+    ...(typeof at === 'string' && !isAtWrong && { at }),
     timezone: typeof timezone === 'string' ? timezone : 'UTC',
     args: isObject(args) ? args : {},
     jitter: typeof jitter === 'string' && typeof cron === 'string' ? jitter : '0s',
@@ -63,7 +70,9 @@ function toTerms(request: ScheduleRequest, timezone: string, errors: ErrorList):
     errors.add({ pointer: '/jitter', message: 'must be a duration such as `30s` or `1h30m`', keyword: 'format' });
   }
   return {
-    cron: request.cron,
+    cron: request.cron ?? null,
+    atMs: toAtMs(request.at),
+    ...daysOf(request),
     timezone: request.timezone ?? timezone,
     args: request.args ?? {},
     catchUp: request.catch_up ?? 'none',

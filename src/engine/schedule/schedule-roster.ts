@@ -8,14 +8,18 @@ import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
-import type { StoredSchedule } from '../../store/schedules.ts';
-import { openStarts, type Starts, timesOf } from './schedule-starts.ts';
+import type { SchedulePause, StoredSchedule } from '../../store/schedules.ts';
+import { createPauses, type Pauses } from './schedule-pauses.ts';
+import { openStarts, type Starts, timesWithStarts } from './schedule-starts.ts';
+import { type Calendars, calendarRefusal, createTimesOf } from './schedule-times.ts';
 import { createTracking, type Tracking } from './schedule-tracking.ts';
 
-/** How long the state of a schedule that is gone is kept. */
+/** How long the state of a schedule that is gone is kept, and a schedule of the API whose single time has passed. */
 const keptMs = 30 * 86_400_000;
 
 type Change = {
+  readonly wanted: readonly Schedule[];
+  readonly gone?: readonly string[];
   readonly atMs: number;
   readonly restart?: boolean;
   readonly write?: (tx: Transaction) => Promise<void>;
@@ -30,10 +34,20 @@ export function createRoster(o: {
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */
   readonly timezone: string;
+  readonly calendars: Calendars;
+  /** Whether flwd.yaml pauses all schedules. */
+  readonly arePaused: boolean;
 }) {
   const { store, catalog, clock } = o;
   const known = new Map<string, Schedule>();
-  const tracking = createTracking((schedule) => timesOf(schedule, starts), denialsIn(catalog));
+  const pauses = createPauses(o.arePaused);
+  const timesOf = createTimesOf(o.calendars);
+  const tracking = createTracking(
+    (schedule) => timesWithStarts(schedule, starts, timesOf),
+    denialsIn(catalog, o.calendars),
+    pauses.isPaused,
+  );
+  const change = (change: Change) => changeSchedules(change, { store, tracking });
   let starts: Starts = new Map();
   let isLoaded = false;
   let generation: number | undefined;
@@ -48,29 +62,11 @@ export function createRoster(o: {
     const { api = [], job = [] } = Object.groupBy(known.values(), ({ source }) => source);
     const gone = idsOf(job).filter((id) => !found.has(id));
     const goneBefore = isFirst ? tracking.restingIds().filter((id) => !found.has(id) && !known.has(id)) : [];
-    await change([...api, ...found.values()], [...gone, ...goneBefore], { atMs });
+    await change({ wanted: [...api, ...found.values()], gone: [...gone, ...goneBefore], atMs });
     for (const id of gone) known.delete(id);
     for (const [id, schedule] of found) known.set(id, schedule);
     if (isFirst) await store.db.transact((tx) => store.schedules.forget(tx, goneBefore, clock.now() - keptMs));
     generation = seen;
-  }
-
-  /** Starts the schedules that fire from now on, and rests those that no longer do. */
-  async function change(wanted: readonly Schedule[], gone: readonly string[], o: Change): Promise<void> {
-    const { atMs, restart, write } = o;
-    const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (tracking.mayFire(one) ? 'firing' : 'idle'));
-    const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || restart));
-    const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
-    if (write || begins.size + rests.length > 0) {
-      await store.db.transact(async (tx) => {
-        await write?.(tx);
-        for (const id of begins) await store.schedules.begin(tx, id, atMs);
-        for (const id of rests) await store.schedules.rest(tx, id, atMs);
-      });
-    }
-    for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
-    const begun = { sinceMs: atMs, idleSinceMs: null };
-    for (const schedule of firing) tracking.track(schedule, begins.has(schedule.id) ? begun : {});
   }
 
   return {
@@ -81,38 +77,108 @@ export function createRoster(o: {
     schedules: () => known.values(),
     find: (id: string) => known.get(id),
     tracking,
+    timesOf,
+    pauses,
+    /** Pauses all schedules of a tenant, or resumes them: their times count again from now on. */
+    setPaused: (tenant: string, pause: SchedulePause | null) =>
+      setPaused(tenant, pause, { store, clock, known, pauses, change }),
     /** Reads the database once, and the catalogue whenever it has changed. */
     async refresh(): Promise<void> {
-      if (!isLoaded) isLoaded = await loadSchedules(store, known, tracking);
+      if (!isLoaded) isLoaded = await loadSchedules(store, known, { tracking, pauses });
       if (catalog.isReady && catalog.generation !== generation) await readCatalog();
     },
     async put(schedule: StoredSchedule): Promise<void> {
       const before = known.get(schedule.id);
-      await change([schedule], [], {
+      await change({
+        wanted: [schedule],
         atMs: clock.now(),
-        restart: before?.cron !== schedule.cron || before.timezone !== schedule.timezone,
+        restart: before === undefined || !hasSameStart(before, schedule),
         write: (tx) => store.schedules.put(tx, schedule),
       });
       known.set(schedule.id, schedule);
     },
-    async remove(id: string): Promise<void> {
-      await store.db.transact((tx) => store.schedules.remove(tx, id));
-      known.delete(id);
-      tracking.forget(id);
+    async remove(...ids: readonly string[]): Promise<void> {
+      await store.db.transact(async (tx) => {
+        for (const id of ids) await store.schedules.remove(tx, id);
+      });
+      for (const id of ids) known.delete(id);
+      for (const id of ids) tracking.forget(id);
     },
   };
 }
 
-/** Says why the job of a schedule may not have one. */
-function denialsIn(catalog: Catalog): (schedule: Schedule) => Problem | undefined {
-  return ({ jobId }) => {
-    const entry = entryOrNone(jobId, catalog);
-    return entry && scheduleRefusal(jobId, entry.source);
+/** Starts the schedules that fire from now on, and rests those that no longer do. */
+async function changeSchedules(
+  { wanted, gone = [], atMs, restart, write }: Change,
+  { store, tracking }: { readonly store: Store; readonly tracking: Tracking },
+): Promise<void> {
+  const { firing = [], idle = [] } = Object.groupBy(wanted, (one) => (tracking.mayFire(one) ? 'firing' : 'idle'));
+  const begins = new Set(idsOf(firing).filter((id) => !tracking.isActive(id) || restart));
+  const rests = [...idsOf(idle), ...gone].filter(tracking.isActive);
+  if (write || begins.size + rests.length > 0) {
+    await store.db.transact(async (tx) => {
+      await write?.(tx);
+      for (const id of begins) await store.schedules.begin(tx, id, atMs);
+      for (const id of rests) await store.schedules.rest(tx, id, atMs);
+    });
+  }
+  for (const id of rests) tracking.rest(id, { idleSinceMs: atMs });
+  const begun = { sinceMs: atMs, idleSinceMs: null };
+  for (const schedule of firing) tracking.track(schedule, begins.has(schedule.id) ? begun : {});
+}
+
+/** The schedules of the API whose single time passed long ago. */
+export function longDone(schedules: Iterable<Schedule>, nowMs: number): string[] {
+  return idsOf([...schedules].filter(({ source, atMs }) => source === 'api' && atMs !== null && atMs < nowMs - keptMs));
+}
+
+async function setPaused(
+  tenant: string,
+  pause: SchedulePause | null,
+  o: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly known: ReadonlyMap<string, Schedule>;
+    readonly pauses: Pauses;
+    readonly change: (change: Change) => Promise<void>;
+  },
+): Promise<void> {
+  const { store, pauses } = o;
+  const before = pauses.of(tenant);
+  if ((before === undefined) === (pause === null)) return;
+  pauses.set(tenant, pause);
+  try {
+    await o.change({
+      wanted: [...o.known.values()],
+      atMs: o.clock.now(),
+      write: (tx) => (pause ? store.schedules.pause(tx, tenant, pause) : store.schedules.resume(tx, tenant)),
+    });
+  } catch (error) {
+    pauses.set(tenant, before ?? null);
+    throw error;
+  }
+}
+
+/** Says why the job of a schedule may not have one, or which of its calendars is missing. */
+function denialsIn(catalog: Catalog, calendars: Calendars): (schedule: Schedule) => Problem | undefined {
+  return (schedule) => {
+    const entry = entryOrNone(schedule.jobId, catalog);
+    return (entry && scheduleRefusal(schedule.jobId, entry.source)) ?? calendarRefusal(schedule, calendars);
   };
 }
 
-async function loadSchedules({ schedules }: Store, known: Map<string, Schedule>, tracking: Tracking): Promise<true> {
-  const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
+/** A change of its days alone leaves a schedule the same one. */
+function hasSameStart(a: Schedule, b: Schedule): boolean {
+  return a.cron === b.cron && a.atMs === b.atMs && a.timezone === b.timezone;
+}
+
+async function loadSchedules(
+  { schedules }: Store,
+  known: Map<string, Schedule>,
+  { tracking, pauses }: { readonly tracking: Tracking; readonly pauses: Pauses },
+): Promise<true> {
+  const [stored, states, paused] = await Promise.all([schedules.all(), schedules.states(), schedules.pauses()]);
+  for (const [tenant, pause] of paused) pauses.set(tenant, pause);
   for (const schedule of stored) known.set(schedule.id, schedule);
   tracking.load(states);
   return true;

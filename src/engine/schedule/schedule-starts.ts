@@ -4,8 +4,9 @@
 import { invariant } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import { bootId } from '../../lib/boot-id.ts';
-import { type CronTimes, parseCron } from '../../lib/cron.ts';
+import type { CronTimes } from '../../lib/cron/cron.ts';
 import type { Store } from '../../store/open.ts';
+import type { TimesOf } from './schedule-times.ts';
 
 /** By word: the single nominal time of such a schedule while this server runs. */
 export type Starts = ReadonlyMap<string, number>;
@@ -23,10 +24,11 @@ export async function openStarts({ instance }: Pick<Store, 'instance'>, atMs: nu
   ]);
 }
 
-export function timesOf({ cron, timezone }: Schedule, starts: Starts): CronTimes {
-  const startMs = starts.get(cron);
+/** The times of a schedule, and for one that fires at a start, the start. */
+export function timesWithStarts(schedule: Schedule, starts: Starts, timesOf: TimesOf): CronTimes {
+  const startMs = starts.get(schedule.cron ?? '');
   if (startMs !== undefined) return { next: (afterMs) => (afterMs < startMs ? startMs : null), isStart: true };
-  const times = parseCron(cron, timezone);
+  const times = timesOf(schedule);
   invariant('next' in times, 'a schedule is checked before it is tracked');
   return times;
 }

@@ -2,7 +2,7 @@
 
 import type { Problem } from '../../domain/problem.ts';
 import type { Schedule, ScheduleState } from '../../domain/schedule.ts';
-import type { CronTimes } from '../../lib/cron.ts';
+import type { CronTimes } from '../../lib/cron/cron.ts';
 import type { Tracked } from './schedule-due.ts';
 
 export type Tracking = ReturnType<typeof createTracking>;
@@ -13,10 +13,12 @@ type Resting = Partial<Tracked> & Pick<Tracked, 'state'>;
 /**
  * @param timesOf the times of a schedule that has been checked
  * @param denialOf why the job may not have a schedule
+ * @param isPaused whether all schedules of a tenant are paused
  */
 export function createTracking(
   timesOf: (schedule: Schedule) => CronTimes,
   denialOf: (schedule: Schedule) => Problem | undefined,
+  isPaused: (tenant: string) => boolean,
 ) {
   const tracked = new Map<string, Tracked>();
   const resting = new Map<string, Resting>();
@@ -25,7 +27,8 @@ export function createTracking(
   /** Whether the schedule is held: the last operation counts, and without one its config.yaml. */
   const isHeld = ({ id, held }: Schedule): boolean => stateOf(id)?.held ?? held;
   /** Whether it fires unless it is held. */
-  const isOn = (schedule: Schedule): boolean => schedule.enabled && denialOf(schedule) === undefined;
+  const isOn = (schedule: Schedule): boolean =>
+    schedule.enabled && !isPaused(schedule.tenant) && denialOf(schedule) === undefined;
 
   return {
     stateOf,
@@ -44,10 +47,10 @@ export function createTracking(
     /** The schedules that fire. */
     active: () => tracked.values(),
     track(schedule: Schedule, changes: Partial<ScheduleState> = {}): void {
-      const { id, cron, timezone } = schedule;
+      const { id } = schedule;
       // Work that is under way keeps the same object, so its findings are not lost.
       const own = ownOf(id) ?? { state: blank };
-      const isSame = own.schedule?.cron === cron && own.schedule.timezone === timezone;
+      const isSame = own.schedule !== undefined && timesKey(own.schedule) === timesKey(schedule);
       const times = (isSame && own.times) || timesOf(schedule);
       const state = { ...own.state, ...changes };
       resting.delete(id);
@@ -65,6 +68,11 @@ export function createTracking(
       resting.delete(id);
     },
   };
+}
+
+/** What decides when a schedule fires. */
+function timesKey({ cron, atMs, timezone, calendar, except }: Schedule): string {
+  return JSON.stringify([cron, atMs, timezone, calendar, except]);
 }
 
 const blank: ScheduleState = {

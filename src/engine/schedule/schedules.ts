@@ -1,11 +1,13 @@
 // Schedules as the engine's interfaces see them: list, create, change and preview; and the ticks that start their runs.
 
+import { toAtMs } from '../../catalog/job/schedule-rules.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
-import { type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
+import type { ScheduleTerms } from '../../domain/job.ts';
+import { assertReached, type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
-import { type ClockChange, nextClockChange } from '../../lib/clock-change.ts';
-import { parseCron } from '../../lib/cron.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.ts';
 import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
@@ -21,13 +23,18 @@ import {
   readScheduleRequest,
   type ScheduleRequest,
 } from './schedule-requests.ts';
-import { createRoster, type Roster } from './schedule-roster.ts';
+import { createRoster, longDone, type Roster } from './schedule-roster.ts';
 import { tickSchedules } from './schedule-ticker.ts';
+import type { TimesOf } from './schedule-times.ts';
 
 export type ScheduleView = {
   readonly schedule: Schedule;
   readonly state: ScheduleState | undefined;
   readonly isHeld: boolean;
+  /** All schedules of its tenant are paused. */
+  readonly isPaused: boolean;
+  /** It has no time to come. */
+  readonly isDone: boolean;
   /** Why the job may not have a schedule; null: it may. */
   readonly denied: Problem | null;
   /** The newest run of the schedule, also one that somebody started by hand. */
@@ -37,9 +44,16 @@ export type ScheduleView = {
   readonly clockChange: () => ClockChange | null;
 };
 
+export type PauseView = {
+  readonly tenant: string;
+  readonly isPaused: boolean;
+  /** flwd.yaml pauses all schedules, whatever the operations say. */
+  readonly byOperator: boolean;
+};
+
 type SchedulePreview = {
   readonly fires: readonly number[];
-  readonly timezone: string;
+  readonly terms: ScheduleTerms;
   readonly clockChange: ClockChange | null;
 };
 
@@ -62,6 +76,12 @@ export type Schedules = {
   readonly hold: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** From the first nominal time after `afterMs` (by default: now) on, it fires. @throws Problem schedule-not-found */
   readonly release: (id: string, afterMs: number | undefined, reach: Reach) => Promise<ScheduleView>;
+  /** Pauses all schedules of the caller's tenant, or of the one that is asked for; `*` is every tenant. */
+  readonly pause: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
+  /** From now on, the times of these schedules count again. */
+  readonly resume: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
+  /** Why all schedules of the instance are paused; null: they are not. */
+  readonly complaint: () => string | null;
   /** What the schedules have started and will start between two times. @throws Problem not-ready */
   readonly fires: (query: FiresQuery & { readonly jobId?: string | undefined }, reach: Reach) => Promise<Fires>;
   /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
@@ -80,7 +100,7 @@ const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
 
-type Parts = FireParts & RequestContext & { readonly defaultTenant: string };
+type Parts = FireParts & RequestContext & { readonly defaultTenant: string; readonly arePaused: boolean };
 
 export function createSchedules(o: Parts): Schedules {
   const { catalog, clock } = o;
@@ -129,15 +149,18 @@ export function createSchedules(o: Parts): Schedules {
       tenantFor(principal, request.tenant, o.defaultTenant);
       const { terms } = readScheduleRequest(request, o);
       return {
-        fires: nextTimes(terms, clock.now(), fires),
-        timezone: terms.timezone,
-        clockChange: nextClockChange(terms, clock.now()),
+        fires: nextTimes(terms, roster.timesOf, clock.now(), fires),
+        terms,
+        clockChange: clockChangeOf(terms, clock.now()),
       };
     },
     create: (request, principal) =>
-      onRoster(() => {
+      onRoster(async () => {
         const createdAtMs = clock.now();
         const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
+        assertToCome(request, createdAtMs);
+        const done = longDone(roster.schedules(), createdAtMs);
+        if (done.length > 0) await roster.remove(...done);
         assertRoom(roster, tenant);
         return save(request, { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name });
       }),
@@ -164,8 +187,22 @@ type ActParts = Parts & {
 function createActs(
   roster: Roster,
   { onRoster, view, ...o }: ActParts,
-): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run'> {
+): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'complaint'> {
+  const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
+    onRoster(async (): Promise<PauseView> => {
+      assertReached(principal, asked);
+      const tenant = asked ?? principal.tenant;
+      await roster.setPaused(tenant, isPaused ? { atMs: o.clock.now(), by: principal.name } : null);
+      return { tenant, isPaused: roster.pauses.isPaused(tenant), byOperator: roster.pauses.byOperator };
+    });
   return {
+    pause: (tenant, principal) => setPaused(tenant, principal, true),
+    resume: (tenant, principal) => setPaused(tenant, principal, false),
+    complaint() {
+      if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
+      const all = roster.pauses.of('*');
+      return all ? `all schedules have been paused by ${all.by} since ${toTimestamp(all.atMs)}` : null;
+    },
     hold: (id, reach) =>
       onRoster(async () => {
         const schedule = find(roster, id, reach);
@@ -181,7 +218,7 @@ function createActs(
     async fires({ jobId, ...query }, reach) {
       const all = await onRoster(() => reached(roster, reach));
       const asked = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
-      return findFires(asked, query, { ...o, tracking: roster.tracking, nowMs: o.clock.now() });
+      return findFires(asked, query, { ...o, ...roster, nowMs: o.clock.now() });
     },
     async run(id, caller, idempotencyKey) {
       const { jobId, args, tenant, labels } = await onRoster(() => find(roster, id, caller.principal));
@@ -229,12 +266,24 @@ function reached(roster: Roster, reach: Reach): Schedule[] {
 }
 
 function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun'> {
-  const state = roster.tracking.stateOf(schedule.id);
-  const isHeld = roster.tracking.isHeld(schedule);
+  const { tracking, timesOf } = roster;
+  const state = tracking.stateOf(schedule.id);
+  const isHeld = tracking.isHeld(schedule);
   const afterMs = Math.max(nowMs, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0);
-  const nextFires = () => (roster.tracking.mayFire(schedule) ? nextTimes(schedule, afterMs, shownFires) : []);
-  const clockChange = () => nextClockChange(schedule, nowMs);
-  return { schedule, state, isHeld, denied: roster.tracking.denialOf(schedule) ?? null, nextFires, clockChange };
+  const nextFires = () => (tracking.mayFire(schedule) ? nextTimes(schedule, timesOf, afterMs, shownFires) : []);
+  const clockChange = () => clockChangeOf(schedule, nowMs);
+  const denied = tracking.denialOf(schedule) ?? null;
+  const isPaused = roster.pauses.isPaused(schedule.tenant);
+  return {
+    schedule,
+    state,
+    isHeld,
+    isPaused,
+    isDone: isDone(schedule, state, timesOf),
+    denied,
+    nextFires,
+    clockChange,
+  };
 }
 
 function find(roster: Roster, id: string, reach: Reach): Schedule {
@@ -249,6 +298,13 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
   if (schedule.source === 'api') return schedule;
   const file = `the config.yaml of '${schedule.jobId}'`;
   throw new Problem('source-managed', `The schedule '${id}' is defined in ${file}: change it there.`);
+}
+
+/** A time that has passed would never start a run, not even one that is caught up. */
+function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
+  const atMs = toAtMs(at);
+  if (atMs === null || atMs > nowMs) return;
+  throw validationError([{ pointer: '/at', message: 'has passed: give a time to come', keyword: 'range' }]);
 }
 
 function assertRoom(roster: Roster, tenant: string): void {
@@ -270,8 +326,19 @@ function toStored(request: ScheduleRequest, own: OwnTerms, o: RequestContext, up
   return { ...terms, ...own, name: request.name ?? null, jobId: job.id, source: 'api', held: false, updatedAtMs };
 }
 
-function nextTimes({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, afterMs: number, count: number): number[] {
-  const times = parseCron(cron, timezone);
+/** Whether every time that the schedule has was dealt with, or had passed when the schedule began. */
+function isDone(schedule: Schedule, state: ScheduleState | undefined, timesOf: TimesOf): boolean {
+  const times = timesOf(schedule);
+  if (!('next' in times) || times.isStart) return false;
+  return times.next(Math.max(state?.sinceMs ?? 0, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0)) === null;
+}
+
+function clockChangeOf({ cron, timezone }: ScheduleTerms, nowMs: number): ClockChange | null {
+  return cron === null ? null : nextClockChange({ cron, timezone }, nowMs);
+}
+
+function nextTimes(terms: ScheduleTerms, timesOf: TimesOf, afterMs: number, count: number): number[] {
+  const times = timesOf(terms);
   const found: number[] = [];
   let at = 'next' in times ? times.next(afterMs) : null;
   while (at !== null && found.length < count) {

@@ -8,9 +8,9 @@ import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
 import type { Fires } from '../../engine/schedule/schedule-fires.ts';
 import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { toTimestamp } from '../../lib/clock.ts';
-import type { ClockChange } from '../../lib/clock-change.ts';
-import { toLocalTimestamp } from '../../lib/cron.ts';
-import { cronWords } from '../../lib/cron-words.ts';
+import type { ClockChange } from '../../lib/cron/clock-change.ts';
+import { toLocalTimestamp } from '../../lib/cron/cron.ts';
+import { scheduleWords } from '../../lib/cron/cron-words.ts';
 import { formatDuration } from '../../lib/units.ts';
 import { toDenial } from './denial.ts';
 
@@ -42,7 +42,7 @@ function toFrequent(one: Fires['frequent'][number]) {
   const { schedule, nextAtMs, counts, missed, lastMissedAtMs, countedSinceMs } = one;
   return {
     ...toNamed(schedule),
-    sentence: cronWords(schedule.cron),
+    sentence: scheduleWords(schedule),
     next_at: toTimestampOrNull(nextAtMs),
     runs: counts,
     missed,
@@ -73,10 +73,10 @@ function toClockChange(change: ClockChange | null) {
   return change && { at: toTimestamp(change.atMs), text: change.text };
 }
 
-export function previewAnswer(cron: string, { fires, timezone, clockChange }: ReturnType<Schedules['preview']>) {
+export function previewAnswer({ fires, terms, clockChange }: ReturnType<Schedules['preview']>) {
   return {
-    sentence: cronWords(cron),
-    next_fires: toFires(fires, timezone),
+    sentence: scheduleWords(terms),
+    next_fires: toFires(fires, terms.timezone),
     clock_change: toClockChange(clockChange),
   };
 }
@@ -88,7 +88,7 @@ function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
 }
 
 export function answerOf(
-  { schedule, state, isHeld, denied, lastRun, nextFires, clockChange }: ScheduleView,
+  { schedule, state, isHeld, isPaused, isDone, denied, lastRun, nextFires, clockChange }: ScheduleView,
   principal: Principal,
   catalog: Catalog,
 ) {
@@ -101,13 +101,18 @@ export function answerOf(
     source: schedule.source,
     defined_in: definedIn(schedule, catalog),
     cron: schedule.cron,
-    sentence: cronWords(schedule.cron),
+    at: schedule.atMs === null ? null : toLocalTimestamp(schedule.atMs, schedule.timezone),
+    calendar: schedule.calendar && [...schedule.calendar],
+    except: [...schedule.except],
+    sentence: scheduleWords(schedule),
     timezone: schedule.timezone,
     args: schedule.args,
     catch_up: schedule.catchUp,
     jitter: formatDuration(schedule.jitterMs),
     enabled: schedule.enabled,
     held: isHeld,
+    paused: isPaused,
+    done: isDone,
     denied: toDenial(denied),
     labels: schedule.labels,
     next_fires: toFires(nextFires(), schedule.timezone),

@@ -7,7 +7,7 @@ import { apiBase } from '../../contract/routes.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
 import { type Problem, validationError } from '../../domain/problem.ts';
 import type { Caller } from '../../engine/create.ts';
-import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
+import type { PauseView, Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
 import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Handlers } from '../exchange.ts';
@@ -27,6 +27,8 @@ type Names =
   | 'deleteSchedule'
   | 'holdSchedule'
   | 'releaseSchedule'
+  | 'pauseSchedules'
+  | 'resumeSchedules'
   | 'listScheduleFires'
   | 'runSchedule';
 
@@ -69,8 +71,12 @@ export function createScheduleHandlers(o: {
 
     async previewSchedule({ request, query, body }) {
       const preview = schedules.preview(body, query.fires ?? previewedFires, request.principal);
-      return (await answers()).previewAnswer(body.cron, preview);
+      return (await answers()).previewAnswer(preview);
     },
+
+    pauseSchedules: async ({ request, body }) => toPause(await schedules.pause(body.tenant, request.principal)),
+
+    resumeSchedules: async ({ request, body }) => toPause(await schedules.resume(body.tenant, request.principal)),
 
     getSchedule: async ({ request, path }) =>
       toAnswer(await schedules.get(path.schedule_id, request.principal), request.principal),
@@ -104,6 +110,10 @@ export function createScheduleHandlers(o: {
       return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal), request.principal);
     },
   };
+}
+
+function toPause({ tenant, isPaused, byOperator }: PauseView) {
+  return { tenant, paused: isPaused, by_operator: byOperator };
 }
 
 type Query = QueryOf<'listSchedules'>;

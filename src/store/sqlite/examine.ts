@@ -25,6 +25,8 @@ export type Examination = {
   readonly owners: readonly { readonly owner: string | null; readonly host: string | null; readonly runs: number }[];
   /** The time zone of the instance; null in a database from before it was kept. */
   readonly timezone: string | null;
+  /** The tenants whose schedules are paused; `*` is every tenant. */
+  readonly paused: readonly string[];
   /** null when the key-value store is empty. */
   readonly kv: {
     readonly keys: number;
@@ -98,6 +100,7 @@ export async function examineStore(o: {
       damaged: shown,
       owners: readOwners(connection),
       timezone: readTimezone(connection),
+      paused: readPaused(connection),
       kv: readKv(connection),
     };
   } finally {
@@ -109,6 +112,12 @@ function readTimezone(connection: DatabaseSync): string | null {
   if (!hasTable(connection, 'instance')) return null;
   const row = connection.prepare("SELECT value FROM instance WHERE name = 'timezone'").get();
   return row === undefined ? null : String(row.value);
+}
+
+function readPaused(connection: DatabaseSync): string[] {
+  if (!hasTable(connection, 'schedule_pauses')) return [];
+  const rows = connection.prepare('SELECT tenant FROM schedule_pauses ORDER BY tenant').all();
+  return rows.map(({ tenant }) => String(tenant));
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

@@ -1,6 +1,6 @@
 // The schedules of a Dagu workflow: one cron pattern, several, or those for start, stop and restart.
 
-import { nicknames, parseCron } from '../../../lib/cron.ts';
+import { nicknames, parseCron } from '../../../lib/cron/cron.ts';
 import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import type { FoundSchedule } from '../found-job.ts';
 import { largestOf, type TimeField } from './calendar-times.ts';

@@ -1,7 +1,7 @@
 // Reads job definitions of Rundeck in its YAML or JSON format (job-yaml-v13, job-json-v44).
 
 import { resolve } from 'node:path';
-import { parseCron } from '../../../lib/cron.ts';
+import { parseCron } from '../../../lib/cron/cron.ts';
 import { hostTimezone, isTimezone } from '../../../lib/timezone.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseCron, shortestGapMs } from '../../../lib/cron.ts';
+import { parseCron, shortestGapMs } from '../../../lib/cron/cron.ts';
 import { hostTimezone } from '../../../lib/timezone.ts';
 import { formatDuration } from '../../../lib/units.ts';
 import { Refusal } from '../../exit-code.ts';

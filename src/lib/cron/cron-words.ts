@@ -1,12 +1,41 @@
 // A cron pattern as a sentence, for every interface: `0 2 * * *` is "Every day at 02:00".
 
 import cronstrue from 'cronstrue';
-import { nicknames } from './cron.ts';
+import { nicknames, toLocalTimestamp } from './cron.ts';
 
 const starts: ReadonlyMap<string, string> = new Map([
   ['@reboot', 'At every start of the server'],
   ['@boot', 'At the first start after each boot of the host'],
 ]);
+
+type Terms = {
+  readonly cron: string | null;
+  readonly atMs: number | null;
+  readonly timezone: string;
+  readonly calendar: readonly string[] | null;
+  readonly except: readonly string[];
+};
+
+/** When a schedule fires: `Every day at 02:00, except on holidays`, or `Once, on 1 December 2026 at 09:00`. */
+export function scheduleWords({ cron, atMs, timezone, calendar, except }: Terms): string {
+  if (cron === null) return atMs === null ? '' : onceWords(atMs, timezone);
+  const only = calendar === null ? '' : `, only on ${dayWords(calendar)}`;
+  const never = except.length === 0 ? '' : `, except on ${dayWords(except)}`;
+  return `${cronWords(cron)}${only}${never}`;
+}
+
+function onceWords(atMs: number, timezone: string): string {
+  const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: timezone }).format(atMs);
+  const local = toLocalTimestamp(atMs, timezone);
+  return `Once, on ${day} at ${local.slice(11, local.slice(17, 19) === '00' ? 16 : 19)}`;
+}
+
+const namedDays = 3;
+
+function dayWords(days: readonly string[]): string {
+  if (days.length > namedDays) return `${days.length} days or calendars`;
+  return new Intl.ListFormat('en-GB').format(days);
+}
 
 /** A pattern that cannot be put into words is its own sentence. */
 export function cronWords(pattern: string): string {

@@ -1,0 +1,58 @@
+// The times of a schedule: those of its pattern on the days that its calendars allow, or its single time (ADR 0069).
+
+import { Problem } from '../../domain/problem.ts';
+import type { Schedule } from '../../domain/schedule.ts';
+import { type Days, onDays } from '../../lib/cron/calendar-days.ts';
+import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
+
+/** The calendars of flwd.yaml, by name. */
+export type Calendars = ReadonlyMap<string, Days>;
+
+type Terms = Pick<Schedule, 'cron' | 'atMs' | 'timezone' | 'calendar' | 'except'>;
+
+export type TimesOf = (terms: Terms) => CronTimes | { readonly problem: string };
+
+/** Remembers the times of each object, because pages ask for the same schedules again and again. */
+export function createTimesOf(calendars: Calendars): TimesOf {
+  const known = new WeakMap<Terms, ReturnType<TimesOf>>();
+  return (terms) => {
+    const times = known.get(terms) ?? newTimes(terms, calendars);
+    known.set(terms, times);
+    return times;
+  };
+}
+
+function newTimes(terms: Terms, calendars: Calendars): ReturnType<TimesOf> {
+  const { cron, atMs, timezone, calendar, except } = terms;
+  if (cron === null) return { next: (afterMs) => (atMs !== null && afterMs < atMs ? atMs : null) };
+  const times = parseCron(cron, timezone);
+  if ('problem' in times) return times;
+  const only = calendar === null ? null : daysOf(calendar, calendars);
+  return onDays(times, { only, except: daysOf(except, calendars) }, timezone);
+}
+
+function daysOf(days: readonly string[], calendars: Calendars): Days {
+  return new Set(days.flatMap((day) => (isName(day) ? [...(calendars.get(day) ?? [])] : [day])));
+}
+
+function isName(day: string): boolean {
+  return !/^\d/.test(day);
+}
+
+/** The calendars that a schedule names and that do not exist, with the member that names each. */
+export function unknownCalendars({ calendar, except }: Terms, calendars: Calendars) {
+  const named = { calendar: calendar ?? [], except };
+  return (['calendar', 'except'] as const).flatMap((member) =>
+    named[member].filter((day) => isName(day) && !calendars.has(day)).map((name) => ({ member, name })),
+  );
+}
+
+/** A schedule that names an unknown calendar starts nothing: it might run on a holiday. */
+export function calendarRefusal(terms: Terms, calendars: Calendars): Problem | undefined {
+  const [unknown] = unknownCalendars(terms, calendars);
+  if (!unknown) return undefined;
+  return new Problem(
+    'job-invalid',
+    `The calendar '${unknown.name}' does not exist: add it to scheduler.calendars in flwd.yaml.`,
+  );
+}
