@@ -33,7 +33,10 @@ testWith(headlessChromium)('a schedule of a config.yaml is held, released and ru
   const row = page.getByRole('row', { name: /backup\/nightly/ });
   // The row names its zone, because others have another, and its next time is by the same clock.
   await row.getByText('Every day at 02:30, Europe/Berlin').waitFor();
-  await row.getByText(/^(tomorrow )?02:30$/).first().waitFor();
+  await row
+    .getByText(/^(tomorrow )?02:30$/)
+    .first()
+    .waitFor();
   await row.getByText('target=/srv/a').waitFor();
   const filter = page.getByRole('searchbox', { name: 'Filter the schedules' });
   await filter.fill('every 5 often');
@@ -111,7 +114,10 @@ testWith(headlessChromium)(
     await page.goto(`${server.url}/jobs/backup/nightly?tab=schedules`);
     await page.getByRole('banner').or(page.locator('header')).getByText(named).first().waitFor();
     const card = page.getByRole('region', { name: 'Schedules' });
-    await card.getByText(/^(tomorrow )?02:30$/).first().waitFor();
+    await card
+      .getByText(/^(tomorrow )?02:30$/)
+      .first()
+      .waitFor();
     await card.getByRole('button', { name: 'Actions of backup/nightly' }).press('Enter');
     await page.getByRole('menuitem', { name: 'Run now' }).press('Enter');
     await card.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
