@@ -54,8 +54,8 @@ in which flwd looked for it.
 - **Variables.** \`FLWD_<SECTION>_<KEY>\` overrides a key, with \`_\` for every dot: \`FLWD_SERVER_BIND\`,
   \`FLWD_SECURITY_PROFILES_SECURE_RATE_LIMIT_LIMIT\`. The older prefix \`FLOWD_\` and the short names \`FLWD_DATA_DIR\`,
   \`FLWD_LOG_LEVEL\` and \`FLWD_PROFILE\` work, too. Separate the items of a list with commas, and write a map as
-  \`name=value,name=value\`. An empty variable counts as not set. \`remotes\` and the items of \`sources\` and \`aliases\`
-  cannot be set by variables.
+  \`name=value,name=value\`. An empty variable counts as not set. \`remotes\`, \`notify.channels\` and the
+  items of \`sources\`, \`aliases\` and \`notify.rules\` cannot be set by variables.
 - **Options.** \`--bind\`, \`--data-dir\`, \`--jobs\` (replaces all sources), \`--profile\` and \`--log\` override the file and
   the variables.
 - **Paths.** A relative path in the file starts at the file's folder; in a variable or an option it starts at the

@@ -35,7 +35,10 @@ import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { localTimezone } from './lib/timezone.ts';
-import { startNotifier } from './notify/notifier.ts';
+import { createChannelView } from './notify/channel-view.ts';
+import { assertChannels, createChannels } from './notify/channels.ts';
+import { createMessages } from './notify/message.ts';
+import { answerMs, startNotifier } from './notify/notifier.ts';
 import { openSigner } from './notify/signing.ts';
 import { assertGuarded } from './server/admission/exposure.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
@@ -143,6 +146,7 @@ async function startParts(
   // A start that fails early still waits for the processes that probe the host.
   onStop(() => Promise.allSettled([probe.capabilities]));
 
+  assertChannels(config.notify.channels);
   const jwt = await openJwtVerifier(config.auth.jwt, { clock, log, defaultTenant: config.instance.defaultTenant });
   await mkdir(foldersOf(config).runsDir, { recursive: true, mode: 0o700 });
   const giveBack = ephemeral?.makesRoom ? await giveUpReserve(dataDir) : await lendRoom(dataDir);
@@ -308,6 +312,7 @@ async function openEngine(
         ttlMs: artifacts.ttlMs,
       },
     },
+    notifyRules: config.notify.rules,
     defaultTenant: config.instance.defaultTenant,
     timezone: scheduler.timezone ?? parts.timezone,
     calendars: new Map(Object.entries(scheduler.calendars).map(([name, days]) => [name, new Set(days)])),
@@ -334,8 +339,11 @@ async function openServer(
     >,
 ): Promise<{ readonly listen: Server['listen']; readonly retention: Retention }> {
   const { store, hub, signer, engine } = parts;
-  const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, signer, clock, log });
+  const { channels, messages } = openChannels(config, parts);
+  const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, channels, messages, signer, clock, log });
   onStop(() => notifier?.close());
+  const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });
+  onStop(channelView.close);
   const policy = config.persistence.retention;
   const retention = createRetention({ ...foldersOf(config), policy, store, clock, log });
   onStop(() => retention.close());
@@ -348,12 +356,21 @@ async function openServer(
     log,
     clock,
     version: packageVersion(),
+    channels: channelView,
     notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
     load,
   });
   onStop(() => server.close());
   onStop(() => engine.endWaits());
   return { listen: server.listen, retention };
+}
+
+function openChannels({ notify, server, instance }: Config, { store, engine }: Pick<ServerParts, 'store' | 'engine'>) {
+  const secretOf = (name: string) => engine.secrets.valueOf(instance.defaultTenant, name);
+  return {
+    channels: createChannels({ channels: notify.channels, secretOf }),
+    messages: createMessages({ store, publicUrl: server.publicUrl, instance: instance.name }),
+  };
 }
 
 /** Nobody else needs the time or the disk: takes all of both. */

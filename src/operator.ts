@@ -7,6 +7,7 @@ import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
+import type { Channel } from './domain/notification.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -23,6 +24,7 @@ import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
 import { formatSize } from './lib/units.ts';
+import { assertChannels } from './notify/channels.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
 import type { AuditVerdict } from './store/audit/audit-verify.ts';
@@ -30,7 +32,14 @@ import { type BackupRequest, type BackupSummary, createBackup, type Places } fro
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
 import { openStore } from './store/open.ts';
 import { type Examination, examineStore } from './store/sqlite/examine.ts';
-import { type AuditFile, countSecrets, listNames, openAuditFile, type StoredNames } from './store/sqlite/offline.ts';
+import {
+  type AuditFile,
+  countSecrets,
+  listNames,
+  openAuditFile,
+  type StoredNames,
+  storedSecrets,
+} from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 
@@ -142,7 +151,7 @@ function countRuns(owners: Examination['owners']): number {
 }
 
 /** The operator's files that a server needs to start. Creates none of them. */
-export async function examineFiles({ server, auth, persistence, instance }: Config): Promise<HostCheck[]> {
+export async function examineFiles({ server, auth, persistence, instance, notify }: Config): Promise<HostCheck[]> {
   const parts = {
     clock: systemClock,
     log: createLogger({ format: 'json', level: 'silent' }),
@@ -152,6 +161,7 @@ export async function examineFiles({ server, auth, persistence, instance }: Conf
   const { jwt } = auth;
   return [
     checkSecretKey(persistence),
+    ...(notify.channels.length > 0 ? [await checkChannels(notify, { persistence, instance })] : []),
     ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
     ...(jwt && 'file' in jwt.keys
       ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
@@ -185,6 +195,35 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
   } catch (error) {
     return failureOf(name, error);
   }
+}
+
+/** A secret may be stored while the server runs, so one that is missing keeps no server from starting. */
+async function checkChannels(
+  { channels }: Config['notify'],
+  { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,
+): Promise<HostCheck> {
+  const name = 'channels';
+  try {
+    assertChannels(channels);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+  const named = channels.flatMap(secretsOf);
+  const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
+  const missing = [...new Set(named)].filter((one) => !stored.includes(one));
+  if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
+  const using = channels.filter((channel) => secretsOf(channel).some((one) => missing.includes(one)));
+  return warn(
+    name,
+    `${using.map((channel) => channel.name).join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
+    missing.map((one) => `flwd secrets set ${one}`).join(', '),
+  );
+}
+
+function secretsOf({ url, token, routingKey, headers }: Channel): string[] {
+  return [url, token, routingKey, ...Object.values(headers)].flatMap((text) =>
+    text === null || typeof text === 'string' ? [] : [text.secret],
+  );
 }
 
 async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {

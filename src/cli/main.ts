@@ -44,6 +44,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   webhooks: () => import('./webhook/webhooks.ts'),
   'webhooks deliveries': () => import('./webhook/webhooks-deliveries.ts'),
   'webhooks replay': () => import('./webhook/webhooks-replay.ts'),
+  notify: () => import('./notify/notify.ts'),
+  'notify test': () => import('./notify/notify-test.ts'),
   sources: () => import('./job/sources.ts'),
   'sources list': () => import('./job/sources.ts'),
   'sources get': () => import('./job/sources-get.ts'),

@@ -5,6 +5,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { checkJwt } from './jwt.ts';
 import { extensionsWithoutEffect, securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
+import { checkNotify } from './notify.ts';
 import { addError, placeOf, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
@@ -15,6 +16,7 @@ export function checkSettings(settings: Settings): void {
   checkTls(settings);
   checkQuotas(settings);
   checkLogFields(settings);
+  checkNotify(settings);
 }
 
 export function showBind({ host, port }: Bind): string {

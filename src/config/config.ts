@@ -5,6 +5,7 @@ import type { SecurityProfile } from '../domain/job.ts';
 import type { Frozen } from '../lib/frozen.ts';
 import { toJwtConfig } from './jwt.ts';
 import { extensions, type KeyPath } from './keys.ts';
+import { toNotify } from './notify.ts';
 import { type Settings, valueAt } from './settings.ts';
 import { toSources } from './sources.ts';
 
@@ -66,7 +67,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
         weights: get('scheduler.queue.weights'),
       },
     },
-    notify: { signingKeyFile: get('notify.signing_key_file') },
+    notify: { signingKeyFile: get('notify.signing_key_file'), ...toNotify(settings) },
     aliases: itemsAt(settings, 'aliases').map((at) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),
@@ -99,6 +100,7 @@ function toServer(settings: Settings) {
   const keyFile = get('server.tls.key_file');
   return {
     bind: get('server.bind'),
+    publicUrl: get('server.public_url'),
     readTimeoutMs: get('server.read_timeout'),
     writeTimeoutMs: get('server.write_timeout'),
     idleTimeoutMs: get('server.idle_timeout'),

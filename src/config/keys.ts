@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import { kvNamespacePattern } from '../domain/kv.ts';
+import { channelNamePattern, channelTypes, notifyEvents } from '../domain/notification.ts';
 import { tenantPattern } from '../domain/principal.ts';
 import {
   amount,
@@ -20,10 +21,13 @@ import {
   logOutput,
   mapOf,
   matching,
+  oneOrMore,
   origin,
   ownAllOrNames,
   path,
   size,
+  storedSecret,
+  storedText,
   text,
   timezone,
   trustedProxies,
@@ -88,8 +92,19 @@ const jobId = matching(
   'a job id such as `backup/daily`',
 );
 const mountPath = { ...jobId, name: 'path of an id', expected: '`.` or the beginning of job ids such as `ops/backup`' };
-const secret = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'secret', 'the name of a stored secret');
+const secret = matching(storedSecret, 'secret', 'the name of a stored secret');
+const jobPattern = matching(
+  /^[A-Za-z0-9._*-]+(\/[A-Za-z0-9._*-]+)*$/,
+  'pattern',
+  'a pattern of job ids such as `prod/**` or `*/backup`',
+);
+const channel = matching(new RegExp(channelNamePattern), 'channel', 'the name of a channel');
 const namespace = matching(new RegExp(kvNamespacePattern), 'namespace', 'a namespace such as `shop/orders`');
+const chatId: Kind<string> = {
+  ...text,
+  expected: 'the id of a chat such as `"-1001234567890"`, or `@name`',
+  read: (raw) => (/^(-?\d{1,20}|@\w{1,64})$/.test(String(raw)) ? String(raw) : undefined),
+};
 const variable = matching(
   /^(?!FLWD_|FLOWD_)[A-Za-z_]\w*$/,
   'variable name',
@@ -200,6 +215,11 @@ export const keys = {
     bind,
     '127.0.0.1:8080',
     'The address to listen on; `localhost` means its IPv4 address. An address beyond loopback requires a token, `auth.jwt` or `auth.mode: none`',
+  ),
+  'server.public_url': optional(
+    url,
+    'The address at which people reach this server, such as `https://flwd.example.org`. Notifications link to it',
+    { defaultText: 'no links' },
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),
   'server.write_timeout': key(timeout, '60s', 'How long a client may take to read an answer'),
@@ -427,6 +447,43 @@ export const keys = {
     '`notify.key` in the data dir',
     'The keys that sign notifications, one `whsec_…` per line. Created at the first start',
   ),
+
+  'notify.channels.<name>.type': required(choice(...channelTypes), 'The service that gets the messages'),
+  'notify.channels.<name>.url': optional(
+    storedText,
+    'Its address; required, except for `telegram` and `pagerduty`. For `gotify`, the address of the server',
+    { isSecret: true },
+  ),
+  'notify.channels.<name>.token': optional(
+    storedText,
+    'For `telegram`, the token of the bot; for `gotify`, that of the application; for `ntfy`, an access token, if it needs one',
+    { isSecret: true },
+  ),
+  'notify.channels.<name>.chat_id': optional(chatId, 'For `telegram`: the chat, such as `"-1001234567890"`'),
+  'notify.channels.<name>.routing_key': optional(
+    storedText,
+    'For `pagerduty`: the integration key of the service, for Events API v2',
+    { isSecret: true },
+  ),
+  'notify.channels.<name>.method': key(
+    choice('POST', 'PUT', 'PATCH', 'GET'),
+    'POST',
+    'For `template`: the method of the request',
+  ),
+  'notify.channels.<name>.headers': key(mapOf(storedText), {}, 'For `template`: headers of the request', {
+    isSecret: true,
+  }),
+  'notify.channels.<name>.body': optional(
+    text,
+    'For `template`: an expression over `event`, `message` and `run` that gives the body. A text is sent as it is, anything else as JSON',
+  ),
+  'notify.rules[].jobs': key(
+    oneOrMore(jobPattern),
+    '**',
+    'The jobs whose runs are reported. `*` stands for a part of a name, `**` for any number of names',
+  ),
+  'notify.rules[].on': key(oneOrMore(choice(...notifyEvents)), ['failed'], 'The events that are reported'),
+  'notify.rules[].to': required(oneOrMore(channel), 'The channels that get the messages'),
 
   'aliases[].from': required(jobId, 'The id of a job'),
   'aliases[].to': required(jobId, 'Another name for it, accepted wherever the id is'),

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { StoredText } from '../domain/notification.ts';
 import { isDate } from '../lib/cron/calendar-days.ts';
 import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
 import { isTimezone } from '../lib/timezone.ts';
@@ -26,6 +27,9 @@ export type Kind<T> = {
 export type Base = { readonly dir: string; readonly home: string };
 
 export type Bind = { readonly host: string; readonly port: number };
+
+/** The name of a stored secret. */
+export const storedSecret = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 const asIs = (text: string) => text;
 const toNumber = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
@@ -217,6 +221,33 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
     fromText: (text) => text.split(',').map((each) => item.fromText(each.trim())),
   };
 }
+
+/** One value, or a list. */
+export function oneOrMore<T>(item: Kind<T>): Kind<readonly T[]> {
+  const list = listOf(item);
+  return {
+    ...list,
+    name: `${item.name}, or a list`,
+    expected: `${item.expected}, or a list of these`,
+    read(raw, base) {
+      const values = list.read(Array.isArray(raw) ? raw : [raw], base);
+      return values?.length === 0 ? undefined : values;
+    },
+  };
+}
+
+/** A text, or the name of the stored secret that holds it. */
+export const storedText: Kind<StoredText> = {
+  name: 'text, `{secret: NAME}`',
+  expected: 'a text, or `{secret: NAME}` with the name of a stored secret',
+  read(raw) {
+    if (typeof raw === 'string' && raw !== '') return raw;
+    if (typeof raw !== 'object' || raw === null || Object.keys(raw).join() !== 'secret') return undefined;
+    const { secret }: { readonly secret?: unknown } = raw;
+    return typeof secret === 'string' && storedSecret.test(secret) ? { secret } : undefined;
+  },
+  fromText: asIs,
+};
 
 export function ownAllOrNames(item: Kind<string>): Kind<'own' | 'all' | readonly string[]> {
   const names = listOf(item);

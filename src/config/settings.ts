@@ -27,7 +27,7 @@ export type Item = { readonly at: number | string; readonly origin: Origin };
 export type Settings = {
   /** By place: `server.bind`, `sources[0].path`. */
   readonly entries: Map<string, Setting>;
-  /** The items of `sources`, `aliases` and `remotes`, if they are given. */
+  /** The items of lists and of maps by name, such as `sources` and `notify.channels`, if they are given. */
   readonly items: Map<string, readonly Item[]>;
   readonly errors: SettingError[];
   /** Lines that are accepted, but not quite as they were written. */
@@ -113,7 +113,7 @@ export function addError(settings: Settings, path: KeyPath, message: string, at?
 export function itemsOf(settings: Settings, path: KeyPath): readonly Item[] {
   const origin: Origin = { kind: 'default' };
   if (path.includes('<profile>')) return securityProfiles.map((at) => ({ at, origin }));
-  const [, list] = /^(\w+)(?:\[\]|\.<)/.exec(path) ?? [];
+  const [, list] = /^([\w.]+)(?:\[\]|\.<)/.exec(path) ?? [];
   return list ? (settings.items.get(list) ?? []) : [{ at: '', origin }];
 }
 

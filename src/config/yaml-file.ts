@@ -2,8 +2,8 @@
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { nearest } from '../lib/nearest.ts';
-import { findTooDeep, tooDeep } from '../lib/yaml-nesting.ts';
-import { firstAtEachPlace, yamlWords } from '../lib/yaml-words.ts';
+import { findTooDeep, tooDeep } from '../lib/yaml/yaml-nesting.ts';
+import { firstAtEachPlace, yamlWords } from '../lib/yaml/yaml-words.ts';
 import type { Base } from './kind.ts';
 import { type Item, type Origin, put, type Settings } from './settings.ts';
 import { locate, namesOf, root, type Section, type Shape } from './shape.ts';
@@ -134,18 +134,20 @@ function putOnce(...[settings, path, at, raw, origin, base]: Parameters<typeof p
   else put(settings, path, at, raw, origin, base);
 }
 
-/** Reads a scalar, or a list or map of scalars. No value is nested deeper. */
+/** Reads a scalar, a list or a map. No value is nested deeper than a map of maps. */
 function plainReader(resolved: Nodes['resolved']): (node: Node) => unknown {
-  const scalar = (node: unknown): unknown => {
+  return (node) => read(node, 2);
+
+  function read(node: unknown, levels: number): unknown {
     const value = resolved(node);
-    return isScalar(value) ? value.value : undefined;
-  };
-  return (node) => {
-    if (isSeq(node)) return node.items.map(scalar);
-    if (isMap(node))
-      return Object.fromEntries(node.items.map(({ key, value }) => [String(scalar(key)), scalar(value)]));
-    return scalar(node);
-  };
+    if (isScalar(value)) return value.value;
+    if (levels === 0) return undefined;
+    if (isSeq(value)) return value.items.map((item) => read(item, levels - 1));
+    if (!isMap(value)) return undefined;
+    return Object.fromEntries(
+      value.items.map(({ key, value: each }) => [String(read(key, 0)), read(each, levels - 1)]),
+    );
+  }
 }
 
 function unknown(what: string, name: string, known: readonly string[]): string {

@@ -9,6 +9,7 @@ import type { ProblemSlug } from '../domain/problem.ts';
 import { listedStatuses, triggerTypes } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
+import { channelOperations } from './channel-operations.ts';
 import { codeOperations } from './code-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { kvOperations } from './kv-operations.ts';
@@ -351,6 +352,7 @@ export const operations = {
   ...sourceOperations,
   ...scheduleOperations,
   ...webhookOperations,
+  ...channelOperations,
   ...secretOperations,
   ...kvOperations,
   ...artifactOperations,

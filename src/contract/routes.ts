@@ -56,6 +56,8 @@ export const routes = {
   getWebhook: { method: 'GET', path: '/webhooks/{webhook_id}' },
   listDeliveries: { method: 'GET', path: '/webhooks/{webhook_id}/deliveries' },
   replayDelivery: { method: 'POST', path: '/webhooks/{webhook_id}/deliveries/{delivery_id}/replay' },
+  listChannels: { method: 'GET', path: '/channels' },
+  testChannel: { method: 'POST', path: '/channels/{name}/test' },
   listSecrets: { method: 'GET', path: '/secrets' },
   putSecret: { method: 'PUT', path: '/secrets/{name}' },
   deleteSecret: { method: 'DELETE', path: '/secrets/{name}', isJson: false },

@@ -4,7 +4,7 @@
 import { Type } from 'typebox';
 import type { JsonObject } from '../domain/job.ts';
 import { logLevels } from '../domain/log-line.ts';
-import { notificationStatuses } from '../domain/notification.ts';
+import { notificationStatuses, notifyEvents } from '../domain/notification.ts';
 import { tenantPattern } from '../domain/principal.ts';
 import { stepStatuses } from '../domain/run.ts';
 import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
@@ -316,7 +316,15 @@ const notification = Type.Object(
   {
     id: Type.String({ description: 'Sent to the webhook as `webhook-id`' }),
     status: literals(notificationStatuses),
-    origin: Type.String({ description: 'The origin of the webhook’s URL; the rest of the URL may be secret' }),
+    event: literals(notifyEvents),
+    channel: nullable(
+      Type.String({ description: 'The channel of flwd.yaml; null if the job names the webhook itself' }),
+    ),
+    origin: nullable(
+      Type.String({
+        description: 'The origin of the webhook’s URL, whose rest may be secret; null for a channel, which has its own',
+      }),
+    ),
     attempts: Type.Integer(),
     last_error: nullable(Type.String()),
     created_at: timestamp,

@@ -21,6 +21,7 @@ export const auditActions = [
   'secret.rotate',
   'kv.set',
   'kv.delete',
+  'channel.test',
   'auth.fail',
   'access.deny',
   'server.start',
@@ -36,7 +37,7 @@ export type AuditAction = (typeof auditActions)[number];
 export const auditResults = ['done', 'refused', 'failed'] as const;
 export type AuditResult = (typeof auditResults)[number];
 
-export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'kv', 'instance'] as const;
+export const auditObjectKinds = ['run', 'schedule', 'token', 'secret', 'kv', 'channel', 'instance'] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
 /** `id` is null when the object has no id or does not exist yet. */

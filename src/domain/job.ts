@@ -1,6 +1,7 @@
 // A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
 
 import type { KvPermissions } from './kv.ts';
+import type { NotifyRule } from './notification.ts';
 import type { Resources } from './resources.ts';
 import type { JobWebhook } from './trigger/webhook.ts';
 
@@ -102,13 +103,6 @@ export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly timezone: string | null;
   /** Whether the schedule is held until it is released. */
   readonly held: boolean;
-};
-
-/** Whom to notify when a run ends in one of these ways. */
-export type NotifyRule = {
-  readonly on: readonly ('success' | 'failed' | 'cancelled')[];
-  /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
-  readonly webhook: string;
 };
 
 export type JobDefinition = {

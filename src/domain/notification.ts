@@ -1,13 +1,77 @@
-// A notification: tells one webhook of a job that a run has ended.
+// A notification: tells a webhook or a channel about a run. A rule says which runs, and where to.
 
 export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
+
+/** `failed` is every failure, `still_failing` one after another, `fixed` the first success after a failure. */
+export const notifyEvents = ['failed', 'success', 'cancelled', 'fixed', 'still_failing', 'waiting_approval'] as const;
+export type NotifyEvent = (typeof notifyEvents)[number];
+
+/** A URL or a credential, or the name of the stored secret that holds it. */
+export type StoredText = string | { readonly secret: string };
+
+/** Whom to notify of which events of a run. */
+export type NotifyRule = { readonly on: readonly NotifyEvent[] } & (
+  | {
+      /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
+      readonly webhook: string;
+      readonly channel?: never;
+    }
+  | {
+      /** The name of a channel in flwd.yaml. */
+      readonly channel: string;
+      readonly webhook?: never;
+    }
+);
+
+/** A rule of flwd.yaml. */
+export type ChannelRule = {
+  /** Patterns of job ids. */
+  readonly jobs: readonly string[];
+  readonly on: readonly NotifyEvent[];
+  /** Names of channels. */
+  readonly to: readonly string[];
+};
+
+export const channelTypes = [
+  'webhook',
+  'slack',
+  'teams',
+  'discord',
+  'telegram',
+  'ntfy',
+  'gotify',
+  'pagerduty',
+  'template',
+] as const;
+export type ChannelType = (typeof channelTypes)[number];
+
+export const channelNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
+
+/** A channel of flwd.yaml. Members that its type does not have are null or empty. */
+export type Channel = {
+  readonly name: string;
+  readonly type: ChannelType;
+  /** null: the address of the service that the type names. */
+  readonly url: StoredText | null;
+  readonly token: StoredText | null;
+  readonly chatId: string | null;
+  readonly routingKey: StoredText | null;
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'GET';
+  readonly headers: Readonly<Record<string, StoredText>>;
+  /** CEL. */
+  readonly body: string | null;
+};
 
 /** As the API returns it, with only the origin of the webhook's URL. */
 export type Notification = {
   readonly id: string;
   readonly status: NotificationStatus;
-  readonly origin: string;
+  readonly event: NotifyEvent;
+  /** null: the job names the webhook itself. */
+  readonly channel: string | null;
+  /** null: the channel knows the address. */
+  readonly origin: string | null;
   readonly attempts: number;
   readonly last_error: string | null;
   readonly created_at: string;
@@ -15,3 +79,49 @@ export type Notification = {
   /** When it was delivered or given up. */
   readonly finished_at: string | null;
 };
+
+/** The event that a rule hears of when a run ends so, if it lists one. `failuresBefore` counts those in a row. */
+export function eventAtEnd(
+  on: readonly NotifyEvent[],
+  status: 'success' | 'failed' | 'cancelled',
+  failuresBefore: number,
+): NotifyEvent | undefined {
+  const after = { success: 'fixed', failed: 'still_failing', cancelled: 'cancelled' } as const;
+  const events = failuresBefore > 0 ? [after[status], status] : [status];
+  return events.find((event) => on.includes(event));
+}
+
+/** The rules for a new run of the job: its own, and those of flwd.yaml that match it. */
+export function rulesFor(jobId: string, own: readonly NotifyRule[], rules: readonly ChannelRule[]): NotifyRule[] {
+  const matching = rules.filter(({ jobs }) => jobs.some((pattern) => matchesJob(pattern, jobId)));
+  return [...own, ...matching.flatMap(({ on, to }) => to.map((channel): NotifyRule => ({ on, channel })))];
+}
+
+/** `*` stands for a part of a name, `**` for any number of names: `prod/**` matches every job below `prod`. */
+export function matchesJob(pattern: string, jobId: string): boolean {
+  return matchesNames(pattern.split('/'), jobId.split('/'));
+}
+
+function matchesNames([pattern, ...patterns]: readonly string[], names: readonly string[]): boolean {
+  if (pattern === undefined) return names.length === 0;
+  if (pattern === '**') {
+    if (patterns.length === 0) return names.length > 0;
+    return names.some((_, at) => matchesNames(patterns, names.slice(at)));
+  }
+  const [name, ...others] = names;
+  return name !== undefined && matchesName(pattern, name) && matchesNames(patterns, others);
+}
+
+function matchesName(pattern: string, name: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return pattern === name;
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found < 0 || found + part.length > name.length - last.length) return false;
+    at = found + part.length;
+  }
+  return true;
+}

@@ -64,6 +64,12 @@ export const problems = {
     cause: 'No webhook has this address or id, or its job is invalid.',
     fix: '`flwd webhooks` lists the webhooks with their addresses.',
   },
+  'channel-not-found': {
+    status: 404,
+    title: 'Channel Not Found',
+    cause: 'flwd.yaml has no channel of this name in `notify.channels`.',
+    fix: '`flwd notify` lists the channels. After a change to flwd.yaml, restart the server.',
+  },
   'delivery-not-found': {
     status: 404,
     title: 'Delivery Not Found',

@@ -3,6 +3,7 @@
 
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
+import { type ChannelRule, rulesFor } from '../domain/notification.ts';
 import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
@@ -55,6 +56,8 @@ export function createAddRun(o: {
   readonly register: RunRegister;
   readonly refusals: Pick<Refusals, 'add'>;
   readonly cancel: (runId: string) => void;
+  /** The rules of flwd.yaml for notifications. */
+  readonly notifyRules: readonly ChannelRule[];
   /** Resolves when the queue knows all runs. @throws Problem not-ready */
   readonly untilResumed: () => Promise<void>;
 }): AddRun {
@@ -69,7 +72,7 @@ export function createAddRun(o: {
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
     // From here to the transaction, await nothing but the admission: runs must be stored in the order in which they
     // were admitted.
-    const draft = draftOf(plan, addition, revision, clock.now());
+    const draft = draftOf(plan, addition, revision, { createdAtMs: clock.now(), notifyRules: o.notifyRules });
     const { facts, row } = draft;
     const { id, jobId, tenant, priority, createdAtMs } = row;
     const run = { id, jobId, tenant, priority, trigger: facts.trigger.type, createdAtMs, concurrency: plan.group };
@@ -110,7 +113,12 @@ type Draft = {
   readonly state: () => RunState;
 };
 
-function draftOf(plan: GroundedPlan, addition: Addition, revision: string, createdAtMs: number): Draft {
+function draftOf(
+  plan: GroundedPlan,
+  addition: Addition,
+  revision: string,
+  { createdAtMs, notifyRules }: { readonly createdAtMs: number; readonly notifyRules: readonly ChannelRule[] },
+): Draft {
   const { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs, storedArgs, args, group } =
     plan;
   const { definition, source } = plan.entry;
@@ -145,6 +153,7 @@ function draftOf(plan: GroundedPlan, addition: Addition, revision: string, creat
     limits: plan.limits,
     plan: { job, revision, depth, ...granted, storedArgs, secretsBy, ...(untrustedSource && { untrustedSource }) },
     concurrency: { limit: group.limit, key: group.key },
+    notify: rulesFor(job.id, job.notify, notifyRules),
   };
   return { facts, row, state };
 }

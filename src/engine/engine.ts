@@ -4,6 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { ErrorList } from '../domain/error-list.ts';
 import type { SecurityProfile } from '../domain/job.ts';
+import type { ChannelRule } from '../domain/notification.ts';
 import { holdsScope, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
@@ -97,6 +98,8 @@ type EngineOptions = {
   readonly policy: SecurityPolicy;
   readonly limits: QueueLimits;
   readonly execution: Execution;
+  /** The rules of flwd.yaml for notifications. */
+  readonly notifyRules?: readonly ChannelRule[];
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */
   readonly timezone: string;
@@ -137,7 +140,7 @@ export function createEngine(o: EngineOptions): Engine {
   };
   const cancel = (runId: string, isForced?: boolean): void => cancels.cancelUnwaited(runId, isForced);
   const parts = { ...o, ...runs, context, planContext, refusals, cancel };
-  const add = createAddRun({ ...parts, untilResumed: () => resumption.untilDone() });
+  const add = createAddRun({ ...parts, notifyRules: o.notifyRules ?? [], untilResumed: () => resumption.untilDone() });
   const children = createChildren({ ...parts, addRun: add, signal });
   const once = createOnce(o);
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);

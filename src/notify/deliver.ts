@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Run } from '../domain/run.ts';
-import { toTimerDelay } from '../lib/clock.ts';
+import { toTimerDelay, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -10,8 +10,12 @@ import type { DueNotification } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { delayAfter, mostAttempts } from './backoff.ts';
-import { type Attempt, callWebhook } from './call-webhook.ts';
+import { type Attempt, callReceiver, failedAttempt } from './call-receiver.ts';
+import { ChannelError, type ChannelRequest } from './channel/request.ts';
+import { webhookRequest } from './channel/webhook.ts';
+import type { Channels } from './channels.ts';
 import type { DueClock } from './due-clock.ts';
+import type { Messages } from './message.ts';
 import type { Signer } from './signing.ts';
 
 export type Outcome = 'delivered' | 'retried' | 'failed';
@@ -31,6 +35,8 @@ const againMs = 1_000;
 
 type Parts = {
   readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
+  readonly channels: Channels;
+  readonly messages: Messages;
   readonly signer: Signer;
   readonly clock: DueClock;
   readonly log: Logger;
@@ -41,7 +47,7 @@ type Parts = {
 
 export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   const { clock, log } = o;
-  const { db, notifications, runs } = o.store;
+  const { notifications, runs } = o.store;
   const wake = createWakeSignal(signal);
   const calls = createCalls(wake.raise);
 
@@ -74,28 +80,16 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
       const run = await runs.get(notification.runId);
       // The run has been removed, and the notification with it.
       if (!run) return;
-      const { id, webhook: url } = notification;
-      const { signer, timeoutMs } = o;
-      const attempt = await callWebhook({ url, id, body: notificationBody(run), signer, clock, timeoutMs, signal });
+      const attempt = await attemptFor(notification, run, o, signal);
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
       // The call is not repeated because the disk is full: only storing its result is.
-      await retryShortage(() => settle(notification, attempt), { isPassing: isStorageError, signal });
+      await retryShortage(() => settle(notification, attempt, o), { isPassing: isStorageError, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
         log.error({ err: error, notice_id: notification.id }, 'a notification could not be delivered');
       await delay(againMs, undefined, { signal }).catch(() => undefined);
     }
-  }
-
-  async function settle(notification: DueNotification, attempt: Attempt): Promise<void> {
-    const { id, runId, origin } = notification;
-    const settled = settlement(notification, attempt, clock.now(), o.random);
-    await db.transact((tx) => notifications.settle(tx, id, settled));
-    const { status, attempts, error } = settled;
-    o.onOutcome(status === 'pending' ? 'retried' : status);
-    if (status === 'failed')
-      log.warn({ run_id: runId, notice_id: id, origin, attempts, error }, 'gave up delivering a notification');
   }
 
   async function run(): Promise<void> {
@@ -117,6 +111,29 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   }
 
   return { wake: wake.raise, ended: run() };
+}
+
+async function attemptFor(notification: DueNotification, run: Run, o: Parts, signal: AbortSignal): Promise<Attempt> {
+  const { signer, clock, timeoutMs } = o;
+  try {
+    const request = await requestFor(notification, run, o);
+    return await callReceiver({ id: notification.id, request, signer, clock, timeoutMs, signal });
+  } catch (error) {
+    if (error instanceof ChannelError) return failedAttempt(error.message);
+    throw error;
+  }
+}
+
+async function settle(notification: DueNotification, attempt: Attempt, o: Parts): Promise<void> {
+  const { db, notifications } = o.store;
+  const { id, runId, origin, channel } = notification;
+  const settled = settlement(notification, attempt, o.clock.now(), o.random);
+  await db.transact((tx) => notifications.settle(tx, id, settled));
+  const { status, attempts, error } = settled;
+  o.onOutcome(status === 'pending' ? 'retried' : status);
+  if (status !== 'failed') return;
+  const to = channel === null ? { origin } : { channel };
+  o.log.warn({ run_id: runId, notice_id: id, ...to, attempts, error }, 'gave up delivering a notification');
 }
 
 /** The calls in progress, and which origin may have the next one. */
@@ -169,30 +186,14 @@ function settlement(before: DueNotification, attempt: Attempt, atMs: number, ran
   return { status: 'pending', attempts, error, nextAtMs, atMs } as const;
 }
 
-/**
- * What a webhook is told of a run that has ended: the same text each time. It contains nothing that `GET
- * /runs/{run_id}` does not show, and neither arguments nor results.
- */
-function notificationBody(run: Run): string {
-  const { started_at: startedAt, finished_at: finishedAt } = run;
-  return JSON.stringify({
-    type: 'run.finished',
-    timestamp: finishedAt,
-    data: {
-      run_id: run.run_id,
-      job_id: run.job_id,
-      tenant: run.tenant,
-      status: run.status,
-      reason: run.reason,
-      error: run.error,
-      exit_code: run.exit_code,
-      created_at: run.created_at,
-      started_at: startedAt,
-      finished_at: finishedAt,
-      duration_ms: startedAt === null || finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(startedAt),
-      labels: run.labels,
-      attempt: run.attempt,
-      trigger: run.trigger,
-    },
-  });
+/** @throws ChannelError when the message cannot be sent as flwd.yaml and the stored secrets are now */
+async function requestFor(
+  notification: DueNotification,
+  run: Run,
+  { channels, messages }: Pick<Parts, 'channels' | 'messages'>,
+): Promise<ChannelRequest> {
+  const { channel, webhook, event, createdAtMs } = notification;
+  if (channel !== null) return channels.requestFor(channel, await messages.of(notification, run));
+  const at = event === 'waiting_approval' ? null : run.finished_at;
+  return webhookRequest(webhook, { run, event, at: at ?? toTimestamp(createdAtMs) });
 }

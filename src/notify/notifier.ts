@@ -1,12 +1,14 @@
-// Tells webhooks how runs end: at least once, signed, and without delaying a run (ADR 0012).
+// Tells webhooks and channels about runs: at least once, and without delaying a run (ADRs 0012 and 0068).
 
 import type { Hub } from '../engine/hub.ts';
 import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
+import type { Channels } from './channels.ts';
 import { collectNotifications } from './collect.ts';
 import { type Outcome, startDelivery } from './deliver.ts';
 import { createDueClock } from './due-clock.ts';
+import type { Messages } from './message.ts';
 import type { Signer } from './signing.ts';
 
 export type Notifier = {
@@ -16,12 +18,14 @@ export type Notifier = {
   readonly close: () => Promise<void>;
 };
 
-const answerMs = 10_000;
+export const answerMs = 10_000;
 
 /** Starts with the notifications that an earlier process left. */
 export function startNotifier(o: {
   readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
   readonly hub: Hub;
+  readonly channels: Channels;
+  readonly messages: Messages;
   readonly signer: Signer;
   readonly clock: SteadyClock;
   readonly log: Logger;

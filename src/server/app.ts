@@ -28,6 +28,7 @@ import type { Handlers } from './exchange.ts';
 import { createActivity } from './handlers/activity.ts';
 import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
+import { createChannelHandlers, type ServerChannels } from './handlers/channels.ts';
 import { createEventHandlers } from './handlers/events.ts';
 import { createJobFileHandlers } from './handlers/job-files.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
@@ -71,6 +72,7 @@ export type ServerParts = {
   readonly version: string;
   readonly startedAtMs: number;
   readonly notificationOutcomes: NotificationOutcomes;
+  readonly channels: ServerChannels;
   readonly hostChecks: () => Promise<readonly HostCheck[]>;
   readonly load: Load;
   /** null: the configuration names no issuer of JWTs. */
@@ -281,10 +283,12 @@ function noCompiler(): never {
 }
 
 function createHandlers(
-  { config, catalog, snapshots, store, engine, retention, hostChecks, clock, version, load, log }: ServerParts,
+  parts: ServerParts,
   streams: Streams,
   { limiter, tokens }: { readonly limiter: RateLimiter; readonly tokens: Tokens },
 ): { handlers: Handlers; system: SystemHandlers } {
+  const { config, catalog, snapshots, store, engine, retention, channels } = parts;
+  const { hostChecks, clock, version, load, log } = parts;
   const { hub } = engine;
   const jobIdOf = (idOrAlias: string): string => {
     try {
@@ -325,6 +329,7 @@ function createHandlers(
       clock,
     }),
     ...createWebhookHandlers({ webhooks: engine.webhooks, store, jobIdOf, starterOf }),
+    ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),

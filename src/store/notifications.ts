@@ -1,8 +1,8 @@
-// Notifications. A cursor says how far the journal was searched for runs that have ended. Each webhook call has a row
-// (ADR 0012).
+// Notifications. A cursor says how far the journal was searched for runs that have ended or wait for an approval. Each
+// call has a row (ADR 0012). Jobs whose last run failed have a row of their own (ADR 0068).
 
-import type { NotifyRule } from '../domain/job.ts';
-import type { Notification, NotificationStatus } from '../domain/notification.ts';
+import type { Notification, NotificationStatus, NotifyEvent, NotifyRule } from '../domain/notification.ts';
+import type { Reach } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
@@ -11,37 +11,70 @@ import { countRows } from './query-parts.ts';
 import { toTimestampOrNull } from './run/run-rows.ts';
 import type { NotificationRow } from './schema.ts';
 
-/** A run that has ended and whose job asks for notifications. */
-type EndedRun = {
+/** A run that has ended or waits for an approval, and that has rules. */
+export type ReportedRun = {
   readonly eventId: number;
   readonly runId: string;
-  readonly status: RunStatus;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly status: RunStatus | 'waiting_approval';
+  /** The step that waits. */
+  readonly stepId: string | null;
   readonly notify: readonly NotifyRule[];
+};
+
+/** How often a job has failed in a row. */
+export type FailingJob = {
+  readonly tenant: string;
+  readonly jobId: string;
+  /** The last of its failed runs. */
+  readonly runId: string;
+  readonly failures: number;
 };
 
 export type NewNotification = {
   readonly id: string;
   readonly runId: string;
-  /** Which of the run's webhooks, from 0. */
+  readonly eventId: number;
+  /** Which of the run's rules, from 0. */
   readonly n: number;
-  readonly webhook: string;
+  readonly event: NotifyEvent;
+  readonly stepId: string | null;
+  readonly failures: number;
+  /** null: `webhook` says where to. */
+  readonly channel: string | null;
+  readonly webhook: string | null;
   readonly createdAtMs: number;
 };
 
 export type DueNotification = {
   readonly id: string;
   readonly runId: string;
+  readonly event: NotifyEvent;
+  readonly stepId: string | null;
+  readonly failures: number;
+  /** null: `webhook` is the address. */
+  readonly channel: string | null;
   readonly webhook: string;
+  /** Calls to one origin, or to one channel, are limited together. */
   readonly origin: string;
   readonly attempts: number;
+  readonly createdAtMs: number;
 };
+
+/** The newest notification of a channel that was delivered or given up. */
+type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
 
 export type NotificationStore = {
   /** The first event that nobody has looked at. */
   readonly cursor: () => Promise<number>;
   readonly moveCursor: (tx: Transaction, toEventId: number) => Promise<void>;
-  /** The runs that ended in the events `fromId` to `toId`, both included, oldest first. */
-  readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedRun[]>;
+  /** The runs with rules in the events `fromId` to `toId`, both included, oldest first. */
+  readonly reported: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly ReportedRun[]>;
+  /** Those of the jobs whose last run failed. */
+  readonly failing: (jobIds: readonly string[]) => Promise<readonly FailingJob[]>;
+  readonly setFailing: (tx: Transaction, job: FailingJob) => Promise<void>;
+  readonly setFixed: (tx: Transaction, job: Pick<FailingJob, 'tenant' | 'jobId'>) => Promise<void>;
   /** Adds notifications that are due at once. An existing one stays unchanged. */
   readonly add: (tx: Transaction, notifications: readonly NewNotification[]) => Promise<void>;
   /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
@@ -62,26 +95,29 @@ export type NotificationStore = {
   ) => Promise<void>;
   /** After the wall clock was set by `byMs`: moves the next attempts. */
   readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
+  /** By channel. Only runs in reach count. */
+  readonly lastOf: (channels: readonly string[], reach: Reach) => Promise<ReadonlyMap<string, LastNotification>>;
   readonly list: (runId: string) => Promise<readonly Notification[]>;
   readonly pendingCount: () => Promise<number>;
 };
 
 /** Enough for one look. The next look finds the others. */
-const endedAtOnce = 200;
+const reportedAtOnce = 200;
 
-const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
+const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
   db
     .selectFrom('events')
     // A cross join keeps this order: the other way round, SQLite would look at every plan.
     .crossJoin('run_plans')
-    .select(['events.id', 'events.run_id', 'events.data', 'run_plans.notify'])
+    .select(['events.id', 'events.run_id', 'events.job_id', 'events.tenant', 'events.type', 'events.data'])
+    .select('run_plans.notify')
     .whereRef('run_plans.run_id', '=', 'events.run_id')
     .where('events.id', '>=', fromId)
     .where('events.id', '<=', toId)
-    .where('events.type', '=', 'run.finished')
+    .where('events.type', 'in', ['run.finished', 'step.waiting_approval'])
     .where('run_plans.notify', 'is not', null)
     .orderBy('events.id')
-    .limit(endedAtOnce),
+    .limit(reportedAtOnce),
 );
 
 export function createNotificationStore({ read }: Database): NotificationStore {
@@ -99,30 +135,56 @@ export function createNotificationStore({ read }: Database): NotificationStore {
         .execute();
     },
 
-    async ended({ fromId, toId }) {
-      const rows = await selectEnded(read, { fromId, toId });
-      return rows.map(({ id, run_id, data, notify }) => ({
-        eventId: id,
-        runId: run_id,
-        status: JSON.parse(data ?? '{}').status,
-        notify: JSON.parse(notify ?? '[]'),
-      }));
+    async reported({ fromId, toId }) {
+      const rows = await selectReported(read, { fromId, toId });
+      return rows.map(({ id, run_id, job_id, tenant, data, notify }) => {
+        const { status, step_id = null } = JSON.parse(data ?? '{}');
+        const run = { eventId: id, runId: run_id, jobId: job_id, tenant };
+        return { ...run, status, stepId: step_id, notify: JSON.parse(notify ?? '[]') };
+      });
     },
+
+    ...createFailingJobs(read),
 
     async add(tx, notifications) {
       for (const notification of notifications) {
         await tx.db
           .insertInto('notices')
           .values(toRow(notification))
-          .onConflict((conflict) => conflict.columns(['run_id', 'n']).doNothing())
+          .onConflict((conflict) => conflict.columns(['run_id', 'event_id', 'n']).doNothing())
           .execute();
       }
     },
 
+    ...createDues(read),
+
+    async list(runId) {
+      const rows = await read
+        .selectFrom('notices')
+        .selectAll()
+        .where('run_id', '=', runId)
+        .orderBy('event_id')
+        .orderBy('n')
+        .execute();
+      return rows.map(toNotification);
+    },
+
+    async lastOf(channels, reach) {
+      const found = await Promise.all(channels.map((channel) => lastOf(read, channel, reach)));
+      return new Map(found.flatMap((last, at) => (last ? [[channels[at] ?? '', last] as const] : [])));
+    },
+
+    pendingCount: () => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
+  };
+}
+
+function createDues(read: Database['read']): Pick<NotificationStore, 'due' | 'nextDueAtMs' | 'settle' | 'moveDues'> {
+  return {
     async due(nowMs, busyOrigins, limit) {
       let query = read
         .selectFrom('notices')
-        .select(['id', 'run_id as runId', 'webhook', 'origin', 'attempts'])
+        .select(['id', 'run_id as runId', 'event', 'step_id as stepId', 'failures', 'channel', 'webhook', 'origin'])
+        .select(['attempts', 'created_at as createdAtMs'])
         .where('next_at', '<=', nowMs)
         .orderBy('next_at')
         .limit(limit);
@@ -151,29 +213,72 @@ export function createNotificationStore({ read }: Database): NotificationStore {
         .where('next_at', 'is not', null)
         .execute();
     },
-
-    async list(runId) {
-      const rows = await read.selectFrom('notices').selectAll().where('run_id', '=', runId).orderBy('n').execute();
-      return rows.map(toNotification);
-    },
-
-    pendingCount: () => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
   };
 }
 
-function toRow({ id, runId, n, webhook, createdAtMs }: NewNotification): NotificationRow {
+function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'failing' | 'setFailing' | 'setFixed'> {
+  return {
+    async failing(jobIds) {
+      if (jobIds.length === 0) return [];
+      return read
+        .selectFrom('failing_jobs')
+        .select(['tenant', 'job_id as jobId', 'run_id as runId', 'failures'])
+        .where('job_id', 'in', jobIds)
+        .execute();
+    },
+
+    async setFailing(tx, { tenant, jobId, runId, failures }) {
+      await tx.db
+        .insertInto('failing_jobs')
+        .values({ tenant, job_id: jobId, run_id: runId, failures, told: '{}' })
+        .onConflict((conflict) => conflict.columns(['tenant', 'job_id']).doUpdateSet({ run_id: runId, failures }))
+        .execute();
+    },
+
+    async setFixed(tx, { tenant, jobId }) {
+      await tx.db.deleteFrom('failing_jobs').where('tenant', '=', tenant).where('job_id', '=', jobId).execute();
+    },
+  };
+}
+
+async function lastOf(
+  read: Database['read'],
+  channel: string,
+  { tenant }: Reach,
+): Promise<LastNotification | undefined> {
+  const row = await read
+    .selectFrom('notices')
+    .innerJoin('runs', 'runs.id', 'notices.run_id')
+    .select(['notices.status', 'notices.last_error', 'notices.finished_at'])
+    .where('notices.channel', '=', channel)
+    .where('notices.finished_at', 'is not', null)
+    .$if(tenant !== '*', (query) => query.where('runs.tenant', '=', tenant))
+    .orderBy('notices.created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row && { status: row.status, last_error: row.last_error, finishedAtMs: row.finished_at ?? 0 };
+}
+
+function toRow(notification: NewNotification): NotificationRow {
+  const { id, runId, n, channel, webhook, createdAtMs } = notification;
   return {
     id,
     run_id: runId,
     n,
     status: 'pending',
-    origin: new URL(webhook).origin,
+    origin: channel === null ? new URL(webhook ?? '').origin : `channel:${channel}`,
     attempts: 0,
     next_at: createdAtMs,
     created_at: createdAtMs,
     finished_at: null,
     last_error: null,
-    webhook,
+    webhook: webhook ?? '',
+    event: notification.event,
+    channel,
+    step_id: notification.stepId,
+    event_id: notification.eventId,
+    failures: notification.failures,
+    digest: null,
   };
 }
 
@@ -181,7 +286,9 @@ function toNotification(row: NotificationRow): Notification {
   return {
     id: row.id,
     status: row.status,
-    origin: row.origin,
+    event: row.event,
+    channel: row.channel,
+    origin: row.channel === null ? row.origin : null,
     attempts: row.attempts,
     last_error: row.last_error,
     created_at: toTimestamp(row.created_at),

@@ -4,7 +4,7 @@
 import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.ts';
 import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
-import type { NotificationStatus } from '../domain/notification.ts';
+import type { NotificationStatus, NotifyEvent } from '../domain/notification.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
 
@@ -33,6 +33,7 @@ export type Schema = {
   delivery_keys: DeliveryKeyRow;
   deliveries: DeliveryRow;
   notices: NotificationRow;
+  failing_jobs: FailingJobRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
   tokens: TokenRow;
@@ -326,7 +327,11 @@ export type DeliveryRow = {
   repeats: number;
 };
 
-/** The `n`th webhook of a run that has ended. `next_at` is null once no further attempt follows. */
+/**
+ * For the `n`th rule of a run. `next_at` is null once no further attempt follows. `origin` is `channel:` and the name
+ * for a channel, whose `webhook` is empty because the channel knows the address. `failures` counts the job's failures
+ * in a row: for `fixed` those before it, for others with this one. `digest` is 1 if the channel lists it with others.
+ */
 export type NotificationRow = {
   id: string;
   run_id: string;
@@ -339,7 +344,16 @@ export type NotificationRow = {
   finished_at: number | null;
   last_error: string | null;
   webhook: string;
+  event: NotifyEvent;
+  channel: string | null;
+  step_id: string | null;
+  event_id: number;
+  failures: number;
+  digest: number | null;
 };
+
+/** A job whose last run with rules failed: `run_id`. `told` says when each channel last heard of it, as JSON. */
+type FailingJobRow = { tenant: string; job_id: string; run_id: string; failures: number; told: string };
 
 /** A run whose log retention has removed. */
 type ExpiredLogRow = { run_id: string; at: number };

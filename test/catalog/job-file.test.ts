@@ -156,6 +156,13 @@ test.each([
       { on: ['failed'], webhook: 'https://example.org' },
     ],
   ],
+  [
+    'notify: [{channel: team}, {channel: pager, on: [failed, fixed, still_failing, waiting_approval]}]',
+    [
+      { on: ['failed'], channel: 'team' },
+      { on: ['failed', 'fixed', 'still_failing', 'waiting_approval'], channel: 'pager' },
+    ],
+  ],
 ])('notification rules: %j', async (text, notify) => {
   expect((await definitionOf(`command: ./run.sh\n${text}\n`)).notify).toEqual(notify);
 });
@@ -182,7 +189,11 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\nversion: 1.10', '2:10: `version` must be a string: put it in quotes'],
     ['command: ./run.sh\ntags: x', '2:7: `tags` must be a list, not a string'],
     ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not contain the same item twice'],
-    ['command: ./run.sh\nnotify: {on: [failed]}', '2:1: `webhook` is missing'],
+    ['command: ./run.sh\nnotify: {on: [failed]}', '2:1: `webhook` or `channel` is missing'],
+    [
+      'command: ./run.sh\nnotify: {channel: team, webhook: "https://example.org/"}',
+      '2:10: `channel` and `webhook` must not be used together',
+    ],
     [
       'command: ./run.sh\nnotify: [{webhook: "https://a:b@example.org/"}]',
       '2:20: `notify.0.webhook` must be an http or https URL without a user and password',

@@ -18,6 +18,7 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'source-not-found': 3,
   'schedule-not-found': 3,
   'webhook-not-found': 3,
+  'channel-not-found': 3,
   'delivery-not-found': 3,
   'delivery-not-replayable': 6,
   'signature-invalid': 4,

@@ -36,6 +36,7 @@ describe('without a flwd.yaml', () => {
       ],
       server: {
         bind: { host: '127.0.0.1', port: 8080 },
+        publicUrl: null,
         readTimeoutMs: 30_000,
         writeTimeoutMs: 60_000,
         idleTimeoutMs: 75_000,
@@ -78,7 +79,7 @@ describe('without a flwd.yaml', () => {
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },
         timezone: null,
       },
-      notify: { signingKeyFile: join(dataDir, 'notify.key') },
+      notify: { signingKeyFile: join(dataDir, 'notify.key'), channels: [], rules: [] },
       aliases: [],
       remotes: {},
       logging: { level: 'info', format: 'text', output: 'stderr', fields: {} },

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { LineCounter, parseDocument } from 'yaml';
-import { firstAtEachPlace, yamlWords } from '../../src/lib/yaml-words.ts';
+import { firstAtEachPlace, yamlWords } from '../../src/lib/yaml/yaml-words.ts';
 
 function errorsIn(text: string): string[] {
   const lineCounter = new LineCounter();

@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { NotifyRule } from '../../src/domain/job.ts';
+import type { Channel, NotifyRule } from '../../src/domain/notification.ts';
+import { Problem } from '../../src/domain/problem.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
+import { createChannels } from '../../src/notify/channels.ts';
+import { createMessages } from '../../src/notify/message.ts';
 import { type Notifier, startNotifier } from '../../src/notify/notifier.ts';
 import { openSigner } from '../../src/notify/signing.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -31,7 +34,13 @@ export type Opened = {
   readonly close: () => Promise<void>;
 };
 
-type EndOptions = { readonly run?: Partial<NewRun>; readonly change?: Partial<RunChange> };
+type EndOptions = {
+  readonly run?: Partial<NewRun>;
+  readonly change?: Partial<RunChange>;
+  readonly title?: string;
+  /** The lines of its log. */
+  readonly lines?: readonly string[];
+};
 
 export function dataFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-notices-'));
@@ -40,7 +49,14 @@ export function dataFolder(): string {
   return dir;
 }
 
-export async function openNotifier(dir: string, o: { readonly timeoutMs?: number } = {}): Promise<Opened> {
+type NotifierOptions = {
+  readonly timeoutMs?: number;
+  readonly channels?: readonly Channel[];
+  readonly secrets?: Record<string, string>;
+  readonly publicUrl?: string;
+};
+
+export async function openNotifier(dir: string, o: NotifierOptions = {}): Promise<Opened> {
   const time = { nowMs: startMs, setMs: 0 };
   const clock = { now: () => time.nowMs + time.setMs, monotonicMs: () => time.nowMs };
   const lines: Record<string, unknown>[] = [];
@@ -55,7 +71,17 @@ export async function openNotifier(dir: string, o: { readonly timeoutMs?: number
   });
   hub = createHub(await store.journal.latestId());
   const signer = openSigner(join(dir, 'notify.key'));
-  const notifier = startNotifier({ store, hub, signer, clock, log, random: () => 0.5, ...o });
+  const { channels: listed = [], secrets = {}, publicUrl = null, ...more } = o;
+  const channels = createChannels({
+    channels: listed,
+    async secretOf(name) {
+      const value = secrets[name];
+      if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
+      return value;
+    },
+  });
+  const messages = createMessages({ store, publicUrl, instance: 'flwd' });
+  const notifier = startNotifier({ store, hub, channels, messages, signer, clock, log, random: () => 0.5, ...more });
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
@@ -67,13 +93,14 @@ export async function openNotifier(dir: string, o: { readonly timeoutMs?: number
     notifier,
     log: lines,
     time,
-    async end(notify, move = 'fail', { run = {}, change = {} } = {}) {
+    async end(notify, move = 'fail', { run = {}, change = {}, title, lines = [] } = {}) {
       const added = aRun({ createdAtMs: time.nowMs, ...run });
-      const plan = { ...added.plan, job: { ...added.plan.job, notify } };
+      const plan = { ...added.plan, job: { ...added.plan.job, notify, ...(title !== undefined && { title }) } };
       await store.db.transact(async (tx) => {
         await store.runs.add(tx, { ...added, plan });
         await moveRun(tx, store.runs, added.id, 'claim', { atMs: time.nowMs });
       });
+      if (lines.length > 0) await writeLog(store, added.id, lines);
       await store.db.transact((tx) =>
         moveRun(tx, store.runs, added.id, move, { atMs: time.nowMs + 1_500, exitCode: 3, reason: 'exit', ...change }),
       );
@@ -83,4 +110,12 @@ export async function openNotifier(dir: string, o: { readonly timeoutMs?: number
   };
   onTestFinished(() => opened.close());
   return opened;
+}
+
+async function writeLog(store: Store, runId: string, lines: readonly string[]): Promise<void> {
+  const writer = await store.logs.openWriter({ runId, epoch: 1, maxSizeBytes: 2 ** 30 });
+  const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+  writer.append({ attempt: 1, stepId: 'step_01', bytes, spoolEnd: bytes.length });
+  await writer.ready();
+  await writer.close();
 }

@@ -49,6 +49,7 @@ test('the end of a run is sent as a signed POST that any Standard Webhooks libra
       run_id: runId,
       job_id: 'backup/daily',
       tenant: 'default',
+      event: 'failed',
       status: 'failed',
       reason: 'exit',
       error: { message: 'exit code 3', step_id: 'step_01', hint: 'allow it' },

@@ -94,6 +94,9 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getStats: [{ kind: 'own' }],
   getJobStats: [{ kind: 'own' }],
   collectGarbage: [{ kind: 'instance-wide' }],
+  // It shows the last delivery of the runs in reach: test/server/channels.test.ts.
+  listChannels: [{ kind: 'own' }],
+  testChannel: [{ kind: 'instance-wide' }],
   createRun: [makes('/runs', () => ({ job_id: 'quick' }), 201)],
   createPlan: [makes('/plans', () => ({ job_id: 'quick' }), 200)],
   createSchedule: [makes('/schedules', () => yearly, 201)],

@@ -203,6 +203,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     version: '1.2.3',
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
+    channels: { list: async () => [], test: async () => undefined },
     notificationOutcomes: { delivered: 3, retried: 2, failed: 1 },
     hostChecks: async () => [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,

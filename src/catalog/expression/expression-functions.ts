@@ -57,6 +57,7 @@ const createEnvironment = (): Environment =>
     .registerVariable('headers', 'dyn')
     .registerVariable('query', 'dyn')
     .registerVariable('event', 'string')
+    .registerVariable('message', 'dyn')
     .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
       assertSearchable(text, part);
       return text.includes(part);

@@ -26,7 +26,9 @@ const additionLimit = 16;
 export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
 /** What the expressions of a webhook may name. */
 export const deliveryRoots = ['body', 'headers', 'query', 'event'] as const;
-const allRoots = [...roots, ...deliveryRoots];
+/** What the body of a channel may name. */
+export const notificationRoots = ['event', 'message', 'run'] as const;
+const allRoots = [...roots, ...deliveryRoots, ...notificationRoots];
 export type Root = (typeof allRoots)[number];
 
 /** Whether the expression uses the root at all. */
@@ -112,6 +114,7 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     headers: new Set(),
     query: new Set(),
     event: new Set(),
+    message: new Set(),
   };
   let additions = 0;
   let innerAdditions = 0;

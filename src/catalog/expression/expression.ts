@@ -9,10 +9,12 @@ import {
   deliveryRoots,
   describe,
   type Expression,
+  notificationRoots,
   parseExpression,
   type References,
   type Root,
   refersTo,
+  roots,
 } from './expression-syntax.ts';
 import { createToCel, fromCel } from './expression-values.ts';
 
@@ -40,8 +42,12 @@ export type DeliveryScope = {
 
 /** Says what is wrong with the expression; undefined when it is valid. */
 export function checkExpression(text: string): string | undefined {
+  return wrongWith(text, roots);
+}
+
+function wrongWith(text: string, known: readonly Root[]): string | undefined {
   try {
-    parseExpression(text);
+    parseExpression(text, known);
     return undefined;
   } catch (error) {
     if (error instanceof ExpressionError) return error.message;
@@ -66,6 +72,21 @@ export function evaluateForDelivery(text: string, { body, headers, query, event 
     query: choose('query', query),
     event,
   });
+}
+
+/** What the body of a channel sees. */
+export type NotificationScope = { readonly event: string; readonly message: JsonObject; readonly run: JsonObject };
+
+/** Like `checkExpression`, for the body of a channel. */
+export function checkNotificationBody(text: string): string | undefined {
+  return wrongWith(text, notificationRoots);
+}
+
+/** Takes at most 50 ms. @throws ExpressionError */
+export function evaluateForNotification(text: string, { event, message, run }: NotificationScope): JsonValue {
+  const expression = parseExpression(text, notificationRoots);
+  const choose = chooseFrom(expression.references);
+  return compute(expression, { event, message: choose('message', message), run: choose('run', run) });
 }
 
 function compute(expression: Expression, visible: Readonly<Record<string, unknown>>): JsonValue {

@@ -22,6 +22,7 @@ export async function checkRules(
     ...checkSteps(config, place),
     ...checkEnvNames(config),
     ...checkPatterns(config),
+    ...checkNotify(config),
     ...(args ? await checkUses(config, args.argspec, args.secretArgs) : []),
   ];
 }
@@ -130,6 +131,16 @@ function checkPaths(
         ? `there is no argument \`${grant.arg}\``
         : `the argument \`${grant.arg}\` must have \`type: string\` and must not be a secret`;
     return [ruleError([...path, String(at), 'arg'], message)];
+  });
+}
+
+function checkNotify({ notify = [] }: RawConfig): MemberError[] {
+  return [notify].flat().flatMap(({ webhook, channel }, at) => {
+    if ((webhook === undefined) !== (channel === undefined)) return [];
+    const path = ['notify', ...(Array.isArray(notify) ? [String(at)] : [])];
+    return webhook === undefined
+      ? [ruleError([...path, 'webhook'], '`webhook` or `channel` is missing', 'missing')]
+      : [ruleError([...path, 'channel'], '`channel` and `webhook` must not be used together', 'key')];
   });
 }
 

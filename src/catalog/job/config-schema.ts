@@ -6,6 +6,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
+import { channelNamePattern, notifyEvents } from '../../domain/notification.ts';
 import { daysPattern } from '../../domain/schedule.ts';
 import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
@@ -176,14 +177,16 @@ const webhook = map(
 );
 
 const notify = map(
+  {},
   {
     webhook: string({
       maxLength: 2000,
       format: 'webhook',
       says: 'an http or https URL without a user and password',
     }),
+    channel: string({ pattern: channelNamePattern, says: 'the name of a channel in flwd.yaml' }),
+    on: list(oneOf(...notifyEvents), few),
   },
-  { on: list(oneOf('success', 'failed', 'cancelled'), few) },
 );
 type Notify = Static<typeof notify>;
 

@@ -17,8 +17,8 @@ import {
   visit,
 } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';
-import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml-nesting.ts';
-import { firstAtEachPlace, yamlWords } from '../../lib/yaml-words.ts';
+import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml/yaml-nesting.ts';
+import { firstAtEachPlace, yamlWords } from '../../lib/yaml/yaml-words.ts';
 import type { Yielder } from '../../lib/yielder.ts';
 import { readSimpleYaml } from './simple-yaml.ts';
 

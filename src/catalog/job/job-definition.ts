@@ -1,7 +1,8 @@
 // Turns a config.yaml of valid form into the job's definition with every default filled in, or lists what does not fit
 // together.
 
-import type { JobDefinition, JsonObject, NotifyRule, UlcProfile } from '../../domain/job.ts';
+import type { JobDefinition, JsonObject, UlcProfile } from '../../domain/job.ts';
+import type { NotifyRule } from '../../domain/notification.ts';
 import type { Resources } from '../../domain/resources.ts';
 import { parseSize } from '../../lib/units.ts';
 import { translateListForm } from '../arguments/list-form.ts';
@@ -184,7 +185,9 @@ async function readNamed(named: Readonly<Record<string, JsonObject>>): Promise<A
 }
 
 function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
-  return [notify ?? []].flat().map(({ on = ['failed'], webhook }) => ({ on, webhook }));
+  return [notify ?? []].flat().map(({ on = ['failed'], webhook, channel = '' }) => {
+    return webhook === undefined ? { on, channel } : { on, webhook };
+  });
 }
 
 function readResources(config: RawConfig): Resources {

@@ -8,10 +8,10 @@ export async function run(options: Options): Promise<ExitCode> {
   const { config, file, warnings } = loadConfiguration(options, warn);
   warn(warnings);
   const { examineFiles } = await import('../../operator.ts');
-  const errors = (await examineFiles(config)).filter(({ status }) => status === 'fail');
-  for (const { detail, cure } of errors)
+  const found = (await examineFiles(config)).filter(({ status }) => status !== 'ok');
+  for (const { detail, cure } of found)
     process.stderr.write(`flwd: ${cure === null ? detail : `${detail}; ${cure}`}\n`);
-  if (errors.length > 0) return exitCodes.wrongUse;
+  if (found.some(({ status }) => status === 'fail')) return exitCodes.wrongUse;
   if (options.has('json')) process.stdout.write(`${JSON.stringify({ file, warnings })}\n`);
   else process.stdout.write(file ? `${file} is valid\n` : 'no flwd.yaml found; flwd uses its defaults\n');
   return exitCodes.done;

@@ -72,6 +72,18 @@ export const instanceCommands = [
     examples: ['flwd gc --dry-run'],
   },
   {
+    name: 'notify',
+    about: 'list the channels for notifications, and what became of their last message',
+    options: [...printing, ...instance],
+  },
+  {
+    name: 'notify test',
+    about: 'send a test message to a channel, and print whether the receiver took it; exits with 1 if not',
+    options: [...printing, ...instance],
+    operands: 'CHANNEL',
+    examples: ['flwd notify test team'],
+  },
+  {
     name: 'secrets set',
     about: 'store a secret; reads its value from standard input, or asks for it without showing it',
     examples: ['flwd secrets set registry-token', 'flwd secrets set deploy-key --tenant team-a < id_ed25519'],

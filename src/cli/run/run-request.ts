@@ -103,13 +103,13 @@ function parseJson(text: string, written: string): unknown {
 }
 
 async function parseYaml(text: string, written: string): Promise<unknown> {
-  const { findTooDeep, tooDeep } = await import('../../lib/yaml-nesting.ts');
+  const { findTooDeep, tooDeep } = await import('../../lib/yaml/yaml-nesting.ts');
   if (findTooDeep(text) !== undefined) throw new Refusal(`${written}: ${tooDeep}`);
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text);
   const [error] = document.errors;
   if (error) {
-    const { yamlWords } = await import('../../lib/yaml-words.ts');
+    const { yamlWords } = await import('../../lib/yaml/yaml-words.ts');
     const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
     throw new Refusal(`${written} is neither JSON nor YAML: line ${line}, column ${col}: ${yamlWords(error)}`);
   }

@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 22;
+export const freshVersion = 23;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -25,8 +25,7 @@ CREATE INDEX "steps_by_deadline" on "steps" ("deadline_at", "finished_at") where
 CREATE INDEX "runs_by_deadline" on "runs" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
 CREATE TABLE "schedules" ("id" text not null primary key, "name" text, "job_id" text not null, "tenant" text not null, "cron" text not null, "timezone" text not null, "args" text not null, "catch_up" text not null, "jitter_ms" bigint not null, "enabled" integer not null, "labels" text not null, "created_at" bigint not null, "updated_at" bigint not null, "created_by" text not null, "at" bigint, "days" text);
 CREATE TABLE "schedule_states" ("schedule_id" text not null primary key, "since_at" bigint not null, "settled_at" bigint, "idle_since_at" bigint, "last_fire" text, "last_error" text, "fired_until" bigint, "held" integer, "not_before" bigint);
-CREATE TABLE "notices" ("id" text not null primary key, "run_id" text not null references "runs" ("id") on delete cascade, "n" integer not null, "status" text not null, "origin" text not null, "attempts" integer not null, "next_at" bigint, "created_at" bigint not null, "finished_at" bigint, "last_error" text, "webhook" text not null);
-CREATE UNIQUE INDEX "notices_by_run" on "notices" ("run_id", "n");
+CREATE TABLE "notices" ("id" text not null primary key, "run_id" text not null references "runs" ("id") on delete cascade, "n" integer not null, "status" text not null, "origin" text not null, "attempts" integer not null, "next_at" bigint, "created_at" bigint not null, "finished_at" bigint, "last_error" text, "webhook" text not null, "event" text, "channel" text, "step_id" text, "event_id" bigint default 0 not null, "failures" integer default 0 not null, "digest" integer);
 CREATE INDEX "notices_by_due" on "notices" ("next_at") where "next_at" is not null;
 CREATE INDEX "runs_by_end" on "runs" ("finished_at", "id") where "finished_at" is not null;
 CREATE INDEX "log_segments_by_age" on "log_segments" ("last_at_us", "run_id");
@@ -86,4 +85,8 @@ CREATE INDEX "deliveries_by_webhook" on "deliveries" ("webhook_id", "id");
 CREATE INDEX "deliveries_by_age" on "deliveries" ("at");
 CREATE UNIQUE INDEX "deliveries_by_body" on "deliveries" ("webhook_id", "body_hash", "result") where "run_id" is null;
 CREATE TABLE "schedule_pauses" ("tenant" text not null primary key, "paused_at" bigint not null, "paused_by" text not null);
+CREATE UNIQUE INDEX "notices_by_run" on "notices" ("run_id", "event_id", "n");
+CREATE INDEX "notices_by_channel" on "notices" ("channel", "created_at") where "channel" is not null;
+CREATE TABLE "failing_jobs" ("tenant" text not null, "job_id" text not null, "run_id" text not null references "runs" ("id") on delete cascade, "failures" integer not null, "told" text not null, constraint "failing_jobs_key" primary key ("tenant", "job_id"));
+CREATE INDEX "failing_jobs_by_run" on "failing_jobs" ("run_id");
 `;

@@ -26,6 +26,7 @@ import { runStats } from './0018-run-stats.ts';
 import { listsOfRuns } from './0020-lists-of-runs.ts';
 import { webhooks } from './0021-webhooks.ts';
 import { deliveries } from './0024-deliveries.ts';
+import { channels } from './0026-channels.ts';
 import { daysOfSchedules } from './0027-days-of-schedules.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -53,6 +54,7 @@ export const migrations: readonly Migration[] = [
   webhooks,
   deliveries,
   daysOfSchedules,
+  channels,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

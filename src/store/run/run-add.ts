@@ -1,6 +1,7 @@
 // Adds a run: its row, plan, steps and labels. Emits run.created, and run.waiting if the run has to wait.
 
 import type { JsonObject } from '../../domain/job.ts';
+import type { NotifyRule } from '../../domain/notification.ts';
 import type { RunLimits } from '../../domain/resources.ts';
 import type { Run, RunPlan, Trigger } from '../../domain/run.ts';
 import type { Transaction } from '../database.ts';
@@ -33,6 +34,8 @@ export type NewRun = {
   readonly plan: RunPlan;
   readonly steps: readonly NewStep[];
   readonly concurrency: { readonly limit: number | null; readonly key: string | null };
+  /** By default, the rules of the job. */
+  readonly notify?: readonly NotifyRule[];
   readonly rerunOf: string | null;
   readonly parent: Run['parent'];
 };
@@ -43,7 +46,7 @@ const insertPlan = prepareQuery((db, row: RunPlanRow) => db.insertInto('run_plan
 export async function addRun(tx: Transaction, run: NewRun): Promise<void> {
   const { id, jobId, tenant, createdAtMs, plan } = run;
   await insertRun(tx.db, toRow(run));
-  const { notify } = plan.job;
+  const { notify = plan.job.notify } = run;
   await insertPlan(tx.db, {
     run_id: id,
     plan: JSON.stringify(plan),

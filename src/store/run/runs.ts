@@ -115,6 +115,8 @@ export type RunStore = {
   readonly times: (query: JobTimesQuery) => Promise<JobTimes>;
   /** While this value stays the same, every run and every list stays the same (ADR 0025). */
   readonly generation: Database['generation'];
+  /** The title of the run's job when it was created. */
+  readonly titleOf: (id: string) => Promise<string | null>;
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** Like `execution`, but without the plan: it works even if the plan is unreadable. */
   readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> | undefined>;
@@ -209,6 +211,8 @@ export function createRunStore(database: Database): RunStore {
     usedRevisions: (query) => usedRevisions(read, query),
     times: (query) => jobTimes(read, query),
     generation: database.generation,
+
+    titleOf: async (id) => (await selectPlan(read, { id })).map(({ plan }) => readPlan(plan).job.title)[0] ?? null,
 
     async execution(id) {
       const [stored] = await selectPlan(read, { id });

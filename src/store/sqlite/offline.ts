@@ -48,6 +48,19 @@ export function countSecrets(dbPath: string): number {
   }
 }
 
+/** The names of a tenant's secrets; empty when there is no database, or one from before secrets existed. */
+export function storedSecrets(dbPath: string, tenant: string): readonly string[] {
+  if (!existsSync(dbPath)) return [];
+  const connection = connectOffline(dbPath);
+  try {
+    if (!hasTable(connection, 'secrets')) return [];
+    const rows = connection.prepare('SELECT name FROM secrets WHERE tenant = ?').all(tenant);
+    return rows.map(({ name }) => String(name));
+  } finally {
+    connection.close();
+  }
+}
+
 type Name = readonly [name: string, about: string];
 export type StoredNames = {
   /** Newest first. */

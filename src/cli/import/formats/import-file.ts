@@ -6,8 +6,8 @@ import { basename } from 'node:path';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { errorCode } from '../../../lib/error-code.ts';
 import { formatDuration } from '../../../lib/units.ts';
-import { findTooDeep, nestingLimit, tooDeep } from '../../../lib/yaml-nesting.ts';
-import { yamlWords } from '../../../lib/yaml-words.ts';
+import { findTooDeep, nestingLimit, tooDeep } from '../../../lib/yaml/yaml-nesting.ts';
+import { yamlWords } from '../../../lib/yaml/yaml-words.ts';
 import { Refusal } from '../../exit-code.ts';
 import { fileTrouble } from '../../file-trouble.ts';
 

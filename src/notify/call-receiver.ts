@@ -1,9 +1,10 @@
-// One attempt to deliver a notification: a POST that follows no redirect and reads only the status and Retry-After.
+// One attempt to deliver a notification: a request that follows no redirect and reads only the status and Retry-After.
 
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { parseRetryAfterMs } from './backoff.ts';
+import type { ChannelRequest } from './channel/request.ts';
 import type { Signer } from './signing.ts';
 
 export type Attempt =
@@ -19,25 +20,25 @@ export type Attempt =
     };
 
 /** @throws only the reason of `signal`, once it is aborted */
-export async function callWebhook(o: {
-  readonly url: string;
+export async function callReceiver(o: {
   readonly id: string;
-  readonly body: string;
+  readonly request: ChannelRequest;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }): Promise<Attempt> {
-  const { id, body, clock, signal } = o;
+  const { id, clock, signal } = o;
+  const { url, method, headers, body, isSigned } = o.request;
   const timeout = AbortSignal.timeout(o.timeoutMs);
   let response: Response;
   try {
-    response = await fetch(o.url, {
-      method: 'POST',
+    response = await fetch(url, {
+      method,
       headers: {
-        'content-type': 'application/json',
         'user-agent': `flwd/${packageVersion()}`,
-        ...o.signer.headers({ id, body, atMs: clock.now() }),
+        ...headers,
+        ...(isSigned && o.signer.headers({ id, body: body ?? '', atMs: clock.now() })),
       },
       body,
       redirect: 'manual',
@@ -45,8 +46,8 @@ export async function callWebhook(o: {
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (!timeout.aborted) return failed(unreachable(error));
-    return { ...failed(`no answer within ${o.timeoutMs / 1000} s`), hasTimedOut: true };
+    if (!timeout.aborted) return failedAttempt(unreachable(error));
+    return { ...failedAttempt(`no answer within ${o.timeoutMs / 1000} s`), hasTimedOut: true };
   }
   // The body of the answer is of no use, and may be of any length.
   await response.body?.cancel().catch(() => undefined);
@@ -54,13 +55,14 @@ export async function callWebhook(o: {
   if (status >= 200 && status < 300) return { isDelivered: true };
   const redirected = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
   return {
-    ...failed(`the answer was ${status}${redirected}`),
+    ...failedAttempt(`the answer was ${status}${redirected}`),
     isFinal: status === 410,
     retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), clock.now()),
   };
 }
 
-function failed(error: string) {
+/** It is tried again. */
+export function failedAttempt(error: string) {
   return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null } as const;
 }
 

@@ -1,0 +1,96 @@
+// The channels and rules of notifications: which keys each type of channel has, and whether each rule names a channel.
+
+import { type Channel, type ChannelRule, type ChannelType, channelNamePattern } from '../domain/notification.ts';
+import { addError, type Settings, settingAt, valueAt } from './settings.ts';
+
+type Member = 'url' | 'token' | 'chat_id' | 'routing_key' | 'method' | 'headers' | 'body';
+type Needs = { readonly required: readonly Member[]; readonly optional?: readonly Member[] };
+
+const needsOf: Readonly<Record<ChannelType, Needs>> = {
+  webhook: { required: ['url'] },
+  slack: { required: ['url'] },
+  teams: { required: ['url'] },
+  discord: { required: ['url'] },
+  telegram: { required: ['token', 'chat_id'], optional: ['url'] },
+  ntfy: { required: ['url'], optional: ['token'] },
+  gotify: { required: ['url', 'token'] },
+  pagerduty: { required: ['routing_key'], optional: ['url'] },
+  template: { required: ['url'], optional: ['method', 'headers', 'body'] },
+};
+const members = ['url', 'token', 'chat_id', 'routing_key', 'method', 'headers', 'body'] as const;
+
+export function checkNotify(settings: Settings): void {
+  const channels = settings.items.get('notify.channels') ?? [];
+  for (const { at, origin } of channels) {
+    if (!new RegExp(channelNamePattern).test(String(at)))
+      settings.errors.push({
+        origin,
+        message: `\`${at}\` cannot be the name of a channel: use up to 63 letters, digits, \`_\` and \`-\``,
+      });
+    checkChannel(settings, { at, origin });
+  }
+  const names = channels.map(({ at }) => at);
+  for (const { at } of settings.items.get('notify.rules') ?? []) {
+    const to: readonly string[] | undefined = valueAt(settings, 'notify.rules[].to', at);
+    for (const name of (to ?? []).filter((one) => !names.includes(one)))
+      addError(settings, 'notify.rules[].to', `there is no channel \`${name}\` in \`notify.channels\``, at);
+  }
+}
+
+function checkChannel(
+  settings: Settings,
+  { at, origin }: { readonly at: string | number; readonly origin: (typeof settings.errors)[number]['origin'] },
+): void {
+  const type: ChannelType | undefined = valueAt(settings, 'notify.channels.<name>.type', at);
+  const needs = type && needsOf[type];
+  if (!needs) return;
+  for (const member of members) {
+    const path = `notify.channels.<name>.${member}` as const;
+    const isSet = settingAt(settings, path, at)?.origin.kind !== 'default';
+    if (!isSet && needs.required.includes(member))
+      settings.errors.push({ origin, message: `a channel of the type \`${type}\` needs \`${member}\`` });
+    if (isSet && ![...needs.required, ...(needs.optional ?? [])].includes(member))
+      addError(settings, path, `a channel of the type \`${type}\` has no \`${member}\``, at);
+  }
+  const address = valueAt(settings, 'notify.channels.<name>.url', at);
+  if (typeof address === 'string' && !isAddress(address))
+    addError(
+      settings,
+      'notify.channels.<name>.url',
+      `\`notify.channels.${at}.url\` must be an http or https URL without a user and password, or \`{secret: NAME}\``,
+      at,
+    );
+}
+
+function isAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username === '' && password === '';
+}
+
+export function toNotify(settings: Settings): {
+  readonly channels: readonly Channel[];
+  readonly rules: readonly ChannelRule[];
+} {
+  const channels = (settings.items.get('notify.channels') ?? []).map(
+    ({ at }): Channel => ({
+      name: String(at),
+      type: valueAt(settings, 'notify.channels.<name>.type', at),
+      url: valueAt(settings, 'notify.channels.<name>.url', at),
+      token: valueAt(settings, 'notify.channels.<name>.token', at),
+      chatId: valueAt(settings, 'notify.channels.<name>.chat_id', at),
+      routingKey: valueAt(settings, 'notify.channels.<name>.routing_key', at),
+      method: valueAt(settings, 'notify.channels.<name>.method', at),
+      headers: valueAt(settings, 'notify.channels.<name>.headers', at),
+      body: valueAt(settings, 'notify.channels.<name>.body', at),
+    }),
+  );
+  const rules = (settings.items.get('notify.rules') ?? []).map(
+    ({ at }): ChannelRule => ({
+      jobs: valueAt(settings, 'notify.rules[].jobs', at),
+      on: valueAt(settings, 'notify.rules[].on', at),
+      to: valueAt(settings, 'notify.rules[].to', at),
+    }),
+  );
+  return { channels, rules };
+}

@@ -1,0 +1,77 @@
+// The operations on the channels of notifications, and their schemas.
+
+import { Type } from 'typebox';
+import { channelTypes } from '../domain/notification.ts';
+import { routes } from './routes.ts';
+import { json, literals, nullable, timestamp } from './schema-parts.ts';
+
+const channel = {
+  name: Type.String(),
+  type: literals(channelTypes),
+  origin: nullable(Type.String({ description: 'The origin of its address, whose rest may be secret' })),
+};
+
+export const channelOperations = {
+  listChannels: {
+    ...routes.listChannels,
+    tag: 'Notifications',
+    summary: 'List the channels of flwd.yaml, with what became of their last notification',
+    scope: 'jobs:read',
+    answers: [
+      json(
+        200,
+        Type.Object(
+          {
+            channels: Type.Array(
+              Type.Object(
+                {
+                  ...channel,
+                  problem: nullable(
+                    Type.String({ description: 'Why it cannot send now, such as a secret that is not stored' }),
+                  ),
+                  last_delivery: nullable(
+                    Type.Object(
+                      {
+                        status: literals(['delivered', 'failed'] as const),
+                        error: nullable(Type.String()),
+                        at: timestamp,
+                      },
+                      { description: 'The last one for a run that the caller may read' },
+                    ),
+                  ),
+                },
+                { $id: 'Channel' },
+              ),
+            ),
+          },
+          { $id: 'ChannelList' },
+        ),
+        'Channels, sorted by name',
+      ),
+    ],
+    problems: [],
+  },
+  testChannel: {
+    ...routes.testChannel,
+    tag: 'Notifications',
+    summary: 'Send a test message to a channel now, and say what the receiver answered',
+    scope: 'admin',
+    isInstanceWide: true,
+    answers: [
+      json(
+        200,
+        Type.Object(
+          {
+            ...channel,
+            delivered: Type.Boolean(),
+            error: nullable(Type.String({ description: 'Why it was not delivered; never the address' })),
+          },
+          { $id: 'ChannelTest' },
+        ),
+        'What became of the message',
+      ),
+    ],
+    problems: ['channel-not-found'],
+    audit: { action: 'channel.test', object: 'channel' },
+  },
+} as const;

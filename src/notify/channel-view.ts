@@ -1,0 +1,67 @@
+// The channels as operators see them: what they are, where they send to, and whether a test gets there.
+
+import type { ChannelType } from '../domain/notification.ts';
+import { type Clock, toTimestamp } from '../lib/clock.ts';
+import { createId } from '../lib/ids.ts';
+import { callReceiver } from './call-receiver.ts';
+import { ChannelError } from './channel/request.ts';
+import type { Channels } from './channels.ts';
+import type { Messages } from './message.ts';
+import type { Signer } from './signing.ts';
+
+type ShownChannel = {
+  readonly name: string;
+  readonly type: ChannelType;
+  /** null: `problem` says why it is not known. */
+  readonly origin: string | null;
+  /** Why the channel cannot send now. */
+  readonly problem: string | null;
+};
+
+export type ChannelView = {
+  readonly list: () => Promise<readonly ShownChannel[]>;
+  /** Sends a test message now. `error` is null if the receiver took it. undefined: there is no such channel. */
+  readonly test: (
+    name: string,
+  ) => Promise<{ readonly channel: ShownChannel; readonly error: string | null } | undefined>;
+  /** Aborts the tests in progress. */
+  readonly close: () => void;
+};
+
+export function createChannelView(o: {
+  readonly channels: Channels;
+  readonly messages: Messages;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}): ChannelView {
+  const { channels, messages, signer, clock, timeoutMs } = o;
+  const closing = new AbortController();
+
+  async function show({ name, type }: Channels['list'][number]): Promise<ShownChannel> {
+    const id = createId('notice', clock.now());
+    try {
+      await channels.requestFor(name, messages.sample(id, toTimestamp(clock.now())));
+      return { name, type, origin: await channels.originOf(name), problem: null };
+    } catch (error) {
+      if (error instanceof ChannelError) return { name, type, origin: null, problem: error.message };
+      throw error;
+    }
+  }
+
+  return {
+    list: () => Promise.all(channels.list.map(show)),
+    async test(name) {
+      const found = channels.list.find((one) => one.name === name);
+      if (!found) return undefined;
+      const channel = await show(found);
+      if (channel.problem !== null) return { channel, error: channel.problem };
+      const nowMs = clock.now();
+      const id = createId('notice', nowMs);
+      const request = await channels.requestFor(name, messages.sample(id, toTimestamp(nowMs)));
+      const attempt = await callReceiver({ id, request, signer, clock, timeoutMs, signal: closing.signal });
+      return { channel, error: attempt.isDelivered ? null : attempt.error };
+    },
+    close: () => closing.abort(),
+  };
+}

@@ -1,0 +1,32 @@
+// Discord. https://discord.com/developers/docs/resources/webhook#execute-webhook
+
+import type { Tone } from '../message.ts';
+import { fit, fitLines } from './fitting.ts';
+import { jsonRequest, type ToRequest } from './request.ts';
+
+const mostTitleChars = 256;
+/** Of 4,096. All texts of a message together may have 6,000. */
+const mostReasonChars = 1_500;
+const mostLogChars = 2_500;
+const fence = '```';
+const colors: Readonly<Record<Tone, number>> = { good: 0x2e_b8_86, bad: 0xd0_00_00, neutral: 0x80_80_80 };
+const escaped = (character: string): string => (/[\\`*_~|<>#[\]()@:-]/.test(character) ? `\\${character}` : character);
+const escapeCode = (character: string): string => (character === '`' ? "'" : character);
+
+export const toDiscord: ToRequest = ({ url }, message) => {
+  const reason = fit(message.reason, mostReasonChars, { escape: escaped });
+  const log = fitLines(message.lines, mostLogChars, { escape: escapeCode });
+  return jsonRequest(url, {
+    embeds: [
+      {
+        title: fit(message.headline, mostTitleChars, { escape: escaped }),
+        description: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
+        color: colors[message.tone],
+        timestamp: message.at,
+        footer: { text: fit(`${message.instance} · ${message.run.run_id}`, mostTitleChars) },
+        ...(message.url !== null && { url: message.url }),
+      },
+    ],
+    allowed_mentions: { parse: [] },
+  });
+};

@@ -1,0 +1,52 @@
+// Cuts text to what a provider accepts. Lengths are those after escaping, and no escaped character is cut in half.
+
+import type { Message } from '../message.ts';
+
+export type Form = {
+  /** Gets one code point. */
+  readonly escape?: (character: string) => string;
+  readonly sizeOf?: (text: string) => number;
+};
+
+const asIs = (text: string): string => text;
+const charsOf = (text: string): number => text.length;
+export const bytesOf = (text: string): number => Buffer.byteLength(text);
+
+/** The text in the provider's form, at most `most` long. */
+export function fit(text: string, most: number, form: Form = {}): string {
+  const { sizeOf = charsOf } = form;
+  const whole = Array.from(text, form.escape ?? asIs);
+  const total = whole.reduce((sum, each) => sum + sizeOf(each), 0);
+  if (total <= most) return whole.join('');
+  if (most < sizeOf('…')) return '';
+  let room = most - sizeOf('…');
+  const end = whole.findIndex((each) => {
+    room -= sizeOf(each);
+    return room < 0;
+  });
+  return `${whole.slice(0, end).join('')}…`;
+}
+
+/** The last lines, as many as fit. The last one is cut if it is too long by itself. */
+export function fitLines(lines: readonly string[], most: number, form: Form = {}): string {
+  const { sizeOf = charsOf } = form;
+  let text = '';
+  for (const line of lines.toReversed()) {
+    const escaped = fit(line, most, form);
+    const longer = text === '' ? escaped : `${escaped}\n${text}`;
+    if (sizeOf(longer) > most) break;
+    text = longer;
+  }
+  return text;
+}
+
+/** Reason, log and link as one text. When there is too little room, the log is cut first. */
+export function fitBody(message: Message, most: number, form: Form = {}): string {
+  const { sizeOf = charsOf } = form;
+  const link = message.url ?? `flwd logs ${message.run.run_id}`;
+  const end = `\n\n${fit(link, most, form)}`;
+  const reason = fit(message.reason, most - sizeOf(end), form);
+  const room = most - sizeOf(reason) - sizeOf(end) - 2;
+  const lines = room > 0 ? fitLines(message.lines, room, form) : '';
+  return `${reason}${lines === '' ? '' : `\n\n${lines}`}${end}`;
+}

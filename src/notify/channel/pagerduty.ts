@@ -1,0 +1,39 @@
+// PagerDuty, Events API v2: a failure opens an incident of the job, its next success resolves it.
+// https://developer.pagerduty.com/docs/send-alert-event
+
+import { createHash } from 'node:crypto';
+import type { Message } from '../message.ts';
+import { fit } from './fitting.ts';
+import { jsonRequest, type ToRequest } from './request.ts';
+
+const mostSummaryChars = 1_024;
+const mostSourceChars = 255;
+
+export const toPagerDuty: ToRequest = ({ url, routingKey }, message) => {
+  const { run, instance, event } = message;
+  const deduplicated = { routing_key: routingKey, dedup_key: keyOf(message) };
+  if (event === 'fixed' || event === 'success') return jsonRequest(url, { ...deduplicated, event_action: 'resolve' });
+  return jsonRequest(url, {
+    ...deduplicated,
+    event_action: 'trigger',
+    payload: {
+      summary: fit(`${message.headline}: ${message.reason}`, mostSummaryChars),
+      source: fit(instance, mostSourceChars),
+      severity: message.tone === 'bad' ? 'error' : 'info',
+      timestamp: message.at,
+      component: fit(run.job_id, mostSourceChars),
+      class: event,
+      custom_details: { run_id: run.run_id, tenant: run.tenant, log: message.lines.join('\n') },
+    },
+    ...(message.url !== null && { links: [{ href: message.url, text: 'Show the run' }] }),
+    client: 'flwd',
+  });
+};
+
+/** At most 255 characters, so that a long job id cannot be cut to that of another job. */
+function keyOf({ event, instance, run }: Message): string {
+  const { tenant, job_id: jobId, run_id: runId } = run;
+  const about = event === 'failed' || event === 'still_failing' || event === 'success' || event === 'fixed';
+  const key = JSON.stringify([instance, tenant, jobId, ...(about ? [] : [event, runId])]);
+  return `flwd-${createHash('sha256').update(key).digest('hex')}`;
+}

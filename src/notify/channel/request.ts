@@ -1,0 +1,43 @@
+// What a channel type makes of a message: one HTTP request.
+
+import type { Message } from '../message.ts';
+
+export type ChannelRequest = {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** Whether it gets the headers of Standard Webhooks. */
+  readonly isSigned: boolean;
+};
+
+/** A channel of flwd.yaml, with the values of its secrets. Empty texts stand for what it does not have. */
+export type OpenChannel = {
+  readonly name: string;
+  readonly url: string;
+  readonly token: string;
+  readonly chatId: string;
+  readonly routingKey: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+};
+
+export type ToRequest = (channel: OpenChannel, message: Message) => ChannelRequest;
+
+/** Why a message cannot be sent; the text contains no secret and no address. */
+export class ChannelError extends Error {}
+
+export function jsonRequest(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): ChannelRequest {
+  return {
+    method: 'POST',
+    url,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+    isSigned: false,
+  };
+}

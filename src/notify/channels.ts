@@ -1,0 +1,115 @@
+// The channels of flwd.yaml: looks their secrets up, and makes a request of a message.
+
+import { checkNotificationBody } from '../catalog/expression/expression.ts';
+import type { Channel, ChannelType, StoredText } from '../domain/notification.ts';
+import { Problem } from '../domain/problem.ts';
+import { StartError } from '../lib/start-error.ts';
+import { toDiscord } from './channel/discord.ts';
+import { toGotify } from './channel/gotify.ts';
+import { toNtfy } from './channel/ntfy.ts';
+import { toPagerDuty } from './channel/pagerduty.ts';
+import { ChannelError, type ChannelRequest, type OpenChannel, type ToRequest } from './channel/request.ts';
+import { toSlack } from './channel/slack.ts';
+import { toTeams } from './channel/teams.ts';
+import { toTelegram } from './channel/telegram.ts';
+import { toTemplate } from './channel/template.ts';
+import { toWebhook } from './channel/webhook.ts';
+import type { Message } from './message.ts';
+
+const toRequest: Readonly<Record<ChannelType, ToRequest>> = {
+  webhook: toWebhook,
+  slack: toSlack,
+  teams: toTeams,
+  discord: toDiscord,
+  telegram: toTelegram,
+  ntfy: toNtfy,
+  gotify: toGotify,
+  pagerduty: toPagerDuty,
+  template: toTemplate,
+};
+
+/** Where these services are, unless `url` says otherwise. */
+const services: Readonly<Partial<Record<ChannelType, string>>> = {
+  telegram: 'https://api.telegram.org',
+  pagerduty: 'https://events.pagerduty.com/v2/enqueue',
+};
+
+export type Channels = {
+  /** Sorted by name. */
+  readonly list: readonly Channel[];
+  /** @throws ChannelError when there is no such channel, or a secret of it is not stored */
+  readonly requestFor: (name: string, message: Message) => Promise<ChannelRequest>;
+  /** The origin of a channel's address. @throws ChannelError */
+  readonly originOf: (name: string) => Promise<string>;
+};
+
+export function createChannels(o: {
+  readonly channels: readonly Channel[];
+  /** The value of a stored secret. @throws Problem secret-unavailable */
+  readonly secretOf: (name: string) => Promise<string>;
+}): Channels {
+  const byName = new Map(o.channels.map((channel) => [channel.name, channel]));
+
+  function find(name: string): Channel {
+    const channel = byName.get(name);
+    if (!channel) throw new ChannelError(`flwd.yaml has no channel '${name}'`);
+    return channel;
+  }
+
+  /** A secret from a file often ends with a line feed. */
+  async function textOf(text: StoredText | null): Promise<string> {
+    if (text === null || typeof text === 'string') return text ?? '';
+    try {
+      return (await o.secretOf(text.secret)).trim();
+    } catch (error) {
+      if (error instanceof Problem) throw new ChannelError(error.message);
+      throw error;
+    }
+  }
+
+  async function addressOf({ url, type }: Channel): Promise<string> {
+    const address = url === null ? (services[type] ?? '') : await textOf(url);
+    if (isAddress(address)) return address;
+    const what = url !== null && typeof url !== 'string' ? `the stored secret '${url.secret}'` : 'the address';
+    throw new ChannelError(`${what} is not an http or https URL without a user and password`);
+  }
+
+  async function open(channel: Channel): Promise<OpenChannel> {
+    const { name, chatId, method, body } = channel;
+    const headers: Record<string, string> = {};
+    for (const [header, value] of Object.entries(channel.headers)) headers[header] = await textOf(value);
+    const [token, routingKey] = [await textOf(channel.token), await textOf(channel.routingKey)];
+    assertSendable({ ...headers, token, routing_key: routingKey });
+    return { name, url: await addressOf(channel), token, chatId: chatId ?? '', routingKey, method, headers, body };
+  }
+
+  return {
+    list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    async requestFor(name, message) {
+      const channel = find(name);
+      return toRequest[channel.type](await open(channel), message);
+    },
+    originOf: async (name) => new URL(await addressOf(find(name))).origin,
+  };
+}
+
+/** @throws StartError when the expression of a channel is wrong */
+export function assertChannels(channels: readonly Channel[]): void {
+  for (const { name, body } of channels) {
+    const wrong = body === null ? undefined : checkNotificationBody(body);
+    if (wrong !== undefined)
+      throw new StartError(`\`notify.channels.${name}.body\` is not a valid expression: ${wrong}`);
+  }
+}
+
+function isAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
+/** Checked here because the error of `fetch` would repeat the value. */
+function assertSendable(values: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(values))
+    if (!/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value))
+      throw new ChannelError(`\`${name}\` has a character that a header cannot contain`);
+}

@@ -1,0 +1,182 @@
+// What a notification says about a run: a headline, the reason in a sentence, the last lines of the log, and a link.
+
+import type { NotifyEvent } from '../domain/notification.ts';
+import type { Run } from '../domain/run.ts';
+import { toTimestamp } from '../lib/clock.ts';
+import { oneLine, plainText } from '../lib/plain-text.ts';
+import { formatDuration } from '../lib/units.ts';
+import type { DueNotification } from '../store/notifications.ts';
+import type { Store } from '../store/open.ts';
+
+export type Tone = 'good' | 'bad' | 'neutral';
+
+export type Message = {
+  /** The id of the notification, which stays the same when it is sent again. */
+  readonly id: string;
+  readonly event: NotifyEvent | 'test';
+  readonly tone: Tone;
+  /** One line of plain text, as the members below. */
+  readonly headline: string;
+  readonly reason: string;
+  /** The last lines of the log, oldest first. */
+  readonly lines: readonly string[];
+  /** null: flwd.yaml has no `server.public_url`. */
+  readonly url: string | null;
+  /** When it happened. */
+  readonly at: string;
+  /** The step that waits for an approval. */
+  readonly stepId: string | null;
+  /** The name of this flwd. */
+  readonly instance: string;
+  readonly run: Run;
+};
+
+const tones: Readonly<Record<NotifyEvent, Tone>> = {
+  failed: 'bad',
+  still_failing: 'bad',
+  success: 'good',
+  fixed: 'good',
+  cancelled: 'neutral',
+  waiting_approval: 'neutral',
+};
+const headlines: Readonly<Record<NotifyEvent, string>> = {
+  failed: 'failed',
+  still_failing: 'is still failing',
+  success: 'succeeded',
+  fixed: 'works again',
+  cancelled: 'was cancelled',
+  waiting_approval: 'waits for an approval',
+};
+const mostLines = 10;
+const mostTitleChars = 200;
+const mostReasonChars = 1_000;
+const mostLineChars = 500;
+
+export type Messages = {
+  readonly of: (notification: DueNotification, run: Run) => Promise<Message>;
+  /** For a test of a channel. */
+  readonly sample: (id: string, at: string) => Message;
+};
+
+export function createMessages(o: {
+  readonly store: Pick<Store, 'runs' | 'logs'>;
+  readonly publicUrl: string | null;
+  readonly instance: string;
+}): Messages {
+  const { store, instance } = o;
+  const base = o.publicUrl?.replace(/\/+$/, '') ?? null;
+  return {
+    async of({ id, event, stepId, failures, createdAtMs }, run) {
+      const { lines } = await store.logs.page(run.run_id, { tail: mostLines, limit: mostLines });
+      const at = event === 'waiting_approval' ? null : run.finished_at;
+      return {
+        id,
+        event,
+        tone: tones[event],
+        headline: `${await nameOf(run, store)} ${headlines[event]}`,
+        reason: oneLine(await reasonOf({ event, stepId, failures }, run, store), mostReasonChars),
+        lines: lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== ''),
+        url: base === null ? null : `${base}/runs/${run.run_id}`,
+        at: at ?? toTimestamp(createdAtMs),
+        stepId,
+        instance,
+        run,
+      };
+    },
+    sample: (id, at) => ({
+      id,
+      event: 'test',
+      tone: 'neutral',
+      headline: `flwd can reach this channel`,
+      reason: `This is a test from ${instance}; no run has failed.`,
+      lines: ['the last lines of the log come here'],
+      url: base,
+      at,
+      stepId: null,
+      instance,
+      run: sampleRun(at),
+    }),
+  };
+}
+
+/** A title is what the author of the job wrote, so the id comes with it. */
+async function nameOf({ run_id: id, job_id: jobId }: Run, { runs }: Pick<Store, 'runs'>): Promise<string> {
+  const title = oneLine((await runs.titleOf(id)) ?? '', mostTitleChars);
+  return title === '' || title === jobId ? jobId : `${title} (${jobId})`;
+}
+
+async function reasonOf(
+  { event, stepId, failures }: Pick<DueNotification, 'event' | 'stepId' | 'failures'>,
+  run: Run,
+  { runs }: Pick<Store, 'runs'>,
+): Promise<string> {
+  const took = tookOf(run);
+  if (event === 'success') return `It succeeded${took}.`;
+  if (event === 'fixed')
+    return `It succeeded${took}, after ${failures === 1 ? 'a failure' : `${failures} failures in a row`}.`;
+  if (event === 'cancelled')
+    return took === '' ? 'It was cancelled before it started.' : `It was cancelled${took.replace('in', 'after')}.`;
+  if (event === 'waiting_approval') {
+    const open = (await runs.summary(run.run_id))?.waiting_approval.find(({ step_id: id }) => id === stepId);
+    return `The step ${stepId} waits for an approval${open?.question ? `: ${open.question}` : '.'}`;
+  }
+  const why = plainText(run.error?.message ?? 'the run failed').replace(/[.\s]+$/, '');
+  const again = failures > 1 ? `, for the ${ordinal(failures)} time in a row` : '';
+  return `${why.charAt(0).toUpperCase()}${why.slice(1)}${again}.`;
+}
+
+function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string {
+  if (startedAt === null || finishedAt === null) return '';
+  const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  return ` in ${seconds < 60 ? `${Math.round(seconds * 10) / 10}s` : formatDuration(Math.round(seconds) * 1000)}`;
+}
+
+function ordinal(count: number): string {
+  const last = count % 100 >= 11 && count % 100 <= 13 ? 0 : count % 10;
+  return `${count}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;
+}
+
+function sampleRun(at: string): Run {
+  return {
+    run_id: 'run_00000000000000000000000000',
+    job_id: 'flwd/test',
+    tenant: 'default',
+    status: 'success',
+    reason: null,
+    waiting: null,
+    created_at: at,
+    started_at: at,
+    finished_at: at,
+    args: {},
+    result: null,
+    exit_code: 0,
+    error: null,
+    steps: [],
+    attempt: 1,
+    rerun_of: null,
+    parent: null,
+    progress: null,
+    priority: 0,
+    limits: { log_bytes: 0 },
+    grants: [],
+    termination: null,
+    left_behind: null,
+    trigger: { type: 'api' },
+    created_by: 'local',
+    labels: {},
+    source: { name: 'flwd', type: 'fs', revision: '' },
+    security: { profile: 'secure', isolation: sampleIsolation },
+    worker: null,
+    cancel_requested_at: null,
+    request_id: null,
+  };
+}
+
+const sampleIsolation: Run['security']['isolation'] = {
+  pid_namespace: true,
+  network: 'none',
+  filesystem: 'workspace',
+  environment: 'clean',
+  no_new_privileges: true,
+  uid: 0,
+};

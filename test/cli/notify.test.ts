@@ -1,0 +1,58 @@
+// `flwd notify`, and what `flwd config validate` and `flwd doctor` say about channels.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { answerWith, startReceiver } from '../support/receiver.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+test('channels are listed and tested, and the exit code says whether the message arrived', async () => {
+  const receiver = await startReceiver();
+  const channels = {
+    team: { type: 'discord', url: `${receiver.url}/T0KEN` },
+    pager: { type: 'pagerduty', routing_key: { secret: 'pager-key' } },
+  };
+  const instance = await createInstance({}, { notify: { channels } });
+  const server = await instance.serve();
+  const { dir } = instance;
+  const listed = await flwd(dir, 'notify');
+  expect(listed).toMatchObject({ code: 0, stderr: '' });
+  expect(listed.stdout).toMatch(/pager +pagerduty +- +- +There is no stored secret 'pager-key'/);
+  expect(listed.stdout).toContain(receiver.url);
+  expect(listed.stdout).not.toContain('T0KEN');
+
+  const sent = await flwd(dir, 'notify', 'test', 'team');
+  expect(sent).toMatchObject({ code: 0, stdout: '', stderr: `team: ${receiver.url} took the message\n` });
+  receiver.answer = answerWith(404);
+  const refused = await flwd(dir, 'notify', 'test', 'team');
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stderr).toBe(`team: the message was not delivered to ${receiver.url}: the answer was 404\n`);
+  expect(await flwd(dir, 'notify', 'test', 'none')).toMatchObject({ code: 3 });
+
+  const validated = await flwd(dir, 'config', 'validate');
+  expect(validated).toMatchObject({ code: 0, stdout: 'flwd.yaml is valid\n' });
+  const missing = 'pager cannot send: these secrets are not stored: pager-key';
+  expect(validated.stderr).toBe(`flwd: ${missing}; flwd secrets set pager-key\n`);
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(/warn +channels +pager cannot send/);
+  await server.stop();
+});
+
+test('a wrong expression keeps the server from starting, and config validate says why', async () => {
+  const { dir } = await createInstance({});
+  const channels = { own: { type: 'template', url: 'https://example.org', body: 'messag.reason' } };
+  writeFileSync(
+    join(dir, 'flwd.yaml'),
+    JSON.stringify({
+      instance: { data_dir: join(dir, 'data') },
+      server: { bind: '127.0.0.1:0' },
+      notify: { channels },
+    }),
+  );
+  const wrong =
+    '`notify.channels.own.body` is not a valid expression: there is no name `messag`: did you mean `message`?';
+  expect(await flwd(dir, 'config', 'validate')).toMatchObject({ code: 2, stderr: `flwd: ${wrong}\n` });
+  const served = await flwd(dir, 'serve');
+  expect(served.code).not.toBe(0);
+  expect(served.stderr).toContain(wrong);
+});

@@ -1,0 +1,56 @@
+// The channels and rules of flwd.yaml: what they mean, and every error with its place.
+
+import { expect, test } from 'vitest';
+import { createProject } from './project.ts';
+
+const written = `notify:
+  channels:
+    team: {type: slack, url: {secret: slack}}
+    own:
+      type: template
+      method: PUT
+      url: https://example.org/x
+      headers: {Authorization: {secret: own}, X-Plain: text}
+      body: message.reason
+  rules:
+    - {jobs: "prod/**", on: [failed, fixed], to: [team]}
+    - {to: own}
+`;
+
+test('channels and rules, with their defaults', () => {
+  const { load } = createProject({ 'flwd.yaml': written });
+  const { channels, rules } = load().config.notify;
+  expect(channels).toMatchObject([
+    { name: 'team', type: 'slack', url: { secret: 'slack' }, method: 'POST', headers: {}, body: null },
+    {
+      name: 'own',
+      type: 'template',
+      method: 'PUT',
+      url: 'https://example.org/x',
+      headers: { Authorization: { secret: 'own' }, 'X-Plain': 'text' },
+      body: 'message.reason',
+    },
+  ]);
+  expect(rules).toEqual([
+    { jobs: ['prod/**'], on: ['failed', 'fixed'], to: ['team'] },
+    { jobs: ['**'], on: ['failed'], to: ['own'] },
+  ]);
+});
+
+test.each([
+  ['channels: {team: {type: slack}}', '1:20: a channel of the type `slack` needs `url`'],
+  ['channels: {team: {type: slak, url: x}}', 'must be one of'],
+  ['channels: {team: {type: slack, url: T0KEN}}', 'must be an http or https URL without a user and password'],
+  ['channels: {team: {type: slack, url: "https://a:T0KEN@b"}}', 'must be an http or https URL'],
+  ['channels: {team: {type: slack, url: {secrt: T0KEN}}}', 'must be a text, or `{secret: NAME}`'],
+  ['channels: {team: {type: slack, url: https://a, token: T0KEN}}', 'a channel of the type `slack` has no `token`'],
+  ['channels: {team: {type: telegram, token: t}}', 'a channel of the type `telegram` needs `chat_id`'],
+  ['channels: {a/b: {type: slack, url: https://a}}', '`a/b` cannot be the name of a channel'],
+  ['rules: [{to: team}]', 'there is no channel `team` in `notify.channels`'],
+  ['rules: [{jobs: "../x"}]', '`notify.rules[0].to` is missing'],
+  ['rules: [{on: late, to: team}]', 'must be one of `failed`'],
+])('%s', (notify, error) => {
+  const { errors } = createProject({ 'flwd.yaml': `notify: {${notify}}\n` });
+  expect(errors().join('\n')).toContain(error.replace(/^1:20/, 'flwd.yaml:1:21'));
+  expect(errors().join('\n')).not.toContain('T0KEN');
+});

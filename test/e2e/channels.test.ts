@@ -1,0 +1,141 @@
+// Channels of a real server: rules in flwd.yaml, secrets that are stored later, tests of a channel, approvals, and what
+// callers see.
+
+import { expect, onTestFinished } from 'vitest';
+import type { Notification } from '../../src/domain/notification.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startReceiver } from '../support/receiver.ts';
+import { type Server, type ServerOptions, startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+async function serving(options: ServerOptions): Promise<Server> {
+  const server = await startServer(options);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+async function notices(server: Server, runId: string): Promise<Notification[]> {
+  return (await server.json<{ notices: Notification[] }>(`/runs/${runId}/notices`)).notices;
+}
+
+test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a secret that is stored later', async () => {
+  const receiver = await startReceiver();
+  const server = await serving({
+    jobs: {
+      'prod/load': bash('echo "the pin is $(cat "$FLWD_SECRETS_DIR/pin")"; echo "cannot connect" >&2; exit 3', {
+        name: 'Load <!channel>',
+        args: [{ name: 'pin', format: 'secret' }],
+      }),
+      'dev/load': bash('exit 3'),
+    },
+    config: {
+      server: { public_url: 'https://flwd.example.org' },
+      notify: {
+        channels: { team: { type: 'slack', url: { secret: 'slack' } } },
+        rules: [{ jobs: 'prod/**', to: 'team' }],
+      },
+    },
+  });
+  const missing = "There is no stored secret 'slack': store it with `flwd secrets set slack`.";
+  expect(await server.json('/channels')).toEqual({
+    channels: [{ name: 'team', type: 'slack', origin: null, problem: missing, last_delivery: null }],
+  });
+  const test = () => server.json('/channels/team/test', { method: 'POST' });
+  expect(await test()).toEqual({ name: 'team', type: 'slack', origin: null, delivered: false, error: missing });
+
+  const body = { value: `${receiver.url}/services/T0KEN` };
+  expect((await server.fetch('/secrets/slack', { method: 'PUT', body })).status).toBe(201);
+  expect(await test()).toEqual({ name: 'team', type: 'slack', origin: receiver.url, delivered: true, error: null });
+  expect(receiver.received[0]?.body).toContain('This is a test from flwd; no run has failed.');
+
+  const dev = await server.run('dev/load');
+  const run = await server.run('prod/load', { pin: 'pin-4711-of-the-caller' });
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(2);
+  const [, request] = receiver.received;
+  expect(request?.path).toBe('/services/T0KEN');
+  const { text, attachments } = JSON.parse(request?.body ?? '');
+  expect(text).toBe('Load &lt;!channel&gt; (prod/load) failed');
+  const [reason, log, link] = attachments[0].blocks.map((block: { text?: { text: string } }) => block.text?.text);
+  expect(reason).toMatch(/^.*exit code 3.*\.$/i);
+  expect(log).toContain('cannot connect');
+  expect(log).toContain('the pin is [redacted]');
+  expect(request?.body).not.toContain('pin-4711');
+  expect(link).toContain(`https://flwd.example.org/runs/${run.run_id}`);
+
+  await expect
+    .poll(() => notices(server, run.run_id), { timeout: 20_000 })
+    .toMatchObject([{ status: 'delivered', event: 'failed', channel: 'team', origin: null }]);
+  expect(await notices(server, dev.run_id)).toEqual([]);
+  const listed = await (await server.fetch('/channels')).text();
+  expect(JSON.parse(listed)).toMatchObject({
+    channels: [{ origin: receiver.url, problem: null, last_delivery: { status: 'delivered', error: null } }],
+  });
+  const { entries } = await server.json<{ entries: object[] }>('/audit?action=channel.test');
+  expect(entries).toMatchObject([
+    { object: { kind: 'channel', id: 'team' }, result: 'done', tenant: '*' },
+    { object: { kind: 'channel', id: 'team' }, result: 'done' },
+  ]);
+  const told = listed + JSON.stringify(entries) + server.stderr + server.stdout;
+  expect(told).not.toContain('T0KEN');
+});
+
+test('an approval that a run waits for is reported once, with its question', async () => {
+  const receiver = await startReceiver();
+  const steps = [
+    { id: 'go', approval: { text: 'Ship it?' } },
+    { id: 'ship', script: './run.sh', needs: ['go'] },
+  ];
+  const { 'run.sh': script = '' } = bash('true');
+  const server = await serving({
+    jobs: {
+      ship: {
+        'config.yaml': JSON.stringify({ steps, notify: { channel: 'team', on: ['waiting_approval'] } }),
+        'run.sh': script,
+      },
+    },
+    config: { notify: { channels: { team: { type: 'gotify', url: receiver.url, token: 'app' } } } },
+  });
+  const runId = await server.start('ship');
+  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(1);
+  expect(JSON.parse(receiver.received[0]?.body ?? '')).toMatchObject({
+    title: 'ship waits for an approval',
+    message: `The step go waits for an approval: Ship it?\n\nflwd logs ${runId}`,
+  });
+  const approval = { step_id: 'go', decision: 'approve' };
+  expect((await server.fetch(`/runs/${runId}/approvals`, { body: approval })).status).toBe(200);
+  await server.finished(runId);
+  expect(receiver.received).toHaveLength(1);
+});
+
+test('only an admin may test a channel, and callers see the last delivery of their own runs only', async () => {
+  const receiver = await startReceiver();
+  const server = await serving({
+    jobs: { failing: bash('exit 3', { notify: { channel: 'team' } }) },
+    config: { notify: { channels: { team: { type: 'discord', url: `${receiver.url}/T0KEN` } } } },
+  });
+  const tokenFor = async (name: string, scopes: readonly string[], tenant: string) => {
+    const { token } = await server.json<{ token: string }>('/tokens', { body: { name, scopes, tenant } });
+    return { headers: { authorization: `Bearer ${token}` } };
+  };
+  const reader = await tokenFor('reader', ['jobs:read', 'runs:read'], 'default');
+  const other = await tokenFor('other', ['jobs:read', 'runs:read'], 'acme');
+  const noRuns = await tokenFor('no-runs', ['jobs:read'], 'default');
+  const ofTenant = await tokenFor('of-tenant', ['admin'], 'acme');
+  const run = await server.run('failing');
+  await expect.poll(() => notices(server, run.run_id), { timeout: 20_000 }).toMatchObject([{ status: 'delivered' }]);
+
+  const lastFor = async (token: object) =>
+    (await server.json<{ channels: { last_delivery: object | null }[] }>('/channels', token)).channels[0]
+      ?.last_delivery;
+  expect(await lastFor(reader)).toMatchObject({ status: 'delivered' });
+  expect(await lastFor(other)).toBeNull();
+  expect(await lastFor(noRuns)).toBeNull();
+  const statusFor = async (name: string, token: object) =>
+    (await server.fetch(`/channels/${name}/test`, { method: 'POST', ...token })).status;
+  expect([await statusFor('team', reader), await statusFor('team', ofTenant), await statusFor('none', {})]).toEqual([
+    403, 403, 404,
+  ]);
+  expect(receiver.received).toHaveLength(1);
+});

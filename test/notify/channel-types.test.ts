@@ -1,0 +1,195 @@
+// What each type of channel sends, against what its service documents: members, lengths, and no way for the text of a
+// job to mention people, to hide an address or to add a header.
+
+import { setImmediate as yieldNow } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import type { Channel, NotifyEvent } from '../../src/domain/notification.ts';
+import type { RunMove } from '../../src/domain/run.ts';
+import { startReceiver } from '../support/receiver.ts';
+import { aChannel } from './a-channel.ts';
+import { dataFolder, openNotifier } from './a-notifier.ts';
+
+const publicUrl = 'https://flwd.example.org/';
+const hostile = 'Nightly\r\nX-Injected: 1 <!channel> @everyone [click](https://evil.example) <b>&\u202e\u0007`*_';
+/** Each is a line of the log. The last is as long as a line can be stored. */
+const hostileLines = [
+  '\u001b[31mred\u001b[0m <!here> ```',
+  '[a](https://evil.example) <@U1> \\',
+  `${'x<&"'.repeat(16_000)} end`,
+];
+
+/** The request that a channel of this type gets for a run that ends so. */
+async function requestOf(
+  channel: Partial<Channel> & Pick<Channel, 'type'>,
+  o: { on?: NotifyEvent; move?: RunMove; message?: string; path?: string } = {},
+) {
+  const receiver = await startReceiver();
+  const { on = 'failed', move = 'fail', message = `the script said ${hostile}`, path = '/hooks/T0KEN' } = o;
+  const opened = await openNotifier(dataFolder(), {
+    channels: [aChannel({ url: `${receiver.url}${path}`, ...channel })],
+    publicUrl,
+  });
+  const runId = await opened.end([{ on: [on], channel: 'team' }], move, {
+    title: hostile,
+    lines: hostileLines,
+    change: { error: move === 'fail' ? { message } : null },
+  });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  await yieldNow();
+  const [request] = receiver.received;
+  if (!request) throw new Error('no request');
+  return { ...request, runId, json: () => JSON.parse(request.body) };
+}
+
+const invisible = /(?![\n\t])[\p{Cc}\p{Cf}]/u;
+
+/** Every text in the value. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}
+
+test('slack: a headline, the reason, the end of the log and a link, within the limits of blocks', async () => {
+  const { json, headers, path, runId } = await requestOf({ type: 'slack' });
+  expect([path, headers['content-type']]).toEqual(['/hooks/T0KEN', 'application/json']);
+  const { text, attachments } = json();
+  expect(text).toContain('(backup/daily) failed');
+  expect(text).toContain('&lt;!channel&gt;');
+  const [{ color, blocks }] = attachments;
+  expect(color).toBe('#d00000');
+  const [reason, log, link] = blocks;
+  expect(reason.text).toMatchObject({ type: 'plain_text' });
+  expect(reason.text.text).toMatch(/^The script said Nightly/);
+  expect(log.text.text).toMatch(/^```\nred &lt;!here&gt; '''\n/);
+  expect(log.text.text.slice(3, -3)).not.toContain('`');
+  expect(link.text.text).toBe(`<https://flwd.example.org/runs/${runId}|Show the run>`);
+  for (const block of blocks) {
+    const [only] = [block.text ?? block.elements[0]];
+    expect(only.text.length).toBeLessThanOrEqual(3_000);
+    // Only our own link may use angle brackets in mrkdwn.
+    if (only.type === 'mrkdwn' && block !== link) expect(only.text).not.toMatch(/[<>]/);
+  }
+  expect(textsOf(json()).filter((each) => invisible.test(each))).toEqual([]);
+});
+
+test('teams: an Adaptive Card without Markdown, below 28 KB', async () => {
+  const { json, body, runId } = await requestOf({ type: 'teams' });
+  const { type, attachments } = json();
+  expect(type).toBe('message');
+  expect(attachments).toHaveLength(1);
+  const [{ contentType, contentUrl, content }] = attachments;
+  expect([contentType, contentUrl]).toEqual(['application/vnd.microsoft.card.adaptive', null]);
+  expect(content).toMatchObject({ type: 'AdaptiveCard', version: '1.4' });
+  expect(content.body.map((each: { type: string }) => each.type)).toEqual(Array(4).fill('RichTextBlock'));
+  expect(content.body[0].inlines[0]).toMatchObject({ type: 'TextRun', color: 'Attention', weight: 'Bolder' });
+  expect(content.actions).toEqual([
+    { type: 'Action.OpenUrl', title: 'Show the run', url: `https://flwd.example.org/runs/${runId}` },
+  ]);
+  expect(Buffer.byteLength(body)).toBeLessThan(28_000);
+});
+
+test('discord: an embed within its limits that mentions nobody', async () => {
+  const { json, runId } = await requestOf({ type: 'discord' });
+  const { embeds, allowed_mentions: mentions } = json();
+  expect(mentions).toEqual({ parse: [] });
+  const [embed, ...others] = embeds;
+  expect(others).toEqual([]);
+  expect(embed.title.length).toBeLessThanOrEqual(256);
+  expect(embed.title).toContain('\\[click\\]\\(https\\://evil');
+  expect(embed.description.length).toBeLessThanOrEqual(4_096);
+  expect(embed.description.match(/```/g)).toHaveLength(2);
+  expect([embed.color, embed.url]).toEqual([0xd0_00_00, `https://flwd.example.org/runs/${runId}`]);
+  expect(new Date(embed.timestamp).toISOString()).toBe('2024-01-15T10:30:01.500Z');
+  expect(textsOf(embed).join('').length).toBeLessThanOrEqual(6_000);
+});
+
+test('telegram: HTML that Telegram can parse, at most 4096 characters', async () => {
+  const { json, path } = await requestOf({ type: 'telegram', token: '123:AB-c_d', chatId: '-100123' }, { path: '' });
+  expect(path).toBe('/bot123:AB-c_d/sendMessage');
+  const { chat_id: chat, text, parse_mode: mode, link_preview_options: preview } = json();
+  expect([chat, mode, preview]).toEqual(['-100123', 'HTML', { is_disabled: true }]);
+  expect(text.length).toBeLessThanOrEqual(4_096);
+  expect(text.match(/<[^>]*>/g)).toEqual(['<b>', '</b>']);
+  expect(text.match(/&(?!amp;|lt;|gt;)/g)).toBeNull();
+  expect(text).toContain('&lt;!here&gt;');
+});
+
+test('ntfy: JSON to the root, with the topic of the address, at most 4096 bytes', async () => {
+  const { json, path, headers, runId } = await requestOf({ type: 'ntfy', token: 'tk_1' }, { path: '/base/my-topic' });
+  expect([path, headers.authorization]).toEqual(['/base/', 'Bearer tk_1']);
+  const { topic, title, message, priority, tags, click } = json();
+  expect([topic, priority, tags]).toEqual(['my-topic', 4, ['rotating_light']]);
+  expect(click).toBe(`https://flwd.example.org/runs/${runId}`);
+  expect(title).not.toMatch(/[\r\n]/);
+  expect(Buffer.byteLength(title)).toBeLessThanOrEqual(250);
+  expect(Buffer.byteLength(message)).toBeLessThanOrEqual(4_096);
+});
+
+test('gotify: plain text with a priority, to /message', async () => {
+  const { json, path, headers, runId } = await requestOf({ type: 'gotify', token: 'A.b' }, { path: '/gotify/' });
+  expect([path, headers['x-gotify-key']]).toEqual(['/gotify/message', 'A.b']);
+  const { priority, extras, message } = json();
+  expect(priority).toBe(8);
+  expect(message).toContain('<!here>');
+  expect(extras).toEqual({
+    'client::display': { contentType: 'text/plain' },
+    'client::notification': { click: { url: `https://flwd.example.org/runs/${runId}` } },
+  });
+});
+
+test('pagerduty: a failure opens an incident, and the next success resolves the same one', async () => {
+  const receiver = await startReceiver();
+  const channel = aChannel({ type: 'pagerduty', url: `${receiver.url}/v2/enqueue`, routingKey: { secret: 'pd' } });
+  const opened = await openNotifier(dataFolder(), { channels: [channel], secrets: { pd: 'R'.repeat(32) }, publicUrl });
+  const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
+  const change = { error: { message: 'y'.repeat(5_000) } };
+  await opened.end(rule, 'fail', { title: hostile, lines: hostileLines, change });
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  await opened.end(rule, 'succeed');
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(2), { timeout: 20_000 });
+
+  const [opening, resolving] = receiver.received.map(({ body }) => JSON.parse(body));
+  expect(opening).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger', client: 'flwd' });
+  const { summary, source, severity, timestamp } = opening.payload;
+  expect([source, severity, timestamp]).toEqual(['flwd', 'error', '2024-01-15T10:30:01.500Z']);
+  expect(summary.length).toBeLessThanOrEqual(1_024);
+  expect(opening.dedup_key.length).toBeLessThanOrEqual(255);
+  expect(resolving).toEqual({ routing_key: 'R'.repeat(32), event_action: 'resolve', dedup_key: opening.dedup_key });
+});
+
+test('webhook: the call of a job, with the message in words besides', async () => {
+  const { json, headers, runId } = await requestOf({ type: 'webhook' }, { message: 'exit code 3' });
+  expect(headers['webhook-signature']).toMatch(/^v1,/);
+  expect(json()).toMatchObject({
+    type: 'run.finished',
+    data: {
+      run_id: runId,
+      event: 'failed',
+      status: 'failed',
+      message: { reason: 'Exit code 3.', url: `https://flwd.example.org/runs/${runId}` },
+    },
+  });
+  expect(json().data).not.toHaveProperty('args');
+});
+
+test('template: method, headers and an expression for the body', async () => {
+  const body = '{"text": message.headline, "job": run.job_id, "why": message.reason, "event": event}';
+  const json = await requestOf({ type: 'template', method: 'PUT', headers: { 'X-Key': 'k' }, body }, { message: 'no' });
+  expect(json.headers).toMatchObject({ 'x-key': 'k', 'content-type': 'application/json' });
+  expect(json.headers).not.toHaveProperty('webhook-signature');
+  expect(json.headers).not.toHaveProperty('x-injected');
+  expect(json.json()).toMatchObject({ job: 'backup/daily', why: 'No.', event: 'failed' });
+
+  const text = await requestOf({ type: 'template', headers: { 'Content-Type': 'text/x-own' }, body: 'message.reason' });
+  expect(text.headers['content-type']).toBe('text/x-own');
+  expect(text.body).toMatch(/^The script said/);
+});
+
+test('without server.public_url a message names the command that shows the log', async () => {
+  const receiver = await startReceiver();
+  const channel = aChannel({ type: 'gotify', url: receiver.url, token: 't' });
+  const opened = await openNotifier(dataFolder(), { channels: [channel] });
+  const runId = await opened.end([{ on: ['success'], channel: 'team' }], 'succeed');
+  await vi.waitFor(() => expect(receiver.received).toHaveLength(1), { timeout: 20_000 });
+  expect(JSON.parse(receiver.received[0]?.body ?? '').message).toBe(`It succeeded in 1.5s.\n\nflwd logs ${runId}`);
+});

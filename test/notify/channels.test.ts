@@ -1,0 +1,193 @@
+// Channels: which events a rule hears of, and what happens when a channel or a secret of it is missing.
+
+import { expect, test, vi } from 'vitest';
+import { matchesJob, rulesFor } from '../../src/domain/notification.ts';
+import { answerWith, startReceiver } from '../support/receiver.ts';
+import { aChannel } from './a-channel.ts';
+import { dataFolder, type Opened, openNotifier } from './a-notifier.ts';
+
+function when<T>(look: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(look, { interval: 10, timeout: 60_000 });
+}
+
+async function openChannel(dir = dataFolder()) {
+  const receiver = await startReceiver();
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const told = () =>
+    receiver.received.map(({ body }) => JSON.parse(body).data).map(({ event, message }) => [event, message.reason]);
+  return { receiver, channels, told, opened: await openNotifier(dir, { channels }), dir };
+}
+
+test('a success after failures is fixed, a failure after one is still failing, and a cancelled run is neither', async () => {
+  const { opened, told } = await openChannel();
+  const rule = [{ on: ['failed', 'fixed', 'still_failing'], channel: 'team' }] as const;
+  const change = { error: { message: 'exit code 3' } };
+  for (const [move, count] of [
+    ['succeed', 0],
+    ['fail', 1],
+    ['fail', 2],
+    ['cancel', 2],
+    ['fail', 3],
+    ['succeed', 4],
+    ['succeed', 4],
+    ['fail', 5],
+  ] as const) {
+    await opened.end(rule, move, move === 'fail' ? { change } : {});
+    await when(() => expect(told()).toHaveLength(count));
+  }
+  expect(told()).toEqual([
+    ['failed', 'Exit code 3.'],
+    ['still_failing', 'Exit code 3, for the 2nd time in a row.'],
+    ['still_failing', 'Exit code 3, for the 3rd time in a row.'],
+    ['fixed', 'It succeeded in 1.5s, after 3 failures in a row.'],
+    ['failed', 'Exit code 3.'],
+  ]);
+});
+
+test('whether a job was failing survives a restart, and jobs and tenants are kept apart', async () => {
+  const { opened, told, channels, dir } = await openChannel();
+  const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
+  await opened.end(rule, 'fail');
+  await when(() => expect(opened.notifier.outcomes.delivered).toBe(1));
+  await opened.close();
+
+  const again = await openNotifier(dir, { channels });
+  await again.end(rule, 'succeed', { run: { jobId: 'other' } });
+  await again.end(rule, 'succeed', { run: { tenant: 'acme' } });
+  await again.end(rule, 'succeed');
+  await when(() => expect(told().map(([event]) => event)).toEqual(['failed', 'fixed']));
+});
+
+test('the failures of runs that end together are counted in their order', async () => {
+  const { opened, channels, told, dir } = await openChannel();
+  await opened.notifier.close();
+  const rule = [{ on: ['failed', 'fixed', 'still_failing'], channel: 'team' }] as const;
+  for (const move of ['fail', 'fail', 'succeed', 'fail'] as const) await opened.end(rule, move);
+  await opened.close();
+  await openNotifier(dir, { channels });
+  await when(() => expect(told()).toHaveLength(4));
+  const events = told().map(([event]) => String(event));
+  expect(events.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['failed', 'failed', 'fixed', 'still_failing']);
+});
+
+test('a job that failed is forgotten with its last failed run', async () => {
+  const { opened, told } = await openChannel();
+  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+  await when(() => expect(told()).toHaveLength(1));
+  expect(await opened.store.notifications.failing(['backup/daily'])).toMatchObject([{ runId, failures: 1 }]);
+  await opened.store.db.transact((tx) => tx.db.deleteFrom('runs').where('id', '=', runId).execute());
+  expect(await opened.store.notifications.failing(['backup/daily'])).toEqual([]);
+});
+
+test('a run that succeeds and has no rule for it writes nothing', async () => {
+  const { opened } = await openChannel();
+  for (let n = 0; n < 5; n += 1) await opened.end([{ on: ['failed', 'fixed'], channel: 'team' }], 'succeed');
+  await opened.notifier.close();
+  const { read } = opened.store.db;
+  expect(await read.selectFrom('notices').selectAll().execute()).toEqual([]);
+  expect(await read.selectFrom('failing_jobs').selectAll().execute()).toEqual([]);
+});
+
+async function errorOf(opened: Opened, runId: string): Promise<string | null> {
+  return when(async () => {
+    const [notification] = await opened.store.notifications.list(runId);
+    expect(notification?.attempts).toBe(1);
+    expect(notification).toMatchObject({ status: 'pending', channel: 'team', origin: null, event: 'failed' });
+    return notification?.last_error ?? null;
+  });
+}
+
+test.each([
+  ['is not in flwd.yaml', [], {}, "flwd.yaml has no channel 'team'"],
+  [
+    'has a secret that is not stored',
+    [aChannel({ type: 'slack', url: { secret: 'slack' } })],
+    {},
+    "There is no stored secret 'slack'.",
+  ],
+  [
+    'has a secret that is no address',
+    [aChannel({ type: 'slack', url: { secret: 'slack' } })],
+    { slack: 'https://user:S3CRET@example.org' },
+    "the stored secret 'slack' is not an http or https URL without a user and password",
+  ],
+  [
+    'has a secret that no header can hold',
+    [aChannel({ type: 'gotify', url: 'http://127.0.0.1:9', token: { secret: 'slack' } })],
+    { slack: 'S3CRET\nX-Injected: 1' },
+    '`token` has a character that a header cannot contain',
+  ],
+  [
+    'cannot be reached',
+    [aChannel({ type: 'slack', url: 'http://127.0.0.1:9/S3CRET' })],
+    {},
+    'it cannot be reached (no connection)',
+  ],
+  [
+    'has an expression without a value',
+    [aChannel({ type: 'template', url: 'http://127.0.0.1:9', body: 'run.nothing' })],
+    {},
+    '`body` has no value: no such key: nothing',
+  ],
+])('a channel that %s: the delivery says so and is tried again', async (_what, channels, secrets, error) => {
+  const opened = await openNotifier(dataFolder(), { channels, secrets });
+  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+  const found = await errorOf(opened, runId);
+  expect(found?.replace(/\([\w ]+\)$/, '(no connection)')).toBe(error);
+  expect(JSON.stringify([opened.log, found])).not.toContain('S3CRET');
+});
+
+test('a secret that is stored later is used for the next attempt', async () => {
+  const receiver = await startReceiver();
+  const secrets: Record<string, string> = {};
+  const channels = [aChannel({ type: 'slack', url: { secret: 'slack' } })];
+  const opened = await openNotifier(dataFolder(), { channels, secrets });
+  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+  await errorOf(opened, runId);
+  secrets.slack = `${receiver.url}/T0KEN\n`;
+  opened.time.nowMs += 5_000;
+  await when(() => expect(receiver.received.map(({ path }) => path)).toEqual(['/T0KEN']));
+});
+
+test('a channel does not follow a redirect, and waits as long as Retry-After says', async () => {
+  const { opened, receiver } = await openChannel();
+  receiver.answer = answerWith(302, { location: 'http://127.0.0.1:9/', 'retry-after': '60' });
+  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+  expect(await errorOf(opened, runId)).toBe('the answer was 302, and redirects are not followed');
+  const [notification] = await opened.store.notifications.list(runId);
+  expect(notification?.next_attempt_at).toBe('2024-01-15T10:31:00.000Z');
+});
+
+test.each([
+  ['**', 'a/b', true],
+  ['prod/**', 'prod/a', true],
+  ['prod/**', 'prod/a/b', true],
+  ['prod/**', 'prod', false],
+  ['prod/**', 'product/a', false],
+  ['*/backup', 'db/backup', true],
+  ['*/backup', 'db/x/backup', false],
+  ['**/backup', 'db/x/backup', true],
+  ['**/backup', 'backup', true],
+  ['db/nightly-*', 'db/nightly-1', true],
+  ['*a*b*', 'xaxbx', true],
+  ['*ab', 'ab', true],
+  ['a*a', 'a', false],
+  ['exact', 'exact', true],
+  ['exact', 'exactly', false],
+])('the pattern %s and the job %s: %s', (pattern, jobId, expected) => {
+  expect(matchesJob(pattern, jobId)).toBe(expected);
+});
+
+test('a run has the rules of its job and those of flwd.yaml that match it', () => {
+  const own = [{ on: ['success'], webhook: 'https://example.org' }] as const;
+  const rules = [
+    { jobs: ['prod/**', 'db'], on: ['failed'], to: ['team', 'pager'] },
+    { jobs: ['dev/**'], on: ['failed'], to: ['team'] },
+  ] as const;
+  expect(rulesFor('prod/a', own, rules)).toEqual([
+    ...own,
+    { on: ['failed'], channel: 'team' },
+    { on: ['failed'], channel: 'pager' },
+  ]);
+  expect(rulesFor('other', [], rules)).toEqual([]);
+});
