@@ -128,3 +128,13 @@ export async function getRun(
     finished_at: string;
   };
 }
+
+/** The unit of /proc/PID/stat on Linux. */
+const tickMs = 10;
+
+/** The CPU that all threads of a process have used, without its children. */
+export function cpuMs(pid: number): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * tickMs;
+}

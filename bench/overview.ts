@@ -1,10 +1,9 @@
 // How much CPU an open overview costs the server: the same minute with and without it, in turn.
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { launchChromium } from '../test/support/headless-chromium.ts';
-import { createRun, type Instance, startInstance, waitForJobs } from './instance.ts';
+import { cpuMs, createRun, type Instance, startInstance, waitForJobs } from './instance.ts';
 import { fillWithRuns } from './many-runs.ts';
 import { atMost, type Figure, median } from './measure.ts';
 
@@ -12,8 +11,6 @@ const rounds = 5;
 const settleMs = 15_000;
 const minuteMs = 60_000;
 const runsAMinute = 10;
-/** The unit of /proc/PID/stat on Linux. */
-const tickMs = 10;
 
 export async function overviewFigures(bin: string): Promise<Figure[]> {
   const instance = await startInstance(
@@ -69,11 +66,4 @@ async function cpuOfMinute({ url, pid }: Instance, runs: number): Promise<number
   }
   await delay(endsAt - performance.now());
   return cpuMs(pid) - before;
-}
-
-/** The CPU that all threads of a process have used, without its children. */
-function cpuMs(pid: number): number {
-  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
-  return ((user ?? 0) + (system ?? 0)) * tickMs;
 }

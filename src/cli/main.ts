@@ -24,6 +24,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   runs: () => import('./run/runs.ts'),
   stats: () => import('./run/stats.ts'),
   logs: () => import('./run/logs.ts'),
+  search: () => import('./run/search.ts'),
   cancel: () => import('./run/cancel.ts'),
   rerun: () => import('./run/rerun.ts'),
   approvals: () => import('./run/approvals.ts'),

@@ -3,7 +3,6 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditObjectKind } from '../domain/audit.ts';
-import { logLevels } from '../domain/log-line.ts';
 import type { Scope } from '../domain/principal.ts';
 import type { ProblemSlug } from '../domain/problem.ts';
 import { listedStatuses, triggerTypes } from '../domain/run.ts';
@@ -13,10 +12,22 @@ import { channelOperations } from './channel-operations.ts';
 import { codeOperations } from './code-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { kvOperations } from './kv-operations.ts';
+import { logOperations } from './log-operations.ts';
 import { type Route, routes } from './routes.ts';
 import * as runSchemas from './run-schemas.ts';
 import { scheduleOperations } from './schedule-operations.ts';
-import { closed, cursor, idempotencyKey, instant, json, limit, oneOf, page, text } from './schema-parts.ts';
+import {
+  closed,
+  idempotencyKey,
+  instant,
+  json,
+  lastEventId,
+  limit,
+  oneOf,
+  page,
+  stream,
+  text,
+} from './schema-parts.ts';
 import { secretOperations } from './secret-operations.ts';
 import { sourceOperations } from './source-operations.ts';
 import { statsOperations } from './stats-operations.ts';
@@ -56,11 +67,7 @@ export type Operation = Route & {
   readonly audit?: OperationAudit | null;
 };
 
-const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });
-
 const ifNoneMatch = { 'If-None-Match': 'An ETag; the answer is 304 if nothing has changed' };
-const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
-
 export const operations = {
   listJobs: {
     ...routes.listJobs,
@@ -169,47 +176,7 @@ export const operations = {
     answers: [json(200, runSchemas.run, 'The run')],
     problems: ['run-not-found'],
   },
-  getRunLogs: {
-    ...routes.getRunLogs,
-    tag: 'Runs',
-    summary: 'Get the log of a run: one page, the whole text, or a live stream',
-    scope: 'runs:read',
-    query: Type.Object(
-      {
-        follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
-        since: instant('Only lines after this time, exclusive'),
-        limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
-        cursor,
-        before: limit(
-          Number.MAX_SAFE_INTEGER,
-          'Only lines before the one with this `seq`; with `tail`, the last of them',
-        ),
-        tail: limit(10_000, 'Only this many lines from the end'),
-        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
-        step_id: text('Only lines of this step and its instances'),
-        attempt: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Only lines of this attempt' }),
-        ),
-        q: text('Only lines that contain this text'),
-        last_event_id: text('Same as the header `Last-Event-ID`'),
-      },
-      closed,
-    ),
-    headers: lastEventId,
-    answers: [
-      {
-        status: 200,
-        description: 'Lines, oldest first',
-        content: {
-          'application/json': runSchemas.logPage,
-          'text/plain': Type.String(),
-          'application/x-ndjson': runSchemas.logLine,
-          'text/event-stream': stream,
-        },
-      },
-    ],
-    problems: ['validation-error', 'run-not-found', 'log-damaged'],
-  },
+  ...logOperations,
   getRunEvents: {
     ...routes.getRunEvents,
     tag: 'Events',

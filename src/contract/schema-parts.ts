@@ -49,3 +49,8 @@ export const json = <S extends TSchema>(status: number, schema: S, description: 
   description,
   content: { 'application/json': schema },
 });
+
+/** The header of a stream. */
+export const lastEventId = { 'Last-Event-ID': 'Resume right after this id' };
+
+export const stream = Type.Unsafe<string>({ type: 'string', description: 'Server-sent events' });

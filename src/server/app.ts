@@ -33,6 +33,7 @@ import { createEventHandlers } from './handlers/events.ts';
 import { createJobFileHandlers } from './handlers/job-files.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createKvHandlers } from './handlers/kv.ts';
+import { createLogSearchHandlers } from './handlers/log-search.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
 import { createScheduleHandlers } from './handlers/schedules.ts';
@@ -334,6 +335,7 @@ function createHandlers(
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),
+    ...createLogSearchHandlers({ runs, jobIdOf }),
     ...createEventHandlers({
       runs,
       journal: store.journal,

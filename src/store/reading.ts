@@ -9,6 +9,7 @@ import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../dom
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
+import type { LogSearchPage, LogSearchQuery } from './log/search/search-logs.ts';
 import type { Store } from './open.ts';
 import type { ApprovalPage, ApprovalQuery } from './run/approvals.ts';
 import type { JobTimesQuery } from './run/job-times.ts';
@@ -52,6 +53,8 @@ export type RunReading = {
   readonly children: (id: string, reach: Reach) => Promise<readonly ChildRun[]>;
   readonly notifications: (id: string, reach: Reach) => Promise<readonly Notification[]>;
   readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
+  /** Searches the logs of all runs that the caller may see. @throws Problem validation-error for a malformed cursor */
+  readonly searchLogs: (query: LogSearchQuery, reach: Reach) => Promise<LogSearchPage>;
   readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
 };
 
@@ -146,9 +149,22 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
         status: async () => (await runs.summary(id))?.status,
       };
     },
+    async searchLogs(query, reach) {
+      const limited = limitTo(query, reach);
+      return limited ? logs.search(limited) : nothingFound;
+    },
     counts: ({ tenant }) => runs.counts(tenant === '*' ? undefined : tenant),
   };
 }
+
+const nothingFound: LogSearchPage = {
+  hits: [],
+  nextCursor: null,
+  fromMs: null,
+  segments: 0,
+  bytes: 0,
+  unreadable: 0,
+};
 
 function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): ArtifactReading {
   return {

@@ -3,7 +3,7 @@
 import { statsRanges } from '../../contract/stats-range.ts';
 import { eventTypes } from '../../domain/event.ts';
 import { logLevels } from '../../domain/log-line.ts';
-import { listedStatuses, triggerTypes } from '../../domain/run.ts';
+import { listedStatuses, runStatuses, triggerTypes } from '../../domain/run.ts';
 import {
   type Command,
   idempotencyKey,
@@ -96,6 +96,33 @@ export const runCommands = [
     ],
     operands: 'RUN',
     examples: ['flwd logs run_01KJ… --follow', 'flwd logs run_01KJ… --level error --tail 20'],
+  },
+  {
+    name: 'search',
+    about: 'search the logs of all runs; prints the run, the job and the time of each line, newest run first',
+    options: [
+      { name: 'job', value: 'JOB', about: 'logs of this job’s runs' },
+      {
+        name: 'status',
+        value: 'STATUS',
+        choices: runStatuses,
+        about: `logs of runs in this state: ${runStatuses.join(', ')}`,
+      },
+      {
+        name: 'level',
+        value: 'LEVEL',
+        choices: logLevels,
+        about: `lines of this level or more severe: ${logLevels.join(', ')}`,
+      },
+      { name: 'since', value: 'TIME', about: 'lines since this time (RFC 3339) or this long ago, such as 2d' },
+      { name: 'until', value: 'TIME', about: 'lines before this time' },
+      limit,
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    operands: 'TEXT',
+    examples: ['flwd search "disk is full" --since 2d', 'flwd search ORA-12154 --job etl/load --json'],
   },
   {
     name: 'cancel',

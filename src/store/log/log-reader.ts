@@ -13,7 +13,7 @@ import { createBatch, type LogBatch } from './log-batch.ts';
 import { chunkEnd, firstSeqAt, lineCountAt, readChunk } from './log-chunk.ts';
 import { createFrameEncoder, createJsonEncoder, createTextEncoder, type LineEncoder, toLines } from './log-render.ts';
 import { createSelection, type LogFilter, type Selection } from './log-search.ts';
-import { chunkIndexOf, type LoadedSegment } from './log-segment.ts';
+import { chunkIndexOf, type LoadedSegment, type Segment } from './log-segment.ts';
 
 /** `text`: only the messages. */
 export type LogForm = 'text' | 'json';
@@ -35,6 +35,8 @@ export type LogReader = {
   readonly pieces: (runId: string, form: LogForm, filter: LogFilter) => AsyncGenerator<Buffer>;
   /** The lines stored next after `afterSeq`, a few hundred KiB at most; undefined before there are any. */
   readonly next: (runId: string, afterSeq: number) => Promise<LogBatch | undefined>;
+  /** The segments of a log. If it is being written, they include the one that grows. */
+  readonly segmentsOf: (runId: string) => Promise<readonly Segment[]>;
   /** Keeps newly written chunks in memory, if anybody follows the run. */
   readonly remember: (runId: string, chunks: Buffer) => void;
   /** Call it when a log's writer has closed. */
@@ -65,6 +67,7 @@ export function createLogReader(o: {
   return {
     page: (runId, query) => withLimit(() => readPage(segments, runId, query)),
     pieces: (runId, form, filter) => pieces(segments, runId, form, filter),
+    segmentsOf: segments.of,
     ...createFollowing(segments, o.openSegments),
   };
 }

@@ -8,6 +8,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Database } from '../database.ts';
 import { type FixedFile, fix, type PlainFile, readPlain } from './log-fix.ts';
+import { readIndex } from './log-index.ts';
 import { DamagedSegment, loadSegment, plainNames, type Segment, segmentPath } from './log-segment.ts';
 import { advance, advanceOver, eachChunk, emptyState, type LogState } from './log-state.ts';
 
@@ -17,19 +18,6 @@ export type Resumed = {
   /** In order. The writer may continue the last one. */
   readonly plain: readonly Segment[];
 };
-
-async function readIndex(db: Database, runId: string): Promise<Segment[]> {
-  const rows = await db.read.selectFrom('log_segments').selectAll().where('run_id', '=', runId).orderBy('n').execute();
-  return rows.map((row) => ({
-    n: row.n,
-    firstSeq: row.first_seq,
-    lastSeq: row.last_seq,
-    firstAtUs: row.first_at_us,
-    lastAtUs: row.last_at_us,
-    rawBytes: row.raw_bytes,
-    encoding: row.encoding === 'raw' ? 'raw' : 'zstd',
-  }));
-}
 
 /**
  * The readable segments of a log without a writer: the indexed ones, and plain files that a server which has just

@@ -9,6 +9,8 @@ export type LogFilter = {
   readonly beforeSeq?: number;
   /** Strictly after this instant, in microseconds. */
   readonly sinceUs?: number;
+  /** Strictly before this instant, in microseconds. */
+  readonly untilUs?: number;
   /** This level or a higher one. */
   readonly level?: LogLevel;
   /** A step with all its instances, or one instance. */
@@ -18,14 +20,16 @@ export type LogFilter = {
   readonly text?: string;
 };
 
-/** The lines of a chunk that a query wants; undefined when no line can match. */
+/** The lines of a chunk that a query wants; undefined when no line can match. Read them before the next chunk. */
 export type Selection = (chunk: Chunk) => ChunkPart | undefined;
 
 /** Create one per query. */
 export function createSelection(filter: LogFilter): Selection {
   const { afterSeq = 0, beforeSeq = Number.POSITIVE_INFINITY, sinceUs = 0, stepId, attempt } = filter;
+  const { untilUs = Number.POSITIVE_INFINITY } = filter;
   const lowestLevel = filter.level ? logLevels.indexOf(filter.level) : 0;
-  const needle = toLowerCase(Buffer.from(filter.text ?? ''));
+  const toLowerCase = createLowerCase();
+  const needle = Buffer.from(toLowerCase(Buffer.from(filter.text ?? '')));
   const isLevelWanted = (flags: number): boolean => (flags & levelBits) >= lowestLevel;
 
   function canHold(chunk: Chunk): boolean {
@@ -38,7 +42,7 @@ export function createSelection(filter: LogFilter): Selection {
     const isForDamaged = chunk.stepId === noStep;
     if (!isForDamaged && !canHold(chunk)) return undefined;
     const from = Math.max(0, afterSeq + 1 - chunk.firstSeq, sinceUs + 1 - chunk.firstAtUs);
-    const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq);
+    const until = Math.min(chunk.lineCount, beforeSeq - chunk.firstSeq, untilUs - chunk.firstAtUs);
     if (from >= until) return undefined;
     if (isForDamaged) return { chunk, from, until, isWanted: undefined };
     if (needle.length === 0) return { chunk, from, until, isWanted: lowestLevel > 0 ? isLevelWanted : undefined };
@@ -55,11 +59,29 @@ export function createSelection(filter: LogFilter): Selection {
   };
 }
 
-const lowerCase = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
-
-/** Changes ASCII letters only, so every byte keeps its place and UTF-8 stays valid. */
-function toLowerCase(text: Buffer): Buffer {
-  const lowered = Buffer.allocUnsafe(text.length);
-  for (let at = 0; at < text.length; at++) lowered[at] = lowerCase[text[at] ?? 0] ?? 0;
-  return lowered;
+/**
+ * Changes ASCII letters only, so every byte keeps its place and UTF-8 stays valid. Takes four bytes at a time, which is
+ * twice as fast. The result is valid until the next call.
+ */
+function createLowerCase(): (text: Buffer) => Buffer {
+  let room = Buffer.alloc(0);
+  let words = new Uint32Array();
+  return (text) => {
+    if (text.length > room.length) {
+      room = Buffer.allocUnsafeSlow(Math.ceil(text.length / wordBytes) * wordBytes);
+      words = new Uint32Array(room.buffer);
+    }
+    text.copy(room);
+    const count = Math.ceil(text.length / wordBytes);
+    for (let at = 0; at < count; at++) {
+      const word = words[at] ?? 0;
+      // In each byte, the highest bit says first whether the rest is at least "A", then whether it is above "Z".
+      const rest = word & 0x7f_7f_7f_7f;
+      const isLetter = ((rest + 0x3f_3f_3f_3f) ^ (rest + 0x25_25_25_25)) & ~word & 0x80_80_80_80;
+      words[at] = word | (isLetter >>> 2);
+    }
+    return room.subarray(0, text.length);
+  };
 }
+
+const wordBytes = 4;

@@ -13,6 +13,8 @@ import { createLogReader, type LogReader } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
 import { removeSegment, type Segment } from './log-segment.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
+import { type LogSearchPage, type LogSearchQuery, searchLogs } from './search/search-logs.ts';
+import { createSearchThread } from './search/search-thread.ts';
 
 export type { LogBatch } from './log-batch.ts';
 export type { LogForm } from './log-reader.ts';
@@ -33,6 +35,8 @@ export type LogStore = {
   readonly pieces: LogReader['pieces'];
   readonly next: LogReader['next'];
   readonly lines: (runId: string, firstSeq: number, count: number) => Promise<LogLine[]>;
+  /** Searches the logs of all runs. @throws Problem validation-error for a malformed cursor */
+  readonly search: (query: LogSearchQuery) => Promise<LogSearchPage>;
   /** Calls `listener`, which must not throw, whenever new lines of the run are readable. Returns how to stop it. */
   readonly onAppend: (runId: string, listener: () => void) => () => void;
   /**
@@ -60,6 +64,7 @@ export function createLogStore(o: LogStoreParts): LogStore {
   const encode = createChunkEncoder();
   const open = new Map<string, { readonly segments: readonly Segment[]; readonly writer: LogWriter }>();
   const { announce, onAppend } = createListeners();
+  const thread = createSearchThread();
   const reader = createLogReader({ dir, db, log, openSegments: (runId) => open.get(runId)?.segments });
 
   /** Retention removes a log's files before its rows (ADR 0013). @throws any other error again */
@@ -123,12 +128,13 @@ export function createLogStore(o: LogStoreParts): LogStore {
       }
       return lines.slice(0, count);
     },
+    search: (query) => searchLogs({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }, query),
     async removeFiles(runIds) {
       invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
       return removeLogs(runIds, o);
     },
     async close() {
-      await Promise.all([...open.values()].map(({ writer }) => writer.release()));
+      await Promise.all([thread.close(), ...[...open.values()].map(({ writer }) => writer.release())]);
     },
   };
 }

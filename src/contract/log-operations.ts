@@ -1,0 +1,116 @@
+// The operations on logs, and the schemas of a search.
+
+import { Type } from 'typebox';
+import { logLevels } from '../domain/log-line.ts';
+import { runStatuses } from '../domain/run.ts';
+import { routes } from './routes.ts';
+import * as runSchemas from './run-schemas.ts';
+import {
+  closed,
+  cursor,
+  instant,
+  json,
+  lastEventId,
+  limit,
+  literals,
+  nullable,
+  oneOf,
+  stream,
+  text,
+  timestamp,
+} from './schema-parts.ts';
+
+const foundLogs = Type.Object(
+  {
+    hits: Type.Array(
+      Type.Object({
+        run_id: Type.String(),
+        job_id: Type.String(),
+        seq: Type.Integer({ description: 'The number of the line in the log of its run' }),
+        timestamp,
+        level: literals(logLevels),
+        message: Type.String({ description: 'A long line is cut around the text' }),
+      }),
+      { description: 'Runs that have not ended first, then those that ended last; of each the last line first' },
+    ),
+    next_cursor: nullable(Type.String({ description: 'Where the search continues; null: it is complete' })),
+    searched: Type.Object({
+      from: nullable(
+        Type.String({
+          format: 'date-time',
+          description: 'The logs of runs that ended since then have been searched; null: all logs',
+        }),
+      ),
+      bytes: Type.Integer({ description: 'How much log this answer has searched' }),
+      segments: Type.Integer({ description: 'In how many segments' }),
+      unreadable: Type.Integer({ description: 'Segments that could not be read; the logs of their runs show which' }),
+    }),
+  },
+  { $id: 'FoundLogs' },
+);
+
+export const logOperations = {
+  searchLogs: {
+    ...routes.searchLogs,
+    tag: 'Runs',
+    summary: 'Search the logs of all runs',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        q: text('Only lines that contain this text'),
+        job_id: text('Only logs of runs of this job'),
+        status: oneOf(runStatuses, 'Only logs of runs with this status'),
+        tenant: text('Only logs of runs of this tenant'),
+        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
+        since: instant('Only lines of this time or later'),
+        until: instant('Only lines before this time'),
+        limit: limit(1000, 'How many lines to return at most; 100 by default'),
+        cursor,
+      },
+      closed,
+    ),
+    answers: [json(200, foundLogs, 'Lines; an answer takes 2 s at most, and may have no line before the search ends')],
+    problems: ['validation-error'],
+  },
+  getRunLogs: {
+    ...routes.getRunLogs,
+    tag: 'Runs',
+    summary: 'Get the log of a run: one page, the whole text, or a live stream',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        follow: Type.Optional(Type.Boolean({ description: 'Stream the existing lines, then new ones as they come' })),
+        since: instant('Only lines after this time, exclusive'),
+        limit: limit(10_000, 'How many lines to return at most; 1000 by default'),
+        cursor,
+        before: limit(
+          Number.MAX_SAFE_INTEGER,
+          'Only lines before the one with this `seq`; with `tail`, the last of them',
+        ),
+        tail: limit(10_000, 'Only this many lines from the end'),
+        level: oneOf(logLevels, 'Only lines of this level or a more severe one'),
+        step_id: text('Only lines of this step and its instances'),
+        attempt: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Only lines of this attempt' }),
+        ),
+        q: text('Only lines that contain this text'),
+        last_event_id: text('Same as the header `Last-Event-ID`'),
+      },
+      closed,
+    ),
+    headers: lastEventId,
+    answers: [
+      {
+        status: 200,
+        description: 'Lines, oldest first',
+        content: {
+          'application/json': runSchemas.logPage,
+          'text/plain': Type.String(),
+          'application/x-ndjson': runSchemas.logLine,
+          'text/event-stream': stream,
+        },
+      },
+    ],
+    problems: ['validation-error', 'run-not-found', 'log-damaged'],
+  },
+} as const;

@@ -1,0 +1,175 @@
+// Searches the logs of all runs, those that ended last first (ADR 0070).
+
+import { setImmediate as yieldNow } from 'node:timers/promises';
+import type { LogLevel } from '../../../domain/log-line.ts';
+import { validationError } from '../../../domain/problem.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import type { Database } from '../../database.ts';
+import { readIndexes } from '../log-index.ts';
+import type { LogFilter } from '../log-search.ts';
+import type { Segment } from '../log-segment.ts';
+import type { FoundLine, SearchedSegment } from './search-task.ts';
+import type { SearchThread } from './search-thread.ts';
+import {
+  type RunSelection,
+  type SearchedRun,
+  type SearchPosition,
+  searchedRun,
+  searchedRuns,
+} from './searched-runs.ts';
+
+export type LogSearchQuery = RunSelection & {
+  /** Anywhere in the line as it was printed. Ignores the case of ASCII letters. */
+  readonly text?: string;
+  /** This level or a more severe one. */
+  readonly level?: LogLevel;
+  /** Lines before this time, exclusive. */
+  readonly untilMs?: number;
+  readonly limit: number;
+  readonly cursor?: string;
+};
+
+type LogHit = Omit<FoundLine, 'at'> & { readonly runId: string; readonly jobId: string };
+
+export type LogSearchPage = {
+  /** Newest run first, and last line first. */
+  readonly hits: readonly LogHit[];
+  /** Where the search goes on; null when it is through. */
+  readonly nextCursor: string | null;
+  /** The logs of all runs that ended since then were searched; null: all logs were. */
+  readonly fromMs: number | null;
+  readonly segments: number;
+  /** Decompressed. */
+  readonly bytes: number;
+  readonly unreadable: number;
+};
+
+type Parts = {
+  readonly dir: string;
+  readonly db: Database;
+  readonly clock: Clock;
+  /** The segments of one log. If the log is being written, they include the one that grows. */
+  readonly segmentsOf: (runId: string) => Promise<readonly Segment[]>;
+  readonly thread: Pick<SearchThread, 'search'>;
+};
+
+/** How long an answer may take. */
+const mostMs = 2_000;
+/** How much is in memory at a time. */
+const taskBytes = 8 * 2 ** 20;
+const taskSegments = 64;
+
+/** @throws Problem validation-error for a malformed cursor */
+export async function searchLogs(o: Parts, query: LogSearchQuery): Promise<LogSearchPage> {
+  const endAt = performance.now() + mostMs;
+  const begin = query.cursor === undefined ? { asOfMs: o.clock.now(), endedMs: null } : parseCursor(query.cursor);
+  const page = { hits: [] as LogHit[], segments: 0, bytes: 0, unreadable: 0 };
+  for await (const { pieces, end } of tasks(o, begin, query)) {
+    const task = { dir: o.dir, filter: filterOf(query), segments: pieces, most: query.limit - page.hits.length };
+    const { lines, ...read } = pieces.length > 0 ? await o.thread.search(task) : nothing;
+    page.segments += read.segments;
+    page.bytes += read.bytes;
+    page.unreadable += read.unreadable;
+    for (const { at, ...line } of lines) {
+      const piece = pieces[at];
+      if (piece) page.hits.push({ runId: piece.run.id, jobId: piece.run.jobId, ...line });
+    }
+    const last = lines.at(-1);
+    const run = last && pieces[last.at]?.run;
+    if (last && run && page.hits.length >= query.limit) return stoppedAt(before(begin, run, last.seq));
+    if (performance.now() >= endAt) return stoppedAt(end);
+    await yieldNow();
+  }
+  return { ...page, nextCursor: null, fromMs: query.sinceMs ?? null };
+
+  function stoppedAt(position: SearchPosition): LogSearchPage {
+    return { ...page, nextCursor: toCursor(position), fromMs: position.endedMs ?? position.asOfMs };
+  }
+}
+
+const nothing = { lines: [], segments: 0, bytes: 0, unreadable: 0 };
+
+function filterOf({ text, level, sinceMs, untilMs }: LogSearchQuery): LogFilter {
+  return {
+    ...(text !== undefined && { text }),
+    ...(level !== undefined && { level }),
+    // The filter's `sinceUs` is exclusive.
+    ...(sinceMs !== undefined && { sinceUs: sinceMs * 1000 - 1 }),
+    ...(untilMs !== undefined && { untilUs: untilMs * 1000 }),
+  };
+}
+
+type Piece = SearchedSegment & { readonly run: SearchedRun };
+type Task = { readonly pieces: readonly Piece[]; readonly end: SearchPosition };
+
+/** The segments behind a position, in pieces of work. Each says where a search goes on after it. */
+async function* tasks(o: Parts, begin: SearchPosition, query: LogSearchQuery): AsyncGenerator<Task> {
+  if (begin.beforeSeq !== undefined) {
+    const run = await searchedRun(o.db.read, begin, query);
+    if (run) yield* inTasks(begin, await piecesOf(o, [run], query, begin.beforeSeq));
+  }
+  for await (const { runs, end } of searchedRuns(o.db.read, begin, query)) {
+    yield* inTasks(begin, await piecesOf(o, runs, query));
+    yield { pieces: [], end };
+  }
+}
+
+function* inTasks(begin: SearchPosition, pieces: readonly Piece[]): Generator<Task> {
+  let task: Piece[] = [];
+  let bytes = 0;
+  for (const [index, piece] of pieces.entries()) {
+    task.push(piece);
+    bytes += piece.segment.rawBytes;
+    const next = pieces[index + 1];
+    if (next && task.length < taskSegments && bytes + next.segment.rawBytes <= taskBytes) continue;
+    yield { pieces: task, end: before(begin, piece.run, piece.segment.firstSeq) };
+    task = [];
+    bytes = 0;
+  }
+}
+
+function before({ asOfMs }: SearchPosition, { id, endedMs }: SearchedRun, seq: number): SearchPosition {
+  return { asOfMs, endedMs, runId: id, beforeSeq: seq };
+}
+
+async function piecesOf(
+  o: Parts,
+  runs: readonly SearchedRun[],
+  { sinceMs = 0, untilMs = Number.POSITIVE_INFINITY }: LogSearchQuery,
+  beforeSeq = Number.POSITIVE_INFINITY,
+): Promise<Piece[]> {
+  const pieces: Piece[] = [];
+  const ended = runs.filter(({ endedMs }) => endedMs !== null);
+  const stored = await readIndexes(
+    o.db,
+    ended.map(({ id }) => id),
+  );
+  for (const run of runs) {
+    const segments = run.endedMs === null ? await o.segmentsOf(run.id) : (stored.get(run.id) ?? []);
+    for (const segment of segments.toReversed()) {
+      if (segment.lastAtUs < sinceMs * 1000 || segment.firstAtUs >= untilMs * 1000) continue;
+      if (segment.firstSeq >= beforeSeq) continue;
+      pieces.push({ run, runId: run.id, segment: { ...segment }, ...(Number.isFinite(beforeSeq) && { beforeSeq }) });
+    }
+  }
+  return pieces;
+}
+
+/** The position in base64url. */
+function toCursor({ asOfMs, endedMs, runId = '', beforeSeq }: SearchPosition): string {
+  return Buffer.from(`${asOfMs} ${endedMs ?? '-'} ${runId} ${beforeSeq ?? '-'}`).toString('base64url');
+}
+
+/** @throws Problem validation-error */
+function parseCursor(cursor: string): SearchPosition {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const [, asOf, ended, runId, seq] = /^(\d{1,15}) (\d{1,15}|-) ([\w-]{0,64}) (\d{1,15}|-)$/.exec(text) ?? [];
+  if (asOf === undefined || ended === undefined || runId === undefined || seq === undefined)
+    throw validationError([{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }]);
+  return {
+    asOfMs: Number(asOf),
+    endedMs: ended === '-' ? null : Number(ended),
+    ...(runId !== '' && { runId }),
+    ...(seq !== '-' && { beforeSeq: Number(seq) }),
+  };
+}

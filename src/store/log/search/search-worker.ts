@@ -1,0 +1,82 @@
+// The thread of searches: reads segments, decompresses them, and finds the lines that are wanted.
+
+import { parentPort } from 'node:worker_threads';
+import { errorCode } from '../../../lib/error-code.ts';
+import { createSerial } from '../../../lib/serial.ts';
+import { readChunk } from '../log-chunk.ts';
+import { toLines } from '../log-render.ts';
+import { createSelection } from '../log-search.ts';
+import { DamagedSegment, freeSegment, type LoadedSegment, loadSegment } from '../log-segment.ts';
+import type { FoundLine, SearchedSegment, SearchFound, SearchTask } from './search-task.ts';
+
+const mostChars = 1000;
+const charsBefore = 200;
+
+// The segments of one task are in memory at a time.
+const serial = createSerial();
+parentPort?.on('message', ({ id, task }: { readonly id: number; readonly task: SearchTask }) => {
+  void serial.run(async () => {
+    try {
+      parentPort?.postMessage({ id, found: await search(task) });
+    } catch (error) {
+      parentPort?.postMessage({ id, error });
+    }
+  });
+});
+
+async function search({ dir, filter, segments, most }: SearchTask): Promise<SearchFound> {
+  const loading = segments.map((one) => load(dir, one));
+  const found = { lines: [] as FoundLine[], segments: 0, bytes: 0, unreadable: 0 };
+  for (const [at, { beforeSeq }] of segments.entries()) {
+    const content = await loading[at];
+    if (content === 'unreadable') found.unreadable += 1;
+    if (typeof content !== 'object') continue;
+    if (found.lines.length < most) {
+      found.segments += 1;
+      found.bytes += content.file.length;
+      const lines = linesOf(content, { ...filter, ...(beforeSeq !== undefined && { beforeSeq }) });
+      for (const line of lines) {
+        if (found.lines.length === most) break;
+        found.lines.push({ at, ...line });
+      }
+    }
+    freeSegment(content);
+  }
+  return found;
+}
+
+/** undefined when retention has removed it. */
+async function load(
+  dir: string,
+  { runId, segment }: SearchedSegment,
+): Promise<LoadedSegment | 'unreadable' | undefined> {
+  try {
+    return await loadSegment(dir, runId, segment);
+  } catch (error) {
+    if (error instanceof DamagedSegment) return 'unreadable';
+    if (errorCode(error) !== 'ENOENT') throw error;
+    // It was compressed meanwhile, or removed.
+    return segment.encoding === 'raw' ? load(dir, { runId, segment: { ...segment, encoding: 'zstd' } }) : undefined;
+  }
+}
+
+/** Last line first. */
+function* linesOf(
+  { file, chunkStarts }: LoadedSegment,
+  filter: SearchTask['filter'],
+): Generator<Omit<FoundLine, 'at'>> {
+  const select = createSelection(filter);
+  for (const start of chunkStarts.toReversed()) {
+    const part = select(readChunk(file, start));
+    if (!part) continue;
+    for (const { seq, timestamp, level, message } of toLines(part).toReversed())
+      yield { seq, timestamp, level, message: around(message, filter.text ?? '') };
+  }
+}
+
+function around(message: string, text: string): string {
+  if (message.length <= mostChars) return message;
+  const from = Math.max(0, message.toLowerCase().indexOf(text.toLowerCase()) - charsBefore);
+  const cut = message.slice(from, from + mostChars).toWellFormed();
+  return `${from > 0 ? '…' : ''}${cut}${from + mostChars < message.length ? '…' : ''}`;
+}

@@ -1,0 +1,100 @@
+// The runs of a search, in the order in which they are searched: those that had not ended when it began, newest first,
+// then the others by their end, last first. No run changes its place while a client pages.
+
+import type { Kysely } from 'kysely';
+import type { RunStatus } from '../../../domain/run.ts';
+import type { Schema } from '../../schema.ts';
+
+/** Up to where a search came. All times in ms. */
+export type SearchPosition = {
+  /** When the search began. */
+  readonly asOfMs: number;
+  /** null: among the runs that had not ended by then. */
+  readonly endedMs: number | null;
+  /** The last run that was searched; undefined at the beginning. */
+  readonly runId?: string;
+  /** The lines of that run before this one are left; undefined: the whole run was searched. */
+  readonly beforeSeq?: number;
+};
+
+export type RunSelection = {
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly status?: RunStatus;
+  /** Runs that ended before this cannot have a line that is wanted. */
+  readonly sinceMs?: number;
+};
+
+export type SearchedRun = { readonly id: string; readonly jobId: string; readonly endedMs: number | null };
+
+/** The run if it is one of those; in the part of the search that the position is in. */
+export async function searchedRun(
+  db: Kysely<Schema>,
+  { runId = '', endedMs }: SearchPosition,
+  selection: RunSelection,
+): Promise<SearchedRun | undefined> {
+  const row = await db.selectFrom('runs').select(columns).where('id', '=', runId).executeTakeFirst();
+  return row && wantedBy(selection)(row) ? { id: row.id, jobId: row.job_id, endedMs } : undefined;
+}
+
+/** How many runs are read from the database at a time, before other work goes on. */
+const runsAtATime = 500;
+
+const columns = ['id', 'job_id', 'tenant', 'status', 'finished_at'] as const;
+
+/** Yields the runs behind a position. A slice may be empty: a filter can rule out many runs. */
+export async function* searchedRuns(
+  db: Kysely<Schema>,
+  position: SearchPosition,
+  selection: RunSelection,
+): AsyncGenerator<{ readonly runs: readonly SearchedRun[]; readonly end: SearchPosition }> {
+  const { asOfMs } = position;
+  const isWanted = wantedBy(selection);
+  if (position.endedMs === null) {
+    const open = (await openRuns(db, asOfMs)).filter(({ id }) => position.runId === undefined || id < position.runId);
+    const runs = open.filter(isWanted).map((row) => ({ id: row.id, jobId: row.job_id, endedMs: null }));
+    yield { runs, end: { asOfMs, endedMs: asOfMs } };
+  }
+  let below: SearchPosition = position.endedMs === null ? { asOfMs, endedMs: asOfMs } : position;
+  for (;;) {
+    const rows = await endedRuns(db, below, selection.sinceMs ?? 0);
+    const last = rows.at(-1);
+    if (!last) return;
+    below = { asOfMs, endedMs: last.finished_at, runId: last.id };
+    yield {
+      runs: rows.filter(isWanted).map((row) => ({ id: row.id, jobId: row.job_id, endedMs: row.finished_at })),
+      end: below,
+    };
+    if (rows.length < runsAtATime) return;
+  }
+}
+
+type Row = { readonly job_id: string; readonly tenant: string; readonly status: RunStatus };
+
+function wantedBy({ tenant, jobId, status }: RunSelection): (row: Row) => boolean {
+  return (row) =>
+    (tenant === undefined || row.tenant === tenant) &&
+    (jobId === undefined || row.job_id === jobId) &&
+    (status === undefined || row.status === status);
+}
+
+/**
+ * Runs that had started and not ended at that time, newest first. There may also be runs that were created since: their
+ * ids are greater than that of any position.
+ */
+async function openRuns(db: Kysely<Schema>, asOfMs: number) {
+  const running = db.selectFrom('runs').select(columns).where('status', '=', 'running');
+  const ended = db.selectFrom('runs').select(columns).where('finished_at', '>', asOfMs);
+  const rows = await running.unionAll(ended).execute();
+  return rows.toSorted((a, b) => (a.id < b.id ? 1 : -1));
+}
+
+function endedRuns(db: Kysely<Schema>, { endedMs, runId }: SearchPosition, sinceMs: number) {
+  const from = endedMs ?? 0;
+  const runs = db.selectFrom('runs').select(columns).where('finished_at', '>=', sinceMs);
+  const below =
+    runId === undefined
+      ? runs.where('finished_at', '<=', from)
+      : runs.where((eb) => eb(eb.refTuple('finished_at', 'id'), '<', eb.tuple(from, runId)));
+  return below.orderBy('finished_at', 'desc').orderBy('id', 'desc').limit(runsAtATime).execute();
+}

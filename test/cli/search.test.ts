@@ -1,0 +1,40 @@
+// `flwd search`: what it prints, with and without a server.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+test('the lines of all runs that contain a text, with the run, the job and the time', async () => {
+  const { dir } = await createInstance({
+    load: bash('echo opening; echo "Disk full on /srv" >&2; exit 1'),
+    report: bash('echo "the disk is fine"'),
+  });
+  await flwd(dir, 'load');
+  await flwd(dir, 'report');
+  const found = await flwd(dir, 'search', 'DISK');
+  expect(found).toMatchObject({ code: 0, stderr: '' });
+  expect(found.stdout.split('\n')).toEqual([
+    expect.stringMatching(/^run_\w{26} {2}report {2}20\S+Z {2}the disk is fine$/),
+    expect.stringMatching(/^run_\w{26} {2}load {2}20\S+Z {2}Disk full on \/srv$/),
+    '',
+  ]);
+  const json = await flwd(dir, 'search', 'disk', '--job', 'load', '--since', '1h', '--status', 'failed', '--json');
+  expect(JSON.parse(json.stdout)).toEqual({
+    run_id: expect.stringMatching(/^run_/),
+    job_id: 'load',
+    seq: 2,
+    timestamp: expect.any(String),
+    level: 'error',
+    message: 'Disk full on /srv',
+  });
+  const one = await flwd(dir, 'search', 'disk', '--limit', '1');
+  expect(one.stdout.trimEnd().split('\n')).toHaveLength(1);
+  expect(one.stderr).toMatch(/^1 line, from runs that ended since 20\S+Z; --limit shows more\n$/);
+  expect(await flwd(dir, 'search', 'nothing like it')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'no line contains `nothing like it`\n',
+  });
+  expect(await flwd(dir, 'search')).toMatchObject({ code: 2, stderr: expect.stringContaining('flwd search TEXT') });
+});

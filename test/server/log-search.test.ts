@@ -1,0 +1,201 @@
+// GET /logs: which lines of which runs are found, in which order, and how a search goes on.
+
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { array, assert, asyncProperty, constantFrom, string } from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { AnswerOf } from '../../src/contract/operations.ts';
+import { type Serving, startServing, type TestRun } from './serving.ts';
+
+type Found = AnswerOf<'searchLogs'>;
+
+const rs = '\x1e';
+
+async function started(server: Serving, o: Parameters<Serving['addRun']>[0], ...lines: string[]): Promise<TestRun> {
+  const run = await server.addRun(o);
+  await run.move('claim');
+  await run.print(...lines);
+  return run;
+}
+
+async function ended(server: Serving, o: Parameters<Serving['addRun']>[0], ...lines: string[]): Promise<TestRun> {
+  const run = await started(server, o, ...lines);
+  await run.finish();
+  return run;
+}
+
+const search = async (server: Serving, query: Record<string, string>, init?: RequestInit): Promise<Found> =>
+  JSON.parse(await (await server.fetch(`/logs?${new URLSearchParams(query).toString()}`, init)).text());
+
+/** All pages, whose lines are then together. */
+async function searchAll(
+  server: Serving,
+  query: Record<string, string>,
+): Promise<{ pages: number; hits: Found['hits'] }> {
+  const hits: Found['hits'] = [];
+  let pages = 0;
+  for (let cursor: string | null = ''; cursor !== null; pages++) {
+    const page = await search(server, { ...query, ...(cursor && { cursor }) });
+    hits.push(...page.hits);
+    cursor = page.next_cursor;
+  }
+  return { pages, hits };
+}
+
+describe('on a server with some runs', () => {
+  let server: Serving;
+  let first: TestRun;
+  let second: TestRun;
+  let running: TestRun;
+  beforeAll(async () => {
+    server = await startServing();
+    first = await ended(server, { jobId: 'etl/load' }, 'opening', `${rs}eDisk FULL on /srv`, 'closing');
+    await ended(server, { jobId: 'report', tenant: 'acme' }, 'disk full of acme');
+    second = await ended(server, { jobId: 'report' }, 'disk full, once', 'fine', 'disk full, twice');
+    running = await started(server, { jobId: 'report' }, 'the disk is full? disk full!');
+    await server.addRun({ jobId: 'report' });
+    return () => server.close();
+  });
+
+  test('lines are found in any case, of runs in progress first, then of those that ended last', async () => {
+    const { hits, ...rest } = await search(server, { q: 'DISK full', tenant: 'default' });
+    expect(hits.map(({ run_id: run, job_id: job, seq, message }) => [run, job, seq, message])).toEqual([
+      [running.id, 'report', 1, 'the disk is full? disk full!'],
+      [second.id, 'report', 3, 'disk full, twice'],
+      [second.id, 'report', 1, 'disk full, once'],
+      [first.id, 'etl/load', 2, 'Disk FULL on /srv'],
+    ]);
+    expect(hits[3]).toMatchObject({ level: 'error', timestamp: expect.stringMatching(/\.\d{6}Z$/) });
+    expect(rest).toEqual({
+      next_cursor: null,
+      searched: { from: null, bytes: expect.any(Number), segments: 3, unreadable: 0 },
+    });
+  });
+
+  test.each([
+    [{ q: 'disk', job_id: 'etl/load' }, ['Disk FULL on /srv']],
+    [{ q: 'disk', status: 'running' }, ['the disk is full? disk full!']],
+    [{ q: 'disk', status: 'failed' }, []],
+    [{ level: 'error' }, ['Disk FULL on /srv']],
+    [{ q: 'disk', since: '2100-01-01T00:00:00Z' }, []],
+    [{ q: 'disk', until: '2000-01-01T00:00:00Z' }, []],
+    [{ q: 'no such text' }, []],
+    [{ q: 'acme' }, ['disk full of acme']],
+  ])('a filter: %o', async (query, messages) => {
+    expect((await search(server, query)).hits.map(({ message }) => message)).toEqual(messages);
+  });
+
+  test('a line at the very time of `since` is found, and not at that of `until`', async () => {
+    const at = (await search(server, { q: 'fine' })).hits[0]?.timestamp ?? '';
+    const nextMs = new Date(Date.parse(at) + 1).toISOString();
+    const thisMs = new Date(Date.parse(at)).toISOString();
+    expect((await search(server, { q: 'fine', since: thisMs, until: nextMs })).hits).toHaveLength(1);
+    expect((await search(server, { q: 'fine', since: nextMs })).hits).toHaveLength(0);
+    expect((await search(server, { q: 'fine', until: thisMs })).hits).toHaveLength(0);
+  });
+
+  test('pages of any size have the same lines, each once, while runs end and new ones print', async () => {
+    const whole = (await search(server, { q: 'disk full' })).hits;
+    expect(whole).toHaveLength(5);
+    const late = await started(server, { jobId: 'late' }, 'disk full, late');
+    const before = (await search(server, { q: 'disk full' })).hits;
+    const one = await search(server, { q: 'disk full', limit: '1' });
+    expect(one.hits).toEqual(before.slice(0, 1));
+    // The run that was found first ends, prints before, and another one comes.
+    await late.print('disk full, at the end');
+    await late.finish();
+    await ended(server, { jobId: 'later' }, 'disk full, later');
+    const rest: Found['hits'] = [];
+    for (let cursor = one.next_cursor; cursor !== null; ) {
+      const page = await search(server, { q: 'disk full', limit: '1', cursor });
+      rest.push(...page.hits);
+      cursor = page.next_cursor;
+    }
+    expect(rest).toEqual(before.slice(1));
+  });
+
+  test('a caller finds the lines of its own tenant only, whatever it asks and with any cursor', async () => {
+    const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
+    const found = await search(server, { q: 'disk' }, { headers });
+    expect(found.hits.map(({ message }) => message)).toEqual(['disk full of acme']);
+    const { status } = await server.fetch('/logs?q=disk&tenant=default', { headers });
+    expect(status).toBe(403);
+    const { next_cursor: cursor } = await search(server, { q: 'disk full', job_id: 'report', limit: '2' });
+    const stolen = await search(server, { q: 'disk', cursor: cursor ?? '' }, { headers });
+    expect(stolen.hits.map(({ message }) => message)).toEqual(['disk full of acme']);
+    const unread = await server.token({ scopes: ['jobs:read'] });
+    expect((await server.fetch('/logs?q=disk', { headers: unread.headers })).status).toBe(403);
+  });
+
+  test.each(['x', 'MTIz', Buffer.from('1 2 run_1 x').toString('base64url')])(
+    'a cursor of another list: %s',
+    async (cursor) => {
+      expect(await search(server, { q: 'disk', cursor })).toMatchObject({ errors: [{ pointer: '?cursor' }] });
+    },
+  );
+});
+
+test('a log of several segments is found whole, last line first, on pages of any size', async () => {
+  await using server = await startServing();
+  const run = await started(server, { jobId: 'large' }, 'begins');
+  const line = 'x'.repeat(2_000);
+  // More than the 4 MiB of a segment.
+  for (let part = 0; part < 3; part++)
+    await run.print(...Array.from({ length: 1_500 }, (_, n) => `${n % 500 === 0 ? 'mark' : 'other'} ${line}`));
+  const open = await searchAll(server, { q: 'mark', limit: '2' });
+  expect(open.pages).toBeGreaterThan(4);
+  expect(open.hits.map(({ seq }) => seq)).toEqual([4002, 3502, 3002, 2502, 2002, 1502, 1002, 502, 2]);
+  await run.finish();
+  expect((await searchAll(server, { q: 'mark', limit: '4' })).hits).toEqual(open.hits);
+  expect(open.hits[0]?.message).toHaveLength(1_001);
+});
+
+test('the text is shown even if it stands far inside a long line', async () => {
+  await using server = await startServing();
+  await ended(server, {}, `${'a'.repeat(5_000)} NEEDLE ${'b'.repeat(5_000)}`);
+  const [hit] = (await search(server, { q: 'needle' })).hits;
+  expect(hit?.message).toMatch(/^…a+ NEEDLE b+…$/);
+  expect(hit?.message.length).toBeLessThan(1_100);
+});
+
+test('a segment that cannot be read is counted, and the others are searched', async () => {
+  await using server = await startServing();
+  const damaged = await ended(server, {}, 'lost words');
+  await ended(server, {}, 'kept words');
+  const folder = join(server.root, 'data/logs', damaged.id.slice(-2));
+  const [name = ''] = readdirSync(folder).filter((file) => file.startsWith(damaged.id));
+  writeFileSync(join(folder, name), 'nonsense');
+  const { hits, searched } = await search(server, { q: 'words' });
+  expect(hits.map(({ message }) => message)).toEqual(['kept words']);
+  expect(searched.unreadable).toBe(1);
+});
+
+test('a server stops while a search is under way', async () => {
+  const server = await startServing();
+  await ended(server, {}, ...Array.from({ length: 20_000 }, (_, n) => `line ${n} ${'z'.repeat(100)}`));
+  const searching = server.fetch('/logs?q=absent').catch(() => undefined);
+  await server.close();
+  await searching;
+});
+
+test('any text is found exactly where JavaScript finds it without regard to the case of A to Z', async () => {
+  await using server = await startServing();
+  const letters = constantFrom('a', 'A', 'z', 'Z', '@', '[', '`', '{', 'é', 'É', ' ', '\u007f', 'ſ');
+  const texts = string({ unit: letters, minLength: 1, maxLength: 9 });
+  const lower = (text: string): string => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+  let n = 0;
+  await assert(
+    asyncProperty(
+      array(texts, { minLength: 1, maxLength: 8 }),
+      string({ unit: letters, minLength: 1, maxLength: 3 }),
+      async (lines, q) => {
+        n += 1;
+        await ended(server, { jobId: `job-${n}` }, ...lines);
+        const expected = lines.filter((text) => lower(text).includes(lower(q))).toReversed();
+        const { hits } = await search(server, { q, job_id: `job-${n}` });
+        expect(hits.map(({ message }) => message)).toEqual(expected);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
