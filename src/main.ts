@@ -5,7 +5,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCatalog, type JobSource } from './catalog/catalog.ts';
+import { type Catalog, createCatalog, type JobSource } from './catalog/catalog.ts';
 import { createSnapshots } from './catalog/source/snapshot.ts';
 import { type Config, foldersOf } from './config/config.ts';
 import { findOwnPaths } from './config/own-paths.ts';
@@ -49,6 +49,8 @@ import { explainOpening } from './store/sqlite/sqlite-files.ts';
 
 /** How long commands may have to wait for the first reading of the sources. They give up after 10 s. */
 const readWithinMs = 8_000;
+/** How long a session of an agent may be unused. */
+const mcpIdleMs = 30 * 60_000;
 
 /** The token of `serve --dev`, which listens on loopback only. */
 const devToken = 'dev-token';
@@ -359,6 +361,7 @@ async function openServer(
     channels: channelView,
     notificationOutcomes: notifier?.outcomes ?? { delivered: 0, retried: 0, failed: 0 },
     load,
+    openMcp: config.extensions.includes('mcp') && !ephemeral ? openMcpOf(config, parts.catalog) : null,
   });
   onStop(() => server.close());
   onStop(() => engine.endWaits());
@@ -370,6 +373,22 @@ function openChannels({ notify, server, instance }: Config, { store, engine }: P
   return {
     channels: createChannels({ channels: notify.channels, secretOf }),
     messages: createMessages({ store, publicUrl: server.publicUrl, instance: instance.name }),
+  };
+}
+
+/** Loads the code for agents with the first request of one. */
+function openMcpOf({ mcp: settings }: Config, { onChange }: Pick<Catalog, 'onChange'>): ServerParts['openMcp'] {
+  return async (api) => {
+    const { openHttpMcp } = await import('./mcp/http.ts');
+    return openHttpMcp({
+      ...api,
+      settings,
+      version: packageVersion(),
+      attend: () => undefined,
+      onJobsChange: onChange,
+      nowMs: () => clock.monotonicMs(),
+      idleMs: mcpIdleMs,
+    });
   };
 }
 

@@ -33,6 +33,8 @@ export type CatalogEntry = {
 export type Catalog = {
   /** Grows with every visible change. */
   readonly generation: number;
+  /** Calls the listener after each visible change. @returns a function that ends this */
+  onChange(listener: () => void): () => void;
   /** True once every source has been read. */
   readonly isReady: boolean;
   /** Sorted by id. @throws Problem not-ready until every source has been read once */
@@ -103,6 +105,7 @@ export function createCatalog(o: Request): Catalog {
   let invalid: readonly InvalidJob[] = [];
   let generation = 0;
   let isReady = false;
+  const listeners = new Set<() => void>();
 
   function publish(): void {
     if (!isReady) return;
@@ -111,6 +114,7 @@ export function createCatalog(o: Request): Catalog {
     byId = new Map(entries.map((entry) => [entry.definition.id, entry]));
     generation += 1;
     warnOf(invalid);
+    for (const listener of listeners) listener();
   }
 
   function assertReady(): void {
@@ -128,6 +132,10 @@ export function createCatalog(o: Request): Catalog {
   return {
     get generation() {
       return generation;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     get isReady() {
       return isReady;
@@ -153,17 +161,22 @@ export function createCatalog(o: Request): Catalog {
       await Promise.all(sources.map(({ watched }) => watched.start()));
       isReady = true;
       publish();
-      const scripts = sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
-      const others = scripts > 0 ? `, scripts without a config.yaml: ${scripts}` : '';
-      log.info(
-        { ms: Math.round(performance.now() - startedAtMs) },
-        `jobs: ${entries.length}, invalid: ${invalid.length}${others}`,
-      );
+      logFound(log, { jobs: entries.length, invalid: invalid.length, scripts: scriptsIn(sources), startedAtMs });
     },
-    async close() {
-      await Promise.all(sources.map(({ watched }) => watched.close()));
-    },
+    close: async () => void (await Promise.all(sources.map(({ watched }) => watched.close()))),
   };
+}
+
+function logFound(
+  log: LogLines,
+  { jobs, invalid, scripts, startedAtMs }: Readonly<Record<'jobs' | 'invalid' | 'scripts' | 'startedAtMs', number>>,
+): void {
+  const others = scripts > 0 ? `, scripts without a config.yaml: ${scripts}` : '';
+  log.info({ ms: Math.round(performance.now() - startedAtMs) }, `jobs: ${jobs}, invalid: ${invalid}${others}`);
+}
+
+function scriptsIn(sources: readonly Watched[]): number {
+  return sources.reduce((sum, { watched }) => sum + watched.scripts, 0);
 }
 
 type Watched = { readonly source: JobSource; readonly watched: WatchedSource };

@@ -516,17 +516,17 @@ export const keys = {
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),
     extensions,
-    'The optional interfaces that this instance offers. Without `mcp`, it refuses `flwd mcp`; clients are only told of `tui`',
+    'The optional interfaces that this instance offers. Without `mcp`, there is no `/mcp`, and it refuses `flwd mcp`; clients are only told of `tui`',
   ),
   'mcp.job_tools': key(
     integer(0, 200),
     25,
-    'How many jobs `flwd mcp` offers as tools of their own; agents find the others with `jobs_search`. Many clients read only one page of tools',
+    'How many jobs agents get as tools of their own; they find the others with `jobs_search`. Many clients read only one page of tools',
   ),
   'mcp.wait': key(
     duration('1s', '1h'),
     '50s',
-    'How long a tool of `flwd mcp` waits for a run to end before it answers that the run is still running',
+    'How long a tool of an agent waits for a run to end before it answers that the run is still running',
   ),
   'mcp.untrusted': key(
     flag,

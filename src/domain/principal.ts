@@ -40,6 +40,8 @@ export type Principal = {
   readonly scopes: readonly Scope[];
   /** `*` means every tenant. */
   readonly tenant: string;
+  /** For `token`: a name can be given again once its token has been revoked, an id never. */
+  readonly tokenId?: string;
   /** For `mcp`: the caller that the agent acts for. Limits count its requests too, and its end is the agent's end. */
   readonly actsFor?: Principal;
 };

@@ -1,36 +1,37 @@
 // Serves MCP on standard input and output. No other command loads this code.
 
+import type { Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Instance } from './instance.ts';
-import { createMcpServer } from './server.ts';
+import { createMcpServer, type Shown, tellOfTools } from './server.ts';
+import { createUnfinished } from './unfinished.ts';
 
 /** How often the list of tools is compared with what the client has. */
-const compareMs = 10_000;
+const compareMs = 5_000;
 
 /** Resolves when the client has gone away or the signal comes, and what must be finished is finished. */
 export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<void> {
-  const unfinished = new Set<Promise<unknown>>();
-  const keep = (work: Promise<unknown>): void => {
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    unfinished.add(settled);
-    void settled.then(() => unfinished.delete(settled));
-  };
+  const { keep, finished } = createUnfinished();
   const transport = new StdioServerTransport();
-  const compared = new Set<() => Promise<void>>();
+  const clients: { readonly server: Server; readonly shown: Shown }[] = [];
   const handle = serveStdio(
     () => {
-      const { server, compareTools } = createMcpServer(instance, keep);
-      compared.add(compareTools);
+      const shown: Shown = {};
+      const server = createMcpServer(instance, {
+        shown,
+        keep,
+        isLossCancel: () => false,
+        enter: () => () => undefined,
+      });
+      clients.push({ server, shown });
       return server;
     },
     { transport },
   );
   const comparing = setInterval(() => {
+    const outdated = clients.filter(({ shown }) => shown.print !== undefined);
     // If this fails, the next one may not.
-    for (const compare of compared) compare().catch(() => undefined);
+    if (outdated.length > 0) tellOfTools(instance, outdated).catch(() => undefined);
   }, compareMs);
   await new Promise<void>((resolve) => {
     const { onclose } = transport;
@@ -44,5 +45,5 @@ export async function runMcp(instance: Instance, stopped: AbortSignal): Promise<
   });
   clearInterval(comparing);
   await handle.close();
-  await Promise.all(unfinished);
+  await finished();
 }

@@ -21,11 +21,13 @@ const types = [...Object.keys(said), 'run.finished'].join();
 
 export type Call = {
   readonly request: Pick<ServerContext['mcpReq'], 'signal' | 'notify' | '_meta'>;
-  /** Work that the end of the connection must not interrupt. */
+  /** Takes work that the end of the connection must not interrupt. */
   readonly keep: (work: Promise<unknown>) => void;
+  /** Whether a client that goes away cancels its calls, as one of 2026 does over HTTP. */
+  readonly isLossCancel: () => boolean;
 };
 
-/** Starts a run and waits for it. If the client cancels the call, the run is cancelled; a lost connection leaves it. */
+/** Starts a run and waits for it. If the client cancels the call, the run is cancelled. */
 export async function startAndWait(
   instance: Instance,
   call: Call,
@@ -43,7 +45,7 @@ export async function startAndWait(
     if (!(error instanceof ApiProblem || error instanceof ServerUnreachable)) throw error;
     if (!signal.aborted) return answerStarted(runId, error);
   }
-  if (isCancel(signal)) call.keep(cancel(instance, runId));
+  if (!isLost(signal) || call.isLossCancel()) call.keep(cancel(instance, runId));
   return { content: [] };
 }
 
@@ -64,8 +66,8 @@ export async function wait(
   return answerRun(instance, run.runId);
 }
 
-function isCancel({ reason }: AbortSignal): boolean {
-  return !(reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed);
+function isLost({ reason }: AbortSignal): boolean {
+  return reason instanceof SdkError && reason.code === SdkErrorCode.ConnectionClosed;
 }
 
 async function cancel({ client }: Instance, runId: string): Promise<void> {

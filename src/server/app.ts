@@ -19,6 +19,7 @@ import { createReading } from '../store/reading.ts';
 import { type Admission, createAdmission } from './admission/admission.ts';
 import { type Authentication, createAuthentication, type JwtVerifier } from './admission/authentication.ts';
 import { type Cors, createCors } from './admission/cors.ts';
+import { createLentCredentials } from './admission/lent-credentials.ts';
 import { createLocalCallers, type LocalCallers, type RunCallers } from './admission/local-callers.ts';
 import { createProxies, type Proxies } from './admission/proxies.ts';
 import { createTokens, type Tokens } from './admission/tokens.ts';
@@ -52,6 +53,7 @@ import { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { createRateLimiter, type RateLimiter } from './limits/rate-limits.ts';
+import { addMcpRoute, type OpenMcp } from './mcp-route.ts';
 import { createMetrics, type NotificationOutcomes } from './metrics/metrics.ts';
 import { apiUrlOf } from './other-paths.ts';
 import { addOtherRoutes } from './other-routes.ts';
@@ -82,6 +84,8 @@ export type ServerParts = {
   readonly ownCredentials: readonly string[];
   /** null: no process of a run can be mistaken for the server's own user, or the operator accepts that. */
   readonly runCallers: RunCallers | null;
+  /** null: this instance offers no MCP. */
+  readonly openMcp: OpenMcp | null;
 };
 
 type Listening = {
@@ -102,7 +106,8 @@ const sweepMs = 100;
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, log, clock, engine } = parts;
   const certificate = config.server.tls && openTlsCertificate(config.server.tls, { clock, log });
-  const authentication = createAuthentication(parts);
+  const lent = createLentCredentials();
+  const authentication = createAuthentication({ ...parts, lent });
   const streams = createStreams({
     stallMs: config.server.writeTimeoutMs,
     isStillValid: authentication.isStillValid,
@@ -144,6 +149,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     takeBodyRoom,
     bodyLimitBytes: config.server.bodyLimitBytes,
   });
+  const closeMcp = addMcp(app, parts, { ...entrance, lent, load, takeBodyRoom, streams });
   addOtherRoutes(app, { ...entrance, metrics, system, version: parts.version });
 
   return {
@@ -155,6 +161,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     },
     async close() {
       isStopping = true;
+      await closeMcp?.();
       streams.close();
       metrics.close();
       // Node closes idle connections only once, and then waits for those that become idle later.
@@ -166,6 +173,14 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       clearTimeout(timer);
     },
   };
+}
+
+function addMcp(
+  app: FastifyInstance,
+  { openMcp, config }: ServerParts,
+  o: Omit<Parameters<typeof addMcpRoute>[1], 'openMcp' | 'stallMs'>,
+): ReturnType<typeof addMcpRoute> | null {
+  return openMcp && addMcpRoute(app, { ...o, openMcp, stallMs: config.server.writeTimeoutMs });
 }
 
 function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {

@@ -1,6 +1,6 @@
 // An MCP client as agents have one, which starts the real `flwd mcp`.
 
-import { type CallToolResult, Client } from '@modelcontextprotocol/client';
+import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { onTestFinished } from 'vitest';
 import { bin } from '../cli/terminal.ts';
@@ -15,10 +15,20 @@ export type Agent = {
   readonly transport: StdioClientTransport;
 };
 
-export async function connect(
+type StdioOptions = { readonly generation?: Generation; readonly env?: Record<string, string> };
+
+/** A client until the test ends. */
+export async function connect(dir: string, words: readonly string[] = [], o: StdioOptions = {}): Promise<Agent> {
+  const agent = await open(dir, words, o);
+  onTestFinished(() => agent.client.close());
+  return agent;
+}
+
+/** A client that the caller closes. */
+export async function open(
   dir: string,
   words: readonly string[] = [],
-  { generation = '2026-07-28', env = {} }: { generation?: Generation; env?: Record<string, string> } = {},
+  { generation = '2026-07-28', env = {} }: StdioOptions = {},
 ): Promise<Agent> {
   const transport = new StdioClientTransport({
     command: process.execPath,
@@ -32,8 +42,23 @@ export async function connect(
     { versionNegotiation: { mode: generation === '2025-11-25' ? 'legacy' : { pin: generation } } },
   );
   await client.connect(transport);
-  onTestFinished(() => client.close());
   return { client, transport, call: (name, args = {}) => client.callTool({ name, arguments: args }) };
+}
+
+/** A client of `/mcp`, with a token or as the user of the server. */
+export async function connectHttp(
+  url: string,
+  { generation = '2026-07-28', headers = {} }: { generation?: Generation; headers?: Record<string, string> } = {},
+) {
+  const transport = new StreamableHTTPClientTransport(new URL('/mcp', url), { requestInit: { headers } });
+  const client = new Client(
+    { name: 'a-test', version: '1' },
+    { versionNegotiation: { mode: generation === '2025-11-25' ? 'legacy' : { pin: generation } } },
+  );
+  await client.connect(transport);
+  onTestFinished(() => client.close());
+  const call: Agent['call'] = (name, args = {}) => client.callTool({ name, arguments: args });
+  return { client, transport, call };
 }
 
 /** The text that a model reads. */

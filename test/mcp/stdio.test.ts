@@ -4,12 +4,14 @@ import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createInstance } from '../cli/an-instance.ts';
 import { createFolder, flwd } from '../cli/terminal.ts';
+import { type Serving, startServing, type TestToken } from '../server/serving.ts';
 import type { RunAnswer } from '../support/answers.ts';
-import { bash, writeJob } from '../support/jobs.ts';
-import { connect, dataOf, generations, textOf } from './a-client.ts';
+import { bash } from '../support/jobs.ts';
+import { type Agent, connect, dataOf, type Generation, generations, open, textOf } from './a-client.ts';
+import { list, post } from './a-wire.ts';
 
 const greet = bash('echo "hello $who"; flwd_result "{\\"greeted\\": \\"$who\\"}"', {
   name: 'Greet somebody',
@@ -22,6 +24,55 @@ const greet = bash('echo "hello $who"; flwd_result "{\\"greeted\\": \\"$who\\"}"
   },
 });
 const waits = bash('flwd_progress 40 "waiting for the file"; while true; do sleep 0.1; done');
+
+const fails = bash('for i in $(seq 1 50); do echo "line $i $(head -c 900 /dev/zero | tr "\\0" x)"; done; exit 3');
+const uses = bash('echo "${#token}"', {
+  argspec: { type: 'object', properties: { token: { type: 'string', format: 'secret' } }, required: ['token'] },
+  env: {},
+});
+const keeps = bash('echo kept > note.txt', { artifacts: { paths: ['note.txt'] } });
+
+/** Most tests share a server, and a client of each generation, which starts `flwd mcp` for it. */
+let server: Serving;
+const agents = new Map<Generation, Agent & { readonly name: string }>();
+
+function envOf({ credential }: TestToken): { readonly env: Record<string, string> } {
+  return { env: { FLWD_REMOTE: server.url, FLWD_TOKEN: credential } };
+}
+
+function agentOf(generation: Generation) {
+  const agent = agents.get(generation);
+  if (!agent) throw new Error('not connected');
+  return agent;
+}
+
+beforeAll(async () => {
+  server = await startServing({
+    executes: true,
+    jobs: { 'say/greet': greet, keeps, waits, fails, uses, naps: bash('sleep 1; echo done') },
+  });
+  const opened = generations.map(async (generation) => {
+    const token = await server.token();
+    const agent = await open(server.root, [], { generation, ...envOf(token) });
+    agents.set(generation, { ...agent, name: `mcp:${token.name}` });
+  });
+  await Promise.all(opened);
+});
+afterAll(async () => {
+  for (const { client } of agents.values()) await client.close();
+  await server.close();
+});
+
+/** How the newest run of an agent ended. */
+async function endOf(name: string): Promise<RunAnswer | undefined> {
+  const newest = async () => {
+    const answer = await server.fetch(`/runs?created_by=${encodeURIComponent(name)}`);
+    const { runs }: { runs: RunAnswer[] } = JSON.parse(await answer.text());
+    return runs[0];
+  };
+  await expect.poll(async () => (await newest())?.finished_at ?? null).not.toBeNull();
+  return newest();
+}
 
 type Listed = { runs: { run_id: string; status: string; created_by: string }[] };
 
@@ -46,11 +97,7 @@ async function startWaiting(client: Client): Promise<{ seen: readonly unknown[];
 
 describe.each(generations)('a client of %s', (generation) => {
   test('lists jobs as tools, plans a run, starts it, and reads its log and artifacts', async () => {
-    const { dir } = await createInstance({
-      'say/greet': greet,
-      keeps: bash('echo kept > note.txt', { artifacts: { paths: ['note.txt'] } }),
-    });
-    const { client, call } = await connect(dir, [], { generation });
+    const { client, call, name: principal } = agentOf(generation);
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual([
       'jobs_search',
@@ -65,8 +112,12 @@ describe.each(generations)('a client of %s', (generation) => {
       'runs_rerun',
       'artifacts_list',
       'artifacts_read',
+      'job_fails',
       'job_keeps',
+      'job_naps',
       'job_say_greet',
+      'job_uses',
+      'job_waits',
     ]);
     expect(tools.find(({ name }) => name === 'job_say_greet')).toMatchObject({
       title: 'Greet somebody',
@@ -82,7 +133,8 @@ describe.each(generations)('a client of %s', (generation) => {
 
     const plan = await call('jobs_plan', { job_id: 'say/greet', args: { who: 'Ada' } });
     expect(dataOf(plan)).toMatchObject({ job_id: 'say/greet', args: { who: 'Ada' }, denied: null });
-    expect(dataOf<Listed>(await call('runs_list')).runs).toEqual([]);
+    const own = async () => dataOf<Listed>(await call('runs_list', { created_by: principal })).runs;
+    expect(await own()).toEqual([]);
 
     const greeted = await call('job_say_greet', { who: 'Ada' });
     expect(greeted.isError).toBeFalsy();
@@ -110,33 +162,24 @@ describe.each(generations)('a client of %s', (generation) => {
   });
 
   test('sees the progress of a run, and cancels it by cancelling the call', async () => {
-    const { dir, serve } = await createInstance({ waits });
-    const server = await serve();
-    const { client } = await connect(dir, [], { generation });
+    const { client, name } = agentOf(generation);
     const { seen, cancel } = await startWaiting(client);
     expect(seen).toContainEqual(expect.objectContaining({ message: 'step_01: started' }));
     await cancel();
-    const [run] = (await server.json<{ runs: RunAnswer[] }>('/runs')).runs;
-    expect(await server.finished(run?.run_id ?? '')).toMatchObject({
-      status: 'cancelled',
-      created_by: 'mcp:local',
-      trigger: { type: 'mcp' },
-    });
+    expect(await endOf(name)).toMatchObject({ status: 'cancelled', created_by: name, trigger: { type: 'mcp' } });
   });
 
   test('a client that goes away ends flwd mcp and leaves its run', async () => {
-    const { dir, serve } = await createInstance({ waits: bash('sleep 3; echo done') });
-    const server = await serve();
-    const { client, transport } = await connect(dir, [], { generation });
+    const token = await server.token();
+    const { client, transport } = await connect(createFolder(), [], { generation, ...envOf(token) });
     const { pid } = transport;
-    const called = expect(client.callTool({ name: 'job_waits', arguments: {} })).rejects.toThrow();
-    const runs = async () => (await server.json<{ runs: RunAnswer[] }>('/runs')).runs;
-    await expect.poll(async () => (await runs())[0]?.status).toBe('running');
+    const called = expect(client.callTool({ name: 'job_naps', arguments: {} })).rejects.toThrow();
+    const running = async () => (await server.fetch(`/runs?created_by=mcp:${token.name}&status=running`)).text();
+    await expect.poll(running).toContain('"running"');
     await client.close();
     await called;
     await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
-    const [run] = await runs();
-    expect(await server.finished(run?.run_id ?? '')).toMatchObject({ status: 'success' });
+    expect(await endOf(`mcp:${token.name}`)).toMatchObject({ status: 'success' });
   });
 });
 
@@ -151,16 +194,14 @@ test('a run that is cancelled just before the client goes away is cancelled', as
 });
 
 test('an agent hears of a run that has started even if the server then has no time for it', async () => {
-  const { dir, serve } = await createInstance({ greet });
-  const server = await serve();
-  const { stdout } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'jobs:read,runs:write,runs:read');
+  const { env } = envOf(await server.token());
   const proxy = await startProxy(server.url, (path) => path.includes('/events?'));
-  const { call } = await connect(createFolder(), [], { env: { FLWD_REMOTE: proxy, FLWD_TOKEN: stdout.trim() } });
-  const answer = await call('jobs_start', { job_id: 'greet', args: { who: 'Ada' } });
+  const { call } = await connect(createFolder(), [], { env: { ...env, FLWD_REMOTE: proxy } });
+  const answer = await call('jobs_start', { job_id: 'say/greet', args: { who: 'Ada' } });
   expect(answer.isError).toBeUndefined();
   const { run_id: runId } = dataOf<{ run_id: string }>(answer);
   expect(textOf(answer)).toContain(`${runId} has started`);
-  expect(await server.finished(runId)).toMatchObject({ status: 'success' });
+  await expect.poll(async () => (await server.fetch(`/runs/${runId}`)).text()).toContain('"success"');
 });
 
 /** Stands before a server, and answers 503 for some paths. */
@@ -181,11 +222,8 @@ async function startProxy(url: string, refuses: (path: string) => boolean): Prom
 }
 
 test('over a remote, the agent acts for the token and is told what it lacks', async () => {
-  const { dir, serve } = await createInstance({ waits, greet });
-  const { url } = await serve();
-  const { stdout } = await flwd(dir, 'tokens', 'create', '--name', 'ci', '--scopes', 'jobs:read,runs:read');
-  const env = { FLWD_REMOTE: url, FLWD_TOKEN: stdout.trim() };
-  const { client, call } = await connect(createFolder(), [], { env });
+  const reader = await server.token({ scopes: ['jobs:read', 'runs:read'] });
+  const { client, call } = await connect(createFolder(), [], envOf(reader));
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name)).toEqual([
     'jobs_search',
@@ -196,30 +234,25 @@ test('over a remote, the agent acts for the token and is told what it lacks', as
     'runs_wait',
     'runs_logs',
   ]);
-  const refused = await call('jobs_start', { job_id: 'greet', args: { who: 'Ada' } });
+  const refused = await call('jobs_start', { job_id: 'say/greet', args: { who: 'Ada' } });
   expect([refused.isError, textOf(refused)]).toEqual([true, "The caller lacks the scope 'runs:write'."]);
 });
 
 test('a client hears of a job that is new', async () => {
-  const { dir, serve } = await createInstance({ greet });
-  await serve();
-  const { client } = await connect(dir, [], { generation: '2025-11-25' });
+  const { client } = agentOf('2025-11-25');
   let changes = 0;
   client.setNotificationHandler('notifications/tools/list_changed', () => {
     changes += 1;
   });
   await client.listTools();
-  await writeJob(join(dir, 'jobs/fresh'), bash('true'));
+  await server.addJob('fresh', bash('true'));
   await expect.poll(() => changes).toBeGreaterThan(0);
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name)).toContain('job_fresh');
 });
 
 test('a failed run is an error with its reason and its last 20 lines, in at most 20 kB', async () => {
-  const { dir } = await createInstance({
-    fails: bash('for i in $(seq 1 50); do echo "line $i $(head -c 900 /dev/zero | tr "\\0" x)"; done; exit 3'),
-  });
-  const { call } = await connect(dir);
+  const { call } = agentOf('2026-07-28');
   const failed = await call('job_fails');
   expect(failed.isError).toBe(true);
   const data = dataOf<{ status: string; exit_code: number; last_lines: string[] }>(failed);
@@ -231,7 +264,7 @@ test('a failed run is an error with its reason and its last 20 lines, in at most
 
 test('a run that takes longer than mcp.wait is still running, and runs_wait and runs_cancel go on with it', async () => {
   const { dir, serve } = await createInstance({ waits }, { mcp: { wait: '1s' } });
-  const server = await serve();
+  const { finished } = await serve();
   const { call } = await connect(dir);
   const running = await call('job_waits');
   expect(dataOf(running)).toMatchObject({ status: 'running' });
@@ -239,28 +272,23 @@ test('a run that takes longer than mcp.wait is still running, and runs_wait and 
   const { run_id: runId } = dataOf<{ run_id: string }>(running);
   expect(dataOf(await call('runs_wait', { run_id: runId, wait_s: 0 }))).toMatchObject({ status: 'running' });
   expect(dataOf(await call('runs_cancel', { run_id: runId }))).toEqual({ run_id: runId, status: 'cancelled' });
-  expect(await server.finished(runId)).toMatchObject({ status: 'cancelled' });
+  expect(await finished(runId)).toMatchObject({ status: 'cancelled', created_by: 'mcp:local' });
 });
 
 test('wrong arguments are an answer that names them, and start nothing', async () => {
-  const { dir } = await createInstance({ greet });
-  const { call } = await connect(dir);
-  const refused = await call('job_greet', { whom: 'Ada' });
+  const { call, name } = agentOf('2026-07-28');
+  const own = async () => dataOf<Listed>(await call('runs_list', { created_by: name })).runs.length;
+  const before = await own();
+  const refused = await call('job_say_greet', { whom: 'Ada' });
   expect(refused.isError).toBe(true);
   expect(textOf(refused)).toMatch(/\/args\/who/);
   expect(await call('runs_logs', { tail: 0 })).toMatchObject({ isError: true });
   expect(await call('runs_get', { run_id: 'run_x' })).toMatchObject({ isError: true });
-  expect(dataOf<Listed>(await call('runs_list')).runs).toEqual([]);
+  expect(await own()).toBe(before);
 });
 
 test('a secret argument takes the name of a stored secret', async () => {
-  const argspec = {
-    type: 'object',
-    properties: { token: { type: 'string', format: 'secret' } },
-    required: ['token'],
-  };
-  const { dir } = await createInstance({ uses: bash('echo "${#token}"', { argspec, env: {} }) });
-  const { client, call } = await connect(dir);
+  const { client, call } = agentOf('2026-07-28');
   const { tools } = await client.listTools();
   expect(tools.find(({ name }) => name === 'job_uses')?.inputSchema.properties).toEqual({
     token: { type: 'string', description: 'The name of a stored secret, never the secret itself.' },
@@ -270,8 +298,10 @@ test('a secret argument takes the name of a stored secret', async () => {
   expect(textOf(answer)).toContain('no-such-secret');
 });
 
-test('without mcp among its extensions, an instance refuses flwd mcp', async () => {
-  const { dir } = await createInstance({ greet }, { extensions: { enabled: ['tui'] } });
+test('without mcp among its extensions, an instance refuses flwd mcp and has no /mcp', async () => {
+  const { dir, serve } = await createInstance({ greet }, { extensions: { enabled: ['tui'] } });
+  const { url } = await serve();
+  expect((await post(url, list)).status).toBe(404);
   expect(await flwd(dir, 'mcp')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/does not offer MCP: add `mcp`/),

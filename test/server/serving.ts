@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { createCatalog, type JobSource } from '../../src/catalog/catalog.ts';
+import { type Catalog, createCatalog, type JobSource } from '../../src/catalog/catalog.ts';
 import { createSnapshots } from '../../src/catalog/source/snapshot.ts';
 import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
 import { localPrincipal, type Scope } from '../../src/domain/principal.ts';
@@ -18,10 +18,12 @@ import { probeHost } from '../../src/exec/host/host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createId } from '../../src/lib/ids.ts';
+import type { HttpMcpOptions } from '../../src/mcp/http.ts';
 import type { RunCallers } from '../../src/server/admission/local-callers.ts';
 import { createTokens } from '../../src/server/admission/tokens.ts';
 import { createServer } from '../../src/server/app.ts';
 import type { Load } from '../../src/server/limits/pressure.ts';
+import type { OpenMcp } from '../../src/server/mcp-route.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import type { LogWriter } from '../../src/store/log/logs.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -59,6 +61,8 @@ export type ServingOptions = {
   /** The overload of the server; by default there is no overload. */
   readonly load?: Load;
   readonly profiles?: Partial<ServerConfig['security']['profiles']>;
+  readonly openMcp?: OpenMcp;
+  readonly mcp?: Partial<Pick<HttpMcpOptions, 'idleMs'> & HttpMcpOptions['settings']>;
   /** Called with each line of the server's own log. */
   readonly onLog?: (line: Readonly<Record<string, unknown>>) => void;
 };
@@ -75,6 +79,8 @@ export type Serving = {
   readonly token: (o?: TestTokenOptions) => Promise<TestToken>;
   /** Adds a run that is not executed; the test moves it. */
   readonly addRun: (o?: Partial<NewRun>) => Promise<TestRun>;
+  /** Writes a job into the folder of the source. */
+  readonly addJob: (folder: string, files: JobFiles) => Promise<void>;
   readonly addArtifact: (run: TestRun, o: TestArtifact) => Promise<string>;
   readonly close: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -209,6 +215,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
     runCallers: o.runCallers ?? null,
+    openMcp: o.openMcp ?? ((api) => openMcp({ ...api, ...catalog }, o.mcp)),
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();
@@ -241,11 +248,29 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     token: (token) => addToken(store, clock, token),
+    addJob: (folder, files) => writeJob(join(jobsDir, folder), files),
     addRun: (run) => addRun(store, run),
     addArtifact: (run, artifact) => addArtifact(store, root, run, artifact),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function openMcp(
+  { url, lend, onChange }: Parameters<OpenMcp>[0] & Pick<Catalog, 'onChange'>,
+  { idleMs = 60_000, ...settings }: ServingOptions['mcp'] = {},
+): ReturnType<OpenMcp> {
+  const { openHttpMcp } = await import('../../src/mcp/http.ts');
+  return openHttpMcp({
+    url,
+    lend,
+    settings: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false, ...settings },
+    version: '1.2.3',
+    attend: () => undefined,
+    onJobsChange: onChange,
+    nowMs: () => performance.now(),
+    idleMs,
+  });
 }
 
 async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): Promise<TestToken> {

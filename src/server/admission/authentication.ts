@@ -9,6 +9,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { hashSecret, isSameHash } from '../../lib/secret-hash.ts';
 import type { Store } from '../../store/open.ts';
 import { createFailedLogins } from './failed-logins.ts';
+import type { LentCredentials } from './lent-credentials.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** undefined: the JWT is not valid. */
@@ -32,6 +33,7 @@ export function createAuthentication(o: {
   readonly jwt: JwtVerifier | null;
   /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];
+  readonly lent: Pick<LentCredentials, 'find'>;
   readonly clock: Clock;
   readonly log: Logger;
 }): Authentication {
@@ -57,6 +59,17 @@ export function createAuthentication(o: {
     return found.principal;
   }
 
+  async function isStillValid(principal: Principal): Promise<boolean> {
+    return (await checks.get(accountOf(principal))?.()) ?? true;
+  }
+
+  /** Not a login: it fails when the caller that it stands for has lost its own credential. */
+  async function identifyLent(credential: string): Promise<Principal | undefined> {
+    const lent = o.lent.find(credential);
+    if (lent && !(await isStillValid(lent))) throw notValid();
+    return lent;
+  }
+
   async function identify(credential: string): Promise<Principal> {
     const hash = hashSecret(credential);
     if (ownHashes.some((own) => isSameHash(hash, own))) return localPrincipal;
@@ -69,6 +82,8 @@ export function createAuthentication(o: {
 
   return {
     async authenticate(authorization, from) {
+      const lent = await identifyLent(bearerIn(authorization[0]) ?? '');
+      if (lent) return lent;
       try {
         return await identify(credentialIn(authorization));
       } catch (error) {
@@ -76,21 +91,25 @@ export function createAuthentication(o: {
         throw (isFailedLogin && countFailure(from)) || error;
       }
     },
-    isStillValid: async (principal) => (await checks.get(accountOf(principal))?.()) ?? true,
+    isStillValid,
     forget: tokens.forget,
   };
 }
 
 /** @throws Problem malformed-request, unauthenticated */
-function credentialIn([authorization = '', ...others]: readonly string[]): string {
+function credentialIn([authorization, ...others]: readonly string[]): string {
   // Node would take the first header, but a proxy in front of it may have checked the last.
   if (others.length > 0) {
     throw new Problem('malformed-request', 'The request has more than one `Authorization` header; send one.');
   }
-  // RFC 6750, section 2.1
-  const [, credential] = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
-  if (credential) return credential;
+  const credential = bearerIn(authorization);
+  if (credential !== undefined) return credential;
   throw new Problem('unauthenticated', 'The `Authorization` header must be `Bearer` and a token.');
+}
+
+/** RFC 6750, section 2.1 */
+function bearerIn(authorization = ''): string | undefined {
+  return /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
 }
 
 function notValid(): Problem {

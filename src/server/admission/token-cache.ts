@@ -51,7 +51,7 @@ export function createTokenCache(o: {
     const { name, scopes, tenant } = token;
     const found: CachedToken = {
       token,
-      principal: known?.principal ?? { kind: 'token', name, scopes, tenant },
+      principal: known?.principal ?? { kind: 'token', name, scopes, tenant, tokenId: id },
       readAtMs,
       lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, known?.lastUsedAtMs ?? 0),
     };

@@ -12,13 +12,24 @@ import { createWriteQueue } from './write-queue.ts';
 export const eventStream = 'text/event-stream';
 
 export type Streams = {
-  /** Sends what `pump` writes, and ends the answer when `pump` returns. @throws Problem rate-limited */
+  /**
+   * Sends what `pump` writes, and ends the answer when `pump` returns.
+   * @param onEnd called when the stream has ended; the caller has counted it with `enter`
+   * @throws Problem rate-limited
+   */
   readonly send: (
     request: FastifyRequest,
     reply: FastifyReply,
     mediaType: string,
     pump: (outlet: Outlet) => Promise<void>,
+    onEnd?: () => void,
   ) => FastifyReply;
+  /**
+   * Counts an answer that may become a stream.
+   * @returns a function that counts it as ended
+   * @throws Problem rate-limited
+   */
+  readonly enter: (principal: Principal) => () => void;
   /** Whether the request was answered with a stream. */
   readonly isStream: (request: FastifyRequest) => boolean;
   readonly counts: Readonly<StreamCounts>;
@@ -82,9 +93,10 @@ export function createStreams(o: {
   }
 
   return {
-    send(request, reply, mediaType, pump) {
+    enter: limit.enter,
+    send(request, reply, mediaType, pump, onEnd) {
       if (request.method === 'HEAD') return reply.type(mediaType).send('');
-      const leave = limit.enter(request.principal);
+      const leave = onEnd ?? limit.enter(request.principal);
       streamed.add(request);
       reply.hijack();
       void run(request, reply, mediaType, pump).finally(leave);

@@ -1,0 +1,350 @@
+// MCP over HTTP: sessions for clients of 2025, and single requests for clients of 2026. Callers with the same identity
+// and rights share an account, which lasts as long as one of its sessions or requests.
+
+import {
+  createMcpHandler,
+  isInitializeRequest,
+  isLegacyRequest,
+  type McpHttpHandler,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { ApiProblem } from '../client/api-problem.ts';
+import { createClient } from '../client/client.ts';
+import { accountOf, agentScopes, asAgent, type Principal, usualAgentScopes } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Instance } from './instance.ts';
+import { createMcpServer, type Shown, tellOfTools } from './server.ts';
+import { createUnfinished, type Unfinished } from './unfinished.ts';
+
+type Lent = {
+  readonly credential: string;
+  readonly renew: (principal: Principal) => void;
+  readonly end: () => void;
+};
+type Session = {
+  readonly server: Server;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  readonly shown: Shown;
+  /** Calls that are running; they go on if their connection is lost. */
+  calls: number;
+  /** Calls and answers, among them the stream on which the client hears of changes. */
+  uses: number;
+  usedAtMs: number;
+};
+type Account = {
+  /** Who it is, whatever its rights. */
+  readonly owner: string;
+  readonly lent: Lent;
+  readonly instance: Instance;
+  readonly sessions: Map<string, Session>;
+  /** Answers clients of 2026. */
+  readonly modern: McpHttpHandler;
+  readonly shown: Shown;
+  /** Streams on which clients of 2026 hear of changes. */
+  listening: number;
+  uses: number;
+  /** The server ends it, which is no wish of a client to cancel anything. */
+  isEnding: boolean;
+};
+
+const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20 };
+const retryAfterSeconds = 5;
+/** Many files may change in a moment, and each look at the tools counts for the limits of the caller. */
+const settleMs = 1_000;
+/** A run that has just been asked for is still started, and one whose call was cancelled is still cancelled. */
+const finishMs = 2_000;
+
+export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> & {
+  /** The address of the API. */
+  readonly url: string;
+  readonly lend: (principal: Principal) => Lent;
+  /** Calls the listener when jobs have changed. @returns a function that ends this */
+  readonly onJobsChange: (listener: () => void) => () => void;
+  readonly nowMs: () => number;
+  /** A session that is not used for this long ends. */
+  readonly idleMs: number;
+};
+
+type Shared = HttpMcpOptions & Pick<Unfinished, 'keep'> & { readonly accounts: Map<string, Account> };
+
+export function openHttpMcp(o: HttpMcpOptions) {
+  const accounts = new Map<string, Account>();
+  const { keep, finished } = createUnfinished();
+  const shared: Shared = { ...o, accounts, keep };
+  const looking = setInterval(() => endIdle(shared), o.idleMs / 10).unref();
+  const changes = createChanges(() => tellAll(shared));
+  const stopHearing = o.onJobsChange(changes.note);
+
+  return {
+    /** @param send resolves when the answer has been sent, or nobody reads it any more */
+    async answer(
+      request: Request,
+      body: unknown,
+      { principal, send }: { readonly principal: Principal; readonly send: (answer: Response) => Promise<void> },
+    ): Promise<void> {
+      if (Array.isArray(body)) return send(refusal(400, ProtocolErrorCode.InvalidRequest, noBatches));
+      const account = accountFor(principal, shared);
+      const leave = enter(account, shared);
+      try {
+        if (await isLegacyRequest(request, body)) await answerInSession(request, body, { account, shared, send });
+        else await answerModern(request, body, { account, send });
+      } finally {
+        leave();
+      }
+    },
+    async close() {
+      clearInterval(looking);
+      stopHearing();
+      changes.close();
+      for (const account of accounts.values()) endAccount(account, shared);
+      await Promise.race([finished(), new Promise((resolve) => setTimeout(resolve, finishMs).unref())]);
+      for (const { lent } of accounts.values()) lent.end();
+    },
+  };
+}
+
+type Answering = {
+  readonly account: Account;
+  readonly shared: Shared;
+  readonly send: (answer: Response) => Promise<void>;
+};
+
+async function answerModern(request: Request, body: unknown, { account, send }: Omit<Answering, 'shared'>) {
+  const isListening = isObject(body) && body.method === 'subscriptions/listen';
+  if (isListening) account.listening += 1;
+  try {
+    await send(await account.modern.fetch(request, { parsedBody: body }));
+  } finally {
+    if (isListening) account.listening -= 1;
+  }
+}
+
+async function answerInSession(request: Request, body: unknown, { account, shared, send }: Answering): Promise<void> {
+  const id = request.headers.get('mcp-session-id');
+  if (id === null && !isInitializeRequest(body))
+    return send(refusal(400, ProtocolErrorCode.InvalidRequest, 'Begin with `initialize`, or send Mcp-Session-Id.'));
+  const begun = id === null ? await createSession(account, shared) : undefined;
+  const session = begun?.session ?? account.sessions.get(id ?? '');
+  if (!session) return send(refusal(404, -32_001, 'There is no such session: begin a new one.'));
+  session.uses += 1;
+  try {
+    const answer = await session.transport.handleRequest(request, { parsedBody: body });
+    if (begun?.isRefused()) {
+      await session.transport.close();
+      throw tooManySessions();
+    }
+    await send(answer);
+  } finally {
+    session.uses -= 1;
+    session.usedAtMs = shared.nowMs();
+  }
+}
+
+/** A session that belongs to its account once the client has initialised it. */
+async function createSession(account: Account, shared: Shared) {
+  const { sessions } = account;
+  let isRefused = false;
+  const transport = new WebStandardStreamableHTTPServerTransport({
+    sessionIdGenerator: () => crypto.randomUUID(),
+    onsessioninitialized(id) {
+      isRefused = !makeRoom(account.owner, shared);
+      if (!isRefused) sessions.set(id, session);
+    },
+    onsessionclosed: (id) => void sessions.delete(id),
+  });
+  const shown: Shown = {};
+  const server = createMcpServer(account.instance, {
+    shown,
+    isLossCancel: () => false,
+    keep: (work) => keepFor(account, shared, work),
+    enter() {
+      if (session.calls >= most.callsOfSession) throw new ProtocolError(ProtocolErrorCode.InternalError, tooManyCalls);
+      session.calls += 1;
+      const leave = enter(account, shared);
+      return () => {
+        session.calls -= 1;
+        leave();
+      };
+    },
+  });
+  const session: Session = { server, transport, shown, calls: 0, uses: 0, usedAtMs: shared.nowMs() };
+  await server.connect(transport);
+  return { session, isRefused: () => isRefused };
+}
+
+/** Ends the session of this owner that has been idle for longest, if it needs a place. @returns whether there is one */
+function makeRoom(owner: string, shared: Shared): boolean {
+  const all = [...shared.accounts.values()];
+  const own = all.filter((account) => account.owner === owner).flatMap(sessionsOf);
+  const count = all.reduce((sum, { sessions }) => sum + sessions.size, 0);
+  if (own.length < most.sessionsOfOne && count < most.sessions) return true;
+  const [oldest] = own.filter(isIdle).toSorted((a, b) => a.session.usedAtMs - b.session.usedAtMs);
+  if (oldest) endSession(oldest, shared);
+  return oldest !== undefined;
+}
+
+type Place = { readonly account: Account; readonly id: string; readonly session: Session };
+
+function sessionsOf(account: Account): Place[] {
+  return [...account.sessions].map(([id, session]) => ({ account, id, session }));
+}
+
+function isIdle({ session: { uses, calls } }: Place): boolean {
+  return uses === 0 && calls === 0;
+}
+
+function endSession({ account, id, session }: Place, shared: Shared): void {
+  account.sessions.delete(id);
+  shared.keep(session.transport.close());
+  endIfUnused(account, shared);
+}
+
+function endIdle(shared: Shared): void {
+  const idleSinceMs = shared.nowMs() - shared.idleMs;
+  for (const place of [...shared.accounts.values()].flatMap(sessionsOf))
+    if (isIdle(place) && place.session.usedAtMs < idleSinceMs) endSession(place, shared);
+}
+
+/** The account of this caller, with the credential that it has now. */
+function accountFor(principal: Principal, shared: Shared): Account {
+  const agent = toAgent(principal);
+  const { kind, name, tokenId } = accountOf(principal);
+  const owner = JSON.stringify([kind, tokenId ?? name]);
+  const key = JSON.stringify([owner, agent.scopes, agent.tenant]);
+  const known = shared.accounts.get(key);
+  if (known) {
+    known.lent.renew(agent);
+    return known;
+  }
+  const account = createAccount(owner, agent, shared);
+  shared.accounts.set(key, account);
+  return account;
+}
+
+function createAccount(owner: string, agent: Principal, shared: Shared): Account {
+  const { settings, version, attend, url } = shared;
+  const lent = shared.lend(agent);
+  const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential });
+  const instance = { client, settings, version, attend };
+  const shown: Shown = {};
+  const account: Account = {
+    owner,
+    lent,
+    instance,
+    sessions: new Map(),
+    // In this generation the client cancels by closing the answer.
+    modern: createMcpHandler(
+      () =>
+        createMcpServer(instance, {
+          shown,
+          isLossCancel: () => !account.isEnding,
+          keep: (work) => keepFor(account, shared, work),
+          enter: () => enter(account, shared),
+        }),
+      { legacy: 'reject' },
+    ),
+    shown,
+    listening: 0,
+    uses: 0,
+    isEnding: false,
+  };
+  return account;
+}
+
+/** @returns a function that ends this use of the account, and the account if this was its last use */
+function enter(account: Account, shared: Shared): () => void {
+  account.uses += 1;
+  return () => {
+    account.uses -= 1;
+    endIfUnused(account, shared);
+  };
+}
+
+/** The work needs the credential of the account until it is done. */
+function keepFor(account: Account, shared: Shared, work: Promise<unknown>): void {
+  const leave = enter(account, shared);
+  shared.keep(work.finally(leave));
+}
+
+function endIfUnused(account: Account, shared: Shared): void {
+  if (account.uses > 0 || account.sessions.size > 0 || account.isEnding) return;
+  forget(account, shared);
+  shared.keep(account.modern.close());
+  account.lent.end();
+}
+
+/** Ends its sessions and requests, and leaves its runs. */
+function endAccount(account: Account, shared: Shared): void {
+  account.isEnding = true;
+  for (const { transport } of account.sessions.values()) shared.keep(transport.close());
+  account.sessions.clear();
+  shared.keep(account.modern.close());
+}
+
+function forget(account: Account, { accounts }: Shared): void {
+  for (const [key, one] of accounts) if (one === account) accounts.delete(key);
+}
+
+/** Tells all clients whose list of tools is out of date. One look is enough for all clients of an account. */
+async function tellAll(shared: Shared): Promise<void> {
+  for (const account of shared.accounts.values()) {
+    const outdated = [...account.sessions.values()].filter(({ shown }) => shown.print !== undefined);
+    if (outdated.length === 0 && account.listening === 0) continue;
+    try {
+      const print = await tellOfTools(account.instance, outdated);
+      if (account.shown.print !== print) account.modern.notify.toolsChanged();
+      account.shown.print = print;
+    } catch (error) {
+      // Its credential is gone. After any other error, the next change gives it another chance.
+      if (!(error instanceof ApiProblem && error.status === 401)) continue;
+      forget(account, shared);
+      endAccount(account, shared);
+      account.lent.end();
+    }
+  }
+}
+
+/** Calls `work` a moment after a change, and never twice at a time. */
+function createChanges(work: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  let isNews = false;
+  const note = (): void => {
+    isNews = true;
+    timer ??= setTimeout(() => {
+      isNews = false;
+      void work().finally(() => {
+        timer = undefined;
+        if (isNews) note();
+      });
+    }, settleMs).unref();
+  };
+  return { note, close: () => clearTimeout(timer) };
+}
+
+/** A caller that came through MCP is an agent. Without a token it gets what `flwd mcp` gets. */
+function toAgent(principal: Principal): Principal {
+  if (principal.kind === 'mcp') return principal;
+  return asAgent(principal, principal.kind === 'local' ? usualAgentScopes : agentScopes);
+}
+
+const noBatches = 'Send one message at a time: MCP has no batches any more.';
+const tooManyCalls = `This session has ${most.callsOfSession} calls that are running, which is the most at once: wait for one to end.`;
+
+function tooManySessions(): Problem {
+  return new Problem(
+    'rate-limited',
+    `This caller may have ${most.sessionsOfOne} sessions and all callers together ${most.sessions}, and no session of this caller is idle; end one, or try again later.`,
+    { retry_after: retryAfterSeconds },
+  );
+}
+
+function refusal(status: number, code: number, message: string): Response {
+  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,184 @@
+// `/mcp`: MCP over HTTP. The server admits the request like any other; src/mcp answers it, and calls the API as the
+// caller (ADR 0064). That code is loaded with the first request.
+
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Admission } from './admission/admission.ts';
+import type { LentCredentials } from './admission/lent-credentials.ts';
+import type { createBodyRoom } from './limits/body-room.ts';
+import { boundConnections, connectionLimit } from './limits/connections.ts';
+import type { Load } from './limits/pressure.ts';
+import { assertRoom } from './limits/shedding.ts';
+import { eventStream, type Streams } from './streams/streams.ts';
+
+type Mcp = {
+  /** @param o.send resolves when the answer has been sent, or nobody reads it any more */
+  readonly answer: (
+    request: Request,
+    body: unknown,
+    o: { readonly principal: Principal; readonly send: (answer: Response) => Promise<void> },
+  ) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** @param api the address of the API for lent credentials */
+export type OpenMcp = (api: { readonly url: string; readonly lend: LentCredentials['lend'] }) => Promise<Mcp>;
+
+const mcpPath = '/mcp';
+/** Each connection has both its ends in this process, and half of all descriptors is for others already. */
+const shareOfConnections = 1 / 8;
+
+/** @returns a function that ends all sessions, and leaves their runs */
+export function addMcpRoute(
+  app: FastifyInstance,
+  o: {
+    readonly openMcp: OpenMcp;
+    readonly lent: LentCredentials;
+    readonly admission: Pick<Admission, 'admit'>;
+    readonly load: Load;
+    readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
+    readonly streams: Pick<Streams, 'enter' | 'send'>;
+    readonly stallMs: number;
+  },
+): () => Promise<void> {
+  const { streams } = o;
+  const admit = o.admission.admit({ scope: 'jobs:read' });
+  const opening = createOpening(() => open(app, o));
+
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    // Before the work begins: a call whose answer has no room must not start a run.
+    const leave = streams.enter(request.principal);
+    try {
+      const mcp = await opening.opened();
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const { method, headers, principal, body } = request;
+      const asked = new Request(`http://localhost${mcpPath}`, {
+        method,
+        headers: textsOf(headers),
+        signal: gone.signal,
+      });
+      await mcp.answer(asked, body, { principal, send: (answered) => send(answered, request, reply) });
+    } finally {
+      leave();
+    }
+    return reply;
+  }
+
+  async function send(answered: Response, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { status, headers, body } = answered;
+    if (!body || headers.get('content-type') !== eventStream) {
+      void reply
+        .code(status)
+        .headers(Object.fromEntries(headers))
+        .send(await answered.text());
+      return;
+    }
+    const session = headers.get('mcp-session-id');
+    if (session !== null) reply.raw.setHeader('mcp-session-id', session);
+    await new Promise<void>((resolve) => {
+      streams.send(
+        request,
+        reply,
+        eventStream,
+        async ({ signal, write }) => {
+          const reader = body.getReader();
+          const stop = (): void => void reader.cancel().catch(() => undefined);
+          if (signal.aborted) stop();
+          signal.addEventListener('abort', stop, { once: true });
+          for (let read = await reader.read(); !read.done; read = await reader.read())
+            await write(Buffer.from(read.value));
+        },
+        resolve,
+      );
+    });
+  }
+
+  app.route({
+    method: ['GET', 'POST', 'DELETE'],
+    url: mcpPath,
+    onRequest: async (request, reply) => {
+      await admit(request, reply);
+      assertRoom(o.load);
+      o.takeBodyRoom(request, reply);
+    },
+    config: { operation: mcpPath },
+    handler: answer,
+  });
+  return () => opening.close();
+}
+
+/** Opens with the first use, and again if that failed. */
+function createOpening(open: () => Promise<Mcp>) {
+  let opening: Promise<Mcp> | undefined;
+  let isClosed = false;
+  return {
+    /** @throws Problem not-ready when the server stops */
+    async opened(): Promise<Mcp> {
+      if (isClosed) throw new Problem('not-ready', 'The server is stopping.');
+      opening ??= open();
+      const mine = opening;
+      try {
+        return await mine;
+      } catch (error) {
+        if (opening === mine) opening = undefined;
+        throw error;
+      }
+    },
+    async close(): Promise<void> {
+      isClosed = true;
+      const opened = await opening?.catch(() => undefined);
+      await opened?.close();
+    },
+  };
+}
+
+async function open(
+  app: FastifyInstance,
+  o: { readonly openMcp: OpenMcp; readonly lent: LentCredentials; readonly stallMs: number },
+): Promise<Mcp> {
+  const api = await openApi(app, o);
+  try {
+    const { answer, close } = await o.openMcp({ url: api.url, lend: o.lent.lend });
+    return { answer, close: () => close().finally(() => api.close()) };
+  } catch (error) {
+    api.close();
+    throw error;
+  }
+}
+
+function textsOf(headers: IncomingMessage['headers']): Record<string, string> {
+  const texts = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return Object.fromEntries(texts);
+}
+
+/** The API for lent credentials alone, at an address of loopback that nobody is told. */
+async function openApi(
+  app: FastifyInstance,
+  { lent, stallMs }: { readonly lent: LentCredentials; readonly stallMs: number },
+) {
+  // An `import` would load Node's `fetch` too, before anybody needs it.
+  const server = process.getBuiltinModule('node:http').createServer((request, response) => {
+    const [, credential = ''] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
+    if (lent.find(credential)) app.routing(request, response);
+    else request.socket.destroy();
+  });
+  boundConnections(server, { limit: Math.ceil(connectionLimit() * shareOfConnections), stallMs });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on an address, not on a path
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close(): void {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type Serving, startServing, type TestToken } from '../server/serving.ts';
+import { bash } from '../support/jobs.ts';
+import { connectHttp } from './a-client.ts';
+import { beginSession, callTool, initialize, list, post } from './a-wire.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+let server: Serving;
+beforeAll(async () => {
+  server = await startServing({ jobs: { hello: bash('echo hello') } });
+});
+afterAll(() => server.close());
+
+const mostSessions = 50;
+
+async function beginSessions(count: number, { headers }: TestToken): Promise<Headers[]> {
+  const sessions: Headers[] = [];
+  for (let n = 0; n < count; n++) sessions.push({ ...headers, ...(await beginSession(server.url, headers)) });
+  return sessions;
+}
+
+const statusOf = async (session: Headers | undefined) => (await post(server.url, list, session)).status;
+
+/** Opens a stream that is read by nobody until the test has ended. */
+async function openStream(url: string, headers: Headers, init: RequestInit = {}): Promise<Response> {
+  const closing = new AbortController();
+  onTestFinished(() => closing.abort());
+  const accept = 'application/json, text/event-stream';
+  return fetch(new URL('/mcp', url), { ...init, headers: { accept, ...headers }, signal: closing.signal });
+}
+
+const meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'x', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+function openListening(url: string, headers: Headers): Promise<Response> {
+  const params = { notifications: { toolsListChanged: true }, _meta: meta };
+  return openStream(
+    url,
+    {
+      'content-type': 'application/json',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+      ...headers,
+    },
+    { method: 'POST', body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params }) },
+  );
+}
+
+test('a caller has 50 sessions, however it narrows its rights: one more ends its own that was idle for longest', async () => {
+  const [one, other] = [await server.token(), await server.token()];
+  const [theirs] = await beginSessions(1, other);
+  const own = await beginSessions(mostSessions, one);
+  expect(await statusOf(own[0])).toBe(200);
+  const narrow = { ...one, headers: { ...one.headers, 'x-flwd-agent': 'jobs:read' } };
+  const [last] = await beginSessions(1, narrow);
+  expect(await statusOf(own[1])).toBe(404);
+  for (const session of [theirs, own[0], own[2], last]) expect(await statusOf(session)).toBe(200);
+});
+
+test('a session with an open stream is not idle, and a caller with no idle session gets no other', async () => {
+  const token = await server.token();
+  const own = await beginSessions(mostSessions, token);
+  for (const session of own) expect((await openStream(server.url, session)).status).toBe(200);
+  const refused = await post(server.url, initialize, token.headers);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
+  expect(await statusOf(own[0])).toBe(200);
+});
+
+test('a request that begins no session ends no session', async () => {
+  const token = await server.token();
+  const own = await beginSessions(mostSessions, token);
+  expect((await post(server.url, list, token.headers)).status).toBe(400);
+  expect((await openStream(server.url, token.headers)).status).toBe(400);
+  // Not acceptable: nobody can answer a client that takes no events.
+  expect((await post(server.url, initialize, { ...token.headers, accept: 'text/html' })).status).toBe(406);
+  for (const session of own) expect(await statusOf(session)).toBe(200);
+});
+
+test('a session ends when it was idle for too long, and not while a stream or a call is open', async () => {
+  const jobs = { waits: bash('while true; do sleep 0.1; done') };
+  await using short = await startServing({ executes: true, jobs, mcp: { idleMs: 500 } });
+  const [streaming, calling, idle] = [
+    await beginSession(short.url),
+    await beginSession(short.url),
+    await beginSession(short.url),
+  ];
+  await openStream(short.url, streaming);
+  const headers = { 'content-type': 'application/json', ...calling };
+  const call = { method: 'POST', body: JSON.stringify(callTool('job_waits')) };
+  // The call goes on without its connection.
+  await (await openStream(short.url, headers, call)).body?.cancel();
+  const ended = await openStream(short.url, idle);
+  expect(ended.status).toBe(200);
+  await ended.body?.cancel();
+  await expect
+    .poll(async () => (await post(short.url, { ...list, method: 'x/y' }, idle)).status, { interval: 1_000 })
+    .toBe(404);
+  for (const session of [streaming, calling]) expect((await post(short.url, list, session)).status).toBe(200);
+});
+
+test('several messages in one request are refused', async () => {
+  const session = await beginSession(server.url);
+  const refused = await post(server.url, [list, { ...list, id: 3 }], session);
+  expect([refused.status, await refused.json()]).toMatchObject([400, { error: { code: -32_600 } }]);
+  expect((await post(server.url, [list])).status).toBe(400);
+});
+
+test('a session has at most 20 calls at once, even if their connections are lost', async () => {
+  const jobs = { waits: bash('while true; do sleep 0.1; done') };
+  await using executing = await startServing({ executes: true, jobs });
+  const [one, other] = [await beginSession(executing.url), await beginSession(executing.url)];
+  const run = await executing.addRun();
+  await run.move('claim');
+  const wait = callTool('runs_wait', { run_id: run.id, wait_s: 3_600 });
+  for (let n = 0; n < 20; n++) {
+    const leaving = new AbortController();
+    const answer = await fetch(new URL('/mcp', executing.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...one },
+      body: JSON.stringify({ ...wait, id: n }),
+      signal: leaving.signal,
+    });
+    expect(answer.status).toBe(200);
+    leaving.abort();
+  }
+  expect(await (await post(executing.url, { ...list, id: 99 }, one)).text()).toContain('This session has 20 calls');
+  expect(await (await post(executing.url, list, other)).text()).toContain('"tools"');
+  await run.finish();
+  await expect.poll(async () => (await post(executing.url, list, one)).text()).toContain('"tools"');
+});
+
+test('streams on which clients hear of changes count for the limit of streams', async () => {
+  const { headers } = await server.token();
+  for (let n = 0; n < 100; n++) expect((await openListening(server.url, headers)).status).toBe(200);
+  expect((await openListening(server.url, headers)).status).toBe(429);
+  // No call begins whose answer would have no room.
+  expect((await post(server.url, initialize, headers)).status).toBe(429);
+});
+
+/** How often jobs were listed so far. */
+async function listings({ fetch: get }: Serving): Promise<number> {
+  const metrics = await (await get('//metrics')).text();
+  return Number(
+    /^flwd_http_requests_total\{operation="listJobs",method="GET",status="2xx"\} (\d+)$/m.exec(metrics)?.[1] ?? 0,
+  );
+}
+
+test('the tools are listed once for all clients of a caller, and only when jobs have changed', async () => {
+  await using changing = await startServing({ jobs: { hello: bash('echo hello') } });
+  const { headers } = await changing.token();
+  const heard: string[] = [];
+  for (const name of ['one', 'two', 'three']) {
+    const { client } = await connectHttp(changing.url, { generation: '2025-11-25', headers });
+    client.setNotificationHandler('notifications/tools/list_changed', () => void heard.push(name));
+    await client.listTools();
+  }
+  const before = await listings(changing);
+  expect(before).toBe(3);
+  await changing.addJob('fresh', bash('true'));
+  await expect.poll(() => heard.toSorted()).toEqual(['one', 'three', 'two']);
+  expect(await listings(changing)).toBe(before + 1);
+});
+
+test('nobody asks for the tools of a token that is gone', async () => {
+  await using changing = await startServing({ jobs: { hello: bash('echo hello') } });
+  const gone = await changing.token();
+  const kept = await changing.token();
+  let changes = 0;
+  const [, { client }] = [
+    await connectHttp(changing.url, { generation: '2025-11-25', ...gone }).then(({ client: its }) => its.listTools()),
+    await connectHttp(changing.url, { generation: '2025-11-25', ...kept }),
+  ];
+  client.setNotificationHandler('notifications/tools/list_changed', () => {
+    changes += 1;
+  });
+  await client.listTools();
+  await changing.fetch(`/tokens/${gone.id}`, { method: 'DELETE' });
+  const refusals = async () =>
+    Number(
+      /operation="getSystemInfo",method="GET",status="4xx"\} (\d+)$/m.exec(
+        await (await changing.fetch('//metrics')).text(),
+      )?.[1] ?? 0,
+    );
+  for (const [n, name] of ['fresh', 'fresher'].entries()) {
+    await changing.addJob(name, bash('true'));
+    await expect.poll(() => changes).toBe(n + 1);
+    expect(await refusals()).toBe(1);
+  }
+});
+
+test('if the code for agents cannot be opened, the next request tries again, and the server can stop', async () => {
+  let opened = 0;
+  const failing = await startServing({
+    openMcp: async () => {
+      opened += 1;
+      throw new Error('no');
+    },
+  });
+  expect((await post(failing.url, initialize)).status).toBe(500);
+  expect((await post(failing.url, initialize)).status).toBe(500);
+  expect(opened).toBe(2);
+  await failing.close();
+});

@@ -1,0 +1,215 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Client } from '@modelcontextprotocol/client';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createInstance } from '../cli/an-instance.ts';
+import { flwd } from '../cli/terminal.ts';
+import { type Serving, startServing } from '../server/serving.ts';
+import type { RunAnswer } from '../support/answers.ts';
+import { bash } from '../support/jobs.ts';
+import { connectHttp, dataOf, generations, textOf } from './a-client.ts';
+import { beginSession, initialize, list, post } from './a-wire.ts';
+
+const waits = bash('flwd_progress 40 "waiting for the file"; while true; do sleep 0.1; done');
+const naps = bash('flwd_progress 40 "waiting for the file"; sleep 1');
+const greet = bash('echo "hello $who"', { argspec: { type: 'object', properties: { who: { type: 'string' } } } });
+
+let server: Serving;
+beforeAll(async () => {
+  server = await startServing({ executes: true, jobs: { waits, naps, greet } });
+});
+afterAll(() => server.close());
+
+const agentScopes = ['jobs:read', 'runs:write'] as const;
+
+/** The runs of an agent, newest first. */
+async function runsOf(name: string): Promise<RunAnswer[]> {
+  const answer = await server.fetch(`/runs?created_by=${encodeURIComponent(`mcp:${name}`)}`);
+  const { runs }: { runs: RunAnswer[] } = JSON.parse(await answer.text());
+  return runs;
+}
+
+/** How the newest run of an agent ended. */
+async function endOf(name: string): Promise<string> {
+  await expect.poll(async () => (await runsOf(name))[0]?.finished_at ?? null).not.toBeNull();
+  return (await runsOf(name))[0]?.status ?? '';
+}
+
+/** Calls a job that waits, and says what the client hears of it. */
+function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; timeout?: number } = {}) {
+  const seen: { message?: string | undefined }[] = [];
+  const called = client.callTool({ name: `job_${job}`, arguments: {} }, { ...o, onprogress: (one) => seen.push(one) });
+  called.catch(() => undefined);
+  return { called, isWaiting: () => expect.poll(() => seen.at(-1)?.message).toBe('waiting for the file') };
+}
+
+describe.each(generations)('a client of %s over HTTP', (generation) => {
+  test('acts as an agent for its token, and without a token for the user of the server', async () => {
+    const own = await connectHttp(server.url, { generation });
+    const greeted = dataOf<RunAnswer>(await own.call('job_greet', { who: 'Ada' }));
+    expect(greeted).toMatchObject({ last_lines: ['| hello Ada'] });
+    expect((await runsOf('local'))[0]).toMatchObject({ run_id: greeted.run_id, trigger: { type: 'mcp' } });
+    const { name, headers } = await server.token({ scopes: agentScopes });
+    const ci = await connectHttp(server.url, { generation, headers });
+    expect(dataOf(await ci.call('jobs_start', { job_id: 'greet' }))).toMatchObject({ status: 'success' });
+    expect(await runsOf(name)).toMatchObject([{ created_by: `mcp:${name}`, trigger: { type: 'mcp' } }]);
+    const reader = await server.token({ scopes: ['jobs:read', 'runs:read'] });
+    const refused = await (await connectHttp(server.url, { generation, ...reader })).call('jobs_start', {
+      job_id: 'greet',
+    });
+    expect(textOf(refused)).toBe("The caller lacks the scope 'runs:write'.");
+  });
+
+  test('cancels its run with its call, and no run of another client whose requests have the same ids', async () => {
+    const token = await server.token({ scopes: agentScopes });
+    const [one, other] = [
+      await connectHttp(server.url, { generation, ...token }),
+      await connectHttp(server.url, { generation, ...token }),
+    ];
+    const cancelling = new AbortController();
+    await startWaiting(one.client, 'waits', { signal: cancelling.signal }).isWaiting();
+    const [first] = await runsOf(token.name);
+    // Both clients count their requests from the same number.
+    const ending = new AbortController();
+    await startWaiting(other.client, 'waits', { signal: ending.signal }).isWaiting();
+    cancelling.abort();
+    const isCancelled = async () => (await runsOf(token.name)).find(({ run_id: id }) => id === first?.run_id)?.status;
+    await expect.poll(isCancelled).toBe('cancelled');
+    expect(await runsOf(token.name)).toMatchObject([{ status: 'running' }, { status: 'cancelled' }]);
+    ending.abort();
+    expect(await endOf(token.name)).toBe('cancelled');
+  });
+
+  test('cancels its run when it gives up waiting', async () => {
+    const token = await server.token({ scopes: agentScopes });
+    const { client } = await connectHttp(server.url, { generation, ...token });
+    await expect(startWaiting(client, 'waits', { timeout: 1_000 }).called).rejects.toThrow();
+    expect(await endOf(token.name)).toBe('cancelled');
+  });
+
+  test('hears that a job is new', async () => {
+    await using changing = await startServing({ jobs: { greet } });
+    const { client } = await connectHttp(changing.url, { generation });
+    let changes = 0;
+    client.setNotificationHandler('notifications/tools/list_changed', () => {
+      changes += 1;
+    });
+    await client.listTools();
+    if (generation === '2026-07-28') await client.listen({ toolsListChanged: true });
+    await changing.addJob('fresh', greet);
+    await expect.poll(() => changes).toBe(1);
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain('job_fresh');
+  });
+});
+
+test.each([
+  ['2025-11-25', 'goes on with', 'success'],
+  ['2026-07-28', 'cancels', 'cancelled'],
+] as const)('a client of %s whose connection is lost %s its run', async (generation, _, status) => {
+  const token = await server.token({ scopes: agentScopes });
+  const { client } = await connectHttp(server.url, { generation, ...token });
+  await startWaiting(client, 'naps').isWaiting();
+  await client.close();
+  expect(await endOf(token.name)).toBe(status);
+});
+
+test('a stop of the server leaves the runs of its agents', async () => {
+  const { dir, serve } = await createInstance({ waits });
+  const { url, stop, json } = await serve();
+  for (const generation of generations) {
+    const { client } = await connectHttp(url, { generation });
+    await startWaiting(client).isWaiting();
+  }
+  const ids = (await json<{ runs: RunAnswer[] }>('/runs')).runs.map(({ run_id: id }) => id);
+  expect(ids.length).toBe(2);
+  await stop();
+  for (const id of ids) {
+    const { stdout } = await flwd(dir, 'runs', id, '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'running', cancel_requested_at: null });
+  }
+});
+
+test('a session belongs to its token, and another one finds no such session', async () => {
+  const [one, other] = [await server.token({ scopes: ['jobs:read'] }), await server.token()];
+  const session = await beginSession(server.url, one.headers);
+  expect((await post(server.url, list, { ...session, ...one.headers })).status).toBe(200);
+  const never = await post(server.url, list, { 'mcp-session-id': 'x', ...other.headers });
+  const theirs = await post(server.url, list, { ...session, ...other.headers });
+  expect([theirs.status, await theirs.text()]).toEqual([404, await never.text()]);
+  expect((await post(server.url, list, session)).status).toBe(404);
+  const ended = await server.fetch('//mcp', { method: 'DELETE', headers: { ...session, ...other.headers } });
+  expect(ended.status).toBe(404);
+  expect((await post(server.url, list, { ...session, ...one.headers })).status).toBe(200);
+});
+
+test('a new token with the name of one that was revoked gets none of its sessions', async () => {
+  const old = await server.token({ name: 'again' });
+  const session = await beginSession(server.url, old.headers);
+  await server.fetch(`/tokens/${old.id}`, { method: 'DELETE' });
+  const { headers } = await server.token({ name: 'again' });
+  expect((await post(server.url, list, { ...session, ...headers })).status).toBe(404);
+});
+
+test('a session continues however the header with its token is written', async () => {
+  const { credential } = await server.token();
+  const session = await beginSession(server.url, { authorization: `Bearer ${credential}` });
+  const again = await post(server.url, list, { ...session, authorization: `bearer   ${credential}` });
+  expect(again.status).toBe(200);
+});
+
+test('a caller who took rights from itself does not get them back through another session of its own', async () => {
+  const narrow = { 'x-flwd-agent': 'jobs:read' };
+  const [wide, own] = [await beginSession(server.url), await beginSession(server.url, narrow)];
+  expect((await post(server.url, list, { ...wide, ...narrow })).status).toBe(404);
+  expect(await (await post(server.url, list, wide)).text()).toContain('"jobs_start"');
+  expect(await (await post(server.url, list, { ...own, ...narrow })).text()).not.toContain('"jobs_start"');
+});
+
+test('a revoked token loses its sessions and streams, and a call that waits learns nothing more', async () => {
+  await using short = await startServing({ executes: true, jobs: { waits }, mcp: { waitMs: 2_000 } });
+  const { id, headers } = await short.token({ scopes: agentScopes });
+  const { client, call } = await connectHttp(short.url, { generation: '2025-11-25', headers });
+  const session = await beginSession(short.url, headers);
+  const stream = await short.fetch('//mcp', { headers: { accept: 'text/event-stream', ...session, ...headers } });
+  expect(stream.status).toBe(200);
+  const { called, isWaiting } = startWaiting(client);
+  await isWaiting();
+  await short.fetch(`/tokens/${id}`, { method: 'DELETE' });
+  await expect(call('runs_list')).rejects.toThrow();
+  const answer = textOf(await called);
+  expect(answer).toContain('could not be read: The credential is not valid.');
+  expect(answer).not.toContain('waiting for the file');
+  await stream.text();
+});
+
+test('flwd admits requests before MCP sees them', async () => {
+  expect((await post(server.url, list, { authorization: 'Bearer flwd_x' })).status).toBe(401);
+  expect((await post(server.url, list, { via: '1.1 proxy' })).status).toBe(401);
+  expect((await post(server.url, list, { origin: 'https://evil.example' })).status).toBe(403);
+  expect((await post(server.url, { ...list, params: { x: 'x'.repeat(2 ** 17) } })).status).toBe(413);
+});
+
+test.skipIf(process.getuid?.() !== 0)('another user of the machine needs a token', async () => {
+  const session = await beginSession(server.url);
+  const { headers } = await server.token();
+  const asNobody = async (more: Readonly<Record<string, string>>): Promise<number> => {
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...more },
+      body: JSON.stringify(more['mcp-session-id'] === undefined ? initialize : list),
+    };
+    const script = `fetch('${server.url}/mcp', ${JSON.stringify(init)}).then(({status}) => console.log(status))`;
+    const child = spawn(process.execPath, ['-e', script], {
+      uid: 65534,
+      gid: 65534,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => void child.kill());
+    const [output] = await once(child.stdout, 'data');
+    return Number(output);
+  };
+  expect(await asNobody({})).toBe(401);
+  expect(await asNobody(session)).toBe(401);
+  expect(await asNobody({ ...session, ...headers })).toBe(404);
+  expect(await asNobody(headers)).toBe(200);
+});
