@@ -371,7 +371,7 @@ async function openServer(
 function openChannels({ notify, server, instance }: Config, { store, engine }: Pick<ServerParts, 'store' | 'engine'>) {
   const secretOf = (name: string) => engine.secrets.valueOf(instance.defaultTenant, name);
   return {
-    channels: createChannels({ channels: notify.channels, secretOf }),
+    channels: createChannels({ channels: notify.channels, smtp: notify.smtp, secretOf }),
     messages: createMessages({ store, publicUrl: server.publicUrl, instance: instance.name }),
   };
 }

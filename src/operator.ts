@@ -7,7 +7,7 @@ import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
-import type { Channel } from './domain/notification.ts';
+import type { Channel, Smtp } from './domain/notification.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -199,7 +199,7 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
 
 /** A secret may be stored while the server runs, so one that is missing keeps no server from starting. */
 async function checkChannels(
-  { channels }: Config['notify'],
+  { channels, smtp }: Config['notify'],
   { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,
 ): Promise<HostCheck> {
   const name = 'channels';
@@ -208,11 +208,12 @@ async function checkChannels(
   } catch (error) {
     return failureOf(name, error);
   }
-  const named = channels.flatMap(secretsOf);
+  const secretsFor = (channel: Channel) => secretsOf(channel, smtp);
+  const named = channels.flatMap(secretsFor);
   const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
   const missing = [...new Set(named)].filter((one) => !stored.includes(one));
   if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
-  const using = channels.filter((channel) => secretsOf(channel).some((one) => missing.includes(one)));
+  const using = channels.filter((channel) => secretsFor(channel).some((one) => missing.includes(one)));
   return warn(
     name,
     `${using.map((channel) => channel.name).join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
@@ -220,8 +221,9 @@ async function checkChannels(
   );
 }
 
-function secretsOf({ url, token, routingKey, headers }: Channel): string[] {
-  return [url, token, routingKey, ...Object.values(headers)].flatMap((text) =>
+function secretsOf({ type, url, token, routingKey, headers }: Channel, smtp: Smtp | null): string[] {
+  const ofMail = type === 'mail' && smtp ? smtp.url : null;
+  return [url, token, routingKey, ofMail, ...Object.values(headers)].flatMap((text) =>
     text === null || typeof text === 'string' ? [] : [text.secret],
   );
 }

@@ -27,7 +27,11 @@ const table: Readonly<Record<string, Rule>> = {
   store: { folders: ['domain', 'lib'], packages: ['kysely', 'lru-cache', 'p-limit', 'pg'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
   engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: [], node: true },
-  notify: { folders: ['domain', 'catalog', 'store', 'engine', 'instance', 'lib'], packages: [], node: true },
+  notify: {
+    folders: ['domain', 'catalog', 'store', 'engine', 'instance', 'lib'],
+    packages: ['nodemailer'],
+    node: true,
+  },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
     packages: ['fastify', 'ajv', 'jose', 'lru-cache', 'prom-client', 'range-parser'],

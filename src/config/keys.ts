@@ -99,6 +99,12 @@ const jobPattern = matching(
   'a pattern of job ids such as `prod/**` or `*/backup`',
 );
 const channel = matching(new RegExp(channelNamePattern), 'channel', 'the name of a channel');
+const mailAddress = matching(/^[^\s@<>,;:"()]+@[^\s@<>,;:"()]+$/, 'address', 'an address such as `ops@example.org`');
+const mailSender = matching(
+  /^([^\p{Cc}<>@,;:"()]+ <[^\s@<>,;:"()]+@[\w.-]+>|[^\s@<>,;:"()]+@[\w.-]+)$/u,
+  'sender',
+  'an address such as `flwd@example.org` or `flwd <flwd@example.org>`',
+);
 const namespace = matching(new RegExp(kvNamespacePattern), 'namespace', 'a namespace such as `shop/orders`');
 const chatId: Kind<string> = {
   ...text,
@@ -448,10 +454,16 @@ export const keys = {
     'The keys that sign notifications, one `whsec_…` per line. Created at the first start',
   ),
 
+  'notify.smtp.url': optional(
+    storedText,
+    'The server that sends mail, such as `smtps://user:password@mail.example.org`, or `smtp:` for one with STARTTLS',
+    { isSecret: true },
+  ),
+  'notify.smtp.from': optional(mailSender, 'The sender of mail, such as `flwd <flwd@example.org>`'),
   'notify.channels.<name>.type': required(choice(...channelTypes), 'The service that gets the messages'),
   'notify.channels.<name>.url': optional(
     storedText,
-    'Its address; required, except for `telegram` and `pagerduty`. For `gotify`, the address of the server',
+    'Its address; required, except for `telegram`, `pagerduty` and `mail`. For `gotify`, the address of the server',
     { isSecret: true },
   ),
   'notify.channels.<name>.token': optional(
@@ -465,6 +477,7 @@ export const keys = {
     'For `pagerduty`: the integration key of the service, for Events API v2',
     { isSecret: true },
   ),
+  'notify.channels.<name>.to': key(listOf(mailAddress), [], 'For `mail`: the addresses'),
   'notify.channels.<name>.method': key(
     choice('POST', 'PUT', 'PATCH', 'GET'),
     'POST',

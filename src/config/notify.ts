@@ -1,9 +1,15 @@
 // The channels and rules of notifications: which keys each type of channel has, and whether each rule names a channel.
 
-import { type Channel, type ChannelRule, type ChannelType, channelNamePattern } from '../domain/notification.ts';
+import {
+  type Channel,
+  type ChannelRule,
+  type ChannelType,
+  channelNamePattern,
+  type Smtp,
+} from '../domain/notification.ts';
 import { addError, type Settings, settingAt, valueAt } from './settings.ts';
 
-type Member = 'url' | 'token' | 'chat_id' | 'routing_key' | 'method' | 'headers' | 'body';
+type Member = 'url' | 'token' | 'chat_id' | 'routing_key' | 'to' | 'method' | 'headers' | 'body';
 type Needs = { readonly required: readonly Member[]; readonly optional?: readonly Member[] };
 
 const needsOf: Readonly<Record<ChannelType, Needs>> = {
@@ -15,9 +21,10 @@ const needsOf: Readonly<Record<ChannelType, Needs>> = {
   ntfy: { required: ['url'], optional: ['token'] },
   gotify: { required: ['url', 'token'] },
   pagerduty: { required: ['routing_key'], optional: ['url'] },
+  mail: { required: ['to'] },
   template: { required: ['url'], optional: ['method', 'headers', 'body'] },
 };
-const members = ['url', 'token', 'chat_id', 'routing_key', 'method', 'headers', 'body'] as const;
+const members = ['url', 'token', 'chat_id', 'routing_key', 'to', 'method', 'headers', 'body'] as const;
 
 export function checkNotify(settings: Settings): void {
   const channels = settings.items.get('notify.channels') ?? [];
@@ -44,6 +51,10 @@ function checkChannel(
   const type: ChannelType | undefined = valueAt(settings, 'notify.channels.<name>.type', at);
   const needs = type && needsOf[type];
   if (!needs) return;
+  if (type === 'mail')
+    for (const path of ['notify.smtp.url', 'notify.smtp.from'] as const)
+      if (settingAt(settings, path)?.origin.kind === 'default')
+        settings.errors.push({ origin, message: `a channel of the type \`mail\` needs \`${path}\`` });
   for (const member of members) {
     const path = `notify.channels.<name>.${member}` as const;
     const isSet = settingAt(settings, path, at)?.origin.kind !== 'default';
@@ -71,6 +82,7 @@ function isAddress(text: string): boolean {
 export function toNotify(settings: Settings): {
   readonly channels: readonly Channel[];
   readonly rules: readonly ChannelRule[];
+  readonly smtp: Smtp | null;
 } {
   const channels = (settings.items.get('notify.channels') ?? []).map(
     ({ at }): Channel => ({
@@ -80,6 +92,7 @@ export function toNotify(settings: Settings): {
       token: valueAt(settings, 'notify.channels.<name>.token', at),
       chatId: valueAt(settings, 'notify.channels.<name>.chat_id', at),
       routingKey: valueAt(settings, 'notify.channels.<name>.routing_key', at),
+      to: valueAt(settings, 'notify.channels.<name>.to', at),
       method: valueAt(settings, 'notify.channels.<name>.method', at),
       headers: valueAt(settings, 'notify.channels.<name>.headers', at),
       body: valueAt(settings, 'notify.channels.<name>.body', at),
@@ -92,5 +105,6 @@ export function toNotify(settings: Settings): {
       to: valueAt(settings, 'notify.rules[].to', at),
     }),
   );
-  return { channels, rules };
+  const [url, from] = [valueAt(settings, 'notify.smtp.url'), valueAt(settings, 'notify.smtp.from')];
+  return { channels, rules, smtp: url === null || from === null ? null : { url, from } };
 }

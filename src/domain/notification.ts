@@ -42,6 +42,7 @@ export const channelTypes = [
   'ntfy',
   'gotify',
   'pagerduty',
+  'mail',
   'template',
 ] as const;
 export type ChannelType = (typeof channelTypes)[number];
@@ -57,11 +58,16 @@ export type Channel = {
   readonly token: StoredText | null;
   readonly chatId: string | null;
   readonly routingKey: StoredText | null;
+  /** Addresses of mail. */
+  readonly to: readonly string[];
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'GET';
   readonly headers: Readonly<Record<string, StoredText>>;
   /** CEL. */
   readonly body: string | null;
 };
+
+/** The server that sends mail. */
+export type Smtp = { readonly url: StoredText; readonly from: string };
 
 /** As the API returns it, with only the origin of the webhook's URL. */
 export type Notification = {

@@ -3,10 +3,10 @@
 import type { ChannelType } from '../domain/notification.ts';
 import { type Clock, toTimestamp } from '../lib/clock.ts';
 import { createId } from '../lib/ids.ts';
-import { callReceiver } from './call-receiver.ts';
 import { ChannelError } from './channel/request.ts';
-import type { Channels } from './channels.ts';
+import { type Channels, originOf } from './channels.ts';
 import type { Messages } from './message.ts';
+import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
 type ShownChannel = {
@@ -41,8 +41,8 @@ export function createChannelView(o: {
   async function show({ name, type }: Channels['list'][number]): Promise<ShownChannel> {
     const id = createId('notice', clock.now());
     try {
-      await channels.requestFor(name, messages.sample(id, toTimestamp(clock.now())));
-      return { name, type, origin: await channels.originOf(name), problem: null };
+      const request = await channels.requestFor(name, messages.sample(id, toTimestamp(clock.now())));
+      return { name, type, origin: originOf(request), problem: null };
     } catch (error) {
       if (error instanceof ChannelError) return { name, type, origin: null, problem: error.message };
       throw error;
@@ -59,7 +59,7 @@ export function createChannelView(o: {
       const nowMs = clock.now();
       const id = createId('notice', nowMs);
       const request = await channels.requestFor(name, messages.sample(id, toTimestamp(nowMs)));
-      const attempt = await callReceiver({ id, request, signer, clock, timeoutMs, signal: closing.signal });
+      const attempt = await send({ id, request, signer, clock, timeoutMs, signal: closing.signal });
       return { channel, error: attempt.isDelivered ? null : attempt.error };
     },
     close: () => closing.abort(),

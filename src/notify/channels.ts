@@ -1,11 +1,12 @@
 // The channels of flwd.yaml: looks their secrets up, and makes a request of a message.
 
 import { checkNotificationBody } from '../catalog/expression/expression.ts';
-import type { Channel, ChannelType, StoredText } from '../domain/notification.ts';
+import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
 import { StartError } from '../lib/start-error.ts';
 import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';
+import { type Mail, originOfServer, toMail } from './channel/mail.ts';
 import { toNtfy } from './channel/ntfy.ts';
 import { toPagerDuty } from './channel/pagerduty.ts';
 import { ChannelError, type ChannelRequest, type OpenChannel, type ToRequest } from './channel/request.ts';
@@ -16,7 +17,7 @@ import { toTemplate } from './channel/template.ts';
 import { toWebhook } from './channel/webhook.ts';
 import type { Message } from './message.ts';
 
-const toRequest: Readonly<Record<ChannelType, ToRequest>> = {
+const toRequest: Readonly<Record<Exclude<ChannelType, 'mail'>, ToRequest>> = {
   webhook: toWebhook,
   slack: toSlack,
   teams: toTeams,
@@ -38,13 +39,12 @@ export type Channels = {
   /** Sorted by name. */
   readonly list: readonly Channel[];
   /** @throws ChannelError when there is no such channel, or a secret of it is not stored */
-  readonly requestFor: (name: string, message: Message) => Promise<ChannelRequest>;
-  /** The origin of a channel's address. @throws ChannelError */
-  readonly originOf: (name: string) => Promise<string>;
+  readonly requestFor: (name: string, message: Message) => Promise<ChannelRequest | Mail>;
 };
 
 export function createChannels(o: {
   readonly channels: readonly Channel[];
+  readonly smtp: Smtp | null;
   /** The value of a stored secret. @throws Problem secret-unavailable */
   readonly secretOf: (name: string) => Promise<string>;
 }): Channels {
@@ -75,22 +75,33 @@ export function createChannels(o: {
   }
 
   async function open(channel: Channel): Promise<OpenChannel> {
-    const { name, chatId, method, body } = channel;
+    const { name, chatId, to, method, body } = channel;
     const headers: Record<string, string> = {};
     for (const [header, value] of Object.entries(channel.headers)) headers[header] = await textOf(value);
     const [token, routingKey] = [await textOf(channel.token), await textOf(channel.routingKey)];
     assertSendable({ ...headers, token, routing_key: routingKey });
-    return { name, url: await addressOf(channel), token, chatId: chatId ?? '', routingKey, method, headers, body };
+    const url = await addressOf(channel);
+    return { name, url, token, chatId: chatId ?? '', routingKey, to, method, headers, body };
+  }
+
+  async function mailFor({ to }: Channel, message: Message): Promise<Mail> {
+    if (!o.smtp) throw new ChannelError('flwd.yaml has no `notify.smtp`');
+    return toMail({ to }, message, { url: await textOf(o.smtp.url), from: o.smtp.from });
   }
 
   return {
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     async requestFor(name, message) {
       const channel = find(name);
+      if (channel.type === 'mail') return mailFor(channel, message);
       return toRequest[channel.type](await open(channel), message);
     },
-    originOf: async (name) => new URL(await addressOf(find(name))).origin,
   };
+}
+
+/** Where a message goes, without the parts of the address that may be secret. */
+export function originOf(request: ChannelRequest | Mail): string {
+  return 'server' in request ? originOfServer(request.server) : new URL(request.url).origin;
 }
 
 /** @throws StartError when the expression of a channel is wrong */

@@ -10,12 +10,14 @@ import type { DueNotification } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { delayAfter, mostAttempts } from './backoff.ts';
-import { type Attempt, callReceiver, failedAttempt } from './call-receiver.ts';
+import { type Attempt, failedAttempt } from './call-receiver.ts';
+import type { Mail } from './channel/mail.ts';
 import { ChannelError, type ChannelRequest } from './channel/request.ts';
 import { webhookRequest } from './channel/webhook.ts';
 import type { Channels } from './channels.ts';
 import type { DueClock } from './due-clock.ts';
 import type { Messages } from './message.ts';
+import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
 export type Outcome = 'delivered' | 'retried' | 'failed';
@@ -117,7 +119,7 @@ async function attemptFor(notification: DueNotification, run: Run, o: Parts, sig
   const { signer, clock, timeoutMs } = o;
   try {
     const request = await requestFor(notification, run, o);
-    return await callReceiver({ id: notification.id, request, signer, clock, timeoutMs, signal });
+    return await send({ id: notification.id, request, signer, clock, timeoutMs, signal });
   } catch (error) {
     if (error instanceof ChannelError) return failedAttempt(error.message);
     throw error;
@@ -191,7 +193,7 @@ async function requestFor(
   notification: DueNotification,
   run: Run,
   { channels, messages }: Pick<Parts, 'channels' | 'messages'>,
-): Promise<ChannelRequest> {
+): Promise<ChannelRequest | Mail> {
   const { channel, webhook, event, createdAtMs } = notification;
   if (channel !== null) return channels.requestFor(channel, await messages.of(notification, run));
   const at = event === 'waiting_approval' ? null : run.finished_at;

@@ -1,10 +1,15 @@
 // Channels of a real server: rules in flwd.yaml, secrets that are stored later, tests of a channel, approvals, and what
 // callers see.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { Notification } from '../../src/domain/notification.ts';
+import { createCertificate } from '../support/a-certificate.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
+import { startMailServer } from '../support/mail-server.ts';
 import { startReceiver } from '../support/receiver.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 
@@ -138,4 +143,40 @@ test('only an admin may test a channel, and callers see the last delivery of the
     403, 403, 404,
   ]);
   expect(receiver.received).toHaveLength(1);
+});
+
+test('mail goes over TLS with the user and password of a stored secret, and only if the certificate is trusted', async () => {
+  const certificate = createCertificate('mail');
+  const mail = await startMailServer({ certificate, isSecure: true, password: 'T0KEN/4711' });
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-mail-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'ca.pem'), certificate.cert);
+  const options = {
+    jobs: { failing: bash('echo "the disk is full"; exit 3') },
+    config: {
+      notify: {
+        smtp: { url: { secret: 'smtp' }, from: 'flwd@example.org' },
+        channels: { ops: { type: 'mail', to: ['ops@example.org'] } },
+        rules: [{ to: 'ops' }],
+      },
+    },
+  };
+  const test = (server: Server) => server.json('/channels/ops/test', { method: 'POST' });
+  const url = `smtps://flwd:T0KEN%2F4711@localhost:${mail.port}`;
+  const stranger = await serving(options);
+  await stranger.fetch('/secrets/smtp', { method: 'PUT', body: { value: url } });
+  expect(await test(stranger)).toMatchObject({ delivered: false, origin: `smtps://localhost:${mail.port}` });
+
+  const server = await serving({ ...options, env: { NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem') } });
+  await server.fetch('/secrets/smtp', { method: 'PUT', body: { value: url.replace('4711', 'wrong') } });
+  expect(await test(server)).toMatchObject({ error: 'the mail server refused the user and the password (535)' });
+  await server.fetch('/secrets/smtp', { method: 'PUT', body: { value: url } });
+  expect(await test(server)).toMatchObject({ delivered: true, error: null });
+  await server.run('failing');
+  await expect.poll(() => mail.received.length, { timeout: 20_000 }).toBe(2);
+  const [, failure] = mail.received;
+  expect(failure).toMatchObject({ to: ['ops@example.org'], isEncrypted: true, user: 'flwd' });
+  expect(failure?.headers.get('subject')).toBe('failing failed');
+  expect(failure?.body).toContain('the disk is full');
+  expect(server.stderr + stranger.stderr).not.toContain('T0KEN');
 });

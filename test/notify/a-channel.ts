@@ -9,6 +9,7 @@ export function aChannel(over: Partial<Channel> & Pick<Channel, 'type'>): Channe
     token: null,
     chatId: null,
     routingKey: null,
+    to: [],
     method: 'POST',
     headers: {},
     body: null,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { Channel, NotifyRule } from '../../src/domain/notification.ts';
+import type { Channel, NotifyRule, Smtp } from '../../src/domain/notification.ts';
 import { Problem } from '../../src/domain/problem.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
@@ -52,6 +52,7 @@ export function dataFolder(): string {
 type NotifierOptions = {
   readonly timeoutMs?: number;
   readonly channels?: readonly Channel[];
+  readonly smtp?: Smtp;
   readonly secrets?: Record<string, string>;
   readonly publicUrl?: string;
 };
@@ -71,9 +72,10 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   });
   hub = createHub(await store.journal.latestId());
   const signer = openSigner(join(dir, 'notify.key'));
-  const { channels: listed = [], secrets = {}, publicUrl = null, ...more } = o;
+  const { channels: listed = [], smtp = null, secrets = {}, publicUrl = null, ...more } = o;
   const channels = createChannels({
     channels: listed,
+    smtp,
     async secretOf(name) {
       const value = secrets[name];
       if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);

@@ -18,6 +18,7 @@ export type OpenChannel = {
   readonly token: string;
   readonly chatId: string;
   readonly routingKey: string;
+  readonly to: readonly string[];
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;

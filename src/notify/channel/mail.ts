@@ -1,0 +1,68 @@
+// Mail: one plain text to all addresses of the channel.
+
+import type { Message } from '../message.ts';
+import { fit, fitBody } from './fitting.ts';
+import { ChannelError, type OpenChannel } from './request.ts';
+
+export type SmtpServer = {
+  readonly host: string;
+  /** null: the usual one. */
+  readonly port: number | null;
+  /** Whether the connection is encrypted from its start. */
+  readonly isSecure: boolean;
+  readonly user: string;
+  readonly password: string;
+};
+
+export type Mail = {
+  readonly server: SmtpServer;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+  readonly text: string;
+  readonly messageId: string;
+};
+
+const mostSubjectChars = 200;
+const mostTextChars = 20_000;
+
+/** @param url such as `smtps://user:password@mail.example.org` */
+export function toMail(
+  { to }: Pick<OpenChannel, 'to'>,
+  message: Message,
+  { url, from }: { readonly url: string; readonly from: string },
+): Mail {
+  const [, domain = 'localhost'] = /@([\w.-]+)>?$/.exec(from) ?? [];
+  return {
+    server: toServer(url),
+    from,
+    to,
+    subject: fit(message.headline, mostSubjectChars),
+    text: `${fitBody(message, mostTextChars)}\n`,
+    // The same when it is sent again, so that a mailbox can tell.
+    messageId: `<${message.id}@${domain}>`,
+  };
+}
+
+/** The address of the server, without user and password. */
+export function originOfServer({ isSecure, host, port }: SmtpServer): string {
+  return `${isSecure ? 'smtps' : 'smtp'}://${host}${port === null ? '' : `:${port}`}`;
+}
+
+function toServer(text: string): SmtpServer {
+  const url = URL.parse(text);
+  const wrong = '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org';
+  if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') throw new ChannelError(wrong);
+  const { hostname, port, protocol, username, password } = url;
+  try {
+    return {
+      host: hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: port === '' ? null : Number(port),
+      isSecure: protocol === 'smtps:',
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+    };
+  } catch {
+    throw new ChannelError(wrong);
+  }
+}

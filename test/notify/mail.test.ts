@@ -1,0 +1,131 @@
+// Mail to a real mail server: what it contains, and what an error says.
+
+import { expect, test, vi } from 'vitest';
+import { startMailServer } from '../support/mail-server.ts';
+import { aChannel } from './a-channel.ts';
+import { dataFolder, type Opened, openNotifier } from './a-notifier.ts';
+
+const to = ['ops@example.org', 'night@example.org'];
+const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
+const hostile = 'Nightly\r\nBcc: victim@example.net\r\n\r\n<b>ü</b> \u202e@everyone';
+
+async function openMail(url: string, secrets: Record<string, string> = {}): Promise<Opened> {
+  const smtp = { url: secrets.smtp === undefined ? url : { secret: 'smtp' }, from: 'flwd of ops <flwd@example.org>' };
+  return openNotifier(dataFolder(), {
+    channels: [aChannel({ type: 'mail', to })],
+    smtp,
+    secrets,
+    publicUrl: 'https://flwd.example.org',
+  });
+}
+
+async function errorOf(opened: Opened, runId: string): Promise<string | null> {
+  return vi.waitFor(
+    async () => {
+      const [notification] = await opened.store.notifications.list(runId);
+      expect(notification).toMatchObject({ status: 'pending', attempts: 1, channel: 'team' });
+      return notification?.last_error ?? null;
+    },
+    { timeout: 20_000 },
+  );
+}
+
+test('a failure is one mail to all addresses, with the reason, the log and a link', async () => {
+  const server = await startMailServer();
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const change = { error: { message: 'exit code 3' } };
+  const runId = await opened.end(rule, 'fail', { lines: ['connecting', '.', 'From here it failed'], change });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  const [mail] = server.received;
+  expect(mail).toMatchObject({ from: 'flwd@example.org', to });
+  const headers = Object.fromEntries(mail?.headers ?? []);
+  expect(headers).toMatchObject({
+    from: 'flwd of ops <flwd@example.org>',
+    to: to.join(', '),
+    subject: 'Daily backup (backup/daily) failed',
+    'auto-submitted': 'auto-generated',
+  });
+  const [notification] = await opened.store.notifications.list(runId);
+  expect(headers['message-id']).toBe(`<${notification?.id}@example.org>`);
+  expect(mail?.body.trimEnd().replaceAll('\r\n', '\n')).toBe(
+    `Exit code 3.\n\nconnecting\n.\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
+  );
+});
+
+test('neither the title of a job nor its output adds a header or an address', async () => {
+  const server = await startMailServer();
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const change = { error: { message: hostile } };
+  const lines = ['x'.repeat(60_000), 'Bcc: victim@example.net', 'QUIT'];
+  await opened.end(rule, 'fail', { title: hostile, lines, change });
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  const [mail] = server.received;
+  expect(mail?.to).toEqual(to);
+  expect([...(mail?.headers.keys() ?? [])].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+    'auto-submitted',
+    'content-transfer-encoding',
+    'content-type',
+    'date',
+    'from',
+    'message-id',
+    'mime-version',
+    'subject',
+    'to',
+  ]);
+  expect(mail?.headers.get('subject')).toMatch(/^=\?UTF-8\?[QB]\?/);
+  expect(mail?.body.length).toBeLessThan(30_000);
+});
+
+test('a mail that is sent again has the same Message-ID', async () => {
+  const server = await startMailServer();
+  server.refusal = 'T0KEN is full';
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const runId = await opened.end(rule, 'fail');
+  expect(await errorOf(opened, runId)).toBe('the mail server answered 550');
+  server.refusal = null;
+  opened.time.nowMs += 5_000;
+  await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
+  const [{ id } = { id: '' }] = await opened.store.notifications.list(runId);
+  expect(server.received[0]?.headers.get('message-id')).toBe(`<${id}@example.org>`);
+  expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
+});
+
+test.each([
+  ['ftp://T0KEN.example.org', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
+  ['smtp://a:%E0%A4%A@T0KEN', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
+  ['smtp://127.0.0.1:9', 'the mail server cannot be reached'],
+])('the error for %s', async (url, error) => {
+  const opened = await openMail('', { smtp: `${url}\n` });
+  const runId = await opened.end(rule, 'fail');
+  const found = await errorOf(opened, runId);
+  expect(found).toContain(error);
+  expect(found).not.toContain('T0KEN');
+});
+
+// To Linux, 0.0.0.0 is this machine; to flwd, it is no loopback address.
+test('a password is not sent to a server that offers no encryption', async () => {
+  const server = await startMailServer();
+  const opened = await openMail('', { smtp: `smtp://flwd:T0KEN@0.0.0.0:${server.port}` });
+  const runId = await opened.end(rule, 'fail');
+  expect(await errorOf(opened, runId)).toBe(
+    'the mail server does not encrypt the connection, or its certificate is not trusted',
+  );
+  expect(server.received).toEqual([]);
+});
+
+test('a mail server that does not answer holds up neither the other channels nor the end of the server', async () => {
+  const { createServer } = await import('node:net');
+  const sockets: { destroy(): void }[] = [];
+  const silent = createServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+  const address = silent.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const opened = await openMail(`smtp://127.0.0.1:${port}`);
+  await opened.end(rule, 'fail');
+  await vi.waitFor(() => expect(sockets).toHaveLength(1), { timeout: 20_000 });
+  const startedMs = performance.now();
+  await opened.close();
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+  for (const socket of sockets) socket.destroy();
+  silent.close();
+});
