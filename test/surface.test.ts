@@ -29,6 +29,7 @@ test('operations: id, method, path, scope', () => {
     'createRun: POST /runs runs:write',
     'listRuns: GET /runs runs:read',
     'getRun: GET /runs/{run_id} runs:read',
+    'listFailures: GET /failures runs:read',
     'searchLogs: GET /logs runs:read',
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
@@ -291,6 +292,7 @@ test('commands of flwd, with their options', () => {
     'stats --range --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'failures --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'rerun --from --latest --args --args-file --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
     'approvals --answered --job --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
@@ -482,5 +484,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0024-deliveries c65d11cef77dae4d',
     '0027-days-of-schedules 930837b418df79dc',
     '0026-channels eebea4e8310b2a10',
+    '0028-failures 29cf4707f669b0d3',
   ]);
 });

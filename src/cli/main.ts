@@ -25,6 +25,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   stats: () => import('./run/stats.ts'),
   logs: () => import('./run/logs.ts'),
   search: () => import('./run/search.ts'),
+  failures: () => import('./run/failures.ts'),
   cancel: () => import('./run/cancel.ts'),
   rerun: () => import('./run/rerun.ts'),
   approvals: () => import('./run/approvals.ts'),

@@ -10,6 +10,7 @@ import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
 import { channelOperations } from './channel-operations.ts';
 import { codeOperations } from './code-operations.ts';
+import { failureOperations } from './failure-operations.ts';
 import * as jobSchemas from './job-schemas.ts';
 import { kvOperations } from './kv-operations.ts';
 import { logOperations } from './log-operations.ts';
@@ -176,6 +177,7 @@ export const operations = {
     answers: [json(200, runSchemas.run, 'The run')],
     problems: ['run-not-found'],
   },
+  ...failureOperations,
   ...logOperations,
   getRunEvents: {
     ...routes.getRunEvents,

@@ -25,6 +25,7 @@ export const routes = {
   createRun: { method: 'POST', path: '/runs' },
   listRuns: { method: 'GET', path: '/runs' },
   getRun: { method: 'GET', path: '/runs/{run_id}' },
+  listFailures: { method: 'GET', path: '/failures' },
   searchLogs: { method: 'GET', path: '/logs' },
   getRunLogs: { method: 'GET', path: '/runs/{run_id}/logs' },
   getRunEvents: { method: 'GET', path: '/runs/{run_id}/events', isJson: false },

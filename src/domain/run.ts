@@ -3,7 +3,7 @@
 
 import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } from './job.ts';
 import type { KvPermissions } from './kv.ts';
-import type { LeftBehind } from './left-behind.ts';
+import type { LeftBehind } from './outcome/left-behind.ts';
 import type { UsingSource } from './policy.ts';
 import type { Resources, RunLimits } from './resources.ts';
 

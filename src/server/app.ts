@@ -31,6 +31,7 @@ import { createArtifactHandlers } from './handlers/artifacts.ts';
 import { createAuditHandlers } from './handlers/audit.ts';
 import { createChannelHandlers, type ServerChannels } from './handlers/channels.ts';
 import { createEventHandlers } from './handlers/events.ts';
+import { createFailureHandlers } from './handlers/failures.ts';
 import { createJobFileHandlers } from './handlers/job-files.ts';
 import { createJobHandlers } from './handlers/jobs.ts';
 import { createKvHandlers } from './handlers/kv.ts';
@@ -351,6 +352,7 @@ function createHandlers(
     ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createLogSearchHandlers({ runs, jobIdOf }),
+    ...createFailureHandlers({ runs, jobIdOf }),
     ...createEventHandlers({
       runs,
       journal: store.journal,

@@ -9,6 +9,7 @@ import { type ArtifactStore, createArtifactStore } from './blobs/artifacts.ts';
 import { createBlobStore } from './blobs/blobs.ts';
 import { createLeftovers, type Leftovers } from './blobs/leftovers.ts';
 import type { CommitListener, Database } from './database.ts';
+import { createFailureStore, type FailureStore } from './failures.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createInstanceStore, type InstanceStore } from './instance.ts';
 import { createJournal, type Journal } from './journal.ts';
@@ -38,6 +39,7 @@ export type Store = {
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
   readonly webhooks: WebhookStore;
+  readonly failures: FailureStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
@@ -93,6 +95,7 @@ export function createStore(o: StoreParts): Store {
     logs,
     schedules: createScheduleStore(db),
     webhooks: createWebhookStore(db),
+    failures: createFailureStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),

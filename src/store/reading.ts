@@ -8,6 +8,7 @@ import { Problem } from '../domain/problem.ts';
 import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
+import type { FailureQuery, FailureStore } from './failures.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { LogSearchPage, LogSearchQuery } from './log/search/search-logs.ts';
 import type { Store } from './open.ts';
@@ -53,6 +54,8 @@ export type RunReading = {
   readonly children: (id: string, reach: Reach) => Promise<readonly ChildRun[]>;
   readonly notifications: (id: string, reach: Reach) => Promise<readonly Notification[]>;
   readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
+  /** Groups of failures, the last failure first. @throws Problem validation-error for a malformed cursor */
+  readonly failures: (query: FailureQuery, reach: Reach) => ReturnType<FailureStore['list']>;
   /** Searches the logs of all runs that the caller may see. @throws Problem validation-error for a malformed cursor */
   readonly searchLogs: (query: LogSearchQuery, reach: Reach) => Promise<LogSearchPage>;
   readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
@@ -82,7 +85,9 @@ export type Reading = {
   readonly stats: StatsReading;
 };
 
-export function createReading(store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'artifacts' | 'stats'>): Reading {
+export function createReading(
+  store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'artifacts' | 'stats'>,
+): Reading {
   return { runs: createRunReading(store), artifacts: createArtifactReading(store), stats: createStatsReading(store) };
 }
 
@@ -98,7 +103,12 @@ function createStatsReading({ stats }: Pick<Store, 'stats'>): StatsReading {
   };
 }
 
-function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'notifications' | 'logs'>): RunReading {
+function createRunReading({
+  runs,
+  notifications,
+  logs,
+  failures,
+}: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures'>): RunReading {
   return {
     async list(query, reach) {
       const limited = limitTo(query, reach);
@@ -148,6 +158,10 @@ function createRunReading({ runs, notifications, logs }: Pick<Store, 'runs' | 'n
         onAppend: (listener) => logs.onAppend(id, listener),
         status: async () => (await runs.summary(id))?.status,
       };
+    },
+    async failures(query, reach) {
+      const limited = limitTo(query, reach);
+      return limited ? failures.list(limited) : { failures: [], nextCursor: null };
     },
     async searchLogs(query, reach) {
       const limited = limitTo(query, reach);

@@ -5,6 +5,7 @@ import type { AuditAction, AuditObjectKind, AuditResult } from '../domain/audit.
 import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
 import type { NotificationStatus, NotifyEvent } from '../domain/notification.ts';
+import type { FailureState } from '../domain/outcome/failure.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
 
@@ -32,6 +33,7 @@ export type Schema = {
   schedule_pauses: SchedulePauseRow;
   delivery_keys: DeliveryKeyRow;
   deliveries: DeliveryRow;
+  failures: FailureRow;
   notices: NotificationRow;
   failing_jobs: FailingJobRow;
   expired_logs: ExpiredLogRow;
@@ -309,6 +311,21 @@ type DeliveryKeyRow = {
  * `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. Rows
  * without a run differ in their webhook, body or result.
  */
+/** `last_at` and `last_run` are those of the last failure, and so is `sample`. */
+export type FailureRow = {
+  tenant: string;
+  job_id: string;
+  fingerprint: string;
+  reason: RunReason;
+  sample: string;
+  state: FailureState;
+  count: number;
+  first_run: string;
+  first_at: number;
+  last_run: string;
+  last_at: number;
+};
+
 export type DeliveryRow = {
   id: string;
   webhook_id: string;

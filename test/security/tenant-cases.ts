@@ -151,6 +151,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     { kind: 'thing', noun: 'run', attempts: below('/runs/ID') },
     { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },
   ],
+  // test/server/failures.test.ts
+  listFailures: [{ kind: 'own' }],
   // test/server/log-search.test.ts
   searchLogs: [{ kind: 'own' }],
   getRunLogs: [

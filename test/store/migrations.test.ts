@@ -111,6 +111,7 @@ describe('a database file of SQLite', () => {
       ['0024-deliveries', 'c65d11cef77dae4d8e4f06bd9ddf8c9dc110244e5e34a6ab0724a2a057195be6'],
       ['0027-days-of-schedules', '930837b418df79dcd5ccd6a7cfbf9591c7c3dd53261349b47de63b341621c06e'],
       ['0026-channels', 'eebea4e8310b2a102bfe419a603bc1307a596b2a7c7bf5d6e902164da85425f7'],
+      ['0028-failures', '29cf4707f669b0d34b8250817cc3947ca5c4e71fc88a31cf1160e1db7794e0f4'],
     ]);
   });
 

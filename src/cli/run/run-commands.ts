@@ -125,6 +125,19 @@ export const runCommands = [
     examples: ['flwd search "disk is full" --since 2d', 'flwd search ORA-12154 --job etl/load --json'],
   },
   {
+    name: 'failures',
+    about: 'list what makes jobs fail: runs that failed in the same words are one line, with how often and since when',
+    options: [
+      { name: 'job', value: 'JOB', about: 'failures of this job' },
+      { name: 'all', about: 'also those that are fixed: the job has succeeded since' },
+      limit,
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    examples: ['flwd failures', 'flwd failures --job backup/daily --all'],
+  },
+  {
     name: 'cancel',
     about: 'cancel runs and wait until all of their processes have ended',
     options: [

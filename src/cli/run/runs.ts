@@ -4,7 +4,7 @@ import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { leftBehindWords } from '../../domain/left-behind.ts';
+import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
@@ -17,6 +17,7 @@ import { findRunId } from './named-run.ts';
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
+type Failure = AnswerOf<'listFailures'>['failures'][number];
 
 const usual = 20;
 const mostOfPage = 1_000;
@@ -31,7 +32,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
       if (output.isJson) output.json(found);
-      else await describeRun(found, output);
+      else await describeRun(found, output, await failureOf(session, found));
       return exitCodes.done;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
@@ -126,7 +127,13 @@ function percentOf({ progress }: Pick<RunSummary, 'progress'>): string {
   return progress ? `${Math.round(progress.percent)} %` : '';
 }
 
-export async function describeRun(run: Run, output: Output): Promise<void> {
+/** How often and since when the job fails as this run did. */
+async function failureOf({ client }: Session, { run_id: runId, status }: Run): Promise<Failure | undefined> {
+  if (status !== 'failed') return undefined;
+  return (await client.call('listFailures', { query: { run_id: runId } })).failures[0];
+}
+
+export async function describeRun(run: Run, output: Output, failure?: Failure): Promise<void> {
   const { message, hint } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
@@ -134,6 +141,10 @@ export async function describeRun(run: Run, output: Output): Promise<void> {
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', message ?? ''],
     ['hint', hint ?? ''],
+    [
+      'happened',
+      failure && failure.count > 1 ? `${failure.count} times since ${output.time(failure.first_run.at)}` : '',
+    ],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],

@@ -4,7 +4,7 @@ import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
 import { spanWords, workMs } from '../../client/took.ts';
-import { leftBehindWords } from '../../domain/left-behind.ts';
+import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
 import { comparePath } from '../compare/compare-path.ts';
 import { findLogDifference } from '../compare/log-difference.ts';

@@ -23,6 +23,7 @@ import {
   removeDeliveries,
   removeEvents,
   removeExpiredKv,
+  removeFailures,
   removeLeftovers,
   removeLogs,
   removeRuns,
@@ -193,6 +194,7 @@ async function removeOld(
   await kind('artifacts', () => removeArtifacts(context, before(policy.artifactsMs)));
   await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
   await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
+  await kind('failures', () => removeFailures(context, before(policy.runsMs)));
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));

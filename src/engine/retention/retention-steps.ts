@@ -146,6 +146,14 @@ export async function removeDeliveries({ store, rest, nowMs }: StepContext, befo
   }
 }
 
+/** Removes groups of failures that have not occurred since. */
+export async function removeFailures({ store, rest }: StepContext, beforeMs: number): Promise<void> {
+  while (!rest.isOver()) {
+    if ((await store.failures.removeOld(beforeMs, stepRows)) < stepRows) return;
+    await rest();
+  }
+}
+
 /** Removes the keys of the key-value store whose time is over. */
 export async function removeExpiredKv({ store, rest, removed, nowMs }: StepContext): Promise<void> {
   while (!rest.isOver()) {

@@ -2,7 +2,7 @@
 // so that it leads somewhere else on the host by the time the server opens it.
 
 import { existsSync } from 'node:fs';
-import { type LeftBehind, leftBehindWords } from '../../domain/left-behind.ts';
+import { type LeftBehind, leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import type { RunPlan } from '../../domain/run.ts';
 import { createStepFinder, lastToEnd } from '../../exec/collect/changed-by.ts';
 import { artifactsFolder, type Namer } from '../../exec/collect/collect.ts';

@@ -2,7 +2,7 @@
 // socket holds no data. Links are not followed, names are bytes.
 
 import { lstatSync } from 'node:fs';
-import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/left-behind.ts';
+import { type LeftBehind, mostLeftFiles, mostLeftNames } from '../../domain/outcome/left-behind.ts';
 import { type BytePath, errorOf, toText } from './sandbox-paths.ts';
 import { walkWorkspace } from './workspace-walk.ts';
 

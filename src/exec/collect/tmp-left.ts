@@ -3,7 +3,7 @@
 
 import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LeftBehind } from '../../domain/left-behind.ts';
+import type { LeftBehind } from '../../domain/outcome/left-behind.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { isAlive, type ProcessIdentity } from '../proc/process-table.ts';
 import type { ShimStatus } from '../proc/shim-status.ts';

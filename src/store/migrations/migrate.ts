@@ -28,6 +28,7 @@ import { webhooks } from './0021-webhooks.ts';
 import { deliveries } from './0024-deliveries.ts';
 import { channels } from './0026-channels.ts';
 import { daysOfSchedules } from './0027-days-of-schedules.ts';
+import { failures } from './0028-failures.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -55,6 +56,7 @@ export const migrations: readonly Migration[] = [
   deliveries,
   daysOfSchedules,
   channels,
+  failures,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

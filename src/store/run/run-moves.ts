@@ -2,7 +2,7 @@
 // same transaction changes the counters and emits the events. step-moves.ts changes the steps.
 
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
-import type { LeftBehind } from '../../domain/left-behind.ts';
+import type { LeftBehind } from '../../domain/outcome/left-behind.ts';
 import {
   type Progress,
   type Run,
@@ -13,6 +13,7 @@ import {
   type Termination,
 } from '../../domain/run.ts';
 import type { Transaction } from '../database.ts';
+import { countFailure } from '../failures.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunRow, Schema } from '../schema.ts';
 import { countStats } from '../stats/count-stats.ts';
@@ -118,6 +119,7 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   await countMovedRun(tx.db, run, { from: startedAt === null ? 'pending' : 'running', to });
   await countEndedRun(tx.db, { ...run, id, status: to });
   await countStats(tx.db, { ...run, id, status: to, finished_at: atMs });
+  await countFailure(tx.db, { ...run, id, status: to, reason, message: change.error?.message, finished_at: atMs });
   const duration_ms = startedAt === null ? null : atMs - startedAt;
   const { message, hint } = change.error ?? {};
   const words = { ...(message !== undefined && { message }), ...(hint !== undefined && { hint }) };

@@ -7,7 +7,7 @@ import { isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
-import { leftBehindWords } from '../../domain/left-behind.ts';
+import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
 import { formatSize } from '../../lib/units.ts';
 import { type Colour, cells, line, type Span } from '../line.ts';

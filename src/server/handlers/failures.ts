@@ -1,0 +1,56 @@
+// GET /failures: failures of jobs, in groups.
+
+import { failureStates } from '../../domain/outcome/failure.ts';
+import { assertReached, type Reach } from '../../domain/principal.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { fingerprintOf } from '../../store/failure-fingerprint.ts';
+import { failureOf } from '../../store/failures.ts';
+import type { RunReading } from '../../store/reading.ts';
+import { defined } from '../answers/defined.ts';
+import type { Handlers } from '../exchange.ts';
+
+const usualFailures = 100;
+const unfixed = failureStates.filter((state) => state !== 'fixed');
+
+export function createFailureHandlers(o: {
+  readonly runs: RunReading;
+  readonly jobIdOf: (idOrAlias: string) => string;
+}): Pick<Handlers, 'listFailures'> {
+  return {
+    async listFailures({ request: { principal }, query }) {
+      const { limit = usualFailures, job_id: job, run_id: runId, state, tenant, cursor } = query;
+      assertReached(principal, tenant);
+      const ofRun = runId === undefined ? undefined : await failureOfRun(o.runs, runId, principal);
+      const page = await o.runs.failures(
+        {
+          limit,
+          ...defined({ tenant, cursor, jobId: job === undefined ? undefined : o.jobIdOf(job) }),
+          ...(state !== undefined && { states: state === 'unfixed' ? unfixed : [state] }),
+          ...ofRun,
+        },
+        principal,
+      );
+      return {
+        failures: page.failures.map((failure) => ({
+          job_id: failure.jobId,
+          tenant: failure.tenant,
+          fingerprint: failure.fingerprint,
+          reason: failure.reason,
+          sample: failure.sample,
+          state: failure.state,
+          count: failure.count,
+          first_run: { run_id: failure.firstRunId, at: toTimestamp(failure.firstAtMs) },
+          last_run: { run_id: failure.lastRunId, at: toTimestamp(failure.lastAtMs) },
+        })),
+        next_cursor: page.nextCursor,
+      };
+    },
+  };
+}
+
+/** A run that did not fail has a fingerprint that no failure has. */
+async function failureOfRun(runs: RunReading, runId: string, reach: Reach) {
+  const { job_id: jobId, tenant, status, reason, error } = await runs.summary(runId, reach);
+  const fingerprint = status === 'failed' ? fingerprintOf(failureOf({ reason, message: error?.message })) : '';
+  return { jobId, tenant, fingerprint };
+}

@@ -1,0 +1,154 @@
+// Failures of jobs, in groups. A group is written with the end of each run (ADR 0071).
+
+import type { Kysely } from 'kysely';
+import type { Failure, FailureState } from '../domain/outcome/failure.ts';
+import type { RunReason, RunStatus } from '../domain/run.ts';
+import { parseCursor, toCursor } from './cursor.ts';
+import type { Database } from './database.ts';
+import { fingerprintOf } from './failure-fingerprint.ts';
+import { prepareQueries } from './prepared-query.ts';
+import type { FailureRow, Schema } from './schema.ts';
+
+export type FailureQuery = {
+  readonly tenant?: string;
+  readonly jobId?: string;
+  readonly states?: readonly FailureState[];
+  readonly fingerprint?: string;
+  readonly limit: number;
+  readonly cursor?: string;
+};
+
+export type FailureStore = {
+  /** The last failure first. @throws Problem validation-error for a malformed cursor */
+  readonly list: (
+    query: FailureQuery,
+  ) => Promise<{ readonly failures: readonly Failure[]; readonly nextCursor: string | null }>;
+  /** Removes groups that have not occurred since. @returns how many, at most `limit` */
+  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
+};
+
+const mostSampleChars = 500;
+
+export function createFailureStore({ read, transact }: Database): FailureStore {
+  return {
+    async list({ limit, cursor, tenant, jobId, states, fingerprint }) {
+      const after = cursor === undefined ? undefined : parseCursor(cursor);
+      let query = read.selectFrom('failures').selectAll();
+      if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+      if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+      if (states) query = query.where('state', 'in', states);
+      if (fingerprint !== undefined) query = query.where('fingerprint', '=', fingerprint);
+      if (after)
+        query = query.where((eb) => eb(eb.refTuple('last_at', 'last_run'), '<', eb.tuple(after.createdAtMs, after.id)));
+      const rows = await query
+        .orderBy('last_at', 'desc')
+        .orderBy('last_run', 'desc')
+        .limit(limit + 1)
+        .execute();
+      const shown = rows.slice(0, limit);
+      const last = shown.at(-1);
+      const hasMore = rows.length > limit && last;
+      return {
+        failures: shown.map(toFailure),
+        nextCursor: hasMore ? toCursor({ createdAtMs: last.last_at, id: last.last_run }) : null,
+      };
+    },
+
+    removeOld: (beforeMs, limit) =>
+      transact(async ({ db }) => {
+        const old = await db
+          .selectFrom('failures')
+          .select(['tenant', 'job_id', 'fingerprint'])
+          .where('last_at', '<', beforeMs)
+          .limit(limit)
+          .execute();
+        for (const { tenant, job_id: jobId, fingerprint } of old)
+          await db
+            .deleteFrom('failures')
+            .where('tenant', '=', tenant)
+            .where('job_id', '=', jobId)
+            .where('fingerprint', '=', fingerprint)
+            .execute();
+        return old.length;
+      }),
+  };
+}
+
+type Ended = {
+  readonly id: string;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  readonly reason: RunReason | null;
+  readonly message: string | undefined;
+  readonly finished_at: number;
+};
+
+const addFailure = prepareQueries((db, row: Omit<FailureRow, 'state' | 'count'>) =>
+  db
+    .insertInto('failures')
+    .values({ ...row, state: 'open', count: 1 })
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'job_id', 'fingerprint']).doUpdateSet((eb) => ({
+        sample: eb.ref('excluded.sample'),
+        state: eb
+          .case()
+          .when('failures.state', '=', 'fixed')
+          .then(eb.val('regressed' as const))
+          .else(eb.ref('failures.state'))
+          .end(),
+        count: eb('failures.count', '+', 1),
+        last_run: eb.ref('excluded.last_run'),
+        last_at: eb.ref('excluded.last_at'),
+      })),
+    ),
+);
+
+const fixFailures = prepareQueries((db, { tenant, jobId }: { readonly tenant: string; readonly jobId: string }) =>
+  db
+    .updateTable('failures')
+    .set({ state: 'fixed' })
+    .where('tenant', '=', tenant)
+    .where('job_id', '=', jobId)
+    .where('state', '<>', 'fixed'),
+);
+
+/** Counts a failed run to its group. A success of the job fixes its failures. */
+export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
+  const { tenant, job_id: jobId, status } = run;
+  if (status === 'success') return void (await fixFailures(db, { tenant, jobId }));
+  if (status !== 'failed') return;
+  const { reason, message } = failureOf(run);
+  await addFailure(db, {
+    tenant,
+    job_id: jobId,
+    fingerprint: fingerprintOf({ reason, message }),
+    reason,
+    sample: message.slice(0, mostSampleChars).toWellFormed(),
+    first_run: run.id,
+    first_at: run.finished_at,
+    last_run: run.id,
+    last_at: run.finished_at,
+  });
+}
+
+/** What the fingerprint of a run is made of. */
+export function failureOf({ reason, message = '' }: Pick<Ended, 'reason' | 'message'>) {
+  return { reason: reason ?? 'exit', message };
+}
+
+function toFailure(row: FailureRow): Failure {
+  return {
+    jobId: row.job_id,
+    tenant: row.tenant,
+    fingerprint: row.fingerprint,
+    reason: row.reason,
+    sample: row.sample,
+    state: row.state,
+    count: row.count,
+    firstRunId: row.first_run,
+    firstAtMs: row.first_at,
+    lastRunId: row.last_run,
+    lastAtMs: row.last_at,
+  };
+}
