@@ -496,6 +496,21 @@ export const keys = {
     'The jobs whose runs are reported. `*` stands for a part of a name, `**` for any number of names',
   ),
   'notify.rules[].on': key(oneOrMore(choice(...notifyEvents)), ['failed'], 'The events that are reported'),
+  'notify.rules[].after': key(
+    integer(1, 1_000),
+    1,
+    'Report a failure from this one in a row on: with 3, two failures that are followed by a success are not reported',
+  ),
+  'notify.rules[].repeat': optional(
+    duration('1m', '365d'),
+    'Report the failures of a job at most once in this time, until it succeeds; the next one then as still failing',
+    { defaultText: 'report every failure' },
+  ),
+  'notify.rules[].digest': optional(
+    duration('1s', '7d'),
+    'Collect the messages to a channel for this time, and send them as one',
+    { defaultText: 'send each at once' },
+  ),
   'notify.rules[].to': required(oneOrMore(channel), 'The channels that get the messages'),
 
   'aliases[].from': required(jobId, 'The id of a job'),

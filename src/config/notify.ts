@@ -41,6 +41,15 @@ export function checkNotify(settings: Settings): void {
     const to: readonly string[] | undefined = valueAt(settings, 'notify.rules[].to', at);
     for (const name of (to ?? []).filter((one) => !names.includes(one)))
       addError(settings, 'notify.rules[].to', `there is no channel \`${name}\` in \`notify.channels\``, at);
+    const isDigest = settingAt(settings, 'notify.rules[].digest', at)?.origin.kind !== 'default';
+    const pager = (to ?? []).find((name) => valueAt(settings, 'notify.channels.<name>.type', name) === 'pagerduty');
+    if (isDigest && pager !== undefined)
+      addError(
+        settings,
+        'notify.rules[].digest',
+        `\`${pager}\` gets no digest: an incident of PagerDuty belongs to one job`,
+        at,
+      );
   }
 }
 
@@ -73,6 +82,19 @@ function checkChannel(
     );
 }
 
+/** Without those that have their default: they are stored with every run. */
+function termsOf(settings: Settings, at: string | number): ChannelRule['terms'] {
+  const after = valueAt(settings, 'notify.rules[].after', at);
+  const repeatMs = valueAt(settings, 'notify.rules[].repeat', at);
+  const digestMs = valueAt(settings, 'notify.rules[].digest', at);
+  return {
+    on: valueAt(settings, 'notify.rules[].on', at),
+    ...(after > 1 && { after }),
+    ...(repeatMs !== null && { repeatMs }),
+    ...(digestMs !== null && { digestMs }),
+  };
+}
+
 function isAddress(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password } = new URL(text);
@@ -101,8 +123,8 @@ export function toNotify(settings: Settings): {
   const rules = (settings.items.get('notify.rules') ?? []).map(
     ({ at }): ChannelRule => ({
       jobs: valueAt(settings, 'notify.rules[].jobs', at),
-      on: valueAt(settings, 'notify.rules[].on', at),
       to: valueAt(settings, 'notify.rules[].to', at),
+      terms: termsOf(settings, at),
     }),
   );
   const [url, from] = [valueAt(settings, 'notify.smtp.url'), valueAt(settings, 'notify.smtp.from')];

@@ -10,25 +10,36 @@ export type NotifyEvent = (typeof notifyEvents)[number];
 /** A URL or a credential, or the name of the stored secret that holds it. */
 export type StoredText = string | { readonly secret: string };
 
+type RuleTerms = {
+  readonly on: readonly NotifyEvent[];
+  /** The first failure in a row that is reported; by default, 1. */
+  readonly after?: number;
+  /** A job's failure is reported once in this time; by default, every failure is reported. */
+  readonly repeatMs?: number;
+  /** For channels: notifications of this time are sent as one message. */
+  readonly digestMs?: number;
+};
+
 /** Whom to notify of which events of a run. */
-export type NotifyRule = { readonly on: readonly NotifyEvent[] } & (
-  | {
-      /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
-      readonly webhook: string;
-      readonly channel?: never;
-    }
-  | {
-      /** The name of a channel in flwd.yaml. */
-      readonly channel: string;
-      readonly webhook?: never;
-    }
-);
+export type NotifyRule = RuleTerms &
+  (
+    | {
+        /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
+        readonly webhook: string;
+        readonly channel?: never;
+      }
+    | {
+        /** The name of a channel in flwd.yaml. */
+        readonly channel: string;
+        readonly webhook?: never;
+      }
+  );
 
 /** A rule of flwd.yaml. */
 export type ChannelRule = {
   /** Patterns of job ids. */
   readonly jobs: readonly string[];
-  readonly on: readonly NotifyEvent[];
+  readonly terms: RuleTerms;
   /** Names of channels. */
   readonly to: readonly string[];
 };
@@ -88,19 +99,26 @@ export type Notification = {
 
 /** The event that a rule hears of when a run ends so, if it lists one. `failuresBefore` counts those in a row. */
 export function eventAtEnd(
-  on: readonly NotifyEvent[],
+  { on, after = 1 }: Pick<RuleTerms, 'on' | 'after'>,
   status: 'success' | 'failed' | 'cancelled',
   failuresBefore: number,
 ): NotifyEvent | undefined {
-  const after = { success: 'fixed', failed: 'still_failing', cancelled: 'cancelled' } as const;
-  const events = failuresBefore > 0 ? [after[status], status] : [status];
-  return events.find((event) => on.includes(event));
+  if (status === 'cancelled') return on.find((event) => event === status);
+  // A failure that was not reported is not fixed either.
+  if (status === 'success') return first(on, failuresBefore >= after ? ['fixed', status] : [status]);
+  if (failuresBefore + 1 < after) return undefined;
+  return first(on, failuresBefore >= after ? ['still_failing', status] : [status]);
+}
+
+function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): NotifyEvent | undefined {
+  return wanted.find((event) => on.includes(event));
 }
 
 /** The rules for a new run of the job: its own, and those of flwd.yaml that match it. */
 export function rulesFor(jobId: string, own: readonly NotifyRule[], rules: readonly ChannelRule[]): NotifyRule[] {
   const matching = rules.filter(({ jobs }) => jobs.some((pattern) => matchesJob(pattern, jobId)));
-  return [...own, ...matching.flatMap(({ on, to }) => to.map((channel): NotifyRule => ({ on, channel })))];
+  const ofChannels = matching.flatMap(({ terms, to }) => to.map((channel): NotifyRule => ({ ...terms, channel })));
+  return [...own, ...ofChannels];
 }
 
 /** `*` stands for a part of a name, `**` for any number of names: `prod/**` matches every job below `prod`. */

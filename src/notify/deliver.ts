@@ -1,7 +1,7 @@
 // Delivers the notifications that are due, a few at a time, and records how each attempt ended.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Run } from '../domain/run.ts';
+import { invariant } from '../domain/problem.ts';
 import { toTimerDelay, toTimestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
@@ -16,7 +16,7 @@ import { ChannelError, type ChannelRequest } from './channel/request.ts';
 import { webhookRequest } from './channel/webhook.ts';
 import type { Channels } from './channels.ts';
 import type { DueClock } from './due-clock.ts';
-import type { Messages } from './message.ts';
+import type { Messages, Report } from './message.ts';
 import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
@@ -68,9 +68,10 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
     if (calls.isFull()) return false;
     const passedOver = calls.knownOrigins().filter((origin) => !isTurnOf(origin));
     for (const notification of await notifications.due(await clock.nowByDatabase(), passedOver, 2 * mostCalls)) {
-      const { id, origin } = notification;
-      if (calls.has(id) || calls.isFull() || !isTurnOf(origin)) continue;
-      calls.add(id, origin, deliver(notification));
+      const { id, origin, digestAtMs } = notification;
+      const key = digestAtMs === null ? id : `${origin} ${digestAtMs}`;
+      if (calls.has(key) || calls.isFull() || !isTurnOf(origin)) continue;
+      calls.add(key, origin, deliver(notification));
       hasStarted = true;
     }
     return hasStarted;
@@ -79,13 +80,13 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   /** Never rejects. */
   async function deliver(notification: DueNotification): Promise<void> {
     try {
-      const run = await runs.get(notification.runId);
-      // The run has been removed, and the notification with it.
-      if (!run) return;
-      const attempt = await attemptFor(notification, run, o, signal);
+      const together = notification.digestAtMs === null ? [notification] : await notifications.digest(notification);
+      const reports = await withRuns(together, runs);
+      if (reports.length === 0) return;
+      const attempt = await attemptFor(reports, o, signal);
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
       // The call is not repeated because the disk is full: only storing its result is.
-      await retryShortage(() => settle(notification, attempt, o), { isPassing: isStorageError, signal });
+      await retryShortage(() => settle(together, attempt, o), { isPassing: isStorageError, signal });
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
@@ -115,27 +116,46 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   return { wake: wake.raise, ended: run() };
 }
 
-async function attemptFor(notification: DueNotification, run: Run, o: Parts, signal: AbortSignal): Promise<Attempt> {
+/** Without those whose run has been removed, and the notification with it. */
+async function withRuns(
+  notifications: readonly DueNotification[],
+  runs: Pick<Store['runs'], 'get'>,
+): Promise<Report[]> {
+  const reports: Report[] = [];
+  for (const notification of notifications) {
+    const run = await runs.get(notification.runId);
+    if (run) reports.push({ notification, run });
+  }
+  return reports;
+}
+
+async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSignal): Promise<Attempt> {
   const { signer, clock, timeoutMs } = o;
+  const id = reports[0]?.notification.id ?? '';
   try {
-    const request = await requestFor(notification, run, o);
-    return await send({ id: notification.id, request, signer, clock, timeoutMs, signal });
+    const request = await requestFor(reports, o);
+    return await send({ id, request, signer, clock, timeoutMs, signal });
   } catch (error) {
     if (error instanceof ChannelError) return failedAttempt(error.message);
     throw error;
   }
 }
 
-async function settle(notification: DueNotification, attempt: Attempt, o: Parts): Promise<void> {
+/** All of a digest get the same time for the next attempt, so that they stay together. */
+async function settle(together: readonly DueNotification[], attempt: Attempt, o: Parts): Promise<void> {
   const { db, notifications } = o.store;
-  const { id, runId, origin, channel } = notification;
-  const settled = settlement(notification, attempt, o.clock.now(), o.random);
-  await db.transact((tx) => notifications.settle(tx, id, settled));
+  const [first] = together;
+  if (!first) return;
+  const { runId, origin, channel } = first;
+  const settled = settlement(first, attempt, o.clock.now(), o.random);
+  await db.transact(async (tx) => {
+    for (const { id } of together) await notifications.settle(tx, id, settled);
+  });
   const { status, attempts, error } = settled;
   o.onOutcome(status === 'pending' ? 'retried' : status);
   if (status !== 'failed') return;
   const to = channel === null ? { origin } : { channel };
-  o.log.warn({ run_id: runId, notice_id: id, ...to, attempts, error }, 'gave up delivering a notification');
+  o.log.warn({ run_id: runId, notice_id: first.id, ...to, attempts, error }, 'gave up delivering a notification');
 }
 
 /** The calls in progress, and which origin may have the next one. */
@@ -190,12 +210,17 @@ function settlement(before: DueNotification, attempt: Attempt, atMs: number, ran
 
 /** @throws ChannelError when the message cannot be sent as flwd.yaml and the stored secrets are now */
 async function requestFor(
-  notification: DueNotification,
-  run: Run,
+  reports: readonly Report[],
   { channels, messages }: Pick<Parts, 'channels' | 'messages'>,
 ): Promise<ChannelRequest | Mail> {
+  const [first] = reports;
+  invariant(first, 'a call has a notification');
+  const { notification, run } = first;
   const { channel, webhook, event, createdAtMs } = notification;
-  if (channel !== null) return channels.requestFor(channel, await messages.of(notification, run));
+  if (channel !== null) {
+    const message = reports.length === 1 ? messages.of(first) : messages.digest(reports);
+    return channels.requestFor(channel, await message);
+  }
   const at = event === 'waiting_approval' ? null : run.finished_at;
   return webhookRequest(webhook, { run, event, at: at ?? toTimestamp(createdAtMs) });
 }

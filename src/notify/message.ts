@@ -1,6 +1,7 @@
 // What a notification says about a run: a headline, the reason in a sentence, the last lines of the log, and a link.
 
 import type { NotifyEvent } from '../domain/notification.ts';
+import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { oneLine, plainText } from '../lib/plain-text.ts';
@@ -13,23 +14,33 @@ export type Tone = 'good' | 'bad' | 'neutral';
 export type Message = {
   /** The id of the notification, which stays the same when it is sent again. */
   readonly id: string;
-  readonly event: NotifyEvent | 'test';
+  readonly event: NotifyEvent | 'test' | 'digest';
   readonly tone: Tone;
   /** One line of plain text, as the members below. */
   readonly headline: string;
   readonly reason: string;
-  /** The last lines of the log, oldest first. */
+  /** The last lines of the log, oldest first; in a digest, a line for each of its messages. */
   readonly lines: readonly string[];
   /** null: flwd.yaml has no `server.public_url`. */
   readonly url: string | null;
+  /** The command that shows more. */
+  readonly command: string;
+  /** The instance, and the run if there is one. */
+  readonly footer: string;
   /** When it happened. */
   readonly at: string;
   /** The step that waits for an approval. */
   readonly stepId: string | null;
   /** The name of this flwd. */
   readonly instance: string;
+  /** In a digest, the run of its newest message. */
   readonly run: Run;
+  /** The messages of a digest. */
+  readonly parts: readonly Message[];
 };
+
+/** A notification with its run. */
+export type Report = { readonly notification: DueNotification; readonly run: Run };
 
 const tones: Readonly<Record<NotifyEvent, Tone>> = {
   failed: 'bad',
@@ -49,11 +60,14 @@ const headlines: Readonly<Record<NotifyEvent, string>> = {
 };
 const mostLines = 10;
 const mostTitleChars = 200;
+/** More would fit into no message. */
+const mostParts = 50;
 const mostReasonChars = 1_000;
 const mostLineChars = 500;
 
 export type Messages = {
-  readonly of: (notification: DueNotification, run: Run) => Promise<Message>;
+  readonly of: (report: Report) => Promise<Message>;
+  readonly digest: (reports: readonly Report[]) => Promise<Message>;
   /** For a test of a channel. */
   readonly sample: (id: string, at: string) => Message;
 };
@@ -65,38 +79,81 @@ export function createMessages(o: {
 }): Messages {
   const { store, instance } = o;
   const base = o.publicUrl?.replace(/\/+$/, '') ?? null;
+
+  async function of({ notification, run }: Report): Promise<Message> {
+    const { id, event, stepId, createdAtMs } = notification;
+    const { lines } = await store.logs.page(run.run_id, { tail: mostLines, limit: mostLines });
+    const at = event === 'waiting_approval' ? null : run.finished_at;
+    return {
+      id,
+      event,
+      tone: tones[event],
+      headline: `${await nameOf(run, store)} ${headlines[event]}`,
+      reason: oneLine(await reasonOf(notification, run, store), mostReasonChars),
+      lines: lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== ''),
+      url: base === null ? null : `${base}/runs/${run.run_id}`,
+      command: `flwd logs ${run.run_id}`,
+      footer: `${instance} · ${run.run_id}`,
+      at: at ?? toTimestamp(createdAtMs),
+      stepId,
+      instance,
+      run,
+      parts: [],
+    };
+  }
+
   return {
-    async of({ id, event, stepId, failures, createdAtMs }, run) {
-      const { lines } = await store.logs.page(run.run_id, { tail: mostLines, limit: mostLines });
-      const at = event === 'waiting_approval' ? null : run.finished_at;
+    of,
+    async digest(reports) {
+      const parts: Message[] = [];
+      for (const report of reports.slice(0, mostParts)) parts.push(await of(report));
+      const last = parts.at(-1);
+      invariant(last, 'a digest has a message');
+      const more = reports.length - parts.length;
+      const lines = parts.map(({ headline, reason }) => oneLine(`${headline}: ${reason}`, mostLineChars));
       return {
-        id,
-        event,
-        tone: tones[event],
-        headline: `${await nameOf(run, store)} ${headlines[event]}`,
-        reason: oneLine(await reasonOf({ event, stepId, failures }, run, store), mostReasonChars),
-        lines: lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== ''),
-        url: base === null ? null : `${base}/runs/${run.run_id}`,
-        at: at ?? toTimestamp(createdAtMs),
-        stepId,
-        instance,
-        run,
+        ...last,
+        id: parts[0]?.id ?? last.id,
+        event: 'digest',
+        tone: worstOf(reports),
+        headline: headlineOf(reports),
+        reason: `${reports.length} messages since ${parts[0]?.at}.`,
+        lines: more > 0 ? [...lines, `and ${more} more`] : lines,
+        url: base === null ? null : `${base}/runs`,
+        command: 'flwd runs',
+        footer: instance,
+        stepId: null,
+        parts,
       };
     },
     sample: (id, at) => ({
       id,
       event: 'test',
       tone: 'neutral',
-      headline: `flwd can reach this channel`,
+      headline: 'flwd can reach this channel',
       reason: `This is a test from ${instance}; no run has failed.`,
       lines: ['the last lines of the log come here'],
       url: base,
+      command: 'flwd notify',
+      footer: instance,
       at,
       stepId: null,
       instance,
       run: sampleRun(at),
+      parts: [],
     }),
   };
+}
+
+function worstOf(reports: readonly Report[]): Tone {
+  const found = reports.map(({ notification }) => tones[notification.event]);
+  return (['bad', 'neutral', 'good'] as const).find((tone) => found.includes(tone)) ?? 'neutral';
+}
+
+/** Such as `3 failed, 1 works again`. */
+function headlineOf(reports: readonly Report[]): string {
+  const counts = Map.groupBy(reports, ({ notification }) => headlines[notification.event]);
+  return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');
 }
 
 /** A title is what the author of the job wrote, so the id comes with it. */

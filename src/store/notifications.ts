@@ -30,6 +30,8 @@ export type FailingJob = {
   /** The last of its failed runs. */
   readonly runId: string;
   readonly failures: number;
+  /** When each channel, or origin of a webhook, last heard of a failure. */
+  readonly told: Readonly<Record<string, number>>;
 };
 
 export type NewNotification = {
@@ -45,6 +47,9 @@ export type NewNotification = {
   readonly channel: string | null;
   readonly webhook: string | null;
   readonly createdAtMs: number;
+  readonly dueAtMs: number;
+  /** Whether it is sent with others of its channel that are due at the same time. */
+  readonly isInDigest: boolean;
 };
 
 export type DueNotification = {
@@ -60,6 +65,8 @@ export type DueNotification = {
   readonly origin: string;
   readonly attempts: number;
   readonly createdAtMs: number;
+  /** When its digest was due; null: it is sent alone. */
+  readonly digestAtMs: number | null;
 };
 
 /** The newest notification of a channel that was delivered or given up. */
@@ -73,9 +80,13 @@ export type NotificationStore = {
   readonly reported: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly ReportedRun[]>;
   /** Those of the jobs whose last run failed. */
   readonly failing: (jobIds: readonly string[]) => Promise<readonly FailingJob[]>;
+  /** For each channel with a digest that is not due yet: when it is. */
+  readonly openDigests: (nowMs: number) => Promise<readonly (readonly [channel: string, atMs: number])[]>;
+  /** Those of the same digest, oldest first. */
+  readonly digest: (notification: DueNotification) => Promise<readonly DueNotification[]>;
   readonly setFailing: (tx: Transaction, job: FailingJob) => Promise<void>;
   readonly setFixed: (tx: Transaction, job: Pick<FailingJob, 'tenant' | 'jobId'>) => Promise<void>;
-  /** Adds notifications that are due at once. An existing one stays unchanged. */
+  /** An existing one stays unchanged. */
   readonly add: (tx: Transaction, notifications: readonly NewNotification[]) => Promise<void>;
   /** Those that have waited longest come first. Leaves out those to `busyOrigins`. */
   readonly due: (nowMs: number, busyOrigins: readonly string[], limit: number) => Promise<readonly DueNotification[]>;
@@ -103,6 +114,8 @@ export type NotificationStore = {
 
 /** Enough for one look. The next look finds the others. */
 const reportedAtOnce = 200;
+/** A digest with more is sent as several. */
+const digestAtOnce = 200;
 
 const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
   db
@@ -178,19 +191,44 @@ export function createNotificationStore({ read }: Database): NotificationStore {
   };
 }
 
-function createDues(read: Database['read']): Pick<NotificationStore, 'due' | 'nextDueAtMs' | 'settle' | 'moveDues'> {
+function selectDue(read: Database['read']) {
+  return read
+    .selectFrom('notices')
+    .select(['id', 'run_id as runId', 'event', 'step_id as stepId', 'failures', 'channel', 'webhook', 'origin'])
+    .select(['attempts', 'created_at as createdAtMs'])
+    .select((eb) => eb.case().when('digest', '=', 1).then(eb.ref('next_at')).else(null).end().as('digestAtMs'));
+}
+
+function createDues(
+  read: Database['read'],
+): Pick<NotificationStore, 'due' | 'openDigests' | 'digest' | 'nextDueAtMs' | 'settle' | 'moveDues'> {
   return {
     async due(nowMs, busyOrigins, limit) {
-      let query = read
-        .selectFrom('notices')
-        .select(['id', 'run_id as runId', 'event', 'step_id as stepId', 'failures', 'channel', 'webhook', 'origin'])
-        .select(['attempts', 'created_at as createdAtMs'])
-        .where('next_at', '<=', nowMs)
-        .orderBy('next_at')
-        .limit(limit);
+      let query = selectDue(read).where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busyOrigins.length > 0) query = query.where('origin', 'not in', busyOrigins);
       return query.execute();
     },
+
+    async openDigests(nowMs) {
+      const rows = await read
+        .selectFrom('notices')
+        .select((eb) => ['channel', eb.fn.min('next_at').as('at')])
+        .where('next_at', '>', nowMs)
+        .where('digest', '=', 1)
+        .where('attempts', '=', 0)
+        .groupBy('channel')
+        .execute();
+      return rows.map(({ channel, at }) => [channel ?? '', Number(at)] as const);
+    },
+
+    digest: ({ origin, digestAtMs }) =>
+      selectDue(read)
+        .where('next_at', '=', digestAtMs)
+        .where('origin', '=', origin)
+        .where('digest', '=', 1)
+        .orderBy('id')
+        .limit(digestAtOnce)
+        .execute(),
 
     async nextDueAtMs(nowMs) {
       const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
@@ -220,18 +258,20 @@ function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'fai
   return {
     async failing(jobIds) {
       if (jobIds.length === 0) return [];
-      return read
+      const rows = await read
         .selectFrom('failing_jobs')
-        .select(['tenant', 'job_id as jobId', 'run_id as runId', 'failures'])
+        .select(['tenant', 'job_id as jobId', 'run_id as runId', 'failures', 'told'])
         .where('job_id', 'in', jobIds)
         .execute();
+      return rows.map((row) => ({ ...row, told: JSON.parse(row.told) }));
     },
 
-    async setFailing(tx, { tenant, jobId, runId, failures }) {
+    async setFailing(tx, { tenant, jobId, runId, failures, told }) {
+      const changed = { run_id: runId, failures, told: JSON.stringify(told) };
       await tx.db
         .insertInto('failing_jobs')
-        .values({ tenant, job_id: jobId, run_id: runId, failures, told: '{}' })
-        .onConflict((conflict) => conflict.columns(['tenant', 'job_id']).doUpdateSet({ run_id: runId, failures }))
+        .values({ tenant, job_id: jobId, ...changed })
+        .onConflict((conflict) => conflict.columns(['tenant', 'job_id']).doUpdateSet(changed))
         .execute();
     },
 
@@ -268,7 +308,7 @@ function toRow(notification: NewNotification): NotificationRow {
     status: 'pending',
     origin: channel === null ? new URL(webhook ?? '').origin : `channel:${channel}`,
     attempts: 0,
-    next_at: createdAtMs,
+    next_at: notification.dueAtMs,
     created_at: createdAtMs,
     finished_at: null,
     last_error: null,
@@ -278,7 +318,7 @@ function toRow(notification: NewNotification): NotificationRow {
     step_id: notification.stepId,
     event_id: notification.eventId,
     failures: notification.failures,
-    digest: null,
+    digest: notification.isInDigest ? 1 : null,
   };
 }
 

@@ -157,6 +157,10 @@ test.each([
     ],
   ],
   [
+    'notify: {channel: team, after: 3, repeat: 24h, digest: 10m}',
+    [{ on: ['failed'], after: 3, repeatMs: 86_400_000, digestMs: 600_000, channel: 'team' }],
+  ],
+  [
     'notify: [{channel: team}, {channel: pager, on: [failed, fixed, still_failing, waiting_approval]}]',
     [
       { on: ['failed'], channel: 'team' },
@@ -197,6 +201,10 @@ describe('errors have their place and say what is wrong', () => {
     [
       'command: ./run.sh\nnotify: [{webhook: "https://a:b@example.org/"}]',
       '2:20: `notify.0.webhook` must be an http or https URL without a user and password',
+    ],
+    [
+      'command: ./run.sh\nnotify: {webhook: "https://example.org/", digest: 10m}',
+      '2:43: `digest` needs a `channel`: a webhook gets each notification',
     ],
     ['command: ./run.sh\nexecutor: docker', '2:11: `executor` must be one of "proc", "container"'],
     [

@@ -14,7 +14,7 @@ const written = `notify:
       body: message.reason
   rules:
     - {jobs: "prod/**", on: [failed, fixed], to: [team]}
-    - {to: own}
+    - {to: own, after: 3, repeat: 24h, digest: 10m}
 `;
 
 test('channels and rules, with their defaults', () => {
@@ -32,8 +32,12 @@ test('channels and rules, with their defaults', () => {
     },
   ]);
   expect(rules).toEqual([
-    { jobs: ['prod/**'], on: ['failed', 'fixed'], to: ['team'] },
-    { jobs: ['**'], on: ['failed'], to: ['own'] },
+    { jobs: ['prod/**'], to: ['team'], terms: { on: ['failed', 'fixed'] } },
+    {
+      jobs: ['**'],
+      to: ['own'],
+      terms: { on: ['failed'], after: 3, repeatMs: 86_400_000, digestMs: 600_000 },
+    },
   ]);
 });
 
@@ -49,6 +53,10 @@ test.each([
   ['channels: {ops: {type: mail, to: [ops@example.org]}}', 'a channel of the type `mail` needs `notify.smtp.url`'],
   ['channels: {ops: {type: mail, to: ["a@b\\nBcc: c@d"]}}', 'must be a list, each an address'],
   ['smtp: {url: smtp://localhost, from: "x\\n <a@b>"}', '`notify.smtp.from` must be an address'],
+  [
+    'channels: {p: {type: pagerduty, routing_key: r}}, rules: [{to: p, digest: 1m}]',
+    '`p` gets no digest: an incident of PagerDuty belongs to one job',
+  ],
   ['rules: [{to: team}]', 'there is no channel `team` in `notify.channels`'],
   ['rules: [{jobs: "../x"}]', '`notify.rules[0].to` is missing'],
   ['rules: [{on: late, to: team}]', 'must be one of `failed`'],

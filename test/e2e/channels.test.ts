@@ -180,3 +180,29 @@ test('mail goes over TLS with the user and password of a stored secret, and only
   expect(failure?.body).toContain('the disk is full');
   expect(server.stderr + stranger.stderr).not.toContain('T0KEN');
 });
+
+test('a digest that a SIGKILL interrupts is sent once after the restart, with what came before and after it', async () => {
+  const receiver = await startReceiver();
+  const server = await serving({
+    jobs: { one: bash('exit 3'), two: bash('exit 4') },
+    config: {
+      notify: {
+        channels: { team: { type: 'webhook', url: receiver.url } },
+        rules: [{ to: 'team', on: ['failed', 'still_failing'], digest: '8s', repeat: '1h' }],
+      },
+    },
+  });
+  const first = await server.run('one');
+  await expect.poll(() => notices(server, first.run_id), { timeout: 20_000 }).toMatchObject([{ status: 'pending' }]);
+  await server.stop('SIGKILL');
+  await server.startAgain();
+  const again = await server.run('one');
+  const other = await server.run('two');
+  await expect.poll(() => notices(server, other.run_id), { timeout: 20_000 }).toMatchObject([{ event: 'failed' }]);
+  expect(await notices(server, again.run_id)).toEqual([]);
+  const told = () =>
+    receiver.received
+      .map(({ body }) => JSON.parse(body).data)
+      .flatMap((data) => (data.notifications ?? [data]).map(({ run_id: runId }: { run_id: string }) => runId));
+  await expect.poll(told, { timeout: 30_000 }).toEqual([first.run_id, other.run_id]);
+});

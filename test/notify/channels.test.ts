@@ -181,8 +181,8 @@ test.each([
 test('a run has the rules of its job and those of flwd.yaml that match it', () => {
   const own = [{ on: ['success'], webhook: 'https://example.org' }] as const;
   const rules = [
-    { jobs: ['prod/**', 'db'], on: ['failed'], to: ['team', 'pager'] },
-    { jobs: ['dev/**'], on: ['failed'], to: ['team'] },
+    { jobs: ['prod/**', 'db'], terms: { on: ['failed'] }, to: ['team', 'pager'] },
+    { jobs: ['dev/**'], terms: { on: ['failed'] }, to: ['team'] },
   ] as const;
   expect(rulesFor('prod/a', own, rules)).toEqual([
     ...own,

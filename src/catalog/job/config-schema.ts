@@ -186,6 +186,9 @@ const notify = map(
     }),
     channel: string({ pattern: channelNamePattern, says: 'the name of a channel in flwd.yaml' }),
     on: list(oneOf(...notifyEvents), few),
+    after: integer({ minimum: 1, maximum: 1_000 }),
+    repeat: waiting,
+    digest: waiting,
   },
 );
 type Notify = Static<typeof notify>;

@@ -185,8 +185,15 @@ async function readNamed(named: Readonly<Record<string, JsonObject>>): Promise<A
 }
 
 function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {
-  return [notify ?? []].flat().map(({ on = ['failed'], webhook, channel = '' }) => {
-    return webhook === undefined ? { on, channel } : { on, webhook };
+  return [notify ?? []].flat().map(({ on = ['failed'], webhook, channel = '', ...fewer }) => {
+    const [repeatMs, digestMs] = [toMs(fewer.repeat), toMs(fewer.digest)];
+    const terms = {
+      on,
+      ...(fewer.after !== undefined && { after: fewer.after }),
+      ...(repeatMs !== null && { repeatMs }),
+      ...(digestMs !== null && { digestMs }),
+    };
+    return webhook === undefined ? { ...terms, channel } : { ...terms, webhook };
   });
 }
 

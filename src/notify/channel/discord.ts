@@ -23,7 +23,7 @@ export const toDiscord: ToRequest = ({ url }, message) => {
         description: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
         color: colors[message.tone],
         timestamp: message.at,
-        footer: { text: fit(`${message.instance} · ${message.run.run_id}`, mostTitleChars) },
+        footer: { text: fit(message.footer, mostTitleChars) },
         ...(message.url !== null && { url: message.url }),
       },
     ],

@@ -43,7 +43,7 @@ export function fitLines(lines: readonly string[], most: number, form: Form = {}
 /** Reason, log and link as one text. When there is too little room, the log is cut first. */
 export function fitBody(message: Message, most: number, form: Form = {}): string {
   const { sizeOf = charsOf } = form;
-  const link = message.url ?? `flwd logs ${message.run.run_id}`;
+  const link = message.url ?? message.command;
   const end = `\n\n${fit(link, most, form)}`;
   const reason = fit(message.reason, most - sizeOf(end), form);
   const room = most - sizeOf(reason) - sizeOf(end) - 2;

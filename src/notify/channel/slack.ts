@@ -15,8 +15,10 @@ const escapeCode = (character: string): string => (character === '`' ? "'" : esc
 
 export const toSlack: ToRequest = ({ url }, message) => {
   const log = fitLines(message.lines, mostSectionChars - 2 * fence.length - 2, { escape: escapeCode });
-  const link = message.url === null ? [] : [section('mrkdwn', `<${message.url}|Show the run>`)];
-  const context = `${message.instance} · ${message.run.run_id}`;
+  const link =
+    message.url === null
+      ? []
+      : [section('mrkdwn', `<${message.url}|${message.parts.length > 0 ? 'Show the runs' : 'Show the run'}>`)];
   return jsonRequest(url, {
     text: fit(message.headline, mostSectionChars, { escape: escaped }),
     attachments: [
@@ -27,7 +29,10 @@ export const toSlack: ToRequest = ({ url }, message) => {
           section('plain_text', fit(message.reason, mostSectionChars)),
           ...(log === '' ? [] : [section('mrkdwn', `${fence}\n${log}\n${fence}`)]),
           ...link,
-          { type: 'context', elements: [{ type: 'plain_text', text: fit(context, mostSectionChars), emoji: false }] },
+          {
+            type: 'context',
+            elements: [{ type: 'plain_text', text: fit(message.footer, mostSectionChars), emoji: false }],
+          },
         ],
       },
     ],

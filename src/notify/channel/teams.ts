@@ -26,10 +26,16 @@ export const toTeams: ToRequest = ({ url }, message) => {
             run({ text: fit(message.headline, 1_000), weight: 'Bolder', size: 'Medium', color: colors[message.tone] }),
             run({ text: message.reason }),
             ...(log === '' ? [] : [run({ text: log, fontType: 'Monospace', size: 'Small' })]),
-            run({ text: `${message.instance} · ${message.run.run_id}`, isSubtle: true, size: 'Small' }),
+            run({ text: message.footer, isSubtle: true, size: 'Small' }),
           ],
           ...(message.url !== null && {
-            actions: [{ type: 'Action.OpenUrl', title: 'Show the run', url: message.url }],
+            actions: [
+              {
+                type: 'Action.OpenUrl',
+                title: message.parts.length > 0 ? 'Show the runs' : 'Show the run',
+                url: message.url,
+              },
+            ],
           }),
         },
       },

@@ -1,11 +1,18 @@
 // A webhook as Standard Webhooks defines it, of a job or of a channel.
 
-import type { NotifyEvent } from '../../domain/notification.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Message } from '../message.ts';
 import { type ChannelRequest, jsonRequest, type ToRequest } from './request.ts';
 
 export const toWebhook: ToRequest = ({ url }, message) => {
-  const { headline, reason, lines, url: link, stepId } = message;
+  const { headline, reason, lines, url: link, stepId, parts, at } = message;
+  if (parts.length > 0) {
+    const notifications = parts.map((part) => ({
+      ...dataOf(part),
+      message: { headline: part.headline, reason: part.reason },
+    }));
+    const data = { message: { headline, reason, url: link }, notifications };
+    return { ...jsonRequest(url, { type: 'channel.digest', timestamp: at, data }), isSigned: true };
+  }
   const more = { ...(stepId !== null && { step_id: stepId }), message: { headline, reason, log: lines, url: link } };
   return webhookRequest(url, { run: message.run, event: message.event, at: message.at }, more);
 };
@@ -16,36 +23,39 @@ export const toWebhook: ToRequest = ({ url }, message) => {
  */
 export function webhookRequest(
   url: string,
-  { run, event, at }: { readonly run: Run; readonly event: NotifyEvent | 'test'; readonly at: string },
+  { run, event, at }: Pick<Message, 'run' | 'event' | 'at'>,
   more: Readonly<Record<string, unknown>> = {},
 ): ChannelRequest {
-  const { started_at: startedAt, finished_at: finishedAt } = run;
   const body = {
     type: types[event] ?? 'run.finished',
     timestamp: at,
-    data: {
-      run_id: run.run_id,
-      job_id: run.job_id,
-      tenant: run.tenant,
-      event,
-      status: run.status,
-      reason: run.reason,
-      error: run.error,
-      exit_code: run.exit_code,
-      created_at: run.created_at,
-      started_at: startedAt,
-      finished_at: finishedAt,
-      duration_ms: startedAt === null || finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(startedAt),
-      labels: run.labels,
-      attempt: run.attempt,
-      trigger: run.trigger,
-      ...more,
-    },
+    data: { ...dataOf({ run, event }), ...more },
   };
   return { ...jsonRequest(url, body), isSigned: true };
 }
 
-const types: Readonly<Partial<Record<NotifyEvent | 'test', string>>> = {
+function dataOf({ run, event }: Pick<Message, 'run' | 'event'>) {
+  const { started_at: startedAt, finished_at: finishedAt } = run;
+  return {
+    run_id: run.run_id,
+    job_id: run.job_id,
+    tenant: run.tenant,
+    event,
+    status: run.status,
+    reason: run.reason,
+    error: run.error,
+    exit_code: run.exit_code,
+    created_at: run.created_at,
+    started_at: startedAt,
+    finished_at: finishedAt,
+    duration_ms: startedAt === null || finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(startedAt),
+    labels: run.labels,
+    attempt: run.attempt,
+    trigger: run.trigger,
+  };
+}
+
+const types: Readonly<Partial<Record<Message['event'], string>>> = {
   waiting_approval: 'run.waiting_approval',
   test: 'channel.test',
 };

@@ -1,0 +1,101 @@
+// Decides which notifications runs lead to: what each rule hears of, how often, and whether at once or in a digest.
+
+import { eventAtEnd, type NotifyEvent, type NotifyRule } from '../domain/notification.ts';
+import { createId } from '../lib/ids.ts';
+import type { FailingJob, NewNotification, ReportedRun } from '../store/notifications.ts';
+import type { Store } from '../store/open.ts';
+
+export type Decided = {
+  readonly added: readonly NewNotification[];
+  /** Jobs whose count of failures has changed; 0 means that the job works again. */
+  readonly jobs: readonly FailingJob[];
+};
+
+/** `reported` is in the order of the journal. */
+export async function decide(
+  reported: readonly ReportedRun[],
+  notifications: Pick<Store['notifications'], 'failing' | 'openDigests'>,
+  nowMs: number,
+): Promise<Decided> {
+  if (reported.length === 0) return { added: [], jobs: [] };
+  const known = await notifications.failing([...new Set(reported.map(({ jobId }) => jobId))]);
+  const jobs = new Map(known.map((job) => [keyOf(job), job]));
+  const changed = new Map<string, FailingJob>();
+  const hasDigest = reported.some(({ notify }) => notify.some(({ digestMs }) => digestMs !== undefined));
+  const digests = new Map(hasDigest ? await notifications.openDigests(nowMs) : []);
+
+  const added = reported.flatMap((run) => {
+    const { tenant, jobId, runId, status } = run;
+    const before = jobs.get(keyOf(run)) ?? { tenant, jobId, runId, failures: 0, told: {} };
+    const told = { ...before.told };
+    const failures = failuresAfter(status, before.failures);
+    const job = { tenant, jobId, runId, failures, told: failures === 0 ? {} : told };
+    const rows = toNotifications(run, { before: before.failures, told, digests, nowMs });
+    if (failures !== before.failures) {
+      jobs.set(keyOf(run), job);
+      changed.set(keyOf(run), job);
+    }
+    return rows;
+  });
+  return { added, jobs: [...changed.values()] };
+}
+
+function failuresAfter(status: ReportedRun['status'], before: number): number {
+  if (status === 'success') return 0;
+  return status === 'failed' ? before + 1 : before;
+}
+
+function keyOf({ tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): string {
+  return `${tenant} ${jobId}`;
+}
+
+type Facts = {
+  /** The failures in a row before this run. */
+  readonly before: number;
+  /** When each receiver last heard of a failure of the job. Changes. */
+  readonly told: Record<string, number>;
+  /** By channel: when its open digest is sent. Changes. */
+  readonly digests: Map<string, number>;
+  readonly nowMs: number;
+};
+
+function toNotifications(run: ReportedRun, facts: Facts): NewNotification[] {
+  const { runId, eventId, stepId, status } = run;
+  const { before, nowMs } = facts;
+  const failures = status === 'failed' ? before + 1 : before;
+  return run.notify.flatMap((rule, n): NewNotification[] => {
+    const event = withoutRepeats(rule, eventOf(rule, status, before), facts);
+    if (!event) return [];
+    const { channel = null, webhook = null } = rule;
+    const row = { id: createId('notice', nowMs), runId, eventId, n, event, stepId, failures, channel, webhook };
+    return [{ ...row, createdAtMs: nowMs, ...dueOf(rule, facts) }];
+  });
+}
+
+function eventOf(rule: NotifyRule, status: ReportedRun['status'], before: number): NotifyEvent | undefined {
+  if (status === 'waiting_approval') return rule.on.find((event) => event === status);
+  return status === 'pending' || status === 'running' ? undefined : eventAtEnd(rule, status, before);
+}
+
+/** With `repeat`, a failure is told once in that time, and then again as still failing. */
+function withoutRepeats(
+  { channel, webhook, repeatMs }: NotifyRule,
+  event: NotifyEvent | undefined,
+  { told, nowMs }: Facts,
+): NotifyEvent | undefined {
+  if (repeatMs === undefined || (event !== 'failed' && event !== 'still_failing')) return event;
+  const receiver = channel ?? new URL(webhook ?? '').origin;
+  const lastMs = told[receiver];
+  // A time in the future is from before the clock was set.
+  if (lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs) return undefined;
+  told[receiver] = nowMs;
+  return lastMs === undefined ? event : 'still_failing';
+}
+
+/** A digest is sent some time after its first notification. Later ones join it. */
+function dueOf({ channel, digestMs }: NotifyRule, { digests, nowMs }: Facts) {
+  if (channel === undefined || digestMs === undefined) return { dueAtMs: nowMs, isInDigest: false };
+  const dueAtMs = digests.get(channel) ?? nowMs + digestMs;
+  digests.set(channel, dueAtMs);
+  return { dueAtMs, isInDigest: true };
+}

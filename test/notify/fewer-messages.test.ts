@@ -1,0 +1,159 @@
+// `after`, `repeat` and `digest`: fewer messages, none of them lost by a restart.
+
+import { expect, test, vi } from 'vitest';
+import { eventAtEnd, type NotifyEvent } from '../../src/domain/notification.ts';
+import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts';
+import { aChannel } from './a-channel.ts';
+import { dataFolder, openNotifier, startMs } from './a-notifier.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+function when<T>(look: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(look, { interval: 10, timeout: 30_000 });
+}
+
+const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));
+
+test('after: the failures before it are not reported, and neither is their end', async () => {
+  const rule = { on: ['failed', 'still_failing', 'fixed'], after: 3 } as const;
+  const told = (ends: readonly ('success' | 'failed')[]): (NotifyEvent | undefined)[] => {
+    let before = 0;
+    return ends.map((status) => {
+      const event = eventAtEnd(rule, status, before);
+      before = status === 'failed' ? before + 1 : 0;
+      return event;
+    });
+  };
+  expect(told(['failed', 'failed', 'success'])).toEqual([undefined, undefined, undefined]);
+  expect(told(['failed', 'failed', 'failed', 'failed', 'success', 'failed'])).toEqual([
+    undefined,
+    undefined,
+    'failed',
+    'still_failing',
+    'fixed',
+    undefined,
+  ]);
+});
+
+test('repeat: a failing job is reported once in that time, then as still failing, also after a restart', async () => {
+  const receiver = await startReceiver();
+  const dir = dataFolder();
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const rule = [{ on: ['failed', 'fixed'], channel: 'team', repeatMs: 24 * hourMs }] as const;
+  const events = () => bodiesOf(receiver).map(({ data }) => data.event);
+  const first = await openNotifier(dir, { channels });
+  await first.end(rule, 'fail');
+  await when(() => expect(first.notifier.outcomes.delivered).toBe(1));
+  await first.close();
+
+  const second = await openNotifier(dir, { channels });
+  second.time.nowMs = startMs + 23 * hourMs;
+  await second.end(rule, 'fail');
+  await second.end(rule, 'fail', { run: { jobId: 'other' } });
+  await when(() => expect(events()).toEqual(['failed', 'failed']));
+  second.time.nowMs = startMs + 24 * hourMs;
+  await second.end(rule, 'fail');
+  await when(() => expect(events()).toEqual(['failed', 'failed', 'still_failing']));
+  expect(bodiesOf(receiver)[2].data.message.reason).toMatch(/for the 3rd time in a row/);
+  await second.end(rule, 'succeed');
+  await when(() => expect(events().at(-1)).toBe('fixed'));
+  await second.end(rule, 'fail');
+  await when(() => expect(events().slice(3)).toEqual(['fixed', 'failed']));
+});
+
+const digest = [{ on: ['failed', 'fixed'], channel: 'team', digestMs: 10 * minuteMs }] as const;
+
+test('digest: what comes within the time is one message, and a single one looks as always', async () => {
+  const receiver = await startReceiver();
+  const channels = [aChannel({ type: 'gotify', url: receiver.url, token: 't' })];
+  const opened = await openNotifier(dataFolder(), { channels, publicUrl: 'https://flwd.example.org' });
+  const change = { error: { message: 'exit code 3' } };
+  const first = await opened.end(digest, 'fail', { run: { jobId: 'a' }, change });
+  await when(async () => expect(await opened.store.notifications.list(first)).toHaveLength(1));
+  opened.time.nowMs += 9 * minuteMs;
+  await opened.end(digest, 'fail', { run: { jobId: 'b' }, change });
+  const last = await opened.end(digest, 'succeed', { run: { jobId: 'a' } });
+  await when(async () => expect(await opened.store.notifications.list(last)).toHaveLength(1));
+  expect(receiver.received).toEqual([]);
+  opened.time.nowMs += minuteMs;
+  await when(() => expect(opened.notifier.outcomes.delivered).toBe(1));
+  expect(bodiesOf(receiver)).toEqual([
+    expect.objectContaining({
+      title: '2 failed, 1 works again',
+      priority: 8,
+      message: [
+        '3 messages since 2024-01-15T10:30:01.500Z.',
+        '',
+        'Daily backup (a) failed: Exit code 3.',
+        'Daily backup (b) failed: Exit code 3.',
+        'Daily backup (a) works again: It succeeded in 1.5s, after a failure.',
+        '',
+        'https://flwd.example.org/runs',
+      ].join('\n'),
+    }),
+  ]);
+  for (const runId of [first, last])
+    expect(await opened.store.notifications.list(runId)).toMatchObject([{ status: 'delivered', attempts: 1 }]);
+
+  await opened.end(digest, 'fail', { run: { jobId: 'a' }, change });
+  await when(async () => expect(await opened.store.notifications.pendingCount()).toBe(1));
+  opened.time.nowMs += 10 * minuteMs;
+  await when(() => expect(bodiesOf(receiver)[1]).toMatchObject({ title: 'Daily backup (a) failed' }));
+});
+
+test('digest: it survives a restart, and stays the same when it is sent again', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = answerWith(500);
+  const dir = dataFolder();
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const first = await openNotifier(dir, { channels });
+  for (const jobId of ['a', 'b']) await first.end(digest, 'fail', { run: { jobId } });
+  await when(async () => expect(await first.store.notifications.pendingCount()).toBe(2));
+  await first.close();
+
+  const second = await openNotifier(dir, { channels });
+  second.time.nowMs = startMs + 10 * minuteMs;
+  await second.notifier.close();
+  await second.close();
+  const third = await openNotifier(dir, { channels });
+  third.time.nowMs = startMs + 10 * minuteMs;
+  await third.end([], 'fail');
+  await when(() => expect(third.notifier.outcomes.retried).toBe(1));
+  // It does not join the digest that is being sent again.
+  await third.end(digest, 'fail', { run: { jobId: 'c' } });
+  await when(async () => expect(await third.store.notifications.pendingCount()).toBe(3));
+  receiver.answer = answerWith(200);
+  third.time.nowMs += 5_000;
+  await when(() => expect(third.notifier.outcomes.delivered).toBe(1));
+  const [failed, again, ...others] = receiver.received;
+  expect(others).toEqual([]);
+  expect(again?.body).toBe(failed?.body);
+  expect(again?.headers['webhook-id']).toBe(failed?.headers['webhook-id']);
+  const { type, data } = JSON.parse(again?.body ?? '');
+  expect(type).toBe('channel.digest');
+  expect(data.notifications.map(({ job_id: jobId }: { job_id: string }) => jobId)).toEqual(['a', 'b']);
+});
+
+test.each(['slack', 'teams', 'discord', 'telegram', 'ntfy', 'mail-like'] as const)(
+  'a digest of many messages fits the limits of %s',
+  async (type) => {
+    const receiver = await startReceiver();
+    const url = `${receiver.url}/topic`;
+    const channel =
+      type === 'mail-like'
+        ? aChannel({ type: 'template', url, body: 'message.headline + " " + message.log' })
+        : aChannel({ type, url, token: '1:a', chatId: '1' });
+    const opened = await openNotifier(dataFolder(), { channels: [channel] });
+    const change = { error: { message: '"\\<&'.repeat(200) } };
+    for (let n = 0; n < 60; n += 1) await opened.end(digest, 'fail', { run: { jobId: `job-${n}` }, change });
+    await when(async () => expect(await opened.store.notifications.pendingCount()).toBe(60));
+    opened.time.nowMs += 10 * minuteMs;
+    await when(() => expect(opened.notifier.outcomes.delivered).toBe(1));
+    const [{ body } = { body: '' }, ...others] = receiver.received;
+    expect(others).toEqual([]);
+    expect(body).toContain('60 failed');
+    expect(Buffer.byteLength(body)).toBeLessThan(28_000);
+    expect(await opened.store.notifications.pendingCount()).toBe(0);
+  },
+);
