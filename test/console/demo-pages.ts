@@ -28,6 +28,8 @@ export const demoPages: readonly DemoPage[] = [
   ['/schedules', 'Schedules', (page) => page.getByRole('table').getByRole('button')],
   ['/schedules?view=week', 'Schedules', (page) => page.getByText('Mon')],
   ['/approvals', 'Approvals', (page) => page.getByRole('button', { name: /Approve/ })],
+  ['/failures', 'Failures', (page) => page.getByRole('table').getByRole('link')],
+  ['/logs?q=error', 'Logs', (page) => page.getByRole('list', { name: 'Lines' }).getByRole('link')],
   ['/admin/sources', 'Sources', (page) => page.getByText('shop-jobs')],
   ['/admin/tokens', 'Tokens', (page) => page.getByText('No tokens')],
   ['/admin/secrets', 'Secrets', (page) => page.getByRole('main').getByRole('button')],

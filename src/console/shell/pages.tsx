@@ -17,6 +17,9 @@ const RunPage = onDemand('the run', async () => (await import('../run/RunPage.ts
 const AdminPage = onDemand('the page', async () => (await import('../admin/AdminPage.tsx')).AdminPage);
 const SchedulesPage = onDemand('the page', async () => (await import('../schedules/SchedulesPage.tsx')).SchedulesPage);
 
+const FailuresPage = onDemand('the page', async () => (await import('../failures/FailuresPage.tsx')).FailuresPage);
+const LogsPage = onDemand('the page', async () => (await import('../logs/LogsPage.tsx')).LogsPage);
+
 const onDemandPages = [
   [/^\/runs\/[^/]+\/log$/, LogPage],
   [/^\/runs\/./, RunPage],
@@ -24,6 +27,8 @@ const onDemandPages = [
   [/^\/jobs\/./, JobPage],
   [/^\/schedules$/, SchedulesPage],
   [/^\/approvals$/, ApprovalsPage],
+  [/^\/failures$/, FailuresPage],
+  [/^\/logs$/, LogsPage],
   [/^\/compare$/, ComparePage],
   [/^\/admin/, AdminPage],
 ] as const;
@@ -55,6 +60,12 @@ export function Pages(): ReactNode {
       </Route>
       <Route path="/approvals">
         <ApprovalsPage />
+      </Route>
+      <Route path="/failures">
+        <FailuresPage />
+      </Route>
+      <Route path="/logs">
+        <LogsPage />
       </Route>
       <Route path="/compare">
         <ComparePage />

@@ -4,10 +4,12 @@ import {
   Boxes,
   CalendarClock,
   CircleUserRound,
+  CircleX,
   LayoutDashboard,
   ListVideo,
   type LucideIcon,
   Settings2,
+  TextSearch,
 } from 'lucide-react';
 
 export type Place = {
@@ -23,6 +25,8 @@ export const places: readonly Place[] = [
   { href: '/jobs', name: 'Jobs', key: 'j', icon: Boxes },
   { href: '/schedules', name: 'Schedules', key: 's', icon: CalendarClock },
   { href: '/approvals', name: 'Approvals', key: 'a', icon: CircleUserRound },
+  { href: '/failures', name: 'Failures', key: 'f', icon: CircleX },
+  { href: '/logs', name: 'Logs', key: 'l', icon: TextSearch },
   { href: '/admin', name: 'Admin', key: 'd', icon: Settings2 },
 ];
 

@@ -1,0 +1,79 @@
+// The pages of failures and of logs in the browser.
+
+import { afterAll, expect, test } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { aBrowser, choose } from './a-browser.ts';
+
+const server = await startServing();
+const { url } = server;
+const browser = aBrowser();
+afterAll(() => server.close());
+
+async function failed(jobId: string, message: string): Promise<string> {
+  const run = await server.addRun({ jobId });
+  await run.move('claim');
+  await run.move('fail', { reason: 'exit', exitCode: 1, error: { message } });
+  return run.id;
+}
+
+async function succeeded(jobId: string, ...lines: readonly string[]): Promise<string> {
+  const run = await server.addRun({ jobId });
+  await run.move('claim');
+  await run.print(...lines);
+  await run.finish();
+  return run.id;
+}
+
+test('failures are listed by what the program said, until the job succeeds', async () => {
+  const first = await failed('etl/load', 'exited with code 1: row 17 is broken');
+  const last = await failed('etl/load', 'exited with code 1: row 99 is broken');
+  await failed('report', 'exited with code 2: <b>no</b> disk');
+  const page = await browser.open(`${url}/runs`);
+  await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('f');
+  const row = page.getByRole('row').filter({ hasText: 'etl/load' });
+  await row.getByText('row 99 is broken').waitFor();
+  await expect.poll(() => row.getByRole('cell').allTextContents()).toContain('2');
+  await expect.poll(() => page.getByText('<b>no</b> disk').count()).toBe(1);
+  const links = row.getByRole('link');
+  expect(await links.evaluateAll((all) => all.map((link) => link.getAttribute('href')))).toEqual([
+    '/jobs/etl/load',
+    `/runs/${first}`,
+    `/runs/${last}`,
+  ]);
+
+  // It goes while one looks at it.
+  await succeeded('etl/load', 'fine');
+  await expect.poll(() => row.count()).toBe(0);
+  await page.getByRole('button', { name: 'All' }).click();
+  await row.getByText('fixed').waitFor();
+  await succeeded('report', 'fine');
+  await page.getByRole('button', { name: 'Not fixed' }).click();
+  await page.getByText('Every job that failed has succeeded since.').waitFor();
+});
+
+test('lines of all runs are found by keyboard, and lead to their place in the log', async () => {
+  const id = await succeeded('backup/daily', 'begins', 'the Needle <i>one</i>', '\x1eeneedle two');
+  const page = await browser.open(`${url}/runs`);
+  await page.getByRole('heading', { level: 1, name: 'Runs' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('l');
+  await page.getByText('Search the logs of all runs for a text.').waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('NEEDLE');
+  await page.keyboard.press('Enter');
+  const lines = page.getByRole('list', { name: 'Lines' }).getByRole('listitem');
+  await expect.poll(() => lines.locator('code').allTextContents()).toEqual(['needle two', 'the Needle <i>one</i>']);
+  await expect.poll(() => lines.locator('mark').allTextContents()).toEqual(['needle', 'Needle']);
+  await page.getByText(/^2 lines in .+ of logs; that is all$/).waitFor();
+
+  await choose(page, 'Level', 'error or worse');
+  await expect.poll(() => lines.count()).toBe(1);
+  expect(new URL(page.url()).search).toBe('?q=NEEDLE&level=error');
+  await page.reload();
+  await expect.poll(() => lines.count()).toBe(1);
+  await lines.getByRole('link').click();
+  await page.getByRole('log').getByText('needle two').waitFor();
+  expect(page.url()).toBe(`${url}/runs/${id}/log?line=3`);
+});
