@@ -63,6 +63,8 @@ test('operations: id, method, path, scope', () => {
     'replayDelivery: POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay runs:write',
     'listChannels: GET /channels jobs:read',
     'testChannel: POST /channels/{name}/test admin',
+    'listTriggers: GET /triggers jobs:read',
+    'listTriggerResults: GET /triggers/{trigger_id}/results runs:read',
     'listSecrets: GET /secrets secrets:write',
     'putSecret: PUT /secrets/{name} secrets:write',
     'deleteSecret: DELETE /secrets/{name} secrets:write',
@@ -167,6 +169,8 @@ test('problems: type, status, title', () => {
     'schedule-not-found 404 Schedule Not Found',
     'webhook-not-found 404 Webhook Not Found',
     'channel-not-found 404 Channel Not Found',
+    'trigger-not-found 404 Trigger Not Found',
+    'trigger-chain-too-long 409 Trigger Chain Too Long',
     'delivery-not-found 404 Delivery Not Found',
     'delivery-not-replayable 409 Delivery Not Replayable',
     'signature-invalid 403 Signature Invalid',
@@ -279,6 +283,8 @@ test('commands of flwd, with their options', () => {
     'webhooks --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'webhooks deliveries --json --quiet --verbose --remote --config --data-dir --jobs',
     'webhooks replay --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
+    'triggers --job --json --quiet --verbose --remote --config --data-dir --jobs',
+    'triggers results --json --quiet --verbose --remote --config --data-dir --jobs',
     'tui --remote --config --data-dir --jobs',
     'mcp --scopes --remote --config --data-dir --jobs',
     'mcp config --scopes --remote --config --data-dir --jobs',
@@ -485,5 +491,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0027-days-of-schedules 930837b418df79dc',
     '0026-channels eebea4e8310b2a10',
     '0028-failures 29cf4707f669b0d3',
+    '0030-triggers dcd6ca09384d14ad',
   ]);
 });

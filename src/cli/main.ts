@@ -48,6 +48,8 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'webhooks replay': () => import('./webhook/webhooks-replay.ts'),
   notify: () => import('./notify/notify.ts'),
   'notify test': () => import('./notify/notify-test.ts'),
+  triggers: () => import('./trigger/triggers.ts'),
+  'triggers results': () => import('./trigger/triggers.ts'),
   sources: () => import('./job/sources.ts'),
   'sources list': () => import('./job/sources.ts'),
   'sources get': () => import('./job/sources-get.ts'),

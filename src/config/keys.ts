@@ -210,6 +210,12 @@ export const keys = {
     'The sources whose jobs the jobs of an untrusted source may start in their steps: its own, all, or also these',
     ofUntrusted,
   ),
+  'sources[].triggers': key(
+    ownAllOrNames(word),
+    'own',
+    'The sources whose runs may start the jobs of an untrusted source when they end (`triggers`): its own, all, or also these',
+    ofUntrusted,
+  ),
   'sources[].kv': key(
     listOf(namespace),
     [],

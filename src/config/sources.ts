@@ -75,7 +75,7 @@ function checkTrust(settings: Settings, { at, origin }: Item, items: readonly It
     }
     return;
   }
-  checkCalls(settings, at, items);
+  for (const key of ['calls', 'triggers'] as const) checkNamedSources(settings, at, items, key);
   checkFolder(settings, { at, origin }, items);
   const mountPath = valueAt(settings, 'sources[].mountPath', at);
   const add = (message: string): void => {
@@ -171,15 +171,20 @@ function realPathOf(settings: Settings, at: Item['at']): string | null {
   }
 }
 
-function checkCalls(settings: Settings, at: Item['at'], items: readonly Item[]): void {
-  const calls = settingAt(settings, 'sources[].calls', at);
-  const names = valueAt(settings, 'sources[].calls', at);
-  if (!calls || !Array.isArray(names)) return;
+function checkNamedSources(
+  settings: Settings,
+  at: Item['at'],
+  items: readonly Item[],
+  key: 'calls' | 'triggers',
+): void {
+  const setting = settingAt(settings, `sources[].${key}`, at);
+  const names = valueAt(settings, `sources[].${key}`, at);
+  if (!setting || !Array.isArray(names)) return;
   const known = items.map((item) => valueAt(settings, 'sources[].name', item.at));
   for (const name of names.filter((one) => !known.includes(one)))
     settings.errors.push({
-      origin: calls.origin,
-      message: `\`calls\` names the source \`${name}\`, which does not exist`,
+      origin: setting.origin,
+      message: `\`${key}\` names the source \`${name}\`, which does not exist`,
     });
 }
 
@@ -193,6 +198,7 @@ function trustOf(settings: Settings, at: Item['at']): Pick<Source, 'trusted' | '
       webhooks: valueAt(settings, 'sources[].webhooks', at),
       notify: valueAt(settings, 'sources[].notify', at),
       calls: valueAt(settings, 'sources[].calls', at),
+      triggers: valueAt(settings, 'sources[].triggers', at),
       kv: valueAt(settings, 'sources[].kv', at),
     },
   };

@@ -68,6 +68,8 @@ export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger'
       return 'a schedule';
     case 'webhook':
       return `a webhook (${by})`;
+    case 'job_ended':
+      return 'the end of another run';
     default:
       return `a step of another run (${by})`;
   }

@@ -9,7 +9,7 @@ const auditEntry = Type.Object({
   id: Type.Integer(),
   at: timestamp,
   actor: Type.Object({
-    kind: literals(['local', 'token', 'jwt', 'schedule', 'webhook', 'mcp', 'anonymous', 'system'] as const),
+    kind: literals(['local', 'token', 'jwt', 'schedule', 'webhook', 'trigger', 'mcp', 'anonymous', 'system'] as const),
     name: Type.String(),
   }),
   tenant: Type.String(),

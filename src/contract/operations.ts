@@ -35,6 +35,7 @@ import { statsOperations } from './stats-operations.ts';
 import { systemOperations } from './system-operations.ts';
 import type { Tag } from './tags.ts';
 import { tokenOperations } from './token-operations.ts';
+import { triggerOperations } from './trigger-operations.ts';
 import { webhookOperations } from './webhook-operations.ts';
 
 /** An answer of an operation that succeeded. */
@@ -322,6 +323,7 @@ export const operations = {
   ...scheduleOperations,
   ...webhookOperations,
   ...channelOperations,
+  ...triggerOperations,
   ...secretOperations,
   ...kvOperations,
   ...artifactOperations,

@@ -60,6 +60,8 @@ export const routes = {
   replayDelivery: { method: 'POST', path: '/webhooks/{webhook_id}/deliveries/{delivery_id}/replay' },
   listChannels: { method: 'GET', path: '/channels' },
   testChannel: { method: 'POST', path: '/channels/{name}/test' },
+  listTriggers: { method: 'GET', path: '/triggers' },
+  listTriggerResults: { method: 'GET', path: '/triggers/{trigger_id}/results' },
   listSecrets: { method: 'GET', path: '/secrets' },
   putSecret: { method: 'PUT', path: '/secrets/{name}' },
   deleteSecret: { method: 'DELETE', path: '/secrets/{name}', isJson: false },

@@ -72,7 +72,12 @@ const runFields = Type.Object({
   exit_code: nullable(Type.Integer()),
   attempt: Type.Integer(),
   priority: Type.Integer(),
-  trigger: Type.Object({ type: Type.String() }),
+  trigger: Type.Object({
+    type: Type.String(),
+    trigger_id: Type.Optional(Type.String({ description: 'The trigger that started the run' })),
+    run_id: Type.Optional(Type.String({ description: 'The run whose end started this one' })),
+    chain: Type.Optional(Type.Integer({ description: 'How many triggers led to this run' })),
+  }),
   created_by: Type.String(),
   labels,
   progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),

@@ -14,6 +14,9 @@ const mayUse = {
   calls: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
     description: 'The sources whose jobs its jobs may start',
   }),
+  triggers: Type.Union([Type.Enum(['own', 'all']), names('The names of sources')], {
+    description: 'The sources whose runs may start its jobs when they end',
+  }),
   kv: names('Namespaces of the key-value store besides the job’s own'),
 };
 

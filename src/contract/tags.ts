@@ -8,6 +8,7 @@ export const tags = {
   Schedules: 'When jobs start by themselves, and when they start next.',
   Webhooks: 'How other services start jobs, and what became of their deliveries.',
   Notifications: 'Where messages about runs go, and whether they arrive.',
+  Triggers: 'How jobs start when runs of other jobs end, and what became of it.',
   Secrets: 'Values stored for the jobs of a tenant; nobody can read them back.',
   'Key-value store': 'What jobs keep for their later runs: small values by namespace and key.',
   Artifacts: 'Files that runs produced, with their checksums.',

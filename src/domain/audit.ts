@@ -80,7 +80,7 @@ export type AuditEntry = {
 export type ActorKind = PrincipalKind | 'system';
 
 /** The kinds whose names begin with the kind and a colon. */
-const prefixes = ['jwt', 'schedule', 'webhook', 'mcp', 'system'] as const;
+const prefixes = ['jwt', 'schedule', 'webhook', 'trigger', 'mcp', 'system'] as const;
 
 /** No two kinds share a name (ADR 0015), so the name tells the kind. */
 export function kindOfActor(name: string): ActorKind {

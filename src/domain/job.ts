@@ -3,6 +3,7 @@
 import type { KvPermissions } from './kv.ts';
 import type { NotifyRule } from './notification.ts';
 import type { Resources } from './resources.ts';
+import type { JobTrigger } from './trigger/job-trigger.ts';
 import type { JobWebhook } from './trigger/webhook.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
@@ -153,6 +154,7 @@ export type JobDefinition = {
   readonly logs: { readonly maxSizeBytes: number };
   readonly schedules: readonly JobSchedule[];
   readonly webhooks: readonly JobWebhook[];
+  readonly triggers: readonly JobTrigger[];
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */

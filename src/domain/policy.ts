@@ -274,6 +274,8 @@ export type SourceUse = {
   readonly notify: boolean;
   /** The sources whose jobs its jobs may start. */
   readonly calls: 'own' | 'all' | readonly string[];
+  /** The sources whose runs may start its jobs when they end. */
+  readonly triggers: 'own' | 'all' | readonly string[];
   /** Namespaces of the key-value store besides the job's own. */
   readonly kv: readonly string[];
 };
@@ -285,7 +287,15 @@ export type UsingSource = {
   readonly mayUse?: SourceUse;
 };
 
-const nothing: SourceUse = { secrets: [], schedules: false, webhooks: false, notify: false, calls: 'own', kv: [] };
+const nothing: SourceUse = {
+  secrets: [],
+  schedules: false,
+  webhooks: false,
+  notify: false,
+  calls: 'own',
+  triggers: 'own',
+  kv: [],
+};
 
 /** What the source's jobs may use; null: everything. */
 export function useOf({ trusted, mayUse = nothing }: UsingSource): SourceUse | null {
@@ -336,6 +346,19 @@ export function callRefusal(
   if (calls !== 'own' && calls.includes(called.source)) return undefined;
   const what = `The job '${job}' starts '${called.id}' of the source '${called.source}'`;
   return refusal(what, source, `add '${called.source}' to the \`calls\` of`);
+}
+
+/** `followed` is the job whose runs start `job` when they end: it sees their arguments and results. */
+export function triggerRefusal(
+  job: string,
+  source: UsingSource,
+  followed: { readonly id: string; readonly source: string },
+): Problem | undefined {
+  const { triggers = 'all' } = useOf(source) ?? {};
+  if (triggers === 'all' || followed.source === source.name) return undefined;
+  if (triggers !== 'own' && triggers.includes(followed.source)) return undefined;
+  const what = `The job '${job}' has a trigger that follows '${followed.id}' of the source '${followed.source}'`;
+  return refusal(what, source, `add '${followed.source}' to the \`triggers\` of`);
 }
 
 function kvRefusal(job: string, source: UsingSource, namespace: string): Problem | undefined {

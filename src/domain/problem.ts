@@ -70,6 +70,18 @@ export const problems = {
     cause: 'flwd.yaml has no channel of this name in `notify.channels`.',
     fix: '`flwd notify` lists the channels. After a change to flwd.yaml, restart the server.',
   },
+  'trigger-not-found': {
+    status: 404,
+    title: 'Trigger Not Found',
+    cause: 'No trigger has this id, or its job is invalid.',
+    fix: '`flwd triggers` lists the triggers.',
+  },
+  'trigger-chain-too-long': {
+    status: 409,
+    title: 'Trigger Chain Too Long',
+    cause: 'More than 8 triggers would have led to the run: the end of one run starts the next, perhaps in a circle.',
+    fix: 'The message names the jobs of the chain. Remove one of the triggers, or let an `if` end the circle.',
+  },
   'delivery-not-found': {
     status: 404,
     title: 'Delivery Not Found',

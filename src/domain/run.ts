@@ -113,9 +113,28 @@ export type Decision = {
   readonly comment: string | null;
 };
 
-export const triggerTypes = ['api', 'cli', 'console', 'rerun', 'schedule', 'webhook', 'job', 'mcp'] as const;
-/** `job` is a step of another run: the run is a sub-run. */
-export type Trigger = { readonly type: (typeof triggerTypes)[number] };
+export const triggerTypes = [
+  'api',
+  'cli',
+  'console',
+  'rerun',
+  'schedule',
+  'webhook',
+  'job',
+  'job_ended',
+  'mcp',
+] as const;
+/** `job` is a step of another run: the run is a sub-run. `job_ended` is a trigger that follows another job. */
+export type Trigger = { readonly type: (typeof triggerTypes)[number] } & TriggerCause;
+
+/** What a trigger has started the run for. */
+export type TriggerCause = {
+  readonly trigger_id?: string;
+  /** The run that has ended. */
+  readonly run_id?: string;
+  /** How many triggers led to this run. */
+  readonly chain?: number;
+};
 
 /** One attempt of a step; the last one stands for the step. It never changes once it has ended. */
 export type Step = {

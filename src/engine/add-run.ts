@@ -125,7 +125,7 @@ function draftOf(
   const job = { ...definition, timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs } };
   const { depth = 0, caller, tenant, priority, labels, rerunOf, parent } = addition;
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
-  const trigger = { type: caller.trigger };
+  const trigger = { type: caller.trigger, ...caller.cause };
   const created = { created_by: caller.name, created_at: toTimestamp(createdAtMs) };
   const security = { profile, isolation: plan.isolation };
   const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security };

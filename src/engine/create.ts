@@ -3,7 +3,7 @@
 import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Trigger } from '../domain/run.ts';
+import type { Trigger, TriggerCause } from '../domain/run.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
@@ -17,6 +17,8 @@ import type { PlanRequest, RunRequest } from './plan/plan.ts';
 export type Caller = {
   readonly principal: Principal;
   readonly trigger: Trigger['type'];
+  /** For a trigger: what it starts the run for. */
+  readonly cause?: TriggerCause;
   readonly requestId: string;
   /** Counts a run of this profile that is about to be created. @throws Problem rate-limited */
   readonly countRun?: (profile: SecurityProfile) => void;

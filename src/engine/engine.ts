@@ -16,7 +16,7 @@ import { createAddRun } from './add-run.ts';
 import { type Approve, createApprove } from './approve.ts';
 import type { Cancels } from './cancel.ts';
 import { createChildren } from './children.ts';
-import { type Caller, createRuns } from './create.ts';
+import { type Caller, type CreateRun, createRuns } from './create.ts';
 import { watchEnds } from './ends.ts';
 import { type Check, createHealth } from './health.ts';
 import type { Hub } from './hub.ts';
@@ -40,6 +40,7 @@ import { createKeyRotation, type KeyRotation } from './secrets/key-rotation.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import type { Sealer } from './secrets/seal.ts';
 import { createStoredSecrets, type StoredSecrets } from './secrets/stored-secrets.ts';
+import { createTriggers, type Triggers } from './trigger/triggers.ts';
 import { createWebhooks, type Webhooks } from './webhook/webhooks.ts';
 
 export type Engine = {
@@ -58,6 +59,7 @@ export type Engine = {
   readonly rerun: Rerun;
   readonly schedules: Schedules;
   readonly webhooks: Webhooks;
+  readonly triggers: Triggers;
   readonly secrets: StoredSecrets;
   readonly kv: Kv;
   readonly rotateKey: KeyRotation['rotate'];
@@ -146,7 +148,7 @@ export function createEngine(o: EngineOptions): Engine {
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
   const createRun = createRuns({ ...o, once, ends, resolve, add });
   const rerun = createRerun({ ...parts, once, add });
-  const schedules = createSchedules({ ...o, createRun });
+  const starters = createStarters({ ...o, createRun });
 
   return {
     hub: o.hub,
@@ -160,7 +162,8 @@ export function createEngine(o: EngineOptions): Engine {
     },
     addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
     createRun,
-    schedules,
+    schedules: starters.schedules,
+    triggers: starters.triggers,
     webhooks: createWebhooks({ ...o, secrets, createRun, rerun, ends }),
     secrets,
     kv,
@@ -170,9 +173,9 @@ export function createEngine(o: EngineOptions): Engine {
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
-    health: createHealth({ store, ...runs, schedules, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
+    health: createHealth({ store, ...runs, ...starters, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
     start(only) {
-      if (!only) schedules.start();
+      if (!only) starters.start();
       runs.owner.start();
       resumption.start(only);
     },
@@ -183,13 +186,28 @@ export function createEngine(o: EngineOptions): Engine {
       ends.close();
       stopping.abort();
       resumption.giveUp();
-      await schedules.close();
+      await starters.close();
       runs.owner.stop();
       await reaper.stop();
       await runs.detach();
       await folders.settled();
       await refusals.close();
     },
+  };
+}
+
+/** What starts runs by itself: the clock, and the ends of other runs. */
+function createStarters(o: EngineOptions & { readonly createRun: CreateRun }) {
+  const schedules = createSchedules(o);
+  const triggers = createTriggers({ ...o, monotonicMs: o.clock.monotonicMs });
+  return {
+    schedules,
+    triggers,
+    start(): void {
+      schedules.start();
+      triggers.start();
+    },
+    close: () => Promise.all([schedules.close(), triggers.close()]),
   };
 }
 

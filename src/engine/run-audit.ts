@@ -1,7 +1,7 @@
 // Builds the audit entries of runs that were created, and of runs that policy refused.
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
-import type { Run, Trigger } from '../domain/run.ts';
+import type { Run, Trigger, TriggerCause } from '../domain/run.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Refusals } from './refusals.ts';
 
@@ -11,6 +11,7 @@ export type RunOrigin = {
   readonly caller: {
     readonly name: string;
     readonly trigger: Trigger['type'];
+    readonly cause?: TriggerCause;
     readonly requestId: string;
     readonly from?: string | undefined;
   };
@@ -34,6 +35,11 @@ export function refuseDenied(plan: GroundedPlan, origin: RunOrigin, refusals: Pi
   throw denied;
 }
 
+/** The run that has ended, for a run that a trigger has started. */
+function causeOf({ cause }: RunOrigin['caller']): AuditDetail {
+  return cause?.run_id === undefined ? {} : { after_run: cause.run_id };
+}
+
 function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }: RunOrigin, runId: string | null) {
   const { trigger } = caller;
   return {
@@ -43,6 +49,12 @@ function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }
     object: { kind: 'run', id: runId },
     from: caller.from ?? null,
     requestId: caller.requestId,
-    detail: { ...decision, trigger, ...(rerunOf !== null && { rerun_of: rerunOf }), ...(parent && { parent }) },
+    detail: {
+      ...decision,
+      trigger,
+      ...causeOf(caller),
+      ...(rerunOf !== null && { rerun_of: rerunOf }),
+      ...(parent && { parent }),
+    },
   } as const;
 }

@@ -46,6 +46,7 @@ import { createStatsHandlers } from './handlers/stats.ts';
 import { createStorageHandlers } from './handlers/storage.ts';
 import { createSystemHandlers, type SystemHandlers } from './handlers/system.ts';
 import { createTokenHandlers } from './handlers/tokens.ts';
+import { createTriggerHandlers } from './handlers/triggers.ts';
 import { createWebhookHandlers } from './handlers/webhooks.ts';
 import { createWorkerHandlers } from './handlers/workers.ts';
 import { addHookRoutes } from './hook-routes.ts';
@@ -345,6 +346,7 @@ function createHandlers(
       runsKeptMs: config.persistence.retention.runsMs,
       clock,
     }),
+    ...createTriggerHandlers({ triggers: engine.triggers, store, jobIdOf }),
     ...createWebhookHandlers({ webhooks: engine.webhooks, store, jobIdOf, starterOf }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),

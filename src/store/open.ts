@@ -26,6 +26,7 @@ import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.t
 import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createTriggerStore, type TriggerStore } from './triggers.ts';
 import { createWebhookStore, type WebhookStore } from './webhooks.ts';
 
 export type Store = {
@@ -40,6 +41,7 @@ export type Store = {
   readonly schedules: ScheduleStore;
   readonly webhooks: WebhookStore;
   readonly failures: FailureStore;
+  readonly triggers: TriggerStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
@@ -96,6 +98,7 @@ export function createStore(o: StoreParts): Store {
     schedules: createScheduleStore(db),
     webhooks: createWebhookStore(db),
     failures: createFailureStore(db),
+    triggers: createTriggerStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),

@@ -7,6 +7,7 @@ import type { CatchUp } from '../domain/job.ts';
 import type { NotificationStatus, NotifyEvent } from '../domain/notification.ts';
 import type { FailureState } from '../domain/outcome/failure.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
+import type { TriggerResult } from '../domain/trigger/job-trigger.ts';
 import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
 
 export type Schema = {
@@ -32,6 +33,7 @@ export type Schema = {
   schedule_states: ScheduleStateRow;
   schedule_pauses: SchedulePauseRow;
   delivery_keys: DeliveryKeyRow;
+  trigger_results: TriggerResultRow;
   deliveries: DeliveryRow;
   failures: FailureRow;
   notices: NotificationRow;
@@ -215,7 +217,7 @@ export type EventRow = {
  * `notices`: the next event to check for notifications.
  * `audit.kept`: the first audit entry that retention must keep. No row before retention has removed any.
  */
-type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv'; next_id: number };
+type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv' | 'triggers'; next_id: number };
 
 type IdempotencyRow = {
   tenant: string;
@@ -297,6 +299,18 @@ export type ScheduleStateRow = {
   not_before: number | null;
   last_fire: string | null;
   last_error: string | null;
+};
+
+/** What became of something that a trigger waits for. `key` is the id of the run that has ended. */
+export type TriggerResultRow = {
+  trigger_id: string;
+  key: string;
+  tenant: string;
+  at: number;
+  result: TriggerResult;
+  run_id: string | null;
+  problem: string | null;
+  detail: string | null;
 };
 
 /** By what a delivery is known that started a run. A second delivery with the key is a duplicate (ADR 0066). */

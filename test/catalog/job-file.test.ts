@@ -98,6 +98,7 @@ webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x
     },
     logs: { maxSizeBytes: 67_108_864 },
     schedules: [],
+    triggers: [],
     webhooks: [
       {
         name: 'w',
@@ -198,6 +199,26 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\nnotify: {channel: team, webhook: "https://example.org/"}',
       '2:10: `channel` and `webhook` must not be used together',
     ],
+    ['command: ./run.sh\ntriggers: [{on: [success]}]', '2:12: `job` is missing'],
+    [
+      'command: ./run.sh\ntriggers: [{job: a, on: [ended]}]',
+      '2:26: `triggers.0.on.0` must be one of "success", "failed", "cancelled"',
+    ],
+    [
+      'command: ./run.sh\ntriggers: [{job: a, if: runn.status}]',
+      '2:25: `if`: there is no name `runn`: did you mean `run`?',
+    ],
+    ['command: ./run.sh\ntriggers: [{job: a, if: "1 + 1"}]', '2:25: `if` must give true or false, and gives int'],
+    ['command: ./run.sh\ntriggers: [{job: a, if: args.y}]', '2:25: `if`: there is no name `args`: there are run'],
+    [
+      'command: ./run.sh\nargs: [{name: y}]\ntriggers: [{job: a, args: {x: run.status}}]',
+      '3:28: there is no argument `x`: did you mean `y`?',
+    ],
+    [
+      'command: ./run.sh\nargs: [{name: y, required: true}]\ntriggers: [{job: a}]',
+      '3:12: the required argument `y` is missing',
+    ],
+    ['command: ./run.sh\ntriggers: [{job: a}, {job: a}]', '2:22: this trigger is the same as `triggers.0`'],
     [
       'command: ./run.sh\nnotify: [{webhook: "https://a:b@example.org/"}]',
       '2:20: `notify.0.webhook` must be an http or https URL without a user and password',

@@ -12,6 +12,7 @@ const secrets = 'secrets';
 const calls = 'calls';
 const schedules = 'schedules';
 const webhooks = 'webhooks, and secrets for their keys';
+const triggers = 'triggers';
 const notify = 'notify';
 const kv = 'kv';
 const notYet = 'not supported yet';
@@ -69,6 +70,7 @@ const reach: Readonly<Record<string, string>> = {
   'logs.max_size': within,
   schedules,
   webhooks,
+  triggers,
   notify,
 };
 

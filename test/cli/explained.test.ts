@@ -19,6 +19,8 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'schedule-not-found': 3,
   'webhook-not-found': 3,
   'channel-not-found': 3,
+  'trigger-not-found': 3,
+  'trigger-chain-too-long': 6,
   'delivery-not-found': 3,
   'delivery-not-replayable': 6,
   'signature-invalid': 4,

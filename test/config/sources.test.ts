@@ -79,9 +79,18 @@ describe('a source with `trusted: false`', () => {
   const refusals = (...sources: readonly string[]) => load(...sources).errors();
 
   test('may use nothing beyond its runs unless it says so', () => {
-    const mayUse = { secrets: [], schedules: false, webhooks: false, notify: false, calls: 'own', kv: [] };
+    const mayUse = {
+      secrets: [],
+      schedules: false,
+      webhooks: false,
+      notify: false,
+      calls: 'own',
+      triggers: 'own',
+      kv: [],
+    };
     expect(load('trusted: false, mountPath: ext').load().config.sources).toMatchObject([{ trusted: false, mayUse }]);
-    const uses = 'secrets: [a-key], schedules: true, webhooks: true, notify: true, calls: [jobs], kv: [shop/orders]';
+    const uses =
+      'secrets: [a-key], schedules: true, webhooks: true, notify: true, calls: [jobs], triggers: all, kv: [shop/orders]';
     const two = load('name: jobs', `name: ext, trusted: false, mountPath: ext, ${uses}`).load().config.sources;
     expect(two[1]?.mayUse).toEqual({
       secrets: ['a-key'],
@@ -89,6 +98,7 @@ describe('a source with `trusted: false`', () => {
       webhooks: true,
       notify: true,
       calls: ['jobs'],
+      triggers: 'all',
       kv: ['shop/orders'],
     });
     expect(two[0]).not.toHaveProperty('mayUse');

@@ -223,6 +223,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   getWebhook: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID') }],
   listDeliveries: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries') }],
   replayDelivery: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries/delivery_1/replay') }],
+  listTriggers: [{ kind: 'shared' }],
+  listTriggerResults: [{ kind: 'own' }],
   deleteSchedule: [{ kind: 'thing', noun: 'schedule', attempts: below('/schedules/ID') }],
   listArtifacts: [
     {

@@ -20,7 +20,15 @@ const tokenFrom = (secret: string) => ({
 });
 /** Shows the secret in a form that redaction does not know. */
 const leak = 'rev < "$FLWD_SECRETS_DIR/token"';
-const nothing: SourceUse = { secrets: [], schedules: false, webhooks: false, notify: false, calls: 'own', kv: [] };
+const nothing: SourceUse = {
+  secrets: [],
+  schedules: false,
+  webhooks: false,
+  notify: false,
+  calls: 'own',
+  triggers: 'own',
+  kv: [],
+};
 const yearly = '0 0 1 1 *';
 const receiver = 'http://127.0.0.1:9/hook';
 
@@ -204,6 +212,34 @@ describe('runs of other sources', async () => {
     await expect.poll(async () => (await ended()).finished_at).not.toBeNull();
     expect((await ended()).status).toBe('failed');
     expect(JSON.stringify(await ended())).toContain("starts 'ext/target' of the source 'local-fs'");
+  });
+});
+
+describe('triggers', () => {
+  const follows = (job: string) =>
+    bash('echo "$FLWD_ARG_SEEN"', {
+      argspec: { type: 'object', properties: { seen: { type: 'string' } } },
+      triggers: [{ job, args: { seen: 'run.status' } }],
+    });
+  const jobs = { spy: follows('prod'), next: follows('ext/first'), first: bash('true') };
+  const count = async (server: Served, id: string) =>
+    JSON.parse(await (await server.fetch(`/runs?job_id=${id}`)).text()).total;
+
+  test('follow jobs of the source itself, and other sources only if the source names them', async () => {
+    await using server = await serve(jobs);
+    await server.post('/runs', { job_id: 'prod', async: false });
+    await server.post('/runs', { job_id: 'ext/first', async: false });
+    await expect.poll(() => count(server, 'ext/next')).toBe(1);
+    expect(await count(server, 'ext/spy')).toBe(0);
+    const { triggers } = JSON.parse(await (await server.fetch('/triggers?job_id=ext/spy')).text());
+    const detail =
+      "The job 'ext/spy' has a trigger that follows 'prod' of the source 'local-fs', but its source 'ext' is not " +
+      "trusted: add 'local-fs' to the `triggers` of the source in flwd.yaml, and restart the server.";
+    expect(triggers).toMatchObject([{ denied: { detail }, last_result: { result: 'refused', detail } }]);
+
+    await using named = await serve(jobs, { mayUse: { triggers: ['local-fs'] } });
+    await named.post('/runs', { job_id: 'prod', async: false });
+    await expect.poll(() => count(named, 'ext/spy')).toBe(1);
   });
 });
 

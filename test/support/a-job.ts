@@ -46,6 +46,7 @@ export const aJob: JobDefinition = {
   logs: { maxSizeBytes: 1_073_741_824 },
   schedules: [],
   webhooks: [],
+  triggers: [],
   notify: [],
   unsupported: [],
 };

@@ -28,6 +28,8 @@ export const roots = ['args', 'steps', 'run', 'item', 'matrix'] as const;
 export const deliveryRoots = ['body', 'headers', 'query', 'event'] as const;
 /** What the body of a channel may name. */
 export const notificationRoots = ['event', 'message', 'run'] as const;
+/** What the expressions of a trigger may name: the run that has ended, as the API shows it. */
+export const endedRunRoots = ['run'] as const;
 const allRoots = [...roots, ...deliveryRoots, ...notificationRoots];
 export type Root = (typeof allRoots)[number];
 

@@ -9,6 +9,7 @@ import {
   deliveryRoots,
   describe,
   type Expression,
+  endedRunRoots,
   notificationRoots,
   parseExpression,
   type References,
@@ -87,6 +88,12 @@ export function evaluateForNotification(text: string, { event, message, run }: N
   const expression = parseExpression(text, notificationRoots);
   const choose = chooseFrom(expression.references);
   return compute(expression, { event, message: choose('message', message), run: choose('run', run) });
+}
+
+/** Takes at most 50 ms. @throws ExpressionError */
+export function evaluateForEndedRun(text: string, run: JsonObject): JsonValue {
+  const expression = parseExpression(text, endedRunRoots);
+  return compute(expression, { run: chooseFrom(expression.references)('run', run) });
 }
 
 function compute(expression: Expression, visible: Readonly<Record<string, unknown>>): JsonValue {

@@ -8,6 +8,7 @@ import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
 import { channelNamePattern, notifyEvents } from '../../domain/notification.ts';
 import { daysPattern } from '../../domain/schedule.ts';
+import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
 import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import { isTimezone } from '../../lib/timezone.ts';
@@ -36,6 +37,7 @@ export type RawStep = Static<typeof stepSchema>;
 export type RawRetry = Static<typeof retry>;
 export type RawConcurrency = Static<typeof concurrency>;
 export type RawSchedule = Static<typeof schedule>;
+export type RawTrigger = Static<typeof trigger>;
 export type RawWebhook = Static<typeof webhook>;
 export type RawPath = Static<typeof path>;
 export type RawConfig = Static<typeof configSchema>;
@@ -176,6 +178,18 @@ const webhook = map(
   },
 );
 
+const trigger = map(
+  { job: string({ minLength: 1, maxLength: 255 }) },
+  {
+    on: list(oneOf(...triggerEnds), few),
+    if: expression,
+    args: schemaOf<Readonly<Record<string, string>>>({
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1, says: 'an expression such as `run.result.value.rows`' },
+    }),
+  },
+);
+
 const notify = map(
   {},
   {
@@ -273,6 +287,7 @@ const members = {
   logs: map({}, { max_size: size }),
   schedules: list(schedule, { maxItems: 100 }),
   webhooks: list(webhook, { maxItems: 20 }),
+  triggers: list(trigger, { maxItems: 20 }),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],

@@ -16,6 +16,7 @@ import type { RawConfig } from './config-schema.ts';
 import type { readSchedules } from './schedule-rules.ts';
 import { argumentKeys, type SoundPart } from './sound-part.ts';
 import { toConcurrency, toMs, toSteps } from './step-definition.ts';
+import type { readTriggers } from './trigger-rules.ts';
 import type { readWebhooks } from './webhook-rules.ts';
 
 const defaultLogSizeBytes = 2 ** 30;
@@ -29,7 +30,7 @@ export async function toDefinition(
   named: Named,
   place: JobPlace,
 ): Promise<{ readonly definition: JobDefinition } | { readonly errors: readonly MemberError[] }> {
-  const { argspec, secretArgs, command, ulcProfile, schedules, webhooks, errors } = await readParts(
+  const { argspec, secretArgs, command, ulcProfile, schedules, webhooks, triggers, errors } = await readParts(
     config,
     named.id,
     place,
@@ -86,6 +87,7 @@ export async function toDefinition(
     logs: { maxSizeBytes: toBytes(config.logs?.max_size) ?? defaultLogSizeBytes },
     schedules,
     webhooks,
+    triggers,
     notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles),
   };
@@ -113,14 +115,16 @@ async function readParts(config: RawConfig, id: string, place: JobPlace, mayName
   const { command, ulcProfile, errors } = own === undefined ? noCommand : readCommand(own, config.ulc_profile, place);
   const { schedules, errors: scheduleErrors } = await schedulesOf(config, id, args);
   const { webhooks, errors: webhookErrors } = await webhooksOf(config, id, args);
+  const { triggers, errors: triggerErrors } = await triggersOf(config, id, args);
   const all = [
     ...argErrors,
     ...within(['command'], errors),
     ...(await checkRules(config, args, place)),
     ...scheduleErrors,
     ...webhookErrors,
+    ...triggerErrors,
   ];
-  return { argspec, secretArgs, command, ulcProfile, schedules, webhooks, errors: all };
+  return { argspec, secretArgs, command, ulcProfile, schedules, webhooks, triggers, errors: all };
 }
 
 /** Loads the checks with the first argspec, because the schema of JSON Schema and RE2 are large. */
@@ -139,6 +143,12 @@ async function webhooksOf({ webhooks = [] }: RawConfig, id: string, args: Parame
   if (webhooks.length === 0) return { webhooks: [], errors: [] };
   const { readWebhooks: read } = await import('./webhook-rules.ts');
   return read(webhooks, id, args);
+}
+
+async function triggersOf({ triggers = [] }: RawConfig, id: string, args: Parameters<typeof readTriggers>[2]) {
+  if (triggers.length === 0) return { triggers: [], errors: [] };
+  const { readTriggers: read } = await import('./trigger-rules.ts');
+  return read(triggers, id, args);
 }
 
 type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberError[] };

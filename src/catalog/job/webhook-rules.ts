@@ -2,12 +2,10 @@
 
 import type { JobDefinition } from '../../domain/job.ts';
 import { hiddenHeaders, type JobWebhook, readableHeaders, signatureHeaders } from '../../domain/trigger/webhook.ts';
-import { nearest } from '../../lib/nearest.ts';
-import { isObject, namesAllArguments } from '../arguments/subschemas.ts';
-import { ExpressionError } from '../expression/expression-error.ts';
-import { deliveryRoots, type Expression, parseExpression } from '../expression/expression-syntax.ts';
+import { deliveryRoots } from '../expression/expression-syntax.ts';
 import { type MemberError, ruleError, within } from './config-error.ts';
 import type { RawWebhook } from './config-schema.ts';
+import { checkNames, readExpression } from './mapped-arguments.ts';
 import { toMs } from './step-definition.ts';
 
 type JobArguments = Pick<JobDefinition, 'argspec'>;
@@ -88,41 +86,13 @@ function checkExpression(
   isCondition: boolean,
 ): MemberError[] {
   const name = path.at(-1);
-  let expression: Expression;
-  try {
-    expression = parseExpression(text, deliveryRoots);
-  } catch (error) {
-    if (error instanceof ExpressionError) return [ruleError(path, `\`${name}\`: ${error.message}`)];
-    throw error;
-  }
-  if (isCondition && !/^(?:bool|dyn)$/.test(expression.type)) {
-    return [ruleError(path, `\`if\` must give true or false, and gives ${expression.type}`)];
-  }
-  const { headers } = expression.references;
+  const read = readExpression(path, text, deliveryRoots, isCondition);
+  if ('error' in read) return [read.error];
+  const { headers } = read.expression.references;
   const unknown = headers === 'all' ? undefined : [...headers].find((header) => !readable.has(header));
   if (unknown === undefined) return [];
   const why = hiddenHeaders.includes(unknown)
     ? 'is a proof, so no expression may read it'
     : 'is not among the headers that expressions may read: add it to `headers`, and write it in lower case';
   return [ruleError(path, `\`${name}\`: the header \`${unknown}\` ${why}`)];
-}
-
-/** Arguments that the job does not have, and required ones that no expression gives. */
-function checkNames(args: Readonly<Record<string, string>>, { argspec }: JobArguments): MemberError[] {
-  const properties = isObject(argspec.properties) ? argspec.properties : {};
-  const unknown = Object.keys(args).filter((name) => !Object.hasOwn(properties, name));
-  const errors = (namesAllArguments(argspec) ? unknown : []).map((name) => {
-    const near = nearest(name, Object.keys(properties));
-    const hint = near === undefined ? '' : `: did you mean \`${near}\`?`;
-    return ruleError(['args', name], `there is no argument \`${name}\`${hint}`, 'key');
-  });
-  const required = Array.isArray(argspec.required) ? argspec.required : [];
-  const hasDefault = (name: string) => isObject(properties[name]) && Object.hasOwn(properties[name], 'default');
-  const missing = required
-    .filter((name) => typeof name === 'string')
-    .filter((name) => !Object.hasOwn(args, name) && !hasDefault(name));
-  return [
-    ...errors,
-    ...missing.map((name) => ruleError(['args', name], `the required argument \`${name}\` is missing`, 'missing')),
-  ];
 }

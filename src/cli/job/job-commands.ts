@@ -281,6 +281,17 @@ export const jobCommands = [
     operands: 'WEBHOOK DELIVERY',
   },
   {
+    name: 'triggers',
+    about: 'list triggers, which start jobs when runs of other jobs end, and their last result',
+    options: [{ name: 'job', value: 'JOB', about: 'triggers that start this job' }, ...printing, ...instance],
+  },
+  {
+    name: 'triggers results',
+    about: 'list the last 100 results of a trigger, newest first',
+    options: [...printing, ...instance],
+    operands: 'TRIGGER',
+  },
+  {
     name: 'tui',
     about: 'browse, start and watch jobs and runs in the terminal; ? shows the keys',
     options: instance,

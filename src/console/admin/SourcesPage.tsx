@@ -75,13 +75,24 @@ export function SourcesPage(): ReactNode {
 }
 
 /** What the jobs of an untrusted source may use, besides their own runs. */
-function useWords({ secrets, schedules, webhooks, notify, calls, kv }: NonNullable<Source['may_use']>): string {
+function useWords({
+  secrets,
+  schedules,
+  webhooks,
+  notify,
+  calls,
+  triggers,
+  kv,
+}: NonNullable<Source['may_use']>): string {
   const sources = typeof calls === 'string' ? '' : ` of ${calls.join(', ')}`;
   const words = [
     ...(secrets.length > 0 ? [`the secrets ${secrets.join(', ')}`] : []),
     ...(schedules ? ['schedules'] : []),
     ...(webhooks ? ['webhooks'] : []),
     ...(notify ? ['notifications'] : []),
+    ...(triggers === 'own' || triggers.length === 0
+      ? []
+      : [`triggers after runs of ${triggers === 'all' ? 'all sources' : triggers.join(', ')}`]),
     ...(calls === 'own' || calls.length === 0 ? [] : [`jobs${calls === 'all' ? ' of all sources' : sources}`]),
     ...(kv.length > 0 ? [`the namespaces ${kv.join(', ')}`] : []),
   ];

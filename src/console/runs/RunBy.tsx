@@ -5,6 +5,7 @@ import {
   CalendarClock,
   GitBranch,
   Globe,
+  Link2,
   type LucideIcon,
   Plug,
   RotateCcw,
@@ -23,6 +24,7 @@ const icons: Readonly<Record<string, LucideIcon>> = {
   rerun: RotateCcw,
   schedule: CalendarClock,
   webhook: Webhook,
+  job_ended: Link2,
 };
 
 /** A type that is not listed is a step of another run. */
@@ -41,5 +43,6 @@ export function RunBy({ run, isIcon = false }: { readonly run: RunRow; readonly 
 }
 
 export function byName({ trigger, created_by: by }: RunRow): string {
+  if (trigger.type === 'job_ended') return 'trigger';
   return trigger.type === 'schedule' ? 'schedule' : harmless(by);
 }

@@ -29,6 +29,7 @@ import {
   removeRuns,
   removeSnapshots,
   removeStats,
+  removeTriggerResults,
   removeWorkspaces,
   type StepContext,
 } from './retention-steps.ts';
@@ -195,6 +196,7 @@ async function removeOld(
   await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
   await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
   await kind('failures', () => removeFailures(context, before(policy.runsMs)));
+  await kind('results of triggers', () => removeTriggerResults(context, before(policy.runsMs)));
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));

@@ -154,6 +154,14 @@ export async function removeFailures({ store, rest }: StepContext, beforeMs: num
   }
 }
 
+/** Removes what became of ends of runs that triggers waited for. */
+export async function removeTriggerResults({ store, rest }: StepContext, beforeMs: number): Promise<void> {
+  while (!rest.isOver()) {
+    if ((await store.triggers.removeResults(beforeMs, stepRows)) < stepRows) return;
+    await rest();
+  }
+}
+
 /** Removes the keys of the key-value store whose time is over. */
 export async function removeExpiredKv({ store, rest, removed, nowMs }: StepContext): Promise<void> {
   while (!rest.isOver()) {

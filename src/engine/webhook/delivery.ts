@@ -1,15 +1,12 @@
 // Reads a delivery whose proof is right: its event, by what it is known, whether it only tests the address, and the
 // arguments of its run.
 
-import { toPointer } from '../../catalog/arguments/schema-errors.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
 import { evaluateForDelivery } from '../../catalog/expression/expression.ts';
-import { ExpressionError } from '../../catalog/expression/expression-error.ts';
-import { createErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject, JsonValue } from '../../domain/job.ts';
-import { validationError } from '../../domain/problem.ts';
 import { readableHeaders, type WebhookScheme, type WebhookTerms } from '../../domain/trigger/webhook.ts';
 import { createSha256 } from '../../lib/sha256.ts';
+import { mapArguments } from '../mapped-arguments.ts';
 import type { ReadHeader } from './signature.ts';
 
 export type Delivery = {
@@ -80,32 +77,7 @@ export function argumentsOf(
   const { query, body } = delivery;
   const headers = headersOf(webhook, delivery.read);
   const scope = { body, query, headers, event: eventOf(webhook.scheme, delivery) };
-  const errors = createErrorList();
-  const evaluate = (text: string, pointer: string): JsonValue | undefined => {
-    try {
-      return evaluateForDelivery(text, scope);
-    } catch (error) {
-      if (!(error instanceof ExpressionError)) throw error;
-      errors.add({ pointer, keyword: 'expression', message: `has no value: ${error.message}` });
-      return undefined;
-    }
-  };
-  const condition = webhook.condition === null ? true : evaluate(webhook.condition, '/if');
-  if (condition === false) return undefined;
-  if (condition !== true && errors.size === 0) {
-    errors.add({ pointer: '/if', keyword: 'expression', message: 'must give true or false' });
-  }
-  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
-  const args = Object.entries(webhook.args).map(([name, text]) => {
-    const pointer = toPointer(['args', name]);
-    const value = evaluate(text, pointer) ?? null;
-    if (secretArgs.includes(name) && isObject(value)) {
-      errors.add({ pointer, keyword: 'secret', message: 'must be a text: a delivery cannot name a stored secret' });
-    }
-    return [name, value] as const;
-  });
-  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
-  return Object.fromEntries(args);
+  return mapArguments(webhook, secretArgs, (text) => evaluateForDelivery(text, scope));
 }
 
 function headersOf({ headers }: Pick<WebhookTerms, 'headers'>, read: ReadHeader): JsonObject {

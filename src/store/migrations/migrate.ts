@@ -29,6 +29,7 @@ import { deliveries } from './0024-deliveries.ts';
 import { channels } from './0026-channels.ts';
 import { daysOfSchedules } from './0027-days-of-schedules.ts';
 import { failures } from './0028-failures.ts';
+import { triggers } from './0030-triggers.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -57,6 +58,7 @@ export const migrations: readonly Migration[] = [
   daysOfSchedules,
   channels,
   failures,
+  triggers,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -79,6 +79,8 @@ function toRow(run: NewRun): RunRow {
     source,
     security,
     request_id: requestId,
+    // Its type alone is a column.
+    ...(run.trigger.trigger_id !== undefined && { trigger: run.trigger }),
   };
   return {
     id: run.id,

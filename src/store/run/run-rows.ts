@@ -29,7 +29,8 @@ export const summaryColumns = [
 ] as const satisfies (keyof RunRow)[];
 
 /** The parts of a run that never change and are only shown. They share one JSON column. */
-export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'>;
+export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'> &
+  Partial<Pick<Run, 'trigger'>>;
 
 type SummaryColumns = Pick<RunRow, (typeof summaryColumns)[number]>;
 /** `args` is null when it is too long to be read for a list. */

@@ -1,0 +1,81 @@
+// `flwd triggers` lists the triggers with their last result. `flwd triggers results TRIGGER` lists the last results.
+
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import type { Call } from '../command-line.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { oneOperand } from '../option-values.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+
+type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
+type Result = AnswerOf<'listTriggerResults'>['results'][number];
+
+export async function run(options: Options, operands: readonly string[], { command }: Call): Promise<ExitCode> {
+  const output = createOutput(options);
+  if (command.name === 'triggers results') return results(options, operands, output);
+  const job = options.get('job')?.[0];
+  return withSession(options, async ({ client }) => {
+    const list = await client.call('listTriggers', { query: job === undefined ? {} : { job_id: job } });
+    if (output.isJson) output.json(list);
+    else if (list.triggers.length === 0) output.say('no triggers');
+    else await printTriggers(list.triggers, output);
+    return exitCodes.done;
+  });
+}
+
+async function results(options: Options, operands: readonly string[], output: Output): Promise<ExitCode> {
+  const id = oneOperand(operands, 'flwd triggers results TRIGGER; flwd triggers lists the triggers');
+  return withSession(options, async ({ client }) => {
+    const list = await client.call('listTriggerResults', { path: { trigger_id: id } });
+    if (output.isJson) output.json(list);
+    else if (list.results.length === 0) output.say('no results yet');
+    else {
+      await output.table(
+        [{ name: 'RESULT' }, { name: 'AFTER RUN' }, { name: 'RUN' }, { name: 'WHY', isFlexible: true }],
+        list.results.map((one) => [resultOf(one, output), one.after_run, one.run_id ?? '-', one.detail ?? '']),
+      );
+    }
+    return exitCodes.done;
+  });
+}
+
+async function printTriggers(triggers: readonly Trigger[], output: Output): Promise<void> {
+  await output.table(
+    [
+      { name: 'ID' },
+      { name: 'AFTER', isFlexible: true },
+      { name: 'ON' },
+      { name: 'JOB', isFlexible: true },
+      { name: 'IF', isFlexible: true },
+      { name: 'LAST RESULT' },
+      { name: 'WHY', isFlexible: true },
+    ],
+    triggers.map((trigger) => [
+      trigger.id,
+      trigger.job,
+      trigger.on.join(', '),
+      trigger.job_id,
+      trigger.if ?? '',
+      stateOf(trigger, output),
+      whyOf(trigger),
+    ]),
+  );
+}
+
+function whyOf({ denied, job, job_exists: exists, last_result: last }: Trigger): string {
+  if (denied) return denied.detail;
+  return exists ? (last?.detail ?? '') : `there is no job ${job}`;
+}
+
+function stateOf({ denied, job_exists: exists, last_result: last }: Trigger, output: Output) {
+  if (denied) return { text: 'not allowed', style: 'bad' } as const;
+  if (!exists) return { text: 'no such job', style: 'bad' } as const;
+  return last ? resultOf(last, output) : '-';
+}
+
+const styles = { started: 'good', refused: 'bad' } as const;
+
+function resultOf({ result, at }: Result, output: Output) {
+  return { text: `${result} ${output.time(at)}`, style: styles[result] };
+}

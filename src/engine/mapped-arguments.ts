@@ -1,0 +1,47 @@
+// Turns a delivery, or the end of a run, into the arguments of a run, by the expressions of its webhook or trigger.
+
+import { toPointer } from '../catalog/arguments/schema-errors.ts';
+import { isObject } from '../catalog/arguments/subschemas.ts';
+import { ExpressionError } from '../catalog/expression/expression-error.ts';
+import { createErrorList } from '../domain/error-list.ts';
+import type { JsonObject, JsonValue } from '../domain/job.ts';
+import { validationError } from '../domain/problem.ts';
+
+type Mapping = { readonly condition: string | null; readonly args: Readonly<Record<string, string>> };
+
+/**
+ * The arguments of the run; undefined when `if` says that no run starts.
+ * @throws Problem validation-error
+ */
+export function mapArguments(
+  { condition, args }: Mapping,
+  secretArgs: readonly string[],
+  evaluate: (text: string) => JsonValue,
+): JsonObject | undefined {
+  const errors = createErrorList();
+  const computed = (text: string, pointer: string): JsonValue | undefined => {
+    try {
+      return evaluate(text);
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      errors.add({ pointer, keyword: 'expression', message: `has no value: ${error.message}` });
+      return undefined;
+    }
+  };
+  const holds = condition === null ? true : computed(condition, '/if');
+  if (holds === false) return undefined;
+  if (holds !== true && errors.size === 0) {
+    errors.add({ pointer: '/if', keyword: 'expression', message: 'must give true or false' });
+  }
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
+  const found = Object.entries(args).map(([name, text]) => {
+    const pointer = toPointer(['args', name]);
+    const value = computed(text, pointer) ?? null;
+    if (secretArgs.includes(name) && isObject(value)) {
+      errors.add({ pointer, keyword: 'secret', message: 'must be a text: an expression cannot name a stored secret' });
+    }
+    return [name, value] as const;
+  });
+  if (errors.size > 0) throw validationError(errors.errors(), errors.size);
+  return Object.fromEntries(found);
+}

@@ -1,0 +1,139 @@
+// How far the journal was searched for runs whose end starts another job, and what became of each such end (ADR 0069).
+
+import type { RunStatus } from '../domain/run.ts';
+import type { Database, Transaction } from './database.ts';
+import { prepareQuery } from './prepared-query.ts';
+import type { TriggerResultRow } from './schema.ts';
+
+export type EndedJobRun = {
+  readonly eventId: number;
+  readonly runId: string;
+  readonly jobId: string;
+  readonly status: RunStatus;
+};
+
+/** How many results of a trigger are kept. */
+const mostKept = 100;
+/** Enough for one look. The next look finds the others. */
+const endedAtOnce = 200;
+const cursorName = 'triggers';
+
+export type TriggerStore = {
+  /** The first event that was not looked at; undefined while there are no triggers. */
+  readonly cursor: () => Promise<number | undefined>;
+  readonly moveCursor: (tx: Transaction, toEventId: number) => Promise<void>;
+  /** For an instance without triggers: when it has one again, runs that ended before do not count. */
+  readonly dropCursor: (tx: Transaction) => Promise<void>;
+  /** Runs that ended in the events `fromId` to `toId`, both included, oldest first. */
+  readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedJobRun[]>;
+  /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
+  readonly add: (tx: Transaction, row: TriggerResultRow) => Promise<boolean>;
+  /** Newest first; with the tenant `*`, those of every tenant. */
+  readonly results: (triggerId: string, tenant: string, limit?: number) => Promise<readonly TriggerResultRow[]>;
+  /** @returns how many were removed, at most `limit` */
+  readonly removeResults: (beforeMs: number, limit: number) => Promise<number>;
+};
+
+const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
+  db
+    .selectFrom('events')
+    .select(['id', 'run_id', 'job_id', 'data'])
+    .where('id', '>=', fromId)
+    .where('id', '<=', toId)
+    .where('type', '=', 'run.finished')
+    .orderBy('id')
+    .limit(endedAtOnce),
+);
+
+export function createTriggerStore({ read, transact }: Database): TriggerStore {
+  return {
+    async cursor() {
+      const row = await read
+        .selectFrom('sequences')
+        .select('next_id')
+        .where('name', '=', cursorName)
+        .executeTakeFirst();
+      return row?.next_id;
+    },
+
+    async moveCursor(tx, toEventId) {
+      await tx.db
+        .insertInto('sequences')
+        .values({ name: cursorName, next_id: toEventId })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ next_id: toEventId }))
+        .execute();
+    },
+
+    async dropCursor(tx) {
+      await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();
+    },
+
+    async ended({ fromId, toId }) {
+      const rows = await selectEnded(read, { fromId, toId });
+      return rows.map(({ id, run_id: runId, job_id: jobId, data }) => ({
+        eventId: id,
+        runId,
+        jobId,
+        status: JSON.parse(data ?? '{}').status,
+      }));
+    },
+
+    add,
+
+    results(triggerId, tenant, limit = mostKept) {
+      let query = read
+        .selectFrom('trigger_results')
+        .selectAll()
+        .where('trigger_id', '=', triggerId)
+        .orderBy('at', 'desc')
+        .limit(limit);
+      if (tenant !== '*') query = query.where('tenant', '=', tenant);
+      return query.execute();
+    },
+
+    async removeResults(beforeMs, limit) {
+      const old = await read
+        .selectFrom('trigger_results')
+        .select(['trigger_id', 'key'])
+        .where('at', '<', beforeMs)
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      await transact(async (tx) => {
+        for (const one of old)
+          await tx.db
+            .deleteFrom('trigger_results')
+            .where((eb) => eb.and(one))
+            .execute();
+      });
+      return old.length;
+    },
+  };
+}
+
+async function add(tx: Transaction, row: TriggerResultRow): Promise<boolean> {
+  const added = await tx.db
+    .insertInto('trigger_results')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['trigger_id', 'key']).doNothing())
+    .returning('key')
+    .executeTakeFirst();
+  if (added === undefined) return false;
+  const last = await tx.db
+    .selectFrom('trigger_results')
+    .select('at')
+    .where('trigger_id', '=', row.trigger_id)
+    .orderBy('at', 'desc')
+    .limit(1)
+    .offset(mostKept)
+    .executeTakeFirst();
+  if (last) {
+    await tx.db
+      .deleteFrom('trigger_results')
+      .where('trigger_id', '=', row.trigger_id)
+      .where('at', '<=', last.at)
+      .where('key', '!=', row.key)
+      .execute();
+  }
+  return true;
+}

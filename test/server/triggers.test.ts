@@ -1,0 +1,203 @@
+// Jobs that start when runs of other jobs end: what their expressions see, what is refused, and who sees it.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, expect } from 'vitest';
+import type { RunAnswer } from '../support/answers.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { type Serving, startServing } from './serving.ts';
+
+const test = testWith('bwrap');
+
+const rows = { type: 'object', properties: { rows: { type: 'integer' } } };
+const text = (...names: readonly string[]) => ({
+  type: 'object',
+  properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
+});
+const key = { type: 'object', properties: { key: { type: 'string', format: 'secret' } } };
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'etl/load': bash('if [[ $FLWD_ARG_ROWS -lt 0 ]]; then exit 3; fi\nflwd_result "{\\"rows\\": $FLWD_ARG_ROWS}"', {
+      argspec: rows,
+    }),
+    report: bash('echo "$FLWD_ARG_ROWS rows"', {
+      argspec: rows,
+      triggers: [{ job: 'etl/load', if: 'run.result.value.rows > 0', args: { rows: 'run.result.value.rows' } }],
+    }),
+    alarm: bash('true', {
+      argspec: text('status', 'by'),
+      triggers: [{ job: 'etl/load', on: ['failed'], args: { status: 'run.reason', by: 'run.created_by' } }],
+    }),
+    wrong: bash('true', {
+      argspec: text('x'),
+      triggers: [{ job: 'source', args: { x: 'run.result.value.no_such_member' } }],
+    }),
+    takesKey: bash('true', {
+      argspec: key,
+      triggers: [{ job: 'source', args: { key: 'run.result.value' } }],
+    }),
+    off: bash('true', { enabled: false, triggers: [{ job: 'source' }] }),
+    lost: bash('true', { triggers: [{ job: 'no/such' }] }),
+    source: bash('flwd_result \'{"secret": "other"}\''),
+    ping: bash('true', { triggers: [{ job: 'pong' }] }),
+    pong: bash('true', { triggers: [{ job: 'ping' }] }),
+    parent: {
+      'config.yaml': JSON.stringify({ steps: [{ id: 'one', job: 'child' }], triggers: [{ job: 'child' }] }),
+    },
+    child: bash('true'),
+  },
+});
+afterAll(() => server.close());
+
+type Result = {
+  readonly result: string;
+  readonly after_run: string;
+  readonly run_id: string | null;
+  readonly problem: string | null;
+  readonly detail: string | null;
+};
+type Trigger = { readonly id: string; readonly job_id: string; readonly last_result: Result | null };
+
+async function read<T>(path: string, on: Serving = server, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+  const answer: T = JSON.parse(await (await on.fetch(path, { headers })).text());
+  return answer;
+}
+async function run(jobId: string, body: object = {}): Promise<string> {
+  const answer: RunAnswer = JSON.parse(
+    await (await server.post('/runs', { job_id: jobId, async: false, ...body })).text(),
+  );
+  return answer.run_id;
+}
+const runsOf = async (jobId: string) =>
+  (await read<{ runs: RunAnswer[] }>(`/runs?job_id=${jobId}&limit=100`)).runs.toReversed();
+const triggerOf = async (jobId: string) => {
+  const { triggers } = await read<{ triggers: Trigger[] }>(`/triggers?job_id=${jobId}`);
+  if (!triggers[0]) throw new Error(`${jobId} has no trigger`);
+  return triggers[0];
+};
+const resultsOf = async (jobId: string, headers = {}) =>
+  (await read<{ results: Result[] }>(`/triggers/${(await triggerOf(jobId)).id}/results`, server, headers)).results;
+
+test('a run that ends starts the next job with arguments from its result, in its tenant', async () => {
+  const after = await run('etl/load', { args: { rows: 7 }, tenant: 'acme' });
+  await expect.poll(() => runsOf('report')).toHaveLength(1);
+  const [started] = await runsOf('report');
+  const { id } = await triggerOf('report');
+  await expect.poll(async () => (await read<RunAnswer>(`/runs/${started?.run_id}`)).status).toBe('success');
+  expect(await read(`/runs/${started?.run_id}`)).toMatchObject({
+    tenant: 'acme',
+    args: { rows: 7 },
+    created_by: `trigger:${id}`,
+    trigger: { type: 'job_ended', trigger_id: id, run_id: after, chain: 1 },
+  });
+  expect(await resultsOf('report')).toEqual([
+    {
+      at: expect.any(String),
+      result: 'started',
+      after_run: after,
+      run_id: started?.run_id,
+      problem: null,
+      detail: null,
+    },
+  ]);
+  expect(await triggerOf('report')).toMatchObject({
+    job: 'etl/load',
+    job_exists: true,
+    on: ['success'],
+    if: 'run.result.value.rows > 0',
+    denied: null,
+    last_result: { result: 'started' },
+  });
+  const { entries } = await read<{ entries: object[] }>(`/audit?object=${started?.run_id}`);
+  expect(entries).toMatchObject([
+    {
+      actor: { kind: 'trigger' },
+      action: 'run.create',
+      tenant: 'acme',
+      detail: { trigger: 'job_ended', after_run: after },
+    },
+  ]);
+
+  const acme = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
+  const other = await server.token({ tenant: 'other', scopes: ['runs:read'] });
+  expect(await resultsOf('report', acme.headers)).toHaveLength(1);
+  expect(await resultsOf('report', other.headers)).toEqual([]);
+  const blind = await server.token({ tenant: 'acme', scopes: ['jobs:read'] });
+  const { triggers } = await read<{ triggers: Trigger[] }>('/triggers?job_id=report', server, blind.headers);
+  expect(triggers).toMatchObject([{ last_result: null }]);
+});
+
+test('`if` and `on` decide which ends count', async () => {
+  const before = (await runsOf('report')).length;
+  const failed = await run('etl/load', { args: { rows: -1 } });
+  await run('etl/load', { args: { rows: 0 } });
+  await run('etl/load', { args: { rows: 1 } });
+  await expect.poll(() => runsOf('report')).toHaveLength(before + 1);
+  const alarms = await runsOf('alarm');
+  expect(alarms).toHaveLength(1);
+  expect(await read(`/runs/${alarms[0]?.run_id}`)).toMatchObject({
+    args: { status: 'exit', by: 'local' },
+    trigger: { run_id: failed },
+  });
+});
+
+test('a start that is refused is kept with the reason', async () => {
+  const after = await run('source');
+  for (const jobId of ['wrong', 'takesKey', 'off']) await expect.poll(() => resultsOf(jobId)).toHaveLength(1);
+  expect(await resultsOf('wrong')).toMatchObject([
+    { result: 'refused', after_run: after, run_id: null, problem: 'validation-error' },
+  ]);
+  expect((await resultsOf('wrong'))[0]?.detail).toContain('no_such_member');
+  expect((await resultsOf('takesKey'))[0]?.detail).toContain('cannot name a stored secret');
+  expect(await resultsOf('off')).toMatchObject([{ result: 'refused', problem: 'job-invalid' }]);
+  for (const jobId of ['wrong', 'takesKey', 'off']) expect(await runsOf(jobId)).toEqual([]);
+  expect(await triggerOf('lost')).toMatchObject({ job: 'no/such', job_exists: false, last_result: null });
+  const missing = await server.fetch('/triggers/trigger_x/results');
+  expect([missing.status, await missing.json()]).toMatchObject([
+    404,
+    { type: expect.stringMatching(/trigger-not-found$/) },
+  ]);
+});
+
+test('a circle ends after eight triggers, and the reason names its jobs', async () => {
+  await run('ping');
+  const ends = async () =>
+    [...(await resultsOf('ping')), ...(await resultsOf('pong'))].filter((one) => one.run_id === null);
+  await expect.poll(ends).toHaveLength(1);
+  expect((await runsOf('ping')).length + (await runsOf('pong')).length).toBe(9);
+  const [end] = await ends();
+  expect(end).toMatchObject({ result: 'refused', problem: 'trigger-chain-too-long' });
+  expect(end?.detail).toContain('ping → pong → ping → pong → ping → pong → ping → pong → ping → pong');
+});
+
+test('a circle through a sub-run ends as well', async () => {
+  await run('parent');
+  await expect.poll(async () => (await resultsOf('parent'))[0]?.problem).toBe('trigger-chain-too-long');
+  expect(await runsOf('parent')).toHaveLength(9);
+});
+
+test('a trigger counts from when it is first seen', async () => {
+  const late = await startServing({ executes: true, jobs: { first: bash('true'), next: bash('true') } });
+  const start = () => late.post('/runs', { job_id: 'first', async: false });
+  await start();
+  const sequences = () =>
+    late.store.db.read.selectFrom('sequences').selectAll().where('name', '=', 'triggers').execute();
+  expect(await sequences()).toEqual([]);
+  const write = (triggers: readonly object[]) =>
+    writeFile(join(late.root, 'jobs/next/config.yaml'), JSON.stringify({ command: './run.sh', triggers }));
+  const count = async () => (await read<{ total: number }>('/runs?job_id=next', late)).total;
+  await write([{ job: 'first' }]);
+  await expect.poll(sequences).toHaveLength(1);
+  await start();
+  await expect.poll(count).toBe(1);
+  await write([]);
+  await expect.poll(sequences).toEqual([]);
+  await start();
+  await write([{ job: 'first' }]);
+  await expect.poll(sequences).toHaveLength(1);
+  await start();
+  await expect.poll(count).toBe(2);
+  await late.close();
+});
