@@ -84,6 +84,7 @@ describe('an operation that changes something leaves an entry with the caller, t
     putKvKey: () => ({ method: 'PUT', path: '/kv/audited/last', body: { value: '' } }),
     deleteKvKey: async () => ({ method: 'DELETE', path: `/kv/audited/${await newKey()}` }),
     rotateSecrets: () => ({ path: '/secrets/rotate' }),
+    testChannel: () => ({ path: '/channels/team/test' }),
     collectGarbage: () => ({ path: '/system/gc' }),
   };
   async function newDelivery(): Promise<string> {

@@ -122,6 +122,8 @@ type TestArtifact = {
 
 const quiet = { rateLimit: null, envPassthrough: [], mayGrant: [] };
 
+const team = { name: 'team', type: 'slack', origin: 'https://example.org', problem: null } as const;
+
 export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const root = await mkdtemp(join(tmpdir(), 'flwd-serving-'));
   const jobsDir = join(root, 'jobs');
@@ -209,7 +211,11 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     version: '1.2.3',
     startedAtMs: clock.now(),
     load: o.load ?? { complaint: () => null },
-    channels: { list: async () => [], test: async () => undefined },
+    // Channels that send are tested in test/e2e/channels.test.ts.
+    channels: {
+      list: async () => [team],
+      test: async (name) => (name === team.name ? { channel: team, error: null } : undefined),
+    },
     notificationOutcomes: { delivered: 3, retried: 2, failed: 1 },
     hostChecks: async () => [{ name: 'seccomp', status: 'ok', detail: 'system calls can be filtered', cure: null }],
     jwt: null,
