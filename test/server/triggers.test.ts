@@ -178,6 +178,18 @@ test('a circle through a sub-run ends as well', async () => {
   expect(await runsOf('parent')).toHaveLength(9);
 });
 
+test('a run counts that ends while its job cannot be used', async () => {
+  const follows = bash('true', { triggers: [{ job: 'first' }] });
+  const late = await startServing({ executes: true, jobs: { first: bash('sleep 2'), next: follows } });
+  const started: RunAnswer = JSON.parse(await (await late.post('/runs', { job_id: 'first' })).text());
+  await writeFile(join(late.root, 'jobs/first/config.yaml'), 'command: [');
+  await expect.poll(async () => (await late.fetch('/jobs/first')).status).toBe(422);
+  const status = async () => (await read<RunAnswer>(`/runs/${started.run_id}`, late)).status;
+  expect(await status()).toBe('running');
+  await expect.poll(async () => (await read<{ total: number }>('/runs?job_id=next', late)).total).toBe(1);
+  await late.close();
+});
+
 test('a trigger counts from when it is first seen', async () => {
   const late = await startServing({ executes: true, jobs: { first: bash('true'), next: bash('true') } });
   const start = () => late.post('/runs', { job_id: 'first', async: false });

@@ -99,10 +99,8 @@ function createWanted({ catalog, hub }: TriggerParts) {
     refresh(): void {
       if (!catalog.isReady) return;
       const before = byJob.size;
-      byJob = Map.groupBy(
-        triggersIn(catalog).filter(({ followedId }) => followedId !== null),
-        ({ followedId }) => followedId ?? '',
-      );
+      // A job that cannot be used now may still have runs that end.
+      byJob = Map.groupBy(triggersIn(catalog), ({ followedId, job }) => followedId ?? job);
       if (before === 0) beginsAt = hub.latestId + 1;
     },
   };
