@@ -1,6 +1,7 @@
 // Writes the pages that are generated from tables in the code: docs/cli.md, docs/configuration.md and docs/problems.md.
+// Also writes the skill for agents into the code, from docs/skill/SKILL.md.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type Key, keys } from '../src/config/keys.ts';
 import { keyPaths } from '../src/config/shape.ts';
 import { problems, problemType } from '../src/domain/problem.ts';
@@ -106,7 +107,18 @@ export function commandLinePage(): string {
   return cliPage(row);
 }
 
+/** Code with the text of docs/skill/SKILL.md, so that every form in which flwd is installed has it. */
+export function skillModule(): string {
+  const skill = readFileSync(new URL('skill/SKILL.md', import.meta.url), 'utf8');
+  return `// The skill that teaches an agent to write, plan and test a job. \`npm run docs\` makes this file from
+// docs/skill/SKILL.md.
+
+export const skillText = \`${skill.replaceAll(/[\\`]|\$\{/g, (found) => `\\${found}`)}\`;
+`;
+}
+
 if (import.meta.main) {
+  writeFileSync(new URL('../src/mcp/skill.ts', import.meta.url), skillModule());
   writeFileSync(new URL('cli.md', import.meta.url), commandLinePage());
   writeFileSync(new URL('configuration.md', import.meta.url), configurationPage());
   writeFileSync(new URL('problems.md', import.meta.url), problemsPage());

@@ -377,7 +377,10 @@ function openChannels({ notify, server, instance }: Config, { store, engine }: P
 }
 
 /** Loads the code for agents with the first request of one. */
-function openMcpOf({ mcp: settings }: Config, { onChange }: Pick<Catalog, 'onChange'>): ServerParts['openMcp'] {
+function openMcpOf(
+  { mcp: settings, sources }: Config,
+  { onChange }: Pick<Catalog, 'onChange'>,
+): ServerParts['openMcp'] {
   return async (api) => {
     const { openHttpMcp } = await import('./mcp/http.ts');
     return openHttpMcp({
@@ -386,6 +389,7 @@ function openMcpOf({ mcp: settings }: Config, { onChange }: Pick<Catalog, 'onCha
       version: packageVersion(),
       attend: () => undefined,
       onJobsChange: onChange,
+      untrustedSources: sources.filter(({ trusted }) => !trusted).map(({ name }) => name),
       nowMs: () => clock.monotonicMs(),
       idleMs: mcpIdleMs,
     });

@@ -555,7 +555,7 @@ export const keys = {
   'mcp.job_tools': key(
     integer(0, 200),
     25,
-    'How many jobs agents get as tools of their own; they find the others with `jobs_search`. Many clients read only one page of tools',
+    'How many jobs agents get as tools of their own, those with `agents: {expose: true}` first; they find the others with `jobs_search`. Many clients read only one page of tools',
   ),
   'mcp.wait': key(
     duration('1s', '1h'),

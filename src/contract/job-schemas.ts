@@ -62,6 +62,18 @@ const jobStep = Type.Object(
   { $id: 'JobStep' },
 );
 
+const agentHints = Type.Object(
+  {
+    expose: nullable(
+      Type.Boolean({ description: 'true: offered before other jobs; false: neither offered nor found by searching' }),
+    ),
+    read_only: Type.Boolean({ description: 'A run changes nothing' }),
+    idempotent: Type.Boolean({ description: 'A second run with the same arguments changes nothing more' }),
+    detach: Type.Boolean({ description: 'A run goes on if the agent loses its connection' }),
+  },
+  { $id: 'AgentHints', description: 'What the author of the job says to agents.' },
+);
+
 export const job = Type.Object(
   {
     ...jobSummary.properties,
@@ -85,6 +97,7 @@ export const job = Type.Object(
     }),
     revision: Type.String(),
     path: Type.String(),
+    agents: agentHints,
   },
   { $id: 'Job' },
 );
@@ -118,6 +131,8 @@ const listedJob = Type.Object(
     last_runs: Type.Optional(
       Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
     ),
+    args: Type.Optional({ ...anyObject, description: 'Present only if the query asks for it, as is `agents`.' }),
+    agents: Type.Optional(agentHints),
   },
   { $id: 'ListedJob' },
 );

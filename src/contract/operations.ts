@@ -94,7 +94,16 @@ export const operations = {
           10,
           'Also return this many of the last runs of each job, newest first; needs the scope `runs:read`',
         ),
-        ...page('How many jobs to return at most; by default all, or 100 with `last_runs`'),
+        include: Type.Optional(
+          Type.Literal('args', {
+            description: 'Also return the schema of the arguments of each job, and what it says to agents',
+          }),
+        ),
+        agents: oneOf(
+          ['exposed', 'visible'],
+          'Only jobs that their authors expose to agents (`agents.expose: true`), or all that are not hidden from them',
+        ),
+        ...page('How many jobs to return at most; by default all, or 100 with `last_runs` or `include`'),
       },
       closed,
     ),

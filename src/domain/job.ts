@@ -106,6 +106,16 @@ export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly held: boolean;
 };
 
+/** What the author says to agents. It changes no rights. */
+type AgentHints = {
+  /** true: offered before other jobs; false: neither offered nor found. */
+  readonly expose: boolean | null;
+  readonly readOnly: boolean;
+  readonly idempotent: boolean;
+  /** A lost connection does not cancel a run. */
+  readonly detach: boolean;
+};
+
 export type JobDefinition = {
   /** mountPath and directory path, separated by `/`. */
   readonly id: string;
@@ -155,6 +165,7 @@ export type JobDefinition = {
   readonly schedules: readonly JobSchedule[];
   readonly webhooks: readonly JobWebhook[];
   readonly triggers: readonly JobTrigger[];
+  readonly agents: AgentHints;
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */

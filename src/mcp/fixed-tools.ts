@@ -10,7 +10,7 @@ import { findJob, type Instance, type Job, newKey, readRights, visibleJobs } fro
 import { toArguments, toolName } from './job-tools.ts';
 import { readArtifact, readLog } from './resources.ts';
 import { answerRun, bytesOf, runSchema } from './run-answer.ts';
-import { type Call, startAndWait, wait } from './waiting.ts';
+import { type Call, forJob, startAndWait, wait } from './waiting.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 type Use = { readonly instance: Instance; readonly call: Call; readonly given: Given };
@@ -27,9 +27,12 @@ type FixedTool = {
 };
 
 const mostBytes = 9_000;
+/** The rest is for what stands beside the list. */
+const mostListBytes = 8_700;
 const mostListed = 50;
 const usuallyListed = 20;
 const mostChars = 200;
+const mostTags = 20;
 const mostWaitSeconds = 3_600;
 
 const text = (description: string, maxLength = 512) => ({ type: 'string', minLength: 1, maxLength, description });
@@ -88,13 +91,14 @@ const starts = { destructiveHint: true, idempotentHint: false, openWorldHint: tr
 
 const tools: readonly FixedTool[] = [
   define('jobs_search', {
-    about: 'Finds jobs by text, tag or namespace. Names the tool of each job, if it has one.',
+    about: 'Finds jobs by text, tag or namespace, sorted by id. Any of them can be started with jobs_start.',
     scope: 'jobs:read',
     properties: {
       q: text('Text in the id, title, description or tags'),
       tag: text('A tag'),
       prefix: text('A namespace, such as backup'),
       limit: count(mostListed, `How many to return; ${usuallyListed} by default`),
+      cursor: text('The next_cursor of an earlier answer'),
     },
     use: searchJobs,
   }),
@@ -133,7 +137,7 @@ const tools: readonly FixedTool[] = [
         const headers = key === undefined ? newKey() : { 'idempotency-key': key };
         const create = async () =>
           (await instance.client.call('createRun', { body: requestOf(job, given), headers })).run_id;
-        return startAndWait(instance, call, { create, waitMs: waitMsOf(instance, given) });
+        return startAndWait(instance, forJob(call, job), { create, waitMs: waitMsOf(instance, given) });
       }),
   }),
   define('runs_list', {
@@ -241,23 +245,28 @@ export async function callFixedTool(name: string, { given, ...o }: Use): Promise
 }
 
 async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {
-  const [q, tag, prefix] = [textOf(given, 'q'), textOf(given, 'tag'), textOf(given, 'prefix')];
-  const limit = countOf(given, 'limit') ?? usuallyListed;
-  const query = { ...(q && { q }), ...(tag && { tag }), ...(prefix && { prefix }) };
-  const jobs: object[] = [];
-  let hasMore = false;
-  for await (const job of visibleJobs(instance, await readRights(instance), query)) {
-    hasMore = jobs.length >= limit;
-    if (hasMore) break;
-    jobs.push({
+  const rights = await readRights(instance);
+  const wanted = { q: textOf(given, 'q'), tag: textOf(given, 'tag'), prefix: textOf(given, 'prefix') };
+  const cursor = textOf(given, 'cursor');
+  const query = {
+    ...Object.fromEntries(Object.entries(wanted).filter(([, value]) => value)),
+    ...(cursor && { cursor }),
+  };
+  let most = countOf(given, 'limit') ?? usuallyListed;
+  for (;;) {
+    const { jobs, nextCursor } = await visibleJobs(instance, rights, { ...query, most });
+    const shown = jobs.map((job) => ({
       job_id: job.id,
       tool: toolName(job.id),
       title: oneLine(job.title ?? '', mostChars),
       description: oneLine(job.description ?? '', mostChars),
-      tags: job.tags,
-    });
+      tags: job.tags.slice(0, mostTags),
+    }));
+    const fitting = fitsIn(shown);
+    // The next page begins after the last job of this one, so this one must be whole.
+    if (fitting === shown.length || fitting === 0) return toAnswer({ jobs: shown, next_cursor: nextCursor });
+    most = fitting;
   }
-  return toListAnswer('jobs', jobs, { more: hasMore });
 }
 
 async function describe(job: Job): Promise<CallToolResult> {
@@ -307,9 +316,10 @@ async function rerun({ instance, call, given }: Use): Promise<CallToolResult> {
   const path = { run_id: needed(given, 'run_id') };
   const { client } = instance;
   const { job_id: id } = await client.call('getRun', { path });
-  if (!(await findJob(instance, id))) return noSuchJob;
+  const job = await findJob(instance, id);
+  if (!job) return noSuchJob;
   const body = { from: given.from === 'failed' ? ('failed' as const) : ('start' as const) };
-  return startAndWait(instance, call, {
+  return startAndWait(instance, forJob(call, job), {
     create: async () => (await client.call('rerunRun', { path, body, headers: newKey() })).run_id,
     waitMs: waitMsOf(instance, given),
   });
@@ -354,12 +364,17 @@ function toAnswer(value: object): CallToolResult {
   return { ...plain(json), structuredContent: { ...(typeof shown === 'object' && shown) } };
 }
 
-/** As many items as there is room for. */
+/** How many of the items there is room for. */
+function fitsIn(items: readonly object[]): number {
+  let count = items.length;
+  while (count > 0 && bytesOf(items.slice(0, count)) > mostListBytes) count -= 1;
+  return count;
+}
+
 function toListAnswer(name: string, items: readonly object[], others: object): CallToolResult {
-  const kept = [...items];
-  while (kept.length > 0 && bytesOf(kept) > mostBytes) kept.pop();
-  const left = items.length - kept.length;
-  return toAnswer({ [name]: kept, ...others, ...(left > 0 && { left_out: left }) });
+  const count = fitsIn(items);
+  const left = items.length - count;
+  return toAnswer({ [name]: items.slice(0, count), ...others, ...(left > 0 && { left_out: left }) });
 }
 
 function plain(words: string): CallToolResult {

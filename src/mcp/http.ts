@@ -13,9 +13,9 @@ import {
 } from '@modelcontextprotocol/server';
 import { ApiProblem } from '../client/api-problem.ts';
 import { createClient } from '../client/client.ts';
-import { accountOf, agentScopes, asAgent, type Principal, usualAgentScopes } from '../domain/principal.ts';
+import { accountOf, agentScopes, asAgent, holdsScope, type Principal, usualAgentScopes } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Instance } from './instance.ts';
+import type { Instance, Rights } from './instance.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
 
@@ -63,6 +63,8 @@ export type HttpMcpOptions = Pick<Instance, 'settings' | 'version' | 'attend'> &
   readonly lend: (principal: Principal) => Lent;
   /** Calls the listener when jobs have changed. @returns a function that ends this */
   readonly onJobsChange: (listener: () => void) => () => void;
+  /** The names of the sources that are not trusted. */
+  readonly untrustedSources: readonly string[];
   readonly nowMs: () => number;
   /** A session that is not used for this long ends. */
   readonly idleMs: number;
@@ -228,7 +230,11 @@ function createAccount(owner: string, agent: Principal, shared: Shared): Account
   const { settings, version, attend, url } = shared;
   const lent = shared.lend(agent);
   const client = createClient({ baseUrl: url, client: 'mcp', token: lent.credential });
-  const instance = { client, settings, version, attend };
+  const rights: Rights = {
+    maySee: (source) => settings.isUntrustedAllowed || !shared.untrustedSources.includes(source),
+    holds: (scope) => holdsScope(agent, scope),
+  };
+  const instance = { client, settings, version, attend, rights };
   const shown: Shown = {};
   const account: Account = {
     owner,

@@ -1,7 +1,7 @@
 // The instance that an agent works with, and which of its jobs an agent may know.
 
 import type { Client } from '../client/client.ts';
-import type { AnswerOf } from '../contract/operations.ts';
+import type { AnswerOf, QueryOf } from '../contract/operations.ts';
 import { holdsScope, type Scope } from '../domain/principal.ts';
 
 type Settings = {
@@ -20,35 +20,69 @@ export type Instance = {
   readonly attend: (runId: string) => void;
   readonly settings: Settings;
   readonly version: string;
+  /** What the agent may see and do; left out if only the instance knows. */
+  readonly rights?: Rights;
+};
+
+export type Rights = {
+  readonly maySee: (source: string) => boolean;
+  readonly holds: (scope: Scope) => boolean;
 };
 
 export type Job = AnswerOf<'getJob'>;
 export type ListedJob = AnswerOf<'listJobs'>['jobs'][number];
+/** What a tool for a job needs. */
+export type ToolJob = Pick<Job, 'id' | 'title' | 'description' | 'args' | 'agents'>;
 
 const pageJobs = 500;
 
 /** Whether the agent may see jobs of a source, and which scopes it has. */
-export async function readRights({ client, settings }: Instance) {
+export async function readRights({ client, settings, rights }: Instance): Promise<Rights> {
+  if (rights) return rights;
   const { sources, caller } = await client.call('getSystemInfo');
   const hidden = settings.isUntrustedAllowed ? [] : sources.filter(({ trusted }) => !trusted).map(({ name }) => name);
   return {
-    maySee: (source: string): boolean => !hidden.includes(source),
-    holds: (scope: Scope): boolean => caller !== null && holdsScope(caller, scope),
+    maySee: (source) => !hidden.includes(source),
+    holds: (scope) => caller !== null && holdsScope(caller, scope),
   };
 }
 
-/** The jobs that the agent may see, sorted by id. */
-export async function* visibleJobs(
+type Wanted = Omit<QueryOf<'listJobs'>, 'limit' | 'offset'>;
+
+/** A page of the jobs that the agent may see, sorted by id, and where the next one begins. */
+export async function visibleJobs(
   { client }: Instance,
-  { maySee }: Pick<Awaited<ReturnType<typeof readRights>>, 'maySee'>,
-  query: { readonly q?: string; readonly tag?: string; readonly prefix?: string } = {},
-): AsyncGenerator<ListedJob, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await client.call('listJobs', { query: { ...query, limit: pageJobs, ...(cursor && { cursor }) } });
-    yield* page.jobs.filter(({ source, enabled }) => enabled && maySee(source));
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined);
+  { maySee }: Pick<Rights, 'maySee'>,
+  { most, ...wanted }: Wanted & { readonly most: number },
+): Promise<{ readonly jobs: readonly ListedJob[]; readonly nextCursor: string | null }> {
+  const jobs: ListedJob[] = [];
+  let { cursor } = wanted;
+  while (jobs.length < most) {
+    const limit = Math.min(most - jobs.length, pageJobs);
+    const query = { agents: 'visible' as const, ...wanted, limit, ...(cursor && { cursor }) };
+    const page = await client.call('listJobs', { query });
+    jobs.push(...page.jobs.filter(({ source, enabled }) => enabled && maySee(source)));
+    if (page.next_cursor === null) return { jobs, nextCursor: null };
+    cursor = page.next_cursor;
+  }
+  return { jobs, nextCursor: cursor ?? null };
+}
+
+/**
+ * The jobs that are tools of their own: those that their authors expose, then others by id. If there are too many jobs,
+ * only those that are exposed, if there are any.
+ */
+export async function jobsForTools(instance: Instance, rights: Rights): Promise<readonly ToolJob[]> {
+  const { jobTools: most } = instance.settings;
+  if (most === 0) return [];
+  const { jobs: exposed } = await visibleJobs(instance, rights, { agents: 'exposed', include: 'args', most });
+  const { jobs: visible } = await visibleJobs(instance, rights, { include: 'args', most: most + 1 });
+  const others = visible.filter(({ agents }) => agents?.expose !== true);
+  const isTooMany = visible.length > most && exposed.length > 0;
+  return [...exposed, ...(isTooMany ? [] : others)].slice(0, most).flatMap((job) => {
+    const { args, agents } = job;
+    return args && agents ? [{ ...job, args, agents }] : [];
+  });
 }
 
 /** undefined: there is no such job, or its source is not trusted. @throws ApiProblem */

@@ -4,7 +4,7 @@ import type { Tool } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../domain/job.ts';
 import { createSha256 } from '../lib/sha256.ts';
 import { harmless, harmlessValue, marked, oneLine } from './harmless.ts';
-import type { Job } from './instance.ts';
+import type { Job, ToolJob } from './instance.ts';
 import { runSchema } from './run-answer.ts';
 
 /** Some clients put the server's name before it, and refuse all tools if one name is longer than 60 in all. */
@@ -27,7 +27,13 @@ export function toolName(jobId: string): string {
   return `${plain.slice(0, mostNameChars - hashChars - 1)}_${hash}`;
 }
 
-export function toTool(job: Job): Tool {
+/** The id in a plain name; undefined if only a search finds it. */
+export function plainIdOf(name: string): string | undefined {
+  const id = name.replace(/^job_/, '').replaceAll('_', '/');
+  return toolName(id) === name ? id : undefined;
+}
+
+export function toTool(job: ToolJob): Tool {
   const { schema, hasMoreRules } = inputSchema(job.args);
   const about = [
     `Runs the job ${job.id} of flwd and waits for its end.`,
@@ -41,7 +47,13 @@ export function toTool(job: Job): Tool {
     description: about.join('\n'),
     inputSchema: schema,
     outputSchema: runSchema,
-    annotations: { title, readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+    annotations: {
+      title,
+      readOnlyHint: job.agents.read_only,
+      destructiveHint: !job.agents.read_only,
+      idempotentHint: job.agents.idempotent,
+      openWorldHint: true,
+    },
     _meta: { 'flwd/job_id': job.id },
   };
 }

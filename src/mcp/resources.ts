@@ -1,8 +1,10 @@
-// The log of a run and an artifact as resources of MCP, and the text that an agent may read of them.
+// The skill for agents, the log of a run and an artifact as resources of MCP, and the text that an agent may read of
+// them.
 
 import type { ReadResourceResult } from '@modelcontextprotocol/server';
 import type { Client } from '../client/client.ts';
 import { marked, oneLine } from './harmless.ts';
+import { skillText } from './skill.ts';
 
 const mostBytes = 65_536;
 const mostLogBytes = 20_000;
@@ -18,6 +20,16 @@ export function artifactUri(artifactId: string): string {
   return `flwd://artifacts/${artifactId}`;
 }
 
+const skillUri = 'skill://flwd/SKILL.md';
+
+export const resources = [
+  {
+    uri: skillUri,
+    name: 'SKILL.md',
+    title: 'How to write, plan and test a job of flwd',
+    mimeType: 'text/markdown',
+  },
+];
 export const resourceTemplates = [
   { uriTemplate: 'flwd://runs/{run_id}/log', name: 'log of a run', mimeType: 'text/plain' },
   { uriTemplate: 'flwd://artifacts/{artifact_id}', name: 'artifact of a run' },
@@ -25,6 +37,7 @@ export const resourceTemplates = [
 
 /** undefined: there is no such kind of resource. @throws ApiProblem, ServerUnreachable */
 export async function readResource(client: Client, uri: string): Promise<ReadResourceResult | undefined> {
+  if (uri === skillUri) return { contents: [{ uri, mimeType: 'text/markdown', text: skillText }] };
   const [, runId] = /^flwd:\/\/runs\/([\w-]{1,64})\/log$/.exec(uri) ?? [];
   const [, artifactId] = /^flwd:\/\/artifacts\/([\w-]{1,64})$/.exec(uri) ?? [];
   if (runId !== undefined)

@@ -3,7 +3,7 @@
 import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { harmless, oneLine } from './harmless.ts';
-import type { Instance } from './instance.ts';
+import type { Instance, Job } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
 /** Clients end a call that is silent, and a job may report nothing. */
@@ -26,6 +26,11 @@ export type Call = {
   /** Whether a client that goes away cancels its calls, as one of 2026 does over HTTP. */
   readonly isLossCancel: () => boolean;
 };
+
+/** A job may say that its runs go on if the connection is lost. */
+export function forJob(call: Call, { agents }: Pick<Job, 'agents'>): Call {
+  return { ...call, isLossCancel: () => !agents.detach && call.isLossCancel() };
+}
 
 /** Starts a run and waits for it. If the client cancels the call, the run is cancelled. */
 export async function startAndWait(

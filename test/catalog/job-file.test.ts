@@ -36,6 +36,7 @@ retry: {limit: 3, backoff: fixed, delay: 2s, max_delay: 30s, on: [1, 75]}
 concurrency: {limit: 2, key: args.target, on_conflict: reject}
 on_lost: retry
 schedules: []
+agents: {expose: true, idempotent: true}
 webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x)', headers: [X-A], wait: 5s, args: {target: body.x}}]
 `);
   expect(definition).toEqual({
@@ -111,6 +112,7 @@ webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x
         waitMs: 5_000,
       },
     ],
+    agents: { expose: true, readOnly: false, idempotent: true, detach: false },
     notify: [],
     unsupported: [],
   });

@@ -15,6 +15,8 @@ const webhooks = 'webhooks, and secrets for their keys';
 const triggers = 'triggers';
 const notify = 'notify';
 const kv = 'kv';
+/** An untrusted job cannot come first, nor be called harmless (server/handlers/job-views.ts). */
+const hints = 'agents are told nothing in its favour';
 const notYet = 'not supported yet';
 
 /** By key, or by the key that contains it. */
@@ -71,6 +73,10 @@ const reach: Readonly<Record<string, string>> = {
   schedules,
   webhooks,
   triggers,
+  'agents.expose': hints,
+  'agents.read_only': hints,
+  'agents.idempotent': hints,
+  'agents.detach': within,
   notify,
 };
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { commandLinePage, configurationPage, problemsPage } from '../../docs/generate.ts';
+import { commandLinePage, configurationPage, problemsPage, skillModule } from '../../docs/generate.ts';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -10,6 +10,10 @@ test('docs/configuration.md is up to date; run `npm run docs`', () => {
 
 test('docs/problems.md is up to date; run `npm run docs`', () => {
   expect(page('problems.md')).toBe(problemsPage());
+});
+
+test('src/mcp/skill.ts has the skill of docs/skill/SKILL.md; run `npm run docs`', () => {
+  expect(page('../src/mcp/skill.ts')).toBe(skillModule());
 });
 
 test('docs/cli.md is up to date; run `npm run docs`', () => {

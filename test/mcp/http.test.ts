@@ -12,11 +12,12 @@ import { beginSession, initialize, list, post } from './a-wire.ts';
 
 const waits = bash('flwd_progress 40 "waiting for the file"; while true; do sleep 0.1; done');
 const naps = bash('flwd_progress 40 "waiting for the file"; sleep 1');
+const detached = bash('flwd_progress 40 "waiting for the file"; sleep 1', { agents: { detach: true } });
 const greet = bash('echo "hello $who"', { argspec: { type: 'object', properties: { who: { type: 'string' } } } });
 
 let server: Serving;
 beforeAll(async () => {
-  server = await startServing({ executes: true, jobs: { waits, naps, greet } });
+  server = await startServing({ executes: true, jobs: { waits, naps, greet, detached } });
 });
 afterAll(() => server.close());
 
@@ -111,6 +112,34 @@ test.each([
   await startWaiting(client, 'naps').isWaiting();
   await client.close();
   expect(await endOf(token.name)).toBe(status);
+});
+
+test('a job with `agents: {detach: true}` goes on although the connection of a client of 2026 is lost', async () => {
+  const token = await server.token({ scopes: agentScopes });
+  const { client } = await connectHttp(server.url, token);
+  await startWaiting(client, 'detached').isWaiting();
+  await client.close();
+  expect(await endOf(token.name)).toBe('success');
+});
+
+test('an agent sees no jobs of sources that are not trusted, unless the server allows it', async () => {
+  const sources = [{ name: 'others', mountPath: 'others', trusted: false, jobs: { foreign: greet } }];
+  await using plain = await startServing({ jobs: { greet }, sources });
+  await using open = await startServing({ jobs: { greet }, sources, mcp: { isUntrustedAllowed: true } });
+  const [cautious, curious] = [await connectHttp(plain.url), await connectHttp(open.url)];
+  const names = async ({ client }: typeof cautious) =>
+    (await client.listTools()).tools.map(({ name }) => name).filter((name) => name.startsWith('job_'));
+  expect(await names(cautious)).toEqual(['job_greet']);
+  expect(await names(curious)).toEqual(['job_greet', 'job_others_foreign']);
+  const refused = await cautious.call('jobs_start', { job_id: 'others/foreign' });
+  expect(textOf(refused)).toBe('There is no such job: jobs_search finds jobs.');
+});
+
+test('a client reads the skill for agents', async () => {
+  const { client } = await connectHttp(server.url);
+  const [skill] = (await client.listResources()).resources;
+  const { contents } = await client.readResource({ uri: skill?.uri ?? '' });
+  expect(contents).toMatchObject([{ text: expect.stringContaining('# Write, plan and test a job of flwd') }]);
 });
 
 test('a stop of the server leaves the runs of its agents', async () => {

@@ -74,7 +74,10 @@ test('what a job says and prints reaches the model without hidden text, and mark
 
 async function withUntrusted(mcp: object) {
   const { dir } = await createInstance({ own: bash('echo own') });
-  await writeJob(join(dir, 'others/foreign'), bash('echo foreign'));
+  await writeJob(
+    join(dir, 'others/foreign'),
+    bash('echo foreign', { agents: { expose: true, read_only: true, idempotent: true } }),
+  );
   const sources = [
     { name: 'own', path: './jobs' },
     { name: 'others', path: './others', mountPath: 'others', trusted: false },
@@ -87,7 +90,7 @@ test('jobs of sources that are not trusted are no tools, and nothing finds, plan
   const { client, call } = await withUntrusted({});
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_own']);
-  expect(dataOf(await call('jobs_search'))).toMatchObject({ jobs: [{ job_id: 'own' }], more: false });
+  expect(dataOf(await call('jobs_search'))).toMatchObject({ jobs: [{ job_id: 'own' }], next_cursor: null });
   for (const tool of ['jobs_describe', 'jobs_plan', 'jobs_start']) {
     const refused = await call(tool, { job_id: 'others/foreign' });
     expect([refused.isError, textOf(refused)]).toEqual([true, 'There is no such job: jobs_search finds jobs.']);
@@ -96,10 +99,12 @@ test('jobs of sources that are not trusted are no tools, and nothing finds, plan
   expect(dataOf(await call('runs_list'))).toMatchObject({ runs: [] });
 });
 
-test('with mcp.untrusted they are like the others', async () => {
+test('with mcp.untrusted they are like the others, but not what they claim to be', async () => {
   const { client, call } = await withUntrusted({ untrusted: true });
   const { tools } = await client.listTools();
-  expect(tools.map(({ name }) => name)).toContain('job_others_foreign');
+  const jobs = tools.filter(({ name }) => name.startsWith('job_'));
+  const cautious = { readOnlyHint: false, destructiveHint: true, idempotentHint: false };
+  expect(jobs).toMatchObject([{ name: 'job_others_foreign', annotations: cautious }, { name: 'job_own' }]);
   expect(dataOf(await call('job_others_foreign'))).toMatchObject({ status: 'success', last_lines: ['| foreign'] });
 });
 
@@ -108,6 +113,7 @@ test('only mcp.job_tools jobs are tools, and the others are found and started', 
     { a: bash('true'), b: bash('echo b'), c: bash('true') },
     { mcp: { job_tools: 1 } },
   );
+  await writeJob(join(dir, 'jobs/aa'), bash('true', { agents: { expose: false } }));
   const { client, call } = await connect(dir);
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_a']);

@@ -52,7 +52,37 @@ test('a job is shown as its author wrote it, with durations as people write them
     timeouts: { run: '1h30m', step: '250ms', queue: null },
     revision: expect.stringMatching(/^[0-9a-f]{16}$/),
     path: 'backup/daily',
+    agents: { expose: null, read_only: false, idempotent: false, detach: false },
   });
+});
+
+test('a list of jobs for tools has their arguments, and the jobs that authors want agents to see', async () => {
+  await using agents = await startServing({
+    jobs: {
+      a: bash('true', { argspec: { properties: { n: { type: 'integer' } } } }),
+      b: bash('true', { agents: { expose: true, read_only: true } }),
+      c: bash('true', { agents: { expose: false } }),
+    },
+    sources: [
+      {
+        name: 'others',
+        mountPath: 'others',
+        trusted: false,
+        jobs: { d: bash('true', { agents: { expose: true, read_only: true, idempotent: true, detach: true } }) },
+      },
+    ],
+  });
+  const listed = async (query: string) => JSON.parse(await (await agents.fetch(`/jobs?${query}`)).text());
+  const plain = { expose: null, read_only: false, idempotent: false, detach: false };
+  expect((await listed('include=args&agents=visible')).jobs).toMatchObject([
+    { id: 'a', args: { type: 'object', properties: { n: { type: 'integer' } } }, agents: plain },
+    { id: 'b', agents: { ...plain, expose: true, read_only: true } },
+    // An untrusted author cannot push a job forward, nor call it harmless.
+    { id: 'others/d', agents: { ...plain, detach: true } },
+  ]);
+  expect((await listed('agents=exposed')).jobs.map(({ id }: { id: string }) => id)).toEqual(['b']);
+  expect((await listed('')).jobs[0]).not.toHaveProperty('args');
+  expect((await agents.fetch('/jobs?include=code')).status).toBe(400);
 });
 
 test.each(['backup%2Fdaily', 'backup%2fdaily', 'b%61ckup/daily', 'nightly'])('%s is the same job', async (id) => {

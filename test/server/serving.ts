@@ -221,7 +221,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
     jwt: null,
     ownCredentials: o.ownCredentials ?? [],
     runCallers: o.runCallers ?? null,
-    openMcp: o.openMcp ?? ((api) => openMcp({ ...api, ...catalog }, o.mcp)),
+    openMcp: o.openMcp ?? ((api) => openMcp({ ...api, ...catalog, sources }, o.mcp)),
   });
   const { url } = await server.listen();
   if (!o.unread) await catalog.start();
@@ -263,7 +263,12 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
 }
 
 async function openMcp(
-  { url, lend, onChange }: Parameters<OpenMcp>[0] & Pick<Catalog, 'onChange'>,
+  {
+    url,
+    lend,
+    onChange,
+    sources,
+  }: Parameters<OpenMcp>[0] & Pick<Catalog, 'onChange'> & { sources: readonly JobSource[] },
   { idleMs = 60_000, ...settings }: ServingOptions['mcp'] = {},
 ): ReturnType<OpenMcp> {
   const { openHttpMcp } = await import('../../src/mcp/http.ts');
@@ -274,6 +279,7 @@ async function openMcp(
     version: '1.2.3',
     attend: () => undefined,
     onJobsChange: onChange,
+    untrustedSources: sources.filter(({ trusted }) => !trusted).map(({ name }) => name),
     nowMs: () => performance.now(),
     idleMs,
   });

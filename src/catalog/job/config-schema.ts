@@ -288,6 +288,7 @@ const members = {
   schedules: list(schedule, { maxItems: 100 }),
   webhooks: list(webhook, { maxItems: 20 }),
   triggers: list(trigger, { maxItems: 20 }),
+  agents: map({}, { expose: flag, read_only: flag, idempotent: flag, detach: flag }),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],

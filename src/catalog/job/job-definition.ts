@@ -88,6 +88,12 @@ export async function toDefinition(
     schedules,
     webhooks,
     triggers,
+    agents: {
+      expose: config.agents?.expose ?? null,
+      readOnly: config.agents?.read_only ?? false,
+      idempotent: config.agents?.idempotent ?? false,
+      detach: config.agents?.detach ?? false,
+    },
     notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles),
   };

@@ -50,22 +50,46 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
       },
       revision,
       path,
+      agents: hintsOf(entry),
     };
+  }
+
+  /** What a tool for the job needs. */
+  function toTool(entry: CatalogEntry) {
+    return { ...toSummary(entry), args: entry.definition.argspec, agents: hintsOf(entry) };
   }
 
   return {
     list(query: Query) {
       const asked = { ...query, ids: query.ids === undefined ? undefined : new Set(query.ids.split(',')) };
       const { page, total, nextCursor } = pageOf(
-        catalog.entries().filter(({ definition }) => matches(definition, asked)),
+        catalog.entries().filter((entry) => matches(entry.definition, asked) && isForAgents(entry, asked)),
         query,
         { of: ({ definition }) => `id:${definition.id}`, pattern: /^id:/ },
       );
       const invalid = catalog.invalid().filter((job) => isAskedFor(job, asked));
-      return { jobs: page.map(toSummary), invalid, total, next_cursor: nextCursor };
+      const jobs = page.map(query.include === undefined ? toSummary : toTool);
+      return { jobs, invalid, total, next_cursor: nextCursor };
     },
     detail: toDetail,
   };
+}
+
+/** An untrusted source may hide its jobs from agents, but not push them forward or call them harmless (ADR 0065). */
+function hintsOf({ definition: { agents }, source: { trusted } }: CatalogEntry) {
+  const { expose, readOnly, idempotent, detach } = agents;
+  return {
+    expose: trusted || expose === false ? expose : null,
+    read_only: trusted && readOnly,
+    idempotent: trusted && idempotent,
+    detach,
+  };
+}
+
+function isForAgents(entry: CatalogEntry, { agents }: Pick<Query, 'agents'>): boolean {
+  if (agents === undefined) return true;
+  const { expose } = hintsOf(entry);
+  return agents === 'exposed' ? expose === true : expose !== false;
 }
 
 /** Without `last_runs`, which jobs.ts adds. */

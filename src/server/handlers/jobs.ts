@@ -14,7 +14,8 @@ import { createJobViews } from './job-views.ts';
 const cachedChars = 16 * 1024 * 1024;
 /** How long a job's revision is reused, so that its files are looked at no more than 4 times a second. */
 const revisionAgeMs = 250;
-const pageWithRuns = 100;
+/** If each job of the list has more than usual. */
+const pageWithMore = 100;
 
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
 type Detail = { readonly answer: StoredAnswer; readonly revision: string; readonly checkedAtMs: number };
@@ -58,8 +59,9 @@ export function createJobHandlers(o: {
   return {
     listJobs({ request, reply, query }) {
       const { last_runs: most, ...rest } = query;
-      if (most === undefined) return sendStored(request, reply, stored(rest));
-      const asked = { limit: pageWithRuns, ...rest };
+      const isLarge = most !== undefined || rest.include !== undefined;
+      const asked = isLarge ? { limit: pageWithMore, ...rest } : rest;
+      if (most === undefined) return sendStored(request, reply, stored(asked));
       const { principal } = request;
       if (!holdsScope(principal, 'runs:read')) return sendStored(request, reply, stored(asked));
       return withLastRuns(asked, most, principal).then((answer) => sendStored(request, reply, answer));

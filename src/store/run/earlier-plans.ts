@@ -6,7 +6,14 @@ import { noResources } from '../../domain/resources.ts';
 import type { RunPlan } from '../../domain/run.ts';
 
 /** Defaults for the parts that plans of earlier versions lack. */
-const later = { concurrency: null, onLost: 'fail', schedules: [], notify: [], runAs: null } as const;
+const later = {
+  concurrency: null,
+  onLost: 'fail',
+  schedules: [],
+  notify: [],
+  runAs: null,
+  agents: { expose: null, readOnly: false, idempotent: false, detach: false },
+} as const;
 
 type EarlierJob = Omit<JobDefinition, keyof typeof later> &
   Partial<Pick<JobDefinition, keyof typeof later>> & {

@@ -1,0 +1,27 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFolder, flwd } from '../cli/terminal.ts';
+import { writeJob } from '../support/jobs.ts';
+
+const skill = readFileSync(new URL('../../docs/skill/SKILL.md', import.meta.url), 'utf8');
+
+/** The files in the skill. Each names its path in a comment at its top. */
+function exampleFiles(): Record<string, string> {
+  const blocks = [
+    ...skill.matchAll(/^```(?:yaml|bash)\n((?:#![^\n]*\n)?# jobs\/reports\/words\/([\w.]+\w)[^\n]*\n.*?)^```$/gms),
+  ];
+  return Object.fromEntries(blocks.map(([, text = '', name = '']) => [name, text]));
+}
+
+test('the job that the skill shows passes the tests that it shows', async () => {
+  const dir = createFolder();
+  const files = exampleFiles();
+  expect(Object.keys(files).toSorted()).toEqual(['config.yaml', 'run.sh', 'tests.yaml']);
+  writeFileSync(join(dir, 'flwd.yaml'), '{}');
+  await writeJob(join(dir, 'jobs/reports/words'), files);
+  expect(await flwd(dir, 'jobs', 'validate', 'jobs')).toMatchObject({ code: 0 });
+  const { code, stdout, stderr } = await flwd(dir, 'test', 'reports/words', '--json');
+  expect(code, stdout + stderr).toBe(0);
+  expect(stdout.trim().split('\n').length).toBeGreaterThanOrEqual(2);
+});
