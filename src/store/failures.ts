@@ -1,12 +1,12 @@
 // Failures of jobs, in groups. A group is written with the end of each run (ADR 0071).
 
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Failure, FailureState } from '../domain/outcome/failure.ts';
 import type { RunReason, RunStatus } from '../domain/run.ts';
 import { parseCursor, toCursor } from './cursor.ts';
 import type { Database } from './database.ts';
 import { fingerprintOf } from './failure-fingerprint.ts';
-import { prepareQueries } from './prepared-query.ts';
+import { prepareQuery } from './prepared-query.ts';
 import type { FailureRow, Schema } from './schema.ts';
 
 export type FailureQuery = {
@@ -84,7 +84,7 @@ type Ended = {
   readonly finished_at: number;
 };
 
-const addFailure = prepareQueries((db, row: Omit<FailureRow, 'state' | 'count'>) =>
+const addFailure = prepareQuery((db, row: Omit<FailureRow, 'state' | 'count'>) =>
   db
     .insertInto('failures')
     .values({ ...row, state: 'open', count: 1 })
@@ -104,13 +104,26 @@ const addFailure = prepareQueries((db, row: Omit<FailureRow, 'state' | 'count'>)
     ),
 );
 
-const fixFailures = prepareQueries((db, { tenant, jobId }: { readonly tenant: string; readonly jobId: string }) =>
+/** With more groups than this, a success leaves some to the next one, so that it does not take long. */
+const mostFixed = 1_000;
+/** Written out, because SQLite uses the index of unfixed failures only then. */
+const isUnfixed = sql<boolean>`state <> 'fixed'`;
+
+const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId: string }) =>
   db
     .updateTable('failures')
     .set({ state: 'fixed' })
     .where('tenant', '=', tenant)
     .where('job_id', '=', jobId)
-    .where('state', '<>', 'fixed'),
+    .where('fingerprint', 'in', (eb) =>
+      eb
+        .selectFrom('failures')
+        .select('fingerprint')
+        .where('tenant', '=', tenant)
+        .where('job_id', '=', jobId)
+        .where(isUnfixed)
+        .limit(mostFixed),
+    ),
 );
 
 /** Counts a failed run to its group. A success of the job fixes its failures. */

@@ -37,7 +37,7 @@ test('failures are listed by what the program said, until the job succeeds', asy
   await expect.poll(() => row.getByRole('cell').allTextContents()).toContain('2');
   await expect.poll(() => page.getByText('<b>no</b> disk').count()).toBe(1);
   const links = row.getByRole('link');
-  expect(await links.evaluateAll((all) => all.map((link) => link.getAttribute('href')))).toEqual([
+  expect(await Promise.all((await links.all()).map((link) => link.getAttribute('href')))).toEqual([
     '/jobs/etl/load',
     `/runs/${first}`,
     `/runs/${last}`,

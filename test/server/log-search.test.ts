@@ -127,6 +127,26 @@ describe('on a server with some runs', () => {
     expect((await server.fetch('/logs?q=disk', { headers: unread.headers })).status).toBe(403);
   });
 
+  test('a cursor names no run of another tenant', async () => {
+    const { headers } = await server.token({ tenant: 'acme', scopes: ['runs:read'] });
+    const pages = await Promise.all(
+      Array.from({ length: 30 }, () => search(server, { q: 'x', limit: '1' }, { headers })),
+    );
+    for (const { hits, next_cursor: cursor } of pages) {
+      expect(hits.map(({ message }) => message)).toEqual([]);
+      expect(cursor).toBeNull();
+    }
+  });
+
+  test('a search cannot go on among runs in progress after minutes', async () => {
+    const old = Buffer.from(`${Date.now() - 3_600_000} - run_ZZ -`).toString('base64url');
+    expect(await search(server, { q: 'disk', cursor: old })).toMatchObject({
+      errors: [{ pointer: '?cursor', message: 'has expired: begin the search again' }],
+    });
+    const ended = Buffer.from(`${Date.now() - 3_600_000} ${Date.now()} run_ZZ -`).toString('base64url');
+    expect((await search(server, { q: 'disk', cursor: ended })).hits.length).toBeGreaterThan(0);
+  });
+
   test.each(['x', 'MTIz', Buffer.from('1 2 run_1 x').toString('base64url')])(
     'a cursor of another list: %s',
     async (cursor) => {

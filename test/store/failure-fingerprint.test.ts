@@ -25,6 +25,9 @@ test.each([
   ['permission denied: /srv/a', 'permission denied: /srv/b'],
   ['table orders does not exist', 'table customers does not exist'],
   ["cannot find module 'left'", "cannot find module 'right'"],
+  ['exited with code 7', 'exited with code 137'],
+  ['exited with code 1: HTTP 404', 'exited with code 1: HTTP 500'],
+  ['ended by signal 9', 'ended by signal 15'],
 ])('another failure: %s', (one, other) => expect(of(one)).not.toBe(of(other)));
 
 test('a reason makes another failure', () => {

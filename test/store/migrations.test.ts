@@ -111,8 +111,9 @@ describe('a database file of SQLite', () => {
       ['0024-deliveries', 'c65d11cef77dae4d8e4f06bd9ddf8c9dc110244e5e34a6ab0724a2a057195be6'],
       ['0027-days-of-schedules', '930837b418df79dcd5ccd6a7cfbf9591c7c3dd53261349b47de63b341621c06e'],
       ['0026-channels', 'eebea4e8310b2a102bfe419a603bc1307a596b2a7c7bf5d6e902164da85425f7'],
-      ['0028-failures', '29cf4707f669b0d34b8250817cc3947ca5c4e71fc88a31cf1160e1db7794e0f4'],
+      ['0028-failures', '4cb858269c6b622d4b2da5ec2d9ea70341e63b31af2ad83011412d83eab1eb12'],
       ['0030-triggers', 'dcd6ca09384d14ad4f5ebdbe0cb038d7e95eb49df2664d72bb1e05eac0494c33'],
+      ['0031-ends-by-tenant', '79ccd095a2986844674eaf75a4b8b6af693cd0b19286e292d4fe29a8f54a1209'],
     ]);
   });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { endedRuns } from '../../src/store/log/search/searched-runs.ts';
 import { newestFirst, placesOf, type RunFilter, type Way } from '../../src/store/run/run-filter.ts';
 import { aRun } from './a-run.ts';
 import { type Opened, openSqlite } from './engines.ts';
@@ -27,6 +28,16 @@ describe('a list of runs on SQLite', () => {
       .limit(100);
     return (await page.explain<{ detail: string }>(undefined, sql`query plan`)).map(({ detail }) => detail);
   }
+
+  test.each([
+    [undefined, 'SEARCH runs USING INDEX runs_by_end (finished_at>? AND (finished_at,id)<(?,?))'],
+    ['acme', 'SEARCH runs USING INDEX runs_by_tenant_and_end (tenant=? AND finished_at>? AND (finished_at,id)<(?,?))'],
+  ])('a search of logs walks along the ends of the runs, tenant: %s', async (tenant, plan) => {
+    const position = { asOfMs: 3, endedMs: 2, runId: 'run_1' };
+    const query = endedRuns(store.database.read, position, tenant === undefined ? {} : { tenant });
+    const details = (await query.explain<{ detail: string }>(undefined, sql`query plan`)).map(({ detail }) => detail);
+    expect(details).toEqual([plan]);
+  });
 
   const jobId = 'backup/daily';
   const label = { key: 'env', value: 'prod' };

@@ -13,7 +13,7 @@ import { createLogReader, type LogReader } from './log-reader.ts';
 import { resumeLog } from './log-resume.ts';
 import { removeSegment, type Segment } from './log-segment.ts';
 import { createLogWriter, type LogWriter } from './log-writer.ts';
-import { type LogSearchPage, type LogSearchQuery, searchLogs } from './search/search-logs.ts';
+import { createLogSearch, type LogSearchPage, type LogSearchQuery } from './search/search-logs.ts';
 import { createSearchThread } from './search/search-thread.ts';
 
 export type { LogBatch } from './log-batch.ts';
@@ -128,7 +128,7 @@ export function createLogStore(o: LogStoreParts): LogStore {
       }
       return lines.slice(0, count);
     },
-    search: (query) => searchLogs({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }, query),
+    search: createLogSearch({ dir, db, clock, segmentsOf: reader.segmentsOf, thread }),
     async removeFiles(runIds) {
       invariant(!runIds.some((runId) => open.has(runId)), 'a log that is written is kept');
       return removeLogs(runIds, o);

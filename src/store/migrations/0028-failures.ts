@@ -1,5 +1,6 @@
 // Failures of jobs, in groups: runs that failed for the same reason with the same message.
 
+import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
 export const failures: Migration = {
@@ -19,6 +20,12 @@ export const failures: Migration = {
       .addColumn('last_run', 'text', (column) => column.notNull())
       .addColumn('last_at', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('failures_key', ['tenant', 'job_id', 'fingerprint']),
+    // A success of a job looks for these.
+    schema
+      .createIndex('failures_unfixed')
+      .on('failures')
+      .columns(['tenant', 'job_id'])
+      .where(sql.ref('state'), '<>', sql.lit('fixed')),
     schema.createIndex('failures_by_age').on('failures').columns(['last_at', 'last_run']),
   ],
 };

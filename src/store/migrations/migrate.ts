@@ -30,6 +30,7 @@ import { channels } from './0026-channels.ts';
 import { daysOfSchedules } from './0027-days-of-schedules.ts';
 import { failures } from './0028-failures.ts';
 import { triggers } from './0030-triggers.ts';
+import { endsByTenant } from './0031-ends-by-tenant.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -59,6 +60,7 @@ export const migrations: readonly Migration[] = [
   channels,
   failures,
   triggers,
+  endsByTenant,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

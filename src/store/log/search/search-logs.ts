@@ -1,8 +1,9 @@
 // Searches the logs of all runs, those that ended last first (ADR 0070).
 
 import { setImmediate as yieldNow } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { LogLevel } from '../../../domain/log-line.ts';
-import { validationError } from '../../../domain/problem.ts';
+import { type Problem, validationError } from '../../../domain/problem.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Database } from '../../database.ts';
 import { readIndexes } from '../log-index.ts';
@@ -53,17 +54,43 @@ type Parts = {
   readonly thread: Pick<SearchThread, 'search'>;
 };
 
-/** How long an answer may take. */
+/** How long an answer may take, with the time in which it waits for its turn. */
 const mostMs = 2_000;
+/** How many searches go on at a time. */
+const searchesAtATime = 2;
+/**
+ * For so long a search can go on among the runs that had not ended when it began. There may be thousands of runs that
+ * have ended since then.
+ */
+const openForMs = 5 * 60_000;
 /** How much is in memory at a time. */
 const taskBytes = 8 * 2 ** 20;
 const taskSegments = 64;
 
-/** @throws Problem validation-error for a malformed cursor */
-export async function searchLogs(o: Parts, query: LogSearchQuery): Promise<LogSearchPage> {
-  const endAt = performance.now() + mostMs;
-  const begin = query.cursor === undefined ? { asOfMs: o.clock.now(), endedMs: null } : parseCursor(query.cursor);
+/** @returns a function that searches; it throws the Problem validation-error for a wrong cursor */
+export function createLogSearch(o: Parts): (query: LogSearchQuery) => Promise<LogSearchPage> {
+  const withLimit = pLimit(searchesAtATime);
+  return (query) => {
+    const endAt = performance.now() + mostMs;
+    const nowMs = o.clock.now();
+    const begin = query.cursor === undefined ? { asOfMs: nowMs, endedMs: null } : parseCursor(query.cursor, nowMs);
+    return withLimit(() => searchFrom(o, begin, query, endAt));
+  };
+}
+
+async function searchFrom(
+  o: Parts,
+  begin: SearchPosition,
+  query: LogSearchQuery,
+  endAt: number,
+): Promise<LogSearchPage> {
   const page = { hits: [] as LogHit[], segments: 0, bytes: 0, unreadable: 0 };
+  const stoppedAt = (position: SearchPosition): LogSearchPage => ({
+    ...page,
+    nextCursor: toCursor(position),
+    fromMs: position.endedMs ?? position.asOfMs,
+  });
+  if (performance.now() >= endAt) return stoppedAt(begin);
   for await (const { pieces, end } of tasks(o, begin, query)) {
     const task = { dir: o.dir, filter: filterOf(query), segments: pieces, most: query.limit - page.hits.length };
     const { lines, ...read } = pieces.length > 0 ? await o.thread.search(task) : nothing;
@@ -81,10 +108,6 @@ export async function searchLogs(o: Parts, query: LogSearchQuery): Promise<LogSe
     await yieldNow();
   }
   return { ...page, nextCursor: null, fromMs: query.sinceMs ?? null };
-
-  function stoppedAt(position: SearchPosition): LogSearchPage {
-    return { ...page, nextCursor: toCursor(position), fromMs: position.endedMs ?? position.asOfMs };
-  }
 }
 
 const nothing = { lines: [], segments: 0, bytes: 0, unreadable: 0 };
@@ -161,15 +184,20 @@ function toCursor({ asOfMs, endedMs, runId = '', beforeSeq }: SearchPosition): s
 }
 
 /** @throws Problem validation-error */
-function parseCursor(cursor: string): SearchPosition {
+function parseCursor(cursor: string, nowMs: number): SearchPosition {
   const text = Buffer.from(cursor, 'base64url').toString();
   const [, asOf, ended, runId, seq] = /^(\d{1,15}) (\d{1,15}|-) ([\w-]{0,64}) (\d{1,15}|-)$/.exec(text) ?? [];
   if (asOf === undefined || ended === undefined || runId === undefined || seq === undefined)
-    throw validationError([{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }]);
+    throw cursorError('is not a cursor of this list');
+  if (ended === '-' && Number(asOf) < nowMs - openForMs) throw cursorError('has expired: begin the search again');
   return {
     asOfMs: Number(asOf),
     endedMs: ended === '-' ? null : Number(ended),
     ...(runId !== '' && { runId }),
     ...(seq !== '-' && { beforeSeq: Number(seq) }),
   };
+}
+
+function cursorError(message: string): Problem {
+  return validationError([{ pointer: '?cursor', message, keyword: 'cursor' }]);
 }

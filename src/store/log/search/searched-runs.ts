@@ -38,7 +38,7 @@ export async function searchedRun(
 }
 
 /** How many runs are read from the database at a time, before other work goes on. */
-const runsAtATime = 500;
+const runsAtATime = 250;
 
 const columns = ['id', 'job_id', 'tenant', 'status', 'finished_at'] as const;
 
@@ -51,13 +51,13 @@ export async function* searchedRuns(
   const { asOfMs } = position;
   const isWanted = wantedBy(selection);
   if (position.endedMs === null) {
-    const open = (await openRuns(db, asOfMs)).filter(({ id }) => position.runId === undefined || id < position.runId);
-    const runs = open.filter(isWanted).map((row) => ({ id: row.id, jobId: row.job_id, endedMs: null }));
+    const open = (await openRuns(db, position, selection)).filter(isWanted);
+    const runs = open.map((row) => ({ id: row.id, jobId: row.job_id, endedMs: null }));
     yield { runs, end: { asOfMs, endedMs: asOfMs } };
   }
   let below: SearchPosition = position.endedMs === null ? { asOfMs, endedMs: asOfMs } : position;
   for (;;) {
-    const rows = await endedRuns(db, below, selection.sinceMs ?? 0);
+    const rows = await endedRuns(db, below, selection).execute();
     const last = rows.at(-1);
     if (!last) return;
     below = { asOfMs, endedMs: last.finished_at, runId: last.id };
@@ -78,23 +78,32 @@ function wantedBy({ tenant, jobId, status }: RunSelection): (row: Row) => boolea
     (status === undefined || row.status === status);
 }
 
-/**
- * Runs that had started and not ended at that time, newest first. There may also be runs that were created since: their
- * ids are greater than that of any position.
- */
-async function openRuns(db: Kysely<Schema>, asOfMs: number) {
-  const running = db.selectFrom('runs').select(columns).where('status', '=', 'running');
-  const ended = db.selectFrom('runs').select(columns).where('finished_at', '>', asOfMs);
+/** Runs that had started and not ended when the search began, newest first. */
+async function openRuns(db: Kysely<Schema>, { asOfMs, runId }: SearchPosition, { tenant }: RunSelection) {
+  const running = ofTenant(db, tenant).where('status', '=', 'running');
+  const ended = ofTenant(db, tenant).where('finished_at', '>', asOfMs).where('created_at', '<=', asOfMs);
   const rows = await running.unionAll(ended).execute();
-  return rows.toSorted((a, b) => (a.id < b.id ? 1 : -1));
+  // Runs that were created since have greater ids than that of any position.
+  return rows.filter(({ id }) => runId === undefined || id < runId).toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-function endedRuns(db: Kysely<Schema>, { endedMs, runId }: SearchPosition, sinceMs: number) {
+/** The next runs by their end, last first. */
+export function endedRuns(
+  db: Kysely<Schema>,
+  { endedMs, runId }: SearchPosition,
+  { tenant, sinceMs = 0 }: RunSelection,
+) {
   const from = endedMs ?? 0;
-  const runs = db.selectFrom('runs').select(columns).where('finished_at', '>=', sinceMs);
+  const runs = ofTenant(db, tenant).where('finished_at', '>=', sinceMs);
   const below =
     runId === undefined
       ? runs.where('finished_at', '<=', from)
       : runs.where((eb) => eb(eb.refTuple('finished_at', 'id'), '<', eb.tuple(from, runId)));
-  return below.orderBy('finished_at', 'desc').orderBy('id', 'desc').limit(runsAtATime).execute();
+  return below.orderBy('finished_at', 'desc').orderBy('id', 'desc').limit(runsAtATime);
+}
+
+/** The tenant is part of the query, and the other filters are not: an index has the runs of a tenant by their end. */
+function ofTenant(db: Kysely<Schema>, tenant: string | undefined) {
+  const runs = db.selectFrom('runs').select(columns);
+  return tenant === undefined ? runs : runs.where('tenant', '=', tenant);
 }
