@@ -33,6 +33,8 @@ export const consolePaths = [
   '/jobs/*',
   '/schedules',
   '/approvals',
+  '/failures',
+  '/logs',
   '/admin',
   '/admin/*',
   '/system',

@@ -152,7 +152,7 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
     { kind: 'thing', noun: 'run', attempts: (id) => [{ path: `/runs/${id}`, headers: { 'if-none-match': '*' } }] },
   ],
   // test/server/failures.test.ts
-  listFailures: [{ kind: 'own' }],
+  listFailures: [{ kind: 'own' }, { kind: 'thing', noun: 'run', attempts: below('/failures?run_id=ID') }],
   // test/server/log-search.test.ts
   searchLogs: [{ kind: 'own' }],
   getRunLogs: [

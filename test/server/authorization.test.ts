@@ -48,7 +48,7 @@ test('the only routes are the operations and the fixed paths, and each of them c
     const url = path.replace(/\{(?:job_id|key)\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
   });
-  const pages = ['/', '/runs', '/runs/*', '/compare', '/jobs', '/jobs/*', '/schedules', '/approvals'];
+  const pages = ['/', '/runs', '/runs/*', '/compare', '/jobs', '/jobs/*', '/schedules', '/approvals', '/failures', '/logs'];
   const ofConsole = [...pages, '/admin', '/admin/*', '/system', '/assets/*'];
   const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
@@ -56,7 +56,8 @@ test('the only routes are the operations and the fixed paths, and each of them c
   const hooks = ['/hooks/*', `${apiBase}/hooks/*`].map((path) => `POST ${path}`);
   const wanted = [...ofTable, ...fixed, ...hooks];
   const heads = wanted.flatMap((line) => (line.startsWith('GET ') ? [line.replace('GET', 'HEAD')] : []));
-  expect(routes.map(({ line }) => line).toSorted()).toEqual([...wanted, ...heads].toSorted());
+  const mcp = ['GET,POST,DELETE /mcp', 'HEAD /mcp'];
+  expect(routes.map(({ line }) => line).toSorted()).toEqual([...wanted, ...heads, ...mcp].toSorted());
   expect(routes.filter(({ isGuarded }) => !isGuarded)).toEqual([]);
 });
 
