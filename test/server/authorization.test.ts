@@ -48,7 +48,18 @@ test('the only routes are the operations and the fixed paths, and each of them c
     const url = path.replace(/\{(?:job_id|key)\}/, '*').replaceAll(/\{(\w+)\}/g, ':$1');
     return `${method} ${apiBase}${url}`;
   });
-  const pages = ['/', '/runs', '/runs/*', '/compare', '/jobs', '/jobs/*', '/schedules', '/approvals', '/failures', '/logs'];
+  const pages = [
+    '/',
+    '/runs',
+    '/runs/*',
+    '/compare',
+    '/jobs',
+    '/jobs/*',
+    '/schedules',
+    '/approvals',
+    '/failures',
+    '/logs',
+  ];
   const ofConsole = [...pages, '/admin', '/admin/*', '/system', '/assets/*'];
   const fixed = [...ofConsole, '/docs', '/healthz', '/readyz', '/metrics', `${apiBase}/openapi.json`].map(
     (path) => `GET ${path}`,
