@@ -8,6 +8,7 @@ import {
   type McpHttpHandler,
   ProtocolError,
   ProtocolErrorCode,
+  type RequestId,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
@@ -15,6 +16,7 @@ import { ApiProblem } from '../client/api-problem.ts';
 import { createClient } from '../client/client.ts';
 import { accountOf, agentScopes, asAgent, holdsScope, type Principal, usualAgentScopes } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
+import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
 import { createUnfinished, type Unfinished } from './unfinished.ts';
@@ -50,10 +52,8 @@ type Account = {
   isEnding: boolean;
 };
 
-const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20 };
+const most = { sessionsOfOne: 50, sessions: 500, callsOfSession: 20, charsOfId: 200 };
 const retryAfterSeconds = 5;
-/** Many files may change in a moment, and each look at the tools counts for the limits of the caller. */
-const settleMs = 1_000;
 /** A run that has just been asked for is still started, and one whose call was cancelled is still cancelled. */
 const finishMs = 2_000;
 
@@ -77,8 +77,8 @@ export function openHttpMcp(o: HttpMcpOptions) {
   const { keep, finished } = createUnfinished();
   const shared: Shared = { ...o, accounts, keep };
   const looking = setInterval(() => endIdle(shared), o.idleMs / 10).unref();
-  const changes = createChanges(() => tellAll(shared));
-  const stopHearing = o.onJobsChange(changes.note);
+  const changes = createChanges((account: Account) => tell(account, shared));
+  const stopHearing = o.onJobsChange(() => changes.note(accounts.values()));
 
   return {
     /** @param send resolves when the answer has been sent, or nobody reads it any more */
@@ -88,6 +88,7 @@ export function openHttpMcp(o: HttpMcpOptions) {
       { principal, send }: { readonly principal: Principal; readonly send: (answer: Response) => Promise<void> },
     ): Promise<void> {
       if (Array.isArray(body)) return send(refusal(400, ProtocolErrorCode.InvalidRequest, noBatches));
+      if (isIdTooLong(body)) return send(refusal(400, ProtocolErrorCode.InvalidRequest, idTooLong));
       const account = accountFor(principal, shared);
       const leave = enter(account, shared);
       try {
@@ -162,12 +163,13 @@ async function createSession(account: Account, shared: Shared) {
     shown,
     isLossCancel: () => false,
     keep: (work) => keepFor(account, shared, work),
-    enter() {
+    enter({ id, signal }) {
       if (session.calls >= most.callsOfSession) throw new ProtocolError(ProtocolErrorCode.InternalError, tooManyCalls);
       session.calls += 1;
       const leave = enter(account, shared);
       return () => {
         session.calls -= 1;
+        if (signal.aborted) forgetCall(transport, id);
         leave();
       };
     },
@@ -175,6 +177,14 @@ async function createSession(account: Account, shared: Shared) {
   const session: Session = { server, transport, shown, calls: 0, uses: 0, usedAtMs: shared.nowMs() };
   await server.connect(transport);
   return { session, isRefused: () => isRefused };
+}
+
+/** The SDK leaves the answer of a cancelled call open, and keeps its id until something answers it. */
+function forgetCall(transport: Session['transport'], id: RequestId): void {
+  transport.closeSSEStream(id);
+  // Nobody reads this: the client expects no answer, and its stream has just ended.
+  const error = { code: ProtocolErrorCode.InternalError, message: 'The call was cancelled.' };
+  transport.send({ jsonrpc: '2.0', id, error }).catch(() => undefined);
 }
 
 /** Ends the session of this owner that has been idle for longest, if it needs a place. @returns whether there is one */
@@ -294,40 +304,25 @@ function forget(account: Account, { accounts }: Shared): void {
   for (const [key, one] of accounts) if (one === account) accounts.delete(key);
 }
 
-/** Tells all clients whose list of tools is out of date. One look is enough for all clients of an account. */
-async function tellAll(shared: Shared): Promise<void> {
-  for (const account of shared.accounts.values()) {
-    const outdated = [...account.sessions.values()].filter(({ shown }) => shown.print !== undefined);
-    if (outdated.length === 0 && account.listening === 0) continue;
-    try {
-      const print = await tellOfTools(account.instance, outdated);
-      if (account.shown.print !== print) account.modern.notify.toolsChanged();
-      account.shown.print = print;
-    } catch (error) {
-      // Its credential is gone. After any other error, the next change gives it another chance.
-      if (!(error instanceof ApiProblem && error.status === 401)) continue;
-      forget(account, shared);
-      endAccount(account, shared);
-      account.lent.end();
-    }
+/**
+ * Tells the clients of an account whose list of tools is out of date. One look is enough for all of them.
+ * @returns whether this is done
+ */
+async function tell(account: Account, shared: Shared): Promise<boolean> {
+  const outdated = [...account.sessions.values()].filter(({ shown }) => shown.print !== undefined);
+  if (outdated.length === 0 && account.listening === 0) return true;
+  try {
+    const print = await tellOfTools(account.instance, outdated);
+    if (account.shown.print !== print) account.modern.notify.toolsChanged();
+    account.shown.print = print;
+  } catch (error) {
+    if (!(error instanceof ApiProblem && error.status === 401)) return false;
+    // Its credential is gone.
+    forget(account, shared);
+    endAccount(account, shared);
+    account.lent.end();
   }
-}
-
-/** Calls `work` a moment after a change, and never twice at a time. */
-function createChanges(work: () => Promise<void>) {
-  let timer: NodeJS.Timeout | undefined;
-  let isNews = false;
-  const note = (): void => {
-    isNews = true;
-    timer ??= setTimeout(() => {
-      isNews = false;
-      void work().finally(() => {
-        timer = undefined;
-        if (isNews) note();
-      });
-    }, settleMs).unref();
-  };
-  return { note, close: () => clearTimeout(timer) };
+  return true;
 }
 
 /** A caller that came through MCP is an agent. Without a token it gets what `flwd mcp` gets. */
@@ -337,6 +332,7 @@ function toAgent(principal: Principal): Principal {
 }
 
 const noBatches = 'Send one message at a time: MCP has no batches any more.';
+const idTooLong = `The id of a message may have at most ${most.charsOfId} characters.`;
 const tooManyCalls = `This session has ${most.callsOfSession} calls that are running, which is the most at once: wait for one to end.`;
 
 function tooManySessions(): Problem {
@@ -349,6 +345,10 @@ function tooManySessions(): Problem {
 
 function refusal(status: number, code: number, message: string): Response {
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
+}
+
+function isIdTooLong(body: unknown): boolean {
+  return isObject(body) && typeof body.id === 'string' && body.id.length > most.charsOfId;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -8,6 +8,7 @@ import {
   ProtocolErrorCode,
   type ReadResourceResult,
   Server,
+  type ServerContext,
 } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { createSha256 } from '../lib/sha256.ts';
@@ -39,7 +40,7 @@ export type Shown = {
 export type Connection = Pick<Call, 'keep' | 'isLossCancel'> & {
   readonly shown: Shown;
   /** Counts a request. @returns a function that counts it as ended @throws ProtocolError if there are too many */
-  readonly enter: () => () => void;
+  readonly enter: (request: Pick<ServerContext['mcpReq'], 'id' | 'signal'>) => () => void;
 };
 
 export function createMcpServer(instance: Instance, connection: Connection): Server {
@@ -54,8 +55,8 @@ export function createMcpServer(instance: Instance, connection: Connection): Ser
   );
   /** The jobs behind the tools that were listed. */
   const listed = new Map<string, string>();
-  const counted = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    const leave = connection.enter();
+  const counted = async <Answer>({ mcpReq }: ServerContext, work: () => Promise<Answer>): Promise<Answer> => {
+    const leave = connection.enter(mcpReq);
     try {
       return await work();
     } finally {
@@ -63,8 +64,8 @@ export function createMcpServer(instance: Instance, connection: Connection): Ser
     }
   };
 
-  server.setRequestHandler('tools/list', () =>
-    counted(async () => {
+  server.setRequestHandler('tools/list', (_, context) =>
+    counted(context, async () => {
       const tools = await listTools(instance);
       connection.shown.print = printOf(tools);
       listed.clear();
@@ -73,10 +74,10 @@ export function createMcpServer(instance: Instance, connection: Connection): Ser
       return { tools };
     }),
   );
-  server.setRequestHandler('tools/call', ({ params: { name, arguments: given = {} } }, { mcpReq: request }) =>
-    counted(() =>
+  server.setRequestHandler('tools/call', ({ params: { name, arguments: given = {} } }, context) =>
+    counted(context, () =>
       answered(async () => {
-        const call = { ...connection, request };
+        const call = { ...connection, request: context.mcpReq };
         if (isFixedTool(name)) return callFixedTool(name, { instance, call, given });
         return callJob(instance, call, { jobId: listed.get(name) ?? (await findJobId(instance, name)), given });
       }),
@@ -84,7 +85,9 @@ export function createMcpServer(instance: Instance, connection: Connection): Ser
   );
   server.setRequestHandler('resources/list', () => ({ resources }));
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates }));
-  server.setRequestHandler('resources/read', ({ params: { uri } }) => counted(() => readResourceAt(client, uri)));
+  server.setRequestHandler('resources/read', ({ params: { uri } }, context) =>
+    counted(context, () => readResourceAt(client, uri)),
+  );
   return server;
 }
 

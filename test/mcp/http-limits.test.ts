@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type Serving, startServing, type TestToken } from '../server/serving.ts';
 import { bash } from '../support/jobs.ts';
 import { connectHttp } from './a-client.ts';
@@ -102,6 +103,34 @@ test('a session ends when it was idle for too long, and not while a stream or a 
   for (const session of [streaming, calling]) expect((await post(short.url, list, session)).status).toBe(200);
 });
 
+test('the answer of a cancelled call ends without a message, and nothing of the call is kept', async () => {
+  const handling = vi.spyOn(WebStandardStreamableHTTPServerTransport.prototype, 'handleRequest');
+  onTestFinished(() => handling.mockRestore());
+  const session = await beginSession(server.url);
+  const run = await server.addRun();
+  await run.move('claim');
+  for (const id of [1, 'two']) {
+    const waiting = await post(
+      server.url,
+      { ...callTool('runs_wait', { run_id: run.id, wait_s: 3_600 }), id },
+      session,
+    );
+    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } };
+    expect((await post(server.url, cancel, session)).status).toBe(202);
+    expect(await waiting.text()).not.toContain('jsonrpc');
+  }
+  const [transport] = handling.mock.contexts;
+  // Each call has its id here until something answers it.
+  await expect.poll(() => Reflect.get(transport ?? {}, '_requestToStreamMapping')).toEqual(new Map());
+});
+
+test('a message with a long id is refused', async () => {
+  const session = await beginSession(server.url);
+  expect((await post(server.url, { ...list, id: 'x'.repeat(200) }, session)).status).toBe(200);
+  const refused = await post(server.url, { ...list, id: 'x'.repeat(201) }, session);
+  expect([refused.status, await refused.json()]).toMatchObject([400, { id: null, error: { code: -32_600 } }]);
+});
+
 test('several messages in one request are refused', async () => {
   const session = await beginSession(server.url);
   const refused = await post(server.url, [list, { ...list, id: 3 }], session);
@@ -141,12 +170,14 @@ test('streams on which clients hear of changes count for the limit of streams', 
   expect((await post(server.url, initialize, headers)).status).toBe(429);
 });
 
-/** How often jobs were listed so far. */
-async function listings({ fetch: get }: Serving): Promise<number> {
+/** How often jobs were listed so far, or this was refused. */
+async function listings({ fetch: get }: Serving, status: '2xx' | '4xx' = '2xx'): Promise<number> {
   const metrics = await (await get('//metrics')).text();
-  return Number(
-    /^flwd_http_requests_total\{operation="listJobs",method="GET",status="2xx"\} (\d+)$/m.exec(metrics)?.[1] ?? 0,
-  );
+  const [, times = 0] =
+    new RegExp(`^flwd_http_requests_total\\{operation="listJobs",method="GET",status="${status}"\\} (\\d+)$`, 'm').exec(
+      metrics,
+    ) ?? [];
+  return Number(times);
 }
 
 test('the tools are listed once for all clients of a caller, and only when jobs have changed', async () => {
@@ -166,6 +197,27 @@ test('the tools are listed once for all clients of a caller, and only when jobs 
   expect(await listings(changing)).toBe(before + 2);
 });
 
+test('six clients of a caller list the tools at once, and hear of a change although their requests were used up', async () => {
+  const jobs = Object.fromEntries(Array.from({ length: 34 }, (_, n) => [`job-${n}`, bash('true')]));
+  await using changing = await startServing({ jobs, rateLimit: { limit: 40, windowMs: 1_000 } });
+  const { headers } = await changing.token();
+  const heard = new Set<number>();
+  const clients = await Promise.all(
+    Array.from({ length: 6 }, () => connectHttp(changing.url, { generation: '2025-11-25', headers })),
+  );
+  for (const [n, { client }] of clients.entries())
+    client.setNotificationHandler('notifications/tools/list_changed', () => void heard.add(n));
+  const lists = await Promise.all(clients.map(({ client }) => client.listTools()));
+  expect(lists.map(({ tools }) => tools.length)).toEqual(Array.from({ length: 6 }, () => 25 + 12));
+  await changing.addJob('a-first', bash('true'));
+  const useUp = async () => {
+    const ask = async () => (await changing.fetch('/system/info', { headers })).text();
+    await Promise.all(Array.from({ length: 40 }, ask));
+  };
+  for (let refused = 0; refused === 0; refused = await listings(changing, '4xx')) await useUp();
+  await expect.poll(() => heard.size).toBe(6);
+});
+
 test('nobody asks for the tools of a token that is gone', async () => {
   await using changing = await startServing({ jobs: { hello: bash('echo hello') } });
   const gone = await changing.token();
@@ -180,16 +232,10 @@ test('nobody asks for the tools of a token that is gone', async () => {
   });
   await client.listTools();
   await changing.fetch(`/tokens/${gone.id}`, { method: 'DELETE' });
-  const refusals = async () =>
-    Number(
-      /operation="listJobs",method="GET",status="4xx"\} (\d+)$/m.exec(
-        await (await changing.fetch('//metrics')).text(),
-      )?.[1] ?? 0,
-    );
   for (const [n, name] of ['fresh', 'fresher'].entries()) {
     await changing.addJob(name, bash('true'));
     await expect.poll(() => changes).toBe(n + 1);
-    expect(await refusals()).toBe(1);
+    expect(await listings(changing, '4xx')).toBe(1);
   }
 });
 
