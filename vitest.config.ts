@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 // Tests that need preparation are separate projects: those of the package need it packed and installed, those of the
 // console need it built.
 const ofThePackage = [
+  'test/cli/**/*.test.ts',
   'test/conformance/**/*.test.ts',
   'test/e2e/**/*.test.ts',
   'test/chaos/**/*.test.ts',

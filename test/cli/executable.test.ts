@@ -3,7 +3,10 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { expect, test } from 'vitest';
-import { bin, createFolder, type Started, start, startNode } from './terminal.ts';
+import { createFolder, type Started, start, startNode } from './terminal.ts';
+
+/** The executable of the checkout. */
+const bin = join(import.meta.dirname, '../../bin/flwd.js');
 
 const asNode20 = `data:text/javascript,${encodeURIComponent(`
   Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.0' } });

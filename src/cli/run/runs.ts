@@ -117,9 +117,9 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
   }
 }
 
-/** For a scheduled run, its trigger says enough; `flwd runs RUN` shows the schedule's id. */
+/** For a run that nobody started, its trigger says enough; `flwd runs RUN` shows the id of the schedule or trigger. */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
-  return type === 'schedule' ? type : `${by} (${type})`;
+  return type === 'schedule' || type === 'job_ended' ? type : `${by} (${type})`;
 }
 
 /** How far a run is that has not ended. */
