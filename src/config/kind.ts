@@ -3,7 +3,8 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { StoredText } from '../domain/notification.ts';
-import { isDate } from '../lib/cron/calendar-days.ts';
+import { systemClock } from '../lib/clock.ts';
+import { isDate, isTooFar, mostYearsAhead } from '../lib/cron/calendar-days.ts';
 import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
 import { isTimezone } from '../lib/timezone.ts';
 import { parseDuration, parseSize } from '../lib/units.ts';
@@ -262,15 +263,17 @@ export function ownAllOrNames(item: Kind<string>): Kind<'own' | 'all' | readonly
 
 const date: Kind<string> = {
   name: 'date',
-  expected: 'a date such as `2026-12-24`',
-  read: (raw) => (typeof raw === 'string' && isDate(raw) ? raw : undefined),
+  expected: `a date such as \`2026-12-24\`, at most ${mostYearsAhead} years ahead`,
+  read: (raw) => (typeof raw === 'string' && isDate(raw) && !isTooFar(raw, systemClock.now()) ? raw : undefined),
   fromText: asIs,
 };
 
 /** Lists of dates, by the name that schedules use. */
 export const calendars: Kind<Readonly<Record<string, readonly string[]>>> = {
   name: 'map of list of date',
-  expected: 'a map of names such as `holidays`, each a list of dates such as `[2026-12-24]`',
+  expected:
+    'a map of names such as `holidays`, each a list of dates such as `[2026-12-24]`, ' +
+    `at most ${mostYearsAhead} years ahead`,
   read(raw, base) {
     const lists = mapOf(listOf(date)).read(raw, base);
     return lists && Object.keys(lists).every((name) => /^[a-z][a-z0-9_-]{0,62}$/.test(name)) ? lists : undefined;

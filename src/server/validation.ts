@@ -150,6 +150,7 @@ function messageOf(error: ErrorObject): string {
     const meant = nearest(String(params.additionalProperty), Object.keys(parentSchema.properties ?? {}));
     return `is not known${meant ? `; did you mean \`${meant}\`?` : ''}`;
   }
+  if (keyword === 'format') return 'must be a time with an offset such as `2026-12-01T09:00:00+01:00`';
   return error.message ?? `breaks ${keyword}`;
 }
 

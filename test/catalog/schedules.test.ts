@@ -138,6 +138,10 @@ test.each([
     '{cron: "0 3 * * *", except: [2026-02-30], args: {target: x}}',
     '6:33: `schedules.0.except` has no such day: `2026-02-30`',
   ],
+  [
+    '{cron: "* * * * *", calendar: "9998-12-31", args: {target: x}}',
+    '6:43: `schedules.0.calendar` has a day more than 50 years ahead: `9998-12-31`; check its year',
+  ],
 ])('%s is an error with its place', async (schedule, error) => {
   expect(await read(`schedules: [${schedule}]`)).toEqual([error]);
 });

@@ -79,6 +79,16 @@ test('a schedule can be previewed without saving it, and an invalid one is refus
     code: 2,
     stderr: expect.stringMatching(/^--cron /),
   });
+  expect(await add('own', '--at', '2031-12-01 09:00')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '--at must be a time with an offset such as `2026-12-01T09:00:00+01:00`\n',
+  });
+  expect(await add('own', '--cron', '0 * * * *', '--calendar', '9998-12-31')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: '--calendar has a day more than 50 years ahead: `9998-12-31`; check its year\n',
+  });
   expect(await add('onw', '--cron', '0 * * * *')).toMatchObject({ code: 3, stderr: expect.stringContaining('`own`') });
   const own: { readonly schedules: readonly Schedule[] } = JSON.parse((await flwd(dir, 'schedules', '--json')).stdout);
   const id = own.schedules[0]?.id ?? '';

@@ -6,7 +6,7 @@ import { newestTimes, startsAtMs } from '../../src/engine/schedule/schedule-due.
 import { parseCron } from '../../src/lib/cron/cron.ts';
 
 const minuteMs = 60_000;
-const patterns = constantFrom('* * * * *', '*/7 3-5 * * *', '30 2 * * *', '0 2,14 * * 1', '15 4 1 * *');
+const patterns = constantFrom('* * * * *', '*/7 3-5 * * *', '30 2 * * *', '* 4 * * 3', '0 2,14 * * 1', '15 4 1 * *');
 
 function timesOf(pattern: string) {
   const times = parseCron(pattern, 'Europe/Berlin');
@@ -53,6 +53,27 @@ test('ten years of minutes are not walked through', () => {
   expect(times.at(-1)).toBe(untilMs);
   expect(isCut).toBe(true);
   expect(asked).toBeLessThan(1_000);
+});
+
+test('many times of long ago are not walked through', () => {
+  let asked = 0;
+  const firstMs = Date.UTC(2020, 0, 1);
+  const times = {
+    /** Every minute of two years that are long over. */
+    next(afterMs: number) {
+      asked += 1;
+      const at = Math.max(firstMs, (Math.floor(afterMs / minuteMs) + 1) * minuteMs);
+      return at < Date.UTC(2022, 0, 1) ? at : null;
+    },
+  };
+  const lastMs = Date.UTC(2021, 11, 31, 23, 59);
+  for (let limit = 1; limit <= 40; limit += 1) {
+    asked = 0;
+    const found = newestTimes(times, { afterMs: Date.UTC(2019, 0, 1), untilMs: Date.UTC(2026, 0, 1), limit });
+    const newest = Array.from({ length: limit }, (_, n) => lastMs - (limit - 1 - n) * minuteMs);
+    expect(found).toEqual({ times: newest, isCut: true });
+    expect(asked).toBeLessThan(5_000);
+  }
 });
 
 test('the jitter of a time is the same whenever it is asked for, within its limit, and before the next time', () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
+import { bash } from '../support/jobs.ts';
 import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
 
 let root: string;
@@ -68,6 +69,38 @@ test('`calendar` names a calendar of flwd.yaml, and an unknown one starts nothin
     { isDone: true, denied: null },
     { denied: { message: expect.stringContaining("The calendar 'no-such' does not exist") } },
   ]);
+  await engine.close();
+});
+
+test('a schedule whose times cannot be computed does not stop the others, and a new one is not stored', async () => {
+  // Neither flwd.yaml nor a request accepts such a day, so only an older version can have stored one.
+  const calendars = new Map([['far', new Set(['9999-12-31'])]]);
+  const jobs = {
+    broken: scheduled({ cron: '0 * * * *', calendar: 'far' }),
+    hourly: scheduled({ cron: '0 * * * *' }),
+  };
+  const engine = await openClocked(root, '2026-01-01T00:30:00Z', { jobs, calendars });
+  await engine.walk('2026-01-01T02:30:00Z', 10 * minuteMs);
+  expect(await engine.fires('hourly')).toEqual(['2026-01-01T01:00Z', '2026-01-01T02:00Z']);
+  expect(await engine.fires('broken')).toEqual([]);
+  const request = { job_id: 'hourly', cron: '0 * * * *', calendar: 'far' };
+  await expect(engine.engine.schedules.create(request, localPrincipal)).rejects.toThrow();
+  expect(await engine.store.schedules.all()).toEqual([]);
+  await engine.close();
+});
+
+test('a schedule of the API whose time has passed keeps it when other terms change', async () => {
+  const engine = await openClocked(root, '2026-12-01T07:00:00Z', { jobs: { report: bash('true') } });
+  const { schedules } = engine.engine;
+  const at = '2026-12-01T08:00:00Z';
+  const { schedule } = await schedules.create({ job_id: 'report', at }, localPrincipal);
+  await engine.walk('2026-12-02T00:00:00Z', hourMs);
+  const named = await schedules.replace(schedule.id, { job_id: 'report', at, name: 'Once' }, localPrincipal);
+  expect(named).toMatchObject({ schedule: { name: 'Once', atMs: Date.parse(at) }, isDone: true });
+  const earlier = { job_id: 'report', at: '2026-12-01T07:30:00Z' };
+  await expect(schedules.replace(schedule.id, earlier, localPrincipal)).rejects.toMatchObject({
+    slug: 'validation-error',
+  });
   await engine.close();
 });
 

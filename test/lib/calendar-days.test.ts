@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type DayRule, isDate, onDays } from '../../src/lib/cron/calendar-days.ts';
+import { type DayRule, isDate, isTooFar, onDays } from '../../src/lib/cron/calendar-days.ts';
 import { parseCron } from '../../src/lib/cron/cron.ts';
 
 const everyDay: DayRule = { only: null, except: new Set() };
@@ -50,6 +50,58 @@ test('ten years without a day cost no more than a few steps', () => {
   ]);
   expect(performance.now() - startedMs).toBeLessThan(1_000);
 });
+
+/** Counts how often the pattern is asked. */
+function counted(cron: string, rule: Partial<DayRule>) {
+  const parsed = parseCron(cron, 'Europe/Berlin');
+  if ('problem' in parsed) throw new Error(parsed.problem);
+  let asked = 0;
+  const next = (afterMs: number): number | null => {
+    asked += 1;
+    return parsed.next(afterMs);
+  };
+  return { ...onDays({ next }, { ...everyDay, ...rule }, 'Europe/Berlin'), asked: () => asked };
+}
+
+test('a day thousands of years ahead costs no more than a day of tomorrow', () => {
+  const { next, asked } = counted('* * * * *', { only: new Set(['9998-12-31']) });
+  const startedMs = performance.now();
+  expect(next(Date.UTC(2026, 0, 1))).toBeNull();
+  expect(performance.now() - startedMs).toBeLessThan(500);
+  expect(asked()).toBe(2);
+});
+
+test('a pattern that misses every day of its calendar asks once for each day, and never again', () => {
+  const even = Array.from({ length: 1_000 }, (_, n) =>
+    new Date(Date.UTC(2026, 0, 2 + 2 * n)).toISOString().slice(0, 10),
+  );
+  const mondays = even.filter((day) => new Date(day).getUTCDay() === 1);
+  const { next, asked } = counted('0 9 * * 2', { only: new Set(mondays) });
+  for (let n = 0; n < 100; n += 1) expect(next(Date.UTC(2026, 0, 1) + n)).toBeNull();
+  expect(asked()).toBeLessThanOrEqual(mondays.length + 1);
+});
+
+test('days of a calendar that are all left out have no time', () => {
+  const days = new Set(['2026-05-01', '2027-05-01']);
+  const { next, asked } = counted('0 9 * * *', { only: days, except: days });
+  expect(next(Date.UTC(2026, 0, 1))).toBeNull();
+  expect(asked()).toBe(1);
+});
+
+test('in the first years there are times, too', () => {
+  expect(times('0 9 * * *', 'UTC', { only: new Set(['2031-05-01']) }, '0005-01-01T00:00:00Z', 2)).toEqual([
+    '2031-05-01T09:00',
+  ]);
+});
+
+test.each([
+  ['2076-11-29', false],
+  ['2076-11-30', true],
+  ['9999-12-31', true],
+  ['1999-12-31', false],
+])('on 29 November 2026, %s is too far ahead: %s', (date, is) =>
+  expect(isTooFar(date, Date.UTC(2026, 10, 29, 12))).toBe(is),
+);
 
 test.each([
   ['2028-02-29', true],

@@ -204,8 +204,25 @@ test.each([
   ['a b c d e', 'is not a cron pattern: configuration entry 1 (a) contains illegal characters'],
   ['0 24 * * *', 'is not a cron pattern: invalid value for hour: 24'],
   ['0 0 30 2 *', 'never fires: there is no such day'],
+  ['0 0 1-28 * +1#5', 'never fires: there is no such day'],
 ])('%s is refused in words', (pattern, problem) => {
   expect(parseCron(pattern, 'UTC')).toEqual({ problem });
+});
+
+test('a pattern that never fires is refused without a search that stops the server', () => {
+  const startedMs = performance.now();
+  // The last Sunday of March has no such hour. A search through all years takes two seconds.
+  expect(parseCron('0-59/1 2 * 3 +0L', 'Europe/Berlin')).toEqual({ problem: expect.stringContaining('never fires') });
+  expect(performance.now() - startedMs).toBeLessThan(1_000);
+});
+
+test.each([
+  ['0 0 29 2 +1', '2044-02-29'],
+  ['0 0 29 2 +6', '2048-02-29'],
+  ['0 0 29 2 +2', '2028-02-29'],
+])('%s, which fires once in 28 years, fires on %s', (pattern, day) => {
+  const at = timesOf(pattern, 'UTC').next(Date.UTC(2026, 0, 1));
+  expect(new Date(at ?? 0).toISOString().slice(0, 10)).toBe(day);
 });
 
 test.each([

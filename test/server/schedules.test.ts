@@ -299,6 +299,11 @@ describe('single times, days and pauses', () => {
     expect(await (await send('PUT', path, { job_id: 'plain', at, name: 'x' })).json()).toMatchObject({ name: 'x' });
     const past = await problemOf(await server.post('/schedules', { job_id: 'plain', at: '2020-01-01T00:00:00Z' }));
     expect(past.errors).toEqual(['/at has passed: give a time to come']);
+    const changed = await problemOf(await send('PUT', path, { job_id: 'plain', at: '2020-01-01T00:00:00Z' }));
+    expect(changed.errors).toEqual(['/at has passed: give a time to come']);
+    expect(await (await server.fetch(path)).json()).toMatchObject({ at: '2031-12-01T08:00:00+00:00', name: 'x' });
+    const vague = await problemOf(await server.post('/schedules', { job_id: 'plain', at: '2031-12-01 09:00' }));
+    expect(vague.errors).toEqual(['/at must be a time with an offset such as `2026-12-01T09:00:00+01:00`']);
     const two = await problemOf(await server.post('/schedules', { job_id: 'plain', at, cron: '0 3 * * *' }));
     expect(two.errors).toEqual(['/at `at` and `cron` must not be used together']);
     await server.fetch(path, { method: 'DELETE' });
@@ -317,6 +322,12 @@ describe('single times, days and pauses', () => {
       await server.post('/schedules', { job_id: 'plain', cron: '0 3 * * *', except: 'no-such' }),
     );
     expect(unknown.errors).toEqual(['/except has no such calendar: `no-such`']);
+    const far = { job_id: 'plain', cron: '* * * * *', calendar: ['9999-12-31'], except: '9998-12-31' };
+    for (const path of ['/schedules', '/schedules/preview'])
+      expect((await problemOf(await server.post(path, far))).errors).toEqual([
+        '/calendar has a day more than 50 years ahead: `9999-12-31`; check its year',
+        '/except has a day more than 50 years ahead: `9998-12-31`; check its year',
+      ]);
     await server.fetch(`/schedules/${made.id}`, { method: 'DELETE' });
   });
 

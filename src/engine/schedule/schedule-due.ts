@@ -73,12 +73,28 @@ export function newestTimes(
   o: { readonly afterMs: number; readonly untilMs: number; readonly limit: number },
 ): { readonly times: readonly number[]; readonly isCut: boolean } {
   const { afterMs, untilMs, limit } = o;
-  // Each window is twice as long as the one before and includes it.
-  for (let windowMs = firstWindowMs; ; windowMs *= 2) {
-    const fromMs = Math.max(afterMs, untilMs - windowMs);
+  const most = 2 * limit;
+  const from = (fromMs: number): number[] => {
     const found: number[] = [];
-    for (let at = times.next(fromMs); at !== null && at <= untilMs; at = times.next(at)) found.push(at);
-    if (fromMs > afterMs && found.length <= limit) continue;
-    return { times: found.slice(-limit), isCut: found.length > limit };
+    for (let at = times.next(fromMs); at !== null && at <= untilMs && found.length <= most; at = times.next(at))
+      found.push(at);
+    return found;
+  };
+  // Each window is twice as long as the one before and includes it.
+  let [fromMs, fewFromMs] = [untilMs, untilMs];
+  let found: number[] = [];
+  for (let windowMs = firstWindowMs; found.length <= limit && fromMs > afterMs; windowMs *= 2) {
+    fewFromMs = fromMs;
+    fromMs = Math.max(afterMs, untilMs - windowMs);
+    found = from(fromMs);
   }
+  // The last window may hold far too many times, such as those of days long ago. The start of one that does not is
+  // between it and the window before.
+  while (found.length > most) {
+    const middleMs = Math.floor((fromMs + fewFromMs) / 2);
+    const some = from(middleMs);
+    if (some.length <= limit) fewFromMs = middleMs;
+    else [fromMs, found] = [middleMs, some];
+  }
+  return { times: found.slice(-limit), isCut: found.length > limit };
 }

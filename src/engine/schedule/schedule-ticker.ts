@@ -22,7 +22,7 @@ export async function tickSchedules(all: Iterable<Tracked>, o: Parts): Promise<v
     const { restsUntilMs = 0 } = tracked;
     // A clock that was set back must not make the pause longer.
     if (restsUntilMs > nowMs && restsUntilMs <= nowMs + longestPauseMs) continue;
-    if (!tracked.work && dueOf(tracked).startsAtMs > nowMs && !isAhead(tracked, nowMs)) continue;
+    if (!tracked.work && !isDue(tracked, nowMs, o)) continue;
     tracked.work ??= dealWithAll(tracked, o).finally(() => {
       tracked.work = undefined;
     });
@@ -35,9 +35,23 @@ async function dealWithAll(tracked: Tracked, o: Parts): Promise<void> {
   try {
     while (!o.signal.aborted && (await deal(tracked, o)));
   } catch (error) {
-    o.log.error({ err: error, schedule_id: tracked.schedule.id }, 'a schedule failed; it is tried again');
-    pause(tracked, o.clock.now());
+    retryLater(tracked, error, o);
   }
+}
+
+/** A schedule whose times cannot be computed is not due, so that it does not stop the others. */
+function isDue(tracked: Tracked, nowMs: number, o: Parts): boolean {
+  try {
+    return dueOf(tracked).startsAtMs <= nowMs || isAhead(tracked, nowMs);
+  } catch (error) {
+    retryLater(tracked, error, o);
+    return false;
+  }
+}
+
+function retryLater(tracked: Tracked, error: unknown, { log, clock }: Parts): void {
+  log.error({ err: error, schedule_id: tracked.schedule.id }, 'a schedule failed; it is tried again');
+  pause(tracked, clock.now());
 }
 
 /** Deals with the next nominal time. True when there may be more to do at once. */

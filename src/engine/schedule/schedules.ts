@@ -129,6 +129,8 @@ export function createSchedules(o: Parts): Schedules {
 
   async function save(request: ScheduleRequest, own: OwnTerms): Promise<ScheduleView> {
     const schedule = toStored(request, own, o, clock.now());
+    // A schedule whose times cannot be computed throws here, before it is stored.
+    nextTimes(schedule, roster.timesOf, clock.now(), 1);
     await roster.put(schedule);
     return view(schedule);
   }
@@ -166,7 +168,9 @@ export function createSchedules(o: Parts): Schedules {
       }),
     replace: (id, request, principal) =>
       onRoster(() => {
-        const { createdAtMs, createdBy, tenant: before } = findOwn(roster, id, principal);
+        const { createdAtMs, createdBy, tenant: before, atMs } = findOwn(roster, id, principal);
+        // Other terms of a schedule whose time has passed may still change.
+        if (toAtMs(request.at) !== atMs) assertToCome(request, clock.now());
         // A request without a tenant leaves the schedule in its tenant.
         const tenant = tenantFor(principal, request.tenant, before);
         return save(request, { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' });

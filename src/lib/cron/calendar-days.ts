@@ -1,6 +1,6 @@
 // Limits the times of a schedule to some days, or keeps it from firing on some days, in the schedule's time zone.
 
-import { type CronTimes, toLocalTimestamp } from './cron.ts';
+import { type CronTimes, remembering, toLocalTimestamp } from './cron.ts';
 
 /** Dates such as `2026-12-24`. */
 export type Days = ReadonlySet<string>;
@@ -21,23 +21,58 @@ export function isDate(text: string): boolean {
   return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
 }
 
-/** The times that the rule allows. It skips whole days, so a long holiday costs no more than a short one. */
+/** How many years ahead the days of a schedule may be. */
+export const mostYearsAhead = 50;
+
+/** Whether the date is further ahead than days of schedules may be. It is most likely a typo. */
+export function isTooFar(date: string, nowMs: number): boolean {
+  const last = new Date(nowMs);
+  last.setUTCFullYear(last.getUTCFullYear() + mostYearsAhead);
+  return date > last.toISOString().slice(0, 10);
+}
+
+/**
+ * The times that the rule allows. It skips whole days: one call costs at most as many steps as the rule has dates, no
+ * matter how far apart they are.
+ */
 export function onDays(times: CronTimes, { only, except }: DayRule, timezone: string): CronTimes {
   if (only === null && except.size === 0) return times;
-  const isAllowed = (day: string): boolean => (only?.has(day) ?? true) && !except.has(day);
-  const lastDay = [...(only ?? except)].toSorted().at(-1) ?? '';
+  const allowedFrom = only === null ? outside(except) : within([...only].filter((day) => !except.has(day)));
   const next: CronTimes['next'] = (afterMs) => {
     let at = times.next(afterMs);
     while (at !== null) {
-      let day = toLocalTimestamp(at, timezone).slice(0, 10);
-      if (isAllowed(day)) return at;
-      while (day <= lastDay && !isAllowed(day)) day = dayAfter(day);
-      if (only !== null && day > lastDay) return null;
-      at = times.next(Math.max(at, startOf(day, timezone) - 1));
+      const day = toLocalTimestamp(at, timezone).slice(0, 10);
+      const allowed = allowedFrom(day);
+      if (allowed === undefined) return null;
+      if (allowed === day) return at;
+      at = times.next(Math.max(at, startOf(allowed, timezone) - 1));
     }
     return null;
   };
-  return { next };
+  return { next: remembering(next) };
+}
+
+/** Finds the first of the days that is not before a day. */
+function within(days: readonly string[]): (from: string) => string | undefined {
+  const sorted = days.toSorted();
+  return (from) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((sorted[middle] ?? '') < from) low = middle + 1;
+      else high = middle;
+    }
+    return sorted[low];
+  };
+}
+
+/** Finds the first day that is not one of the days. Each step passes one of them, so it ends. */
+function outside(days: Days): (from: string) => string {
+  return (from) => {
+    let day = from;
+    while (days.has(day)) day = dayAfter(day);
+    return day;
+  };
 }
 
 function dayAfter(day: string): string {

@@ -15,6 +15,7 @@ export type CronTimes = {
 /** Any instant works; from this one, the next February 29 is near. */
 const referenceMs = Date.UTC(2024, 0, 1);
 const measuredGaps = 100;
+const rules = { fixedTimeRule: 'no-wildcard', paused: true } as const;
 /** Words of cron for five fields. */
 export const nicknames: ReadonlyMap<string, string> = new Map([
   ['@yearly', '0 0 1 1 *'],
@@ -49,19 +50,29 @@ function newCron(written: string, timezone: string): CronTimes | { readonly prob
     };
   }
   try {
-    const cron = new Cron(pattern, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true });
-    const next = remembering((afterMs) => cron.nextRun(new Date(afterMs))?.getTime() ?? null);
-    return next(referenceMs) === null ? { problem: 'never fires: there is no such day' } : { next };
+    const cron = new Cron(pattern, { ...rules, timezone, mode: '5-part' });
+    if (!firesWithinACycle(pattern, timezone)) return { problem: 'never fires: there is no such day' };
+    return { next: remembering((afterMs) => cron.nextRun(new Date(afterMs))?.getTime() ?? null) };
   } catch (error) {
     return { problem: `is not a cron pattern: ${toWords(error)}` };
   }
+}
+
+/**
+ * Dates fall on the same days of the week again after 28 years, so a pattern that does not fire in these never does.
+ * Without the years, croner would search until the year 3000, which takes seconds: `0-59/1 2 * 3 +0L` is always in the
+ * hour that Berlin leaves out.
+ */
+function firesWithinACycle(pattern: string, timezone: string): boolean {
+  const cycle = new Cron(`0 ${pattern} 2024-2051`, { ...rules, timezone, mode: '7-part' });
+  return cycle.nextRun(new Date(referenceMs)) !== null;
 }
 
 /** More than a pattern that is not frequent has in a day. */
 const rememberedTimes = 32;
 
 /** Remembers the last times: between `fromMs` and `atMs` the pattern does not fire. */
-function remembering(next: CronTimes['next']): CronTimes['next'] {
+export function remembering(next: CronTimes['next']): CronTimes['next'] {
   const gaps: { readonly fromMs: number; readonly atMs: number | null }[] = [];
   return (afterMs) => {
     const known = gaps.find(({ fromMs, atMs }) => fromMs <= afterMs && (atMs === null || afterMs < atMs));
@@ -118,7 +129,8 @@ export function toLocalTimestamp(atMs: number, timezone: string): string {
       .map(({ type, value }) => [type, value]),
   );
   const offset = /[+-]\d\d:\d\d/.exec(parts.timeZoneName ?? '')?.[0] ?? '+00:00';
-  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}${offset}`;
+  const year = parts.year?.padStart(4, '0');
+  return `${year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}${offset}`;
 }
 
 /** Creating a format takes longer than using it twenty times. */
