@@ -315,6 +315,7 @@ async function openEngine(
       },
     },
     notifyRules: config.notify.rules,
+    channels: config.notify.channels.map(({ name }) => name),
     defaultTenant: config.instance.defaultTenant,
     timezone: scheduler.timezone ?? parts.timezone,
     calendars: new Map(Object.entries(scheduler.calendars).map(([name, days]) => [name, new Set(days)])),

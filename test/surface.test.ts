@@ -493,5 +493,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0028-failures 4cb858269c6b622d',
     '0030-triggers dcd6ca09384d14ad',
     '0031-ends-by-tenant 79ccd095a2986844',
+    '0032-mail-recipients d015aa237898deed',
   ]);
 });

@@ -24,6 +24,10 @@ const needsOf: Readonly<Record<ChannelType, Needs>> = {
   mail: { required: ['to'] },
   template: { required: ['url'], optional: ['method', 'headers', 'body'] },
 };
+/** RFC 9110, 5.6.2. */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** About the length of the body and the connection. */
+const ownHeaders = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
 const members = ['url', 'token', 'chat_id', 'routing_key', 'to', 'method', 'headers', 'body'] as const;
 
 export function checkNotify(settings: Settings): void {
@@ -72,6 +76,7 @@ function checkChannel(
     if (isSet && ![...needs.required, ...(needs.optional ?? [])].includes(member))
       addError(settings, path, `a channel of the type \`${type}\` has no \`${member}\``, at);
   }
+  checkRequest(settings, at);
   const address = valueAt(settings, 'notify.channels.<name>.url', at);
   if (typeof address === 'string' && !isAddress(address))
     addError(
@@ -80,6 +85,28 @@ function checkChannel(
       `\`notify.channels.${at}.url\` must be an http or https URL without a user and password, or \`{secret: NAME}\``,
       at,
     );
+}
+
+/** What no HTTP client sends. */
+function checkRequest(settings: Settings, at: string | number): void {
+  const hasBody = settingAt(settings, 'notify.channels.<name>.body', at)?.origin.kind !== 'default';
+  if (hasBody && valueAt(settings, 'notify.channels.<name>.method', at) === 'GET')
+    addError(
+      settings,
+      'notify.channels.<name>.body',
+      'a request with `method: GET` has no body: remove `body`, or use another method',
+      at,
+    );
+  for (const name of Object.keys(valueAt(settings, 'notify.channels.<name>.headers', at) ?? {}))
+    if (!headerName.test(name) || ownHeaders.includes(name.toLowerCase()))
+      addError(
+        settings,
+        'notify.channels.<name>.headers',
+        headerName.test(name)
+          ? `flwd sets the header \`${name}\` itself`
+          : `\`${name}\` cannot be the name of a header`,
+        at,
+      );
 }
 
 /** Without those that have their default: they are stored with every run. */

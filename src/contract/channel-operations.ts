@@ -8,7 +8,12 @@ import { json, literals, nullable, timestamp } from './schema-parts.ts';
 const channel = {
   name: Type.String(),
   type: literals(channelTypes),
-  origin: nullable(Type.String({ description: 'The origin of its address, whose rest may be secret' })),
+  origin: nullable(
+    Type.String({
+      description:
+        'The origin of its address, whose rest may be secret; only for callers who administer the whole instance',
+    }),
+  ),
 };
 
 export const channelOperations = {
@@ -27,7 +32,10 @@ export const channelOperations = {
                 {
                   ...channel,
                   problem: nullable(
-                    Type.String({ description: 'Why it cannot send now, such as a secret that is not stored' }),
+                    Type.String({
+                      description:
+                        'Why it cannot send now, such as a secret that is not stored; only for callers who administer the whole instance',
+                    }),
                   ),
                   last_delivery: nullable(
                     Type.Object(

@@ -353,6 +353,9 @@ export const plan = Type.Object(
     network_reach: nullable(Type.String({ description: 'What the run can reach over the network, in words' })),
     secrets: Type.Array(Type.String({ description: 'Names of the secret arguments that the run would get' })),
     stored_secrets: Type.Array(Type.String({ description: 'Names of the stored secrets that the run would get' })),
+    missing_channels: Type.Array(
+      Type.String({ description: 'Channels that the job notifies, and that flwd.yaml does not have' }),
+    ),
     timeouts: Type.Object({
       run: nullable(Type.String()),
       step: nullable(Type.String()),

@@ -102,6 +102,8 @@ type EngineOptions = {
   readonly execution: Execution;
   /** The rules of flwd.yaml for notifications. */
   readonly notifyRules?: readonly ChannelRule[];
+  /** The names of its channels. */
+  readonly channels?: readonly string[];
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */
   readonly timezone: string;
@@ -158,7 +160,7 @@ export function createEngine(o: EngineOptions): Engine {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
       const mayRun = holdsScope(principal, 'runs:write');
       const asked = mayRun ? planContext : { ...planContext, storedSecret: refuseToLookUp };
-      return answerPlan(await resolvePlan({ ...request, tenant }, asked), { catalog, queue, ...o.policy });
+      return answerPlan(await resolvePlan({ ...request, tenant }, asked), { ...o, ...o.policy, queue });
     },
     addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
     createRun,

@@ -17,6 +17,8 @@ export type Attempt =
       /** The receiver wants no more notifications. */
       readonly isFinal: boolean;
       readonly retryAfterMs: number | null;
+      /** The addresses that took the mail, which was refused for others. */
+      readonly takenBy: readonly string[];
     };
 
 /** @throws only the reason of `signal`, once it is aborted */
@@ -63,7 +65,7 @@ export async function callReceiver(o: {
 
 /** It is tried again. */
 export function failedAttempt(error: string) {
-  return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null } as const;
+  return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null, takenBy: [] } as const;
 }
 
 /** Only the code of the cause: its message may contain the address. */

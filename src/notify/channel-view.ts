@@ -44,7 +44,7 @@ export function createChannelView(o: {
       const request = await channels.requestFor(name, messages.sample(id, toTimestamp(clock.now())));
       return { name, type, origin: originOf(request), problem: null };
     } catch (error) {
-      if (error instanceof ChannelError) return { name, type, origin: null, problem: error.message };
+      if (error instanceof ChannelError) return { name, type, origin: null, problem: error.detail };
       throw error;
     }
   }

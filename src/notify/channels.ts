@@ -35,11 +35,16 @@ const services: Readonly<Partial<Record<ChannelType, string>>> = {
   pagerduty: 'https://events.pagerduty.com/v2/enqueue',
 };
 
+const missingSecret = 'a secret that it needs is not stored, or cannot be read';
+
 export type Channels = {
   /** Sorted by name. */
   readonly list: readonly Channel[];
-  /** @throws ChannelError when there is no such channel, or a secret of it is not stored */
-  readonly requestFor: (name: string, message: Message) => Promise<ChannelRequest | Mail>;
+  /**
+   * @param takenBy the addresses that have the mail already
+   * @throws ChannelError when there is no such channel, or a secret of it is not stored
+   */
+  readonly requestFor: (name: string, message: Message, takenBy?: readonly string[]) => Promise<ChannelRequest | Mail>;
 };
 
 export function createChannels(o: {
@@ -52,7 +57,8 @@ export function createChannels(o: {
 
   function find(name: string): Channel {
     const channel = byName.get(name);
-    if (!channel) throw new ChannelError(`flwd.yaml has no channel '${name}'`);
+    if (!channel)
+      throw new ChannelError(`flwd.yaml has no channel '${name}', so the message was not sent`, { isFinal: true });
     return channel;
   }
 
@@ -62,7 +68,7 @@ export function createChannels(o: {
     try {
       return (await o.secretOf(text.secret)).trim();
     } catch (error) {
-      if (error instanceof Problem) throw new ChannelError(error.message);
+      if (error instanceof Problem) throw new ChannelError(missingSecret, { detail: error.message });
       throw error;
     }
   }
@@ -70,8 +76,10 @@ export function createChannels(o: {
   async function addressOf({ url, type }: Channel): Promise<string> {
     const address = url === null ? (services[type] ?? '') : await textOf(url);
     if (isAddress(address)) return address;
-    const what = url !== null && typeof url !== 'string' ? `the stored secret '${url.secret}'` : 'the address';
-    throw new ChannelError(`${what} is not an http or https URL without a user and password`);
+    const wrong = 'is not an http or https URL without a user and password';
+    const detail =
+      url !== null && typeof url !== 'string' ? { detail: `the stored secret '${url.secret}' ${wrong}` } : {};
+    throw new ChannelError(`the address ${wrong}`, detail);
   }
 
   async function open(channel: Channel): Promise<OpenChannel> {
@@ -84,16 +92,16 @@ export function createChannels(o: {
     return { name, url, token, chatId: chatId ?? '', routingKey, to, method, headers, body };
   }
 
-  async function mailFor({ to }: Channel, message: Message): Promise<Mail> {
+  async function mailFor({ to }: Channel, message: Message, takenBy: readonly string[]): Promise<Mail> {
     if (!o.smtp) throw new ChannelError('flwd.yaml has no `notify.smtp`');
-    return toMail({ to }, message, { url: await textOf(o.smtp.url), from: o.smtp.from });
+    return toMail({ to }, message, { url: await textOf(o.smtp.url), from: o.smtp.from, takenBy });
   }
 
   return {
     list: [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    async requestFor(name, message) {
+    async requestFor(name, message, takenBy = []) {
       const channel = find(name);
-      if (channel.type === 'mail') return mailFor(channel, message);
+      if (channel.type === 'mail') return mailFor(channel, message, takenBy);
       return toRequest[channel.type](await open(channel), message);
     },
   };

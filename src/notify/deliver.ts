@@ -136,7 +136,7 @@ async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSig
     const request = await requestFor(reports, o);
     return await send({ id, request, signer, clock, timeoutMs, signal });
   } catch (error) {
-    if (error instanceof ChannelError) return failedAttempt(error.message);
+    if (error instanceof ChannelError) return { ...failedAttempt(error.message), isFinal: error.isFinal };
     throw error;
   }
 }
@@ -200,12 +200,14 @@ function createCalls(onEnd: () => void) {
 /** The state of a notification after an attempt. */
 function settlement(before: DueNotification, attempt: Attempt, atMs: number, random: () => number) {
   const attempts = before.attempts + 1;
-  if (attempt.isDelivered) return { status: 'delivered', attempts, error: null, nextAtMs: null, atMs } as const;
+  if (attempt.isDelivered)
+    return { status: 'delivered', attempts, error: null, takenBy: [], nextAtMs: null, atMs } as const;
   const { error } = attempt;
+  const takenBy = [...before.takenBy, ...attempt.takenBy];
   if (attempt.isFinal || attempts >= mostAttempts)
-    return { status: 'failed', attempts, error, nextAtMs: null, atMs } as const;
+    return { status: 'failed', attempts, error, takenBy, nextAtMs: null, atMs } as const;
   const nextAtMs = atMs + delayAfter(attempts, attempt.retryAfterMs, random());
-  return { status: 'pending', attempts, error, nextAtMs, atMs } as const;
+  return { status: 'pending', attempts, error, takenBy, nextAtMs, atMs } as const;
 }
 
 /** @throws ChannelError when the message cannot be sent as flwd.yaml and the stored secrets are now */
@@ -216,10 +218,10 @@ async function requestFor(
   const [first] = reports;
   invariant(first, 'a call has a notification');
   const { notification, run } = first;
-  const { channel, webhook, event, createdAtMs } = notification;
+  const { channel, webhook, event, createdAtMs, takenBy } = notification;
   if (channel !== null) {
     const message = reports.length === 1 ? messages.of(first) : messages.digest(reports);
-    return channels.requestFor(channel, await message);
+    return channels.requestFor(channel, await message, takenBy);
   }
   const at = event === 'waiting_approval' ? null : run.finished_at;
   return webhookRequest(webhook, { run, event, at: at ?? toTimestamp(createdAtMs) });

@@ -1,7 +1,7 @@
 // One attempt to send a mail. Loaded with the first mail: nodemailer takes 40 ms and 10 MB.
 
 import MailComposer from 'nodemailer/lib/mail-composer';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import SMTPConnection, { type SentMessageInfo } from 'nodemailer/lib/smtp-connection';
 import { errorCode } from '../lib/error-code.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { type Attempt, failedAttempt } from './call-receiver.ts';
@@ -22,8 +22,7 @@ export async function sendMail(
   const abort = (): void => broken.reject(stop.reason);
   stop.addEventListener('abort', abort);
   try {
-    await Promise.race([broken.promise, hand(mail, connection)]);
-    return { isDelivered: true };
+    return await Promise.race([broken.promise, hand(mail, connection)]);
   } catch (error) {
     signal.throwIfAborted();
     if (timeout.aborted) return { ...failedAttempt(`no answer within ${timeoutMs / 1000} s`), hasTimedOut: true };
@@ -34,15 +33,30 @@ export async function sendMail(
   }
 }
 
-async function hand({ server, from, to, subject, text, messageId }: Mail, connection: SMTPConnection): Promise<void> {
+async function hand(mail: Mail, connection: SMTPConnection): Promise<Attempt> {
+  const { server, from, to, takenBy, subject, text, messageId } = mail;
   const content = { from, to: [...to], subject, text, messageId, headers: { 'Auto-Submitted': 'auto-generated' } };
   const composed = new MailComposer({ ...content, disableFileAccess: true, disableUrlAccess: true }).compile();
+  const envelope = composed.getEnvelope();
+  const recipients = envelope.to.filter((address) => !takenBy.includes(address));
+  // flwd.yaml may have changed since the last attempt.
+  if (recipients.length === 0) return { isDelivered: true };
   const message = await composed.build();
   await calling((done) => connection.connect(done));
   const { user, password } = server;
   if (user !== '') await calling((done) => connection.login({ user, pass: password }, done));
-  await calling((done) => connection.send(composed.getEnvelope(), message, done));
+  const {
+    accepted,
+    rejected,
+    rejectedErrors = [],
+  } = await new Promise<SentMessageInfo>((resolve, reject) => {
+    connection.send({ ...envelope, to: recipients }, message, (error, info) => (info ? resolve(info) : reject(error)));
+  });
   connection.quit();
+  if (rejected.length === 0) return { isDelivered: true };
+  const answer = rejectedErrors[0]?.responseCode ?? 'no';
+  const which = `${rejected.length} of ${envelope.to.length} addresses`;
+  return { ...failedAttempt(`the mail server answered ${answer} for ${which}`), takenBy: accepted };
 }
 
 function calling(call: (done: (error?: Error | null) => void) => unknown): Promise<void> {

@@ -67,6 +67,8 @@ export type DueNotification = {
   readonly createdAtMs: number;
   /** When its digest was due; null: it is sent alone. */
   readonly digestAtMs: number | null;
+  /** The addresses that have the mail already, because the server refused it for others only. */
+  readonly takenBy: readonly string[];
 };
 
 /** The newest notification of a channel that was delivered or given up. */
@@ -100,6 +102,7 @@ export type NotificationStore = {
       readonly status: NotificationStatus;
       readonly attempts: number;
       readonly error: string | null;
+      readonly takenBy: readonly string[];
       readonly nextAtMs: number | null;
       readonly atMs: number;
     },
@@ -195,8 +198,16 @@ function selectDue(read: Database['read']) {
   return read
     .selectFrom('notices')
     .select(['id', 'run_id as runId', 'event', 'step_id as stepId', 'failures', 'channel', 'webhook', 'origin'])
-    .select(['attempts', 'created_at as createdAtMs'])
+    .select(['attempts', 'created_at as createdAtMs', 'taken_by'])
     .select((eb) => eb.case().when('digest', '=', 1).then(eb.ref('next_at')).else(null).end().as('digestAtMs'));
+}
+
+function toDue({ taken_by: takenBy, ...due }: Omit<DueNotification, 'takenBy'> & Pick<NotificationRow, 'taken_by'>) {
+  return { ...due, takenBy: JSON.parse(takenBy ?? '[]') };
+}
+
+function toTakenBy(addresses: readonly string[]): string | null {
+  return addresses.length === 0 ? null : JSON.stringify(addresses);
 }
 
 function createDues(
@@ -206,7 +217,7 @@ function createDues(
     async due(nowMs, busyOrigins, limit) {
       let query = selectDue(read).where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busyOrigins.length > 0) query = query.where('origin', 'not in', busyOrigins);
-      return query.execute();
+      return (await query.execute()).map(toDue);
     },
 
     async openDigests(nowMs) {
@@ -221,25 +232,30 @@ function createDues(
       return rows.map(({ channel, at }) => [channel ?? '', Number(at)] as const);
     },
 
-    digest: ({ origin, digestAtMs }) =>
-      selectDue(read)
+    async digest({ origin, digestAtMs, takenBy }) {
+      const rows = await selectDue(read)
         .where('next_at', '=', digestAtMs)
         .where('origin', '=', origin)
         .where('digest', '=', 1)
+        // Another digest may be due in the same millisecond.
+        .where('taken_by', 'is not distinct from', toTakenBy(takenBy))
         .orderBy('id')
         .limit(digestAtOnce)
-        .execute(),
+        .execute();
+      return rows.map(toDue);
+    },
 
     async nextDueAtMs(nowMs) {
       const waiting = read.selectFrom('notices').select('next_at').where('next_at', '>', nowMs);
       return (await waiting.orderBy('next_at').limit(1).executeTakeFirst())?.next_at ?? null;
     },
 
-    async settle(tx, id, { status, attempts, error, nextAtMs, atMs }) {
+    async settle(tx, id, { status, attempts, error, takenBy, nextAtMs, atMs }) {
       const finishedAtMs = status === 'pending' ? null : atMs;
+      const ended = { status, attempts, last_error: error, next_at: nextAtMs, finished_at: finishedAtMs };
       await tx.db
         .updateTable('notices')
-        .set({ status, attempts, last_error: error, next_at: nextAtMs, finished_at: finishedAtMs })
+        .set({ ...ended, taken_by: toTakenBy(takenBy) })
         .where('id', '=', id)
         .execute();
     },
@@ -319,6 +335,7 @@ function toRow(notification: NewNotification): NotificationRow {
     event_id: notification.eventId,
     failures: notification.failures,
     digest: notification.isInDigest ? 1 : null,
+    taken_by: null,
   };
 }
 

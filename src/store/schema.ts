@@ -362,6 +362,7 @@ export type DeliveryRow = {
  * For the `n`th rule of a run. `next_at` is null once no further attempt follows. `origin` is `channel:` and the name
  * for a channel, whose `webhook` is empty because the channel knows the address. `failures` counts the job's failures
  * in a row: for `fixed` those before it, for others with this one. `digest` is 1 if the channel lists it with others.
+ * `taken_by`, as JSON, are the addresses that have a mail that was refused for others.
  */
 export type NotificationRow = {
   id: string;
@@ -381,6 +382,7 @@ export type NotificationRow = {
   event_id: number;
   failures: number;
   digest: number | null;
+  taken_by: string | null;
 };
 
 /** A job whose last run with rules failed: `run_id`. `told` says when each channel last heard of it, as JSON. */

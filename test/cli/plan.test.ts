@@ -24,3 +24,11 @@ test('a plan shows when, how often and how long each step runs, with sizes in re
   );
   expect(stdout).toMatch(/^limits .*memory 1\.5GiB/m);
 });
+
+test('a plan names the channels of the job that flwd.yaml does not have', async () => {
+  const config = { command: ['true'], notify: [{ channel: 'team' }] };
+  const { dir } = await createInstance({ backup: { 'config.yaml': JSON.stringify(config) } });
+  const { stderr, code } = await flwd(dir, 'plan', 'backup');
+  expect(code).toBe(0);
+  expect(stderr).toContain("warning: flwd.yaml has no channel 'team', which the job notifies");
+});

@@ -49,6 +49,15 @@ test.each([
   ['channels: {team: {type: slack, url: {secrt: T0KEN}}}', 'must be a text, or `{secret: NAME}`'],
   ['channels: {team: {type: slack, url: https://a, token: T0KEN}}', 'a channel of the type `slack` has no `token`'],
   ['channels: {team: {type: telegram, token: t}}', 'a channel of the type `telegram` needs `chat_id`'],
+  [
+    'channels: {get: {type: template, url: https://a, method: GET, body: message.reason}}',
+    'a request with `method: GET` has no body: remove `body`, or use another method',
+  ],
+  [
+    "channels: {t: {type: template, url: https://a, headers: {Content-Length: '5'}}}",
+    'flwd sets the header `Content-Length` itself',
+  ],
+  ["channels: {t: {type: template, url: https://a, headers: {'X Y': '5'}}}", '`X Y` cannot be the name of a header'],
   ['channels: {a/b: {type: slack, url: https://a}}', '`a/b` cannot be the name of a channel'],
   ['channels: {ops: {type: mail, to: [ops@example.org]}}', 'a channel of the type `mail` needs `notify.smtp.url`'],
   ['channels: {ops: {type: mail, to: ["a@b\\nBcc: c@d"]}}', 'must be a list, each an address'],

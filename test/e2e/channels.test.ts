@@ -62,12 +62,12 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
   expect(request?.path).toBe('/services/T0KEN');
   const { text, attachments } = JSON.parse(request?.body ?? '');
   expect(text).toBe('Load &lt;!channel&gt; (prod/load) failed');
-  const [reason, log, link] = attachments[0].blocks.map((block: { text?: { text: string } }) => block.text?.text);
-  expect(reason).toMatch(/^.*exit code 3.*\.$/i);
-  expect(log).toContain('cannot connect');
-  expect(log).toContain('the pin is [redacted]');
+  const { text: said, title_link: link } = attachments[0];
+  expect(said).toMatch(/^Exited with code 3: cannot connect\.\n/);
+  expect(said).toContain('cannot connect');
+  expect(said).toContain('the pin is [redacted]');
   expect(request?.body).not.toContain('pin-4711');
-  expect(link).toContain(`https://flwd.example.org/runs/${run.run_id}`);
+  expect(link).toBe(`https://flwd.example.org/runs/${run.run_id}`);
 
   await expect
     .poll(() => notices(server, run.run_id), { timeout: 20_000 })
@@ -143,6 +143,52 @@ test('only an admin may test a channel, and callers see the last delivery of the
     403, 403, 404,
   ]);
   expect(receiver.received).toHaveLength(1);
+});
+
+test('only callers who administer the whole instance learn origins of channels and names of stored secrets', async () => {
+  const receiver = await startReceiver();
+  const server = await serving({
+    jobs: { failing: bash('exit 3', { notify: [{ channel: 'team' }, { channel: 'lost' }] }) },
+    config: {
+      notify: {
+        channels: {
+          open: { type: 'discord', url: `${receiver.url}/T0KEN` },
+          team: { type: 'slack', url: { secret: 'slack-prod-hook' } },
+        },
+      },
+    },
+  });
+  const tokenFor = async (scopes: readonly string[], tenant: string) => {
+    const body = { name: `${scopes[0]}-${tenant}`.replace(':', '-').replace('*', 'all'), scopes, tenant };
+    const { token } = await server.json<{ token: string }>('/tokens', { body });
+    return { headers: { authorization: `Bearer ${token}` } };
+  };
+  const { run_id: runId } = await server.run('failing');
+  await expect
+    .poll(() => notices(server, runId), { timeout: 20_000 })
+    .toMatchObject([
+      { status: 'pending', attempts: 1, last_error: 'a secret that it needs is not stored, or cannot be read' },
+      { status: 'failed', attempts: 1, last_error: "flwd.yaml has no channel 'lost', so the message was not sent" },
+    ]);
+  for (const [scopes, tenant] of [
+    [['jobs:read', 'runs:read'], 'acme'],
+    [['jobs:read', 'runs:read'], 'default'],
+    [['jobs:read', 'runs:read'], '*'],
+    [['admin'], 'default'],
+  ] as const) {
+    const answer = await (await server.fetch('/channels', await tokenFor(scopes, tenant))).text();
+    expect(JSON.parse(answer)).toMatchObject({
+      channels: [
+        { name: 'open', type: 'discord', origin: null, problem: null },
+        { name: 'team', type: 'slack', origin: null, problem: null },
+      ],
+    });
+    expect(answer).not.toMatch(/slack-prod-hook|127\.0\.0\.1/);
+  }
+  expect(await server.json('/channels', await tokenFor(['admin'], '*'))).toMatchObject({
+    channels: [{ origin: receiver.url }, { problem: expect.stringContaining("'slack-prod-hook'") }],
+  });
+  expect(await server.json('/plans', { body: { job_id: 'failing' } })).toMatchObject({ missing_channels: ['lost'] });
 });
 
 test('mail goes over TLS with the user and password of a stored secret, and only if the certificate is trusted', async () => {

@@ -21,13 +21,13 @@ const hostileLines = [
 /** The request that a channel of this type gets for a run that ends so. */
 async function requestOf(
   channel: Partial<Channel> & Pick<Channel, 'type'>,
-  o: { on?: NotifyEvent; move?: RunMove; message?: string; path?: string } = {},
+  o: { on?: NotifyEvent; move?: RunMove; message?: string; path?: string; publicUrl?: null } = {},
 ) {
   const receiver = await startReceiver();
   const { on = 'failed', move = 'fail', message = `the script said ${hostile}`, path = '/hooks/T0KEN' } = o;
   const opened = await openNotifier(dataFolder(), {
     channels: [aChannel({ url: `${receiver.url}${path}`, ...channel })],
-    publicUrl,
+    ...(o.publicUrl !== null && { publicUrl }),
   });
   const runId = await opened.end([{ on: [on], channel: 'team' }], move, {
     title: hostile,
@@ -49,27 +49,41 @@ function textsOf(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
-test('slack: a headline, the reason, the end of the log and a link, within the limits of blocks', async () => {
+test('slack: a headline, the reason, the end of the log and a link, in members that Mattermost shows too', async () => {
   const { json, headers, path, runId } = await requestOf({ type: 'slack' });
   expect([path, headers['content-type']]).toEqual(['/hooks/T0KEN', 'application/json']);
   const { text, attachments } = json();
   expect(text).toContain('(backup/daily) failed');
   expect(text).toContain('&lt;!channel&gt;');
-  const [{ color, blocks }] = attachments;
-  expect(color).toBe('#d00000');
-  const [reason, log, link] = blocks;
-  expect(reason.text).toMatchObject({ type: 'plain_text' });
-  expect(reason.text.text).toMatch(/^The script said Nightly/);
-  expect(log.text.text).toMatch(/^```\nred &lt;!here&gt; '''\n/);
-  expect(log.text.text.slice(3, -3)).not.toContain('`');
-  expect(link.text.text).toBe(`<https://flwd.example.org/runs/${runId}|Show the run>`);
-  for (const block of blocks) {
-    const [only] = [block.text ?? block.elements[0]];
-    expect(only.text.length).toBeLessThanOrEqual(3_000);
-    // Only our own link may use angle brackets in mrkdwn.
-    if (only.type === 'mrkdwn' && block !== link) expect(only.text).not.toMatch(/[<>]/);
+  const [attachment, ...others] = attachments;
+  expect(others).toEqual([]);
+  expect(attachment).toMatchObject({
+    color: '#d00000',
+    fallback: text,
+    title: 'Show the run',
+    title_link: `https://flwd.example.org/runs/${runId}`,
+    mrkdwn_in: ['text'],
+    footer: `flwd · ${runId}`,
+  });
+  expect(attachment).not.toHaveProperty('blocks');
+  const [, reason, log] = /^([^`]*)\n```\n([^`]*)\n```$/.exec(attachment.text) ?? [];
+  expect(reason).toMatch(/^The script said Nightly/);
+  expect(log).toMatch(/^red &lt;!here&gt; '''\n/);
+  expect(attachment.text.length).toBeLessThanOrEqual(4_600);
+  for (const each of [text, reason]) {
+    expect(each).not.toMatch(/[<>`]/);
+    // In Markdown, these would mention everybody and hide an address.
+    expect(each).not.toContain('@everyone');
+    expect(each).not.toContain('](');
   }
   expect(textsOf(json()).filter((each) => invisible.test(each))).toEqual([]);
+});
+
+test('slack: without server.public_url there is no link', async () => {
+  const { json } = await requestOf({ type: 'slack' }, { publicUrl: null });
+  const [attachment] = json().attachments;
+  expect(attachment).not.toHaveProperty('title');
+  expect(attachment).not.toHaveProperty('title_link');
 });
 
 test('teams: an Adaptive Card without Markdown, below 28 KB', async () => {

@@ -98,18 +98,17 @@ async function errorOf(opened: Opened, runId: string): Promise<string | null> {
 }
 
 test.each([
-  ['is not in flwd.yaml', [], {}, "flwd.yaml has no channel 'team'"],
   [
     'has a secret that is not stored',
     [aChannel({ type: 'slack', url: { secret: 'slack' } })],
     {},
-    "There is no stored secret 'slack'.",
+    'a secret that it needs is not stored, or cannot be read',
   ],
   [
     'has a secret that is no address',
     [aChannel({ type: 'slack', url: { secret: 'slack' } })],
     { slack: 'https://user:S3CRET@example.org' },
-    "the stored secret 'slack' is not an http or https URL without a user and password",
+    'the address is not an http or https URL without a user and password',
   ],
   [
     'has a secret that no header can hold',
@@ -135,6 +134,21 @@ test.each([
   const found = await errorOf(opened, runId);
   expect(found?.replace(/\([\w ]+\)$/, '(no connection)')).toBe(error);
   expect(JSON.stringify([opened.log, found])).not.toContain('S3CRET');
+});
+
+test('a channel that flwd.yaml does not have is given up at once', async () => {
+  const opened = await openNotifier(dataFolder(), {});
+  const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');
+  await when(async () =>
+    expect(await opened.store.notifications.list(runId)).toMatchObject([
+      {
+        status: 'failed',
+        attempts: 1,
+        next_attempt_at: null,
+        last_error: "flwd.yaml has no channel 'team', so the message was not sent",
+      },
+    ]),
+  );
 });
 
 test('a secret that is stored later is used for the next attempt', async () => {

@@ -9,9 +9,9 @@ const to = ['ops@example.org', 'night@example.org'];
 const rule = [{ on: ['failed', 'fixed'], channel: 'team' }] as const;
 const hostile = 'Nightly\r\nBcc: victim@example.net\r\n\r\n<b>ü</b> \u202e@everyone';
 
-async function openMail(url: string, secrets: Record<string, string> = {}): Promise<Opened> {
+async function openMail(url: string, secrets: Record<string, string> = {}, dir = dataFolder()): Promise<Opened> {
   const smtp = { url: secrets.smtp === undefined ? url : { secret: 'smtp' }, from: 'flwd of ops <flwd@example.org>' };
-  return openNotifier(dataFolder(), {
+  return openNotifier(dir, {
     channels: [aChannel({ type: 'mail', to })],
     smtp,
     secrets,
@@ -88,6 +88,61 @@ test('a mail that is sent again has the same Message-ID', async () => {
   const [{ id } = { id: '' }] = await opened.store.notifications.list(runId);
   expect(server.received[0]?.headers.get('message-id')).toBe(`<${id}@example.org>`);
   expect(JSON.stringify(opened.log)).not.toContain('T0KEN');
+});
+
+test('an address that is refused for now gets the mail later, also after a restart, and the others get it once', async () => {
+  const server = await startMailServer();
+  server.greylisted = 'ops@example.org';
+  const [url, dir] = [`smtp://127.0.0.1:${server.port}`, dataFolder()];
+  const opened = await openMail(url, {}, dir);
+  const runId = await opened.end(rule, 'fail');
+  expect(await errorOf(opened, runId)).toBe('the mail server answered 450 for 1 of 2 addresses');
+  expect(server.received.map((mail) => mail.to)).toEqual([['night@example.org']]);
+  await opened.close();
+
+  const again = await openMail(url, {}, dir);
+  again.time.nowMs += 5_000;
+  await vi.waitFor(
+    async () => {
+      const [notification] = await again.store.notifications.list(runId);
+      expect(notification).toMatchObject({ attempts: 2, last_error: 'the mail server answered 450' });
+    },
+    { timeout: 20_000 },
+  );
+  server.greylisted = null;
+  again.time.nowMs += 15_000;
+  await vi.waitFor(
+    async () =>
+      expect(await again.store.notifications.list(runId)).toMatchObject([{ status: 'delivered', attempts: 3 }]),
+    { timeout: 20_000 },
+  );
+  const [first, second, ...more] = server.received;
+  expect([second?.to, more]).toEqual([['ops@example.org'], []]);
+  expect(second?.headers.get('to')).toBe(to.join(', '));
+  expect(second?.headers.get('message-id')).toBe(first?.headers.get('message-id'));
+  expect(JSON.stringify([...opened.log, ...again.log])).not.toContain('try again later');
+});
+
+test('a digest that was refused for one address stays one mail to that address', async () => {
+  const server = await startMailServer();
+  server.greylisted = 'ops@example.org';
+  const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
+  const digest = [{ on: ['failed'], channel: 'team', digestMs: 60_000 }] as const;
+  const runIds = [await opened.end(digest, 'fail'), await opened.end(digest, 'fail', { run: { jobId: 'other' } })];
+  const added = async () => (await Promise.all(runIds.map(opened.store.notifications.list))).flat();
+  await vi.waitFor(async () => expect(await added()).toHaveLength(2), { timeout: 20_000 });
+  opened.time.nowMs += 60_000;
+  await vi.waitFor(async () => expect(await added()).toMatchObject([{ attempts: 1 }, { attempts: 1 }]), {
+    timeout: 20_000,
+  });
+  server.greylisted = null;
+  opened.time.nowMs += 5_000;
+  await vi.waitFor(
+    async () => expect(await added()).toMatchObject([{ status: 'delivered' }, { status: 'delivered' }]),
+    { timeout: 20_000 },
+  );
+  expect(server.received.map((mail) => mail.to)).toEqual([['night@example.org'], ['ops@example.org']]);
+  expect(server.received[1]?.headers.get('subject')).toBe('2 failed');
 });
 
 test.each([

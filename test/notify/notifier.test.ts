@@ -152,7 +152,14 @@ test('a notification is given up after 15 attempts, with one log line that hides
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: `${receiver.url}/T0KEN` }]);
   const { id = '' } = (await notificationWhen(opened, runId, { status: 'pending', attempts: 1 })) ?? {};
-  const soFar = { status: 'pending', attempts: 14, error: null, nextAtMs: startMs, atMs: startMs } as const;
+  const soFar = {
+    status: 'pending',
+    attempts: 14,
+    error: null,
+    takenBy: [],
+    nextAtMs: startMs,
+    atMs: startMs,
+  } as const;
   await opened.store.db.transact((tx) => opened.store.notifications.settle(tx, id, soFar));
   opened.time.nowMs = startMs + 5_000;
   await notificationWhen(opened, runId, { status: 'failed', attempts: 15, next_attempt_at: null });

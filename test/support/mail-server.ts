@@ -20,6 +20,8 @@ export type MailServer = {
   readonly received: readonly ReceivedMail[];
   /** With a text, every recipient is refused with 550 and the text. */
   refusal: string | null;
+  /** The recipient that is refused with 450. */
+  greylisted: string | null;
 };
 
 /** Takes the user `flwd` with this password. Without a certificate it offers neither TLS nor a login. */
@@ -36,8 +38,10 @@ export async function startMailServer(
       if (username === 'flwd' && given === password) done(null, { user: username });
       else done(new Error(`no: ${username} ${given}`));
     },
-    onRcptTo(_address, _session, done) {
-      if (mailServer.refusal === null) done();
+    onRcptTo({ address }, _session, done) {
+      if (address === mailServer.greylisted)
+        done(Object.assign(new Error(`${address}: try again later`), { responseCode: 450 }));
+      else if (mailServer.refusal === null) done();
       else done(Object.assign(new Error(mailServer.refusal), { responseCode: 550 }));
     },
     onData(stream, session, done) {
@@ -62,7 +66,7 @@ export async function startMailServer(
   onTestFinished(() => new Promise<void>((resolve) => server.close(resolve)));
   const address = server.server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  const mailServer: MailServer = { port, received, refusal: null };
+  const mailServer: MailServer = { port, received, refusal: null, greylisted: null };
   return mailServer;
 }
 

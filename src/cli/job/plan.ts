@@ -54,6 +54,8 @@ function describe(plan: Plan, job: Job, output: Output): void {
     ['retry', job.composition === 'steps' ? '' : retryWords(job.retry)],
     ['timeout', plan.timeouts.run ?? plan.timeouts.step ?? ''],
   ]);
+  for (const name of plan.missing_channels)
+    output.warn(`warning: flwd.yaml has no channel '${name}', which the job notifies`);
   const start = plan.waiting === null ? 'it would start at once' : `it would wait: ${plan.waiting}`;
   output.text(plan.denied ? `${output.paint('bad', 'it would be refused')}: ${plan.denied.detail}\n` : `${start}\n`);
 }

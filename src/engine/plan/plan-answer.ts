@@ -13,9 +13,15 @@ export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;
 
 export async function answerPlan(
   plan: GroundedPlan,
-  o: { readonly catalog: Catalog; readonly queue: Queue; readonly trustsJobs: boolean },
+  o: {
+    readonly catalog: Catalog;
+    readonly queue: Queue;
+    readonly trustsJobs: boolean;
+    /** The names of those in flwd.yaml. */
+    readonly channels?: readonly string[];
+  },
 ) {
-  const { catalog, queue } = o;
+  const { catalog, queue, channels = [] } = o;
   const { definition: job } = plan.entry;
   const outlook = await queue.outlook(plan.group, onConflictOf(plan));
   const denied = plan.denied ?? outlook.refused;
@@ -30,6 +36,9 @@ export async function answerPlan(
     network_reach: networkReach(plan.network, plan.profile, o.trustsJobs),
     secrets: plan.entry.definition.secretArgs.filter((name) => Object.hasOwn(plan.args, name)),
     stored_secrets: plan.storedSecrets,
+    missing_channels: job.notify.flatMap(({ channel }) =>
+      channel === undefined || channels.includes(channel) ? [] : [channel],
+    ),
     timeouts: {
       run: formatDurationOrNull(plan.runTimeoutMs),
       step: formatDurationOrNull(job.timeouts.stepMs),

@@ -18,6 +18,8 @@ export type Mail = {
   readonly server: SmtpServer;
   readonly from: string;
   readonly to: readonly string[];
+  /** Addresses that have it from an earlier attempt. They stay in `To`, but do not get it again. */
+  readonly takenBy: readonly string[];
   readonly subject: string;
   readonly text: string;
   readonly messageId: string;
@@ -30,13 +32,14 @@ const mostTextChars = 20_000;
 export function toMail(
   { to }: Pick<OpenChannel, 'to'>,
   message: Message,
-  { url, from }: { readonly url: string; readonly from: string },
+  { url, from, takenBy }: { readonly url: string; readonly from: string; readonly takenBy: readonly string[] },
 ): Mail {
   const [, domain = 'localhost'] = /@([\w.-]+)>?$/.exec(from) ?? [];
   return {
     server: toServer(url),
     from,
     to,
+    takenBy,
     subject: fit(message.headline, mostSubjectChars),
     text: `${fitBody(message, mostTextChars)}\n`,
     // The same when it is sent again, so that a mailbox can tell.

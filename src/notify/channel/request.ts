@@ -26,8 +26,19 @@ export type OpenChannel = {
 
 export type ToRequest = (channel: OpenChannel, message: Message) => ChannelRequest;
 
-/** Why a message cannot be sent; the text contains no secret and no address. */
-export class ChannelError extends Error {}
+/** Why a message cannot be sent; the text contains no secret, no address and no name of a secret. */
+export class ChannelError extends Error {
+  /** For those who administer the server: may name a secret. */
+  readonly detail: string;
+  /** Whether only a change of flwd.yaml can help. */
+  readonly isFinal: boolean;
+
+  constructor(message: string, { detail = message, isFinal = false } = {}) {
+    super(message);
+    this.detail = detail;
+    this.isFinal = isFinal;
+  }
+}
 
 export function jsonRequest(
   url: string,

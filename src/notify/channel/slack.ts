@@ -1,39 +1,39 @@
-// Slack, and others that take its incoming webhooks.
+// Slack, and others that take its incoming webhooks. Attachments without blocks, because Mattermost shows no blocks.
 // https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+// https://developers.mattermost.com/integrate/reference/message-attachments/
 
 import type { Tone } from '../message.ts';
 import { fit, fitLines } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
 
-const mostSectionChars = 3_000;
+const mostHeadlineChars = 300;
+/** Mattermost refuses an attachment of about 7,000. */
+const mostReasonChars = 1_500;
+const mostLogChars = 3_000;
 const fence = '```';
 const colors: Readonly<Record<Tone, string>> = { good: '#2eb886', bad: '#d00000', neutral: '#808080' };
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-/** Without this, `<!channel>` and `<https://…|text>` would mention everybody and hide addresses. */
+/** Without the first three, `<!channel>` and `<https://…|text>` would mention everybody and hide addresses. */
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '`': "'" };
 const escaped = (character: string): string => entities[character] ?? character;
-const escapeCode = (character: string): string => (character === '`' ? "'" : escaped(character));
 
 export const toSlack: ToRequest = ({ url }, message) => {
-  const log = fitLines(message.lines, mostSectionChars - 2 * fence.length - 2, { escape: escapeCode });
-  const link =
-    message.url === null
-      ? []
-      : [section('mrkdwn', `<${message.url}|${message.parts.length > 0 ? 'Show the runs' : 'Show the run'}>`)];
+  const log = fitLines(message.lines, mostLogChars, { escape: escaped });
+  const reason = fit(withoutMarkdown(message.reason), mostReasonChars, { escape: escaped });
+  const headline = fit(withoutMarkdown(message.headline), mostHeadlineChars, { escape: escaped });
   return jsonRequest(url, {
-    text: fit(message.headline, mostSectionChars, { escape: escaped }),
+    text: headline,
     attachments: [
       {
         color: colors[message.tone],
-        fallback: fit(message.reason, mostSectionChars, { escape: escaped }),
-        blocks: [
-          section('plain_text', fit(message.reason, mostSectionChars)),
-          ...(log === '' ? [] : [section('mrkdwn', `${fence}\n${log}\n${fence}`)]),
-          ...link,
-          {
-            type: 'context',
-            elements: [{ type: 'plain_text', text: fit(message.footer, mostSectionChars), emoji: false }],
-          },
-        ],
+        fallback: headline,
+        ...(message.url !== null && {
+          title: message.parts.length > 0 ? 'Show the runs' : 'Show the run',
+          title_link: message.url,
+        }),
+        text: log === '' ? reason : `${reason}\n${fence}\n${log}\n${fence}`,
+        // Otherwise Slack shows the backticks.
+        mrkdwn_in: ['text'],
+        footer: fit(message.footer, mostHeadlineChars, { escape: escaped }),
       },
     ],
     unfurl_links: false,
@@ -41,7 +41,10 @@ export const toSlack: ToRequest = ({ url }, message) => {
   });
 };
 
-function section(type: 'plain_text' | 'mrkdwn', text: string) {
-  const parts = type === 'plain_text' ? { type, text, emoji: false } : { type, text, verbatim: true };
-  return { type: 'section', text: parts };
+/**
+ * Mattermost reads Markdown, where `@channel` mentions everybody and `[text](https://…)` hides an address. Backslashes
+ * are not an escape for Slack, so a wide @ and a space take the place of these.
+ */
+function withoutMarkdown(text: string): string {
+  return text.replaceAll(/(?<![\p{L}\p{N}])@/gu, '\uff20').replaceAll('](', '] (');
 }

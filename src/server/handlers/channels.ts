@@ -6,6 +6,7 @@ import { Problem } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
+import { isInstanceAdmin } from './system.ts';
 
 type Channel = {
   readonly name: string;
@@ -37,8 +38,10 @@ export function createChannelHandlers(o: {
         principal,
       );
       return {
-        channels: channels.map((channel) => {
-          const last = found.get(channel.name);
+        channels: channels.map(({ name, type, ...address }) => {
+          // The origin may come from a stored secret, and a problem names it.
+          const channel = { name, type, ...(isInstanceAdmin(principal) ? address : { origin: null, problem: null }) };
+          const last = found.get(name);
           if (!last) return { ...channel, last_delivery: null };
           const status = last.status === 'delivered' ? ('delivered' as const) : ('failed' as const);
           const at = toTimestamp(last.finishedAtMs);

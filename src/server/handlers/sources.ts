@@ -8,7 +8,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Frozen } from '../../lib/frozen.ts';
 import type { Handlers } from '../exchange.ts';
 import type { ServerConfig } from '../server-config.ts';
-import { mayKnowPaths } from './system.ts';
+import { isInstanceAdmin } from './system.ts';
 
 type Names = 'listSources' | 'getSource' | 'syncSource';
 type Source = Frozen<AnswerOf<'getSource'>>;
@@ -25,7 +25,7 @@ export function createSourceHandlers(o: {
     return o.sources.map((source) => ({
       name: source.name,
       type: source.type,
-      ...(mayKnowPaths(caller) && { path: source.path }),
+      ...(isInstanceAdmin(caller) && { path: source.path }),
       mount_path: source.mountPath,
       watch: source.watch,
       trusted: source.trusted,

@@ -109,7 +109,7 @@ function systemInfo(
     sources: config.sources.map(({ name, type, path, trusted }) => ({
       name,
       type,
-      ...(mayKnowPaths(caller) && { path }),
+      ...(isInstanceAdmin(caller) && { path }),
       trusted,
     })),
     extensions: config.extensions,
@@ -153,8 +153,8 @@ function isOperator({ tenant }: Principal): boolean {
   return tenant === '*';
 }
 
-/** Paths of the host are only for callers who administer it. */
-export function mayKnowPaths(principal: Principal): boolean {
+/** Only these callers learn paths of the host, and where channels send to. */
+export function isInstanceAdmin(principal: Principal): boolean {
   return isOperator(principal) && holdsScope(principal, 'admin');
 }
 

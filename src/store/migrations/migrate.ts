@@ -31,6 +31,7 @@ import { daysOfSchedules } from './0027-days-of-schedules.ts';
 import { failures } from './0028-failures.ts';
 import { triggers } from './0030-triggers.ts';
 import { endsByTenant } from './0031-ends-by-tenant.ts';
+import { mailRecipients } from './0032-mail-recipients.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -61,6 +62,7 @@ export const migrations: readonly Migration[] = [
   failures,
   triggers,
   endsByTenant,
+  mailRecipients,
 ];
 
 /** @throws StartError when the database is from a newer flwd */
