@@ -13,16 +13,24 @@ export type StepLabels = {
 
 export function createStepLabels(client: Client, runId: string): StepLabels {
   const labels = new Map<string, string>();
+  const readings = new Map<string, Promise<void>>();
 
   async function read(stepId: string): Promise<void> {
+    const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
     // Without the run, the id alone names the instance.
     labels.set(stepId, stepId);
-    const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
     for (const step of run?.steps ?? []) labels.set(step.step_id, printable(stepLabel(step)));
+    readings.delete(stepId);
   }
 
   return {
-    learn: (stepId) => (!labels.has(stepId) && /\[\d+\]$/.test(stepId) ? read(stepId) : undefined),
+    learn(stepId) {
+      if (labels.has(stepId) || !/\[\d+\]$/.test(stepId)) return undefined;
+      // A line and an event of the same step may ask at the same time, and both have to wait.
+      const reading = readings.get(stepId) ?? read(stepId);
+      readings.set(stepId, reading);
+      return reading;
+    },
     of: (stepId) => labels.get(stepId) ?? stepId,
   };
 }
