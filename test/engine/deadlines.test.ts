@@ -255,7 +255,12 @@ test('a run whose run controller does not respond is ended by the reaper, and it
   expect(await store.runs.get(runId)).toMatchObject({ status: 'running' });
 
   // Its process is gone: storing what it left may take long.
-  clock.forward(700_000);
+  // The reaper counts from the moment at which it sees that the time is up, which may be after the first step.
+  const hasEnded = async () => {
+    clock.forward(700_000);
+    return (await store.runs.get(runId))?.status;
+  };
+  await expect.poll(hasEnded, { interval: 1_000 }).toBe('failed');
   const run = await finished(runId);
   expect(run).toMatchObject({
     status: 'failed',
