@@ -16,6 +16,7 @@ import { ApiProblem } from '../client/api-problem.ts';
 import { createClient } from '../client/client.ts';
 import { accountOf, agentScopes, asAgent, holdsScope, type Principal, usualAgentScopes } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
+import { atMost } from '../lib/at-most.ts';
 import { createChanges } from './changes.ts';
 import type { Instance, Rights } from './instance.ts';
 import { createMcpServer, type Shown, tellOfTools } from './server.ts';
@@ -103,7 +104,7 @@ export function openHttpMcp(o: HttpMcpOptions) {
       stopHearing();
       changes.close();
       for (const account of accounts.values()) endAccount(account, shared);
-      await Promise.race([finished(), new Promise((resolve) => setTimeout(resolve, finishMs).unref())]);
+      await atMost(finishMs, finished());
       for (const { lent } of accounts.values()) lent.end();
     },
   };

@@ -41,7 +41,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
         if (page.next_cursor !== null)
           status.show(`searched ${formatSize(bytes)}, back to ${output.time(searched.from)}`);
         if (searched.unreadable > 0)
-          output.warn(`${searched.unreadable} log segments cannot be read; flwd doctor says more`);
+          output.warn(
+            `parts of logs that cannot be read: ${searched.unreadable}; flwd logs shows which lines a run has lost`,
+          );
       } while (page.next_cursor !== null && lines < wanted && !leaving.signal.aborted);
     } finally {
       status.close();
