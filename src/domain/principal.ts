@@ -25,18 +25,16 @@ export const scopes = [
 export type Scope = (typeof scopes)[number];
 
 /**
- * `local` is the server's own user on loopback. `schedule`, `webhook` and `trigger` start runs of
- * their job. `mcp` is an agent
- * that acts for another caller.
+ * `local` is the server's own user on loopback. `schedule`, `webhook` and `trigger` start runs of their job. `mcp` is
+ * an agent that acts for another caller.
  */
 export type PrincipalKind = 'local' | 'token' | 'jwt' | 'schedule' | 'webhook' | 'trigger' | 'mcp' | 'anonymous';
 
 export type Principal = {
   readonly kind: PrincipalKind;
   /**
-   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:` and its name,
-   * `trigger:` and its id, or `mcp:` and the
-   * name of the caller. No two kinds can share a name.
+   * A token's name, `jwt:` and the subject, `local`, `schedule:` and its id, `webhook:` and its name, `trigger:` and
+   * its id, or `mcp:` and the name of the caller. No two kinds can share a name.
    */
   readonly name: string;
   readonly scopes: readonly Scope[];

@@ -5,9 +5,10 @@ import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/
 import type { QueryOf } from '../contract/operations.ts';
 import type { Scope } from '../domain/principal.ts';
 import { runStatuses } from '../domain/run.ts';
-import { harmlessValue, oneLine } from './harmless.ts';
+import { oneLine } from '../lib/plain-text.ts';
+import { harmlessValue } from './harmless.ts';
 import { findJob, type Instance, type Job, newKey, readRights, visibleJobs } from './instance.ts';
-import { toArguments, toolName } from './job-tools.ts';
+import { toolName, toRunRequest } from './job-tools.ts';
 import { readArtifact, readLog } from './resources.ts';
 import { answerRun, bytesOf, runSchema } from './run-answer.ts';
 import { type Call, forJob, startAndWait, wait } from './waiting.ts';
@@ -224,9 +225,7 @@ const tools: readonly FixedTool[] = [
 ];
 
 const validator = new AjvJsonSchemaValidator();
-const byName = new Map(
-  tools.map((tool) => [tool.tool.name, { ...tool, check: validator.getValidator<Given>(tool.tool.inputSchema) }]),
-);
+const byName = new Map(tools.map((tool) => [tool.tool.name, tool]));
 
 export const fixedTools: readonly Pick<FixedTool, 'tool' | 'scope'>[] = tools;
 
@@ -238,7 +237,8 @@ export function isFixedTool(name: string): boolean {
 export async function callFixedTool(name: string, { given, ...o }: Use): Promise<CallToolResult> {
   const tool = byName.get(name);
   if (!tool) throw new Error(`there is no tool ${name}`);
-  const checked = tool.check(given);
+  // Compiles the schema of this tool only, and once: to compile all of them at the start takes a tenth of a second.
+  const checked = validator.getValidator<Given>(tool.tool.inputSchema)(given);
   if (!checked.valid)
     return { ...plain(`The arguments of ${name} are not valid: ${checked.errorMessage}`), isError: true };
   return tool.use({ ...o, given: checked.data });
@@ -350,10 +350,8 @@ async function withJob(
   return job ? use(job) : noSuchJob;
 }
 
-/** Names the source, so that no other job can take the place of the one that was checked. */
 function requestOf(job: Job, { args }: Given) {
-  const given = typeof args === 'object' && args !== null ? { ...args } : {};
-  return { job_id: job.id, args: toArguments(job, given), source: { name: job.source } };
+  return toRunRequest(job, typeof args === 'object' && args !== null ? { ...args } : {});
 }
 
 function toAnswer(value: object): CallToolResult {

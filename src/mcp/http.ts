@@ -49,7 +49,7 @@ type Account = {
   /** Streams on which clients of 2026 hear of changes. */
   listening: number;
   uses: number;
-  /** The server ends it, which is no wish of a client to cancel anything. */
+  /** The server is ending it. Its calls end, but their runs go on. */
   isEnding: boolean;
 };
 

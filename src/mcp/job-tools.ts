@@ -2,8 +2,9 @@
 
 import type { Tool } from '@modelcontextprotocol/server';
 import type { JsonObject } from '../domain/job.ts';
+import { oneLine, plainText } from '../lib/plain-text.ts';
 import { createSha256 } from '../lib/sha256.ts';
-import { harmless, harmlessValue, marked, oneLine } from './harmless.ts';
+import { harmlessValue, marked } from './harmless.ts';
 import type { Job, ToolJob } from './instance.ts';
 import { runSchema } from './run-answer.ts';
 
@@ -87,7 +88,7 @@ function shown(schema: Schema): Schema {
 /** Without what only a person's form needs, and with short descriptions at every depth. */
 function shortened(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shortened);
-  if (!isObject(value)) return typeof value === 'string' ? harmless(value) : value;
+  if (!isObject(value)) return typeof value === 'string' ? plainText(value) : value;
   const members = Object.entries(value).map(([name, member]) => {
     const isText = name === 'description' || name === 'title';
     return [name, isText && typeof member === 'string' ? oneLine(member, mostDescriptionChars) : shortened(member)];
@@ -95,8 +96,13 @@ function shortened(value: unknown): unknown {
   return Object.fromEntries(members);
 }
 
+/** Names the source, so that no other job can take the place of the one that was checked. */
+export function toRunRequest(job: Job, given: Schema) {
+  return { job_id: job.id, args: toArguments(job, given), source: { name: job.source } };
+}
+
 /** The arguments as the API takes them: `{secret: NAME}` for a secret. */
-export function toArguments({ args: { properties } }: Pick<Job, 'args'>, given: Schema): JsonObject {
+function toArguments({ args: { properties } }: Pick<Job, 'args'>, given: Schema): JsonObject {
   const schemas = isObject(properties) ? properties : {};
   const entries = Object.entries(given).map(([name, value]) => {
     const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;

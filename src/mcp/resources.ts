@@ -3,7 +3,8 @@
 
 import type { ReadResourceResult } from '@modelcontextprotocol/server';
 import type { Client } from '../client/client.ts';
-import { marked, oneLine } from './harmless.ts';
+import { oneLine } from '../lib/plain-text.ts';
+import { mark, marked } from './harmless.ts';
 import { skillText } from './skill.ts';
 
 const mostBytes = 65_536;
@@ -59,7 +60,9 @@ export async function readLog(client: Client, runId: string, { tail, ...query }:
     path: { run_id: runId },
     query: { ...query, tail: Math.min(tail ?? usualLogLines, mostLogLines) },
   });
-  const lines = logs.map(({ step_id: step, message }) => `| ${step && `${step}: `}${oneLine(message, mostLineChars)}`);
+  const lines = logs.map(
+    ({ step_id: step, message }) => `${mark}${step && `${step}: `}${oneLine(message, mostLineChars)}`,
+  );
   let bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
   let left = 0;
   while (bytes > mostLogBytes) {

@@ -4,7 +4,8 @@
 import type { CallToolResult, ContentBlock, Tool } from '@modelcontextprotocol/server';
 import { ApiProblem } from '../client/api-problem.ts';
 import type { AnswerOf } from '../contract/operations.ts';
-import { harmlessValue, marked, oneLine } from './harmless.ts';
+import { oneLine } from '../lib/plain-text.ts';
+import { harmlessValue, mark, marked } from './harmless.ts';
 import type { Instance } from './instance.ts';
 import { artifactUri, logUri } from './resources.ts';
 
@@ -38,7 +39,7 @@ export async function answerRun({ client }: Instance, runId: string): Promise<Ca
     client.call('getRunLogs', { path: { run_id: runId }, query: { tail: mostLines } }),
     artifactsOf(client, runId),
   ]);
-  const lines = logs.map(({ message }) => `| ${oneLine(message, mostLineChars)}`);
+  const lines = logs.map(({ message }) => `${mark}${oneLine(message, mostLineChars)}`);
   const about = factsOf(run, artifacts);
   while (lines.length > 0 && bytesOf({ ...about, last_lines: lines }) > mostBytes) lines.shift();
   return {

@@ -11,11 +11,11 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { plainText } from '../lib/plain-text.ts';
 import { createSha256 } from '../lib/sha256.ts';
 import { callFixedTool, fixedTools, isFixedTool } from './fixed-tools.ts';
-import { harmless } from './harmless.ts';
 import { findJob, type Instance, type Job, jobsForTools, newKey, readRights, visibleJobs } from './instance.ts';
-import { plainIdOf, toArguments, toolName, toTool } from './job-tools.ts';
+import { plainIdOf, toolName, toRunRequest, toTool } from './job-tools.ts';
 import { readResource, resources, resourceTemplates } from './resources.ts';
 import { type Call, forJob, startAndWait } from './waiting.ts';
 
@@ -96,7 +96,7 @@ async function readResourceAt(client: Instance['client'], uri: string): Promise<
     const read = await readResource(client, uri);
     if (read) return read;
   } catch (error) {
-    if (error instanceof ApiProblem) throw new ProtocolError(ProtocolErrorCode.InvalidParams, harmless(error.message));
+    if (error instanceof ApiProblem) throw new ProtocolError(ProtocolErrorCode.InvalidParams, plainText(error.message));
     throw error;
   }
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such resource.', { uri });
@@ -158,7 +158,7 @@ async function callJob(
 ): Promise<CallToolResult> {
   const job = jobId === undefined ? undefined : await jobIfThere(instance, jobId);
   if (!job) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such tool: list the tools again.');
-  const body = { job_id: job.id, args: toArguments(job, given), source: { name: job.source } };
+  const body = toRunRequest(job, given);
   return startAndWait(instance, forJob(call, job), {
     create: async () => (await instance.client.call('createRun', { body, headers: newKey() })).run_id,
     waitMs: instance.settings.waitMs,
@@ -179,7 +179,7 @@ async function answered(work: () => Promise<CallToolResult>): Promise<CallToolRe
 function refusal(message: string, errors?: unknown): CallToolResult {
   const lines = Array.isArray(errors) ? errors.map((error: unknown) => `- ${JSON.stringify(error)}`) : [];
   return {
-    content: [{ type: 'text', text: harmless([message, ...lines].join('\n')).slice(0, 10_000) }],
+    content: [{ type: 'text', text: plainText([message, ...lines].join('\n')).slice(0, 10_000) }],
     isError: true,
   };
 }

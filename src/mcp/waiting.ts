@@ -2,7 +2,7 @@
 
 import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
-import { harmless, oneLine } from './harmless.ts';
+import { oneLine, plainText } from '../lib/plain-text.ts';
 import type { Instance, Job } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
@@ -56,7 +56,7 @@ export async function startAndWait(
 
 /** An answer that is only an error would make the agent start the job again. */
 function answerStarted(runId: string, { message }: Error): CallToolResult {
-  const text = `${runId} has started, but how it goes could not be read: ${harmless(message)} Do not start it again: pass its run_id to runs_wait.`;
+  const text = `${runId} has started, but how it goes could not be read: ${plainText(message)} Do not start it again: pass its run_id to runs_wait.`;
   return { content: [{ type: 'text', text }], structuredContent: { run_id: runId } };
 }
 

@@ -38,28 +38,27 @@ export function createChannelView(o: {
   const { channels, messages, signer, clock, timeoutMs } = o;
   const closing = new AbortController();
 
-  async function show({ name, type }: Channels['list'][number]): Promise<ShownChannel> {
-    const id = createId('notice', clock.now());
+  /** The channel, and the request of a test unless the channel has a problem. */
+  async function prepare({ name, type }: Channels['list'][number]) {
+    const nowMs = clock.now();
+    const id = createId('notice', nowMs);
     try {
-      const request = await channels.requestFor(name, messages.sample(id, toTimestamp(clock.now())));
-      return { name, type, origin: originOf(request), problem: null };
+      const request = await channels.requestFor(name, messages.sample(id, toTimestamp(nowMs)));
+      return { channel: { name, type, origin: originOf(request), problem: null }, call: { id, request } };
     } catch (error) {
-      if (error instanceof ChannelError) return { name, type, origin: null, problem: error.detail };
-      throw error;
+      if (!(error instanceof ChannelError)) throw error;
+      return { channel: { name, type, origin: null, problem: error.detail }, call: null };
     }
   }
 
   return {
-    list: () => Promise.all(channels.list.map(show)),
+    list: () => Promise.all(channels.list.map(async (one) => (await prepare(one)).channel)),
     async test(name) {
       const found = channels.list.find((one) => one.name === name);
       if (!found) return undefined;
-      const channel = await show(found);
-      if (channel.problem !== null) return { channel, error: channel.problem };
-      const nowMs = clock.now();
-      const id = createId('notice', nowMs);
-      const request = await channels.requestFor(name, messages.sample(id, toTimestamp(nowMs)));
-      const attempt = await send({ id, request, signer, clock, timeoutMs, signal: closing.signal });
+      const { channel, call } = await prepare(found);
+      if (!call) return { channel, error: channel.problem };
+      const attempt = await send({ ...call, signer, clock, timeoutMs, signal: closing.signal });
       return { channel, error: attempt.isDelivered ? null : attempt.error };
     },
     close: () => closing.abort(),

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant } from '../domain/problem.ts';
-import { toTimerDelay, toTimestamp } from '../lib/clock.ts';
+import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -16,7 +16,7 @@ import { ChannelError, type ChannelRequest } from './channel/request.ts';
 import { webhookRequest } from './channel/webhook.ts';
 import type { Channels } from './channels.ts';
 import type { DueClock } from './due-clock.ts';
-import type { Messages, Report } from './message.ts';
+import { happenedAt, type Messages, type Report } from './message.ts';
 import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
@@ -218,11 +218,10 @@ async function requestFor(
   const [first] = reports;
   invariant(first, 'a call has a notification');
   const { notification, run } = first;
-  const { channel, webhook, event, createdAtMs, takenBy } = notification;
+  const { channel, webhook, event, takenBy } = notification;
   if (channel !== null) {
     const message = reports.length === 1 ? messages.of(first) : messages.digest(reports);
     return channels.requestFor(channel, await message, takenBy);
   }
-  const at = event === 'waiting_approval' ? null : run.finished_at;
-  return webhookRequest(webhook, { run, event, at: at ?? toTimestamp(createdAtMs) });
+  return webhookRequest(webhook, { run, event, at: happenedAt(first) });
 }

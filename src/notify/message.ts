@@ -35,7 +35,7 @@ export type Message = {
   readonly instance: string;
   /** In a digest, the run of its newest message. */
   readonly run: Run;
-  /** The messages of a digest. */
+  /** The messages of a digest, without lines. */
   readonly parts: readonly Message[];
 };
 
@@ -80,21 +80,21 @@ export function createMessages(o: {
   const { store, instance } = o;
   const base = o.publicUrl?.replace(/\/+$/, '') ?? null;
 
-  async function of({ notification, run }: Report): Promise<Message> {
-    const { id, event, stepId, createdAtMs } = notification;
-    const { lines } = await store.logs.page(run.run_id, { tail: mostLines, limit: mostLines });
-    const at = event === 'waiting_approval' ? null : run.finished_at;
+  /** Without lines. */
+  async function aboutOf(report: Report): Promise<Message> {
+    const { notification, run } = report;
+    const { id, event, stepId } = notification;
     return {
       id,
       event,
       tone: tones[event],
       headline: `${await nameOf(run, store)} ${headlines[event]}`,
       reason: oneLine(await reasonOf(notification, run, store), mostReasonChars),
-      lines: lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== ''),
+      lines: [],
       url: base === null ? null : `${base}/runs/${run.run_id}`,
       command: `flwd logs ${run.run_id}`,
       footer: `${instance} · ${run.run_id}`,
-      at: at ?? toTimestamp(createdAtMs),
+      at: happenedAt(report),
       stepId,
       instance,
       run,
@@ -103,10 +103,14 @@ export function createMessages(o: {
   }
 
   return {
-    of,
+    async of(report) {
+      const { lines } = await store.logs.page(report.run.run_id, { tail: mostLines, limit: mostLines });
+      const texts = lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== '');
+      return { ...(await aboutOf(report)), lines: texts };
+    },
     async digest(reports) {
       const parts: Message[] = [];
-      for (const report of reports.slice(0, mostParts)) parts.push(await of(report));
+      for (const report of reports.slice(0, mostParts)) parts.push(await aboutOf(report));
       const last = parts.at(-1);
       invariant(last, 'a digest has a message');
       const more = reports.length - parts.length;
@@ -143,6 +147,12 @@ export function createMessages(o: {
       parts: [],
     }),
   };
+}
+
+/** When the run ended, or a step began to wait for an approval. */
+export function happenedAt({ notification, run }: Report): string {
+  const endedAt = notification.event === 'waiting_approval' ? null : run.finished_at;
+  return endedAt ?? toTimestamp(notification.createdAtMs);
 }
 
 function worstOf(reports: readonly Report[]): Tone {

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { harmless, marked } from '../../src/mcp/harmless.ts';
+import { plainText } from '../../src/lib/plain-text.ts';
+import { marked } from '../../src/mcp/harmless.ts';
 import { toolName } from '../../src/mcp/job-tools.ts';
 import { createInstance } from '../cli/an-instance.ts';
 import { bash, writeJob } from '../support/jobs.ts';
@@ -21,7 +22,7 @@ describe('text of others', () => {
     ['\uD800lone', '\uFFFDlone'],
     ['ä 日本 👍\tx', 'ä 日本 👍\tx'],
   ])('%j becomes %j', (text, shown) => {
-    expect(harmless(text)).toBe(shown);
+    expect(plainText(text)).toBe(shown);
   });
 
   test('has a mark before each line, so a line of a job cannot pass for a line of flwd', () => {

@@ -12,6 +12,8 @@ type Lent = {
   readonly end: () => void;
 };
 
+const prefix = 'flwd_lent_';
+
 export type LentCredentials = {
   readonly find: (credential: string) => Principal | undefined;
   readonly lend: (principal: Principal) => Lent;
@@ -21,9 +23,9 @@ export function createLentCredentials(): LentCredentials {
   /** By hash, so that a look-up tells nothing about how much of a credential is right. */
   const principals = new Map<string, Principal>();
   return {
-    find: (credential) => principals.get(hashSecret(credential)),
+    find: (credential) => (credential.startsWith(prefix) ? principals.get(hashSecret(credential)) : undefined),
     lend(principal) {
-      const credential = `flwd_lent_${randomBytes(32).toString('hex')}`;
+      const credential = `${prefix}${randomBytes(32).toString('hex')}`;
       const hash = hashSecret(credential);
       principals.set(hash, principal);
       return {

@@ -14,7 +14,7 @@ import { createJobViews } from './job-views.ts';
 const cachedChars = 16 * 1024 * 1024;
 /** How long a job's revision is reused, so that its files are looked at no more than 4 times a second. */
 const revisionAgeMs = 250;
-/** If each job of the list has more than usual. */
+/** The default limit with `last_runs` or `include`, which make each job of the list larger. */
 const pageWithMore = 100;
 
 type Query = Omit<QueryOf<'listJobs'>, 'last_runs'>;
