@@ -24,7 +24,6 @@ import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
 import { formatSize } from './lib/units.ts';
-import { assertChannels } from './notify/channels.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
 import type { AuditVerdict } from './store/audit/audit-verify.ts';
@@ -203,6 +202,8 @@ async function checkChannels(
   { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,
 ): Promise<HostCheck> {
   const name = 'channels';
+  // Expressions take longer to load than everything else that an operator's command needs.
+  const { assertChannels } = await import('./notify/channels.ts');
   try {
     assertChannels(channels);
   } catch (error) {

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { StoredText } from '../domain/notification.ts';
+import { isCalendarName } from '../domain/schedule.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isDate, isTooFar, mostYearsAhead } from '../lib/cron/calendar-days.ts';
 import { namesOthersHome, withHome } from '../lib/files/home-path.ts';
@@ -276,7 +277,7 @@ export const calendars: Kind<Readonly<Record<string, readonly string[]>>> = {
     `at most ${mostYearsAhead} years ahead`,
   read(raw, base) {
     const lists = mapOf(listOf(date)).read(raw, base);
-    return lists && Object.keys(lists).every((name) => /^[a-z][a-z0-9_-]{0,62}$/.test(name)) ? lists : undefined;
+    return lists && Object.keys(lists).every(isCalendarName) ? lists : undefined;
   },
   fromText: asIs,
 };

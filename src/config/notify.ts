@@ -7,6 +7,7 @@ import {
   channelNamePattern,
   type Smtp,
 } from '../domain/notification.ts';
+import { isHttpUrl } from '../lib/http-url.ts';
 import { addError, type Settings, settingAt, valueAt } from './settings.ts';
 
 type Member = 'url' | 'token' | 'chat_id' | 'routing_key' | 'to' | 'method' | 'headers' | 'body';
@@ -78,7 +79,7 @@ function checkChannel(
   }
   checkRequest(settings, at);
   const address = valueAt(settings, 'notify.channels.<name>.url', at);
-  if (typeof address === 'string' && !isAddress(address))
+  if (typeof address === 'string' && !isHttpUrl(address))
     addError(
       settings,
       'notify.channels.<name>.url',
@@ -120,12 +121,6 @@ function termsOf(settings: Settings, at: string | number): ChannelRule['terms'] 
     ...(repeatMs !== null && { repeatMs }),
     ...(digestMs !== null && { digestMs }),
   };
-}
-
-function isAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
 export function toNotify(settings: Settings): {

@@ -6,7 +6,7 @@ import { routes } from './routes.ts';
 import { closed, cursor, json, limit, literals, nullable, oneOf, text, timestamp } from './schema-parts.ts';
 
 const occurrence = (which: string) =>
-  Type.Object({ run_id: Type.String(), at: timestamp }, { description: `The ${which} run that failed so` });
+  Type.Object({ run_id: Type.String(), at: timestamp }, { description: `The ${which} run that failed this way` });
 
 const failureList = Type.Object(
   {
@@ -20,7 +20,7 @@ const failureList = Type.Object(
         reason: Type.String(),
         sample: Type.String({ description: 'The message of the last failure' }),
         state: literals(failureStates),
-        count: Type.Integer({ description: 'How many runs failed so' }),
+        count: Type.Integer({ description: 'How many runs failed this way' }),
         first_run: occurrence('first'),
         last_run: occurrence('last'),
       }),

@@ -125,15 +125,15 @@ export const triggerTypes = [
   'mcp',
 ] as const;
 /** `job` is a step of another run: the run is a sub-run. `job_ended` is a trigger that follows another job. */
-export type Trigger = { readonly type: (typeof triggerTypes)[number] } & TriggerCause;
+export type Trigger = { readonly type: (typeof triggerTypes)[number] } & Partial<TriggerCause>;
 
 /** What a trigger has started the run for. */
 export type TriggerCause = {
-  readonly trigger_id?: string;
+  readonly trigger_id: string;
   /** The run that has ended. */
-  readonly run_id?: string;
+  readonly run_id: string;
   /** How many triggers led to this run. */
-  readonly chain?: number;
+  readonly chain: number;
 };
 
 /** One attempt of a step; the last one stands for the step. It never changes once it has ended. */

@@ -46,6 +46,11 @@ export type ScheduleState = {
 
 /** A day of a schedule: a date, or the name of a calendar of flwd.yaml. */
 export const daysPattern = '^(\\d{4}-\\d\\d-\\d\\d|[a-z][a-z0-9_-]{0,62})$';
+const calendarName = /^[a-z][a-z0-9_-]{0,62}$/;
+
+export function isCalendarName(text: string): boolean {
+  return calendarName.test(text);
+}
 
 /** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;

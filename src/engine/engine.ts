@@ -102,7 +102,7 @@ type EngineOptions = {
   readonly execution: Execution;
   /** The rules of flwd.yaml for notifications. */
   readonly notifyRules?: readonly ChannelRule[];
-  /** The names of its channels. */
+  /** The names of the channels in flwd.yaml. */
   readonly channels?: readonly string[];
   readonly defaultTenant: string;
   /** The zone of schedules without a time zone. */

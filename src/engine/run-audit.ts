@@ -35,11 +35,6 @@ export function refuseDenied(plan: GroundedPlan, origin: RunOrigin, refusals: Pi
   throw denied;
 }
 
-/** The run that has ended, for a run that a trigger has started. */
-function causeOf({ cause }: RunOrigin['caller']): AuditDetail {
-  return cause?.run_id === undefined ? {} : { after_run: cause.run_id };
-}
-
 function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }: RunOrigin, runId: string | null) {
   const { trigger } = caller;
   return {
@@ -52,7 +47,7 @@ function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }
     detail: {
       ...decision,
       trigger,
-      ...causeOf(caller),
+      ...(caller.cause && { after_run: caller.cause.run_id }),
       ...(rerunOf !== null && { rerun_of: rerunOf }),
       ...(parent && { parent }),
     },

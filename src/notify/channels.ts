@@ -3,6 +3,7 @@
 import { checkNotificationBody } from '../catalog/expression/expression.ts';
 import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
+import { isHttpUrl } from '../lib/http-url.ts';
 import { StartError } from '../lib/start-error.ts';
 import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';
@@ -75,7 +76,7 @@ export function createChannels(o: {
 
   async function addressOf({ url, type }: Channel): Promise<string> {
     const address = url === null ? (services[type] ?? '') : await textOf(url);
-    if (isAddress(address)) return address;
+    if (isHttpUrl(address)) return address;
     const wrong = 'is not an http or https URL without a user and password';
     const detail =
       url !== null && typeof url !== 'string' ? { detail: `the stored secret '${url.secret}' ${wrong}` } : {};
@@ -119,11 +120,6 @@ export function assertChannels(channels: readonly Channel[]): void {
     if (wrong !== undefined)
       throw new StartError(`\`notify.channels.${name}.body\` is not a valid expression: ${wrong}`);
   }
-}
-
-function isAddress(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
 /** Checked here because the error of `fetch` would repeat the value. */

@@ -1,6 +1,6 @@
 // Cursors: opaque texts that say where a page ended.
 
-import { validationError } from '../domain/problem.ts';
+import { type Problem, validationError } from '../domain/problem.ts';
 
 /** The place of a row in a list that is ordered by creation time, newest first. */
 export type Position = { readonly createdAtMs: number; readonly id: string };
@@ -14,7 +14,11 @@ export function parseCursor(cursor: string): Position {
   const match = /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString());
   const [, createdAt, id] = match ?? [];
   if (createdAt === undefined || id === undefined) {
-    throw validationError([{ pointer: '?cursor', message: 'is not a cursor of this list', keyword: 'cursor' }]);
+    throw cursorError();
   }
   return { createdAtMs: Number(createdAt), id };
+}
+
+export function cursorError(message = 'is not a cursor of this list'): Problem {
+  return validationError([{ pointer: '?cursor', message, keyword: 'cursor' }]);
 }

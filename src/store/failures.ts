@@ -54,23 +54,25 @@ export function createFailureStore({ read, transact }: Database): FailureStore {
       };
     },
 
-    removeOld: (beforeMs, limit) =>
-      transact(async ({ db }) => {
-        const old = await db
-          .selectFrom('failures')
-          .select(['tenant', 'job_id', 'fingerprint'])
-          .where('last_at', '<', beforeMs)
-          .limit(limit)
-          .execute();
-        for (const { tenant, job_id: jobId, fingerprint } of old)
+    async removeOld(beforeMs, limit) {
+      const old = await read
+        .selectFrom('failures')
+        .select(['tenant', 'job_id', 'fingerprint'])
+        .where('last_at', '<', beforeMs)
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      await transact(async ({ db }) => {
+        // It may have come back in the meantime.
+        for (const one of old)
           await db
             .deleteFrom('failures')
-            .where('tenant', '=', tenant)
-            .where('job_id', '=', jobId)
-            .where('fingerprint', '=', fingerprint)
+            .where((eb) => eb.and(one))
+            .where('last_at', '<', beforeMs)
             .execute();
-        return old.length;
-      }),
+      });
+      return old.length;
+    },
   };
 }
 

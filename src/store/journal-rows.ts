@@ -3,7 +3,7 @@
 import type { Kysely } from 'kysely';
 import { eventsOfLine, isOutput, type JournalEntry, type NewEvent, type NewOutput } from '../domain/event.ts';
 import { prepareQuery } from './prepared-query.ts';
-import type { EventRow, Schema } from './schema.ts';
+import type { EventRow, Schema, SequenceRow } from './schema.ts';
 
 /** Numbers entries in order. An entry of output takes an id for each event of its lines. */
 export function numberEntries(
@@ -36,8 +36,20 @@ export async function insertEntries(db: Kysely<Schema>, entries: readonly Journa
 }
 
 export async function readNextEventId(db: Kysely<Schema>): Promise<number> {
-  const row = await db.selectFrom('sequences').select('next_id').where('name', '=', 'events').executeTakeFirst();
-  return row?.next_id ?? 1;
+  return (await readSequence(db, 'events')) ?? 1;
+}
+
+export async function readSequence(db: Kysely<Schema>, name: SequenceRow['name']): Promise<number | undefined> {
+  const row = await db.selectFrom('sequences').select('next_id').where('name', '=', name).executeTakeFirst();
+  return row?.next_id;
+}
+
+export async function setSequence(db: Kysely<Schema>, name: SequenceRow['name'], nextId: number): Promise<void> {
+  await db
+    .insertInto('sequences')
+    .values({ name, next_id: nextId })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ next_id: nextId }))
+    .execute();
 }
 
 function toRow(entry: JournalEntry): EventRow {

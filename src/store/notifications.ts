@@ -6,6 +6,7 @@ import type { Reach } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
+import { readSequence, setSequence } from './journal-rows.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { countRows } from './query-parts.ts';
 import { toTimestampOrNull } from './run/run-rows.ts';
@@ -138,18 +139,8 @@ const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toI
 
 export function createNotificationStore({ read }: Database): NotificationStore {
   return {
-    async cursor() {
-      const row = await read.selectFrom('sequences').select('next_id').where('name', '=', 'notices').executeTakeFirst();
-      return row?.next_id ?? 1;
-    },
-
-    async moveCursor(tx, toEventId) {
-      await tx.db
-        .insertInto('sequences')
-        .values({ name: 'notices', next_id: toEventId })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ next_id: toEventId }))
-        .execute();
-    },
+    cursor: async () => (await readSequence(read, 'notices')) ?? 1,
+    moveCursor: (tx, toEventId) => setSequence(tx.db, 'notices', toEventId),
 
     async reported({ fromId, toId }) {
       const rows = await selectReported(read, { fromId, toId });

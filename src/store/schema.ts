@@ -215,9 +215,13 @@ export type EventRow = {
  * `events`: the next event id. It is stored apart from the rows, so that deleting the newest row never frees its id.
  * `events.kept`: the first id from which on no event is missing. No row before anything was removed.
  * `notices`: the next event to check for notifications.
+ * `triggers`: the next event to check for triggers. No row while there are no triggers.
  * `audit.kept`: the first audit entry that retention must keep. No row before retention has removed any.
  */
-type SequenceRow = { name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv' | 'triggers'; next_id: number };
+export type SequenceRow = {
+  name: 'events' | 'events.kept' | 'notices' | 'audit.kept' | 'kv' | 'triggers';
+  next_id: number;
+};
 
 type IdempotencyRow = {
   tenant: string;
@@ -325,21 +329,6 @@ type DeliveryKeyRow = {
  * `args` is JSON with secrets redacted, or null before they are computed. `repeats` counts its duplicates. Rows
  * without a run differ in their webhook, body or result.
  */
-/** `last_at` and `last_run` are those of the last failure, and so is `sample`. */
-export type FailureRow = {
-  tenant: string;
-  job_id: string;
-  fingerprint: string;
-  reason: RunReason;
-  sample: string;
-  state: FailureState;
-  count: number;
-  first_run: string;
-  first_at: number;
-  last_run: string;
-  last_at: number;
-};
-
 export type DeliveryRow = {
   id: string;
   webhook_id: string;
@@ -356,6 +345,21 @@ export type DeliveryRow = {
   problem: string | null;
   detail: string | null;
   repeats: number;
+};
+
+/** `last_at` and `last_run` are those of the last failure, and so is `sample`. */
+export type FailureRow = {
+  tenant: string;
+  job_id: string;
+  fingerprint: string;
+  reason: RunReason;
+  sample: string;
+  state: FailureState;
+  count: number;
+  first_run: string;
+  first_at: number;
+  last_run: string;
+  last_at: number;
 };
 
 /**

@@ -2,6 +2,7 @@
 
 import type { RunStatus } from '../domain/run.ts';
 import type { Database, Transaction } from './database.ts';
+import { readSequence, setSequence } from './journal-rows.ts';
 import { prepareQuery } from './prepared-query.ts';
 import type { TriggerResultRow } from './schema.ts';
 
@@ -47,22 +48,8 @@ const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: 
 
 export function createTriggerStore({ read, transact }: Database): TriggerStore {
   return {
-    async cursor() {
-      const row = await read
-        .selectFrom('sequences')
-        .select('next_id')
-        .where('name', '=', cursorName)
-        .executeTakeFirst();
-      return row?.next_id;
-    },
-
-    async moveCursor(tx, toEventId) {
-      await tx.db
-        .insertInto('sequences')
-        .values({ name: cursorName, next_id: toEventId })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ next_id: toEventId }))
-        .execute();
-    },
+    cursor: () => readSequence(read, cursorName),
+    moveCursor: (tx, toEventId) => setSequence(tx.db, cursorName, toEventId),
 
     async dropCursor(tx) {
       await tx.db.deleteFrom('sequences').where('name', '=', cursorName).execute();

@@ -32,7 +32,7 @@ test('failures are listed with their count until the job succeeds', async () => 
   expect(await flwd(dir, 'failures')).toEqual({
     code: 0,
     stdout: '',
-    stderr: 'no failures that are not fixed; --all shows those that are\n',
+    stderr: 'no open failures; --all shows fixed ones\n',
   });
   const all: unknown = JSON.parse((await flwd(dir, 'failures', '--all', '--json')).stdout);
   expect(all).toMatchObject({ failures: [{ job_id: 'load', state: 'fixed', count: 2 }], next_cursor: null });

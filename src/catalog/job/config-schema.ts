@@ -11,6 +11,7 @@ import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
 import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
+import { isHttpUrl } from '../../lib/http-url.ts';
 import { isTimezone } from '../../lib/timezone.ts';
 import { parseDuration, parseSize } from '../../lib/units.ts';
 import { toMemberErrors } from '../arguments/schema-errors.ts';
@@ -307,7 +308,7 @@ const compile = createCompiler({
   timezone: isTimezone,
   instant: (value) => parseTimestampUs(value) !== undefined,
   'media-type': isMediaType,
-  webhook: isWebhook,
+  webhook: isHttpUrl,
 });
 
 /**
@@ -341,10 +342,4 @@ export function checkConfig(value: JsonValue): { readonly config: RawConfig } | 
   if (errors.length > 0) return { errors: toMemberErrors(errors, () => 'key') };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schemas have checked it
   return { config: value as RawConfig };
-}
-
-/** A user and password are refused: `fetch` does not accept them, and a log could reveal them. */
-function isWebhook(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }

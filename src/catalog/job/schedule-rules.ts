@@ -3,7 +3,7 @@
 
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JobSchedule, JsonObject, JsonValue } from '../../domain/job.ts';
-import { scheduleLabels } from '../../domain/schedule.ts';
+import { isCalendarName, scheduleLabels } from '../../domain/schedule.ts';
 import { parseTimestampUs, systemClock } from '../../lib/clock.ts';
 import { isDate, isTooFar, mostYearsAhead } from '../../lib/cron/calendar-days.ts';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
@@ -66,7 +66,7 @@ function checkWhen({ cron, atMs, calendar, except }: Omit<JobSchedule, 'id' | 'h
     if (days.length > 0 && (cron === null || startWords.has(cron)))
       errors.push(ruleError([key], `\`${key}\` needs a \`cron\` pattern with days and times`, 'key'));
     for (const day of days) {
-      if (!/^\d/.test(day)) continue;
+      if (isCalendarName(day)) continue;
       if (!isDate(day)) errors.push(toError([key], 'date', `has no such day: \`${day}\``));
       else if (isTooFar(day, systemClock.now())) {
         const message = `has a day more than ${mostYearsAhead} years ahead: \`${day}\`; check its year`;

@@ -17,7 +17,7 @@ export async function run(options: Options): Promise<ExitCode> {
   return withSession(options, async ({ client }) => {
     const list = await client.call('listFailures', { query });
     if (output.isJson) output.json(list);
-    else await printFailures(list, output);
+    else await printFailures(list, output, options.has('all'));
     return exitCodes.done;
   });
 }
@@ -33,8 +33,8 @@ function queryOf(options: Options): QueryOf<'listFailures'> {
   };
 }
 
-async function printFailures({ failures, next_cursor: next }: List, output: Output): Promise<void> {
-  if (failures.length === 0) return output.say('no failures that are not fixed; --all shows those that are');
+async function printFailures({ failures, next_cursor: next }: List, output: Output, hasAll: boolean): Promise<void> {
+  if (failures.length === 0) return output.say(hasAll ? 'no failures' : 'no open failures; --all shows fixed ones');
   await output.table(
     [
       { name: 'JOB', isFlexible: true },

@@ -3,6 +3,7 @@
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import { runStatuses } from '../../domain/run.ts';
+import { defined } from '../../lib/defined.ts';
 import { formatSize } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -59,15 +60,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
 }
 
 function queryOf(options: Options): QueryOf<'searchLogs'> {
-  const given = {
+  return defined({
     job_id: options.get('job')?.[0],
     status: readChoice(options, 'status', runStatuses),
     level: readChoice(options, 'level', logLevels),
     since: readInstant(options, 'since'),
     until: readInstant(options, 'until'),
     tenant: options.get('tenant')?.[0],
-  };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  });
 }
 
 function print(hits: Found['hits'], output: Output): void {

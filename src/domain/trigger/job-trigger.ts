@@ -19,5 +19,5 @@ export type JobTrigger = {
 export const triggerResults = ['started', 'refused'] as const;
 export type TriggerResult = (typeof triggerResults)[number];
 
-/** So many runs may follow each other by triggers. It ends circles. */
+/** At most this many triggers may lead to a run, so that a circle ends. */
 export const longestChain = 8;

@@ -17,7 +17,7 @@ export async function answerPlan(
     readonly catalog: Catalog;
     readonly queue: Queue;
     readonly trustsJobs: boolean;
-    /** The names of those in flwd.yaml. */
+    /** The names of the channels in flwd.yaml. */
     readonly channels?: readonly string[];
   },
 ) {

@@ -128,10 +128,14 @@ export async function removeArtifacts(context: StepContext, beforeMs: number): P
   }
 }
 
-export async function removeAnswers({ store, rest }: StepContext, beforeMs: number): Promise<void> {
+export function removeAnswers(context: StepContext, beforeMs: number): Promise<void> {
+  return untilFew(context, () => context.store.retention.removeAnswers(beforeMs, stepRows));
+}
+
+/** Calls `remove` until it finds fewer rows than it may remove at once. */
+async function untilFew({ rest }: StepContext, remove: () => Promise<number>): Promise<void> {
   while (!rest.isOver()) {
-    const count = await store.retention.removeAnswers(beforeMs, stepRows);
-    if (count < stepRows) return;
+    if ((await remove()) < stepRows) return;
     await rest();
   }
 }
@@ -147,19 +151,13 @@ export async function removeDeliveries({ store, rest, nowMs }: StepContext, befo
 }
 
 /** Removes groups of failures that have not occurred since. */
-export async function removeFailures({ store, rest }: StepContext, beforeMs: number): Promise<void> {
-  while (!rest.isOver()) {
-    if ((await store.failures.removeOld(beforeMs, stepRows)) < stepRows) return;
-    await rest();
-  }
+export function removeFailures(context: StepContext, beforeMs: number): Promise<void> {
+  return untilFew(context, () => context.store.failures.removeOld(beforeMs, stepRows));
 }
 
 /** Removes what became of ends of runs that triggers waited for. */
-export async function removeTriggerResults({ store, rest }: StepContext, beforeMs: number): Promise<void> {
-  while (!rest.isOver()) {
-    if ((await store.triggers.removeResults(beforeMs, stepRows)) < stepRows) return;
-    await rest();
-  }
+export function removeTriggerResults(context: StepContext, beforeMs: number): Promise<void> {
+  return untilFew(context, () => context.store.triggers.removeResults(beforeMs, stepRows));
 }
 
 /** Removes the keys of the key-value store whose time is over. */

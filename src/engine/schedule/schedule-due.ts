@@ -21,7 +21,7 @@ export type Tracked = {
 };
 
 /** All nominal times up to here have been dealt with. */
-function cursorOf(tracked: Pick<Tracked, 'state'>): number {
+export function cursorOf(tracked: Pick<Tracked, 'state'>): number {
   return Math.max(seenUntilMs(tracked), tracked.state.notBeforeMs ?? 0);
 }
 

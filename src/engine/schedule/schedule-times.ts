@@ -2,6 +2,7 @@
 
 import { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
+import { isCalendarName } from '../../domain/schedule.ts';
 import { type Days, onDays } from '../../lib/cron/calendar-days.ts';
 import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
 
@@ -32,18 +33,14 @@ function newTimes(terms: Terms, calendars: Calendars): ReturnType<TimesOf> {
 }
 
 function daysOf(days: readonly string[], calendars: Calendars): Days {
-  return new Set(days.flatMap((day) => (isName(day) ? [...(calendars.get(day) ?? [])] : [day])));
-}
-
-function isName(day: string): boolean {
-  return !/^\d/.test(day);
+  return new Set(days.flatMap((day) => (isCalendarName(day) ? [...(calendars.get(day) ?? [])] : [day])));
 }
 
 /** The calendars that a schedule names and that do not exist, with the member that names each. */
 export function unknownCalendars({ calendar, except }: Terms, calendars: Calendars) {
   const named = { calendar: calendar ?? [], except };
   return (['calendar', 'except'] as const).flatMap((member) =>
-    named[member].filter((day) => isName(day) && !calendars.has(day)).map((name) => ({ member, name })),
+    named[member].filter((day) => isCalendarName(day) && !calendars.has(day)).map((name) => ({ member, name })),
   );
 }
 

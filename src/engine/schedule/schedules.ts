@@ -14,6 +14,7 @@ import { createYielder } from '../../lib/yielder.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
 import type { Caller } from '../create.ts';
 import type { Created } from '../once.ts';
+import { cursorOf } from './schedule-due.ts';
 import type { FireParts } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
@@ -334,7 +335,7 @@ function toStored(request: ScheduleRequest, own: OwnTerms, o: RequestContext, up
 function isDone(schedule: Schedule, state: ScheduleState | undefined, timesOf: TimesOf): boolean {
   const times = timesOf(schedule);
   if (!('next' in times) || times.isStart) return false;
-  return times.next(Math.max(state?.sinceMs ?? 0, state?.settledAtMs ?? 0, state?.notBeforeMs ?? 0)) === null;
+  return times.next(state ? cursorOf({ state }) : 0) === null;
 }
 
 function clockChangeOf({ cron, timezone }: ScheduleTerms, nowMs: number): ClockChange | null {
@@ -344,11 +345,8 @@ function clockChangeOf({ cron, timezone }: ScheduleTerms, nowMs: number): ClockC
 function nextTimes(terms: ScheduleTerms, timesOf: TimesOf, afterMs: number, count: number): number[] {
   const times = timesOf(terms);
   const found: number[] = [];
-  let at = 'next' in times ? times.next(afterMs) : null;
-  while (at !== null && found.length < count) {
-    found.push(at);
-    at = 'next' in times ? times.next(at) : null;
-  }
+  if ('problem' in times) return found;
+  for (let at = times.next(afterMs); at !== null && found.length < count; at = times.next(at)) found.push(at);
   return found;
 }
 

@@ -53,7 +53,6 @@ async function follow(o: TriggerParts, signal: AbortSignal): Promise<void> {
       wake.raise();
     }),
     o.hub.onEvents((entries) => {
-      if (wanted.size() === 0) return;
       if (entries.some(({ type, jobId }) => type === 'run.finished' && wanted.of(jobId).length > 0)) wake.raise();
     }),
   ];
@@ -114,6 +113,11 @@ function createCursor({ store, monotonicMs }: TriggerParts) {
   let saved: number | undefined;
   let savedAtMs = monotonicMs();
   let isRead = false;
+  async function readOnce(): Promise<void> {
+    if (!isRead) saved = await store.triggers.cursor();
+    isRead = true;
+  }
+
   async function save(): Promise<void> {
     const to = at;
     if (to === undefined || to === saved) return;
@@ -125,8 +129,7 @@ function createCursor({ store, monotonicMs }: TriggerParts) {
     save,
     /** Reads where an earlier process stopped. Without one, it begins at `beginsAt`. */
     async open(beginsAt: number): Promise<number> {
-      if (!isRead) saved = await store.triggers.cursor();
-      isRead = true;
+      await readOnce();
       at ??= saved ?? beginsAt;
       await save();
       return at;
@@ -136,8 +139,7 @@ function createCursor({ store, monotonicMs }: TriggerParts) {
       if (monotonicMs() - savedAtMs >= cursorSavedEveryMs) await save();
     },
     async drop(): Promise<void> {
-      if (!isRead) saved = await store.triggers.cursor();
-      isRead = true;
+      await readOnce();
       if (saved !== undefined) await store.db.transact(store.triggers.dropCursor);
       at = undefined;
       saved = undefined;
@@ -164,11 +166,12 @@ async function look(
         if (signal.aborted) return;
         await dealWithEnd(trigger, end, o);
       }
-      await cursor.move(end.eventId + 1);
+      at = end.eventId + 1;
+      await cursor.move(at);
     }
-    const last = ended.at(-1);
     // If the query found runs, there may be more of them behind the last one.
-    at = last ? last.eventId + 1 : toId + 1;
+    if (ended.length > 0) continue;
+    at = toId + 1;
     await cursor.move(at);
   }
 }

@@ -1,5 +1,6 @@
 // Limits the times of a schedule to some days, or keeps it from firing on some days, in the schedule's time zone.
 
+import { offsetMs } from './clock-change.ts';
 import { type CronTimes, remembering, toLocalTimestamp } from './cron.ts';
 
 /** Dates such as `2026-12-24`. */
@@ -84,9 +85,4 @@ function startOf(day: string, timezone: string): number {
   const wallMs = Date.parse(`${day}T00:00:00Z`);
   const starts = [wallMs - dayMs, wallMs + dayMs].map((atMs) => wallMs - offsetMs(atMs, timezone));
   return Math.min(...starts);
-}
-
-/** What the wall clock is ahead of UTC. */
-function offsetMs(atMs: number, timezone: string): number {
-  return Date.parse(`${toLocalTimestamp(atMs, timezone).slice(0, 19)}Z`) - atMs;
 }

@@ -98,7 +98,7 @@ function findChange(timezone: string, startMs: number): number | undefined {
 }
 
 /** What the wall clock is ahead of UTC. */
-function offsetMs(atMs: number, timezone: string): number {
+export function offsetMs(atMs: number, timezone: string): number {
   const local = toLocalTimestamp(atMs, timezone);
   return Date.parse(`${local.slice(0, 19)}Z`) - atMs;
 }

@@ -6,13 +6,13 @@ import { type ApiToken, formatCredential, isReservedName, tokenStatus } from '..
 import { type Principal, reaches, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { createId } from '../../lib/ids.ts';
 import { hashSecret } from '../../lib/secret-hash.ts';
 import { parseDuration } from '../../lib/units.ts';
 import type { RecordChange } from '../../store/audit/audit.ts';
 import type { Store } from '../../store/open.ts';
 import { toTimestampOrNull } from '../../store/run/run-rows.ts';
-import { defined } from '../answers/defined.ts';
 
 export type Tokens = {
   /** @throws Problem validation-error, permission-denied */

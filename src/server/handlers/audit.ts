@@ -2,10 +2,10 @@
 
 import type { QueryOf } from '../../contract/operations.ts';
 import { assertReached, type Principal } from '../../domain/principal.ts';
+import { defined } from '../../lib/defined.ts';
 import type { AuditStore } from '../../store/audit/audit.ts';
 import type { AuditEntries, AuditFilter, AuditListQuery } from '../../store/audit/audit-list.ts';
 import type { AuditVerdict } from '../../store/audit/audit-verify.ts';
-import { defined } from '../answers/defined.ts';
 import { preferredType } from '../answers/preferred-type.ts';
 import type { Handlers } from '../exchange.ts';
 import type { Outlet } from '../streams/open-stream.ts';

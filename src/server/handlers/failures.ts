@@ -3,10 +3,10 @@
 import { failureStates } from '../../domain/outcome/failure.ts';
 import { assertReached, type Reach } from '../../domain/principal.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { fingerprintOf } from '../../store/failure-fingerprint.ts';
 import { failureOf } from '../../store/failures.ts';
 import type { RunReading } from '../../store/reading.ts';
-import { defined } from '../answers/defined.ts';
 import type { Handlers } from '../exchange.ts';
 
 const usualFailures = 100;
@@ -21,6 +21,7 @@ export function createFailureHandlers(o: {
       const { limit = usualFailures, job_id: job, run_id: runId, state, tenant, cursor } = query;
       assertReached(principal, tenant);
       const ofRun = runId === undefined ? undefined : await failureOfRun(o.runs, runId, principal);
+      if (runId !== undefined && !ofRun) return { failures: [], next_cursor: null };
       const page = await o.runs.failures(
         {
           limit,
@@ -48,9 +49,9 @@ export function createFailureHandlers(o: {
   };
 }
 
-/** A run that did not fail has a fingerprint that no failure has. */
+/** undefined: the run did not fail. */
 async function failureOfRun(runs: RunReading, runId: string, reach: Reach) {
   const { job_id: jobId, tenant, status, reason, error } = await runs.summary(runId, reach);
-  const fingerprint = status === 'failed' ? fingerprintOf(failureOf({ reason, message: error?.message })) : '';
-  return { jobId, tenant, fingerprint };
+  if (status !== 'failed') return undefined;
+  return { jobId, tenant, fingerprint: fingerprintOf(failureOf({ reason, message: error?.message })) };
 }

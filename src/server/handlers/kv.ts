@@ -4,9 +4,9 @@ import { type Principal, tenantFor } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { KvSummary } from '../../store/kv.ts';
 import { toTimestampOrNull } from '../../store/run/run-rows.ts';
-import { defined } from '../answers/defined.ts';
 import type { Handlers } from '../exchange.ts';
 import { cursorError } from './query-values.ts';
 

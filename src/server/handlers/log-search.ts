@@ -2,8 +2,8 @@
 
 import { assertReached } from '../../domain/principal.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunReading } from '../../store/reading.ts';
-import { defined } from '../answers/defined.ts';
 import type { Handlers } from '../exchange.ts';
 import { toMs } from './query-values.ts';
 

@@ -6,8 +6,8 @@ import { assertReached, holdsScope, type Principal } from '../../domain/principa
 import type { Approval } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunReading } from '../../store/reading.ts';
-import { defined } from '../answers/defined.ts';
 import { sendJson, sendStored } from '../answers/stored-answer.ts';
 import type { Handlers } from '../exchange.ts';
 import { toMs } from './query-values.ts';

@@ -4,9 +4,9 @@
 import type { JournalEntry } from '../../domain/event.ts';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import { type Hub, lastIdOf } from '../../engine/hub.ts';
+import { defined } from '../../lib/defined.ts';
 import { createWakeSignal } from '../../lib/wake-signal.ts';
 import type { Journal } from '../../store/journal.ts';
-import { defined } from '../answers/defined.ts';
 
 export type FeedPart = {
   readonly entries: readonly JournalEntry[];

@@ -3,6 +3,7 @@
 
 import { type NewAuditEntry, ownEntry } from '../../domain/audit.ts';
 import type { Database, Transaction } from '../database.ts';
+import { setSequence } from '../journal-rows.ts';
 import type { AuditRow } from '../schema.ts';
 import { type AuditEntries, type AuditListQuery, type AuditPage, listAudit, readAudit } from './audit-list.ts';
 import { type AuditVerdict, verifyAudit } from './audit-verify.ts';
@@ -71,12 +72,8 @@ export function createAuditStore(database: Database): AuditStore {
 }
 
 /** Allows the deletion of entries below `firstKept`. A trigger refuses every other deletion. */
-async function giveUp(tx: Transaction, firstKept: number): Promise<void> {
-  await tx.db
-    .insertInto('sequences')
-    .values({ name: 'audit.kept', next_id: firstKept })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ next_id: firstKept }))
-    .execute();
+function giveUp(tx: Transaction, firstKept: number): Promise<void> {
+  return setSequence(tx.db, 'audit.kept', firstKept);
 }
 
 type Kind = Pick<AuditRow, 'tenant' | 'actor' | 'action' | 'result'>;

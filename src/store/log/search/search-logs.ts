@@ -3,8 +3,8 @@
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { LogLevel } from '../../../domain/log-line.ts';
-import { type Problem, validationError } from '../../../domain/problem.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import { cursorError } from '../../cursor.ts';
 import type { Database } from '../../database.ts';
 import { readIndexes } from '../log-index.ts';
 import type { LogFilter } from '../log-search.ts';
@@ -59,8 +59,8 @@ const mostMs = 2_000;
 /** How many searches go on at a time. */
 const searchesAtATime = 2;
 /**
- * For so long a search can go on among the runs that had not ended when it began. There may be thousands of runs that
- * have ended since then.
+ * How long a search can continue among the runs that had not ended when it began. Thousands of them may have ended
+ * since.
  */
 const openForMs = 5 * 60_000;
 /** How much is in memory at a time. */
@@ -187,8 +187,7 @@ function toCursor({ asOfMs, endedMs, runId = '', beforeSeq }: SearchPosition): s
 function parseCursor(cursor: string, nowMs: number): SearchPosition {
   const text = Buffer.from(cursor, 'base64url').toString();
   const [, asOf, ended, runId, seq] = /^(\d{1,15}) (\d{1,15}|-) ([\w-]{0,64}) (\d{1,15}|-)$/.exec(text) ?? [];
-  if (asOf === undefined || ended === undefined || runId === undefined || seq === undefined)
-    throw cursorError('is not a cursor of this list');
+  if (asOf === undefined || ended === undefined || runId === undefined || seq === undefined) throw cursorError();
   if (ended === '-' && Number(asOf) < nowMs - openForMs) throw cursorError('has expired: begin the search again');
   return {
     asOfMs: Number(asOf),
@@ -196,8 +195,4 @@ function parseCursor(cursor: string, nowMs: number): SearchPosition {
     ...(runId !== '' && { runId }),
     ...(seq !== '-' && { beforeSeq: Number(seq) }),
   };
-}
-
-function cursorError(message: string): Problem {
-  return validationError([{ pointer: '?cursor', message, keyword: 'cursor' }]);
 }
