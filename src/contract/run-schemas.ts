@@ -239,6 +239,21 @@ export const approvalAnswer = Type.Object(
   { $id: 'ApprovalAnswer' },
 );
 
+const trace = Type.Object(
+  {
+    trace_id: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    parent_id: nullable(
+      Type.String({
+        pattern: '^[0-9a-f]{16}$',
+        description: 'The span that started the run; null: the trace begins here',
+      }),
+    ),
+    sampled: Type.Boolean({ description: 'false: the caller wants no spans of this trace to be stored' }),
+    state: nullable(Type.String({ description: 'The `tracestate` of the caller' })),
+  },
+  { description: 'The trace of the run, in the words of W3C Trace Context' },
+);
+
 export const run = Type.Object(
   {
     ...runFields.properties,
@@ -256,6 +271,7 @@ export const run = Type.Object(
     worker: nullable(Type.String()),
     cancel_requested_at: nullable(timestamp),
     request_id: nullable(Type.String()),
+    trace,
   },
   { $id: 'Run' },
 );

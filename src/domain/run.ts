@@ -6,6 +6,7 @@ import type { KvPermissions } from './kv.ts';
 import type { LeftBehind } from './outcome/left-behind.ts';
 import type { UsingSource } from './policy.ts';
 import type { Resources, RunLimits } from './resources.ts';
+import type { Trace } from './trigger/trace.ts';
 
 export const runStatuses = ['pending', 'running', 'success', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof runStatuses)[number];
@@ -202,6 +203,7 @@ export type Run = {
   readonly worker: string | null;
   readonly cancel_requested_at: string | null;
   readonly request_id: string | null;
+  readonly trace: Trace;
 };
 
 /** A step that waits for somebody to approve or deny it. */

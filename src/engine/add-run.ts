@@ -5,11 +5,13 @@ import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
 import { type ChannelRule, rulesFor } from '../domain/notification.ts';
 import type { RunStatus } from '../domain/run.ts';
+import type { TraceParent } from '../domain/trigger/trace.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { lackOfRoom } from '../lib/files/disk-room.ts';
 import { createId } from '../lib/ids.ts';
 import type { Transaction } from '../store/database.ts';
 import type { NewRun } from '../store/run/runs.ts';
+import { ownTrace } from '../store/run/span-ids.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
 import { unwritable } from '../store/storage-error.ts';
 import type { GroundedPlan } from './plan/ground.ts';
@@ -32,6 +34,8 @@ export type Addition = RunOrigin & {
   readonly depth?: number;
   /** Who gave the secrets; by default, the caller. */
   readonly secretsBy?: string;
+  /** By default, the run begins a trace of its own. */
+  readonly traceParent?: TraceParent | undefined;
   /** An earlier snapshot of the job; by default, a new one. */
   readonly revision?: string;
   /** The steps to start with, if some of them have ended in an earlier run. */
@@ -123,12 +127,13 @@ function draftOf(
     plan;
   const { definition, source } = plan.entry;
   const job = { ...definition, timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs } };
-  const { depth = 0, caller, tenant, priority, labels, rerunOf, parent } = addition;
+  const { depth = 0, caller, tenant, priority, labels, rerunOf, parent, traceParent } = addition;
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
   const trigger = { type: caller.trigger, ...caller.cause };
   const created = { created_by: caller.name, created_at: toTimestamp(createdAtMs) };
   const security = { profile, isolation: plan.isolation };
-  const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security };
+  const trace = traceParent ?? ownTrace(id);
+  const facts = { run_id: id, job_id: job.id, tenant, args, trigger, ...created, labels, priority, security, trace };
   const { steps, state } = addition.start?.(facts) ?? firstSteps(job, facts);
   const granted = { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs };
   const { name, trusted, mayUse } = source;
@@ -145,6 +150,7 @@ function draftOf(
     steps,
     rerunOf,
     parent,
+    traceParent,
     createdBy: caller.name,
     requestId: caller.requestId,
     source: { name: source.name, type: source.type, revision },

@@ -8,6 +8,7 @@ import { tighterProfile } from '../domain/policy.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished, type Run } from '../domain/run.ts';
 import type { Store } from '../store/open.ts';
+import { traceOfAttempt } from '../store/run/span-ids.ts';
 import { Superseded } from '../store/superseded.ts';
 import type { AddRun } from './add-run.ts';
 import type { Hub } from './hub.ts';
@@ -61,6 +62,7 @@ export function createChildren(o: {
       parent: { run_id: at.runId, step_id: at.stepId },
       depth,
       rerunOf: null,
+      traceParent: traceOfAttempt(run, at),
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {
         if (!(await store.steps.nameChild(tx, at, id))) throw new Superseded('another process drives the step now');

@@ -4,6 +4,7 @@ import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Trigger, TriggerCause } from '../domain/run.ts';
+import type { TraceParent } from '../domain/trigger/trace.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Store } from '../store/open.ts';
@@ -24,6 +25,8 @@ export type Caller = {
   readonly countRun?: (profile: SecurityProfile) => void;
   /** The address of the peer, if there is one. */
   readonly from?: string | undefined;
+  /** The trace that the caller says the run belongs to. */
+  readonly traceParent?: TraceParent | undefined;
 };
 
 /** Runs in the transaction that adds the run; an error undoes both. It may await only queries of that transaction. */
@@ -83,6 +86,7 @@ export function createRuns(o: {
       priority: asked.priority ?? 0,
       parent: null,
       rerunOf: null,
+      traceParent: caller.traceParent,
       async alongside(tx, id, answerBody) {
         await alongside?.(tx, id);
         await keep?.add(tx, id, asked.async === false ? null : { status: 201, body: answerBody });

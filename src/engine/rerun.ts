@@ -127,6 +127,7 @@ async function planAgain(
     priority: old.priority,
     parent: null,
     rerunOf: old.run_id,
+    traceParent: caller.traceParent,
     secretsBy: again.secretsBy,
     ...(isLatest ? {} : { revision: oldPlan.revision }),
     ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),

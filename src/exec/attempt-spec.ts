@@ -2,6 +2,7 @@
 
 import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
 import type { RunAs } from '../domain/run.ts';
+import type { TraceTexts } from '../domain/trigger/trace.ts';
 
 export type AttemptSpec = {
   readonly runId: string;
@@ -18,6 +19,8 @@ export type AttemptSpec = {
   readonly action: Pick<CommandAction, 'command' | 'ulcProfile'>;
   /** Variables that only this step gets: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…. */
   readonly variables: Readonly<Record<string, string>>;
+  /** What the script passes on to what it calls. */
+  readonly trace: TraceTexts;
   /** Without secret arguments. */
   readonly args: JsonObject;
   readonly secrets: ReadonlyMap<string, string>;

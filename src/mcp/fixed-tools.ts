@@ -7,7 +7,7 @@ import type { Scope } from '../domain/principal.ts';
 import { runStatuses } from '../domain/run.ts';
 import { oneLine } from '../lib/plain-text.ts';
 import { harmlessValue } from './harmless.ts';
-import { findJob, type Instance, type Job, newKey, readRights, visibleJobs } from './instance.ts';
+import { findJob, type Instance, type Job, readRights, visibleJobs } from './instance.ts';
 import { toolName, toRunRequest } from './job-tools.ts';
 import { readArtifact, readLog } from './resources.ts';
 import { answerRun, bytesOf, runSchema } from './run-answer.ts';
@@ -135,10 +135,13 @@ const tools: readonly FixedTool[] = [
     use: ({ instance, call, given }) =>
       withJob(instance, given, (job) => {
         const key = textOf(given, 'idempotency_key');
-        const headers = key === undefined ? newKey() : { 'idempotency-key': key };
-        const create = async () =>
-          (await instance.client.call('createRun', { body: requestOf(job, given), headers })).run_id;
-        return startAndWait(instance, forJob(call, job), { create, waitMs: waitMsOf(instance, given) });
+        const own = key === undefined ? {} : { 'idempotency-key': key };
+        const body = requestOf(job, given);
+        return startAndWait(instance, forJob(call, job), {
+          create: async (headers) =>
+            (await instance.client.call('createRun', { body, headers: { ...headers, ...own } })).run_id,
+          waitMs: waitMsOf(instance, given),
+        });
       }),
   }),
   define('runs_list', {
@@ -320,7 +323,7 @@ async function rerun({ instance, call, given }: Use): Promise<CallToolResult> {
   if (!job) return noSuchJob;
   const body = { from: given.from === 'failed' ? ('failed' as const) : ('start' as const) };
   return startAndWait(instance, forJob(call, job), {
-    create: async () => (await client.call('rerunRun', { path, body, headers: newKey() })).run_id,
+    create: async (headers) => (await client.call('rerunRun', { path, body, headers })).run_id,
     waitMs: waitMsOf(instance, given),
   });
 }

@@ -14,7 +14,7 @@ import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
 import { plainText } from '../lib/plain-text.ts';
 import { createSha256 } from '../lib/sha256.ts';
 import { callFixedTool, fixedTools, isFixedTool } from './fixed-tools.ts';
-import { findJob, type Instance, type Job, jobsForTools, newKey, readRights, visibleJobs } from './instance.ts';
+import { findJob, type Instance, type Job, jobsForTools, readRights, visibleJobs } from './instance.ts';
 import { plainIdOf, toolName, toRunRequest, toTool } from './job-tools.ts';
 import { readResource, resources, resourceTemplates } from './resources.ts';
 import { type Call, forJob, startAndWait } from './waiting.ts';
@@ -160,7 +160,7 @@ async function callJob(
   if (!job) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no such tool: list the tools again.');
   const body = toRunRequest(job, given);
   return startAndWait(instance, forJob(call, job), {
-    create: async () => (await instance.client.call('createRun', { body, headers: newKey() })).run_id,
+    create: async (headers) => (await instance.client.call('createRun', { body, headers })).run_id,
     waitMs: instance.settings.waitMs,
   });
 }

@@ -2,8 +2,9 @@
 
 import { type CallToolResult, SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { ApiProblem, ServerUnreachable } from '../client/api-problem.ts';
+import { readTraceParent, toTraceTexts } from '../domain/trigger/trace.ts';
 import { oneLine, plainText } from '../lib/plain-text.ts';
-import type { Instance, Job } from './instance.ts';
+import { type Instance, type Job, newKey } from './instance.ts';
 import { answerRun } from './run-answer.ts';
 
 /** Clients end a call that is silent, and a job may report nothing. */
@@ -32,14 +33,18 @@ export function forJob(call: Call, { agents }: Pick<Job, 'agents'>): Call {
   return { ...call, isLossCancel: () => !agents.detach && call.isLossCancel() };
 }
 
-/** Starts a run and waits for it. If the client cancels the call, the run is cancelled. */
+/** Starts a run in the trace of the call, and waits for it. If the client cancels the call, the run is cancelled. */
 export async function startAndWait(
   instance: Instance,
   call: Call,
-  { create, waitMs }: { readonly create: () => Promise<string>; readonly waitMs: number },
+  {
+    create,
+    waitMs,
+  }: { readonly create: (headers: Readonly<Record<string, string>>) => Promise<string>; readonly waitMs: number },
 ): Promise<CallToolResult> {
-  const { signal } = call.request;
-  const started = create();
+  const { signal, _meta: meta } = call.request;
+  const trace = readTraceParent(meta?.traceparent, meta?.tracestate);
+  const started = create({ ...newKey(), ...(trace && toTraceTexts(trace)) });
   call.keep(started);
   const runId = await started;
   instance.attend(runId);

@@ -8,6 +8,7 @@ import { oneLine, plainText } from '../lib/plain-text.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { DueNotification } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
+import { ownTrace } from '../store/run/span-ids.ts';
 
 export type Tone = 'good' | 'bad' | 'neutral';
 
@@ -203,9 +204,11 @@ function ordinal(count: number): string {
   return `${count}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;
 }
 
+const sampleId = 'run_00000000000000000000000000';
+
 function sampleRun(at: string): Run {
   return {
-    run_id: 'run_00000000000000000000000000',
+    run_id: sampleId,
     job_id: 'flwd/test',
     tenant: 'default',
     status: 'success',
@@ -236,6 +239,7 @@ function sampleRun(at: string): Run {
     worker: null,
     cancel_requested_at: null,
     request_id: null,
+    trace: ownTrace(sampleId),
   };
 }
 

@@ -8,6 +8,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Webhook } from '../engine/webhook/webhook-parts.ts';
 import type { Webhooks } from '../engine/webhook/webhooks.ts';
 import type { Admission } from './admission/admission.ts';
+import { traceParentOf } from './handlers/starting-runs.ts';
 import { createJsonReader } from './json-body.ts';
 import type { createBodyRoom } from './limits/body-room.ts';
 import type { Load } from './limits/pressure.ts';
@@ -57,6 +58,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
         requestId: request.id,
         from: request.ip,
         countRun: (profile) => o.countRun(request, profile),
+        traceParent: traceParentOf(request),
       },
     );
     return reply.code(status).send(body);

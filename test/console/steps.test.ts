@@ -58,6 +58,7 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
   attempt: 1,
   rerun_of: null,
   parent: null,
+  trace: { trace_id: '0af7651916cd43dd8448eb211c80319c', parent_id: null, sampled: true, state: null },
   progress: null,
   priority: 0,
   limits: { log_bytes: 1 },

@@ -155,6 +155,7 @@ describe('the environment of a script', () => {
       HOME: '/workspace',
       LANG: 'C.UTF-8',
       PWD: '/workspace',
+      TRACEPARENT: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
     });
     expect(String(PATH).split(':')).toEqual(expect.arrayContaining(['/run/flwd/bin', '/usr/bin', '/bin']));
   });

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Admission, Claim, NewcomerRun, Queue, QueueLimits } from '../../src/engine/queue/queue.ts';
 import type { Slots } from '../../src/engine/run/slots.ts';
+import { ownTrace } from '../../src/store/run/span-ids.ts';
 
 type OpenQueue = {
   readonly queue: Queue;
@@ -312,6 +313,7 @@ function facts(runId: string) {
     created_by: 'local',
     created_at: '2026-01-01T00:00:00.000Z',
     labels: {},
+    trace: ownTrace(runId),
     priority: 0,
   } as const;
 }

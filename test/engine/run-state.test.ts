@@ -14,6 +14,7 @@ import {
 } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JobDefinition, StepDefinition } from '../../src/domain/job.ts';
+import { ownTrace } from '../../src/store/run/span-ids.ts';
 import { aRun } from '../store/a-run.ts';
 import { type Course, expectedOf, instanceIdsOf, type Scene, type Script, simulate } from './simulated-steps.ts';
 
@@ -73,6 +74,7 @@ const run: Scene['run'] = {
   created_at: '2024-01-15T10:30:00.000Z',
   labels: {},
   priority: 0,
+  trace: ownTrace(facts.id),
 };
 
 function aScene(

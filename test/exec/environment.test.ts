@@ -10,6 +10,8 @@ const ofServer = {
   AWS_SECRET_ACCESS_KEY: 'aws',
   DATABASE_URL: 'postgres://u:p@h/d',
   EDITOR: 'vi',
+  TRACEPARENT: '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01',
+  TRACESTATE: 'of=the-server',
   TZ: 'Europe/Berlin',
 };
 beforeEach(() => void Object.assign(process.env, ofServer));
@@ -44,6 +46,7 @@ const clean = {
   LANG: 'C.UTF-8',
   PATH: '/run/flwd/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   PWD: '/workspace',
+  TRACEPARENT: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
 };
 
 describe('secure', () => {
@@ -114,7 +117,7 @@ test('disabled has the server’s variables without flwd’s own and those that 
   const variables = await environmentOf({ profile: 'disabled', env: { EDITOR: 'nano' } });
   expect(variables).toMatchObject({ ...clean, LANG: variables.LANG, PATH: `/run/flwd/bin:${process.env.PATH}` });
   expect(variables).toMatchObject({ EDITOR: 'nano', TZ: 'Europe/Berlin' });
-  for (const name of ['FLWD_TOKEN', 'FLOWD_SERVER_BIND', 'AWS_SECRET_ACCESS_KEY', 'DATABASE_URL']) {
+  for (const name of ['TRACESTATE', 'FLWD_TOKEN', 'FLOWD_SERVER_BIND', 'AWS_SECRET_ACCESS_KEY', 'DATABASE_URL']) {
     expect(variables).not.toHaveProperty(name);
   }
 });

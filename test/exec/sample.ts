@@ -57,6 +57,7 @@ export function sample(script: string, o: Sample = {}): LimitedSpec {
     snapshotDir,
     action: { command, ulcProfile },
     variables: {},
+    trace: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     job: { ...job, argspec, env, secretArgs: Object.keys(secrets) },
     args: {},
     secrets: new Map(Object.entries(secrets)),

@@ -45,6 +45,23 @@ function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; 
 }
 
 describe.each(generations)('a client of %s over HTTP', (generation) => {
+  test('starts a run in the trace that the call names', async () => {
+    const { client } = await connectHttp(server.url, { generation });
+    const trace_id = '0af7651916cd43dd8448eb211c80319c';
+    const inTrace = async (name: string, args: Record<string, unknown>, traceparent: unknown) => {
+      const called = await client.callTool({ name, arguments: args, _meta: { traceparent, tracestate: 'rojo=1' } });
+      const { run_id: id } = dataOf<RunAnswer>(called);
+      const run: Record<string, unknown> = JSON.parse(await (await server.fetch(`/runs/${id}`)).text());
+      return run.trace;
+    };
+    const good = `00-${trace_id}-b7ad6b7169203331-01`;
+    const named = { trace_id, parent_id: 'b7ad6b7169203331', sampled: true, state: 'rojo=1' };
+    expect(await inTrace('job_greet', { who: 'Ada' }, good)).toEqual(named);
+    expect(await inTrace('jobs_start', { job_id: 'greet', idempotency_key: generation }, good)).toEqual(named);
+    for (const wrong of [7, `${good}\r\nx: y`, `00-${'0'.repeat(32)}-b7ad6b7169203331-01`])
+      expect(await inTrace('job_greet', {}, wrong)).toMatchObject({ parent_id: null, state: null });
+  });
+
   test('acts as an agent for its token, and without a token for the user of the server', async () => {
     const own = await connectHttp(server.url, { generation });
     const greeted = dataOf<RunAnswer>(await own.call('job_greet', { who: 'Ada' }));

@@ -89,6 +89,7 @@ describe.each(engines)('runs on $engine', ({ open }) => {
       grants: [],
       termination: null,
       left_behind: null,
+      trace: { trace_id: expect.stringMatching(/^[0-9a-f]{32}$/), parent_id: null, sampled: true, state: null },
       trigger: { type: 'api' },
       created_by: 'local',
       labels: { env: 'prod' },

@@ -3,9 +3,12 @@
 
 const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** These also act on programs around the script. glibc's are those it ignores for setuid programs (ld.so(8)). */
+/**
+ * Those of traces are flwd's own. The others also act on programs around the script. glibc's are those it ignores for
+ * setuid programs (ld.so(8)).
+ */
 const reservedInEnvironment =
-  /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
+  /^(?:PATH|IFS|ENV|SHELLOPTS|PS4|TRACEPARENT|TRACESTATE|GCONV_PATH|GLIBC_TUNABLES|LOCPATH|NLSPATH|(?:BASH|LD_|FLWD_|MALLOC_).*)$/;
 
 /** Variables that have a meaning to bash, or that every script finds in its environment. */
 const reservedInShell = new Set(

@@ -11,13 +11,13 @@ import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 import { readBase } from './run-request.ts';
-import { detach, idempotencyHeader, watchToItsEnd } from './started-run.ts';
+import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const word = oneOperand(operands, 'flwd rerun RUN; flwd runs lists the runs');
   const output = createOutput(options);
   const body = await readRequest(options);
-  const headers = idempotencyHeader(options);
+  const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
     const earlier = await findRunId(session, word, { output, orLastOf: true });

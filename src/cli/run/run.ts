@@ -11,13 +11,13 @@ import { hasInstance, isOfThisMachine, withSession } from '../session/session.ts
 import { keepInterrupts } from '../session/stop-signal.ts';
 import { createOutput } from '../terminal/output.ts';
 import { readRunRequest } from './run-request.ts';
-import { detach, idempotencyHeader, watchToItsEnd } from './started-run.ts';
+import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
 
 export async function run(options: Options, operands: readonly string[], call: Call): Promise<ExitCode> {
   if (operands.length === 0) throw new Refusal('flwd run needs a job: flwd run JOB; flwd jobs lists the jobs');
   const output = createOutput(options);
   const extra = readExtra(options);
-  const headers = idempotencyHeader(options);
+  const headers = startHeaders(options);
   // A typo in the name of a job must not create an instance.
   if (isOfThisMachine(options) && !hasInstance(loadConfiguration(options).config))
     await withJobs(options, (jobs) => findJob(jobs, operands, call.isImplicit));

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { isFinished } from '../../domain/run.ts';
+import { traceOfEnvironment } from '../../domain/trigger/trace.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import type { Session } from '../session/session.ts';
@@ -39,10 +40,14 @@ export async function watchToItsEnd(session: Session, watched: WatchedRun, outpu
   return ended.status === 'success' ? exitCodes.done : exitCodes.runFailed;
 }
 
-/** If the answer is lost, the repeated request creates no second run. @throws Refusal */
-export function idempotencyHeader(options: Options): { readonly 'idempotency-key': string } {
+/**
+ * If the answer is lost, the repeated request creates no second run. The run joins the trace that this command is part
+ * of. @throws Refusal
+ */
+export function startHeaders(options: Options): Readonly<Record<string, string>> {
   const [key = randomUUID()] = options.get('idempotency-key') ?? [];
-  if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)) return { 'idempotency-key': key };
+  if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key))
+    return { 'idempotency-key': key, ...traceOfEnvironment(process.env) };
   throw new Refusal('--idempotency-key takes 1 to 255 printable ASCII characters, without spaces at its ends');
 }
 

@@ -3,14 +3,14 @@
 import type { Options } from '../command.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
-import { idempotencyHeader, startAndWatch } from '../run/started-run.ts';
+import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const id = oneOperand(operands, 'flwd schedules run SCHEDULE; flwd schedules lists the schedules');
   const output = createOutput(options);
-  const headers = idempotencyHeader(options);
+  const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
     const path = { schedule_id: id };

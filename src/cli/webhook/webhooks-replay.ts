@@ -2,7 +2,7 @@
 
 import type { Options } from '../command.ts';
 import { type ExitCode, Refusal } from '../exit-code.ts';
-import { idempotencyHeader, startAndWatch } from '../run/started-run.ts';
+import { startAndWatch, startHeaders } from '../run/started-run.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput } from '../terminal/output.ts';
 import { findWebhook } from './webhooks.ts';
@@ -13,7 +13,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     throw new Refusal('write flwd webhooks replay JOB/NAME DELIVERY; flwd webhooks deliveries lists the deliveries');
   }
   const output = createOutput(options);
-  const headers = idempotencyHeader(options);
+  const headers = startHeaders(options);
   return withSession(options, async (session) => {
     const { client } = session;
     const { id, job_id: jobId } = await findWebhook(client, named);

@@ -20,7 +20,7 @@ export type StepValue = {
 
 export type RunFacts = Pick<
   Run,
-  'run_id' | 'job_id' | 'tenant' | 'args' | 'trigger' | 'created_by' | 'created_at' | 'labels' | 'priority'
+  'run_id' | 'job_id' | 'tenant' | 'args' | 'trigger' | 'created_by' | 'created_at' | 'labels' | 'priority' | 'trace'
 >;
 
 export type ScopeStep = { readonly status: StepStatus; readonly outputs: JsonObject };

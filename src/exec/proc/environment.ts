@@ -15,8 +15,9 @@ const longestVariableBytes = 128 * 1024;
 
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** flwd's own variables, those that describe the shell that started the server, and names that no shell can set. */
-const serverOwn = /^(?:FLWD_.*|FLOWD_.*|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
+/** flwd's own variables, those of traces or of the shell that started the server, and names that no shell can set. */
+const serverOwn =
+  /^(?:FLWD_.*|FLOWD_.*|TRACEPARENT|TRACESTATE|_|B?A?SH.*OPTS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|BASH_.*|.*[^A-Za-z0-9_].*)$/;
 
 export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   const variables = new Map<string, Variable>();
@@ -26,6 +27,7 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
   const ofHost = hostVariables(spec);
   const { plain, secret } = jobVariables(spec);
   const places = placesOf(spec);
+  const { traceparent, tracestate } = spec.trace;
   add({ LANG: 'C.UTF-8' }, false);
   add(ofHost, true);
   add(
@@ -54,6 +56,8 @@ export function attemptEnvironment(spec: AttemptSpec): Variable[] {
       FLWD_OUTPUT_FILE: `${places.out}/output`,
       FLWD_ARTIFACTS_DIR: `${places.workspace}/artifacts`,
       FLWD_SECRETS_DIR: places.secrets,
+      TRACEPARENT: traceparent,
+      ...(tracestate !== undefined && { TRACESTATE: tracestate }),
       // Bash reads this file first, and the file unsets the variable again, so only the job's own shell is prepared.
       ...(spec.action.ulcProfile === 'ulc.shell.bash' ? { BASH_ENV: places.prelude } : {}),
     },

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../../contract/routes.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Trigger } from '../../domain/run.ts';
+import { readTraceParent, type TraceParent } from '../../domain/trigger/trace.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Created } from '../../engine/once.ts';
 import { sendJson } from '../answers/stored-answer.ts';
@@ -19,7 +20,18 @@ const clients: readonly Trigger['type'][] = ['cli', 'console', 'mcp'];
 export function callerOf(request: FastifyRequest): Caller {
   const client = request.raw.headers['x-flwd-client'];
   const trigger = clients.find((one) => one === client) ?? 'api';
-  return { principal: request.principal, trigger, requestId: request.id, from: request.ip };
+  return {
+    principal: request.principal,
+    trigger,
+    requestId: request.id,
+    from: request.ip,
+    traceParent: traceParentOf(request),
+  };
+}
+
+/** Node joins headers that are there twice, which makes two of `traceparent` invalid and two of `tracestate` one. */
+export function traceParentOf({ raw }: FastifyRequest): TraceParent | undefined {
+  return readTraceParent(raw.headers.traceparent, raw.headers.tracestate);
 }
 
 /** @throws Problem malformed-request */

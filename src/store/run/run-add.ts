@@ -4,6 +4,7 @@ import type { JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
 import type { RunLimits } from '../../domain/resources.ts';
 import type { Run, RunPlan, Trigger } from '../../domain/run.ts';
+import type { TraceParent } from '../../domain/trigger/trace.ts';
 import type { Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { RunPlanRow, RunRow } from '../schema.ts';
@@ -38,6 +39,8 @@ export type NewRun = {
   readonly notify?: readonly NotifyRule[];
   readonly rerunOf: string | null;
   readonly parent: Run['parent'];
+  /** By default, the run begins a trace of its own. */
+  readonly traceParent?: TraceParent | undefined;
 };
 
 const insertRun = prepareQuery((db, row: RunRow) => db.insertInto('runs').values(row));
@@ -81,6 +84,7 @@ function toRow(run: NewRun): RunRow {
     request_id: requestId,
     // Its type alone is a column.
     ...(run.trigger.trigger_id !== undefined && { trigger: run.trigger }),
+    ...(run.traceParent && { trace: run.traceParent }),
   };
   return {
     id: run.id,

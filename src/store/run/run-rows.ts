@@ -6,6 +6,7 @@ import { unionMs } from '../../domain/job-times.ts';
 import type { OpenApproval, Run, RunSummary, Step } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
+import { ownTrace } from './span-ids.ts';
 
 /** The columns that a summary needs, besides `listedArgs`. */
 export const summaryColumns = [
@@ -30,7 +31,7 @@ export const summaryColumns = [
 
 /** The parts of a run that never change and are only shown. They share one JSON column. */
 export type RunDetails = Pick<Run, 'rerun_of' | 'parent' | 'limits' | 'grants' | 'source' | 'security' | 'request_id'> &
-  Partial<Pick<Run, 'trigger'>>;
+  Partial<Pick<Run, 'trigger' | 'trace'>>;
 
 type SummaryColumns = Pick<RunRow, (typeof summaryColumns)[number]>;
 /** `args` is null when it is too long to be read for a list. */
@@ -125,6 +126,7 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
     result: parseOrNull(row.result),
     steps: lastAttempts(steps).map(toStep),
     ...details,
+    trace: details.trace ?? ownTrace(row.id),
     termination: parseOrNull(row.termination),
     left_behind: parseOrNull(row.left_behind),
     worker: row.worker,

@@ -3,8 +3,10 @@
 import type { CommandAction, JsonObject } from '../../../domain/job.ts';
 import { noResources } from '../../../domain/resources.ts';
 import type { Run, RunPlan } from '../../../domain/run.ts';
+import { toTraceTexts } from '../../../domain/trigger/trace.ts';
 import type { AttemptProcess, AttemptRequest, Executor } from '../../../exec/executor.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
+import { traceOfAttempt } from '../../../store/run/span-ids.ts';
 import { unwritable } from '../../../store/storage-error.ts';
 import type { RunLog } from '../run-log.ts';
 
@@ -24,7 +26,7 @@ export type AttemptContext = {
 };
 
 export type AttemptStart = {
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security'>;
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security' | 'trace'>;
   readonly plan: RunPlan;
   readonly at: { readonly stepId: string; readonly attempt: number };
   readonly action: CommandAction;
@@ -87,6 +89,7 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
     job: plan.job,
     action: o.action,
     variables: o.variables,
+    trace: toTraceTexts(traceOfAttempt(run, o.at)),
     args: withoutSecrets({ ...run.args, ...plan.resolvedArgs }, plan.job.secretArgs),
     secrets: o.secrets,
     profile: plan.profile,

@@ -1,0 +1,25 @@
+// The ids of a run's trace and spans. They follow from the run's id, so they are the same after a crash (ADR 0072).
+
+import type { Trace, TraceParent } from '../../domain/trigger/trace.ts';
+import { createSha256 } from '../../lib/sha256.ts';
+
+/** The trace of a run that begins one. */
+export function ownTrace(runId: string): Trace {
+  return { trace_id: idOf(32, 'trace', runId), parent_id: null, sampled: true, state: null };
+}
+
+function attemptSpanId(runId: string, stepId: string, attempt: number): string {
+  return idOf(16, 'attempt', runId, stepId, String(attempt));
+}
+
+/** What an attempt passes on to what it starts. */
+export function traceOfAttempt(
+  { run_id: runId, trace }: { readonly run_id: string; readonly trace: Trace },
+  { stepId, attempt }: { readonly stepId: string; readonly attempt: number },
+): TraceParent {
+  return { ...trace, parent_id: attemptSpanId(runId, stepId, attempt) };
+}
+
+function idOf(digits: 16 | 32, ...parts: readonly string[]): string {
+  return createSha256().update(parts.join('\0')).digest('hex').slice(0, digits);
+}
