@@ -82,6 +82,18 @@ const runFields = Type.Object({
   labels,
   progress: nullable(Type.Object({ percent: Type.Number(), message: Type.String() })),
   error,
+  expected_ms: nullable(
+    Type.Integer({
+      description:
+        'For a running run: how long runs of its job usually work, the median of the last 20 successes; null: unknown',
+    }),
+  ),
+  expected_end_at: nullable(
+    Type.String({
+      format: 'date-time',
+      description: 'When the run will probably end; null: unknown, or the run waits for an approval',
+    }),
+  ),
 });
 
 const runSummary = Type.Object(

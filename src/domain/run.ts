@@ -177,6 +177,10 @@ export type Run = {
   readonly status: RunStatus;
   readonly reason: RunReason | null;
   readonly waiting: string | null;
+  /** The steps of the run that wait for an approval. */
+  readonly waiting_approval: readonly OpenApproval[];
+  /** How long approvals waited until they were answered. The rest of the run's duration is its work. */
+  readonly approval_ms: number;
   readonly created_at: string;
   readonly started_at: string | null;
   readonly finished_at: string | null;
@@ -215,10 +219,6 @@ export type OpenApproval = {
 
 /** A run as lists show it: everything except the parts that can be large. */
 export type RunSummary = {
-  /** The steps of the run that wait for an approval. */
-  readonly waiting_approval: readonly OpenApproval[];
-  /** How long approvals waited until they were answered. The rest of the run's duration is its work. */
-  readonly approval_ms: number;
   /** The arguments on one line, cut after 200 characters. */
   readonly args_text: string;
 } & Pick<
@@ -229,6 +229,8 @@ export type RunSummary = {
   | 'status'
   | 'reason'
   | 'waiting'
+  | 'waiting_approval'
+  | 'approval_ms'
   | 'created_at'
   | 'started_at'
   | 'finished_at'

@@ -214,6 +214,8 @@ function sampleRun(at: string): Run {
     status: 'success',
     reason: null,
     waiting: null,
+    waiting_approval: [],
+    approval_ms: 0,
     created_at: at,
     started_at: at,
     finished_at: at,

@@ -24,6 +24,7 @@ import { createLocalCallers, type LocalCallers, type RunCallers } from './admiss
 import { createProxies, type Proxies } from './admission/proxies.ts';
 import { createTokens, type Tokens } from './admission/tokens.ts';
 import { answerError, answerUnreadable, answerWhatNodeKeeps, pathOf } from './answers/problem-answers.ts';
+import { createUsualWork } from './answers/usual-work.ts';
 import { type AuditTrail, createAuditTrail } from './audit-trail.ts';
 import type { Handlers } from './exchange.ts';
 import { createActivity } from './handlers/activity.ts';
@@ -351,7 +352,7 @@ function createHandlers(
     ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
-    ...createRunHandlers({ runs, engine, jobIdOf, starterOf }),
+    ...createRunHandlers({ runs, engine, usual: createUsualWork({ store, hub }), jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),
     ...createLogSearchHandlers({ runs, jobIdOf }),
     ...createFailureHandlers({ runs, jobIdOf }),

@@ -46,6 +46,24 @@ test('a run shows its lines, and below them its duration, steps and progress', a
   expect(await terminal.screen({ colours: true })).toContain('\u001B[32msuccess');
 });
 
+test('a run says how much is probably left of it, by the last successes of its job', async () => {
+  const { dir } = await createInstance({
+    nap: bash('sleep "$FLWD_ARG_SECONDS"', {
+      argspec: { type: 'object', properties: { seconds: { type: 'integer', default: 10 } } },
+    }),
+  });
+  const terminal = await terminalIn(dir);
+  await terminal.flwd('nap --quiet');
+  await terminal.sees(/\[0\] ready>$/);
+  await terminal.flwd('nap --seconds 60');
+  await terminal.sees(/nap runs {2}.*s {2}about (5|10) s left$/m);
+  await terminal.press('C-c');
+  await terminal.sees(/\[130\] ready>$/);
+  await terminal.flwd('nap --seconds 60 --detach; flwd runs nap');
+  const seen = await terminal.sees(/^usual .* of work$/m);
+  expect(seen).toMatch(/^took +(about \d+ s left|\d+ s longer than usual)$/m);
+});
+
 test('control sequences of a job do not reach the terminal', async () => {
   const title = '\\033]2;taken over\\007';
   const { dir } = await createInstance({

@@ -69,6 +69,8 @@ test('a finished run has the fields of the reference, and those of this implemen
     waiting: null,
     waiting_approval: [],
     approval_ms: 0,
+    expected_ms: null,
+    expected_end_at: null,
     started_at: instant,
     exit_code: 0,
     error: null,

@@ -69,6 +69,8 @@ test('a run is listed with the fields of the reference', async () => {
       waiting: null,
       waiting_approval: [],
       approval_ms: 0,
+      expected_ms: null,
+      expected_end_at: null,
       exit_code: 0,
       attempt: 1,
       priority: 0,

@@ -1,11 +1,11 @@
 // Parts of the console that need no browser: colours of output, the filter of runs, rows of a list.
 
 import { describe, expect, test } from 'vitest';
+import { outlookOf } from '../../src/client/run-outlook.ts';
 import { workMs } from '../../src/client/took.ts';
 import { toPieces, writtenLast } from '../../src/console/log/ansi.ts';
 import { groupFailures } from '../../src/console/overview/failure-groups.ts';
 import { shortLists } from '../../src/console/run/run-words.ts';
-import { outlookOf } from '../../src/console/runs/run-outlook.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
 import { timeIn } from '../../src/console/schedules/zone-time.ts';
@@ -168,6 +168,8 @@ describe('rows of runs', () => {
     waiting: null,
     waiting_approval: [],
     approval_ms: 0,
+    expected_ms: null,
+    expected_end_at: null,
     args_text: '',
     started_at: null,
     exit_code: null,

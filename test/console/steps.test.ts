@@ -47,6 +47,8 @@ const runOf = (steps: Step[], members: Partial<Run> = {}): Run => ({
   waiting: null,
   waiting_approval: [],
   approval_ms: 0,
+  expected_ms: null,
+  expected_end_at: null,
   created_at: at(0),
   started_at: at(110),
   finished_at: null,

@@ -44,6 +44,53 @@ describe('a run', () => {
   });
 });
 
+describe('a running run', () => {
+  type Expected = {
+    run_id: string;
+    status: string;
+    started_at: string | null;
+    expected_ms: number | null;
+    expected_end_at: string | null;
+  };
+  /** A run of the job that worked so long. */
+  async function worked(jobId: string, tookMs: number, more: { tenant?: string } = {}): Promise<void> {
+    const run = await server.addRun({ jobId, ...more });
+    const startedAtMs = Date.now();
+    await run.move('claim', { atMs: startedAtMs });
+    await run.move('succeed', { atMs: startedAtMs + tookMs });
+  }
+  const shown = async (id: string) => read<Expected>(await server.fetch(`/runs/${id}`));
+  const listed = async (jobId: string) =>
+    (await read<{ runs: Expected[] }>(await server.fetch(`/runs?job_id=${jobId}`))).runs;
+
+  test('says how long it will probably work, from the last successes of its job in its tenant', async () => {
+    await worked('usual', 1_000, { tenant: 'other' });
+    for (const tookMs of [50_000, 10_000, 40_000]) await worked('usual', tookMs);
+    const run = await server.addRun({ jobId: 'usual' });
+    expect(await shown(run.id)).toMatchObject({ expected_ms: null, expected_end_at: null });
+    await run.move('claim');
+    const running = await shown(run.id);
+    expect(running.expected_ms).toBe(40_000);
+    expect(Date.parse(running.expected_end_at ?? '') - Date.parse(running.started_at ?? '')).toBe(40_000);
+    const [first, second] = await listed('usual');
+    expect(first).toMatchObject({ run_id: run.id, expected_ms: 40_000, expected_end_at: running.expected_end_at });
+    expect(second).toMatchObject({ status: 'success', expected_ms: null, expected_end_at: null });
+    for (const tookMs of [20_000, 21_000]) await worked('usual', tookMs);
+    expect((await listed('usual')).find((one) => one.run_id === run.id)).toMatchObject({ expected_ms: 21_000 });
+    await run.finish();
+    expect(await shown(run.id)).toMatchObject({ expected_ms: null, expected_end_at: null });
+  });
+
+  test('of a job that has never succeeded says nothing about its end', async () => {
+    const failed = await server.addRun({ jobId: 'unlucky' });
+    await failed.move('claim');
+    await failed.finish('fail');
+    const run = await server.addRun({ jobId: 'unlucky' });
+    await run.move('claim');
+    expect(await shown(run.id)).toMatchObject({ status: 'running', expected_ms: null, expected_end_at: null });
+  });
+});
+
 const ids = async (query: string) =>
   (await read<{ runs: RunAnswer[] }>(await server.fetch(`/runs?${query}`))).runs.map((run) => run.run_id);
 

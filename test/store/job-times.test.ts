@@ -75,3 +75,31 @@ describe.each(engines)('the times of a job on $engine', ({ open }) => {
     expect(await idsOf({ sinceMs: nowMs + 1 })).toEqual({ ids: [newest, other], more: false });
   });
 });
+
+describe.each(engines)('the recent work of a job on $engine', ({ open }) => {
+  const of = { jobId: 'shop/release', tenant: 'default' };
+
+  test('is that of its last 20 successes in its tenant, the shortest first', async () => {
+    store = await open(dir);
+    for (let n = 1; n <= 22; n += 1) await ran({ createdAtMs: nowMs + n }, (30 - n) * 1_000);
+    await ran({ createdAtMs: nowMs + 30 }, 99_000, 'fail');
+    await ran({ createdAtMs: nowMs + 31, tenant: 'other' }, 98_000);
+    await ran({ createdAtMs: nowMs + 32, jobId: 'shop/other' }, 97_000);
+    const expected = Array.from({ length: 20 }, (_, n) => (n + 8) * 1_000);
+    expect(await store.runs.recentWork(of)).toEqual(expected);
+    expect(await store.runs.recentWork({ ...of, jobId: 'shop/never' })).toEqual([]);
+  });
+
+  test('does not count the time in which approvals waited', async () => {
+    store = await open(dir);
+    const id = await ran({}, 60_000);
+    await store.database.transact((tx) =>
+      tx.db
+        .updateTable('steps')
+        .set({ kind: 'approval', started_at: nowMs + 11_000, finished_at: nowMs + 51_000 })
+        .where('run_id', '=', id)
+        .execute(),
+    );
+    expect(await store.runs.recentWork(of)).toEqual([20_000]);
+  });
+});

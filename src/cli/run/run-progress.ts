@@ -1,6 +1,7 @@
 // The progress of a run in one line: how long it takes, its steps, and what the job itself reports.
 
 import type { Client } from '../../client/client.ts';
+import { outlookOf } from '../../client/run-outlook.ts';
 import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
@@ -8,6 +9,7 @@ import type { Output } from '../terminal/output.ts';
 import type { StepLabels } from './step-labels.ts';
 
 type Run = AnswerOf<'getRun'>;
+type Progress = { readonly percent: number; readonly message: string };
 
 export type RunProgress = {
   readonly text: () => string;
@@ -25,6 +27,8 @@ export function createRunProgress(
     readonly steps: readonly string[];
     readonly labels: StepLabels;
     readonly output: Output;
+    /** Whether somebody sees the text: only then it is worth a request to ask how long the run will take. */
+    readonly isShown: boolean;
     readonly command: Session['command'];
     readonly onStep: (words: string) => void;
     /** Called when the run waits for someone to decide. */
@@ -40,19 +44,19 @@ export function createRunProgress(
   /** How long people took to answer: no work. */
   let waitedMs = 0;
   let waiting: string | null = null;
-  let isStarted = false;
+  let workingSinceMs: number | undefined;
+  let expectedMs: number | null = null;
   let isCancelling = false;
-  let progress: { readonly percent: number; readonly message: string } | undefined;
+  let progress: Progress | undefined;
   let turn = 0;
 
   function take(event: string, data: Readonly<Record<string, unknown>>): void {
     const step = stepOf(data);
     const label = o.labels.of(step);
-    if (event === 'run.started') isStarted = true;
+    if (event === 'run.started') workingSinceMs = Date.now();
     if (event === 'run.waiting') waiting = typeof data.message === 'string' ? data.message : null;
     if (event === 'run.cancelling') isCancelling = true;
-    if (event === 'run.progress')
-      progress = { percent: Number(data.percent) || 0, message: typeof data.message === 'string' ? data.message : '' };
+    if (event === 'run.progress') progress = progressOf(data);
     if (event === 'step.started') running.set(step, label);
     if (event === 'step.waiting_approval') {
       if (asking.size === 0) askedMs = Date.now();
@@ -64,10 +68,8 @@ export function createRunProgress(
       if (asking.delete(step) && asking.size === 0) waitedMs += Date.now() - askedMs;
     }
     if (o.steps.length === 0) return;
-    if (event === 'step.started') o.onStep(`${label} started`);
-    if (event === 'step.finished') o.onStep(`${label} ended: ${String(data.status)}`);
-    if (event === 'step.skipped') o.onStep(`${label} was skipped`);
-    if (event === 'step.retrying') o.onStep(`${label} is retried`);
+    const words = stepWords(event, data);
+    if (words !== undefined) o.onStep(`${label} ${words}`);
     if (event === 'step.waiting_approval')
       o.onQuestion(`${label} waits for approval: ${o.command('approve', run.run_id, step)}`);
   }
@@ -75,23 +77,54 @@ export function createRunProgress(
   return {
     text() {
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
-      const state = isCancelling ? 'is being cancelled' : isStarted ? 'runs' : `waits${waiting ? `: ${waiting}` : ''}`;
+      const state = isCancelling
+        ? 'is being cancelled'
+        : workingSinceMs !== undefined
+          ? 'runs'
+          : `waits${waiting ? `: ${waiting}` : ''}`;
       const time = spanWords(Math.floor((Date.now() - startedMs - waitedMs) / 1_000) * 1_000);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running.values()].join(', ')}` : '';
-      return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${barOf(progress)}`;
+      const left = asking.size === 0 && !isCancelling ? leftOf({ workingSinceMs, waitedMs, progress, expectedMs }) : '';
+      return `${sign} ${run.job_id} ${state}  ${time}${steps}${names}${left}${barOf(progress)}`;
     },
     async follow(client, signal) {
-      for await (const { event, data } of client.stream('getRunEvents', {
-        path: { run_id: run.run_id },
-        query: { types: eventTypes },
-        signal,
-      })) {
+      const path = { run_id: run.run_id };
+      const events = client.stream('getRunEvents', { path, query: { types: eventTypes }, signal });
+      for await (const { event, data } of events) {
         await o.labels.learn(stepOf(data));
         take(event, data);
+        if (event !== 'run.started' || !o.isShown) continue;
+        expectedMs = (await client.call('getRun', { path })).expected_ms;
       }
     },
   };
+}
+
+function stepWords(event: string, { status }: Readonly<Record<string, unknown>>): string | undefined {
+  if (event === 'step.started') return 'started';
+  if (event === 'step.finished') return `ended: ${String(status)}`;
+  if (event === 'step.skipped') return 'was skipped';
+  return event === 'step.retrying' ? 'is retried' : undefined;
+}
+
+/** How much is probably left of the run. */
+function leftOf(o: {
+  readonly workingSinceMs: number | undefined;
+  readonly waitedMs: number;
+  readonly progress: Progress | undefined;
+  readonly expectedMs: number | null;
+}): string {
+  if (o.workingSinceMs === undefined) return '';
+  const run = {
+    started_at: new Date(o.workingSinceMs).toISOString(),
+    finished_at: null,
+    waiting_approval: [],
+    approval_ms: o.waitedMs,
+    progress: o.progress ?? null,
+  };
+  const { words } = outlookOf(run, o.expectedMs, Date.now());
+  return words === '' ? '' : `  ${words}`;
 }
 
 function stepOf(data: Readonly<Record<string, unknown>>): string {
@@ -101,7 +134,11 @@ function stepOf(data: Readonly<Record<string, unknown>>): string {
 const eventTypes =
   'run.started,run.waiting,run.progress,run.cancelling,run.finished,step.started,step.finished,step.skipped,step.retrying,step.waiting_approval';
 
-export function barOf(progress: { readonly percent: number; readonly message: string } | undefined): string {
+function progressOf({ percent, message }: Readonly<Record<string, unknown>>): Progress {
+  return { percent: Number(percent) || 0, message: typeof message === 'string' ? message : '' };
+}
+
+export function barOf(progress: Progress | undefined): string {
   if (!progress) return '';
   const share = Math.min(100, Math.max(0, progress.percent));
   const full = Math.round((share / 100) * barCells);

@@ -49,6 +49,7 @@ export async function watchRun(
       steps,
       labels,
       output,
+      isShown: status.isShown,
       command: session.command,
       onStep: (words) => {
         if (output.isVerbose) status.above(() => output.say(words));

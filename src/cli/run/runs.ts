@@ -1,8 +1,9 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
+import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
-import { tookWords, wholeWords, workWords } from '../../client/took.ts';
+import { spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
@@ -107,7 +108,7 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
       run.job_id,
       { text: run.status, style: statusStyle(run.status) },
       output.time(run.created_at),
-      (run.finished_at === null ? percentOf(run) : workWords(run, 0)) || '-',
+      (run.finished_at === null ? leftOf(run) : workWords(run, 0)) || '-',
       byOf(run),
       whyOf(run),
     ]),
@@ -122,9 +123,11 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return type === 'schedule' || type === 'job_ended' ? type : `${by} (${type})`;
 }
 
-/** How far a run is that has not ended. */
-function percentOf({ progress }: Pick<RunSummary, 'progress'>): string {
-  return progress ? `${Math.round(progress.percent)} %` : '';
+/** How far a run is that has not ended, and what is probably left of it. */
+function leftOf(run: RunSummary | Run): string {
+  const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
+  const left = isWorking ? outlookOf(run, run.expected_ms, Date.now()).words : '';
+  return [run.progress ? `${Math.round(run.progress.percent)} %` : '', left].filter(Boolean).join(', ');
 }
 
 /** How often and since when the job fails as this run did. */
@@ -154,7 +157,8 @@ export async function describeRun(run: Run, output: Output, failure?: Failure): 
     ],
     ['started', output.time(run.started_at)],
     ['finished', output.time(run.finished_at)],
-    ['took', run.finished_at === null ? percentOf(run) : wholeWords(run)],
+    ['took', run.finished_at === null ? leftOf(run) : wholeWords(run)],
+    ['usual', run.expected_ms === null ? '' : `${spanWords(run.expected_ms)} of work`],
     [
       'profile',
       `${run.security.profile}${run.security.isolation.pid_namespace ? '' : ' without a sandbox'}, network ${run.security.isolation.network}${run.security.isolation.user === undefined ? '' : `, as ${run.security.isolation.user}`}`,

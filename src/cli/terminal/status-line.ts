@@ -6,6 +6,8 @@ import { fit } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
 
 export type StatusLine = {
+  /** False: nobody sees the text. */
+  readonly isShown: boolean;
   /** Replaces the text. */
   readonly show: (text: string) => void;
   /** Prints lines above the status line. */
@@ -27,6 +29,7 @@ export function createStatusLine(isWanted: boolean): StatusLine {
     terminal.write(stringWidth(text) > width ? fit(text, width) : text);
   };
   return {
+    isShown,
     show(next) {
       clear();
       // The text may contain a progress message of the job.

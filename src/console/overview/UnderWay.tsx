@@ -2,12 +2,11 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { outlookOf } from '../../client/run-outlook.ts';
 import { Card } from '../design/text/Card.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Elapsed } from '../design/text/Time.tsx';
-import { outlookOf } from '../runs/run-outlook.ts';
-import { useUsualTimes } from '../runs/usual-times.ts';
 import { countWords, harmless, type RunRow, runPath } from '../words.ts';
 import styles from './Lists.module.css';
 import { useOverviewRuns } from './overview-data.ts';
@@ -19,12 +18,11 @@ export function UnderWay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const data = useOverviewRuns();
   const running = data?.running ?? [];
   const pending = data?.pending ?? [];
-  const usual = useUsualTimes(running);
   return (
     <Card title="Running" count={data && countWords(running.length)} end={running.length > 1 && 'oldest first'} isFlush>
       <ul className={styles.rows} aria-label="Running">
         {running.slice(0, shownRunning).map((run) => (
-          <Running key={run.run_id} run={run} usualMs={usual?.get(run.job_id)} nowMs={nowMs} />
+          <Running key={run.run_id} run={run} nowMs={nowMs} />
         ))}
       </ul>
       {data && running.length === 0 && <p className={styles.nothing}>Nothing is running.</p>}
@@ -46,16 +44,8 @@ export function UnderWay({ nowMs }: { readonly nowMs: number }): ReactNode {
   );
 }
 
-function Running({
-  run,
-  usualMs,
-  nowMs,
-}: {
-  readonly run: RunRow;
-  readonly usualMs: number | null | undefined;
-  readonly nowMs: number;
-}): ReactNode {
-  const { share, words, isLong } = outlookOf(run, usualMs, nowMs);
+function Running({ run, nowMs }: { readonly run: RunRow; readonly nowMs: number }): ReactNode {
+  const { share, words, isLong } = outlookOf(run, run.expected_ms, nowMs);
   const message = run.progress?.message ?? '';
   return (
     <li className={styles.run}>

@@ -4,13 +4,13 @@
 import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { outlookOf } from '../../client/run-outlook.ts';
 import { spanWords } from '../../client/took.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
-import { outlookOf } from '../runs/run-outlook.ts';
 import { WithCode } from '../widgets/Notes.tsx';
 import { harmless, type Run, runPath, starterWords } from '../words.ts';
 import { useUsualMs } from './last-success.ts';
@@ -142,7 +142,8 @@ function Times({
   const waited = waitedMs < leastWaitMs ? '' : `${spanWords(waitedMs)} waiting`;
   const worked = run.started_at === null ? '' : `${work} of work`;
   const words = [worked, waited].filter(Boolean).join(', ');
-  const usualMs = useUsualMs(run.job_id);
+  const usual = useUsualMs(run.job_id);
+  const usualMs = run.status === 'running' ? run.expected_ms : usual;
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
   const outlook = isWorking ? outlookOf(run, usualMs, nowMs).words : '';
   if (words === '') return null;

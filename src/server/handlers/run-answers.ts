@@ -3,7 +3,9 @@
 import { LRUCache } from 'lru-cache';
 import { type Reach, reaches } from '../../domain/principal.ts';
 import type { RunReading } from '../../store/reading.ts';
+import { withExpectedEnd } from '../answers/expected-end.ts';
 import type { StoredAnswer } from '../answers/stored-answer.ts';
+import type { UsualWork } from '../answers/usual-work.ts';
 
 export type RunFilter = Parameters<RunReading['list']>[0];
 
@@ -26,9 +28,14 @@ type KnownPage = { readonly generation: Generation; readonly text: string };
 
 const cachedChars = 8 * 1024 * 1024;
 
-export function createRunAnswers(runs: RunReading): RunAnswers {
+export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers {
   const answers = new LRUCache<string, KnownRun>({ maxSize: cachedChars });
   const pages = new LRUCache<string, KnownPage>({ maxSize: cachedChars });
+
+  async function read(id: string, reach: Reach, version: number): Promise<StoredAnswer> {
+    const run = await withExpectedEnd(await runs.get(id, reach), usual);
+    return { text: JSON.stringify(run), etag: `"${version}"` };
+  }
 
   return {
     async run(id, reach) {
@@ -40,7 +47,7 @@ export function createRunAnswers(runs: RunReading): RunAnswers {
       if (known?.generation === generation) return known.answer;
       const { version, tenant } = await runs.version(id, reach);
       const isSame = known?.version === version;
-      const answer = isSame ? known.answer : { text: JSON.stringify(await runs.get(id, reach)), etag: `"${version}"` };
+      const answer = isSame ? known.answer : await read(id, reach, version);
       answers.set(id, { generation, tenant, answer, version }, { size: answer.text.length });
       return answer;
     },
@@ -52,7 +59,8 @@ export function createRunAnswers(runs: RunReading): RunAnswers {
       const generation = await runs.generation();
       if (known?.generation === generation) return known.text;
       const { runs: listed, total, isTotalExact, nextCursor } = await runs.list(filter, reach);
-      const text = JSON.stringify({ runs: listed, total, total_exact: isTotalExact, next_cursor: nextCursor });
+      const shown = await Promise.all(listed.map((run) => withExpectedEnd(run, usual)));
+      const text = JSON.stringify({ runs: shown, total, total_exact: isTotalExact, next_cursor: nextCursor });
       pages.set(key, { generation, text }, { size: key.length + text.length });
       return text;
     },

@@ -8,7 +8,9 @@ import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunReading } from '../../store/reading.ts';
+import { withExpectedEnd } from '../answers/expected-end.ts';
 import { sendJson, sendStored } from '../answers/stored-answer.ts';
+import type { UsualWork } from '../answers/usual-work.ts';
 import type { Handlers } from '../exchange.ts';
 import { toMs } from './query-values.ts';
 import { createRunAnswers, type RunFilter } from './run-answers.ts';
@@ -34,11 +36,12 @@ type Names =
 export function createRunHandlers(o: {
   readonly runs: RunReading;
   readonly engine: Engine;
+  readonly usual: UsualWork;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly starterOf: (request: FastifyRequest) => Caller;
 }): Pick<Handlers, Names> {
-  const { runs, engine } = o;
-  const answers = createRunAnswers(runs);
+  const { runs, engine, usual } = o;
+  const answers = createRunAnswers(runs, usual);
   const { starterOf } = o;
 
   return {
@@ -93,7 +96,10 @@ export function createRunHandlers(o: {
       return { attempts: stepId === undefined ? attempts : attempts.filter((one) => one.step_id === stepId) };
     },
 
-    listRunChildren: async ({ request, path }) => ({ runs: await runs.children(path.run_id, request.principal) }),
+    async listRunChildren({ request, path }) {
+      const children = await runs.children(path.run_id, request.principal);
+      return { runs: await Promise.all(children.map((run) => withExpectedEnd(run, usual))) };
+    },
 
     listRunNotices: async ({ request, path }) => ({
       notices: await runs.notifications(path.run_id, request.principal),

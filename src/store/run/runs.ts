@@ -25,6 +25,7 @@ import { readPlan } from './earlier-plans.ts';
 import { type JobTimesQuery, jobTimes } from './job-times.ts';
 import { lastRuns, type UsedRevision, usedRevisions } from './last-runs.ts';
 import { isFreeFor, takeRun } from './owners.ts';
+import { type JobOfTenant, recentWork } from './recent-work.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run-batch.ts';
 import { moveDeadlines, nextDeadline, overdueRuns, runsPastDeadline } from './run-deadlines.ts';
@@ -113,6 +114,8 @@ export type RunStore = {
     readonly tenant?: string;
   }) => Promise<readonly UsedRevision[]>;
   readonly times: (query: JobTimesQuery) => Promise<JobTimes>;
+  /** How long the last successes of the job worked, in milliseconds, the shortest first. */
+  readonly recentWork: (of: JobOfTenant) => Promise<readonly number[]>;
   /** While this value stays the same, every run and every list stays the same (ADR 0025). */
   readonly generation: Database['generation'];
   /** The title of the run's job when it was created. */
@@ -210,6 +213,7 @@ export function createRunStore(database: Database): RunStore {
     last: (query) => lastRuns(read, query),
     usedRevisions: (query) => usedRevisions(read, query),
     times: (query) => jobTimes(read, query),
+    recentWork: (of) => recentWork(read, of),
     generation: database.generation,
 
     titleOf: async (id) => (await selectPlan(read, { id })).map(({ plan }) => readPlan(plan).job.title)[0] ?? null,
@@ -238,10 +242,7 @@ export function createRunStore(database: Database): RunStore {
     cancelling: (status) => idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
     running: (owner) => idsOf(drivenBy(read, owner)),
 
-    counts: async (tenant) => ({
-      pending: await countRuns(read, 'pending', tenant),
-      running: await countRuns(read, 'running', tenant),
-    }),
+    counts: (tenant) => countUnended(read, tenant),
   };
 }
 
@@ -282,6 +283,10 @@ async function pendingRuns(read: Kysely<Schema>, limit: number, afterId?: string
     ...row,
     concurrency: { limit, key },
   }));
+}
+
+async function countUnended(read: Kysely<Schema>, tenant: string | undefined) {
+  return { pending: await countRuns(read, 'pending', tenant), running: await countRuns(read, 'running', tenant) };
 }
 
 /**

@@ -3,6 +3,7 @@
 import { Box } from 'ink';
 import { createElement as h, type ReactElement } from 'react';
 import { leftWords } from '../../client/left-words.ts';
+import { outlookOf } from '../../client/run-outlook.ts';
 import { isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
 import { tookWords, workWords } from '../../client/took.ts';
@@ -23,6 +24,9 @@ export function waitingSteps({ steps }: RunAnswer): StepAnswer[] {
   return steps.filter(({ status }) => status === 'waiting_approval');
 }
 
+/** Narrower terminals have no room to say how much is left. */
+const columnsForOutlook = 100;
+
 /** An `error` replaces the sentence, which takes at most `sentenceRows` rows, and the hint, which takes one more. */
 export function summaryLines(
   run: RunAnswer,
@@ -40,6 +44,8 @@ export function summaryLines(
   // Progress changes all the time, and the log below must not move with its length.
   const isProgress = o.error === null && progress !== '';
   const sentence = o.error ?? (isProgress ? { text: progress } : sentenceOf(run));
+  const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
+  const outlook = isWorking ? outlookOf(run, run.expected_ms, o.nowMs).words : '';
   const rows = wrapped(sentence.text, o.columns, isProgress ? 1 : o.sentenceRows);
   const hint = o.error === null ? run.error?.hint : undefined;
   const hintRows = hint === undefined ? [] : wrapped(`hint: ${hint}`, o.columns, o.sentenceRows + 1);
@@ -54,6 +60,7 @@ export function summaryLines(
         },
         { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
         { spans: [workWords(run, o.nowMs)], width: 12 },
+        ...(outlook === '' || o.columns < columnsForOutlook ? [] : [{ spans: [outlook], width: 26 }]),
       ],
       'run',
     ),

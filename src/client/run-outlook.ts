@@ -1,7 +1,9 @@
 // How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
 
-import { spanWords, workMs } from '../../client/took.ts';
-import type { RunRow } from '../words.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import { spanWords, workMs } from './took.ts';
+
+type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
 export type RunOutlook = {
   /** From 0 to 1; null: nothing is known about it. */
