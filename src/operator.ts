@@ -11,6 +11,8 @@ import type { Channel, Smtp } from './domain/notification.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
+import { ofMade, webhooksOfJobs } from './engine/webhook/find-webhook.ts';
+import { checkWebhooks } from './engine/webhook/webhook-check.ts';
 import { checkDataDir } from './exec/host/host-checks.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
 import { startHostProbe } from './host-probe.ts';
@@ -26,6 +28,7 @@ import { localTimezone } from './lib/timezone.ts';
 import { formatSize } from './lib/units.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
 import { openTlsCertificate } from './server/tls.ts';
+import { withCatalog } from './sources.ts';
 import type { AuditVerdict } from './store/audit/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup/backup.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
@@ -38,6 +41,7 @@ import {
   openAuditFile,
   type StoredNames,
   storedSecrets,
+  storedWebhooks,
 } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
@@ -59,6 +63,7 @@ export async function examineHost(
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,
+    ...(await examineWebhooks(config)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
       ? [warn('schedules', 'scheduler.schedules_paused pauses all schedules', 'remove it from flwd.yaml')]
@@ -67,6 +72,15 @@ export async function examineHost(
   ];
   const isDamaged = stored.some(({ status }) => status === 'fail');
   return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, isDamaged };
+}
+
+/** Reads the jobs and the database as they are now. */
+async function examineWebhooks(config: Config): Promise<HostCheck[]> {
+  const stored = await storedWebhooks(config.persistence.dbPath, systemClock.now() - dayMs);
+  return withCatalog(config, async (catalog) => {
+    const o = { catalog, defaultTenant: config.instance.defaultTenant };
+    return checkWebhooks([...webhooksOfJobs(o), ...stored.made.map((one) => ofMade(one, o))], stored);
+  });
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {
@@ -124,6 +138,7 @@ function examineTimezone(kept: string, set: string | null): HostCheck {
 }
 
 const nearlyFull = 0.9;
+const dayMs = 86_400_000;
 
 /** The owners of the running runs. Another server may share the database (ADR 0039). */
 function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {

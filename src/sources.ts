@@ -36,7 +36,8 @@ export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Pr
   });
 }
 
-async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promise<T>): Promise<T> {
+/** Reads the sources once. */
+export async function withCatalog<T>(config: Config, work: (catalog: Catalog) => Promise<T>): Promise<T> {
   const log = errorsAlone(config.logging.format);
   const sources = config.sources.map((source): JobSource => ({ ...source, type: 'fs', watch: false }));
   const { instance, persistence } = config;

@@ -41,12 +41,17 @@ export function readChoice<const T extends string>(
 
 /** The labels of `--label`; undefined without any. @throws Refusal */
 export function readLabels(options: Options): Readonly<Record<string, string>> | undefined {
-  const labels = (options.get('label') ?? []).map((text) => {
+  return readPairs(options, 'label');
+}
+
+/** The values of an option that takes `KEY=VALUE`; undefined without any. @throws Refusal */
+export function readPairs(options: Options, name: string): Readonly<Record<string, string>> | undefined {
+  const pairs = (options.get(name) ?? []).map((text) => {
     const at = text.indexOf('=');
-    if (at < 1) throw new Refusal(`--label ${text} must have the form KEY=VALUE`);
+    if (at < 1) throw new Refusal(`--${name} ${text} must have the form KEY=VALUE`);
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
-  return labels.length > 0 ? Object.fromEntries(labels) : undefined;
+  return pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
 }
 
 /** The single operand of a command. @throws Refusal */

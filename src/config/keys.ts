@@ -230,7 +230,7 @@ export const keys = {
   ),
   'server.public_url': optional(
     url,
-    'The address at which people reach this server, such as `https://flwd.example.org`. Notifications link to it',
+    'The address at which people reach this server, such as `https://flwd.example.org`. Notifications link to it, and new webhooks show it',
     { defaultText: 'no links' },
   ),
   'server.read_timeout': key(timeout, '30s', 'How long a client may take to send a request'),

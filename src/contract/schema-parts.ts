@@ -30,12 +30,12 @@ const offset = Type.Optional(
 /** The query of a list. `limitText` describes `limit` and its default. */
 export const page = (limitText: string) => ({ limit: limit(1000, limitText), offset, cursor });
 
-/** Why policy keeps something from starting runs. */
-export const denial = (what: string) =>
+/** Why something starts no runs. */
+export const denial = (what: string, because = 'its job is from an untrusted source') =>
   nullable(
     Type.Object(
       { type: Type.String(), detail: Type.String() },
-      { description: `Why it ${what}: its job is from an untrusted source; null if nothing forbids it` },
+      { description: `Why it ${what}: ${because}; null if nothing forbids it` },
     ),
   );
 

@@ -1,10 +1,29 @@
 // The operations on webhooks and their deliveries, and their schemas.
 
 import { Type } from 'typebox';
-import { deliveryResults, webhookSchemes } from '../domain/trigger/webhook.ts';
+import {
+  deliveryResults,
+  headerNamePattern,
+  secretNamePattern,
+  trialResults,
+  webhookNamePattern,
+  webhookSchemes,
+} from '../domain/trigger/webhook.ts';
 import { routes } from './routes.ts';
-import { runCreated, startProblems } from './run-schemas.ts';
-import { closed, denial, idempotencyKey, json, literals, nullable, page, text, timestamp } from './schema-parts.ts';
+import { runCreated, runRequest, startProblems } from './run-schemas.ts';
+import {
+  anyObject,
+  closed,
+  denial,
+  idempotencyKey,
+  json,
+  literals,
+  nullable,
+  oneOf,
+  page,
+  text,
+  timestamp,
+} from './schema-parts.ts';
 
 const delivery = Type.Object(
   {
@@ -33,17 +52,122 @@ const webhook = Type.Object(
     name: Type.String(),
     job_id: Type.String(),
     tenant: Type.String(),
-    hook: Type.String({ description: 'The path of its address, relative to the server' }),
+    source: Type.Enum(['job', 'api']),
+    hook: nullable(
+      Type.String({
+        description:
+          'The path of its address, relative to the server; null if it was made by the API: that address has a token, ' +
+          'which is shown once',
+      }),
+    ),
     scheme: literals(webhookSchemes),
-    header: Type.String({ description: 'The header of the signature' }),
+    header: nullable(Type.String({ description: 'The header of the signature; null for the scheme `token`' })),
+    secrets: Type.Array(Type.String(), { description: 'The names of the stored secrets with which a sender signs' }),
     if: nullable(Type.String()),
     args: Type.Record(Type.String(), Type.String()),
-    denied: denial('refuses every delivery'),
+    per_minute: nullable(
+      Type.Integer({ description: 'How many deliveries it takes a minute; null means that there is no such limit' }),
+    ),
+    denied: denial('refuses every delivery', 'its job is gone, invalid, or from an untrusted source'),
+    created_at: nullable(timestamp),
+    created_by: nullable(Type.String()),
     last_delivery: nullable(
       Type.Object(delivery.properties, { description: 'The newest one; null if the caller lacks `runs:read`' }),
     ),
   },
   { $id: 'Webhook' },
+);
+
+const newWebhook = Type.Object(
+  {
+    ...webhook.properties,
+    hook: Type.String({
+      description: 'The path of its address with its token, which no other answer has. Keep it as a secret',
+    }),
+    url: nullable(Type.String({ description: 'The whole address; null if flwd.yaml has no `server.public_url`' })),
+  },
+  { $id: 'NewWebhook' },
+);
+
+const expression = Type.String({ minLength: 1, maxLength: 16_384 });
+const headerName = Type.String({ pattern: headerNamePattern });
+const secretName = Type.String({ pattern: secretNamePattern });
+
+const webhookRequest = Type.Object(
+  {
+    job_id: runRequest.properties.job_id,
+    name: Type.Optional(
+      Type.String({ pattern: webhookNamePattern, description: 'By default, `hook-` and the end of the id' }),
+    ),
+    scheme: oneOf(
+      webhookSchemes,
+      'How a sender signs. By default `token`: then everybody who knows the address may start the job',
+    ),
+    secret: Type.Optional(
+      Type.Union([secretName, Type.Array(secretName, { minItems: 1, maxItems: 5, uniqueItems: true })], {
+        description: 'The name of the stored secret with which the sender signs, or of several',
+      }),
+    ),
+    header: Type.Optional(headerName),
+    if: Type.Optional(expression),
+    args: Type.Optional(
+      Type.Record(Type.String({ maxLength: 255 }), expression, {
+        maxProperties: 200,
+        description: 'An expression for each argument, over `body`, `headers`, `query` and `event`',
+      }),
+    ),
+    headers: Type.Optional(
+      Type.Array(headerName, {
+        minItems: 1,
+        maxItems: 20,
+        uniqueItems: true,
+        description: 'Further headers that the expressions may read',
+      }),
+    ),
+    wait: text('How long the answer waits for the end of the run, such as `8s`; at most `30s`'),
+    per_minute: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 60_000,
+        description: 'How many deliveries it takes a minute; by default 10 for `token`, and no limit otherwise',
+      }),
+    ),
+    tenant: runRequest.properties.tenant,
+  },
+  { $id: 'WebhookRequest', additionalProperties: false },
+);
+
+const textMap = (description: string) =>
+  Type.Optional(
+    Type.Record(Type.String({ maxLength: 255 }), Type.String({ maxLength: 8_192 }), {
+      maxProperties: 100,
+      description,
+    }),
+  );
+
+const testRequest = Type.Object(
+  {
+    body: Type.Optional(Type.Unknown({ description: 'The body of a delivery, as JSON; null by default' })),
+    event: text('The kind of event; by default what the scheme finds in the body'),
+    headers: textMap('The headers of the delivery'),
+    query: textMap('The parameters of its address'),
+  },
+  { $id: 'WebhookTestRequest', additionalProperties: false },
+);
+
+const trial = Type.Object(
+  {
+    result: Type.Enum<[...typeof trialResults]>([...trialResults], {
+      description: 'Whether it would start a run, be skipped by `if`, be refused, or only test the address',
+    }),
+    event: Type.String(),
+    args: nullable(anyObject),
+    problem: nullable(
+      Type.String({ description: 'Why it would be refused: the last part of the type of the problem' }),
+    ),
+    detail: nullable(Type.String()),
+  },
+  { $id: 'WebhookTest' },
 );
 
 export const webhookOperations = {
@@ -67,10 +191,24 @@ export const webhookOperations = {
           { webhooks: Type.Array(webhook), total: Type.Integer(), next_cursor: nullable(Type.String()) },
           { $id: 'WebhookList' },
         ),
-        'Webhooks, sorted by job and name',
+        'Webhooks, sorted by job, name and id',
       ),
     ],
     problems: ['validation-error', 'permission-denied'],
+  },
+  createWebhook: {
+    ...routes.createWebhook,
+    tag: 'Webhooks',
+    summary: 'Make a webhook whose address has a token; the token is shown once',
+    scope: 'schedules:write',
+    body: webhookRequest,
+    answers: [json(201, newWebhook, 'Created')],
+    problems: ['validation-error', 'permission-denied', 'job-not-found', 'job-invalid', 'source-untrusted'],
+    audit: {
+      action: 'webhook.create',
+      object: 'webhook',
+      keeps: ['job_id', 'name', 'scheme', 'secret', 'per_minute', 'tenant'],
+    },
   },
   getWebhook: {
     ...routes.getWebhook,
@@ -79,6 +217,25 @@ export const webhookOperations = {
     scope: 'jobs:read',
     answers: [json(200, webhook, 'The webhook')],
     problems: ['webhook-not-found'],
+  },
+  deleteWebhook: {
+    ...routes.deleteWebhook,
+    tag: 'Webhooks',
+    summary: 'Remove a webhook that was made by the API, with its deliveries; its runs are kept',
+    scope: 'schedules:write',
+    answers: [{ status: 204, description: 'Removed', content: {} }],
+    problems: ['webhook-not-found', 'source-managed'],
+    audit: { action: 'webhook.delete', object: 'webhook' },
+  },
+  testWebhook: {
+    ...routes.testWebhook,
+    tag: 'Webhooks',
+    summary: 'Test a webhook: says what a delivery would do, but starts nothing and needs no signature',
+    scope: 'runs:write',
+    body: testRequest,
+    answers: [json(200, trial, 'What the delivery would do')],
+    problems: ['validation-error', 'webhook-not-found'],
+    audit: null,
   },
   listDeliveries: {
     ...routes.listDeliveries,

@@ -166,7 +166,7 @@ export function createEngine(o: EngineOptions): Engine {
     createRun,
     schedules: starters.schedules,
     triggers: starters.triggers,
-    webhooks: createWebhooks({ ...o, secrets, createRun, rerun, ends }),
+    webhooks: createWebhooks({ ...o, secrets, createRun, plan: resolve, rerun, ends }),
     secrets,
     kv,
     rotateKey: createKeyRotation(o).rotate,

@@ -16,7 +16,7 @@ const nextUlid = monotonicFactory(() => {
 });
 
 export function createId(
-  prefix: 'run' | 'artifact' | 'schedule' | 'delivery' | 'notice' | 'token' | 'req',
+  prefix: 'run' | 'artifact' | 'schedule' | 'webhook' | 'delivery' | 'notice' | 'token' | 'req',
   nowMs: number,
 ): string {
   return `${prefix}_${nextUlid(nowMs)}`;

@@ -147,7 +147,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   addHookRoutes(app, {
     ...entrance,
     webhooks: engine.webhooks,
-    countRun: limiter.countRun,
+    ...limiter,
     load,
     takeBodyRoom,
     bodyLimitBytes: config.server.bodyLimitBytes,
@@ -194,6 +194,7 @@ function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {
     tenantOf: {
       run: async (id) => (await store.runs.summary(id))?.tenant,
       schedule: async (id) => (await store.schedules.find(id))?.tenant,
+      webhook: async (id) => (await store.webhooks.find(id))?.tenant,
       token: async (id) => (await store.tokens.find(id))?.tenant,
     },
   });
@@ -348,7 +349,7 @@ function createHandlers(
       clock,
     }),
     ...createTriggerHandlers({ triggers: engine.triggers, store, jobIdOf }),
-    ...createWebhookHandlers({ webhooks: engine.webhooks, store, jobIdOf, starterOf }),
+    ...createWebhookHandlers({ ...engine, store, jobIdOf, starterOf, ...config.server }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),

@@ -24,6 +24,7 @@ type Parts = {
   readonly admission: Pick<Admission, 'admitDelivery'>;
   readonly webhooks: Webhooks;
   readonly countRun: RateLimiter['countRun'];
+  readonly countDelivery: RateLimiter['countDelivery'];
   readonly load: Load;
   readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
   readonly bodyLimitBytes: number;
@@ -38,7 +39,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     await o.admission.admitDelivery(request, reply);
     assertRoom(o.load);
     // Before the body is read, so that only somebody who knows an address can make the server read bodies.
-    found.set(request, webhooks.find(request.params['*']));
+    found.set(request, await webhooks.find(request.params['*']));
     o.takeBodyRoom(request, reply);
   }
 
@@ -48,6 +49,8 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };
     await webhooks.assertSigned(webhook, delivery);
+    // Only now, so that nobody else can use up the limit of the sender.
+    o.countDelivery(webhook);
     request.principal = webhooks.principalOf(webhook);
     const parse = () => bodyOf(request, raw, readJson);
     const { status, body } = await webhooks.accept(

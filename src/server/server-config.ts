@@ -24,6 +24,8 @@ export type ServerConfig = {
   readonly auth: { readonly mode: AuthMode; readonly isDev: boolean };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
+    /** The address at which people reach this server; null: flwd.yaml does not say it. */
+    readonly publicUrl: string | null;
     readonly readTimeoutMs: number;
     readonly writeTimeoutMs: number;
     readonly idleTimeoutMs: number;

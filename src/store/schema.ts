@@ -32,6 +32,7 @@ export type Schema = {
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
   schedule_pauses: SchedulePauseRow;
+  webhooks: WebhookRow;
   delivery_keys: DeliveryKeyRow;
   trigger_results: TriggerResultRow;
   deliveries: DeliveryRow;
@@ -315,6 +316,20 @@ export type TriggerResultRow = {
   run_id: string | null;
   problem: string | null;
   detail: string | null;
+};
+
+/** A webhook that was made at run time. `token_hash` is the SHA-256 of the token in its address, `terms` is JSON. */
+export type WebhookRow = {
+  id: string;
+  name: string;
+  job_id: string;
+  tenant: string;
+  token_hash: string;
+  scheme: WebhookScheme;
+  terms: string;
+  per_minute: number | null;
+  created_at: number;
+  created_by: string;
 };
 
 /** By what a delivery is known that started a run. A second delivery with the key is a duplicate (ADR 0066). */

@@ -1,13 +1,25 @@
-// The last deliveries of each webhook, and the keys of those that started runs, so that a delivery that comes again
-// starts no second one (ADR 0066).
+// Webhooks that were made at run time, the last deliveries of each webhook, and the keys of those that started runs, so
+// that a delivery that comes again starts no second one (ADR 0066, ADR 0074).
 
+import type { MadeWebhook } from '../domain/trigger/webhook.ts';
 import type { Database, Transaction } from './database.ts';
-import type { DeliveryRow } from './schema.ts';
+import { countRows } from './query-parts.ts';
+import type { DeliveryRow, WebhookRow } from './schema.ts';
 
 /** How many deliveries of a webhook are kept. */
 const mostKept = 100;
 
 export type WebhookStore = {
+  /** False when another webhook of the job and tenant has the name. */
+  readonly add: (tx: Transaction, webhook: MadeWebhook) => Promise<boolean>;
+  /** Removes the webhook with its deliveries. */
+  readonly remove: (tx: Transaction, id: string) => Promise<void>;
+  readonly all: () => Promise<readonly MadeWebhook[]>;
+  readonly find: (id: string) => Promise<MadeWebhook | undefined>;
+  readonly findByToken: (tokenHash: string) => Promise<MadeWebhook | undefined>;
+  /** Whether it still exists, in a transaction. */
+  readonly isThere: (tx: Transaction, id: string) => Promise<boolean>;
+  readonly countOf: (tenant: string) => Promise<number>;
   /**
    * Removes the oldest deliveries of the webhook if there are more than 100. A delivery without a run whose body came
    * before with the same result is only counted there, with the problem that it had this time.
@@ -39,9 +51,11 @@ export type WebhookStore = {
 
 export function createWebhookStore({ read, transact }: Database): WebhookStore {
   return {
+    ...createMade(read),
     ...createDeliveries({ read, transact }),
 
     async startedBy(webhookId, keys, nowMs) {
+      if (keys.length === 0) return undefined;
       const row = await read
         .selectFrom('delivery_keys')
         .select('run_id')
@@ -86,6 +100,82 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
       });
       return old.length;
     },
+  };
+}
+
+type Made = Pick<WebhookStore, 'add' | 'remove' | 'all' | 'find' | 'findByToken' | 'isThere' | 'countOf'>;
+
+function createMade(read: Database['read']): Made {
+  return {
+    async add(tx, webhook) {
+      const added = await tx.db
+        .insertInto('webhooks')
+        .values(toRow(webhook))
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('id')
+        .executeTakeFirst();
+      return added !== undefined;
+    },
+
+    async remove(tx, id) {
+      await tx.db.deleteFrom('webhooks').where('id', '=', id).execute();
+      await tx.db.deleteFrom('deliveries').where('webhook_id', '=', id).execute();
+      await tx.db.deleteFrom('delivery_keys').where('webhook_id', '=', id).execute();
+    },
+
+    all: () => allMade(read),
+
+    async find(id) {
+      const row = await read.selectFrom('webhooks').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toWebhook(row);
+    },
+
+    async findByToken(tokenHash) {
+      const row = await read.selectFrom('webhooks').selectAll().where('token_hash', '=', tokenHash).executeTakeFirst();
+      return row && toWebhook(row);
+    },
+
+    async isThere(tx, id) {
+      const row = await tx.db.selectFrom('webhooks').select('id').where('id', '=', id).executeTakeFirst();
+      return row !== undefined;
+    },
+
+    countOf: (tenant) => countRows(read.selectFrom('webhooks').where('tenant', '=', tenant)),
+  };
+}
+
+export async function allMade(read: Database['read']): Promise<readonly MadeWebhook[]> {
+  return (await read.selectFrom('webhooks').selectAll().orderBy('id').execute()).map(toWebhook);
+}
+
+function toRow(webhook: MadeWebhook): WebhookRow {
+  const { id, name, jobId, tenant, tokenHash, scheme, perMinute, createdAtMs, createdBy, ...terms } = webhook;
+  return {
+    id,
+    name,
+    job_id: jobId,
+    tenant,
+    token_hash: tokenHash,
+    scheme,
+    terms: JSON.stringify(terms),
+    per_minute: perMinute,
+    created_at: createdAtMs,
+    created_by: createdBy,
+  };
+}
+
+function toWebhook(row: WebhookRow): MadeWebhook {
+  return {
+    ...JSON.parse(row.terms),
+    id: row.id,
+    name: row.name,
+    jobId: row.job_id,
+    tenant: row.tenant,
+    tokenHash: row.token_hash,
+    scheme: row.scheme,
+    perMinute: row.per_minute,
+    createdAtMs: row.created_at,
+    createdBy: row.created_by,
   };
 }
 

@@ -1,6 +1,7 @@
-// `flwd webhooks` against a real server, and what a backup keeps of deliveries.
+// `flwd webhooks` against a real server, and what a backup keeps of webhooks and deliveries.
 
 import { createHmac } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testWith } from '../support/host.ts';
@@ -78,6 +79,81 @@ testWith('bwrap')(
       run_id: first.run_id,
     });
     expect((await flwd(other.dir, 'webhooks', 'deliveries', 'site/deploy/push')).stdout).toContain('came again: 1');
+    await again.stop();
+  },
+);
+
+testWith('bwrap')(
+  'a webhook is made, tested, called and removed, and its address works after a backup and a restore elsewhere',
+  { timeout: 120_000 },
+  async () => {
+    const instance = await createInstance(jobs);
+    const server = await instance.serve();
+    const { dir } = instance;
+    const args = ['--arg', 'ref=body.ref', '--arg', 'pin=body.pin'];
+    const refused = await flwd(
+      dir,
+      'webhooks',
+      'add',
+      'site/deploy',
+      '--scheme',
+      'github',
+      '--secret',
+      'none',
+      ...args,
+    );
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('flwd secrets set lost') });
+
+    const made = await flwd(dir, 'webhooks', 'add', 'site/deploy', '--name', 'form', ...args, '--wait', '20s');
+    expect(made).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /it is not shown again\neverybody who knows the address can start site\/deploy, at most 10/,
+      ),
+    });
+    const [url, hook = ''] = /^http:\/\/127\.0\.0\.1:\d+(\/hooks\/flwd_hook_[\w-]{43})\n$/.exec(made.stdout) ?? [];
+    expect(url).toBe(made.stdout);
+    expect((await flwd(dir, 'webhooks')).stdout).toMatch(/^site\/deploy\/form +token +-$/m);
+    expect(await flwd(dir, 'webhooks', 'add', 'site/deploy', '--name', 'form', ...args)).toMatchObject({ code: 2 });
+
+    const body = join(createFolder(), 'body.json');
+    writeFileSync(body, JSON.stringify({ ref: 'main', pin }));
+    expect(await flwd(dir, 'webhooks', 'test', 'site/deploy/form', '--body', body)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/"ref":"main","pin":"\[redacted\]"[\s\S]*it would start a run of site\/deploy\n$/),
+    });
+    const without = await flwd(dir, 'webhooks', 'test', 'site/deploy/form');
+    expect(without).toMatchObject({ code: 1, stdout: expect.stringMatching(/would be refused: \/args\/ref/) });
+
+    const call = async (base: string) => {
+      const headers = { 'content-type': 'application/json' };
+      return fetch(base + hook, { method: 'POST', headers, body: JSON.stringify({ ref: 'main', pin }) });
+    };
+    const first = await call(server.url);
+    expect([first.status, JSON.parse(await first.text())]).toMatchObject([200, { status: 'success' }]);
+
+    const dest = join(createFolder(), 'backup');
+    expect(await flwd(dir, 'backup', dest, '--include-key')).toMatchObject({ code: 0 });
+    await server.stop();
+    const other = await createInstance(jobs);
+    expect(await flwd(other.dir, 'restore', dest)).toMatchObject({ code: 0 });
+    const doctor = async () => (await flwd(other.dir, 'doctor')).stdout;
+    expect(await doctor()).toMatch(/^warn +webhooks +site\/deploy\/push lacks the secret hook-key$/m);
+    const again = await other.serve();
+    expect((await call(again.url)).status).toBe(200);
+
+    // Refused deliveries, and a job that is gone.
+    const bare = await fetch(again.url + hook, { method: 'POST' });
+    expect(bare.status).toBe(400);
+    expect(await doctor()).toMatch(/site\/deploy\/form refused deliveries in the last day: 1\n/);
+    rmSync(join(other.dir, 'jobs', 'site'), { recursive: true });
+    expect(await doctor()).toMatch(
+      /^warn +webhooks +site\/deploy\/form takes no deliveries: .*\n.*flwd webhooks rm webhook_/m,
+    );
+
+    expect(await flwd(other.dir, 'webhooks', 'rm', 'site/deploy/form')).toMatchObject({ code: 0 });
+    expect((await call(again.url)).status).toBe(404);
+    expect(await flwd(other.dir, 'webhooks', 'rm', 'site/deploy/form')).toMatchObject({ code: 3 });
     await again.stop();
   },
 );

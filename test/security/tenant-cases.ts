@@ -220,6 +220,9 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   listWebhooks: [
     { kind: 'list', noun: 'webhook', path: '/webhooks', queries: () => ['job_id=hooked', 'limit=1', 'tenant=acme'] },
   ],
+  createWebhook: [makes('/webhooks', () => ({ job_id: 'quick' }), 201)],
+  deleteWebhook: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID') }],
+  testWebhook: [{ kind: 'thing', noun: 'webhook', attempts: posts('/webhooks/ID/test', {}) }],
   getWebhook: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID') }],
   listDeliveries: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries') }],
   replayDelivery: [{ kind: 'thing', noun: 'webhook', attempts: below('/webhooks/ID/deliveries/delivery_1/replay') }],

@@ -187,6 +187,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         writeTimeoutMs: 10_000,
         idleTimeoutMs: 5_000,
         syncWaitMs: 10_000,
+        publicUrl: null,
         bodyLimitBytes: 65_536,
         tls: null,
         corsOrigins: [],

@@ -115,6 +115,7 @@ describe('a database file of SQLite', () => {
       ['0030-triggers', 'dcd6ca09384d14ad4f5ebdbe0cb038d7e95eb49df2664d72bb1e05eac0494c33'],
       ['0031-ends-by-tenant', '79ccd095a2986844674eaf75a4b8b6af693cd0b19286e292d4fe29a8f54a1209'],
       ['0032-mail-recipients', 'd015aa237898deede0381208c948a86d2d6615f033f99deda64dbcfa8927b013'],
+      ['0036-made-webhooks', '5dd8b1c74e00bafb106ab5dd3f22a2b762434179b5cdf5bab0a0c29dca174163'],
     ]);
   });
 

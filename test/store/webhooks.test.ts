@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { MadeWebhook } from '../../src/domain/trigger/webhook.ts';
 import type { DeliveryRow } from '../../src/store/schema.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
-describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
+describe.each(engines)('webhooks on $engine', ({ open }) => {
   let dir: string;
   let store: Opened;
 
@@ -108,5 +109,46 @@ describe.each(engines)('keys of deliveries on $engine', ({ open }) => {
       ['delivery_1', 0, null, nowMs],
     ]);
     expect(await store.webhooks.deliveries('webhook_2')).toMatchObject([{ id: 'delivery_5', repeats: 0 }]);
+  });
+
+  test('a webhook is found by its token’s hash, has its name alone in its job and tenant, and goes with its deliveries', async () => {
+    const webhook: MadeWebhook = {
+      id: 'webhook_1',
+      name: 'push',
+      jobId: 'site/deploy',
+      tenant: 'default',
+      tokenHash: 'a'.repeat(64),
+      scheme: 'github',
+      header: 'x-hub-signature-256',
+      secrets: ['key'],
+      condition: 'event == "push"',
+      args: { ref: 'body.ref' },
+      headers: ['x-trace'],
+      waitMs: 8_000,
+      perMinute: null,
+      createdAtMs: nowMs,
+      createdBy: 'local',
+    };
+    const make = (over: Partial<MadeWebhook>) =>
+      store.database.transact((tx) => store.webhooks.add(tx, { ...webhook, ...over }));
+    expect(await make({})).toBe(true);
+    expect(await make({ id: 'webhook_2', tokenHash: 'b'.repeat(64) })).toBe(false);
+    expect(await make({ id: 'webhook_2' })).toBe(false);
+    expect(await make({ id: 'webhook_2', tokenHash: 'b'.repeat(64), tenant: 'beta', perMinute: 10 })).toBe(true);
+    expect(await store.webhooks.findByToken('a'.repeat(64))).toEqual(webhook);
+    expect(await store.webhooks.find('webhook_2')).toMatchObject({ tenant: 'beta', perMinute: 10 });
+    expect((await store.webhooks.all()).map(({ id }) => id)).toEqual(['webhook_1', 'webhook_2']);
+    expect(await store.webhooks.countOf('beta')).toBe(1);
+
+    await addDelivery({});
+    await add();
+    await addDelivery({ id: 'delivery_2', webhook_id: 'webhook_2' });
+    await store.database.transact((tx) => store.webhooks.remove(tx, 'webhook_1'));
+    expect(await store.webhooks.findByToken('a'.repeat(64))).toBeUndefined();
+    expect(await store.database.transact((tx) => store.webhooks.isThere(tx, 'webhook_1'))).toBe(false);
+    expect(await store.database.transact((tx) => store.webhooks.isThere(tx, 'webhook_2'))).toBe(true);
+    expect(await store.webhooks.deliveries('webhook_1')).toEqual([]);
+    expect(await store.webhooks.startedBy('webhook_1', ['id:1'], nowMs)).toBeUndefined();
+    expect(await store.webhooks.deliveries('webhook_2')).toHaveLength(1);
   });
 });

@@ -9,7 +9,12 @@ import { isMediaType } from '../../domain/media-type.ts';
 import { channelNamePattern, notifyEvents } from '../../domain/notification.ts';
 import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
-import { webhookNamePattern, webhookSchemes } from '../../domain/trigger/webhook.ts';
+import {
+  headerNamePattern,
+  secretNamePattern,
+  signedSchemes,
+  webhookNamePattern,
+} from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import { isHttpUrl } from '../../lib/http-url.ts';
 import { isTimezone } from '../../lib/timezone.ts';
@@ -149,14 +154,14 @@ const schedule = map(
 );
 
 const secretName = string({
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$',
+  pattern: secretNamePattern,
   says: 'the name of a stored secret',
 });
-const headerName = string({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$", says: 'the name of a header' });
+const headerName = string({ pattern: headerNamePattern, says: 'the name of a header' });
 const webhook = map(
   {
     name: string({ pattern: webhookNamePattern, says: 'a name of letters, digits, `_` and `-`' }),
-    scheme: oneOf(...webhookSchemes),
+    scheme: oneOf(...signedSchemes),
     secret: schemaOf<string | readonly string[]>({
       ...secretName,
       type: ['string', 'array'],

@@ -1,7 +1,15 @@
-// Checks the webhooks of a config.yaml against their job: names, expressions, arguments and headers (ADR 0066).
+// Checks webhooks against their job: names, expressions, arguments and headers (ADR 0066). Those of a config.yaml and
+// those made at run time have the same rules.
 
 import type { JobDefinition } from '../../domain/job.ts';
-import { hiddenHeaders, type JobWebhook, readableHeaders, signatureHeaders } from '../../domain/trigger/webhook.ts';
+import {
+  hiddenHeaders,
+  type JobWebhook,
+  readableHeaders,
+  signatureHeaders,
+  type WebhookScheme,
+  type WebhookTerms,
+} from '../../domain/trigger/webhook.ts';
 import { deliveryRoots } from '../expression/expression-syntax.ts';
 import { type MemberError, ruleError, within } from './config-error.ts';
 import type { RawWebhook } from './config-schema.ts';
@@ -9,6 +17,12 @@ import { checkNames, readExpression } from './mapped-arguments.ts';
 import { toMs } from './step-definition.ts';
 
 type JobArguments = Pick<JobDefinition, 'argspec'>;
+
+/** What a person writes about a webhook, wherever it is made. */
+export type RawTerms = Omit<RawWebhook, 'name' | 'scheme' | 'secret'> & {
+  readonly scheme: WebhookScheme;
+  readonly secret?: RawWebhook['secret'];
+};
 
 /** A sender waits for its answer, and gives up after 3 to 30 s. */
 const longestWaitMs = 30_000;
@@ -24,7 +38,7 @@ export function readWebhooks(
 ): { readonly webhooks: readonly JobWebhook[]; readonly errors: readonly MemberError[] } {
   const names = webhooks.map(({ name }) => name);
   const errors = webhooks.flatMap((raw, at) => {
-    const found = checkWebhook(raw, job);
+    const found = checkTerms(raw, job);
     const first = names.indexOf(raw.name);
     if (first !== at) found.push(ruleError(['name'], `\`webhooks.${first}\` has the name \`${raw.name}\` already`));
     return within(['webhooks', String(at)], found);
@@ -34,15 +48,15 @@ export function readWebhooks(
       ruleError(['webhooks'], 'a job with the id `sources` cannot have webhooks: /hooks/sources is kept for sources'),
     );
   }
-  return { webhooks: webhooks.map(toWebhook), errors };
+  return { webhooks: webhooks.map((raw) => ({ ...toTerms(raw), name: raw.name })), errors };
 }
 
-function toWebhook(raw: RawWebhook): JobWebhook {
+/** Takes terms without errors. */
+export function toTerms(raw: RawTerms): WebhookTerms {
   return {
-    name: raw.name,
     scheme: raw.scheme,
-    header: (raw.header ?? signatureHeaders[raw.scheme]).toLowerCase(),
-    secrets: [raw.secret].flat(),
+    header: raw.scheme === 'token' ? null : (raw.header ?? signatureHeaders[raw.scheme]).toLowerCase(),
+    secrets: [raw.secret ?? []].flat(),
     condition: raw.if ?? null,
     args: raw.args ?? {},
     headers: (raw.headers ?? []).map((name) => name.toLowerCase()),
@@ -50,7 +64,8 @@ function toWebhook(raw: RawWebhook): JobWebhook {
   };
 }
 
-function checkWebhook(raw: RawWebhook, job: JobArguments | undefined): MemberError[] {
+/** Paths in errors start at the webhook. */
+export function checkTerms(raw: RawTerms, job: JobArguments | undefined): MemberError[] {
   const errors = [...checkHeaders(raw), ...checkWait(raw)];
   const readable = new Set([...readableHeaders, ...(raw.headers ?? []).map((name) => name.toLowerCase())]);
   if (raw.if !== undefined) errors.push(...checkExpression(['if'], raw.if, readable, true));
@@ -61,10 +76,11 @@ function checkWebhook(raw: RawWebhook, job: JobArguments | undefined): MemberErr
   return errors;
 }
 
-function checkHeaders({ scheme, header, headers = [] }: RawWebhook): MemberError[] {
+function checkHeaders({ scheme, header, headers = [] }: RawTerms): MemberError[] {
   const errors: MemberError[] = [];
   if (header !== undefined && scheme !== 'hmac') {
-    errors.push(ruleError(['header'], `\`header\` needs \`scheme: hmac\`; \`${scheme}\` has its own header`, 'key'));
+    const why = `\`header\` needs \`scheme: hmac\`${scheme === 'token' ? '' : `; \`${scheme}\` has its own header`}`;
+    errors.push(ruleError(['header'], why, 'key'));
   }
   for (const [at, name] of headers.entries()) {
     const isHidden = hiddenHeaders.includes(name.toLowerCase()) || name.toLowerCase() === header?.toLowerCase();
@@ -74,7 +90,7 @@ function checkHeaders({ scheme, header, headers = [] }: RawWebhook): MemberError
   return errors;
 }
 
-function checkWait({ wait }: RawWebhook): MemberError[] {
+function checkWait({ wait }: RawTerms): MemberError[] {
   const isTooLong = (toMs(wait) ?? 0) > longestWaitMs;
   return isTooLong ? [ruleError(['wait'], '`wait` can be at most `30s`, because senders give up')] : [];
 }

@@ -2,6 +2,7 @@
 
 import { catchUps } from '../../domain/job.ts';
 import { agentScopes, usualAgentScopes } from '../../domain/principal.ts';
+import { webhookSchemes } from '../../domain/trigger/webhook.ts';
 import {
   type Command,
   configFile,
@@ -266,6 +267,74 @@ export const jobCommands = [
     name: 'webhooks',
     about: 'list webhooks with their addresses and their last delivery',
     options: [{ name: 'job', value: 'JOB', about: 'webhooks of this job' }, tenant, ...printing, ...instance],
+  },
+  {
+    name: 'webhooks add',
+    about: 'make a webhook for a job, and print its address, which is not shown again',
+    options: [
+      { name: 'name', value: 'NAME', about: 'a name for the webhook; default: hook- and the end of its id' },
+      {
+        name: 'scheme',
+        value: 'SCHEME',
+        choices: webhookSchemes,
+        about:
+          'how the service signs; default: token, which means that everybody who knows the address can start the job',
+      },
+      {
+        name: 'secret',
+        value: 'NAME',
+        isRepeatable: true,
+        about: 'the stored secret with which the service signs; repeatable, so that it can be replaced',
+      },
+      { name: 'header', value: 'NAME', about: 'the header of the signature, for --scheme hmac' },
+      { name: 'if', value: 'EXPRESSION', about: 'start a run only if this is true, such as body.action == "opened"' },
+      {
+        name: 'arg',
+        value: 'NAME=EXPRESSION',
+        isRepeatable: true,
+        about: 'the value of an argument, such as ref=body.ref; repeatable',
+      },
+      {
+        name: 'read-header',
+        value: 'NAME',
+        isRepeatable: true,
+        about: 'let the expressions read this header; repeatable',
+      },
+      { name: 'wait', value: 'TIME', about: 'answer when the run has ended, after at most TIME, such as 8s' },
+      {
+        name: 'per-minute',
+        value: 'N',
+        about: 'how many deliveries it takes a minute; default: 10 without a scheme, no limit with one',
+      },
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    operands: 'JOB',
+    examples: [
+      'flwd webhooks add site/deploy --arg ref=body.ref',
+      'flwd webhooks add site/deploy --scheme github --secret github-push --arg ref=body.ref',
+    ],
+  },
+  {
+    name: 'webhooks rm',
+    about: 'remove a webhook that flwd webhooks add or the API made, with its deliveries; its runs remain',
+    options: [...printing, ...instance],
+    operands: 'WEBHOOK',
+  },
+  {
+    name: 'webhooks test',
+    about: 'show what a delivery would do: its arguments, or why it would be refused; starts nothing',
+    options: [
+      { name: 'body', value: 'FILE', about: 'the JSON of the body; - reads it from standard input' },
+      { name: 'event', value: 'EVENT', about: 'the kind of event, such as push' },
+      { name: 'header', value: 'NAME=VALUE', isRepeatable: true, about: 'a header of the delivery; repeatable' },
+      { name: 'query', value: 'NAME=VALUE', isRepeatable: true, about: 'a parameter of the address; repeatable' },
+      ...printing,
+      ...instance,
+    ],
+    operands: 'WEBHOOK',
+    examples: ['flwd webhooks test site/deploy/push --event push --body push.json'],
   },
   {
     name: 'webhooks deliveries',

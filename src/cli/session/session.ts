@@ -21,6 +21,8 @@ export type Session = {
   readonly client: Client;
   /** The instance's address or data dir, for people. */
   readonly where: string;
+  /** The address of its server. It leads nowhere after the command if the session is ephemeral. */
+  readonly url: string;
   /** No server has the data dir. Runs that this command does not wait for continue only as far as they can alone. */
   readonly isEphemeral: () => boolean;
   /** Takes care of a run, even if the owner of the data dir changes. */
@@ -115,6 +117,7 @@ async function openRemote(remote: string, options: Options, request: SessionRequ
       ...(caFile !== null && { fetch: await trustingFetch(remote, caFile) }),
     }),
     where: baseUrl,
+    url: baseUrl,
     isEphemeral: () => false,
     attend: () => undefined,
     command: (...words) => commandText(options, ...words),
@@ -175,7 +178,7 @@ async function openOwn(loaded: LoadedConfig, options: Options, request: SessionR
   const ofServed = new Map([...options].filter(([name]) => name !== jobsDir.name));
   const command = (...words: readonly string[]): string =>
     commandText(link.isEphemeral() ? options : ofServed, ...words);
-  return { client, where: loaded.config.instance.dataDir, command, ...link };
+  return { client, where: loaded.config.instance.dataDir, url: baseUrl, command, ...link };
 }
 
 /** Jobs of an interrupted takeover are held, and their lines may be gone from the crontab: then nothing starts them. */

@@ -27,14 +27,14 @@ export async function run(options: Options): Promise<ExitCode> {
 async function printWebhooks(webhooks: readonly Webhook[], output: Output): Promise<void> {
   await output.table(
     [
-      { name: 'HOOK', isFlexible: true },
+      { name: 'WEBHOOK', isFlexible: true },
       { name: 'SCHEME' },
       { name: 'IF', isFlexible: true },
       { name: 'LAST DELIVERY' },
       { name: 'WHY', isFlexible: true },
     ],
     webhooks.map((webhook) => [
-      webhook.hook,
+      webhook.hook ?? `${webhook.job_id}/${webhook.name}`,
       webhook.scheme,
       webhook.if ?? '',
       stateOf(webhook, output),
@@ -54,11 +54,19 @@ export function resultOf({ result, at }: Pick<Delivery, 'result' | 'at'>, output
   return { text: `${result} ${output.time(at)}`, style: styles[result] };
 }
 
-/** Finds a webhook by its id or its address: `JOB/NAME`, `/hooks/JOB/NAME`, or the whole URL. @throws Refusal */
+/**
+ * Finds a webhook by its id, by `JOB/NAME`, or by an address without a token: `/hooks/JOB/NAME` or a URL.
+ * @throws Refusal
+ */
 export async function findWebhook(client: Client, named: string): Promise<Webhook> {
   const { webhooks } = await client.call('listWebhooks', {});
   const address = named.replace(/^https?:\/\/[^/]+/, '').replace(/^(?:\/api\/v1)?\/hooks\//, '');
-  const found = webhooks.find(({ id, hook }) => id === named || hook === `/hooks/${address}`);
-  if (found) return found;
+  const found = webhooks.filter(({ id, job_id: job, name }) => id === named || `${job}/${name}` === address);
+  if (found.length > 1) {
+    const ids = found.map(({ id, tenant }) => `${id} of the tenant ${tenant}`).join(', ');
+    throw new Refusal(`'${named}' names several webhooks; use an id: ${ids}`);
+  }
+  const [webhook] = found;
+  if (webhook) return webhook;
   throw new Refusal(`there is no webhook '${named}'; flwd webhooks lists the webhooks`, exitCodes.notFound);
 }

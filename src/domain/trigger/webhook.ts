@@ -1,14 +1,18 @@
 // A webhook: which deliveries of another service start a run of a job, and with which arguments (ADR 0066).
 
-export const webhookSchemes = ['github', 'gitlab', 'stripe', 'slack', 'standard', 'hmac'] as const;
+export const signedSchemes = ['github', 'gitlab', 'stripe', 'slack', 'standard', 'hmac'] as const;
 /** How a service proves that a delivery comes from it. */
+export type SignedScheme = (typeof signedSchemes)[number];
+
+/** `token`: the token in the address is the only proof. Only a webhook that was made at run time has one. */
+export const webhookSchemes = [...signedSchemes, 'token'] as const;
 export type WebhookScheme = (typeof webhookSchemes)[number];
 
 export type WebhookTerms = {
   readonly scheme: WebhookScheme;
-  /** The header of the signature, in lower case. */
-  readonly header: string;
-  /** Names of stored secrets. One of them must fit. */
+  /** The header of the signature, in lower case; null for `token`. */
+  readonly header: string | null;
+  /** Names of stored secrets. One of them must fit. Empty for `token`. */
   readonly secrets: readonly string[];
   /** CEL; null means that every delivery starts a run. */
   readonly condition: string | null;
@@ -23,10 +27,25 @@ export type WebhookTerms = {
 /** A webhook of config.yaml. */
 export type JobWebhook = WebhookTerms & { readonly name: string };
 
+/** A webhook that was made at run time. Its address has a token, of which only the hash is stored (ADR 0074). */
+export type MadeWebhook = JobWebhook & {
+  readonly id: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly tokenHash: string;
+  /** How many deliveries it takes a minute; null means as many as come. */
+  readonly perMinute: number | null;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+};
+
 export const webhookNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 
+export const secretNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
+export const headerNamePattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$";
+
 /** Where each scheme has its signature. `hmac` may have another header. */
-export const signatureHeaders: Readonly<Record<WebhookScheme, string>> = {
+export const signatureHeaders: Readonly<Record<SignedScheme, string>> = {
   github: 'x-hub-signature-256',
   gitlab: 'x-gitlab-token',
   stripe: 'stripe-signature',
@@ -64,6 +83,10 @@ export const hiddenHeaders: readonly string[] = [
   'proxy-authorization',
   'cookie',
 ];
+
+/** What a delivery would do: a test starts nothing. `tested`: it would only test the address. */
+export const trialResults = ['starts', 'skipped', 'refused', 'tested'] as const;
+export type TrialResult = (typeof trialResults)[number];
 
 /** What became of a delivery. `tested`: it only tested the address. */
 export const deliveryResults = ['started', 'skipped', 'refused', 'tested'] as const;

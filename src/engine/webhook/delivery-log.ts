@@ -59,10 +59,10 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts): Note
       row = { ...row, event: short(event) || null, sender_id: senderId === undefined ? null : short(senderId) };
     },
     mapped(args, { secretArgs }) {
-      const secret = secretArgs.filter((name) => Object.hasOwn(args, name));
-      const shown = JSON.stringify({ ...args, ...Object.fromEntries(secret.map((name) => [name, redacted])) });
+      const shown = JSON.stringify(withoutSecrets(args, secretArgs));
       const isKept = shown.length <= longestArgsChars;
-      row = { ...row, args: isKept ? shown : null, has_secrets: secret.length > 0 ? 1 : 0 };
+      const hasSecrets = secretArgs.some((name) => Object.hasOwn(args, name));
+      row = { ...row, args: isKept ? shown : null, has_secrets: hasSecrets ? 1 : 0 };
     },
     async started(tx, runId) {
       row = { ...row, result: 'started', run_id: runId };
@@ -86,8 +86,13 @@ export function createNote(webhook: Webhook, raw: Buffer, o: WebhookParts): Note
   };
 }
 
+export function withoutSecrets(args: JsonObject, secretArgs: readonly string[]): JsonObject {
+  const secret = secretArgs.filter((name) => Object.hasOwn(args, name));
+  return { ...args, ...Object.fromEntries(secret.map((name) => [name, redacted])) };
+}
+
 /** An error of a secret argument might repeat its value. */
-function detailOf({ message, members }: Problem, secretArgs: readonly string[]): string {
+export function detailOf({ message, members }: Problem, secretArgs: readonly string[]): string {
   const errors = (Array.isArray(members.errors) ? members.errors : []).filter(isObject).flatMap((one) => {
     if (typeof one.pointer !== 'string' || typeof one.message !== 'string') return [];
     const isSecret = secretArgs.includes(one.pointer.split('/')[2] ?? '');

@@ -27,10 +27,17 @@ type ReadText = (delivery: Delivery) => string | undefined;
 
 const missing: ReadText = () => undefined;
 
+const eventHeaders = { github: 'x-github-event', gitlab: 'x-gitlab-event' };
+
+/** The header that says the kind of event, if the scheme has one. */
+export function eventHeaderOf(scheme: WebhookScheme): string | undefined {
+  return scheme === 'github' || scheme === 'gitlab' ? eventHeaders[scheme] : undefined;
+}
+
 /** Where each scheme has the kind of event, and the id that the sender gave the delivery. */
 const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly id: ReadText }>> = {
-  github: { event: ({ read }) => read('x-github-event'), id: ({ read }) => read('x-github-delivery') },
-  gitlab: { event: ({ read }) => read('x-gitlab-event'), id: ({ read }) => read('idempotency-key') },
+  github: { event: ({ read }) => read(eventHeaders.github), id: ({ read }) => read('x-github-delivery') },
+  gitlab: { event: ({ read }) => read(eventHeaders.gitlab), id: ({ read }) => read('idempotency-key') },
   stripe: { event: ({ body }) => textAt(body, 'type'), id: ({ body }) => textAt(body, 'id') },
   slack: {
     event: ({ body }) => textAt(body, 'event', 'type') ?? textAt(body, 'type') ?? textAt(body, 'command'),
@@ -38,6 +45,7 @@ const facts: Readonly<Record<WebhookScheme, { readonly event: ReadText; readonly
   },
   standard: { event: ({ body }) => textAt(body, 'type'), id: ({ read }) => read('webhook-id') },
   hmac: { event: missing, id: missing },
+  token: { event: missing, id: missing },
 };
 
 /** Empty if the scheme has no kinds of events. */
@@ -51,6 +59,8 @@ export function deliveryIdOf(scheme: WebhookScheme, delivery: Delivery): string 
 
 export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[] {
   const id = deliveryIdOf(scheme, delivery);
+  // Without a proof of the body, a caller who sends the same one again means it.
+  if (scheme === 'token') return [];
   const byBody = `body:${hashOf(delivery.raw)}`;
   if (id === undefined) return [{ key: byBody, forMs: shortMs }];
   const byId = { key: `id:${hashOf(id)}`, forMs: weekMs };
@@ -60,7 +70,7 @@ export function keysOf(scheme: WebhookScheme, delivery: Delivery): DeliveryKey[]
 
 /** The answer to a delivery that only tests the address; undefined for all others. */
 export function answerToTest(scheme: WebhookScheme, { read, body }: Delivery): JsonObject | undefined {
-  if (scheme === 'github' && read('x-github-event') === 'ping') return { pong: true };
+  if (scheme === 'github' && read(eventHeaders.github) === 'ping') return { pong: true };
   if (scheme !== 'slack' || textAt(body, 'type') !== 'url_verification') return undefined;
   return { challenge: (textAt(body, 'challenge') ?? '').slice(0, longestChallengeChars) };
 }
@@ -73,10 +83,11 @@ export function argumentsOf(
   webhook: Pick<WebhookTerms, 'scheme' | 'condition' | 'args' | 'headers'>,
   delivery: Delivery,
   { secretArgs }: Pick<JobDefinition, 'secretArgs'>,
+  event = eventOf(webhook.scheme, delivery),
 ): JsonObject | undefined {
   const { query, body } = delivery;
   const headers = headersOf(webhook, delivery.read);
-  const scope = { body, query, headers, event: eventOf(webhook.scheme, delivery) };
+  const scope = { body, query, headers, event };
   return mapArguments(webhook, secretArgs, (text) => evaluateForDelivery(text, scope));
 }
 

@@ -2,7 +2,7 @@
 // time whatever the text (ADR 0066).
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { WebhookScheme } from '../../domain/trigger/webhook.ts';
+import type { SignedScheme } from '../../domain/trigger/webhook.ts';
 import { createSha256 } from '../../lib/sha256.ts';
 
 /** The only value of a header; undefined when it is missing or there are several. */
@@ -24,7 +24,7 @@ const fewestKeyBytes = 16;
 type Check = (signed: Signed, given: string, key: string) => boolean;
 
 /** Whether the signature is right for one key. */
-const checks: Readonly<Record<WebhookScheme, Check>> = {
+const checks: Readonly<Record<SignedScheme, Check>> = {
   // https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
   github: ({ body }, given, key) => isSame(given, `sha256=${hex(key, body)}`),
   // https://docs.gitlab.com/user/project/integrations/webhooks/#validate-payloads-by-using-a-secret-token
@@ -50,13 +50,13 @@ const checks: Readonly<Record<WebhookScheme, Check>> = {
 };
 
 /** The time that is signed, in seconds. The other schemes sign no time. */
-const times: Readonly<Partial<Record<WebhookScheme, (signed: Signed, given: string) => string | undefined>>> = {
+const times: Readonly<Partial<Record<SignedScheme, (signed: Signed, given: string) => string | undefined>>> = {
   stripe: (_, given) => stripePart(given, 't')[0],
   slack: ({ read }) => read('x-slack-request-timestamp'),
   standard: ({ read }) => read('webhook-timestamp'),
 };
 
-export function verify(scheme: WebhookScheme, signed: Signed, keys: readonly string[]): Verdict {
+export function verify(scheme: SignedScheme, signed: Signed, keys: readonly string[]): Verdict {
   const given = signed.read(signed.header);
   if (given === undefined || given === '') return 'missing';
   if (!someOf(keys, (key) => checks[scheme](signed, given, key))) return 'wrong';

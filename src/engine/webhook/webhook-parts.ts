@@ -8,6 +8,8 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { CreateRun } from '../create.ts';
 import type { Ends } from '../ends.ts';
+import type { GroundedPlan } from '../plan/ground.ts';
+import type { PlanRequest } from '../plan/plan.ts';
 import type { Rerun } from '../rerun.ts';
 import type { StoredSecrets } from '../secrets/stored-secrets.ts';
 
@@ -15,8 +17,12 @@ export type Webhook = JobWebhook & {
   readonly id: string;
   readonly jobId: string;
   readonly tenant: string;
-  /** Why it refuses every delivery: its job is from an untrusted source. null: nothing forbids it. */
+  /** Why it refuses every delivery: its job is gone, invalid, or from an untrusted source. null: nothing forbids it. */
   readonly denied: Problem | null;
+  /** How many deliveries it takes a minute; null means as many as come. */
+  readonly perMinute: number | null;
+  /** Who made it at run time; null for one of a config.yaml. */
+  readonly made: { readonly createdAtMs: number; readonly createdBy: string } | null;
 };
 
 export type WebhookParts = {
@@ -24,6 +30,7 @@ export type WebhookParts = {
   readonly catalog: Catalog;
   readonly secrets: Pick<StoredSecrets, 'valueOf'>;
   readonly createRun: CreateRun;
+  readonly plan: (request: PlanRequest) => Promise<Pick<GroundedPlan, 'denied'>>;
   readonly rerun: Rerun;
   readonly ends: Pick<Ends, 'wait'>;
   readonly clock: Clock;

@@ -1,17 +1,17 @@
 // Webhooks as the server uses them: finds the webhook of an address, and turns a delivery into a run.
 
-import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { JsonObject } from '../../domain/job.ts';
-import { webhookRefusal } from '../../domain/policy.ts';
 import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { JobWebhook } from '../../domain/trigger/webhook.ts';
-import { createSha256 } from '../../lib/sha256.ts';
+import type { RecordChange } from '../../store/audit/audit.ts';
 import type { Caller } from '../create.ts';
 import { asItStands, type Created } from '../once.ts';
 import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts';
 import { createNote, type Note, replay } from './delivery-log.ts';
+import { allWebhooks, findByAddress, findById } from './find-webhook.ts';
+import { type MadeWithToken, makeWebhook, removeWebhook, type WebhookRequest } from './make-webhook.ts';
 import { verify } from './signature.ts';
+import { type Trial, type TrialDelivery, tryDelivery } from './trial.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 import { createWarnings, type Warn } from './webhook-warnings.ts';
 
@@ -25,7 +25,7 @@ type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 
 export type Webhooks = {
   /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
-  readonly find: (address: string) => Webhook;
+  readonly find: (address: string) => Promise<Webhook>;
   readonly principalOf: (webhook: Webhook) => Principal;
   /** @throws Problem signature-invalid, when the proof is wrong */
   readonly assertSigned: (webhook: Webhook, delivery: Omit<Delivery, 'body'>) => Promise<void>;
@@ -34,10 +34,19 @@ export type Webhooks = {
    * @throws Problem validation-error, and like createRun
    */
   readonly accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>) => Promise<HookAnswer>;
-  /** Sorted by job. @throws Problem not-ready */
-  readonly list: (reach: Reach) => readonly Webhook[];
+  /** @throws Problem not-ready */
+  readonly list: (reach: Reach) => Promise<readonly Webhook[]>;
   /** @throws Problem not-ready, webhook-not-found */
-  readonly get: (id: string, reach: Reach) => Webhook;
+  readonly get: (id: string, reach: Reach) => Promise<Webhook>;
+  /**
+   * Makes a webhook whose address has a token.
+   * @throws Problem not-ready, permission-denied, job-not-found, job-invalid, source-untrusted, validation-error
+   */
+  readonly create: (request: WebhookRequest, by: Principal, record: RecordChange) => Promise<MadeWithToken>;
+  /** Once this resolves, it starts no runs. @throws Problem not-ready, webhook-not-found, source-managed */
+  readonly remove: (id: string, reach: Reach, record: RecordChange) => Promise<void>;
+  /** Says what a delivery would do, and starts nothing. @throws Problem not-ready, webhook-not-found */
+  readonly test: (id: string, delivery: TrialDelivery, reach: Reach) => Promise<Trial>;
   /**
    * Starts a run with the arguments of an earlier delivery.
    * @throws Problem webhook-not-found, delivery-not-found, delivery-not-replayable, and like createRun
@@ -53,13 +62,17 @@ export type Webhooks = {
 export function createWebhooks(o: WebhookParts): Webhooks {
   const warn = createWarnings(o.log);
   return {
-    find: (address) => find(address, warn, o),
+    find: (address) => findByAddress(address, warn, o),
     principalOf: ({ name, tenant }) => ({ kind: 'webhook', name: `webhook:${name}`, scopes: ['runs:write'], tenant }),
     assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, warn, o),
     accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
-    list: (reach) => allOf(o).filter(({ tenant }) => reaches(reach, tenant)),
+    list: async (reach) => (await allWebhooks(o)).filter(({ tenant }) => reaches(reach, tenant)),
     get: (id, reach) => findById(id, reach, o),
-    replay: (id, deliveryId, caller, key) => replay(findById(id, caller.principal, o), deliveryId, { caller, key }, o),
+    create: (request, by, record) => makeWebhook(request, by, { ...o, record }),
+    remove: async (id, reach, record) => removeWebhook(await findById(id, reach, o), { ...o, record }),
+    test: async (id, delivery, reach) => tryDelivery(await findById(id, reach, o), delivery, o),
+    replay: async (id, deliveryId, caller, key) =>
+      replay(await findById(id, caller.principal, o), deliveryId, { caller, key }, o),
   };
 }
 
@@ -83,46 +96,6 @@ async function accept(
   }
 }
 
-function findById(id: string, reach: Reach, o: WebhookParts): Webhook {
-  const found = allOf(o).find((webhook) => webhook.id === id && reaches(reach, webhook.tenant));
-  if (found) return found;
-  throw new Problem('webhook-not-found', `The webhook '${id}' does not exist.`);
-}
-
-/** Sorted by job. @throws Problem not-ready */
-function allOf({ catalog, defaultTenant }: WebhookParts): Webhook[] {
-  return catalog
-    .entries()
-    .flatMap((entry) => entry.definition.webhooks.map((one) => toWebhook(entry, one, defaultTenant)));
-}
-
-function toWebhook({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWebhook, tenant: string): Webhook {
-  const hash = createSha256().update(`${jobId}\0${terms.name}`).digest('hex');
-  const denied = webhookRefusal(jobId, source, terms.secrets) ?? null;
-  return { ...terms, id: `webhook_${hash.slice(0, 26).toUpperCase()}`, jobId, tenant, denied };
-}
-
-/** Anybody may ask, so a webhook that may not be used looks like one that does not exist. */
-function find(address: string, warn: Warn, { catalog, defaultTenant: tenant }: WebhookParts): Webhook {
-  const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
-  const entry = jobId === '' ? undefined : entryOf(jobId, catalog);
-  const terms = entry?.definition.webhooks.find((one) => one.name === name);
-  const webhook = entry && terms && toWebhook(entry, terms, tenant);
-  if (webhook?.denied === null) return webhook;
-  if (webhook?.denied) warn(webhook, webhook.denied.message);
-  throw new Problem('webhook-not-found', 'There is no webhook at this address.');
-}
-
-/** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */
-function entryOf(jobId: string, catalog: Catalog): CatalogEntry | undefined {
-  try {
-    return catalog.find(jobId);
-  } catch (error) {
-    if (error instanceof Problem && error.slug !== 'not-ready') return undefined;
-    throw error;
-  }
-}
-
 const refusals = {
   missing: 'has no signature in the header',
   wrong: 'is not signed with a key of this webhook, in the header',
@@ -136,6 +109,8 @@ async function assertSigned(
   o: WebhookParts,
 ): Promise<void> {
   const { scheme, header } = webhook;
+  // Its address is its proof.
+  if (scheme === 'token' || header === null) return;
   const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
   if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
@@ -181,6 +156,8 @@ async function start(
   let isDuplicate = false;
   try {
     const { runId } = await o.createRun({ job_id: jobId, args, tenant }, by, undefined, async (tx, newId) => {
+      if (webhook.made && !(await store.webhooks.isThere(tx, id)))
+        throw new Problem('webhook-not-found', 'There is no webhook at this address.');
       const nowMs = clock.now();
       for (const key of keys) {
         if (await store.webhooks.addKey(tx, { webhookId: id, ...key, runId: newId, nowMs })) continue;

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemSlug, problems, problemType } from '../../domain/problem.ts';
+import { withoutHookTokens } from '../../domain/trigger/hook-token.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { storageProblem } from '../../store/storage-error.ts';
 import { safetyHeaders } from './response-headers.ts';
@@ -45,13 +46,20 @@ export function answerError(
     .send(Buffer.from(toDocument(problem, pathIn(request.originalUrl))));
 }
 
-/** The path of the request, still encoded and without the query. */
+/** The path of the request as it may be shown: still encoded, without the query and the token of a webhook. */
 export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
   return pathIn(raw.url);
 }
 
 function pathIn(url = ''): string {
-  return url.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+  const path = url.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
+  if (!path.includes('%')) return withoutHookTokens(path);
+  // The router would find a token in an encoded path too.
+  const decoded = path.replaceAll(/%([0-7][\dA-Fa-f])/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const shown = withoutHookTokens(decoded);
+  return shown === decoded ? path : encodeURI(shown);
 }
 
 /** Answers input that never became a request: no HTTP at all, or headers that are too long or never end. */

@@ -1,6 +1,8 @@
 // Webhooks and their deliveries. hook-routes.ts receives the deliveries.
 
 import type { FastifyRequest } from 'fastify';
+import { apiBase } from '../../contract/routes.ts';
+import type { JsonValue } from '../../domain/job.ts';
 import { assertReached, holdsScope, type Principal } from '../../domain/principal.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Webhook } from '../../engine/webhook/webhook-parts.ts';
@@ -12,7 +14,14 @@ import { toDenial } from './denial.ts';
 import { pageOf } from './query-values.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
-type Names = 'listWebhooks' | 'getWebhook' | 'listDeliveries' | 'replayDelivery';
+type Names =
+  | 'listWebhooks'
+  | 'createWebhook'
+  | 'getWebhook'
+  | 'deleteWebhook'
+  | 'testWebhook'
+  | 'listDeliveries'
+  | 'replayDelivery';
 type Row = Awaited<ReturnType<Store['webhooks']['deliveries']>>[number];
 
 export function createWebhookHandlers(o: {
@@ -20,23 +29,19 @@ export function createWebhookHandlers(o: {
   readonly store: Pick<Store, 'webhooks'>;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly starterOf: (request: FastifyRequest) => Caller;
+  /** The address at which people reach this server, if flwd.yaml says it. */
+  readonly publicUrl: string | null;
 }): Pick<Handlers, Names> {
   const { webhooks, store } = o;
+  const base = o.publicUrl?.replace(/\/+$/, '');
 
-  async function toAnswer(webhook: Webhook, principal: Principal) {
-    const { id, name, jobId, tenant, scheme, header, condition, args, denied } = webhook;
-    const [last] = holdsScope(principal, 'runs:read') ? await store.webhooks.deliveries(id, 1) : [];
-    const hook = `/hooks/${jobId}/${name}`;
-    const shown = { id, name, job_id: jobId, tenant, hook, scheme, header, if: condition, args };
-    return { ...shown, denied: toDenial(denied), last_delivery: last ? toDelivery(last) : null };
-  }
+  const toAnswer = (webhook: Webhook, principal: Principal) => answerOf(webhook, principal, store);
 
   return {
     async listWebhooks({ request: { principal }, query: { job_id: asked, tenant, ...paging } }) {
       assertReached(principal, tenant);
       const jobId = asked === undefined ? undefined : o.jobIdOf(asked);
-      const matching = webhooks
-        .list(principal)
+      const matching = (await webhooks.list(principal))
         .filter(
           (one) => (jobId === undefined || one.jobId === jobId) && (tenant === undefined || one.tenant === tenant),
         )
@@ -46,10 +51,31 @@ export function createWebhookHandlers(o: {
       return { webhooks: listed, total, next_cursor: nextCursor };
     },
 
-    getWebhook: ({ request: { principal }, path }) => toAnswer(webhooks.get(path.webhook_id, principal), principal),
+    async createWebhook({ request: { principal }, reply, body, record }) {
+      const { webhook, token } = await webhooks.create(body, principal, record);
+      const hook = `/hooks/${token}`;
+      return reply
+        .code(201)
+        .header('location', `${apiBase}/webhooks/${webhook.id}`)
+        .send({ ...(await toAnswer(webhook, principal)), hook, url: base === undefined ? null : base + hook });
+    },
+
+    getWebhook: async ({ request: { principal }, path }) =>
+      toAnswer(await webhooks.get(path.webhook_id, principal), principal),
+
+    async deleteWebhook({ request: { principal }, reply, path, record }) {
+      await webhooks.remove(path.webhook_id, principal, record);
+      return reply.code(204).send();
+    },
+
+    testWebhook({ request: { principal }, path, body: { body = null, event, headers = {}, query = {} } }) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it was parsed from JSON
+      const delivery = { body: body as JsonValue, event, headers, query };
+      return webhooks.test(path.webhook_id, delivery, principal);
+    },
 
     async listDeliveries({ request: { principal }, path }) {
-      const { id } = webhooks.get(path.webhook_id, principal);
+      const { id } = await webhooks.get(path.webhook_id, principal);
       return { deliveries: (await store.webhooks.deliveries(id)).map(toDelivery) };
     },
 
@@ -61,9 +87,32 @@ export function createWebhookHandlers(o: {
   };
 }
 
+async function answerOf(webhook: Webhook, principal: Principal, store: Pick<Store, 'webhooks'>) {
+  const { id, name, jobId, tenant, scheme, header, secrets, condition, args, perMinute, denied, made } = webhook;
+  const [last] = holdsScope(principal, 'runs:read') ? await store.webhooks.deliveries(id, 1) : [];
+  return {
+    id,
+    name,
+    job_id: jobId,
+    tenant,
+    source: made ? ('api' as const) : ('job' as const),
+    hook: made ? null : `/hooks/${jobId}/${name}`,
+    scheme,
+    header,
+    secrets: [...secrets],
+    if: condition,
+    args,
+    per_minute: perMinute,
+    denied: toDenial(denied),
+    created_at: made ? toTimestamp(made.createdAtMs) : null,
+    created_by: made?.createdBy ?? null,
+    last_delivery: last ? toDelivery(last) : null,
+  };
+}
+
 /** No job id contains NUL. */
-function placeOf({ jobId, name }: Webhook): string {
-  return `${jobId}\0${name}`;
+function placeOf({ jobId, name, id }: Webhook): string {
+  return `${jobId}\0${name}\0${id}`;
 }
 
 function toDelivery(row: Row) {

@@ -12,6 +12,7 @@ import { createFixedWindow } from './fixed-window.ts';
 const defaults = { local: 1000, others: 100, windowMs: 1000 };
 /** How many callers are counted separately at a time. */
 const mostCallers = 5_000;
+const minuteMs = 60_000;
 
 export type RateLimiter = {
   /**
@@ -21,6 +22,8 @@ export type RateLimiter = {
   readonly countRequest: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Counts a run in the profile. @throws Problem rate-limited */
   readonly countRun: (request: FastifyRequest, profile: SecurityProfile) => void;
+  /** Counts a delivery whose proof is right. @throws Problem rate-limited */
+  readonly countDelivery: (webhook: { readonly id: string; readonly perMinute: number | null }) => void;
 };
 
 export function createRateLimiter(o: {
@@ -34,6 +37,7 @@ export function createRateLimiter(o: {
   const known = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
   // Separate, so that a flood of addresses cannot push out the counter of a known caller.
   const addresses = createFixedWindow({ windowMs, mostKeys: mostCallers, clock });
+  const deliveries = createFixedWindow({ windowMs: minuteMs, mostKeys: mostCallers, clock });
   const runs = new Map<string, RateLimit & { readonly count: ReturnType<typeof createFixedWindow> }>();
   for (const [profile, { rateLimit }] of Object.entries(profiles)) {
     if (!rateLimit || profile === defaultProfile) continue;
@@ -49,6 +53,11 @@ export function createRateLimiter(o: {
       raw.setHeader('X-RateLimit-Remaining', Math.max(0, limit - use.count));
       raw.setHeader('X-RateLimit-Reset', Math.ceil((clock.now() + use.endsInMs) / 1000));
       if (use.count > limit) throw exceeded('requests', { limit, windowMs }, use.endsInMs);
+    },
+    countDelivery({ id, perMinute }) {
+      if (perMinute === null) return;
+      const { count, endsInMs } = deliveries(id);
+      if (count > perMinute) throw exceeded('deliveries', { limit: perMinute, windowMs: minuteMs }, endsInMs);
     },
     countRun({ principal }, profile) {
       const limited = runs.get(profile);

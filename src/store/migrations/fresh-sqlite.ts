@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 27;
+export const freshVersion = 28;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -96,4 +96,7 @@ CREATE TABLE "trigger_results" ("trigger_id" text not null, "key" text not null,
 CREATE INDEX "trigger_results_by_age" on "trigger_results" ("at");
 CREATE INDEX "trigger_results_by_trigger" on "trigger_results" ("trigger_id", "at");
 CREATE INDEX "runs_by_tenant_and_end" on "runs" ("tenant", "finished_at", "id") where "finished_at" is not null;
+CREATE TABLE "webhooks" ("id" text not null primary key, "name" text not null, "job_id" text not null, "tenant" text not null, "token_hash" text not null, "scheme" text not null, "terms" text not null, "per_minute" integer, "created_at" bigint not null, "created_by" text not null);
+CREATE UNIQUE INDEX "webhooks_by_token" on "webhooks" ("token_hash");
+CREATE UNIQUE INDEX "webhooks_by_name" on "webhooks" ("tenant", "job_id", "name");
 `;

@@ -32,6 +32,7 @@ import { failures } from './0028-failures.ts';
 import { triggers } from './0030-triggers.ts';
 import { endsByTenant } from './0031-ends-by-tenant.ts';
 import { mailRecipients } from './0032-mail-recipients.ts';
+import { madeWebhooks } from './0036-made-webhooks.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -63,6 +64,7 @@ export const migrations: readonly Migration[] = [
   triggers,
   endsByTenant,
   mailRecipients,
+  madeWebhooks,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

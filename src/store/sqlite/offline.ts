@@ -3,9 +3,11 @@
 
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import type { MadeWebhook } from '../../domain/trigger/webhook.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { type AuditEntries, type AuditListQuery, readAudit } from '../audit/audit-list.ts';
 import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
+import { allMade } from '../webhooks.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
 import { explainOpening } from './sqlite-files.ts';
 
@@ -56,6 +58,40 @@ export function storedSecrets(dbPath: string, tenant: string): readonly string[]
     if (!hasTable(connection, 'secrets')) return [];
     const rows = connection.prepare('SELECT name FROM secrets WHERE tenant = ?').all(tenant);
     return rows.map(({ name }) => String(name));
+  } finally {
+    connection.close();
+  }
+}
+
+/** What the database says about webhooks. Secrets are written as tenant and name, with a space between. */
+export type StoredWebhooks = {
+  readonly made: readonly MadeWebhook[];
+  readonly secrets: ReadonlySet<string>;
+  /** How many deliveries were refused since then, by webhook. */
+  readonly refused: ReadonlyMap<string, number>;
+};
+
+/**
+ * Empty when there is no database, or one from before webhooks existed. @throws SQLite's error when it cannot be read
+ */
+export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<StoredWebhooks> {
+  if (!existsSync(dbPath)) return { made: [], secrets: new Set(), refused: new Map() };
+  const connection = connectOffline(dbPath);
+  try {
+    const secrets = hasTable(connection, 'secrets') ? connection.prepare('SELECT tenant, name FROM secrets').all() : [];
+    const refused = hasTable(connection, 'deliveries')
+      ? connection
+          .prepare(
+            `SELECT webhook_id, sum(repeats + 1) AS count FROM deliveries
+             WHERE result = 'refused' AND at >= ? GROUP BY webhook_id`,
+          )
+          .all(sinceMs)
+      : [];
+    return {
+      made: hasTable(connection, 'webhooks') ? await allMade(kyselyOver(connection)) : [],
+      secrets: new Set(secrets.map(({ tenant, name }) => `${String(tenant)} ${String(name)}`)),
+      refused: new Map(refused.map(({ webhook_id: id, count }) => [String(id), Number(count)])),
+    };
   } finally {
     connection.close();
   }

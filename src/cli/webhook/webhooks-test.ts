@@ -1,0 +1,69 @@
+// `flwd webhooks test WEBHOOK`: says what a delivery with this body would do, and starts nothing.
+
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import type { AnswerOf } from '../../contract/operations.ts';
+import type { Options } from '../command.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import { oneOperand, readPairs } from '../option-values.ts';
+import { withSession } from '../session/session.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
+import { findWebhook } from './webhooks.ts';
+
+type Trial = AnswerOf<'testWebhook'>;
+
+export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  const named = oneOperand(operands, 'flwd webhooks test JOB/NAME --body FILE; flwd webhooks lists the webhooks');
+  const output = createOutput(options);
+  const [event] = options.get('event') ?? [];
+  const [headers, query] = [readPairs(options, 'header'), readPairs(options, 'query')];
+  const content = await readBody(options);
+  return withSession(options, async ({ client }) => {
+    const { id, job_id: jobId } = await findWebhook(client, named);
+    const body = {
+      ...(content !== undefined && { body: content }),
+      ...(event !== undefined && { event }),
+      ...(headers && { headers }),
+      ...(query && { query }),
+    };
+    const trial = await client.call('testWebhook', { path: { webhook_id: id }, body });
+    if (output.isJson) output.json(trial);
+    else describe(trial, jobId, output);
+    return trial.result === 'refused' ? exitCodes.runFailed : exitCodes.done;
+  });
+}
+
+function describe({ result, event, args, problem, detail }: Trial, jobId: string, output: Output): void {
+  const words = {
+    starts: `it would start a run of ${jobId}`,
+    skipped: 'it would start no run: the condition of the webhook (`if`) is false',
+    tested: 'it would start no run: it only tests the address',
+    refused: `${output.paint('bad', 'it would be refused')}: ${detail ?? problem}`,
+  };
+  output.fields([
+    ['event', event],
+    ['arguments', args === null ? '' : JSON.stringify(args)],
+  ]);
+  output.text(`${words[result]}\n`);
+}
+
+/** undefined without `--body`. @throws Refusal */
+async function readBody(options: Options): Promise<unknown> {
+  const [path] = options.get('body') ?? [];
+  if (path === undefined) return undefined;
+  const content = path === '-' ? await text(process.stdin) : readFile(path);
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw new Refusal(`${path === '-' ? 'the body on standard input' : path} is not JSON`);
+  }
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Refusal(`cannot read ${path}: ${fileTrouble(error)}`);
+  }
+}

@@ -1,0 +1,86 @@
+// Finds webhooks: those of job files in the catalogue, and those made at run time in the database.
+
+import type { CatalogEntry } from '../../catalog/catalog.ts';
+import { webhookRefusal } from '../../domain/policy.ts';
+import { type Reach, reaches } from '../../domain/principal.ts';
+import { Problem } from '../../domain/problem.ts';
+import { isHookToken } from '../../domain/trigger/hook-token.ts';
+import type { JobWebhook, MadeWebhook } from '../../domain/trigger/webhook.ts';
+import { hashSecret } from '../../lib/secret-hash.ts';
+import { createSha256 } from '../../lib/sha256.ts';
+import type { WebhookStore } from '../../store/webhooks.ts';
+import type { Webhook, WebhookParts } from './webhook-parts.ts';
+import type { Warn } from './webhook-warnings.ts';
+
+type Catalogued = Pick<WebhookParts, 'catalog' | 'defaultTenant'>;
+type Parts = Catalogued & {
+  readonly store: { readonly webhooks: Pick<WebhookStore, 'all' | 'find' | 'findByToken'> };
+};
+
+/** Those of job files, then the others. @throws Problem not-ready */
+export async function allWebhooks(o: Parts): Promise<Webhook[]> {
+  const made = await o.store.webhooks.all();
+  return [...webhooksOfJobs(o), ...made.map((one) => ofMade(one, o))];
+}
+
+/** @throws Problem not-ready */
+export function webhooksOfJobs({ catalog, defaultTenant }: Catalogued): Webhook[] {
+  return catalog.entries().flatMap((entry) => entry.definition.webhooks.map((one) => ofJob(entry, one, defaultTenant)));
+}
+
+/** @throws Problem not-ready, webhook-not-found */
+export async function findById(id: string, reach: Reach, o: Parts): Promise<Webhook> {
+  const made = await o.store.webhooks.find(id);
+  const found = made ? ofMade(made, o) : webhooksOfJobs(o).find((webhook) => webhook.id === id);
+  if (found && reaches(reach, found.tenant)) return found;
+  throw new Problem('webhook-not-found', `The webhook '${id}' does not exist.`);
+}
+
+/**
+ * The webhook of `/hooks/{address}`. Anybody may ask, so a webhook that may not be used looks like one that does not
+ * exist. @throws Problem not-ready, webhook-not-found
+ */
+export async function findByAddress(address: string, warn: Warn, o: Parts): Promise<Webhook> {
+  const webhook = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
+  if (webhook?.denied === null) return webhook;
+  if (webhook?.denied) warn(webhook, webhook.denied.message);
+  throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+}
+
+function findOfJob(address: string, o: Catalogued): Webhook | undefined {
+  const [, jobId = '', name = ''] = /^(.+)\/([^/]+)$/s.exec(address) ?? [];
+  const entry = jobId === '' ? undefined : entryOf(jobId, o);
+  if (!entry || entry instanceof Problem) return undefined;
+  const terms = entry.definition.webhooks.find((one) => one.name === name);
+  return terms && ofJob(entry, terms, o.defaultTenant);
+}
+
+async function findOfToken(token: string, o: Parts): Promise<Webhook | undefined> {
+  const made = isHookToken(token) ? await o.store.webhooks.findByToken(hashSecret(token)) : undefined;
+  return made && ofMade(made, o);
+}
+
+function ofJob({ definition: { id: jobId }, source }: CatalogEntry, terms: JobWebhook, tenant: string): Webhook {
+  const hash = createSha256().update(`${jobId}\0${terms.name}`).digest('hex');
+  const denied = webhookRefusal(jobId, source, terms.secrets) ?? null;
+  const id = `webhook_${hash.slice(0, 26).toUpperCase()}`;
+  return { ...terms, id, jobId, tenant, denied, perMinute: null, made: null };
+}
+
+/** As long as its job is gone or invalid, the webhook stays and takes no deliveries. */
+export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
+  const entry = entryOf(made.jobId, o);
+  const denied =
+    entry instanceof Problem ? entry : (webhookRefusal(entry.definition.id, entry.source, made.secrets) ?? null);
+  return { ...made, denied, made };
+}
+
+/** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */
+function entryOf(jobId: string, { catalog }: Catalogued): CatalogEntry | Problem {
+  try {
+    return catalog.find(jobId);
+  } catch (error) {
+    if (error instanceof Problem && error.slug !== 'not-ready') return error;
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+// Says what a delivery would do, by the same steps as a real one, without its proof. Starts and keeps nothing.
+
+import type { JsonObject, JsonValue } from '../../domain/job.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { TrialResult } from '../../domain/trigger/webhook.ts';
+import { answerToTest, argumentsOf, type Delivery, eventHeaderOf, eventOf } from './delivery.ts';
+import { detailOf, withoutSecrets } from './delivery-log.ts';
+import type { Webhook, WebhookParts } from './webhook-parts.ts';
+
+export type TrialDelivery = {
+  readonly body: JsonValue;
+  /** The kind of event, wherever the scheme has it. */
+  readonly event?: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly query: JsonObject;
+};
+
+export type Trial = {
+  readonly result: TrialResult;
+  readonly event: string;
+  /** With secrets redacted; null if they could not be computed, or if there would be no run. */
+  readonly args: JsonObject | null;
+  /** Why it would be refused. */
+  readonly problem: string | null;
+  readonly detail: string | null;
+};
+
+export async function tryDelivery(webhook: Webhook, given: TrialDelivery, o: WebhookParts): Promise<Trial> {
+  const delivery = toDelivery(webhook, given);
+  const event = given.event ?? eventOf(webhook.scheme, delivery);
+  const nothing = { event, args: null, problem: null, detail: null };
+  let args: JsonObject | null = null;
+  let secretArgs: readonly string[] = [];
+  try {
+    if (webhook.denied) throw webhook.denied;
+    if (answerToTest(webhook.scheme, delivery)) return { ...nothing, result: 'tested' };
+    const { definition } = o.catalog.find(webhook.jobId);
+    ({ secretArgs } = definition);
+    const mapped = argumentsOf(webhook, delivery, definition, event);
+    if (mapped === undefined) return { ...nothing, result: 'skipped' };
+    args = withoutSecrets(mapped, secretArgs);
+    const { denied } = await o.plan({ job_id: definition.id, args: mapped, tenant: webhook.tenant });
+    if (denied) throw denied;
+    return { ...nothing, result: 'starts', args };
+  } catch (error) {
+    if (!(error instanceof Problem) || error.slug === 'not-ready') throw error;
+    return { ...nothing, result: 'refused', args, problem: error.slug, detail: detailOf(error, secretArgs) };
+  }
+}
+
+function toDelivery({ scheme }: Webhook, { body, event, headers, query }: TrialDelivery): Delivery {
+  const eventHeader = eventHeaderOf(scheme);
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  if (eventHeader !== undefined && event !== undefined) lower.set(eventHeader, event);
+  return { body, query, raw: Buffer.alloc(0), read: (name) => lower.get(name) };
+}

@@ -1,0 +1,51 @@
+// The line of `flwd doctor` about webhooks: those that cannot start runs, and those that refused deliveries.
+
+import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import type { StoredWebhooks } from '../../store/sqlite/offline.ts';
+import type { Webhook } from './webhook-parts.ts';
+
+const mostNamed = 5;
+const name = 'webhooks';
+
+type Complaint = { readonly what: string; readonly cure: string };
+
+/** Empty if there are no webhooks. `stored` counts the deliveries that were refused in the last day. */
+export function checkWebhooks(webhooks: readonly Webhook[], stored: StoredWebhooks): HostCheck[] {
+  if (webhooks.length === 0) return [];
+  const complaints = webhooks.flatMap((webhook) => complaintsAbout(webhook, stored));
+  if (complaints.length === 0) return [ok(name, `${webhooks.length}, and no delivery was refused in the last day`)];
+  const more = complaints.length > mostNamed ? `; and ${complaints.length - mostNamed} more` : '';
+  const named = complaints.slice(0, mostNamed);
+  const cures = [...new Set(named.map(({ cure }) => cure))];
+  return [warn(name, `${named.map(({ what }) => what).join('; ')}${more}`, cures.join('; '))];
+}
+
+function complaintsAbout(
+  { id, jobId, name: own, tenant, secrets, denied }: Webhook,
+  stored: StoredWebhooks,
+): Complaint[] {
+  const webhook = `${jobId}/${own}`;
+  if (denied) return [{ what: `${webhook} takes no deliveries: ${denied.message}`, cure: cureOf(denied.slug, id) }];
+  const missing = secrets.filter((secret) => !stored.secrets.has(`${tenant} ${secret}`));
+  const refused = stored.refused.get(id) ?? 0;
+  return [
+    ...missing.map((secret) => ({
+      what: `${webhook} lacks the secret ${secret}`,
+      cure: `flwd secrets set ${secret} --tenant ${tenant}`,
+    })),
+    ...(refused === 0
+      ? []
+      : [
+          {
+            what: `${webhook} refused deliveries in the last day: ${refused}`,
+            cure: `flwd webhooks deliveries ${webhook}`,
+          },
+        ]),
+  ];
+}
+
+function cureOf(slug: string, id: string): string {
+  if (slug === 'job-invalid') return 'flwd jobs validate shows the errors of the job';
+  if (slug === 'source-untrusted') return 'change what flwd.yaml allows the source';
+  return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
+}
