@@ -99,7 +99,7 @@ testWith('bwrap')(
       '--scheme',
       'github',
       '--secret',
-      'none',
+      'lost',
       ...args,
     );
     expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('flwd secrets set lost') });
