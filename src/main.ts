@@ -192,6 +192,7 @@ async function startParts(
   host.forkServer.start();
   engine.start(ephemeral?.runs);
   if (!ephemeral) retention.start();
+  openTraceExport(start, { ...storage, engine });
   const reserving = giveBack ? undefined : keepReserve(dataDir);
   onStop(() => reserving);
   // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
@@ -367,6 +368,30 @@ async function openServer(
   onStop(() => server.close());
   onStop(() => engine.endWaits());
   return { listen: server.listen, retention };
+}
+
+/** Loads the code that sends spans only if there is a collector. */
+function openTraceExport(
+  { config, ephemeral, log, onStop }: Start,
+  { store, hub, engine }: Pick<Storage, 'store' | 'hub'> & { readonly engine: Engine },
+): void {
+  const { collector, instance } = config;
+  if (!collector || ephemeral?.trial) return;
+  const beginsAt = hub.latestId + 1;
+  const exporting = import('./telemetry/export-traces.ts').then(({ startTraceExport }) =>
+    startTraceExport({
+      store,
+      hub,
+      collector,
+      secretOf: (name) => engine.secrets.valueOf(instance.defaultTenant, name),
+      clock,
+      log,
+      version: packageVersion(),
+      instance: instance.name,
+      beginsAt,
+    }),
+  );
+  onStop(async () => (await exporting).close());
 }
 
 function openChannels({ notify, server, instance }: Config, { store, engine }: Pick<ServerParts, 'store' | 'engine'>) {

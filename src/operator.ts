@@ -7,7 +7,7 @@ import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
-import type { Channel, Smtp } from './domain/notification.ts';
+import type { Channel, Smtp, StoredText } from './domain/notification.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -21,7 +21,7 @@ import { readOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { packageVersion } from './instance/version.ts';
-import { systemClock } from './lib/clock.ts';
+import { systemClock, toTimestamp } from './lib/clock.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
@@ -45,6 +45,7 @@ import {
 } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
+import type { ExportState } from './store/traces.ts';
 
 /** Lists the names in the database. Creates no database and does not take the data dir. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
@@ -97,7 +98,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, timezone, paused, kv } = found;
+    const { database, isPartial, files, damaged, owners, timezone, paused, traces, kv } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -109,6 +110,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       examineOwners(owners, readOwnerId(places.dataDir)),
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...examinePauses(paused),
+      ...examineTraces(config.collector, traces),
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
@@ -125,6 +127,19 @@ function examinePauses(paused: Examination['paused']): HostCheck[] {
   if (paused.length === 0) return [];
   const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
   return [warn('schedules', which, 'run flwd schedules resume --all, for each tenant that is named with --tenant')];
+}
+
+function examineTraces(collector: Config['collector'], state: ExportState | null): HostCheck[] {
+  if (!collector) return [];
+  const name = 'traces';
+  const { origin } = new URL(collector.endpoint);
+  if (state === null) return [ok(name, `to ${origin}; no server has started with it yet`)];
+  const { sentAtMs, failedAtMs, error } = state;
+  const last = sentAtMs === null ? 'no span was sent yet' : `last sent at ${toTimestamp(sentAtMs)}`;
+  if (error === null) return [ok(name, `to ${origin}; ${last}`)];
+  const at = failedAtMs === null ? '' : ` at ${toTimestamp(failedAtMs)}`;
+  const cure = 'check the collector and telemetry.otlp; spans of runs that ended more than a day ago are dropped';
+  return [warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, cure)];
 }
 
 /** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */
@@ -165,7 +180,8 @@ function countRuns(owners: Examination['owners']): number {
 }
 
 /** The operator's files that a server needs to start. Creates none of them. */
-export async function examineFiles({ server, auth, persistence, instance, notify }: Config): Promise<HostCheck[]> {
+export async function examineFiles(config: Config): Promise<HostCheck[]> {
+  const { server, auth, persistence, instance, notify } = config;
   const parts = {
     clock: systemClock,
     log: createLogger({ format: 'json', level: 'silent' }),
@@ -176,6 +192,7 @@ export async function examineFiles({ server, auth, persistence, instance, notify
   return [
     checkSecretKey(persistence),
     ...(notify.channels.length > 0 ? [await checkChannels(notify, { persistence, instance })] : []),
+    ...checkCollector(config),
     ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
     ...(jwt && 'file' in jwt.keys
       ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
@@ -239,9 +256,20 @@ async function checkChannels(
 
 function secretsOf({ type, url, token, routingKey, headers }: Channel, smtp: Smtp | null): string[] {
   const ofMail = type === 'mail' && smtp ? smtp.url : null;
-  return [url, token, routingKey, ofMail, ...Object.values(headers)].flatMap((text) =>
-    text === null || typeof text === 'string' ? [] : [text.secret],
-  );
+  return secretsIn([url, token, routingKey, ofMail, ...Object.values(headers)]);
+}
+
+function secretsIn(texts: readonly (StoredText | null)[]): string[] {
+  return texts.flatMap((text) => (text === null || typeof text === 'string' ? [] : [text.secret]));
+}
+
+function checkCollector({ collector, persistence, instance }: Config): HostCheck[] {
+  const named = secretsIn(Object.values(collector?.headers ?? {}));
+  const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
+  const missing = [...new Set(named)].filter((one) => !stored.includes(one));
+  if (missing.length === 0) return [];
+  const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
+  return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
 }
 
 async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {

@@ -32,6 +32,11 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['nodemailer'],
     node: true,
   },
+  telemetry: {
+    folders: ['domain', 'store', 'engine', 'lib'],
+    packages: ['@opentelemetry/api', '@opentelemetry/otlp-transformer', '@opentelemetry/resources'],
+    node: true,
+  },
   server: {
     folders: ['domain', 'contract', 'catalog', 'store', 'engine', 'lib'],
     packages: ['fastify', 'ajv', 'jose', 'lru-cache', 'prom-client', 'range-parser'],

@@ -459,6 +459,8 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'SERVER_TRUST_PROXY',
     'SERVER_WRITE_TIMEOUT',
     'TELEMETRY_OTLP_ENDPOINT',
+    'TELEMETRY_OTLP_HEADERS',
+    'TELEMETRY_OTLP_TRACES',
     'WORKER_ENABLED',
     'WORKER_LABELS',
   ]);

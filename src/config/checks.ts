@@ -1,11 +1,13 @@
 // Rules between keys, and values that are valid but unsafe or without effect.
 
 import { isIP } from 'node:net';
+import { isHttpUrl } from '../lib/http-url.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { checkJwt } from './jwt.ts';
 import { extensionsWithoutEffect, securityProfiles } from './keys.ts';
 import type { Bind } from './kind.ts';
 import { checkNotify } from './notify.ts';
+import { checkHeaders } from './request-headers.ts';
 import { addError, placeOf, type Settings, settingAt, valueAt } from './settings.ts';
 
 export function checkSettings(settings: Settings): void {
@@ -17,6 +19,7 @@ export function checkSettings(settings: Settings): void {
   checkQuotas(settings);
   checkLogFields(settings);
   checkNotify(settings);
+  checkTelemetry(settings);
 }
 
 export function showBind({ host, port }: Bind): string {
@@ -82,6 +85,17 @@ function checkQuotas(settings: Settings): void {
   const soft = valueAt(settings, 'persistence.artifacts.quota_soft');
   if (soft !== null && soft > valueAt(settings, 'persistence.artifacts.quota_hard'))
     addError(settings, 'persistence.artifacts.quota_soft', '`quota_soft` must not be more than `quota_hard`');
+}
+
+function checkTelemetry(settings: Settings): void {
+  const endpoint = valueAt(settings, 'telemetry.otlp.endpoint');
+  if (endpoint !== null && !isHttpUrl(endpoint))
+    addError(
+      settings,
+      'telemetry.otlp.endpoint',
+      '`telemetry.otlp.endpoint` must be an http or https URL without a user and password: send these in a header',
+    );
+  checkHeaders(settings, 'telemetry.otlp.headers');
 }
 
 /** Members that each line has anyway. */

@@ -80,6 +80,8 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
       output: get('logging.output'),
       fields: get('logging.fields'),
     },
+    /** null: nothing is sent. */
+    collector: toCollector(settings),
     mcp: { jobTools: get('mcp.job_tools'), waitMs: get('mcp.wait'), isUntrustedAllowed: get('mcp.untrusted') },
     extensions: extensions.filter((name) => named.includes(name)),
   });
@@ -91,6 +93,13 @@ function reader(settings: Settings) {
 
 function itemsAt(settings: Settings, list: string): readonly (number | string)[] {
   return (settings.items.get(list) ?? []).map(({ at }) => at);
+}
+
+function toCollector(settings: Settings) {
+  const get = reader(settings);
+  const endpoint = get('telemetry.otlp.endpoint');
+  if (endpoint === null || !get('telemetry.otlp.traces')) return null;
+  return { endpoint, headers: get('telemetry.otlp.headers') };
 }
 
 function toServer(settings: Settings) {

@@ -543,9 +543,14 @@ export const keys = {
   ),
   'logging.fields': key(mapOf(text), {}, 'Fields to add to every line, such as `{environment: production}`'),
 
-  'telemetry.otlp_endpoint': optional(url, 'Where to send OpenTelemetry data', {
-    notYet: 'this version sends no data',
+  'telemetry.otlp.endpoint': optional(
+    url,
+    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added',
+  ),
+  'telemetry.otlp.headers': key(mapOf(storedText), {}, 'Headers of the requests to it, such as `authorization`', {
+    isSecret: true,
   }),
+  'telemetry.otlp.traces': key(flag, true, 'Send spans; `false` keeps the endpoint and sends nothing'),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),

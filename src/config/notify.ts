@@ -8,6 +8,7 @@ import {
   type Smtp,
 } from '../domain/notification.ts';
 import { isHttpUrl } from '../lib/http-url.ts';
+import { checkHeaders } from './request-headers.ts';
 import { addError, type Settings, settingAt, valueAt } from './settings.ts';
 
 type Member = 'url' | 'token' | 'chat_id' | 'routing_key' | 'to' | 'method' | 'headers' | 'body';
@@ -25,10 +26,6 @@ const needsOf: Readonly<Record<ChannelType, Needs>> = {
   mail: { required: ['to'] },
   template: { required: ['url'], optional: ['method', 'headers', 'body'] },
 };
-/** RFC 9110, 5.6.2. */
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** About the length of the body and the connection. */
-const ownHeaders = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
 const members = ['url', 'token', 'chat_id', 'routing_key', 'to', 'method', 'headers', 'body'] as const;
 
 export function checkNotify(settings: Settings): void {
@@ -98,16 +95,7 @@ function checkRequest(settings: Settings, at: string | number): void {
       'a request with `method: GET` has no body: remove `body`, or use another method',
       at,
     );
-  for (const name of Object.keys(valueAt(settings, 'notify.channels.<name>.headers', at) ?? {}))
-    if (!headerName.test(name) || ownHeaders.includes(name.toLowerCase()))
-      addError(
-        settings,
-        'notify.channels.<name>.headers',
-        headerName.test(name)
-          ? `flwd sets the header \`${name}\` itself`
-          : `\`${name}\` cannot be the name of a header`,
-        at,
-      );
+  checkHeaders(settings, 'notify.channels.<name>.headers', at);
 }
 
 /** Without those that have their default: they are stored with every run. */

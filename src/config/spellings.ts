@@ -29,6 +29,8 @@ export const keySpellings: Readonly<Record<string, Spelling>> = {
   'remotes.<name>.auth.claims': { instead: tokens },
   'remotes.<name>.cache.etag_ttl': { withoutEffect: 'flwd keeps no answers of a remote, and asks each time' },
 
+  'telemetry.otlp_endpoint': { key: 'telemetry.otlp.endpoint' },
+
   bind: { key: 'server.bind' },
   default_profile: { key: 'security.default_profile' },
   db_path: { key: 'persistence.db_path' },

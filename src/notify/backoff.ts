@@ -14,11 +14,3 @@ export function delayAfter(attempts: number, retryAfterMs: number | null, random
   const spreadMs = Math.round(delayMs * (1 - jitter + 2 * jitter * random));
   return Math.max(spreadMs, Math.min(retryAfterMs ?? 0, longestRetryAfterMs));
 }
-
-/** Reads seconds or a date (RFC 9110, 10.2.3); null when it is neither. */
-export function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const atMs = Date.parse(value);
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
-}

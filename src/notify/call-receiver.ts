@@ -1,9 +1,8 @@
-// One attempt to deliver a notification: a request that follows no redirect and reads only the status and Retry-After.
+// One attempt to deliver a notification by HTTP.
 
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
-import { errorCode } from '../lib/error-code.ts';
-import { parseRetryAfterMs } from './backoff.ts';
+import { answerWords, sendRequest } from '../lib/http-request.ts';
 import type { ChannelRequest } from './channel/request.ts';
 import type { Signer } from './signing.ts';
 
@@ -32,44 +31,26 @@ export async function callReceiver(o: {
 }): Promise<Attempt> {
   const { id, clock, signal } = o;
   const { url, method, headers, body, isSigned } = o.request;
-  const timeout = AbortSignal.timeout(o.timeoutMs);
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        'user-agent': `flwd/${packageVersion()}`,
-        ...headers,
-        ...(isSigned && o.signer.headers({ id, body: body ?? '', atMs: clock.now() })),
-      },
-      body,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, timeout]),
-    });
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!timeout.aborted) return failedAttempt(unreachable(error));
-    return { ...failedAttempt(`no answer within ${o.timeoutMs / 1000} s`), hasTimedOut: true };
-  }
-  // The body of the answer is of no use, and may be of any length.
-  await response.body?.cancel().catch(() => undefined);
-  const { status } = response;
+  const answer = await sendRequest({
+    url,
+    method,
+    headers: {
+      'user-agent': `flwd/${packageVersion()}`,
+      ...headers,
+      ...(isSigned && o.signer.headers({ id, body: body ?? '', atMs: clock.now() })),
+    },
+    body,
+    nowMs: clock.now(),
+    timeoutMs: o.timeoutMs,
+    signal,
+  });
+  if (answer.kind === 'unreachable') return { ...failedAttempt(answer.error), hasTimedOut: answer.hasTimedOut };
+  const { status, retryAfterMs } = answer;
   if (status >= 200 && status < 300) return { isDelivered: true };
-  const redirected = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
-  return {
-    ...failedAttempt(`the answer was ${status}${redirected}`),
-    isFinal: status === 410,
-    retryAfterMs: parseRetryAfterMs(response.headers.get('retry-after'), clock.now()),
-  };
+  return { ...failedAttempt(answerWords(status)), isFinal: status === 410, retryAfterMs };
 }
 
 /** It is tried again. */
 export function failedAttempt(error: string) {
   return { isDelivered: false, error, hasTimedOut: false, isFinal: false, retryAfterMs: null, takenBy: [] } as const;
-}
-
-/** Only the code of the cause: its message may contain the address. */
-function unreachable(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return `it cannot be reached (${errorCode(cause) ?? 'no connection'})`;
 }

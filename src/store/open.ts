@@ -26,6 +26,7 @@ import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.t
 import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createTraceStore, type TraceStore } from './traces.ts';
 import { createTriggerStore, type TriggerStore } from './triggers.ts';
 import { createWebhookStore, type WebhookStore } from './webhooks.ts';
 
@@ -42,6 +43,7 @@ export type Store = {
   readonly webhooks: WebhookStore;
   readonly failures: FailureStore;
   readonly triggers: TriggerStore;
+  readonly traces: TraceStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
@@ -99,6 +101,7 @@ export function createStore(o: StoreParts): Store {
     webhooks: createWebhookStore(db),
     failures: createFailureStore(db),
     triggers: createTriggerStore(db),
+    traces: createTraceStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),

@@ -263,8 +263,8 @@ export type LogSegmentRow = {
   encoding: string;
 };
 
-/** `timezone`: an IANA name. `boot`: JSON of SeenBoot. */
-type InstanceRow = { name: 'timezone' | 'boot'; value: string };
+/** `timezone`: an IANA name. `boot`: JSON of SeenBoot. `traces`: JSON of ExportState. */
+type InstanceRow = { name: 'timezone' | 'boot' | 'traces'; value: string };
 
 export type ScheduleRow = {
   id: string;

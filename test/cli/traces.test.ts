@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { Run } from '../../src/domain/run.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
+import { startCollector } from '../telemetry/a-collector.ts';
 import { createInstance } from './an-instance.ts';
 import { start } from './terminal.ts';
 
@@ -17,4 +18,57 @@ test('a run that a pipeline starts belongs to its trace', async () => {
   expect(run.trace).toEqual({ trace_id, parent_id: 'b7ad6b7169203331', sampled: true, state: 'rojo=1' });
   expect((await startIn(['rerun', run.run_id], env)).trace).toMatchObject({ trace_id });
   expect((await startIn(['run', 'hello'], { TRACEPARENT: 'nonsense\n' })).trace).toMatchObject({ parent_id: null });
+});
+
+test('a kill between the end of a run and its export loses no span, and doctor says how the export is', async () => {
+  const collector = await startCollector();
+  const held = Promise.withResolvers<void>();
+  collector.answer = () => held.resolve();
+  const telemetry = { otlp: { endpoint: `${collector.url}/`, headers: { authorization: 'Bearer 4711-otlp' } } };
+  const instance = await createInstance({ hello: bash('echo hello') }, { telemetry });
+  const first = start(instance.dir, ['serve']);
+  const [, url] = await first.prints(/listening on (\S+)/);
+  await expect.poll(async () => (await fetch(`${url}/api/v1/jobs/hello`)).status).toBe(200);
+  const run = await start(instance.dir, ['run', 'hello', '--json']).ended;
+  const { run_id: id }: Run = JSON.parse(run.stdout);
+  await held.promise;
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const before = [...collector.seen];
+  expect(before.map(({ name }) => name)).toContain('run hello');
+  collector.seen.length = 0;
+  collector.answer = (response) => response.end();
+
+  const second = await instance.serve();
+  await expect.poll(() => collector.seen, { timeout: 20_000 }).toEqual(before);
+  expect(before[0]?.attributes['flwd.run_id']).toBe(id);
+  await second.stop();
+  const doctor = await start(instance.dir, ['doctor']).ended;
+  expect(doctor.stdout).toMatch(new RegExp(`ok +traces +to ${collector.url}; last sent at 20`));
+  const shown = await start(instance.dir, ['config', 'show']).ended;
+  expect(shown.stdout).toContain(`${collector.url}/`);
+  expect(`${shown.stdout}${doctor.stdout}`).not.toContain('4711');
+});
+
+test('the older name of the endpoint counts too, and a missing secret of a header is named', async () => {
+  const telemetry = {
+    otlp_endpoint: 'http://127.0.0.1:4318',
+    otlp: { headers: { authorization: { secret: 'otlp' } } },
+  };
+  const { dir } = await createInstance({}, { telemetry });
+  const shown = await start(dir, ['config', 'show']).ended;
+  expect(shown.stdout).toMatch(/telemetry\.otlp\.endpoint +http:\/\/127\.0\.0\.1:4318/);
+  const checked = await start(dir, ['config', 'validate']).ended;
+  expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining('flwd secrets set otlp') });
+});
+
+test.each([
+  [{ endpoint: 'http://me:secret-4711@127.0.0.1:4318' }, 'send these in a header'],
+  [{ endpoint: 'grpc://127.0.0.1:4317' }, 'telemetry.otlp.endpoint'],
+  [{ headers: { 'a b': 'c' } }, 'cannot be the name of a header'],
+  [{ logs: true }, 'unknown key `logs`'],
+])('%j is refused', async (otlp, words) => {
+  const { dir } = await createInstance({}, { telemetry: { otlp } });
+  const checked = await start(dir, ['config', 'validate']).ended;
+  expect(checked).toMatchObject({ code: 2, stderr: expect.stringContaining(words) });
 });

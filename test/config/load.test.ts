@@ -83,6 +83,7 @@ describe('without a flwd.yaml', () => {
       aliases: [],
       remotes: {},
       logging: { level: 'info', format: 'text', output: 'stderr', fields: {} },
+      collector: null,
       mcp: { jobTools: 25, waitMs: 50_000, isUntrustedAllowed: false },
       extensions: ['tui', 'mcp'],
     });

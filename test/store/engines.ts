@@ -12,6 +12,7 @@ import { createJournal, type Journal } from '../../src/store/journal.ts';
 import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
+import { createTraceStore, type TraceStore } from '../../src/store/traces.ts';
 import { createTriggerStore, type TriggerStore } from '../../src/store/triggers.ts';
 import { createWebhookStore, type WebhookStore } from '../../src/store/webhooks.ts';
 import { openDatabaseOf } from './postgres-databases.ts';
@@ -24,6 +25,7 @@ export type Opened = {
   readonly schedules: ScheduleStore;
   readonly audit: AuditStore;
   readonly webhooks: WebhookStore;
+  readonly traces: TraceStore;
   readonly triggers: TriggerStore;
   /** The announced entries: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
@@ -69,6 +71,7 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       idempotency: createIdempotencyStore(database),
       schedules: createScheduleStore(database),
       webhooks: createWebhookStore(database),
+      traces: createTraceStore(database),
       triggers: createTriggerStore(database),
       audit: createAuditStore(database),
       commits,

@@ -126,12 +126,16 @@ export function toRun(row: RunRow, steps: readonly StepRow[]): Run {
     result: parseOrNull(row.result),
     steps: lastAttempts(steps).map(toStep),
     ...details,
-    trace: details.trace ?? ownTrace(row.id),
+    trace: traceOfRow(row.id, details),
     termination: parseOrNull(row.termination),
     left_behind: parseOrNull(row.left_behind),
     worker: row.worker,
     cancel_requested_at: toTimestampOrNull(row.cancel_requested_at),
   };
+}
+
+export function traceOfRow(runId: string, { trace }: RunDetails): Run['trace'] {
+  return trace ?? ownTrace(runId);
 }
 
 export function toStep(row: StepRow): Step {

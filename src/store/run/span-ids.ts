@@ -8,7 +8,19 @@ export function ownTrace(runId: string): Trace {
   return { trace_id: idOf(32, 'trace', runId), parent_id: null, sampled: true, state: null };
 }
 
-function attemptSpanId(runId: string, stepId: string, attempt: number): string {
+export function runSpanId(runId: string): string {
+  return idOf(16, 'run', runId);
+}
+
+export function queueSpanId(runId: string): string {
+  return idOf(16, 'queue', runId);
+}
+
+export function stepSpanId(runId: string, stepId: string): string {
+  return idOf(16, 'step', runId, stepId);
+}
+
+export function attemptSpanId(runId: string, stepId: string, attempt: number): string {
   return idOf(16, 'attempt', runId, stepId, String(attempt));
 }
 

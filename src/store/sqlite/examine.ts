@@ -11,6 +11,7 @@ import { isUnreadable } from '../../lib/shortage.ts';
 import { type RestoredDamage, restoredDamageFile, sumOf } from '../backup/backup-files.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
+import type { ExportState } from '../traces.ts';
 import { connectOffline, hasTable } from './offline.ts';
 
 export type Examination = {
@@ -27,6 +28,8 @@ export type Examination = {
   readonly timezone: string | null;
   /** The tenants whose schedules are paused; `*` is every tenant. */
   readonly paused: readonly string[];
+  /** How the export of spans is; null when it never ran. */
+  readonly traces: ExportState | null;
   /** null when the key-value store is empty. */
   readonly kv: {
     readonly keys: number;
@@ -99,8 +102,9 @@ export async function examineStore(o: {
       files: files.length,
       damaged: shown,
       owners: readOwners(connection),
-      timezone: readTimezone(connection),
+      timezone: readFact(connection, 'timezone'),
       paused: readPaused(connection),
+      traces: readTraces(connection),
       kv: readKv(connection),
     };
   } finally {
@@ -108,9 +112,14 @@ export async function examineStore(o: {
   }
 }
 
-function readTimezone(connection: DatabaseSync): string | null {
+function readTraces(connection: DatabaseSync): ExportState | null {
+  const stored = readFact(connection, 'traces');
+  return stored === null ? null : JSON.parse(stored);
+}
+
+function readFact(connection: DatabaseSync, name: 'timezone' | 'traces'): string | null {
   if (!hasTable(connection, 'instance')) return null;
-  const row = connection.prepare("SELECT value FROM instance WHERE name = 'timezone'").get();
+  const row = connection.prepare('SELECT value FROM instance WHERE name = ?').get(name);
   return row === undefined ? null : String(row.value);
 }
 

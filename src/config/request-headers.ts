@@ -1,0 +1,25 @@
+// The names of headers that flwd.yaml adds to requests of flwd.
+
+import { addError, type Settings, valueAt } from './settings.ts';
+
+/** RFC 9110, 5.6.2. */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** About the length of the body and the connection. */
+const ownHeaders = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
+
+export function checkHeaders(
+  settings: Settings,
+  path: 'notify.channels.<name>.headers' | 'telemetry.otlp.headers',
+  at?: string | number,
+): void {
+  for (const name of Object.keys(valueAt(settings, path, at) ?? {}))
+    if (!headerName.test(name) || ownHeaders.includes(name.toLowerCase()))
+      addError(
+        settings,
+        path,
+        headerName.test(name)
+          ? `flwd sets the header \`${name}\` itself`
+          : `\`${name}\` cannot be the name of a header`,
+        at,
+      );
+}

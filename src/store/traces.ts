@@ -1,0 +1,167 @@
+// How far the journal was searched for runs whose spans are sent, and what these spans are made of (ADR 0072).
+
+import type { RunStatus, StepKind, StepStatus, Trigger } from '../domain/run.ts';
+import type { Trace } from '../domain/trigger/trace.ts';
+import type { Database, Transaction } from './database.ts';
+import { prepareQuery } from './prepared-query.ts';
+import { type RunDetails, traceOfRow } from './run/run-rows.ts';
+
+/** How far the export is. `error` is null once spans were taken again. */
+export type ExportState = {
+  readonly nextId: number;
+  readonly sentAtMs: number | null;
+  readonly failedAtMs: number | null;
+  readonly error: string | null;
+};
+
+export type TracedRun = {
+  readonly eventId: number;
+  readonly runId: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  readonly reason: string | null;
+  readonly createdAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number;
+  readonly exitCode: number | null;
+  readonly trigger: Trigger['type'];
+  readonly revision: string;
+  readonly trace: Trace;
+  /** The run that this one repeats or follows, if it is still there. */
+  readonly before: { readonly runId: string; readonly traceId: string } | null;
+  /** By step and attempt. */
+  readonly attempts: readonly TracedAttempt[];
+};
+
+export type TracedAttempt = {
+  readonly stepId: string;
+  readonly attempt: number;
+  readonly kind: StepKind;
+  readonly instanceOf: string | null;
+  readonly status: StepStatus;
+  readonly reason: string | null;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly exitCode: number | null;
+};
+
+export type TraceStore = {
+  /** undefined: nothing was ever exported. */
+  readonly state: () => Promise<ExportState | undefined>;
+  readonly setState: (tx: Transaction, state: ExportState) => Promise<void>;
+  /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
+  readonly ended: (range: { readonly fromId: number; readonly toId: number }) => Promise<readonly TracedRun[]>;
+};
+
+/** Enough for one look. The next look finds the others. */
+const runsAtOnce = 100;
+
+const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: number }) =>
+  db
+    .selectFrom('events')
+    .innerJoin('runs', 'runs.id', 'events.run_id')
+    .select([
+      'events.id as event_id',
+      'runs.id',
+      'runs.job_id',
+      'runs.tenant',
+      'runs.status',
+      'runs.reason',
+      'runs.created_at',
+      'runs.started_at',
+      'runs.finished_at',
+      'runs.exit_code',
+      'runs.trigger',
+      'runs.details',
+    ])
+    .where('events.id', '>=', fromId)
+    .where('events.id', '<=', toId)
+    .where('events.type', '=', 'run.finished')
+    .orderBy('events.id')
+    .limit(runsAtOnce),
+);
+
+export function createTraceStore({ read }: Database): TraceStore {
+  async function attemptsOf(runIds: readonly string[]) {
+    const rows = await read
+      .selectFrom('steps')
+      .select(['run_id', 'step_id', 'attempt', 'kind', 'instance_of', 'status', 'reason'])
+      .select(['started_at', 'finished_at', 'exit_code'])
+      .where('run_id', 'in', runIds)
+      .orderBy('n')
+      .orderBy('attempt')
+      .execute();
+    return Map.groupBy(rows, ({ run_id: runId }) => runId);
+  }
+
+  async function traceIdsOf(runIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (runIds.length === 0) return new Map();
+    const rows = await read.selectFrom('runs').select(['id', 'details']).where('id', 'in', runIds).execute();
+    return new Map(rows.map((row) => [row.id, traceOfRow(row.id, JSON.parse(row.details)).trace_id]));
+  }
+
+  return {
+    async state() {
+      const row = await read.selectFrom('instance').select('value').where('name', '=', 'traces').executeTakeFirst();
+      return row && JSON.parse(row.value);
+    },
+
+    async setState({ db }, state) {
+      const value = JSON.stringify(state);
+      await db
+        .insertInto('instance')
+        .values({ name: 'traces', value })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+        .execute();
+    },
+
+    async ended(range) {
+      const rows = await selectEnded(read, range);
+      if (rows.length === 0) return [];
+      const found = rows.map((row) => {
+        const details: RunDetails = JSON.parse(row.details);
+        return { row, details };
+      });
+      const [attempts, traceIds] = await Promise.all([
+        attemptsOf(rows.map(({ id }) => id)),
+        traceIdsOf(found.flatMap(({ details }) => runBefore(details) ?? [])),
+      ]);
+      return found.map(({ row, details }): TracedRun => {
+        const before = runBefore(details);
+        const traceId = before === null ? undefined : traceIds.get(before);
+        return {
+          eventId: row.event_id,
+          runId: row.id,
+          jobId: row.job_id,
+          tenant: row.tenant,
+          status: row.status,
+          reason: row.reason,
+          createdAtMs: row.created_at,
+          startedAtMs: row.started_at,
+          finishedAtMs: row.finished_at ?? row.created_at,
+          exitCode: row.exit_code,
+          trigger: row.trigger,
+          revision: details.source.revision,
+          trace: traceOfRow(row.id, details),
+          before: before === null || traceId === undefined ? null : { runId: before, traceId },
+          attempts: (attempts.get(row.id) ?? []).map((one) => ({
+            stepId: one.step_id,
+            attempt: one.attempt,
+            kind: one.kind,
+            instanceOf: one.instance_of,
+            status: one.status,
+            reason: one.reason,
+            startedAtMs: one.started_at,
+            finishedAtMs: one.finished_at,
+            exitCode: one.exit_code,
+          })),
+        };
+      });
+    },
+  };
+}
+
+function runBefore({ rerun_of: rerunOf, trigger }: RunDetails): string | null {
+  return rerunOf ?? trigger?.run_id ?? null;
+}

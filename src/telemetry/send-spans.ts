@@ -1,0 +1,82 @@
+// Sends spans to a collector, by OTLP over HTTP with protobuf.
+
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import type { StoredText } from '../domain/notification.ts';
+import { Problem } from '../domain/problem.ts';
+import { answerWords, sendRequest } from '../lib/http-request.ts';
+import type { Span } from './to-spans.ts';
+
+export type Sent =
+  | { readonly kind: 'taken' }
+  /** The same spans would be refused again. */
+  | { readonly kind: 'refused'; readonly error: string }
+  | { readonly kind: 'later'; readonly error: string; readonly retryAfterMs: number };
+
+export type Collector = {
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, StoredText>>;
+};
+
+/** These mean that the collector, or what flwd.yaml says of it, is wrong at present, and not the spans. */
+const passing = [401, 403, 404, 407, 408, 425, 429];
+
+/** @throws only the reason of `signal`, once it is aborted */
+export async function sendSpans(
+  spans: readonly Span[],
+  o: {
+    readonly collector: Collector;
+    /** The value of a stored secret. @throws Problem secret-unavailable */
+    readonly secretOf: (name: string) => Promise<string>;
+    readonly userAgent: string;
+    readonly nowMs: number;
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<Sent> {
+  const { collector, nowMs, timeoutMs, signal } = o;
+  const headers: Record<string, string> = {};
+  for (const [name, text] of Object.entries(collector.headers)) {
+    const value = typeof text === 'string' ? text : await openSecret(text.secret, o.secretOf);
+    if (value === undefined) return later('a secret for its headers is not stored, or cannot be read');
+    if (!/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value)) return later(`\`${name}\` is not a text for a header`);
+    headers[name] = value;
+  }
+  const body = ProtobufTraceSerializer.serializeRequest([...spans]);
+  if (!body) return { kind: 'refused', error: 'the spans could not be written' };
+  const answer = await sendRequest({
+    url: tracesUrl(collector.endpoint),
+    method: 'POST',
+    headers: { 'user-agent': o.userAgent, ...headers, 'content-type': 'application/x-protobuf' },
+    body: new Uint8Array(body),
+    nowMs,
+    timeoutMs,
+    signal,
+  });
+  if (answer.kind === 'unreachable') return later(answer.error);
+  const { status, retryAfterMs } = answer;
+  if (status >= 200 && status < 300) return { kind: 'taken' };
+  const error = answerWords(status);
+  const isPassing = status >= 500 || status < 400 || passing.includes(status);
+  return isPassing ? later(error, retryAfterMs ?? 0) : { kind: 'refused', error };
+}
+
+/** The standard adds the path to the address of a collector. */
+function tracesUrl(endpoint: string): string {
+  const url = new URL(endpoint);
+  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  return url.href;
+}
+
+function later(error: string, retryAfterMs = 0): Sent {
+  return { kind: 'later', error, retryAfterMs };
+}
+
+/** A secret from a file often ends with a line feed. undefined: it is not stored, or no key opens it. */
+async function openSecret(name: string, secretOf: (name: string) => Promise<string>): Promise<string | undefined> {
+  try {
+    return (await secretOf(name)).trim();
+  } catch (error) {
+    if (error instanceof Problem) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { aRun } from './a-run.ts';
+import { engines, nowMs, type Opened } from './engines.ts';
+import { moveRun } from './moves.ts';
+
+describe.each(engines)('what spans are made of on $engine', ({ open }) => {
+  let dir: string;
+  let store: Opened;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'flwd-traces-'));
+    store = await open(dir);
+  });
+  afterEach(async () => {
+    await store.database.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const all = { fromId: 1, toId: 1_000_000 };
+
+  async function add(over: Parameters<typeof aRun>[0] = {}): Promise<string> {
+    const run = aRun(over);
+    await store.database.transact((tx) => store.runs.add(tx, run));
+    return run.id;
+  }
+  async function end(id: string): Promise<void> {
+    await store.database.transact((tx) => moveRun(tx, store.runs, id, 'claim', { atMs: nowMs + 10 }));
+    await store.database.transact((tx) => moveRun(tx, store.runs, id, 'fail', { atMs: nowMs + 20, reason: 'exit' }));
+  }
+
+  test('runs come in the order in which they ended, with their attempts', async () => {
+    const [waiting, first, second] = [await add(), await add(), await add()];
+    await end(second);
+    await end(first);
+    const ended = await store.traces.ended(all);
+    expect(ended.map(({ runId }) => runId)).toEqual([second, first]);
+    expect(ended.map(({ runId }) => runId)).not.toContain(waiting);
+    expect(ended[0]).toMatchObject({
+      status: 'failed',
+      reason: 'exit',
+      createdAtMs: nowMs,
+      startedAtMs: nowMs + 10,
+      finishedAtMs: nowMs + 20,
+      before: null,
+      attempts: [{ stepId: 'step_01', attempt: 1, kind: 'command', status: 'failed', finishedAtMs: nowMs + 20 }],
+    });
+    const fromId = (ended[0]?.eventId ?? 0) + 1;
+    expect(await store.traces.ended({ ...all, fromId })).toMatchObject([{ runId: first }]);
+  });
+
+  test('a run names the one before it while that is there', async () => {
+    const first = await add();
+    const rerun = await add({ rerunOf: first });
+    await end(rerun);
+    const traceParent = { trace_id: 'a'.repeat(32), parent_id: 'b'.repeat(16), sampled: true, state: null };
+    await end(await add({ rerunOf: 'run_gone', traceParent }));
+    expect(await store.traces.ended(all)).toMatchObject([
+      { before: { runId: first, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) } },
+      { before: null, trace: traceParent },
+    ]);
+  });
+
+  test('how far the export is replaces what was stored', async () => {
+    expect(await store.traces.state()).toBeUndefined();
+    const state = { nextId: 7, sentAtMs: null, failedAtMs: nowMs, error: 'the answer was 503' };
+    await store.database.transact((tx) => store.traces.setState(tx, state));
+    await store.database.transact((tx) => store.traces.setState(tx, { ...state, nextId: 8, error: null }));
+    expect(await store.traces.state()).toEqual({ ...state, nextId: 8, error: null });
+  });
+});

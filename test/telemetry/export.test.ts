@@ -1,0 +1,218 @@
+import type { ServerResponse } from 'node:http';
+import { expect, test } from 'vitest';
+import { type CollectorOfTest, startCollector } from './a-collector.ts';
+import { dataFolder, openExport, startMs } from './an-export.ts';
+
+const day = 86_400_000;
+const runSpans = ({ seen }: CollectorOfTest) => seen.filter(({ name }) => name.startsWith('run '));
+const runIds = (collector: CollectorOfTest) => runSpans(collector).map(({ attributes }) => attributes['flwd.run_id']);
+const polling = { timeout: 15_000 };
+
+test('a run becomes the spans of its wait, its steps and their attempts, without anything secret', async () => {
+  const collector = await startCollector();
+  const { end } = await openExport(dataFolder(), { endpoint: `${collector.url}/otlp/` });
+  const args = { target: 'a-target-of-the-test' };
+  const parent = { trace_id: '0af7651916cd43dd8448eb211c80319c', parent_id: 'b7ad6b7169203331', sampled: true };
+  const traceParent = { ...parent, state: 'rojo=1' };
+  const id = await end(
+    'fail',
+    { args, traceParent, labels: { of: 'a-label-of-the-test' } },
+    { reason: 'exit', exitCode: 3 },
+  );
+  await expect.poll(() => collector.seen.length, polling).toBe(4);
+
+  const [run, queue, step, attempt] = collector.seen;
+  const common = { traceId: parent.trace_id, state: 'rojo=1', links: [] };
+  const failed = { 'flwd.run_id': id, 'flwd.status': 'failed', 'flwd.reason': 'exit', 'flwd.exit_code': 3 };
+  expect(run).toMatchObject({
+    ...common,
+    parentId: parent.parent_id,
+    name: 'run backup/daily',
+    fromMs: startMs,
+    toMs: startMs + 2_500,
+    status: { code: 2, message: 'exit' },
+    attributes: {
+      ...failed,
+      'flwd.job_id': 'backup/daily',
+      'flwd.tenant': 'default',
+      'flwd.revision': 'sha256:abc',
+      'flwd.trigger': 'api',
+    },
+  });
+  expect(queue).toMatchObject({
+    ...common,
+    parentId: run?.spanId,
+    name: 'queue',
+    fromMs: startMs,
+    toMs: startMs + 1_000,
+    status: { code: 0 },
+    attributes: { 'flwd.run_id': id },
+  });
+  expect(step).toMatchObject({ ...common, parentId: run?.spanId, name: 'step step_01', attributes: failed });
+  expect(attempt).toMatchObject({
+    ...common,
+    parentId: step?.spanId,
+    name: 'attempt 1',
+    fromMs: startMs + 1_000,
+    toMs: startMs + 2_500,
+    attributes: { ...failed, 'flwd.step_id': 'step_01', 'flwd.attempt': 1 },
+  });
+  expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(4);
+  expect(collector.resources).toEqual([
+    { 'service.name': 'flwd', 'service.version': '1.2.3', 'service.instance.id': 'of-a-test' },
+  ]);
+  expect(collector.requests).toMatchObject([
+    { path: '/otlp/v1/traces', headers: { 'content-type': 'application/x-protobuf', 'user-agent': 'flwd/1.2.3' } },
+  ]);
+  for (const secret of ['of-the-test', 'Daily backup', 'local']) expect(collector.bytes()).not.toContain(secret);
+});
+
+test('a run of a caller that is not sampled is not sent', async () => {
+  const collector = await startCollector();
+  const { end } = await openExport(dataFolder(), { endpoint: collector.url });
+  const of = { trace_id: '0af7651916cd43dd8448eb211c80319c', parent_id: 'b7ad6b7169203331', state: null };
+  await end('succeed', { traceParent: { ...of, sampled: false } });
+  const sampled = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([sampled]);
+});
+
+test('a rerun and a run that follows another are linked to the run before', async () => {
+  const collector = await startCollector();
+  const { end } = await openExport(dataFolder(), { endpoint: collector.url });
+  const first = await end();
+  const rerun = await end('succeed', { rerunOf: first, trigger: { type: 'rerun' } });
+  const next = await end('succeed', { trigger: { type: 'job_ended', trigger_id: 't', run_id: first, chain: 1 } });
+  const orphan = await end('succeed', { rerunOf: 'run_that_is_gone' });
+  await expect.poll(() => runIds(collector), polling).toEqual([first, rerun, next, orphan]);
+  const [before, ...others] = runSpans(collector);
+  const link = { traceId: before?.traceId, spanId: before?.spanId };
+  expect(others.map(({ links }) => links)).toEqual([[link], [link], []]);
+  expect(new Set(runSpans(collector).map(({ traceId }) => traceId)).size).toBe(4);
+});
+
+test('while the collector is down nothing is lost, and the log says so once', async () => {
+  const collector = await startCollector();
+  const { port } = new URL(collector.url);
+  await collector.close();
+  const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
+  const first = await end();
+  await expect
+    .poll(async () => (await store.traces.state())?.error, polling)
+    .toBe('it cannot be reached (ECONNREFUSED)');
+  const second = await end();
+  const again = await startCollector(Number(port));
+  await expect.poll(() => runIds(again), polling).toEqual([first, second]);
+  await expect.poll(async () => (await store.traces.state())?.error, polling).toBeNull();
+  expect(messages()).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+});
+
+test.each([
+  ['429', 429, { 'retry-after': '2' }, 1_900],
+  ['503', 503, {}, 900],
+  ['401', 401, {}, 900],
+])('after an answer of %s the same spans are sent later', async (_, status, headers, atLeastMs) => {
+  const collector = await startCollector();
+  const times: number[] = [];
+  collector.answer = (response) => {
+    times.push(performance.now());
+    if (times.length === 1) response.writeHead(status, headers).end('an answer');
+    else response.end();
+  };
+  const { end, store } = await openExport(dataFolder(), { endpoint: collector.url });
+  const id = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([id, id]);
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(atLeastMs);
+  const [one, other] = runSpans(collector);
+  expect(other).toEqual(one);
+  await expect.poll(async () => (await store.traces.state())?.error, polling).toBeNull();
+});
+
+test('a slow collector gets the spans again, and the answer that comes too late counts for nothing', async () => {
+  const collector = await startCollector();
+  const held: ServerResponse[] = [];
+  collector.answer = (response) => {
+    held.push(response);
+    collector.answer = (later) => later.end();
+  };
+  const { end, messages } = await openExport(dataFolder(), { endpoint: collector.url }, { timeoutMs: 200 });
+  const id = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([id, id]);
+  await expect
+    .poll(messages, polling)
+    .toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
+  held[0]?.end();
+});
+
+test('spans that the collector refuses are dropped, and the log says so once', async () => {
+  const collector = await startCollector();
+  collector.answer = (response) => response.writeHead(400).end();
+  const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
+  const [first, second] = [await end(), await end()];
+  await expect.poll(() => runIds(collector), polling).toEqual([first, second]);
+  await expect.poll(async () => (await store.traces.state())?.error, polling).toBe('the answer was 400');
+  const third = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([first, second, third]);
+  expect(messages()).toEqual(['the collector refused spans, which are dropped: see its log']);
+  collector.answer = (response) => response.end();
+  const fourth = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([first, second, third, fourth]);
+});
+
+test('spans of runs that ended more than a day ago are dropped, and the log says so once', async () => {
+  const collector = await startCollector();
+  collector.answer = (response) => response.writeHead(503).end();
+  const { end, messages, time } = await openExport(dataFolder(), { endpoint: collector.url });
+  await end();
+  await end();
+  await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+  time.nowMs += day + 10_000;
+  collector.seen.length = 0;
+  collector.answer = (response) => response.end();
+  const fresh = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([fresh]);
+  expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
+});
+
+test('after a restart the export goes on where it was, and begins with its first start', async () => {
+  const dir = dataFolder();
+  const collector = await startCollector();
+  collector.answer = (response) => response.writeHead(503).end();
+  const one = await openExport(dir, { endpoint: collector.url });
+  const first = await one.end();
+  await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+  await one.close();
+  const before = runSpans(collector)[0];
+  collector.seen.length = 0;
+  collector.answer = (response) => response.end();
+  const two = await openExport(dir, { endpoint: collector.url });
+  await expect.poll(() => runIds(collector), polling).toEqual([first]);
+  expect(runSpans(collector)[0]).toEqual(before);
+  await expect.poll(async () => (await two.store.traces.state())?.error, polling).toBeNull();
+  await two.close();
+  const three = await openExport(dir, { endpoint: collector.url });
+  const last = await three.end();
+  await expect.poll(() => runIds(collector), polling).toEqual([first, last]);
+});
+
+test('headers may be stored secrets, also of a secret that is stored later', async () => {
+  const collector = await startCollector();
+  const secrets: Record<string, string> = {};
+  const headers = { authorization: { secret: 'otlp' }, 'x-team': 'ops' };
+  const { end, store } = await openExport(dataFolder(), { endpoint: collector.url, headers }, { secrets });
+  const id = await end();
+  await expect.poll(async () => (await store.traces.state())?.error, polling).toContain('is not stored');
+  secrets.otlp = 'Bearer an-otlp-token\n';
+  await expect.poll(() => runIds(collector), polling).toEqual([id]);
+  expect(collector.requests).toMatchObject([{ headers: { authorization: 'Bearer an-otlp-token', 'x-team': 'ops' } }]);
+  expect(JSON.stringify(await store.traces.state())).not.toContain('an-otlp-token');
+});
+
+test('many steps and runs are sent in several requests, each once', async () => {
+  const collector = await startCollector();
+  const { end } = await openExport(dataFolder(), { endpoint: collector.url });
+  const ids: string[] = [];
+  for (let n = 0; n < 300; n += 1) ids.push(await end());
+  await expect.poll(() => runIds(collector).length, polling).toBe(300);
+  expect(runIds(collector)).toEqual(ids);
+  expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1_200);
+});
