@@ -158,7 +158,7 @@ test('waiting time and duration come from the events', async () => {
   expect((lessThan('30') ?? 0) - (lessThan('5') ?? 0)).toBe(1);
   expect((lessThan('0.05') ?? 0) - (lessThan('0.01') ?? 0)).toBeGreaterThanOrEqual(1);
   const duration = metrics.get('flwd_run_duration_seconds')?.samples ?? {};
-  expect(duration['_bucket{job_id="backup/daily",le="5"}']).toBeGreaterThanOrEqual(1);
+  expect(duration['_bucket{job_id="backup/daily",status="success",le="5"}']).toBeGreaterThanOrEqual(1);
 });
 
 test('storage and the process are measured', async () => {

@@ -26,7 +26,7 @@ export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'q
   const duration = createHistogram(
     'flwd_run_duration_seconds',
     'Time from the start of a run to its end.',
-    ['job_id'],
+    ['job_id', 'status'],
     durationBoundaries,
   );
   const jobs = new Set<string>();
@@ -47,7 +47,7 @@ export function createRunMetrics({ hub, queue, health }: Pick<Engine, 'hub' | 'q
       const { status = '', reason, duration_ms: durationMs } = entry.data;
       const job = jobLabel(entry.jobId);
       finished.add([job, status, reason ?? '']);
-      if (durationMs !== undefined && durationMs !== null) duration.observe([job], durationMs / 1000);
+      if (durationMs !== undefined && durationMs !== null) duration.observe([job, status], durationMs / 1000);
     }
   }
 
