@@ -9,6 +9,7 @@ import { isWithin } from './catalog/source/source-file.ts';
 import type { Config } from './config/config.ts';
 import type { AnswerOf, QueryOf } from './contract/operations.ts';
 import type { InvalidJob, JobDefinition } from './domain/job.ts';
+import { localPrincipal } from './domain/principal.ts';
 import type { Frozen } from './lib/frozen.ts';
 import type { LogFormat, LogLines } from './lib/logger.ts';
 import { createJobViews } from './server/handlers/job-views.ts';
@@ -26,7 +27,7 @@ export async function readJobs<T>(config: Config, work: (jobs: JobsReader) => Pr
   return withCatalog(config, (catalog) => {
     const views = createJobViews({ catalog, defaultProfile: config.security.defaultProfile });
     return work({
-      list: (query) => views.list(query),
+      list: (query) => views.list(query, localPrincipal),
       async get(id) {
         const entry = catalog.find(id);
         return views.detail(entry, await catalog.revisionOf(entry));

@@ -334,7 +334,7 @@ test('commands of flwd, with their options', () => {
     'secrets list --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'secrets rm --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'secrets rotate --json --quiet --verbose --remote --config --data-dir --jobs',
-    'tokens create --name --scopes --tenant --expires --json --quiet --verbose --remote --config --data-dir --jobs',
+    'tokens create --name --scopes --tenant --expires --only --secrets --agent --approval --json --quiet --verbose --remote --config --data-dir --jobs',
     'tokens list --json --quiet --verbose --remote --config --data-dir --jobs',
     'tokens revoke --json --quiet --verbose --remote --config --data-dir --jobs',
     'audit --since --until --actor --action --object --result --tenant --limit --json --quiet --remote --config --data-dir --jobs',
@@ -508,5 +508,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0031-ends-by-tenant 79ccd095a2986844',
     '0032-mail-recipients d015aa237898deed',
     '0036-made-webhooks 5dd8b1c74e00bafb',
+    '0033-limited-tokens 3cbe7c60e5ddc883',
   ]);
 });

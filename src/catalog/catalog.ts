@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { InvalidJob, JobDefinition, JobError } from '../domain/job.ts';
 import type { UsingSource } from '../domain/policy.ts';
+import { type Reach, reachesJob } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LogLines } from '../lib/logger.ts';
 import { printable } from './job/job-id.ts';
@@ -73,6 +74,34 @@ export function entryOrNone(idOrAlias: string, catalog: Catalog): CatalogEntry |
     if (error instanceof Problem) return undefined;
     throw error;
   }
+}
+
+/** The tags that decide who may start the job. An untrusted source decides nothing. */
+export function trustedTagsOf(jobId: string, catalog: Catalog): readonly string[] {
+  const entry = entryOrNone(jobId, catalog);
+  return entry?.source.trusted ? entry.definition.tags : [];
+}
+
+/** The job's definition; undefined when the caller reaches no such job, or it is invalid. */
+export function definitionReached(idOrAlias: string, reach: Pick<Reach, 'jobs'>, catalog: Catalog) {
+  const job = definitionOf(idOrAlias, catalog);
+  return job && reachesJob(reach, job.id) ? job : undefined;
+}
+
+/** For a caller who does not reach the job, it does not exist. @throws like `find` */
+export function findReached(
+  idOrAlias: string,
+  reach: Pick<Reach, 'jobs'>,
+  catalog: Pick<Catalog, 'find'>,
+): CatalogEntry {
+  try {
+    const entry = catalog.find(idOrAlias);
+    if (reachesJob(reach, entry.definition.id)) return entry;
+  } catch (error) {
+    // If a job has errors, only its id is known.
+    if (!(error instanceof Problem) || error.slug === 'not-ready' || reachesJob(reach, idOrAlias)) throw error;
+  }
+  throw jobNotFound(idOrAlias);
 }
 
 const warningLimit = 20;
@@ -193,6 +222,10 @@ function noEntry(invalid: readonly InvalidJob[], idOrAlias: string, target: stri
     if (errors[0])
       return new Problem('job-invalid', `The job '${idOrAlias}' is invalid: ${showError(errors[0])}`, { errors });
   }
+  return jobNotFound(idOrAlias);
+}
+
+function jobNotFound(idOrAlias: string): Problem {
   return new Problem('job-not-found', `The job '${idOrAlias}' does not exist`);
 }
 

@@ -53,7 +53,13 @@ const jobStep = Type.Object(
     args: nullable(
       Type.Record(Type.String(), Type.Unknown(), { description: 'For a sub-run: the arguments of its job.' }),
     ),
-    approval: nullable(Type.Object({ text: Type.String(), by: nullable(Type.Array(Type.String())) })),
+    approval: nullable(
+      Type.Object({
+        text: Type.String(),
+        by: nullable(Type.Array(Type.String())),
+        not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
+      }),
+    ),
     retry: retryPolicy,
     timeout: nullable(Type.String()),
     continue_on_error: Type.Boolean(),
@@ -62,7 +68,7 @@ const jobStep = Type.Object(
   { $id: 'JobStep' },
 );
 
-const agentHints = Type.Object(
+const agentTerms = Type.Object(
   {
     expose: nullable(
       Type.Boolean({ description: 'true: offered before other jobs; false: neither offered nor found by searching' }),
@@ -70,8 +76,9 @@ const agentHints = Type.Object(
     read_only: Type.Boolean({ description: 'A run changes nothing' }),
     idempotent: Type.Boolean({ description: 'A second run with the same arguments changes nothing more' }),
     detach: Type.Boolean({ description: 'A run goes on if the agent loses its connection' }),
+    approval: Type.Boolean({ description: 'A run that an agent starts waits until a person allows it' }),
   },
-  { $id: 'AgentHints', description: 'What the author of the job says to agents.' },
+  { $id: 'AgentTerms', description: 'What the author of the job says to agents, and of them.' },
 );
 
 export const job = Type.Object(
@@ -97,7 +104,7 @@ export const job = Type.Object(
     }),
     revision: Type.String(),
     path: Type.String(),
-    agents: agentHints,
+    agents: agentTerms,
   },
   { $id: 'Job' },
 );
@@ -132,7 +139,7 @@ const listedJob = Type.Object(
       Type.Array(lastRun, { description: 'Newest first; present only if the query asks for `last_runs`.' }),
     ),
     args: Type.Optional({ ...anyObject, description: 'Present only if the query asks for it, as is `agents`.' }),
-    agents: Type.Optional(agentHints),
+    agents: Type.Optional(agentTerms),
   },
   { $id: 'ListedJob' },
 );

@@ -322,6 +322,7 @@ export const approvalList = Type.Object(
               description: 'Who may answer; null: everyone with the scope `runs:approve`',
             }),
           ),
+          not_by_starter: Type.Boolean({ description: 'Who started the run may not answer.' }),
           may_answer: Type.Boolean({ description: 'Whether you may answer' }),
           answer: nullable(
             Type.Object({ decision, by: Type.String(), comment: nullable(Type.String()), at: timestamp }),

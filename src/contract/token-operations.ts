@@ -1,7 +1,8 @@
 // The operations on API tokens, and their schemas.
 
 import { Type } from 'typebox';
-import { tokenNamePattern, tokenStatuses } from '../domain/api-token.ts';
+import { tokenNamePattern, tokenStatuses } from '../domain/access/api-token.ts';
+import { jobLimitPattern } from '../domain/access/job-limit.ts';
 import { scopes, tenantPattern } from '../domain/principal.ts';
 import { routes } from './routes.ts';
 import { closed, literals, nullable, page, timestamp } from './schema-parts.ts';
@@ -23,6 +24,31 @@ const tokenRequest = Type.Object(
     expires_in: Type.Optional(
       Type.String({ maxLength: 64, description: 'A duration, such as `90d`; by default the token never expires' }),
     ),
+    only: Type.Optional(
+      Type.Array(Type.String({ pattern: jobLimitPattern, maxLength: 512 }), {
+        minItems: 1,
+        maxItems: 64,
+        description:
+          'The jobs that the token has access to: patterns of ids such as `reports/**`, or `tag:NAME`; by default all. ' +
+          'Other jobs and their runs do not exist for it',
+      }),
+    ),
+    secrets: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' }), {
+        maxItems: 64,
+        description:
+          'The stored secrets that its arguments may name, besides those that the job’s defaults name. By default all; ' +
+          'with `only`, no others',
+      }),
+    ),
+    agent: Type.Optional(
+      Type.Boolean({ description: 'An agent uses the token: `agents.approval` of jobs holds for its runs' }),
+    ),
+    approval: Type.Optional(
+      Type.Literal('always', {
+        description: 'Each run that the token starts waits for a person before its first step',
+      }),
+    ),
   },
   { $id: 'TokenRequest', ...closed },
 );
@@ -38,6 +64,10 @@ const token = {
   expires_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
   revoked_at: nullable(timestamp),
+  only: nullable(Type.Array(Type.String(), { description: 'The jobs that it has access to; null: all' })),
+  secrets: nullable(Type.Array(Type.String())),
+  agent: Type.Boolean(),
+  approval: nullable(Type.Literal('always')),
 };
 
 const tokenCreated = Type.Object(
@@ -63,7 +93,11 @@ export const tokenOperations = {
     body: tokenRequest,
     answers: [{ status: 201, description: 'Created', content: { 'application/json': tokenCreated } }],
     problems: ['validation-error', 'permission-denied'],
-    audit: { action: 'token.create', object: 'token', keeps: ['name', 'scopes', 'tenant', 'expires_in'] },
+    audit: {
+      action: 'token.create',
+      object: 'token',
+      keeps: ['name', 'scopes', 'tenant', 'expires_in', 'only', 'secrets', 'agent', 'approval'],
+    },
   },
   listTokens: {
     ...routes.listTokens,

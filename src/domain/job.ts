@@ -46,8 +46,16 @@ export type StepAction =
   | CommandAction
   /** A sub-run. An argument is a literal, or `{from: <CEL>}`. */
   | { readonly kind: 'job'; readonly jobId: string; readonly args: JsonObject }
-  /** `by` lists names of principals; null means everyone with runs:approve. */
-  | { readonly kind: 'approval'; readonly text: string; readonly by: readonly string[] | null };
+  | {
+      readonly kind: 'approval';
+      readonly text: string;
+      /** Names of principals; null means everyone with runs:approve. */
+      readonly by: readonly string[] | null;
+      /** The caller who started the run may not answer. */
+      readonly notByStarter?: boolean;
+      /** flwd has added the step. If it is denied, nothing of the run starts. */
+      readonly isGate?: boolean;
+    };
 
 export type StepDefinition = {
   readonly id: string;
@@ -106,14 +114,16 @@ export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly held: boolean;
 };
 
-/** What the author says to agents. It changes no rights. */
-type AgentHints = {
+/** What the author says to agents, and of them. */
+type AgentTerms = {
   /** true: offered before other jobs; false: neither offered nor found. */
   readonly expose: boolean | null;
   readonly readOnly: boolean;
   readonly idempotent: boolean;
   /** A lost connection does not cancel a run. */
   readonly detach: boolean;
+  /** A run that an agent starts waits until a person allows it. */
+  readonly approval: boolean;
 };
 
 export type JobDefinition = {
@@ -165,7 +175,7 @@ export type JobDefinition = {
   readonly schedules: readonly JobSchedule[];
   readonly webhooks: readonly JobWebhook[];
   readonly triggers: readonly JobTrigger[];
-  readonly agents: AgentHints;
+  readonly agents: AgentTerms;
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */

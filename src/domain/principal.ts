@@ -1,5 +1,6 @@
 // Who is calling, what they may do, and which tenant's objects they see.
 
+import type { JobLimit } from './access/job-limit.ts';
 import { Problem } from './problem.ts';
 
 /** The form of a tenant's name. */
@@ -44,6 +45,13 @@ export type Principal = {
   readonly tokenId?: string;
   /** For `mcp`: the caller that the agent acts for. Limits count its requests too, and its end is the agent's end. */
   readonly actsFor?: Principal;
+  /** The jobs that it may know; by default, all jobs. */
+  readonly jobs?: JobLimit;
+  /** The stored secrets that it may name in arguments, besides those that the job's defaults name; by default, all. */
+  readonly secrets?: readonly string[];
+  readonly isAgent?: boolean;
+  /** Each of its runs waits for a person before its first step. */
+  readonly asksAlways?: boolean;
 };
 
 /** The server's own user on loopback. */
@@ -54,6 +62,16 @@ export const anonymous: Principal = { kind: 'anonymous', name: 'anonymous', scop
 
 /** Never given to an agent: it would answer its own approvals, read what it should not know, or widen its rights. */
 const neverOfAgents: readonly Scope[] = ['runs:approve', 'secrets:write', 'admin'];
+/** What a caller who is limited to jobs may have: all other scopes concern the whole instance, or a whole tenant. */
+export const jobScopes: readonly Scope[] = [
+  'jobs:read',
+  'code:read',
+  'runs:read',
+  'runs:write',
+  'runs:approve',
+  'artifacts:read',
+  'schedules:write',
+];
 export const agentScopes = scopes.filter((scope) => !neverOfAgents.includes(scope));
 
 /** What an agent may do unless the person who starts it says more. */
@@ -68,7 +86,30 @@ export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal 
     scopes: agentScopes.filter((scope) => holdsScope(allowed, scope) && holdsScope(caller, scope)),
     tenant: caller.tenant,
     actsFor: caller,
+    isAgent: true,
+    ...restrictionsOf(caller),
   };
+}
+
+type Restrictions = Pick<Principal, 'jobs' | 'secrets' | 'asksAlways'>;
+
+/** Whose limits hold for the runs of what somebody has made, such as a schedule (ADR 0067). */
+export type Binding = {
+  /** null: its limits do not come from a token. */
+  readonly tokenId: string | null;
+  readonly isAgent: boolean;
+};
+
+/** null: nothing limits the principal, so nothing limits what it makes. */
+export function bindingOf(principal: Principal): Binding | null {
+  const { isAgent = false } = principal;
+  if (!isAgent && Object.keys(restrictionsOf(principal)).length === 0) return null;
+  return { tokenId: accountOf(principal).tokenId ?? null, isAgent };
+}
+
+/** What limits the principal beyond its scopes and its tenant. */
+function restrictionsOf({ jobs, secrets, asksAlways }: Principal): Restrictions {
+  return { ...(jobs && { jobs }), ...(secrets && { secrets }), ...(asksAlways && { asksAlways }) };
 }
 
 /** Whose limits a principal uses up. */
@@ -81,12 +122,28 @@ export function holdsScope({ scopes: held }: { readonly scopes: readonly string[
   return held.includes(scope) || held.includes('admin') || held.includes(scope.replace(/:read$/, ':write'));
 }
 
-/** Whose objects someone sees: those of one tenant, or with `*` of every tenant. Every principal has a reach. */
-export type Reach = Pick<Principal, 'tenant'>;
+/** Whose objects someone sees: those of one tenant, or with `*` of every tenant; and of which jobs. */
+export type Reach = Pick<Principal, 'tenant' | 'jobs'>;
 
-/** Objects of another tenant do not exist for the principal. */
-export function reaches(reach: Reach, tenant: string): boolean {
+/** What belongs to a tenant and a job. For a caller who does not reach it, it does not exist (ADR 0067). */
+export function reaches(reach: Reach, { tenant, jobId }: { readonly tenant: string; readonly jobId: string }): boolean {
+  return reachesTenant(reach, tenant) && reachesJob(reach, jobId);
+}
+
+export function reachesTenant(reach: Pick<Reach, 'tenant'>, tenant: string): boolean {
   return reach.tenant === '*' || reach.tenant === tenant;
+}
+
+/** @throws Problem permission-denied for a caller who does not see all jobs */
+export function assertReachesAllJobs({ jobs }: Pick<Reach, 'jobs'>): void {
+  if (!jobs) return;
+  const only = jobs.only.join(', ');
+  throw new Problem('permission-denied', `This concerns every job, and the caller's token is limited to ${only}.`);
+}
+
+/** Jobs have no tenant. */
+export function reachesJob({ jobs }: Pick<Reach, 'jobs'>, jobId: string): boolean {
+  return jobs === undefined || jobs.has(jobId);
 }
 
 /**
@@ -100,6 +157,6 @@ export function tenantFor({ name, tenant }: Principal, asked: string | undefined
 
 /** @throws Problem permission-denied when another tenant is requested, whether or not it exists */
 export function assertReached({ name, tenant }: Pick<Principal, 'name' | 'tenant'>, asked: string | undefined): void {
-  if (asked === undefined || reaches({ tenant }, asked)) return;
+  if (asked === undefined || reachesTenant({ tenant }, asked)) return;
   throw new Problem('permission-denied', `The tenant '${asked}' is not the tenant of '${name}'; leave \`tenant\` out.`);
 }

@@ -302,6 +302,8 @@ export type Approval = OpenApproval &
     readonly deadline: string | null;
     /** Who may answer; null: everyone with the scope `runs:approve`. */
     readonly by: readonly string[] | null;
+    /** Who started the run may not answer. */
+    readonly not_by_starter: boolean;
     /** null: nobody has answered. */
     readonly answer: (Decision & { readonly at: string }) | null;
     /** When it was answered, or ended without an answer; null: it waits. */

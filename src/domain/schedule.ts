@@ -2,6 +2,7 @@
 // docs/adr/0011-schedules.md.
 
 import type { ScheduleTerms } from './job.ts';
+import type { Binding } from './principal.ts';
 import type { RunStatus } from './run.ts';
 
 /** A schedule of the API, or one of a job's config.yaml, which has no times and no author of its own. */
@@ -16,6 +17,8 @@ export type Schedule = ScheduleTerms & {
   readonly createdAtMs: number | null;
   readonly updatedAtMs: number | null;
   readonly createdBy: string | null;
+  /** null: no limits of a caller hold for its runs. */
+  readonly boundTo: Binding | null;
 };
 
 /** The newest nominal time for which a run was started. */

@@ -14,6 +14,7 @@ import type { NewRun } from '../store/run/runs.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
 import type { NewStep } from '../store/run/step-moves.ts';
 import { unwritable } from '../store/storage-error.ts';
+import { withAgentApproval } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Refusals } from './refusals.ts';
@@ -38,6 +39,8 @@ export type Addition = RunOrigin & {
   readonly traceParent?: TraceParent | undefined;
   /** An earlier snapshot of the job; by default, a new one. */
   readonly revision?: string;
+  /** The run waits for a person before its first step. */
+  readonly asksPerson?: boolean;
   /** The steps to start with, if some of them have ended in an earlier run. */
   readonly start?: (run: RunFacts) => FirstSteps;
   /** Runs in the transaction that adds the run. */
@@ -126,7 +129,11 @@ function draftOf(
   const { profile, network, isSandboxed, runAs, resources, read, write, kv, resolvedArgs, storedArgs, args, group } =
     plan;
   const { definition, source } = plan.entry;
-  const job = { ...definition, timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs } };
+  const job = {
+    ...definition,
+    timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs },
+    ...(addition.asksPerson && { steps: withAgentApproval(definition.steps) }),
+  };
   const { depth = 0, caller, tenant, priority, labels, rerunOf, parent, traceParent } = addition;
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
   const trigger = { type: caller.trigger, ...caller.cause };

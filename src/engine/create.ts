@@ -1,5 +1,6 @@
 // Handles requests for runs: plans the run, adds it, and keeps the answer in case the request is sent again.
 
+import { type Catalog, findReached } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
@@ -12,6 +13,7 @@ import { storageProblem } from '../store/storage-error.ts';
 import type { AddRun } from './add-run.ts';
 import type { Ends } from './ends.ts';
 import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
+import { asksPerson } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest } from './plan/plan.ts';
 
@@ -55,12 +57,15 @@ export function createRuns(o: {
   readonly ends: Ends;
   readonly defaultTenant: string;
   readonly syncWaitMs: number;
+  readonly catalog: Catalog;
   readonly resolve: (request: PlanRequest) => Promise<GroundedPlan>;
   readonly add: AddRun;
 }): CreateRun {
   return async (body, caller, idempotencyKey, alongside) => {
     const tenant = tenantFor(caller.principal, body.tenant, o.defaultTenant);
     const request = { body, caller, tenant, alongside };
+    // Not even the answer to a repeated request tells of a job out of reach.
+    if (caller.principal.jobs) findReached(body.job_id, caller.principal, o.catalog);
     try {
       if (idempotencyKey === undefined) return await create(request);
       return await o.once({ tenant, key: idempotencyKey, body }, (keep) => create({ ...request, keep }));
@@ -77,7 +82,7 @@ export function createRuns(o: {
   };
 
   async function create({ body: asked, caller, tenant, keep, alongside }: Request): Promise<Created> {
-    const plan = await o.resolve({ ...asked, tenant });
+    const plan = await o.resolve({ ...asked, tenant, by: caller.principal });
     if (!plan.denied) caller.countRun?.(plan.profile);
     const { runId, body } = await o.add(plan, {
       tenant,
@@ -87,6 +92,7 @@ export function createRuns(o: {
       parent: null,
       rerunOf: null,
       traceParent: caller.traceParent,
+      asksPerson: asksPerson(caller.principal, plan.entry.definition),
       async alongside(tx, id, answerBody) {
         await alongside?.(tx, id);
         await keep?.add(tx, id, asked.async === false ? null : { status: 201, body: answerBody });

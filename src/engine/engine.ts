@@ -5,7 +5,7 @@ import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { ErrorList } from '../domain/error-list.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { ChannelRule } from '../domain/notification.ts';
-import { holdsScope, tenantFor } from '../domain/principal.ts';
+import { holdsScope, type Reach, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import type { Capabilities, Executor } from '../exec/executor.ts';
@@ -52,7 +52,7 @@ export type Engine = {
   /** @throws Problem permission-denied, job-not-found, job-invalid, validation-error */
   readonly plan: (request: RunRequest, caller: Caller) => Promise<PlanAnswer>;
   /** For a body of `plan` or `createRun` that has other errors: adds the errors of its arguments to them. */
-  readonly addArgumentErrors: (body: unknown, errors: ErrorList) => void;
+  readonly addArgumentErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** @throws Problem why the run cannot be created */
   readonly createRun: (request: RunRequest, caller: Caller, idempotencyKey?: string) => Promise<Created>;
   /** @throws Problem run-not-found, run-not-finished, workspace-expired, revision-expired, and what createRun throws */
@@ -158,11 +158,11 @@ export function createEngine(o: EngineOptions): Engine {
     limitReport: executor.report('secure').limits,
     async plan(request, { principal }) {
       const tenant = tenantFor(principal, request.tenant, o.defaultTenant);
-      const mayRun = holdsScope(principal, 'runs:write');
-      const asked = mayRun ? planContext : { ...planContext, storedSecret: refuseToLookUp };
-      return answerPlan(await resolvePlan({ ...request, tenant }, asked), { ...o, ...o.policy, queue });
+      const storedSecret = holdsScope(principal, 'runs:write') ? secrets.valueOf : refuseToLookUp;
+      const plan = await resolvePlan({ ...request, tenant, by: principal }, { ...planContext, storedSecret });
+      return answerPlan(plan, { ...o, ...o.policy, queue, by: principal });
     },
-    addArgumentErrors: (body, errors) => addArgumentErrors(body, catalog, errors),
+    addArgumentErrors: (body, errors, reach) => addArgumentErrors(body, reach, catalog, errors),
     createRun,
     schedules: starters.schedules,
     triggers: starters.triggers,

@@ -3,6 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findReached } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile, type UsingSource } from '../domain/policy.ts';
@@ -15,6 +16,7 @@ import { type Addition, type AddRun, onConflictOf } from './add-run.ts';
 import type { Caller } from './create.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
 import type { Created, KeepAnswer, Once } from './once.ts';
+import { asksPerson, withAgentApproval, withoutAgentApproval } from './plan/agent-approval.ts';
 import { type GroundedPlan, type PlanContext, resolveEntry } from './plan/ground.ts';
 import { argumentsOfRerun, type RerunRequest } from './plan/rerun-arguments.ts';
 import type { Queue } from './queue/queue.ts';
@@ -93,14 +95,15 @@ async function planAgain(
 ): Promise<{ readonly plan: GroundedPlan } & Omit<Addition, 'id' | 'alongside'>> {
   const { run: old, plan: oldPlan } = stored;
   const { sealer } = context;
-  const now = planContext.catalog.find(old.job_id);
+  const now = findReached(old.job_id, caller.principal, planContext.catalog);
   const isLatest = request.revision === 'latest';
   if (!isLatest && !existsSync(snapshots.dirOf(oldPlan.revision))) {
     throw new Problem('revision-expired', `The files of '${old.job_id}' as they were for '${old.run_id}' are gone.`);
   }
   // The job's current file decides whether it may run at all, whatever the old file said.
   const { enabled } = now.definition;
-  const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, enabled } };
+  const steps = withoutAgentApproval(oldPlan.job.steps);
+  const entry = isLatest ? now : { ...now, definition: { ...oldPlan.job, steps, enabled } };
   const { name } = caller.principal;
   refuseOtherSource(stored, now.source, request);
   const again = argumentsOfRerun(request, {
@@ -113,12 +116,14 @@ async function planAgain(
   const profileOf = ({ securityProfile }: JobDefinition) => securityProfile ?? planContext.policy.defaultProfile;
   const base = tighterProfile(profileOf(entry.definition), profileOf(now.definition));
   const security_profile = tighterProfile(oldPlan.profile, base);
-  const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile };
+  const by = caller.principal;
+  const asked = { job_id: old.job_id, tenant: old.tenant, args: again.args, security_profile, by };
   const before = { ...again.before, storedArgs: again.storedArgs };
   const plan = await resolveEntry(entry, asked, planContext, before);
   if (!plan.denied) caller.countRun?.(plan.profile);
-  const { steps } = entry.definition;
-  const kept = keptRows(stored, steps, request.from ?? 'start');
+  const asks = asksPerson(by, now.definition);
+  const own = entry.definition.steps;
+  const kept = keptRows(stored, own, request.from ?? 'start');
   return {
     plan,
     tenant: old.tenant,
@@ -128,9 +133,14 @@ async function planAgain(
     parent: null,
     rerunOf: old.run_id,
     traceParent: caller.traceParent,
+    asksPerson: asks,
     secretsBy: again.secretsBy,
     ...(isLatest ? {} : { revision: oldPlan.revision }),
-    ...(kept.length === 0 ? {} : { start: (run) => keptStart({ stored, kept, steps, run, sealer }) }),
+    ...(kept.length === 0
+      ? {}
+      : {
+          start: (run) => keptStart({ stored, kept, steps: asks ? withAgentApproval(own) : own, run, sealer }),
+        }),
   };
 }
 

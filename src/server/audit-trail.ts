@@ -3,7 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Operation, type OperationAudit, operations } from '../contract/operations.ts';
-import { parseCredential } from '../domain/api-token.ts';
+import { parseCredential } from '../domain/access/api-token.ts';
 import {
   type AuditAction,
   type AuditDetail,

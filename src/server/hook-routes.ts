@@ -51,7 +51,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     await webhooks.assertSigned(webhook, delivery);
     // Only now, so that nobody else can use up the limit of the sender.
     o.countDelivery(webhook);
-    request.principal = webhooks.principalOf(webhook);
+    request.principal = await webhooks.principalOf(webhook);
     const parse = () => bodyOf(request, raw, readJson);
     const { status, body } = await webhooks.accept(
       webhook,

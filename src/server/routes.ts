@@ -3,14 +3,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Operation, type OperationId, operations } from '../contract/operations.ts';
 import { apiBase, restParameter } from '../contract/routes.ts';
-import type { ErrorList } from '../domain/error-list.ts';
 import type { Admission } from './admission/admission.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { Handlers, Incoming } from './exchange.ts';
 import type { createBodyRoom } from './limits/body-room.ts';
 import type { Load } from './limits/pressure.ts';
 import { assertRoom, isShed } from './limits/shedding.ts';
-import { createInputReader } from './validation.ts';
+import { type AddBodyErrors, createInputReader } from './validation.ts';
 
 export function addOperations(
   app: FastifyInstance,
@@ -20,12 +19,11 @@ export function addOperations(
     readonly audit: Pick<AuditTrail, 'hooksOf' | 'recorderOf'>;
     readonly load: Load;
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
-    /** Adds errors that a schema cannot express, for a body that is already known to be invalid. */
-    readonly addBodyErrors: Readonly<Partial<Record<OperationId, (body: unknown, errors: ErrorList) => void>>>;
+    readonly addBodyErrors: Readonly<Partial<Record<OperationId, AddBodyErrors>>>;
   },
 ): void {
   const handlers: Readonly<Record<string, (exchange: never) => unknown>> = o.handlers;
-  const addBodyErrors: Readonly<Record<string, (body: unknown, errors: ErrorList) => void>> = o.addBodyErrors;
+  const addBodyErrors: Readonly<Record<string, AddBodyErrors>> = o.addBodyErrors;
   for (const [id, operation] of operationList) {
     const readInput = createInputReader(operation, addBodyErrors[id]);
     const toPath = pathReader(operation.path);

@@ -4,6 +4,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Operation } from '../contract/operations.ts';
 import { createErrorList, type ErrorList } from '../domain/error-list.ts';
+import type { Reach } from '../domain/principal.ts';
 import { Problem, validationError } from '../domain/problem.ts';
 import { boundErrors, errorCountOf } from '../lib/bounded-errors.ts';
 import { parseTimestampUs } from '../lib/clock.ts';
@@ -27,14 +28,14 @@ const ajv = new Ajv2020({
 });
 ajv.addFormat('date-time', (text) => parseTimestampUs(text) !== undefined);
 
+/** Adds errors that a schema cannot express, for a body that is already known to be invalid. */
+export type AddBodyErrors = (body: unknown, errors: ErrorList, reach: Reach) => void;
+
 /**
  * `addBodyErrors` adds errors that a schema cannot express, for a body that is already known to be invalid.
  * @returns a function that reads the input of a request, or throws the Problem validation-error or malformed-request
  */
-export function createInputReader(
-  operation: Operation,
-  addBodyErrors?: (body: unknown, errors: ErrorList) => void,
-): (request: Incoming) => Input {
+export function createInputReader(operation: Operation, addBodyErrors?: AddBodyErrors): (request: Incoming) => Input {
   const { query: querySchema, body: bodySchema, method } = operation;
   if (!querySchema && !bodySchema && method === 'GET') return () => ({ query: undefined, body: undefined });
   let checkQuery: ValidateFunction | undefined;
@@ -60,7 +61,7 @@ export function createInputReader(
       addUnexpectedBody(request.body, list());
     }
     if (errors && errors.size > 0) {
-      addBodyErrors?.(request.body, errors);
+      addBodyErrors?.(request.body, errors, request.principal);
       throw validationError(errors.errors(), errors.size);
     }
     return { query, body: request.body };

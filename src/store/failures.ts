@@ -12,6 +12,7 @@ import type { FailureRow, Schema } from './schema.ts';
 export type FailureQuery = {
   readonly tenant?: string;
   readonly jobId?: string;
+  readonly jobIds?: readonly string[];
   readonly states?: readonly FailureState[];
   readonly fingerprint?: string;
   readonly limit: number;
@@ -31,11 +32,12 @@ const mostSampleChars = 500;
 
 export function createFailureStore({ read, transact }: Database): FailureStore {
   return {
-    async list({ limit, cursor, tenant, jobId, states, fingerprint }) {
+    async list({ limit, cursor, tenant, jobId, jobIds, states, fingerprint }) {
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       let query = read.selectFrom('failures').selectAll();
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+      if (jobIds) query = query.where('job_id', 'in', jobIds);
       if (states) query = query.where('state', 'in', states);
       if (fingerprint !== undefined) query = query.where('fingerprint', '=', fingerprint);
       if (after)

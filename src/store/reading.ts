@@ -1,9 +1,9 @@
-// Reads what a caller may see. The objects of other tenants look as if they did not exist (ADR 0015). Handlers have
-// only this interface, not the store behind it.
+// Reads what a caller may see. Objects of other tenants, and of jobs out of the caller's reach, look as if they did not
+// exist (ADR 0015, ADR 0067). Handlers have only this interface, not the store behind it.
 
 import type { JobTimes } from '../domain/job-times.ts';
 import type { Notification } from '../domain/notification.ts';
-import { type Reach, reaches } from '../domain/principal.ts';
+import { type Reach, reaches, reachesJob, reachesTenant } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
@@ -48,7 +48,7 @@ export type RunReading = {
   readonly generation: RunStore['generation'];
   readonly summary: (id: string, reach: Reach) => Promise<RunSummary>;
   /** The version grows with every change of what `get` returns. */
-  readonly version: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
+  readonly version: RunStore['assertThere'];
   readonly get: (id: string, reach: Reach) => Promise<Run>;
   readonly attempts: (id: string, reach: Reach) => Promise<readonly Step[]>;
   readonly children: (id: string, reach: Reach) => Promise<readonly ChildRun[]>;
@@ -88,41 +88,62 @@ export type Reading = {
 export function createReading(
   store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'artifacts' | 'stats'>,
 ): Reading {
-  return { runs: createRunReading(store), artifacts: createArtifactReading(store), stats: createStatsReading(store) };
-}
-
-function createStatsReading({ stats }: Pick<Store, 'stats'>): StatsReading {
-  return (filter, reach) => {
-    const of = limitTo(filter, reach);
-    return {
-      counts: async (window) => (of ? stats.counts(of, window) : []),
-      times: async (window) => (of ? stats.times(of, window) : { whole: noTimes, spans: [] }),
-      groups: async (by, window) => (of ? stats.groups(by, of, window) : []),
-      jobs: async (o) => (of ? stats.jobs({ ...o, tenant: of.tenant }) : []),
-    };
+  const limitTo = createLimit(store.stats);
+  return {
+    runs: createRunReading(store, limitTo),
+    artifacts: createArtifactReading(store, limitTo),
+    stats: createStatsReading(store, limitTo),
   };
 }
 
-function createRunReading({
-  runs,
-  notifications,
-  logs,
-  failures,
-}: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures'>): RunReading {
+function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): StatsReading {
+  return (filter, reach) => ({
+    async counts(window) {
+      const of = await limitTo(filter, reach);
+      return of ? stats.counts(of, window) : [];
+    },
+    async times(window) {
+      const of = await limitTo(filter, reach);
+      return of ? stats.times(of, window) : { whole: noTimes, spans: [] };
+    },
+    async groups(by, window) {
+      const of = await limitTo(filter, reach);
+      return of ? stats.groups(by, of, window) : [];
+    },
+    async jobs(o) {
+      const of = await limitTo(filter, reach);
+      if (!of) return [];
+      const jobIds = (o.jobIds ?? (await stats.jobIds(of.tenant))).filter((id) => reachesJob(reach, id));
+      return stats.jobs({ ...o, jobIds, tenant: of.tenant });
+    },
+  });
+}
+
+function createRunReading(
+  { runs, notifications, logs, failures }: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures'>,
+  limitTo: LimitTo,
+): RunReading {
   return {
     async list(query, reach) {
-      const limited = limitTo(query, reach);
+      const limited = await limitTo(query, reach);
       if (limited) return runs.list(limited);
       if (query.cursor !== undefined) parseCursor(query.cursor);
       return { runs: [], total: 0, isTotalExact: true, nextCursor: null };
     },
     async approvals(query, reach) {
-      const limited = limitTo(query, reach);
+      const limited = await limitTo(query, reach);
       return limited ? runs.approvals(limited) : { approvals: [], total: 0, isTotalExact: true };
     },
-    last: (jobIds, most, { tenant }) => runs.last({ jobIds, most, ...(tenant !== '*' && { tenant }) }),
-    usedRevisions: (jobId, most, { tenant }) => runs.usedRevisions({ jobId, most, ...(tenant !== '*' && { tenant }) }),
-    times: (query, { tenant }) => runs.times({ ...query, ...(tenant !== '*' && { tenant }) }),
+    last(ids, most, reach) {
+      const jobIds = ids.filter((id) => reachesJob(reach, id));
+      return runs.last({ jobIds, most, ...tenantOf(reach) });
+    },
+    usedRevisions: async (jobId, most, reach) =>
+      reachesJob(reach, jobId) ? runs.usedRevisions({ jobId, most, ...tenantOf(reach) }) : [],
+    times: async (query, reach) =>
+      reachesJob(reach, query.jobId)
+        ? runs.times({ ...query, ...tenantOf(reach) })
+        : { runs: [], steps: [], more: false },
     generation: runs.generation,
     async summary(id, reach) {
       await runs.assertThere(id, reach);
@@ -133,7 +154,7 @@ function createRunReading({
     version: (id, reach) => runs.assertThere(id, reach),
     async get(id, reach) {
       const run = await runs.get(id);
-      if (!run || !reaches(reach, run.tenant)) throw runNotFound(id);
+      if (!run || !reaches(reach, { tenant: run.tenant, jobId: run.job_id })) throw runNotFound(id);
       return run;
     },
     async attempts(id, reach) {
@@ -142,7 +163,7 @@ function createRunReading({
     },
     async children(id, reach) {
       await runs.assertThere(id, reach);
-      return runs.children(id);
+      return (await runs.children(id)).filter(({ job_id: jobId }) => reachesJob(reach, jobId));
     },
     async notifications(id, reach) {
       await runs.assertThere(id, reach);
@@ -160,14 +181,17 @@ function createRunReading({
       };
     },
     async failures(query, reach) {
-      const limited = limitTo(query, reach);
+      const limited = await limitTo(query, reach);
       return limited ? failures.list(limited) : { failures: [], nextCursor: null };
     },
     async searchLogs(query, reach) {
-      const limited = limitTo(query, reach);
+      const limited = await limitTo(query, reach);
       return limited ? logs.search(limited) : nothingFound;
     },
-    counts: ({ tenant }) => runs.counts(tenant === '*' ? undefined : tenant),
+    async counts(reach) {
+      const limited = await limitTo({}, reach);
+      return limited ? runs.counts(limited) : { pending: 0, running: 0 };
+    },
   };
 }
 
@@ -180,23 +204,46 @@ const nothingFound: LogSearchPage = {
   unreadable: 0,
 };
 
-function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>): ArtifactReading {
+function createArtifactReading({ artifacts }: Pick<Store, 'artifacts'>, limitTo: LimitTo): ArtifactReading {
   return {
-    list: (query, { tenant }) => artifacts.list(tenant === '*' ? query : { ...query, tenant }),
-    async get(id, { tenant }) {
-      const artifact = await artifacts.get(id, tenant === '*' ? undefined : tenant);
-      if (artifact) return artifact;
+    async list(query, reach) {
+      const limited = await limitTo(query, reach);
+      if (limited) return artifacts.list(limited);
+      if (query.cursor !== undefined) parseCursor(query.cursor);
+      return { artifacts: [], total: 0, nextCursor: null };
+    },
+    async get(id, reach) {
+      const artifact = await artifacts.get(id, tenantOf(reach).tenant);
+      if (artifact && reachesJob(reach, artifact.job_id)) return artifact;
       throw new Problem('artifact-not-found', `The artifact '${id}' does not exist`);
     },
     openRead: artifacts.openRead,
   };
 }
 
-/** Limits the query to the caller's tenant; undefined when it asks for another tenant. */
-function limitTo<Query extends { readonly tenant?: string | undefined }>(
-  query: Query,
-  reach: Reach,
-): Query | undefined {
-  if (query.tenant !== undefined) return reaches(reach, query.tenant) ? query : undefined;
-  return reach.tenant === '*' ? query : { ...query, tenant: reach.tenant };
+type LimitedBy = {
+  readonly tenant?: string | undefined;
+  readonly jobId?: string | undefined;
+  readonly jobIds?: readonly string[] | undefined;
+};
+
+/** Limits the query to what the caller reaches; undefined when it reaches nothing of it. */
+type LimitTo = <Query extends LimitedBy>(query: Query, reach: Reach) => Promise<Query | undefined>;
+
+function createLimit(stats: Pick<StatsStore, 'jobIds'>): LimitTo {
+  return async (query, reach) => {
+    if (query.tenant !== undefined && !reachesTenant(reach, query.tenant)) return undefined;
+    const limited = { ...query, ...(query.tenant === undefined && tenantOf(reach)) };
+    if (!reach.jobs) return limited;
+    if (query.jobId !== undefined) return reachesJob(reach, query.jobId) ? limited : undefined;
+    const jobIds = (await stats.jobIds(limited.tenant)).filter(reach.jobs.has);
+    const [jobId] = jobIds;
+    if (jobId === undefined) return undefined;
+    return { ...limited, ...(jobIds.length === 1 ? { jobId } : { jobIds }) };
+  };
+}
+
+/** Without a tenant for a caller who sees every tenant. */
+function tenantOf({ tenant }: Reach): { readonly tenant?: string } {
+  return tenant === '*' ? {} : { tenant };
 }

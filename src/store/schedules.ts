@@ -287,6 +287,7 @@ function toSchedule(row: ScheduleRow): StoredSchedule {
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
     createdBy: row.created_by,
+    boundTo: row.bound_to === null ? null : JSON.parse(row.bound_to),
   };
 }
 
@@ -308,6 +309,7 @@ function toRow(schedule: StoredSchedule): ScheduleRow {
     created_at: schedule.createdAtMs,
     updated_at: schedule.updatedAtMs,
     created_by: schedule.createdBy,
+    bound_to: schedule.boundTo && JSON.stringify(schedule.boundTo),
   };
 }
 

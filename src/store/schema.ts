@@ -286,6 +286,8 @@ export type ScheduleRow = {
   at: number | null;
   /** JSON of its calendar and its exceptions; null when it has neither. */
   days: string | null;
+  /** JSON of Binding; null when nothing limits its runs. */
+  bound_to: string | null;
 };
 
 /** All schedules of a tenant are paused; `*`: those of every tenant. */
@@ -330,6 +332,8 @@ export type WebhookRow = {
   per_minute: number | null;
   created_at: number;
   created_by: string;
+  /** JSON of Binding; null when nothing limits its runs. */
+  bound_to: string | null;
 };
 
 /** By what a delivery is known that started a run. A second delivery with the key is a duplicate (ADR 0066). */
@@ -432,6 +436,8 @@ export type TokenRow = {
   expires_at: number | null;
   last_used_at: number | null;
   revoked_at: number | null;
+  /** JSON of TokenLimits; null when nothing limits the token. */
+  limits: string | null;
 };
 
 /**

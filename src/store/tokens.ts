@@ -1,6 +1,6 @@
 // API tokens. A row is never deleted, so the audit log always finds the token that it names.
 
-import type { ApiToken } from '../domain/api-token.ts';
+import type { ApiToken } from '../domain/access/api-token.ts';
 import { parseCursor, toCursor } from './cursor.ts';
 import type { Database, Transaction } from './database.ts';
 import { countRows } from './query-parts.ts';
@@ -105,6 +105,7 @@ function toToken(row: TokenRow): StoredToken {
     expiresAtMs: row.expires_at,
     lastUsedAtMs: row.last_used_at,
     revokedAtMs: row.revoked_at,
+    limits: row.limits === null ? null : JSON.parse(row.limits),
   };
 }
 
@@ -120,5 +121,6 @@ function toRow(token: StoredToken): TokenRow {
     expires_at: token.expiresAtMs,
     last_used_at: token.lastUsedAtMs,
     revoked_at: token.revokedAtMs,
+    limits: token.limits && JSON.stringify(token.limits),
   };
 }

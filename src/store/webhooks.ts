@@ -149,7 +149,7 @@ export async function allMade(read: Database['read']): Promise<readonly MadeWebh
 }
 
 function toRow(webhook: MadeWebhook): WebhookRow {
-  const { id, name, jobId, tenant, tokenHash, scheme, perMinute, createdAtMs, createdBy, ...terms } = webhook;
+  const { id, name, jobId, tenant, tokenHash, scheme, perMinute, createdAtMs, createdBy, boundTo, ...terms } = webhook;
   return {
     id,
     name,
@@ -161,6 +161,7 @@ function toRow(webhook: MadeWebhook): WebhookRow {
     per_minute: perMinute,
     created_at: createdAtMs,
     created_by: createdBy,
+    bound_to: boundTo && JSON.stringify(boundTo),
   };
 }
 
@@ -176,6 +177,7 @@ function toWebhook(row: WebhookRow): MadeWebhook {
     perMinute: row.per_minute,
     createdAtMs: row.created_at,
     createdBy: row.created_by,
+    boundTo: row.bound_to === null ? null : JSON.parse(row.bound_to),
   };
 }
 

@@ -112,7 +112,7 @@ webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x
         waitMs: 5_000,
       },
     ],
-    agents: { expose: true, readOnly: false, idempotent: true, detach: false },
+    agents: { expose: true, readOnly: false, idempotent: true, detach: false, approval: false },
     notify: [],
     unsupported: [],
   });

@@ -77,6 +77,7 @@ const reach: Readonly<Record<string, string>> = {
   'agents.read_only': hints,
   'agents.idempotent': hints,
   'agents.detach': within,
+  'agents.approval': within,
   notify,
 };
 

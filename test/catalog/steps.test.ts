@@ -53,7 +53,7 @@ steps:
       ...plain,
       ...rest,
       id: 'ask',
-      action: { kind: 'approval', text: 'Ship it?', by: ['ada'] },
+      action: { kind: 'approval', text: 'Ship it?', by: ['ada'], notByStarter: false },
       needs: ['build'],
       condition: 'args.env == "production"',
       retry: once,

@@ -59,7 +59,18 @@ test.each(['stopped', 'running', 'required'])(
 
     const listed = await flwd(dir, 'tokens', 'list');
     const [heading, row = ''] = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
-    expect(heading).toEqual(['ID', 'NAME', 'TENANT', 'STATUS', 'CREATED', 'BY', 'EXPIRES', 'LAST USED', 'SCOPES']);
+    expect(heading).toEqual([
+      'ID',
+      'NAME',
+      'TENANT',
+      'STATUS',
+      'CREATED',
+      'BY',
+      'EXPIRES',
+      'LAST USED',
+      'SCOPES',
+      'LIMITS',
+    ]);
     expect(row).toEqual([
       expect.stringMatching(/^token_/),
       'ci',
@@ -190,6 +201,35 @@ test('a server beyond loopback needs a token to start, and refuses callers witho
   const { hostname, port } = new URL(url);
   expect((await fetch(`http://${hostname}:${port}/healthz`)).status).toBe(204);
   expect(await flwd(dir, 'tokens', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('first') });
+});
+
+test('a token is limited to jobs, and made for an agent', async () => {
+  const dir = createInstance();
+  const limits = ['--only', 'reports/**', '--only', 'tag:agent', '--secrets', 'a,b', '--agent', '--approval', 'always'];
+  await made(dir, '--name', 'claude', ...scopes, ...limits);
+  await made(dir, '--name', 'plain', ...scopes);
+  expect((await flwd(dir, 'tokens', 'list')).stdout).toMatch(
+    /claude.*agent, each run waits for a person, only reports\/\*\* tag:agent, secrets a b/,
+  );
+  expect(JSON.parse((await flwd(dir, 'tokens', 'list', '--json')).stdout)).toMatchObject({
+    tokens: [
+      { name: 'plain', only: null, secrets: null, agent: false, approval: null },
+      { name: 'claude', only: ['reports/**', 'tag:agent'], secrets: ['a', 'b'], agent: true, approval: 'always' },
+    ],
+  });
+  const create = (...args: readonly string[]) => flwd(dir, 'tokens', 'create', '--name', 'odd', ...args);
+  expect(await create('--scopes', 'runs:read,kv:read', '--only', 'x')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('`kv:read` does not concern single jobs'),
+  });
+  expect(await create('--scopes', 'runs:approve', '--agent')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('`runs:approve` is never given to an agent'),
+  });
+  expect(await create(...scopes, '--approval', 'never')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--approval: use always'),
+  });
 });
 
 test('an address of another machine is named as such, and not answered with advice about tokens', async () => {

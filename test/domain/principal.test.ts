@@ -18,8 +18,10 @@ test('admin holds every scope, others only their own', () => {
   expect(holdsScope(having('jobs:read'), 'audit:read')).toBe(false);
 });
 
+const of = (tenant: string) => ({ tenant, jobId: 'backup' });
+
 test('a principal reaches only its own tenant, the operator every tenant', () => {
-  expect(reaches(having('admin'), 'default')).toBe(true);
-  expect(reaches(having('admin'), 'other')).toBe(false);
-  expect(reaches(localPrincipal, 'other')).toBe(true);
+  expect(reaches(having('admin'), of('default'))).toBe(true);
+  expect(reaches(having('admin'), of('other'))).toBe(false);
+  expect(reaches(localPrincipal, of('other'))).toBe(true);
 });

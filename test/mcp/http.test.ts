@@ -17,9 +17,11 @@ const greet = bash('echo "hello $who"', { argspec: { type: 'object', properties:
 
 let server: Serving;
 beforeAll(async () => {
-  server = await startServing({ executes: true, jobs: { waits, naps, greet, detached } });
+  server = await startServing({ executes: true, jobs: { waits, naps, greet, detached, asked } });
 });
 afterAll(() => server.close());
+
+const asked = bash('echo yes', { agents: { approval: true } });
 
 const agentScopes = ['jobs:read', 'runs:write'] as const;
 
@@ -45,6 +47,32 @@ function startWaiting(client: Client, job = 'waits', o: { signal?: AbortSignal; 
 }
 
 describe.each(generations)('a client of %s over HTTP', (generation) => {
+  test('with a token that is limited to jobs, gets only these as tools and starts no other', async () => {
+    const { headers } = await server.token({ scopes: agentScopes, only: ['gre*'] });
+    const { client } = await connectHttp(server.url, { generation, headers });
+    const names = (await client.listTools()).tools.map(({ name }) => name).filter((name) => name.startsWith('job_'));
+    expect(names).toEqual(['job_greet']);
+    expect(textOf(await client.callTool({ name: 'jobs_search', arguments: { q: 'waits' } }))).not.toContain('waits"');
+    const refused = await client.callTool({ name: 'jobs_start', arguments: { job_id: 'waits' } });
+    expect(refused).toMatchObject({ isError: true });
+    expect(textOf(refused)).toContain("The job 'waits' does not exist");
+  });
+
+  test('hears that a person must allow the run', async () => {
+    const { client } = await connectHttp(server.url, { generation });
+    const { tools } = await client.listTools();
+    expect(tools.find(({ name }) => name === 'job_asked')?.description).toContain('A person must allow each run');
+    const args = { job_id: 'asked', wait_s: 0, idempotency_key: `asked-${generation}` };
+    const started = await client.callTool({ name: 'jobs_start', arguments: args });
+    const { run_id: runId } = dataOf<RunAnswer>(started);
+    await expect
+      .poll(async () => textOf(await client.callTool({ name: 'runs_get', arguments: { run_id: runId } })))
+      .toContain(`flwd approve ${runId} agent_approval`);
+    const decision = { step_id: 'agent_approval', decision: 'approve' };
+    expect((await server.post(`/runs/${runId}/approvals`, decision)).status).toBe(200);
+    expect(textOf(await client.callTool({ name: 'runs_wait', arguments: { run_id: runId } }))).toContain('success');
+  });
+
   test('starts a run in the trace that the call names', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const trace_id = '0af7651916cd43dd8448eb211c80319c';

@@ -45,6 +45,7 @@ describe('an operation that changes something leaves an entry with the caller, t
   type Asked = { readonly method?: string; readonly path: string; readonly body?: unknown; readonly on?: Serving };
   const newSchedule = async (): Promise<string> =>
     idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' }));
+  const newWebhook = async (): Promise<string> => idOf(await server.post('/webhooks', { job_id: 'demo' }));
   const ended = async (): Promise<string> => {
     const run = await server.addRun();
     await run.move('claim');
@@ -76,6 +77,8 @@ describe('an operation that changes something leaves an entry with the caller, t
     pauseSchedules: () => ({ path: '/schedules/pause', body: { tenant: 'acme' } }),
     resumeSchedules: () => ({ path: '/schedules/resume', body: { tenant: 'acme' } }),
     runSchedule: async () => ({ path: `/schedules/${await newSchedule()}/run` }),
+    createWebhook: () => ({ path: '/webhooks', body: { job_id: 'demo' } }),
+    deleteWebhook: async () => ({ method: 'DELETE', path: `/webhooks/${await newWebhook()}` }),
     replayDelivery: async () => ({ path: `${await newDelivery()}/replay` }),
     createToken: () => ({ path: '/tokens', body: { name: `n${Date.now()}`, scopes: ['runs:read'] } }),
     revokeToken: async () => ({ method: 'DELETE', path: `/tokens/${(await server.token()).id}` }),
@@ -94,8 +97,10 @@ describe('an operation that changes something leaves an entry with the caller, t
     const headers = { ...json, 'x-signature-256': `sha256=${createHmac('sha256', key).update(body).digest('hex')}` };
     await server.fetch('//hooks/hooked/w', { method: 'POST', headers, body });
     const list = await (await server.fetch('/webhooks')).text();
-    const { webhooks }: { webhooks: { id: string; last_delivery: { id: string } }[] } = JSON.parse(list);
-    return `/webhooks/${webhooks[0]?.id}/deliveries/${webhooks[0]?.last_delivery.id}`;
+    type Webhook = { readonly id: string; readonly job_id: string; readonly last_delivery: { readonly id: string } };
+    const { webhooks }: { webhooks: Webhook[] } = JSON.parse(list);
+    const hooked = webhooks.find((one) => one.job_id === 'hooked');
+    return `/webhooks/${hooked?.id}/deliveries/${hooked?.last_delivery.id}`;
   }
   async function newSecret(): Promise<string> {
     const headers = { 'content-type': 'application/json' };

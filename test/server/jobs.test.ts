@@ -52,7 +52,7 @@ test('a job is shown as its author wrote it, with durations as people write them
     timeouts: { run: '1h30m', step: '250ms', queue: null },
     revision: expect.stringMatching(/^[0-9a-f]{16}$/),
     path: 'backup/daily',
-    agents: { expose: null, read_only: false, idempotent: false, detach: false },
+    agents: { expose: null, read_only: false, idempotent: false, detach: false, approval: false },
   });
 });
 
@@ -73,7 +73,7 @@ test('a list of jobs for tools has their arguments, and the jobs that authors wa
     ],
   });
   const listed = async (query: string) => JSON.parse(await (await agents.fetch(`/jobs?${query}`)).text());
-  const plain = { expose: null, read_only: false, idempotent: false, detach: false };
+  const plain = { expose: null, read_only: false, idempotent: false, detach: false, approval: false };
   expect((await listed('include=args&agents=visible')).jobs).toMatchObject([
     { id: 'a', args: { type: 'object', properties: { n: { type: 'integer' } } }, agents: plain },
     { id: 'b', agents: { ...plain, expose: true, read_only: true } },

@@ -94,6 +94,10 @@ type TestTokenOptions = {
   /** A new name by default. */
   readonly name?: string;
   readonly expiresIn?: string;
+  readonly only?: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly agent?: boolean;
+  readonly approval?: 'always';
 };
 
 export type TestToken = {
@@ -105,6 +109,7 @@ export type TestToken = {
 
 export type TestRun = {
   readonly id: string;
+  readonly jobId: string;
   readonly tenant: string;
   readonly move: (move: RunMove, change?: Partial<RunChange>) => Promise<void>;
   /** Adds lines as a script prints them, with marks, and announces them like the engine does. */
@@ -289,7 +294,17 @@ async function openMcp(
 async function addToken(store: Store, clock: Clock, o: TestTokenOptions = {}): Promise<TestToken> {
   const { scopes = ['admin'], tenant = 'default', name = `t-${randomBytes(4).toString('hex')}`, expiresIn } = o;
   const tokens = createTokens({ store, clock, defaultTenant: 'default', onRevoked: () => undefined });
-  const request = { name, scopes: [...scopes], tenant, ...(expiresIn && { expires_in: expiresIn }) };
+  const { only, secrets, agent, approval } = o;
+  const request = {
+    name,
+    scopes: [...scopes],
+    tenant,
+    ...(expiresIn && { expires_in: expiresIn }),
+    ...(only && { only: [...only] }),
+    ...(secrets && { secrets: [...secrets] }),
+    ...(agent && { agent }),
+    ...(approval && { approval }),
+  };
   const { id, token: credential } = await tokens.create(request, localPrincipal);
   return { id, name, credential, headers: { authorization: `Bearer ${credential}` } };
 }
@@ -350,6 +365,7 @@ async function addRun(store: Store, over: Partial<NewRun> = {}): Promise<TestRun
   };
   return {
     id,
+    jobId,
     tenant,
     move,
     async print(...lines) {
@@ -384,7 +400,7 @@ async function addArtifact(store: Store, root: string, run: TestRun, artifact: T
       {
         ...blob,
         runId: run.id,
-        jobId: 'demo',
+        jobId: run.jobId,
         tenant: run.tenant,
         stepId: stepIdOfSingle,
         name: artifact.name,

@@ -73,6 +73,10 @@ describe('creating a token', () => {
       expires_at: '2026-07-30T12:00:00.000Z',
       last_used_at: null,
       revoked_at: null,
+      only: null,
+      secrets: null,
+      agent: false,
+      approval: null,
       token: expect.stringMatching(/^flwd_[0-9A-Z]{26}_[0-9a-f]{64}$/),
     });
     const shown = (await listed()).find(({ name }) => name === 'ci');

@@ -340,7 +340,7 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
       { namespace: 'backup' },
     ];
     for (const filter of filters) expect(await idsOf({ tenant: 'acme', ...filter })).toEqual([own]);
-    expect(await store.runs.counts('acme')).toEqual({ pending: 1, running: 0 });
+    expect(await store.runs.counts({ tenant: 'acme' })).toEqual({ pending: 1, running: 0 });
   });
 
   test('`since` is inclusive and `until` is exclusive, also with other filters', async () => {

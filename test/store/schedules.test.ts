@@ -29,6 +29,7 @@ const nightly: StoredSchedule = {
   createdAtMs: nowMs,
   updatedAtMs: nowMs,
   createdBy: 'local',
+  boundTo: { tokenId: 'token_1', isAgent: true },
 };
 
 describe.each(engines)('schedules on $engine', ({ open }) => {

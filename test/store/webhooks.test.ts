@@ -128,6 +128,7 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
       perMinute: null,
       createdAtMs: nowMs,
       createdBy: 'local',
+      boundTo: { tokenId: null, isAgent: true },
     };
     const make = (over: Partial<MadeWebhook>) =>
       store.database.transact((tx) => store.webhooks.add(tx, { ...webhook, ...over }));

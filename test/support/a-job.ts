@@ -47,7 +47,7 @@ export const aJob: JobDefinition = {
   schedules: [],
   webhooks: [],
   triggers: [],
-  agents: { expose: null, readOnly: false, idempotent: false, detach: false },
+  agents: { expose: null, readOnly: false, idempotent: false, detach: false, approval: false },
   notify: [],
   unsupported: [],
 };

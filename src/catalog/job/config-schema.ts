@@ -109,7 +109,7 @@ export const stepSchema = map(
     command,
     job: text,
     args: anyObject,
-    approval: map({ text }, { by: list(text, few) }),
+    approval: map({ text }, { by: list(text, few), not_by_starter: flag }),
     needs: list(string(), { uniqueItems: true }),
     if: expression,
     matrix,
@@ -294,7 +294,7 @@ const members = {
   schedules: list(schedule, { maxItems: 100 }),
   webhooks: list(webhook, { maxItems: 20 }),
   triggers: list(trigger, { maxItems: 20 }),
-  agents: map({}, { expose: flag, read_only: flag, idempotent: flag, detach: flag }),
+  agents: map({}, { expose: flag, read_only: flag, idempotent: flag, detach: flag, approval: flag }),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
     type: ['object', 'array'],

@@ -93,6 +93,7 @@ export async function toDefinition(
       readOnly: config.agents?.read_only ?? false,
       idempotent: config.agents?.idempotent ?? false,
       detach: config.agents?.detach ?? false,
+      approval: config.agents?.approval ?? false,
     },
     notify: toNotify(config.notify),
     unsupported: findUnsupported(config, ulcProfiles),

@@ -46,7 +46,10 @@ function toDefinition(step: RawStep, action: StepAction, config: RawConfig): Ste
 
 function toAction(step: RawStep, config: RawConfig, place: JobPlace): StepAction {
   if (step.job !== undefined) return { kind: 'job', jobId: step.job, args: step.args ?? {} };
-  if (step.approval) return { kind: 'approval', text: step.approval.text, by: step.approval.by ?? null };
+  if (step.approval) {
+    const { text, by = null, not_by_starter: notByStarter = false } = step.approval;
+    return { kind: 'approval', text, by, notByStarter };
+  }
   const raw = step.script ?? step.command ?? [];
   const { command, ulcProfile } = readCommand(raw, profileOfStep(raw, config.ulc_profile), place);
   return { kind: 'command', command, ulcProfile };

@@ -111,6 +111,7 @@ export const instanceCommands = [
     about: 'create a token and print it; flwd shows it only once',
     examples: [
       'flwd tokens create --name ci --scopes runs:write,jobs:read --expires 90d',
+      "flwd tokens create --name claude --scopes jobs:read,runs:write --agent --only 'reports/**' --only tag:agent",
       "flwd tokens create --name prometheus --scopes metrics:read --tenant '*'",
     ],
     options: [
@@ -126,6 +127,21 @@ export const instanceCommands = [
         value: 'TIME',
         about: 'when the token expires, from 1m to 3650d, such as 90d; default: never',
       },
+      {
+        name: 'only',
+        value: 'JOBS',
+        isRepeatable: true,
+        about:
+          'limit the token to these jobs and their runs: a pattern of ids such as reports/**, or tag:NAME; repeatable',
+      },
+      {
+        name: 'secrets',
+        value: 'A,B',
+        about:
+          'the stored secrets that its arguments may name; default: all, or with --only, those of the jobs’ own defaults',
+      },
+      { name: 'agent', about: 'an agent uses the token: jobs with `agents: {approval: true}` ask a person first' },
+      { name: 'approval', value: 'WHEN', choices: ['always'], about: 'always: each of its runs waits for a person' },
       ...printing,
       ...instance,
     ],

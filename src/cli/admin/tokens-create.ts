@@ -42,6 +42,21 @@ function readRequest(options: Options): TokenRequest {
     scopes: listed.split(',').map((word) => toScope(word.trim())),
     ...(tenant !== undefined && { tenant }),
     ...(expiresIn !== undefined && { expires_in: expiresIn }),
+    ...readLimits(options),
+  };
+}
+
+/** @throws Refusal */
+function readLimits(options: Options): Pick<TokenRequest, 'only' | 'secrets' | 'agent' | 'approval'> {
+  const only = options.get('only');
+  const secrets = options.get('secrets')?.[0];
+  const approval = options.get('approval')?.[0];
+  if (approval !== undefined && approval !== 'always') throw new Refusal('--approval: use always, or leave it out');
+  return {
+    ...(only && { only: [...only] }),
+    ...(secrets !== undefined && { secrets: secrets.split(',').map((name) => name.trim()) }),
+    ...(options.has('agent') && { agent: true }),
+    ...(approval && { approval }),
   };
 }
 

@@ -42,6 +42,7 @@ async function printTokens({ tokens }: TokenList, output: Output): Promise<void>
     { name: 'EXPIRES' },
     { name: 'LAST USED' },
     { name: 'SCOPES', isFlexible: true as const },
+    { name: 'LIMITS', isFlexible: true as const },
   ];
   const timeOrNever = (at: string | null): string => (at === null ? 'never' : output.time(at));
   await output.table(
@@ -56,6 +57,16 @@ async function printTokens({ tokens }: TokenList, output: Output): Promise<void>
       timeOrNever(token.expires_at),
       timeOrNever(token.last_used_at),
       token.scopes.join(','),
+      limitsOf(token),
     ]),
   );
+}
+
+function limitsOf({ only, secrets, agent, approval }: TokenList['tokens'][number]): string {
+  return [
+    ...(agent ? ['agent'] : []),
+    ...(approval ? ['each run waits for a person'] : []),
+    ...(only ? [`only ${only.join(' ')}`] : []),
+    ...(secrets ? [`secrets ${secrets.join(' ') || 'none'}`] : []),
+  ].join(', ');
 }

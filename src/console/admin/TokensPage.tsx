@@ -52,7 +52,7 @@ export function TokensPage(): ReactNode {
                 <div className={styles.compact}>
                   <span>{token.name}</span>
                   <Revoke token={token} ask={setRevoked} />
-                  <span className={styles.quiet}>{token.scopes.join(', ')}</span>
+                  <span className={styles.quiet}>{mayOf(token).join(', ')}</span>
                 </div>
               )}
             />
@@ -80,7 +80,7 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
     {
       id: 'scopes',
       head: 'May',
-      cell: (token) => <span title={token.scopes.join('\n')}>{token.scopes.join(', ')}</span>,
+      cell: (token) => <span title={mayOf(token).join('\n')}>{mayOf(token).join(', ')}</span>,
     },
     {
       id: 'tenant',
@@ -113,6 +113,16 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
   ];
 }
 
+/** Its scopes, and what limits them. */
+function mayOf({ scopes: held, only, agent, approval }: Token): string[] {
+  return [
+    ...held,
+    ...(only ? [`only ${only.join(' ')}`] : []),
+    ...(agent ? ['as an agent'] : []),
+    ...(approval ? ['each run waits for a person'] : []),
+  ];
+}
+
 function Revoke(o: { readonly token: Token; readonly ask: (token: Token) => void }): ReactNode {
   const { token } = o;
   if (token.status !== 'active') return <span className={styles.quiet}>{token.status}</span>;
@@ -134,6 +144,9 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
   const [name, setName] = useState('');
   const [tenant, setTenant] = useState('');
   const [chosen, setChosen] = useState<ReadonlySet<Scope>>(new Set());
+  const [only, setOnly] = useState('');
+  const [isForAgent, setForAgent] = useState(false);
+  const [asksAlways, setAsksAlways] = useState(false);
   const [lifetime, setLifetime] = useState<(typeof lifetimes)[number]['value']>('90d');
   const [made, setMade] = useState<AnswerOf<'createToken'> | null>(null);
   const { act, isBusy, error } = useActs(o.made);
@@ -145,6 +158,9 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
         scopes: [...chosen],
         ...(tenant !== '' && { tenant }),
         ...(lifetime !== 'never' && { expires_in: lifetime }),
+        ...(only.trim() !== '' && { only: only.trim().split(/[\s,]+/) }),
+        ...(isForAgent && { agent: true }),
+        ...(asksAlways && { approval: 'always' as const }),
       };
       setMade(await client.call('createToken', { body }));
     });
@@ -175,6 +191,15 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
             />
           ))}
         </fieldset>
+        <Field label="Only these jobs" hint="Patterns such as reports/**, or tag:agent; empty: all jobs">
+          {(attributes) => <Input {...attributes} value={only} onChange={(event) => setOnly(event.target.value)} />}
+        </Field>
+        <Checkbox
+          label="An agent uses it: jobs may ask a person before its runs"
+          checked={isForAgent}
+          onChange={setForAgent}
+        />
+        <Checkbox label="Each of its runs waits for a person" checked={asksAlways} onChange={setAsksAlways} />
         <Field label="Tenant" hint="Empty: your own tenant, or the default one; * for all">
           {(attributes) => <Input {...attributes} value={tenant} onChange={(event) => setTenant(event.target.value)} />}
         </Field>

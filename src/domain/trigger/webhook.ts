@@ -1,5 +1,7 @@
 // A webhook: which deliveries of another service start a run of a job, and with which arguments (ADR 0066).
 
+import type { Binding } from '../principal.ts';
+
 export const signedSchemes = ['github', 'gitlab', 'stripe', 'slack', 'standard', 'hmac'] as const;
 /** How a service proves that a delivery comes from it. */
 export type SignedScheme = (typeof signedSchemes)[number];
@@ -37,6 +39,8 @@ export type MadeWebhook = JobWebhook & {
   readonly perMinute: number | null;
   readonly createdAtMs: number;
   readonly createdBy: string;
+  /** null: no limits of a caller hold for its runs. */
+  readonly boundTo: Binding | null;
 };
 
 export const webhookNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';

@@ -4,7 +4,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import type { CatalogEntry } from '../../catalog/catalog.ts';
+import { type CatalogEntry, findReached } from '../../catalog/catalog.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import { checkPath, chooseHostMemory, isShownToAll } from '../../domain/policy.ts';
 import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
@@ -48,7 +48,7 @@ export type PlanContext = PolicyContext & { readonly host: Host };
  */
 export async function resolvePlan(request: PlanRequest, o: PlanContext): Promise<GroundedPlan> {
   const { job_id: id, source } = request;
-  const entry = o.catalog.find(id);
+  const entry = findReached(id, request.by ?? {}, o.catalog);
   if (source !== undefined && source.name !== entry.source.name)
     throw new Problem('job-not-found', `The job '${id}' is not in the source '${source.name}'.`);
   return resolveEntry(entry, request, o);

@@ -3,10 +3,12 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import { inGraphOrder } from '../../catalog/job/step-graph.ts';
 import { networkReach } from '../../domain/network-reach.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { problemType } from '../../domain/problem.ts';
 import { formatDurationOrNull } from '../../lib/units.ts';
 import { onConflictOf } from '../add-run.ts';
 import type { Queue } from '../queue/queue.ts';
+import { asksPerson, withAgentApproval } from './agent-approval.ts';
 import type { GroundedPlan } from './ground.ts';
 
 export type PlanAnswer = Awaited<ReturnType<typeof answerPlan>>;
@@ -19,17 +21,19 @@ export async function answerPlan(
     readonly trustsJobs: boolean;
     /** The names of the channels in flwd.yaml. */
     readonly channels?: readonly string[];
+    readonly by: Principal;
   },
 ) {
   const { catalog, queue, channels = [] } = o;
   const { definition: job } = plan.entry;
   const outlook = await queue.outlook(plan.group, onConflictOf(plan));
   const denied = plan.denied ?? outlook.refused;
+  const steps = asksPerson(o.by, job) ? withAgentApproval(job.steps) : job.steps;
   return {
     job_id: job.id,
     args: plan.args,
     executor: job.executor,
-    steps: inGraphOrder(job.steps).map(({ id, needs }) => ({ step_id: id, needs })),
+    steps: inGraphOrder(steps).map(({ id, needs }) => ({ step_id: id, needs })),
     security: { profile: plan.profile, isolation: plan.isolation },
     limits: plan.limits,
     grants: plan.grants,

@@ -20,6 +20,7 @@ import {
   notifyRefusal,
   wantedProfile,
 } from '../../domain/policy.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Resources } from '../../domain/resources.ts';
 import type { ConcurrencyGroup } from '../queue/concurrency-groups.ts';
@@ -44,7 +45,11 @@ export type RunRequest = {
 };
 
 /** A request whose tenant is known, so its stored secrets can be looked up. */
-export type PlanRequest = RunRequest & { readonly tenant: string };
+export type PlanRequest = RunRequest & {
+  readonly tenant: string;
+  /** Whose limits apply; left out for what an author wrote. */
+  readonly by?: Principal;
+};
 
 export type SecurityPolicy = {
   readonly defaultProfile: SecurityProfile;
@@ -130,7 +135,8 @@ export async function planRun(
   const job = entry.definition;
   const errors = createErrorList();
   const carried = Object.values(before.storedArgs);
-  const asked = { tenant: request.tenant, lookUp: o.storedSecret, kept: before.secrets, carried, source: entry.source };
+  const { tenant, by } = request;
+  const asked = { tenant, lookUp: o.storedSecret, kept: before.secrets, carried, source: entry.source, by };
   const stored = await lookUpSecrets(job, request.args ?? {}, asked);
   const args = checkRequestArguments(job, stored.args, errors);
   if (errors.size > 0) throw validationError(errors.errors(), errors.size);

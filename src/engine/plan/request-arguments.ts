@@ -3,9 +3,10 @@
 
 import { checkArguments } from '../../catalog/arguments/arguments.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
-import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
+import { type Catalog, definitionReached } from '../../catalog/catalog.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
+import type { Reach } from '../../domain/principal.ts';
 
 /** Redacting a secret from a log costs time in proportion to its length. Keys and tokens are far shorter than this. */
 export const longestSecretBytes = 64 * 1024;
@@ -23,9 +24,9 @@ export function checkRequestArguments(job: JobDefinition, given: JsonObject, err
 }
 
 /** Adds no errors when the body names no job, or its arguments are not an object. */
-export function addArgumentErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
+export function addArgumentErrors(body: unknown, reach: Reach, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body) || typeof body.job_id !== 'string') return;
   const { job_id: jobId, args = {} } = body;
-  const job = definitionOf(jobId, catalog);
+  const job = definitionReached(jobId, reach, catalog);
   if (job && isObject(args)) checkRequestArguments(job, args, errors);
 }

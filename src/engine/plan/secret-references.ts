@@ -6,6 +6,7 @@ import { storedSecretIn } from '../../catalog/arguments/secret-arguments.ts';
 import { secretsOfEnvironment } from '../../catalog/job/named-secrets.ts';
 import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import { secretsRefusal, type UsingSource } from '../../domain/policy.ts';
+import type { Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 
 export type SecretLookup = (tenant: string, name: string) => Promise<string>;
@@ -24,6 +25,8 @@ export async function lookUpSecrets(
     readonly kept: ReadonlyMap<string, string>;
     readonly carried: readonly string[];
     readonly source: UsingSource;
+    /** Who asks for the run, if the arguments are the caller's. */
+    readonly by: Principal | undefined;
   },
 ) {
   /** With values instead of references. A secret that is unavailable stays a reference. */
@@ -35,9 +38,10 @@ export async function lookUpSecrets(
   /** The names of all stored secrets that the job would get. */
   const names = new Set<string>(o.carried);
   const missing: string[] = [];
+  const unnamed = namingRefusal([...o.carried, ...namesIn(given)], o.by, defaultsOf(job));
   const ask = async (name: string, kept?: string): Promise<string | undefined> => {
     names.add(name);
-    if (secretsRefusal(job.id, o.source, [name])) return undefined;
+    if (unnamed || secretsRefusal(job.id, o.source, [name])) return undefined;
     if (kept !== undefined) return kept;
     try {
       return await o.lookUp(o.tenant, name);
@@ -61,6 +65,30 @@ export async function lookUpSecrets(
   }
   const unavailable = () =>
     missing.length === 0 ? undefined : new Problem('secret-unavailable', [...new Set(missing)].join(' '));
-  const denied = secretsRefusal(job.id, o.source, names) ?? unavailable();
+  const denied = secretsRefusal(job.id, o.source, names) ?? unnamed ?? unavailable();
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
+}
+
+function namesIn(given: JsonObject): string[] {
+  return Object.values(given).flatMap((value) => storedSecretIn(value) ?? []);
+}
+
+/** Why the caller may not name one of the secrets, besides those that the defaults of the job name (ADR 0067). */
+export function namingRefusal(
+  names: readonly string[],
+  by: Principal | undefined,
+  defaults: readonly string[] = [],
+): Problem | undefined {
+  const { secrets } = by ?? {};
+  const name = secrets && names.find((one) => !secrets.includes(one) && !defaults.includes(one));
+  if (name === undefined) return undefined;
+  const message = `'${by?.name}' may not name the stored secret '${name}': its token was made without \`--secrets ${name}\`.`;
+  return new Problem('permission-denied', message);
+}
+
+function defaultsOf(job: JobDefinition): string[] {
+  return job.secretArgs.flatMap((argument) => {
+    const value = secretDefaultOf(job, argument);
+    return value === undefined ? [] : (storedSecretIn(value) ?? []);
+  });
 }

@@ -93,7 +93,8 @@ async function writeBatch(driven: DrivenRun, batch: Batch): Promise<void> {
   try {
     await driven.write((tx) => {
       const { epoch } = driven;
-      return applyBatch(tx, driven, batch, { kind: 'touch', attempt, result: batch.result, epoch });
+      const { result, deadlineAtMs } = batch;
+      return applyBatch(tx, driven, batch, { kind: 'touch', attempt, result, deadlineAtMs, epoch });
     });
   } catch (error) {
     giveUpBatch(batch);

@@ -3,32 +3,56 @@
 import type { StepDefinition } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Decision } from '../../domain/run.ts';
+import { isAgentApproval } from '../plan/agent-approval.ts';
 import type { Advance } from './advance.ts';
-import { newBatch } from './batch.ts';
+import { type Batch, newBatch } from './batch.ts';
 import type { DrivenRun } from './driven-run.ts';
 import type { Ending } from './step-endings.ts';
 
 /** @throws Problem not-ready, approval-not-pending, permission-denied */
 export async function approveStep(
-  { phase, state }: DrivenRun,
+  driven: DrivenRun,
   { end, complete, watch }: Advance,
   stepId: string,
   decision: Decision,
 ): Promise<void> {
+  const { phase, state, run } = driven;
   if (phase === 'waiting') throw new Problem('not-ready', 'The server is resuming the run after a restart.');
   const instance = state.instances.find((one) => one.stepId === stepId && one.kind === 'approval');
   if (instance?.status !== 'waiting_approval' || phase === 'over') {
     throw new Problem('approval-not-pending', `The step '${stepId}' of the run does not wait for an approval.`);
   }
   const batch = newBatch();
-  end(instance, endingOf(state.stepOf(instance), decision), batch, decision);
+  const step = state.stepOf(instance);
+  const ending = endingOf(step, decision, run.created_by);
+  if (isAgentApproval(step)) openRun(driven, decision, batch);
+  end(instance, ending, batch, decision);
   const completed = complete(batch);
   watch(completed);
   await completed;
 }
 
-/** @throws Problem permission-denied when the step names other approvers */
-function endingOf({ id, action }: StepDefinition, { decision, by }: Decision): Ending {
+/** With the answer to the first step of an agent's run, either the time of the run begins, or nothing of it starts. */
+function openRun(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {
+  if (decision === 'deny') {
+    driven.aborting = { status: 'failed', reason: 'approval_denied', message: `denied by ${by}` };
+    return;
+  }
+  const { runMs } = driven.job.timeouts;
+  if (runMs === null) return;
+  const deadlineAtMs = driven.context.clock.now() + runMs;
+  batch.deadlineAtMs = deadlineAtMs;
+  batch.after.push(() => {
+    driven.deadlineAtMs = deadlineAtMs;
+    driven.services.noticeDeadline(deadlineAtMs);
+  });
+}
+
+/** @throws Problem permission-denied when the step does not take this answer */
+function endingOf({ id, action }: StepDefinition, { decision, by }: Decision, startedBy: string): Ending {
+  if (action.kind === 'approval' && action.notByStarter && by === startedBy) {
+    throw new Problem('permission-denied', `The step '${id}' takes no answer of ${by}, who started the run.`);
+  }
   if (action.kind === 'approval' && action.by && !action.by.includes(by)) {
     throw new Problem(
       'permission-denied',

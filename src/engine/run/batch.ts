@@ -19,6 +19,8 @@ export type Batch = {
   /** A free slot for the first process that needs one. */
   spare: Slot | undefined;
   result: Run['result'];
+  /** When the run must have ended, if that is decided only now. */
+  deadlineAtMs?: number;
 };
 
 export function newBatch(spare?: Slot): Batch {

@@ -5,6 +5,7 @@
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
 import { Superseded } from '../../store/superseded.ts';
+import { isAgentApproval } from '../plan/agent-approval.ts';
 import { type Advance, createAdvance } from './advance.ts';
 import { approveStep } from './approvals.ts';
 import { cancelled } from './attempt/outcome.ts';
@@ -61,7 +62,9 @@ async function begin(
   driven.phase = 'driven';
   const batch = newBatch(slot);
   const atMs = driven.time.now();
-  const deadlineAtMs = job.timeouts.runMs === null ? null : clock.now() + job.timeouts.runMs;
+  // While a run waits for a person to let it begin, its time has not begun.
+  const isHeld = job.steps.some(isAgentApproval);
+  const deadlineAtMs = job.timeouts.runMs === null || isHeld ? null : clock.now() + job.timeouts.runMs;
   driven.deadlineAtMs = deadlineAtMs;
   advance.carryOut(state.next(false), batch);
   const endsAtOnce = state.isOver;

@@ -1,15 +1,18 @@
 // Starts the run of a schedule for one nominal time, in the same transaction that marks this time as dealt with.
 
+import type { Catalog } from '../../catalog/catalog.ts';
 import { Problem, problemType } from '../../domain/problem.ts';
 import type { FireError, Schedule, ScheduleState } from '../../domain/schedule.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import { createId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
+import { limitsOf } from '../bindings.ts';
 import type { Caller, CreateRun } from '../create.ts';
 
 export type FireParts = {
   readonly store: Store;
+  readonly catalog: Catalog;
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRun: CreateRun;
@@ -56,7 +59,13 @@ async function startRun(schedule: Schedule, nominalAtMs: number, o: FireParts): 
   const nominalAt = toTimestamp(nominalAtMs);
   const labels = { ...schedule.labels, schedule_id: id, nominal_at: nominalAt };
   const caller: Caller = {
-    principal: { kind: 'schedule', name: `schedule:${id}`, scopes: ['runs:write'], tenant },
+    principal: {
+      kind: 'schedule',
+      name: `schedule:${id}`,
+      scopes: ['runs:write'],
+      tenant,
+      ...(await limitsOf(schedule.boundTo, o)),
+    },
     trigger: 'schedule',
     requestId: createId('req', atMs),
   };

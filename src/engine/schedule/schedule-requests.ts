@@ -2,12 +2,13 @@
 
 import { toPointer } from '../../catalog/arguments/schema-errors.ts';
 import { isObject } from '../../catalog/arguments/subschemas.ts';
-import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
+import { type Catalog, definitionReached, findReached } from '../../catalog/catalog.ts';
 import type { RawSchedule } from '../../catalog/job/config-schema.ts';
 import { checkSchedule, daysOf, toAtMs } from '../../catalog/job/schedule-rules.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
 import { scheduleRefusal } from '../../domain/policy.ts';
+import type { Reach } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
 import { parseDuration } from '../../lib/units.ts';
 import { type Calendars, unknownCalendars } from './schedule-times.ts';
@@ -29,9 +30,9 @@ export type RequestContext = {
 /** @throws Problem not-ready, job-not-found, job-invalid, source-untrusted, validation-error */
 export function readScheduleRequest(
   request: ScheduleRequest,
-  { catalog, timezone, calendars }: RequestContext,
+  { catalog, timezone, calendars, reach }: RequestContext & { readonly reach: Reach },
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
-  const { definition: job, source } = catalog.find(request.job_id);
+  const { definition: job, source } = findReached(request.job_id, reach, catalog);
   const refusal = scheduleRefusal(job.id, source);
   if (refusal) throw refusal;
   const errors = createErrorList();
@@ -44,10 +45,10 @@ export function readScheduleRequest(
 }
 
 /** Adds the errors of a body that has other errors, looking only at members of the right type. */
-export function addScheduleErrors(body: unknown, catalog: Catalog, errors: ErrorList): void {
+export function addScheduleErrors(body: unknown, reach: Reach, catalog: Catalog, errors: ErrorList): void {
   if (!isObject(body)) return;
   const { job_id: jobId, cron, at, timezone, args, jitter, labels } = body;
-  const job = typeof jobId === 'string' ? definitionOf(jobId, catalog) : undefined;
+  const job = typeof jobId === 'string' ? definitionReached(jobId, reach, catalog) : undefined;
   // If a pattern has the wrong type, any valid one will do.
   const isAtWrong = at !== undefined && (typeof at !== 'string' || toAtMs(at) === null);
   const pattern = cron === undefined && !isAtWrong ? undefined : '* * * * *';

@@ -202,6 +202,7 @@ function schedulesOf(
         createdAtMs: null,
         updatedAtMs: null,
         createdBy: null,
+        boundTo: null,
       }),
     ),
   );

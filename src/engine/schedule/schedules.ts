@@ -3,7 +3,15 @@
 import { toAtMs } from '../../catalog/job/schedule-rules.ts';
 import type { ErrorList } from '../../domain/error-list.ts';
 import type { ScheduleTerms } from '../../domain/job.ts';
-import { assertReached, type Principal, type Reach, reaches, tenantFor } from '../../domain/principal.ts';
+import {
+  assertReached,
+  assertReachesAllJobs,
+  bindingOf,
+  type Principal,
+  type Reach,
+  reaches,
+  tenantFor,
+} from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -88,7 +96,7 @@ export type Schedules = {
   /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
   readonly run: (id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined) => Promise<Created>;
   /** Adds the errors of a body that has other errors. */
-  readonly addErrors: (body: unknown, errors: ErrorList) => void;
+  readonly addErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** Looks at the clock once. Resolves when what was due has been dealt with. */
   readonly tick: () => Promise<void>;
   readonly start: () => void;
@@ -100,6 +108,7 @@ const tickMs = 500;
 const mostOfTenant = 1_000;
 const longestArgsChars = 65_536;
 const shownFires = 3;
+const ever = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
 type Parts = FireParts & RequestContext & { readonly defaultTenant: string; readonly arePaused: boolean };
 
@@ -110,12 +119,7 @@ export function createSchedules(o: Parts): Schedules {
   const serial = createSerial();
   const ticks = createTicks(roster, serial, o);
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
-    const [lastRun] = await o.store.schedules.runs({
-      scheduleId: schedule.id,
-      sinceMs: 0,
-      untilMs: Number.MAX_SAFE_INTEGER,
-      most: 1,
-    });
+    const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
     return { ...viewOf(schedule, roster, clock.now()), lastRun };
   };
 
@@ -128,8 +132,10 @@ export function createSchedules(o: Parts): Schedules {
     });
   }
 
-  async function save(request: ScheduleRequest, own: OwnTerms): Promise<ScheduleView> {
-    const schedule = toStored(request, own, o, clock.now());
+  /** A limited caller binds the schedule, and no caller frees it. */
+  async function save(request: ScheduleRequest, own: OwnTerms, by: Principal): Promise<ScheduleView> {
+    const boundTo = bindingOf(by) ?? own.boundTo;
+    const schedule = toStored(request, { ...own, boundTo }, { ...o, reach: by }, clock.now());
     // A schedule whose times cannot be computed throws here, before it is stored.
     nextTimes(schedule, roster.timesOf, clock.now(), 1);
     await roster.put(schedule);
@@ -150,7 +156,7 @@ export function createSchedules(o: Parts): Schedules {
     get: (id, reach) => onRoster(() => view(find(roster, id, reach))),
     preview(request, fires, principal) {
       tenantFor(principal, request.tenant, o.defaultTenant);
-      const { terms } = readScheduleRequest(request, o);
+      const { terms } = readScheduleRequest(request, { ...o, reach: principal });
       return {
         fires: nextTimes(terms, roster.timesOf, clock.now(), fires),
         terms,
@@ -165,19 +171,21 @@ export function createSchedules(o: Parts): Schedules {
         const done = longDone(roster.schedules(), createdAtMs);
         if (done.length > 0) await roster.remove(...done);
         assertRoom(roster, tenant);
-        return save(request, { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name });
+        const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
+        return save(request, { ...own, boundTo: null }, principal);
       }),
     replace: (id, request, principal) =>
       onRoster(() => {
-        const { createdAtMs, createdBy, tenant: before, atMs } = findOwn(roster, id, principal);
+        const { tenant: before, atMs, createdAtMs, createdBy, boundTo } = findOwn(roster, id, principal);
         // Other terms of a schedule whose time has passed may still change.
         if (toAtMs(request.at) !== atMs) assertToCome(request, clock.now());
         // A request without a tenant leaves the schedule in its tenant.
         const tenant = tenantFor(principal, request.tenant, before);
-        return save(request, { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' });
+        const own = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '', boundTo };
+        return save(request, own, principal);
       }),
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
-    addErrors: (body, errors) => addScheduleErrors(body, catalog, errors),
+    addErrors: (body, errors, reach) => addScheduleErrors(body, reach, catalog, errors),
     ...createActs(roster, { ...o, onRoster, view }),
     ...ticks,
   };
@@ -196,6 +204,7 @@ function createActs(
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
     onRoster(async (): Promise<PauseView> => {
       assertReached(principal, asked);
+      assertReachesAllJobs(principal);
       const tenant = asked ?? principal.tenant;
       await roster.setPaused(tenant, isPaused ? { atMs: o.clock.now(), by: principal.name } : null);
       return { tenant, isPaused: roster.pauses.isPaused(tenant), byOperator: roster.pauses.byOperator };
@@ -267,7 +276,7 @@ function createTicks(roster: Roster, serial: Serial, o: Parts): Pick<Schedules, 
 }
 
 function reached(roster: Roster, reach: Reach): Schedule[] {
-  return [...roster.schedules()].filter(({ tenant }) => reaches(reach, tenant)).toSorted(byJobAndId);
+  return [...roster.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
 function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun'> {
@@ -293,7 +302,7 @@ function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<Schedul
 
 function find(roster: Roster, id: string, reach: Reach): Schedule {
   const schedule = roster.find(id);
-  if (schedule && reaches(reach, schedule.tenant)) return schedule;
+  if (schedule && reaches(reach, schedule)) return schedule;
   throw new Problem('schedule-not-found', `The schedule '${id}' does not exist`);
 }
 
@@ -320,9 +329,14 @@ function assertRoom(roster: Roster, tenant: string): void {
 }
 
 /** What a schedule keeps when it is replaced. */
-type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy'>;
+type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy' | 'boundTo'>;
 
-function toStored(request: ScheduleRequest, own: OwnTerms, o: RequestContext, updatedAtMs: number): StoredSchedule {
+function toStored(
+  request: ScheduleRequest,
+  own: OwnTerms,
+  o: RequestContext & { readonly reach: Reach },
+  updatedAtMs: number,
+): StoredSchedule {
   const { terms, job } = readScheduleRequest(request, o);
   if (JSON.stringify(terms.args).length > longestArgsChars) {
     const message = 'the arguments of a schedule may have at most 64 KiB';

@@ -2,6 +2,7 @@
 // says which ends were dealt with, so each counts exactly once (ADR 0069). Without triggers, nothing is read.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Reach, reachesJob } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { createWakeSignal } from '../../lib/wake-signal.ts';
 import { isStorageError } from '../../store/storage-error.ts';
@@ -12,7 +13,7 @@ export type Triggers = {
   /** Sorted by job. @throws Problem not-ready */
   readonly list: () => readonly Trigger[];
   /** @throws Problem not-ready, trigger-not-found */
-  readonly get: (id: string) => Trigger;
+  readonly get: (id: string, reach: Reach) => Trigger;
   readonly start: () => void;
   /** Resolves when no more runs are started. */
   readonly close: () => Promise<void>;
@@ -27,8 +28,8 @@ export function createTriggers(o: TriggerParts): Triggers {
   let following: Promise<void> | undefined;
   return {
     list: () => triggersIn(o.catalog),
-    get(id) {
-      const found = triggersIn(o.catalog).find((trigger) => trigger.id === id);
+    get(id, reach) {
+      const found = triggersIn(o.catalog).find((trigger) => trigger.id === id && reachesJob(reach, trigger.jobId));
       if (found) return found;
       throw new Problem('trigger-not-found', `The trigger '${id}' does not exist.`);
     },

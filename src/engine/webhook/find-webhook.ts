@@ -9,6 +9,7 @@ import type { JobWebhook, MadeWebhook } from '../../domain/trigger/webhook.ts';
 import { hashSecret } from '../../lib/secret-hash.ts';
 import { createSha256 } from '../../lib/sha256.ts';
 import type { WebhookStore } from '../../store/webhooks.ts';
+import { limitsOf } from '../bindings.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 import type { Warn } from './webhook-warnings.ts';
 
@@ -16,6 +17,8 @@ type Catalogued = Pick<WebhookParts, 'catalog' | 'defaultTenant'>;
 type Parts = Catalogued & {
   readonly store: { readonly webhooks: Pick<WebhookStore, 'all' | 'find' | 'findByToken'> };
 };
+
+type Makers = Parameters<typeof limitsOf>[1];
 
 /** Those of job files, then the others. @throws Problem not-ready */
 export async function allWebhooks(o: Parts): Promise<Webhook[]> {
@@ -32,7 +35,7 @@ export function webhooksOfJobs({ catalog, defaultTenant }: Catalogued): Webhook[
 export async function findById(id: string, reach: Reach, o: Parts): Promise<Webhook> {
   const made = await o.store.webhooks.find(id);
   const found = made ? ofMade(made, o) : webhooksOfJobs(o).find((webhook) => webhook.id === id);
-  if (found && reaches(reach, found.tenant)) return found;
+  if (found && reaches(reach, found)) return found;
   throw new Problem('webhook-not-found', `The webhook '${id}' does not exist.`);
 }
 
@@ -40,8 +43,9 @@ export async function findById(id: string, reach: Reach, o: Parts): Promise<Webh
  * The webhook of `/hooks/{address}`. Anybody may ask, so a webhook that may not be used looks like one that does not
  * exist. @throws Problem not-ready, webhook-not-found
  */
-export async function findByAddress(address: string, warn: Warn, o: Parts): Promise<Webhook> {
-  const webhook = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
+export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<Webhook> {
+  const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
+  const webhook = found && (await withMaker(found, o));
   if (webhook?.denied === null) return webhook;
   if (webhook?.denied) warn(webhook, webhook.denied.message);
   throw new Problem('webhook-not-found', 'There is no webhook at this address.');
@@ -73,6 +77,18 @@ export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   const denied =
     entry instanceof Problem ? entry : (webhookRefusal(entry.definition.id, entry.source, made.secrets) ?? null);
   return { ...made, denied, made };
+}
+
+/** If the token that made it is no longer valid, a webhook takes no deliveries (ADR 0067). */
+export async function withMaker(webhook: Webhook, o: Makers): Promise<Webhook> {
+  if (webhook.denied || !webhook.made) return webhook;
+  try {
+    await limitsOf(webhook.made.boundTo, o);
+    return webhook;
+  } catch (error) {
+    if (error instanceof Problem) return { ...webhook, denied: error };
+    throw error;
+  }
 }
 
 /** A sender tries again after not-ready, and not after a 404. @throws Problem not-ready */

@@ -2,11 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import { toPointer } from '../../catalog/arguments/schema-errors.ts';
+import { findReached } from '../../catalog/catalog.ts';
 import { checkTerms, type RawTerms, toTerms } from '../../catalog/job/webhook-rules.ts';
 import { createErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition } from '../../domain/job.ts';
 import { webhookRefusal } from '../../domain/policy.ts';
-import { type Principal, tenantFor } from '../../domain/principal.ts';
+import { bindingOf, type Principal, tenantFor } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import { formatHookToken } from '../../domain/trigger/hook-token.ts';
 import type { MadeWebhook } from '../../domain/trigger/webhook.ts';
@@ -14,6 +15,7 @@ import { createId } from '../../lib/ids.ts';
 import { hashSecret } from '../../lib/secret-hash.ts';
 import { parseDuration } from '../../lib/units.ts';
 import type { RecordChange } from '../../store/audit/audit.ts';
+import { namingRefusal } from '../plan/secret-references.ts';
 import { ofMade } from './find-webhook.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
@@ -39,12 +41,14 @@ const usualPerMinute = 10;
 
 export async function makeWebhook(request: WebhookRequest, by: Principal, o: Parts): Promise<MadeWithToken> {
   const { store, clock } = o;
-  const { definition: job, source } = o.catalog.find(request.job_id);
+  const { definition: job, source } = findReached(request.job_id, by, o.catalog);
   const tenant = tenantFor(by, request.tenant, o.defaultTenant);
   const { scheme = 'token' } = request;
   const terms = toTerms({ ...request, scheme });
   const refusal = webhookRefusal(job.id, source, terms.secrets);
   if (refusal) throw refusal;
+  const unnamed = namingRefusal(terms.secrets, by);
+  if (unnamed) throw unnamed;
   await assertSound({ ...request, scheme }, { job, tenant }, o);
   const nowMs = clock.now();
   const id = createId('webhook', nowMs);
@@ -60,6 +64,7 @@ export async function makeWebhook(request: WebhookRequest, by: Principal, o: Par
     perMinute: request.per_minute ?? (scheme === 'token' ? usualPerMinute : null),
     createdAtMs: nowMs,
     createdBy: by.name,
+    boundTo: bindingOf(by),
   };
   const isOfFile = tenant === o.defaultTenant && job.webhooks.some((one) => one.name === name);
   const isAdded =

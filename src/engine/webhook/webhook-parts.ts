@@ -2,7 +2,7 @@
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Problem } from '../../domain/problem.ts';
-import type { JobWebhook } from '../../domain/trigger/webhook.ts';
+import type { JobWebhook, MadeWebhook } from '../../domain/trigger/webhook.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
@@ -22,7 +22,7 @@ export type Webhook = JobWebhook & {
   /** How many deliveries it takes a minute; null means as many as come. */
   readonly perMinute: number | null;
   /** Who made it at run time; null for one of a config.yaml. */
-  readonly made: { readonly createdAtMs: number; readonly createdBy: string } | null;
+  readonly made: Pick<MadeWebhook, 'createdAtMs' | 'createdBy' | 'boundTo'> | null;
 };
 
 export type WebhookParts = {

@@ -4,11 +4,12 @@ import type { JsonObject } from '../../domain/job.ts';
 import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { RecordChange } from '../../store/audit/audit.ts';
+import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import { asItStands, type Created } from '../once.ts';
 import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts';
 import { createNote, type Note, replay } from './delivery-log.ts';
-import { allWebhooks, findByAddress, findById } from './find-webhook.ts';
+import { allWebhooks, findByAddress, findById, withMaker } from './find-webhook.ts';
 import { type MadeWithToken, makeWebhook, removeWebhook, type WebhookRequest } from './make-webhook.ts';
 import { verify } from './signature.ts';
 import { type Trial, type TrialDelivery, tryDelivery } from './trial.ts';
@@ -26,7 +27,8 @@ type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 export type Webhooks = {
   /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
   readonly find: (address: string) => Promise<Webhook>;
-  readonly principalOf: (webhook: Webhook) => Principal;
+  /** @throws Problem permission-denied when the token that made it is no longer valid */
+  readonly principalOf: (webhook: Webhook) => Promise<Principal>;
   /** @throws Problem signature-invalid, when the proof is wrong */
   readonly assertSigned: (webhook: Webhook, delivery: Omit<Delivery, 'body'>) => Promise<void>;
   /**
@@ -63,11 +65,20 @@ export function createWebhooks(o: WebhookParts): Webhooks {
   const warn = createWarnings(o.log);
   return {
     find: (address) => findByAddress(address, warn, o),
-    principalOf: ({ name, tenant }) => ({ kind: 'webhook', name: `webhook:${name}`, scopes: ['runs:write'], tenant }),
+    principalOf: async ({ name, tenant, made }) => ({
+      kind: 'webhook',
+      name: `webhook:${name}`,
+      scopes: ['runs:write'],
+      tenant,
+      ...(await limitsOf(made?.boundTo ?? null, o)),
+    }),
     assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, warn, o),
     accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
-    list: async (reach) => (await allWebhooks(o)).filter(({ tenant }) => reaches(reach, tenant)),
-    get: (id, reach) => findById(id, reach, o),
+    async list(reach) {
+      const reached = (await allWebhooks(o)).filter((webhook) => reaches(reach, webhook));
+      return Promise.all(reached.map((webhook) => withMaker(webhook, o)));
+    },
+    get: async (id, reach) => withMaker(await findById(id, reach, o), o),
     create: (request, by, record) => makeWebhook(request, by, { ...o, record }),
     remove: async (id, reach, record) => removeWebhook(await findById(id, reach, o), { ...o, record }),
     test: async (id, delivery, reach) => tryDelivery(await findById(id, reach, o), delivery, o),

@@ -4,7 +4,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { anonymous, asAgent, holdsScope, type Principal, type Scope, scopes } from '../../domain/principal.ts';
+import {
+  anonymous,
+  asAgent,
+  assertReachesAllJobs,
+  holdsScope,
+  type Principal,
+  type Scope,
+  scopes,
+} from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { setSafetyHeaders } from '../answers/response-headers.ts';
 import type { Authentication } from './authentication.ts';
@@ -154,6 +162,7 @@ function assertHolds(principal: Principal, scope: Scope, isInstanceWide: boolean
   if (!holdsScope(principal, scope)) {
     throw new Problem('permission-denied', `The caller lacks the scope '${scope}'.`);
   }
+  if (isInstanceWide) assertReachesAllJobs(principal);
   if (isInstanceWide && principal.tenant !== '*') {
     throw new Problem(
       'permission-denied',

@@ -1,7 +1,8 @@
 // Finds the principal behind a credential: a token, a JWT, or one of the credentials that only the server's own user
 // can read (ADR 0015). local-callers.ts decides who needs no credential, and admission.ts what each principal may do.
 
-import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/api-token.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { parseCredential, tokenPrefix, tokenStatus } from '../../domain/access/api-token.ts';
 import { accountOf, localPrincipal, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -30,6 +31,7 @@ export type Authentication = {
 
 export function createAuthentication(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
+  readonly catalog: Catalog;
   readonly jwt: JwtVerifier | null;
   /** A caller with one of these is the server's own user. */
   readonly ownCredentials: readonly string[];

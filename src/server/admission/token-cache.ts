@@ -1,6 +1,8 @@
 // Tokens as the database has them, cached for a second, so that a busy caller does not cost a query for each request.
 
 import { LRUCache } from 'lru-cache';
+import { type Catalog, trustedTagsOf } from '../../catalog/catalog.ts';
+import { restrictionsOfToken } from '../../domain/access/api-token.ts';
 import type { Principal } from '../../domain/principal.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -31,6 +33,7 @@ const noteUseEveryMs = 60_000;
 
 export function createTokenCache(o: {
   readonly store: Pick<Store, 'db' | 'tokens'>;
+  readonly catalog: Catalog;
   readonly clock: Clock;
   readonly log: Logger;
 }): TokenCache {
@@ -49,9 +52,10 @@ export function createTokenCache(o: {
     if (changes !== changesBefore) return find(id);
     if (!token) return undefined;
     const { name, scopes, tenant } = token;
+    const limits = restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog));
     const found: CachedToken = {
       token,
-      principal: known?.principal ?? { kind: 'token', name, scopes, tenant, tokenId: id },
+      principal: known?.principal ?? { kind: 'token', name, scopes, tenant, tokenId: id, ...limits },
       readAtMs,
       lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, known?.lastUsedAtMs ?? 0),
     };

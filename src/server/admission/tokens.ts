@@ -2,9 +2,15 @@
 
 import { randomBytes } from 'node:crypto';
 import type { AnswerOf, BodyOf, QueryOf } from '../../contract/operations.ts';
-import { type ApiToken, formatCredential, isReservedName, tokenStatus } from '../../domain/api-token.ts';
-import { type Principal, reaches, tenantFor } from '../../domain/principal.ts';
-import { Problem, validationError } from '../../domain/problem.ts';
+import {
+  type ApiToken,
+  formatCredential,
+  isReservedName,
+  type TokenLimits,
+  tokenStatus,
+} from '../../domain/access/api-token.ts';
+import { agentScopes, jobScopes, type Principal, reachesTenant, tenantFor } from '../../domain/principal.ts';
+import { Problem, type ValidationError, validationError } from '../../domain/problem.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { createId } from '../../lib/ids.ts';
@@ -47,6 +53,7 @@ export function createTokens(o: {
       const tenant = tenantFor(by, request.tenant, o.defaultTenant);
       if (isReservedName(request.name))
         throw nameError('is reserved for callers without a token; choose another name', 'reserved');
+      const limits = readLimits(request);
       const expiresInMs = request.expires_in === undefined ? null : readLifetime(request.expires_in);
       const token: ApiToken = {
         id: createId('token', nowMs),
@@ -58,6 +65,7 @@ export function createTokens(o: {
         expiresAtMs: expiresInMs === null ? null : nowMs + expiresInMs,
         lastUsedAtMs: null,
         revokedAtMs: null,
+        limits,
       };
       const secret = randomBytes(secretBytes).toString('hex');
       const isAdded = await store.db.transact(async (tx) => {
@@ -78,7 +86,8 @@ export function createTokens(o: {
 
     async revoke(id, by, record) {
       const token = await store.tokens.find(id);
-      if (!token || !reaches(by, token.tenant)) throw new Problem('token-not-found', `There is no token '${id}'.`);
+      if (!token || !reachesTenant(by, token.tenant))
+        throw new Problem('token-not-found', `There is no token '${id}'.`);
       await store.db.transact(async (tx) => {
         await store.tokens.revoke(tx, id, clock.now());
         record?.(tx, token);
@@ -101,7 +110,31 @@ function toAnswer(token: ApiToken, nowMs: number) {
     expires_at: toTimestampOrNull(token.expiresAtMs),
     last_used_at: toTimestampOrNull(token.lastUsedAtMs),
     revoked_at: toTimestampOrNull(token.revokedAtMs),
+    only: toListOrNull(token.limits?.only),
+    secrets: toListOrNull(token.limits?.secrets),
+    agent: token.limits?.isAgent ?? false,
+    approval: token.limits?.asksAlways ? ('always' as const) : null,
   };
+}
+
+function toListOrNull(list: readonly string[] | null | undefined): string[] | null {
+  return list ? [...list] : null;
+}
+
+/** @throws Problem validation-error for scopes that such a token cannot have */
+function readLimits({ scopes, only, secrets, agent, approval }: BodyOf<'createToken'>): TokenLimits | null {
+  const errors = scopes.flatMap((scope, at): ValidationError[] => {
+    const why =
+      only && !jobScopes.includes(scope)
+        ? 'does not concern single jobs, so a token with `only` cannot have it'
+        : agent && !agentScopes.includes(scope)
+          ? 'is never given to an agent'
+          : undefined;
+    return why === undefined ? [] : [{ pointer: `/scopes/${at}`, message: `\`${scope}\` ${why}`, keyword: 'scope' }];
+  });
+  if (errors.length > 0) throw validationError(errors);
+  if (!only && !secrets && !agent && !approval) return null;
+  return { only: only ?? null, secrets: secrets ?? null, isAgent: agent ?? false, asksAlways: approval === 'always' };
 }
 
 function readLifetime(text: string): number {

@@ -1,7 +1,7 @@
 // Shows the files of a job as they are now, and as its last runs used them, as long as flwd keeps these copies.
 
 import { existsSync } from 'node:fs';
-import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, findReached } from '../../catalog/catalog.ts';
 import { listSnapshot, readJobText } from '../../catalog/source/job-content.ts';
 import type { JobFile } from '../../catalog/source/job-state.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
@@ -51,7 +51,7 @@ export function createJobFileHandlers(o: {
 
   return {
     async listJobFiles({ request, path, query }) {
-      const entry = catalog.find(path.job_id);
+      const entry = findReached(path.job_id, request.principal, catalog);
       const { revision, current, files } = await find(entry, query.revision, request.principal);
       const used = await usedRevisions(entry, request.principal);
       return {
@@ -69,7 +69,7 @@ export function createJobFileHandlers(o: {
     },
 
     async getJobFile({ request, path, query }) {
-      const entry = catalog.find(path.job_id);
+      const entry = findReached(path.job_id, request.principal, catalog);
       const { revision, root, files } = await find(entry, query.revision, request.principal);
       const file = files.find((one) => one.path === query.path);
       const content = file && (await readJobText(root, file));

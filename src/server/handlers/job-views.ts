@@ -3,6 +3,7 @@
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { InvalidJob, JobDefinition, RetryPolicy, SecurityProfile, StepDefinition } from '../../domain/job.ts';
+import { type Reach, reachesJob } from '../../domain/principal.ts';
 import { formatDuration, formatDurationOrNull } from '../../lib/units.ts';
 import { pageOf } from './query-values.ts';
 
@@ -60,14 +61,17 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
   }
 
   return {
-    list(query: Query) {
+    list(query: Query, reach: Reach) {
       const asked = { ...query, ids: query.ids === undefined ? undefined : new Set(query.ids.split(',')) };
       const { page, total, nextCursor } = pageOf(
-        catalog.entries().filter((entry) => matches(entry.definition, asked) && isForAgents(entry, asked)),
+        catalog.entries().filter((entry) => {
+          const { definition: job } = entry;
+          return reachesJob(reach, job.id) && matches(job, asked) && isForAgents(entry, asked);
+        }),
         query,
         { of: ({ definition }) => `id:${definition.id}`, pattern: /^id:/ },
       );
-      const invalid = catalog.invalid().filter((job) => isAskedFor(job, asked));
+      const invalid = catalog.invalid().filter((job) => reachesJob(reach, job.id) && isAskedFor(job, asked));
       const jobs = page.map(query.include === undefined ? toSummary : toTool);
       return { jobs, invalid, total, next_cursor: nextCursor };
     },
@@ -77,12 +81,13 @@ export function createJobViews(o: { readonly catalog: Catalog; readonly defaultP
 
 /** An untrusted source may hide its jobs from agents, but not push them forward or call them harmless (ADR 0065). */
 function hintsOf({ definition: { agents }, source: { trusted } }: CatalogEntry) {
-  const { expose, readOnly, idempotent, detach } = agents;
+  const { expose, readOnly, idempotent, detach, approval } = agents;
   return {
     expose: trusted || expose === false ? expose : null,
     read_only: trusted && readOnly,
     idempotent: trusted && idempotent,
     detach,
+    approval,
   };
 }
 
@@ -128,12 +133,16 @@ function toStepView(step: StepDefinition) {
     command: action.kind === 'command' ? action.command : null,
     job: action.kind === 'job' ? action.jobId : null,
     args: action.kind === 'job' ? action.args : null,
-    approval: action.kind === 'approval' ? { text: action.text, by: action.by } : null,
+    approval: action.kind === 'approval' ? approvalOf(action) : null,
     retry: toRetryView(step.retry),
     timeout: formatDurationOrNull(step.timeoutMs),
     continue_on_error: step.continueOnError,
     always: step.always,
   };
+}
+
+function approvalOf({ text, by, notByStarter = false }: Extract<StepDefinition['action'], { kind: 'approval' }>) {
+  return { text, by, not_by_starter: notByStarter };
 }
 
 function toRetryView({ limit, backoff, delayMs, maxDelayMs, on }: RetryPolicy) {

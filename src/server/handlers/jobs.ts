@@ -1,7 +1,7 @@
 // Lists jobs, those with errors included, and shows one job in full.
 
 import { LRUCache } from 'lru-cache';
-import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
+import { type Catalog, type CatalogEntry, findReached } from '../../catalog/catalog.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { holdsScope, type Reach } from '../../domain/principal.ts';
@@ -40,17 +40,18 @@ export function createJobHandlers(o: {
     return answer;
   }
 
-  function stored(query: Query): StoredAnswer {
+  function stored(query: Query, reach: Reach): StoredAnswer {
+    if (reach.jobs) return toStoredAnswer(views.list(query, reach));
     const key = `${catalog.generation} ${JSON.stringify(query)}`;
     const known = lists.get(key);
     if (known) return known;
-    const answer = toStoredAnswer(views.list(query));
+    const answer = toStoredAnswer(views.list(query, reach));
     lists.set(key, answer, { size: answer.text.length });
     return answer;
   }
 
   async function withLastRuns(query: Query, most: number, reach: Reach): Promise<StoredAnswer> {
-    const { jobs, ...rest } = views.list(query);
+    const { jobs, ...rest } = views.list(query, reach);
     const jobIds = jobs.map(({ id }) => id);
     const last = await o.runs.last(jobIds, most, reach);
     return toStoredAnswer({ jobs: jobs.map((job) => ({ ...job, last_runs: last.get(job.id) ?? [] })), ...rest });
@@ -61,14 +62,14 @@ export function createJobHandlers(o: {
       const { last_runs: most, ...rest } = query;
       const isLarge = most !== undefined || rest.include !== undefined;
       const asked = isLarge ? { limit: pageWithMore, ...rest } : rest;
-      if (most === undefined) return sendStored(request, reply, stored(asked));
       const { principal } = request;
-      if (!holdsScope(principal, 'runs:read')) return sendStored(request, reply, stored(asked));
+      if (most === undefined || !holdsScope(principal, 'runs:read'))
+        return sendStored(request, reply, stored(asked, principal));
       return withLastRuns(asked, most, principal).then((answer) => sendStored(request, reply, answer));
     },
 
     getJob({ request, reply, path }) {
-      const entry = catalog.find(path.job_id);
+      const entry = findReached(path.job_id, request.principal, catalog);
       const known = details.get(entry);
       if (known && clock.now() - known.checkedAtMs < revisionAgeMs) return sendStored(request, reply, known.answer);
       return detailOf(entry).then((answer) => sendStored(request, reply, answer));

@@ -21,6 +21,7 @@ type Generation = string | number;
 type KnownRun = {
   readonly generation: Generation;
   readonly tenant: string;
+  readonly jobId: string;
   readonly answer: StoredAnswer;
   readonly version: number;
 };
@@ -37,30 +38,36 @@ export function createRunAnswers(runs: RunReading, usual: UsualWork): RunAnswers
     return { text: JSON.stringify(run), etag: `"${version}"` };
   }
 
+  async function readPage(filter: RunFilter, reach: Reach): Promise<string> {
+    const { runs: listed, total, isTotalExact, nextCursor } = await runs.list(filter, reach);
+    const shown = await Promise.all(listed.map((run) => withExpectedEnd(run, usual)));
+    return JSON.stringify({ runs: shown, total, total_exact: isTotalExact, next_cursor: nextCursor });
+  }
+
   return {
     async run(id, reach) {
       const cached = answers.get(id);
-      // For other tenants, the database answers: a fast answer from here would tell them that the run exists.
-      const known = cached && reaches(reach, cached.tenant) ? cached : undefined;
+      // For others, the database answers: a fast answer from here would tell them that the run exists.
+      const known = cached && reaches(reach, cached) ? cached : undefined;
       // Asked before reading: a change that is committed meanwhile can make the entry outdated, but never wrong.
       const generation = await runs.generation();
       if (known?.generation === generation) return known.answer;
-      const { version, tenant } = await runs.version(id, reach);
+      const { version, tenant, jobId } = await runs.version(id, reach);
       const isSame = known?.version === version;
       const answer = isSame ? known.answer : await read(id, reach, version);
-      answers.set(id, { generation, tenant, answer, version }, { size: answer.text.length });
+      answers.set(id, { generation, tenant, jobId, answer, version }, { size: answer.text.length });
       return answer;
     },
 
     async list(filter, reach) {
-      // The page depends on nothing about the caller except the tenant.
+      // The jobs with a tag change without the database.
+      if (reach.jobs) return readPage(filter, reach);
+      // Else the page depends on nothing about the caller except the tenant.
       const key = JSON.stringify([reach.tenant, filter]);
       const known = pages.get(key);
       const generation = await runs.generation();
       if (known?.generation === generation) return known.text;
-      const { runs: listed, total, isTotalExact, nextCursor } = await runs.list(filter, reach);
-      const shown = await Promise.all(listed.map((run) => withExpectedEnd(run, usual)));
-      const text = JSON.stringify({ runs: shown, total, total_exact: isTotalExact, next_cursor: nextCursor });
+      const text = await readPage(filter, reach);
       pages.set(key, { generation, text }, { size: key.length + text.length });
       return text;
     },

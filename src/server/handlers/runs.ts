@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { QueryOf } from '../../contract/operations.ts';
-import { assertReached, holdsScope, type Principal } from '../../domain/principal.ts';
+import { assertReached, holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
 import type { Approval } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -60,7 +60,7 @@ export function createRunHandlers(o: {
       const { job_id: idOrAlias, since, limit = timedRuns } = query;
       const jobId = o.jobIdOf(idOrAlias);
       const times = await runs.times({ jobId, sinceMs: toMs(since) ?? 0, limit }, request.principal);
-      return { job_id: jobId, ...times };
+      return { job_id: reachesJob(request.principal, jobId) ? jobId : idOrAlias, ...times };
     },
 
     async listApprovals({
@@ -112,8 +112,10 @@ export function createRunHandlers(o: {
   };
 }
 
-function mayAnswer(principal: Principal, { by, finished_at: finishedAt }: Approval): boolean {
+function mayAnswer(principal: Principal, approval: Approval): boolean {
+  const { by, finished_at: finishedAt, not_by_starter: notByStarter, created_by: starter } = approval;
   if (finishedAt !== null || !holdsScope(principal, 'runs:approve')) return false;
+  if (notByStarter && starter === principal.name) return false;
   return by === null || by.includes(principal.name);
 }
 

@@ -93,9 +93,10 @@ export function createScheduleHandlers(o: {
       toAnswer(await schedules.hold(path.schedule_id, request.principal), request.principal),
 
     async listScheduleFires({ request, query }) {
-      assertReached(request.principal, query.tenant);
+      const { principal } = request;
+      assertReached(principal, query.tenant);
       const asked = toFiresQuery(query, o);
-      const found = await schedules.fires(asked, { tenant: query.tenant ?? request.principal.tenant });
+      const found = await schedules.fires(asked, { ...principal, tenant: query.tenant ?? principal.tenant });
       return (await answers()).firesAnswer(asked, found);
     },
 

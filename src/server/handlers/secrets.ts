@@ -2,7 +2,7 @@
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { namedSecrets } from '../../catalog/job/named-secrets.ts';
-import { holdsScope, reaches, tenantFor } from '../../domain/principal.ts';
+import { holdsScope, reachesTenant, tenantFor } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -60,7 +60,7 @@ export function createSecretHandlers(o: {
 
     async deleteSecret({ request, reply, path, query, record }) {
       const { principal } = request;
-      if (query.tenant !== undefined && !reaches(principal, query.tenant))
+      if (query.tenant !== undefined && !reachesTenant(principal, query.tenant))
         throw new Problem('secret-not-found', `The secret '${path.name}' does not exist`);
       await secrets.remove(tenantFor(principal, query.tenant, o.defaultTenant), path.name, record);
       return reply.code(204).send();

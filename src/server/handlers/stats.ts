@@ -3,7 +3,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
-import { assertReached, type Reach } from '../../domain/principal.ts';
+import { assertReached, type Principal, type Reach } from '../../domain/principal.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
 import { createSharedRead } from '../../lib/shared-read.ts';
 import type { RunReading, StatsReading } from '../../store/reading.ts';
@@ -36,22 +36,26 @@ export function createStatsHandlers(o: Parts): Pick<Handlers, 'getStats' | 'getJ
   return {
     async getStats({ request, reply, query }) {
       assertReached(request.principal, query.tenant);
-      const { tenant } = request.principal;
+      const { principal } = request;
       // Even if no run has changed, an answer by days changes: it says how much of today has passed.
       const hour = Math.floor(o.clock.now() / spanMs.hour);
-      const key = JSON.stringify([tenant, query, hour]);
-      return sendJson(reply, await kept(key, () => statsOf(o, query, { tenant })));
+      return sendJson(reply, await kept(keyFor(principal, query, hour), () => statsOf(o, query, principal)));
     },
 
     async getJobStats({ request, reply, query }) {
-      const { tenant } = request.principal;
+      const { principal } = request;
       const todayMs = dayOf(o.clock.now());
-      const key = JSON.stringify([tenant, query, todayMs]);
+      const key = keyFor(principal, query, todayMs);
       const keptMs = ({ jobs }: JobsStats) =>
         query.ids === undefined && jobs.length >= manyJobs ? jobs.length * keptMsPerJob : 0;
-      return sendJson(reply, await kept(key, () => jobStatsOf(o, query, todayMs, { tenant }), keptMs));
+      return sendJson(reply, await kept(key, () => jobStatsOf(o, query, todayMs, principal), keptMs));
     },
   };
+}
+
+/** null: the answer is not kept, because the jobs that such a caller sees change without the database. */
+function keyFor({ tenant, jobs }: Principal, query: object, atMs: number): string | null {
+  return jobs ? null : JSON.stringify([tenant, query, atMs]);
 }
 
 type Answer = { readonly generation: string | number; readonly untilMs: number; readonly text: string };
@@ -73,7 +77,12 @@ function createKeptAnswers(generationOf: RunReading['generation']) {
     return text;
   }
 
-  return <T>(key: string, answer: () => Promise<T>, keptMs: (answer: T) => number = () => 0): Promise<string> => {
+  return async <T>(
+    key: string | null,
+    answer: () => Promise<T>,
+    keptMs: (answer: T) => number = () => 0,
+  ): Promise<string> => {
+    if (key === null) return JSON.stringify(await answer());
     const shared = reads.get(key) ?? createSharedRead(() => read(key, answer, keptMs));
     reads.set(key, shared);
     return shared();

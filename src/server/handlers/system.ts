@@ -149,8 +149,8 @@ function callerOf({ name, scopes, tenant }: Principal): AnswerOf<'getSystemInfo'
 }
 
 /** Only these callers learn why a check of the whole instance fails. */
-function isOperator({ tenant }: Principal): boolean {
-  return tenant === '*';
+function isOperator({ tenant, jobs }: Principal): boolean {
+  return tenant === '*' && !jobs;
 }
 
 /** Only these callers learn paths of the host, and where channels send to. */

@@ -1,6 +1,6 @@
 // Triggers, and what became of the ends of runs that they follow.
 
-import { holdsScope, type Principal } from '../../domain/principal.ts';
+import { holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
 import type { Trigger } from '../../engine/trigger/trigger-parts.ts';
 import type { Triggers } from '../../engine/trigger/triggers.ts';
 import { toTimestamp } from '../../lib/clock.ts';
@@ -37,7 +37,7 @@ export function createTriggerHandlers(o: {
       const jobId = asked === undefined ? undefined : o.jobIdOf(asked);
       const matching = triggers
         .list()
-        .filter((one) => jobId === undefined || one.jobId === jobId)
+        .filter((one) => reachesJob(principal, one.jobId) && (jobId === undefined || one.jobId === jobId))
         .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
       const { page, total, nextCursor } = pageOf(matching, paging, { of: placeOf, pattern: /\0/ });
       const listed = await Promise.all(page.map((trigger) => toAnswer(trigger, principal)));
@@ -45,7 +45,7 @@ export function createTriggerHandlers(o: {
     },
 
     async listTriggerResults({ request: { principal }, path }) {
-      const { id } = triggers.get(path.trigger_id);
+      const { id } = triggers.get(path.trigger_id, principal);
       return { results: (await store.triggers.results(id, principal.tenant)).map(toResult) };
     },
   };

@@ -28,7 +28,7 @@ export async function* followJournal(
   const { hub, journal } = o;
   const { runId, reach } = from;
   const isIn = (entry: JournalEntry): boolean =>
-    reaches(reach, entry.tenant) && (runId === undefined || entry.runId === runId);
+    reaches(reach, entry) && (runId === undefined || entry.runId === runId);
   const wake = createWakeSignal(signal);
   const stop = hub.onEvents(wake.raise);
   let afterId = from.afterId;

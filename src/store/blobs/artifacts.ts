@@ -49,6 +49,7 @@ export type ArtifactListQuery = {
   readonly tenant?: string;
   readonly runId?: string;
   readonly jobId?: string;
+  readonly jobIds?: readonly string[];
   readonly name?: string;
   readonly limit: number;
   /** How many artifacts to skip. Ignored with a cursor. */
@@ -182,22 +183,24 @@ export async function addArtifacts(tx: Transaction, artifacts: readonly NewArtif
   }
 }
 
-type Filter = Pick<ArtifactListQuery, 'tenant' | 'runId' | 'jobId' | 'name'>;
+type Filter = Pick<ArtifactListQuery, 'tenant' | 'runId' | 'jobId' | 'jobIds' | 'name'>;
 
-function matching(db: Kysely<Schema>, { tenant, runId, jobId, name }: Filter) {
+function matching(db: Kysely<Schema>, { tenant, runId, jobId, jobIds, name }: Filter) {
   const columns = given({ tenant, run_id: runId, job_id: jobId, name });
-  return db.selectFrom('artifacts').where((eb) => eb.and(columns));
+  const found = db.selectFrom('artifacts').where((eb) => eb.and(columns));
+  return jobIds === undefined ? found : found.where('job_id', 'in', jobIds);
 }
 
 /** Counts by the counters where they cover the filter, then subtracts the expired artifacts. */
 async function count(db: Kysely<Schema>, filter: Filter, nowMs: number): Promise<number> {
-  const { tenant, runId, jobId, name } = filter;
+  const { tenant, runId, jobId, jobIds, name } = filter;
   const gone = await countRows(matching(db, filter).where('expires_at', '<=', nowMs));
   if (runId !== undefined || name !== undefined) return (await countRows(matching(db, filter))) - gone;
   const all = await db
     .selectFrom('artifact_counts')
     .select((eb) => eb.fn.sum<number | string | null>('count').as('count'))
     .where((eb) => eb.and(given({ tenant, job_id: jobId })))
+    .$if(jobIds !== undefined, (query) => query.where('job_id', 'in', jobIds ?? []))
     .executeTakeFirstOrThrow();
   return Number(all.count ?? 0) - gone;
 }

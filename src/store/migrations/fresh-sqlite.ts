@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 28;
+export const freshVersion = 29;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -23,7 +23,7 @@ CREATE INDEX "artifacts_by_expiry" on "artifacts" ("expires_at", "job_id") where
 CREATE TABLE "log_segments" ("run_id" text not null, "n" integer not null, "first_seq" bigint not null, "last_seq" bigint not null, "first_at_us" bigint not null, "last_at_us" bigint not null, "raw_bytes" bigint not null, "stored_bytes" bigint not null, "encoding" text not null, constraint "log_segments_key" primary key ("run_id", "n"));
 CREATE INDEX "steps_by_deadline" on "steps" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
 CREATE INDEX "runs_by_deadline" on "runs" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
-CREATE TABLE "schedules" ("id" text not null primary key, "name" text, "job_id" text not null, "tenant" text not null, "cron" text not null, "timezone" text not null, "args" text not null, "catch_up" text not null, "jitter_ms" bigint not null, "enabled" integer not null, "labels" text not null, "created_at" bigint not null, "updated_at" bigint not null, "created_by" text not null, "at" bigint, "days" text);
+CREATE TABLE "schedules" ("id" text not null primary key, "name" text, "job_id" text not null, "tenant" text not null, "cron" text not null, "timezone" text not null, "args" text not null, "catch_up" text not null, "jitter_ms" bigint not null, "enabled" integer not null, "labels" text not null, "created_at" bigint not null, "updated_at" bigint not null, "created_by" text not null, "at" bigint, "days" text, "bound_to" text);
 CREATE TABLE "schedule_states" ("schedule_id" text not null primary key, "since_at" bigint not null, "settled_at" bigint, "idle_since_at" bigint, "last_fire" text, "last_error" text, "fired_until" bigint, "held" integer, "not_before" bigint);
 CREATE TABLE "notices" ("id" text not null primary key, "run_id" text not null references "runs" ("id") on delete cascade, "n" integer not null, "status" text not null, "origin" text not null, "attempts" integer not null, "next_at" bigint, "created_at" bigint not null, "finished_at" bigint, "last_error" text, "webhook" text not null, "event" text, "channel" text, "step_id" text, "event_id" bigint default 0 not null, "failures" integer default 0 not null, "digest" integer, "taken_by" text);
 CREATE INDEX "notices_by_due" on "notices" ("next_at") where "next_at" is not null;
@@ -31,7 +31,7 @@ CREATE INDEX "runs_by_end" on "runs" ("finished_at", "id") where "finished_at" i
 CREATE INDEX "log_segments_by_age" on "log_segments" ("last_at_us", "run_id");
 CREATE INDEX "idempotency_by_age" on "idempotency" ("created_at");
 CREATE TABLE "expired_logs" ("run_id" text not null primary key references "runs" ("id") on delete cascade, "at" bigint not null);
-CREATE TABLE "tokens" ("id" text not null primary key, "name" text not null, "hash" text not null, "scopes" text not null, "tenant" text not null, "created_at" bigint not null, "created_by" text not null, "expires_at" bigint, "last_used_at" bigint, "revoked_at" bigint);
+CREATE TABLE "tokens" ("id" text not null primary key, "name" text not null, "hash" text not null, "scopes" text not null, "tenant" text not null, "created_at" bigint not null, "created_by" text not null, "expires_at" bigint, "last_used_at" bigint, "revoked_at" bigint, "limits" text);
 CREATE UNIQUE INDEX "tokens_by_name" on "tokens" ("name") where "revoked_at" is null;
 CREATE TABLE "secrets" ("tenant" text not null, "name" text not null, "sealed" text not null, "created_at" bigint not null, "created_by" text not null, "updated_at" bigint not null, "updated_by" text not null, constraint "secrets_key" primary key ("tenant", "name"));
 CREATE INDEX "secrets_by_key" on "secrets" (case when substr(sealed, 1, 3) = 'v2.' then substr(sealed, 1, 15) else 'v1' end, "tenant", "name");
@@ -96,7 +96,7 @@ CREATE TABLE "trigger_results" ("trigger_id" text not null, "key" text not null,
 CREATE INDEX "trigger_results_by_age" on "trigger_results" ("at");
 CREATE INDEX "trigger_results_by_trigger" on "trigger_results" ("trigger_id", "at");
 CREATE INDEX "runs_by_tenant_and_end" on "runs" ("tenant", "finished_at", "id") where "finished_at" is not null;
-CREATE TABLE "webhooks" ("id" text not null primary key, "name" text not null, "job_id" text not null, "tenant" text not null, "token_hash" text not null, "scheme" text not null, "terms" text not null, "per_minute" integer, "created_at" bigint not null, "created_by" text not null);
+CREATE TABLE "webhooks" ("id" text not null primary key, "name" text not null, "job_id" text not null, "tenant" text not null, "token_hash" text not null, "scheme" text not null, "terms" text not null, "per_minute" integer, "created_at" bigint not null, "created_by" text not null, "bound_to" text);
 CREATE UNIQUE INDEX "webhooks_by_token" on "webhooks" ("token_hash");
 CREATE UNIQUE INDEX "webhooks_by_name" on "webhooks" ("tenant", "job_id", "name");
 `;

@@ -32,6 +32,7 @@ import { failures } from './0028-failures.ts';
 import { triggers } from './0030-triggers.ts';
 import { endsByTenant } from './0031-ends-by-tenant.ts';
 import { mailRecipients } from './0032-mail-recipients.ts';
+import { limitedTokens } from './0033-limited-tokens.ts';
 import { madeWebhooks } from './0036-made-webhooks.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -65,6 +66,7 @@ export const migrations: readonly Migration[] = [
   endsByTenant,
   mailRecipients,
   madeWebhooks,
+  limitedTokens,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

@@ -13,6 +13,7 @@ import { parseOrNull, toTimestampOrNull } from './run-rows.ts';
 export type ApprovalQuery = {
   readonly state: 'waiting' | 'answered';
   readonly jobId?: string;
+  readonly jobIds?: readonly string[];
   readonly tenant?: string;
   readonly limit: number;
 };
@@ -70,6 +71,7 @@ function toApproval(row: Row, question: Question | undefined): Approval {
     since: toTimestamp(row.started_at ?? 0),
     deadline: row.finished_at === null ? toTimestampOrNull(row.deadline_at) : null,
     by: question?.by ?? null,
+    not_by_starter: question?.notByStarter ?? false,
     answer: answer && { ...answer, at: toTimestamp(row.finished_at ?? 0) },
     finished_at: toTimestampOrNull(row.finished_at),
   };
@@ -106,7 +108,11 @@ function stepsIn(db: Kysely<Schema>, state: ApprovalQuery['state']) {
     : steps.orderBy('step.finished_at', 'desc').orderBy('step.run_id', 'desc');
 }
 
-function approvalsOf(db: Kysely<Schema>, { state, jobId, tenant }: ApprovalQuery, lastAtMs: number | undefined) {
+function approvalsOf(
+  db: Kysely<Schema>,
+  { state, jobId, jobIds, tenant }: ApprovalQuery,
+  lastAtMs: number | undefined,
+) {
   let query = stepsIn(db, state).innerJoin('runs as run', 'run.id', 'step.run_id');
   if (lastAtMs !== undefined) {
     query =
@@ -116,6 +122,7 @@ function approvalsOf(db: Kysely<Schema>, { state, jobId, tenant }: ApprovalQuery
   }
   if (state === 'waiting') query = query.where(isOfRun('run.status', 'running'));
   if (jobId !== undefined) query = query.where(isOfRun('run.job_id', jobId));
+  if (jobIds !== undefined) query = query.where(sql<boolean>`coalesce(run.job_id, '') in (${sql.join(jobIds)})`);
   return tenant === undefined ? query : query.where(isOfRun('run.tenant', tenant));
 }
 

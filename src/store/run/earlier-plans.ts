@@ -12,7 +12,7 @@ const later = {
   schedules: [],
   notify: [],
   runAs: null,
-  agents: { expose: null, readOnly: false, idempotent: false, detach: false },
+  agents: { expose: null, readOnly: false, idempotent: false, detach: false, approval: false },
 } as const;
 
 type EarlierJob = Omit<JobDefinition, keyof typeof later> &

@@ -47,6 +47,7 @@ export type RunBatch = {
         readonly kind: 'touch';
         readonly attempt: number;
         readonly result: Run['result'];
+        readonly deadlineAtMs?: number | undefined;
         /** The run's epoch, in which the batch was decided. */
         readonly epoch: number;
       }

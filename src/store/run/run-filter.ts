@@ -38,6 +38,8 @@ export type RunFilter = {
   readonly notLabel?: Label;
   /** Jobs in this namespace and below. */
   readonly namespace?: string;
+  /** Only runs of these jobs. */
+  readonly jobIds?: readonly string[];
   /** Free text in ids, arguments and errors. Ignores the case of ASCII letters. */
   readonly q?: string;
 };
@@ -47,7 +49,16 @@ export type RunFilter = {
  * that match the rest, too.
  */
 export function indexedPart(filter: RunFilter): RunFilter {
-  const { createdBy, trigger, isTopLevel: _top, notLabel: _not, namespace: _name, q: _q, ...kind } = filter;
+  const {
+    createdBy,
+    trigger,
+    isTopLevel: _top,
+    notLabel: _not,
+    namespace: _name,
+    jobIds: _ids,
+    q: _q,
+    ...kind
+  } = filter;
   const { jobId, status, label, source } = kind;
   if (jobId !== undefined || status !== undefined || label !== undefined || source !== undefined) return kind;
   if (createdBy !== undefined) return { ...kind, createdBy };
@@ -149,7 +160,7 @@ function conditionsOf(
 
 /** The conditions that are not in the indexed part, written so that the planner uses no index for them. */
 function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
-  const { isTopLevel, notLabel, namespace, q } = filter;
+  const { isTopLevel, notLabel, namespace, jobIds, q } = filter;
   const indexed = indexedPart(filter);
   const eb = expressionBuilder<Schema, 'runs'>();
   const found: Expression<SqlBool>[] = [];
@@ -165,6 +176,7 @@ function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   if (isTopLevel) found.push(eb('runs.trigger', '!=', 'job'));
   if (notLabel) found.push(eb(countOf(eb, notLabel), '=', 0));
   if (namespace !== undefined) found.push(isWithin('runs.job_id', namespace));
+  if (jobIds !== undefined) found.push(sql<SqlBool>`${sql.ref('runs.job_id')} || '' in (${sql.join(jobIds)})`);
   if (q !== undefined) found.push(hasText(q));
   return found;
 }

@@ -128,7 +128,13 @@ export async function endRun(tx: Transaction, id: string, move: RunEnd, change: 
   return true;
 }
 
-type Touch = { id: string; attempt: number; result: string | null; epoch: number | null };
+type Touch = {
+  id: string;
+  attempt: number;
+  result: string | null;
+  deadlineAtMs: number | null;
+  epoch: number | null;
+};
 const updateTouched = prepareQuery((db, values: Touch) =>
   db
     .updateTable('runs')
@@ -141,6 +147,7 @@ const updateTouched = prepareQuery((db, values: Touch) =>
         .else(eb.ref('attempt'))
         .end(),
       result: eb.fn.coalesce(eb.val(values.result), 'result'),
+      deadline_at: eb.fn.coalesce(eb.val(values.deadlineAtMs), 'deadline_at'),
     }))
     .where('id', '=', values.id)
     .where('status', '=', 'running')
@@ -157,12 +164,18 @@ function isOfEpoch(eb: ExpressionBuilder<Schema, 'runs'>, epoch: number | null):
 export async function touchRun(
   tx: Transaction,
   id: string,
-  o: { readonly attempt?: number; readonly result?: Run['result']; readonly epoch?: number },
+  o: {
+    readonly attempt?: number;
+    readonly result?: Run['result'];
+    readonly deadlineAtMs?: number | undefined;
+    readonly epoch?: number;
+  },
 ): Promise<boolean> {
   const [run] = await updateTouched(tx.db, {
     id,
     attempt: o.attempt ?? 1,
     result: toJsonOrNull(o.result),
+    deadlineAtMs: o.deadlineAtMs ?? null,
     epoch: o.epoch ?? null,
   });
   return run !== undefined;

@@ -47,8 +47,8 @@ export async function totalOf(db: Kysely<Schema>, filter: FilterValues): Promise
 
 /** The total of a search, where counters know it: without sub-runs, or in a namespace, or both. */
 export async function countsAllOf(db: Kysely<Schema>, filter: RunFilter): Promise<number | undefined> {
-  const { isTopLevel, namespace, createdBy, trigger, notLabel, q, label, ...kind } = filter;
-  const others = [createdBy, trigger, notLabel, q, label, kind.stepStatus];
+  const { isTopLevel, namespace, createdBy, trigger, notLabel, jobIds, q, label, ...kind } = filter;
+  const others = [createdBy, trigger, notLabel, jobIds, q, label, kind.stepStatus];
   if (others.some((value) => value !== undefined)) return undefined;
   if (namespace === undefined) {
     return isTopLevel && (await totalOf(db, kind)) - (await totalOf(db, { ...kind, key: subRunLabel }));

@@ -18,6 +18,7 @@ import type {
 } from '../../domain/run.ts';
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
+import { countRows, given } from '../query-parts.ts';
 import type { Schema, StepRow } from '../schema.ts';
 import { type ApprovalPage, type ApprovalQuery, listApprovals } from './approvals.ts';
 import { childRuns } from './child-runs.ts';
@@ -29,6 +30,7 @@ import { type JobOfTenant, recentWork } from './recent-work.ts';
 import { addRun, type NewRun } from './run-add.ts';
 import { applyBatch, endWithSteps, type RunBatch, type SealOutputs } from './run-batch.ts';
 import { moveDeadlines, nextDeadline, overdueRuns, runsPastDeadline } from './run-deadlines.ts';
+import type { RunFilter } from './run-filter.ts';
 import { listRuns, type RunListQuery, type RunPage } from './run-list.ts';
 import {
   claimRun,
@@ -70,6 +72,8 @@ export type StoredRun = {
   readonly attempts: readonly StepRow[];
 };
 
+type CountedRuns = Pick<RunFilter, 'tenant' | 'jobId' | 'jobIds'>;
+
 export type RunStore = {
   /** Adds the run and its steps, and emits run.created. */
   readonly add: (tx: Transaction, run: NewRun) => Promise<void>;
@@ -93,10 +97,13 @@ export type RunStore = {
   /** The runs that its steps have started, oldest first. */
   readonly children: (id: string) => Promise<readonly ChildRun[]>;
   /**
-   * Returns the run's tenant and its version, which grows with every change of what `get` returns.
-   * @throws Problem run-not-found, also for a run of a tenant out of reach
+   * Returns the run's tenant, its job and its version, which grows with every change of what `get` returns.
+   * @throws Problem run-not-found, also for a run out of reach
    */
-  readonly assertThere: (id: string, reach: Reach) => Promise<{ readonly version: number; readonly tenant: string }>;
+  readonly assertThere: (
+    id: string,
+    reach: Reach,
+  ) => Promise<{ readonly version: number; readonly tenant: string; readonly jobId: string }>;
   /** @throws Problem validation-error for a cursor of another list */
   readonly list: (query: RunListQuery) => Promise<RunPage>;
   /** Approvals that wait, longest first, or that have ended, newest first. Without a tenant, of all tenants. */
@@ -135,12 +142,12 @@ export type RunStore = {
   /** The running runs that this owner may drive: its own, and those of owners without a lease. */
   readonly running: (owner: string) => Promise<readonly string[]>;
   /** Without a tenant, of all tenants. */
-  readonly counts: (tenant?: string) => Promise<{ pending: number; running: number }>;
+  readonly counts: (of?: CountedRuns) => Promise<{ pending: number; running: number }>;
 };
 
 const selectRun = prepareQuery((db, { id }: { id: string }) => db.selectFrom('runs').selectAll().where('id', '=', id));
 const selectVersion = prepareQuery((db, { id }: { id: string }) =>
-  db.selectFrom('runs').select(['version', 'tenant']).where('id', '=', id),
+  db.selectFrom('runs').select(['version', 'tenant', 'job_id as jobId']).where('id', '=', id),
 );
 const selectSteps = prepareQuery((db, { id }: { id: string }) =>
   db.selectFrom('steps').selectAll().where('run_id', '=', id).orderBy('n').orderBy('attempt'),
@@ -204,7 +211,7 @@ export function createRunStore(database: Database): RunStore {
 
     async assertThere(id, reach) {
       const [row] = await selectVersion(read, { id });
-      if (!row || !reaches(reach, row.tenant)) throw runNotFound(id);
+      if (!row || !reaches(reach, row)) throw runNotFound(id);
       return row;
     },
 
@@ -242,7 +249,7 @@ export function createRunStore(database: Database): RunStore {
     cancelling: (status) => idsOf(withStatus(read, status).where('cancel_requested_at', 'is not', null)),
     running: (owner) => idsOf(drivenBy(read, owner)),
 
-    counts: (tenant) => countUnended(read, tenant),
+    counts: (of = {}) => countUnended(read, of),
   };
 }
 
@@ -285,15 +292,23 @@ async function pendingRuns(read: Kysely<Schema>, limit: number, afterId?: string
   }));
 }
 
-async function countUnended(read: Kysely<Schema>, tenant: string | undefined) {
-  return { pending: await countRuns(read, 'pending', tenant), running: await countRuns(read, 'running', tenant) };
+async function countUnended(read: Kysely<Schema>, of: CountedRuns) {
+  return { pending: await countRuns(read, 'pending', of), running: await countRuns(read, 'running', of) };
 }
 
 /**
  * Counts on the index instead of summing the counters: there are few such runs, while the counters have a row for every
  * job that ever had one.
  */
-async function countRuns(read: Kysely<Schema>, status: RunStatus, tenant: string | undefined): Promise<number> {
+async function countRuns(
+  read: Kysely<Schema>,
+  status: RunStatus,
+  { tenant, jobId, jobIds }: CountedRuns,
+): Promise<number> {
+  if (jobId !== undefined || jobIds !== undefined) {
+    const runs = withStatus(read, status).where((eb) => eb.and(given({ tenant, job_id: jobId })));
+    return countRows((jobIds === undefined ? runs : runs.where('job_id', 'in', jobIds)).clearSelect());
+  }
   const [row] = await (tenant === undefined
     ? countByStatus(read, { status })
     : countOfTenant(read, { status, tenant }));

@@ -20,6 +20,7 @@ export type StatsFilter = {
   readonly jobId?: string | undefined;
   /** This namespace and those below. */
   readonly namespace?: string | undefined;
+  readonly jobIds?: readonly string[] | undefined;
   readonly tenant?: string | undefined;
 };
 /** Both ends are whole spans. */
@@ -54,6 +55,8 @@ export type StatsStore = {
     readonly todayMs: number;
     readonly medianDays: number;
   }) => Promise<readonly JobStats[]>;
+  /** All jobs that have runs, sorted. Without a tenant, of all tenants. */
+  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
   /** Yields for each job how many of its counters it has removed. */
   readonly removeOld: (o: StatsBefore) => AsyncGenerator<number>;
   readonly countOld: (o: StatsBefore) => Promise<number>;
@@ -113,6 +116,7 @@ export function createStatsStore(database: Database): StatsStore {
       return found;
     },
 
+    jobIds: (tenant) => jobsWithRuns(read, tenant),
     removeOld: (o) => removeOldStats(database, o),
     countOld: (o) => countOldStats(database, o),
   };
@@ -124,12 +128,12 @@ const countColumns = ['success', 'failed', 'cancelled'] as const;
 function inWindow(
   db: Kysely<Schema>,
   table: 'run_stats' | 'run_times',
-  { jobId, namespace, tenant }: StatsFilter,
+  { jobId, namespace, jobIds, tenant }: StatsFilter,
   { span, fromMs, toMs }: StatsWindow,
   ofEachJob = false,
 ) {
   const rows: SelectQueryBuilder<Schema, 'run_stats' | 'run_times', object> = db.selectFrom(table);
-  const ofJob = jobId ?? (namespace === undefined && !ofEachJob ? ofAllJobs : undefined);
+  const ofJob = jobId ?? (namespace === undefined && jobIds === undefined && !ofEachJob ? ofAllJobs : undefined);
   return rows
     .where((eb) => eb.and(given({ span, job_id: ofJob, tenant })))
     .where('at', '>=', fromMs)
@@ -137,7 +141,8 @@ function inWindow(
     .$if(ofJob === undefined, (query) =>
       // The index begins with the job.
       query.where('job_id', 'in', (eb) => {
-        const known = eb.selectFrom('run_counts').select('job_id').distinct();
+        const all = eb.selectFrom('run_counts').select('job_id').distinct();
+        const known = jobIds === undefined ? all : all.where('job_id', 'in', jobIds);
         if (namespace === undefined) return known;
         return known.where('job_id', '>=', `${namespace}/`).where('job_id', '<', `${namespace}0`);
       }),

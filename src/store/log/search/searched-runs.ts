@@ -20,6 +20,7 @@ export type SearchPosition = {
 export type RunSelection = {
   readonly tenant?: string;
   readonly jobId?: string;
+  readonly jobIds?: readonly string[];
   readonly status?: RunStatus;
   /** Runs that ended before this cannot have a line that is wanted. */
   readonly sinceMs?: number;
@@ -71,10 +72,12 @@ export async function* searchedRuns(
 
 type Row = { readonly job_id: string; readonly tenant: string; readonly status: RunStatus };
 
-function wantedBy({ tenant, jobId, status }: RunSelection): (row: Row) => boolean {
+function wantedBy({ tenant, jobId, jobIds, status }: RunSelection): (row: Row) => boolean {
+  const jobs = jobIds && new Set(jobIds);
   return (row) =>
     (tenant === undefined || row.tenant === tenant) &&
     (jobId === undefined || row.job_id === jobId) &&
+    (jobs === undefined || jobs.has(row.job_id)) &&
     (status === undefined || row.status === status);
 }
 

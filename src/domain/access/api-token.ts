@@ -1,7 +1,19 @@
 // API tokens: `flwd_<id>_<secret>`. The id finds the stored token and may be shown; only a hash of
 // the secret is kept (ADR 0015).
 
-import type { Scope } from './principal.ts';
+import type { Principal, Scope } from '../principal.ts';
+import { createJobLimit } from './job-limit.ts';
+
+/** What a token is limited to, besides its scopes (ADR 0067). It never changes. */
+export type TokenLimits = {
+  /** `tag:NAME`, or patterns of job ids; null: all jobs. */
+  readonly only: readonly string[] | null;
+  /** The stored secrets that its arguments may name. null: all, or with `only`, no secret. */
+  readonly secrets: readonly string[] | null;
+  readonly isAgent: boolean;
+  /** Each run that it starts waits for a person. */
+  readonly asksAlways: boolean;
+};
 
 export type ApiToken = {
   readonly id: string;
@@ -16,7 +28,25 @@ export type ApiToken = {
   /** Up to a minute late. */
   readonly lastUsedAtMs: number | null;
   readonly revokedAtMs: number | null;
+  /** null: nothing limits it. */
+  readonly limits: TokenLimits | null;
 };
+
+/** @param tagsOf the tags of a job of a trusted source; empty for other jobs */
+export function restrictionsOfToken(
+  { limits }: Pick<ApiToken, 'limits'>,
+  tagsOf: (jobId: string) => readonly string[],
+): Pick<Principal, 'jobs' | 'secrets' | 'asksAlways' | 'isAgent'> {
+  if (!limits) return {};
+  const { only, isAgent, asksAlways } = limits;
+  const secrets = limits.secrets ?? (only ? [] : null);
+  return {
+    ...(only && { jobs: createJobLimit(only, tagsOf) }),
+    ...(secrets && { secrets }),
+    ...(asksAlways && { asksAlways }),
+    ...(isAgent && { isAgent }),
+  };
+}
 
 export const tokenNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$';
 

@@ -1,0 +1,23 @@
+// Finds what limits the runs of a schedule that a limited caller has made (ADR 0067).
+
+import { type Catalog, trustedTagsOf } from '../catalog/catalog.ts';
+import { restrictionsOfToken, tokenStatus } from '../domain/access/api-token.ts';
+import type { Binding, Principal } from '../domain/principal.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Store } from '../store/open.ts';
+
+/** @throws Problem permission-denied when the token is no longer valid */
+export async function limitsOf(
+  binding: Binding | null,
+  o: { readonly store: Pick<Store, 'tokens'>; readonly catalog: Catalog; readonly clock: Clock },
+): Promise<Pick<Principal, 'jobs' | 'secrets' | 'asksAlways' | 'isAgent'>> {
+  if (!binding) return {};
+  const { tokenId, isAgent } = binding;
+  if (tokenId === null) return { isAgent };
+  const token = await o.store.tokens.find(tokenId);
+  const status = token ? tokenStatus(token, o.clock.now()) : 'gone';
+  if (!token || status !== 'active')
+    throw new Problem('permission-denied', `The token '${token?.name ?? tokenId}' that made it is ${status}.`);
+  return { ...restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog)), ...(isAgent && { isAgent }) };
+}

@@ -1,0 +1,53 @@
+// The approval that a run of an agent waits for before anything of it starts (ADR 0067). It is a step of its own, which
+// all other steps need.
+
+import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
+import type { Principal } from '../../domain/principal.ts';
+
+/** Whether a person must allow the run that the principal starts. */
+export function asksPerson({ isAgent, asksAlways }: Principal, { agents }: Pick<JobDefinition, 'agents'>): boolean {
+  return asksAlways === true || (isAgent === true && agents.approval);
+}
+
+export function withAgentApproval(steps: readonly StepDefinition[]): StepDefinition[] {
+  const id = freeId(steps);
+  const gate: StepDefinition = {
+    id,
+    name: null,
+    action: {
+      kind: 'approval',
+      text: 'An agent has started this run. May it go on?',
+      by: null,
+      notByStarter: true,
+      isGate: true,
+    },
+    needs: [],
+    condition: null,
+    matrix: null,
+    foreach: null,
+    retry: { limit: 0, backoff: 'fixed', delayMs: 0, maxDelayMs: 0, on: null },
+    timeoutMs: null,
+    continueOnError: false,
+    always: false,
+  };
+  return [gate, ...steps.map((step) => ({ ...step, needs: [id, ...step.needs] }))];
+}
+
+/** The steps as the author wrote them. */
+export function withoutAgentApproval(steps: readonly StepDefinition[]): StepDefinition[] {
+  const gate = steps.find(isAgentApproval);
+  if (!gate) return [...steps];
+  const others = steps.filter((step) => step !== gate);
+  return others.map((step) => ({ ...step, needs: step.needs.filter((need) => need !== gate.id) }));
+}
+
+export function isAgentApproval({ action }: Pick<StepDefinition, 'action'>): boolean {
+  return action.kind === 'approval' && action.isGate === true;
+}
+
+/** No other step's id. */
+function freeId(steps: readonly StepDefinition[]): string {
+  let id = 'agent_approval';
+  while (steps.some((step) => step.id === id)) id += '_';
+  return id;
+}

@@ -1,0 +1,275 @@
+// A token that is limited to jobs: what belongs to other jobs of its own tenant does not exist for it (ADR 0067).
+
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Operation, operations } from '../../src/contract/operations.ts';
+import { jobScopes } from '../../src/domain/principal.ts';
+import { steps } from '../engine/step-jobs.ts';
+import { startServing, type TestToken } from '../server/serving.ts';
+import { framesUntil } from '../support/event-stream.ts';
+import { bash } from '../support/jobs.ts';
+import { type Attempt, type Case, cases } from './tenant-cases.ts';
+
+const approval = steps({ steps: [{ id: 'ok', approval: { text: 'Go on?' } }] });
+const yearly = [{ cron: '0 0 1 1 *' }];
+const hook = [{ name: 'w', scheme: 'hmac', secret: 'key' }];
+const server = await startServing({
+  executes: true,
+  aliases: [{ from: 'vault/open', to: 'shortcut' }],
+  jobs: {
+    'reports/daily': bash('echo daily', { schedules: yearly, webhooks: hook }),
+    'reports/gated': approval,
+    'tools/lint': bash('true', { tags: ['agent'] }),
+    'vault/open': bash('echo "the words of the vault"; exit 3', {
+      schedules: yearly,
+      webhooks: hook,
+      argspec: { type: 'object', properties: { n: { type: 'integer' } } },
+    }),
+    'vault/gated': approval,
+    'vault/broken': { 'config.yaml': 'no: [' },
+    'vault/after': bash('true', { triggers: [{ job: 'vault/open', on: ['success'] }] }),
+  },
+  sources: [
+    { name: 'foreign', mountPath: 'foreign', trusted: false, jobs: { pushed: bash('true', { tags: ['agent'] }) } },
+  ],
+});
+afterAll(() => server.close());
+
+const table: Readonly<Record<string, Operation>> = operations;
+const json = async <T>(response: Response): Promise<T> => JSON.parse(await response.text());
+const get = async <T>(path: string, by: TestToken) => json<T>(await server.fetch(path, { headers: by.headers }));
+const ofKind = <Kind extends Case['kind']>(kind: Kind) =>
+  Object.entries(cases).flatMap(([id, all]) =>
+    all.flatMap((one) => (isOf(one, kind) && isForJobs(id) ? [[id, one] as const] : [])),
+  );
+function isOf<Kind extends Case['kind']>(one: Case, kind: Kind): one is Extract<Case, { kind: Kind }> {
+  return one.kind === kind;
+}
+function isForJobs(id: string): boolean {
+  return jobScopes.some((scope) => scope === table[id]?.scope);
+}
+
+function send(id: string, { path, headers, body }: Attempt, by: TestToken): Promise<Response> {
+  return server.fetch(path, {
+    method: table[id]?.method ?? 'GET',
+    headers: { ...by.headers, ...headers, ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+}
+
+async function seen(response: Response, id: string): Promise<object> {
+  const headers = [...response.headers].filter(([name]) => !/^(date|x-request-id|x-ratelimit-.*)$/.test(name));
+  return { status: response.status, headers, body: (await response.text()).replaceAll(id, 'ID') };
+}
+
+type Run = { readonly status: string; readonly steps: readonly { readonly status: string }[] };
+async function start(jobId: string, by: TestToken, status: string): Promise<string> {
+  const { run_id: runId } = await json<{ run_id: string }>(await server.post('/runs', { job_id: jobId }, by.headers));
+  await vi.waitFor(
+    async () => {
+      const run = await get<Run>(`/runs/${runId}`, by);
+      expect([run.status, run.steps[0]?.status]).toContain(status);
+    },
+    { interval: 25, timeout: 20_000 },
+  );
+  return runId;
+}
+
+let operator: TestToken;
+let reporter: TestToken;
+/** What belongs to the vault, and to the reports. */
+const hidden: Record<string, string[]> = {};
+const own: Record<string, string[]> = {};
+
+async function fill(into: Record<string, string[]>, folder: string, [job, status]: [string, string]): Promise<void> {
+  const ran = await start(`${folder}/${job}`, operator, status);
+  const waits = await start(`${folder}/gated`, operator, 'waiting_approval');
+  const run = await server.addRun({ jobId: `${folder}/${job}` });
+  await run.move('claim');
+  const artifact = await server.addArtifact(run, { name: 'report.txt', content: folder });
+  await run.finish();
+  const made = await server.post('/schedules', { job_id: `${folder}/${job}`, cron: '0 0 1 1 *' }, operator.headers);
+  const { id: schedule } = await json<{ id: string }>(made);
+  const { webhooks } = await get<{ webhooks: { id: string; job_id: string }[] }>('/webhooks', operator);
+  const webhook = webhooks.filter((one) => one.job_id.startsWith(folder)).map(({ id }) => id);
+  Object.assign(into, {
+    run: [run.id, ran, waits],
+    approval: [waits],
+    artifact: [artifact],
+    schedule: [schedule],
+    webhook,
+  });
+}
+
+beforeAll(async () => {
+  operator = await server.token({ scopes: ['admin'] });
+  reporter = await server.token({ scopes: jobScopes, only: ['reports/**', 'tag:agent'] });
+  await fill(hidden, 'vault', ['open', 'failed']);
+  await fill(own, 'reports', ['daily', 'success']);
+}, 60_000);
+
+describe('what belongs to a job out of reach', () => {
+  test.each(ofKind('thing'))('%s: is answered as if it did not exist', async (id, { noun, attempts, status = 404 }) => {
+    const never = `${noun}_01HX0000000000000000000000`;
+    for (const theirs of hidden[noun] ?? []) {
+      for (const [at, attempt] of attempts(theirs).entries()) {
+        const answer = await seen(await send(id, attempt, reporter), theirs);
+        if (!attempt.path.includes('tenant=')) expect(answer, attempt.path).toMatchObject({ status });
+        expect(answer).toEqual(await seen(await send(id, attempts(never)[at] ?? attempt, reporter), never));
+      }
+    }
+  });
+
+  test.each(ofKind('list'))('%s: is in no list and no total', async (id, { path, noun, queries }) => {
+    for (const query of ['', ...queries(hidden.run?.[0] ?? '')]) {
+      const response = await server.fetch(`${path}?${query}`, { headers: reporter.headers });
+      const text = await response.text();
+      expect(text, `${id} ${query}`).not.toMatch(/vault|shortcut/);
+      for (const one of hidden[noun] ?? []) expect(text.replaceAll(query, '')).not.toContain(one);
+      if (query !== '') continue;
+      const { total, ...rest }: { total: number } = JSON.parse(text);
+      const [rows = []] = Object.values(rest).filter((member) => Array.isArray(member));
+      expect(rows).toHaveLength(total);
+      for (const one of own[noun] ?? []) expect(text).toContain(one);
+    }
+  });
+
+  test('is unchanged by all that', async () => {
+    const [, ran, waits] = hidden.run ?? [];
+    expect(await get(`/runs/${ran}`, operator)).toMatchObject({ status: 'failed' });
+    expect(await get(`/runs/${waits}`, operator)).toMatchObject({ status: 'running' });
+    expect(await get(`/schedules/${hidden.schedule?.[0]}`, operator)).toMatchObject({ held: false });
+  });
+
+  test('is in no answer to anything that can be read', async () => {
+    const paths = [
+      '/jobs',
+      '/jobs?include=args&last_runs=3',
+      '/jobs?q=vault',
+      '/jobs?ids=vault/open,reports/daily',
+      '/runs?q=vault',
+      '/runs?job_id=shortcut',
+      '/runs?prefix=vault',
+      '/stats?by=job',
+      '/stats/jobs',
+      '/stats/jobs?ids=vault/open',
+      '/stats/times?job_id=shortcut',
+      '/failures',
+      '/failures?job_id=shortcut',
+      '/logs?q=words',
+      '/logs?job_id=shortcut',
+      '/approvals',
+      '/approvals?state=answered',
+      '/artifacts',
+      '/schedules',
+      '/schedules/fires?since=2026-12-31T00:00:00Z&until=2027-01-02T00:00:00Z',
+      '/webhooks',
+      '/triggers',
+      '/channels',
+      '/system/info',
+      '/workers',
+      '/health',
+    ];
+    for (const path of paths) {
+      const text = await (await server.fetch(path, { headers: reporter.headers })).text();
+      expect(text.replaceAll('shortcut"', ''), path).not.toMatch(/vault|shortcut/);
+      for (const id of Object.values(hidden).flat()) expect(text, path).not.toContain(id);
+    }
+    expect(await get('/jobs', reporter)).toMatchObject({
+      jobs: [{ id: 'reports/daily' }, { id: 'reports/gated' }, { id: 'tools/lint' }],
+      invalid: [],
+      total: 3,
+    });
+    expect(await get('/runs', reporter)).toMatchObject({ total: 3 });
+    expect(await get('/stats', reporter)).toMatchObject({ totals: { runs: 2, failed: 0 } });
+    expect(await get('/stats/times?job_id=vault/open', reporter)).toMatchObject({ runs: [], steps: [] });
+    expect(await get('/system/info', reporter)).toMatchObject({ queue: { running: 1 } });
+  });
+
+  test.each(['vault/open', 'vault/gated', 'vault/broken', 'shortcut'])('the job %s is no job', async (jobId) => {
+    const never = jobId.replaceAll(/[a-z]/g, 'z');
+    const bodies = [
+      { job_id: jobId },
+      { job_id: jobId, args: { n: 'x' } },
+      { job_id: jobId, priority: 'x', args: { n: 'x' } },
+    ];
+    for (const [path, more] of [
+      ['/runs', {}],
+      ['/plans', {}],
+      ['/schedules', { cron: '@daily' }],
+      ['/schedules/preview', { cron: '@daily' }],
+    ] as const) {
+      for (const body of bodies) {
+        const of = async (id: string) =>
+          seen(await server.post(path, { ...body, ...more, job_id: id }, reporter.headers), id);
+        expect(await of(jobId)).toEqual(await of(never));
+      }
+    }
+    for (const path of ['/jobs/ID', '/job-files/ID', '/job-file/ID?path=config.yaml']) {
+      const of = async (id: string) => seen(await send('getJob', { path: path.replace('ID', id) }, reporter), id);
+      expect(await of(jobId)).toMatchObject({ status: 404 });
+      expect(await of(jobId)).toEqual(await of(never));
+    }
+  });
+
+  test('an idempotency key of somebody else tells nothing', async () => {
+    const body = { job_id: 'vault/open' };
+    const key = { 'idempotency-key': 'theirs' };
+    expect((await server.post('/runs', body, { ...operator.headers, ...key })).status).toBe(201);
+    expect((await server.post('/runs', body, { ...reporter.headers, ...key })).status).toBe(404);
+  });
+
+  test('the stream of all runs has only events of jobs in reach, stored and live', async () => {
+    const stream = await server.fetch('/events/runs?last_event_id=0', { headers: reporter.headers });
+    const following = framesUntil(stream, ({ data }) => data.message === 'the last');
+    for (const jobId of ['vault/open', 'reports/daily']) {
+      const run = await server.addRun({ jobId });
+      await run.move('claim');
+      await run.print('the last');
+    }
+    const jobs = new Set((await following).map(({ data }) => data.job_id));
+    expect(jobs).toEqual(new Set(['reports/daily', 'reports/gated']));
+  });
+});
+
+describe('such a token', () => {
+  test('works with the jobs in its reach', async () => {
+    await start('tools/lint', reporter, 'success');
+    const rerun = await server.post(`/runs/${own.run?.[1]}/rerun`, {}, reporter.headers);
+    expect(rerun.status).toBe(201);
+    const [gated] = own.approval ?? [];
+    const decision = { step_id: 'ok', decision: 'approve' };
+    expect((await server.post(`/runs/${gated}/approvals`, decision, reporter.headers)).status).toBe(200);
+  });
+
+  test('does not reach a job whose tag an untrusted source has set', async () => {
+    expect((await server.post('/runs', { job_id: 'foreign/pushed' }, reporter.headers)).status).toBe(404);
+    expect((await server.post('/runs', { job_id: 'foreign/pushed' }, operator.headers)).status).toBe(201);
+  });
+
+  test('pauses no schedules of others', async () => {
+    for (const path of ['/schedules/pause', '/schedules/resume']) {
+      const response = await server.post(path, {}, reporter.headers);
+      expect(await json(response)).toMatchObject({
+        status: 403,
+        detail: expect.stringContaining('reports/**, tag:agent'),
+      });
+    }
+  });
+
+  test.each(['admin', 'kv:read', 'secrets:write', 'sources:read', 'audit:read', 'metrics:read'])(
+    'cannot have the scope %s',
+    async (scope) => {
+      const body = { name: `with-${scope.replace(':', '-')}`, scopes: ['runs:read', scope], only: ['reports/**'] };
+      const response = await server.post('/tokens', body, operator.headers);
+      expect(await json(response)).toMatchObject({ status: 400, errors: [{ pointer: '/scopes/1', keyword: 'scope' }] });
+    },
+  );
+
+  test.each([[''], ['reports/'], ['/x'], ['tag:'], ['a b'], [], 'reports'])(
+    'cannot be limited to %j',
+    async (...only) => {
+      const body = { name: 'odd', scopes: ['runs:read'], only: only.length === 1 ? only[0] : only };
+      expect((await server.post('/tokens', body, operator.headers)).status).toBe(400);
+    },
+  );
+});

@@ -1,0 +1,282 @@
+// Runs of agents that wait for a person before anything of them starts (ADR 0067).
+
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { AnswerOf } from '../../src/contract/operations.ts';
+import { script, steps } from '../engine/step-jobs.ts';
+import { bash } from '../support/jobs.ts';
+import { startServing, type TestToken } from './serving.ts';
+
+const agents = { approval: true };
+const server = await startServing({
+  executes: true,
+  jobs: {
+    asked: bash('echo "it ran"; echo \'{"n": 1}\' > "$FLWD_RESULT_FILE"', { agents }),
+    plain: bash('echo "it ran"'),
+    slow: bash('sleep "$n"', {
+      agents,
+      timeouts: { run: '1s' },
+      argspec: { type: 'object', properties: { n: { type: 'integer', default: 0 } } },
+    }),
+    graph: steps(
+      {
+        agents,
+        steps: [
+          script('agent_approval'),
+          script('second', { needs: ['agent_approval'] }),
+          script('cleanup', { needs: ['second'], always: true }),
+        ],
+      },
+      { agent_approval: 'echo ran', second: 'echo ran', cleanup: 'echo ran' },
+    ),
+    own: steps({ steps: [{ id: 'ok', approval: { text: 'Go on?', not_by_starter: true } }] }),
+    keyed: bash('test -n "$key" && test -n "$other"', {
+      argspec: {
+        type: 'object',
+        properties: {
+          key: { type: 'string', format: 'secret', default: { secret: 'usual' } },
+          other: { type: 'string', format: 'secret', default: { secret: 'usual' } },
+        },
+      },
+    }),
+  },
+});
+afterAll(() => server.close());
+
+type Run = AnswerOf<'getRun'>;
+const json = async <T>(response: Response): Promise<T> => JSON.parse(await response.text());
+const get = async <T>(path: string, by: TestToken = person) =>
+  json<T>(await server.fetch(path, { headers: by.headers }));
+const startBy = async (by: TestToken, body: object) => json<Run>(await server.post('/runs', body, by.headers));
+const stepsOf = (run: Run) => run.steps.map(({ step_id: id, status }) => [id, status]);
+const until = (runId: string, is: (run: Run) => boolean) =>
+  vi.waitFor(
+    async () => {
+      const run = await get<Run>(`/runs/${runId}`);
+      expect(is(run), JSON.stringify(run.steps)).toBe(true);
+      return run;
+    },
+    { interval: 25, timeout: 20_000 },
+  );
+const waits = (runId: string) => until(runId, (run) => run.waiting_approval.length > 0);
+const ends = (runId: string) => until(runId, (run) => run.finished_at !== null);
+const answer = (runId: string, decision: 'approve' | 'deny', by = person, step = 'agent_approval') =>
+  server.post(`/runs/${runId}/approvals`, { step_id: step, decision }, by.headers);
+
+let agent: TestToken;
+let person: TestToken;
+beforeAll(async () => {
+  agent = await server.token({ name: 'claude', scopes: ['jobs:read', 'runs:write', 'schedules:write'], agent: true });
+  person = await server.token({ name: 'ada', scopes: ['admin'] });
+});
+
+describe('a run of an agent, if the job asks for it', () => {
+  test('waits for a person before its only step, and then runs as always', async () => {
+    const { run_id: runId } = await startBy(agent, { job_id: 'asked' });
+    const waiting = await waits(runId);
+    expect(stepsOf(waiting)).toEqual([
+      ['agent_approval', 'waiting_approval'],
+      ['step_01', 'pending'],
+    ]);
+    expect(waiting).toMatchObject({ created_by: 'claude', status: 'running' });
+    expect(await get('/approvals')).toMatchObject({
+      approvals: [{ run_id: runId, step_id: 'agent_approval', not_by_starter: true, may_answer: true }],
+    });
+    expect((await answer(runId, 'approve')).status).toBe(200);
+    expect(await ends(runId)).toMatchObject({ status: 'success', result: { value: { n: 1 } } });
+  });
+
+  test('starts nothing if it is denied, not even steps with `always`', async () => {
+    const { run_id: runId } = await startBy(agent, { job_id: 'graph' });
+    await until(runId, (run) => run.waiting_approval[0]?.step_id === 'agent_approval_');
+    expect((await answer(runId, 'deny', person, 'agent_approval_')).status).toBe(200);
+    const run = await ends(runId);
+    expect(run).toMatchObject({ status: 'failed', reason: 'approval_denied', error: { message: 'denied by ada' } });
+    expect(stepsOf(run)).toEqual([
+      ['agent_approval_', 'failed'],
+      ['agent_approval', 'skipped'],
+      ['second', 'skipped'],
+      ['cleanup', 'skipped'],
+    ]);
+    expect(await get(`/runs/${runId}/logs`)).toMatchObject({ logs: [] });
+  });
+
+  test('says so in its plan, and asks no person who starts it', async () => {
+    const plan = async (by: TestToken) =>
+      (await json<AnswerOf<'createPlan'>>(await server.post('/plans', { job_id: 'asked' }, by.headers))).steps;
+    expect(await plan(agent)).toEqual([
+      { step_id: 'agent_approval', needs: [] },
+      { step_id: 'step_01', needs: ['agent_approval'] },
+    ]);
+    expect(await plan(person)).toEqual([{ step_id: 'step_01', needs: [] }]);
+    const { run_id: runId } = await startBy(person, { job_id: 'asked' });
+    expect(stepsOf(await ends(runId))).toEqual([['step_01', 'success']]);
+    const { run_id: plain } = await startBy(agent, { job_id: 'plain' });
+    expect(stepsOf(await ends(plain))).toEqual([['step_01', 'success']]);
+  });
+
+  test('is asked for with the header of agents, too', async () => {
+    const headers = { ...person.headers, 'x-flwd-agent': 'runs:write' };
+    const { run_id: runId } = await json<Run>(await server.post('/runs', { job_id: 'asked' }, headers));
+    expect(await waits(runId)).toMatchObject({ created_by: 'mcp:ada' });
+    expect((await answer(runId, 'approve')).status).toBe(200);
+  });
+
+  test('is asked for again when the agent repeats it, and not when a person does', async () => {
+    const first = await startBy(agent, { job_id: 'graph' });
+    await waits(first.run_id);
+    await answer(first.run_id, 'deny', person, 'agent_approval_');
+    await ends(first.run_id);
+    const again = async (by: TestToken, from: object | string) =>
+      json<Run>(await server.post(`/runs/${first.run_id}/rerun`, { from }, by.headers));
+    for (const from of ['start', 'failed']) {
+      const mine = await again(agent, from);
+      expect((await waits(mine.run_id)).steps).toHaveLength(4);
+      await answer(mine.run_id, 'approve', person, 'agent_approval_');
+      const theirs = await again(person, from);
+      expect((await ends(theirs.run_id)).steps).toHaveLength(3);
+      // Only the author's steps are kept, also from a run that was approved.
+      await ends(mine.run_id);
+      const { run_id: rest } = await json<Run>(
+        await server.post(`/runs/${mine.run_id}/rerun`, { from: { step: 'second' } }, agent.headers),
+      );
+      expect(stepsOf(await waits(rest))).toContainEqual(['agent_approval', 'success']);
+      await answer(rest, 'approve', person, 'agent_approval_');
+      expect(await ends(rest)).toMatchObject({ status: 'success' });
+    }
+  });
+
+  test('begins its time when it is approved', async () => {
+    const quick = await startBy(agent, { job_id: 'slow' });
+    const late = await startBy(agent, { job_id: 'slow', args: { n: 20 } });
+    await waits(quick.run_id);
+    const { started_at: at } = await waits(late.run_id);
+    await vi.waitFor(() => expect(Date.now() - Date.parse(at ?? '')).toBeGreaterThan(1_500), { timeout: 5_000 });
+    expect((await answer(quick.run_id, 'approve')).status).toBe(200);
+    expect((await answer(late.run_id, 'approve')).status).toBe(200);
+    expect(await ends(quick.run_id)).toMatchObject({ status: 'success' });
+    expect(await ends(late.run_id)).toMatchObject({ status: 'failed', reason: 'timeout' });
+  });
+});
+
+describe('who started the run', () => {
+  test('cannot answer, if each run of the token waits', async () => {
+    const careful = await server.token({ scopes: ['runs:write', 'runs:approve'], approval: 'always' });
+    const { run_id: runId } = await startBy(careful, { job_id: 'plain' });
+    await waits(runId);
+    const refused = await answer(runId, 'approve', careful);
+    expect(await json(refused)).toMatchObject({ status: 403, detail: expect.stringContaining('who started the run') });
+    const list = await get<AnswerOf<'listApprovals'>>('/approvals', careful);
+    expect(list.approvals.find((one) => one.run_id === runId)).toMatchObject({ may_answer: false });
+    expect((await answer(runId, 'approve')).status).toBe(200);
+    expect(await ends(runId)).toMatchObject({ status: 'success' });
+  });
+
+  test('cannot answer, if the job says so', async () => {
+    const { run_id: runId } = await startBy(person, { job_id: 'own' });
+    await waits(runId);
+    expect((await answer(runId, 'approve', person, 'ok')).status).toBe(403);
+    const other = await server.token({ scopes: ['runs:approve'] });
+    expect((await answer(runId, 'approve', other, 'ok')).status).toBe(200);
+  });
+});
+
+describe('a schedule of an agent', () => {
+  const makeBy = async (by: TestToken, inMs: number) => {
+    const at = new Date(Date.now() + inMs).toISOString();
+    const made = await server.post('/schedules', { job_id: 'asked', at }, by.headers);
+    return (await json<{ id: string }>(made)).id;
+  };
+  const runsOf = (id: string) => get<AnswerOf<'listRuns'>>(`/runs?label=schedule_id=${id}`);
+
+  test('starts runs that wait for a person, also once an agent has changed it', async () => {
+    const ids = [await makeBy(agent, 1_500), await makeBy(person, 60_000), await makeBy(person, 1_500)];
+    const at = new Date(Date.now() + 1_500).toISOString();
+    const change = { method: 'PUT', body: JSON.stringify({ job_id: 'asked', at }) };
+    const headers = { ...agent.headers, 'content-type': 'application/json' };
+    expect((await server.fetch(`/schedules/${ids[1]}`, { ...change, headers })).status).toBe(200);
+    // A person who changes the agent's schedule does not free it.
+    const theirs = { ...person.headers, 'content-type': 'application/json' };
+    expect((await server.fetch(`/schedules/${ids[0]}`, { ...change, headers: theirs })).status).toBe(200);
+    const firsts = await vi.waitFor(
+      async () => {
+        const lists = await Promise.all(ids.map(runsOf));
+        expect(lists.map(({ total }) => total)).toEqual([1, 1, 1]);
+        return lists.map(({ runs }) => runs[0]?.run_id ?? '');
+      },
+      { interval: 100, timeout: 20_000 },
+    );
+    expect((await waits(firsts[0] ?? '')).created_by).toBe(`schedule:${ids[0]}`);
+    await waits(firsts[1] ?? '');
+    expect(stepsOf(await ends(firsts[2] ?? ''))).toEqual([['step_01', 'success']]);
+  });
+
+  test('starts nothing once its token has been revoked', async () => {
+    const gone = await server.token({ scopes: ['runs:write', 'schedules:write'], agent: true });
+    const id = await makeBy(gone, 2_000);
+    expect((await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE', headers: person.headers })).status).toBe(204);
+    const { last_error: error } = await vi.waitFor(
+      async () => {
+        const schedule = await get<AnswerOf<'getSchedule'>>(`/schedules/${id}`);
+        expect(schedule.last_error).not.toBeNull();
+        return schedule;
+      },
+      { interval: 100, timeout: 20_000 },
+    );
+    expect(error).toMatchObject({ detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) });
+    expect(await runsOf(id)).toMatchObject({ total: 0 });
+  });
+});
+
+describe('a webhook of an agent', () => {
+  type Made = { readonly id: string; readonly hook: string };
+  const makeBy = async (by: TestToken, body: object) => server.post('/webhooks', body, by.headers);
+  const deliver = (hook: string) => server.fetch(`/${hook}`, { method: 'POST', body: '{}', headers: type });
+  const type = { 'content-type': 'application/json' };
+
+  test('starts runs that wait for a person, and no run once its token has been revoked', async () => {
+    const gone = await server.token({ scopes: ['schedules:write'], agent: true });
+    const { id, hook } = await json<Made>(await makeBy(gone, { job_id: 'asked' }));
+    const { run_id: runId } = await json<Run>(await deliver(hook));
+    expect(stepsOf(await waits(runId))[0]).toEqual(['agent_approval', 'waiting_approval']);
+    expect((await server.fetch(`/tokens/${gone.id}`, { method: 'DELETE', headers: person.headers })).status).toBe(204);
+    expect((await deliver(hook)).status).toBe(404);
+    expect(await get(`/webhooks/${id}`)).toMatchObject({
+      denied: { detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) },
+    });
+    await answer(runId, 'deny');
+  });
+
+  test('names no stored secret that its token may not name', async () => {
+    const limited = await server.token({ scopes: ['schedules:write'], only: ['plain'] });
+    const signed = { job_id: 'plain', scheme: 'hmac', secret: 'anything' };
+    expect(await json(await makeBy(limited, signed))).toMatchObject({ status: 403 });
+    expect((await makeBy(limited, { job_id: 'asked' })).status).toBe(404);
+    expect((await makeBy(limited, { job_id: 'plain' })).status).toBe(201);
+  });
+});
+
+test('a token limited to jobs names only its own stored secrets, and those of the job', async () => {
+  for (const name of ['usual', 'given', 'other']) {
+    const init = {
+      method: 'PUT',
+      body: '{"value":"xxxx"}',
+      headers: { ...person.headers, 'content-type': 'application/json' },
+    };
+    expect((await server.fetch(`/secrets/${name}`, init)).status).toBe(201);
+  }
+  const scopes = ['runs:write'] as const;
+  const none = await server.token({ scopes, only: ['keyed'] });
+  const some = await server.token({ scopes, only: ['keyed'], secrets: ['given'] });
+  const tryBy = async (by: TestToken, secret?: string) => {
+    const args = secret === undefined ? {} : { key: { secret } };
+    return (await server.post('/runs', { job_id: 'keyed', args }, by.headers)).status;
+  };
+  expect([await tryBy(none), await tryBy(none, 'usual'), await tryBy(none, 'given')]).toEqual([201, 201, 403]);
+  expect([await tryBy(some), await tryBy(some, 'given'), await tryBy(some, 'other')]).toEqual([201, 201, 403]);
+  // Whether the secret exists makes no difference.
+  expect(await tryBy(none, 'nothing')).toBe(403);
+  const theirs = await startBy(person, { job_id: 'keyed', args: { key: { secret: 'other' } } });
+  await ends(theirs.run_id);
+  for (const body of [{}, { args: { other: { secret: 'usual' } } }, { revision: 'latest' }])
+    expect((await server.post(`/runs/${theirs.run_id}/rerun`, body, some.headers)).status).toBe(403);
+});
