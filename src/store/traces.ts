@@ -30,8 +30,6 @@ export type TracedRun = {
   readonly trace: Trace;
   /** The run that this one repeats or follows, if it is still there. */
   readonly before: { readonly runId: string; readonly traceId: string } | null;
-  /** By step and attempt. */
-  readonly attempts: readonly TracedAttempt[];
 };
 
 export type TracedAttempt = {
@@ -52,6 +50,8 @@ export type TraceStore = {
   readonly setState: (tx: Transaction, state: ExportState) => Promise<void>;
   /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
   readonly ended: (range: { readonly fromId: number; readonly toId: number }) => Promise<readonly TracedRun[]>;
+  /** By step and attempt. */
+  readonly attempts: (runId: string) => Promise<readonly TracedAttempt[]>;
 };
 
 /** Enough for one look. The next look finds the others. */
@@ -82,19 +82,17 @@ const selectEnded = prepareQuery((db, { fromId, toId }: { fromId: number; toId: 
     .limit(runsAtOnce),
 );
 
-export function createTraceStore({ read }: Database): TraceStore {
-  async function attemptsOf(runIds: readonly string[]) {
-    const rows = await read
-      .selectFrom('steps')
-      .select(['run_id', 'step_id', 'attempt', 'kind', 'instance_of', 'status', 'reason'])
-      .select(['started_at', 'finished_at', 'exit_code'])
-      .where('run_id', 'in', runIds)
-      .orderBy('n')
-      .orderBy('attempt')
-      .execute();
-    return Map.groupBy(rows, ({ run_id: runId }) => runId);
-  }
+const selectAttempts = prepareQuery((db, { runId }: { runId: string }) =>
+  db
+    .selectFrom('steps')
+    .select(['step_id', 'attempt', 'kind', 'instance_of', 'status', 'reason'])
+    .select(['started_at', 'finished_at', 'exit_code'])
+    .where('run_id', '=', runId)
+    .orderBy('n')
+    .orderBy('attempt'),
+);
 
+export function createTraceStore({ read }: Database): TraceStore {
   async function traceIdsOf(runIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (runIds.length === 0) return new Map();
     const rows = await read.selectFrom('runs').select(['id', 'details']).where('id', 'in', runIds).execute();
@@ -123,10 +121,7 @@ export function createTraceStore({ read }: Database): TraceStore {
         const details: RunDetails = JSON.parse(row.details);
         return { row, details };
       });
-      const [attempts, traceIds] = await Promise.all([
-        attemptsOf(rows.map(({ id }) => id)),
-        traceIdsOf(found.flatMap(({ details }) => runBefore(details) ?? [])),
-      ]);
+      const traceIds = await traceIdsOf(found.flatMap(({ details }) => runBefore(details) ?? []));
       return found.map(({ row, details }): TracedRun => {
         const before = runBefore(details);
         const traceId = before === null ? undefined : traceIds.get(before);
@@ -145,19 +140,23 @@ export function createTraceStore({ read }: Database): TraceStore {
           revision: details.source.revision,
           trace: traceOfRow(row.id, details),
           before: before === null || traceId === undefined ? null : { runId: before, traceId },
-          attempts: (attempts.get(row.id) ?? []).map((one) => ({
-            stepId: one.step_id,
-            attempt: one.attempt,
-            kind: one.kind,
-            instanceOf: one.instance_of,
-            status: one.status,
-            reason: one.reason,
-            startedAtMs: one.started_at,
-            finishedAtMs: one.finished_at,
-            exitCode: one.exit_code,
-          })),
         };
       });
+    },
+
+    async attempts(runId) {
+      const rows = await selectAttempts(read, { runId });
+      return rows.map((row) => ({
+        stepId: row.step_id,
+        attempt: row.attempt,
+        kind: row.kind,
+        instanceOf: row.instance_of,
+        status: row.status,
+        reason: row.reason,
+        startedAtMs: row.started_at,
+        finishedAtMs: row.finished_at,
+        exitCode: row.exit_code,
+      }));
     },
   };
 }

@@ -6,9 +6,10 @@ import type { Hub } from '../engine/hub.ts';
 import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
+import { createYielder } from '../lib/yielder.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
-import type { ExportState } from '../store/traces.ts';
+import type { ExportState, TracedRun } from '../store/traces.ts';
 import { type Collector, type Sent, sendSpans } from './send-spans.ts';
 import { createToSpans, type Span } from './to-spans.ts';
 
@@ -39,8 +40,8 @@ const stateSavedEveryMs = 10_000;
 const delays = { firstMs: 1_000, longestMs: 60_000, longestAskedMs: 3_600_000 };
 /** A run that ended longer ago is not sent any more. */
 const keptMs = 86_400_000;
-/** About 300 KB. */
-const spansAtOnce = 1_000;
+/** About 40 KB. More would hold up answers while they are written. */
+const spansAtOnce = 200;
 
 export function startTraceExport(o: Options): TraceExport {
   const ending = new AbortController();
@@ -91,19 +92,20 @@ async function exportUntil(signal: AbortSignal, o: Options): Promise<void> {
 /** Sends what there is. Returns null, or how long the collector asks to be left alone. */
 async function look(progress: Progress, signal: AbortSignal, o: Options): Promise<number | null> {
   const { store, hub, clock } = o;
-  const toSpans = createToSpans(o.instance, o.version);
-  let at = await progress.open();
   const toId = hub.latestId;
+  let at = await progress.open();
   while (at <= toId && !signal.aborted) {
     const ended = await store.traces.ended({ fromId: at, toId });
     const sinceMs = clock.now() - keptMs;
     const fresh = ended.filter(({ finishedAtMs }) => finishedAtMs >= sinceMs);
     progress.drop(ended.length - fresh.length);
-    const spans = fresh.flatMap(toSpans);
-    for (let from = 0; from < spans.length; from += spansAtOnce) {
-      const sent = await send(spans.slice(from, from + spansAtOnce), signal, o);
-      await progress.note(sent);
-      if (sent.kind === 'later') return sent.retryAfterMs;
+    for await (const { spans, nextId } of batchesOf(fresh, o)) {
+      for (let from = 0; from < spans.length; from += spansAtOnce) {
+        const sent = await send(spans.slice(from, from + spansAtOnce), signal, o);
+        await progress.note(sent);
+        if (sent.kind === 'later') return sent.retryAfterMs;
+      }
+      await progress.move(nextId);
     }
     const last = ended.at(-1);
     // If the query found runs, there may be more of them behind the last one.
@@ -111,6 +113,21 @@ async function look(progress: Progress, signal: AbortSignal, o: Options): Promis
     await progress.move(at);
   }
   return null;
+}
+
+/** The spans of several small runs, or of a large one. A caller that is not sampled wants no spans. */
+async function* batchesOf(runs: readonly TracedRun[], { store, instance, version }: Options) {
+  const toSpans = createToSpans(instance, version);
+  const maybeYield = createYielder();
+  const sampled = runs.filter(({ trace }) => trace.sampled);
+  let spans: readonly Span[] = [];
+  for (const [n, run] of sampled.entries()) {
+    spans = [...spans, ...toSpans(run, await store.traces.attempts(run.runId))];
+    await maybeYield();
+    if (spans.length < spansAtOnce && n < sampled.length - 1) continue;
+    yield { spans, nextId: run.eventId + 1 };
+    spans = [];
+  }
 }
 
 function send(spans: readonly Span[], signal: AbortSignal, o: Options): Promise<Sent> {

@@ -11,20 +11,23 @@ export type Span = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0
 type Attributes = Span['attributes'];
 
 /** @param instance the name of the instance */
-export function createToSpans(instance: string, version: string): (run: TracedRun) => readonly Span[] {
+export function createToSpans(
+  instance: string,
+  version: string,
+): (run: TracedRun, attempts: readonly TracedAttempt[]) => readonly Span[] {
   const resource = resourceFromAttributes({
     'service.name': 'flwd',
     'service.version': version,
     'service.instance.id': instance,
   });
   const fixed = { resource, instrumentationScope: { name: 'flwd', version } };
-  return (run) => (run.trace.sampled ? spansOf(run).map((span) => ({ ...span, ...fixed })) : []);
+  return (run, attempts) => spansOf(run, attempts).map((span) => ({ ...span, ...fixed }));
 }
 
 type Bare = Omit<Span, 'resource' | 'instrumentationScope'>;
 type Ending = { readonly status: string; readonly reason: string | null; readonly exitCode: number | null };
 
-function spansOf(run: TracedRun): Bare[] {
+function spansOf(run: TracedRun, attempts: readonly TracedAttempt[]): Bare[] {
   const { runId, createdAtMs, finishedAtMs, before } = run;
   const startedAtMs = run.startedAtMs ?? finishedAtMs;
   const runSpan = toBare(run, {
@@ -57,12 +60,12 @@ function spansOf(run: TracedRun): Bare[] {
     from: createdAtMs,
     to: startedAtMs,
   });
-  return [{ ...runSpan, links }, ...(startedAtMs > createdAtMs ? [queue] : []), ...stepSpans(run)];
+  return [{ ...runSpan, links }, ...(startedAtMs > createdAtMs ? [queue] : []), ...stepSpans(run, attempts)];
 }
 
-function stepSpans(run: TracedRun): Bare[] {
+function stepSpans(run: TracedRun, all: readonly TracedAttempt[]): Bare[] {
   // A rerun has the rows of steps that ended in the run before.
-  const own = run.attempts.filter(
+  const own = all.filter(
     ({ startedAtMs, finishedAtMs }) => startedAtMs !== null && (finishedAtMs ?? startedAtMs) >= run.createdAtMs,
   );
   return [...Map.groupBy(own, ({ stepId }) => stepId)].flatMap(([stepId, attempts]) => {

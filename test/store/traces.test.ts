@@ -45,8 +45,10 @@ describe.each(engines)('what spans are made of on $engine', ({ open }) => {
       startedAtMs: nowMs + 10,
       finishedAtMs: nowMs + 20,
       before: null,
-      attempts: [{ stepId: 'step_01', attempt: 1, kind: 'command', status: 'failed', finishedAtMs: nowMs + 20 }],
     });
+    expect(await store.traces.attempts(second)).toMatchObject([
+      { stepId: 'step_01', attempt: 1, kind: 'command', status: 'failed', finishedAtMs: nowMs + 20 },
+    ]);
     const fromId = (ended[0]?.eventId ?? 0) + 1;
     expect(await store.traces.ended({ ...all, fromId })).toMatchObject([{ runId: first }]);
   });

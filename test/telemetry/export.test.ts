@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
+import { aRun } from '../store/a-run.ts';
+import { moveRun } from '../store/moves.ts';
 import { type CollectorOfTest, startCollector } from './a-collector.ts';
 import { dataFolder, openExport, startMs } from './an-export.ts';
 
@@ -207,7 +209,7 @@ test('headers may be stored secrets, also of a secret that is stored later', asy
   expect(JSON.stringify(await store.traces.state())).not.toContain('an-otlp-token');
 });
 
-test('many steps and runs are sent in several requests, each once', async () => {
+test('many runs are sent in several requests, each once', async () => {
   const collector = await startCollector();
   const { end } = await openExport(dataFolder(), { endpoint: collector.url });
   const ids: string[] = [];
@@ -215,4 +217,29 @@ test('many steps and runs are sent in several requests, each once', async () => 
   await expect.poll(() => runIds(collector).length, polling).toBe(300);
   expect(runIds(collector)).toEqual(ids);
   expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1_200);
+});
+
+test('a run with more steps than a request takes is sent whole', async () => {
+  const collector = await startCollector();
+  const { end, store } = await openExport(dataFolder(), { endpoint: collector.url });
+  const steps = Array.from({ length: 700 }, (_, n) => ({
+    step_id: n === 0 ? 'step_01' : `each[${n}]`,
+    n: n + 1,
+    name: 'each',
+    kind: 'command' as const,
+    needs: [],
+  }));
+  const run = aRun({ createdAtMs: startMs, steps });
+  const times = { started_at: startMs + 1, finished_at: startMs + 2 };
+  await store.db.transact(async (tx) => {
+    await store.runs.add(tx, run);
+    await moveRun(tx, store.runs, run.id, 'claim', { atMs: startMs });
+    await tx.db.updateTable('steps').set(times).where('step_id', '!=', 'step_01').execute();
+    await moveRun(tx, store.runs, run.id, 'succeed', { atMs: startMs + 3 });
+  });
+  await expect.poll(() => collector.seen.length, polling).toBe(1 + 2 * steps.length);
+  expect(new Set(collector.seen.map(({ spanId }) => spanId)).size).toBe(1 + 2 * steps.length);
+  expect(collector.requests).toHaveLength(8);
+  const after = await end();
+  await expect.poll(() => runIds(collector), polling).toEqual([run.id, after]);
 });
