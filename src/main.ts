@@ -344,7 +344,9 @@ async function openServer(
 ): Promise<{ readonly listen: Server['listen']; readonly retention: Retention }> {
   const { store, hub, signer, engine } = parts;
   const { channels, messages } = openChannels(config, parts);
-  const notifier = ephemeral?.trial ? undefined : startNotifier({ store, hub, channels, messages, signer, clock, log });
+  const late = { catalog: parts.catalog, rules: config.notify.rules, onSeen: engine.late.onSeen };
+  const notifying = { store, hub, channels, messages, signer, late, clock, log };
+  const notifier = ephemeral?.trial ? undefined : startNotifier(notifying);
   onStop(() => notifier?.close());
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });
   onStop(channelView.close);

@@ -30,6 +30,7 @@ test('operations: id, method, path, scope', () => {
     'listRuns: GET /runs runs:read',
     'getRun: GET /runs/{run_id} runs:read',
     'listFailures: GET /failures runs:read',
+    'listLate: GET /late runs:read',
     'searchLogs: GET /logs runs:read',
     'getRunLogs: GET /runs/{run_id}/logs runs:read',
     'getRunEvents: GET /runs/{run_id}/events runs:read',
@@ -310,6 +311,7 @@ test('commands of flwd, with their options', () => {
     'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'failures --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'late --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'cancel --force --json --quiet --verbose --remote --config --data-dir --jobs',
     'rerun --from --latest --args --args-file --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
     'approvals --answered --job --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
@@ -509,5 +511,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0032-mail-recipients d015aa237898deed',
     '0036-made-webhooks 5dd8b1c74e00bafb',
     '0033-limited-tokens 3cbe7c60e5ddc883',
+    '0035-late 20bffe76ceb5d0b6',
   ]);
 });

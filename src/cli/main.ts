@@ -26,6 +26,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   logs: () => import('./run/logs.ts'),
   search: () => import('./run/search.ts'),
   failures: () => import('./run/failures.ts'),
+  late: () => import('./run/late.ts'),
   cancel: () => import('./run/cancel.ts'),
   rerun: () => import('./run/rerun.ts'),
   approvals: () => import('./run/approvals.ts'),

@@ -1,7 +1,8 @@
-// The operation that lists groups of failures, and its schema.
+// The operations that list groups of failures, and late runs and successes, with their schemas.
 
 import { Type } from 'typebox';
 import { failureStates } from '../domain/outcome/failure.ts';
+import { lateKinds } from '../domain/outcome/late.ts';
 import { routes } from './routes.ts';
 import { closed, cursor, json, limit, literals, nullable, oneOf, text, timestamp } from './schema-parts.ts';
 
@@ -31,6 +32,27 @@ const failureList = Type.Object(
   { $id: 'FailureList' },
 );
 
+const lateList = Type.Object(
+  {
+    late: Type.Array(
+      Type.Object({
+        job_id: Type.String(),
+        tenant: Type.String(),
+        kind: literals(lateKinds),
+        detail: Type.String({ description: 'The reason, in a sentence' }),
+        at: { ...timestamp, description: 'When flwd noticed it' },
+        run_id: nullable(Type.String({ description: 'The run that takes too long' })),
+        schedule_id: nullable(Type.String({ description: 'The schedule that missed a time' })),
+        over_at: nullable(
+          Type.String({ format: 'date-time', description: 'When the run ended or the job succeeded; null: not yet' }),
+        ),
+      }),
+      { description: 'The newest first' },
+    ),
+  },
+  { $id: 'LateList' },
+);
+
 export const failureOperations = {
   listFailures: {
     ...routes.listFailures,
@@ -54,5 +76,22 @@ export const failureOperations = {
     ),
     answers: [json(200, failureList, 'Failures')],
     problems: ['validation-error', 'run-not-found'],
+  },
+  listLate: {
+    ...routes.listLate,
+    tag: 'Runs',
+    summary: 'List runs that take too long, successes that did not come, and missed times of schedules',
+    scope: 'runs:read',
+    query: Type.Object(
+      {
+        job_id: text('Only those of this job'),
+        state: oneOf(['open', 'all'], '`open`: only what is not over; this is the default'),
+        tenant: text('Only those of this tenant'),
+        limit: limit(1000, 'How many to return at most; 100 by default'),
+      },
+      closed,
+    ),
+    answers: [json(200, lateList, 'Late things')],
+    problems: ['validation-error'],
   },
 } as const;

@@ -26,6 +26,7 @@ export const routes = {
   listRuns: { method: 'GET', path: '/runs' },
   getRun: { method: 'GET', path: '/runs/{run_id}' },
   listFailures: { method: 'GET', path: '/failures' },
+  listLate: { method: 'GET', path: '/late' },
   searchLogs: { method: 'GET', path: '/logs' },
   getRunLogs: { method: 'GET', path: '/runs/{run_id}/logs' },
   getRunEvents: { method: 'GET', path: '/runs/{run_id}/events', isJson: false },

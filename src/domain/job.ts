@@ -2,6 +2,7 @@
 
 import type { KvPermissions } from './kv.ts';
 import type { NotifyRule } from './notification.ts';
+import type { Expectation } from './outcome/late.ts';
 import type { Resources } from './resources.ts';
 import type { JobTrigger } from './trigger/job-trigger.ts';
 import type { JobWebhook } from './trigger/webhook.ts';
@@ -178,6 +179,8 @@ export type JobDefinition = {
   readonly agents: AgentTerms;
   /** Empty means that nobody is notified. */
   readonly notify: readonly NotifyRule[];
+  /** Jobs of plans that an earlier version stored lack it. */
+  readonly expect?: Expectation | null;
   /** Keys of config.yaml that are valid but have no effect in this version, such as `image`. */
   readonly unsupported: readonly string[];
 };

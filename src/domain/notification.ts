@@ -3,8 +3,20 @@
 export const notificationStatuses = ['pending', 'delivered', 'failed'] as const;
 export type NotificationStatus = (typeof notificationStatuses)[number];
 
-/** `failed` is every failure, `still_failing` one after another, `fixed` the first success after a failure. */
-export const notifyEvents = ['failed', 'success', 'cancelled', 'fixed', 'still_failing', 'waiting_approval'] as const;
+/**
+ * `failed` is every failure, `still_failing` one after another, `fixed` the first success after a failure. `late` means
+ * that something took longer than `expect` says, `missed` that a schedule started no run for one of its times.
+ */
+export const notifyEvents = [
+  'failed',
+  'success',
+  'cancelled',
+  'fixed',
+  'still_failing',
+  'waiting_approval',
+  'late',
+  'missed',
+] as const;
 export type NotifyEvent = (typeof notifyEvents)[number];
 
 /** A URL or a credential, or the name of the stored secret that holds it. */

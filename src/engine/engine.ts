@@ -21,6 +21,7 @@ import { watchEnds } from './ends.ts';
 import { type Check, createHealth } from './health.ts';
 import type { Hub } from './hub.ts';
 import { createKv, type Kv } from './kv/kv.ts';
+import { createLateWatch, type LateWatch } from './late/late-watch.ts';
 import { type Created, createOnce } from './once.ts';
 import { resolvePlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest, SecurityPolicy } from './plan/plan.ts';
@@ -60,6 +61,7 @@ export type Engine = {
   readonly schedules: Schedules;
   readonly webhooks: Webhooks;
   readonly triggers: Triggers;
+  readonly late: LateWatch;
   readonly secrets: StoredSecrets;
   readonly kv: Kv;
   readonly rotateKey: KeyRotation['rotate'];
@@ -150,7 +152,7 @@ export function createEngine(o: EngineOptions): Engine {
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
   const createRun = createRuns({ ...o, once, ends, resolve, add });
   const rerun = createRerun({ ...parts, once, add });
-  const starters = createStarters({ ...o, createRun });
+  const { own, ...starters } = createStarters({ ...o, createRun });
 
   return {
     hub: o.hub,
@@ -164,8 +166,7 @@ export function createEngine(o: EngineOptions): Engine {
     },
     addArgumentErrors: (body, errors, reach) => addArgumentErrors(body, reach, catalog, errors),
     createRun,
-    schedules: starters.schedules,
-    triggers: starters.triggers,
+    ...own,
     webhooks: createWebhooks({ ...o, secrets, createRun, plan: resolve, rerun, ends }),
     secrets,
     kv,
@@ -175,7 +176,7 @@ export function createEngine(o: EngineOptions): Engine {
     cancel: (runId, reach, how) => cancels.cancel(runId, reach, how),
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
-    health: createHealth({ store, ...runs, ...starters, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
+    health: createHealth({ store, ...runs, ...own, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
     start(only) {
       if (!only) starters.start();
       runs.owner.start();
@@ -198,18 +199,17 @@ export function createEngine(o: EngineOptions): Engine {
   };
 }
 
-/** What starts runs by itself: the clock, and the ends of other runs. */
+/** What the clock and the ends of runs set off: schedules, triggers, and what is late. */
 function createStarters(o: EngineOptions & { readonly createRun: CreateRun }) {
-  const schedules = createSchedules(o);
+  const schedules: Schedules = createSchedules({ ...o, onMissed: () => late.seen() });
   const triggers = createTriggers({ ...o, monotonicMs: o.clock.monotonicMs });
+  const late = createLateWatch({ ...o, arePaused: schedules.arePaused });
   return {
-    schedules,
-    triggers,
+    own: { schedules, triggers, late },
     start(): void {
-      schedules.start();
-      triggers.start();
+      for (const one of [schedules, triggers, late]) one.start();
     },
-    close: () => Promise.all([schedules.close(), triggers.close()]),
+    close: () => Promise.all([schedules.close(), triggers.close(), late.close()]),
   };
 }
 

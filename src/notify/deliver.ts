@@ -16,7 +16,7 @@ import { ChannelError, type ChannelRequest } from './channel/request.ts';
 import { webhookRequest } from './channel/webhook.ts';
 import type { Channels } from './channels.ts';
 import type { DueClock } from './due-clock.ts';
-import { happenedAt, type Messages, type Report } from './message.ts';
+import { happenedAt, type Messages, noRunOf, type Report } from './message.ts';
 import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
@@ -123,7 +123,8 @@ async function withRuns(
 ): Promise<Report[]> {
   const reports: Report[] = [];
   for (const notification of notifications) {
-    const run = await runs.get(notification.runId);
+    const { runId, late } = notification;
+    const run = runId === null ? late && noRunOf(late) : await runs.get(runId);
     if (run) reports.push({ notification, run });
   }
   return reports;
@@ -223,5 +224,6 @@ async function requestFor(
     const message = reports.length === 1 ? messages.of(first) : messages.digest(reports);
     return channels.requestFor(channel, await message, takenBy);
   }
-  return webhookRequest(webhook, { run, event, at: happenedAt(first) });
+  const detail = notification.late ? { detail: notification.late.detail } : {};
+  return webhookRequest(webhook, { run, event, at: happenedAt(first) }, detail);
 }

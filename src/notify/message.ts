@@ -5,8 +5,9 @@ import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { oneLine, plainText } from '../lib/plain-text.ts';
+import { shellWord } from '../lib/shell-word.ts';
 import { formatDuration } from '../lib/units.ts';
-import type { DueNotification } from '../store/notifications.ts';
+import type { DueNotification, LateNotice } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 import { ownTrace } from '../store/run/span-ids.ts';
 
@@ -50,6 +51,8 @@ const tones: Readonly<Record<NotifyEvent, Tone>> = {
   fixed: 'good',
   cancelled: 'neutral',
   waiting_approval: 'neutral',
+  late: 'bad',
+  missed: 'bad',
 };
 const headlines: Readonly<Record<NotifyEvent, string>> = {
   failed: 'failed',
@@ -58,7 +61,10 @@ const headlines: Readonly<Record<NotifyEvent, string>> = {
   fixed: 'works again',
   cancelled: 'was cancelled',
   waiting_approval: 'waits for an approval',
+  late: 'is late',
+  missed: 'missed a time of its schedule',
 };
+const inDigest: Readonly<Partial<Record<NotifyEvent, string>>> = { late: 'late', missed: 'missed' };
 const mostLines = 10;
 const mostTitleChars = 200;
 /** More would fit into no message. */
@@ -84,17 +90,19 @@ export function createMessages(o: {
   /** Without lines. */
   async function aboutOf(report: Report): Promise<Message> {
     const { notification, run } = report;
-    const { id, event, stepId } = notification;
+    const { id, event, stepId, late } = notification;
+    const hasRun = notification.runId !== null;
+    const job = run.job_id.split('/').map(encodeURIComponent).join('/');
     return {
       id,
       event,
       tone: tones[event],
-      headline: `${await nameOf(run, store)} ${headlines[event]}`,
-      reason: oneLine(await reasonOf(notification, run, store), mostReasonChars),
+      headline: `${late ? named(late.title, late.jobId) : await nameOf(run, store)} ${headlines[event]}`,
+      reason: oneLine(late?.detail ?? (await reasonOf(notification, run, store)), mostReasonChars),
       lines: [],
-      url: base === null ? null : `${base}/runs/${run.run_id}`,
-      command: `flwd logs ${run.run_id}`,
-      footer: `${instance} · ${run.run_id}`,
+      url: base === null ? null : `${base}/${hasRun ? `runs/${run.run_id}` : `jobs/${job}`}`,
+      command: hasRun ? `flwd logs ${run.run_id}` : `flwd runs --job ${shellWord(run.job_id)}`,
+      footer: hasRun ? `${instance} · ${run.run_id}` : instance,
       at: happenedAt(report),
       stepId,
       instance,
@@ -105,6 +113,7 @@ export function createMessages(o: {
 
   return {
     async of(report) {
+      if (report.notification.runId === null) return aboutOf(report);
       const { lines } = await store.logs.page(report.run.run_id, { tail: mostLines, limit: mostLines });
       const texts = lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== '');
       return { ...(await aboutOf(report)), lines: texts };
@@ -152,6 +161,7 @@ export function createMessages(o: {
 
 /** When the run ended, or a step began to wait for an approval. */
 export function happenedAt({ notification, run }: Report): string {
+  if (notification.late) return toTimestamp(notification.late.atMs);
   const endedAt = notification.event === 'waiting_approval' ? null : run.finished_at;
   return endedAt ?? toTimestamp(notification.createdAtMs);
 }
@@ -163,13 +173,17 @@ function worstOf(reports: readonly Report[]): Tone {
 
 /** Such as `3 failed, 1 works again`. */
 function headlineOf(reports: readonly Report[]): string {
-  const counts = Map.groupBy(reports, ({ notification }) => headlines[notification.event]);
+  const counts = Map.groupBy(reports, ({ notification: { event } }) => inDigest[event] ?? headlines[event]);
   return [...counts].map(([words, { length }]) => `${length} ${words}`).join(', ');
 }
 
 /** A title is what the author of the job wrote, so the id comes with it. */
 async function nameOf({ run_id: id, job_id: jobId }: Run, { runs }: Pick<Store, 'runs'>): Promise<string> {
-  const title = oneLine((await runs.titleOf(id)) ?? '', mostTitleChars);
+  return named(await runs.titleOf(id), jobId);
+}
+
+function named(given: string | null, jobId: string): string {
+  const title = oneLine(given ?? '', mostTitleChars);
   return title === '' || title === jobId ? jobId : `${title} (${jobId})`;
 }
 
@@ -202,6 +216,12 @@ function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string
 function ordinal(count: number): string {
   const last = count % 100 >= 11 && count % 100 <= 13 ? 0 : count % 10;
   return `${count}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;
+}
+
+/** For a notification about a job: what templates and webhooks see as its run. It has no id. */
+export function noRunOf({ jobId, tenant, atMs }: LateNotice): Run {
+  const none = { started_at: null, finished_at: null, exit_code: null };
+  return { ...sampleRun(toTimestamp(atMs)), ...none, run_id: '', job_id: jobId, tenant, status: 'pending' };
 }
 
 const sampleId = 'run_00000000000000000000000000';

@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import type { Channels } from './channels.ts';
 import { collectNotifications } from './collect.ts';
+import { collectLate, type LateNotices } from './collect-late.ts';
 import { type Outcome, startDelivery } from './deliver.ts';
 import { createDueClock } from './due-clock.ts';
 import type { Messages } from './message.ts';
@@ -22,11 +23,12 @@ export const answerMs = 10_000;
 
 /** Starts with the notifications that an earlier process left. */
 export function startNotifier(o: {
-  readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
+  readonly store: Pick<Store, 'db' | 'notifications' | 'runs' | 'late'>;
   readonly hub: Hub;
   readonly channels: Channels;
   readonly messages: Messages;
   readonly signer: Signer;
+  readonly late: LateNotices;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly timeoutMs?: number;
@@ -52,11 +54,12 @@ export function startNotifier(o: {
     { ...o, clock, monotonicMs: o.clock.monotonicMs, onAdded: delivery.wake },
     ending.signal,
   );
+  const collectedLate = collectLate({ ...o, ...o.late, clock, onAdded: delivery.wake }, ending.signal);
   return {
     outcomes,
     async close() {
       ending.abort();
-      await Promise.all([collected, delivery.ended]);
+      await Promise.all([collected, collectedLate, delivery.ended]);
     },
   };
 }

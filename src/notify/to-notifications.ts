@@ -1,6 +1,7 @@
 // Decides which notifications runs lead to: what each rule hears of, how often, and whether at once or in a digest.
 
 import { eventAtEnd, type NotifyEvent, type NotifyRule } from '../domain/notification.ts';
+import type { Late } from '../domain/outcome/late.ts';
 import { createId } from '../lib/ids.ts';
 import type { FailingJob, NewNotification, ReportedRun } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
@@ -79,12 +80,13 @@ function eventOf(rule: NotifyRule, status: ReportedRun['status'], before: number
 
 /** With `repeat`, a failure is told once in that time, and then again as still failing. */
 function withoutRepeats(
-  { channel, webhook, repeatMs }: NotifyRule,
+  rule: NotifyRule,
   event: NotifyEvent | undefined,
   { told, nowMs }: Facts,
 ): NotifyEvent | undefined {
+  const { repeatMs } = rule;
   if (repeatMs === undefined || (event !== 'failed' && event !== 'still_failing')) return event;
-  const receiver = channel ?? new URL(webhook ?? '').origin;
+  const receiver = receiverOf(rule);
   const lastMs = told[receiver];
   // A time in the future is from before the clock was set.
   if (lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs) return undefined;
@@ -92,8 +94,50 @@ function withoutRepeats(
   return lastMs === undefined ? event : 'still_failing';
 }
 
+/** Notifications of something that is late, and whom they tell. */
+export function decideLate(
+  late: Late,
+  rules: readonly NotifyRule[],
+  o: {
+    readonly title: string | null;
+    readonly nowMs: number;
+    readonly lastTold: ReadonlyMap<string, number>;
+    readonly digests: Map<string, number>;
+  },
+): { readonly added: readonly NewNotification[]; readonly told: Readonly<Record<string, number>> } {
+  const { tenant, jobId, runId, detail, atMs } = late;
+  const event = late.kind === 'missed' ? 'missed' : 'late';
+  const told: Record<string, number> = {};
+  const added = rules.flatMap((rule, n): NewNotification[] => {
+    const { channel = null, webhook = null, repeatMs } = rule;
+    const receiver = receiverOf(rule);
+    const lastMs = o.lastTold.get(receiver);
+    const isRepeat = repeatMs !== undefined && lastMs !== undefined && lastMs <= o.nowMs && o.nowMs - lastMs < repeatMs;
+    if (!rule.on.includes(event) || isRepeat) return [];
+    told[receiver] = o.nowMs;
+    const about = { runId, eventId: lateEventId, n, event, stepId: null, failures: 0, channel, webhook } as const;
+    return [
+      {
+        id: createId('notice', o.nowMs),
+        ...about,
+        late: { tenant, jobId, detail, atMs, title: o.title },
+        createdAtMs: o.nowMs,
+        ...dueOf(rule, o),
+      },
+    ];
+  });
+  return { added, told };
+}
+
+/** No event of the journal has it: a run is late once. */
+const lateEventId = -1;
+
+function receiverOf({ channel, webhook }: NotifyRule): string {
+  return channel ?? new URL(webhook ?? '').origin;
+}
+
 /** A digest is sent some time after its first notification. Later ones join it. */
-function dueOf({ channel, digestMs }: NotifyRule, { digests, nowMs }: Facts) {
+function dueOf({ channel, digestMs }: NotifyRule, { digests, nowMs }: Pick<Facts, 'digests' | 'nowMs'>) {
   if (channel === undefined || digestMs === undefined) return { dueAtMs: nowMs, isInDigest: false };
   const dueAtMs = digests.get(channel) ?? nowMs + digestMs;
   digests.set(channel, dueAtMs);

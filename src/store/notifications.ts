@@ -2,6 +2,7 @@
 // call has a row (ADR 0012). Jobs whose last run failed have a row of their own (ADR 0068).
 
 import type { Notification, NotificationStatus, NotifyEvent, NotifyRule } from '../domain/notification.ts';
+import type { Late } from '../domain/outcome/late.ts';
 import type { Reach } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
@@ -35,9 +36,14 @@ export type FailingJob = {
   readonly told: Readonly<Record<string, number>>;
 };
 
+/** What a notification of something late says. */
+export type LateNotice = Pick<Late, 'tenant' | 'jobId' | 'detail' | 'atMs'> & { readonly title: string | null };
+
 export type NewNotification = {
   readonly id: string;
-  readonly runId: string;
+  /** null: it is about a job, and `late` says what. */
+  readonly runId: string | null;
+  readonly late?: LateNotice;
   readonly eventId: number;
   /** Which of the run's rules, from 0. */
   readonly n: number;
@@ -55,7 +61,8 @@ export type NewNotification = {
 
 export type DueNotification = {
   readonly id: string;
-  readonly runId: string;
+  readonly runId: string | null;
+  readonly late: LateNotice | null;
   readonly event: NotifyEvent;
   readonly stepId: string | null;
   readonly failures: number;
@@ -189,12 +196,14 @@ function selectDue(read: Database['read']) {
   return read
     .selectFrom('notices')
     .select(['id', 'run_id as runId', 'event', 'step_id as stepId', 'failures', 'channel', 'webhook', 'origin'])
-    .select(['attempts', 'created_at as createdAtMs', 'taken_by'])
+    .select(['attempts', 'created_at as createdAtMs', 'taken_by', 'late'])
     .select((eb) => eb.case().when('digest', '=', 1).then(eb.ref('next_at')).else(null).end().as('digestAtMs'));
 }
 
-function toDue({ taken_by: takenBy, ...due }: Omit<DueNotification, 'takenBy'> & Pick<NotificationRow, 'taken_by'>) {
-  return { ...due, takenBy: JSON.parse(takenBy ?? '[]') };
+type RawDue = Omit<DueNotification, 'takenBy' | 'late'> & Pick<NotificationRow, 'taken_by' | 'late'>;
+
+function toDue({ taken_by: takenBy, late, ...due }: RawDue): DueNotification {
+  return { ...due, late: late === null ? null : JSON.parse(late), takenBy: JSON.parse(takenBy ?? '[]') };
 }
 
 function toTakenBy(addresses: readonly string[]): string | null {
@@ -295,7 +304,7 @@ async function lastOf(
 ): Promise<LastNotification | undefined> {
   const row = await read
     .selectFrom('notices')
-    .innerJoin('runs', 'runs.id', 'notices.run_id')
+    .leftJoin('runs', 'runs.id', 'notices.run_id')
     .select(['notices.status', 'notices.last_error', 'notices.finished_at'])
     .where('notices.channel', '=', channel)
     .where('notices.finished_at', 'is not', null)
@@ -327,6 +336,7 @@ function toRow(notification: NewNotification): NotificationRow {
     failures: notification.failures,
     digest: notification.isInDigest ? 1 : null,
     taken_by: null,
+    late: notification.late === undefined ? null : JSON.stringify(notification.late),
   };
 }
 

@@ -14,6 +14,7 @@ import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts'
 import { createInstanceStore, type InstanceStore } from './instance.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createKvStore, type KvStore } from './kv.ts';
+import { createLateStore, type LateStore } from './late.ts';
 import { createLogStore, type LogStore } from './log/logs.ts';
 import { createNotificationStore, type NotificationStore } from './notifications.ts';
 import { createRetentionStore, type RetentionStore } from './retention.ts';
@@ -42,6 +43,7 @@ export type Store = {
   readonly schedules: ScheduleStore;
   readonly webhooks: WebhookStore;
   readonly failures: FailureStore;
+  readonly late: LateStore;
   readonly triggers: TriggerStore;
   readonly traces: TraceStore;
   readonly instance: InstanceStore;
@@ -100,6 +102,7 @@ export function createStore(o: StoreParts): Store {
     schedules: createScheduleStore(db),
     webhooks: createWebhookStore(db),
     failures: createFailureStore(db),
+    late: createLateStore(db),
     triggers: createTriggerStore(db),
     traces: createTraceStore(db),
     instance: createInstanceStore(db),

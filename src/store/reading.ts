@@ -3,12 +3,14 @@
 
 import type { JobTimes } from '../domain/job-times.ts';
 import type { Notification } from '../domain/notification.ts';
+import type { Late } from '../domain/outcome/late.ts';
 import { type Reach, reaches, reachesJob, reachesTenant } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { ChildRun, LastRun, Run, RunStatus, RunSummary, Step } from '../domain/run.ts';
 import type { Artifact, ArtifactListQuery, ArtifactPage, ArtifactStore } from './blobs/artifacts.ts';
 import { parseCursor } from './cursor.ts';
 import type { FailureQuery, FailureStore } from './failures.ts';
+import type { LateQuery, LateStore } from './late.ts';
 import type { LogFilter, LogForm, LogStore } from './log/logs.ts';
 import type { LogSearchPage, LogSearchQuery } from './log/search/search-logs.ts';
 import type { Store } from './open.ts';
@@ -56,6 +58,8 @@ export type RunReading = {
   readonly log: (id: string, reach: Reach) => Promise<ReadableLog>;
   /** Groups of failures, the last failure first. @throws Problem validation-error for a malformed cursor */
   readonly failures: (query: FailureQuery, reach: Reach) => ReturnType<FailureStore['list']>;
+  /** Late runs and successes, the newest first. */
+  readonly late: (query: LateQuery, reach: Reach) => ReturnType<LateStore['list']>;
   /** Searches the logs of all runs that the caller may see. @throws Problem validation-error for a malformed cursor */
   readonly searchLogs: (query: LogSearchQuery, reach: Reach) => Promise<LogSearchPage>;
   readonly counts: (reach: Reach) => Promise<{ readonly pending: number; readonly running: number }>;
@@ -86,7 +90,7 @@ export type Reading = {
 };
 
 export function createReading(
-  store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'artifacts' | 'stats'>,
+  store: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'late' | 'artifacts' | 'stats'>,
 ): Reading {
   const limitTo = createLimit(store.stats);
   return {
@@ -120,7 +124,7 @@ function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): 
 }
 
 function createRunReading(
-  { runs, notifications, logs, failures }: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures'>,
+  { runs, notifications, logs, failures, late }: Pick<Store, 'runs' | 'notifications' | 'logs' | 'failures' | 'late'>,
   limitTo: LimitTo,
 ): RunReading {
   return {
@@ -180,6 +184,7 @@ function createRunReading(
         status: async () => (await runs.summary(id))?.status,
       };
     },
+    late: (query, reach) => lateInReach(late, query, reach),
     async failures(query, reach) {
       const limited = await limitTo(query, reach);
       return limited ? failures.list(limited) : { failures: [], nextCursor: null };
@@ -193,6 +198,17 @@ function createRunReading(
       return limited ? runs.counts(limited) : { pending: 0, running: 0 };
     },
   };
+}
+
+/** How many are searched for those of a caller who reaches only some jobs. */
+const mostLate = 1_000;
+
+async function lateInReach(late: LateStore, query: LateQuery, reach: Reach): Promise<readonly Late[]> {
+  if (query.tenant !== undefined && !reachesTenant(reach, query.tenant)) return [];
+  // A job that has never run may be late, too, so the jobs with runs are not enough.
+  const limit = reach.jobs ? mostLate : query.limit;
+  const found = await late.list({ ...query, ...(query.tenant === undefined && tenantOf(reach)), limit });
+  return found.filter(({ jobId }) => reachesJob(reach, jobId)).slice(0, query.limit);
 }
 
 const nothingFound: LogSearchPage = {

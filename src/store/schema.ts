@@ -6,6 +6,7 @@ import type { JournalEntry } from '../domain/event.ts';
 import type { CatchUp } from '../domain/job.ts';
 import type { NotificationStatus, NotifyEvent } from '../domain/notification.ts';
 import type { FailureState } from '../domain/outcome/failure.ts';
+import type { LateKind } from '../domain/outcome/late.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
 import type { TriggerResult } from '../domain/trigger/job-trigger.ts';
 import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
@@ -39,6 +40,8 @@ export type Schema = {
   failures: FailureRow;
   notices: NotificationRow;
   failing_jobs: FailingJobRow;
+  late: LateRow;
+  expecting_jobs: ExpectingJobRow;
   expired_logs: ExpiredLogRow;
   secrets: SecretRow;
   tokens: TokenRow;
@@ -385,11 +388,12 @@ export type FailureRow = {
  * For the `n`th rule of a run. `next_at` is null once no further attempt follows. `origin` is `channel:` and the name
  * for a channel, whose `webhook` is empty because the channel knows the address. `failures` counts the job's failures
  * in a row: for `fixed` those before it, for others with this one. `digest` is 1 if the channel lists it with others.
- * `taken_by`, as JSON, are the addresses that have a mail that was refused for others.
+ * `taken_by`, as JSON, are the addresses that have a mail that was refused for others. `late` is JSON of LateNotice;
+ * without a run, the notification is about a job.
  */
 export type NotificationRow = {
   id: string;
-  run_id: string;
+  run_id: string | null;
   n: number;
   status: NotificationStatus;
   origin: string;
@@ -406,7 +410,25 @@ export type NotificationRow = {
   failures: number;
   digest: number | null;
   taken_by: string | null;
+  late: string | null;
 };
+
+/** `told` is JSON of when each receiver was told; null: nobody has made notifications of it. */
+export type LateRow = {
+  tenant: string;
+  job_id: string;
+  kind: LateKind;
+  key: string;
+  at: number;
+  run_id: string | null;
+  schedule_id: string | null;
+  detail: string;
+  over_at: number | null;
+  told: string | null;
+};
+
+/** A job whose successes are expected, with JSON of what is expected, and since when. */
+type ExpectingJobRow = { job_id: string; terms: string; since_at: number };
 
 /** A job whose last run with rules failed: `run_id`. `told` says when each channel last heard of it, as JSON. */
 type FailingJobRow = { tenant: string; job_id: string; run_id: string; failures: number; told: string };

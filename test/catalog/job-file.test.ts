@@ -37,6 +37,7 @@ concurrency: {limit: 2, key: args.target, on_conflict: reject}
 on_lost: retry
 schedules: []
 agents: {expose: true, idempotent: true}
+expect: {duration: auto, by: "06:00", every: 1d}
 webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x)', headers: [X-A], wait: 5s, args: {target: body.x}}]
 `);
   expect(definition).toEqual({
@@ -51,6 +52,7 @@ webhooks: [{name: w, scheme: hmac, secret: key, header: X-Proof, if: 'has(body.x
     source: 'local',
     path: '.',
     executor: 'proc',
+    expect: { durationMs: 'auto', by: '06:00', everyMs: 86_400_000 },
     image: null,
     argspec: {
       type: 'object',

@@ -78,6 +78,7 @@ const reach: Readonly<Record<string, string>> = {
   'agents.idempotent': hints,
   'agents.detach': within,
   'agents.approval': within,
+  expect: within,
   notify,
 };
 

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import type { Channel, NotifyRule, Smtp } from '../../src/domain/notification.ts';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import type { Channel, ChannelRule, NotifyRule, Smtp } from '../../src/domain/notification.ts';
 import { Problem } from '../../src/domain/problem.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createHub, type Hub } from '../../src/engine/hub.ts';
+import type { NewLate } from '../../src/engine/late/late-parts.ts';
 import { createChannels } from '../../src/notify/channels.ts';
 import { createMessages } from '../../src/notify/message.ts';
 import { type Notifier, startNotifier } from '../../src/notify/notifier.ts';
@@ -31,6 +33,8 @@ export type Opened = {
   readonly time: { nowMs: number; setMs: number };
   /** Adds a run that ends at once, and returns its id. */
   readonly end: (notify: readonly NotifyRule[], move?: RunMove, more?: EndOptions) => Promise<string>;
+  /** Adds something that is late, as the engine does. */
+  readonly add: (late: NewLate) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -55,10 +59,14 @@ type NotifierOptions = {
   readonly smtp?: Smtp;
   readonly secrets?: Record<string, string>;
   readonly publicUrl?: string;
+  /** The rules of flwd.yaml, for what is late. */
+  readonly rules?: readonly ChannelRule[];
+  /** The time at which it starts. */
+  readonly nowMs?: number;
 };
 
 export async function openNotifier(dir: string, o: NotifierOptions = {}): Promise<Opened> {
-  const time = { nowMs: startMs, setMs: 0 };
+  const time = { nowMs: o.nowMs ?? startMs, setMs: 0 };
   const clock = { now: () => time.nowMs + time.setMs, monotonicMs: () => time.nowMs };
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
@@ -72,7 +80,9 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   });
   hub = createHub(await store.journal.latestId());
   const signer = openSigner(join(dir, 'notify.key'));
-  const { channels: listed = [], smtp = null, secrets = {}, publicUrl = null, ...more } = o;
+  const { channels: listed = [], smtp = null, secrets = {}, publicUrl = null, rules = [], nowMs: _, ...more } = o;
+  const catalog = createCatalog({ sources: [], aliases: [], exclude: [], log });
+  await catalog.start();
   const channels = createChannels({
     channels: listed,
     smtp,
@@ -83,11 +93,18 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     },
   });
   const messages = createMessages({ store, publicUrl, instance: 'flwd' });
-  const notifier = startNotifier({ store, hub, channels, messages, signer, clock, log, random: () => 0.5, ...more });
+  let seen = (): void => undefined;
+  const onSeen = (listener: () => void): void => {
+    seen = listener;
+  };
+  const late = { catalog, rules, onSeen };
+  const parts = { store, hub, channels, messages, signer, late, clock, log };
+  const notifier = startNotifier({ ...parts, random: () => 0.5, ...more });
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     await notifier.close();
+    await catalog.close();
     await store.close();
   }
   const opened: Opened = {
@@ -95,6 +112,10 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     notifier,
     log: lines,
     time,
+    async add(one) {
+      await store.db.transact((tx) => store.late.add(tx, one));
+      seen();
+    },
     async end(notify, move = 'fail', { run = {}, change = {}, title, lines = [] } = {}) {
       const added = aRun({ createdAtMs: time.nowMs, ...run });
       const plan = { ...added.plan, job: { ...added.plan.job, notify, ...(title !== undefined && { title }) } };

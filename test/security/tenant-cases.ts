@@ -153,6 +153,8 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   ],
   // test/server/failures.test.ts
   listFailures: [{ kind: 'own' }, { kind: 'thing', noun: 'run', attempts: below('/failures?run_id=ID') }],
+  // test/server/late.test.ts
+  listLate: [{ kind: 'own' }],
   // test/server/log-search.test.ts
   searchLogs: [{ kind: 'own' }],
   getRunLogs: [

@@ -7,6 +7,7 @@ import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
 import { channelNamePattern, notifyEvents } from '../../domain/notification.ts';
+import { timeOfDayPattern } from '../../domain/outcome/late.ts';
 import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
 import {
@@ -294,6 +295,14 @@ const members = {
   schedules: list(schedule, { maxItems: 100 }),
   webhooks: list(webhook, { maxItems: 20 }),
   triggers: list(trigger, { maxItems: 20 }),
+  expect: map(
+    {},
+    {
+      duration: string({ format: 'span-or-auto', says: '`auto`, or a duration above zero such as `30m`' }),
+      by: string({ pattern: timeOfDayPattern, says: 'a time of day such as `06:00`' }),
+      every: waiting,
+    },
+  ),
   agents: map({}, { expose: flag, read_only: flag, idempotent: flag, detach: flag, approval: flag }),
   notify: schemaOf<Notify | readonly Notify[]>({
     ...notify,
@@ -309,6 +318,7 @@ export const configSchema = map({}, members, { hints: jobKeyHints });
 const compile = createCompiler({
   span: (value) => parseDuration(value) !== undefined,
   'span-above-zero': (value) => (parseDuration(value) ?? 0) > 0,
+  'span-or-auto': (value) => value === 'auto' || (parseDuration(value) ?? 0) > 0,
   size: (value) => (parseSize(value) ?? 0) > 0,
   timezone: isTimezone,
   instant: (value) => parseTimestampUs(value) !== undefined,

@@ -3,6 +3,7 @@
 
 import type { JobDefinition, JsonObject, UlcProfile } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
+import type { Expectation } from '../../domain/outcome/late.ts';
 import type { Resources } from '../../domain/resources.ts';
 import { parseSize } from '../../lib/units.ts';
 import { translateListForm } from '../arguments/list-form.ts';
@@ -96,6 +97,7 @@ export async function toDefinition(
       approval: config.agents?.approval ?? false,
     },
     notify: toNotify(config.notify),
+    expect: toExpectation(config.expect),
     unsupported: findUnsupported(config, ulcProfiles),
   };
   return { definition };
@@ -199,6 +201,12 @@ async function readNamed(named: Readonly<Record<string, JsonObject>>): Promise<A
     return { ...error, path: [names[Number(position)] ?? '', ...rest] };
   });
   return { argspec, errors: within(['arguments'], errorsByName) };
+}
+
+function toExpectation(expect: RawConfig['expect']): Expectation | null {
+  if (!expect) return null;
+  const { duration, by = null, every } = expect;
+  return { durationMs: duration === 'auto' ? duration : toMs(duration), by, everyMs: toMs(every) };
 }
 
 function toNotify(notify: RawConfig['notify']): readonly NotifyRule[] {

@@ -138,6 +138,19 @@ export const runCommands = [
     examples: ['flwd failures', 'flwd failures --job backup/daily --all'],
   },
   {
+    name: 'late',
+    about: 'list runs that take too long, jobs that have not succeeded in time, and times that schedules missed',
+    options: [
+      { name: 'job', value: 'JOB', about: 'only this job' },
+      { name: 'all', about: 'also what is over' },
+      limit,
+      tenant,
+      ...printing,
+      ...instance,
+    ],
+    examples: ['flwd late', 'flwd late --job backup/daily --all'],
+  },
+  {
     name: 'cancel',
     about: 'cancel runs and wait until all of their processes have ended',
     options: [

@@ -33,7 +33,11 @@ export async function run(options: Options, operands: readonly string[]): Promis
       const runId = await findRunId(session, word, { output, orLastOf: true });
       const found = await session.client.call('getRun', { path: { run_id: runId } });
       if (output.isJson) output.json(found);
-      else await describeRun(found, output, await failureOf(session, found));
+      else
+        await describeRun(found, output, {
+          failure: await failureOf(session, found),
+          late: await lateOf(session, found),
+        });
       return exitCodes.done;
     }
     const list = await listRuns(session, query, readCount(options, 'limit') ?? usual);
@@ -136,7 +140,18 @@ async function failureOf({ client }: Session, { run_id: runId, status }: Run): P
   return (await client.call('listFailures', { query: { run_id: runId } })).failures[0];
 }
 
-export async function describeRun(run: Run, output: Output, failure?: Failure): Promise<void> {
+/** Why it is late, if it is. */
+async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, status }: Run): Promise<string | undefined> {
+  if (status !== 'running') return undefined;
+  const { late } = await client.call('listLate', { query: { job_id: jobId } });
+  return late.find(({ run_id: id }) => id === runId)?.detail;
+}
+
+export async function describeRun(
+  run: Run,
+  output: Output,
+  { failure, late }: { readonly failure?: Failure | undefined; readonly late?: string | undefined } = {},
+): Promise<void> {
   const { message, hint } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
@@ -148,6 +163,7 @@ export async function describeRun(run: Run, output: Output, failure?: Failure): 
       'happened',
       failure && failure.count > 1 ? `${failure.count} times since ${output.time(failure.first_run.at)}` : '',
     ],
+    ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],
     ['arguments', JSON.stringify(run.args)],

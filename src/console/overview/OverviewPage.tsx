@@ -16,6 +16,7 @@ import { Approvals } from './Approvals.tsx';
 import { FailuresCard } from './FailuresCard.tsx';
 import { Figures } from './Figures.tsx';
 import { groupFailures } from './failure-groups.ts';
+import { LateCard } from './LateCard.tsx';
 import { NextDay } from './NextDay.tsx';
 import styles from './OverviewPage.module.css';
 import { useFailures, useJobIds, useOverviewEvents, useOverviewRuns, useSlots, useStats } from './overview-data.ts';
@@ -75,6 +76,7 @@ export function OverviewPage(): ReactNode {
               <UnderWay nowMs={nowMs} />
             </div>
             <div className={styles.failures}>
+              <LateCard />
               <FailuresCard groups={groups} total={failures.data?.total ?? 0} nowMs={nowMs} />
             </div>
             <div className={styles.next}>{mayReadJobs && <NextDay nowMs={nowMs} />}</div>

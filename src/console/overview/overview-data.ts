@@ -37,6 +37,7 @@ export function useOverviewEvents(): void {
     settleMs: slotsMs,
   });
   useRefreshOn([root, 'failures'], hasFailed, { settleMs });
+  useRefreshOn([root, 'late'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
   useRefreshOn([root, 'stats'], ({ event }) => event === 'run.finished', { settleMs: figuresMs });
 }
 
@@ -93,6 +94,18 @@ export function useFailures(namespace: string | null): Answer<Failures> {
     const query = { status: 'failed', top_level: true, since, limit: readFailures } as const;
     return client.call('listRuns', { query: { ...query, ...(namespace !== null && { prefix: namespace }) }, signal });
   });
+}
+
+export type Late = AnswerOf<'listLate'>['late'][number];
+
+/** Those that are not over yet, the newest first. */
+export function useLate(): readonly Late[] | undefined {
+  const { data } = useAnswer(
+    [root, 'late'],
+    async (client, signal) => (await client.call('listLate', { query: {}, signal })).late,
+    { refetchInterval: minuteMs },
+  );
+  return data;
 }
 
 /** From two hours ago on. */

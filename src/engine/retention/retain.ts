@@ -24,6 +24,7 @@ import {
   removeEvents,
   removeExpiredKv,
   removeFailures,
+  removeLate,
   removeLeftovers,
   removeLogs,
   removeRuns,
@@ -196,6 +197,7 @@ async function removeOld(
   await kind('idempotency keys', () => removeAnswers(context, nowMs - dayMs));
   await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
   await kind('failures', () => removeFailures(context, before(policy.runsMs)));
+  await kind('late runs', () => removeLate(context, before(policy.runsMs)));
   await kind('results of triggers', () => removeTriggerResults(context, before(policy.runsMs)));
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));

@@ -155,6 +155,11 @@ export function removeFailures(context: StepContext, beforeMs: number): Promise<
   return untilFew(context, () => context.store.failures.removeOld(beforeMs, stepRows));
 }
 
+/** Removes what was late long ago, and the notifications about it that have no run. */
+export function removeLate(context: StepContext, beforeMs: number): Promise<void> {
+  return untilFew(context, () => context.store.late.removeOld(beforeMs, stepRows));
+}
+
 /** Removes what became of ends of runs that triggers waited for. */
 export function removeTriggerResults(context: StepContext, beforeMs: number): Promise<void> {
   return untilFew(context, () => context.store.triggers.removeResults(beforeMs, stepRows));

@@ -16,6 +16,8 @@ export type FireParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly createRun: CreateRun;
+  /** Called when a time that started no run has been stored. */
+  readonly onMissed: () => void;
 };
 
 /** What happened to the nominal time. `kept`: it may be tried again. `gone`: the schedule no longer exists. */
@@ -47,7 +49,8 @@ export async function fireSchedule(
     if (passing.has(slug) && !isLastTry()) return { outcome: 'kept', state: { lastError } };
     const told = { schedule_id: id, job_id: jobId, nominal_at: toTimestamp(nominalAtMs), problem: slug };
     log.warn(told, `a schedule could not start its run: ${detail}`);
-    await store.db.transact((tx) => store.schedules.settle(tx, id, nominalAtMs, lastError));
+    const why = `The schedule could not start a run for ${toTimestamp(nominalAtMs)}: ${detail}`;
+    await settleMissed(schedule, nominalAtMs, { ...o, lastError, detail: why });
     return { outcome: 'settled', state: { settledAtMs: nominalAtMs, lastError } };
   }
 }
@@ -76,4 +79,22 @@ async function startRun(schedule: Schedule, nominalAtMs: number, o: FireParts): 
   });
   o.log.info({ schedule_id: id, job_id: jobId, run_id: runId, nominal_at: nominalAt }, 'a schedule fired');
   return { settledAtMs: nominalAtMs, lastFire: { nominalAtMs, atMs, runId }, lastError: null };
+}
+
+/** Marks a time as dealt with that starts no run, and records that it was missed. */
+export async function settleMissed(
+  { id, jobId, tenant }: Schedule,
+  nominalAtMs: number,
+  o: Pick<FireParts, 'store' | 'clock' | 'onMissed'> & {
+    readonly lastError: FireError | null;
+    readonly detail: string;
+  },
+): Promise<void> {
+  const { store, detail } = o;
+  const missed = { tenant, jobId, kind: 'missed', runId: null, scheduleId: id, detail } as const;
+  await store.db.transact(async (tx) => {
+    await store.schedules.settle(tx, id, nominalAtMs, o.lastError);
+    await store.late.add(tx, { ...missed, key: `${id} ${toTimestamp(nominalAtMs)}`, atMs: o.clock.now() });
+  });
+  o.onMissed();
 }

@@ -3,7 +3,7 @@
 
 import { toTimestamp } from '../../lib/clock.ts';
 import { dueOf, missedOf, seenUntilMs, startsAtMs, type Tracked } from './schedule-due.ts';
-import { type FireParts, fireSchedule } from './schedule-fire.ts';
+import { type FireParts, fireSchedule, settleMissed } from './schedule-fire.ts';
 
 /** A nominal time up to this late is still on time, for example after a quick restart or on a busy machine. */
 const graceMs = 30_000;
@@ -71,7 +71,9 @@ async function deal(tracked: Tracked, o: Parts): Promise<boolean> {
   const told = { schedule_id: schedule.id, job_id: schedule.jobId, nominal_at: toTimestamp(newest) };
   if (schedule.catchUp === 'none') {
     o.log.warn(told, 'a schedule skips the times it missed, as its catch_up says');
-    await o.store.db.transact((tx) => o.store.schedules.settle(tx, schedule.id, newest, null));
+    const earlier = missed.isCut ? ', nor for earlier times' : '';
+    const detail = `The schedule started no run for ${toTimestamp(newest)}${earlier}: flwd was not running then.`;
+    await settleMissed(schedule, newest, { ...o, lastError: null, detail });
     tracked.state = { ...tracked.state, settledAtMs: newest };
     return true;
   }

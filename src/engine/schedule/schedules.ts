@@ -89,6 +89,8 @@ export type Schedules = {
   readonly pause: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
   /** From now on, the times of these schedules count again. */
   readonly resume: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
+  /** Whether all schedules of the tenant are paused; undefined while that is not known. */
+  readonly arePaused: (tenant: string) => boolean | undefined;
   /** Why all schedules of the instance are paused; null: they are not. */
   readonly complaint: () => string | null;
   /** What the schedules have started and will start between two times. @throws Problem not-ready */
@@ -200,7 +202,7 @@ type ActParts = Parts & {
 function createActs(
   roster: Roster,
   { onRoster, view, ...o }: ActParts,
-): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'complaint'> {
+): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'arePaused' | 'complaint'> {
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
     onRoster(async (): Promise<PauseView> => {
       assertReached(principal, asked);
@@ -212,6 +214,7 @@ function createActs(
   return {
     pause: (tenant, principal) => setPaused(tenant, principal, true),
     resume: (tenant, principal) => setPaused(tenant, principal, false),
+    arePaused: (tenant) => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
     complaint() {
       if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
       const all = roster.pauses.of('*');

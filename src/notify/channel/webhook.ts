@@ -37,11 +37,11 @@ export function webhookRequest(
 function dataOf({ run, event }: Pick<Message, 'run' | 'event'>) {
   const { started_at: startedAt, finished_at: finishedAt } = run;
   return {
-    run_id: run.run_id,
+    run_id: run.run_id === '' ? null : run.run_id,
     job_id: run.job_id,
     tenant: run.tenant,
     event,
-    status: run.status,
+    status: run.run_id === '' ? null : run.status,
     reason: run.reason,
     error: run.error,
     exit_code: run.exit_code,
@@ -58,4 +58,6 @@ function dataOf({ run, event }: Pick<Message, 'run' | 'event'>) {
 const types: Readonly<Partial<Record<Message['event'], string>>> = {
   waiting_approval: 'run.waiting_approval',
   test: 'channel.test',
+  late: 'job.late',
+  missed: 'job.missed',
 };

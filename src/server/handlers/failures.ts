@@ -1,6 +1,7 @@
-// GET /failures: failures of jobs, in groups.
+// GET /failures: failures of jobs, in groups. GET /late: what was expected and has not happened.
 
 import { failureStates } from '../../domain/outcome/failure.ts';
+import type { Late } from '../../domain/outcome/late.ts';
 import { assertReached, type Reach } from '../../domain/principal.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
@@ -15,8 +16,16 @@ const unfixed = failureStates.filter((state) => state !== 'fixed');
 export function createFailureHandlers(o: {
   readonly runs: RunReading;
   readonly jobIdOf: (idOrAlias: string) => string;
-}): Pick<Handlers, 'listFailures'> {
+}): Pick<Handlers, 'listFailures' | 'listLate'> {
   return {
+    async listLate({ request: { principal }, query }) {
+      const { limit = usualFailures, job_id: job, state = 'open', tenant } = query;
+      assertReached(principal, tenant);
+      const jobId = job === undefined ? undefined : o.jobIdOf(job);
+      const found = await o.runs.late({ limit, isOpen: state === 'open', ...defined({ tenant, jobId }) }, principal);
+      return { late: found.map(toLateView) };
+    },
+
     async listFailures({ request: { principal }, query }) {
       const { limit = usualFailures, job_id: job, run_id: runId, state, tenant, cursor } = query;
       assertReached(principal, tenant);
@@ -54,4 +63,17 @@ async function failureOfRun(runs: RunReading, runId: string, reach: Reach) {
   const { job_id: jobId, tenant, status, reason, error } = await runs.summary(runId, reach);
   if (status !== 'failed') return undefined;
   return { jobId, tenant, fingerprint: fingerprintOf(failureOf({ reason, message: error?.message })) };
+}
+
+function toLateView({ jobId, tenant, kind, detail, atMs, runId, scheduleId, overAtMs }: Late) {
+  return {
+    job_id: jobId,
+    tenant,
+    kind,
+    detail,
+    at: toTimestamp(atMs),
+    run_id: runId,
+    schedule_id: scheduleId,
+    over_at: overAtMs === null ? null : toTimestamp(overAtMs),
+  };
 }

@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 29;
+export const freshVersion = 30;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -25,8 +25,6 @@ CREATE INDEX "steps_by_deadline" on "steps" ("deadline_at", "finished_at") where
 CREATE INDEX "runs_by_deadline" on "runs" ("deadline_at", "finished_at") where "deadline_at" is not null and "finished_at" is null;
 CREATE TABLE "schedules" ("id" text not null primary key, "name" text, "job_id" text not null, "tenant" text not null, "cron" text not null, "timezone" text not null, "args" text not null, "catch_up" text not null, "jitter_ms" bigint not null, "enabled" integer not null, "labels" text not null, "created_at" bigint not null, "updated_at" bigint not null, "created_by" text not null, "at" bigint, "days" text, "bound_to" text);
 CREATE TABLE "schedule_states" ("schedule_id" text not null primary key, "since_at" bigint not null, "settled_at" bigint, "idle_since_at" bigint, "last_fire" text, "last_error" text, "fired_until" bigint, "held" integer, "not_before" bigint);
-CREATE TABLE "notices" ("id" text not null primary key, "run_id" text not null references "runs" ("id") on delete cascade, "n" integer not null, "status" text not null, "origin" text not null, "attempts" integer not null, "next_at" bigint, "created_at" bigint not null, "finished_at" bigint, "last_error" text, "webhook" text not null, "event" text, "channel" text, "step_id" text, "event_id" bigint default 0 not null, "failures" integer default 0 not null, "digest" integer, "taken_by" text);
-CREATE INDEX "notices_by_due" on "notices" ("next_at") where "next_at" is not null;
 CREATE INDEX "runs_by_end" on "runs" ("finished_at", "id") where "finished_at" is not null;
 CREATE INDEX "log_segments_by_age" on "log_segments" ("last_at_us", "run_id");
 CREATE INDEX "idempotency_by_age" on "idempotency" ("created_at");
@@ -85,8 +83,6 @@ CREATE INDEX "deliveries_by_webhook" on "deliveries" ("webhook_id", "id");
 CREATE INDEX "deliveries_by_age" on "deliveries" ("at");
 CREATE UNIQUE INDEX "deliveries_by_body" on "deliveries" ("webhook_id", "body_hash", "result") where "run_id" is null;
 CREATE TABLE "schedule_pauses" ("tenant" text not null primary key, "paused_at" bigint not null, "paused_by" text not null);
-CREATE UNIQUE INDEX "notices_by_run" on "notices" ("run_id", "event_id", "n");
-CREATE INDEX "notices_by_channel" on "notices" ("channel", "created_at") where "channel" is not null;
 CREATE TABLE "failing_jobs" ("tenant" text not null, "job_id" text not null, "run_id" text not null references "runs" ("id") on delete cascade, "failures" integer not null, "told" text not null, constraint "failing_jobs_key" primary key ("tenant", "job_id"));
 CREATE INDEX "failing_jobs_by_run" on "failing_jobs" ("run_id");
 CREATE TABLE "failures" ("tenant" text not null, "job_id" text not null, "fingerprint" text not null, "reason" text not null, "sample" text not null, "state" text not null, "count" bigint not null, "first_run" text not null, "first_at" bigint not null, "last_run" text not null, "last_at" bigint not null, constraint "failures_key" primary key ("tenant", "job_id", "fingerprint"));
@@ -99,4 +95,13 @@ CREATE INDEX "runs_by_tenant_and_end" on "runs" ("tenant", "finished_at", "id") 
 CREATE TABLE "webhooks" ("id" text not null primary key, "name" text not null, "job_id" text not null, "tenant" text not null, "token_hash" text not null, "scheme" text not null, "terms" text not null, "per_minute" integer, "created_at" bigint not null, "created_by" text not null, "bound_to" text);
 CREATE UNIQUE INDEX "webhooks_by_token" on "webhooks" ("token_hash");
 CREATE UNIQUE INDEX "webhooks_by_name" on "webhooks" ("tenant", "job_id", "name");
+CREATE TABLE "late" ("tenant" text not null, "job_id" text not null, "kind" text not null, "key" text not null, "at" bigint not null, "run_id" text, "schedule_id" text, "detail" text not null, "over_at" bigint, "told" text, constraint "late_key" primary key ("tenant", "job_id", "kind", "key"));
+CREATE INDEX "late_by_age" on "late" ("at");
+CREATE INDEX "late_open" on "late" ("at") where "over_at" is null;
+CREATE INDEX "late_untold" on "late" ("at") where "told" is null;
+CREATE TABLE "expecting_jobs" ("job_id" text not null primary key, "terms" text not null, "since_at" bigint not null);
+CREATE TABLE "notices" ("id" text not null primary key, "run_id" text references "runs" ("id") on delete cascade, "n" integer not null, "status" text not null, "origin" text not null, "attempts" integer not null, "next_at" bigint, "created_at" bigint not null, "finished_at" bigint, "last_error" text, "webhook" text not null, "event" text, "channel" text, "step_id" text, "event_id" bigint default 0 not null, "failures" integer default 0 not null, "digest" integer, "taken_by" text, "late" text);
+CREATE INDEX "notices_by_due" on "notices" ("next_at") where "next_at" is not null;
+CREATE UNIQUE INDEX "notices_by_run" on "notices" ("run_id", "event_id", "n");
+CREATE INDEX "notices_by_channel" on "notices" ("channel", "created_at") where "channel" is not null;
 `;

@@ -33,6 +33,7 @@ import { triggers } from './0030-triggers.ts';
 import { endsByTenant } from './0031-ends-by-tenant.ts';
 import { mailRecipients } from './0032-mail-recipients.ts';
 import { limitedTokens } from './0033-limited-tokens.ts';
+import { late } from './0035-late.ts';
 import { madeWebhooks } from './0036-made-webhooks.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -67,6 +68,7 @@ export const migrations: readonly Migration[] = [
   mailRecipients,
   madeWebhooks,
   limitedTokens,
+  late,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

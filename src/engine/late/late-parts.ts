@@ -1,0 +1,25 @@
+// What the parts of the late watch share.
+
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { Expectation, Late } from '../../domain/outcome/late.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Store } from '../../store/open.ts';
+import type { Hub } from '../hub.ts';
+
+export type NewLate = Omit<Late, 'overAtMs'>;
+
+export type LateParts = {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly hub: Hub;
+  readonly defaultTenant: string;
+  /** The zone of times of day. */
+  readonly timezone: string;
+  /** Whether the schedules of a tenant are paused; undefined while that is not known. */
+  readonly arePaused: (tenant: string) => boolean | undefined;
+};
+
+export type Expecting = { readonly jobId: string; readonly expect: Expectation; readonly isEnabled: boolean };

@@ -1,0 +1,92 @@
+// Runs that may become late: those of jobs that expect a duration. Each is looked at when its time is up.
+
+import { autoDurationMs, type Expectation } from '../../domain/outcome/late.ts';
+import { formatDuration } from '../../lib/units.ts';
+import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+
+type Started = { readonly runId: string; readonly jobId: string; readonly tenant: string };
+type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number; readonly dueAtMs: number };
+
+export type RunWatch = {
+  readonly watch: (jobs: readonly Expecting[]) => Promise<void>;
+  readonly started: (run: Started) => void;
+  readonly ended: (runId: string) => void;
+  readonly look: (nowMs: number) => Promise<void>;
+};
+
+/** A run that waits for an answer does not work. It is looked at again after this time. */
+const askingAgainMs = 10_000;
+
+export function createRunWatch(
+  o: Pick<LateParts, 'store' | 'clock'> & { readonly add: (late: NewLate) => Promise<void> },
+): RunWatch {
+  const { store, clock } = o;
+  let durations = new Map<string, NonNullable<Expectation['durationMs']>>();
+  const due = new Map<string, Due>();
+  let fresh: (Started & { readonly startedAtMs: number })[] = [];
+  /** When the next run is due. */
+  let nextMs = Infinity;
+
+  async function allowedOf(run: Started): Promise<number | null> {
+    const durationMs = durations.get(run.jobId) ?? null;
+    return durationMs === 'auto' ? autoDurationMs(await store.runs.recentWork(run)) : durationMs;
+  }
+
+  async function takeFresh(): Promise<void> {
+    const runs = fresh;
+    fresh = [];
+    for (const run of runs) {
+      const allowedMs = await allowedOf(run);
+      if (allowedMs !== null) due.set(run.runId, { ...run, allowedMs, dueAtMs: run.startedAtMs + allowedMs });
+    }
+    nextMs = nextOf(due);
+  }
+
+  async function check(run: Due, nowMs: number): Promise<void> {
+    const { runId, jobId, tenant, startedAtMs, allowedMs } = run;
+    const found = await store.runs.summary(runId);
+    if (found?.status !== 'running') return void due.delete(runId);
+    const worksUntilMs = startedAtMs + found.approval_ms + allowedMs;
+    const isAsking = found.waiting_approval.length > 0;
+    if (isAsking || worksUntilMs > nowMs)
+      return void due.set(runId, { ...run, dueAtMs: isAsking ? nowMs + askingAgainMs : worksUntilMs });
+    const worked = formatDuration(wholeSeconds(nowMs - startedAtMs - found.approval_ms));
+    const detail =
+      durations.get(jobId) === 'auto'
+        ? `It has been working for ${worked}, more than twice as long as nearly all of its last successes.`
+        : `It has been working for ${worked}; it should take at most ${formatDuration(allowedMs)}.`;
+    await o.add({ tenant, jobId, kind: 'duration', key: runId, atMs: nowMs, runId, scheduleId: null, detail });
+    due.delete(runId);
+  }
+
+  return {
+    async watch(jobs) {
+      durations = new Map(
+        jobs.flatMap(({ jobId, expect: { durationMs } }) => (durationMs ? [[jobId, durationMs]] : [])),
+      );
+      due.clear();
+      fresh = durations.size === 0 ? [] : (await store.late.running()).filter(({ jobId }) => durations.has(jobId));
+      await takeFresh();
+    },
+    started(run) {
+      if (durations.has(run.jobId)) fresh.push({ ...run, startedAtMs: clock.now() });
+    },
+    ended: (runId) => void due.delete(runId),
+    async look(nowMs) {
+      if (fresh.length > 0) await takeFresh();
+      if (nowMs < nextMs) return;
+      for (const run of due.values()) if (run.dueAtMs <= nowMs) await check(run, nowMs);
+      nextMs = nextOf(due);
+    },
+  };
+}
+
+function nextOf(due: ReadonlyMap<string, Due>): number {
+  let next = Infinity;
+  for (const { dueAtMs } of due.values()) next = Math.min(next, dueAtMs);
+  return next;
+}
+
+function wholeSeconds(ms: number): number {
+  return ms < 1_000 ? ms : Math.floor(ms / 1_000) * 1_000;
+}

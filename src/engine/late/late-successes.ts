@@ -1,0 +1,119 @@
+// Successes that may not come in time: of jobs that expect one by a time of day, or one in each span of time. They
+// count from when the expectation was first seen.
+
+import { invariant } from '../../domain/problem.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
+import { formatDuration } from '../../lib/units.ts';
+import type { ExpectingJob } from '../../store/late.ts';
+import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+
+type Watched = Expecting & { readonly sinceMs: number; nextByMs: number; nextEveryMs: number };
+
+export type SuccessWatch = {
+  /** Jobs that are left out, because they are disabled or paused, start to count when they come back. */
+  readonly watch: (jobs: readonly Expecting[]) => Promise<void>;
+  readonly look: (nowMs: number) => Promise<void>;
+};
+
+/** The longest day, when the clocks are set back. */
+const longestDayMs = 25 * 3_600_000;
+
+type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> & {
+  readonly add: (late: NewLate) => Promise<void>;
+};
+
+export function createSuccessWatch(o: Parts): SuccessWatch {
+  const { store, clock, timezone } = o;
+  let watched: Watched[] = [];
+  let nextMs = Infinity;
+
+  /** Since when each of the jobs counts. Stored, so that a restart changes nothing. */
+  async function sinceOf(jobs: readonly Expecting[]): Promise<ReadonlyMap<string, number>> {
+    const stored = new Map((await store.late.expecting()).map((job) => [job.jobId, job]));
+    const wanted = new Map(jobs.map((job) => [job.jobId, termsOf(job)]));
+    const begun = [...wanted].flatMap(([jobId, terms]): ExpectingJob[] =>
+      stored.get(jobId)?.terms === terms ? [] : [{ jobId, terms, sinceMs: clock.now() }],
+    );
+    const ended = [...stored.keys()].filter((jobId) => !wanted.has(jobId));
+    if (begun.length + ended.length > 0) await store.db.transact((tx) => store.late.setExpecting(tx, { begun, ended }));
+    return new Map([...stored.values(), ...begun].map(({ jobId, sinceMs }) => [jobId, sinceMs]));
+  }
+
+  return {
+    async watch(jobs) {
+      const expecting = jobs.filter(
+        ({ expect, isEnabled }) => isEnabled && (expect.by !== null || expect.everyMs !== null),
+      );
+      const since = await sinceOf(expecting);
+      const nowMs = clock.now();
+      watched = expecting.map((job) => {
+        const { by, everyMs } = job.expect;
+        const sinceMs = since.get(job.jobId) ?? nowMs;
+        // A time that passed while no server was running is looked at now.
+        const nextByMs = by === null ? null : timesAt(by, timezone).next(Math.max(sinceMs, nowMs - longestDayMs));
+        return { ...job, sinceMs, nextByMs: nextByMs ?? Infinity, nextEveryMs: everyMs === null ? Infinity : 0 };
+      });
+      nextMs = 0;
+    },
+    async look(nowMs) {
+      if (nowMs < nextMs) return;
+      for (const job of watched) {
+        // More than one day may have passed.
+        while (job.nextByMs <= nowMs) await checkBy(job, nowMs, o);
+        if (job.nextEveryMs <= nowMs) await checkEvery(job, nowMs, o);
+      }
+      nextMs = watched.reduce((next, job) => Math.min(next, job.nextByMs, job.nextEveryMs), Infinity);
+    },
+  };
+}
+
+async function checkBy(job: Watched, nowMs: number, o: Parts): Promise<void> {
+  const { timezone, defaultTenant: tenant } = o;
+  const { jobId } = job;
+  const by = job.expect.by ?? '';
+  const toMs = job.nextByMs;
+  const fromMs = lastBefore(timesAt('00:00', timezone), toMs);
+  if (!(await o.store.late.hasSuccess({ tenant, jobId }, { fromMs, toMs }))) {
+    const detail = `No run has succeeded by ${by} (${timezone}).`;
+    await o.add({ tenant, jobId, kind: 'by', key: toTimestamp(toMs), atMs: nowMs, ...ofJob, detail });
+  }
+  job.nextByMs = timesAt(by, timezone).next(toMs) ?? Infinity;
+}
+
+async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> {
+  const { defaultTenant: tenant } = o;
+  const { jobId, sinceMs } = job;
+  const everyMs = job.expect.everyMs ?? Infinity;
+  const lastMs = await o.store.late.lastSuccessAtMs({ tenant, jobId });
+  const baseMs = Math.max(lastMs ?? 0, sinceMs);
+  job.nextEveryMs = baseMs + everyMs;
+  if (job.nextEveryMs > nowMs) return;
+  // A success in the meantime is found then.
+  job.nextEveryMs = nowMs + everyMs;
+  const expected = `one is expected every ${formatDuration(everyMs)}.`;
+  const detail =
+    lastMs === null
+      ? `No run has succeeded yet; ${expected}`
+      : `The last success was at ${toTimestamp(lastMs)}; ${expected}`;
+  await o.add({ tenant, jobId, kind: 'every', key: toTimestamp(baseMs), atMs: nowMs, ...ofJob, detail });
+}
+
+const ofJob = { runId: null, scheduleId: null } as const;
+
+function termsOf({ expect: { by, everyMs } }: Expecting): string {
+  return JSON.stringify([by, everyMs]);
+}
+
+function timesAt(time: string, timezone: string): CronTimes {
+  const [hours, minutes] = time.split(':').map(Number);
+  const times = parseCron(`${minutes} ${hours} * * *`, timezone);
+  invariant('next' in times, 'a time of day is a pattern');
+  return times;
+}
+
+function lastBefore(times: CronTimes, atMs: number): number {
+  let found = atMs - longestDayMs;
+  for (let next = times.next(found - 1); next !== null && next < atMs; next = times.next(next)) found = next;
+  return found;
+}

@@ -1,0 +1,116 @@
+// Notices what is late: a run that takes longer than its job expects, and a success that did not come in time. Each is
+// seen once, also across a restart (ADR 0073). Without an `expect` in a job file, it does nothing.
+
+import type { Catalog } from '../../catalog/catalog.ts';
+import { createSerial } from '../../lib/serial.ts';
+import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+import { createRunWatch, type RunWatch } from './late-runs.ts';
+import { createSuccessWatch, type SuccessWatch } from './late-successes.ts';
+
+export type LateWatch = {
+  /** Calls the listener when something is late. */
+  readonly onSeen: (listener: () => void) => void;
+  /** Call it when something has been added to the store. */
+  readonly seen: () => void;
+  /** Looks at the clock once. Resolves when everything that is late has been stored. */
+  readonly tick: () => Promise<void>;
+  readonly start: () => void;
+  readonly close: () => Promise<void>;
+};
+
+const tickMs = 1_000;
+const mostOpen = 1_000;
+
+export function createLateWatch(o: LateParts): LateWatch {
+  const listeners = new Set<() => void>();
+  const serial = createSerial();
+  /** Jobs whose runs have ended since the last look. */
+  let ended = new Set<string>();
+  let hasOpen = true;
+  let isFirst = true;
+  let known: { readonly generation: number; readonly isPaused: boolean } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const seen = (): void => {
+    hasOpen = true;
+    for (const listener of listeners) listener();
+  };
+  const add = async (late: NewLate): Promise<void> => {
+    if (!(await o.store.db.transact((tx) => o.store.late.add(tx, late)))) return;
+    o.log.warn({ job_id: late.jobId, run_id: late.runId ?? undefined }, `a job is late: ${late.detail}`);
+    seen();
+  };
+  const runs: RunWatch = createRunWatch({ ...o, add });
+  const successes: SuccessWatch = createSuccessWatch({ ...o, add });
+  const unsubscribe = o.hub.onEvents((entries) => {
+    for (const { type, runId, jobId, tenant } of entries) {
+      if (type === 'run.started') runs.started({ runId, jobId, tenant });
+      if (type !== 'run.finished') continue;
+      runs.ended(runId);
+      if (hasOpen) ended.add(jobId);
+    }
+  });
+
+  async function look(): Promise<void> {
+    const { catalog, clock } = o;
+    const isPaused = o.arePaused(o.defaultTenant);
+    if (!catalog.isReady || isPaused === undefined) return;
+    if (known?.generation !== catalog.generation || known.isPaused !== isPaused) {
+      const now = { generation: catalog.generation, isPaused };
+      const jobs = expectingJobs(catalog);
+      await runs.watch(jobs);
+      await successes.watch(isPaused ? [] : jobs);
+      known = now;
+    }
+    if (isFirst || (hasOpen && ended.size > 0)) {
+      const of = isFirst ? undefined : ended;
+      ended = new Set();
+      hasOpen = await endOpen(o, of);
+      isFirst = false;
+    }
+    const nowMs = clock.now();
+    await runs.look(nowMs);
+    await successes.look(nowMs);
+  }
+
+  const tick = (): Promise<void> => serial.run(look);
+  return {
+    onSeen: (listener) => void listeners.add(listener),
+    seen,
+    tick,
+    start() {
+      timer ??= setInterval(() => {
+        tick().catch((error: unknown) =>
+          o.log.error({ err: error }, 'late runs could not be noticed; this is tried again'),
+        );
+      }, tickMs);
+    },
+    async close() {
+      clearInterval(timer);
+      unsubscribe();
+      await serial.settled();
+    },
+  };
+}
+
+function expectingJobs(catalog: Catalog): Expecting[] {
+  return catalog.entries().flatMap(({ definition: { id, expect, enabled } }) => {
+    return expect ? [{ jobId: id, expect, isEnabled: enabled }] : [];
+  });
+}
+
+/** Ends what is over, of these jobs or of all. @returns whether anything is still open */
+async function endOpen({ store, clock }: LateParts, jobIds: ReadonlySet<string> | undefined): Promise<boolean> {
+  const open = await store.late.list({ limit: mostOpen, isOpen: true });
+  let over = 0;
+  for (const late of open) {
+    if (jobIds && !jobIds.has(late.jobId)) continue;
+    const isOver =
+      late.runId === null
+        ? ((await store.late.lastSuccessAtMs(late)) ?? 0) >= late.atMs
+        : (await store.runs.summary(late.runId))?.status !== 'running';
+    if (!isOver) continue;
+    await store.db.transact((tx) => store.late.end(tx, late, clock.now()));
+    over += 1;
+  }
+  return open.length > over;
+}

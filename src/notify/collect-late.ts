@@ -1,0 +1,70 @@
+// Turns what is late into notifications, by the rules that count now. The row says that it has been told, in the same
+// transaction, so each is told once (ADR 0073).
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Catalog, entryOrNone } from '../catalog/catalog.ts';
+import { type ChannelRule, type NotifyRule, rulesFor } from '../domain/notification.ts';
+import type { Late } from '../domain/outcome/late.ts';
+import { notifyRefusal } from '../domain/policy.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createWakeSignal } from '../lib/wake-signal.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageError } from '../store/storage-error.ts';
+import { decideLate } from './to-notifications.ts';
+
+const atOnce = 100;
+const againMs = 1_000;
+
+export type LateNotices = {
+  readonly catalog: Catalog;
+  readonly rules: readonly ChannelRule[];
+  /** Calls the listener when something is late. */
+  readonly onSeen: (listener: () => void) => void;
+};
+
+/** Resolves when the signal is aborted and nothing is being written. */
+export async function collectLate(
+  o: LateNotices & {
+    readonly store: Pick<Store, 'db' | 'late' | 'notifications'>;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly onAdded: () => void;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, clock, log } = o;
+  const wake = createWakeSignal(signal);
+  o.onSeen(wake.raise);
+
+  async function tell(late: Late): Promise<void> {
+    const nowMs = clock.now();
+    const entry = entryOrNone(late.jobId, o.catalog);
+    const job = entry?.definition;
+    const own: readonly NotifyRule[] = entry && job && !notifyRefusal(job, entry.source) ? job.notify : [];
+    const rules = rulesFor(late.jobId, own, o.rules);
+    const lastTold = await store.late.lastTold(late);
+    const digests = new Map(await store.notifications.openDigests(nowMs));
+    const { added, told } = decideLate(late, rules, { title: job?.title ?? null, nowMs, lastTold, digests });
+    await store.db.transact(async (tx) => {
+      await store.notifications.add(tx, added);
+      await store.late.setTold(tx, late, told);
+    });
+    if (added.length > 0) o.onAdded();
+  }
+
+  while (!signal.aborted) {
+    try {
+      const untold = await store.late.untold(atOnce);
+      // Until the sources are read, the rules of jobs are not known.
+      const isReady = untold.length === 0 || o.catalog.isReady;
+      if (isReady) for (const late of untold) await tell(late);
+      if (isReady && untold.length < atOnce) await wake.raised();
+      else if (!isReady) await delay(againMs, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isStorageError(error)) log.error({ err: error }, 'notifications of late runs could not be created');
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// Late runs and successes, the jobs whose successes are expected, and since when.
+
+import type { Late } from '../domain/outcome/late.ts';
+import type { Database, Transaction } from './database.ts';
+import { countRows } from './query-parts.ts';
+import type { LateRow } from './schema.ts';
+
+export type LateQuery = {
+  readonly limit: number;
+  readonly tenant?: string | undefined;
+  readonly jobId?: string | undefined;
+  /** Leaves out what is over. */
+  readonly isOpen?: boolean | undefined;
+};
+
+export type ExpectingJob = { readonly jobId: string; readonly terms: string; readonly sinceMs: number };
+
+type JobOfTenant = Pick<Late, 'tenant' | 'jobId'>;
+
+export type LateStore = {
+  /** False: it has been seen before. */
+  readonly add: (tx: Transaction, late: Omit<Late, 'overAtMs'>) => Promise<boolean>;
+  /** Newest first. */
+  readonly list: (query: LateQuery) => Promise<readonly Late[]>;
+  readonly openCount: () => Promise<number>;
+  readonly end: (tx: Transaction, late: Late, atMs: number) => Promise<void>;
+  /** Those that nobody has made notifications of, oldest first. */
+  readonly untold: (limit: number) => Promise<readonly Late[]>;
+  /** @param told when each receiver was told */
+  readonly setTold: (tx: Transaction, late: Late, told: Readonly<Record<string, number>>) => Promise<void>;
+  /** When each receiver last heard that the job was late, or that it missed a time. */
+  readonly lastTold: (late: Late) => Promise<ReadonlyMap<string, number>>;
+  /** The jobs whose successes are expected. */
+  readonly expecting: () => Promise<readonly ExpectingJob[]>;
+  readonly setExpecting: (
+    tx: Transaction,
+    o: { readonly begun: readonly ExpectingJob[]; readonly ended: readonly string[] },
+  ) => Promise<void>;
+  /** The runs that work, with the time of their start. */
+  readonly running: () => Promise<readonly (JobOfTenant & { readonly runId: string; readonly startedAtMs: number })[]>;
+  /** When the newest run that has succeeded ended. */
+  readonly lastSuccessAtMs: (of: JobOfTenant) => Promise<number | null>;
+  readonly hasSuccess: (of: JobOfTenant, o: { readonly fromMs: number; readonly toMs: number }) => Promise<boolean>;
+  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
+};
+
+/** How many of the newest rows say when a receiver was last told. */
+const mostTold = 50;
+/** A run that succeeds in a span is expected to have been created at most so long before. */
+const longestRunMs = 3 * 86_400_000;
+
+export function createLateStore(database: Database): LateStore {
+  const { read } = database;
+  const select = () => read.selectFrom('late').selectAll();
+  return {
+    async add(tx, late) {
+      const row = await tx.db
+        .insertInto('late')
+        .values(toRow(late))
+        .onConflict((conflict) => conflict.columns(['tenant', 'job_id', 'kind', 'key']).doNothing())
+        .returning('at')
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async list({ limit, tenant, jobId, isOpen }) {
+      let query = select().orderBy('at', 'desc').orderBy('key', 'desc').limit(limit);
+      if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+      if (jobId !== undefined) query = query.where('job_id', '=', jobId);
+      if (isOpen) query = query.where('over_at', 'is', null);
+      return (await query.execute()).map(toLate);
+    },
+    openCount: () => countRows(read.selectFrom('late').where('over_at', 'is', null)),
+    async end(tx, late, atMs) {
+      await rowOf(tx, late).set({ over_at: atMs }).execute();
+    },
+    async untold(limit) {
+      return (await select().where('told', 'is', null).orderBy('at').limit(limit).execute()).map(toLate);
+    },
+    async setTold(tx, late, told) {
+      await rowOf(tx, late)
+        .set({ told: JSON.stringify(told) })
+        .execute();
+    },
+    async lastTold({ tenant, jobId, kind }) {
+      const rows = await select()
+        .where((eb) => eb.and({ tenant, job_id: jobId }))
+        .where('kind', kind === 'missed' ? '=' : '!=', 'missed')
+        .where('told', 'is not', null)
+        .orderBy('at', 'desc')
+        .limit(mostTold)
+        .execute();
+      const last = new Map<string, number>();
+      for (const { told } of rows.toReversed()) {
+        const own: Readonly<Record<string, number>> = JSON.parse(told ?? '{}');
+        for (const [receiver, atMs] of Object.entries(own)) last.set(receiver, atMs);
+      }
+      return last;
+    },
+    ...createExpecting(database),
+    async removeOld(beforeMs, limit) {
+      const old = await read
+        .selectFrom('late')
+        .select(['tenant', 'job_id', 'kind', 'key'])
+        .where('at', '<', beforeMs)
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      await database.transact(async ({ db }) => {
+        for (const one of old)
+          await db
+            .deleteFrom('late')
+            .where((eb) => eb.and(one))
+            .execute();
+        // A notification of a run is removed with it. These have no run.
+        await db.deleteFrom('notices').where('run_id', 'is', null).where('created_at', '<', beforeMs).execute();
+      });
+      return old.length;
+    },
+  };
+}
+
+function createExpecting({
+  read,
+}: Database): Pick<LateStore, 'expecting' | 'setExpecting' | 'running' | 'lastSuccessAtMs' | 'hasSuccess'> {
+  const successes = ({ tenant, jobId }: JobOfTenant) =>
+    read.selectFrom('runs').where((eb) => eb.and({ job_id: jobId, status: 'success', tenant }));
+  return {
+    async expecting() {
+      const rows = await read.selectFrom('expecting_jobs').selectAll().execute();
+      return rows.map(({ job_id: jobId, terms, since_at: sinceMs }) => ({ jobId, terms, sinceMs }));
+    },
+    async setExpecting(tx, { begun, ended }) {
+      for (const jobId of [...ended, ...begun.map((job) => job.jobId)])
+        await tx.db.deleteFrom('expecting_jobs').where('job_id', '=', jobId).execute();
+      for (const { jobId, terms, sinceMs } of begun)
+        await tx.db.insertInto('expecting_jobs').values({ job_id: jobId, terms, since_at: sinceMs }).execute();
+    },
+    async running() {
+      const rows = await read
+        .selectFrom('runs')
+        .select(['id', 'job_id', 'tenant', 'started_at'])
+        .where('status', '=', 'running')
+        .execute();
+      return rows.map((row) => ({
+        runId: row.id,
+        jobId: row.job_id,
+        tenant: row.tenant,
+        startedAtMs: row.started_at ?? 0,
+      }));
+    },
+    async lastSuccessAtMs(of) {
+      const row = await successes(of).select('finished_at').orderBy('created_at', 'desc').limit(1).executeTakeFirst();
+      return row?.finished_at ?? null;
+    },
+    async hasSuccess(of, { fromMs, toMs }) {
+      const row = await successes(of)
+        .select('id')
+        .where('created_at', '>=', fromMs - longestRunMs)
+        .where('created_at', '<=', toMs)
+        .where('finished_at', '>=', fromMs)
+        .where('finished_at', '<=', toMs)
+        .orderBy('created_at', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+  };
+}
+
+function rowOf(tx: Transaction, { tenant, jobId, kind, key }: Late) {
+  return tx.db.updateTable('late').where((eb) => eb.and({ tenant, job_id: jobId, kind, key }));
+}
+
+function toRow(late: Omit<Late, 'overAtMs'>): LateRow {
+  return {
+    tenant: late.tenant,
+    job_id: late.jobId,
+    kind: late.kind,
+    key: late.key,
+    at: late.atMs,
+    run_id: late.runId,
+    schedule_id: late.scheduleId,
+    detail: late.detail,
+    over_at: null,
+    told: null,
+  };
+}
+
+function toLate(row: LateRow): Late {
+  return {
+    tenant: row.tenant,
+    jobId: row.job_id,
+    kind: row.kind,
+    key: row.key,
+    atMs: row.at,
+    runId: row.run_id,
+    scheduleId: row.schedule_id,
+    detail: row.detail,
+    overAtMs: row.over_at,
+  };
+}

@@ -1,0 +1,164 @@
+// Runs that take too long, successes that do not come, and times that schedules missed.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { dataFolder, openEngine } from './an-engine.ts';
+import { movableClock } from './movable-clock.ts';
+import { hourMs, minuteMs, openClocked, scheduled } from './schedule-fixture.ts';
+
+const waits = (expectation: object) =>
+  bash('until [ -e go ]; do sleep 0.05; done', { expect: expectation, ulc_profile: 'ulc.shell.bash' });
+const start = '2026-06-01T00:00:30Z';
+
+/** An engine whose clock stands still until the test moves it, with what it has noticed. */
+async function openLate(root: string, at: string, o: Parameters<typeof openClocked>[2] = {}) {
+  const opened = await openClocked(root, at, o);
+  const { engine, store } = opened;
+  await engine.late.tick();
+  const list = async () => {
+    const rows = await store.late.list({ limit: 100 });
+    return rows.map(({ kind, detail, overAtMs }) => `${kind}${overAtMs === null ? '' : ', over'}: ${detail}`);
+  };
+  return {
+    ...opened,
+    list,
+    to: async (time: string) => {
+      await opened.at(time);
+      await engine.late.tick();
+      return list();
+    },
+  };
+}
+
+test('a run that works longer than its job expects is late once, also after a restart, until it ends', async () => {
+  const root = dataFolder();
+  const clock = movableClock();
+  const first = await openEngine(root, {
+    jobs: { load: waits({ duration: '30m' }), other: waits({ by: '06:00' }) },
+    clock,
+  });
+  const runId = await first.create('load');
+  await first.create('other');
+  await first.when(runId, ({ status }) => status === 'running');
+  const kinds = async ({ store }: Pick<typeof first, 'store'>) =>
+    (await store.late.list({ limit: 10 })).map(({ runId: id, kind, overAtMs }) => [id, kind, overAtMs !== null]);
+  await first.engine.schedules.tick();
+  await first.engine.late.tick();
+  clock.forward(29 * minuteMs);
+  await first.engine.late.tick();
+  expect(await kinds(first)).toEqual([]);
+  clock.forward(2 * minuteMs);
+  await first.engine.late.tick();
+  await first.engine.late.tick();
+  expect(await kinds(first)).toEqual([[runId, 'duration', false]]);
+  expect((await first.store.late.list({ limit: 10 }))[0]?.detail).toMatch(
+    /^It has been working for 31m.*; it should take at most 30m\.$/,
+  );
+  await first.close();
+
+  const second = await openEngine(root, { clock });
+  await second.engine.schedules.tick();
+  await second.engine.late.tick();
+  expect(await kinds(second)).toEqual([[runId, 'duration', false]]);
+  await second.engine.cancel(runId, { tenant: '*' }, { isForced: true });
+  await second.finished(runId);
+  await expect
+    .poll(async () => {
+      await second.engine.late.tick();
+      return kinds(second);
+    })
+    .toEqual([[runId, 'duration', true]]);
+});
+
+test('without a success by the time of day, a job is late once for each day, and a success ends it', async () => {
+  const root = dataFolder();
+  const jobs = { backup: bash('true', { expect: { by: '06:00' } }) };
+  const first = await openLate(root, start, { jobs, timezone: 'Europe/Berlin' });
+  // 06:00 in Berlin is 04:00 UTC.
+  expect(await first.to('2026-06-01T03:59:59Z')).toEqual([]);
+  const late = 'No run has succeeded by 06:00 (Europe/Berlin).';
+  expect(await first.to('2026-06-01T04:00:01Z')).toEqual([`by: ${late}`]);
+  expect(await first.to('2026-06-01T09:00:00Z')).toEqual([`by: ${late}`]);
+  await first.close();
+
+  // A restart does not see it again, and sees what passed while no server was running.
+  const second = await openLate(root, '2026-06-01T09:30:00Z', { timezone: 'Europe/Berlin' });
+  expect(await second.list()).toEqual([`by: ${late}`]);
+  await second.close();
+  const third = await openLate(root, '2026-06-02T08:00:00Z', { timezone: 'Europe/Berlin' });
+  expect(await third.list()).toEqual([`by: ${late}`, `by: ${late}`]);
+  await third.finished(await third.create('backup'));
+  await expect.poll(() => third.to('2026-06-02T08:01:00Z')).toEqual([`by, over: ${late}`, `by, over: ${late}`]);
+  await third.to('2026-06-03T02:00:00Z');
+  await third.finished(await third.create('backup'));
+  expect(await third.to('2026-06-03T05:00:00Z')).toHaveLength(2);
+});
+
+test('without a success in the span, a job is late once for each success', async () => {
+  const root = dataFolder();
+  const jobs = {
+    sync: bash('true', { expect: { every: '24h' } }),
+    off: bash('true', { expect: { every: '1h' }, enabled: false }),
+  };
+  const { to, create, finished } = await openLate(root, start, { jobs });
+  expect(await to('2026-06-02T00:00:00Z')).toEqual([]);
+  const never = 'every: No run has succeeded yet; one is expected every 1d.';
+  expect(await to('2026-06-02T00:01:00Z')).toEqual([never]);
+  await finished(await create('sync'));
+  await expect.poll(() => to('2026-06-02T00:02:00Z')).toEqual([never.replace('every:', 'every, over:')]);
+  expect(await to('2026-06-03T00:00:00Z')).toHaveLength(1);
+  const [last] = await to('2026-06-03T00:01:01Z');
+  expect(last).toBe('every: The last success was at 2026-06-02T00:01:00.000Z; one is expected every 1d.');
+  expect(await to('2026-06-05T12:00:00Z')).toHaveLength(2);
+});
+
+test('while schedules are paused, no success is expected', async () => {
+  const jobs = { sync: bash('true', { expect: { every: '24h', by: '06:00' } }) };
+  const paused = await openLate(dataFolder(), start, { jobs, arePaused: true });
+  expect(await paused.to('2026-06-05T00:00:00Z')).toEqual([]);
+});
+
+test('a time that a schedule missed is recorded with the reason', async () => {
+  const root = dataFolder();
+  const jobs = { hourly: scheduled({ cron: '0 * * * *' }), held: scheduled({ cron: '0 * * * *', catch_up: 'last' }) };
+  const before = await openLate(root, start, { jobs });
+  await before.close();
+  const { list, finished, create, to } = await openLate(root, '2026-06-01T03:30:00Z');
+  const missed =
+    'The schedule started no run for 2026-06-01T03:00:00.000Z, nor for earlier times: flwd was not running then.';
+  expect(await list()).toEqual([`missed: ${missed}`]);
+  await finished(await create('hourly'));
+  await expect
+    .poll(() => to(new Date(Date.parse(start) + 3.6 * hourMs).toISOString()))
+    .toEqual([`missed, over: ${missed}`]);
+});
+
+test('with duration: auto, a run is late after twice the 95th percentile of ten successes or more', async () => {
+  const root = dataFolder();
+  const clock = movableClock();
+  const job = bash('[ "$FLWD_ARG_WAIT" = no ] || until [ -e go ]; do sleep 0.05; done', {
+    expect: { duration: 'auto' },
+    argspec: { type: 'object', properties: { wait: { type: 'string', default: 'no' } } },
+  });
+  const { engine, store, create, finished, when } = await openEngine(root, { jobs: { load: job }, clock });
+  for (let n = 0; n < 9; n += 1) await finished(await create('load'));
+  await engine.schedules.tick();
+  await engine.late.tick();
+  const early = await create('load', { wait: 'yes' });
+  await when(early, ({ status }) => status === 'running');
+  await engine.late.tick();
+  clock.forward(hourMs);
+  await engine.late.tick();
+  expect(await store.late.list({ limit: 10 })).toEqual([]);
+  await engine.cancel(early, { tenant: '*' }, { isForced: true });
+  await finished(early);
+  await finished(await create('load'));
+  const runId = await create('load', { wait: 'yes' });
+  await when(runId, ({ status }) => status === 'running');
+  await engine.late.tick();
+  clock.forward(hourMs);
+  await engine.late.tick();
+  expect(await store.late.list({ limit: 10 })).toMatchObject([
+    { runId, detail: expect.stringMatching(/^It has been working for 1h.*, more than twice as long as nearly all/) },
+  ]);
+});

@@ -1,0 +1,87 @@
+// Notifications of what is late or missed, by the rules that count when it is noticed.
+
+import { expect, test, vi } from 'vitest';
+import type { ChannelRule } from '../../src/domain/notification.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { aChannel } from './a-channel.ts';
+import { dataFolder, openNotifier, startMs } from './a-notifier.ts';
+
+const hourMs = 3_600_000;
+
+function when<T>(look: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(look, { interval: 10, timeout: 30_000 });
+}
+
+const bodiesOf = ({ received }: Receiver) => received.map(({ body }) => JSON.parse(body));
+const late = (key: string, over: object = {}) => ({
+  tenant: 'default',
+  jobId: 'prod/backup',
+  kind: 'by' as const,
+  key,
+  atMs: startMs,
+  runId: null,
+  scheduleId: null,
+  detail: 'No run has succeeded by 06:00 (UTC).',
+  ...over,
+});
+
+/** A server that starts and finds these, which nobody has been told about. */
+async function opened(dir: string, rules: readonly ChannelRule[], receiver: Receiver, nowMs = startMs) {
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const before = await openNotifier(dir);
+  await before.close();
+  return openNotifier(dir, { channels, rules, publicUrl: 'https://flwd.example.org/', nowMs });
+}
+
+test('the rules of flwd.yaml report what is late and what was missed, without a run', async () => {
+  const receiver = await startReceiver();
+  const rules = [{ jobs: ['prod/**'], terms: { on: ['late', 'missed'] }, to: ['team'] }] as const;
+  const { add } = await opened(dataFolder(), rules, receiver);
+  await add(late('1'));
+  await add(late('2', { kind: 'missed', scheduleId: 'schedule_1', detail: 'The schedule started no run.' }));
+  await add(late('3', { jobId: 'test/other' }));
+  await when(() => expect(receiver.received).toHaveLength(2));
+  const [first, second] = bodiesOf(receiver).toSorted((a, b) => (a.data.event < b.data.event ? -1 : 1));
+  expect(first).toMatchObject({
+    type: 'job.late',
+    timestamp: '2024-01-15T10:30:00.000Z',
+    data: {
+      run_id: null,
+      job_id: 'prod/backup',
+      event: 'late',
+      status: null,
+      message: {
+        headline: 'prod/backup is late',
+        reason: 'No run has succeeded by 06:00 (UTC).',
+        url: 'https://flwd.example.org/jobs/prod/backup',
+      },
+    },
+  });
+  expect(second).toMatchObject({ type: 'job.missed', data: { event: 'missed' } });
+});
+
+test('repeat and digest count for what is late, too', async () => {
+  const receiver = await startReceiver();
+  const dir = dataFolder();
+  const rules = [{ jobs: ['**'], terms: { on: ['late'], repeatMs: 24 * hourMs }, to: ['team'] }] as const;
+  const first = await opened(dir, rules, receiver);
+  await first.add(late('1'));
+  await when(() => expect(first.notifier.outcomes.delivered).toBe(1));
+  await first.close();
+  const second = await opened(dir, rules, receiver, startMs + hourMs);
+  await second.add(late('2'));
+  await second.add(late('1', { jobId: 'other' }));
+  await when(() => expect(receiver.received).toHaveLength(2));
+  expect(bodiesOf(receiver).map(({ data }) => data.job_id)).toEqual(['prod/backup', 'other']);
+  await when(() => expect(second.notifier.outcomes.delivered).toBe(1));
+  await second.close();
+
+  const digesting = [{ jobs: ['**'], terms: { on: ['late'], digestMs: 600_000 }, to: ['team'] }] as const;
+  const third = await opened(dir, digesting, receiver, startMs + 2 * hourMs);
+  await third.add(late('3'));
+  await third.add(late('4', { jobId: 'third' }));
+  await when(async () => expect(await third.store.late.untold(10)).toEqual([]));
+  third.time.nowMs += 600_000;
+  await when(() => expect(receiver.received).toHaveLength(3));
+  expect(bodiesOf(receiver)[2]).toMatchObject({ type: 'channel.digest', data: { message: { headline: '2 late' } } });
+});
