@@ -19,6 +19,8 @@ const server = await startServing({
         description: 'Reports',
         tags: ['demo'],
         schedules: [{ cron: '0 3 * * *' }],
+        webhooks: [{ name: 'call', scheme: 'hmac', secret: 'key' }],
+        triggers: [{ job: 'demo/steps', on: ['cancelled'] }],
         artifacts: { paths: ['artifacts/*'] },
         argspec: {
           type: 'object',
@@ -81,6 +83,9 @@ const pages = [
   [`/runs/${report}?tab=events`, 'run.finished'],
   [`/runs/${steps}`, 'No output.'],
   ['/admin/audit', 'run.create'],
+  ['/admin/webhooks', 'no delivery yet'],
+  ['/admin/triggers', 'nothing yet'],
+  ['/admin/channels', 'nothing sent yet'],
   ['/admin/doctor', 'seccomp'],
   ['/admin/storage', 'Kept for'],
   ['/admin/instance', 'Up for'],

@@ -60,6 +60,12 @@ export async function makeDemoInstance(
     sources: [{ name: 'shop-jobs', type: 'fs', path: './jobs' }],
     scheduler: { global_concurrency: 8, timezone: 'Europe/Berlin' },
     server: { bind: '127.0.0.1:0' },
+    notify: {
+      channels: {
+        'ops-slack': { type: 'slack', url: { secret: 'slack-ops' } },
+        'on-call': { type: 'ntfy', url: 'https://ntfy.example.org/shop-on-call' },
+      },
+    },
   };
   writeFileSync(configFile, JSON.stringify(config, null, 2));
   const runs = await writeHistory({ jobsDir, dataDir, nowMs, days });

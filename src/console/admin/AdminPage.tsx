@@ -1,12 +1,13 @@
 // The frame of Admin: its sub-pages in a second column, each with an address of its own. A page that the caller may not
 // see is not in the column.
 
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ComponentType, type ReactNode, useEffect, useRef } from 'react';
 import { Link, Redirect, useRoute } from 'wouter';
 import { useTitle } from '../browser.ts';
 import { scrollAcross } from '../design/scroll-across.ts';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { useScopes } from '../session/scopes.ts';
+import { onDemand } from '../shell/on-demand.tsx';
 import { Empty, Loading } from '../widgets/Notes.tsx';
 import { countOf } from '../words.ts';
 import styles from './AdminPage.module.css';
@@ -20,8 +21,11 @@ import { StoragePage } from './StoragePage.tsx';
 import { TokensPage } from './TokensPage.tsx';
 import { ValuesPage } from './ValuesPage.tsx';
 
-const pages: Readonly<Record<string, () => ReactNode>> = {
+const pages: Readonly<Record<string, ComponentType>> = {
   sources: SourcesPage,
+  webhooks: onDemand('the page', async () => (await import('./WebhooksPage.tsx')).WebhooksPage),
+  triggers: onDemand('the page', async () => (await import('./TriggersPage.tsx')).TriggersPage),
+  channels: onDemand('the page', async () => (await import('./ChannelsPage.tsx')).ChannelsPage),
   tokens: TokensPage,
   secrets: SecretsPage,
   values: ValuesPage,

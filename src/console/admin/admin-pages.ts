@@ -1,6 +1,7 @@
 // The sub-pages of Admin, and the scope that each one needs.
 
 import {
+  BellRing,
   Database,
   FileClock,
   FolderGit2,
@@ -10,6 +11,8 @@ import {
   type LucideIcon,
   Stethoscope,
   Ticket,
+  Webhook,
+  Workflow,
 } from 'lucide-react';
 import type { Scope } from '../../domain/principal.ts';
 
@@ -22,6 +25,9 @@ export type AdminPlace = {
 
 export const adminPlaces: readonly AdminPlace[] = [
   { path: 'sources', name: 'Sources', icon: FolderGit2, scope: 'sources:read' },
+  { path: 'webhooks', name: 'Webhooks', icon: Webhook, scope: 'jobs:read' },
+  { path: 'triggers', name: 'Triggers', icon: Workflow, scope: 'jobs:read' },
+  { path: 'channels', name: 'Channels', icon: BellRing, scope: 'jobs:read' },
   { path: 'tokens', name: 'Tokens', icon: Ticket, scope: 'admin' },
   { path: 'secrets', name: 'Secrets', icon: KeyRound, scope: 'secrets:write' },
   { path: 'values', name: 'Key-value store', icon: Database, scope: 'kv:read' },

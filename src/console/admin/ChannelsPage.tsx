@@ -1,0 +1,130 @@
+// The channels of flwd.yaml, which report runs to other services: what keeps one from sending, and a test of each.
+
+import { Send } from 'lucide-react';
+import { type ReactNode, useMemo, useState } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { Chip } from '../design/text/Chip.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { Age } from '../design/text/Time.tsx';
+import { useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { Empty, ErrorNote, Shown, WithCode } from '../widgets/Notes.tsx';
+import { harmless } from '../words.ts';
+import styles from './Admin.module.css';
+
+type Channel = AnswerOf<'listChannels'>['channels'][number];
+type Tested = AnswerOf<'testChannel'>;
+
+export function ChannelsPage(): ReactNode {
+  const may = useScopes();
+  const refresh = useRefresh();
+  const channels = useAnswer(['channels'], (client, signal) => client.call('listChannels', { signal }));
+  const { act, isBusy, error } = useActs(() => refresh({ queryKey: ['channels'] }));
+  const [tested, setTested] = useState<Tested | null>(null);
+  const mayTest = may('admin') === true;
+  const columns = useMemo(() => {
+    const test = (name: string): void => {
+      setTested(null);
+      void act(async (client) => setTested(await client.call('testChannel', { path: { name } })));
+    };
+    return columnsOf(mayTest ? (name) => <TestButton name={name} isBusy={isBusy} test={test} /> : () => null);
+  }, [mayTest, isBusy]);
+  return (
+    <>
+      <PageHeader title="Channels" count={channels.data?.channels.length} />
+      {error !== null && <ErrorNote text={error} />}
+      {tested && !tested.delivered && <ErrorNote text={testedWords(tested)} />}
+      <p role="status" className={tested?.delivered ? styles.bar : 'unseen'}>
+        {tested?.delivered && testedWords(tested)}
+      </p>
+      <Shown of={channels} what="channels">
+        {({ channels: rows }) =>
+          rows.length === 0 ? (
+            <Empty>
+              No channels yet. Add one under <code>notify.channels</code> in flwd.yaml.
+            </Empty>
+          ) : (
+            <Table
+              label="Channels"
+              rows={rows}
+              columns={columns}
+              keyOf={({ name }) => name}
+              compact={(channel) => (
+                <div className={styles.compact}>
+                  <span className={styles.inLine}>
+                    <span>{channel.name}</span>
+                    <span className={styles.quiet}>{channel.type}</span>
+                  </span>
+                  {columns.at(-1)?.cell(channel)}
+                  <span className={styles.wholeLine}>
+                    <State of={channel} />
+                  </span>
+                </div>
+              )}
+            />
+          )
+        }
+      </Shown>
+    </>
+  );
+}
+
+function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel>[] {
+  return [
+    { id: 'name', head: 'Name', width: '18%', cell: ({ name }) => <span title={name}>{name}</span> },
+    { id: 'type', head: 'Type', width: '110px', cell: ({ type }) => type },
+    {
+      id: 'origin',
+      head: 'Sends to',
+      width: '24%',
+      leavesBelowPx: 1_000,
+      cell: ({ origin }) =>
+        origin === null ? <span className={styles.quiet}>not shown</span> : <code>{harmless(origin)}</code>,
+    },
+    { id: 'state', head: 'Last notification', cell: (channel) => <State of={channel} /> },
+    { id: 'acts', head: 'Actions', isHeadUnseen: true, width: '110px', cell: ({ name }) => testOf(name) },
+  ];
+}
+
+/** Why it cannot send, or what became of the last notification. */
+function State({ of: { problem, last_delivery: last } }: { readonly of: Channel }): ReactNode {
+  const wrong = problem ?? last?.error ?? null;
+  if (problem === null && !last) return <span className={styles.quiet}>nothing sent yet</span>;
+  return (
+    <span className={styles.inLine}>
+      {last && problem === null && (
+        <>
+          <Chip look={last.status === 'failed' ? 'failed' : 'plain'}>{last.status}</Chip>
+          <Age at={last.at} />
+        </>
+      )}
+      {wrong !== null && (
+        <span className={`${styles.cut} ${styles.error}`} title={harmless(wrong)}>
+          <WithCode text={harmless(wrong)} />
+        </span>
+      )}
+    </span>
+  );
+}
+
+function TestButton(o: {
+  readonly name: string;
+  readonly isBusy: boolean;
+  readonly test: (name: string) => void;
+}): ReactNode {
+  return (
+    <span className={styles.acts}>
+      <Button size="small" icon={Send} disabled={o.isBusy} aria-label={`Test ${o.name}`} onClick={() => o.test(o.name)}>
+        Test
+      </Button>
+    </span>
+  );
+}
+
+function testedWords({ name, origin, delivered, error }: Tested): string {
+  if (delivered) return `${name}: ${origin === null ? 'the receiver' : harmless(origin)} took the test message.`;
+  return `${name}: the test message was not delivered: ${harmless(error ?? 'the receiver gave no reason')}`;
+}

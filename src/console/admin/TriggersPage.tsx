@@ -1,0 +1,110 @@
+// Triggers: the jobs that start when runs of other jobs end. Their job files define them.
+
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { Chip } from '../design/text/Chip.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { Age } from '../design/text/Time.tsx';
+import { useAnswer } from '../session/answers.tsx';
+import { Empty, Shown } from '../widgets/Notes.tsx';
+import { harmless, jobPath, runPath } from '../words.ts';
+import styles from './Admin.module.css';
+
+type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
+
+export function TriggersPage(): ReactNode {
+  const triggers = useAnswer(['triggers'], (client, signal) => client.call('listTriggers', { signal }));
+  return (
+    <>
+      <PageHeader title="Triggers" count={triggers.data?.total} />
+      <Shown of={triggers} what="triggers">
+        {({ triggers: rows }) =>
+          rows.length === 0 ? (
+            <Empty>
+              No triggers yet. A job that should start after another names it under <code>triggers</code> in its
+              config.yaml.
+            </Empty>
+          ) : (
+            <Table
+              label="Triggers"
+              rows={rows}
+              columns={columns}
+              keyOf={({ id }) => id}
+              compact={(trigger) => (
+                <div className={styles.compact}>
+                  <Job id={trigger.job_id} />
+                  <span className={styles.quiet}>{trigger.on.join(', ')}</span>
+                  <span className={`${styles.wholeLine} ${styles.inLine}`}>
+                    after <Followed of={trigger} />
+                  </span>
+                  <span className={styles.wholeLine}>
+                    <Last of={trigger} />
+                  </span>
+                </div>
+              )}
+            />
+          )
+        }
+      </Shown>
+    </>
+  );
+}
+
+const columns: readonly Column<Trigger>[] = [
+  { id: 'starts', head: 'Starts', cell: ({ job_id: id }) => <Job id={id} /> },
+  { id: 'after', head: 'After', cell: (trigger) => <Followed of={trigger} /> },
+  { id: 'on', head: 'When it ended with', width: '160px', cell: ({ on }) => on.join(', ') },
+  {
+    id: 'if',
+    head: 'Only if',
+    leavesBelowPx: 1_180,
+    cell: ({ if: condition }) => condition !== null && <code title={harmless(condition)}>{harmless(condition)}</code>,
+  },
+  { id: 'last', head: 'Last result', width: '240px', cell: (trigger) => <Last of={trigger} /> },
+];
+
+function Job({ id }: { readonly id: string }): ReactNode {
+  return (
+    <span className={styles.inLine}>
+      <Link href={jobPath(id)} title={harmless(id)}>
+        <JobName id={id} />
+      </Link>
+    </span>
+  );
+}
+
+function Followed({ of: { job, job_exists: exists } }: { readonly of: Trigger }): ReactNode {
+  return exists ? <Job id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
+}
+
+/** Why it starts nothing, or what became of the last end that it saw. */
+function Last({ of: { denied, last_result: last } }: { readonly of: Trigger }): ReactNode {
+  if (denied)
+    return (
+      <span className={`${styles.cut} ${styles.error}`} title={harmless(denied.detail)}>
+        {harmless(denied.detail)}
+      </span>
+    );
+  if (!last) return <span className={styles.quiet}>nothing yet</span>;
+  const why = last.detail ?? last.problem;
+  return (
+    <span className={styles.inLine}>
+      <Chip look={last.problem === null ? 'plain' : 'failed'}>{last.result}</Chip>
+      {last.run_id === null ? (
+        <Age at={last.at} />
+      ) : (
+        <Link href={runPath(last.run_id)}>
+          <Age at={last.at} />
+        </Link>
+      )}
+      {why !== null && (
+        <span className={`${styles.cut} ${styles.error}`} title={harmless(why)}>
+          {harmless(why)}
+        </span>
+      )}
+    </span>
+  );
+}

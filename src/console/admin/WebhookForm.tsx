@@ -1,0 +1,207 @@
+// The form that makes a webhook, and its address, which is shown once.
+
+import { type ReactNode, useState } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { type WebhookScheme, webhookSchemes } from '../../domain/trigger/webhook.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { Dialog } from '../design/controls/Dialog.tsx';
+import { Field, Input } from '../design/controls/Input.tsx';
+import { Combobox, Select } from '../design/controls/Select.tsx';
+import { useActs } from '../session/acts.ts';
+import { useAnswer } from '../session/answers.tsx';
+import { ErrorNote } from '../widgets/Notes.tsx';
+import { harmless } from '../words.ts';
+import styles from './Admin.module.css';
+
+type Made = AnswerOf<'createWebhook'>;
+
+const schemes = webhookSchemes.map((value) => ({
+  value,
+  label: value === 'token' ? 'not signed: the address is the proof' : value,
+}));
+
+type Terms = {
+  readonly jobId: string;
+  readonly name: string;
+  readonly scheme: WebhookScheme;
+  readonly secret: string;
+  readonly condition: string;
+  readonly args: Readonly<Record<string, string>>;
+};
+
+const noTerms: Terms = { jobId: '', name: '', scheme: 'token', secret: '', condition: '', args: {} };
+
+export function WebhookForm(o: { readonly close: () => void; readonly changed: () => void }): ReactNode {
+  const [terms, setTerms] = useState(noTerms);
+  const [made, setMade] = useState<Made | null>(null);
+  const { act, isBusy, error } = useActs(o.changed);
+  if (made) return <MadeWebhook made={made} close={o.close} />;
+  const create = () => act(async (client) => setMade(await client.call('createWebhook', { body: bodyOf(terms) })));
+  const isComplete = terms.jobId !== '' && (terms.scheme === 'token' || terms.secret !== '');
+  const acts = (
+    <>
+      <Button onClick={o.close}>Cancel</Button>
+      <Button look="primary" disabled={isBusy || !isComplete} onClick={() => void create()}>
+        Make the webhook
+      </Button>
+    </>
+  );
+  return (
+    <Dialog title="New webhook" close={o.close} size="wide" acts={acts}>
+      <div className={styles.form}>
+        <TermFields terms={terms} change={(changes) => setTerms((now) => ({ ...now, ...changes }))} />
+        {error !== null && <ErrorNote text={error} />}
+      </div>
+    </Dialog>
+  );
+}
+
+function bodyOf({ jobId, name, scheme, secret, condition, args }: Terms) {
+  const given = Object.entries(args).filter(([, text]) => text !== '');
+  return {
+    job_id: jobId,
+    scheme,
+    ...(name !== '' && { name }),
+    ...(scheme !== 'token' && { secret }),
+    ...(condition !== '' && { if: condition }),
+    ...(given.length > 0 && { args: Object.fromEntries(given) }),
+  };
+}
+
+function TermFields(o: { readonly terms: Terms; readonly change: (changes: Partial<Terms>) => void }): ReactNode {
+  const { jobId, name, scheme, secret, condition, args } = o.terms;
+  const { change } = o;
+  const jobs = useAnswer(['jobs', 'ids'], (client, signal) => client.call('listJobs', { signal }));
+  return (
+    <>
+      <Field label="Job" isRequired>
+        {(attributes) => (
+          <Combobox
+            {...attributes}
+            label="Job"
+            size="form"
+            placeholder="Type a part of its name"
+            choices={(jobs.data?.jobs ?? []).map(({ id }) => ({ value: id, label: harmless(id) }))}
+            value={jobId === '' ? null : jobId}
+            onChange={(chosen) => change({ jobId: chosen, args: {} })}
+          />
+        )}
+      </Field>
+      <TextField
+        label="Name"
+        hint="Empty: the server makes one"
+        value={name}
+        change={(text) => change({ name: text })}
+      />
+      <Field
+        label="How the service signs"
+        hint={
+          scheme === 'token'
+            ? 'Everybody who knows the address can start the job, at most 10 times a minute'
+            : 'Deliveries without this signature are refused'
+        }
+      >
+        {(attributes) => (
+          <Select
+            {...attributes}
+            label="How the service signs"
+            size="form"
+            choices={schemes}
+            value={scheme}
+            onChange={(chosen) => change({ scheme: chosen })}
+          />
+        )}
+      </Field>
+      {scheme !== 'token' && (
+        <TextField
+          label="Secret"
+          isRequired
+          hint="The name of the stored secret that you share with the service"
+          value={secret}
+          change={(text) => change({ secret: text })}
+        />
+      )}
+      <TextField
+        label="Only if"
+        hint='An expression, such as event == "push". Empty: every delivery starts a run'
+        value={condition}
+        change={(text) => change({ condition: text })}
+      />
+      {jobId !== '' && <Arguments jobId={jobId} args={args} change={(next) => change({ args: next })} />}
+    </>
+  );
+}
+
+function Arguments(o: {
+  readonly jobId: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly change: (args: Readonly<Record<string, string>>) => void;
+}): ReactNode {
+  const job = useAnswer(['job', o.jobId], (client, signal) =>
+    client.call('getJob', { path: { job_id: o.jobId }, signal }),
+  );
+  const { properties, required }: { readonly properties?: unknown; readonly required?: unknown } = job.data?.args ?? {};
+  const names = typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
+  if (names.length === 0) return null;
+  return (
+    <fieldset className={styles.fields}>
+      <legend>Arguments, as expressions over body, event, headers and query</legend>
+      {names.map((one) => (
+        <TextField
+          key={one}
+          label={harmless(one)}
+          isRequired={Array.isArray(required) && required.includes(one)}
+          hint={`Such as body.${harmless(one)}`}
+          value={o.args[one] ?? ''}
+          change={(text) => o.change({ ...o.args, [one]: text })}
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+function TextField(o: {
+  readonly label: string;
+  readonly hint: string;
+  readonly value: string;
+  readonly change: (text: string) => void;
+  readonly isRequired?: boolean;
+}): ReactNode {
+  return (
+    <Field label={o.label} hint={o.hint} isRequired={o.isRequired ?? false}>
+      {(attributes) => (
+        <Input {...attributes} isMono value={o.value} onChange={(event) => o.change(event.target.value)} />
+      )}
+    </Field>
+  );
+}
+
+function MadeWebhook({ made, close }: { readonly made: Made; readonly close: () => void }): ReactNode {
+  const address = made.url ?? location.origin + made.hook;
+  return (
+    <Dialog
+      title={`The webhook ${made.name}`}
+      close={close}
+      acts={
+        <Button look="primary" onClick={close}>
+          I have copied it
+        </Button>
+      }
+    >
+      <div className={styles.form}>
+        <p>Copy the address now: it cannot be shown again.</p>
+        <p className={styles.shown}>
+          <code>{address}</code>
+          <CopyButton label="Copy the address" text={address} />
+        </p>
+        {made.scheme === 'token' && (
+          <p>
+            Keep it like a password: everybody who knows it can start {harmless(made.job_id)}, at most {made.per_minute}{' '}
+            times a minute.
+          </p>
+        )}
+      </div>
+    </Dialog>
+  );
+}

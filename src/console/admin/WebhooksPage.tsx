@@ -1,0 +1,187 @@
+// Webhooks: the addresses at which other services start jobs, with what became of the last delivery of each.
+
+import { Plus } from 'lucide-react';
+import { type ReactNode, useMemo, useState } from 'react';
+import { Link } from 'wouter';
+import { Button } from '../design/controls/Button.tsx';
+import { CopyButton } from '../design/controls/CopyButton.tsx';
+import { Confirm } from '../design/controls/Dialog.tsx';
+import { type Column, Table } from '../design/table/Table.tsx';
+import { Chip } from '../design/text/Chip.tsx';
+import { JobName } from '../design/text/JobName.tsx';
+import { PageHeader } from '../design/text/PageHeader.tsx';
+import { Age } from '../design/text/Time.tsx';
+import { useActs } from '../session/acts.ts';
+import { useAnswer, useRefresh } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
+import { harmless, jobPath } from '../words.ts';
+import styles from './Admin.module.css';
+import { Deliveries, ResultChip, type Webhook } from './Deliveries.tsx';
+import { WebhookForm } from './WebhookForm.tsx';
+
+type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
+
+export function WebhooksPage(): ReactNode {
+  const may = useScopes();
+  const refresh = useRefresh();
+  const changed = (): void => refresh({ queryKey: ['webhooks'] });
+  const webhooks = useAnswer(['webhooks'], (client, signal) => client.call('listWebhooks', { signal }));
+  const { act, error } = useActs(changed);
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const close = (): void => setAsked(null);
+  const mayWrite = may('schedules:write') === true;
+  const mayRead = may('runs:read') === true;
+  const columns = useMemo(() => columnsOf({ ask: setAsked, mayWrite, mayRead }), [mayWrite, mayRead]);
+  return (
+    <>
+      <PageHeader title="Webhooks" count={webhooks.data?.total}>
+        {mayWrite && (
+          <Button look="primary" icon={Plus} onClick={() => setAsked({ what: 'new' })}>
+            New webhook
+          </Button>
+        )}
+      </PageHeader>
+      {error !== null && <ErrorNote text={error} />}
+      <Shown of={webhooks} what="webhooks">
+        {({ webhooks: rows }) =>
+          rows.length === 0 ? (
+            <Empty>
+              No webhooks yet. Make one here, with <code>flwd webhooks add JOB</code>, or under <code>webhooks</code> in
+              the config.yaml of a job.
+            </Empty>
+          ) : (
+            <Table
+              label="Webhooks"
+              rows={rows}
+              columns={columns}
+              keyOf={({ id }) => id}
+              compact={(webhook) => (
+                <div className={styles.compact}>
+                  <Job of={webhook} />
+                  <WebhookActs webhook={webhook} ask={setAsked} mayWrite={mayWrite} mayRead={mayRead} />
+                  <span className={`${styles.wholeLine} ${styles.inLine}`}>
+                    <span className={styles.cut}>{webhook.name}</span>
+                    <Last of={webhook} />
+                  </span>
+                </div>
+              )}
+            />
+          )
+        }
+      </Shown>
+      {asked?.what === 'new' && <WebhookForm close={close} changed={changed} />}
+      {asked?.what === 'deliveries' && <Deliveries of={asked.webhook} close={close} changed={changed} />}
+      {asked?.what === 'remove' && (
+        <Confirm
+          title={`Remove the webhook ${asked.webhook.name}?`}
+          text="Its address answers 404 from now on, and its deliveries are removed. Its runs stay. This cannot be undone."
+          yes="Remove the webhook"
+          no="Keep it"
+          confirm={() =>
+            void act((client) => client.request('deleteWebhook', { path: { webhook_id: asked.webhook.id } }))
+          }
+          close={close}
+        />
+      )}
+    </>
+  );
+}
+
+type Rights = {
+  readonly ask: (asked: Asked) => void;
+  readonly mayWrite: boolean;
+  readonly mayRead: boolean;
+};
+
+function columnsOf(rights: Rights): readonly Column<Webhook>[] {
+  return [
+    { id: 'job', head: 'Job', cell: (webhook) => <Job of={webhook} /> },
+    { id: 'name', head: 'Name', width: '17%', cell: ({ name }) => <span title={name}>{name}</span> },
+    {
+      id: 'scheme',
+      head: 'Signed by',
+      width: '110px',
+      cell: ({ scheme }) => (scheme === 'token' ? <Chip look="late">not signed</Chip> : scheme),
+    },
+    {
+      id: 'hook',
+      head: 'Address',
+      leavesBelowPx: 1_180,
+      cell: (webhook) => <Address of={webhook} />,
+    },
+    { id: 'last', head: 'Last delivery', width: '180px', cell: (webhook) => <Last of={webhook} /> },
+    {
+      id: 'acts',
+      head: 'Actions',
+      isHeadUnseen: true,
+      width: '190px',
+      cell: (webhook) => <WebhookActs webhook={webhook} {...rights} />,
+    },
+  ];
+}
+
+function Job({ of: { job_id: jobId } }: { readonly of: Webhook }): ReactNode {
+  return (
+    <span className={styles.inLine}>
+      <Link href={jobPath(jobId)} title={harmless(jobId)}>
+        <JobName id={jobId} />
+      </Link>
+    </span>
+  );
+}
+
+/** An address with a token is shown only when the webhook is made. */
+function Address({ of: { hook, job_id: jobId, name } }: { readonly of: Webhook }): ReactNode {
+  if (hook === null) return <span className={styles.quiet}>shown once</span>;
+  const label = `Copy the address of ${harmless(jobId)}/${name}`;
+  return (
+    <span className={styles.inLine}>
+      <code className={styles.cut} title={harmless(hook)}>
+        {harmless(hook)}
+      </code>
+      <CopyButton label={label} text={location.origin + hook} />
+    </span>
+  );
+}
+
+/** Why it takes no deliveries, or what became of the last one. */
+function Last({ of: { denied, last_delivery: last } }: { readonly of: Webhook }): ReactNode {
+  if (denied) {
+    return (
+      <span className={styles.bad} title={harmless(denied.detail)}>
+        <span className={styles.cut}>{harmless(denied.detail)}</span>
+      </span>
+    );
+  }
+  if (!last) return <span className={styles.quiet}>no delivery yet</span>;
+  return (
+    <span className={styles.inLine}>
+      <ResultChip of={last} />
+      <Age at={last.at} />
+    </span>
+  );
+}
+
+function WebhookActs({ webhook, ask, mayWrite, mayRead }: Rights & { readonly webhook: Webhook }): ReactNode {
+  const name = `${webhook.job_id}/${webhook.name}`;
+  return (
+    <span className={styles.acts}>
+      {mayRead && (
+        <Button size="small" aria-label={`Deliveries of ${name}`} onClick={() => ask({ what: 'deliveries', webhook })}>
+          Deliveries
+        </Button>
+      )}
+      {mayWrite && webhook.source === 'api' && (
+        <Button
+          size="small"
+          look="danger"
+          aria-label={`Remove… ${name}`}
+          onClick={() => ask({ what: 'remove', webhook })}
+        >
+          Remove…
+        </Button>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,110 @@
+// The pages about what starts jobs and what reports on them: webhooks, triggers and channels.
+
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+import { accessibilityErrors } from './accessibility-errors.ts';
+
+const server = await startServing({
+  jobs: {
+    'site/deploy': bash('true', {
+      args: [{ name: 'ref', required: true, pattern: '^refs/' }, { name: 'note' }],
+      webhooks: [{ name: 'push', scheme: 'github', secret: 'key', args: { ref: 'body.ref' } }],
+    }),
+    report: bash('true', { triggers: [{ job: 'site/deploy' }, { job: 'no/such', if: 'run.args.ref == "x"' }] }),
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
+const deliver = (address: string, body: object) =>
+  fetch(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+testWith(headlessChromium)(
+  'a webhook is made by keyboard, its address shown once, its deliveries sent again, and it is removed',
+  async () => {
+    const page = await browser.open(`${server.url}/admin/webhooks`);
+    await page.getByRole('button', { name: 'New webhook' }).press('Enter');
+    const form = page.getByRole('dialog', { name: 'New webhook' });
+    const job = form.getByRole('combobox', { name: 'Job' });
+    await job.fill('site');
+    await page.getByRole('option', { name: 'site/deploy' }).waitFor();
+    await job.press('ArrowDown');
+    await job.press('Enter');
+    await form.getByLabel('Name', { exact: true }).fill('form');
+    const ref = form.getByLabel('ref');
+    await ref.fill('body.reff +');
+    await form.getByRole('button', { name: 'Make the webhook' }).press('Enter');
+    await form.getByRole('alert').waitFor();
+    await ref.fill('body.ref');
+    expect(await accessibilityErrors(page)).toEqual([]);
+    await form.getByRole('button', { name: 'Make the webhook' }).press('Enter');
+
+    const shown = page.getByRole('dialog', { name: 'The webhook form' });
+    await shown.getByText('at most 10 times a minute').waitFor();
+    const address = (await shown.locator('code').textContent()) ?? '';
+    expect(address).toMatch(new RegExp(`^${server.url}/hooks/flwd_hook_`));
+    expect(await accessibilityErrors(page)).toEqual([]);
+    await shown.getByRole('button', { name: 'I have copied it' }).press('Enter');
+    await shown.waitFor({ state: 'detached' });
+    expect(await page.locator('body').textContent()).not.toContain(address);
+
+    expect((await deliver(address, { ref: 'refs/heads/main' })).status).toBe(202);
+    expect((await deliver(address, { ref: 'main' })).status).toBe(400);
+    await page.reload();
+    const row = page.getByRole('row', { name: /site\/deploy form not signed/ });
+    await row.getByText('refused').waitFor();
+    await row.getByRole('button', { name: 'Deliveries of site/deploy/form' }).press('Enter');
+    const dialog = page.getByRole('dialog', { name: 'Deliveries of site/deploy/form' });
+    const deliveries = dialog.getByRole('list', { name: 'Deliveries' }).getByRole('listitem');
+    await expect.poll(() => deliveries.count()).toBe(2);
+    await expect.poll(() => deliveries.first().textContent()).toMatch(/refused.*"ref":"main".*\/args\/ref/);
+    const started = deliveries.filter({ hasText: 'started' });
+    await started.getByRole('button', { name: 'Send again' }).press('Enter');
+    await dialog.getByRole('status').getByRole('link').waitFor();
+    expect(await accessibilityErrors(page)).toEqual([]);
+    expect(await read('/runs?job_id=site/deploy')).toMatchObject({ total: 2 });
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+
+    await row.getByRole('button', { name: 'Remove… site/deploy/form' }).press('Enter');
+    await page.getByRole('button', { name: 'Remove the webhook' }).press('Enter');
+    await row.waitFor({ state: 'detached' });
+    expect((await deliver(address, { ref: 'refs/heads/main' })).status).toBe(404);
+    const ofFile = page.getByRole('row', { name: /site\/deploy push github/ });
+    await ofFile.getByRole('button', { name: /Deliveries/ }).waitFor();
+    expect(await ofFile.getByRole('button', { name: /Remove/ }).all()).toEqual([]);
+  },
+);
+
+testWith(headlessChromium)('a caller who may only read is offered no changes', async () => {
+  await using guarded = await startServing({
+    authMode: 'required',
+    jobs: { 'site/deploy': bash('true', { webhooks: [{ name: 'push', scheme: 'github', secret: 'key' }] }) },
+  });
+  const { credential } = await guarded.token({ scopes: ['jobs:read'] });
+  const page = await browser.open(`${guarded.url}/admin/webhooks`);
+  await page.getByLabel('API token').fill(credential);
+  await page.getByLabel('API token').press('Enter');
+  await page.getByRole('row', { name: /site\/deploy push github/ }).waitFor();
+  const acts = page.getByRole('main').getByRole('button', { name: /New webhook|Deliveries|Remove/ });
+  expect(await acts.all()).toEqual([]);
+});
+
+testWith(headlessChromium)('triggers are listed with the job that is missing, and channels are tested', async () => {
+  const page = await browser.open(`${server.url}/admin/triggers`);
+  const rows = page.getByRole('table', { name: 'Triggers' }).getByRole('row');
+  await expect.poll(() => rows.count()).toBe(3);
+  await rows.filter({ hasText: 'no/such: there is no such job' }).waitFor();
+  await rows.getByRole('link', { name: 'site/deploy' }).click();
+  await page.waitForURL(/\/jobs\/site\/deploy$/);
+
+  await page.goto(`${server.url}/admin/channels`);
+  await page.getByRole('button', { name: 'Test team' }).press('Enter');
+  await page.getByRole('status').filter({ hasText: 'team: ' }).waitFor();
+  expect(await accessibilityErrors(page)).toEqual([]);
+});
