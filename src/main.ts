@@ -27,6 +27,7 @@ import { openForkServer } from './exec/proc/fork-server.ts';
 import { createProcExecutor } from './exec/proc/proc-executor.ts';
 import { createRunCallers, type RunCallers } from './exec/proc/run-callers.ts';
 import type { HostProbe } from './host-probe.ts';
+import { readCalendars } from './instance/calendars.ts';
 import { removeCliToken, writeCliToken } from './instance/cli-token.ts';
 import { giveUpReserve, keepReserve, lendRoom } from './instance/disk-reserve.ts';
 import { openOwnerId } from './instance/owner-id.ts';
@@ -319,7 +320,7 @@ async function openEngine(
     channels: config.notify.channels.map(({ name }) => name),
     defaultTenant: config.instance.defaultTenant,
     timezone: scheduler.timezone ?? parts.timezone,
-    calendars: new Map(Object.entries(scheduler.calendars).map(([name, days]) => [name, new Set(days)])),
+    calendars: await readCalendars(scheduler.calendars, clock.now()),
     arePaused: scheduler.schedulesPaused,
     syncWaitMs: config.server.syncWaitMs,
     worker: hostname(),

@@ -431,7 +431,7 @@ export const keys = {
   'scheduler.calendars': key(
     calendars,
     {},
-    'Lists of days, such as holidays, that `calendar` and `except` of schedules can name',
+    'Days such as holidays that `calendar` and `except` of schedules can name: a list of dates, or the path of an iCalendar file (`.ics`), which is read when the server starts',
   ),
   'scheduler.schedules_paused': key(flag, false, 'Whether no schedule starts a run'),
   'scheduler.global_concurrency': computed(

@@ -269,15 +269,29 @@ const date: Kind<string> = {
   fromText: asIs,
 };
 
-/** Lists of dates, by the name that schedules use. */
-export const calendars: Kind<Readonly<Record<string, readonly string[]>>> = {
-  name: 'map of list of date',
+const calendar: Kind<CalendarDays> = {
+  name: 'list of date, or path',
+  expected: 'a list of dates, or a path',
+  read(raw, base) {
+    if (typeof raw !== 'string') return listOf(date).read(raw, base);
+    const file = path.read(raw, base);
+    return file === undefined ? undefined : { file };
+  },
+  fromText: asIs,
+};
+
+/** Dates, or the absolute path of an iCalendar file. */
+export type CalendarDays = readonly string[] | { readonly file: string };
+
+/** Days by the name that schedules use. */
+export const calendars: Kind<Readonly<Record<string, CalendarDays>>> = {
+  name: 'map of list of date, or path',
   expected:
     'a map of names such as `holidays`, each a list of dates such as `[2026-12-24]`, ' +
-    `at most ${mostYearsAhead} years ahead`,
+    `at most ${mostYearsAhead} years ahead, or the path of an iCalendar file`,
   read(raw, base) {
-    const lists = mapOf(listOf(date)).read(raw, base);
-    return lists && Object.keys(lists).every(isCalendarName) ? lists : undefined;
+    const days = mapOf(calendar).read(raw, base);
+    return days && Object.keys(days).every(isCalendarName) ? days : undefined;
   },
   fromText: asIs,
 };

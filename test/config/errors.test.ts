@@ -86,6 +86,7 @@ test.each([
   ['sources: { a: 1 }', '`sources` must be a list'],
   ['sources: [jobs]', '`sources[0]` must be a map of keys'],
   ['scheduler: { calendars: { far: ["9998-12-31"] } }', 'at most 50 years ahead'],
+  ['scheduler: { calendars: { file: 7 } }', 'or the path of an iCalendar file'],
   ['remotes: [a]', '`remotes` must be a map of keys'],
   ['- a', 'the file must be a map of sections'],
 ])('%s is an error of one line', (yaml, message) => {

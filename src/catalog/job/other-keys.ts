@@ -8,6 +8,7 @@ const image = 'write `executor: container` and `image`, which this version does 
 export const jobKeyHints: Readonly<Record<string, string>> = {
   serviceBindings: `${network}, and pass their addresses as arguments or in \`env\``,
   interpreter: 'write `command: ./run.sh`; the ending, the `#!` or `ulc_profile` says the language',
+  script: 'write `command: ./run.sh`; only steps have a `script`',
   timeout: 'write `timeouts: {run: 30s}`',
   error_handling: 'write `retry: {limit: 2, delay: 1s}`, or `continue_on_error: true` in a step',
   env_inheritance: 'name the variables in `env`, or in `env_passthrough` of the profile `permissive` in flwd.yaml',
