@@ -111,8 +111,8 @@ export function useLate(): readonly Late[] | undefined {
 /** From two hours ago on. */
 export function useNextDay(): Answer<Fires> & { readonly fromMs: number; readonly toMs: number } {
   const now = useNow(minuteMs);
-  const fromMs = now - (now % (10 * minuteMs)) - 2 * hourMs;
-  const toMs = fromMs + dayMs;
+  const roundMs = now - (now % (10 * minuteMs));
+  const [fromMs, toMs] = [roundMs - 2 * hourMs, roundMs + dayMs];
   const may = useScopes()('jobs:read') === true;
   const query = { since: new Date(fromMs).toISOString(), until: new Date(toMs).toISOString(), limit: 500 };
   const answer = useAnswer(
