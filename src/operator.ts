@@ -98,7 +98,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, timezone, paused, traces, kv } = found;
+    const { database, isPartial, files, damaged, owners, timezone, paused, late, traces, kv } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -110,6 +110,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       examineOwners(owners, readOwnerId(places.dataDir)),
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...examinePauses(paused),
+      ...examineLate(late),
       ...examineTraces(config.collector, traces),
       ...(kv ? [examineKv(kv)] : []),
     ];
@@ -127,6 +128,15 @@ function examinePauses(paused: Examination['paused']): HostCheck[] {
   if (paused.length === 0) return [];
   const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
   return [warn('schedules', which, 'run flwd schedules resume --all, for each tenant that is named with --tenant')];
+}
+
+function examineLate({ late, missed }: Examination['late']): HostCheck[] {
+  const found = [
+    ...(late > 0 ? [`${late} late`] : []),
+    ...(missed > 0 ? [`${missed} missed by ${missed === 1 ? 'a schedule' : 'schedules'}`] : []),
+  ];
+  if (found.length === 0) return [];
+  return [warn('expected runs', found.join(', '), 'run flwd late, which says which jobs, and why')];
 }
 
 function examineTraces(collector: Config['collector'], state: ExportState | null): HostCheck[] {

@@ -2,7 +2,6 @@
 
 import type { Late } from '../domain/outcome/late.ts';
 import type { Database, Transaction } from './database.ts';
-import { countRows } from './query-parts.ts';
 import type { LateRow } from './schema.ts';
 
 export type LateQuery = {
@@ -22,7 +21,6 @@ export type LateStore = {
   readonly add: (tx: Transaction, late: Omit<Late, 'overAtMs'>) => Promise<boolean>;
   /** Newest first. */
   readonly list: (query: LateQuery) => Promise<readonly Late[]>;
-  readonly openCount: () => Promise<number>;
   readonly end: (tx: Transaction, late: Late, atMs: number) => Promise<void>;
   /** Those that nobody has made notifications of, oldest first. */
   readonly untold: (limit: number) => Promise<readonly Late[]>;
@@ -69,7 +67,6 @@ export function createLateStore(database: Database): LateStore {
       if (isOpen) query = query.where('over_at', 'is', null);
       return (await query.execute()).map(toLate);
     },
-    openCount: () => countRows(read.selectFrom('late').where('over_at', 'is', null)),
     async end(tx, late, atMs) {
       await rowOf(tx, late).set({ over_at: atMs }).execute();
     },

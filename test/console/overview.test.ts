@@ -90,6 +90,42 @@ describe('the overview', () => {
   });
 });
 
+testWith(headlessChromium)('shows what is late or was missed until it is over', async () => {
+  const { late, db } = server.store;
+  const common = { tenant: 'default', atMs: Date.now(), scheduleId: null } as const;
+  const runId = await started('slow/one');
+  await db.transact(async (tx) => {
+    await late.add(tx, {
+      ...common,
+      jobId: 'slow/one',
+      kind: 'duration',
+      key: runId,
+      runId,
+      detail: 'It has been working for 2 s, and is expected to take at most 1s.',
+    });
+    const detail = 'No run has succeeded by 06:00 (UTC).';
+    await late.add(tx, { ...common, jobId: 'report', kind: 'by', key: '2026-06-01', runId: null, detail });
+  });
+  const page = await browser.open(server.url);
+  const card = cardOf(page, 'Late and missed');
+  const rows = card.getByRole('list', { name: 'Late and missed' }).getByRole('listitem');
+  await expect.poll(() => rows.count()).toBe(2);
+  const links = (row: number) => rows.nth(row).getByRole('link');
+  const hrefs = async (name: RegExp) => card.getByRole('link', { name }).first().getAttribute('href');
+  await expect.poll(() => hrefs(/at most 1s/)).toBe(`/runs/${runId}`);
+  await expect.poll(() => hrefs(/succeeded by 06:00/)).toBe('/jobs/report');
+  await expect.poll(async () => (await links(0).count()) + (await links(1).count())).toBe(4);
+
+  await server.post(`/runs/${runId}/cancel?force=true`, '');
+  const open = await late.list({ limit: 10 });
+  await db.transact(async (tx) => {
+    for (const one of open) await late.end(tx, one, Date.now());
+  });
+  await page.reload();
+  await cardOf(page, 'Running').getByText('Nothing is running.').waitFor();
+  await expect.poll(() => card.count()).toBe(0);
+});
+
 testWith(headlessChromium)('an empty instance says what makes a job', async () => {
   await using empty = await startServing();
   const page = await browser.open(empty.url);

@@ -91,6 +91,11 @@ async function fill(into: Record<string, string[]>, folder: string, [job, status
   const { id: schedule } = await json<{ id: string }>(made);
   const { webhooks } = await get<{ webhooks: { id: string; job_id: string }[] }>('/webhooks', operator);
   const webhook = webhooks.filter((one) => one.job_id.startsWith(folder)).map(({ id }) => id);
+  const late = { tenant: 'default', jobId: `${folder}/${job}`, kind: 'by', key: '2026-06-01', atMs: 0 } as const;
+  const detail = `No run of ${folder}/${job} has succeeded.`;
+  await server.store.db.transact((tx) =>
+    server.store.late.add(tx, { ...late, runId: null, scheduleId: schedule, detail }),
+  );
   Object.assign(into, {
     run: [run.id, ran, waits],
     approval: [waits],
@@ -155,6 +160,9 @@ describe('what belongs to a job out of reach', () => {
       '/stats/times?job_id=shortcut',
       '/failures',
       '/failures?job_id=shortcut',
+      '/late',
+      '/late?state=all',
+      '/late?job_id=shortcut',
       '/logs?q=words',
       '/logs?job_id=shortcut',
       '/approvals',
@@ -180,6 +188,7 @@ describe('what belongs to a job out of reach', () => {
       total: 3,
     });
     expect(await get('/runs', reporter)).toMatchObject({ total: 3 });
+    expect(await get('/late?state=all', reporter)).toMatchObject({ late: [{ job_id: 'reports/daily' }] });
     expect(await get('/stats', reporter)).toMatchObject({ totals: { runs: 2, failed: 0 } });
     expect(await get('/stats/times?job_id=vault/open', reporter)).toMatchObject({ runs: [], steps: [] });
     expect(await get('/system/info', reporter)).toMatchObject({ queue: { running: 1 } });

@@ -28,6 +28,8 @@ export type Examination = {
   readonly timezone: string | null;
   /** The tenants whose schedules are paused; `*` is every tenant. */
   readonly paused: readonly string[];
+  /** How many runs and successes are late, and how many times schedules missed without a success since. */
+  readonly late: { readonly late: number; readonly missed: number };
   /** How the export of spans is; null when it never ran. */
   readonly traces: ExportState | null;
   /** null when the key-value store is empty. */
@@ -104,6 +106,7 @@ export async function examineStore(o: {
       owners: readOwners(connection),
       timezone: readFact(connection, 'timezone'),
       paused: readPaused(connection),
+      late: readLate(connection),
       traces: readTraces(connection),
       kv: readKv(connection),
     };
@@ -127,6 +130,15 @@ function readPaused(connection: DatabaseSync): string[] {
   if (!hasTable(connection, 'schedule_pauses')) return [];
   const rows = connection.prepare('SELECT tenant FROM schedule_pauses ORDER BY tenant').all();
   return rows.map(({ tenant }) => String(tenant));
+}
+
+function readLate(connection: DatabaseSync): Examination['late'] {
+  if (!hasTable(connection, 'late')) return { late: 0, missed: 0 };
+  const rows = connection.prepare(
+    "SELECT kind = 'missed' AS missed, count(*) AS rows FROM late WHERE over_at IS NULL GROUP BY 1",
+  );
+  const counts = new Map(rows.all().map(({ missed, rows: count }) => [Number(missed), Number(count)]));
+  return { late: counts.get(0) ?? 0, missed: counts.get(1) ?? 0 };
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

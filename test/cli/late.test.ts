@@ -1,0 +1,63 @@
+// `flwd late`, and what `flwd doctor` says of late runs and missed times.
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+const nothing = { code: 0, stdout: '', stderr: 'nothing is late; --all shows what is over\n' };
+const seconds = (count: number) => new Date(Date.now() + count * 1_000).toISOString();
+
+test('late runs and missed times are listed until they are over, and doctor counts them', async () => {
+  const instance = await createInstance({
+    slow: bash('sleep 600', { expect: { duration: '1s' } }),
+    removed: bash('true'),
+  });
+  const { dir } = instance;
+  const server = await instance.serve();
+  expect(await flwd(dir, 'late')).toEqual(nothing);
+  expect((await flwd(dir, 'doctor')).stdout).not.toContain('expected runs');
+
+  const runId = await server.start('slow');
+  const made = await server.fetch('/schedules', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ job_id: 'removed', at: seconds(5) }),
+  });
+  expect(made.status).toBe(201);
+  rmSync(join(dir, 'jobs/removed'), { recursive: true });
+  const kinds = async () => {
+    const { late } = await server.json<{ late: { kind: string }[] }>('/late');
+    return late.map(({ kind }) => kind).toSorted();
+  };
+  await expect.poll(kinds).toEqual(['duration', 'missed']);
+
+  const { stdout } = await flwd(dir, 'late');
+  const [head, ...rows] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/));
+  expect(head).toEqual(['JOB', 'SINCE', 'OVER', 'WHY']);
+  const since = expect.stringMatching(/^20\S+Z$/);
+  expect(rows.toSorted(([a = ''], [b = '']) => a.localeCompare(b))).toEqual([
+    ['removed', since, 'no', expect.stringMatching(/^The schedule could not start a run for 20/)],
+    ['slow', since, 'no', expect.stringMatching(/at most 1s\.$/)],
+  ]);
+  const ofSlow: unknown = JSON.parse((await flwd(dir, 'late', '--job', 'slow', '--json')).stdout);
+  expect(ofSlow).toMatchObject({ late: [{ job_id: 'slow', kind: 'duration', run_id: runId, over_at: null }] });
+  const checked = await flwd(dir, 'doctor');
+  expect(checked.code).toBe(0);
+  expect(checked.stdout).toMatch(
+    /^warn {2}expected runs {2,}1 late, 1 missed by a schedule\n +→ run flwd late, which says which jobs, and why$/m,
+  );
+
+  await flwd(dir, 'cancel', runId, '--force');
+  await expect.poll(kinds).toEqual(['missed']);
+  expect(await flwd(dir, 'late', '--job', 'slow')).toEqual(nothing);
+  const all = await flwd(dir, 'late', '--job', 'slow', '--all');
+  expect(all.stdout).toMatch(/^slow +20\S+Z +20\S+Z +/m);
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(/^warn {2}expected runs {2,}1 missed by a schedule$/m);
+  await server.stop();
+});
