@@ -78,7 +78,7 @@ const agentTerms = Type.Object(
     detach: Type.Boolean({ description: 'A run goes on if the agent loses its connection' }),
     approval: Type.Boolean({ description: 'A run that an agent starts waits until a person allows it' }),
   },
-  { $id: 'AgentTerms', description: 'What the author of the job says to agents, and of them.' },
+  { $id: 'AgentTerms', description: 'What agents should know about the job, and whether their runs wait for a person' },
 );
 
 export const job = Type.Object(

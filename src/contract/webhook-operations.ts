@@ -68,7 +68,10 @@ const webhook = Type.Object(
     per_minute: nullable(
       Type.Integer({ description: 'How many deliveries it takes a minute; null means that there is no such limit' }),
     ),
-    denied: denial('refuses every delivery', 'its job is gone, invalid, or from an untrusted source'),
+    denied: denial(
+      'refuses every delivery',
+      'its job is gone, invalid, or from an untrusted source; or the token that it is bound to is no longer valid',
+    ),
     created_at: nullable(timestamp),
     created_by: nullable(Type.String()),
     last_delivery: nullable(
@@ -162,6 +165,7 @@ const trial = Type.Object(
     }),
     event: Type.String(),
     args: nullable(anyObject),
+    asks_person: Type.Boolean({ description: 'Whether the run would wait until a person allows it' }),
     problem: nullable(
       Type.String({ description: 'Why it would be refused: the last part of the type of the problem' }),
     ),

@@ -115,7 +115,7 @@ export type JobSchedule = Omit<ScheduleTerms, 'timezone'> & {
   readonly held: boolean;
 };
 
-/** What the author says to agents, and of them. */
+/** What agents should know about the job, and whether their runs wait for a person. */
 type AgentTerms = {
   /** true: offered before other jobs; false: neither offered nor found. */
   readonly expose: boolean | null;

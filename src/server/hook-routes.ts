@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Webhook } from '../engine/webhook/webhook-parts.ts';
+import type { OpenWebhook } from '../engine/webhook/find-webhook.ts';
 import type { Webhooks } from '../engine/webhook/webhooks.ts';
 import type { Admission } from './admission/admission.ts';
 import { traceParentOf } from './handlers/starting-runs.ts';
@@ -33,7 +33,7 @@ type Parts = {
 export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   const { webhooks } = o;
   const readJson = createJsonReader(app);
-  const found = new WeakMap<FastifyRequest, Webhook>();
+  const found = new WeakMap<FastifyRequest, OpenWebhook>();
 
   async function enter(request: FastifyRequest<HookRoute>, reply: FastifyReply): Promise<void> {
     await o.admission.admitDelivery(request, reply);
@@ -44,20 +44,21 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
   }
 
   async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const webhook = found.get(request);
-    if (!webhook) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+    const open = found.get(request);
+    if (!open) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+    const { webhook, principal } = open;
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };
     await webhooks.assertSigned(webhook, delivery);
     // Only now, so that nobody else can use up the limit of the sender.
     o.countDelivery(webhook);
-    request.principal = await webhooks.principalOf(webhook);
+    request.principal = principal;
     const parse = () => bodyOf(request, raw, readJson);
     const { status, body } = await webhooks.accept(
       webhook,
       { ...delivery, parse },
       {
-        principal: request.principal,
+        principal,
         requestId: request.id,
         from: request.ip,
         countRun: (profile) => o.countRun(request, profile),

@@ -1,7 +1,8 @@
 // Webhooks that were made at run time, the last deliveries of each webhook, and the keys of those that started runs, so
 // that a delivery that comes again starts no second one (ADR 0066, ADR 0074).
 
-import type { MadeWebhook } from '../domain/trigger/webhook.ts';
+import { type SqlBool, sql } from 'kysely';
+import type { MadeWebhook, WebhookPlace } from '../domain/trigger/webhook.ts';
 import type { Database, Transaction } from './database.ts';
 import { countRows } from './query-parts.ts';
 import type { DeliveryRow, WebhookRow } from './schema.ts';
@@ -14,7 +15,15 @@ export type WebhookStore = {
   readonly add: (tx: Transaction, webhook: MadeWebhook) => Promise<boolean>;
   /** Removes the webhook with its deliveries. */
   readonly remove: (tx: Transaction, id: string) => Promise<void>;
-  readonly all: () => Promise<readonly MadeWebhook[]>;
+  /** Sorted by job, name and id. `total` also counts those before `after` and beyond `limit`. */
+  readonly page: (query: {
+    readonly tenant: string | undefined;
+    readonly jobIds: readonly string[] | undefined;
+    readonly after: WebhookPlace | undefined;
+    readonly limit: number | undefined;
+  }) => Promise<{ readonly webhooks: readonly MadeWebhook[]; readonly total: number }>;
+  /** The jobs that have webhooks; undefined: in any tenant. */
+  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
   readonly find: (id: string) => Promise<MadeWebhook | undefined>;
   readonly findByToken: (tokenHash: string) => Promise<MadeWebhook | undefined>;
   /** Whether it still exists, in a transaction. */
@@ -29,6 +38,8 @@ export type WebhookStore = {
   readonly addRepeat: (tx: Transaction, webhookId: string, runId: string) => Promise<void>;
   /** Newest first, at most `limit`. */
   readonly deliveries: (webhookId: string, limit?: number) => Promise<readonly DeliveryRow[]>;
+  /** The newest delivery of each webhook that has one. */
+  readonly lastDeliveries: (webhookIds: readonly string[]) => Promise<readonly DeliveryRow[]>;
   readonly delivery: (webhookId: string, id: string) => Promise<DeliveryRow | undefined>;
   /** @returns how many were removed, at most `limit` */
   readonly removeDeliveries: (beforeMs: number, limit: number) => Promise<number>;
@@ -103,7 +114,7 @@ export function createWebhookStore({ read, transact }: Database): WebhookStore {
   };
 }
 
-type Made = Pick<WebhookStore, 'add' | 'remove' | 'all' | 'find' | 'findByToken' | 'isThere' | 'countOf'>;
+type Made = Pick<WebhookStore, 'add' | 'remove' | 'page' | 'jobIds' | 'find' | 'findByToken' | 'isThere' | 'countOf'>;
 
 function createMade(read: Database['read']): Made {
   return {
@@ -123,7 +134,33 @@ function createMade(read: Database['read']): Made {
       await tx.db.deleteFrom('delivery_keys').where('webhook_id', '=', id).execute();
     },
 
-    all: () => allMade(read),
+    async page({ tenant, jobIds, after, limit }) {
+      const matching = read
+        .selectFrom('webhooks')
+        .$if(tenant !== undefined, (query) => query.where('tenant', '=', tenant ?? ''))
+        .$if(jobIds !== undefined, (query) => query.where('job_id', 'in', jobIds ?? []));
+      const rows = await matching
+        .selectAll()
+        .$if(after !== undefined, (query) =>
+          query.where(sql<SqlBool>`(job_id, name, id) > (${after?.jobId}, ${after?.name}, ${after?.id})`),
+        )
+        .orderBy('job_id')
+        .orderBy('name')
+        .orderBy('id')
+        .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+        .execute();
+      return { webhooks: rows.map(toWebhook), total: await countRows(matching) };
+    },
+
+    async jobIds(tenant) {
+      const rows = await read
+        .selectFrom('webhooks')
+        .select('job_id')
+        .distinct()
+        .$if(tenant !== undefined, (query) => query.where('tenant', '=', tenant ?? ''))
+        .execute();
+      return rows.map(({ job_id: jobId }) => jobId);
+    },
 
     async find(id) {
       const row = await read.selectFrom('webhooks').selectAll().where('id', '=', id).executeTakeFirst();
@@ -181,7 +218,10 @@ function toWebhook(row: WebhookRow): MadeWebhook {
   };
 }
 
-type Deliveries = Pick<WebhookStore, 'addDelivery' | 'addRepeat' | 'deliveries' | 'delivery' | 'removeDeliveries'>;
+type Deliveries = Pick<
+  WebhookStore,
+  'addDelivery' | 'addRepeat' | 'deliveries' | 'lastDeliveries' | 'delivery' | 'removeDeliveries'
+>;
 
 function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'>): Deliveries {
   return {
@@ -226,6 +266,19 @@ function createDeliveries({ read, transact }: Pick<Database, 'read' | 'transact'
         .where('webhook_id', '=', webhookId)
         .orderBy('id', 'desc')
         .limit(limit)
+        .execute(),
+
+    lastDeliveries: (webhookIds) =>
+      read
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('id', 'in', (query) =>
+          query
+            .selectFrom('deliveries')
+            .select((eb) => eb.fn.max('id').as('id'))
+            .where('webhook_id', 'in', webhookIds)
+            .groupBy('webhook_id'),
+        )
         .execute(),
 
     delivery: (webhookId, id) =>

@@ -246,6 +246,24 @@ describe('a webhook of an agent', () => {
     await answer(runId, 'deny');
   });
 
+  test('is tested with the limits of its token, and the test says that a person is asked', async () => {
+    const limited = await server.token({ scopes: ['schedules:write'], only: ['asked', 'plain'], agent: true });
+    const asked = await json<Made>(await makeBy(limited, { job_id: 'asked' }));
+    const ofPerson = await json<Made>(await makeBy(person, { job_id: 'asked' }));
+    const plain = await json<Made>(await makeBy(limited, { job_id: 'plain' }));
+    const tryIt = async ({ id }: Made) => json(await server.post(`/webhooks/${id}/test`, {}, person.headers));
+    expect(await tryIt(asked)).toMatchObject({ result: 'starts', asks_person: true });
+    expect(await tryIt(ofPerson)).toMatchObject({ result: 'starts', asks_person: false });
+    expect(await tryIt(plain)).toMatchObject({ result: 'starts', asks_person: false });
+    await server.fetch(`/tokens/${limited.id}`, { method: 'DELETE', headers: person.headers });
+    expect(await tryIt(asked)).toMatchObject({
+      result: 'refused',
+      asks_person: false,
+      problem: 'permission-denied',
+      detail: expect.stringContaining('is revoked'),
+    });
+  });
+
   test('names no stored secret that its token may not name', async () => {
     const limited = await server.token({ scopes: ['schedules:write'], only: ['plain'] });
     const signed = { job_id: 'plain', scheme: 'hmac', secret: 'anything' };

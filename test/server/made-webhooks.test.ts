@@ -3,7 +3,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { bash, writeJob } from '../support/jobs.ts';
 import { sendRaw } from '../support/raw-http.ts';
@@ -273,6 +273,7 @@ describe('a test', () => {
       result: 'starts',
       event: 'push',
       args: { ref: 'refs/ab', pin: '[redacted]' },
+      asks_person: false,
       problem: null,
       detail: null,
     });
@@ -297,6 +298,58 @@ describe('a test', () => {
     const { id } = await make({ ...terms, name: 'tried-by-others' });
     const reader = await server.token({ scopes: ['jobs:read', 'runs:read'] });
     expect((await post(`/webhooks/${id}/test`, {}, reader)).status).toBe(403);
+  });
+});
+
+describe('the list', () => {
+  type List = { readonly webhooks: readonly Made[]; readonly total: number; readonly next_cursor: string | null };
+  const list = async (query: string, token?: TestToken): Promise<List> =>
+    JSON.parse(await (await server.fetch(`/webhooks?${query}`, { headers: { ...token?.headers } })).text());
+  const namesOf = ({ webhooks }: List) => webhooks.map(({ name }) => name);
+
+  test('pages webhooks of job files and made ones together, for each caller those of its jobs', async () => {
+    const gamma = await server.token({ tenant: 'gamma', only: ['many', 'leaving'], scopes: ['jobs:read'] });
+    const maker = await server.token({ tenant: 'gamma', scopes: ['jobs:read', 'schedules:write'] });
+    for (const name of ['c', 'a', 'b']) await make({ job_id: 'many', name, args: {} }, maker);
+    await make({ job_id: 'simple', name: 'hidden' }, maker);
+    expect(await list('', gamma)).toMatchObject({ total: 3, next_cursor: null });
+    const first = await list('limit=2', gamma);
+    expect(namesOf(first)).toEqual(['a', 'b']);
+    expect(first.total).toBe(3);
+    const rest = await list(`limit=2&cursor=${first.next_cursor}`, gamma);
+    expect([namesOf(rest), rest.total, rest.next_cursor]).toEqual([['c'], 3, null]);
+    expect(namesOf(await list('offset=1&limit=1', gamma))).toEqual(['b']);
+    expect(namesOf(await list('job_id=simple', maker))).toEqual(['hidden']);
+
+    await make({ job_id: 'site/deploy', name: 'a-before', args: { ref: 'body.ref' } });
+    await make({ job_id: 'site/deploy', name: 'z-behind', args: { ref: 'body.ref' } });
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await list(`tenant=default&job_id=site/deploy&limit=1${cursor && `&cursor=${cursor}`}`);
+      seen.push(...namesOf(page));
+      cursor = page.next_cursor;
+    }
+    const whole = await list('tenant=default&job_id=site/deploy');
+    expect(seen).toEqual(namesOf(whole));
+    expect(seen.filter((name) => ['a-before', 'push', 'z-behind'].includes(name))).toEqual([
+      'a-before',
+      'push',
+      'z-behind',
+    ]);
+    const malformed = await server.fetch(`/webhooks?cursor=${Buffer.from('a\0b').toString('base64url')}`);
+    expect(malformed.status).toBe(400);
+  });
+
+  test('looks at a token once, however many webhooks are bound to it, and only for the page that it shows', async () => {
+    const limited = await server.token({ tenant: 'delta', only: ['many', 'simple'], scopes: ['schedules:write'] });
+    const other = await server.token({ tenant: 'delta', only: ['simple'], scopes: ['schedules:write'] });
+    for (const name of ['a', 'b', 'c']) await make({ job_id: 'many', name }, limited);
+    await make({ job_id: 'simple', name: 'z' }, other);
+    const find = vi.spyOn(server.store.tokens, 'find');
+    expect(namesOf(await list('tenant=delta&limit=3'))).toEqual(['a', 'b', 'c']);
+    expect(find.mock.calls).toEqual([[limited.id]]);
+    find.mockRestore();
   });
 });
 

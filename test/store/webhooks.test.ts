@@ -6,6 +6,25 @@ import type { MadeWebhook } from '../../src/domain/trigger/webhook.ts';
 import type { DeliveryRow } from '../../src/store/schema.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 
+const made: MadeWebhook = {
+  id: 'webhook_1',
+  name: 'push',
+  jobId: 'site/deploy',
+  tenant: 'default',
+  tokenHash: 'a'.repeat(64),
+  scheme: 'github',
+  header: 'x-hub-signature-256',
+  secrets: ['key'],
+  condition: 'event == "push"',
+  args: { ref: 'body.ref' },
+  headers: ['x-trace'],
+  waitMs: 8_000,
+  perMinute: null,
+  createdAtMs: nowMs,
+  createdBy: 'local',
+  boundTo: { tokenId: null, isAgent: true },
+};
+
 describe.each(engines)('webhooks on $engine', ({ open }) => {
   let dir: string;
   let store: Opened;
@@ -111,34 +130,45 @@ describe.each(engines)('webhooks on $engine', ({ open }) => {
     expect(await store.webhooks.deliveries('webhook_2')).toMatchObject([{ id: 'delivery_5', repeats: 0 }]);
   });
 
-  test('a webhook is found by its token’s hash, has its name alone in its job and tenant, and goes with its deliveries', async () => {
-    const webhook: MadeWebhook = {
-      id: 'webhook_1',
-      name: 'push',
-      jobId: 'site/deploy',
-      tenant: 'default',
-      tokenHash: 'a'.repeat(64),
-      scheme: 'github',
-      header: 'x-hub-signature-256',
-      secrets: ['key'],
-      condition: 'event == "push"',
-      args: { ref: 'body.ref' },
-      headers: ['x-trace'],
-      waitMs: 8_000,
-      perMinute: null,
-      createdAtMs: nowMs,
-      createdBy: 'local',
-      boundTo: { tokenId: null, isAgent: true },
+  test('webhooks are listed by job, name and id, in pages, of one tenant and of some jobs', async () => {
+    const make = (id: string, over: Partial<MadeWebhook>) =>
+      store.database.transact((tx) => store.webhooks.add(tx, { ...made, id, tokenHash: id, ...over }));
+    await make('webhook_1', { jobId: 'b', name: 'x' });
+    await make('webhook_2', { jobId: 'a', name: 'y' });
+    await make('webhook_3', { jobId: 'a', name: 'x', tenant: 'beta' });
+    await make('webhook_4', { jobId: 'a', name: 'x' });
+    const all = { tenant: undefined, jobIds: undefined, after: undefined, limit: undefined };
+    const idsOf = async (query: Partial<Parameters<typeof store.webhooks.page>[0]>) => {
+      const { webhooks, total } = await store.webhooks.page({ ...all, ...query });
+      return [webhooks.map(({ id }) => id.slice(-1)).join(''), total];
     };
+    expect(await idsOf({})).toEqual(['3421', 4]);
+    expect(await idsOf({ tenant: 'default', limit: 2 })).toEqual(['42', 3]);
+    expect(await idsOf({ after: { jobId: 'a', name: 'x', id: 'webhook_3' }, limit: 2 })).toEqual(['42', 4]);
+    expect(await idsOf({ jobIds: ['b', 'c'] })).toEqual(['1', 1]);
+    expect(await idsOf({ jobIds: [] })).toEqual(['', 0]);
+    expect([...(await store.webhooks.jobIds('beta'))]).toEqual(['a']);
+    expect([...(await store.webhooks.jobIds(undefined))].toSorted()).toEqual(['a', 'b']);
+  });
+
+  test('the newest delivery of each of several webhooks is found', async () => {
+    await addDelivery({});
+    await addDelivery({ id: 'delivery_2', body_hash: 'b' });
+    await addDelivery({ id: 'delivery_3', webhook_id: 'webhook_2' });
+    await addDelivery({ id: 'delivery_4', webhook_id: 'webhook_3' });
+    const last = await store.webhooks.lastDeliveries(['webhook_1', 'webhook_2', 'webhook_9']);
+    expect(last.map(({ id }) => id).toSorted()).toEqual(['delivery_2', 'delivery_3']);
+  });
+
+  test('a webhook is found by its token’s hash, has its name alone in its job and tenant, and goes with its deliveries', async () => {
     const make = (over: Partial<MadeWebhook>) =>
-      store.database.transact((tx) => store.webhooks.add(tx, { ...webhook, ...over }));
+      store.database.transact((tx) => store.webhooks.add(tx, { ...made, ...over }));
     expect(await make({})).toBe(true);
     expect(await make({ id: 'webhook_2', tokenHash: 'b'.repeat(64) })).toBe(false);
     expect(await make({ id: 'webhook_2' })).toBe(false);
     expect(await make({ id: 'webhook_2', tokenHash: 'b'.repeat(64), tenant: 'beta', perMinute: 10 })).toBe(true);
-    expect(await store.webhooks.findByToken('a'.repeat(64))).toEqual(webhook);
+    expect(await store.webhooks.findByToken('a'.repeat(64))).toEqual(made);
     expect(await store.webhooks.find('webhook_2')).toMatchObject({ tenant: 'beta', perMinute: 10 });
-    expect((await store.webhooks.all()).map(({ id }) => id)).toEqual(['webhook_1', 'webhook_2']);
     expect(await store.webhooks.countOf('beta')).toBe(1);
 
     await addDelivery({});

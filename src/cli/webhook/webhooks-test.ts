@@ -34,9 +34,13 @@ export async function run(options: Options, operands: readonly string[]): Promis
   });
 }
 
-function describe({ result, event, args, problem, detail }: Trial, jobId: string, output: Output): void {
+function describe(
+  { result, event, args, asks_person: asks, problem, detail }: Trial,
+  jobId: string,
+  output: Output,
+): void {
   const words = {
-    starts: `it would start a run of ${jobId}`,
+    starts: `it would start a run of ${jobId}${asks ? ', which would wait until a person allows it' : ''}`,
     skipped: 'it would start no run: the condition of the webhook (`if`) is false',
     tested: 'it would start no run: it only tests the address',
     refused: `${output.paint('bad', 'it would be refused')}: ${detail ?? problem}`,

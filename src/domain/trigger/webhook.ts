@@ -43,6 +43,9 @@ export type MadeWebhook = JobWebhook & {
   readonly boundTo: Binding | null;
 };
 
+/** Where a webhook is in lists. */
+export type WebhookPlace = Pick<MadeWebhook, 'jobId' | 'name' | 'id'>;
+
 export const webhookNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 
 export const secretNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';

@@ -2,7 +2,7 @@
 
 import type { CatalogEntry } from '../../catalog/catalog.ts';
 import { webhookRefusal } from '../../domain/policy.ts';
-import { type Reach, reaches } from '../../domain/principal.ts';
+import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { isHookToken } from '../../domain/trigger/hook-token.ts';
 import type { JobWebhook, MadeWebhook } from '../../domain/trigger/webhook.ts';
@@ -15,16 +15,14 @@ import type { Warn } from './webhook-warnings.ts';
 
 type Catalogued = Pick<WebhookParts, 'catalog' | 'defaultTenant'>;
 type Parts = Catalogued & {
-  readonly store: { readonly webhooks: Pick<WebhookStore, 'all' | 'find' | 'findByToken'> };
+  readonly store: { readonly webhooks: Pick<WebhookStore, 'find' | 'findByToken'> };
 };
 
 type Makers = Parameters<typeof limitsOf>[1];
 
-/** Those of job files, then the others. @throws Problem not-ready */
-export async function allWebhooks(o: Parts): Promise<Webhook[]> {
-  const made = await o.store.webhooks.all();
-  return [...webhooksOfJobs(o), ...made.map((one) => ofMade(one, o))];
-}
+/** A webhook that takes deliveries, and who starts their runs. */
+export type OpenWebhook = { readonly webhook: Webhook; readonly principal: Principal };
+export type DeniedWebhook = { readonly webhook: Webhook & { readonly denied: Problem }; readonly principal: null };
 
 /** @throws Problem not-ready */
 export function webhooksOfJobs({ catalog, defaultTenant }: Catalogued): Webhook[] {
@@ -43,11 +41,11 @@ export async function findById(id: string, reach: Reach, o: Parts): Promise<Webh
  * The webhook of `/hooks/{address}`. Anybody may ask, so a webhook that may not be used looks like one that does not
  * exist. @throws Problem not-ready, webhook-not-found
  */
-export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<Webhook> {
+export async function findByAddress(address: string, warn: Warn, o: Parts & Makers): Promise<OpenWebhook> {
   const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
-  const webhook = found && (await withMaker(found, o));
-  if (webhook?.denied === null) return webhook;
-  if (webhook?.denied) warn(webhook, webhook.denied.message);
+  const seen = found && (await withPrincipal(found, o));
+  if (seen?.principal) return seen;
+  if (seen?.webhook.denied) warn(seen.webhook, seen.webhook.denied.message);
   throw new Problem('webhook-not-found', 'There is no webhook at this address.');
 }
 
@@ -79,14 +77,16 @@ export function ofMade(made: MadeWebhook, o: Catalogued): Webhook {
   return { ...made, denied, made };
 }
 
-/** If the token that made it is no longer valid, a webhook takes no deliveries (ADR 0067). */
-export async function withMaker(webhook: Webhook, o: Makers): Promise<Webhook> {
-  if (webhook.denied || !webhook.made) return webhook;
+/** With the principal of its runs. Denied, if the token that it is bound to is no longer valid (ADR 0067). */
+export async function withPrincipal(webhook: Webhook, o: Makers): Promise<OpenWebhook | DeniedWebhook> {
+  const { name, tenant, made, denied } = webhook;
+  if (denied) return { webhook: { ...webhook, denied }, principal: null };
   try {
-    await limitsOf(webhook.made.boundTo, o);
-    return webhook;
+    const limits = await limitsOf(made?.boundTo ?? null, o);
+    const principal = { kind: 'webhook', name: `webhook:${name}`, scopes: ['runs:write'], tenant, ...limits } as const;
+    return { webhook, principal };
   } catch (error) {
-    if (error instanceof Problem) return { ...webhook, denied: error };
+    if (error instanceof Problem) return { webhook: { ...webhook, denied: error }, principal: null };
     throw error;
   }
 }

@@ -3,8 +3,10 @@
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { TrialResult } from '../../domain/trigger/webhook.ts';
+import { asksPerson } from '../plan/agent-approval.ts';
 import { answerToTest, argumentsOf, type Delivery, eventHeaderOf, eventOf } from './delivery.ts';
 import { detailOf, withoutSecrets } from './delivery-log.ts';
+import type { DeniedWebhook, OpenWebhook } from './find-webhook.ts';
 import type { Webhook, WebhookParts } from './webhook-parts.ts';
 
 export type TrialDelivery = {
@@ -20,28 +22,35 @@ export type Trial = {
   readonly event: string;
   /** With secrets redacted; null if they could not be computed, or if there would be no run. */
   readonly args: JsonObject | null;
+  /** Whether the run would wait for a person before its first step. */
+  readonly asks_person: boolean;
   /** Why it would be refused. */
   readonly problem: string | null;
   readonly detail: string | null;
 };
 
-export async function tryDelivery(webhook: Webhook, given: TrialDelivery, o: WebhookParts): Promise<Trial> {
+export async function tryDelivery(
+  { webhook, principal }: OpenWebhook | DeniedWebhook,
+  given: TrialDelivery,
+  o: WebhookParts,
+): Promise<Trial> {
   const delivery = toDelivery(webhook, given);
   const event = given.event ?? eventOf(webhook.scheme, delivery);
-  const nothing = { event, args: null, problem: null, detail: null };
+  const nothing = { event, args: null, asks_person: false, problem: null, detail: null };
   let args: JsonObject | null = null;
   let secretArgs: readonly string[] = [];
   try {
-    if (webhook.denied) throw webhook.denied;
+    if (!principal) throw webhook.denied;
     if (answerToTest(webhook.scheme, delivery)) return { ...nothing, result: 'tested' };
     const { definition } = o.catalog.find(webhook.jobId);
     ({ secretArgs } = definition);
     const mapped = argumentsOf(webhook, delivery, definition, event);
     if (mapped === undefined) return { ...nothing, result: 'skipped' };
     args = withoutSecrets(mapped, secretArgs);
-    const { denied } = await o.plan({ job_id: definition.id, args: mapped, tenant: webhook.tenant });
+    const request = { job_id: definition.id, args: mapped, tenant: webhook.tenant, by: principal };
+    const { denied } = await o.plan(request);
     if (denied) throw denied;
-    return { ...nothing, result: 'starts', args };
+    return { ...nothing, result: 'starts', args, asks_person: asksPerson(principal, definition) };
   } catch (error) {
     if (!(error instanceof Problem) || error.slug === 'not-ready') throw error;
     return { ...nothing, result: 'refused', args, problem: error.slug, detail: detailOf(error, secretArgs) };

@@ -1,15 +1,15 @@
 // Webhooks as the server uses them: finds the webhook of an address, and turns a delivery into a run.
 
 import type { JsonObject } from '../../domain/job.ts';
-import { type Principal, type Reach, reaches } from '../../domain/principal.ts';
+import type { Principal, Reach } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { RecordChange } from '../../store/audit/audit.ts';
-import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import { asItStands, type Created } from '../once.ts';
 import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts';
 import { createNote, type Note, replay } from './delivery-log.ts';
-import { allWebhooks, findByAddress, findById, withMaker } from './find-webhook.ts';
+import { findByAddress, findById, type OpenWebhook, withPrincipal } from './find-webhook.ts';
+import { listWebhooks, type WebhookPage, type WebhookQuery } from './list-webhooks.ts';
 import { type MadeWithToken, makeWebhook, removeWebhook, type WebhookRequest } from './make-webhook.ts';
 import { verify } from './signature.ts';
 import { type Trial, type TrialDelivery, tryDelivery } from './trial.ts';
@@ -26,9 +26,7 @@ type HookAnswer = { readonly status: 200 | 202; readonly body: JsonObject };
 
 export type Webhooks = {
   /** The webhook of `/hooks/{address}`. @throws Problem not-ready, webhook-not-found */
-  readonly find: (address: string) => Promise<Webhook>;
-  /** @throws Problem permission-denied when the token that made it is no longer valid */
-  readonly principalOf: (webhook: Webhook) => Promise<Principal>;
+  readonly find: (address: string) => Promise<OpenWebhook>;
   /** @throws Problem signature-invalid, when the proof is wrong */
   readonly assertSigned: (webhook: Webhook, delivery: Omit<Delivery, 'body'>) => Promise<void>;
   /**
@@ -37,7 +35,7 @@ export type Webhooks = {
    */
   readonly accept: (webhook: Webhook, incoming: Incoming, caller: Omit<Caller, 'trigger'>) => Promise<HookAnswer>;
   /** @throws Problem not-ready */
-  readonly list: (reach: Reach) => Promise<readonly Webhook[]>;
+  readonly list: (reach: Reach, query: WebhookQuery) => Promise<WebhookPage>;
   /** @throws Problem not-ready, webhook-not-found */
   readonly get: (id: string, reach: Reach) => Promise<Webhook>;
   /**
@@ -65,23 +63,13 @@ export function createWebhooks(o: WebhookParts): Webhooks {
   const warn = createWarnings(o.log);
   return {
     find: (address) => findByAddress(address, warn, o),
-    principalOf: async ({ name, tenant, made }) => ({
-      kind: 'webhook',
-      name: `webhook:${name}`,
-      scopes: ['runs:write'],
-      tenant,
-      ...(await limitsOf(made?.boundTo ?? null, o)),
-    }),
     assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, warn, o),
     accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
-    async list(reach) {
-      const reached = (await allWebhooks(o)).filter((webhook) => reaches(reach, webhook));
-      return Promise.all(reached.map((webhook) => withMaker(webhook, o)));
-    },
-    get: async (id, reach) => withMaker(await findById(id, reach, o), o),
+    list: (reach, query) => listWebhooks(reach, query, o),
+    get: async (id, reach) => (await withPrincipal(await findById(id, reach, o), o)).webhook,
     create: (request, by, record) => makeWebhook(request, by, { ...o, record }),
     remove: async (id, reach, record) => removeWebhook(await findById(id, reach, o), { ...o, record }),
-    test: async (id, delivery, reach) => tryDelivery(await findById(id, reach, o), delivery, o),
+    test: async (id, delivery, reach) => tryDelivery(await withPrincipal(await findById(id, reach, o), o), delivery, o),
     replay: async (id, deliveryId, caller, key) =>
       replay(await findById(id, caller.principal, o), deliveryId, { caller, key }, o),
   };

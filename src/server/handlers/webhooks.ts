@@ -4,14 +4,16 @@ import type { FastifyRequest } from 'fastify';
 import { apiBase } from '../../contract/routes.ts';
 import type { JsonValue } from '../../domain/job.ts';
 import { assertReached, holdsScope, type Principal } from '../../domain/principal.ts';
+import type { WebhookPlace } from '../../domain/trigger/webhook.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Webhook } from '../../engine/webhook/webhook-parts.ts';
 import type { Webhooks } from '../../engine/webhook/webhooks.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
 import { toDenial } from './denial.ts';
-import { pageOf } from './query-values.ts';
+import { cursorError } from './query-values.ts';
 import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
 
 type Names =
@@ -35,20 +37,24 @@ export function createWebhookHandlers(o: {
   const { webhooks, store } = o;
   const base = o.publicUrl?.replace(/\/+$/, '');
 
-  const toAnswer = (webhook: Webhook, principal: Principal) => answerOf(webhook, principal, store);
+  async function toAnswer(webhook: Webhook, principal: Principal) {
+    return answerOf(webhook, await lastDeliveries([webhook], principal, store));
+  }
 
   return {
-    async listWebhooks({ request: { principal }, query: { job_id: asked, tenant, ...paging } }) {
+    async listWebhooks({ request: { principal }, query: { job_id: asked, tenant, cursor, offset = 0, limit } }) {
       assertReached(principal, tenant);
       const jobId = asked === undefined ? undefined : o.jobIdOf(asked);
-      const matching = (await webhooks.list(principal))
-        .filter(
-          (one) => (jobId === undefined || one.jobId === jobId) && (tenant === undefined || one.tenant === tenant),
-        )
-        .toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
-      const { page, total, nextCursor } = pageOf(matching, paging, { of: placeOf, pattern: /\0/ });
-      const listed = await Promise.all(page.map((webhook) => toAnswer(webhook, principal)));
-      return { webhooks: listed, total, next_cursor: nextCursor };
+      const after = cursor === undefined ? undefined : placeIn(cursor);
+      const paging = { after, offset: after ? 0 : offset, limit };
+      const page = await webhooks.list(principal, { tenant, jobId, ...paging });
+      const deliveries = await lastDeliveries(page.webhooks, principal, store);
+      const last = page.webhooks.at(-1);
+      return {
+        webhooks: page.webhooks.map((webhook) => answerOf(webhook, deliveries)),
+        total: page.total,
+        next_cursor: last && page.hasMore ? toCursor(last) : null,
+      };
     },
 
     async createWebhook({ request: { principal }, reply, body, record }) {
@@ -87,9 +93,29 @@ export function createWebhookHandlers(o: {
   };
 }
 
-async function answerOf(webhook: Webhook, principal: Principal, store: Pick<Store, 'webhooks'>) {
+/** Few enough for one query. */
+const lookedUpAtOnce = 500;
+
+/** By the id of the webhook. Empty for a caller who may not read runs. */
+async function lastDeliveries(
+  webhooks: readonly Webhook[],
+  principal: Principal,
+  store: Pick<Store, 'webhooks'>,
+): Promise<ReadonlyMap<string, Row>> {
+  const last = new Map<string, Row>();
+  const ids = holdsScope(principal, 'runs:read') ? webhooks.map(({ id }) => id) : [];
+  const maybeYield = createYielder();
+  for (let from = 0; from < ids.length; from += lookedUpAtOnce) {
+    const rows = await store.webhooks.lastDeliveries(ids.slice(from, from + lookedUpAtOnce));
+    for (const row of rows) last.set(row.webhook_id, row);
+    await maybeYield();
+  }
+  return last;
+}
+
+function answerOf(webhook: Webhook, deliveries: ReadonlyMap<string, Row>) {
   const { id, name, jobId, tenant, scheme, header, secrets, condition, args, perMinute, denied, made } = webhook;
-  const [last] = holdsScope(principal, 'runs:read') ? await store.webhooks.deliveries(id, 1) : [];
+  const last = deliveries.get(id);
   return {
     id,
     name,
@@ -111,8 +137,15 @@ async function answerOf(webhook: Webhook, principal: Principal, store: Pick<Stor
 }
 
 /** No job id contains NUL. */
-function placeOf({ jobId, name, id }: Webhook): string {
-  return `${jobId}\0${name}\0${id}`;
+function toCursor({ jobId, name, id }: WebhookPlace): string {
+  return Buffer.from(`${jobId}\0${name}\0${id}`).toString('base64url');
+}
+
+/** @throws Problem validation-error */
+function placeIn(cursor: string): WebhookPlace {
+  const [jobId, name, id] = Buffer.from(cursor, 'base64url').toString().split('\0');
+  if (jobId === undefined || name === undefined || id === undefined) throw cursorError();
+  return { jobId, name, id };
 }
 
 function toDelivery(row: Row) {
