@@ -346,7 +346,8 @@ async function openServer(
   const { store, hub, signer, engine } = parts;
   const { channels, messages } = openChannels(config, parts);
   const late = { catalog: parts.catalog, rules: config.notify.rules, onSeen: engine.late.onSeen };
-  const notifying = { store, hub, channels, messages, signer, late, clock, log };
+  const tenantSecret = (tenant: string, name: string) => engine.secrets.valueOf(tenant, name);
+  const notifying = { store, hub, channels, messages, signer, late, tenantSecret, clock, log };
   const notifier = ephemeral?.trial ? undefined : startNotifier(notifying);
   onStop(() => notifier?.close());
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });

@@ -98,7 +98,8 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, timezone, paused, late, traces, kv } = found;
+    const { database, isPartial, files, damaged, owners, timezone, paused, late, failingHeartbeats, traces, kv } =
+      found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -111,6 +112,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...examinePauses(paused),
       ...examineLate(late),
+      ...examineHeartbeats(failingHeartbeats),
       ...examineTraces(config.collector, traces),
       ...(kv ? [examineKv(kv)] : []),
     ];
@@ -137,6 +139,12 @@ function examineLate({ late, missed }: Examination['late']): HostCheck[] {
   ];
   if (found.length === 0) return [];
   return [warn('expected runs', found.join(', '), 'run flwd late, which says which jobs, and why')];
+}
+
+function examineHeartbeats(failing: number): HostCheck[] {
+  if (failing === 0) return [];
+  const what = failing === 1 ? 'the last call of 1 schedule failed' : `the last calls of ${failing} schedules failed`;
+  return [warn('heartbeats', what, 'run flwd schedules, which says why')];
 }
 
 function examineTraces(collector: Config['collector'], state: ExportState | null): HostCheck[] {

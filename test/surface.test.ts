@@ -282,7 +282,7 @@ test('commands of flwd, with their options', () => {
     'sources get --json --quiet --verbose --remote --config --data-dir --jobs',
     'sources reload --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
-    'schedules add --cron --at --calendar --except --timezone --catch-up --jitter --name --next --args --args-file --label --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'schedules add --cron --at --calendar --except --timezone --catch-up --jitter --name --heartbeat --heartbeat-secret --next --args --args-file --label --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules run --idempotency-key --detach --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules rm --json --quiet --verbose --remote --config --data-dir --jobs',
     'schedules hold --json --quiet --verbose --remote --config --data-dir --jobs',
@@ -512,5 +512,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0036-made-webhooks 5dd8b1c74e00bafb',
     '0033-limited-tokens 3cbe7c60e5ddc883',
     '0035-late 20bffe76ceb5d0b6',
+    '0037-heartbeats 7117b026668f0c4f',
   ]);
 });

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { catchUps } from '../domain/job.ts';
 import { daysPattern } from '../domain/schedule.ts';
+import { secretNamePattern } from '../domain/trigger/webhook.ts';
 import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
@@ -60,6 +61,21 @@ const scheduleRequest = Type.Object(
     tenant: runRequest.properties.tenant,
     name: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 255 }))),
     labels: runRequest.properties.labels,
+    heartbeat: Type.Optional(
+      nullable(
+        Type.Union(
+          [
+            Type.String({ maxLength: 2000 }),
+            Type.Object({ secret: Type.String({ pattern: secretNamePattern }) }, { additionalProperties: false }),
+          ],
+          {
+            description:
+              'An http or https URL, or the stored secret that holds it, to call after each success. A change without ' +
+              'it keeps it; null removes it',
+          },
+        ),
+      ),
+    ),
   },
   { $id: 'ScheduleRequest', additionalProperties: false },
 );
@@ -132,6 +148,20 @@ const schedule = Type.Object(
     last_fire: nullable(Type.Object({ nominal_at: timestamp, at: timestamp, run_id: Type.String() })),
     last_error: nullable(
       Type.Object({ nominal_at: timestamp, at: timestamp, type: Type.String(), detail: Type.String() }),
+    ),
+    heartbeat: nullable(
+      Type.Object(
+        {
+          origin: nullable(Type.String({ description: 'The address without its path; null if a secret holds it' })),
+          secret: nullable(Type.String({ description: 'The stored secret that holds the address' })),
+          last_success_at: nullable(Type.String({ format: 'date-time', description: 'When a run last succeeded' })),
+          last_called_at: nullable(Type.String({ format: 'date-time', description: 'When a call last worked' })),
+          last_failed_at: nullable(Type.String({ format: 'date-time', description: 'When a call last failed' })),
+          last_error: nullable(Type.String({ description: 'Why that call failed' })),
+          next_call_at: nullable(Type.String({ format: 'date-time', description: 'null: no call is to come' })),
+        },
+        { description: 'The address that is called after each success; null: the schedule calls no address' },
+      ),
     ),
     created_at: nullable(timestamp),
     updated_at: nullable(timestamp),

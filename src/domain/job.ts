@@ -1,7 +1,7 @@
 // A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
 
 import type { KvPermissions } from './kv.ts';
-import type { NotifyRule } from './notification.ts';
+import type { NotifyRule, StoredText } from './notification.ts';
 import type { Expectation } from './outcome/late.ts';
 import type { Resources } from './resources.ts';
 import type { JobTrigger } from './trigger/job-trigger.ts';
@@ -104,6 +104,8 @@ export type ScheduleTerms = {
   readonly jitterMs: number;
   readonly enabled: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** An address to call after each success. It may contain a token, so only its origin is ever shown. */
+  readonly heartbeat?: StoredText;
 };
 
 /** A schedule of config.yaml. Its id is made from its content, not from its position (ADR 0011). */

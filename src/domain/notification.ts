@@ -22,6 +22,8 @@ export type NotifyEvent = (typeof notifyEvents)[number];
 /** A URL or a credential, or the name of the stored secret that holds it. */
 export type StoredText = string | { readonly secret: string };
 
+export type ScheduleHeartbeat = { readonly scheduleId: string; readonly to: StoredText };
+
 type RuleTerms = {
   readonly on: readonly NotifyEvent[];
   /** The first failure in a row that is reported; by default, 1. */
@@ -39,10 +41,18 @@ export type NotifyRule = RuleTerms &
         /** An absolute http or https URL. It may contain a token, so only its origin is ever shown. */
         readonly webhook: string;
         readonly channel?: never;
+        readonly heartbeat?: never;
       }
     | {
         /** The name of a channel in flwd.yaml. */
         readonly channel: string;
+        readonly webhook?: never;
+        readonly heartbeat?: never;
+      }
+    | {
+        /** The schedule that started the run, and the address to call if it succeeds. */
+        readonly heartbeat: ScheduleHeartbeat;
+        readonly channel?: never;
         readonly webhook?: never;
       }
   );

@@ -4,6 +4,7 @@
 import { formatSize } from '../lib/units.ts';
 import type { Network, SecurityProfile } from './job.ts';
 import type { KvPermissions } from './kv.ts';
+import type { StoredText } from './notification.ts';
 import { Problem } from './problem.ts';
 import type { Resources } from './resources.ts';
 
@@ -316,6 +317,18 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
 export function scheduleRefusal(job: string, source: UsingSource): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
   return refusal(`The job '${job}' has a schedule`, source, 'set `schedules: true` for');
+}
+
+/** A schedule that calls an address after each success needs what a notification needs. */
+export function heartbeatRefusal(
+  job: string,
+  source: UsingSource,
+  heartbeat: StoredText | undefined,
+): Problem | undefined {
+  if (heartbeat === undefined) return undefined;
+  if (useOf(source)?.notify === false)
+    return refusal(`A schedule of the job '${job}' calls an address (heartbeat)`, source, 'set `notify: true` for');
+  return typeof heartbeat === 'string' ? undefined : secretsRefusal(job, source, [heartbeat.secret]);
 }
 
 /** `keys` are the stored secrets with which deliveries are signed. Senders must not learn their names. */

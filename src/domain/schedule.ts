@@ -2,6 +2,7 @@
 // docs/adr/0011-schedules.md.
 
 import type { ScheduleTerms } from './job.ts';
+import type { StoredText } from './notification.ts';
 import type { Binding } from './principal.ts';
 import type { RunStatus } from './run.ts';
 
@@ -45,6 +46,22 @@ export type ScheduleState = {
   readonly notBeforeMs: number | null;
   readonly lastFire: Fire | null;
   readonly lastError: FireError | null;
+};
+
+/** The calls after successes of a schedule. Only the newest success matters. */
+export type Heartbeat = {
+  readonly scheduleId: string;
+  readonly tenant: string;
+  readonly to: StoredText;
+  /** The newest success. */
+  readonly runId: string;
+  readonly successAtMs: number;
+  /** Failed calls for this success. */
+  readonly attempts: number;
+  /** null: no call is to come. */
+  readonly nextAtMs: number | null;
+  readonly lastCall: { readonly atMs: number } | null;
+  readonly lastFailure: { readonly atMs: number; readonly error: string } | null;
 };
 
 /** A day of a schedule: a date, or the name of a calendar of flwd.yaml. */

@@ -3,7 +3,7 @@
 
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
-import { type ChannelRule, rulesFor } from '../domain/notification.ts';
+import { type ChannelRule, type NotifyRule, rulesFor, type ScheduleHeartbeat } from '../domain/notification.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { TraceParent } from '../domain/trigger/trace.ts';
 import { toTimestamp } from '../lib/clock.ts';
@@ -166,9 +166,13 @@ function draftOf(
     limits: plan.limits,
     plan: { job, revision, depth, ...granted, storedArgs, secretsBy, ...(untrustedSource && { untrustedSource }) },
     concurrency: { limit: group.limit, key: group.key },
-    notify: rulesFor(job.id, job.notify, notifyRules),
+    notify: [...rulesFor(job.id, job.notify, notifyRules), ...heartbeatRule(caller.heartbeat)],
   };
   return { facts, row, state };
+}
+
+function heartbeatRule(heartbeat: ScheduleHeartbeat | undefined): NotifyRule[] {
+  return heartbeat ? [{ heartbeat, on: ['success'] }] : [];
 }
 
 function firstSteps(job: JobDefinition, run: RunFacts): FirstSteps {

@@ -2,6 +2,7 @@
 
 import { type Catalog, findReached } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
+import type { ScheduleHeartbeat } from '../domain/notification.ts';
 import { type Principal, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Trigger, TriggerCause } from '../domain/run.ts';
@@ -20,6 +21,8 @@ import type { PlanRequest, RunRequest } from './plan/plan.ts';
 export type Caller = {
   readonly principal: Principal;
   readonly trigger: Trigger['type'];
+  /** For a schedule: what to call when the run succeeds. */
+  readonly heartbeat?: ScheduleHeartbeat | undefined;
   /** For a trigger: what it starts the run for. */
   readonly cause?: TriggerCause;
   readonly requestId: string;

@@ -1,6 +1,7 @@
 // Builds the audit entries of runs that were created, and of runs that policy refused.
 
 import type { AuditDetail, NewAuditEntry } from '../domain/audit.ts';
+import type { ScheduleHeartbeat } from '../domain/notification.ts';
 import type { Run, Trigger, TriggerCause } from '../domain/run.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { Refusals } from './refusals.ts';
@@ -12,6 +13,7 @@ export type RunOrigin = {
     readonly name: string;
     readonly trigger: Trigger['type'];
     readonly cause?: TriggerCause;
+    readonly heartbeat?: ScheduleHeartbeat | undefined;
     readonly requestId: string;
     readonly from?: string | undefined;
   };

@@ -2,8 +2,6 @@
 
 import { checkNotificationBody } from '../catalog/expression/expression.ts';
 import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
-import { Problem } from '../domain/problem.ts';
-import { isHttpUrl } from '../lib/http-url.ts';
 import { StartError } from '../lib/start-error.ts';
 import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';
@@ -17,6 +15,7 @@ import { toTelegram } from './channel/telegram.ts';
 import { toTemplate } from './channel/template.ts';
 import { toWebhook } from './channel/webhook.ts';
 import type { Message } from './message.ts';
+import { openAddress, openText, type SecretOf } from './stored-text.ts';
 
 const toRequest: Readonly<Record<Exclude<ChannelType, 'mail'>, ToRequest>> = {
   webhook: toWebhook,
@@ -36,8 +35,6 @@ const services: Readonly<Partial<Record<ChannelType, string>>> = {
   pagerduty: 'https://events.pagerduty.com/v2/enqueue',
 };
 
-const missingSecret = 'a secret that it needs is not stored, or cannot be read';
-
 export type Channels = {
   /** Sorted by name. */
   readonly list: readonly Channel[];
@@ -51,8 +48,7 @@ export type Channels = {
 export function createChannels(o: {
   readonly channels: readonly Channel[];
   readonly smtp: Smtp | null;
-  /** The value of a stored secret. @throws Problem secret-unavailable */
-  readonly secretOf: (name: string) => Promise<string>;
+  readonly secretOf: SecretOf;
 }): Channels {
   const byName = new Map(o.channels.map((channel) => [channel.name, channel]));
 
@@ -63,25 +59,7 @@ export function createChannels(o: {
     return channel;
   }
 
-  /** A secret from a file often ends with a line feed. */
-  async function textOf(text: StoredText | null): Promise<string> {
-    if (text === null || typeof text === 'string') return text ?? '';
-    try {
-      return (await o.secretOf(text.secret)).trim();
-    } catch (error) {
-      if (error instanceof Problem) throw new ChannelError(missingSecret, { detail: error.message });
-      throw error;
-    }
-  }
-
-  async function addressOf({ url, type }: Channel): Promise<string> {
-    const address = url === null ? (services[type] ?? '') : await textOf(url);
-    if (isHttpUrl(address)) return address;
-    const wrong = 'is not an http or https URL without a user and password';
-    const detail =
-      url !== null && typeof url !== 'string' ? { detail: `the stored secret '${url.secret}' ${wrong}` } : {};
-    throw new ChannelError(`the address ${wrong}`, detail);
-  }
+  const textOf = (text: StoredText | null): Promise<string> => openText(text ?? '', o.secretOf);
 
   async function open(channel: Channel): Promise<OpenChannel> {
     const { name, chatId, to, method, body } = channel;
@@ -89,7 +67,7 @@ export function createChannels(o: {
     for (const [header, value] of Object.entries(channel.headers)) headers[header] = await textOf(value);
     const [token, routingKey] = [await textOf(channel.token), await textOf(channel.routingKey)];
     assertSendable({ ...headers, token, routing_key: routingKey });
-    const url = await addressOf(channel);
+    const url = await openAddress(channel.url ?? services[channel.type] ?? '', o.secretOf);
     return { name, url, token, chatId: chatId ?? '', routingKey, to, method, headers, body };
   }
 

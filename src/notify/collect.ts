@@ -8,7 +8,7 @@ import type { Logger } from '../lib/logger.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
-import { decide } from './to-notifications.ts';
+import { decide, heartbeatsOf } from './to-notifications.ts';
 
 /** Runs that end within this time are handled together. */
 const lookDelayMs = 50;
@@ -18,7 +18,7 @@ const cursorSavedEveryMs = 10_000;
 /** Resolves when the signal is aborted and nothing is being written. `onAdded` is called when there are new rows. */
 export async function collectNotifications(
   o: {
-    readonly store: Pick<Store, 'db' | 'notifications'>;
+    readonly store: Pick<Store, 'db' | 'notifications' | 'heartbeats'>;
     readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
     readonly clock: Clock;
     readonly monotonicMs: () => number;
@@ -57,18 +57,20 @@ export async function collectNotifications(
       // If the query found runs, there may be more of them behind the last one.
       const next = last ? last.eventId + 1 : toId + 1;
       const { added, jobs } = await decide(reported, notifications, clock.now());
-      if (added.length > 0 || jobs.length > 0) {
+      const heartbeats = heartbeatsOf(reported);
+      if (added.length + jobs.length + heartbeats.length > 0) {
         await db.transact(async (tx) => {
           await notifications.add(tx, added);
           for (const job of jobs) {
             if (job.failures === 0) await notifications.setFixed(tx, job);
             else await notifications.setFailing(tx, job);
           }
+          for (const one of heartbeats) await o.store.heartbeats.put(tx, one, clock.now());
           await notifications.moveCursor(tx, next);
         });
         savedCursor = next;
         savedAtMs = monotonicMs();
-        if (added.length > 0) o.onAdded();
+        if (added.length + heartbeats.length > 0) o.onAdded();
       }
       cursor = next;
     }

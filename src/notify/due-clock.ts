@@ -13,7 +13,7 @@ export type DueClock = Clock & {
 };
 
 export function createDueClock(o: {
-  readonly store: Pick<Store, 'db' | 'notifications'>;
+  readonly store: Pick<Store, 'db' | 'notifications' | 'heartbeats'>;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -21,7 +21,11 @@ export function createDueClock(o: {
   const { store, log, signal } = o;
   const { now } = watchWallClock(o.clock, (byMs) => time.clockSet(byMs));
   const time = createDatabaseTime(now, (byMs) => {
-    const move = () => store.db.transact((tx) => store.notifications.moveDues(tx, byMs));
+    const move = () =>
+      store.db.transact(async (tx) => {
+        await store.notifications.moveDues(tx, byMs);
+        await store.heartbeats.moveDues(tx, byMs);
+      });
     return retryShortage(move, { isPassing: isStorageError, signal }).catch((error: unknown) => {
       if (!signal.aborted)
         log.error({ err: error }, 'the due times of notifications could not be adjusted to the changed clock');

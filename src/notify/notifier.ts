@@ -9,6 +9,7 @@ import { collectNotifications } from './collect.ts';
 import { collectLate, type LateNotices } from './collect-late.ts';
 import { type Outcome, startDelivery } from './deliver.ts';
 import { createDueClock } from './due-clock.ts';
+import { startHeartbeats, type TenantSecret } from './heartbeats.ts';
 import type { Messages } from './message.ts';
 import type { Signer } from './signing.ts';
 
@@ -23,12 +24,13 @@ export const answerMs = 10_000;
 
 /** Starts with the notifications that an earlier process left. */
 export function startNotifier(o: {
-  readonly store: Pick<Store, 'db' | 'notifications' | 'runs' | 'late'>;
+  readonly store: Pick<Store, 'db' | 'notifications' | 'runs' | 'late' | 'heartbeats'>;
   readonly hub: Hub;
   readonly channels: Channels;
   readonly messages: Messages;
   readonly signer: Signer;
   readonly late: LateNotices;
+  readonly tenantSecret: TenantSecret;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly timeoutMs?: number;
@@ -50,16 +52,18 @@ export function startNotifier(o: {
     },
     ending.signal,
   );
-  const collected = collectNotifications(
-    { ...o, clock, monotonicMs: o.clock.monotonicMs, onAdded: delivery.wake },
-    ending.signal,
-  );
+  const heartbeats = startHeartbeats({ ...o, clock, timeoutMs, random }, ending.signal);
+  const onAdded = (): void => {
+    delivery.wake();
+    heartbeats.wake();
+  };
+  const collected = collectNotifications({ ...o, clock, monotonicMs: o.clock.monotonicMs, onAdded }, ending.signal);
   const collectedLate = collectLate({ ...o, ...o.late, clock, onAdded: delivery.wake }, ending.signal);
   return {
     outcomes,
     async close() {
       ending.abort();
-      await Promise.all([collected, collectedLate, delivery.ended]);
+      await Promise.all([collected, collectedLate, delivery.ended, heartbeats.ended]);
     },
   };
 }

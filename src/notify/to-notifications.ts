@@ -3,6 +3,7 @@
 import { eventAtEnd, type NotifyEvent, type NotifyRule } from '../domain/notification.ts';
 import type { Late } from '../domain/outcome/late.ts';
 import { createId } from '../lib/ids.ts';
+import type { NewHeartbeat } from '../store/heartbeats.ts';
 import type { FailingJob, NewNotification, ReportedRun } from '../store/notifications.ts';
 import type { Store } from '../store/open.ts';
 
@@ -41,6 +42,15 @@ export async function decide(
   return { added, jobs: [...changed.values()] };
 }
 
+/** The successes after which a schedule calls an address, in the order of the journal. */
+export function heartbeatsOf(reported: readonly ReportedRun[]): NewHeartbeat[] {
+  return reported
+    .filter(({ status }) => status === 'success')
+    .flatMap(({ tenant, runId, atMs, notify }) =>
+      notify.flatMap(({ heartbeat }) => (heartbeat ? [{ ...heartbeat, tenant, runId, successAtMs: atMs }] : [])),
+    );
+}
+
 function failuresAfter(status: ReportedRun['status'], before: number): number {
   if (status === 'success') return 0;
   return status === 'failed' ? before + 1 : before;
@@ -65,6 +75,7 @@ function toNotifications(run: ReportedRun, facts: Facts): NewNotification[] {
   const { before, nowMs } = facts;
   const failures = status === 'failed' ? before + 1 : before;
   return run.notify.flatMap((rule, n): NewNotification[] => {
+    if (rule.heartbeat) return [];
     const event = withoutRepeats(rule, eventOf(rule, status, before), facts);
     if (!event) return [];
     const { channel = null, webhook = null } = rule;

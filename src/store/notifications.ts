@@ -16,6 +16,8 @@ import type { NotificationRow } from './schema.ts';
 /** A run that has ended or waits for an approval, and that has rules. */
 export type ReportedRun = {
   readonly eventId: number;
+  /** When it ended, or began to wait. */
+  readonly atMs: number;
   readonly runId: string;
   readonly jobId: string;
   readonly tenant: string;
@@ -133,7 +135,7 @@ const selectReported = prepareQuery((db, { fromId, toId }: { fromId: number; toI
     .selectFrom('events')
     // A cross join keeps this order: the other way round, SQLite would look at every plan.
     .crossJoin('run_plans')
-    .select(['events.id', 'events.run_id', 'events.job_id', 'events.tenant', 'events.type', 'events.data'])
+    .select(['events.id', 'events.run_id', 'events.job_id', 'events.tenant', 'events.type', 'events.data', 'events.at'])
     .select('run_plans.notify')
     .whereRef('run_plans.run_id', '=', 'events.run_id')
     .where('events.id', '>=', fromId)
@@ -151,9 +153,9 @@ export function createNotificationStore({ read }: Database): NotificationStore {
 
     async reported({ fromId, toId }) {
       const rows = await selectReported(read, { fromId, toId });
-      return rows.map(({ id, run_id, job_id, tenant, data, notify }) => {
+      return rows.map(({ id, run_id, job_id, tenant, data, at, notify }) => {
         const { status, step_id = null } = JSON.parse(data ?? '{}');
-        const run = { eventId: id, runId: run_id, jobId: job_id, tenant };
+        const run = { eventId: id, atMs: at, runId: run_id, jobId: job_id, tenant };
         return { ...run, status, stepId: step_id, notify: JSON.parse(notify ?? '[]') };
       });
     },

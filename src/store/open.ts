@@ -10,6 +10,7 @@ import { createBlobStore } from './blobs/blobs.ts';
 import { createLeftovers, type Leftovers } from './blobs/leftovers.ts';
 import type { CommitListener, Database } from './database.ts';
 import { createFailureStore, type FailureStore } from './failures.ts';
+import { createHeartbeatStore, type HeartbeatStore } from './heartbeats.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
 import { createInstanceStore, type InstanceStore } from './instance.ts';
 import { createJournal, type Journal } from './journal.ts';
@@ -44,6 +45,7 @@ export type Store = {
   readonly webhooks: WebhookStore;
   readonly failures: FailureStore;
   readonly late: LateStore;
+  readonly heartbeats: HeartbeatStore;
   readonly triggers: TriggerStore;
   readonly traces: TraceStore;
   readonly instance: InstanceStore;
@@ -103,6 +105,7 @@ export function createStore(o: StoreParts): Store {
     webhooks: createWebhookStore(db),
     failures: createFailureStore(db),
     late: createLateStore(db),
+    heartbeats: createHeartbeatStore(db),
     triggers: createTriggerStore(db),
     traces: createTraceStore(db),
     instance: createInstanceStore(db),

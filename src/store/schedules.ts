@@ -40,7 +40,7 @@ export type ScheduleStore = {
   readonly resume: (tx: Transaction, tenant: string) => Promise<void>;
   /** Adds the schedule, or replaces the one with its id. */
   readonly put: (tx: Transaction, schedule: StoredSchedule) => Promise<void>;
-  /** Removes the schedule and its state. */
+  /** Removes the schedule, its state and its heartbeat. */
   readonly remove: (tx: Transaction, id: string) => Promise<void>;
   /** The schedule's nominal times count from `sinceMs` on. Those that were handled stay handled. */
   readonly begin: (tx: Transaction, id: string, sinceMs: number) => Promise<void>;
@@ -97,6 +97,7 @@ export function createScheduleStore({ read }: Database): ScheduleStore {
     async remove(tx, id) {
       await tx.db.deleteFrom('schedules').where('id', '=', id).execute();
       await tx.db.deleteFrom('schedule_states').where('schedule_id', '=', id).execute();
+      await tx.db.deleteFrom('heartbeats').where('schedule_id', '=', id).execute();
     },
 
     async begin(tx, id, sinceMs) {
@@ -215,12 +216,14 @@ async function resume(tx: Transaction, tenant: string): Promise<void> {
 
 async function forget(tx: Transaction, ids: readonly string[], beforeMs: number): Promise<void> {
   for (const id of ids) {
-    await tx.db
+    const forgotten = await tx.db
       .deleteFrom('schedule_states')
       .where('schedule_id', '=', id)
       .where('idle_since_at', '<', beforeMs)
       .where((eb) => eb.or([eb('held', 'is', null), eb('held', '=', 0)]))
-      .execute();
+      .returning('schedule_id')
+      .executeTakeFirst();
+    if (forgotten) await tx.db.deleteFrom('heartbeats').where('schedule_id', '=', id).execute();
   }
 }
 
@@ -288,6 +291,7 @@ function toSchedule(row: ScheduleRow): StoredSchedule {
     updatedAtMs: row.updated_at,
     createdBy: row.created_by,
     boundTo: row.bound_to === null ? null : JSON.parse(row.bound_to),
+    ...(row.heartbeat !== null && { heartbeat: JSON.parse(row.heartbeat) }),
   };
 }
 
@@ -310,6 +314,7 @@ function toRow(schedule: StoredSchedule): ScheduleRow {
     updated_at: schedule.updatedAtMs,
     created_by: schedule.createdBy,
     bound_to: schedule.boundTo && JSON.stringify(schedule.boundTo),
+    heartbeat: schedule.heartbeat === undefined ? null : JSON.stringify(schedule.heartbeat),
   };
 }
 

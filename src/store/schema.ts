@@ -32,6 +32,7 @@ export type Schema = {
   schedules: ScheduleRow;
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
+  heartbeats: HeartbeatRow;
   schedule_pauses: SchedulePauseRow;
   webhooks: WebhookRow;
   delivery_keys: DeliveryKeyRow;
@@ -291,6 +292,22 @@ export type ScheduleRow = {
   days: string | null;
   /** JSON of Binding; null when nothing limits its runs. */
   bound_to: string | null;
+  /** JSON of StoredText. */
+  heartbeat: string | null;
+};
+
+/** `address` is JSON of StoredText. `called_at` is the last call that worked. */
+export type HeartbeatRow = {
+  schedule_id: string;
+  tenant: string;
+  address: string;
+  run_id: string;
+  success_at: number;
+  attempts: number;
+  next_at: number | null;
+  called_at: number | null;
+  failed_at: number | null;
+  last_error: string | null;
 };
 
 /** All schedules of a tenant are paused; `*`: those of every tenant. */

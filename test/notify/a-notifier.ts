@@ -86,11 +86,7 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   const channels = createChannels({
     channels: listed,
     smtp,
-    async secretOf(name) {
-      const value = secrets[name];
-      if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
-      return value;
-    },
+    secretOf: (name) => secretIn(secrets, name),
   });
   const messages = createMessages({ store, publicUrl, instance: 'flwd' });
   let seen = (): void => undefined;
@@ -98,7 +94,8 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
     seen = listener;
   };
   const late = { catalog, rules, onSeen };
-  const parts = { store, hub, channels, messages, signer, late, clock, log };
+  const secretOf = (_tenant: string, name: string): Promise<string> => secretIn(secrets, name);
+  const parts = { store, hub, channels, messages, signer, late, tenantSecret: secretOf, clock, log };
   const notifier = startNotifier({ ...parts, random: () => 0.5, ...more });
 
   let closing: Promise<void> | undefined;
@@ -133,6 +130,12 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   };
   onTestFinished(() => opened.close());
   return opened;
+}
+
+async function secretIn(secrets: Readonly<Record<string, string>>, name: string): Promise<string> {
+  const value = secrets[name];
+  if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
+  return value;
 }
 
 async function writeLog(store: Store, runId: string, lines: readonly string[]): Promise<void> {

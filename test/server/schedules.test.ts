@@ -85,6 +85,7 @@ describe('a schedule of a config.yaml', () => {
         last_run: null,
         last_fire: null,
         last_error: null,
+        heartbeat: null,
         created_at: null,
         updated_at: null,
         created_by: null,

@@ -6,7 +6,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
-import { channelNamePattern, notifyEvents } from '../../domain/notification.ts';
+import { channelNamePattern, notifyEvents, type StoredText } from '../../domain/notification.ts';
 import { timeOfDayPattern } from '../../domain/outcome/late.ts';
 import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
@@ -132,6 +132,10 @@ const days = schemaOf<string | readonly string[]>({
   maxItems: 1_000,
   says: 'a date such as `2026-12-24`, the name of a calendar of `flwd.yaml`, or a list of these',
 });
+const secretName = string({
+  pattern: secretNamePattern,
+  says: 'the name of a stored secret',
+});
 const schedule = map(
   {},
   {
@@ -145,6 +149,13 @@ const schedule = map(
     jitter: duration,
     enabled: flag,
     held: flag,
+    heartbeat: schemaOf<StoredText>({
+      ...map({ secret: secretName }, {}),
+      type: ['string', 'object'],
+      maxLength: 2000,
+      format: 'webhook',
+      says: 'an http or https URL without a user and password, or {secret: name}',
+    }),
     labels: schemaOf<Readonly<Record<string, string>>>({
       type: 'object',
       maxProperties: 60,
@@ -154,10 +165,6 @@ const schedule = map(
   },
 );
 
-const secretName = string({
-  pattern: secretNamePattern,
-  says: 'the name of a stored secret',
-});
 const headerName = string({ pattern: headerNamePattern, says: 'the name of a header' });
 const webhook = map(
   {

@@ -11,7 +11,11 @@ export function namedSecrets(job: JobDefinition): ReadonlySet<string> {
   const ofSubRuns = job.steps.flatMap(({ action }) => (action.kind === 'job' ? Object.values(action.args) : []));
   const names = [...defaults, ...scheduled, ...ofSubRuns].map(storedSecretIn);
   const keys = job.webhooks.flatMap(({ secrets }) => secrets);
-  return new Set([...names.filter((name) => name !== undefined), ...keys, ...secretsOfEnvironment(job)]);
+  const heartbeats = job.schedules.flatMap(({ heartbeat }) =>
+    typeof heartbeat === 'object' ? [heartbeat.secret] : [],
+  );
+  const given = names.filter((name) => name !== undefined);
+  return new Set([...given, ...keys, ...heartbeats, ...secretsOfEnvironment(job)]);
 }
 
 function argumentOf(args: JsonObject, name: string) {

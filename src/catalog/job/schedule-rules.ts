@@ -150,6 +150,7 @@ function toSchedule(raw: RawSchedule, jobId: string): JobSchedule {
     enabled: raw.enabled ?? true,
     held: raw.held ?? false,
     labels: raw.labels ?? {},
+    ...(raw.heartbeat !== undefined && { heartbeat: raw.heartbeat }),
   };
 }
 

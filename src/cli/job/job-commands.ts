@@ -209,6 +209,8 @@ export const jobCommands = [
       },
       { name: 'jitter', value: 'TIME', about: 'start each run later by a random time of up to TIME, such as 30s' },
       { name: 'name', value: 'NAME', about: 'a name for the schedule' },
+      { name: 'heartbeat', value: 'URL', about: 'call this address after each success of a run of the schedule' },
+      { name: 'heartbeat-secret', value: 'NAME', about: 'the same, with an address that is a stored secret' },
       { name: 'next', value: 'N', about: 'print the next N times, and do not create the schedule' },
       ...wholeArguments('flags override it'),
       label,

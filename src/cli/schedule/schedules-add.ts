@@ -60,6 +60,7 @@ async function readRequest(
   const [cron, at] = [one('cron'), one('at')];
   const [calendar, except] = [options.get('calendar'), options.get('except')];
   const [timezone, jitter, name, tenant] = [one('timezone'), one('jitter'), one('name'), one('tenant')];
+  const heartbeat = readHeartbeat(options);
   const catchUp = readChoice(options, 'catch-up', catchUps);
   const labels = readLabels(options);
   const request = {
@@ -75,9 +76,19 @@ async function readRequest(
     ...(name !== undefined && { name }),
     ...(tenant !== undefined && { tenant }),
     ...(labels && { labels }),
+    ...(heartbeat !== undefined && { heartbeat }),
   };
   await assertSound([...sharedWords(fields, call), ...read.errors], () =>
     client.call('previewSchedule', { body: request }),
   );
   return request;
+}
+
+/** @throws Refusal */
+function readHeartbeat(options: Options): BodyOf<'createSchedule'>['heartbeat'] {
+  const [url] = options.get('heartbeat') ?? [];
+  const [secret] = options.get('heartbeat-secret') ?? [];
+  if (url !== undefined && secret !== undefined)
+    throw new Refusal('--heartbeat and --heartbeat-secret must not be used together');
+  return secret === undefined ? url : { secret };
 }

@@ -39,6 +39,7 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
   }
   const hasNames = schedules.some(({ name }) => name !== null);
   const hasArguments = schedules.some(({ args }) => Object.keys(args).length > 0);
+  const hasHeartbeats = schedules.some(({ heartbeat }) => heartbeat !== null);
   const columns = [
     { name: 'ID' },
     { name: 'JOB', isFlexible: true as const },
@@ -50,6 +51,7 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
     { name: 'NEXT' },
     { name: 'LAST RUN' },
     { name: 'STATE' },
+    ...(hasHeartbeats ? [{ name: 'HEARTBEAT', isFlexible: true as const }] : []),
     { name: 'WHY', isFlexible: true as const },
   ];
   await output.table(
@@ -65,6 +67,7 @@ async function printSchedules({ schedules }: ScheduleList, output: Output): Prom
       nextOf(schedule),
       lastOf(schedule, output),
       stateOf(schedule),
+      ...(hasHeartbeats ? [heartbeatOf(schedule, output)] : []),
       (schedule.denied ?? schedule.last_error)?.detail ?? '',
     ]),
   );
@@ -81,6 +84,15 @@ const styles = { success: 'good', failed: 'bad', running: 'busy', pending: 'fain
 function lastOf({ last_run: last }: Schedule, output: Output) {
   if (last === null) return '-';
   return { text: `${last.status} ${output.time(last.created_at)}`, style: styles[last.status] };
+}
+
+/** How the last call went; a failure is over when a later call has worked. */
+function heartbeatOf({ heartbeat }: Schedule, output: Output) {
+  if (heartbeat === null) return '-';
+  const { last_called_at: called, last_failed_at: failed, last_error: error } = heartbeat;
+  if (failed !== null && (called === null || Date.parse(called) < Date.parse(failed)))
+    return { text: `failed ${output.time(failed)}: ${error}`, style: 'bad' } as const;
+  return called === null ? 'not yet called' : { text: `called ${output.time(called)}`, style: 'good' as const };
 }
 
 /** In the time zone of the schedule, which is in the column before. */

@@ -1,6 +1,7 @@
 // Starts the run of a schedule for one nominal time, in the same transaction that marks this time as dealt with.
 
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { ScheduleHeartbeat } from '../../domain/notification.ts';
 import { Problem, problemType } from '../../domain/problem.ts';
 import type { FireError, Schedule, ScheduleState } from '../../domain/schedule.ts';
 import { type Clock, toTimestamp } from '../../lib/clock.ts';
@@ -70,6 +71,7 @@ async function startRun(schedule: Schedule, nominalAtMs: number, o: FireParts): 
       ...(await limitsOf(schedule.boundTo, o)),
     },
     trigger: 'schedule',
+    heartbeat: heartbeatOf(schedule),
     requestId: createId('req', atMs),
   };
   const request = { job_id: jobId, args, tenant, labels };
@@ -79,6 +81,10 @@ async function startRun(schedule: Schedule, nominalAtMs: number, o: FireParts): 
   });
   o.log.info({ schedule_id: id, job_id: jobId, run_id: runId, nominal_at: nominalAt }, 'a schedule fired');
   return { settledAtMs: nominalAtMs, lastFire: { nominalAtMs, atMs, runId }, lastError: null };
+}
+
+export function heartbeatOf({ id, heartbeat }: Schedule): ScheduleHeartbeat | undefined {
+  return heartbeat === undefined ? undefined : { scheduleId: id, to: heartbeat };
 }
 
 /** Marks a time as dealt with that starts no run, and records that it was missed. */

@@ -7,17 +7,21 @@ import type { RawSchedule } from '../../catalog/job/config-schema.ts';
 import { checkSchedule, daysOf, toAtMs } from '../../catalog/job/schedule-rules.ts';
 import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
-import { scheduleRefusal } from '../../domain/policy.ts';
+import type { StoredText } from '../../domain/notification.ts';
+import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
 import type { Reach } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
+import { isHttpUrl } from '../../lib/http-url.ts';
 import { parseDuration } from '../../lib/units.ts';
 import { type Calendars, unknownCalendars } from './schedule-times.ts';
 
 /** The body of POST /schedules, PUT /schedules/{id} and POST /schedules/preview. */
-export type ScheduleRequest = RawSchedule & {
+export type ScheduleRequest = Omit<RawSchedule, 'heartbeat'> & {
   readonly job_id: string;
   readonly tenant?: string;
   readonly name?: string | null;
+  /** null removes it. Without this member, a schedule keeps its heartbeat. */
+  readonly heartbeat?: StoredText | null;
 };
 
 export type RequestContext = {
@@ -35,6 +39,8 @@ export function readScheduleRequest(
   const { definition: job, source } = findReached(request.job_id, reach, catalog);
   const refusal = scheduleRefusal(job.id, source);
   if (refusal) throw refusal;
+  const noHeartbeat = heartbeatRefusal(job.id, source, request.heartbeat ?? undefined);
+  if (noHeartbeat) throw noHeartbeat;
   const errors = createErrorList();
   const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);
@@ -70,6 +76,11 @@ function toTerms(request: ScheduleRequest, timezone: string, errors: ErrorList):
   if (jitterMs === undefined) {
     errors.add({ pointer: '/jitter', message: 'must be a duration such as `30s` or `1h30m`', keyword: 'format' });
   }
+  const { heartbeat = null } = request;
+  if (typeof heartbeat === 'string' && !isHttpUrl(heartbeat)) {
+    const message = 'must be an http or https URL without a user and password';
+    errors.add({ pointer: '/heartbeat', message, keyword: 'format' });
+  }
   return {
     cron: request.cron ?? null,
     atMs: toAtMs(request.at),
@@ -80,6 +91,7 @@ function toTerms(request: ScheduleRequest, timezone: string, errors: ErrorList):
     jitterMs: jitterMs ?? 0,
     enabled: request.enabled ?? true,
     labels: request.labels ?? {},
+    ...(heartbeat !== null && { heartbeat }),
   };
 }
 

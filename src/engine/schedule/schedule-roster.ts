@@ -2,7 +2,7 @@
 // it knows is in the database.
 
 import { type Catalog, entryOrNone } from '../../catalog/catalog.ts';
-import { scheduleRefusal } from '../../domain/policy.ts';
+import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -163,7 +163,11 @@ async function setPaused(
 function denialsIn(catalog: Catalog, calendars: Calendars): (schedule: Schedule) => Problem | undefined {
   return (schedule) => {
     const entry = entryOrNone(schedule.jobId, catalog);
-    return (entry && scheduleRefusal(schedule.jobId, entry.source)) ?? calendarRefusal(schedule, calendars);
+    const refusal =
+      entry &&
+      (scheduleRefusal(schedule.jobId, entry.source) ??
+        heartbeatRefusal(schedule.jobId, entry.source, schedule.heartbeat));
+    return refusal ?? calendarRefusal(schedule, calendars);
   };
 }
 

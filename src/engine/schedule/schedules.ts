@@ -13,7 +13,7 @@ import {
   tenantFor,
 } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
-import type { Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
+import type { Heartbeat, Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.ts';
 import { createId } from '../../lib/ids.ts';
@@ -23,7 +23,7 @@ import type { StoredSchedule } from '../../store/schedules.ts';
 import type { Caller } from '../create.ts';
 import type { Created } from '../once.ts';
 import { cursorOf } from './schedule-due.ts';
-import type { FireParts } from './schedule-fire.ts';
+import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
 import {
@@ -48,6 +48,8 @@ export type ScheduleView = {
   readonly denied: Problem | null;
   /** The newest run of the schedule, also one that somebody started by hand. */
   readonly lastRun: ScheduleRun | undefined;
+  /** undefined: it has never succeeded since it has one. */
+  readonly heartbeat: Heartbeat | undefined;
   /** The next nominal times; empty while the schedule is disabled, denied or held. */
   readonly nextFires: () => readonly number[];
   readonly clockChange: () => ClockChange | null;
@@ -122,7 +124,8 @@ export function createSchedules(o: Parts): Schedules {
   const ticks = createTicks(roster, serial, o);
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
     const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
-    return { ...viewOf(schedule, roster, clock.now()), lastRun };
+    const heartbeat = schedule.heartbeat === undefined ? undefined : await o.store.heartbeats.find(schedule.id);
+    return { ...viewOf(schedule, roster, clock.now()), lastRun, heartbeat };
   };
 
   /** Works on the schedules as the catalogue has them now. */
@@ -136,7 +139,9 @@ export function createSchedules(o: Parts): Schedules {
 
   /** A limited caller binds the schedule, and no caller frees it. */
   async function save(request: ScheduleRequest, own: OwnTerms, by: Principal): Promise<ScheduleView> {
-    const boundTo = bindingOf(by) ?? own.boundTo;
+    const binding = bindingOf(by);
+    if (binding && (request.heartbeat ?? null) !== null) throw heartbeatForbidden();
+    const boundTo = binding ?? own.boundTo;
     const schedule = toStored(request, { ...own, boundTo }, { ...o, reach: by }, clock.now());
     // A schedule whose times cannot be computed throws here, before it is stored.
     nextTimes(schedule, roster.timesOf, clock.now(), 1);
@@ -178,13 +183,12 @@ export function createSchedules(o: Parts): Schedules {
       }),
     replace: (id, request, principal) =>
       onRoster(() => {
-        const { tenant: before, atMs, createdAtMs, createdBy, boundTo } = findOwn(roster, id, principal);
+        const before = findOwn(roster, id, principal);
         // Other terms of a schedule whose time has passed may still change.
-        if (toAtMs(request.at) !== atMs) assertToCome(request, clock.now());
+        if (toAtMs(request.at) !== before.atMs) assertToCome(request, clock.now());
         // A request without a tenant leaves the schedule in its tenant.
-        const tenant = tenantFor(principal, request.tenant, before);
-        const own = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '', boundTo };
-        return save(request, own, principal);
+        const tenant = tenantFor(principal, request.tenant, before.tenant);
+        return save(request, { ...keptTerms(before, request), tenant }, principal);
       }),
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
     addErrors: (body, errors, reach) => addScheduleErrors(body, reach, catalog, errors),
@@ -238,9 +242,11 @@ function createActs(
       return findFires(asked, query, { ...o, ...roster, nowMs: o.clock.now() });
     },
     async run(id, caller, idempotencyKey) {
-      const { jobId, args, tenant, labels } = await onRoster(() => find(roster, id, caller.principal));
+      const schedule = await onRoster(() => find(roster, id, caller.principal));
+      const { jobId, args, tenant, labels } = schedule;
       const request = { job_id: jobId, args, tenant, labels: { ...labels, schedule_id: id } };
-      return o.createRun(request, { ...caller, trigger: 'schedule' }, idempotencyKey);
+      const heartbeat = roster.tracking.denialOf(schedule) ? undefined : heartbeatOf(schedule);
+      return o.createRun(request, { ...caller, trigger: 'schedule', heartbeat }, idempotencyKey);
     },
   };
 }
@@ -282,7 +288,7 @@ function reached(roster: Roster, reach: Reach): Schedule[] {
   return [...roster.schedules()].filter((schedule) => reaches(reach, schedule)).toSorted(byJobAndId);
 }
 
-function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun'> {
+function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<ScheduleView, 'lastRun' | 'heartbeat'> {
   const { tracking, timesOf } = roster;
   const state = tracking.stateOf(schedule.id);
   const isHeld = tracking.isHeld(schedule);
@@ -317,6 +323,11 @@ function findOwn(roster: Roster, id: string, reach: Reach): Schedule {
   throw new Problem('source-managed', `The schedule '${id}' is defined in ${file}: change it there.`);
 }
 
+/** Otherwise it could make the server call any address, or one from a secret that it may not name. */
+function heartbeatForbidden(): Problem {
+  return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
+}
+
 /** A time that has passed would never start a run, not even one that is caught up. */
 function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
   const atMs = toAtMs(at);
@@ -332,7 +343,15 @@ function assertRoom(roster: Roster, tenant: string): void {
 }
 
 /** What a schedule keeps when it is replaced. */
-type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy' | 'boundTo'>;
+type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy' | 'boundTo' | 'heartbeat'>;
+
+function keptTerms(before: Schedule, request: ScheduleRequest): OwnTerms {
+  const { id, tenant, createdAtMs, createdBy, boundTo, heartbeat } = before;
+  // Nobody can read the address, to send it again.
+  const isKept = request.heartbeat === undefined && heartbeat !== undefined;
+  const kept = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '', boundTo };
+  return { ...kept, ...(isKept && { heartbeat }) };
+}
 
 function toStored(
   request: ScheduleRequest,

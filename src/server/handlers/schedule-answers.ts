@@ -88,7 +88,7 @@ function definedIn({ source, jobId }: Schedule, catalog: Catalog) {
 }
 
 export function answerOf(
-  { schedule, state, isHeld, isPaused, isDone, denied, lastRun, nextFires, clockChange }: ScheduleView,
+  { schedule, state, isHeld, isPaused, isDone, denied, lastRun, heartbeat, nextFires, clockChange }: ScheduleView,
   principal: Principal,
   catalog: Catalog,
 ) {
@@ -129,9 +129,24 @@ export function answerOf(
       type: lastError.type,
       detail: lastError.detail,
     },
+    heartbeat: toHeartbeat(schedule.heartbeat, heartbeat),
     created_at: toTimestampOrNull(schedule.createdAtMs),
     updated_at: toTimestampOrNull(schedule.updatedAtMs),
     created_by: schedule.createdBy,
+  };
+}
+
+/** The address may contain a token. */
+function toHeartbeat(to: Schedule['heartbeat'], called: ScheduleView['heartbeat']) {
+  if (to === undefined) return null;
+  return {
+    origin: typeof to === 'string' ? new URL(to).origin : null,
+    secret: typeof to === 'string' ? null : to.secret,
+    last_success_at: toTimestampOrNull(called?.successAtMs ?? null),
+    last_called_at: toTimestampOrNull(called?.lastCall?.atMs ?? null),
+    last_failed_at: toTimestampOrNull(called?.lastFailure?.atMs ?? null),
+    last_error: called?.lastFailure?.error ?? null,
+    next_call_at: toTimestampOrNull(called?.nextAtMs ?? null),
   };
 }
 

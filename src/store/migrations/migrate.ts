@@ -35,6 +35,7 @@ import { mailRecipients } from './0032-mail-recipients.ts';
 import { limitedTokens } from './0033-limited-tokens.ts';
 import { late } from './0035-late.ts';
 import { madeWebhooks } from './0036-made-webhooks.ts';
+import { heartbeats } from './0037-heartbeats.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -69,6 +70,7 @@ export const migrations: readonly Migration[] = [
   madeWebhooks,
   limitedTokens,
   late,
+  heartbeats,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

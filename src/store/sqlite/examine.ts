@@ -30,6 +30,8 @@ export type Examination = {
   readonly paused: readonly string[];
   /** How many runs and successes are late, and how many times schedules missed without a success since. */
   readonly late: { readonly late: number; readonly missed: number };
+  /** How many schedules could not call their heartbeat the last time. */
+  readonly failingHeartbeats: number;
   /** How the export of spans is; null when it never ran. */
   readonly traces: ExportState | null;
   /** null when the key-value store is empty. */
@@ -107,6 +109,7 @@ export async function examineStore(o: {
       timezone: readFact(connection, 'timezone'),
       paused: readPaused(connection),
       late: readLate(connection),
+      failingHeartbeats: readFailingHeartbeats(connection),
       traces: readTraces(connection),
       kv: readKv(connection),
     };
@@ -139,6 +142,14 @@ function readLate(connection: DatabaseSync): Examination['late'] {
   );
   const counts = new Map(rows.all().map(({ missed, rows: count }) => [Number(missed), Number(count)]));
   return { late: counts.get(0) ?? 0, missed: counts.get(1) ?? 0 };
+}
+
+function readFailingHeartbeats(connection: DatabaseSync): number {
+  if (!hasTable(connection, 'heartbeats')) return 0;
+  const row = connection
+    .prepare('SELECT count(*) AS rows FROM heartbeats WHERE failed_at > coalesce(called_at, 0)')
+    .get();
+  return Number(row?.rows ?? 0);
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

@@ -1,0 +1,115 @@
+// Calls the addresses of schedules after their successes, a few at a time. A newer success replaces an older one, so a
+// call that fails is tried again until then, or until the success is a day old (ADR 0073).
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Heartbeat } from '../domain/schedule.ts';
+import { toTimerDelay } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { retryShortage } from '../lib/shortage.ts';
+import { createWakeSignal } from '../lib/wake-signal.ts';
+import type { Store } from '../store/open.ts';
+import { isStorageError } from '../store/storage-error.ts';
+import { delayAfter } from './backoff.ts';
+import { type Attempt, callReceiver, failedAttempt } from './call-receiver.ts';
+import { ChannelError } from './channel/request.ts';
+import type { DueClock } from './due-clock.ts';
+import type { Signer } from './signing.ts';
+import { openAddress } from './stored-text.ts';
+
+export type TenantSecret = (tenant: string, name: string) => Promise<string>;
+
+const mostCalls = 4;
+const longestMs = 86_400_000;
+/** How often due times are compared with the clock, even if the clock was set in between. */
+const lookEveryMs = 1_000;
+const againMs = 1_000;
+
+type Parts = {
+  readonly store: Pick<Store, 'db' | 'heartbeats'>;
+  /** @throws Problem secret-unavailable */
+  readonly tenantSecret: TenantSecret;
+  readonly signer: Signer;
+  readonly clock: DueClock;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly random: () => number;
+};
+
+/** `ended` resolves when the signal is aborted and no call is in progress. */
+export function startHeartbeats(
+  o: Parts,
+  signal: AbortSignal,
+): { readonly wake: () => void; readonly ended: Promise<void> } {
+  const { store, clock, log } = o;
+  const wake = createWakeSignal(signal);
+  /** By schedule, because it has one call at a time. */
+  const calls = new Map<string, Promise<void>>();
+
+  async function startDue(): Promise<void> {
+    const free = mostCalls - calls.size;
+    if (free === 0) return;
+    for (const heartbeat of await store.heartbeats.due(await clock.nowByDatabase(), [...calls.keys()], free)) {
+      const done = call(heartbeat).finally(() => {
+        calls.delete(heartbeat.scheduleId);
+        wake.raise();
+      });
+      calls.set(heartbeat.scheduleId, done);
+    }
+  }
+
+  /** Never rejects. */
+  async function call(heartbeat: Heartbeat): Promise<void> {
+    try {
+      const attempt = await attemptFor(heartbeat, o, signal);
+      const settled = settlement(heartbeat, attempt, clock.now(), o.random());
+      const settle = () => store.db.transact((tx) => store.heartbeats.settle(tx, heartbeat, settled));
+      await retryShortage(settle, { isPassing: isStorageError, signal });
+      if (settled.error === null || settled.nextAtMs !== null) return;
+      log.warn({ schedule_id: heartbeat.scheduleId, error: settled.error }, 'gave up calling a heartbeat');
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isStorageError(error))
+        log.error({ err: error, schedule_id: heartbeat.scheduleId }, 'a heartbeat could not be called');
+      await delay(againMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      let timer: NodeJS.Timeout | undefined;
+      try {
+        await startDue();
+        const nowMs = await clock.nowByDatabase();
+        const nextAtMs = await store.heartbeats.nextDueAtMs(nowMs);
+        if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
+      } catch (error) {
+        log.error({ err: error }, 'due heartbeats could not be read');
+        timer = setTimeout(wake.raise, againMs);
+      }
+      await wake.raised();
+      clearTimeout(timer);
+    }
+    await Promise.all(calls.values());
+  }
+
+  return { wake: wake.raise, ended: run() };
+}
+
+async function attemptFor({ scheduleId: id, tenant, to }: Heartbeat, o: Parts, signal: AbortSignal): Promise<Attempt> {
+  try {
+    const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
+    // The services that watch for heartbeats know a job by its address, and all of them take a GET.
+    const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
+    return await callReceiver({ ...o, id, request, signal });
+  } catch (error) {
+    if (error instanceof ChannelError) return failedAttempt(error.message);
+    throw error;
+  }
+}
+
+function settlement({ attempts, successAtMs }: Heartbeat, attempt: Attempt, atMs: number, random: number) {
+  if (attempt.isDelivered) return { atMs, error: null, nextAtMs: null };
+  const nextAtMs = atMs + delayAfter(attempts + 1, attempt.retryAfterMs, random);
+  const isOver = attempt.isFinal || nextAtMs > successAtMs + longestMs;
+  return { atMs, error: attempt.error, nextAtMs: isOver ? null : nextAtMs };
+}

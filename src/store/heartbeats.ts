@@ -1,0 +1,95 @@
+// The calls after successes of schedules. Each schedule has one row, because only the newest success matters (ADR
+// 0073).
+
+import type { ScheduleHeartbeat } from '../domain/notification.ts';
+import type { Heartbeat } from '../domain/schedule.ts';
+import type { Database, Transaction } from './database.ts';
+import type { HeartbeatRow } from './schema.ts';
+
+/** A success after which an address is to be called. */
+export type NewHeartbeat = ScheduleHeartbeat & {
+  readonly tenant: string;
+  readonly runId: string;
+  readonly successAtMs: number;
+};
+
+/** How a call ended. Without an error it worked. */
+type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
+
+export type HeartbeatStore = {
+  readonly find: (scheduleId: string) => Promise<Heartbeat | undefined>;
+  /** Replaces an earlier success of the schedule; its call is not made any more. */
+  readonly put: (tx: Transaction, heartbeat: NewHeartbeat, nowMs: number) => Promise<void>;
+  /** Those that have waited longest come first. Leaves out the schedules `busy`. */
+  readonly due: (nowMs: number, busy: readonly string[], limit: number) => Promise<readonly Heartbeat[]>;
+  /** When the next call after `nowMs` is due; null when nothing waits. */
+  readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
+  /** Records how a call ended. If the schedule has succeeded again meanwhile, the next call stays due. */
+  readonly settle: (tx: Transaction, heartbeat: Heartbeat, called: Called) => Promise<void>;
+  /** After the wall clock was set by `byMs`: moves the next calls. */
+  readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
+};
+
+export function createHeartbeatStore({ read }: Database): HeartbeatStore {
+  const select = () => read.selectFrom('heartbeats').selectAll();
+  return {
+    async find(scheduleId) {
+      const row = await select().where('schedule_id', '=', scheduleId).executeTakeFirst();
+      return row && toHeartbeat(row);
+    },
+    async put(tx, { scheduleId, tenant, to, runId, successAtMs }, nowMs) {
+      const address = JSON.stringify(to);
+      const newest = { tenant, address, run_id: runId, success_at: successAtMs, attempts: 0, next_at: nowMs };
+      await tx.db
+        .insertInto('heartbeats')
+        .values({ schedule_id: scheduleId, ...newest, called_at: null, failed_at: null, last_error: null })
+        .onConflict((conflict) => conflict.column('schedule_id').doUpdateSet(newest))
+        .execute();
+    },
+    async due(nowMs, busy, limit) {
+      let query = select().where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
+      if (busy.length > 0) query = query.where('schedule_id', 'not in', busy);
+      return (await query.execute()).map(toHeartbeat);
+    },
+    async nextDueAtMs(nowMs) {
+      const row = await read
+        .selectFrom('heartbeats')
+        .select('next_at')
+        .where('next_at', '>', nowMs)
+        .orderBy('next_at')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.next_at ?? null;
+    },
+    async settle(tx, { scheduleId, runId, attempts }, { atMs, error, nextAtMs }) {
+      const result = error === null ? { called_at: atMs } : { failed_at: atMs, last_error: error };
+      const ofSchedule = tx.db.updateTable('heartbeats').where('schedule_id', '=', scheduleId);
+      await ofSchedule.set(result).execute();
+      await ofSchedule
+        .set({ attempts: error === null ? attempts : attempts + 1, next_at: nextAtMs })
+        .where('run_id', '=', runId)
+        .execute();
+    },
+    async moveDues(tx, byMs) {
+      await tx.db
+        .updateTable('heartbeats')
+        .set((eb) => ({ next_at: eb('next_at', '+', byMs), success_at: eb('success_at', '+', byMs) }))
+        .where('next_at', 'is not', null)
+        .execute();
+    },
+  };
+}
+
+function toHeartbeat(row: HeartbeatRow): Heartbeat {
+  return {
+    scheduleId: row.schedule_id,
+    tenant: row.tenant,
+    to: JSON.parse(row.address),
+    runId: row.run_id,
+    successAtMs: row.success_at,
+    attempts: row.attempts,
+    nextAtMs: row.next_at,
+    lastCall: row.called_at === null ? null : { atMs: row.called_at },
+    lastFailure: row.failed_at === null ? null : { atMs: row.failed_at, error: row.last_error ?? '' },
+  };
+}

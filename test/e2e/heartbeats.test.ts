@@ -1,0 +1,41 @@
+// Heartbeats of schedules on a real server that is killed.
+
+import { expect } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { startReceiver } from '../support/receiver.ts';
+import { startServer } from '../support/server.ts';
+
+const test = testWith('bwrap');
+
+type Schedules = { readonly schedules: readonly { readonly id: string; readonly heartbeat: Heartbeat }[] };
+type Heartbeat = { readonly last_called_at: string | null; readonly next_call_at: string | null };
+
+test('a success that a schedule started is told, also when the server is killed before it is', async () => {
+  const receiver = await startReceiver();
+  // It never answers.
+  receiver.answer = () => undefined;
+  await using server = await startServer({
+    jobs: { backup: bash('true', { schedules: [{ cron: '0 0 1 1 *', heartbeat: `${receiver.url}/file` }] }) },
+  });
+  const heartbeatOf = async (at: number) => (await server.json<Schedules>('/schedules')).schedules[at]?.heartbeat;
+  const [{ id } = { id: '' }] = (await server.json<Schedules>('/schedules')).schedules;
+  await server.fetch(`/schedules/${id}/run`, { method: 'POST' });
+  await expect.poll(() => receiver.received.length).toBe(1);
+  await server.stop('SIGKILL');
+  receiver.answer = (response) => response.end();
+  await server.startAgain();
+  await expect
+    .poll(() => heartbeatOf(0))
+    .toMatchObject({
+      last_called_at: expect.stringMatching(/^20/),
+      next_call_at: null,
+      last_error: null,
+    });
+  expect(receiver.received.map(({ path }) => path)).toEqual(['/file', '/file']);
+
+  const at = new Date(Date.now() + 2_000).toISOString();
+  const made = { job_id: 'backup', at, heartbeat: `${receiver.url}/api` };
+  await server.json('/schedules', { method: 'POST', body: made });
+  await expect.poll(() => receiver.received.map(({ path }) => path)).toEqual(['/file', '/file', '/api']);
+});
