@@ -7,6 +7,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { HostCheck } from '../domain/host-check.ts';
 import { Problem } from '../domain/problem.ts';
+import { withoutHookTokens } from '../domain/trigger/hook-token.ts';
 import type { Caller } from '../engine/create.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Retention } from '../engine/retention/retain.ts';
@@ -272,7 +273,8 @@ function createApp(
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
       const isValid = typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given);
-      return isValid ? given : createId('req', clock.now());
+      // It is in the log and in the audit log.
+      return isValid && withoutHookTokens(given) === given ? given : createId('req', clock.now());
     },
     // A path that cannot be decoded reaches no route, but is admitted and limited like any other.
     frameworkErrors: (error, request, reply) => {

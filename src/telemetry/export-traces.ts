@@ -101,8 +101,7 @@ async function look(progress: Progress, signal: AbortSignal, o: Options): Promis
     progress.drop(ended.length - fresh.length);
     for await (const { spans, nextId } of batchesOf(fresh, o)) {
       for (let from = 0; from < spans.length; from += spansAtOnce) {
-        const sent = await send(spans.slice(from, from + spansAtOnce), signal, o);
-        await progress.note(sent);
+        const sent = await sendSlice(spans.slice(from, from + spansAtOnce), progress, signal, o);
         if (sent.kind === 'later') return sent.retryAfterMs;
       }
       await progress.move(nextId);
@@ -128,6 +127,22 @@ async function* batchesOf(runs: readonly TracedRun[], { store, instance, version
     yield { spans, nextId: run.eventId + 1 };
     spans = [];
   }
+}
+
+/** A span that the collector refuses takes no more than its half of the slice with it. */
+async function sendSlice(spans: readonly Span[], progress: Progress, signal: AbortSignal, o: Options): Promise<Sent> {
+  let sent = await send(spans, signal, o);
+  if (sent.kind !== 'refused' || !sent.mayHalve || spans.length === 1) {
+    await progress.note(sent);
+    return sent;
+  }
+  const middle = Math.ceil(spans.length / 2);
+  for (const half of [spans.slice(0, middle), spans.slice(middle)]) {
+    sent = await send(half, signal, o);
+    await progress.note(sent);
+    if (sent.kind === 'later') break;
+  }
+  return sent;
 }
 
 function send(spans: readonly Span[], signal: AbortSignal, o: Options): Promise<Sent> {

@@ -8,8 +8,8 @@ import type { Span } from './to-spans.ts';
 
 export type Sent =
   | { readonly kind: 'taken' }
-  /** The same spans would be refused again. */
-  | { readonly kind: 'refused'; readonly error: string }
+  /** The same spans would be refused again. `mayHalve`: fewer of them may be taken. */
+  | { readonly kind: 'refused'; readonly error: string; readonly mayHalve: boolean }
   | { readonly kind: 'later'; readonly error: string; readonly retryAfterMs: number };
 
 export type Collector = {
@@ -19,6 +19,8 @@ export type Collector = {
 
 /** These mean that the collector, or what flwd.yaml says of it, is wrong at present, and not the spans. */
 const passing = [401, 403, 404, 407, 408, 425, 429];
+/** One span, or the size of the request, may be the reason. */
+const halved = [400, 413];
 
 /** @throws only the reason of `signal`, once it is aborted */
 export async function sendSpans(
@@ -42,7 +44,7 @@ export async function sendSpans(
     headers[name] = value;
   }
   const body = ProtobufTraceSerializer.serializeRequest([...spans]);
-  if (!body) return { kind: 'refused', error: 'the spans could not be written' };
+  if (!body) return { kind: 'refused', error: 'the spans could not be written', mayHalve: false };
   const answer = await sendRequest({
     url: tracesUrl(collector.endpoint),
     method: 'POST',
@@ -57,7 +59,8 @@ export async function sendSpans(
   if (status >= 200 && status < 300) return { kind: 'taken' };
   const error = answerWords(status);
   const isPassing = status >= 500 || status < 400 || passing.includes(status);
-  return isPassing ? later(error, retryAfterMs ?? 0) : { kind: 'refused', error };
+  if (isPassing) return later(error, retryAfterMs ?? 0);
+  return { kind: 'refused', error, mayHalve: halved.includes(status) };
 }
 
 /** The standard adds the path to the address of a collector. */

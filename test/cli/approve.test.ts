@@ -15,6 +15,7 @@ const jobs = {
   ),
   both: steps({ steps: [ask('left'), ask('right')] }),
   asks: steps({ steps: [ask('go')] }),
+  others: steps({ steps: [{ id: 'go', approval: { text: 'Go?', not_by_starter: true } }] }),
   outer: steps({ steps: [ask('go'), { id: 'inner', job: 'gated', needs: ['go'] }] }),
 };
 
@@ -103,6 +104,9 @@ test('with a server, approve and deny return at once; without a step name they t
   expect(JSON.parse(listed.stdout)).toMatchObject({ total: 1, runs: [{ run_id: both }] });
   expect((await flwd(instance.dir, 'runs', '--job', 'none/')).stderr).toBe('no runs\n');
   expect((await flwd(instance.dir, 'approvals', 'extra')).code).toBe(2);
+  await waiting(await server.start('others'), 'go');
+  const others = await flwd(instance.dir, 'approvals', '--job', 'others');
+  expect(others.stdout).toMatch(/ anyone with runs:approve except local\n$/);
 });
 
 test('without a server, approve ends and names the step when a sub-run waits', async () => {

@@ -97,6 +97,15 @@ testWith(headlessChromium)('a secret leads to the jobs that use it, and one that
   await page.waitForURL(/\/jobs\/deploy\/web$/);
 });
 
+testWith(headlessChromium)('the list of tokens says which stored secrets a token may name', async () => {
+  await server.token({ name: 'one-secret', scopes: ['runs:write'], secrets: ['deploy-key'] });
+  await server.token({ name: 'no-secret', scopes: ['runs:write'], secrets: [] });
+  const page = await browser.open(`${server.url}/admin/tokens`, { width: 1_440 });
+  const table = page.getByRole('table', { name: 'Tokens' });
+  await expect.poll(() => table.textContent()).toContain('runs:write, only the secrets deploy-key');
+  await expect.poll(() => table.textContent()).toContain('runs:write, no stored secrets');
+});
+
 testWith(headlessChromium)('the audit log is searched by who, what and object, and verified', async () => {
   const { credential } = await server.token({ scopes: ['jobs:read'] });
   await server.fetch('/tokens', {

@@ -396,10 +396,34 @@ describe('the token', () => {
         for (const spelled of [secret, secret.replaceAll('_', '%5F')]) expect(text).not.toContain(spelled);
     }
     // A line comes when its answer has been sent.
-    await call('/hooks/the-last-one');
-    await expect.poll(() => logged.slice(from).some((line) => line.includes('/hooks/the-last-one'))).toBe(true);
+    await call('/hooks/simple/the-last-one');
+    await expect.poll(() => logged.slice(from).some((line) => line.includes('the-last-one'))).toBe(true);
     expect(logged.slice(from).join('\n')).not.toContain(secret);
     expect(logged.slice(from).join('\n')).not.toContain(secret.replaceAll('_', '%5F'));
+  });
+
+  test.each([
+    ['that a proxy has encoded again', (token: string) => `/hooks/${token.replaceAll('_', '%255f')}`],
+    ['with a line break of a mail in it', (token: string) => `/hooks/${token.slice(0, 18)}%20${token.slice(18)}`],
+    ['without its prefix', (token: string) => `/api/v1/hooks/${token.slice('flwd_hook_'.length)}`],
+    ['in upper case', (token: string) => `/hooks/${token.replace('flwd_hook_', 'FLWD_HOOK_')}`],
+    ['as the id of a webhook', (token: string) => `/api/v1/webhooks/${token}`],
+    ['as the id of a job', (token: string) => `/api/v1/jobs/${token}`],
+    ['as the id of a run', (token: string) => `/api/v1/runs/${token}`],
+  ])('is in no log line and no problem document, %s', async (_, pathFor) => {
+    const { hook } = await make({ job_id: 'simple' });
+    const token = hook.slice('/hooks/'.length);
+    const end = token.slice(-20);
+    const from = logged.length;
+    for (const method of ['POST', 'GET']) {
+      const answer = await server.fetch(`/${pathFor(token)}`, { method, headers: { 'x-request-id': token } });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
+      expect(await answer.text()).not.toContain(end);
+    }
+    await call('/hooks/simple/the-last-one');
+    await expect.poll(() => logged.slice(from).some((line) => line.includes('the-last-one'))).toBe(true);
+    expect(logged.slice(from).join('\n')).not.toContain(end);
   });
 
   test('is in no problem document of a request that is refused otherwise', async () => {

@@ -145,13 +145,37 @@ test('a slow collector gets the spans again, and the answer that comes too late 
   held[0]?.end();
 });
 
+test.each([400, 413])(
+  'after %i each half of the spans is sent alone, and only the refused half is dropped',
+  async (status) => {
+    const collector = await startCollector();
+    collector.answer = (response) => response.writeHead(503).end();
+    const { end, messages } = await openExport(dataFolder(), { endpoint: collector.url });
+    const [bad, good] = [await end(), await end()];
+    await expect.poll(() => collector.requests.length, polling).toBeGreaterThan(0);
+    const taken: unknown[] = [];
+    collector.seen.length = 0;
+    collector.answer = (response) => {
+      const ids = runIds(collector);
+      collector.seen.length = 0;
+      if (ids.includes(bad)) response.writeHead(status).end();
+      else {
+        taken.push(...ids);
+        response.end();
+      }
+    };
+    await expect.poll(() => taken, polling).toEqual([good]);
+    expect(messages().filter((message) => message.includes('are dropped'))).toHaveLength(1);
+  },
+);
+
 test('spans that the collector refuses are dropped, and the log says so once', async () => {
   const collector = await startCollector();
-  collector.answer = (response) => response.writeHead(400).end();
+  collector.answer = (response) => response.writeHead(422).end();
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const [first, second] = [await end(), await end()];
   await expect.poll(() => runIds(collector), polling).toEqual([first, second]);
-  await expect.poll(async () => (await store.traces.state())?.error, polling).toBe('the answer was 400');
+  await expect.poll(async () => (await store.traces.state())?.error, polling).toBe('the answer was 422');
   const third = await end();
   await expect.poll(() => runIds(collector), polling).toEqual([first, second, third]);
   expect(messages()).toEqual(['the collector refused spans, which are dropped: see its log']);

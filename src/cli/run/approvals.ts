@@ -1,6 +1,7 @@
 // `flwd approvals`: lists the steps that wait for an approval, across all runs.
 
 import { awayWords } from '../../client/took.ts';
+import type { AnswerOf } from '../../contract/operations.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
@@ -40,19 +41,28 @@ export async function run(options: Options, operands: readonly string[]): Promis
         { name: query.state === 'waiting' ? 'WAITING SINCE' : 'ENDED' },
         { name: query.state === 'waiting' ? 'WHO MAY ANSWER' : 'ANSWER', isFlexible: true as const },
       ],
-      approvals.map(({ answer, by, finished_at: finishedAt, ...asked }) => [
+      approvals.map(({ answer, finished_at: finishedAt, ...asked }) => [
         asked.run_id,
         asked.step_id,
         asked.job_id,
         asked.question ?? '',
         finishedAt === null ? awayWords(Date.parse(asked.since) - nowMs) : output.time(finishedAt),
-        finishedAt === null ? (by?.join(', ') ?? 'anyone with runs:approve') : answerWords(answer),
+        finishedAt === null ? whoMayAnswer(asked) : answerWords(answer),
       ]),
     );
     if (total > approvals.length)
       output.say(`showing ${approvals.length} of ${isExact ? '' : 'at least '}${total}; --limit shows more`);
     return exitCodes.done;
   });
+}
+
+function whoMayAnswer({
+  by,
+  not_by_starter: notByStarter,
+  created_by: starter,
+}: Pick<AnswerOf<'listApprovals'>['approvals'][number], 'by' | 'not_by_starter' | 'created_by'>): string {
+  const all = by?.join(', ') ?? 'anyone with runs:approve';
+  return notByStarter && (by?.includes(starter) ?? true) ? `${all} except ${starter}` : all;
 }
 
 function answerWords(

@@ -114,10 +114,11 @@ function columnsOf(ask: (token: Token) => void): readonly Column<Token>[] {
 }
 
 /** Its scopes, and what limits them. */
-function mayOf({ scopes: held, only, agent, approval }: Token): string[] {
+function mayOf({ scopes: held, only, secrets, agent, approval }: Token): string[] {
   return [
     ...held,
     ...(only ? [`only ${only.join(' ')}`] : []),
+    ...(secrets ? [secrets.length === 0 ? 'no stored secrets' : `only the secrets ${secrets.join(' ')}`] : []),
     ...(agent ? ['as an agent'] : []),
     ...(approval ? ['each run waits for a person'] : []),
   ];

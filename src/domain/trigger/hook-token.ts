@@ -15,5 +15,5 @@ export function isHookToken(text: string): boolean {
 
 /** Hides tokens of this kind in a text that is shown or logged, also those with characters too many or too few. */
 export function withoutHookTokens(text: string): string {
-  return text.replaceAll(/flwd_hook_[\w-]{20,}/g, 'flwd_hook_[redacted]');
+  return text.replaceAll(/flwd_hook_[\w-]{20,}/gi, 'flwd_hook_[redacted]');
 }

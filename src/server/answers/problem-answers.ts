@@ -53,13 +53,22 @@ export function pathOf({ raw }: { readonly raw: IncomingMessage }): string {
 
 function pathIn(url = ''): string {
   const path = url.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '') || '/';
-  if (!path.includes('%')) return withoutHookTokens(path);
-  // The router would find a token in an encoded path too.
-  const decoded = path.replaceAll(/%([0-7][\dA-Fa-f])/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+  const decoded = decodeAscii(path);
   const shown = withoutHookTokens(decoded);
-  return shown === decoded ? path : encodeURI(shown);
+  if (shown !== decoded) return path.includes('%') ? encodeURI(shown) : shown;
+  // An address without a slash is a token, or was meant to be one.
+  return /^(?:\/api\/v1)?\/hooks\/[^/]+\/?$/is.test(decoded) ? '/hooks/[redacted]' : path;
+}
+
+/** The router decodes a path once, and a proxy in front of it may have encoded it again. */
+function decodeAscii(path: string): string {
+  let decoded = path;
+  for (let times = 0; times < 3 && decoded.includes('%'); times += 1) {
+    decoded = decoded.replaceAll(/%([0-7][\dA-Fa-f])/g, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  }
+  return decoded;
 }
 
 /** Answers input that never became a request: no HTTP at all, or headers that are too long or never end. */
@@ -135,7 +144,8 @@ const unreadable: Readonly<Record<string, readonly [ProblemSlug, string]>> = {
 function toDocument(problem: Problem, instance: string): string {
   const { slug, status, message, members } = problem;
   const { title } = problems[slug];
-  return JSON.stringify({ type: problemType(slug), title, status, detail: message, instance, ...members });
+  const document = { type: problemType(slug), title, status, detail: message, instance, ...members };
+  return withoutHookTokens(JSON.stringify(document));
 }
 
 function toProblem(error: unknown): Problem | undefined {
