@@ -14,7 +14,7 @@ type Import = { readonly specifier: string; readonly isDynamic: boolean };
 type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
 
 const table: Readonly<Record<string, Rule>> = {
-  lib: { folders: [], packages: ['croner', 'cronstrue', 'lru-cache', 'pino', 'ulid', 'yaml'], node: true },
+  lib: { folders: [], packages: ['croner', 'cronstrue', 'ical.js', 'lru-cache', 'pino', 'ulid', 'yaml'], node: true },
   instance: { folders: ['lib'], packages: [], node: true },
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },

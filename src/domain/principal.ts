@@ -52,6 +52,15 @@ export type Principal = {
   readonly isAgent?: boolean;
   /** Each of its runs waits for a person before its first step. */
   readonly asksAlways?: boolean;
+  /** For `schedule` and `webhook`: the id of the limited token that made it. */
+  readonly madeBy?: string;
+};
+
+/** Who has started a run, for the rule that somebody else must answer (ADR 0067). */
+export type Starter = {
+  /** The id of a token, also of the one that made the schedule or the webhook, or else a name. */
+  readonly account: string;
+  readonly isAgent: boolean;
 };
 
 /** The server's own user on loopback. */
@@ -110,6 +119,25 @@ export function bindingOf(principal: Principal): Binding | null {
 /** What limits the principal beyond its scopes and its tenant. */
 function restrictionsOf({ jobs, secrets, asksAlways }: Principal): Restrictions {
   return { ...(jobs && { jobs }), ...(secrets && { secrets }), ...(asksAlways && { asksAlways }) };
+}
+
+export function starterOf(principal: Principal): Starter {
+  return { account: accountIdOf(principal), isAgent: principal.isAgent ?? false };
+}
+
+/** The server's own user may answer for the agent that it has started itself. */
+export function isStarter(
+  principal: Principal,
+  run: { readonly created_by: string; readonly starter: Starter | undefined },
+): boolean {
+  if (principal.name === run.created_by) return true;
+  const account = accountIdOf(principal);
+  return account !== localPrincipal.name && account === run.starter?.account;
+}
+
+function accountIdOf(principal: Principal): string {
+  const { tokenId, name } = accountOf(principal);
+  return principal.madeBy ?? tokenId ?? name;
 }
 
 /** Whose limits a principal uses up. */

@@ -5,6 +5,7 @@ import type { JobDefinition, JsonObject, JsonValue, Network, SecurityProfile } f
 import type { KvPermissions } from './kv.ts';
 import type { LeftBehind } from './outcome/left-behind.ts';
 import type { UsingSource } from './policy.ts';
+import type { Starter } from './principal.ts';
 import type { Resources, RunLimits } from './resources.ts';
 import type { Trace } from './trigger/trace.ts';
 
@@ -289,6 +290,8 @@ export type RunPlan = {
    * lack it: the creator.
    */
   readonly secretsBy?: string;
+  /** Who has started the run, or the run that this is a sub-run of. Earlier runs lack it. */
+  readonly starter?: Starter;
   /** The job's source as it was when the run was created. Missing: the source was trusted. */
   readonly untrustedSource?: UsingSource;
 };
@@ -304,6 +307,7 @@ export type Approval = OpenApproval &
     readonly by: readonly string[] | null;
     /** Who started the run may not answer. */
     readonly not_by_starter: boolean;
+    readonly starter: Starter | undefined;
     /** null: nobody has answered. */
     readonly answer: (Decision & { readonly at: string }) | null;
     /** When it was answered, or ended without an answer; null: it waits. */

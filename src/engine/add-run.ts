@@ -4,6 +4,7 @@
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { Concurrency, JobDefinition } from '../domain/job.ts';
 import { type ChannelRule, type NotifyRule, rulesFor, type ScheduleHeartbeat } from '../domain/notification.ts';
+import type { Starter } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import type { TraceParent } from '../domain/trigger/trace.ts';
 import { toTimestamp } from '../lib/clock.ts';
@@ -39,6 +40,7 @@ export type Addition = RunOrigin & {
   readonly traceParent?: TraceParent | undefined;
   /** An earlier snapshot of the job; by default, a new one. */
   readonly revision?: string;
+  readonly starter: Starter | undefined;
   /** The run waits for a person before its first step. */
   readonly asksPerson?: boolean;
   /** The steps to start with, if some of them have ended in an earlier run. */
@@ -74,7 +76,7 @@ export function createAddRun(o: {
     refuseDenied(plan, addition, o.refusals);
     const lack = lackOfRoom(runsDir);
     if (lack !== null) throw unwritable(lack);
-    const onConflict = onConflictOf(plan);
+    const onConflict = addition.asksPerson ? withoutCancel(onConflictOf(plan)) : onConflictOf(plan);
     if (onConflict !== 'queue') await o.untilResumed();
     const revision = addition.revision ?? (await o.snapshots.take(plan.entry)).revision;
     // From here to the transaction, await nothing but the admission: runs must be stored in the order in which they
@@ -109,6 +111,11 @@ export function createAddRun(o: {
   };
 }
 
+/** Nobody has allowed the run yet, so it must not end another. */
+function withoutCancel(onConflict: Concurrency['onConflict']): Concurrency['onConflict'] {
+  return onConflict === 'cancel_running' ? 'queue' : onConflict;
+}
+
 export function onConflictOf({ entry }: GroundedPlan): Concurrency['onConflict'] {
   return entry.definition.concurrency?.onConflict ?? 'queue';
 }
@@ -132,9 +139,9 @@ function draftOf(
   const job = {
     ...definition,
     timeouts: { ...definition.timeouts, runMs: plan.runTimeoutMs },
-    ...(addition.asksPerson && { steps: withAgentApproval(definition.steps) }),
+    ...(addition.asksPerson && { steps: withAgentApproval(definition.steps, addition.caller.name) }),
   };
-  const { depth = 0, caller, tenant, priority, labels, rerunOf, parent, traceParent } = addition;
+  const { depth = 0, caller, tenant, priority, labels, rerunOf, parent, starter, traceParent } = addition;
   const { secretsBy = caller.name, id = createId('run', createdAtMs) } = addition;
   const trigger = { type: caller.trigger, ...caller.cause };
   const created = { created_by: caller.name, created_at: toTimestamp(createdAtMs) };
@@ -164,7 +171,16 @@ function draftOf(
     security,
     grants: plan.grants,
     limits: plan.limits,
-    plan: { job, revision, depth, ...granted, storedArgs, secretsBy, ...(untrustedSource && { untrustedSource }) },
+    plan: {
+      job,
+      revision,
+      depth,
+      ...granted,
+      storedArgs,
+      secretsBy,
+      ...(starter && { starter }),
+      ...(untrustedSource && { untrustedSource }),
+    },
     concurrency: { limit: group.limit, key: group.key },
     notify: [...rulesFor(job.id, job.notify, notifyRules), ...heartbeatRule(caller.heartbeat)],
   };

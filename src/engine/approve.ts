@@ -23,7 +23,7 @@ export function createApprove(o: {
   return async (runId, { step_id: stepId, decision, comment = null }, { principal }) => {
     await o.store.runs.assertThere(runId, principal);
     const controller = o.register.controllerOf(runId);
-    if (controller) return controller.approve(stepId, { decision, by: principal.name, comment });
+    if (controller) return controller.approve(stepId, { decision, by: principal.name, comment }, principal);
     if (!o.resumption.isDone) throw new Problem('not-ready', 'The server is resuming its runs after a restart.');
     const { status = 'gone' } = (await o.store.runs.summary(runId)) ?? {};
     throw new Problem('approval-not-pending', `The run '${runId}' is ${status}.`);

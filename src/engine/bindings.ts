@@ -1,4 +1,4 @@
-// Finds what limits the runs of a schedule that a limited caller has made (ADR 0067).
+// Finds what limits the runs of a schedule or a webhook that a limited caller has made (ADR 0067).
 
 import { type Catalog, trustedTagsOf } from '../catalog/catalog.ts';
 import { restrictionsOfToken, tokenStatus } from '../domain/access/api-token.ts';
@@ -11,7 +11,7 @@ import type { Store } from '../store/open.ts';
 export async function limitsOf(
   binding: Binding | null,
   o: { readonly store: Pick<Store, 'tokens'>; readonly catalog: Catalog; readonly clock: Clock },
-): Promise<Pick<Principal, 'jobs' | 'secrets' | 'asksAlways' | 'isAgent'>> {
+): Promise<Pick<Principal, 'jobs' | 'secrets' | 'asksAlways' | 'isAgent' | 'madeBy'>> {
   if (!binding) return {};
   const { tokenId, isAgent } = binding;
   if (tokenId === null) return { isAgent };
@@ -19,5 +19,6 @@ export async function limitsOf(
   const status = token ? tokenStatus(token, o.clock.now()) : 'gone';
   if (!token || status !== 'active')
     throw new Problem('permission-denied', `The token '${token?.name ?? tokenId}' that made it is ${status}.`);
-  return { ...restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog)), ...(isAgent && { isAgent }) };
+  const restrictions = restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog));
+  return { ...restrictions, ...(isAgent && { isAgent }), madeBy: tokenId };
 }

@@ -62,6 +62,7 @@ export function createChildren(o: {
       parent: { run_id: at.runId, step_id: at.stepId },
       depth,
       rerunOf: null,
+      starter: parent.starter,
       traceParent: traceOfAttempt(run, at),
       secretsBy: parent.secretsBy ?? run.created_by,
       async alongside(tx, id) {

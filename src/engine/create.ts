@@ -3,7 +3,7 @@
 import { type Catalog, findReached } from '../catalog/catalog.ts';
 import type { SecurityProfile } from '../domain/job.ts';
 import type { ScheduleHeartbeat } from '../domain/notification.ts';
-import { type Principal, tenantFor } from '../domain/principal.ts';
+import { type Principal, starterOf, tenantFor } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Trigger, TriggerCause } from '../domain/run.ts';
 import type { TraceParent } from '../domain/trigger/trace.ts';
@@ -13,7 +13,7 @@ import type { Store } from '../store/open.ts';
 import { storageProblem } from '../store/storage-error.ts';
 import type { AddRun } from './add-run.ts';
 import type { Ends } from './ends.ts';
-import { asItStands, type Created, type KeepAnswer, type Once } from './once.ts';
+import { asItStands, type Created, type KeepAnswer, keyOf, type Once } from './once.ts';
 import { asksPerson } from './plan/agent-approval.ts';
 import type { GroundedPlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest } from './plan/plan.ts';
@@ -71,7 +71,8 @@ export function createRuns(o: {
     if (caller.principal.jobs) findReached(body.job_id, caller.principal, o.catalog);
     try {
       if (idempotencyKey === undefined) return await create(request);
-      return await o.once({ tenant, key: idempotencyKey, body }, (keep) => create({ ...request, keep }));
+      const key = keyOf(idempotencyKey, caller.principal);
+      return await o.once({ tenant, key, body }, (keep) => create({ ...request, keep }));
     } catch (error) {
       if (error instanceof Problem) throw error;
       const problem = storageProblem(error);
@@ -95,6 +96,7 @@ export function createRuns(o: {
       parent: null,
       rerunOf: null,
       traceParent: caller.traceParent,
+      starter: starterOf(caller.principal),
       asksPerson: asksPerson(caller.principal, plan.entry.definition),
       async alongside(tx, id, answerBody) {
         await alongside?.(tx, id);

@@ -7,6 +7,7 @@ import { findReached } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
 import type { JobDefinition } from '../domain/job.ts';
 import { tighterProfile, type UsingSource } from '../domain/policy.ts';
+import { starterOf } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import { jobUser } from '../exec/job-user.ts';
@@ -15,7 +16,7 @@ import { runNotFound, type StoredRun } from '../store/run/runs.ts';
 import { type Addition, type AddRun, onConflictOf } from './add-run.ts';
 import type { Caller } from './create.ts';
 import { keptRows, keptStart } from './kept-steps.ts';
-import type { Created, KeepAnswer, Once } from './once.ts';
+import { type Created, type KeepAnswer, keyOf, type Once } from './once.ts';
 import { asksPerson, withAgentApproval, withoutAgentApproval } from './plan/agent-approval.ts';
 import { type GroundedPlan, type PlanContext, resolveEntry } from './plan/ground.ts';
 import { argumentsOfRerun, type RerunRequest } from './plan/rerun-arguments.ts';
@@ -46,7 +47,9 @@ export function createRerun(o: Parts): Rerun {
     const { tenant } = await store.runs.assertThere(runId, caller.principal);
     if (idempotencyKey === undefined) return rerun(runId, request, caller);
     const body = { rerun: runId, ...request };
-    return o.once({ tenant, key: idempotencyKey, body }, (keep) => rerun(runId, request, caller, keep));
+    return o.once({ tenant, key: keyOf(idempotencyKey, caller.principal), body }, (keep) =>
+      rerun(runId, request, caller, keep),
+    );
   };
 
   async function rerun(runId: string, request: RerunRequest, caller: Caller, keep?: KeepAnswer): Promise<Created> {
@@ -133,13 +136,14 @@ async function planAgain(
     parent: null,
     rerunOf: old.run_id,
     traceParent: caller.traceParent,
+    starter: starterOf(by),
     asksPerson: asks,
     secretsBy: again.secretsBy,
     ...(isLatest ? {} : { revision: oldPlan.revision }),
     ...(kept.length === 0
       ? {}
       : {
-          start: (run) => keptStart({ stored, kept, steps: asks ? withAgentApproval(own) : own, run, sealer }),
+          start: (run) => keptStart({ stored, kept, steps: asks ? withAgentApproval(own, by.name) : own, run, sealer }),
         }),
   };
 }

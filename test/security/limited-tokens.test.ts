@@ -225,6 +225,36 @@ describe('what belongs to a job out of reach', () => {
     const key = { 'idempotency-key': 'theirs' };
     expect((await server.post('/runs', body, { ...operator.headers, ...key })).status).toBe(201);
     expect((await server.post('/runs', body, { ...reporter.headers, ...key })).status).toBe(404);
+    const mine = { job_id: 'tools/lint', async: false };
+    expect((await server.post('/runs', mine, { ...reporter.headers, ...key })).status).toBe(201);
+    const again = await server.post('/runs', mine, { ...reporter.headers, ...key });
+    expect(again.headers.get('idempotent-replay')).toBe('true');
+  });
+
+  test('is in no cursor, and lists begin with the newest run in reach, however many others there are', async () => {
+    const queries = ['', 'q=report', 'label=team', 'status=success', 'not_label=nothing'];
+    const before = await Promise.all(queries.map((query) => get<{ runs: object[] }>(`/runs?${query}`, reporter)));
+    for (let n = 0; n < 30; n++) await (await server.addRun({ jobId: 'vault/open' })).move('claim');
+    for (const [at, query] of queries.entries()) {
+      const all = await get<{ runs: { run_id: string }[]; total: number }>(`/runs?${query}`, reporter);
+      expect(all, query).toEqual(before[at]);
+      const paged: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const path = `/runs?${query}&limit=1${cursor && `&cursor=${cursor}`}`;
+        const page: { runs: { run_id: string }[]; total: number; next_cursor: string | null } = await get(
+          path,
+          reporter,
+        );
+        expect(page.total, query).toBe(all.total);
+        paged.push(...page.runs.map(({ run_id: id }) => id));
+        cursor = page.next_cursor;
+        const [, place] = Buffer.from(cursor ?? '', 'base64url')
+          .toString()
+          .split(' ');
+        if (cursor !== null) expect(all.runs.map(({ run_id: id }) => id)).toContain(place);
+      }
+      expect(paged, query).toEqual(all.runs.map(({ run_id: id }) => id));
+    }
   });
 
   test('the stream of all runs has only events of jobs in reach, stored and live', async () => {
@@ -236,7 +266,7 @@ describe('what belongs to a job out of reach', () => {
       await run.print('the last');
     }
     const jobs = new Set((await following).map(({ data }) => data.job_id));
-    expect(jobs).toEqual(new Set(['reports/daily', 'reports/gated']));
+    expect(jobs).toEqual(new Set(['reports/daily', 'reports/gated', 'tools/lint']));
   });
 });
 

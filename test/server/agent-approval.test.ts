@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { script, steps } from '../engine/step-jobs.ts';
 import { bash } from '../support/jobs.ts';
 import { startServing, type TestToken } from './serving.ts';
@@ -28,6 +29,10 @@ const server = await startServing({
       },
       { agent_approval: 'echo ran', second: 'echo ran', cleanup: 'echo ran' },
     ),
+    caught: bash('true', { agents, schedules: [{ cron: '0 * * * *', catch_up: 'all' }] }),
+    single: bash('sleep 20', { agents, concurrency: { limit: 1, on_conflict: 'cancel_running' } }),
+    followed: bash('true', { agents }),
+    follower: bash('true', { triggers: [{ job: 'followed', on: ['failed', 'cancelled', 'success'] }] }),
     own: steps({ steps: [{ id: 'ok', approval: { text: 'Go on?', not_by_starter: true } }] }),
     keyed: bash('test -n "$key" && test -n "$other"', {
       argspec: {
@@ -118,7 +123,10 @@ describe('a run of an agent, if the job asks for it', () => {
     const headers = { ...person.headers, 'x-flwd-agent': 'runs:write' };
     const { run_id: runId } = await json<Run>(await server.post('/runs', { job_id: 'asked' }, headers));
     expect(await waits(runId)).toMatchObject({ created_by: 'mcp:ada' });
-    expect((await answer(runId, 'approve')).status).toBe(200);
+    // The token of the agent is that of the person.
+    expect((await answer(runId, 'approve')).status).toBe(403);
+    const other = await server.token({ scopes: ['runs:approve'] });
+    expect((await answer(runId, 'approve', other)).status).toBe(200);
   });
 
   test('is asked for again when the agent repeats it, and not when a person does', async () => {
@@ -158,7 +166,77 @@ describe('a run of an agent, if the job asks for it', () => {
   });
 });
 
+test('a run that nobody has answered for a day starts nothing, not even steps with `always`', async () => {
+  let aheadMs = 0;
+  const { now, monotonicMs } = systemClock;
+  const clock = { now: () => now() + aheadMs, monotonicMs: () => monotonicMs() + aheadMs };
+  const jobs = { graph: steps({ agents, steps: [script('cleanup', { always: true })] }, { cleanup: 'echo ran' }) };
+  await using later = await startServing({ executes: true, clock, jobs });
+  const headers = { 'x-flwd-agent': 'runs:write' };
+  const { run_id: runId } = await json<Run>(await later.post('/runs', { job_id: 'graph' }, headers));
+  const read = async () => json<Run>(await later.fetch(`/runs/${runId}`));
+  await vi.waitFor(async () => expect((await read()).waiting_approval).toHaveLength(1), { timeout: 20_000 });
+  aheadMs = 86_400_000;
+  await vi.waitFor(async () => expect((await read()).finished_at).not.toBeNull(), { timeout: 20_000 });
+  const run = await read();
+  expect(run).toMatchObject({ status: 'failed', reason: 'timeout' });
+  expect(stepsOf(run)).toEqual([
+    ['agent_approval', 'failed'],
+    ['cleanup', 'skipped'],
+  ]);
+});
+
+describe('a run that nobody has allowed', () => {
+  test('ends no other run of its job', async () => {
+    const theirs = await startBy(person, { job_id: 'single' });
+    await until(theirs.run_id, (run) => run.status === 'running');
+    const mine = await startBy(agent, { job_id: 'single' });
+    expect(await get(`/runs/${mine.run_id}`)).toMatchObject({ status: 'pending' });
+    expect(await get(`/runs/${theirs.run_id}`)).toMatchObject({ status: 'running', cancel_requested_at: null });
+    await server.post(`/runs/${mine.run_id}/cancel`, {}, agent.headers);
+    await server.post(`/runs/${theirs.run_id}/cancel?force=true`, {}, person.headers);
+  });
+
+  test('fires no triggers, whether it is cancelled or denied', async () => {
+    const followers = () => get<AnswerOf<'listRuns'>>('/runs?job_id=follower');
+    const cancelled = await startBy(agent, { job_id: 'followed' });
+    await waits(cancelled.run_id);
+    await server.fetch(`/runs/${cancelled.run_id}/cancel`, { method: 'POST', headers: agent.headers });
+    const denied = await startBy(agent, { job_id: 'followed' });
+    await waits(denied.run_id);
+    await answer(denied.run_id, 'deny');
+    await ends(denied.run_id);
+    // The journal is read in order: once this run was followed, the others were dealt with.
+    const allowed = await startBy(person, { job_id: 'followed' });
+    await vi.waitFor(async () => expect((await followers()).total).toBeGreaterThan(0), { timeout: 20_000 });
+    const { runs } = await followers();
+    expect(runs).toHaveLength(1);
+    const run = await get<Run>(`/runs/${runs[0]?.run_id}`);
+    expect(run.trigger).toMatchObject({ run_id: allowed.run_id });
+  });
+});
+
 describe('who started the run', () => {
+  test('cannot answer as somebody else: not as the agent’s token, nor for what it has made', async () => {
+    const scopes = ['runs:write', 'runs:approve', 'schedules:write'] as const;
+    const careful = await server.token({ scopes, approval: 'always' });
+    const asAgent = { ...careful.headers, 'x-flwd-agent': 'runs:write' };
+    const { run_id: asMcp } = await json<Run>(await server.post('/runs', { job_id: 'plain' }, asAgent));
+    const { hook } = await json<{ hook: string }>(await server.post('/webhooks', { job_id: 'plain' }, careful.headers));
+    const type = { 'content-type': 'application/json' };
+    const delivered = await server.fetch(`/${hook}`, { method: 'POST', body: '{}', headers: type });
+    const { run_id: byHook } = await json<Run>(delivered);
+    const { run_id: ownStep } = await json<Run>(await server.post('/runs', { job_id: 'own' }, asAgent));
+    for (const runId of [asMcp, byHook, ownStep]) {
+      await waits(runId);
+      expect((await answer(runId, 'approve', careful)).status, runId).toBe(403);
+      const { approvals } = await get<AnswerOf<'listApprovals'>>('/approvals', careful);
+      expect(approvals.find((one) => one.run_id === runId)).toMatchObject({ may_answer: false, not_by_starter: true });
+      expect(JSON.stringify(approvals)).not.toContain(careful.id);
+      await answer(runId, 'deny');
+    }
+  });
+
   test('cannot answer, if each run of the token waits', async () => {
     const careful = await server.token({ scopes: ['runs:write', 'runs:approve'], approval: 'always' });
     const { run_id: runId } = await startBy(careful, { job_id: 'plain' });
@@ -186,28 +264,53 @@ describe('a schedule of an agent', () => {
     const made = await server.post('/schedules', { job_id: 'asked', at }, by.headers);
     return (await json<{ id: string }>(made)).id;
   };
-  const runsOf = (id: string) => get<AnswerOf<'listRuns'>>(`/runs?label=schedule_id=${id}`);
-
-  test('starts runs that wait for a person, also once an agent has changed it', async () => {
-    const ids = [await makeBy(agent, 1_500), await makeBy(person, 60_000), await makeBy(person, 1_500)];
-    const at = new Date(Date.now() + 1_500).toISOString();
-    const change = { method: 'PUT', body: JSON.stringify({ job_id: 'asked', at }) };
-    const headers = { ...agent.headers, 'content-type': 'application/json' };
-    expect((await server.fetch(`/schedules/${ids[1]}`, { ...change, headers })).status).toBe(200);
-    // A person who changes the agent's schedule does not free it.
-    const theirs = { ...person.headers, 'content-type': 'application/json' };
-    expect((await server.fetch(`/schedules/${ids[0]}`, { ...change, headers: theirs })).status).toBe(200);
-    const firsts = await vi.waitFor(
+  const firstRunsOf = (id: string) =>
+    vi.waitFor(
       async () => {
-        const lists = await Promise.all(ids.map(runsOf));
-        expect(lists.map(({ total }) => total)).toEqual([1, 1, 1]);
-        return lists.map(({ runs }) => runs[0]?.run_id ?? '');
+        const { runs } = await runsOf(id);
+        expect(runs).toHaveLength(1);
+        return runs.map(({ run_id: runId }) => runId);
       },
       { interval: 100, timeout: 20_000 },
     );
-    expect((await waits(firsts[0] ?? '')).created_by).toBe(`schedule:${ids[0]}`);
-    await waits(firsts[1] ?? '');
-    expect(stepsOf(await ends(firsts[2] ?? ''))).toEqual([['step_01', 'success']]);
+  const runsOf = (id: string) => get<AnswerOf<'listRuns'>>(`/runs?label=schedule_id=${id}`);
+
+  test('starts runs that wait for a person', async () => {
+    const id = await makeBy(agent, 1_500);
+    const [runId = ''] = await firstRunsOf(id);
+    expect((await waits(runId)).created_by).toBe(`schedule:${id}`);
+    await answer(runId, 'deny');
+  });
+
+  test('is bound to the agent until somebody else changes it, and the agent changes no other schedule', async () => {
+    const [own, theirs] = [await makeBy(agent, 60_000), await makeBy(person, 60_000)];
+    const put = (id: string, by: TestToken) =>
+      server.fetch(`/schedules/${id}`, {
+        method: 'PUT',
+        headers: { ...by.headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ job_id: 'asked', at: new Date(Date.now() + 1_500).toISOString() }),
+      });
+    expect(await json(await put(theirs, agent))).toMatchObject({ status: 403, type: expect.stringMatching(/denied$/) });
+    expect((await put(own, person)).status).toBe(200);
+    const [runId = ''] = await firstRunsOf(own);
+    expect(stepsOf(await ends(runId))).toEqual([['step_01', 'success']]);
+  });
+
+  test('is not released for times that have passed', async () => {
+    const { schedules } = await get<AnswerOf<'listSchedules'>>('/schedules?job_id=caught&source=job');
+    const id = schedules[0]?.id ?? '';
+    const release = (by: TestToken, body: object) => server.post(`/schedules/${id}/release`, body, by.headers);
+    expect((await server.post(`/schedules/${id}/hold`, {}, agent.headers)).status).toBe(200);
+    expect((await release(agent, { after: '2026-01-01T00:00:00Z' })).status).toBe(403);
+    expect((await release(agent, {})).status).toBe(200);
+    expect(await runsOf(id)).toMatchObject({ total: 0 });
+  });
+
+  test('names no stored secret that its token may not name', async () => {
+    const limited = await server.token({ scopes: ['schedules:write'], only: ['keyed'] });
+    const body = { job_id: 'keyed', cron: '@daily', args: { key: { secret: 'other' } } };
+    for (const path of ['/schedules', '/schedules/preview'])
+      expect((await server.post(path, body, limited.headers)).status, path).toBe(403);
   });
 
   test('starts nothing once its token has been revoked', async () => {
@@ -224,6 +327,7 @@ describe('a schedule of an agent', () => {
     );
     expect(error).toMatchObject({ detail: expect.stringContaining(`'${gone.name}' that made it is revoked`) });
     expect(await runsOf(id)).toMatchObject({ total: 0 });
+    expect(await get(`/schedules/${id}`)).toMatchObject({ denied: { detail: expect.stringContaining('revoked') } });
   });
 });
 

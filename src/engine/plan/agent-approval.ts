@@ -4,19 +4,23 @@
 import type { JobDefinition, StepDefinition } from '../../domain/job.ts';
 import type { Principal } from '../../domain/principal.ts';
 
+/** A run that waits has its place among the runs of the job, so it cannot wait forever. */
+const longestWaitMs = 86_400_000;
+
 /** Whether a person must allow the run that the principal starts. */
 export function asksPerson({ isAgent, asksAlways }: Principal, { agents }: Pick<JobDefinition, 'agents'>): boolean {
   return asksAlways === true || (isAgent === true && agents.approval);
 }
 
-export function withAgentApproval(steps: readonly StepDefinition[]): StepDefinition[] {
+/** @param starter the name of the caller who starts the run */
+export function withAgentApproval(steps: readonly StepDefinition[], starter: string): StepDefinition[] {
   const id = freeId(steps);
   const gate: StepDefinition = {
     id,
     name: null,
     action: {
       kind: 'approval',
-      text: 'An agent has started this run. May it go on?',
+      text: `${starter} has started this run. May it go on?`,
       by: null,
       notByStarter: true,
       isGate: true,
@@ -26,7 +30,7 @@ export function withAgentApproval(steps: readonly StepDefinition[]): StepDefinit
     matrix: null,
     foreach: null,
     retry: { limit: 0, backoff: 'fixed', delayMs: 0, maxDelayMs: 0, on: null },
-    timeoutMs: null,
+    timeoutMs: longestWaitMs,
     continueOnError: false,
     always: false,
   };

@@ -28,7 +28,7 @@ export async function answerPlan(
   const { definition: job } = plan.entry;
   const outlook = await queue.outlook(plan.group, onConflictOf(plan));
   const denied = plan.denied ?? outlook.refused;
-  const steps = asksPerson(o.by, job) ? withAgentApproval(job.steps) : job.steps;
+  const steps = asksPerson(o.by, job) ? withAgentApproval(job.steps, o.by.name) : job.steps;
   return {
     job_id: job.id,
     args: plan.args,

@@ -69,7 +69,8 @@ export async function lookUpSecrets(
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
 }
 
-function namesIn(given: JsonObject): string[] {
+/** The stored secrets that arguments name. */
+export function namesIn(given: JsonObject): string[] {
   return Object.values(given).flatMap((value) => storedSecretIn(value) ?? []);
 }
 
@@ -86,7 +87,8 @@ export function namingRefusal(
   return new Problem('permission-denied', message);
 }
 
-function defaultsOf(job: JobDefinition): string[] {
+/** The stored secrets that the defaults of the job's arguments name. */
+export function defaultsOf(job: JobDefinition): string[] {
   return job.secretArgs.flatMap((argument) => {
     const value = secretDefaultOf(job, argument);
     return value === undefined ? [] : (storedSecretIn(value) ?? []);

@@ -1,6 +1,7 @@
 // Handles the decision on a step that waits for a person: checks who may decide, and ends the step.
 
 import type { StepDefinition } from '../../domain/job.ts';
+import { isStarter, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Decision } from '../../domain/run.ts';
 import { isAgentApproval } from '../plan/agent-approval.ts';
@@ -15,8 +16,9 @@ export async function approveStep(
   { end, complete, watch }: Advance,
   stepId: string,
   decision: Decision,
+  by: Principal,
 ): Promise<void> {
-  const { phase, state, run } = driven;
+  const { phase, state, run, plan } = driven;
   if (phase === 'waiting') throw new Problem('not-ready', 'The server is resuming the run after a restart.');
   const instance = state.instances.find((one) => one.stepId === stepId && one.kind === 'approval');
   if (instance?.status !== 'waiting_approval' || phase === 'over') {
@@ -24,7 +26,9 @@ export async function approveStep(
   }
   const batch = newBatch();
   const step = state.stepOf(instance);
-  const ending = endingOf(step, decision, run.created_by);
+  if (isTheirs(driven, step) && isStarter(by, { ...run, starter: plan.starter }))
+    throw new Problem('permission-denied', `The step '${stepId}' takes no answer of ${by.name}, who started the run.`);
+  const ending = endingOf(step, decision);
   if (isAgentApproval(step)) openRun(driven, decision, batch);
   end(instance, ending, batch, decision);
   const completed = complete(batch);
@@ -48,11 +52,13 @@ function openRun(driven: DrivenRun, { decision, by }: Decision, batch: Batch): v
   });
 }
 
-/** @throws Problem permission-denied when the step does not take this answer */
-function endingOf({ id, action }: StepDefinition, { decision, by }: Decision, startedBy: string): Ending {
-  if (action.kind === 'approval' && action.notByStarter && by === startedBy) {
-    throw new Problem('permission-denied', `The step '${id}' takes no answer of ${by}, who started the run.`);
-  }
+/** Whether somebody else than the caller who started the run must answer. */
+function isTheirs({ plan }: DrivenRun, { action }: StepDefinition): boolean {
+  return action.kind === 'approval' && (action.notByStarter === true || plan.starter?.isAgent === true);
+}
+
+/** @throws Problem permission-denied when the step names other approvers */
+function endingOf({ id, action }: StepDefinition, { decision, by }: Decision): Ending {
   if (action.kind === 'approval' && action.by && !action.by.includes(by)) {
     throw new Problem(
       'permission-denied',

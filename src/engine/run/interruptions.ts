@@ -3,6 +3,7 @@
 import { noResources, workspaceOverMessage } from '../../domain/resources.ts';
 import { watchWorkspace } from '../../exec/collect/workspace-size.ts';
 import { attemptDirs } from '../../exec/run-folder.ts';
+import { isAgentApproval } from '../plan/agent-approval.ts';
 import type { Advance } from './advance.ts';
 import { type Interruption, nothingDone } from './attempt/outcome.ts';
 import { type Batch, newBatch } from './batch.ts';
@@ -43,12 +44,14 @@ export function hasten({ attempts, state, services }: DrivenRun): void {
 
 /** Interrupts the run or the steps whose deadline has passed. False when no deadline has passed. */
 export function enforceDeadlines(driven: DrivenRun, advance: Advance): boolean {
-  const why = runOverdue(driven);
-  if (why) abortRun(driven, advance, why);
   const late = driven.state.instances.flatMap((instance) => {
     const reason = hasEnded(instance) ? undefined : stepOverdue(driven, instance);
     return reason ? [{ instance, reason }] : [];
   });
+  // Without an answer to its first step, nothing of an agent's run starts.
+  const unanswered = late.find(({ instance }) => isAgentApproval(driven.state.stepOf(instance)));
+  const why = runOverdue(driven) ?? unanswered?.reason;
+  if (why) abortRun(driven, advance, why);
   const batch = newBatch();
   if (!why && driven.phase !== 'waiting')
     for (const { instance, reason } of late) interrupt(driven, advance, instance, reason, batch);

@@ -2,6 +2,7 @@
 // follows from the end of a step is one transaction, and a process starts only after that transaction is stored (ADR
 // 0014).
 
+import type { Principal } from '../../domain/principal.ts';
 import type { Decision } from '../../domain/run.ts';
 import type { Transaction } from '../../store/database.ts';
 import { Superseded } from '../../store/superseded.ts';
@@ -38,7 +39,7 @@ export function createRunController(source: ControllerSource, context: Controlle
       if (isForced) hasten(driven);
     },
     /** @throws Problem not-ready, approval-not-pending, permission-denied */
-    approve: (stepId: string, decision: Decision) => approveStep(driven, advance, stepId, decision),
+    approve: (stepId: string, decision: Decision, by: Principal) => approveStep(driven, advance, stepId, decision, by),
     enforceDeadlines: () => enforceDeadlines(driven, advance),
     /** The wall clock was set by this much: the deadlines move with it. */
     clockSet: (byMs: number) => moveDeadlines(driven, byMs),

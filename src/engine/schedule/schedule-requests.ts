@@ -9,10 +9,11 @@ import { createErrorList, type ErrorList } from '../../domain/error-list.ts';
 import type { JobDefinition, ScheduleTerms } from '../../domain/job.ts';
 import type { StoredText } from '../../domain/notification.ts';
 import { heartbeatRefusal, scheduleRefusal } from '../../domain/policy.ts';
-import type { Reach } from '../../domain/principal.ts';
+import type { Principal, Reach } from '../../domain/principal.ts';
 import { validationError } from '../../domain/problem.ts';
 import { isHttpUrl } from '../../lib/http-url.ts';
 import { parseDuration } from '../../lib/units.ts';
+import { defaultsOf, namesIn, namingRefusal } from '../plan/secret-references.ts';
 import { type Calendars, unknownCalendars } from './schedule-times.ts';
 
 /** The body of POST /schedules, PUT /schedules/{id} and POST /schedules/preview. */
@@ -34,13 +35,15 @@ export type RequestContext = {
 /** @throws Problem not-ready, job-not-found, job-invalid, source-untrusted, validation-error */
 export function readScheduleRequest(
   request: ScheduleRequest,
-  { catalog, timezone, calendars, reach }: RequestContext & { readonly reach: Reach },
+  { catalog, timezone, calendars, by }: RequestContext & { readonly by: Principal },
 ): { readonly terms: ScheduleTerms; readonly job: JobDefinition } {
-  const { definition: job, source } = findReached(request.job_id, reach, catalog);
+  const { definition: job, source } = findReached(request.job_id, by, catalog);
   const refusal = scheduleRefusal(job.id, source);
   if (refusal) throw refusal;
   const noHeartbeat = heartbeatRefusal(job.id, source, request.heartbeat ?? undefined);
   if (noHeartbeat) throw noHeartbeat;
+  const unnamed = namingRefusal(namesIn(request.args ?? {}), by, defaultsOf(job));
+  if (unnamed) throw unnamed;
   const errors = createErrorList();
   const terms = toTerms(request, timezone, errors);
   addErrors(terms, job, errors);

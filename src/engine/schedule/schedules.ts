@@ -20,6 +20,7 @@ import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { StoredSchedule } from '../../store/schedules.ts';
+import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import type { Created } from '../once.ts';
 import { cursorOf } from './schedule-due.ts';
@@ -86,7 +87,7 @@ export type Schedules = {
   /** Once this resolves, the schedule starts no runs until it is released. @throws Problem schedule-not-found */
   readonly hold: (id: string, reach: Reach) => Promise<ScheduleView>;
   /** From the first nominal time after `afterMs` (by default: now) on, it fires. @throws Problem schedule-not-found */
-  readonly release: (id: string, afterMs: number | undefined, reach: Reach) => Promise<ScheduleView>;
+  readonly release: (id: string, afterMs: number | undefined, principal: Principal) => Promise<ScheduleView>;
   /** Pauses all schedules of the caller's tenant, or of the one that is asked for; `*` is every tenant. */
   readonly pause: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
   /** From now on, the times of these schedules count again. */
@@ -125,7 +126,7 @@ export function createSchedules(o: Parts): Schedules {
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
     const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
     const heartbeat = schedule.heartbeat === undefined ? undefined : await o.store.heartbeats.find(schedule.id);
-    return { ...viewOf(schedule, roster, clock.now()), lastRun, heartbeat };
+    return { ...(await withMaker(viewOf(schedule, roster, clock.now()), o)), lastRun, heartbeat };
   };
 
   /** Works on the schedules as the catalogue has them now. */
@@ -137,12 +138,9 @@ export function createSchedules(o: Parts): Schedules {
     });
   }
 
-  /** A limited caller binds the schedule, and no caller frees it. */
   async function save(request: ScheduleRequest, own: OwnTerms, by: Principal): Promise<ScheduleView> {
-    const binding = bindingOf(by);
-    if (binding && (request.heartbeat ?? null) !== null) throw heartbeatForbidden();
-    const boundTo = binding ?? own.boundTo;
-    const schedule = toStored(request, { ...own, boundTo }, { ...o, reach: by }, clock.now());
+    if (bindingOf(by) && (request.heartbeat ?? null) !== null) throw heartbeatForbidden();
+    const schedule = toStored(request, own, { ...o, by }, clock.now());
     // A schedule whose times cannot be computed throws here, before it is stored.
     nextTimes(schedule, roster.timesOf, clock.now(), 1);
     await roster.put(schedule);
@@ -163,7 +161,7 @@ export function createSchedules(o: Parts): Schedules {
     get: (id, reach) => onRoster(() => view(find(roster, id, reach))),
     preview(request, fires, principal) {
       tenantFor(principal, request.tenant, o.defaultTenant);
-      const { terms } = readScheduleRequest(request, { ...o, reach: principal });
+      const { terms } = readScheduleRequest(request, { ...o, by: principal });
       return {
         fires: nextTimes(terms, roster.timesOf, clock.now(), fires),
         terms,
@@ -179,11 +177,12 @@ export function createSchedules(o: Parts): Schedules {
         if (done.length > 0) await roster.remove(...done);
         assertRoom(roster, tenant);
         const own = { id: createId('schedule', createdAtMs), tenant, createdAtMs, createdBy: principal.name };
-        return save(request, { ...own, boundTo: null }, principal);
+        return save(request, own, principal);
       }),
     replace: (id, request, principal) =>
       onRoster(() => {
         const before = findOwn(roster, id, principal);
+        assertOwn(before, principal);
         // Other terms of a schedule whose time has passed may still change.
         if (toAtMs(request.at) !== before.atMs) assertToCome(request, clock.now());
         // A request without a tenant leaves the schedule in its tenant.
@@ -230,9 +229,10 @@ function createActs(
         await holdSchedule(schedule, roster.tracking, o);
         return view(schedule);
       }),
-    release: (id, afterMs, reach) =>
+    release: (id, afterMs, principal) =>
       onRoster(async () => {
-        const schedule = find(roster, id, reach);
+        const schedule = find(roster, id, principal);
+        assertNotBefore(afterMs, principal, o.clock.now());
         await releaseSchedule(schedule, afterMs, roster.tracking, o);
         return view(schedule);
       }),
@@ -309,6 +309,17 @@ function viewOf(schedule: Schedule, roster: Roster, nowMs: number): Omit<Schedul
   };
 }
 
+/** Once the token that made it has ended, a schedule starts nothing (ADR 0067). */
+async function withMaker(view: ReturnType<typeof viewOf>, o: Parts): Promise<ReturnType<typeof viewOf>> {
+  try {
+    await limitsOf(view.schedule.boundTo, o);
+    return view;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { ...view, denied: view.denied ?? error, nextFires: () => [] };
+  }
+}
+
 function find(roster: Roster, id: string, reach: Reach): Schedule {
   const schedule = roster.find(id);
   if (schedule && reaches(reach, schedule)) return schedule;
@@ -328,6 +339,22 @@ function heartbeatForbidden(): Problem {
   return new Problem('permission-denied', 'Agents and limited tokens may not set the `heartbeat` of a schedule.');
 }
 
+/** Times that have passed would start runs at once, in the name of the schedule and without its limits (ADR 0067). */
+function assertNotBefore(afterMs: number | undefined, by: Principal, nowMs: number): void {
+  if (afterMs === undefined || afterMs >= nowMs || !bindingOf(by)) return;
+  throw new Problem('permission-denied', 'A limited caller releases a schedule from now on, or from a later time on.');
+}
+
+/** A limited caller changes only what it has made. */
+function assertOwn({ id, boundTo }: Schedule, by: Principal): void {
+  const binding = bindingOf(by);
+  if (!binding || (binding.tokenId === boundTo?.tokenId && binding.isAgent === boundTo.isAgent)) return;
+  throw new Problem(
+    'permission-denied',
+    `The schedule '${id}' was made by somebody else; a limited caller changes only its own.`,
+  );
+}
+
 /** A time that has passed would never start a run, not even one that is caught up. */
 function assertToCome({ at }: ScheduleRequest, nowMs: number): void {
   const atMs = toAtMs(at);
@@ -343,20 +370,20 @@ function assertRoom(roster: Roster, tenant: string): void {
 }
 
 /** What a schedule keeps when it is replaced. */
-type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy' | 'boundTo' | 'heartbeat'>;
+type OwnTerms = Pick<StoredSchedule, 'id' | 'tenant' | 'createdAtMs' | 'createdBy' | 'heartbeat'>;
 
 function keptTerms(before: Schedule, request: ScheduleRequest): OwnTerms {
-  const { id, tenant, createdAtMs, createdBy, boundTo, heartbeat } = before;
+  const { id, tenant, createdAtMs, createdBy, heartbeat } = before;
   // Nobody can read the address, to send it again.
   const isKept = request.heartbeat === undefined && heartbeat !== undefined;
-  const kept = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '', boundTo };
+  const kept = { id, tenant, createdAtMs: createdAtMs ?? 0, createdBy: createdBy ?? '' };
   return { ...kept, ...(isKept && { heartbeat }) };
 }
 
 function toStored(
   request: ScheduleRequest,
   own: OwnTerms,
-  o: RequestContext & { readonly reach: Reach },
+  o: RequestContext & { readonly by: Principal },
   updatedAtMs: number,
 ): StoredSchedule {
   const { terms, job } = readScheduleRequest(request, o);
@@ -364,7 +391,16 @@ function toStored(
     const message = 'the arguments of a schedule may have at most 64 KiB';
     throw validationError([{ pointer: '/args', message, keyword: 'maxLength' }]);
   }
-  return { ...terms, ...own, name: request.name ?? null, jobId: job.id, source: 'api', held: false, updatedAtMs };
+  return {
+    ...terms,
+    ...own,
+    boundTo: bindingOf(o.by),
+    name: request.name ?? null,
+    jobId: job.id,
+    source: 'api',
+    held: false,
+    updatedAtMs,
+  };
 }
 
 /** Whether every time that the schedule has was dealt with, or had passed when the schedule began. */

@@ -12,6 +12,7 @@ import type { TriggerResultRow } from '../../store/schema.ts';
 import type { EndedJobRun } from '../../store/triggers.ts';
 import type { Caller } from '../create.ts';
 import { mapArguments } from '../mapped-arguments.ts';
+import { isAgentApproval } from '../plan/agent-approval.ts';
 import type { Trigger, TriggerParts } from './trigger-parts.ts';
 
 /** No run can be started at present. The journal is not read further before it can. */
@@ -31,7 +32,7 @@ export async function dealWithEnd(trigger: Trigger, end: EndedJobRun, o: Trigger
   if (!trigger.on.some((one) => one === end.status)) return;
   const run = await o.store.runs.get(end.runId);
   // It was removed meanwhile.
-  if (!run) return;
+  if (!run || (await wasNotAllowed(run, o))) return;
   const told = { trigger_id: trigger.id, job_id: trigger.jobId, after_run: run.run_id };
   try {
     await start(trigger, run, end, o);
@@ -46,6 +47,14 @@ export async function dealWithEnd(trigger: Trigger, end: EndedJobRun, o: Trigger
       await o.store.triggers.moveCursor(tx, end.eventId);
     });
   }
+}
+
+/** Nothing of the run has started: nobody allowed it (ADR 0067). */
+async function wasNotAllowed({ run_id: id, status, steps }: Run, { store }: TriggerParts): Promise<boolean> {
+  const waits = steps.filter((step) => step.kind === 'approval' && step.status !== 'success');
+  if (status === 'success' || waits.length === 0) return false;
+  const gate = (await store.runs.execution(id))?.plan.job.steps.find(isAgentApproval);
+  return gate !== undefined && waits.some(({ step_id: stepId }) => stepId === gate.id);
 }
 
 async function start(trigger: Trigger, run: Run, end: EndedJobRun, o: TriggerParts): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { QueryOf } from '../../contract/operations.ts';
-import { assertReached, holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
+import { assertReached, holdsScope, isStarter, type Principal, reachesJob } from '../../domain/principal.ts';
 import type { Approval } from '../../domain/run.ts';
 import type { Caller } from '../../engine/create.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -71,7 +71,7 @@ export function createRunHandlers(o: {
       const filter = defined({ tenant, jobId: jobId === undefined ? undefined : o.jobIdOf(jobId) });
       const { approvals, total, isTotalExact } = await runs.approvals({ state, limit, ...filter }, principal);
       return {
-        approvals: approvals.map((approval) => ({ ...approval, may_answer: mayAnswer(principal, approval) })),
+        approvals: approvals.map((approval) => toAnswer(approval, principal)),
         total,
         total_exact: isTotalExact,
       };
@@ -112,10 +112,15 @@ export function createRunHandlers(o: {
   };
 }
 
+function toAnswer(approval: Approval, principal: Principal) {
+  const { starter: _, ...shown } = approval;
+  return { ...shown, may_answer: mayAnswer(principal, approval) };
+}
+
 function mayAnswer(principal: Principal, approval: Approval): boolean {
-  const { by, finished_at: finishedAt, not_by_starter: notByStarter, created_by: starter } = approval;
+  const { by, finished_at: finishedAt, not_by_starter: notByStarter } = approval;
   if (finishedAt !== null || !holdsScope(principal, 'runs:approve')) return false;
-  if (notByStarter && starter === principal.name) return false;
+  if (notByStarter && isStarter(principal, approval)) return false;
   return by === null || by.includes(principal.name);
 }
 

@@ -4,7 +4,7 @@
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import type { StepDefinition } from '../../domain/job.ts';
-import type { Approval } from '../../domain/run.ts';
+import type { Approval, RunPlan } from '../../domain/run.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import type { RunRow, Schema, StepRow } from '../schema.ts';
 import { readPlan } from './earlier-plans.ts';
@@ -71,7 +71,8 @@ function toApproval(row: Row, question: Question | undefined): Approval {
     since: toTimestamp(row.started_at ?? 0),
     deadline: row.finished_at === null ? toTimestampOrNull(row.deadline_at) : null,
     by: question?.by ?? null,
-    not_by_starter: question?.notByStarter ?? false,
+    not_by_starter: question?.notByStarter === true || question?.starter?.isAgent === true,
+    starter: question?.starter,
     answer: answer && { ...answer, at: toTimestamp(row.finished_at ?? 0) },
     finished_at: toTimestampOrNull(row.finished_at),
   };
@@ -131,7 +132,7 @@ function isOfRun(column: string, value: string) {
   return sql<boolean>`coalesce(${sql.ref(column)}, '') = ${value}`;
 }
 
-type Question = Extract<StepDefinition['action'], { readonly kind: 'approval' }>;
+type Question = Extract<StepDefinition['action'], { readonly kind: 'approval' }> & Pick<RunPlan, 'starter'>;
 
 /** What the job file says about each approval: its text, and who may answer. */
 async function questionsOf(db: Kysely<Schema>, rows: readonly Row[]): Promise<(Question | undefined)[]> {
@@ -140,9 +141,10 @@ async function questionsOf(db: Kysely<Schema>, rows: readonly Row[]): Promise<(Q
     .select(['run_id', 'plan'])
     .where('run_id', 'in', [...new Set(rows.map(({ id }) => id))])
     .execute();
-  const stepsOf = new Map(stored.map(({ run_id: id, plan }) => [id, readPlan(plan).job.steps]));
+  const planOf = new Map(stored.map(({ run_id: id, plan }) => [id, readPlan(plan)]));
   return rows.map((row) => {
-    const action = stepsOf.get(row.id)?.find(({ id }) => id === (row.instance_of ?? row.step_id))?.action;
-    return action?.kind === 'approval' ? action : undefined;
+    const { job, starter } = planOf.get(row.id) ?? {};
+    const action = job?.steps.find(({ id }) => id === (row.instance_of ?? row.step_id))?.action;
+    return action?.kind === 'approval' ? { ...action, ...(starter && { starter }) } : undefined;
   });
 }

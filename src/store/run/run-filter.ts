@@ -38,7 +38,7 @@ export type RunFilter = {
   readonly notLabel?: Label;
   /** Jobs in this namespace and below. */
   readonly namespace?: string;
-  /** Only runs of these jobs. */
+  /** Only runs of these jobs; `listRuns` searches each of them. */
   readonly jobIds?: readonly string[];
   /** Free text in ids, arguments and errors. Ignores the case of ASCII letters. */
   readonly q?: string;
@@ -160,7 +160,7 @@ function conditionsOf(
 
 /** The conditions that are not in the indexed part, written so that the planner uses no index for them. */
 function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
-  const { isTopLevel, notLabel, namespace, jobIds, q } = filter;
+  const { isTopLevel, notLabel, namespace, q } = filter;
   const indexed = indexedPart(filter);
   const eb = expressionBuilder<Schema, 'runs'>();
   const found: Expression<SqlBool>[] = [];
@@ -176,7 +176,6 @@ function residualsOf(filter: RunFilter): Expression<SqlBool>[] {
   if (isTopLevel) found.push(eb('runs.trigger', '!=', 'job'));
   if (notLabel) found.push(eb(countOf(eb, notLabel), '=', 0));
   if (namespace !== undefined) found.push(isWithin('runs.job_id', namespace));
-  if (jobIds !== undefined) found.push(sql<SqlBool>`${sql.ref('runs.job_id')} || '' in (${sql.join(jobIds)})`);
   if (q !== undefined) found.push(hasText(q));
   return found;
 }

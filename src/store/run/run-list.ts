@@ -4,6 +4,7 @@
 import { setImmediate as yieldNow } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { RunSummary } from '../../domain/run.ts';
+import { createYielder } from '../../lib/yielder.ts';
 import { type Position, parseCursor, toCursor } from '../cursor.ts';
 import { prepareQueries } from '../prepared-query.ts';
 import type { Schema } from '../schema.ts';
@@ -48,7 +49,12 @@ export async function listRuns(db: Kysely<Schema>, query: RunListQuery): Promise
   const { limit, offset = 0, cursor, ...filter } = query;
   const after = cursor === undefined ? undefined : parseCursor(cursor);
   const range = { after, offset: after ? 0 : offset, limit };
-  const { rows, next, ...total } = await (isIndexed(filter) ? find(db, filter, range) : search(db, filter, range));
+  const { jobIds, ...rest } = filter;
+  const { rows, next, ...total } = await (jobIds !== undefined
+    ? searchJobs(db, { ...rest, jobIds }, range)
+    : isIndexed(filter)
+      ? find(db, filter, range)
+      : search(db, filter, range));
   return { runs: await toSummaries(db, rows), ...total, nextCursor: next ? toCursor(next) : null };
 }
 
@@ -119,6 +125,61 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
   if (counted !== undefined) return { rows, next, total: counted, isTotalExact: true };
   const all = after ? await searchFrom(db, filter, undefined, Infinity) : { found, end };
   return { rows, next, total: all.found.length, isTotalExact: all.end === undefined };
+}
+
+/**
+ * Searches the runs of each of the jobs, on the index of the job, and merges what it finds. So neither the page nor its
+ * cursor says anything about runs of other jobs.
+ */
+async function searchJobs(
+  db: Kysely<Schema>,
+  { jobIds, ...filter }: RunFilter & { readonly jobIds: readonly string[] },
+  { after, offset, limit }: Range,
+): Promise<Found> {
+  const wanted = offset + limit + 1;
+  const { label, ...kind } = filter;
+  const counts = isIndexed(filter);
+  const maybeYield = createYielder();
+  const found: Position[] = [];
+  const ends: Position[] = [];
+  let total = 0;
+  for (const jobId of jobIds) {
+    const own = { ...filter, jobId };
+    const all = counts ? undefined : await searchFrom(db, own, undefined, Infinity);
+    const page = counts ? await newestOf(db, own, after, wanted) : await searchFrom(db, own, after, wanted);
+    total += all ? all.found.length : await totalOf(db, { ...kind, ...label, jobId });
+    found.push(...page.found);
+    if (page.end && page.found.length < wanted) ends.push(page.end);
+    await maybeYield();
+  }
+  const sorted = found.toSorted(byAge);
+  // Behind the first place where the search of a job stopped, runs of this job may be missing.
+  const [stop] = ends.toSorted(byAge);
+  const known = stop ? sorted.filter((one) => byAge(one, stop) <= 0) : sorted;
+  const shown = known.slice(offset, offset + limit);
+  const ids = shown.map(({ id }) => id);
+  const rows = ids.length > 0 ? await inOrder(selectSummaries(db)).where('id', 'in', ids).execute() : [];
+  const next = known.length >= wanted ? shown.at(-1) : stop;
+  return { rows, next, total, isTotalExact: counts || ends.length === 0 };
+}
+
+/** Newest first. */
+function byAge(a: Position, b: Position): number {
+  if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
+  if (a.id === b.id) return 0;
+  return a.id < b.id ? 1 : -1;
+}
+
+async function newestOf(
+  db: Kysely<Schema>,
+  filter: RunFilter,
+  after: Position | undefined,
+  most: number,
+): Promise<Searched> {
+  const { label, ...kind } = filter;
+  const way = await wayOf(db, { ...kind, ...label });
+  const places = newestFirst(below(placesOf(db, filter, way), after));
+  return { found: await places.select(position).limit(most).execute(), end: undefined };
 }
 
 type Searched = {
