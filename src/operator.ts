@@ -77,11 +77,19 @@ export async function examineHost(
 
 /** Reads the jobs and the database as they are now. */
 async function examineWebhooks(config: Config): Promise<HostCheck[]> {
-  const stored = await storedWebhooks(config.persistence.dbPath, systemClock.now() - dayMs);
-  return withCatalog(config, async (catalog) => {
-    const o = { catalog, defaultTenant: config.instance.defaultTenant };
-    return checkWebhooks([...webhooksOfJobs(o), ...stored.made.map((one) => ofMade(one, o))], stored);
-  });
+  const { dbPath } = config.persistence;
+  try {
+    const sinceMs = systemClock.now() - dayMs;
+    const stored = await withLentRoom(config.instance.dataDir, () => storedWebhooks(dbPath, sinceMs));
+    return await withCatalog(config, async (catalog) => {
+      const o = { catalog, defaultTenant: config.instance.defaultTenant };
+      return checkWebhooks([...webhooksOfJobs(o), ...stored.made.map((one) => ofMade(one, o))], stored);
+    });
+  } catch (error) {
+    // `examineStored` says that the database is damaged, or that there is no room to read it.
+    if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
+    throw error;
+  }
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

@@ -68,7 +68,7 @@ test.each([
   ],
   ['rules: [{to: team}]', 'there is no channel `team` in `notify.channels`'],
   ['rules: [{jobs: "../x"}]', '`notify.rules[0].to` is missing'],
-  ['rules: [{on: late, to: team}]', 'must be one of `failed`'],
+  ['rules: [{on: lately, to: team}]', 'must be one of `failed`'],
 ])('%s', (notify, error) => {
   const { errors } = createProject({ 'flwd.yaml': `notify: {${notify}}\n` });
   expect(errors().join('\n')).toContain(error.replace(/^1:20/, 'flwd.yaml:1:21'));

@@ -63,7 +63,7 @@ test('a job has the fields of the reference, the schema of its arguments as its 
   expect(response.headers.get('content-type')).toMatch(/^application\/json\b/);
   expect(await response.json()).toEqual({
     id: 'backup/daily',
-    agents: { expose: null, read_only: false, idempotent: false, detach: false },
+    agents: { expose: null, read_only: false, idempotent: false, detach: false, approval: false },
     name: 'daily',
     namespace: 'backup',
     version: '1.0.0',

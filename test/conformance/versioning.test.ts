@@ -63,6 +63,7 @@ test('/api/v1/openapi.json is OpenAPI 3.1 and has every operation of the referen
     'GET /kv',
     'GET /kv/{namespace}',
     'GET /kv/{namespace}/{key}',
+    'GET /late',
     'GET /logs',
     'GET /runs',
     'GET /runs/{run_id}',

@@ -78,9 +78,11 @@ testWith(headlessChromium)(
   'the pages of Admin that a token may not see are absent, and a line says who may',
   async () => {
     const page = await signedIn('/admin', looker.credential);
-    await page.getByRole('heading', { name: 'Doctor', level: 1 }).waitFor();
+    await page.getByRole('heading', { name: 'Webhooks', level: 1 }).waitFor();
     const nav = page.getByRole('navigation', { name: 'Admin' });
-    await expect.poll(() => nav.getByRole('link').allTextContents()).toEqual(['Doctor', 'Instance']);
+    await expect
+      .poll(() => nav.getByRole('link').allTextContents())
+      .toEqual(['Webhooks', 'Triggers', 'Channels', 'Doctor', 'Instance']);
     await nav.getByText(/Tokens \(admin\), Secrets \(secrets:write\)/).waitFor();
     await page.goto(`${server.url}/admin/secrets`);
     await page.getByText('Secrets is for callers with the scope').waitFor();
