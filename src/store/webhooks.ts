@@ -135,6 +135,7 @@ function createMade(read: Database['read']): Made {
     },
 
     async page({ tenant, jobIds, after, limit }) {
+      if (jobIds?.length === 0) return { webhooks: [], total: 0 };
       const matching = read
         .selectFrom('webhooks')
         .$if(tenant !== undefined, (query) => query.where('tenant', '=', tenant ?? ''))
