@@ -1,7 +1,7 @@
 // If a request comes again with the same Idempotency-Key, it creates no second run: the first answer is stored with the
 // run and sent again.
 
-import type { Principal } from '../domain/principal.ts';
+import { type Principal, starterOf } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import { isFinished } from '../domain/run.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -33,8 +33,8 @@ export type Once = (
 ) => Promise<Created>;
 
 /** A limited caller has keys of its own: the answer to a key of somebody else would tell of a run out of reach. */
-export function keyOf(key: string, { jobs, tokenId }: Principal): string {
-  return jobs ? `${tokenId ?? ''} ${key}` : key;
+export function keyOf(key: string, principal: Principal): string {
+  return principal.jobs ? `${starterOf(principal).account} ${key}` : key;
 }
 
 /** How long an answer is kept. */

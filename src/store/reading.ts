@@ -101,26 +101,30 @@ export function createReading(
 }
 
 function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): StatsReading {
-  return (filter, reach) => ({
-    async counts(window) {
-      const of = await limitTo(filter, reach);
-      return of ? stats.counts(of, window) : [];
-    },
-    async times(window) {
-      const of = await limitTo(filter, reach);
-      return of ? stats.times(of, window) : { whole: noTimes, spans: [] };
-    },
-    async groups(by, window) {
-      const of = await limitTo(filter, reach);
-      return of ? stats.groups(by, of, window) : [];
-    },
-    async jobs(o) {
-      const of = await limitTo(filter, reach);
-      if (!of) return [];
-      const jobIds = (o.jobIds ?? (await stats.jobIds(of.tenant))).filter((id) => reachesJob(reach, id));
-      return stats.jobs({ ...o, jobIds, tenant: of.tenant });
-    },
-  });
+  return (filter, reach) => {
+    const limited = limitTo(filter, reach);
+    return {
+      async counts(window) {
+        const of = await limited;
+        return of ? stats.counts(of, window) : [];
+      },
+      async times(window) {
+        const of = await limited;
+        return of ? stats.times(of, window) : { whole: noTimes, spans: [] };
+      },
+      async groups(by, window) {
+        const of = await limited;
+        return of ? stats.groups(by, of, window) : [];
+      },
+      async jobs(o) {
+        const of = await limited;
+        if (!of) return [];
+        const all = of.jobId === undefined ? of.jobIds : [of.jobId];
+        const jobIds = o.jobIds?.filter((id) => reachesJob(reach, id)) ?? all;
+        return stats.jobs({ ...o, jobIds, tenant: of.tenant });
+      },
+    };
+  };
 }
 
 function createRunReading(

@@ -229,6 +229,12 @@ describe('what belongs to a job out of reach', () => {
     expect((await server.post('/runs', mine, { ...reporter.headers, ...key })).status).toBe(201);
     const again = await server.post('/runs', mine, { ...reporter.headers, ...key });
     expect(again.headers.get('idempotent-replay')).toBe('true');
+    const other = await server.token({ scopes: jobScopes, only: ['tools/**'] });
+    for (const { headers } of [reporter, other]) {
+      const asAgent = { ...headers, ...key, 'x-flwd-agent': 'runs:write' };
+      const first = await server.post('/runs', mine, { ...asAgent, 'idempotency-key': 'of an agent' });
+      expect([first.status, first.headers.get('idempotent-replay')]).toEqual([201, null]);
+    }
   });
 
   test('is in no cursor, and lists begin with the newest run in reach, however many others there are', async () => {

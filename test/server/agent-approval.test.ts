@@ -40,6 +40,7 @@ const server = await startServing({
         properties: {
           key: { type: 'string', format: 'secret', default: { secret: 'usual' } },
           other: { type: 'string', format: 'secret', default: { secret: 'usual' } },
+          data: { type: 'object' },
         },
       },
     }),
@@ -395,6 +396,9 @@ test('a token limited to jobs names only its own stored secrets, and those of th
   };
   expect([await tryBy(none), await tryBy(none, 'usual'), await tryBy(none, 'given')]).toEqual([201, 201, 403]);
   expect([await tryBy(some), await tryBy(some, 'given'), await tryBy(some, 'other')]).toEqual([201, 201, 403]);
+  // An argument that is no secret may have the same form.
+  const data = { data: { secret: 'other' } };
+  expect((await server.post('/runs', { job_id: 'keyed', args: data }, none.headers)).status).toBe(201);
   // Whether the secret exists makes no difference.
   expect(await tryBy(none, 'nothing')).toBe(403);
   const theirs = await startBy(person, { job_id: 'keyed', args: { key: { secret: 'other' } } });

@@ -38,7 +38,7 @@ export async function lookUpSecrets(
   /** The names of all stored secrets that the job would get. */
   const names = new Set<string>(o.carried);
   const missing: string[] = [];
-  const unnamed = namingRefusal([...o.carried, ...namesIn(given)], o.by, defaultsOf(job));
+  const unnamed = namingRefusal([...o.carried, ...namesIn(job, given)], o.by, defaultsOf(job));
   const ask = async (name: string, kept?: string): Promise<string | undefined> => {
     names.add(name);
     if (unnamed || secretsRefusal(job.id, o.source, [name])) return undefined;
@@ -69,9 +69,12 @@ export async function lookUpSecrets(
   return { args, ofArguments, ofEnvironment, names: [...names].toSorted(), denied };
 }
 
-/** The stored secrets that arguments name. */
-export function namesIn(given: JsonObject): string[] {
-  return Object.values(given).flatMap((value) => storedSecretIn(value) ?? []);
+/** The stored secrets that the arguments name. Where the job takes no secret, such a value is plain data. */
+export function namesIn(job: JobDefinition, given: JsonObject): string[] {
+  return job.secretArgs.flatMap((name) => {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    return value === undefined ? [] : (storedSecretIn(value) ?? []);
+  });
 }
 
 /** Why the caller may not name one of the secrets, besides those that the defaults of the job name (ADR 0067). */

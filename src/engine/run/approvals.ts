@@ -26,10 +26,10 @@ export async function approveStep(
   }
   const batch = newBatch();
   const step = state.stepOf(instance);
-  if (isTheirs(driven, step) && isStarter(by, { ...run, starter: plan.starter }))
+  if (needsSomebodyElse(driven, step) && isStarter(by, { ...run, starter: plan.starter }))
     throw new Problem('permission-denied', `The step '${stepId}' takes no answer of ${by.name}, who started the run.`);
   const ending = endingOf(step, decision);
-  if (isAgentApproval(step)) openRun(driven, decision, batch);
+  if (isAgentApproval(step)) followAgentApproval(driven, decision, batch);
   end(instance, ending, batch, decision);
   const completed = complete(batch);
   watch(completed);
@@ -37,7 +37,7 @@ export async function approveStep(
 }
 
 /** With the answer to the first step of an agent's run, either the time of the run begins, or nothing of it starts. */
-function openRun(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {
+function followAgentApproval(driven: DrivenRun, { decision, by }: Decision, batch: Batch): void {
   if (decision === 'deny') {
     driven.aborting = { status: 'failed', reason: 'approval_denied', message: `denied by ${by}` };
     return;
@@ -53,7 +53,7 @@ function openRun(driven: DrivenRun, { decision, by }: Decision, batch: Batch): v
 }
 
 /** Whether somebody else than the caller who started the run must answer. */
-function isTheirs({ plan }: DrivenRun, { action }: StepDefinition): boolean {
+function needsSomebodyElse({ plan }: DrivenRun, { action }: StepDefinition): boolean {
   return action.kind === 'approval' && (action.notByStarter === true || plan.starter?.isAgent === true);
 }
 

@@ -42,7 +42,7 @@ export function readScheduleRequest(
   if (refusal) throw refusal;
   const noHeartbeat = heartbeatRefusal(job.id, source, request.heartbeat ?? undefined);
   if (noHeartbeat) throw noHeartbeat;
-  const unnamed = namingRefusal(namesIn(request.args ?? {}), by, defaultsOf(job));
+  const unnamed = namingRefusal(namesIn(job, request.args ?? {}), by, defaultsOf(job));
   if (unnamed) throw unnamed;
   const errors = createErrorList();
   const terms = toTerms(request, timezone, errors);

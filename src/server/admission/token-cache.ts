@@ -41,6 +41,8 @@ export function createTokenCache(o: {
   const cached = new LRUCache<string, CachedToken>({ maxSize: mostCached, sizeCalculation: () => 1 });
   let changes = 0;
 
+  const restrictionsOf = (token: StoredToken) => restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog));
+
   async function find(id: string): Promise<CachedToken | undefined> {
     const known = cached.get(id);
     const ageMs = known ? clock.now() - known.readAtMs : Number.POSITIVE_INFINITY;
@@ -52,10 +54,9 @@ export function createTokenCache(o: {
     if (changes !== changesBefore) return find(id);
     if (!token) return undefined;
     const { name, scopes, tenant } = token;
-    const limits = restrictionsOfToken(token, (jobId) => trustedTagsOf(jobId, o.catalog));
     const found: CachedToken = {
       token,
-      principal: known?.principal ?? { kind: 'token', name, scopes, tenant, tokenId: id, ...limits },
+      principal: known?.principal ?? { kind: 'token', name, scopes, tenant, tokenId: id, ...restrictionsOf(token) },
       readAtMs,
       lastUsedAtMs: Math.max(token.lastUsedAtMs ?? 0, known?.lastUsedAtMs ?? 0),
     };

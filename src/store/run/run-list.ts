@@ -90,6 +90,11 @@ function inOrder(query: ReturnType<typeof selectSummaries>) {
   return query.orderBy('created_at', 'desc').orderBy('id', 'desc');
 }
 
+async function summariesOf(db: Kysely<Schema>, places: readonly Position[]): Promise<readonly SummaryRow[]> {
+  const ids = places.map(({ id }) => id);
+  return ids.length === 0 ? [] : inOrder(selectSummaries(db)).where('id', 'in', ids).execute();
+}
+
 async function find(db: Kysely<Schema>, { label, ...rest }: RunFilter, range: Range): Promise<Found> {
   const { after, offset, limit } = range;
   const filter: FilterValues = { ...rest, ...label };
@@ -119,8 +124,7 @@ async function search(db: Kysely<Schema>, filter: RunFilter, { after, offset, li
   // The first page also counts, so it reads on.
   const { found, end } = await searchFrom(db, filter, after, after || counted !== undefined ? wanted : Infinity);
   const shown = found.slice(offset, offset + limit);
-  const ids = shown.map(({ id }) => id);
-  const rows = ids.length > 0 ? await inOrder(selectSummaries(db)).where('id', 'in', ids).execute() : [];
+  const rows = await summariesOf(db, shown);
   const next = found.length >= wanted ? shown.at(-1) : end;
   if (counted !== undefined) return { rows, next, total: counted, isTotalExact: true };
   const all = after ? await searchFrom(db, filter, undefined, Infinity) : { found, end };
@@ -157,8 +161,7 @@ async function searchJobs(
   const [stop] = ends.toSorted(byAge);
   const known = stop ? sorted.filter((one) => byAge(one, stop) <= 0) : sorted;
   const shown = known.slice(offset, offset + limit);
-  const ids = shown.map(({ id }) => id);
-  const rows = ids.length > 0 ? await inOrder(selectSummaries(db)).where('id', 'in', ids).execute() : [];
+  const rows = await summariesOf(db, shown);
   const next = known.length >= wanted ? shown.at(-1) : stop;
   return { rows, next, total, isTotalExact: counts || ends.length === 0 };
 }
