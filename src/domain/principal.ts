@@ -102,7 +102,7 @@ export function asAgent(caller: Principal, wanted: readonly Scope[]): Principal 
 
 type Restrictions = Pick<Principal, 'jobs' | 'secrets' | 'asksAlways'>;
 
-/** Whose limits hold for the runs of what somebody has made, such as a schedule (ADR 0067). */
+/** Whose limits apply to the runs of a schedule or a webhook (ADR 0067). */
 export type Binding = {
   /** null: its limits do not come from a token. */
   readonly tokenId: string | null;
@@ -166,7 +166,7 @@ export function reachesTenant(reach: Pick<Reach, 'tenant'>, tenant: string): boo
 export function assertReachesAllJobs({ jobs }: Pick<Reach, 'jobs'>): void {
   if (!jobs) return;
   const only = jobs.only.join(', ');
-  throw new Problem('permission-denied', `This concerns every job, and the caller's token is limited to ${only}.`);
+  throw new Problem('permission-denied', `This affects every job, but the token is limited to ${only}.`);
 }
 
 /** Jobs have no tenant. */

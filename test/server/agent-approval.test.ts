@@ -243,7 +243,10 @@ describe('who started the run', () => {
     const { run_id: runId } = await startBy(careful, { job_id: 'plain' });
     await waits(runId);
     const refused = await answer(runId, 'approve', careful);
-    expect(await json(refused)).toMatchObject({ status: 403, detail: expect.stringContaining('who started the run') });
+    expect(await json(refused)).toMatchObject({
+      status: 403,
+      detail: expect.stringContaining('started this run, so somebody else must answer'),
+    });
     const list = await get<AnswerOf<'listApprovals'>>('/approvals', careful);
     expect(list.approvals.find((one) => one.run_id === runId)).toMatchObject({ may_answer: false });
     expect((await answer(runId, 'approve')).status).toBe(200);

@@ -27,7 +27,10 @@ export async function approveStep(
   const batch = newBatch();
   const step = state.stepOf(instance);
   if (needsSomebodyElse(driven, step) && isStarter(by, { ...run, starter: plan.starter }))
-    throw new Problem('permission-denied', `The step '${stepId}' takes no answer of ${by.name}, who started the run.`);
+    throw new Problem(
+      'permission-denied',
+      `${by.name} started this run, so somebody else must answer the step '${stepId}'.`,
+    );
   const ending = endingOf(step, decision);
   if (isAgentApproval(step)) followAgentApproval(driven, decision, batch);
   end(instance, ending, batch, decision);

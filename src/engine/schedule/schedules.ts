@@ -342,7 +342,10 @@ function heartbeatForbidden(): Problem {
 /** Times that have passed would start runs at once, in the name of the schedule and without its limits (ADR 0067). */
 function assertNotBefore(afterMs: number | undefined, by: Principal, nowMs: number): void {
   if (afterMs === undefined || afterMs >= nowMs || !bindingOf(by)) return;
-  throw new Problem('permission-denied', 'A limited caller releases a schedule from now on, or from a later time on.');
+  throw new Problem(
+    'permission-denied',
+    'A limited token may release a schedule only from now on, or from a later time on: leave `after` out.',
+  );
 }
 
 /** A limited caller changes only what it has made. */
@@ -351,7 +354,7 @@ function assertOwn({ id, boundTo }: Schedule, by: Principal): void {
   if (!binding || (binding.tokenId === boundTo?.tokenId && binding.isAgent === boundTo.isAgent)) return;
   throw new Problem(
     'permission-denied',
-    `The schedule '${id}' was made by somebody else; a limited caller changes only its own.`,
+    `The schedule '${id}' was made by somebody else, and a limited token may change only its own.`,
   );
 }
 
