@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isSecretName, secretNamePattern } from '../domain/access/secret-name.ts';
 import type { StoredText } from '../domain/notification.ts';
 import { isCalendarName } from '../domain/schedule.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -31,7 +32,7 @@ export type Base = { readonly dir: string; readonly home: string };
 export type Bind = { readonly host: string; readonly port: number };
 
 /** The name of a stored secret. */
-export const storedSecret = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+export const storedSecret = new RegExp(secretNamePattern);
 
 const asIs = (text: string) => text;
 const toNumber = (text: string) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text);
@@ -246,7 +247,7 @@ export const storedText: Kind<StoredText> = {
     if (typeof raw === 'string' && raw !== '') return raw;
     if (typeof raw !== 'object' || raw === null || Object.keys(raw).join() !== 'secret') return undefined;
     const { secret }: { readonly secret?: unknown } = raw;
-    return typeof secret === 'string' && storedSecret.test(secret) ? { secret } : undefined;
+    return typeof secret === 'string' && isSecretName(secret) ? { secret } : undefined;
   },
   fromText: asIs,
 };

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { failureStates } from '../domain/outcome/failure.ts';
 import { lateKinds } from '../domain/outcome/late.ts';
 import { routes } from './routes.ts';
-import { closed, cursor, json, limit, literals, nullable, oneOf, text, timestamp } from './schema-parts.ts';
+import { closed, cursor, json, limit, literals, nullable, oneOf, text, timeOrNull, timestamp } from './schema-parts.ts';
 
 const occurrence = (which: string) =>
   Type.Object({ run_id: Type.String(), at: timestamp }, { description: `The ${which} run that failed this way` });
@@ -43,9 +43,7 @@ const lateList = Type.Object(
         at: { ...timestamp, description: 'When flwd noticed it' },
         run_id: nullable(Type.String({ description: 'The run that takes too long' })),
         schedule_id: nullable(Type.String({ description: 'The schedule that missed a time' })),
-        over_at: nullable(
-          Type.String({ format: 'date-time', description: 'When the run ended or the job succeeded; null: not yet' }),
-        ),
+        over_at: timeOrNull('When the run ended or the job succeeded; null: not yet'),
       }),
       { description: 'The newest first' },
     ),
@@ -91,7 +89,7 @@ export const failureOperations = {
       },
       closed,
     ),
-    answers: [json(200, lateList, 'Late things')],
+    answers: [json(200, lateList, 'Late runs and successes, and missed times')],
     problems: ['validation-error'],
   },
 } as const;

@@ -17,6 +17,7 @@ import {
   oneOf,
   stream,
   text,
+  timeOrNull,
   timestamp,
 } from './schema-parts.ts';
 
@@ -35,12 +36,7 @@ const foundLogs = Type.Object(
     ),
     next_cursor: nullable(Type.String({ description: 'Where the search continues; null: it is complete' })),
     searched: Type.Object({
-      from: nullable(
-        Type.String({
-          format: 'date-time',
-          description: 'The logs of runs that ended since then have been searched; null: all logs',
-        }),
-      ),
+      from: timeOrNull('The logs of runs that ended since then have been searched; null: all logs'),
       bytes: Type.Integer({ description: 'How much log this answer has searched' }),
       segments: Type.Integer({ description: 'In how many segments' }),
       unreadable: Type.Integer({ description: 'Segments that could not be read; the logs of their runs show which' }),

@@ -7,7 +7,16 @@ import { logLevels } from '../domain/log-line.ts';
 import { notificationStatuses, notifyEvents } from '../domain/notification.ts';
 import { tenantPattern } from '../domain/principal.ts';
 import { stepStatuses } from '../domain/run.ts';
-import { anyObject, labels, literals, nullable, runStatus, securityProfile, timestamp } from './schema-parts.ts';
+import {
+  anyObject,
+  labels,
+  literals,
+  nullable,
+  runStatus,
+  securityProfile,
+  timeOrNull,
+  timestamp,
+} from './schema-parts.ts';
 
 const anyJson = Type.Unknown();
 const logLevel = literals(logLevels);
@@ -88,12 +97,7 @@ const runFields = Type.Object({
         'For a running run: how long runs of its job usually work, the median of the last 20 successes; null: unknown',
     }),
   ),
-  expected_end_at: nullable(
-    Type.String({
-      format: 'date-time',
-      description: 'When the run will probably end; null: unknown, or the run waits for an approval',
-    }),
-  ),
+  expected_end_at: timeOrNull('When the run will probably end; null: unknown, or the run waits for an approval'),
 });
 
 const runSummary = Type.Object(
@@ -200,9 +204,7 @@ const step = Type.Object(
         description: 'The item of a `foreach`, if it is a number, a boolean or a string of at most 100 characters',
       }),
     ),
-    not_before: nullable(
-      Type.String({ format: 'date-time', description: 'The earliest time at which the retry starts' }),
-    ),
+    not_before: timeOrNull('The earliest time at which the retry starts'),
     child_run_id: nullable(Type.String({ description: 'The run that this step started' })),
     approval: nullable(
       Type.Object({
@@ -314,9 +316,7 @@ export const approvalList = Type.Object(
           tenant: Type.String(),
           ...openApproval,
           step_name: Type.String(),
-          deadline: nullable(
-            Type.String({ format: 'date-time', description: 'When the step fails unless somebody has answered' }),
-          ),
+          deadline: timeOrNull('When the step fails unless somebody has answered'),
           by: nullable(
             Type.Array(Type.String(), {
               description: 'Who may answer; null: everyone with the scope `runs:approve`',

@@ -1,9 +1,9 @@
 // The operations on schedules, and their schemas.
 
 import { Type } from 'typebox';
+import { secretNamePattern } from '../domain/access/secret-name.ts';
 import { catchUps } from '../domain/job.ts';
 import { daysPattern } from '../domain/schedule.ts';
-import { secretNamePattern } from '../domain/trigger/webhook.ts';
 import { routes } from './routes.ts';
 import { runCreated, runRequest, startProblems } from './run-schemas.ts';
 import {
@@ -18,6 +18,7 @@ import {
   page,
   runStatus,
   text,
+  timeOrNull,
   timestamp,
 } from './schema-parts.ts';
 
@@ -66,7 +67,7 @@ const scheduleRequest = Type.Object(
         Type.Union(
           [
             Type.String({ maxLength: 2000 }),
-            Type.Object({ secret: Type.String({ pattern: secretNamePattern }) }, { additionalProperties: false }),
+            Type.Object({ secret: Type.String({ pattern: secretNamePattern }) }, closed),
           ],
           {
             description:
@@ -124,7 +125,7 @@ const schedule = Type.Object(
       ),
     ),
     cron: nullable(Type.String()),
-    at: nullable(Type.String({ format: 'date-time', description: 'The single time of a schedule without `cron`' })),
+    at: timeOrNull('The single time of a schedule without `cron`'),
     calendar: nullable(Type.Array(Type.String(), { description: 'It fires only on these days' })),
     except: Type.Array(Type.String(), { description: 'It does not fire on these days' }),
     sentence,
@@ -154,11 +155,11 @@ const schedule = Type.Object(
         {
           origin: nullable(Type.String({ description: 'The address without its path; null if a secret holds it' })),
           secret: nullable(Type.String({ description: 'The stored secret that holds the address' })),
-          last_success_at: nullable(Type.String({ format: 'date-time', description: 'When a run last succeeded' })),
-          last_called_at: nullable(Type.String({ format: 'date-time', description: 'When a call last worked' })),
-          last_failed_at: nullable(Type.String({ format: 'date-time', description: 'When a call last failed' })),
+          last_success_at: timeOrNull('When a run last succeeded'),
+          last_called_at: timeOrNull('When a call last worked'),
+          last_failed_at: timeOrNull('When a call last failed'),
           last_error: nullable(Type.String({ description: 'Why that call failed' })),
-          next_call_at: nullable(Type.String({ format: 'date-time', description: 'null: no call is to come' })),
+          next_call_at: timeOrNull('null: no call is to come'),
         },
         { description: 'The address that is called after each success; null: the schedule calls no address' },
       ),

@@ -7,6 +7,7 @@ export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(sch
   Type.Union([schema, Type.Null()]);
 export const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
 export const timestamp = Type.String({ format: 'date-time' });
+export const timeOrNull = (description: string) => nullable(Type.String({ format: 'date-time', description }));
 export const anyObject = Type.Record(Type.String(), Type.Unknown());
 export const labels = Type.Record(Type.String(), Type.String());
 

@@ -3,6 +3,7 @@
 import { Type } from 'typebox';
 import { tokenNamePattern, tokenStatuses } from '../domain/access/api-token.ts';
 import { jobLimitPattern } from '../domain/access/job-limit.ts';
+import { secretNamePattern } from '../domain/access/secret-name.ts';
 import { scopes, tenantPattern } from '../domain/principal.ts';
 import { routes } from './routes.ts';
 import { closed, literals, nullable, page, timestamp } from './schema-parts.ts';
@@ -34,7 +35,7 @@ const tokenRequest = Type.Object(
       }),
     ),
     secrets: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' }), {
+      Type.Array(Type.String({ pattern: secretNamePattern }), {
         maxItems: 64,
         description:
           'The stored secrets that its arguments may name, besides those that the job’s defaults name. By default all; ' +

@@ -1,10 +1,10 @@
 // The operations on webhooks and their deliveries, and their schemas.
 
 import { Type } from 'typebox';
+import { secretNamePattern } from '../domain/access/secret-name.ts';
 import {
   deliveryResults,
   headerNamePattern,
-  secretNamePattern,
   trialResults,
   webhookNamePattern,
   webhookSchemes,
@@ -137,7 +137,7 @@ const webhookRequest = Type.Object(
     ),
     tenant: runRequest.properties.tenant,
   },
-  { $id: 'WebhookRequest', additionalProperties: false },
+  { $id: 'WebhookRequest', ...closed },
 );
 
 const textMap = (description: string) =>
@@ -155,7 +155,7 @@ const testRequest = Type.Object(
     headers: textMap('The headers of the delivery'),
     query: textMap('The parameters of its address'),
   },
-  { $id: 'WebhookTestRequest', additionalProperties: false },
+  { $id: 'WebhookTestRequest', ...closed },
 );
 
 const trial = Type.Object(

@@ -5,12 +5,16 @@ import { restrictionsOfToken, tokenStatus } from '../domain/access/api-token.ts'
 import type { Binding, Principal } from '../domain/principal.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Store } from '../store/open.ts';
+import type { TokenStore } from '../store/tokens.ts';
 
 /** @throws Problem permission-denied when the token is no longer valid */
 export async function limitsOf(
   binding: Binding | null,
-  o: { readonly store: Pick<Store, 'tokens'>; readonly catalog: Catalog; readonly clock: Clock },
+  o: {
+    readonly store: { readonly tokens: Pick<TokenStore, 'find'> };
+    readonly catalog: Catalog;
+    readonly clock: Clock;
+  },
 ): Promise<Pick<Principal, 'jobs' | 'secrets' | 'asksAlways' | 'isAgent' | 'madeBy'>> {
   if (!binding) return {};
   const { tokenId, isAgent } = binding;

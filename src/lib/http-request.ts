@@ -39,7 +39,12 @@ export async function sendRequest(o: {
   return { kind: 'answered', status: response.status, retryAfterMs };
 }
 
-/** Says which answer it was. */
+/** Whether a header can have this value. The error of `fetch` would repeat the value. */
+export function isHeaderValue(text: string): boolean {
+  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text);
+}
+
+/** Such as `the answer was 302, and redirects are not followed`. */
 export function answerWords(status: number): string {
   const redirected = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
   return `the answer was ${status}${redirected}`;

@@ -1,7 +1,12 @@
-// Which addresses flwd can send requests to.
+// The addresses that flwd sends requests to, and its own.
 
 /** A user and password are refused: `fetch` does not accept them, and a log could reveal them. */
 export function isHttpUrl(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
+/** So that a path can follow. */
+export function withoutEndSlash(url: string): string {
+  return url.replace(/\/+$/, '');
 }

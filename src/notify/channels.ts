@@ -2,6 +2,8 @@
 
 import { checkNotificationBody } from '../catalog/expression/expression.ts';
 import type { Channel, ChannelType, Smtp, StoredText } from '../domain/notification.ts';
+import type { SecretOf } from '../engine/secrets/stored-text.ts';
+import { isHeaderValue } from '../lib/http-request.ts';
 import { StartError } from '../lib/start-error.ts';
 import { toDiscord } from './channel/discord.ts';
 import { toGotify } from './channel/gotify.ts';
@@ -15,7 +17,7 @@ import { toTelegram } from './channel/telegram.ts';
 import { toTemplate } from './channel/template.ts';
 import { toWebhook } from './channel/webhook.ts';
 import type { Message } from './message.ts';
-import { openAddress, openText, type SecretOf } from './stored-text.ts';
+import { openAddress, openText } from './stored-text.ts';
 
 const toRequest: Readonly<Record<Exclude<ChannelType, 'mail'>, ToRequest>> = {
   webhook: toWebhook,
@@ -100,9 +102,7 @@ export function assertChannels(channels: readonly Channel[]): void {
   }
 }
 
-/** Checked here because the error of `fetch` would repeat the value. */
 function assertSendable(values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values))
-    if (!/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value))
-      throw new ChannelError(`\`${name}\` has a character that a header cannot contain`);
+    if (!isHeaderValue(value)) throw new ChannelError(`\`${name}\` has a character that a header cannot contain`);
 }

@@ -57,10 +57,12 @@ export async function collectLate(
     try {
       const untold = await store.late.untold(atOnce);
       // Until the sources are read, the rules of jobs are not known.
-      const isReady = untold.length === 0 || o.catalog.isReady;
-      if (isReady) for (const late of untold) await tell(late);
-      if (isReady && untold.length < atOnce) await wake.raised();
-      else if (!isReady) await delay(againMs, undefined, { signal });
+      if (untold.length > 0 && !o.catalog.isReady) {
+        await delay(againMs, undefined, { signal });
+        continue;
+      }
+      for (const late of untold) await tell(late);
+      if (untold.length < atOnce) await wake.raised();
     } catch (error) {
       if (signal.aborted) break;
       if (!isStorageError(error)) log.error({ err: error }, 'notifications of late runs could not be created');

@@ -2,7 +2,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant } from '../domain/problem.ts';
-import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -15,6 +14,7 @@ import type { Mail } from './channel/mail.ts';
 import { ChannelError, type ChannelRequest } from './channel/request.ts';
 import { webhookRequest } from './channel/webhook.ts';
 import type { Channels } from './channels.ts';
+import { startWhenDue } from './due-calls.ts';
 import type { DueClock } from './due-clock.ts';
 import { happenedAt, type Messages, noRunOf, type Report } from './message.ts';
 import { send } from './send.ts';
@@ -31,8 +31,6 @@ export type Delivery = {
 
 const mostCalls = 4;
 const mostCallsToOrigin = 2;
-/** How often due times are compared with the clock, even if the clock was set in between. */
-const lookEveryMs = 1_000;
 const againMs = 1_000;
 
 type Parts = {
@@ -96,20 +94,8 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   }
 
   async function run(): Promise<void> {
-    while (!signal.aborted) {
-      let timer: NodeJS.Timeout | undefined;
-      try {
-        await startDue();
-        const nowMs = await clock.nowByDatabase();
-        const nextAtMs = await notifications.nextDueAtMs(nowMs);
-        if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
-      } catch (error) {
-        log.error({ err: error }, 'due notifications could not be read');
-        timer = setTimeout(wake.raise, againMs);
-      }
-      await wake.raised();
-      clearTimeout(timer);
-    }
+    const { nextDueAtMs } = notifications;
+    await startWhenDue({ startDue, nextDueAtMs, wake, clock, log, what: 'notifications' }, signal);
     await calls.ended();
   }
 

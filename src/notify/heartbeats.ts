@@ -3,7 +3,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Heartbeat } from '../domain/schedule.ts';
-import { toTimerDelay } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -12,6 +11,7 @@ import { isStorageError } from '../store/storage-error.ts';
 import { delayAfter } from './backoff.ts';
 import { type Attempt, callReceiver, failedAttempt } from './call-receiver.ts';
 import { ChannelError } from './channel/request.ts';
+import { startWhenDue } from './due-calls.ts';
 import type { DueClock } from './due-clock.ts';
 import type { Signer } from './signing.ts';
 import { openAddress } from './stored-text.ts';
@@ -20,8 +20,6 @@ export type TenantSecret = (tenant: string, name: string) => Promise<string>;
 
 const mostCalls = 4;
 const longestMs = 86_400_000;
-/** How often due times are compared with the clock, even if the clock was set in between. */
-const lookEveryMs = 1_000;
 const againMs = 1_000;
 
 type Parts = {
@@ -75,20 +73,8 @@ export function startHeartbeats(
   }
 
   async function run(): Promise<void> {
-    while (!signal.aborted) {
-      let timer: NodeJS.Timeout | undefined;
-      try {
-        await startDue();
-        const nowMs = await clock.nowByDatabase();
-        const nextAtMs = await store.heartbeats.nextDueAtMs(nowMs);
-        if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
-      } catch (error) {
-        log.error({ err: error }, 'due heartbeats could not be read');
-        timer = setTimeout(wake.raise, againMs);
-      }
-      await wake.raised();
-      clearTimeout(timer);
-    }
+    const { nextDueAtMs } = store.heartbeats;
+    await startWhenDue({ startDue, nextDueAtMs, wake, clock, log, what: 'heartbeats' }, signal);
     await Promise.all(calls.values());
   }
 

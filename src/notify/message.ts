@@ -4,6 +4,7 @@ import type { NotifyEvent } from '../domain/notification.ts';
 import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
+import { withoutEndSlash } from '../lib/http-url.ts';
 import { oneLine, plainText } from '../lib/plain-text.ts';
 import { shellWord } from '../lib/shell-word.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -85,7 +86,7 @@ export function createMessages(o: {
   readonly instance: string;
 }): Messages {
   const { store, instance } = o;
-  const base = o.publicUrl?.replace(/\/+$/, '') ?? null;
+  const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
 
   /** Without lines. */
   async function aboutOf(report: Report): Promise<Message> {

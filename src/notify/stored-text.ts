@@ -1,20 +1,17 @@
-// Texts of flwd.yaml and of schedules that may be stored secrets.
+// Opens the texts that notifications need. One that cannot be opened is an error of its channel.
 
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
+import { openStoredText, type SecretOf } from '../engine/secrets/stored-text.ts';
 import { isHttpUrl } from '../lib/http-url.ts';
 import { ChannelError } from './channel/request.ts';
 
-/** The value of a stored secret. @throws Problem secret-unavailable */
-export type SecretOf = (name: string) => Promise<string>;
-
 const missingSecret = 'a secret that it needs is not stored, or cannot be read';
 
-/** A secret from a file often ends with a line feed. @throws ChannelError */
+/** @throws ChannelError */
 export async function openText(text: StoredText, secretOf: SecretOf): Promise<string> {
-  if (typeof text === 'string') return text;
   try {
-    return (await secretOf(text.secret)).trim();
+    return await openStoredText(text, secretOf);
   } catch (error) {
     if (error instanceof Problem) throw new ChannelError(missingSecret, { detail: error.message });
     throw error;

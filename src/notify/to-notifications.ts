@@ -99,10 +99,14 @@ function withoutRepeats(
   if (repeatMs === undefined || (event !== 'failed' && event !== 'still_failing')) return event;
   const receiver = receiverOf(rule);
   const lastMs = told[receiver];
-  // A time in the future is from before the clock was set.
-  if (lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs) return undefined;
+  if (isTooSoon(lastMs, repeatMs, nowMs)) return undefined;
   told[receiver] = nowMs;
   return lastMs === undefined ? event : 'still_failing';
+}
+
+function isTooSoon(lastMs: number | undefined, repeatMs: number, nowMs: number): boolean {
+  // A time in the future is from before the clock was set.
+  return lastMs !== undefined && lastMs <= nowMs && nowMs - lastMs < repeatMs;
 }
 
 /** Notifications of something that is late, and whom they tell. */
@@ -117,25 +121,18 @@ export function decideLate(
   },
 ): { readonly added: readonly NewNotification[]; readonly told: Readonly<Record<string, number>> } {
   const { tenant, jobId, runId, detail, atMs } = late;
-  const event = late.kind === 'missed' ? 'missed' : 'late';
+  const { title, nowMs } = o;
+  const event: NotifyEvent = late.kind === 'missed' ? 'missed' : 'late';
   const told: Record<string, number> = {};
   const added = rules.flatMap((rule, n): NewNotification[] => {
     const { channel = null, webhook = null, repeatMs } = rule;
     const receiver = receiverOf(rule);
-    const lastMs = o.lastTold.get(receiver);
-    const isRepeat = repeatMs !== undefined && lastMs !== undefined && lastMs <= o.nowMs && o.nowMs - lastMs < repeatMs;
+    const isRepeat = repeatMs !== undefined && isTooSoon(o.lastTold.get(receiver), repeatMs, nowMs);
     if (!rule.on.includes(event) || isRepeat) return [];
-    told[receiver] = o.nowMs;
-    const about = { runId, eventId: lateEventId, n, event, stepId: null, failures: 0, channel, webhook } as const;
-    return [
-      {
-        id: createId('notice', o.nowMs),
-        ...about,
-        late: { tenant, jobId, detail, atMs, title: o.title },
-        createdAtMs: o.nowMs,
-        ...dueOf(rule, o),
-      },
-    ];
+    told[receiver] = nowMs;
+    const id = createId('notice', nowMs);
+    const row = { id, runId, eventId: lateEventId, n, event, stepId: null, failures: 0, channel, webhook };
+    return [{ ...row, late: { tenant, jobId, detail, atMs, title }, createdAtMs: nowMs, ...dueOf(rule, o) }];
   });
   return { added, told };
 }

@@ -4,7 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { apiBase } from '../contract/routes.ts';
 import type { JsonObject, JsonValue } from '../domain/job.ts';
-import { Problem } from '../domain/problem.ts';
+import { invariant, Problem } from '../domain/problem.ts';
 import type { OpenWebhook } from '../engine/webhook/find-webhook.ts';
 import type { Webhooks } from '../engine/webhook/webhooks.ts';
 import type { Admission } from './admission/admission.ts';
@@ -45,7 +45,7 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
 
   async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const open = found.get(request);
-    if (!open) throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+    invariant(open, 'the webhook of a delivery is found before its body is read');
     const { webhook, principal } = open;
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const delivery = { raw, read: (name: string) => headerOf(request, name), query: queryOf(request) };

@@ -3,6 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hub } from '../engine/hub.ts';
+import type { SecretOf } from '../engine/secrets/stored-text.ts';
 import type { SteadyClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -17,7 +18,7 @@ type Options = {
   readonly store: Pick<Store, 'db' | 'traces'>;
   readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
   readonly collector: Collector;
-  readonly secretOf: (name: string) => Promise<string>;
+  readonly secretOf: SecretOf;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly version: string;

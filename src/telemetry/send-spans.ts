@@ -3,7 +3,9 @@
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
-import { answerWords, sendRequest } from '../lib/http-request.ts';
+import { openStoredText, type SecretOf } from '../engine/secrets/stored-text.ts';
+import { answerWords, isHeaderValue, sendRequest } from '../lib/http-request.ts';
+import { withoutEndSlash } from '../lib/http-url.ts';
 import type { Span } from './to-spans.ts';
 
 export type Sent =
@@ -27,8 +29,7 @@ export async function sendSpans(
   spans: readonly Span[],
   o: {
     readonly collector: Collector;
-    /** The value of a stored secret. @throws Problem secret-unavailable */
-    readonly secretOf: (name: string) => Promise<string>;
+    readonly secretOf: SecretOf;
     readonly userAgent: string;
     readonly nowMs: number;
     readonly timeoutMs: number;
@@ -38,9 +39,9 @@ export async function sendSpans(
   const { collector, nowMs, timeoutMs, signal } = o;
   const headers: Record<string, string> = {};
   for (const [name, text] of Object.entries(collector.headers)) {
-    const value = typeof text === 'string' ? text : await openSecret(text.secret, o.secretOf);
+    const value = await openHeader(text, o.secretOf);
     if (value === undefined) return later('a secret for its headers is not stored, or cannot be read');
-    if (!/^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value)) return later(`\`${name}\` is not a text for a header`);
+    if (!isHeaderValue(value)) return later(`\`${name}\` is not a text for a header`);
     headers[name] = value;
   }
   const body = ProtobufTraceSerializer.serializeRequest([...spans]);
@@ -66,7 +67,7 @@ export async function sendSpans(
 /** The standard adds the path to the address of a collector. */
 function tracesUrl(endpoint: string): string {
   const url = new URL(endpoint);
-  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${withoutEndSlash(url.pathname)}/v1/traces`;
   return url.href;
 }
 
@@ -74,10 +75,10 @@ function later(error: string, retryAfterMs = 0): Sent {
   return { kind: 'later', error, retryAfterMs };
 }
 
-/** A secret from a file often ends with a line feed. undefined: it is not stored, or no key opens it. */
-async function openSecret(name: string, secretOf: (name: string) => Promise<string>): Promise<string | undefined> {
+/** undefined: its secret is not stored, or no key opens it. */
+async function openHeader(text: StoredText, secretOf: SecretOf): Promise<string | undefined> {
   try {
-    return (await secretOf(name)).trim();
+    return await openStoredText(text, secretOf);
   } catch (error) {
     if (error instanceof Problem) return undefined;
     throw error;

@@ -8,18 +8,18 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import type { Channel, ChannelRule, NotifyRule, Smtp } from '../../src/domain/notification.ts';
-import { Problem } from '../../src/domain/problem.ts';
 import type { RunMove } from '../../src/domain/run.ts';
-import { createHub, type Hub } from '../../src/engine/hub.ts';
 import type { NewLate } from '../../src/engine/late/late-parts.ts';
 import { createChannels } from '../../src/notify/channels.ts';
 import { createMessages } from '../../src/notify/message.ts';
 import { type Notifier, startNotifier } from '../../src/notify/notifier.ts';
 import { openSigner } from '../../src/notify/signing.ts';
-import { openStore, type Store } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import { aRun } from '../store/a-run.ts';
 import { moveRun } from '../store/moves.ts';
+import { openWithHub } from '../store/open-with-hub.ts';
+import { secretIn } from '../support/stored-secrets.ts';
 
 /** 2024-01-15T10:30:00.000Z */
 export const startMs = 1_705_314_600_000;
@@ -70,15 +70,7 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   const clock = { now: () => time.nowMs + time.setMs, monotonicMs: () => time.nowMs };
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) });
-  let hub: Hub | undefined;
-  const store = await openStore({
-    dbPath: join(dir, 'flwd.db'),
-    blobsDir: dir,
-    clock,
-    log,
-    onCommit: (entries) => hub?.publish(entries),
-  });
-  hub = createHub(await store.journal.latestId());
+  const { store, hub } = await openWithHub(dir, { clock, log });
   const signer = openSigner(join(dir, 'notify.key'));
   const { channels: listed = [], smtp = null, secrets = {}, publicUrl = null, rules = [], nowMs: _, ...more } = o;
   const catalog = createCatalog({ sources: [], aliases: [], exclude: [], log });
@@ -130,12 +122,6 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   };
   onTestFinished(() => opened.close());
   return opened;
-}
-
-async function secretIn(secrets: Readonly<Record<string, string>>, name: string): Promise<string> {
-  const value = secrets[name];
-  if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
-  return value;
 }
 
 async function writeLog(store: Store, runId: string, lines: readonly string[]): Promise<void> {

@@ -12,7 +12,7 @@ import { type JobDefinition, stepIdOfSingle } from '../../src/domain/job.ts';
 import { localPrincipal, type Scope } from '../../src/domain/principal.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import { createEngine } from '../../src/engine/engine.ts';
-import { createHub, type Hub } from '../../src/engine/hub.ts';
+import type { Hub } from '../../src/engine/hub.ts';
 import { createRetention, type RetentionPolicy } from '../../src/engine/retention/retain.ts';
 import { probeHost } from '../../src/exec/host/host.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';
@@ -26,9 +26,10 @@ import type { Load } from '../../src/server/limits/pressure.ts';
 import type { OpenMcp } from '../../src/server/mcp-route.ts';
 import type { RateLimit, ServerConfig } from '../../src/server/server-config.ts';
 import type { LogWriter } from '../../src/store/log/logs.ts';
-import { openStore, type Store } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import { moveRun } from '../store/moves.ts';
+import { openWithHub } from '../store/open-with-hub.ts';
 import { aJob } from '../support/a-job.ts';
 import { engineOptions } from '../support/engine-options.ts';
 import { type JobFiles, writeJob } from '../support/jobs.ts';
@@ -138,15 +139,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
 
   const { clock = systemClock } = o;
   const log = pino({ level: o.onLog ? 'debug' : 'silent' }, { write: (line) => o.onLog?.(JSON.parse(line)) });
-  let hub: Hub | undefined;
-  const store = await openStore({
-    dbPath: join(dataDir, 'flwd.db'),
-    blobsDir: dataDir,
-    clock,
-    log,
-    onCommit: (entries) => hub?.publish(entries),
-  });
-  hub = createHub(await store.journal.latestId());
+  const { store, hub } = await openWithHub(dataDir, { clock, log });
   const source = {
     name: 'local-fs',
     type: 'fs',

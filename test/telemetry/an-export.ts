@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { Problem } from '../../src/domain/problem.ts';
 import type { RunMove } from '../../src/domain/run.ts';
-import { createHub, type Hub } from '../../src/engine/hub.ts';
-import { openStore, type Store } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import { startTraceExport, type TraceExport } from '../../src/telemetry/export-traces.ts';
 import type { Collector } from '../../src/telemetry/send-spans.ts';
 import { aRun } from '../store/a-run.ts';
 import { moveRun } from '../store/moves.ts';
+import { openWithHub } from '../store/open-with-hub.ts';
+import { secretIn } from '../support/stored-secrets.ts';
 
 /** 2024-01-15T10:30:00.000Z */
 export const startMs = 1_705_314_600_000;
@@ -43,24 +43,12 @@ export async function openExport(
   const clock = { now: () => time.nowMs, monotonicMs: () => performance.now() - began };
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
-  let hub: Hub | undefined;
-  const store = await openStore({
-    dbPath: join(dir, 'flwd.db'),
-    blobsDir: dir,
-    clock,
-    log,
-    onCommit: (entries) => hub?.publish(entries),
-  });
-  hub = createHub(await store.journal.latestId());
+  const { store, hub } = await openWithHub(dir, { clock, log });
   const traces: TraceExport = startTraceExport({
     store,
     hub,
     collector: { headers: {}, ...collector },
-    async secretOf(name) {
-      const value = secrets[name];
-      if (value === undefined) throw new Problem('secret-unavailable', `There is no stored secret '${name}'.`);
-      return value;
-    },
+    secretOf: (name) => secretIn(secrets, name),
     clock,
     log,
     version: '1.2.3',

@@ -1,5 +1,6 @@
 // Finds the arguments that are secrets, and reads what callers pass in their place.
 
+import { isSecretName } from '../../domain/access/secret-name.ts';
 import type { JsonObject, JsonValue } from '../../domain/job.ts';
 import { isObject } from './subschemas.ts';
 
@@ -18,7 +19,6 @@ export function isStoredSecret(value: JsonValue): boolean {
 export function storedSecretIn(value: JsonValue): string | undefined {
   if (!isObject(value)) return undefined;
   const { secret, ...rest } = value;
-  const isName =
-    typeof secret === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(secret) && Object.keys(rest).length === 0;
+  const isName = typeof secret === 'string' && isSecretName(secret) && Object.keys(rest).length === 0;
   return isName ? secret : undefined;
 }

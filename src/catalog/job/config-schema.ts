@@ -3,6 +3,7 @@
 // wording for an error.
 
 import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { secretNamePattern } from '../../domain/access/secret-name.ts';
 import { cancelSignals, catchUps, type JsonObject, type JsonValue } from '../../domain/job.ts';
 import { kvNamespacePattern, longestNamespaceChars } from '../../domain/kv.ts';
 import { isMediaType } from '../../domain/media-type.ts';
@@ -10,12 +11,7 @@ import { channelNamePattern, notifyEvents, type StoredText } from '../../domain/
 import { timeOfDayPattern } from '../../domain/outcome/late.ts';
 import { daysPattern } from '../../domain/schedule.ts';
 import { triggerEnds } from '../../domain/trigger/job-trigger.ts';
-import {
-  headerNamePattern,
-  secretNamePattern,
-  signedSchemes,
-  webhookNamePattern,
-} from '../../domain/trigger/webhook.ts';
+import { headerNamePattern, signedSchemes, webhookNamePattern } from '../../domain/trigger/webhook.ts';
 import { parseTimestampUs } from '../../lib/clock.ts';
 import { isHttpUrl } from '../../lib/http-url.ts';
 import { isTimezone } from '../../lib/timezone.ts';

@@ -2,6 +2,7 @@
 
 import type { BodyOf } from '../../contract/operations.ts';
 import { webhookSchemes } from '../../domain/trigger/webhook.ts';
+import { withoutEndSlash } from '../../lib/http-url.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { findJob } from '../job/find-job.ts';
@@ -19,7 +20,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const { client, url, isEphemeral } = session;
     const job = await findJob(jobsOf(session), operands, false);
     const made = await client.call('createWebhook', { body: { job_id: job.id, ...terms } });
-    const base = isEphemeral() ? '' : url.replace(/\/+$/, '');
+    const base = isEphemeral() ? '' : withoutEndSlash(url);
     const address = made.url ?? base + made.hook;
     if (output.isJson) output.json(made);
     else output.text(`${address}\n`);

@@ -2,7 +2,6 @@
 
 import { Plus, RotateCw } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
-import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
@@ -10,7 +9,6 @@ import { Field, Input } from '../design/controls/Input.tsx';
 import { Popover } from '../design/controls/Popover.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Card } from '../design/text/Card.tsx';
-import { JobName } from '../design/text/JobName.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
@@ -18,8 +16,9 @@ import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { countWords, harmless, jobPath } from '../words.ts';
+import { countWords, harmless } from '../words.ts';
 import styles from './Admin.module.css';
+import { JobLink } from './JobLink.tsx';
 
 type Secrets = AnswerOf<'listSecrets'>;
 type Secret = Secrets['secrets'][number];
@@ -184,14 +183,6 @@ function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): Reac
         </Popover>
       )}
     </span>
-  );
-}
-
-function JobLink({ id }: { readonly id: string }): ReactNode {
-  return (
-    <Link href={jobPath(id)} title={harmless(id)}>
-      <JobName id={id} />
-    </Link>
   );
 }
 

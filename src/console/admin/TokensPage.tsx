@@ -6,7 +6,6 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import { type Scope, scopes } from '../../domain/principal.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Checkbox } from '../design/controls/Checkbox.tsx';
-import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { Select } from '../design/controls/Select.tsx';
@@ -17,6 +16,7 @@ import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
 import styles from './Admin.module.css';
+import { ShownOnce } from './ShownOnce.tsx';
 
 type Token = AnswerOf<'listTokens'>['tokens'][number];
 
@@ -151,7 +151,7 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
   const [lifetime, setLifetime] = useState<(typeof lifetimes)[number]['value']>('90d');
   const [made, setMade] = useState<AnswerOf<'createToken'> | null>(null);
   const { act, isBusy, error } = useActs(o.made);
-  if (made) return <MadeToken made={made} close={o.close} />;
+  if (made) return <ShownOnce title={`The token ${made.name}`} what="token" text={made.token} close={o.close} />;
   const create = () =>
     act(async (client) => {
       const body = {
@@ -210,28 +210,6 @@ function TokenForm(o: { readonly close: () => void; readonly made: () => void })
           )}
         </Field>
         {error !== null && <ErrorNote text={error} />}
-      </div>
-    </Dialog>
-  );
-}
-
-function MadeToken({ made, close }: { readonly made: AnswerOf<'createToken'>; readonly close: () => void }): ReactNode {
-  return (
-    <Dialog
-      title={`The token ${made.name}`}
-      close={close}
-      acts={
-        <Button look="primary" onClick={close}>
-          I have copied it
-        </Button>
-      }
-    >
-      <div className={styles.form}>
-        <p>Copy the token now: it cannot be shown again.</p>
-        <p className={styles.shown}>
-          <code>{made.token}</code>
-          <CopyButton label="Copy the token" text={made.token} />
-        </p>
       </div>
     </Dialog>
   );

@@ -5,13 +5,13 @@ import { Link } from 'wouter';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
-import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
 import { useAnswer } from '../session/answers.tsx';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { harmless, jobPath, runPath } from '../words.ts';
+import { harmless, runPath } from '../words.ts';
 import styles from './Admin.module.css';
+import { JobLine } from './JobLink.tsx';
 
 type Trigger = AnswerOf<'listTriggers'>['triggers'][number];
 
@@ -35,7 +35,7 @@ export function TriggersPage(): ReactNode {
               keyOf={({ id }) => id}
               compact={(trigger) => (
                 <div className={styles.compact}>
-                  <Job id={trigger.job_id} />
+                  <JobLine id={trigger.job_id} />
                   <span className={styles.quiet}>{trigger.on.join(', ')}</span>
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     after <Followed of={trigger} />
@@ -54,7 +54,7 @@ export function TriggersPage(): ReactNode {
 }
 
 const columns: readonly Column<Trigger>[] = [
-  { id: 'starts', head: 'Starts', cell: ({ job_id: id }) => <Job id={id} /> },
+  { id: 'starts', head: 'Starts', cell: ({ job_id: id }) => <JobLine id={id} /> },
   { id: 'after', head: 'After', cell: (trigger) => <Followed of={trigger} /> },
   { id: 'on', head: 'When it ended with', width: '160px', cell: ({ on }) => on.join(', ') },
   {
@@ -66,18 +66,8 @@ const columns: readonly Column<Trigger>[] = [
   { id: 'last', head: 'Last result', width: '240px', cell: (trigger) => <Last of={trigger} /> },
 ];
 
-function Job({ id }: { readonly id: string }): ReactNode {
-  return (
-    <span className={styles.inLine}>
-      <Link href={jobPath(id)} title={harmless(id)}>
-        <JobName id={id} />
-      </Link>
-    </span>
-  );
-}
-
 function Followed({ of: { job, job_exists: exists } }: { readonly of: Trigger }): ReactNode {
-  return exists ? <Job id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
+  return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
 }
 
 /** Why it starts nothing, or what became of the last end that it saw. */

@@ -4,15 +4,16 @@ import { type ReactNode, useState } from 'react';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type WebhookScheme, webhookSchemes } from '../../domain/trigger/webhook.ts';
 import { Button } from '../design/controls/Button.tsx';
-import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
-import { Combobox, Select } from '../design/controls/Select.tsx';
+import { Select } from '../design/controls/Select.tsx';
+import { JobField } from '../jobs/JobField.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
+import { ShownOnce } from './ShownOnce.tsx';
 
 type Made = AnswerOf<'createWebhook'>;
 
@@ -72,22 +73,9 @@ function bodyOf({ jobId, name, scheme, secret, condition, args }: Terms) {
 function TermFields(o: { readonly terms: Terms; readonly change: (changes: Partial<Terms>) => void }): ReactNode {
   const { jobId, name, scheme, secret, condition, args } = o.terms;
   const { change } = o;
-  const jobs = useAnswer(['jobs', 'ids'], (client, signal) => client.call('listJobs', { signal }));
   return (
     <>
-      <Field label="Job" isRequired>
-        {(attributes) => (
-          <Combobox
-            {...attributes}
-            label="Job"
-            size="form"
-            placeholder="Type a part of its name"
-            choices={(jobs.data?.jobs ?? []).map(({ id }) => ({ value: id, label: harmless(id) }))}
-            value={jobId === '' ? null : jobId}
-            onChange={(chosen) => change({ jobId: chosen, args: {} })}
-          />
-        )}
-      </Field>
+      <JobField jobId={jobId} change={(chosen) => change({ jobId: chosen, args: {} })} />
       <TextField
         label="Name"
         hint="Empty: the server makes one"
@@ -180,28 +168,13 @@ function TextField(o: {
 function MadeWebhook({ made, close }: { readonly made: Made; readonly close: () => void }): ReactNode {
   const address = made.url ?? location.origin + made.hook;
   return (
-    <Dialog
-      title={`The webhook ${made.name}`}
-      close={close}
-      acts={
-        <Button look="primary" onClick={close}>
-          I have copied it
-        </Button>
-      }
-    >
-      <div className={styles.form}>
-        <p>Copy the address now: it cannot be shown again.</p>
-        <p className={styles.shown}>
-          <code>{address}</code>
-          <CopyButton label="Copy the address" text={address} />
+    <ShownOnce title={`The webhook ${made.name}`} what="address" text={address} close={close}>
+      {made.scheme === 'token' && (
+        <p>
+          Keep it like a password: everybody who knows it can start {harmless(made.job_id)}, at most {made.per_minute}{' '}
+          times a minute.
         </p>
-        {made.scheme === 'token' && (
-          <p>
-            Keep it like a password: everybody who knows it can start {harmless(made.job_id)}, at most {made.per_minute}{' '}
-            times a minute.
-          </p>
-        )}
-      </div>
-    </Dialog>
+      )}
+    </ShownOnce>
   );
 }

@@ -2,22 +2,21 @@
 
 import { Plus } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
-import { Link } from 'wouter';
 import { Button } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
-import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, ErrorNote, Shown } from '../widgets/Notes.tsx';
-import { harmless, jobPath } from '../words.ts';
+import { harmless } from '../words.ts';
 import styles from './Admin.module.css';
 import { Deliveries, ResultChip, type Webhook } from './Deliveries.tsx';
+import { JobLine } from './JobLink.tsx';
 import { WebhookForm } from './WebhookForm.tsx';
 
 type Asked = { readonly what: 'deliveries' | 'remove'; readonly webhook: Webhook } | { readonly what: 'new' };
@@ -58,7 +57,7 @@ export function WebhooksPage(): ReactNode {
               keyOf={({ id }) => id}
               compact={(webhook) => (
                 <div className={styles.compact}>
-                  <Job of={webhook} />
+                  <JobLine id={webhook.job_id} />
                   <WebhookActs webhook={webhook} ask={setAsked} mayWrite={mayWrite} mayRead={mayRead} />
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     <span className={styles.cut}>{webhook.name}</span>
@@ -96,7 +95,7 @@ type Rights = {
 
 function columnsOf(rights: Rights): readonly Column<Webhook>[] {
   return [
-    { id: 'job', head: 'Job', cell: (webhook) => <Job of={webhook} /> },
+    { id: 'job', head: 'Job', cell: ({ job_id: id }) => <JobLine id={id} /> },
     { id: 'name', head: 'Name', width: '17%', cell: ({ name }) => <span title={name}>{name}</span> },
     {
       id: 'scheme',
@@ -119,16 +118,6 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       cell: (webhook) => <WebhookActs webhook={webhook} {...rights} />,
     },
   ];
-}
-
-function Job({ of: { job_id: jobId } }: { readonly of: Webhook }): ReactNode {
-  return (
-    <span className={styles.inLine}>
-      <Link href={jobPath(jobId)} title={harmless(jobId)}>
-        <JobName id={jobId} />
-      </Link>
-    </span>
-  );
 }
 
 /** An address with a token is shown only when the webhook is made. */

@@ -8,6 +8,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input, TextArea } from '../design/controls/Input.tsx';
 import { Combobox, Select } from '../design/controls/Select.tsx';
+import { JobField } from '../jobs/JobField.tsx';
 import { useActs } from '../session/acts.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { ArgumentsForm } from '../start/ArgumentsForm.tsx';
@@ -28,28 +29,13 @@ export function ScheduleForm({
   readonly close: Close;
 }): ReactNode {
   const [terms, setTerms] = useState(() => termsOf(schedule));
-  const jobs = useAnswer(['jobs', 'ids'], (client, signal) => client.call('listJobs', { signal }));
   const job = useAnswer(
     ['job', terms.jobId],
     (client, signal) => client.call('getJob', { path: { job_id: terms.jobId }, signal }),
     { enabled: terms.jobId !== '' },
   );
   const change = (changes: Partial<Terms>): void => setTerms((now) => ({ ...now, ...changes }));
-  const chooseJob = (
-    <Field label="Job" isRequired>
-      {(attributes) => (
-        <Combobox
-          {...attributes}
-          label="Job"
-          size="form"
-          placeholder="Type a part of its name"
-          choices={(jobs.data?.jobs ?? []).map(({ id }) => ({ value: id, label: id }))}
-          value={terms.jobId === '' ? null : terms.jobId}
-          onChange={(jobId) => change({ jobId })}
-        />
-      )}
-    </Field>
-  );
+  const chooseJob = <JobField jobId={terms.jobId} change={(jobId) => change({ jobId })} />;
   const title = schedule === null ? 'New schedule' : 'Edit the schedule';
   if (terms.jobId === '') {
     return (

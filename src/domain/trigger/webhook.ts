@@ -48,7 +48,6 @@ export type WebhookPlace = Pick<MadeWebhook, 'jobId' | 'name' | 'id'>;
 
 export const webhookNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$';
 
-export const secretNamePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
 export const headerNamePattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$";
 
 /** Where each scheme has its signature. `hmac` may have another header. */

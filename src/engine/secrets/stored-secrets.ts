@@ -1,5 +1,6 @@
 // Stored secrets, for the API and for the plans of runs. Callers can put, list and remove them. Only runs get values.
 
+import { isSecretName } from '../../domain/access/secret-name.ts';
 import { type Principal, tenantPattern } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -26,7 +27,6 @@ export type StoredSecrets = {
 
 /** With shorter secrets, redaction would blank out half of a log. */
 const fewestBytes = 4;
-const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export function createStoredSecrets(o: {
   readonly store: Pick<Store, 'db' | 'secrets'>;
@@ -91,7 +91,7 @@ function refuse({ tenant, name: given, value }: NewSecret): void {
             ? undefined
             : 'must be well-formed Unicode';
   const errors = [];
-  if (!name.test(given)) {
+  if (!isSecretName(given)) {
     const message = 'the name of a secret is up to 128 letters, digits, `.`, `_` and `-`, the first a letter or digit';
     errors.push({ pointer: '', message, keyword: 'pattern' });
   }

@@ -46,7 +46,11 @@ export async function findByAddress(address: string, warn: Warn, o: Parts & Make
   const seen = found && (await withPrincipal(found, o));
   if (seen?.principal) return seen;
   if (seen?.webhook.denied) warn(seen.webhook, seen.webhook.denied.message);
-  throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+  throw noWebhook();
+}
+
+export function noWebhook(): Problem {
+  return new Problem('webhook-not-found', 'There is no webhook at this address.');
 }
 
 function findOfJob(address: string, o: Catalogued): Webhook | undefined {

@@ -24,6 +24,7 @@ export type WebhookPage = {
   readonly hasMore: boolean;
 };
 
+type FindsTokens = Pick<TokenStore, 'find'>;
 type Parts = Pick<WebhookParts, 'store' | 'catalog' | 'clock' | 'defaultTenant'>;
 
 /** Sorted by job, name and id. @throws Problem not-ready */
@@ -70,10 +71,9 @@ async function complete(page: readonly (Webhook | MadeWebhook)[], o: Parts): Pro
   return webhooks;
 }
 
-function rememberTokens(tokens: TokenStore): TokenStore {
+function rememberTokens(tokens: FindsTokens): FindsTokens {
   const found = new Map<string, ReturnType<TokenStore['find']>>();
   return {
-    ...tokens,
     find(id) {
       const token = found.get(id) ?? tokens.find(id);
       found.set(id, token);

@@ -8,7 +8,7 @@ import type { Caller } from '../create.ts';
 import { asItStands, type Created } from '../once.ts';
 import { answerToTest, argumentsOf, type Delivery, keysOf } from './delivery.ts';
 import { createNote, type Note, replay } from './delivery-log.ts';
-import { findByAddress, findById, type OpenWebhook, withPrincipal } from './find-webhook.ts';
+import { findByAddress, findById, noWebhook, type OpenWebhook, withPrincipal } from './find-webhook.ts';
 import { listWebhooks, type WebhookPage, type WebhookQuery } from './list-webhooks.ts';
 import { type MadeWithToken, makeWebhook, removeWebhook, type WebhookRequest } from './make-webhook.ts';
 import { verify } from './signature.ts';
@@ -155,8 +155,7 @@ async function start(
   let isDuplicate = false;
   try {
     const { runId } = await o.createRun({ job_id: jobId, args, tenant }, by, undefined, async (tx, newId) => {
-      if (webhook.made && !(await store.webhooks.isThere(tx, id)))
-        throw new Problem('webhook-not-found', 'There is no webhook at this address.');
+      if (webhook.made && !(await store.webhooks.isThere(tx, id))) throw noWebhook();
       const nowMs = clock.now();
       for (const key of keys) {
         if (await store.webhooks.addKey(tx, { webhookId: id, ...key, runId: newId, nowMs })) continue;

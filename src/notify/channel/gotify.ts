@@ -1,5 +1,6 @@
 // Gotify. https://gotify.net/api-docs#/message/createMessage
 
+import { withoutEndSlash } from '../../lib/http-url.ts';
 import type { Tone } from '../message.ts';
 import { fit, fitBody } from './fitting.ts';
 import { jsonRequest, type ToRequest } from './request.ts';
@@ -14,5 +15,5 @@ export const toGotify: ToRequest = ({ url, token }, message) => {
     priority: priorities[message.tone],
     extras: { 'client::display': { contentType: 'text/plain' }, ...click },
   };
-  return jsonRequest(`${url.replace(/\/+$/, '')}/message`, body, { 'x-gotify-key': token });
+  return jsonRequest(`${withoutEndSlash(url)}/message`, body, { 'x-gotify-key': token });
 };

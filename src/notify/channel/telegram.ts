@@ -1,5 +1,6 @@
 // Telegram. https://core.telegram.org/bots/api#sendmessage
 
+import { withoutEndSlash } from '../../lib/http-url.ts';
 import { fit, fitBody } from './fitting.ts';
 import { ChannelError, jsonRequest, type ToRequest } from './request.ts';
 
@@ -13,7 +14,7 @@ export const toTelegram: ToRequest = ({ url, token, chatId }, message) => {
   if (!/^[\w:-]+$/.test(token)) throw new ChannelError('the token is not that of a bot of Telegram');
   const title = fit(message.headline, mostTitleChars, { escape: escaped });
   const body = fitBody(message, mostChars - title.length - 2, { escape: escaped });
-  return jsonRequest(`${url.replace(/\/+$/, '')}/bot${token}/sendMessage`, {
+  return jsonRequest(`${withoutEndSlash(url)}/bot${token}/sendMessage`, {
     chat_id: chatId,
     text: `<b>${title}</b>\n\n${body}`,
     parse_mode: 'HTML',

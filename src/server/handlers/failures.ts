@@ -8,9 +8,10 @@ import { defined } from '../../lib/defined.ts';
 import { fingerprintOf } from '../../store/failure-fingerprint.ts';
 import { failureOf } from '../../store/failures.ts';
 import type { RunReading } from '../../store/reading.ts';
+import { toTimestampOrNull } from '../../store/run/run-rows.ts';
 import type { Handlers } from '../exchange.ts';
 
-const usualFailures = 100;
+const usualLimit = 100;
 const unfixed = failureStates.filter((state) => state !== 'fixed');
 
 export function createFailureHandlers(o: {
@@ -19,7 +20,7 @@ export function createFailureHandlers(o: {
 }): Pick<Handlers, 'listFailures' | 'listLate'> {
   return {
     async listLate({ request: { principal }, query }) {
-      const { limit = usualFailures, job_id: job, state = 'open', tenant } = query;
+      const { limit = usualLimit, job_id: job, state = 'open', tenant } = query;
       assertReached(principal, tenant);
       const jobId = job === undefined ? undefined : o.jobIdOf(job);
       const found = await o.runs.late({ limit, isOpen: state === 'open', ...defined({ tenant, jobId }) }, principal);
@@ -27,7 +28,7 @@ export function createFailureHandlers(o: {
     },
 
     async listFailures({ request: { principal }, query }) {
-      const { limit = usualFailures, job_id: job, run_id: runId, state, tenant, cursor } = query;
+      const { limit = usualLimit, job_id: job, run_id: runId, state, tenant, cursor } = query;
       assertReached(principal, tenant);
       const ofRun = runId === undefined ? undefined : await failureOfRun(o.runs, runId, principal);
       if (runId !== undefined && !ofRun) return { failures: [], next_cursor: null };
@@ -74,6 +75,6 @@ function toLateView({ jobId, tenant, kind, detail, atMs, runId, scheduleId, over
     at: toTimestamp(atMs),
     run_id: runId,
     schedule_id: scheduleId,
-    over_at: overAtMs === null ? null : toTimestamp(overAtMs),
+    over_at: toTimestampOrNull(overAtMs),
   };
 }

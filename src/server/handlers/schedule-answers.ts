@@ -12,6 +12,7 @@ import type { ClockChange } from '../../lib/cron/clock-change.ts';
 import { toLocalTimestamp } from '../../lib/cron/cron.ts';
 import { scheduleWords } from '../../lib/cron/cron-words.ts';
 import { formatDuration } from '../../lib/units.ts';
+import { toTimestampOrNull } from '../../store/run/run-rows.ts';
 import { toDenial } from './denial.ts';
 
 type Span = { readonly sinceMs: number; readonly untilMs: number };
@@ -63,10 +64,6 @@ function toRun({ runId, status, createdAtMs, startedAtMs, finishedAtMs }: Schedu
     started_at: toTimestampOrNull(startedAtMs),
     finished_at: toTimestampOrNull(finishedAtMs),
   };
-}
-
-function toTimestampOrNull(ms: number | null): string | null {
-  return ms === null ? null : toTimestamp(ms);
 }
 
 function toClockChange(change: ClockChange | null) {

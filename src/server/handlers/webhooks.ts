@@ -9,8 +9,10 @@ import type { Caller } from '../../engine/create.ts';
 import type { Webhook } from '../../engine/webhook/webhook-parts.ts';
 import type { Webhooks } from '../../engine/webhook/webhooks.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import { withoutEndSlash } from '../../lib/http-url.ts';
 import { createYielder } from '../../lib/yielder.ts';
 import type { Store } from '../../store/open.ts';
+import { toTimestampOrNull } from '../../store/run/run-rows.ts';
 import type { Handlers } from '../exchange.ts';
 import { toDenial } from './denial.ts';
 import { cursorError } from './query-values.ts';
@@ -35,7 +37,7 @@ export function createWebhookHandlers(o: {
   readonly publicUrl: string | null;
 }): Pick<Handlers, Names> {
   const { webhooks, store } = o;
-  const base = o.publicUrl?.replace(/\/+$/, '');
+  const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
 
   async function toAnswer(webhook: Webhook, principal: Principal) {
     return answerOf(webhook, await lastDeliveries([webhook], principal, store));
@@ -63,7 +65,7 @@ export function createWebhookHandlers(o: {
       return reply
         .code(201)
         .header('location', `${apiBase}/webhooks/${webhook.id}`)
-        .send({ ...(await toAnswer(webhook, principal)), hook, url: base === undefined ? null : base + hook });
+        .send({ ...(await toAnswer(webhook, principal)), hook, url: base === null ? null : base + hook });
     },
 
     getWebhook: async ({ request: { principal }, path }) =>
@@ -130,7 +132,7 @@ function answerOf(webhook: Webhook, deliveries: ReadonlyMap<string, Row>) {
     args,
     per_minute: perMinute,
     denied: toDenial(denied),
-    created_at: made ? toTimestamp(made.createdAtMs) : null,
+    created_at: toTimestampOrNull(made?.createdAtMs ?? null),
     created_by: made?.createdBy ?? null,
     last_delivery: last ? toDelivery(last) : null,
   };

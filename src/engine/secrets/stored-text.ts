@@ -1,0 +1,11 @@
+// Texts of flwd.yaml and of schedules that may be stored secrets.
+
+import type { StoredText } from '../../domain/notification.ts';
+
+/** The value of a stored secret. @throws Problem secret-unavailable */
+export type SecretOf = (name: string) => Promise<string>;
+
+/** A secret from a file often ends with a line feed. @throws Problem secret-unavailable */
+export async function openStoredText(text: StoredText, secretOf: SecretOf): Promise<string> {
+  return typeof text === 'string' ? text : (await secretOf(text.secret)).trim();
+}
