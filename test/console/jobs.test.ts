@@ -217,9 +217,9 @@ describe('jobs', () => {
     await using empty = await startServing({});
     const page = await browser.open(`${empty.url}/jobs`);
     await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
-    const main = await page.getByRole('main').textContent();
-    expect(main).toContain(`${empty.root}/jobs`);
-    expect(main).toContain('flwd init jobs/hello');
+    const main = page.getByRole('main');
+    await main.getByText(`${empty.root}/jobs`).waitFor();
+    expect(await main.textContent()).toContain('flwd init jobs/hello');
   });
 });
 

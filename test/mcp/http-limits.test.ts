@@ -26,9 +26,15 @@ const statusOf = async (session: Headers | undefined) => (await post(server.url,
 /** Opens a stream that is read by nobody until the test has ended. */
 async function openStream(url: string, headers: Headers, init: RequestInit = {}): Promise<Response> {
   const closing = new AbortController();
-  onTestFinished(() => closing.abort());
   const accept = 'application/json, text/event-stream';
-  return fetch(new URL('/mcp', url), { ...init, headers: { accept, ...headers }, signal: closing.signal });
+  const response = await fetch(new URL('/mcp', url), {
+    ...init,
+    headers: { accept, ...headers },
+    signal: closing.signal,
+  });
+  // It holds the response too: fetch closes the connection of a response that nobody holds any more.
+  onTestFinished(() => closing.abort(response));
+  return response;
 }
 
 const meta = {
