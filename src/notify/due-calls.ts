@@ -26,8 +26,9 @@ export async function startWhenDue(
   while (!signal.aborted) {
     let timer: NodeJS.Timeout | undefined;
     try {
-      await o.startDue();
+      // Taken first: what comes due while calls are started counts as the next.
       const nowMs = await clock.nowByDatabase();
+      await o.startDue();
       const nextAtMs = await o.nextDueAtMs(nowMs);
       if (nextAtMs !== null) timer = setTimeout(wake.raise, Math.min(toTimerDelay(nextAtMs - nowMs), lookEveryMs));
     } catch (error) {
