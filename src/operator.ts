@@ -7,7 +7,7 @@ import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
-import type { Channel, Smtp, StoredText } from './domain/notification.ts';
+import { type Channel, type Smtp, type StoredText, waitingWords } from './domain/notification.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
@@ -106,8 +106,20 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
-    const { database, isPartial, files, damaged, owners, timezone, paused, late, failingHeartbeats, traces, kv } =
-      found;
+    const {
+      database,
+      isPartial,
+      files,
+      damaged,
+      owners,
+      timezone,
+      paused,
+      late,
+      failingHeartbeats,
+      waiting,
+      traces,
+      kv,
+    } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
     return [
       database === null
@@ -121,6 +133,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       ...examinePauses(paused),
       ...examineLate(late),
       ...examineHeartbeats(failingHeartbeats),
+      ...examineWaiting(waiting),
       ...examineTraces(config.collector, traces),
       ...(kv ? [examineKv(kv)] : []),
     ];
@@ -153,6 +166,14 @@ function examineHeartbeats(failing: number): HostCheck[] {
   if (failing === 0) return [];
   const what = failing === 1 ? 'the last call of 1 schedule failed' : `the last calls of ${failing} schedules failed`;
   return [warn('heartbeats', what, 'run flwd schedules, which says why')];
+}
+
+function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
+  return waiting.map(({ channel, sinceMs, nextAtMs, ...one }) => {
+    const words = waitingWords({ ...one, since: toTimestamp(sinceMs), next: toTimestamp(nextAtMs) });
+    const cure = `check the receiver, then run flwd notify test ${channel}`;
+    return warn('notifications', `${channel}: ${words}`, cure);
+  });
 }
 
 function examineTraces(collector: Config['collector'], state: ExportState | null): HostCheck[] {

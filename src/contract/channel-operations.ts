@@ -20,7 +20,7 @@ export const channelOperations = {
   listChannels: {
     ...routes.listChannels,
     tag: 'Notifications',
-    summary: 'List the channels of flwd.yaml, with what became of their last notification',
+    summary: 'List the channels of flwd.yaml, with their last notification and those that cannot be sent',
     scope: 'jobs:read',
     answers: [
       json(
@@ -45,6 +45,20 @@ export const channelOperations = {
                         at: timestamp,
                       },
                       { description: 'The last one for a run that the caller may read' },
+                    ),
+                  ),
+                  waiting: nullable(
+                    Type.Object(
+                      {
+                        messages: Type.Integer(),
+                        since: { ...timestamp, description: 'When the oldest of them was created' },
+                        error: Type.String({ description: 'Why the one that is tried next could not be sent' }),
+                        next_attempt_at: timestamp,
+                      },
+                      {
+                        description:
+                          'The messages that could not be sent and are tried again, for runs that the caller may read',
+                      },
                     ),
                   ),
                 },

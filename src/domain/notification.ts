@@ -136,6 +136,17 @@ function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): Noti
   return wanted.find((event) => on.includes(event));
 }
 
+/** Says why messages wait. The times are written as the reader wants them. */
+export function waitingWords(o: {
+  readonly messages: number;
+  readonly since: string;
+  readonly error: string;
+  readonly next: string;
+}): string {
+  const what = o.messages === 1 ? '1 message waits' : `${o.messages} messages wait`;
+  return `${what} since ${o.since}: ${o.error}; next try ${o.next}`;
+}
+
 /** The rules for a new run of the job: its own, and those of flwd.yaml that match it. */
 export function rulesFor(jobId: string, own: readonly NotifyRule[], rules: readonly ChannelRule[]): NotifyRule[] {
   const matching = rules.filter(({ jobs }) => jobs.some((pattern) => matchesJob(pattern, jobId)));

@@ -50,6 +50,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
   const { notifications, runs } = o.store;
   const wake = createWakeSignal(signal);
   const calls = createCalls(wake.raise);
+  const news = createChannelNews(log);
 
   async function startDue(): Promise<void> {
     let hasStarted = true;
@@ -85,6 +86,7 @@ export function startDelivery(o: Parts, signal: AbortSignal): Delivery {
       calls.heard(notification.origin, attempt.isDelivered || !attempt.hasTimedOut);
       // The call is not repeated because the disk is full: only storing its result is.
       await retryShortage(() => settle(together, attempt, o), { isPassing: isStorageError, signal });
+      news.tell(notification, attempt);
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
@@ -143,6 +145,26 @@ async function settle(together: readonly DueNotification[], attempt: Attempt, o:
   if (status !== 'failed') return;
   const to = channel === null ? { origin } : { channel };
   o.log.warn({ run_id: runId, notice_id: first.id, ...to, attempts, error }, 'gave up delivering a notification');
+}
+
+/** Says once that messages to a channel cannot be sent, and once that they can again. */
+function createChannelNews(log: Logger) {
+  /** Whether the last call failed, by channel; a channel is missing until the first call after the start. */
+  const isFailing = new Map<string, boolean>();
+  return {
+    tell({ channel, attempts }: DueNotification, attempt: Attempt): void {
+      if (channel === null) return;
+      if (attempt.isDelivered) {
+        const wasFailing = isFailing.get(channel) ?? attempts > 0;
+        isFailing.set(channel, false);
+        if (wasFailing) log.info({ channel }, 'messages to a channel are sent again');
+      } else if (!attempt.isFinal && !isFailing.get(channel)) {
+        isFailing.set(channel, true);
+        const { error } = attempt;
+        log.warn({ channel, error }, 'messages to a channel cannot be sent; this is tried again for 22 hours');
+      }
+    },
+  };
 }
 
 /** The calls in progress, and which origin may have the next one. */

@@ -82,7 +82,18 @@ export type DueNotification = {
 };
 
 /** The newest notification of a channel that was delivered or given up. */
-type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
+export type LastNotification = Pick<Notification, 'status' | 'last_error'> & { readonly finishedAtMs: number };
+
+/** The messages to a channel that could not be sent and are tried again. */
+export type WaitingMessages = {
+  readonly channel: string;
+  readonly messages: number;
+  /** When the oldest of them was created. */
+  readonly sinceMs: number;
+  /** Why the one that is tried next could not be sent. */
+  readonly error: string;
+  readonly nextAtMs: number;
+};
 
 export type NotificationStore = {
   /** The first event that nobody has looked at. */
@@ -121,8 +132,12 @@ export type NotificationStore = {
   readonly moveDues: (tx: Transaction, byMs: number) => Promise<void>;
   /** By channel. Only runs in reach count. */
   readonly lastOf: (channels: readonly string[], reach: Reach) => Promise<ReadonlyMap<string, LastNotification>>;
+  /** By channel. Only runs in reach count. */
+  readonly waiting: (reach: Pick<Reach, 'tenant'>) => Promise<ReadonlyMap<string, WaitingMessages>>;
   readonly list: (runId: string) => Promise<readonly Notification[]>;
   readonly pendingCount: () => Promise<number>;
+  /** Those of the pending ones that could not be delivered and are tried again. */
+  readonly waitingCount: () => Promise<number>;
 };
 
 /** Enough for one look. The next look finds the others. */
@@ -190,7 +205,13 @@ export function createNotificationStore({ read }: Database): NotificationStore {
       return new Map(found.flatMap((last, at) => (last ? [[channels[at] ?? '', last] as const] : [])));
     },
 
+    async waiting(reach) {
+      return new Map((await readWaiting(read, reach)).map((one) => [one.channel, one]));
+    },
+
     pendingCount: () => countRows(read.selectFrom('notices').where('next_at', 'is not', null)),
+    waitingCount: () =>
+      countRows(read.selectFrom('notices').where('next_at', 'is not', null).where('attempts', '>', 0)),
   };
 }
 
@@ -297,6 +318,38 @@ function createFailingJobs(read: Database['read']): Pick<NotificationStore, 'fai
       await tx.db.deleteFrom('failing_jobs').where('tenant', '=', tenant).where('job_id', '=', jobId).execute();
     },
   };
+}
+
+/** By the name of the channel. */
+export async function readWaiting(
+  read: Database['read'],
+  { tenant }: Pick<Reach, 'tenant'>,
+): Promise<WaitingMessages[]> {
+  const waiting = read
+    .selectFrom('notices')
+    .leftJoin('runs', 'runs.id', 'notices.run_id')
+    .where('notices.next_at', 'is not', null)
+    .where('notices.attempts', '>', 0)
+    .$if(tenant !== '*', (query) => query.where('runs.tenant', '=', tenant));
+  // Rows without a channel are left out below: asked for here, SQLite would read every notification of every channel.
+  const byChannel = await waiting
+    .select((eb) => [
+      'notices.channel',
+      eb.fn.countAll().as('messages'),
+      eb.fn.min('notices.created_at').as('sinceMs'),
+      eb.fn.min('notices.next_at').as('nextAtMs'),
+    ])
+    .groupBy('notices.channel')
+    .orderBy('notices.channel')
+    .execute();
+  const found = byChannel.map(async ({ channel, messages, sinceMs, nextAtMs }) => {
+    if (channel === null) return [];
+    const next = waiting.where('notices.channel', '=', channel).where('notices.next_at', '=', Number(nextAtMs));
+    const row = await next.select('notices.last_error').limit(1).executeTakeFirst();
+    const times = { sinceMs, nextAtMs: Number(nextAtMs) };
+    return [{ channel, messages: Number(messages), ...times, error: row?.last_error ?? '' }];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 async function lastOf(

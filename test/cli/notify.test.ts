@@ -2,7 +2,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
 import { answerWith, startReceiver } from '../support/receiver.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
@@ -36,6 +38,30 @@ test('channels are listed and tested, and the exit code says whether the message
   expect(validated.stderr).toBe(`flwd: ${missing}; flwd secrets set pager-key\n`);
   expect((await flwd(dir, 'doctor')).stdout).toMatch(/warn +channels +pager cannot send/);
   await server.stop();
+});
+
+testWith('bwrap')('messages that wait are shown by notify and doctor until they are sent', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = answerWith(503);
+  const channels = { team: { type: 'discord', url: `${receiver.url}/T0KEN` } };
+  const instance = await createInstance(
+    { failing: bash('exit 3', { notify: { channel: 'team' } }) },
+    { notify: { channels } },
+  );
+  const server = await instance.serve();
+  onTestFinished(() => server.stop());
+  const { dir } = instance;
+  for (const _ of [1, 2]) await server.run('failing');
+  const why = String.raw`2 messages wait since \S+: the answer was 503; next try \S+`;
+  await expect
+    .poll(async () => (await flwd(dir, 'notify')).stdout)
+    .toMatch(new RegExp(`^team +discord +\\S+ +- +${why}$`, 'm'));
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    new RegExp(`^warn +notifications +team: ${why}\n +→ check the receiver, then run flwd notify test team$`, 'm'),
+  );
+  receiver.answer = answerWith(200);
+  await expect.poll(async () => (await flwd(dir, 'notify')).stdout).toMatch(/^team +discord +\S+ +delivered \S+ *$/m);
+  expect((await flwd(dir, 'doctor')).stdout).not.toContain('notifications');
 });
 
 test('a wrong expression keeps the server from starting, and config validate says why', async () => {

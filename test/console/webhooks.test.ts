@@ -1,6 +1,7 @@
 // The pages about what starts jobs and what reports on them: webhooks, triggers and channels.
 
 import { afterAll, expect } from 'vitest';
+import { createId } from '../../src/lib/ids.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
@@ -106,5 +107,24 @@ testWith(headlessChromium)('triggers are listed with the job that is missing, an
   await page.goto(`${server.url}/admin/channels`);
   await page.getByRole('button', { name: 'Test team' }).press('Enter');
   await page.getByRole('status').filter({ hasText: 'team: ' }).waitFor();
+  expect(await accessibilityErrors(page)).toEqual([]);
+});
+
+testWith(headlessChromium)('a channel whose messages cannot be sent says how many wait, and why', async () => {
+  const { id: runId } = await server.addRun();
+  const { db, notifications } = server.store;
+  const atMs = Date.now();
+  const added = { id: createId('notice', atMs), runId, eventId: 1, n: 0, event: 'failed', stepId: null } as const;
+  const to = { failures: 1, channel: 'team', webhook: null, createdAtMs: atMs, dueAtMs: atMs, isInDigest: false };
+  const error = 'it cannot be reached (ECONNREFUSED)';
+  const attempt = { status: 'pending', attempts: 1, error, takenBy: [], nextAtMs: atMs + 60_000, atMs } as const;
+  await db.transact(async (tx) => {
+    await notifications.add(tx, [{ ...added, ...to }]);
+    await notifications.settle(tx, added.id, attempt);
+  });
+  const page = await browser.open(`${server.url}/admin/channels`);
+  const row = page.getByRole('row', { name: /team/ });
+  await row.getByText('1 waits').waitFor();
+  await row.getByText(error).waitFor();
   expect(await accessibilityErrors(page)).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { createCertificate } from '../support/a-certificate.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startMailServer } from '../support/mail-server.ts';
-import { startReceiver } from '../support/receiver.ts';
+import { answerWith, startReceiver } from '../support/receiver.ts';
 import { type Server, type ServerOptions, startServer } from '../support/server.ts';
 
 const test = testWith('bwrap');
@@ -45,7 +45,7 @@ test('a rule of flwd.yaml reports a failure with redacted lines of its log, by a
   });
   const missing = "There is no stored secret 'slack': store it with `flwd secrets set slack`.";
   expect(await server.json('/channels')).toEqual({
-    channels: [{ name: 'team', type: 'slack', origin: null, problem: missing, last_delivery: null }],
+    channels: [{ name: 'team', type: 'slack', origin: null, problem: missing, last_delivery: null, waiting: null }],
   });
   const test = () => server.json('/channels/team/test', { method: 'POST' });
   expect(await test()).toEqual({ name: 'team', type: 'slack', origin: null, delivered: false, error: missing });
@@ -143,6 +143,44 @@ test('only an admin may test a channel, and callers see the last delivery of the
     403, 403, 404,
   ]);
   expect(receiver.received).toHaveLength(1);
+});
+
+test('callers see the messages of their own runs that could not be sent, and when the next try is', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = answerWith(500);
+  const server = await serving({
+    jobs: { failing: bash('exit 3', { notify: { channel: 'team' } }) },
+    config: { notify: { channels: { team: { type: 'discord', url: `${receiver.url}/T0KEN` } } } },
+  });
+  const tokenFor = async (body: object) => {
+    const { token } = await server.json<{ token: string }>('/tokens', { body });
+    return { headers: { authorization: `Bearer ${token}` } };
+  };
+  const scopes = ['jobs:read', 'runs:read'];
+  const reader = await tokenFor({ name: 'reader', scopes, tenant: 'default' });
+  const hidden = [
+    await tokenFor({ name: 'other', scopes, tenant: 'acme' }),
+    await tokenFor({ name: 'no-runs', scopes: ['jobs:read'], tenant: 'default' }),
+    await tokenFor({ name: 'only', scopes, tenant: 'default', only: ['failing'] }),
+  ];
+  const runs = [await server.run('failing'), await server.run('failing')];
+  for (const { run_id: runId } of runs)
+    await expect
+      .poll(() => notices(server, runId), { timeout: 20_000 })
+      .toMatchObject([{ last_error: 'the answer was 500' }]);
+  const waitingFor = async (token: object) =>
+    (await server.json<{ channels: { waiting: object | null }[] }>('/channels', token)).channels[0]?.waiting;
+  const shown = {
+    messages: 2,
+    since: (await notices(server, runs[0]?.run_id ?? ''))[0]?.created_at,
+    error: 'the answer was 500',
+    next_attempt_at: expect.stringMatching(/Z$/),
+  };
+  expect(await waitingFor({})).toEqual(shown);
+  expect(await waitingFor(reader)).toEqual(shown);
+  for (const token of hidden) expect(await waitingFor(token)).toBeNull();
+  receiver.answer = answerWith(200);
+  await expect.poll(() => waitingFor({}), { timeout: 60_000 }).toBeNull();
 });
 
 test('only callers who administer the whole instance learn origins of channels and names of stored secrets', async () => {

@@ -70,6 +70,32 @@ test('the failures of runs that end together are counted in their order', async 
   expect(events.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['failed', 'failed', 'fixed', 'still_failing']);
 });
 
+test('the log says once that messages to a channel cannot be sent, and once that they can again', async () => {
+  const { receiver, opened, channels, dir } = await openChannel();
+  const rule = [{ on: ['failed'], channel: 'team' }] as const;
+  const said = ({ log }: Opened) =>
+    log.filter(({ msg }) => String(msg).startsWith('messages to a channel')).map(({ msg, error }) => ({ msg, error }));
+  const fails = {
+    msg: 'messages to a channel cannot be sent; this is tried again for 22 hours',
+    error: 'the answer was 503',
+  };
+  const works = { msg: 'messages to a channel are sent again' };
+  receiver.answer = answerWith(503);
+  for (const _ of [1, 2, 3]) await opened.end(rule);
+  await when(() => expect(opened.notifier.outcomes.retried).toBe(3));
+  expect(said(opened)).toEqual([fails]);
+  await opened.close();
+
+  receiver.answer = answerWith(200);
+  const again = await openNotifier(dir, { channels, nowMs: opened.time.nowMs + 60_000 });
+  await when(() => expect(again.notifier.outcomes.delivered).toBe(3));
+  expect(said(again)).toEqual([works]);
+  receiver.answer = answerWith(503);
+  await again.end(rule);
+  await when(() => expect(again.notifier.outcomes.retried).toBe(1));
+  expect(said(again)).toEqual([works, fails]);
+});
+
 test('a job that failed is forgotten with its last failed run', async () => {
   const { opened, told } = await openChannel();
   const runId = await opened.end([{ on: ['failed'], channel: 'team' }], 'fail');

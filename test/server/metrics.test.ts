@@ -62,6 +62,7 @@ test('every metric has a help text, and its name has the unit', async () => {
     'gauge flwd_runs_running',
     'counter flwd_notices_total',
     'gauge flwd_notices_pending',
+    'gauge flwd_notices_waiting',
     'counter flwd_http_requests_total',
     'histogram flwd_http_request_duration_seconds',
     'gauge flwd_sse_streams',

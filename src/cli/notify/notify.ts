@@ -1,12 +1,14 @@
 // `flwd notify`: lists the channels of notifications, and what became of their last message.
 
 import type { AnswerOf } from '../../contract/operations.ts';
+import { waitingWords } from '../../domain/notification.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 
 type Channel = AnswerOf<'listChannels'>['channels'][number];
+type Waiting = NonNullable<Channel['waiting']>;
 
 export async function run(options: Options): Promise<ExitCode> {
   const output = createOutput(options);
@@ -28,7 +30,7 @@ async function printChannels(channels: readonly Channel[], output: Output): Prom
       { name: 'LAST DELIVERY' },
       { name: 'PROBLEM', isFlexible: true },
     ],
-    channels.map(({ name, type, origin, problem, last_delivery: last }) => [
+    channels.map(({ name, type, origin, problem, last_delivery: last, waiting }) => [
       name,
       type,
       origin ?? '-',
@@ -38,7 +40,11 @@ async function printChannels(channels: readonly Channel[], output: Output): Prom
             style: last.status === 'delivered' ? 'good' : 'bad',
           } as const)
         : '-',
-      problem ?? last?.error ?? '',
+      problem ?? (waiting ? wordsOf(waiting, output) : (last?.error ?? '')),
     ]),
   );
+}
+
+function wordsOf({ messages, since, error, next_attempt_at: next }: Waiting, output: Output): string {
+  return waitingWords({ messages, since: output.time(since), error, next: output.time(next) });
 }

@@ -89,13 +89,19 @@ function columnsOf(testOf: (name: string) => ReactNode): readonly Column<Channel
   ];
 }
 
-/** Why it cannot send, or what became of the last notification. */
-function State({ of: { problem, last_delivery: last } }: { readonly of: Channel }): ReactNode {
-  const wrong = problem ?? last?.error ?? null;
-  if (problem === null && !last) return <span className={styles.quiet}>nothing sent yet</span>;
+/** Why it cannot send, which messages wait, or what became of the last notification. */
+function State({ of: { problem, waiting, last_delivery: last } }: { readonly of: Channel }): ReactNode {
+  const wrong = problem ?? waiting?.error ?? last?.error ?? null;
+  if (problem === null && !waiting && !last) return <span className={styles.quiet}>nothing sent yet</span>;
   return (
     <span className={styles.inLine}>
-      {last && problem === null && (
+      {waiting && problem === null && (
+        <>
+          <Chip look="failed">{waiting.messages === 1 ? '1 waits' : `${waiting.messages} wait`}</Chip>
+          <Age at={waiting.since} />
+        </>
+      )}
+      {last && !waiting && problem === null && (
         <>
           <Chip look={last.status === 'failed' ? 'failed' : 'plain'}>{last.status}</Chip>
           <Age at={last.at} />

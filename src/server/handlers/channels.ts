@@ -4,6 +4,7 @@ import type { ChannelType } from '../../domain/notification.ts';
 import { holdsScope, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
+import type { LastNotification, WaitingMessages } from '../../store/notifications.ts';
 import type { Store } from '../../store/open.ts';
 import type { Handlers } from '../exchange.ts';
 import { isInstanceAdmin } from './system.ts';
@@ -24,17 +25,22 @@ export type ServerChannels = {
 
 export function createChannelHandlers(o: {
   readonly channels: ServerChannels;
-  readonly notifications: Pick<Store['notifications'], 'lastOf'>;
+  readonly notifications: Pick<Store['notifications'], 'lastOf' | 'waiting'>;
 }): Pick<Handlers, 'listChannels' | 'testChannel'> {
-  async function lastOf(names: readonly string[], principal: Principal) {
-    const seesAll = holdsScope(principal, 'runs:read') && !principal.jobs;
-    return seesAll ? o.notifications.lastOf(names, principal) : new Map<string, never>();
+  /** The notifications of runs that the caller may read, by channel; null: it may not read all runs of its tenant. */
+  async function deliveriesOf(names: readonly string[], principal: Principal) {
+    if (!holdsScope(principal, 'runs:read') || principal.jobs) return null;
+    const [last, waiting] = await Promise.all([
+      o.notifications.lastOf(names, principal),
+      o.notifications.waiting(principal),
+    ]);
+    return { last, waiting };
   }
 
   return {
     async listChannels({ request: { principal } }) {
       const channels = await o.channels.list();
-      const found = await lastOf(
+      const deliveries = await deliveriesOf(
         channels.map(({ name }) => name),
         principal,
       );
@@ -42,11 +48,11 @@ export function createChannelHandlers(o: {
         channels: channels.map(({ name, type, ...address }) => {
           // The origin may come from a stored secret, and a problem names it.
           const channel = { name, type, ...(isInstanceAdmin(principal) ? address : { origin: null, problem: null }) };
-          const last = found.get(name);
-          if (!last) return { ...channel, last_delivery: null };
-          const status = last.status === 'delivered' ? ('delivered' as const) : ('failed' as const);
-          const at = toTimestamp(last.finishedAtMs);
-          return { ...channel, last_delivery: { status, error: last.last_error, at } };
+          return {
+            ...channel,
+            last_delivery: toLast(deliveries?.last.get(name)),
+            waiting: toWaiting(deliveries?.waiting.get(name)),
+          };
         }),
       };
     },
@@ -59,4 +65,16 @@ export function createChannelHandlers(o: {
       return { name, type, origin, delivered: error === null, error };
     },
   };
+}
+
+function toLast(last: LastNotification | undefined) {
+  if (!last) return null;
+  const status = last.status === 'delivered' ? ('delivered' as const) : ('failed' as const);
+  return { status, error: last.last_error, at: toTimestamp(last.finishedAtMs) };
+}
+
+function toWaiting(waiting: WaitingMessages | undefined) {
+  if (!waiting) return null;
+  const { messages, sinceMs, error, nextAtMs } = waiting;
+  return { messages, since: toTimestamp(sinceMs), error, next_attempt_at: toTimestamp(nextAtMs) };
 }

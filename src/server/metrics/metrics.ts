@@ -42,9 +42,10 @@ export function createMetrics(o: {
   let exposition: ReturnType<typeof loadExposition> | undefined;
 
   async function families(): Promise<readonly Family[]> {
-    const [size, pendingNotifications, counts] = await Promise.all([
+    const [size, pendingNotifications, waitingNotifications, counts] = await Promise.all([
       o.store.size(),
       o.store.notifications.pendingCount(),
+      o.store.notifications.waitingCount(),
       o.store.runs.counts(),
     ]);
     return [
@@ -52,6 +53,12 @@ export function createMetrics(o: {
       single('gauge', 'flwd_runs_running', 'Runs that have started but not ended.', () => counts.running),
       notifications,
       single('gauge', 'flwd_notices_pending', 'Notifications that wait for delivery.', () => pendingNotifications),
+      single(
+        'gauge',
+        'flwd_notices_waiting',
+        'Notifications that could not be delivered and wait for the next try.',
+        () => waitingNotifications,
+      ),
       ...http,
       ...storageFamilies(size),
       ...own.families,

@@ -11,8 +11,10 @@ import { isUnreadable } from '../../lib/shortage.ts';
 import { type RestoredDamage, restoredDamageFile, sumOf } from '../backup/backup-files.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
+import { readWaiting, type WaitingMessages } from '../notifications.ts';
 import type { ExportState } from '../traces.ts';
 import { connectOffline, hasTable } from './offline.ts';
+import { kyselyOver } from './sqlite.ts';
 
 export type Examination = {
   /** SQLite's message about the damage of the database; null when it is sound. */
@@ -32,6 +34,8 @@ export type Examination = {
   readonly late: { readonly late: number; readonly missed: number };
   /** How many schedules could not call their heartbeat the last time. */
   readonly failingHeartbeats: number;
+  /** The messages to channels that could not be sent and are tried again. */
+  readonly waiting: readonly WaitingMessages[];
   /** How the export of spans is; null when it never ran. */
   readonly traces: ExportState | null;
   /** null when the key-value store is empty. */
@@ -110,12 +114,18 @@ export async function examineStore(o: {
       paused: readPaused(connection),
       late: readLate(connection),
       failingHeartbeats: readFailingHeartbeats(connection),
+      waiting: await readWaitingMessages(connection),
       traces: readTraces(connection),
       kv: readKv(connection),
     };
   } finally {
     connection.close();
   }
+}
+
+async function readWaitingMessages(connection: DatabaseSync): Promise<WaitingMessages[]> {
+  // Notifications have had channels since there is this table.
+  return hasTable(connection, 'failing_jobs') ? readWaiting(kyselyOver(connection), { tenant: '*' }) : [];
 }
 
 function readTraces(connection: DatabaseSync): ExportState | null {
