@@ -14,11 +14,14 @@ export type LateQuery = {
 
 export type ExpectingJob = { readonly jobId: string; readonly terms: string; readonly sinceMs: number };
 
+export type NewLate = Omit<Late, 'overAtMs'>;
 type JobOfTenant = Pick<Late, 'tenant' | 'jobId'>;
 
 export type LateStore = {
   /** False: it has been seen before. */
-  readonly add: (tx: Transaction, late: Omit<Late, 'overAtMs'>) => Promise<boolean>;
+  readonly add: (tx: Transaction, late: NewLate) => Promise<boolean>;
+  /** If it was over, it is open again from now on, with the new detail. It stays told. */
+  readonly reopen: (tx: Transaction, late: NewLate) => Promise<void>;
   /** Newest first. */
   readonly list: (query: LateQuery) => Promise<readonly Late[]>;
   readonly end: (tx: Transaction, late: Late, atMs: number) => Promise<void>;
@@ -59,6 +62,10 @@ export function createLateStore(database: Database): LateStore {
         .returning('at')
         .executeTakeFirst();
       return row !== undefined;
+    },
+    async reopen(tx, late) {
+      const { atMs: at, detail } = late;
+      await rowOf(tx, late).set({ at, detail, over_at: null }).where('over_at', 'is not', null).execute();
     },
     async list({ limit, tenant, jobId, isOpen }) {
       let query = select().orderBy('at', 'desc').orderBy('key', 'desc').limit(limit);
@@ -164,11 +171,11 @@ function createExpecting({
   };
 }
 
-function rowOf(tx: Transaction, { tenant, jobId, kind, key }: Late) {
+function rowOf(tx: Transaction, { tenant, jobId, kind, key }: NewLate) {
   return tx.db.updateTable('late').where((eb) => eb.and({ tenant, job_id: jobId, kind, key }));
 }
 
-function toRow(late: Omit<Late, 'overAtMs'>): LateRow {
+function toRow(late: NewLate): LateRow {
   return {
     tenant: late.tenant,
     job_id: late.jobId,

@@ -1,6 +1,7 @@
 // Runs that take too long, successes that do not come, and times that schedules missed.
 
 import { expect, test } from 'vitest';
+import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, openEngine } from './an-engine.ts';
 import { movableClock } from './movable-clock.ts';
@@ -111,6 +112,70 @@ test('without a success in the span, a job is late once for each success', async
   const [last] = await to('2026-06-03T00:01:01Z');
   expect(last).toBe('every: The last success was at 2026-06-02T00:01:00.000Z; one is expected every 1d.');
   expect(await to('2026-06-05T12:00:00Z')).toHaveLength(2);
+});
+
+test('a pause ends what is late, and afterwards the same success is not late again', async () => {
+  const jobs = { sync: bash('true', { expect: { every: '24h', by: '06:00' } }) };
+  const opened = await openLate(dataFolder(), '2026-06-01T07:00:00Z', { jobs });
+  const { to, store } = opened;
+  const { pause, resume } = opened.engine.schedules;
+  await opened.finished(await opened.create('sync'));
+  const by = 'No run has succeeded by 06:00 (UTC).';
+  const old = 'The last success was at 2026-06-01T07:00:00.000Z; one is expected every 1d.';
+  await to('2026-06-02T06:00:01Z');
+  expect(await to('2026-06-02T07:00:01Z')).toEqual([`every: ${old}`, `by: ${by}`]);
+
+  await pause('default', localPrincipal);
+  expect(await to('2026-06-02T08:00:00Z')).toEqual([`every, over: ${old}`, `by, over: ${by}`]);
+  expect(await to('2026-06-04T12:00:00Z')).toHaveLength(2);
+  await store.db.transact(async (tx) => {
+    for (const late of await store.late.untold(10)) await store.late.setTold(tx, late, { team: 1 });
+  });
+
+  await resume('default', localPrincipal);
+  expect(await to('2026-06-04T13:00:00Z')).toEqual([`every, over: ${old}`, `by, over: ${by}`]);
+  await to('2026-06-05T06:00:01Z');
+  // It is late again, so it is listed, but nobody is told again.
+  const since = 'every: No run has succeeded since 2026-06-04T13:00:00.000Z, when flwd began to expect one every 1d.';
+  expect(await to('2026-06-05T13:00:00Z')).toEqual([since, `by: ${by}`, `by, over: ${by}`]);
+  expect((await store.late.untold(10)).map(({ kind }) => kind)).toEqual(['by']);
+  expect(await to('2026-06-05T13:00:01Z')).toHaveLength(3);
+
+  await opened.finished(await opened.create('sync'));
+  await expect
+    .poll(() => to('2026-06-05T13:00:02Z'))
+    .toEqual([since.replace('every:', 'every, over:'), `by, over: ${by}`, `by, over: ${by}`]);
+});
+
+test('without any success, pauses do not make a job late again', async () => {
+  const jobs = { sync: bash('true', { expect: { every: '1h' } }) };
+  const { to, engine } = await openLate(dataFolder(), start, { jobs });
+  const never = 'every: No run has succeeded yet; one is expected every 1h.';
+  expect(await to('2026-06-01T02:00:00Z')).toEqual([never]);
+  await engine.schedules.pause('default', localPrincipal);
+  expect(await to('2026-06-01T02:01:00Z')).toEqual([never.replace('every:', 'every, over:')]);
+  await engine.schedules.resume('default', localPrincipal);
+  expect(await to('2026-06-01T02:02:00Z')).toEqual([never.replace('every:', 'every, over:')]);
+  expect(await to('2026-06-01T04:00:00Z')).toEqual([never]);
+});
+
+test('a job that is disabled, or expects nothing more, is not late any more', async () => {
+  const root = dataFolder();
+  const job = (expectation: object, more: object = {}) => bash('true', { expect: expectation, ...more });
+  const both = { by: '06:00', every: '1h' };
+  const begun = await openLate(root, start, { jobs: { off: job(both), less: job(both), more: job(both) } });
+  expect(await begun.to('2026-06-01T07:00:00Z')).toHaveLength(6);
+  await begun.close();
+  const changed = { off: job(both, { enabled: false }), less: job({ by: '06:00' }), more: bash('true') };
+  const { close, list } = await openLate(root, '2026-06-01T07:10:00Z', { jobs: changed });
+  expect((await list()).filter((row) => !row.includes(', over:'))).toEqual([]);
+  await close();
+
+  const again = await openLate(root, '2026-06-01T07:20:00Z', { jobs: { off: job(both), less: job(both) } });
+  expect(await again.to('2026-06-01T08:00:00Z')).toHaveLength(6);
+  await again.to('2026-06-01T09:00:00Z');
+  const open = (await again.store.late.list({ limit: 10, isOpen: true })).map(({ jobId, kind }) => `${jobId} ${kind}`);
+  expect(open.toSorted()).toEqual(['less every', 'off every']);
 });
 
 test('while schedules are paused, no success is expected', async () => {

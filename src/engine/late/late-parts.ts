@@ -1,13 +1,11 @@
 // What the parts of the late watch share.
 
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { Expectation, Late } from '../../domain/outcome/late.ts';
+import type { Expectation } from '../../domain/outcome/late.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { Hub } from '../hub.ts';
-
-export type NewLate = Omit<Late, 'overAtMs'>;
 
 export type LateParts = {
   readonly store: Store;

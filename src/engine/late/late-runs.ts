@@ -2,7 +2,8 @@
 
 import { autoDurationMs, type Expectation } from '../../domain/outcome/late.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+import type { NewLate } from '../../store/late.ts';
+import type { Expecting, LateParts } from './late-parts.ts';
 
 type Started = { readonly runId: string; readonly jobId: string; readonly tenant: string };
 type Due = Started & { readonly startedAtMs: number; readonly allowedMs: number; readonly dueAtMs: number };
@@ -18,7 +19,7 @@ export type RunWatch = {
 const askingAgainMs = 10_000;
 
 export function createRunWatch(
-  o: Pick<LateParts, 'store' | 'clock'> & { readonly add: (late: NewLate) => Promise<void> },
+  o: Pick<LateParts, 'store' | 'clock'> & { readonly add: (late: NewLate) => Promise<boolean> },
 ): RunWatch {
   const { store, clock } = o;
   let durations = new Map<string, NonNullable<Expectation['durationMs']>>();

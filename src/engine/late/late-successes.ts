@@ -1,18 +1,21 @@
 // Successes that may not come in time: of jobs that expect one by a time of day, or one in each span of time. They
-// count from when the expectation was first seen.
+// count from when the expectation was first seen, or seen again after a pause.
 
+import type { Late } from '../../domain/outcome/late.ts';
 import { invariant } from '../../domain/problem.ts';
 import { toTimestamp } from '../../lib/clock.ts';
 import { type CronTimes, parseCron } from '../../lib/cron/cron.ts';
 import { formatDuration } from '../../lib/units.ts';
-import type { ExpectingJob } from '../../store/late.ts';
-import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+import type { ExpectingJob, NewLate } from '../../store/late.ts';
+import type { Expecting, LateParts } from './late-parts.ts';
 
 type Watched = Expecting & { readonly sinceMs: number; nextByMs: number; nextEveryMs: number };
 
 export type SuccessWatch = {
   /** Jobs that are left out, because they are disabled or paused, start to count when they come back. */
   readonly watch: (jobs: readonly Expecting[]) => Promise<void>;
+  /** False for what was late before the job was disabled, paused or changed, and for what no job expects now. */
+  readonly isExpected: (late: Late) => boolean;
   readonly look: (nowMs: number) => Promise<void>;
 };
 
@@ -20,7 +23,10 @@ export type SuccessWatch = {
 const longestDayMs = 25 * 3_600_000;
 
 type Parts = Pick<LateParts, 'store' | 'clock' | 'timezone' | 'defaultTenant'> & {
-  readonly add: (late: NewLate) => Promise<void>;
+  /** False: it has been seen before. */
+  readonly add: (late: NewLate) => Promise<boolean>;
+  /** Lists it again if it was over, without telling anybody. */
+  readonly reopen: (late: NewLate) => Promise<void>;
 };
 
 export function createSuccessWatch(o: Parts): SuccessWatch {
@@ -55,6 +61,10 @@ export function createSuccessWatch(o: Parts): SuccessWatch {
         return { ...job, sinceMs, nextByMs: nextByMs ?? Infinity, nextEveryMs: everyMs === null ? Infinity : 0 };
       });
       nextMs = 0;
+    },
+    isExpected({ jobId, atMs }) {
+      const job = watched.find((one) => one.jobId === jobId);
+      return job !== undefined && atMs >= job.sinceMs;
     },
     async look(nowMs) {
       if (nowMs < nextMs) return;
@@ -91,12 +101,18 @@ async function checkEvery(job: Watched, nowMs: number, o: Parts): Promise<void> 
   if (job.nextEveryMs > nowMs) return;
   // A success in the meantime is found then.
   job.nextEveryMs = nowMs + everyMs;
-  const expected = `one is expected every ${formatDuration(everyMs)}.`;
-  const detail =
-    lastMs === null
-      ? `No run has succeeded yet; ${expected}`
-      : `The last success was at ${toTimestamp(lastMs)}; ${expected}`;
-  await o.add({ tenant, jobId, kind: 'every', key: toTimestamp(baseMs), atMs: nowMs, ...ofJob, detail });
+  // The key is the success and not where the span began, so that a pause does not make it late again.
+  const key = lastMs === null ? 'none' : toTimestamp(lastMs);
+  const detail = everyWords(lastMs, sinceMs, formatDuration(everyMs));
+  const late: NewLate = { tenant, jobId, kind: 'every', key, atMs: nowMs, ...ofJob, detail };
+  if (!(await o.add(late))) await o.reopen(late);
+}
+
+function everyWords(lastMs: number | null, sinceMs: number, every: string): string {
+  if (lastMs === null) return `No run has succeeded yet; one is expected every ${every}.`;
+  if (lastMs < sinceMs)
+    return `No run has succeeded since ${toTimestamp(sinceMs)}, when flwd began to expect one every ${every}.`;
+  return `The last success was at ${toTimestamp(lastMs)}; one is expected every ${every}.`;
 }
 
 const ofJob = { runId: null, scheduleId: null } as const;

@@ -3,7 +3,8 @@
 
 import type { Catalog } from '../../catalog/catalog.ts';
 import { createSerial } from '../../lib/serial.ts';
-import type { Expecting, LateParts, NewLate } from './late-parts.ts';
+import type { NewLate } from '../../store/late.ts';
+import type { Expecting, LateParts } from './late-parts.ts';
 import { createRunWatch, type RunWatch } from './late-runs.ts';
 import { createSuccessWatch, type SuccessWatch } from './late-successes.ts';
 
@@ -27,20 +28,26 @@ export function createLateWatch(o: LateParts): LateWatch {
   /** Jobs whose runs have ended since the last look. */
   let ended = new Set<string>();
   let hasOpen = true;
-  let isFirst = true;
+  /** Something else is expected than before, so open rows may be over. */
+  let mustLookAtAll = true;
   let known: { readonly generation: number; readonly isPaused: boolean } | undefined;
   let timer: NodeJS.Timeout | undefined;
   const seen = (): void => {
     hasOpen = true;
     for (const listener of listeners) listener();
   };
-  const add = async (late: NewLate): Promise<void> => {
-    if (!(await o.store.db.transact((tx) => o.store.late.add(tx, late)))) return;
+  const add = async (late: NewLate): Promise<boolean> => {
+    if (!(await o.store.db.transact((tx) => o.store.late.add(tx, late)))) return false;
     o.log.warn({ job_id: late.jobId, run_id: late.runId ?? undefined }, `a job is late: ${late.detail}`);
     seen();
+    return true;
+  };
+  const reopen = async (late: NewLate): Promise<void> => {
+    await o.store.db.transact((tx) => o.store.late.reopen(tx, late));
+    hasOpen = true;
   };
   const runs: RunWatch = createRunWatch({ ...o, add });
-  const successes: SuccessWatch = createSuccessWatch({ ...o, add });
+  const successes: SuccessWatch = createSuccessWatch({ ...o, add, reopen });
   const unsubscribe = o.hub.onEvents((entries) => {
     for (const { type, runId, jobId, tenant } of entries) {
       if (type === 'run.started') runs.started({ runId, jobId, tenant });
@@ -60,12 +67,13 @@ export function createLateWatch(o: LateParts): LateWatch {
       await runs.watch(jobs);
       await successes.watch(isPaused ? [] : jobs);
       known = now;
+      mustLookAtAll = true;
     }
-    if (isFirst || (hasOpen && ended.size > 0)) {
-      const of = isFirst ? undefined : ended;
+    if (mustLookAtAll || (hasOpen && ended.size > 0)) {
+      const of = mustLookAtAll ? undefined : ended;
       ended = new Set();
-      hasOpen = await endOpen(o, of);
-      isFirst = false;
+      hasOpen = await endOpen(o, successes, of);
+      mustLookAtAll = false;
     }
     const nowMs = clock.now();
     await runs.look(nowMs);
@@ -99,14 +107,19 @@ function expectingJobs(catalog: Catalog): Expecting[] {
 }
 
 /** Ends what is over, of these jobs or of all. @returns whether anything is still open */
-async function endOpen({ store, clock }: LateParts, jobIds: ReadonlySet<string> | undefined): Promise<boolean> {
+async function endOpen(
+  { store, clock }: LateParts,
+  { isExpected }: SuccessWatch,
+  jobIds: ReadonlySet<string> | undefined,
+): Promise<boolean> {
   const open = await store.late.list({ limit: mostOpen, isOpen: true });
   let over = 0;
   for (const late of open) {
     if (jobIds && !jobIds.has(late.jobId)) continue;
+    const isOfJob = late.kind === 'by' || late.kind === 'every';
     const isOver =
       late.runId === null
-        ? ((await store.late.lastSuccessAtMs(late)) ?? 0) >= late.atMs
+        ? (isOfJob && !isExpected(late)) || ((await store.late.lastSuccessAtMs(late)) ?? 0) >= late.atMs
         : (await store.runs.summary(late.runId))?.status !== 'running';
     if (!isOver) continue;
     await store.db.transact((tx) => store.late.end(tx, late, clock.now()));
