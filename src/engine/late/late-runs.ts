@@ -51,11 +51,11 @@ export function createRunWatch(
     const isAsking = found.waiting_approval.length > 0;
     if (isAsking || worksUntilMs > nowMs)
       return void due.set(runId, { ...run, dueAtMs: isAsking ? nowMs + askingAgainMs : worksUntilMs });
-    const worked = formatDuration(wholeSeconds(nowMs - startedAtMs - found.approval_ms));
+    const workedMs = nowMs - startedAtMs - found.approval_ms;
     const detail =
       durations.get(jobId) === 'auto'
-        ? `It has been working for ${worked}, more than twice as long as nearly all of its last successes.`
-        : `It has been working for ${worked}; it should take at most ${formatDuration(allowedMs)}.`;
+        ? `It has been working for ${formatDuration(wholeSeconds(workedMs))}, more than twice as long as nearly all of its last successes.`
+        : `It has been working for more than ${formatDuration(allowedMs)}, which is the most it should take.`;
     await o.add({ tenant, jobId, kind: 'duration', key: runId, atMs: nowMs, runId, scheduleId: null, detail });
     due.delete(runId);
   }
