@@ -6,6 +6,7 @@ import type { Heartbeat } from '../domain/schedule.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
+import type { Called } from '../store/heartbeats.ts';
 import type { Store } from '../store/open.ts';
 import { isStorageError } from '../store/storage-error.ts';
 import { delayAfter } from './backoff.ts';
@@ -23,7 +24,7 @@ const longestMs = 86_400_000;
 const againMs = 1_000;
 
 type Parts = {
-  readonly store: Pick<Store, 'db' | 'heartbeats'>;
+  readonly store: Pick<Store, 'db' | 'heartbeats' | 'runs'>;
   /** @throws Problem secret-unavailable */
   readonly tenantSecret: TenantSecret;
   readonly signer: Signer;
@@ -62,8 +63,7 @@ export function startHeartbeats(
       const settled = settlement(heartbeat, attempt, clock.now(), o.random());
       const settle = () => store.db.transact((tx) => store.heartbeats.settle(tx, heartbeat, settled));
       await retryShortage(settle, { isPassing: isStorageError, signal });
-      if (settled.error === null || settled.nextAtMs !== null) return;
-      log.warn({ schedule_id: heartbeat.scheduleId, error: settled.error }, 'gave up calling a heartbeat');
+      await tell(heartbeat, settled, o);
     } catch (error) {
       if (signal.aborted) return;
       if (!isStorageError(error))
@@ -93,7 +93,23 @@ async function attemptFor({ scheduleId: id, tenant, to }: Heartbeat, o: Parts, s
   }
 }
 
-function settlement({ attempts, successAtMs }: Heartbeat, attempt: Attempt, atMs: number, random: number) {
+/** Logs when the calls of a schedule begin to fail, work again, or end. The stored row knows what was said before. */
+async function tell(heartbeat: Heartbeat, settled: Called, { store, log }: Parts): Promise<void> {
+  const { scheduleId, to, runId, attempts, lastCall, lastFailure } = heartbeat;
+  const { error, nextAtMs } = settled;
+  const wasFailing = (lastFailure?.atMs ?? 0) > (lastCall?.atMs ?? 0);
+  const isKnown = error === null ? !wasFailing : wasFailing && (nextAtMs !== null || attempts === 0);
+  if (isKnown) return;
+  const jobId = (await store.runs.summary(runId))?.job_id;
+  const origin = typeof to === 'string' ? new URL(to).origin : undefined;
+  const subject = { schedule_id: scheduleId, job_id: jobId, origin };
+  if (error === null) return log.info(subject, 'a heartbeat can be called again');
+  const isOver = nextAtMs === null;
+  const words = isOver ? 'gave up calling a heartbeat' : 'a heartbeat cannot be called; this is tried again for a day';
+  log.warn({ ...subject, error }, words);
+}
+
+function settlement({ attempts, successAtMs }: Heartbeat, attempt: Attempt, atMs: number, random: number): Called {
   if (attempt.isDelivered) return { atMs, error: null, nextAtMs: null };
   const nextAtMs = atMs + delayAfter(attempts + 1, attempt.retryAfterMs, random);
   const isOver = attempt.isFinal || nextAtMs > successAtMs + longestMs;

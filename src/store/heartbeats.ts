@@ -14,7 +14,7 @@ export type NewHeartbeat = ScheduleHeartbeat & {
 };
 
 /** How a call ended. Without an error it worked. */
-type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
+export type Called = { readonly atMs: number; readonly error: string | null; readonly nextAtMs: number | null };
 
 export type HeartbeatStore = {
   readonly find: (scheduleId: string) => Promise<Heartbeat | undefined>;

@@ -3,7 +3,7 @@
 import { expect, test, vi } from 'vitest';
 import type { ScheduleHeartbeat } from '../../src/domain/notification.ts';
 import { answerWith, startReceiver } from '../support/receiver.ts';
-import { dataFolder, openNotifier, startMs } from './a-notifier.ts';
+import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
 
 const hourMs = 3_600_000;
 const when = (claim: () => void | Promise<void>) => vi.waitFor(claim, { interval: 20, timeout: 20_000 });
@@ -108,4 +108,47 @@ test('an address may be a stored secret, which no error names', async () => {
   time.nowMs += 5_000;
   await when(async () => expect(await find()).toMatchObject({ nextAtMs: null, lastCall: { atMs: startMs + 5_000 } }));
   expect(receiver.received.map(({ path }) => path)).toEqual(['/from-secret']);
+});
+
+test('the log says once for a schedule that its heartbeat cannot be called, and once that it works again', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = answerWith(500);
+  const dir = dataFolder();
+  const first = await openNotifier(dir);
+  const rules = rule(`${receiver.url}/secret-path`);
+  const settled = ({ store }: Opened, expected: object) =>
+    when(async () => expect(await store.heartbeats.find('schedule_1')).toMatchObject(expected));
+  const told = ({ log }: Opened) => log.filter(({ schedule_id: id }) => id === 'schedule_1');
+  await first.end(rules, 'succeed', { run: { jobId: 'backup' } });
+  await settled(first, { attempts: 1 });
+  const subject = { schedule_id: 'schedule_1', job_id: 'backup', origin: receiver.url };
+  const begun = {
+    ...subject,
+    level: 40,
+    error: 'the answer was 500',
+    msg: 'a heartbeat cannot be called; this is tried again for a day',
+  };
+  await when(() => expect(told(first)).toMatchObject([begun]));
+  first.time.nowMs += 5_000;
+  await settled(first, { attempts: 2 });
+  receiver.answer = answerWith(410);
+  await first.end(rules, 'succeed', { run: { jobId: 'backup' } });
+  await settled(first, { attempts: 1, nextAtMs: null });
+  expect(told(first)).toHaveLength(1);
+  expect(JSON.stringify(first.log)).not.toContain('secret-path');
+  await first.close();
+
+  const second = await openNotifier(dir, { nowMs: startMs + hourMs });
+  receiver.answer = answerWith(500);
+  const runId = await second.end(rules, 'succeed', { run: { jobId: 'backup' } });
+  await settled(second, { attempts: 1, runId });
+  receiver.answer = answerWith(200);
+  second.time.nowMs += 5_000;
+  await settled(second, { attempts: 1, nextAtMs: null });
+  await when(() =>
+    expect(told(second)).toMatchObject([{ ...subject, level: 30, msg: 'a heartbeat can be called again' }]),
+  );
+  const last = await second.end(rules, 'succeed', { run: { jobId: 'backup' } });
+  await settled(second, { runId: last, attempts: 0, nextAtMs: null });
+  expect(told(second)).toHaveLength(1);
 });
