@@ -135,5 +135,6 @@ stream as one object per line. Commands that only remove something print nothing
 
 Everywhere, the time that a run took is its time of work, as in the console: without the time in which it waited for
 approvals. \`flwd runs RUN\` and the end of \`flwd run\` name that time, too. While a run waits for an approval, flwd shows
-the time since its start.
+the time since its start. For a run in progress, \`flwd runs\` says how long it has taken so far, and how much is probably
+left.
 `;

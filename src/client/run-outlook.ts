@@ -1,7 +1,7 @@
 // How far a run is, and how long it will take: by its own progress, otherwise by how long runs of its job usually take.
 
 import type { AnswerOf } from '../contract/operations.ts';
-import { spanWords, workMs } from './took.ts';
+import { secondsWords, workMs } from './took.ts';
 
 type RunRow = AnswerOf<'listRuns'>['runs'][number];
 
@@ -32,16 +32,17 @@ export function outlookOf(run: WorkingRun, usualMs: number | null | undefined, n
   }
   if (usualMs === null) return { share: null, words: '', isLong: false };
   if (elapsedMs > usualMs)
-    return { share: null, words: `${spanWords(whole(elapsedMs - usualMs))} longer than usual`, isLong: true };
+    return { share: null, words: `${whole(elapsedMs - usualMs, 'a little')} longer than usual`, isLong: true };
   return { share: Math.min(mostShare, elapsedMs / usualMs), words: leftWords(usualMs - elapsedMs), isLong: false };
 }
 
 function leftWords(ms: number): string {
-  return `about ${spanWords(whole(ms))} left`;
+  return `${ms < 1_000 ? '' : 'about '}${whole(ms, 'less than 1 s')} left`;
 }
 
-/** Single seconds of a guess are noise. */
-function whole(ms: number): number {
-  const stepMs = ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;
-  return Math.max(stepMs, Math.round(ms / stepMs) * stepMs);
+/** Single seconds of a guess are noise, unless there are only a few. */
+function whole(ms: number, lessThanOne: string): string {
+  if (ms < 1_000) return lessThanOne;
+  const stepMs = ms < 10_000 ? 1_000 : ms < 60_000 ? 5_000 : ms < 600_000 ? 10_000 : 60_000;
+  return secondsWords(Math.round(ms / stepMs) * stepMs);
 }

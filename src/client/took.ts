@@ -27,6 +27,12 @@ export function spanWords(ms: number): string {
   return `${Math.floor(rounded / big[1])} ${big[0]}${rest === 0 ? '' : ` ${rest} ${small[0]}`}`;
 }
 
+/** Without fractions, for what grows every second, and for guesses: "0 s", "4 s", "22 s", "4 min 12 s". */
+export function secondsWords(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / secondMs);
+  return seconds < 10 ? `${seconds} s` : spanWords(seconds * secondMs);
+}
+
 /** The distance of a time in one unit: "in 5 min", "12 s ago". Negative values are in the past. */
 export function awayWords(ms: number): string {
   const distance = Math.abs(ms);
@@ -54,15 +60,18 @@ export function tookWords(of: Times, nowMs: number): string {
   return soFarWords(tookMs(of, nowMs), of);
 }
 
-/** How long a run worked; for one that waits for an approval, how long it has taken so far. */
-export function workWords(run: Work, nowMs: number): string {
-  return soFarWords(run.waiting_approval.length > 0 ? tookMs(run, nowMs) : workMs(run, nowMs), run);
+/** How long a run worked; for one that waits for an approval, how long it has taken so far. null: not started */
+export function soFarMs(run: Work, nowMs: number): number | null {
+  return run.waiting_approval.length > 0 ? tookMs(run, nowMs) : workMs(run, nowMs);
 }
 
-/** What grows every second has no fractions. */
+export function workWords(run: Work, nowMs: number): string {
+  return soFarWords(soFarMs(run, nowMs), run);
+}
+
 function soFarWords(ms: number | null, { finished_at: finishedAt }: Times): string {
   if (ms === null) return '';
-  return spanWords(finishedAt === null ? Math.floor(ms / secondMs) * secondMs : ms);
+  return finishedAt === null ? secondsWords(ms) : spanWords(ms);
 }
 
 /** "18 min waiting for approval"; empty below a second. */

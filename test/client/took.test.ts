@@ -1,6 +1,7 @@
 // Durations and ages, as every interface writes them.
 
 import { expect, test } from 'vitest';
+import { outlookOf } from '../../src/client/run-outlook.ts';
 import { awayWords, spanWords, wholeWords, workWords } from '../../src/client/took.ts';
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 10, 26, 10, 0, seconds)).toISOString();
@@ -34,4 +35,46 @@ test('a run that has ended says how long it waited for approvals, if that is a s
     wholeWords({ ...run, finished_at: at(1_200), approval_ms: 900 }),
     wholeWords({ ...run, started_at: null, finished_at: at(1_200) }),
   ]).toEqual(['2 min of work, 18 min waiting for approval', '19 min 59 s', '']);
+});
+
+test('what is left of a run is told in whole seconds, and in larger steps when there is more', () => {
+  const words = (elapsedMs: number, usualMs: number): string =>
+    outlookOf({ ...run, started_at: new Date(nowMs - elapsedMs).toISOString(), progress: null }, usualMs, nowMs).words;
+  const left = [
+    [800, 2_000],
+    [1_500, 2_000],
+    [3_000, 12_400],
+    [0, 12_400],
+    [0, 58_000],
+    [0, 252_000],
+    [0, 6_119_000],
+  ] as const;
+  expect(left.map(([elapsedMs, usualMs]) => words(elapsedMs, usualMs))).toEqual([
+    'about 1 s left',
+    'less than 1 s left',
+    'about 9 s left',
+    'about 10 s left',
+    'about 1 min left',
+    'about 4 min 10 s left',
+    'about 1 h 42 min left',
+  ]);
+  const longer = [
+    [2_001, 2_000],
+    [2_900, 2_000],
+    [3_000, 2_000],
+    [5_600, 2_000],
+    [62_000, 2_000],
+  ] as const;
+  expect(longer.map(([elapsedMs, usualMs]) => words(elapsedMs, usualMs))).toEqual([
+    'a little longer than usual',
+    'a little longer than usual',
+    '1 s longer than usual',
+    '4 s longer than usual',
+    '1 min longer than usual',
+  ]);
+});
+
+test('a run in progress has no fractions of a second', () => {
+  const since = (ms: number): string => workWords({ ...run, started_at: new Date(nowMs - ms).toISOString() }, nowMs);
+  expect([900, 2_900, 9_990, 65_500].map(since)).toEqual(['0 s', '2 s', '9 s', '1 min 5 s']);
 });

@@ -2,7 +2,7 @@
 
 import type { Client } from '../../client/client.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
-import { spanWords } from '../../client/took.ts';
+import { secondsWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import type { Session } from '../session/session.ts';
 import type { Output } from '../terminal/output.ts';
@@ -82,7 +82,7 @@ export function createRunProgress(
         : workingSinceMs !== undefined
           ? 'runs'
           : `waits${waiting ? `: ${waiting}` : ''}`;
-      const time = spanWords(Math.floor((Date.now() - startedMs - waitedMs) / 1_000) * 1_000);
+      const time = secondsWords(Date.now() - startedMs - waitedMs);
       const steps = o.steps.length === 0 ? '' : `  step ${ended.size}/${Math.max(o.steps.length, ended.size)}`;
       const names = running.size > 0 && o.steps.length > 0 ? `: ${[...running.values()].join(', ')}` : '';
       const left = asking.size === 0 && !isCancelling ? leftOf({ workingSinceMs, waitedMs, progress, expectedMs }) : '';

@@ -3,7 +3,7 @@
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
-import { spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
+import { soFarMs, spanWords, tookWords, wholeWords, workWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { listedStatuses, triggerTypes } from '../../domain/run.ts';
@@ -127,11 +127,14 @@ function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
   return type === 'schedule' || type === 'job_ended' ? type : `${by} (${type})`;
 }
 
-/** How far a run is that has not ended, and what is probably left of it. */
+/** How long a run has taken that has not ended, how far it is, and what is probably left of it. */
 function leftOf(run: RunSummary | Run): string {
+  const nowMs = Date.now();
+  const ms = soFarMs(run, nowMs);
   const isWorking = run.status === 'running' && run.waiting_approval.length === 0;
-  const left = isWorking ? outlookOf(run, run.expected_ms, Date.now()).words : '';
-  return [run.progress ? `${Math.round(run.progress.percent)} %` : '', left].filter(Boolean).join(', ');
+  const left = isWorking ? outlookOf(run, run.expected_ms, nowMs).words : '';
+  const progress = run.progress ? `${Math.round(run.progress.percent)} %` : '';
+  return [ms === null ? '' : `${spanWords(ms)} so far`, progress, left].filter(Boolean).join(', ');
 }
 
 /** How often and since when the job fails as this run did. */

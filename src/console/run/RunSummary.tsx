@@ -5,7 +5,7 @@ import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer 
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { outlookOf } from '../../client/run-outlook.ts';
-import { spanWords } from '../../client/took.ts';
+import { secondsWords, spanWords } from '../../client/took.ts';
 import { showValue } from '../../domain/argument-fields.ts';
 import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
@@ -138,7 +138,7 @@ function Times({
   readonly nowMs: number;
 }): ReactNode {
   const { workMs, waitedMs } = times;
-  const work = spanWords(run.finished_at === null ? Math.floor(workMs / 1_000) * 1_000 : workMs);
+  const work = run.finished_at === null ? secondsWords(workMs) : spanWords(workMs);
   const waited = waitedMs < leastWaitMs ? '' : `${spanWords(waitedMs)} waiting`;
   const worked = run.started_at === null ? '' : `${work} of work`;
   const words = [worked, waited].filter(Boolean).join(', ');

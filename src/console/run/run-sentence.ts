@@ -1,7 +1,7 @@
 // The state of a run in a sentence: what happened, where, why, and what became of the rest.
 
 import { failingStep } from '../../client/shown-steps.ts';
-import { spanWords, tookMs } from '../../client/took.ts';
+import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
 import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
@@ -19,7 +19,7 @@ export type RunSentence = {
 
 export function runSentence(run: Run, nowMs: number): RunSentence {
   const ms = tookMs(run, nowMs);
-  const took = ms === null ? '' : spanWords(isFinished(run.status) ? ms : wholeSeconds(ms));
+  const took = ms === null ? '' : isFinished(run.status) ? spanWords(ms) : secondsWords(ms);
   switch (run.status) {
     case 'pending':
       return sentence('Waiting:', `${run.waiting ?? 'in the queue'}.`);
@@ -90,8 +90,4 @@ function othersWords({ steps }: Run, failed: Step | null): string {
 
 function stepsWords(count: number, isOther = false): string {
   return `${count} ${isOther ? 'other ' : ''}${count === 1 ? 'step' : 'steps'}`;
-}
-
-function wholeSeconds(ms: number): number {
-  return Math.floor(Math.max(0, ms) / 1_000) * 1_000;
 }

@@ -60,7 +60,7 @@ export function summaryLines(
         },
         { spans: [{ text: `${look.glyph} ${state}`, colour: look.colour }], width: 12 },
         { spans: [workWords(run, o.nowMs)], width: 12 },
-        ...(outlook === '' || o.columns < columnsForOutlook ? [] : [{ spans: [outlook], width: 26 }]),
+        ...(outlook === '' || o.columns < columnsForOutlook ? [] : [{ spans: [outlook], width: 28 }]),
       ],
       'run',
     ),

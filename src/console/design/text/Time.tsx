@@ -1,7 +1,7 @@
 // Times and durations in the words of the design: local times, the exact instant on hover.
 
 import type { ReactNode } from 'react';
-import { spanWords, tookMs, workWords } from '../../../client/took.ts';
+import { secondsWords, spanWords, tookMs, workWords } from '../../../client/took.ts';
 import { useNow } from '../../session/clock.ts';
 import { ageWords, dayAndTime, exactTime, localTime, type RunRow, type Step } from '../../words.ts';
 import styles from './Time.module.css';
@@ -36,8 +36,7 @@ export function Duration({ ms }: { readonly ms: number }): ReactNode {
 /** The time since `since`, which grows every second. */
 export function Elapsed({ since }: { readonly since: string }): ReactNode {
   const now = useNow(1_000);
-  const wholeSeconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1_000));
-  return <Duration ms={wholeSeconds * 1_000} />;
+  return <span className={styles.time}>{secondsWords(now - Date.parse(since))}</span>;
 }
 
 /** How long a run or a step took, or has taken so far. Nothing before it starts. */
