@@ -10,6 +10,7 @@ import { Problem } from '../domain/problem.ts';
 import type { LimitReport } from '../domain/resources.ts';
 import type { Capabilities, Executor } from '../exec/executor.ts';
 import { type SteadyClock, watchWallClock } from '../lib/clock.ts';
+import { freeBytesOf } from '../lib/files/disk-room.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store } from '../store/open.ts';
 import { createAddRun } from './add-run.ts';
@@ -17,6 +18,7 @@ import { type Approve, createApprove } from './approve.ts';
 import type { Cancels } from './cancel.ts';
 import { createChildren } from './children.ts';
 import { type Caller, type CreateRun, createRuns } from './create.ts';
+import { createDiskWatch } from './disk-watch.ts';
 import { watchEnds } from './ends.ts';
 import { type Check, createHealth } from './health.ts';
 import type { Hub } from './hub.ts';
@@ -71,6 +73,8 @@ export type Engine = {
   readonly approve: Approve;
   readonly queue: () => Omit<QueueLimits, 'weightOf'> & { readonly depth: number; readonly running: number };
   readonly health: () => Record<string, Check>;
+  /** null when the file system of the runs does not say. */
+  readonly diskFreeBytes: () => number | null;
   /**
    * Resumes in the background what an earlier process left. With `only`, no other waiting run starts, and no schedule
    * fires. New runs still start.
@@ -177,6 +181,7 @@ export function createEngine(o: EngineOptions): Engine {
     approve: createApprove({ store, ...runs }),
     queue: () => ({ ...shownLimits(o.limits), depth: queue.depth, running: slots.running }),
     health: createHealth({ store, ...runs, ...own, runsDir, executor, defaultProfile: o.policy.defaultProfile }),
+    diskFreeBytes: () => freeBytesOf(runsDir),
     start(only) {
       if (!only) starters.start();
       runs.owner.start();
@@ -199,17 +204,21 @@ export function createEngine(o: EngineOptions): Engine {
   };
 }
 
-/** What the clock and the ends of runs set off: schedules, triggers, and what is late. */
+/** What the clock and the ends of runs set off: schedules, triggers, what is late, and looks at the disk. */
 function createStarters(o: EngineOptions & { readonly createRun: CreateRun }) {
   const schedules: Schedules = createSchedules({ ...o, onMissed: () => late.seen() });
   const triggers = createTriggers({ ...o, monotonicMs: o.clock.monotonicMs });
   const late = createLateWatch({ ...o, arePaused: schedules.arePaused });
+  const disk = createDiskWatch({ ...o.execution, log: o.log });
   return {
     own: { schedules, triggers, late },
     start(): void {
-      for (const one of [schedules, triggers, late]) one.start();
+      for (const one of [schedules, triggers, late, disk]) one.start();
     },
-    close: () => Promise.all([schedules.close(), triggers.close(), late.close()]),
+    async close(): Promise<void> {
+      disk.close();
+      await Promise.all([schedules.close(), triggers.close(), late.close()]);
+    },
   };
 }
 

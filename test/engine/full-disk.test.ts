@@ -1,6 +1,6 @@
 // A disk that is full for a while delays the end of a run, and decides nothing about it.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { isOutput } from '../../src/domain/event.ts';
@@ -43,6 +43,27 @@ describe('while the disk is full', () => {
     );
     expect(announced).toEqual([1, 2]);
     await expect.poll(() => existsSync(join(root, 'data', 'runs', runId))).toBe(false);
+  });
+
+  test('the log says once that no run can start, and once that runs can start again', async () => {
+    const root = dataFolder({ sizeMiB: 16 });
+    const first = await openEngine(root, { jobs: { told } });
+    const said = ({ log }: Opened) =>
+      log.filter(({ msg }) => String(msg).includes('because the data dir has')).map(({ level, msg }) => [level, msg]);
+    const full = [40, 'no run can start, because the data dir has no room'];
+    const over = [30, 'runs can start again, because the data dir has room'];
+    const free = fillDisk(root);
+    await expect.poll(() => said(first)).toEqual([full]);
+    free();
+    await expect.poll(() => said(first)).toEqual([full, over]);
+    await first.close();
+
+    // Enough to open the database, and not enough for a run.
+    fillDisk(root);
+    truncateSync(join(root, 'filler'), statSync(join(root, 'filler')).size - 700 * 1024);
+    const opened = await openEngine(root, { jobs: { told } });
+    expect(said(opened)).toEqual([full]);
+    await expect(opened.create('told')).rejects.toThrow('the disk is full');
   });
 
   test('output waits in the spool while the disk of the logs is full, and no line is lost', async () => {

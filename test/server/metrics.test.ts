@@ -59,6 +59,8 @@ test('every metric has a help text, and its name has the unit', async () => {
     'gauge flwd_slots_taken',
     'gauge flwd_slots',
     'gauge flwd_journal_latest_id',
+    'gauge flwd_health',
+    'gauge flwd_disk_free_bytes',
     'gauge flwd_runs_running',
     'counter flwd_notices_total',
     'gauge flwd_notices_pending',
@@ -103,6 +105,14 @@ testWith('bwrap')('runs are counted by job, status and reason', async () => {
   expect(metrics.get('flwd_slots')?.samples).toEqual({ '': 4 });
   expect(metrics.get('flwd_queue_depth')?.samples).toEqual({ '': 0 });
   expect(metrics.get('flwd_journal_latest_id')?.samples['']).toBe(server.hub.latestId);
+  expect(metrics.get('flwd_health')?.samples).toEqual({
+    '{check="database"}': 0,
+    '{check="disk"}': 0,
+    '{check="queue"}': 0,
+    '{check="isolation"}': 0,
+    '{check="schedules"}': 0,
+  });
+  expect(metrics.get('flwd_disk_free_bytes')?.samples['']).toBeGreaterThan(2 ** 20);
   expect(metrics.get('flwd_notices_total')?.samples).toEqual({
     '{outcome="delivered"}': 3,
     '{outcome="retried"}': 2,

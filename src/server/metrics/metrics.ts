@@ -20,11 +20,13 @@ export type Metrics = {
 /** How many attempts to deliver a notification ended in each way, since the start. */
 export type NotificationOutcomes = Readonly<Record<'delivered' | 'retried' | 'failed', number>>;
 
+const levels = { ok: 0, degraded: 1, failing: 2 } as const;
+
 /** To be called before routes are added. */
 export function createMetrics(o: {
   readonly app: FastifyInstance;
   readonly streams: Streams;
-  readonly engine: Pick<Engine, 'hub' | 'queue' | 'health'>;
+  readonly engine: Pick<Engine, 'hub' | 'queue' | 'health' | 'diskFreeBytes'>;
   readonly store: Pick<Store, 'size' | 'notifications' | 'runs'>;
   readonly notificationOutcomes: NotificationOutcomes;
   readonly version: string;
@@ -39,6 +41,22 @@ export function createMetrics(o: {
     kind: 'counter',
     samples: () => Object.entries(o.notificationOutcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
   };
+  const health: Family = {
+    name: 'flwd_health',
+    help: 'Checks of health: 0 is ok, 1 degraded, 2 failing.',
+    kind: 'gauge',
+    samples: () =>
+      Object.entries(o.engine.health()).map(([check, { status }]) => ({ labels: { check }, value: levels[status] })),
+  };
+  const diskFree: Family = {
+    name: 'flwd_disk_free_bytes',
+    help: 'Free space on the disk of the data dir.',
+    kind: 'gauge',
+    samples: () => {
+      const value = o.engine.diskFreeBytes();
+      return value === null ? [] : [{ labels: {}, value }];
+    },
+  };
   let exposition: ReturnType<typeof loadExposition> | undefined;
 
   async function families(): Promise<readonly Family[]> {
@@ -50,6 +68,8 @@ export function createMetrics(o: {
     ]);
     return [
       ...runs.families,
+      health,
+      diskFree,
       single('gauge', 'flwd_runs_running', 'Runs that have started but not ended.', () => counts.running),
       notifications,
       single('gauge', 'flwd_notices_pending', 'Notifications that wait for delivery.', () => pendingNotifications),
