@@ -134,7 +134,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       ...examineLate(late),
       ...examineHeartbeats(failingHeartbeats),
       ...examineWaiting(waiting),
-      ...examineTraces(config.collector, traces),
+      ...examineTraces(config, traces),
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
@@ -176,8 +176,10 @@ function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
   });
 }
 
-function examineTraces(collector: Config['collector'], state: ExportState | null): HostCheck[] {
-  if (!collector) return [];
+function examineTraces(config: Config, state: ExportState | null): HostCheck[] {
+  const { collector } = config;
+  // `checkCollector` has a line of this name that says which secret is missing.
+  if (!collector || checkCollector(config).length > 0) return [];
   const name = 'traces';
   const { origin } = new URL(collector.endpoint);
   if (state === null) return [ok(name, `to ${origin}; no server has started with it yet`)];
@@ -316,7 +318,7 @@ function checkCollector({ collector, persistence, instance }: Config): HostCheck
   const missing = [...new Set(named)].filter((one) => !stored.includes(one));
   if (missing.length === 0) return [];
   const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
-  return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
+  return [warn('traces', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
 }
 
 async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {

@@ -62,6 +62,19 @@ test('the older name of the endpoint counts too, and a missing secret of a heade
   expect(checked).toMatchObject({ code: 0, stderr: expect.stringContaining('flwd secrets set otlp') });
 });
 
+test('doctor says in one line that a secret of a header is missing, and how to store it', async () => {
+  const collector = await startCollector();
+  const telemetry = { otlp: { endpoint: collector.url, headers: { authorization: { secret: 'otlp' } } } };
+  const instance = await createInstance({ hello: bash('echo hello') }, { telemetry });
+  const server = await instance.serve();
+  await server.run('hello');
+  await server.stop();
+  const doctor = await start(instance.dir, ['doctor']).ended;
+  expect(doctor.stdout.match(/^\w+ +(traces|collector) .*\n +→ .*$/gm)).toEqual([
+    expect.stringMatching(/^warn +traces .*these secrets are not stored: otlp\n +→ flwd secrets set otlp$/),
+  ]);
+});
+
 test.each([
   [{ endpoint: 'http://me:secret-4711@127.0.0.1:4318' }, 'send these in a header'],
   [{ endpoint: 'grpc://127.0.0.1:4317' }, 'telemetry.otlp.endpoint'],
