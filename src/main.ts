@@ -15,7 +15,6 @@ import { createEngine, type Engine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
 import { createRetention, type Retention } from './engine/retention/retain.ts';
-import type { Calendars } from './engine/schedule/schedule-times.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
@@ -34,9 +33,8 @@ import { openOwnerId } from './instance/owner-id.ts';
 import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/owner-lock.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
-import { whyUnreadable } from './lib/files/watched-file.ts';
+import { readCalendars } from './lib/cron/calendars.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
-import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
 import { createChannelView } from './notify/channel-view.ts';
 import { assertChannels, createChannels } from './notify/channels.ts';
@@ -329,25 +327,6 @@ async function openEngine(
   });
   onStop(() => engine.close());
   return engine;
-}
-
-/** @throws StartError if a file of days cannot be used */
-async function readCalendars(calendars: Config['scheduler']['calendars'], nowMs: number): Promise<Calendars> {
-  const read = new Map<string, ReadonlySet<string>>();
-  for (const [name, days] of Object.entries(calendars)) {
-    if (!('file' in days)) {
-      read.set(name, new Set(days));
-      continue;
-    }
-    const { readIcalDays } = await import('./lib/cron/ical-days.ts');
-    try {
-      read.set(name, await readIcalDays(days.file, nowMs));
-    } catch (error) {
-      const reason = whyUnreadable(error) ?? (error instanceof Error ? error.message : String(error));
-      throw new StartError(`\`scheduler.calendars.${name}\`: ${days.file} ${reason}; put an iCalendar file there`);
-    }
-  }
-  return read;
 }
 
 /** Granted paths are compared with their links followed. A path that does not exist is compared as it is written. */

@@ -22,6 +22,7 @@ import { acquireOwnership } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock, toTimestamp } from './lib/clock.ts';
+import { readCalendar } from './lib/cron/calendars.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
@@ -242,6 +243,7 @@ export async function examineFiles(config: Config): Promise<HostCheck[]> {
     checkSecretKey(persistence),
     ...(notify.channels.length > 0 ? [await checkChannels(notify, { persistence, instance })] : []),
     ...checkCollector(config),
+    ...(await checkCalendars(config.scheduler.calendars)),
     ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
     ...(jwt && 'file' in jwt.keys
       ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
@@ -319,6 +321,26 @@ function checkCollector({ collector, persistence, instance }: Config): HostCheck
   if (missing.length === 0) return [];
   const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
   return [warn('traces', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
+}
+
+async function checkCalendars(calendars: Config['scheduler']['calendars']): Promise<HostCheck[]> {
+  const name = 'calendars';
+  const nowMs = systemClock.now();
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  const bad: HostCheck[] = [];
+  for (const [calendar, days] of Object.entries(calendars)) {
+    try {
+      const read = await readCalendar(calendar, days, nowMs);
+      if ([...read].some((day) => day >= today)) continue;
+      const detail = `${calendar} has no days from now on, so \`except: ${calendar}\` leaves out no day`;
+      const place = 'file' in days ? days.file : `scheduler.calendars.${calendar}`;
+      bad.push(warn(name, detail, `put the days to come into ${place}, and restart the server`));
+    } catch (error) {
+      bad.push(failureOf(name, error));
+    }
+  }
+  const names = Object.keys(calendars);
+  return bad.length > 0 || names.length === 0 ? bad : [ok(name, names.join(', '))];
 }
 
 async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {

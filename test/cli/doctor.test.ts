@@ -169,3 +169,44 @@ testWith('bwrap')('a missing secret key is reported if secrets are stored, and n
   });
   expect(existsSync(join(dataDir, 'secret.key'))).toBe(false);
 });
+
+test('a calendar that is missing, broken or out of days is named, in the words in which serve refuses it', async () => {
+  const dir = createFolder();
+  const path = join(dir, 'holidays.ics');
+  const day = (date: string) =>
+    `BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:${date}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
+  const calendars = '{ holidays: ./holidays.ics, closing: ["2020-12-31"] }';
+  writeFileSync(
+    join(dir, 'flwd.yaml'),
+    `sources: []\ninstance: { data_dir: ./data }\nscheduler: { calendars: ${calendars} }\n`,
+  );
+  const refusal = `\`scheduler.calendars.holidays\`: ${path} is not there`;
+  const fix = 'put an iCalendar file there';
+  const validated = await flwd(dir, 'config', 'validate');
+  expect(validated).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining(`flwd: ${refusal}; ${fix}\n`),
+  });
+  const served = await flwd(dir, 'serve', '--bind', '127.0.0.1:0');
+  expect(served).toMatchObject({ code: 2, stderr: expect.stringContaining(`${refusal}; ${fix}`) });
+  const doctor = async (): Promise<string> => (await flwd(dir, 'doctor')).stdout.replaceAll(/ +/g, ' ');
+  expect(await doctor()).toContain(`fail calendars ${refusal}\n → ${fix}\n`);
+
+  writeFileSync(path, 'garbage');
+  expect(await doctor()).toContain(`fail calendars \`scheduler.calendars.holidays\`: ${path} is not an iCalendar file`);
+
+  writeFileSync(path, day('20201225'));
+  const out = await doctor();
+  expect(out).toContain('warn calendars holidays has no days from now on, so `except: holidays` leaves out no day\n');
+  expect(out).toContain(`→ put the days to come into ${path}, and restart the server\n`);
+  expect(out).toContain('→ put the days to come into scheduler.calendars.closing, and restart the server\n');
+  expect(await flwd(dir, 'config', 'validate')).toMatchObject({ code: 0 });
+
+  writeFileSync(path, day('20661225'));
+  writeFileSync(
+    join(dir, 'flwd.yaml'),
+    'sources: []\ninstance: { data_dir: ./data }\nscheduler: { calendars: { holidays: ./holidays.ics } }\n',
+  );
+  expect(await doctor()).toContain('\nok calendars holidays\n');
+});

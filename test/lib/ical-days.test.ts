@@ -63,3 +63,11 @@ test.each(['SUMMARY:no start', 'DTSTART:nonsense', 'DTSTART;VALUE=DATE:20269999'
     await expect(daysOf(calendar(event(line)))).rejects.toThrow('has an event without a valid date');
   },
 );
+
+test.each(['RRULE:FREQ=NEVER', 'RRULE:FREQ=MONTHLY;BYYEARDAY=1', 'RRULE:COUNT=3', 'RDATE:nonsense'])(
+  'an event with %s is refused, and the words name the rule',
+  async (line) => {
+    const text = calendar(event('DTSTART;VALUE=DATE:20261225', line));
+    await expect(daysOf(text)).rejects.toThrow('has an event whose RRULE or RDATE is not valid');
+  },
+);

@@ -9,6 +9,7 @@ const mostBytes = 2 ** 20;
 /** How many days a calendar may have, and how often its events may occur. */
 const mostDays = 20_000;
 const dayMs = 86_400_000;
+const badRule = 'has an event whose RRULE or RDATE is not valid';
 
 /**
  * The dates of all events, as the file has them: the time zone of a schedule says when such a day is. Events that
@@ -40,8 +41,10 @@ function parse(text: string): ICAL.Component {
   let component: ICAL.Component;
   try {
     component = ICAL.Component.fromString(text);
-  } catch {
-    throw new Error('is not an iCalendar file');
+  } catch (error) {
+    // The library reads rules of repetition at once, and their errors are of no class of its own.
+    const isOfRule = error instanceof Error && error.name === 'Error';
+    throw new Error(isOfRule ? badRule : 'is not an iCalendar file', { cause: error });
   }
   if (component.name !== 'vcalendar') throw new Error('is not an iCalendar file');
   return component;
@@ -75,9 +78,9 @@ function* occurrencesOf(event: ICAL.Event, last: Date): Generator<Occurrence> {
     if (isHeld(event)) yield { start: event.startDate, end: event.endDate };
     return;
   }
-  const times = event.iterator();
+  const times = following(() => event.iterator());
   for (let n = 0; n <= mostDays; n++) {
-    const time = times.next();
+    const time = following(() => times.next());
     // The library says null, which its types do not.
     // oxlint-disable-next-line typescript/no-unnecessary-condition -- see above
     if (!time || time.toJSDate() > last) return;
@@ -85,6 +88,15 @@ function* occurrencesOf(event: ICAL.Event, last: Date): Generator<Occurrence> {
     if (isHeld(item)) yield { start, end };
   }
   throw new Error(`has an event that occurs more than ${mostDays} times`);
+}
+
+/** Hides the words of the library, which name neither the event nor what to change. @throws Error */
+function following<T>(rule: () => T): T {
+  try {
+    return rule();
+  } catch (error) {
+    throw new Error(badRule, { cause: error });
+  }
 }
 
 function isHeld({ component }: ICAL.Event): boolean {
