@@ -3,15 +3,19 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Catalog } from './catalog/catalog.ts';
 import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
 import { type Channel, type Smtp, type StoredText, waitingWords } from './domain/notification.ts';
+import type { Schedule } from './domain/schedule.ts';
+import { checkSchedules } from './engine/schedule/schedule-check.ts';
+import { schedulesOf } from './engine/schedule/schedule-roster.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
-import { ofMade, webhooksOfJobs } from './engine/webhook/find-webhook.ts';
+import { ofMade, webhooksOfJobs, withPrincipal } from './engine/webhook/find-webhook.ts';
 import { checkWebhooks } from './engine/webhook/webhook-check.ts';
 import { checkDataDir } from './exec/host/host-checks.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
@@ -43,6 +47,7 @@ import {
   type StoredNames,
   storedSecrets,
   storedWebhooks,
+  withMakers,
 } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
@@ -65,7 +70,7 @@ export async function examineHost(
     await checkDataDir(config.instance.dataDir),
     ...(await examineFiles(config)),
     ...stored,
-    ...(await examineWebhooks(config)),
+    ...(await examineStarters(config)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
       ? [warn('schedules', 'scheduler.schedules_paused pauses all schedules', 'remove it from flwd.yaml')]
@@ -77,20 +82,44 @@ export async function examineHost(
 }
 
 /** Reads the jobs and the database as they are now. */
-async function examineWebhooks(config: Config): Promise<HostCheck[]> {
-  const { dbPath } = config.persistence;
+async function examineStarters(config: Config): Promise<HostCheck[]> {
   try {
-    const sinceMs = systemClock.now() - dayMs;
-    const stored = await withLentRoom(config.instance.dataDir, () => storedWebhooks(dbPath, sinceMs));
-    return await withCatalog(config, async (catalog) => {
-      const o = { catalog, defaultTenant: config.instance.defaultTenant };
-      return checkWebhooks([...webhooksOfJobs(o), ...stored.made.map((one) => ofMade(one, o))], stored);
-    });
+    return await withLentRoom(config.instance.dataDir, () =>
+      withCatalog(config, async (catalog) => [
+        ...(await examineSchedules(config, catalog)),
+        ...(await examineWebhooks(config, catalog)),
+      ]),
+    );
   } catch (error) {
     // `examineStored` says that the database is damaged, or that there is no room to read it.
     if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
     throw error;
   }
+}
+
+async function examineSchedules(config: Config, catalog: Catalog): Promise<HostCheck[]> {
+  const { defaultTenant } = config.instance;
+  const calendars = new Map(Object.keys(config.scheduler.calendars).map((name) => [name, new Set<string>()]));
+  const checks = await withMakers(config.persistence.dbPath, async ({ tokens, schedules }) => {
+    const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
+    // Nothing here depends on the zone of a schedule.
+    const all = [...schedulesOf(catalog, { defaultTenant, timezone: 'UTC' }), ...stored];
+    const isHeld = ({ id, held }: Schedule): boolean => states.get(id)?.held ?? held;
+    return checkSchedules(all, { store: { tokens }, catalog, clock: systemClock, calendars, isHeld });
+  });
+  return checks ?? [];
+}
+
+async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCheck[]> {
+  const { dbPath } = config.persistence;
+  const stored = await storedWebhooks(dbPath, systemClock.now() - dayMs);
+  const o = { catalog, defaultTenant: config.instance.defaultTenant };
+  const made = stored.made.map((one) => ofMade(one, o));
+  const seen = await withMakers(dbPath, ({ tokens }) => {
+    const parts = { ...o, store: { tokens }, clock: systemClock };
+    return Promise.all(made.map(async (one) => (await withPrincipal(one, parts)).webhook));
+  });
+  return checkWebhooks([...webhooksOfJobs(o), ...(seen ?? made)], stored);
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

@@ -20,3 +20,16 @@ export function warn(name: string, detail: string, cure: string | null): HostChe
 export function fail(name: string, detail: string, cure: string | null): HostCheck {
   return { name, status: 'fail', detail, cure };
 }
+
+export type Complaint = { readonly what: string; readonly cure: string };
+
+const mostNamed = 5;
+
+/** One warning about the first few of them; empty without complaints. */
+export function complain(name: string, complaints: readonly Complaint[]): HostCheck[] {
+  if (complaints.length === 0) return [];
+  const more = complaints.length > mostNamed ? `; and ${complaints.length - mostNamed} more` : '';
+  const named = complaints.slice(0, mostNamed);
+  const cures = [...new Set(named.map(({ cure }) => cure))];
+  return [warn(name, `${named.map(({ what }) => what).join('; ')}${more}`, cures.join('; '))];
+}

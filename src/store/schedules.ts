@@ -63,7 +63,7 @@ export type ScheduleStore = {
   readonly forget: (tx: Transaction, ids: readonly string[], beforeMs: number) => Promise<void>;
 };
 
-export function createScheduleStore({ read }: Database): ScheduleStore {
+export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleStore {
   return {
     async all() {
       return (await read.selectFrom('schedules').selectAll().orderBy('id').execute()).map(toSchedule);

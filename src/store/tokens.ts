@@ -32,7 +32,7 @@ export type TokenStore = {
   readonly hasActive: (nowMs: number) => Promise<boolean>;
 };
 
-export function createTokenStore({ read }: Database): TokenStore {
+export function createTokenStore({ read }: Pick<Database, 'read'>): TokenStore {
   const ofTenant = (tenant: string) =>
     read.selectFrom('tokens').$if(tenant !== '*', (query) => query.where('tenant', '=', tenant));
 

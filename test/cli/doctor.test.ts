@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } 
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
 import { createInstance } from './an-instance.ts';
 import { createFolder, flwd, type Seen, start } from './terminal.ts';
 
@@ -209,4 +210,46 @@ test('a calendar that is missing, broken or out of days is named, in the words i
     'sources: []\ninstance: { data_dir: ./data }\nscheduler: { calendars: { holidays: ./holidays.ics } }\n',
   );
   expect(await doctor()).toContain('\nok calendars holidays\n');
+});
+
+test('schedules and webhooks that can start nothing are named, with what to do', { timeout: 120_000 }, async () => {
+  const jobs = {
+    plain: bash('true'),
+    dated: bash('true', { schedules: [{ cron: '0 6 * * *', except: 'holidays' }] }),
+  };
+  const instance = await createInstance(jobs, { scheduler: { calendars: { holidays: ['2066-12-25'] } } });
+  const { dir } = instance;
+  const server = await instance.serve();
+  const doctor = async (): Promise<string> => (await flwd(dir, 'doctor')).stdout.replaceAll(/ +/g, ' ');
+  const made = await flwd(dir, 'tokens', 'create', '--name', 'lim', '--scopes', 'schedules:write', '--only', 'plain');
+  const add = async (path: string, body: object): Promise<string> => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${made.stdout.trim()}` };
+    const answer = await server.fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    expect(answer.status).toBe(201);
+    return JSON.parse(await answer.text()).id;
+  };
+  const schedule = await add('/schedules', { job_id: 'plain', cron: '0 0 1 1 *' });
+  const webhook = await add('/webhooks', { job_id: 'plain', name: 'push' });
+  expect(await doctor()).not.toContain('warn schedules');
+
+  expect(await flwd(dir, 'tokens', 'revoke', 'lim')).toMatchObject({ code: 0 });
+  const end = "The token 'lim' that made it is revoked.";
+  const again = 'again with another token';
+  expect(await doctor()).toContain(
+    `warn schedules plain (${schedule}) starts nothing: ${end}\n → flwd schedules rm ${schedule}, and add the schedule ${again}\n`,
+  );
+  expect(await doctor()).toContain(
+    `warn webhooks plain/push takes no deliveries: ${end}\n → flwd webhooks rm ${webhook}, and add the webhook ${again}\n`,
+  );
+  expect(await flwd(dir, 'schedules', 'hold', schedule)).toMatchObject({ code: 0 });
+  expect(await doctor()).not.toContain('warn schedules');
+  await server.stop();
+
+  const other = await createInstance(jobs, {}, dir);
+  const restarted = await other.serve();
+  expect(await doctor()).toMatch(
+    /^warn schedules dated \(\S+\) starts nothing: the calendar 'holidays' does not exist\n → add holidays to scheduler\.calendars in flwd\.yaml, and restart the server$/m,
+  );
+  expect((await flwd(dir, 'schedules')).stdout).toMatch(/ dated .* no calendar {2,}The calendar 'holidays' does not/);
+  await restarted.stop();
 });

@@ -1,5 +1,6 @@
 // `flwd schedules`: lists the schedules and when each one starts its next run.
 
+import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
 import { shellWord } from '../../lib/shell-word.ts';
@@ -103,7 +104,7 @@ function nextOf({ cron, enabled, held, paused, denied, next_fires: [next] }: Sch
 
 function stateOf({ enabled, held, paused, done, denied, last_error: lastError }: Schedule) {
   if (!enabled) return { text: 'disabled', style: 'faint' } as const;
-  if (denied) return { text: 'not allowed', style: 'bad' } as const;
+  if (denied) return { text: denialWords(denied).toLowerCase(), style: 'bad' } as const;
   if (paused) return { text: 'paused', style: 'busy' } as const;
   if (held) return { text: 'held', style: 'faint' } as const;
   if (lastError !== null) return { text: 'failing', style: 'bad' } as const;

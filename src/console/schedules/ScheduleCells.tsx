@@ -3,6 +3,7 @@
 import { Ellipsis } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { denialWords } from '../../client/schedule-denial.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { Menu } from '../design/controls/Menu.tsx';
 import { StatusIcon, StatusText } from '../design/text/Status.tsx';
@@ -30,7 +31,7 @@ export function Next({ schedule }: { readonly schedule: Schedule }): ReactNode {
   if (schedule.denied)
     return (
       <span className={styles.failed} title={schedule.denied.detail}>
-        Not allowed
+        {denialWords(schedule.denied)}
       </span>
     );
   if (schedule.paused) return <span className={styles.quiet}>Paused</span>;

@@ -3,6 +3,7 @@
 import { Pause, Trash2, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { denialWords } from '../../client/schedule-denial.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -68,7 +69,9 @@ export function SchedulePanel(o: {
 function whyOff({ enabled, paused, denied }: Schedule): string {
   if (!enabled) return 'Disabled: it starts nothing.';
   if (paused) return 'All schedules are paused: it starts nothing until they are resumed.';
-  return denied ? `Not allowed: ${harmless(denied.detail)}` : 'Held: it starts nothing until it is released.';
+  return denied
+    ? `${denialWords(denied)}: ${harmless(denied.detail)}`
+    : 'Held: it starts nothing until it is released.';
 }
 
 function PanelActs({

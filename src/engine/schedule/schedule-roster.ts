@@ -189,7 +189,7 @@ async function loadSchedules(
 }
 
 /** The schedules of a disabled job are disabled as well. */
-function schedulesOf(
+export function schedulesOf(
   catalog: Catalog,
   { defaultTenant: tenant, timezone }: { readonly defaultTenant: string; readonly timezone: string },
 ): Schedule[] {

@@ -45,7 +45,7 @@ export async function findByAddress(address: string, warn: Warn, o: Parts & Make
   const found = address.includes('/') ? findOfJob(address, o) : await findOfToken(address, o);
   const seen = found && (await withPrincipal(found, o));
   if (seen?.principal) return seen;
-  if (seen?.webhook.denied) warn(seen.webhook, seen.webhook.denied.message);
+  if (seen?.webhook.denied) warn(seen.webhook, `a webhook takes no deliveries: ${seen.webhook.denied.message}`);
   throw noWebhook();
 }
 

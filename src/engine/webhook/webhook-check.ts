@@ -1,23 +1,17 @@
 // The line of `flwd doctor` about webhooks: those that cannot start runs, and those that refused deliveries.
 
-import { type HostCheck, ok, warn } from '../../domain/host-check.ts';
+import { type Complaint, complain, type HostCheck, ok } from '../../domain/host-check.ts';
 import type { StoredWebhooks } from '../../store/sqlite/offline.ts';
 import type { Webhook } from './webhook-parts.ts';
 
-const mostNamed = 5;
 const name = 'webhooks';
-
-type Complaint = { readonly what: string; readonly cure: string };
 
 /** Empty if there are no webhooks. `stored` counts the deliveries that were refused in the last day. */
 export function checkWebhooks(webhooks: readonly Webhook[], stored: StoredWebhooks): HostCheck[] {
   if (webhooks.length === 0) return [];
   const complaints = webhooks.flatMap((webhook) => complaintsAbout(webhook, stored));
   if (complaints.length === 0) return [ok(name, `${webhooks.length}, and no delivery was refused in the last day`)];
-  const more = complaints.length > mostNamed ? `; and ${complaints.length - mostNamed} more` : '';
-  const named = complaints.slice(0, mostNamed);
-  const cures = [...new Set(named.map(({ cure }) => cure))];
-  return [warn(name, `${named.map(({ what }) => what).join('; ')}${more}`, cures.join('; '))];
+  return complain(name, complaints);
 }
 
 function complaintsAbout(
@@ -47,5 +41,6 @@ function complaintsAbout(
 function cureOf(slug: string, id: string): string {
   if (slug === 'job-invalid') return 'flwd jobs validate shows the errors of the job';
   if (slug === 'source-untrusted') return 'change what flwd.yaml allows the source';
+  if (slug === 'permission-denied') return `flwd webhooks rm ${id}, and add the webhook again with another token`;
   return `bring the job back, or remove the webhook: flwd webhooks rm ${id}`;
 }

@@ -7,6 +7,8 @@ import type { MadeWebhook } from '../../domain/trigger/webhook.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { type AuditEntries, type AuditListQuery, readAudit } from '../audit/audit-list.ts';
 import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
+import { createScheduleStore, type ScheduleStore } from '../schedules.ts';
+import { createTokenStore, type TokenStore } from '../tokens.ts';
 import { allMade } from '../webhooks.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';
 import { explainOpening } from './sqlite-files.ts';
@@ -92,6 +94,28 @@ export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<S
       secrets: new Set(secrets.map(({ tenant, name }) => `${String(tenant)} ${String(name)}`)),
       refused: new Map(refused.map(({ webhook_id: id, count }) => [String(id), Number(count)])),
     };
+  } finally {
+    connection.close();
+  }
+}
+
+type Makers = {
+  readonly tokens: Pick<TokenStore, 'find'>;
+  readonly schedules: Pick<ScheduleStore, 'all' | 'states'>;
+};
+
+/**
+ * Reads the schedules of the API, and the tokens that made schedules and webhooks. undefined when there is no database,
+ * or one of an older flwd. @throws SQLite's error when it cannot be read
+ */
+export async function withMakers<T>(dbPath: string, work: (makers: Makers) => Promise<T>): Promise<T | undefined> {
+  if (!existsSync(dbPath)) return undefined;
+  const connection = connectOffline(dbPath);
+  try {
+    // Schedules have had the columns that are read here since there is this table.
+    if (!hasTable(connection, 'heartbeats')) return undefined;
+    const read = kyselyOver(connection);
+    return await work({ tokens: createTokenStore({ read }), schedules: createScheduleStore({ read }) });
   } finally {
     connection.close();
   }

@@ -1,0 +1,42 @@
+// The line of `flwd doctor` about schedules that can start nothing: the token that made them has ended, or they name an
+// unknown calendar.
+
+import { type Complaint, complain, type HostCheck } from '../../domain/host-check.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Schedule } from '../../domain/schedule.ts';
+import { limitsOf } from '../bindings.ts';
+import { type Calendars, unknownCalendars } from './schedule-times.ts';
+
+type Parts = Parameters<typeof limitsOf>[1] & {
+  readonly calendars: Calendars;
+  /** Whether the schedule is held; a held one is meant to start nothing. */
+  readonly isHeld: (schedule: Schedule) => boolean;
+};
+
+export async function checkSchedules(schedules: readonly Schedule[], o: Parts): Promise<HostCheck[]> {
+  const complaints: Complaint[] = [];
+  for (const schedule of schedules) {
+    const { cron, atMs } = schedule;
+    const isOver = cron === null && (atMs ?? 0) <= o.clock.now();
+    if (schedule.enabled && !isOver && !o.isHeld(schedule)) complaints.push(...(await complaintsAbout(schedule, o)));
+  }
+  return complain('schedules', complaints);
+}
+
+async function complaintsAbout(schedule: Schedule, o: Parts): Promise<Complaint[]> {
+  const { id, jobId } = schedule;
+  const what = `${jobId} (${id}) starts nothing`;
+  const [unknown] = unknownCalendars(schedule, o.calendars);
+  if (unknown) {
+    const cure = `add ${unknown.name} to scheduler.calendars in flwd.yaml, and restart the server`;
+    return [{ what: `${what}: the calendar '${unknown.name}' does not exist`, cure }];
+  }
+  try {
+    await limitsOf(schedule.boundTo, o);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const cure = `flwd schedules rm ${id}, and add the schedule again with another token`;
+    return [{ what: `${what}: ${error.message}`, cure }];
+  }
+}
