@@ -8,7 +8,7 @@ import { type Config, foldersOf } from './config/config.ts';
 import { ownEntry } from './domain/audit.ts';
 import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
-import { type Channel, type Smtp, type StoredText, waitingWords } from './domain/notification.ts';
+import { type Channel, secretsIn, secretsOfChannel, waitingWords } from './domain/notification.ts';
 import type { Schedule } from './domain/schedule.ts';
 import { checkSchedules } from './engine/schedule/schedule-check.ts';
 import { schedulesOf } from './engine/schedule/schedule-roster.ts';
@@ -321,7 +321,7 @@ async function checkChannels(
   } catch (error) {
     return failureOf(name, error);
   }
-  const secretsFor = (channel: Channel) => secretsOf(channel, smtp);
+  const secretsFor = (channel: Channel) => secretsOfChannel(channel, smtp);
   const named = channels.flatMap(secretsFor);
   const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
   const missing = [...new Set(named)].filter((one) => !stored.includes(one));
@@ -332,15 +332,6 @@ async function checkChannels(
     `${using.map((channel) => channel.name).join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
     missing.map((one) => `flwd secrets set ${one}`).join(', '),
   );
-}
-
-function secretsOf({ type, url, token, routingKey, headers }: Channel, smtp: Smtp | null): string[] {
-  const ofMail = type === 'mail' && smtp ? smtp.url : null;
-  return secretsIn([url, token, routingKey, ofMail, ...Object.values(headers)]);
-}
-
-function secretsIn(texts: readonly (StoredText | null)[]): string[] {
-  return texts.flatMap((text) => (text === null || typeof text === 'string' ? [] : [text.secret]));
 }
 
 function checkCollector({ collector, persistence, instance }: Config): HostCheck[] {

@@ -26,6 +26,12 @@ const secretList = Type.Object(
             description: 'The ids of the jobs whose config.yaml names the secret; null without the scope jobs:read',
           }),
         ),
+        also_used_by: nullable(
+          Type.Array(Type.String(), {
+            description:
+              'Webhooks made at run time, such as `webhook deploy/push`, and for callers who administer the whole instance also channels, such as `channel team`, and `telemetry`; null without the scope jobs:read',
+          }),
+        ),
       }),
     ),
     missing: nullable(

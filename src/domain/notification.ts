@@ -102,6 +102,16 @@ export type Channel = {
 /** The server that sends mail. */
 export type Smtp = { readonly url: StoredText; readonly from: string };
 
+/** The names of the stored secrets that a channel needs. */
+export function secretsOfChannel({ type, url, token, routingKey, headers }: Channel, smtp: Smtp | null): string[] {
+  const ofMail = type === 'mail' && smtp ? smtp.url : null;
+  return secretsIn([url, token, routingKey, ofMail, ...Object.values(headers)]);
+}
+
+export function secretsIn(texts: readonly (StoredText | null)[]): string[] {
+  return texts.flatMap((text) => (text === null || typeof text === 'string' ? [] : [text.secret]));
+}
+
 /** As the API returns it, with only the origin of the webhook's URL. */
 export type Notification = {
   readonly id: string;

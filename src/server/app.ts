@@ -353,7 +353,7 @@ function createHandlers(
     ...createTriggerHandlers({ triggers: engine.triggers, store, jobIdOf }),
     ...createWebhookHandlers({ ...engine, store, jobIdOf, starterOf, ...config.server }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),
-    ...createSecretHandlers({ engine, catalog, defaultTenant: config.instance.defaultTenant }),
+    ...createSecretHandlers({ engine, catalog, webhooks: store.webhooks, config }),
     ...createKvHandlers({ kv: engine.kv, defaultTenant: config.instance.defaultTenant }),
     ...createRunHandlers({ runs, engine, usual: createUsualWork({ store, hub }), jobIdOf, starterOf }),
     ...createLogHandlers({ runs, hub, streams }),

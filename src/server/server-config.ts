@@ -1,6 +1,7 @@
 // The part of the configuration that the server needs.
 
 import type { SecurityProfile } from '../domain/job.ts';
+import type { Channel, Smtp, StoredText } from '../domain/notification.ts';
 import type { UsingSource } from '../domain/policy.ts';
 import type { RetentionPolicy } from '../engine/retention/retain.ts';
 import type { AuthMode } from './admission/local-callers.ts';
@@ -52,4 +53,7 @@ export type ServerConfig = {
     readonly retention: RetentionPolicy;
   };
   readonly extensions: readonly string[];
+  readonly notify: { readonly channels: readonly Channel[]; readonly smtp: Smtp | null };
+  /** The headers of requests to a collector of spans; null: spans are not sent. */
+  readonly collector: { readonly headers: Readonly<Record<string, StoredText>> } | null;
 };

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { openTerminal } from '../tui/a-terminal.ts';
@@ -46,7 +46,9 @@ describe.each(['stopped', 'running', 'required'])('on a %s instance', (state) =>
     });
     await set(instance, 'hunter-23', 'theirs', '--tenant', 'acme');
     const { stdout } = await flwd(instance.dir, 'secrets', 'list');
-    expect(stdout).toMatch(/^NAME {6}TENANT {3}JOBS {2}UPDATED {19}BY\nregistry {2}default {2}0 {5}20\S+Z {2}local\n$/);
+    expect(stdout).toMatch(
+      /^NAME {6}TENANT {3}USED BY {2}UPDATED {19}BY\nregistry {2}default {2}nothing {2}20\S+Z {2}local\n$/,
+    );
     expect((await flwd(instance.dir, 'secrets', 'list', '--tenant', 'acme')).stdout).toMatch(/\ntheirs /);
     const rm = () => flwd(instance.dir, 'secrets', 'rm', 'registry');
     expect(await rm()).toEqual({ code: 0, stdout: '', stderr: 'removed registry\n' });
@@ -71,6 +73,51 @@ test('an invalid secret is refused without repeating it', async () => {
   expect(await flwd(instance.dir, 'secrets', 'list')).toEqual({ code: 0, stdout: '', stderr: 'no secrets\n' });
 });
 
+test('the list and the removal of a secret name the channels, webhooks and telemetry that use it', async () => {
+  const url = 'http://127.0.0.1:4318';
+  const instance = await createInstance(
+    { hello: bash('true') },
+    {
+      notify: { channels: { team: { type: 'slack', url: { secret: 'shared-1' } } } },
+      telemetry: { otlp: { endpoint: url, headers: { authorization: { secret: 'shared-1' } } } },
+    },
+  );
+  const server = await instance.serve();
+  onTestFinished(() => server.stop());
+  for (const name of ['shared-1', 'key-1', 'lonely-1']) await set(instance, 'hunter-22', name);
+  const added = await flwd(
+    instance.dir,
+    'webhooks',
+    'add',
+    'hello',
+    '--name',
+    'push',
+    '--scheme',
+    'github',
+    '--secret',
+    'key-1',
+  );
+  expect(added).toMatchObject({ code: 0 });
+  const { stdout } = await flwd(instance.dir, 'secrets', 'list');
+  expect(stdout).toMatch(/^key-1 +default +webhook hello\/push /m);
+  expect(stdout).toMatch(/^lonely-1 +default +nothing /m);
+  expect(stdout).toMatch(/^shared-1 +default +channel team, telemetry /m);
+  expect(await flwd(instance.dir, 'secrets', 'rm', 'shared-1')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: 'removed shared-1\nuntil it is stored again, these lack it: channel team, telemetry\n',
+  });
+  const body = JSON.stringify({ name: 'of-tenant', scopes: ['secrets:write', 'jobs:read'], tenant: 'default' });
+  const headers = { 'content-type': 'application/json' };
+  await set(instance, 'hunter-22', 'shared-1');
+  const answer = await (await server.fetch('/tokens', { method: 'POST', headers, body })).text();
+  const created: { token: string } = JSON.parse(answer);
+  const shown = await server.fetch('/secrets', { headers: { authorization: `Bearer ${created.token}` } });
+  expect(await shown.json()).toMatchObject({
+    secrets: [{ also_used_by: ['webhook hello/push'] }, { also_used_by: [] }, { name: 'shared-1', also_used_by: [] }],
+  });
+});
+
 test('the list says which secrets jobs use that nobody has stored', async () => {
   const uses = (...names: readonly string[]) =>
     bash('true', { env: Object.fromEntries(names.map((secret, at) => [`KEY_${at}`, { secret }])) });
@@ -78,7 +125,7 @@ test('the list says which secrets jobs use that nobody has stored', async () => 
   await set(instance, 'hunter-22', 'registry');
   const { code, stdout, stderr } = await flwd(instance.dir, 'secrets', 'list');
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^NAME .*\nregistry {2}default {2}1 .*\n$/);
+  expect(stdout).toMatch(/^NAME .*\nregistry {2}default {2}1 job .*\n$/);
   expect(stderr).toBe('mail is not stored, but restart uses it\nssh-key is not stored, but deploy, restart use it\n');
 });
 

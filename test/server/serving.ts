@@ -199,6 +199,8 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
         retention: { ...keepsAll, ...o.retention },
       },
       extensions: ['mcp'],
+      notify: { channels: [], smtp: null },
+      collector: null,
     },
     catalog,
     snapshots,

@@ -32,16 +32,21 @@ async function printSecrets(secrets: AnswerOf<'listSecrets'>['secrets'], output:
     [
       { name: 'NAME', isFlexible: true },
       { name: 'TENANT', isFlexible: true },
-      { name: 'JOBS' },
+      { name: 'USED BY', isFlexible: true },
       { name: 'UPDATED' },
       { name: 'BY' },
     ],
-    secrets.map(({ name, tenant, used_by: jobIds, ...secret }) => [
+    secrets.map(({ name, tenant, used_by: jobIds, also_used_by: others, ...secret }) => [
       name,
       tenant,
-      jobIds === null ? '-' : String(jobIds.length),
+      jobIds === null ? '-' : usersOf(jobIds.length, others ?? []),
       output.time(secret.updated_at),
       secret.updated_by,
     ]),
   );
+}
+
+function usersOf(jobs: number, others: readonly string[]): string {
+  const ofJobs = jobs === 0 ? [] : [jobs === 1 ? '1 job' : `${jobs} jobs`];
+  return [...ofJobs, ...others].join(', ') || 'nothing';
 }

@@ -116,7 +116,7 @@ function SecretTable(o: { readonly rows: readonly Secret[]; readonly ask: (asked
           <span className={styles.mono}>{secret.name}</span>
           <SecretActs secret={secret} ask={ask} />
           <span className={styles.wholeLine}>
-            <UsedBy jobIds={secret.used_by} />
+            <Uses of={secret} />
           </span>
         </div>
       )}
@@ -137,7 +137,7 @@ function rotatedWords({ key_id: key, resealed, unopened, advice }: AnswerOf<'rot
 function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
   return [
     { id: 'name', head: 'Name', cell: ({ name }) => <code title={name}>{name}</code> },
-    { id: 'jobs', head: 'Used by', cell: ({ used_by: jobIds }) => <UsedBy jobIds={jobIds} /> },
+    { id: 'jobs', head: 'Used by', cell: (secret) => <Uses of={secret} /> },
     { id: 'tenant', head: 'Tenant', width: '110px', leavesBelowPx: 1_180, cell: ({ tenant }) => tenant },
     { id: 'changed', head: 'Changed', width: '120px', cell: (secret) => <Time at={secret.updated_at} /> },
     { id: 'by', head: 'By', width: '90px', leavesBelowPx: 1_180, cell: (secret) => secret.updated_by },
@@ -152,6 +152,17 @@ function columnsOf(ask: (asked: Asked) => void): readonly Column<Secret>[] {
 }
 
 const mostNamed = 2;
+
+/** The jobs, and what else uses the secret. */
+function Uses({ of: { used_by: jobIds, also_used_by: others } }: { readonly of: Secret }): ReactNode {
+  if (!others || others.length === 0) return <UsedBy jobIds={jobIds} />;
+  return (
+    <span className={styles.inLine}>
+      {jobIds && jobIds.length > 0 && <UsedBy jobIds={jobIds} />}
+      <span>{others.join(', ')}</span>
+    </span>
+  );
+}
 
 /** The jobs that name the secret, each leading to its page; empty if the caller may not read jobs. */
 function UsedBy({ jobIds }: { readonly jobIds: readonly string[] | null }): ReactNode {
