@@ -286,6 +286,7 @@ function createApp(
     clientErrorHandler: answerUnreadable,
   });
   app.decorateRequest('principal');
+  app.decorateRequest('webhook', undefined);
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, answering));
   answerWhatNodeKeeps(app.server);
   boundConnections(app.server, { limit: connectionLimit(), stallMs: writeTimeoutMs });

@@ -128,22 +128,29 @@ function refusalOf(problem: Problem, request: FastifyRequest): NewAuditEntry | u
   const operation = operationOf(request);
   const action = actionOf(problem, request, operation?.audit);
   if (!action) return undefined;
+  const { webhook } = request;
   const credential = request.raw.headers.authorization;
   const tokenId = credential && parseCredential(credential.replace(/^Bearer +/i, ''))?.id;
   return {
     ...about(request),
-    tenant: request.principal?.tenant || '*',
+    tenant: request.principal?.tenant || (webhook?.tenant ?? '*'),
     action,
-    object: operation?.audit ? { kind: operation.audit.object, id: idInPath(request) } : null,
+    object: objectOf(request, operation?.audit),
     result: problem.status >= 500 ? 'failed' : 'refused',
     reason: problem.slug,
     detail: {
       operation: request.routeOptions.config.operation ?? null,
       message: toAuditText(problem.message),
       ...jobOf(request, operation?.audit),
+      ...(webhook && { webhook: `${webhook.jobId}/${webhook.name}` }),
       ...(action === 'auth.fail' && tokenId && { token_id: tokenId }),
     },
   };
+}
+
+function objectOf(request: FastifyRequest, audit: OperationAudit | null | undefined): AuditObject | null {
+  if (request.webhook) return { kind: 'webhook', id: request.webhook.id };
+  return audit ? { kind: audit.object, id: idInPath(request) } : null;
 }
 
 function doneBy(

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AnswerOf, BodyOf, OperationId, PathOf, QueryOf } from '../contract/operations.ts';
 import type { Principal } from '../domain/principal.ts';
+import type { Webhook } from '../engine/webhook/webhook-parts.ts';
 import type { Frozen } from '../lib/frozen.ts';
 import type { RecordChange } from '../store/audit/audit.ts';
 
@@ -10,6 +11,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The caller; known once the request has been admitted. */
     principal: Principal;
+    /** The webhook that a delivery is for; undefined for other requests. */
+    webhook: Pick<Webhook, 'id' | 'jobId' | 'name' | 'tenant'> | undefined;
   }
 }
 

@@ -39,7 +39,9 @@ export function addHookRoutes(app: FastifyInstance, o: Parts): void {
     await o.admission.admitDelivery(request, reply);
     assertRoom(o.load);
     // Before the body is read, so that only somebody who knows an address can make the server read bodies.
-    found.set(request, await webhooks.find(request.params['*']));
+    const open = await webhooks.find(request.params['*']);
+    found.set(request, open);
+    request.webhook = open.webhook;
     o.takeBodyRoom(request, reply);
   }
 

@@ -52,6 +52,13 @@ testWith('bwrap')(
     expect(first.status).toBe(202);
     await server.finished(first.run_id ?? '');
     expect(await send(server.url, { ref: 'no' })).toMatchObject({ status: 200 });
+    const forged = await fetch(`${server.url}/hooks/site/deploy/push`, { method: 'POST', body: '{}' });
+    expect(forged.status).toBe(403);
+    await expect
+      .poll(async () => (await flwd(dir, 'doctor')).stdout, { timeout: 20_000 })
+      .toMatch(
+        /^warn +webhooks +site\/deploy\/push refused deliveries with a wrong signature in the last day: 1\n +→ compare the secret of the sender; flwd audit --object webhook_\w+ shows who sent them$/m,
+      );
     const listed = await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/push');
     expect(listed).toMatchObject({ code: 0, stderr: '' });
     const [, skipped = '', started = ''] = listed.stdout.split('\n');

@@ -140,6 +140,16 @@ test('forged deliveries start nothing and are in the audit log, without what the
   const audit = () => server.fetch('/audit?action=auth.fail&limit=200').then((answer) => answer.text());
   await expect.poll(audit).toContain('signature-invalid');
   expect(await audit()).not.toContain('FORGED-BODY');
+  const { entries } = JSON.parse(await audit());
+  const { webhooks } = JSON.parse(await (await server.fetch('/webhooks?job_id=deploy')).text());
+  const { id } = webhooks.find(({ name }: { readonly name: string }) => name === 'gh');
+  expect(entries[0]).toMatchObject({
+    tenant: 'default',
+    object: { kind: 'webhook', id },
+    detail: { webhook: 'deploy/gh', message: expect.stringContaining("'x-hub-signature-256'") },
+  });
+  const warned = logged.filter((line) => line.includes('its signature is missing, wrong or too old'));
+  expect(warned.filter((line) => line.includes('"webhook":"gh"'))).toHaveLength(1);
 });
 
 test('a request with two signatures is refused, and a header cannot start a second line of the log', async () => {
@@ -196,7 +206,8 @@ test('many requests to a hook that is denied or lacks a key write one line to th
   await sendMany('other/keyless', 403);
   expect(lines('other')).toHaveLength(1);
   await sendMany('deploy/keyless', 403);
-  expect(lines('deploy')).toMatchObject([expect.stringMatching(/lacks a key: .*not-stored.*nor-this/)]);
+  const ofKeyless = lines('deploy').filter((line) => line.includes('"webhook":"keyless"'));
+  expect(ofKeyless).toMatchObject([expect.stringMatching(/lacks a key: .*not-stored.*nor-this/)]);
 
   const headers = { 'content-type': 'application/json' };
   await server.fetch('/secrets/not-stored', { method: 'PUT', headers, body: JSON.stringify({ value: key }) });

@@ -22,11 +22,21 @@ function complaintsAbout(
   if (denied) return [{ what: `${webhook} takes no deliveries: ${denied.message}`, cure: cureOf(denied.slug, id) }];
   const missing = secrets.filter((secret) => !stored.secrets.has(`${tenant} ${secret}`));
   const refused = stored.refused.get(id) ?? 0;
+  const forged = stored.forged.get(id) ?? 0;
   return [
     ...missing.map((secret) => ({
       what: `${webhook} lacks the secret ${secret}`,
       cure: `flwd secrets set ${secret} --tenant ${tenant}`,
     })),
+    // Without its secret, a webhook cannot tell.
+    ...(forged === 0 || missing.length > 0
+      ? []
+      : [
+          {
+            what: `${webhook} refused deliveries with a wrong signature in the last day: ${forged}`,
+            cure: `compare the secret of the sender; flwd audit --object ${id} shows who sent them`,
+          },
+        ]),
     ...(refused === 0
       ? []
       : [

@@ -61,9 +61,10 @@ export type Webhooks = {
 
 export function createWebhooks(o: WebhookParts): Webhooks {
   const warn = createWarnings(o.log);
+  const warnForged = createWarnings(o.log);
   return {
     find: (address) => findByAddress(address, warn, o),
-    assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, warn, o),
+    assertSigned: (webhook, delivery) => assertSigned(webhook, delivery, { warn, warnForged }, o),
     accept: (webhook, incoming, caller) => accept(webhook, incoming, caller, o),
     list: (reach, query) => listWebhooks(reach, query, o),
     get: async (id, reach) => (await withPrincipal(await findById(id, reach, o), o)).webhook,
@@ -101,10 +102,13 @@ const refusals = {
   old: 'was signed more than five minutes before or after now, in the header',
 };
 
+const forged =
+  'a webhook refused a delivery, because its signature is missing, wrong or too old: compare the secret of the sender';
+
 async function assertSigned(
   webhook: Webhook,
   { read, raw }: Omit<Delivery, 'body'>,
-  warn: Warn,
+  { warn, warnForged }: { readonly warn: Warn; readonly warnForged: Warn },
   o: WebhookParts,
 ): Promise<void> {
   const { scheme, header } = webhook;
@@ -112,6 +116,8 @@ async function assertSigned(
   if (scheme === 'token' || header === null) return;
   const keys = await keysFor(webhook, warn, o);
   const verdict = verify(scheme, { header, read, body: raw, nowMs: o.clock.now() }, keys);
+  // A missing key has its own line. The text is always the same, so that nobody can fill the log.
+  if (keys.length > 0) warnForged(webhook, verdict === 'valid' ? undefined : forged);
   if (verdict !== 'valid') throw new Problem('signature-invalid', `The delivery ${refusals[verdict]} '${header}'.`);
 }
 

@@ -71,13 +71,15 @@ export type StoredWebhooks = {
   readonly secrets: ReadonlySet<string>;
   /** How many deliveries were refused since then, by webhook. */
   readonly refused: ReadonlyMap<string, number>;
+  /** How many had a wrong signature, by webhook. The audit log leaves some out if there are many. */
+  readonly forged: ReadonlyMap<string, number>;
 };
 
 /**
  * Empty when there is no database, or one from before webhooks existed. @throws SQLite's error when it cannot be read
  */
 export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<StoredWebhooks> {
-  if (!existsSync(dbPath)) return { made: [], secrets: new Set(), refused: new Map() };
+  if (!existsSync(dbPath)) return { made: [], secrets: new Set(), refused: new Map(), forged: new Map() };
   const connection = connectOffline(dbPath);
   try {
     const secrets = hasTable(connection, 'secrets') ? connection.prepare('SELECT tenant, name FROM secrets').all() : [];
@@ -89,10 +91,20 @@ export async function storedWebhooks(dbPath: string, sinceMs: number): Promise<S
           )
           .all(sinceMs)
       : [];
+    const forged = hasTable(connection, 'audit')
+      ? connection
+          .prepare(
+            `SELECT object_id, count(*) AS count FROM audit
+             WHERE action = 'auth.fail' AND object_kind = 'webhook' AND reason = 'signature-invalid' AND at >= ?
+             GROUP BY object_id`,
+          )
+          .all(sinceMs)
+      : [];
     return {
       made: hasTable(connection, 'webhooks') ? await allMade(kyselyOver(connection)) : [],
       secrets: new Set(secrets.map(({ tenant, name }) => `${String(tenant)} ${String(name)}`)),
       refused: new Map(refused.map(({ webhook_id: id, count }) => [String(id), Number(count)])),
+      forged: new Map(forged.map(({ object_id: id, count }) => [String(id), Number(count)])),
     };
   } finally {
     connection.close();
