@@ -204,8 +204,9 @@ async function reasonOf(
     return `The step ${stepId} waits for an approval${open?.question ? `: ${open.question}` : '.'}`;
   }
   const why = plainText(run.error?.message ?? 'the run failed').replace(/[.\s]+$/, '');
-  const again = failures > 1 ? `, for the ${ordinal(failures)} time in a row` : '';
-  return `${why.charAt(0).toUpperCase()}${why.slice(1)}${again}.`;
+  // Behind the words of a program, it would read as one of them.
+  const again = failures > 1 ? `${ordinal(failures)} failure in a row. ` : '';
+  return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
 }
 
 function tookOf({ started_at: startedAt, finished_at: finishedAt }: Run): string {

@@ -46,7 +46,9 @@ testWith('bwrap')(
     const { dir } = instance;
     const body = JSON.stringify({ value: key });
     await server.fetch('/secrets/hook-key', { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
-    expect((await flwd(dir, 'webhooks')).stdout).toMatch(/\/hooks\/site\/deploy\/push +hmac +body\.ref != "no" +-\n/);
+    expect((await flwd(dir, 'webhooks')).stdout).toMatch(
+      /^site\/deploy\/push +\/hooks\/site\/deploy\/push +hmac +body\.ref != "no" +-$/m,
+    );
 
     const first = await send(server.url, { ref: 'main', pin });
     expect(first.status).toBe(202);
@@ -73,6 +75,10 @@ testWith('bwrap')(
     expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push', 'delivery_0')).toMatchObject({ code: 3 });
     expect(await flwd(dir, 'webhooks', 'deliveries', 'site/deploy/pull')).toMatchObject({ code: 3 });
     expect(await flwd(dir, 'webhooks', 'replay', 'site/deploy/push')).toMatchObject({ code: 2 });
+
+    expect((await flwd(dir, 'webhooks', 'rm', 'site/deploy/push')).stderr).toContain(
+      "The webhook 'site/deploy/push' is defined in the config.yaml of 'site/deploy': change it there.",
+    );
 
     const dest = join(createFolder(), 'backup');
     expect(await flwd(dir, 'backup', dest, '--include-key')).toMatchObject({ code: 0 });
@@ -120,7 +126,7 @@ testWith('bwrap')(
     });
     const [url, hook = ''] = /^http:\/\/127\.0\.0\.1:\d+(\/hooks\/flwd_hook_[\w-]{43})\n$/.exec(made.stdout) ?? [];
     expect(url).toBe(made.stdout);
-    expect((await flwd(dir, 'webhooks')).stdout).toMatch(/^site\/deploy\/form +token +-$/m);
+    expect((await flwd(dir, 'webhooks')).stdout).toMatch(/^site\/deploy\/form +has a token +token +-$/m);
     expect(await flwd(dir, 'webhooks', 'add', 'site/deploy', '--name', 'form', ...args)).toMatchObject({ code: 2 });
 
     const body = join(createFolder(), 'body.json');

@@ -37,8 +37,8 @@ test('a success after failures is fixed, a failure after one is still failing, a
   }
   expect(told()).toEqual([
     ['failed', 'Exit code 3.'],
-    ['still_failing', 'Exit code 3, for the 2nd time in a row.'],
-    ['still_failing', 'Exit code 3, for the 3rd time in a row.'],
+    ['still_failing', '2nd failure in a row. Exit code 3.'],
+    ['still_failing', '3rd failure in a row. Exit code 3.'],
     ['fixed', 'It succeeded in 1.5s, after 3 failures in a row.'],
     ['failed', 'Exit code 3.'],
   ]);

@@ -55,7 +55,7 @@ test('repeat: a failing job is reported once in that time, then as still failing
   second.time.nowMs = startMs + 24 * hourMs;
   await second.end(rule, 'fail');
   await when(() => expect(events()).toEqual(['failed', 'failed', 'still_failing']));
-  expect(bodiesOf(receiver)[2].data.message.reason).toMatch(/for the 3rd time in a row/);
+  expect(bodiesOf(receiver)[2].data.message.reason).toMatch(/^3rd failure in a row\. /);
   await second.end(rule, 'succeed');
   await when(() => expect(events().at(-1)).toBe('fixed'));
   await second.end(rule, 'fail');

@@ -20,7 +20,11 @@ test('every answer of the API says what is left; past the limit the answer is 42
   expect(refused.status).toBe(429);
   expect(refused.headers.get('x-ratelimit-remaining')).toBe('0');
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
-  expect(await refused.json()).toMatchObject({ type: 'https://flowd.org/problems/rate-limited', status: 429 });
+  expect(await refused.json()).toMatchObject({
+    type: 'https://flowd.org/problems/rate-limited',
+    status: 429,
+    detail: 'There were more than 5 requests in a minute; try again later.',
+  });
   expect((await server.fetch('//healthz')).status).toBe(204);
 });
 

@@ -28,13 +28,15 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
   await output.table(
     [
       { name: 'WEBHOOK', isFlexible: true },
+      { name: 'ADDRESS', isFlexible: true },
       { name: 'SCHEME' },
       { name: 'IF', isFlexible: true },
       { name: 'LAST DELIVERY' },
       { name: 'WHY', isFlexible: true },
     ],
     webhooks.map((webhook) => [
-      webhook.hook ?? `${webhook.job_id}/${webhook.name}`,
+      `${webhook.job_id}/${webhook.name}`,
+      webhook.hook ?? 'has a token',
       webhook.scheme,
       webhook.if ?? '',
       stateOf(webhook, output),

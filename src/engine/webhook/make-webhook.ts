@@ -78,11 +78,14 @@ export async function makeWebhook(request: WebhookRequest, by: Principal, o: Par
   return { webhook: ofMade(made, o), token };
 }
 
-export async function removeWebhook({ id, jobId, made, tenant }: Webhook, { store, record }: Parts): Promise<void> {
+export async function removeWebhook(
+  { id, jobId, name, made, tenant }: Webhook,
+  { store, record }: Parts,
+): Promise<void> {
   if (!made) {
     throw new Problem(
       'source-managed',
-      `The webhook '${id}' is defined in the config.yaml of '${jobId}': change it there.`,
+      `The webhook '${jobId}/${name}' is defined in the config.yaml of '${jobId}': change it there.`,
     );
   }
   await store.db.transact(async (tx) => {

@@ -5,6 +5,7 @@ import type { SecurityProfile } from '../../domain/job.ts';
 import { accountOf, type Principal } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { formatDuration } from '../../lib/units.ts';
 import { networkOf } from '../admission/failed-logins.ts';
 import type { RateLimit, ServerConfig } from '../server-config.ts';
 import { createFixedWindow } from './fixed-window.ts';
@@ -75,7 +76,8 @@ export function counterKey(principal: Principal): string {
 }
 
 function exceeded(what: string, { limit, windowMs }: RateLimit, endsInMs: number): Problem {
-  return new Problem('rate-limited', `There were more than ${limit} ${what} in ${windowMs} ms; try again later.`, {
+  const span = windowMs === minuteMs ? 'a minute' : formatDuration(windowMs);
+  return new Problem('rate-limited', `There were more than ${limit} ${what} in ${span}; try again later.`, {
     retry_after: Math.ceil(endsInMs / 1000),
   });
 }
