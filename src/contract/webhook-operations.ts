@@ -63,6 +63,9 @@ const webhook = Type.Object(
     scheme: literals(webhookSchemes),
     header: nullable(Type.String({ description: 'The header of the signature; null for the scheme `token`' })),
     secrets: Type.Array(Type.String(), { description: 'The names of the stored secrets with which a sender signs' }),
+    missing_secrets: Type.Array(Type.String(), {
+      description: 'Those of `secrets` that are not stored; without any of them, no signature can be right',
+    }),
     if: nullable(Type.String()),
     args: Type.Record(Type.String(), Type.String()),
     per_minute: nullable(

@@ -44,11 +44,19 @@ testWith('bwrap')(
     const instance = await createInstance(jobs);
     const server = await instance.serve();
     const { dir } = instance;
+    const lack = 'lacks the secret hook-key: flwd secrets set hook-key';
+    expect((await flwd(dir, 'webhooks')).stdout).toMatch(new RegExp(`^site/deploy/push .* ${lack}$`, 'm'));
+    const push = join(createFolder(), 'push.json');
+    writeFileSync(push, JSON.stringify({ ref: 'main', pin }));
+    const test = async () => (await flwd(dir, 'webhooks', 'test', 'site/deploy/push', '--body', push)).stdout;
+    expect(await test()).toMatch(/would start a run of site\/deploy\nbut no delivery can be signed now, .*: it lacks /);
     const body = JSON.stringify({ value: key });
     await server.fetch('/secrets/hook-key', { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
     expect((await flwd(dir, 'webhooks')).stdout).toMatch(
       /^site\/deploy\/push +\/hooks\/site\/deploy\/push +hmac +body\.ref != "no" +-$/m,
     );
+
+    expect(await test()).toMatch(/would start a run of site\/deploy\n$/);
 
     const first = await send(server.url, { ref: 'main', pin });
     expect(first.status).toBe(202);

@@ -84,6 +84,7 @@ test('a webhook is listed with its address and its last delivery', async () => {
     scheme: 'github',
     header: 'x-hub-signature-256',
     secrets: ['key'],
+    missing_secrets: [],
     per_minute: null,
     created_at: null,
     created_by: null,

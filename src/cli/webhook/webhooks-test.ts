@@ -9,7 +9,7 @@ import { fileTrouble } from '../file-trouble.ts';
 import { oneOperand, readPairs } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
-import { findWebhook } from './webhooks.ts';
+import { findWebhook, lackOf } from './webhooks.ts';
 
 type Trial = AnswerOf<'testWebhook'>;
 
@@ -20,7 +20,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
   const [headers, query] = [readPairs(options, 'header'), readPairs(options, 'query')];
   const content = await readBody(options);
   return withSession(options, async ({ client }) => {
-    const { id, job_id: jobId } = await findWebhook(client, named);
+    const webhook = await findWebhook(client, named);
+    const { id, job_id: jobId, secrets, missing_secrets: missing } = webhook;
     const body = {
       ...(content !== undefined && { body: content }),
       ...(event !== undefined && { event }),
@@ -30,6 +31,8 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const trial = await client.call('testWebhook', { path: { webhook_id: id }, body });
     if (output.isJson) output.json(trial);
     else describe(trial, jobId, output);
+    if (!output.isJson && secrets.length > 0 && missing.length === secrets.length)
+      output.text(`but no delivery can be signed now, so each gets 403: it ${lackOf(webhook)}\n`);
     return trial.result === 'refused' ? exitCodes.runFailed : exitCodes.done;
   });
 }

@@ -2,6 +2,7 @@
 
 import type { Client } from '../../client/client.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { withSession } from '../session/session.ts';
@@ -40,9 +41,16 @@ async function printWebhooks(webhooks: readonly Webhook[], output: Output): Prom
       webhook.scheme,
       webhook.if ?? '',
       stateOf(webhook, output),
-      webhook.denied?.detail ?? '',
+      webhook.denied?.detail ?? lackOf(webhook),
     ]),
   );
+}
+
+/** The secrets that it lacks, with the commands that store them; empty if it has all of them. */
+export function lackOf({ missing_secrets: missing, source, tenant }: Webhook): string {
+  // Those of job files belong to the default tenant.
+  const of = source === 'job' ? '' : ` --tenant ${shellWord(tenant)}`;
+  return missing.map((secret) => `lacks the secret ${secret}: flwd secrets set ${secret}${of}`).join('; ');
 }
 
 function stateOf({ denied, last_delivery: last }: Webhook, output: Output) {

@@ -30,7 +30,7 @@ type Row = Awaited<ReturnType<Store['webhooks']['deliveries']>>[number];
 
 export function createWebhookHandlers(o: {
   readonly webhooks: Webhooks;
-  readonly store: Pick<Store, 'webhooks'>;
+  readonly store: Pick<Store, 'webhooks' | 'secrets'>;
   readonly jobIdOf: (idOrAlias: string) => string;
   readonly starterOf: (request: FastifyRequest) => Caller;
   /** The address at which people reach this server, if flwd.yaml says it. */
@@ -40,7 +40,11 @@ export function createWebhookHandlers(o: {
   const base = o.publicUrl === null ? null : withoutEndSlash(o.publicUrl);
 
   async function toAnswer(webhook: Webhook, principal: Principal) {
-    return answerOf(webhook, await lastDeliveries([webhook], principal, store));
+    const known = {
+      deliveries: await lastDeliveries([webhook], principal, store),
+      stored: await storedFor([webhook], store),
+    };
+    return answerOf(webhook, known);
   }
 
   return {
@@ -50,10 +54,13 @@ export function createWebhookHandlers(o: {
       const after = cursor === undefined ? undefined : placeIn(cursor);
       const paging = { after, offset: after ? 0 : offset, limit };
       const page = await webhooks.list(principal, { tenant, jobId, ...paging });
-      const deliveries = await lastDeliveries(page.webhooks, principal, store);
+      const known = {
+        deliveries: await lastDeliveries(page.webhooks, principal, store),
+        stored: await storedFor(page.webhooks, store),
+      };
       const last = page.webhooks.at(-1);
       return {
-        webhooks: page.webhooks.map((webhook) => answerOf(webhook, deliveries)),
+        webhooks: page.webhooks.map((webhook) => answerOf(webhook, known)),
         total: page.total,
         next_cursor: last && page.hasMore ? toCursor(last) : null,
       };
@@ -115,7 +122,27 @@ async function lastDeliveries(
   return last;
 }
 
-function answerOf(webhook: Webhook, deliveries: ReadonlyMap<string, Row>) {
+/** The names of the stored secrets, by tenant, of the tenants whose webhooks name any. */
+async function storedFor(
+  webhooks: readonly Webhook[],
+  { secrets }: Pick<Store, 'secrets'>,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const tenants = new Set(webhooks.flatMap((webhook) => (webhook.secrets.length > 0 ? [webhook.tenant] : [])));
+  const stored = new Map<string, ReadonlySet<string>>();
+  for (const tenant of tenants) stored.set(tenant, new Set(await secrets.names(tenant)));
+  return stored;
+}
+
+function answerOf(
+  webhook: Webhook,
+  {
+    deliveries,
+    stored,
+  }: {
+    readonly deliveries: ReadonlyMap<string, Row>;
+    readonly stored: ReadonlyMap<string, ReadonlySet<string>>;
+  },
+) {
   const { id, name, jobId, tenant, scheme, header, secrets, condition, args, perMinute, denied, made } = webhook;
   const last = deliveries.get(id);
   return {
@@ -128,6 +155,7 @@ function answerOf(webhook: Webhook, deliveries: ReadonlyMap<string, Row>) {
     scheme,
     header,
     secrets: [...secrets],
+    missing_secrets: secrets.filter((secret) => !stored.get(tenant)?.has(secret)),
     if: condition,
     args,
     per_minute: perMinute,
