@@ -18,6 +18,7 @@ import { createRetention, type Retention } from './engine/retention/retain.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
+import { leftChecks } from './engine/trigger/check-process.ts';
 import type { Executor } from './exec/executor.ts';
 import { closeLimitHost, openLimitHost } from './exec/host/limit-host.ts';
 import { trustsJobs } from './exec/host/network-check.ts';
@@ -258,7 +259,7 @@ function openHost({ config, onStop }: Start) {
   return { forkServer, limitHost };
 }
 
-/** A run that outlived the last server may call the API before it is resumed. */
+/** A run or a check that outlived the last server may call the API before it is resumed or ended. */
 async function enterLeft(
   runCallers: RunCallers,
   { store, ownerId, runsDir }: { readonly store: Store; readonly ownerId: string; readonly runsDir: string },
@@ -267,6 +268,7 @@ async function enterLeft(
     const left = await store.runs.remains(runId);
     if (left?.run.security.profile !== 'disabled') runCallers.enterLeft(join(runsDir, runId));
   }
+  for (const name of await leftChecks(runsDir)) runCallers.enterLeft(join(runsDir, name));
 }
 
 async function openEngine(

@@ -26,7 +26,7 @@ const table: Readonly<Record<string, Rule>> = {
   },
   store: { folders: ['domain', 'lib'], packages: ['kysely', 'lru-cache', 'p-limit', 'pg'], node: true },
   exec: { folders: ['domain', 'lib'], packages: ['re2js'], node: true },
-  engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: [], node: true },
+  engine: { folders: ['domain', 'catalog', 'store', 'exec', 'instance', 'lib'], packages: ['p-limit'], node: true },
   notify: {
     folders: ['domain', 'catalog', 'store', 'engine', 'instance', 'lib'],
     packages: ['nodemailer'],

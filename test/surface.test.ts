@@ -513,5 +513,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0033-limited-tokens 3cbe7c60e5ddc883',
     '0035-late 20bffe76ceb5d0b6',
     '0037-heartbeats 7117b026668f0c4f',
+    '0039-watched-files 7a513f868704d84f',
   ]);
 });

@@ -70,6 +70,10 @@ export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger'
       return `a webhook (${by})`;
     case 'job_ended':
       return 'the end of another run';
+    case 'file':
+      return `the file ${harmless(trigger.path ?? '')}`;
+    case 'check':
+      return 'a check';
     default:
       return `a step of another run (${by})`;
   }

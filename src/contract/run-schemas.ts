@@ -85,6 +85,7 @@ const runFields = Type.Object({
     type: Type.String(),
     trigger_id: Type.Optional(Type.String({ description: 'The trigger that started the run' })),
     run_id: Type.Optional(Type.String({ description: 'The run whose end started this one' })),
+    path: Type.Optional(Type.String({ description: 'For a trigger that follows files: the file' })),
     chain: Type.Optional(Type.Integer({ description: 'How many triggers led to this run' })),
   }),
   created_by: Type.String(),

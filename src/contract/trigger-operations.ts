@@ -1,7 +1,7 @@
 // The operations on triggers and their results, and their schemas.
 
 import { Type } from 'typebox';
-import { triggerEnds, triggerResults } from '../domain/trigger/job-trigger.ts';
+import { triggerEnds, triggerKinds, triggerResults } from '../domain/trigger/job-trigger.ts';
 import { routes } from './routes.ts';
 import { closed, denial, json, literals, nullable, page, text, timestamp } from './schema-parts.ts';
 
@@ -9,7 +9,8 @@ const result = Type.Object(
   {
     at: timestamp,
     result: literals(triggerResults),
-    after_run: Type.String({ description: 'The run that has ended' }),
+    after_run: nullable(Type.String({ description: 'The run that has ended' })),
+    path: nullable(Type.String({ description: 'The file, for a trigger that follows files' })),
     run_id: nullable(Type.String({ description: 'The run that was started' })),
     problem: nullable(Type.String({ description: 'Why it was refused: the last part of the type of the problem' })),
     detail: nullable(Type.String()),
@@ -21,9 +22,28 @@ const trigger = Type.Object(
   {
     id: Type.String(),
     job_id: Type.String({ description: 'The job that it starts' }),
-    job: Type.String({ description: 'The job whose runs it follows' }),
-    job_exists: Type.Boolean({ description: 'Whether there is a job to follow' }),
-    on: Type.Array(literals(triggerEnds)),
+    type: literals(triggerKinds),
+    job: nullable(Type.String({ description: 'For the type `job`: the job whose runs it follows' })),
+    job_exists: Type.Boolean({ description: 'False when it follows a job that does not exist' }),
+    on: Type.Array(literals(triggerEnds), { description: 'For the type `job`: the ends that count' }),
+    files: nullable(
+      Type.Object({
+        folder: Type.String({ description: 'As the config.yaml names it' }),
+        match: Type.String(),
+        settle_ms: Type.Integer(),
+      }),
+    ),
+    check: nullable(Type.Object({ command: Type.Array(Type.String()), every_ms: Type.Integer() })),
+    last_look: nullable(
+      Type.Object(
+        { at: timestamp, problem: nullable(Type.String()) },
+        {
+          description:
+            'When the folder was read last, or the check ended last, since the start of the server. `problem` says ' +
+            'why it could not look or start what it found; null if the caller lacks `runs:read`.',
+        },
+      ),
+    ),
     if: nullable(Type.String()),
     args: Type.Record(Type.String(), Type.String()),
     denied: denial('starts nothing'),
@@ -68,7 +88,7 @@ export const triggerOperations = {
       json(
         200,
         Type.Object({ results: Type.Array(result) }, { $id: 'TriggerResultList' }),
-        'Ends of runs for which the trigger started a run, or was refused to',
+        'Ends of runs, files and checks for which the trigger started a run, or was refused to',
       ),
     ],
     problems: ['trigger-not-found'],

@@ -1,5 +1,6 @@
 // A job as its author wrote it, parsed and normalised. Nothing here knows YAML, files or HTTP.
 
+import type { CommandAction } from './command-action.ts';
 import type { KvPermissions } from './kv.ts';
 import type { NotifyRule, StoredText } from './notification.ts';
 import type { Expectation } from './outcome/late.ts';
@@ -11,7 +12,6 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 export type JsonObject = { [key: string]: JsonValue };
 
 export type SecurityProfile = 'secure' | 'permissive' | 'disabled';
-export type UlcProfile = 'ulc.shell.bash' | 'ulc.shell.pwsh' | 'ulc.python.3' | 'ulc.node' | 'ulc.exec';
 export type Network = 'none' | 'all';
 
 /** A host path, or the argument that holds one. */
@@ -34,13 +34,6 @@ export type RetryPolicy = {
   readonly maxDelayMs: number;
   /** Exit codes to retry after; null means every failure. Exit code 75 is always retried. */
   readonly on: readonly number[] | null;
-};
-
-export type CommandAction = {
-  readonly kind: 'command';
-  /** Program and arguments. A word that starts with `./` is relative to the job's directory. */
-  readonly command: readonly string[];
-  readonly ulcProfile: UlcProfile;
 };
 
 export type StepAction =

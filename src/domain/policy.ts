@@ -314,9 +314,10 @@ export function secretsRefusal(job: string, source: UsingSource, names: Iterable
   return refusal(`The job '${job}' would get ${what}`, source, `add ${quoted(missing)} to the \`secrets\` of`);
 }
 
-export function scheduleRefusal(job: string, source: UsingSource): Problem | undefined {
+/** `has` is what starts the job by itself. */
+export function scheduleRefusal(job: string, source: UsingSource, has = 'a schedule'): Problem | undefined {
   if (useOf(source)?.schedules !== false) return undefined;
-  return refusal(`The job '${job}' has a schedule`, source, 'set `schedules: true` for');
+  return refusal(`The job '${job}' has ${has}`, source, 'set `schedules: true` for');
 }
 
 /** A schedule that calls an address after each success needs what a notification needs. */

@@ -124,18 +124,25 @@ export const triggerTypes = [
   'webhook',
   'job',
   'job_ended',
+  'file',
+  'check',
   'mcp',
 ] as const;
-/** `job` is a step of another run: the run is a sub-run. `job_ended` is a trigger that follows another job. */
+/**
+ * `job` is a step of another run: the run is a sub-run. `job_ended` is a trigger that follows another job, `file` one
+ * that follows files, `check` one that has a check.
+ */
 export type Trigger = { readonly type: (typeof triggerTypes)[number] } & Partial<TriggerCause>;
 
 /** What a trigger has started the run for. */
 export type TriggerCause = {
   readonly trigger_id: string;
-  /** The run that has ended. */
-  readonly run_id: string;
-  /** How many triggers led to this run. */
-  readonly chain: number;
+  /** For `job_ended`: the run that has ended. */
+  readonly run_id?: string;
+  /** For `job_ended`: how many triggers led to this run. */
+  readonly chain?: number;
+  /** For `file`: the absolute path of the file. */
+  readonly path?: string;
 };
 
 /** One attempt of a step; the last one stands for the step. It never changes once it has ended. */

@@ -25,7 +25,7 @@ import type { Hub } from './hub.ts';
 import { createKv, type Kv } from './kv/kv.ts';
 import { createLateWatch, type LateWatch } from './late/late-watch.ts';
 import { type Created, createOnce } from './once.ts';
-import { resolvePlan } from './plan/ground.ts';
+import { type PlanContext, resolvePlan } from './plan/ground.ts';
 import type { PlanRequest, RunRequest, SecurityPolicy } from './plan/plan.ts';
 import { answerPlan, type PlanAnswer } from './plan/plan-answer.ts';
 import { addArgumentErrors } from './plan/request-arguments.ts';
@@ -156,7 +156,7 @@ export function createEngine(o: EngineOptions): Engine {
   const resolve = (request: PlanRequest) => resolvePlan(request, planContext);
   const createRun = createRuns({ ...o, once, ends, resolve, add });
   const rerun = createRerun({ ...parts, once, add });
-  const { own, ...starters } = createStarters({ ...o, createRun });
+  const { own, ...starters } = createStarters({ ...o, planContext, kv, createRun });
 
   return {
     hub: o.hub,
@@ -204,10 +204,12 @@ export function createEngine(o: EngineOptions): Engine {
   };
 }
 
-/** What the clock and the ends of runs set off: schedules, triggers, what is late, and looks at the disk. */
-function createStarters(o: EngineOptions & { readonly createRun: CreateRun }) {
+/** What starts without a request: schedules, triggers, the watch for late runs, and looks at the disk. */
+function createStarters(
+  o: EngineOptions & { readonly planContext: PlanContext; readonly kv: Kv; readonly createRun: CreateRun },
+) {
   const schedules: Schedules = createSchedules({ ...o, onMissed: () => late.seen() });
-  const triggers = createTriggers({ ...o, monotonicMs: o.clock.monotonicMs });
+  const triggers = createTriggers(o);
   const late = createLateWatch({ ...o, arePaused: schedules.arePaused });
   const disk = createDiskWatch({ ...o.execution, log: o.log });
   return {

@@ -49,7 +49,8 @@ function entryOf({ decision }: GroundedPlan, { tenant, caller, rerunOf, parent }
     detail: {
       ...decision,
       trigger,
-      ...(caller.cause && { after_run: caller.cause.run_id }),
+      ...(caller.cause?.run_id !== undefined && { after_run: caller.cause.run_id }),
+      ...(caller.cause?.path !== undefined && { path: caller.cause.path }),
       ...(rerunOf !== null && { rerun_of: rerunOf }),
       ...(parent && { parent }),
     },

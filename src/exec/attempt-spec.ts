@@ -1,6 +1,7 @@
 // Everything needed to start an attempt, with any executor.
 
-import type { CommandAction, JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
+import type { CommandAction } from '../domain/command-action.ts';
+import type { JobDefinition, JsonObject, Network, SecurityProfile } from '../domain/job.ts';
 import type { RunAs } from '../domain/run.ts';
 import type { TraceTexts } from '../domain/trigger/trace.ts';
 

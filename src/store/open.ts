@@ -29,7 +29,8 @@ import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
 import { createTraceStore, type TraceStore } from './traces.ts';
-import { createTriggerStore, type TriggerStore } from './triggers.ts';
+import { createTriggerStore, type TriggerStore } from './trigger/triggers.ts';
+import { createWatchedFileStore, type WatchedFileStore } from './trigger/watched-files.ts';
 import { createWebhookStore, type WebhookStore } from './webhooks.ts';
 
 export type Store = {
@@ -47,6 +48,7 @@ export type Store = {
   readonly late: LateStore;
   readonly heartbeats: HeartbeatStore;
   readonly triggers: TriggerStore;
+  readonly watchedFiles: WatchedFileStore;
   readonly traces: TraceStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
@@ -107,6 +109,7 @@ export function createStore(o: StoreParts): Store {
     late: createLateStore(db),
     heartbeats: createHeartbeatStore(db),
     triggers: createTriggerStore(db),
+    watchedFiles: createWatchedFileStore(db),
     traces: createTraceStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),

@@ -37,6 +37,8 @@ export type Schema = {
   webhooks: WebhookRow;
   delivery_keys: DeliveryKeyRow;
   trigger_results: TriggerResultRow;
+  watched_folders: WatchedFolderRow;
+  watched_files: WatchedFileRow;
   deliveries: DeliveryRow;
   failures: FailureRow;
   notices: NotificationRow;
@@ -328,7 +330,10 @@ export type ScheduleStateRow = {
   last_error: string | null;
 };
 
-/** What became of something that a trigger waits for. `key` is the id of the run that has ended. */
+/**
+ * What became of something that a trigger waits for. `key` is the id of the run that has ended, `file STAMP PATH`,
+ * `check TIME`, or `trigger-failing` as long as it starts nothing.
+ */
 export type TriggerResultRow = {
   trigger_id: string;
   key: string;
@@ -339,6 +344,12 @@ export type TriggerResultRow = {
   problem: string | null;
   detail: string | null;
 };
+
+/** A folder that a trigger follows. `looked_at` is at most an hour older than when it was read last. */
+type WatchedFolderRow = { id: string; looked_at: number };
+
+/** A version of a file that a trigger has dealt with. `gone_at` is null while the file is there. */
+type WatchedFileRow = { folder_id: string; name: string; stamp: string; gone_at: number | null };
 
 /** A webhook that was made at run time. `token_hash` is the SHA-256 of the token in its address, `terms` is JSON. */
 export type WebhookRow = {

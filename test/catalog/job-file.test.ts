@@ -203,7 +203,29 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\nnotify: {channel: team, webhook: "https://example.org/"}',
       '2:10: `channel` and `webhook` must not be used together',
     ],
-    ['command: ./run.sh\ntriggers: [{on: [success]}]', '2:12: `job` is missing'],
+    [
+      'command: ./run.sh\ntriggers: [{on: [success]}]',
+      '2:12: a trigger needs `job`, `files` or `check`: what it starts the job after',
+    ],
+    [
+      'command: ./run.sh\ntriggers: [{job: a, files: /srv}]',
+      '2:21: `files` and `job` must not be used together: write two triggers',
+    ],
+    ['command: ./run.sh\ntriggers: [{job: a, settle: 5s}]', '2:21: `settle` is only for triggers with `files`'],
+    [
+      'command: ./run.sh\ntriggers: [{files: /srv, settle: soon}]',
+      '2:34: `triggers.0.settle` must be a duration such as `30s` or `1h30m`',
+    ],
+    [
+      'command: ./run.sh\ntriggers: [{files: /srv, if: run.status}]',
+      '2:30: `if`: there is no name `run`: there are file',
+    ],
+    [
+      'command: ./run.sh\ntriggers: [{files: /srv, args: {}}, {files: /srv, settle: 1s}]',
+      '2:37: `triggers.0` follows the same files',
+    ],
+    ['command: ./run.sh\ntriggers: [{check: ./no.sh}]', "2:20: `./no.sh` is not in the job's directory"],
+    ['command: ./run.sh\ntriggers: [{check: ./run.sh, every: 1s}]', '2:37: `every` must be at least 5s'],
     [
       'command: ./run.sh\ntriggers: [{job: a, on: [ended]}]',
       '2:26: `triggers.0.on.0` must be one of "success", "failed", "cancelled"',

@@ -4,7 +4,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
-import type { JobDefinition, UlcProfile } from '../../src/domain/job.ts';
+import type { UlcProfile } from '../../src/domain/command-action.ts';
+import type { JobDefinition } from '../../src/domain/job.ts';
 import type { AttemptEnd, AttemptProcess } from '../../src/exec/executor.ts';
 import type { LimitedSpec } from '../../src/exec/proc/attempt-groups.ts';
 import { openForkServer } from '../../src/exec/proc/fork-server.ts';

@@ -97,6 +97,7 @@ test('a run that ends starts the next job with arguments from its result, in its
       at: expect.any(String),
       result: 'started',
       after_run: after,
+      path: null,
       run_id: started?.run_id,
       problem: null,
       detail: null,
@@ -176,6 +177,45 @@ test('a circle through a sub-run ends as well', async () => {
   await run('parent');
   await expect.poll(async () => (await resultsOf('parent'))[0]?.problem).toBe('trigger-chain-too-long');
   expect(await runsOf('parent')).toHaveLength(9);
+});
+
+test('files and checks start nothing for an untrusted source that may not have schedules', async () => {
+  const triggers = [{ files: '/usr' }, { check: './run.sh' }];
+  const source = { name: 'team', mountPath: 'team', trusted: false, jobs: { sees: bash('exit 75', { triggers }) } };
+  const mayUse = {
+    secrets: [],
+    schedules: true,
+    webhooks: false,
+    notify: false,
+    calls: 'own',
+    triggers: 'own',
+    kv: [],
+  } as const;
+  await using untrusted = await startServing({ executes: true, sources: [source] });
+  const list = async (on: Serving) =>
+    (await read<{ triggers: { type: string }[] }>('/triggers', on)).triggers.toSorted((a, b) =>
+      a.type > b.type ? -1 : 1,
+    );
+  const why = /^The job 'team\/sees' has a trigger .* not trusted: set `schedules: true` for the source/;
+  expect(await list(untrusted)).toMatchObject([
+    {
+      type: 'files',
+      denied: { type: expect.stringMatching(/source-untrusted$/), detail: expect.stringMatching(why) },
+      last_look: null,
+    },
+    {
+      type: 'check',
+      denied: { type: expect.stringMatching(/source-untrusted$/), detail: expect.stringMatching(why) },
+      last_look: null,
+    },
+  ]);
+  await using allowed = await startServing({ executes: true, sources: [{ ...source, mayUse }] });
+  await expect
+    .poll(() => list(allowed))
+    .toMatchObject([
+      { denied: null, last_look: { problem: null } },
+      { denied: null, last_look: { problem: null } },
+    ]);
 });
 
 test('a run counts that ends while its job cannot be used', async () => {

@@ -13,7 +13,8 @@ import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
 import { createTraceStore, type TraceStore } from '../../src/store/traces.ts';
-import { createTriggerStore, type TriggerStore } from '../../src/store/triggers.ts';
+import { createTriggerStore, type TriggerStore } from '../../src/store/trigger/triggers.ts';
+import { createWatchedFileStore, type WatchedFileStore } from '../../src/store/trigger/watched-files.ts';
 import { createWebhookStore, type WebhookStore } from '../../src/store/webhooks.ts';
 import { openDatabaseOf } from './postgres-databases.ts';
 
@@ -27,6 +28,7 @@ export type Opened = {
   readonly webhooks: WebhookStore;
   readonly traces: TraceStore;
   readonly triggers: TriggerStore;
+  readonly watchedFiles: WatchedFileStore;
   /** The announced entries: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
@@ -73,6 +75,7 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       webhooks: createWebhookStore(database),
       traces: createTraceStore(database),
       triggers: createTriggerStore(database),
+      watchedFiles: createWatchedFileStore(database),
       audit: createAuditStore(database),
       commits,
     };

@@ -119,6 +119,7 @@ describe('a database file of SQLite', () => {
       ['0033-limited-tokens', '3cbe7c60e5ddc88302774d1bb824328bde713eba3b5e7a22f357c85bbb3bec51'],
       ['0035-late', '20bffe76ceb5d0b62b3b8c7b8765100c25bfd8801fa355e1b4a465f63ea91454'],
       ['0037-heartbeats', '7117b026668f0c4f69ab4ab83f381a37c0a19e209d389b23db1c89d01d52eaa9'],
+      ['0039-watched-files', '7a513f868704d84f06f946d5c7e085d4b082ecae2ae8f203cc25e17f6d3e5534'],
     ]);
   });
 

@@ -58,6 +58,8 @@ const createEnvironment = (): Environment =>
     .registerVariable('query', 'dyn')
     .registerVariable('event', 'string')
     .registerVariable('message', 'dyn')
+    .registerVariable('file', 'dyn')
+    .registerVariable('check', 'dyn')
     .registerFunction(`string.${prefix}contains(string): bool`, (text: string, part: string) => {
       assertSearchable(text, part);
       return text.includes(part);

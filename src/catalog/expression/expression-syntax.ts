@@ -30,7 +30,11 @@ export const deliveryRoots = ['body', 'headers', 'query', 'event'] as const;
 export const notificationRoots = ['event', 'message', 'run'] as const;
 /** What the expressions of a trigger may name: the run that has ended, as the API shows it. */
 export const endedRunRoots = ['run'] as const;
-const allRoots = [...roots, ...deliveryRoots, ...notificationRoots];
+/** What the expressions of a trigger may name that follows files. */
+export const fileRoots = ['file'] as const;
+/** What the expressions of a trigger may name that has a check. */
+export const checkRoots = ['check'] as const;
+const allRoots = [...roots, ...deliveryRoots, ...notificationRoots, ...fileRoots, ...checkRoots];
 export type Root = (typeof allRoots)[number];
 
 /** Whether the expression uses the root at all. */
@@ -117,6 +121,8 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     query: new Set(),
     event: new Set(),
     message: new Set(),
+    file: new Set(),
+    check: new Set(),
   };
   let additions = 0;
   let innerAdditions = 0;

@@ -1,7 +1,7 @@
 // Reads a job's command: the list of words, the job's own files that it names, and the language of its script.
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { UlcProfile } from '../../domain/job.ts';
+import type { UlcProfile } from '../../domain/command-action.ts';
 import { findJobFile, type JobPlace } from '../source/job-files.ts';
 import { nameOf } from '../source/source-path.ts';
 import { type MemberError, ruleError } from './config-error.ts';

@@ -189,9 +189,15 @@ const webhook = map(
 );
 
 const trigger = map(
-  { job: string({ minLength: 1, maxLength: 255 }) },
+  {},
   {
+    job: string({ minLength: 1, maxLength: 255 }),
     on: list(oneOf(...triggerEnds), few),
+    files: string({ minLength: 1, maxLength: 1000, says: 'the path of a folder' }),
+    match: string({ minLength: 1, maxLength: 255, says: 'a pattern for names such as `*.csv`' }),
+    settle: duration,
+    check: command,
+    every: waiting,
     if: expression,
     args: schemaOf<Readonly<Record<string, string>>>({
       type: 'object',

@@ -1,7 +1,8 @@
 // Turns a config.yaml of valid form into the job's definition with every default filled in, or lists what does not fit
 // together.
 
-import type { JobDefinition, JsonObject, UlcProfile } from '../../domain/job.ts';
+import type { UlcProfile } from '../../domain/command-action.ts';
+import type { JobDefinition, JsonObject } from '../../domain/job.ts';
 import type { NotifyRule } from '../../domain/notification.ts';
 import type { Expectation } from '../../domain/outcome/late.ts';
 import type { Resources } from '../../domain/resources.ts';
@@ -124,7 +125,7 @@ async function readParts(config: RawConfig, id: string, place: JobPlace, mayName
   const { command, ulcProfile, errors } = own === undefined ? noCommand : readCommand(own, config.ulc_profile, place);
   const { schedules, errors: scheduleErrors } = await schedulesOf(config, id, args);
   const { webhooks, errors: webhookErrors } = await webhooksOf(config, id, args);
-  const { triggers, errors: triggerErrors } = await triggersOf(config, id, args);
+  const { triggers, errors: triggerErrors } = await triggersOf(config, id, { job: args, place });
   const all = [
     ...argErrors,
     ...within(['command'], errors),
@@ -154,10 +155,10 @@ async function webhooksOf({ webhooks = [] }: RawConfig, id: string, args: Parame
   return read(webhooks, id, args);
 }
 
-async function triggersOf({ triggers = [] }: RawConfig, id: string, args: Parameters<typeof readTriggers>[2]) {
+async function triggersOf({ triggers = [] }: RawConfig, id: string, at: Parameters<typeof readTriggers>[2]) {
   if (triggers.length === 0) return { triggers: [], errors: [] };
   const { readTriggers: read } = await import('./trigger-rules.ts');
-  return read(triggers, id, args);
+  return read(triggers, id, at);
 }
 
 type Argspec = { readonly argspec: JsonObject; readonly errors: readonly MemberError[] };

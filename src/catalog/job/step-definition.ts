@@ -1,7 +1,7 @@
 // Turns a step of config.yaml into its definition, with every default filled in. A job without steps gets one step.
 
+import type { CommandAction } from '../../domain/command-action.ts';
 import {
-  type CommandAction,
   type Concurrency,
   type RetryPolicy,
   type StepAction,

@@ -1,6 +1,6 @@
 // Checks one step by itself: it does exactly one thing, and its keys fit that.
 
-import type { UlcProfile } from '../../domain/job.ts';
+import type { UlcProfile } from '../../domain/command-action.ts';
 import type { JobPlace } from '../source/job-files.ts';
 import { profileOfStep, readCommand } from './command.ts';
 import { type MemberError, ruleError } from './config-error.ts';

@@ -1,14 +1,25 @@
-// Checks the triggers of a config.yaml against their job: expressions and arguments (ADR 0069).
+// Checks the triggers of a config.yaml against their job: what they follow, expressions and arguments (ADR 0069, ADR
+// 0075).
 
 import type { JobDefinition } from '../../domain/job.ts';
-import type { JobTrigger } from '../../domain/trigger/job-trigger.ts';
+import { type JobTrigger, triggerKinds } from '../../domain/trigger/job-trigger.ts';
 import { createSha256 } from '../../lib/sha256.ts';
-import { endedRunRoots } from '../expression/expression-syntax.ts';
+import { checkRoots, endedRunRoots, fileRoots } from '../expression/expression-syntax.ts';
+import type { JobPlace } from '../source/job-files.ts';
+import { readCommand } from './command.ts';
 import { type MemberError, ruleError, within } from './config-error.ts';
 import type { RawTrigger } from './config-schema.ts';
 import { checkNames, readExpression } from './mapped-arguments.ts';
+import { toMs } from './step-definition.ts';
 
 type JobArguments = Pick<JobDefinition, 'argspec'>;
+
+const defaultSettleMs = 5_000;
+const defaultEveryMs = 60_000;
+const shortestEveryMs = 5_000;
+
+/** The members that only one kind of trigger has. */
+const kindOfMember = { on: 'job', match: 'files', settle: 'files', every: 'check' } as const;
 
 /**
  * Paths in errors start at the top of config.yaml.
@@ -17,33 +28,71 @@ type JobArguments = Pick<JobDefinition, 'argspec'>;
 export function readTriggers(
   triggers: readonly RawTrigger[],
   jobId: string,
-  job: JobArguments | undefined,
+  { job, place }: { readonly job: JobArguments | undefined; readonly place: JobPlace },
 ): { readonly triggers: readonly JobTrigger[]; readonly errors: readonly MemberError[] } {
-  const read = triggers.map((raw) => toTrigger(raw, jobId));
+  const read = triggers.map((raw) => toTrigger(raw, jobId, place));
   const errors = triggers.flatMap((raw, at) => {
-    const found = checkTrigger(raw, job);
+    const found = checkTrigger(raw, job, place);
     const first = read.findIndex(({ id }) => id === read[at]?.id);
+    const same = triggers.findIndex(({ files, match }) => files === raw.files && match === raw.match);
     if (first !== at) found.push(ruleError([], `this trigger is the same as \`triggers.${first}\``));
+    // They would share what they remember of the files.
+    else if (raw.files !== undefined && same !== at)
+      found.push(ruleError([], `\`triggers.${same}\` follows the same files`));
     return within(['triggers', String(at)], found);
   });
   return { triggers: read, errors };
 }
 
-function toTrigger(raw: RawTrigger, jobId: string): JobTrigger {
-  const { job, on = ['success'], args = {} } = raw;
+function toTrigger(raw: RawTrigger, jobId: string, place: JobPlace): JobTrigger {
+  const { job = '', on = ['success'], args = {}, files, match = '*', check } = raw;
   const condition = raw.if ?? null;
-  const sorted = Object.entries(args).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const hash = createSha256()
-    .update(JSON.stringify([jobId, job, on.toSorted(), condition, sorted]))
-    .digest('hex');
-  return { id: `trigger_${hash.slice(0, 26).toUpperCase()}`, job, on, condition, args };
+  const idOf = (...follows: readonly unknown[]): string => {
+    const sorted = Object.entries(args).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const hash = createSha256()
+      .update(JSON.stringify([jobId, ...follows, condition, sorted]))
+      .digest('hex');
+    return `trigger_${hash.slice(0, 26).toUpperCase()}`;
+  };
+  if (files !== undefined) {
+    const settleMs = toMs(raw.settle) ?? defaultSettleMs;
+    const id = idOf('files', files, match, settleMs);
+    return { id, kind: 'files', folder: files, match, settleMs, condition, args };
+  }
+  if (check !== undefined) {
+    const { command, ulcProfile } = readCommand(check, undefined, place);
+    const everyMs = toMs(raw.every) ?? defaultEveryMs;
+    const id = idOf('check', command, everyMs);
+    return { id, kind: 'check', action: { kind: 'command', command, ulcProfile }, everyMs, condition, args };
+  }
+  return { id: idOf(job, on.toSorted()), kind: 'job', job, on, condition, args };
 }
 
-function checkTrigger({ if: condition, args = {} }: RawTrigger, job: JobArguments | undefined): MemberError[] {
+function checkTrigger(raw: RawTrigger, job: JobArguments | undefined, place: JobPlace): MemberError[] {
+  const { if: condition, args = {}, check } = raw;
+  const errors = checkKind(raw);
+  if (errors.length > 0) return errors;
+  const roots = raw.files === undefined ? (check === undefined ? endedRunRoots : checkRoots) : fileRoots;
   const expressions = [
-    ...(condition === undefined ? [] : [readExpression(['if'], condition, endedRunRoots, true)]),
-    ...Object.entries(args).map(([name, text]) => readExpression(['args', name], text, endedRunRoots, false)),
+    ...(condition === undefined ? [] : [readExpression(['if'], condition, roots, true)]),
+    ...Object.entries(args).map(([name, text]) => readExpression(['args', name], text, roots, false)),
   ];
-  const errors = expressions.flatMap((one) => ('error' in one ? [one.error] : []));
+  errors.push(...expressions.flatMap((one) => ('error' in one ? [one.error] : [])));
+  if (check !== undefined) errors.push(...within(['check'], readCommand(check, undefined, place).errors));
+  if ((toMs(raw.every) ?? defaultEveryMs) < shortestEveryMs)
+    errors.push(ruleError(['every'], '`every` must be at least 5s'));
   return job ? [...errors, ...checkNames(args, job)] : errors;
+}
+
+/** A trigger follows one thing. */
+function checkKind(raw: RawTrigger): MemberError[] {
+  const [kind, second] = triggerKinds.filter((one) => raw[one] !== undefined);
+  if (kind === undefined)
+    return [ruleError([], 'a trigger needs `job`, `files` or `check`: what it starts the job after')];
+  if (second !== undefined)
+    return [ruleError([second], `\`${second}\` and \`${kind}\` must not be used together: write two triggers`, 'key')];
+  const others = Object.entries(kindOfMember).filter(([member, owner]) => owner !== kind && member in raw);
+  return others.map(([member, owner]) =>
+    ruleError([member], `\`${member}\` is only for triggers with \`${owner}\``, 'key'),
+  );
 }

@@ -353,7 +353,7 @@ export const jobCommands = [
   },
   {
     name: 'triggers',
-    about: 'list triggers, which start jobs when runs of other jobs end, and their last result',
+    about: 'list triggers, which start jobs after other jobs, for files or after checks, and their last result',
     options: [{ name: 'job', value: 'JOB', about: 'triggers that start this job' }, ...printing, ...instance],
   },
   {

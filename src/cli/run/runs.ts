@@ -122,9 +122,11 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
   }
 }
 
+const startsByItself: ReadonlySet<string> = new Set(['schedule', 'job_ended', 'file', 'check']);
+
 /** For a run that nobody started, its trigger says enough; `flwd runs RUN` shows the id of the schedule or trigger. */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {
-  return type === 'schedule' || type === 'job_ended' ? type : `${by} (${type})`;
+  return startsByItself.has(type) ? type : `${by} (${type})`;
 }
 
 /** How long a run has taken that has not ended, how far it is, and what is probably left of it. */

@@ -1,6 +1,8 @@
 // `flwd triggers` lists the triggers with their last result. `flwd triggers results TRIGGER` lists the last results.
 
+import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -32,8 +34,13 @@ async function results(options: Options, operands: readonly string[], output: Ou
     else if (list.results.length === 0) output.say('no results yet');
     else {
       await output.table(
-        [{ name: 'RESULT' }, { name: 'AFTER RUN' }, { name: 'RUN' }, { name: 'WHY', isFlexible: true }],
-        list.results.map((one) => [resultOf(one, output), one.after_run, one.run_id ?? '-', one.detail ?? '']),
+        [{ name: 'RESULT' }, { name: 'AFTER', isFlexible: true }, { name: 'RUN' }, { name: 'WHY', isFlexible: true }],
+        list.results.map((one) => [
+          resultOf(one, output),
+          one.after_run ?? one.path ?? 'check',
+          one.run_id ?? '-',
+          one.detail ?? '',
+        ]),
       );
     }
     return exitCodes.done;
@@ -53,7 +60,7 @@ async function printTriggers(triggers: readonly Trigger[], output: Output): Prom
     ],
     triggers.map((trigger) => [
       trigger.id,
-      trigger.job,
+      whatItFollows(trigger),
       trigger.on.join(', '),
       trigger.job_id,
       trigger.if ?? '',
@@ -63,14 +70,22 @@ async function printTriggers(triggers: readonly Trigger[], output: Output): Prom
   );
 }
 
-function whyOf({ denied, job, job_exists: exists, last_result: last }: Trigger): string {
-  if (denied) return denied.detail;
-  return exists ? (last?.detail ?? '') : `there is no job ${job}`;
+function whatItFollows({ job, files, check }: Trigger): string {
+  if (files) return join(files.folder, files.match);
+  return check ? `${check.command.join(' ')}, every ${formatDuration(check.every_ms)}` : (job ?? '');
 }
 
-function stateOf({ denied, job_exists: exists, last_result: last }: Trigger, output: Output) {
+function whyOf({ denied, job, job_exists: exists, last_look: look, last_result: last }: Trigger): string {
+  if (denied) return denied.detail;
+  if (!exists) return `there is no job ${job}`;
+  return look?.problem ?? last?.detail ?? '';
+}
+
+function stateOf({ denied, job_exists: exists, last_look: look, last_result: last }: Trigger, output: Output) {
   if (denied) return { text: 'not allowed', style: 'bad' } as const;
   if (!exists) return { text: 'no such job', style: 'bad' } as const;
+  if (look && look.problem !== null) return { text: `failing ${output.time(look.at)}`, style: 'bad' } as const;
+  if (!last && look) return `nothing yet, looked ${output.time(look.at)}`;
   return last ? resultOf(last, output) : '-';
 }
 

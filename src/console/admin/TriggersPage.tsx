@@ -1,7 +1,9 @@
-// Triggers: the jobs that start when runs of other jobs end. Their job files define them.
+// Triggers: the jobs that start when runs of other jobs end, when files appear, or when a check finds something. Their
+// job files define them.
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
@@ -24,8 +26,8 @@ export function TriggersPage(): ReactNode {
         {({ triggers: rows }) =>
           rows.length === 0 ? (
             <Empty>
-              No triggers yet. A job that should start after another names it under <code>triggers</code> in its
-              config.yaml.
+              No triggers yet. A job that should start after another job, for new files, or when a check finds something
+              says so under <code>triggers</code> in its config.yaml.
             </Empty>
           ) : (
             <Table
@@ -36,9 +38,9 @@ export function TriggersPage(): ReactNode {
               compact={(trigger) => (
                 <div className={styles.compact}>
                   <JobLine id={trigger.job_id} />
-                  <span className={styles.quiet}>{trigger.on.join(', ')}</span>
+                  <span className={styles.quiet}>{whenOf(trigger)}</span>
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
-                    after <Followed of={trigger} />
+                    <Followed of={trigger} />
                   </span>
                   <span className={styles.wholeLine}>
                     <Last of={trigger} />
@@ -56,7 +58,7 @@ export function TriggersPage(): ReactNode {
 const columns: readonly Column<Trigger>[] = [
   { id: 'starts', head: 'Starts', cell: ({ job_id: id }) => <JobLine id={id} /> },
   { id: 'after', head: 'After', cell: (trigger) => <Followed of={trigger} /> },
-  { id: 'on', head: 'When it ended with', width: '160px', cell: ({ on }) => on.join(', ') },
+  { id: 'on', head: 'When', width: '160px', cell: whenOf },
   {
     id: 'if',
     head: 'Only if',
@@ -66,16 +68,26 @@ const columns: readonly Column<Trigger>[] = [
   { id: 'last', head: 'Last result', width: '240px', cell: (trigger) => <Last of={trigger} /> },
 ];
 
-function Followed({ of: { job, job_exists: exists } }: { readonly of: Trigger }): ReactNode {
+/** When what it follows counts. */
+function whenOf({ on, files, check }: Trigger): string {
+  if (files) return `complete for ${spanWords(files.settle_ms)}`;
+  return check ? `every ${spanWords(check.every_ms)}` : on.join(', ');
+}
+
+function Followed({ of: { job, job_exists: exists, files, check } }: { readonly of: Trigger }): ReactNode {
+  if (files) return <code>{harmless(`${files.folder}/${files.match}`)}</code>;
+  if (check) return <code>{harmless(check.command.join(' '))}</code>;
+  if (job === null) return null;
   return exists ? <JobLine id={job} /> : <span className={styles.error}>{harmless(job)}: there is no such job</span>;
 }
 
 /** Why it starts nothing, or what became of the last end that it saw. */
-function Last({ of: { denied, last_result: last } }: { readonly of: Trigger }): ReactNode {
-  if (denied)
+function Last({ of: { denied, last_look: look, last_result: last } }: { readonly of: Trigger }): ReactNode {
+  const wrong = denied?.detail ?? look?.problem ?? null;
+  if (wrong !== null)
     return (
-      <span className={`${styles.cut} ${styles.error}`} title={harmless(denied.detail)}>
-        {harmless(denied.detail)}
+      <span className={`${styles.cut} ${styles.error}`} title={harmless(wrong)}>
+        {harmless(wrong)}
       </span>
     );
   if (!last) return <span className={styles.quiet}>nothing yet</span>;

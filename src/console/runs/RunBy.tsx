@@ -3,11 +3,13 @@
 import {
   Bot,
   CalendarClock,
+  FileInput,
   GitBranch,
   Globe,
   Link2,
   type LucideIcon,
   Plug,
+  Radar,
   RotateCcw,
   Terminal,
   Webhook,
@@ -25,6 +27,8 @@ const icons: Readonly<Record<string, LucideIcon>> = {
   schedule: CalendarClock,
   webhook: Webhook,
   job_ended: Link2,
+  file: FileInput,
+  check: Radar,
 };
 
 /** A type that is not listed is a step of another run. */
@@ -43,6 +47,6 @@ export function RunBy({ run, isIcon = false }: { readonly run: RunRow; readonly 
 }
 
 export function byName({ trigger, created_by: by }: RunRow): string {
-  if (trigger.type === 'job_ended') return 'trigger';
+  if (['job_ended', 'file', 'check'].includes(trigger.type)) return 'trigger';
   return trigger.type === 'schedule' ? 'schedule' : harmless(by);
 }

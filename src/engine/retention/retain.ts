@@ -12,6 +12,7 @@ import { createRetentionClock } from './retention-clock.ts';
 import {
   countOf,
   findHeld,
+  forgetWatchedFiles,
   giveBackSpace,
   nothingRemoved,
   oldStats,
@@ -199,6 +200,8 @@ async function removeOld(
   await kind('failures', () => removeFailures(context, before(policy.runsMs)));
   await kind('late runs', () => removeLate(context, before(policy.runsMs)));
   await kind('results of triggers', () => removeTriggerResults(context, before(policy.runsMs)));
+  const forgotten = { goneMs: before(policy.eventsMs), foldersMs: before(policy.runsMs) };
+  await kind('files of triggers', () => forgetWatchedFiles(context, forgotten));
   await kind('keys', () => removeExpiredKv(context));
   await kind('runs', () => removeRuns(context, held, before(policy.runsMs)));
   await kind('workspaces', () => removeWorkspaces(context, held, before(policy.workspacesMs)));

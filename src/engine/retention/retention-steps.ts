@@ -160,7 +160,16 @@ export function removeLate(context: StepContext, beforeMs: number): Promise<void
   return untilFew(context, () => context.store.late.removeOld(beforeMs, stepRows));
 }
 
-/** Removes what became of ends of runs that triggers waited for. */
+/** Forgets files that have gone, and folders that no trigger follows any more. */
+export async function forgetWatchedFiles(
+  context: StepContext,
+  { goneMs, foldersMs }: { readonly goneMs: number; readonly foldersMs: number },
+): Promise<void> {
+  await untilFew(context, () => context.store.watchedFiles.removeGone(goneMs, stepRows));
+  await untilFew(context, () => context.store.watchedFiles.removeFolders(foldersMs, stepRows));
+}
+
+/** Removes what became of ends of runs, files and checks that triggers waited for. */
 export function removeTriggerResults(context: StepContext, beforeMs: number): Promise<void> {
   return untilFew(context, () => context.store.triggers.removeResults(beforeMs, stepRows));
 }

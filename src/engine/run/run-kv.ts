@@ -7,9 +7,18 @@ import type { KvAnswer, KvRequest } from '../../exec/kv/kv-request.ts';
 import { isStorageError } from '../../store/storage-error.ts';
 import type { DrivenRun } from './driven-run.ts';
 
+/** Whose scripts ask: a run, or the check of a trigger. */
+export type KvCaller = Pick<DrivenRun, 'log' | 'redactor' | 'withRetry'> & {
+  readonly job: Pick<DrivenRun['job'], 'id'>;
+  readonly plan: Pick<DrivenRun['plan'], 'kv'>;
+  readonly run: Pick<DrivenRun['run'], 'run_id' | 'tenant'>;
+  readonly context: Pick<DrivenRun['context'], 'kv'>;
+  readonly detaching: { readonly signal: AbortSignal };
+};
+
 /** Waits while the disk refuses a write. Rejects only when the run is detached. */
 export async function answerKv(
-  driven: DrivenRun,
+  driven: KvCaller,
   at: { readonly stepId: string; readonly attempt: number },
   request: KvRequest,
 ): Promise<KvAnswer> {
@@ -29,7 +38,7 @@ export async function answerKv(
 
 /** @throws Problem */
 async function carryOut(
-  { run, context }: DrivenRun,
+  { run, context }: KvCaller,
   { stepId, attempt }: { readonly stepId: string; readonly attempt: number },
   namespace: string,
   request: KvRequest,
@@ -63,7 +72,7 @@ function errorsText(errors: readonly { readonly pointer: string; readonly messag
 
 const names: Readonly<Record<string, string>> = { '/value': 'the value', '/ttl': '--ttl' };
 
-function whyRefused({ plan, job, redactor }: DrivenRun, namespace: string, request: KvRequest): string | undefined {
+function whyRefused({ plan, job, redactor }: KvCaller, namespace: string, request: KvRequest): string | undefined {
   const { read, write } = plan.kv ?? noKvPermissions;
   const isOwn = namespace === job.id;
   if (request.kind === 'get' && !isOwn && !read.includes(namespace) && !write.includes(namespace))

@@ -2,31 +2,44 @@
 
 import type { Catalog, CatalogEntry } from '../../catalog/catalog.ts';
 import { entryOrNone } from '../../catalog/catalog.ts';
-import { triggerRefusal } from '../../domain/policy.ts';
+import type { Snapshots } from '../../catalog/source/snapshot.ts';
+import { scheduleRefusal, triggerRefusal } from '../../domain/policy.ts';
 import type { Problem } from '../../domain/problem.ts';
-import type { JobTrigger } from '../../domain/trigger/job-trigger.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { CheckTrigger, EndTrigger, FilesTrigger, JobTrigger } from '../../domain/trigger/job-trigger.ts';
+import type { SteadyClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Store } from '../../store/open.ts';
 import type { CreateRun } from '../create.ts';
 import type { Hub } from '../hub.ts';
+import type { Kv } from '../kv/kv.ts';
+import type { PlanContext } from '../plan/ground.ts';
+import type { Execution } from '../run/run-context.ts';
 
-export type Trigger = JobTrigger & {
+type OfJob = {
   /** The job that it starts. */
   readonly jobId: string;
-  /** The id of the job whose runs it follows; null: there is no such job now. */
+  /** The id of the job whose runs it follows; null: there is no such job now, or it follows no job. */
   readonly followedId: string | null;
   /** Why it starts nothing; null: nothing forbids it. */
   readonly denied: Problem | null;
 };
+
+export type Trigger = JobTrigger & OfJob;
+export type EndTriggerOfJob = EndTrigger & OfJob;
+export type FilesTriggerOfJob = FilesTrigger & OfJob;
+export type CheckTriggerOfJob = CheckTrigger & OfJob;
 
 export type TriggerParts = {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
   readonly createRun: CreateRun;
-  readonly clock: Clock;
-  readonly monotonicMs: () => number;
+  readonly planContext: PlanContext;
+  readonly snapshots: Snapshots;
+  readonly execution: Execution;
+  readonly kv: Kv;
+  readonly defaultTenant: string;
+  readonly clock: SteadyClock;
   readonly log: Logger;
 };
 
@@ -38,12 +51,17 @@ export function triggersIn(catalog: Catalog): Trigger[] {
 }
 
 function toTrigger(trigger: JobTrigger, { definition, source }: CatalogEntry, catalog: Catalog): Trigger {
+  const { id: jobId } = definition;
+  if (trigger.kind !== 'job')
+    return {
+      ...trigger,
+      jobId,
+      followedId: null,
+      denied: scheduleRefusal(jobId, source, whatItHas[trigger.kind]) ?? null,
+    };
   const followed = entryOrNone(trigger.job, catalog);
-  const denied = followed ? triggerRefusal(definition.id, source, followed.definition) : undefined;
-  return {
-    ...trigger,
-    jobId: definition.id,
-    followedId: followed?.definition.id ?? null,
-    denied: denied ?? null,
-  };
+  const denied = followed ? triggerRefusal(jobId, source, followed.definition) : undefined;
+  return { ...trigger, jobId, followedId: followed?.definition.id ?? null, denied: denied ?? null };
 }
+
+const whatItHas = { files: 'a trigger that follows files', check: 'a trigger with a check' } as const;

@@ -1,31 +1,30 @@
-// Triggers as the server uses them: lists them, and starts jobs when runs of other jobs end. A cursor in the journal
-// says which ends were dealt with, so each counts exactly once (ADR 0069). Without triggers, nothing is read.
+// Triggers as the server uses them: lists them, and starts jobs when runs of other jobs end (ADR 0069), when files
+// appear, and when checks find something (ADR 0075).
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Reach, reachesJob } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
-import { createWakeSignal } from '../../lib/wake-signal.ts';
-import { isStorageError } from '../../store/storage-error.ts';
-import { dealWithEnd, TryLater } from './ended-run.ts';
+import { endLeftChecks } from './check-process.ts';
+import { followEnds } from './job-ends.ts';
+import { createLooks, type Look } from './looks.ts';
 import { type Trigger, type TriggerParts, triggersIn } from './trigger-parts.ts';
+import { watchLoops } from './watch-loops.ts';
 
 export type Triggers = {
   /** Sorted by job. @throws Problem not-ready */
   readonly list: () => readonly Trigger[];
   /** @throws Problem not-ready, trigger-not-found */
   readonly get: (id: string, reach: Reach) => Trigger;
+  /** When a trigger looked last; undefined: not yet, or it follows a job. */
+  readonly lookOf: (id: string) => Look | undefined;
   readonly start: () => void;
   /** Resolves when no more runs are started. */
   readonly close: () => Promise<void>;
 };
 
-const shortestPauseMs = 1_000;
-const longestPauseMs = 20_000;
-const cursorSavedEveryMs = 10_000;
-
 export function createTriggers(o: TriggerParts): Triggers {
   const ending = new AbortController();
-  let following: Promise<void> | undefined;
+  const looks = createLooks(o);
+  let following: Promise<unknown> | undefined;
   return {
     list: () => triggersIn(o.catalog),
     get(id, reach) {
@@ -33,146 +32,17 @@ export function createTriggers(o: TriggerParts): Triggers {
       if (found) return found;
       throw new Problem('trigger-not-found', `The trigger '${id}' does not exist.`);
     },
+    lookOf: looks.of,
     start() {
-      following ??= follow(o, ending.signal);
+      const { signal } = ending;
+      following ??= Promise.all([
+        followEnds(o, signal),
+        endLeftChecks(o).then(() => watchLoops({ ...o, looks }, signal)),
+      ]);
     },
     async close() {
       ending.abort();
       await following;
     },
   };
-}
-
-/** Follows the journal while there are triggers. Resolves when the signal is aborted. */
-async function follow(o: TriggerParts, signal: AbortSignal): Promise<void> {
-  const wake = createWakeSignal(signal);
-  const wanted = createWanted(o);
-  const cursor = createCursor(o);
-  const unsubscribe = [
-    o.catalog.onChange(() => {
-      wanted.refresh();
-      wake.raise();
-    }),
-    o.hub.onEvents((entries) => {
-      if (entries.some(({ type, jobId }) => type === 'run.finished' && wanted.of(jobId).length > 0)) wake.raise();
-    }),
-  ];
-  let pauseMs = shortestPauseMs;
-  wanted.refresh();
-  wake.raise();
-  while (!signal.aborted) {
-    await wake.raised();
-    try {
-      if (!signal.aborted) await look({ wanted, cursor, signal }, o);
-      pauseMs = shortestPauseMs;
-    } catch (error) {
-      report(error, o, pauseMs === shortestPauseMs);
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
-      pauseMs = Math.min(2 * pauseMs, longestPauseMs);
-      wake.raise();
-    }
-  }
-  for (const end of unsubscribe) end();
-  await cursor.save().catch((error: unknown) => report(error, o, true));
-}
-
-function report(error: unknown, { log }: TriggerParts, isFirst: boolean): void {
-  if (error instanceof TryLater) {
-    if (isFirst) log.warn(error.told, `a trigger will try again to start its run: ${error.message}`);
-    return;
-  }
-  // The store has already logged that it cannot write at present.
-  if (!isStorageError(error)) log.error({ err: error }, 'the triggers stopped with an error; this is tried again');
-}
-
-type Wanted = ReturnType<typeof createWanted>;
-
-/** The triggers by the job whose runs they follow. */
-function createWanted({ catalog, hub }: TriggerParts) {
-  let byJob = new Map<string, Trigger[]>();
-  let beginsAt = 0;
-  return {
-    size: () => byJob.size,
-    of: (jobId: string): readonly Trigger[] => byJob.get(jobId) ?? [],
-    /** The first event that counts if there were no triggers before. */
-    beginsAt: () => beginsAt,
-    refresh(): void {
-      if (!catalog.isReady) return;
-      const before = byJob.size;
-      // A job that cannot be used now may still have runs that end.
-      byJob = Map.groupBy(triggersIn(catalog), ({ followedId, job }) => followedId ?? job);
-      if (before === 0) beginsAt = hub.latestId + 1;
-    },
-  };
-}
-
-type Cursor = ReturnType<typeof createCursor>;
-
-/** Where the search of the journal continues. It is stored with every start, and otherwise every ten seconds. */
-function createCursor({ store, monotonicMs }: TriggerParts) {
-  let at: number | undefined;
-  let saved: number | undefined;
-  let savedAtMs = monotonicMs();
-  let isRead = false;
-  async function readOnce(): Promise<void> {
-    if (!isRead) saved = await store.triggers.cursor();
-    isRead = true;
-  }
-
-  async function save(): Promise<void> {
-    const to = at;
-    if (to === undefined || to === saved) return;
-    await store.db.transact((tx) => store.triggers.moveCursor(tx, to));
-    saved = to;
-    savedAtMs = monotonicMs();
-  }
-  return {
-    save,
-    /** Reads where an earlier process stopped. Without one, it begins at `beginsAt`. */
-    async open(beginsAt: number): Promise<number> {
-      await readOnce();
-      at ??= saved ?? beginsAt;
-      await save();
-      return at;
-    },
-    async move(to: number): Promise<void> {
-      at = to;
-      if (monotonicMs() - savedAtMs >= cursorSavedEveryMs) await save();
-    },
-    async drop(): Promise<void> {
-      await readOnce();
-      if (saved !== undefined) await store.db.transact(store.triggers.dropCursor);
-      at = undefined;
-      saved = undefined;
-    },
-  };
-}
-
-async function look(
-  { wanted, cursor, signal }: { readonly wanted: Wanted; readonly cursor: Cursor; readonly signal: AbortSignal },
-  o: TriggerParts,
-): Promise<void> {
-  const { store, hub, catalog } = o;
-  if (!catalog.isReady) return;
-  if (wanted.size() === 0) {
-    await cursor.drop();
-    return;
-  }
-  let at = await cursor.open(wanted.beginsAt());
-  const toId = hub.latestId;
-  while (at <= toId && !signal.aborted) {
-    const ended = await store.triggers.ended({ fromId: at, toId });
-    for (const end of ended) {
-      for (const trigger of wanted.of(end.jobId)) {
-        if (signal.aborted) return;
-        await dealWithEnd(trigger, end, o);
-      }
-      at = end.eventId + 1;
-      await cursor.move(at);
-    }
-    // If the query found runs, there may be more of them behind the last one.
-    if (ended.length > 0) continue;
-    at = toId + 1;
-    await cursor.move(at);
-  }
 }

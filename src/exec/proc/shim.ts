@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { CommandAction, UlcProfile } from '../../domain/job.ts';
+import type { CommandAction, UlcProfile } from '../../domain/command-action.ts';
 import { findProgram } from '../host/host-programs.ts';
 import type { OpenGrant } from '../sandbox/granted-paths.ts';
 import { bwrapPath, hasFilter, hasOwnTmp, sandboxedCommand, sandboxOptions } from '../sandbox/sandbox.ts';

@@ -1,4 +1,4 @@
-// Triggers, and what became of the ends of runs that they follow.
+// Triggers, and what became of what they follow.
 
 import { holdsScope, type Principal, reachesJob } from '../../domain/principal.ts';
 import type { Trigger } from '../../engine/trigger/trigger-parts.ts';
@@ -17,17 +17,20 @@ export function createTriggerHandlers(o: {
 }): Pick<Handlers, 'listTriggers' | 'listTriggerResults'> {
   const { triggers, store } = o;
 
-  async function toAnswer({ id, jobId, job, followedId, on, condition, args, denied }: Trigger, caller: Principal) {
-    const [last] = holdsScope(caller, 'runs:read') ? await store.triggers.results(id, caller.tenant, 1) : [];
+  async function toAnswer(trigger: Trigger, caller: Principal) {
+    const { id, jobId, condition, args, denied } = trigger;
+    const readsRuns = holdsScope(caller, 'runs:read');
+    const [last] = readsRuns ? await store.triggers.results(id, caller.tenant, 1) : [];
+    const look = readsRuns ? triggers.lookOf(id) : undefined;
     return {
       id,
       job_id: jobId,
-      job: followedId ?? job,
-      job_exists: followedId !== null,
-      on: [...on],
+      type: trigger.kind,
+      ...followedBy(trigger),
       if: condition,
       args,
       denied: toDenial(denied),
+      last_look: look ? { at: toTimestamp(look.atMs), problem: look.problem } : null,
       last_result: last ? toResult(last) : null,
     };
   }
@@ -51,11 +54,25 @@ export function createTriggerHandlers(o: {
   };
 }
 
+/** What it follows. */
+function followedBy(trigger: Trigger) {
+  const nothing = { job: null, job_exists: true, on: [], files: null, check: null };
+  if (trigger.kind === 'files') {
+    const { folder, match, settleMs } = trigger;
+    return { ...nothing, files: { folder, match, settle_ms: settleMs } };
+  }
+  if (trigger.kind === 'check')
+    return { ...nothing, check: { command: [...trigger.action.command], every_ms: trigger.everyMs } };
+  const { followedId, job, on } = trigger;
+  return { ...nothing, job: followedId ?? job, job_exists: followedId !== null, on: [...on] };
+}
+
 /** No job id contains NUL. */
 function placeOf({ jobId, id }: Trigger): string {
   return `${jobId}\0${id}`;
 }
 
 function toResult({ at, result, key, run_id, problem, detail }: TriggerResultRow) {
-  return { at: toTimestamp(at), result, after_run: key, run_id, problem, detail };
+  const [, path = null] = /^file \S+ (.*)$/s.exec(key) ?? [];
+  return { at: toTimestamp(at), result, after_run: key.startsWith('run_') ? key : null, path, run_id, problem, detail };
 }

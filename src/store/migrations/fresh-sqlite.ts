@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 31;
+export const freshVersion = 32;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -106,4 +106,7 @@ CREATE UNIQUE INDEX "notices_by_run" on "notices" ("run_id", "event_id", "n");
 CREATE INDEX "notices_by_channel" on "notices" ("channel", "created_at") where "channel" is not null;
 CREATE TABLE "heartbeats" ("schedule_id" text not null primary key, "tenant" text not null, "address" text not null, "run_id" text not null, "success_at" bigint not null, "attempts" integer not null, "next_at" bigint, "called_at" bigint, "failed_at" bigint, "last_error" text);
 CREATE INDEX "heartbeats_by_due" on "heartbeats" ("next_at") where "next_at" is not null;
+CREATE TABLE "watched_folders" ("id" text not null primary key, "looked_at" bigint not null);
+CREATE TABLE "watched_files" ("folder_id" text not null, "name" text not null, "stamp" text not null, "gone_at" bigint, constraint "watched_files_key" primary key ("folder_id", "name"));
+CREATE INDEX "watched_files_by_age" on "watched_files" ("gone_at");
 `;

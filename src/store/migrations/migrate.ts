@@ -36,6 +36,7 @@ import { limitedTokens } from './0033-limited-tokens.ts';
 import { late } from './0035-late.ts';
 import { madeWebhooks } from './0036-made-webhooks.ts';
 import { heartbeats } from './0037-heartbeats.ts';
+import { watchedFiles } from './0039-watched-files.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -71,6 +72,7 @@ export const migrations: readonly Migration[] = [
   limitedTokens,
   late,
   heartbeats,
+  watchedFiles,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

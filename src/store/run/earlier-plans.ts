@@ -1,7 +1,8 @@
 // Reads the plan of a run. Plans that earlier versions stored are converted to the current shape: a job used to be a
 // single command.
 
-import { type JobDefinition, type StepDefinition, stepIdOfSingle, type UlcProfile } from '../../domain/job.ts';
+import type { UlcProfile } from '../../domain/command-action.ts';
+import { type JobDefinition, type StepDefinition, stepIdOfSingle } from '../../domain/job.ts';
 import { noResources } from '../../domain/resources.ts';
 import type { RunPlan } from '../../domain/run.ts';
 

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { shardOf } from '../../lib/ids.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
@@ -34,6 +35,8 @@ export type Examination = {
   readonly late: { readonly late: number; readonly missed: number };
   /** How many schedules could not call their heartbeat the last time. */
   readonly failingHeartbeats: number;
+  /** Why triggers start nothing, each reason once. */
+  readonly failingTriggers: readonly string[];
   /** The messages to channels that could not be sent and are tried again. */
   readonly waiting: readonly WaitingMessages[];
   /** How the export of spans is; null when it never ran. */
@@ -114,6 +117,7 @@ export async function examineStore(o: {
       paused: readPaused(connection),
       late: readLate(connection),
       failingHeartbeats: readFailingHeartbeats(connection),
+      failingTriggers: readFailingTriggers(connection),
       waiting: await readWaitingMessages(connection),
       traces: readTraces(connection),
       kv: readKv(connection),
@@ -160,6 +164,12 @@ function readFailingHeartbeats(connection: DatabaseSync): number {
     .prepare('SELECT count(*) AS rows FROM heartbeats WHERE failed_at > coalesce(called_at, 0)')
     .get();
   return Number(row?.rows ?? 0);
+}
+
+function readFailingTriggers(connection: DatabaseSync): string[] {
+  if (!hasTable(connection, 'trigger_results')) return [];
+  const rows = connection.prepare('SELECT DISTINCT detail FROM trigger_results WHERE key = ? ORDER BY 1');
+  return rows.all(triggerFailing).map(({ detail }) => String(detail));
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

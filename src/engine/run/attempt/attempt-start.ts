@@ -1,6 +1,7 @@
 // Starts the process of an attempt, or finds the one that an earlier server started.
 
-import type { CommandAction, JsonObject } from '../../../domain/job.ts';
+import type { CommandAction } from '../../../domain/command-action.ts';
+import type { JsonObject } from '../../../domain/job.ts';
 import { noResources } from '../../../domain/resources.ts';
 import type { Run, RunPlan } from '../../../domain/run.ts';
 import { toTraceTexts } from '../../../domain/trigger/trace.ts';
@@ -36,7 +37,8 @@ export type AttemptStart = {
   readonly attemptDir: string;
   readonly mode: 'launch' | 'resume';
   readonly context: AttemptContext;
-  readonly runLog: RunLog;
+  /** Where an attempt that is resumed may have stored output. null: it has no log, and is never resumed. */
+  readonly runLog: Pick<RunLog, 'open'> | null;
   /** Repeats the work while the disk refuses it. */
   readonly withRetry: <T>(work: () => T | Promise<T>) => Promise<T>;
 };
@@ -65,7 +67,8 @@ async function start(o: AttemptStart, isInterrupted: () => boolean): Promise<Att
     const resumed = await withRetry(() => context.executor.resume(attemptDir));
     if (resumed) return resumed;
     // Some of its output is stored, so it had started.
-    if ((await o.runLog.open()).spoolOffset(at) > 0) return withRetry(() => context.executor.resume(attemptDir, true));
+    const log = await o.runLog?.open();
+    if (log && log.spoolOffset(at) > 0) return withRetry(() => context.executor.resume(attemptDir, true));
   }
   const spec = toSpec(o);
   return withRetry(() => {

@@ -10,6 +10,7 @@ import type { Redactor } from '../../../exec/redact/redact.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { type ErrorLines, readErrorLines } from '../failure/error-lines.ts';
 import { failureHint } from '../failure/failure-hint.ts';
+import type { RunLog } from '../run-log.ts';
 import { type AttemptStart, startOrResume } from './attempt-start.ts';
 import { cancelled, failed, type Interruption, nothingDone, type Outcome, outcomeOf, readBack } from './outcome.ts';
 import { createOutput } from './output.ts';
@@ -20,6 +21,7 @@ export type Attempt = ReturnType<typeof startAttempt>;
 const never = new Promise<never>(() => undefined);
 
 type AttemptOptions = AttemptStart & {
+  readonly runLog: RunLog;
   readonly redactor: Redactor;
   readonly log: Logger;
   /** Rejects once the run is detached. */

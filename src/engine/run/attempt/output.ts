@@ -12,7 +12,7 @@ import { createErrorTail, keptErrors } from './error-tail.ts';
 
 type SpoolSource = Pick<AttemptProcess, 'spoolPath' | 'hasBegun'>;
 
-type Destination = Pick<AttemptStart, 'at' | 'runLog' | 'withRetry'> & { readonly redactor: Redactor };
+type Destination = Pick<AttemptStart, 'at' | 'withRetry'> & { readonly runLog: RunLog; readonly redactor: Redactor };
 
 export function createOutput(o: Destination) {
   const { runLog } = o;

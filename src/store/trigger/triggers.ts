@@ -1,10 +1,10 @@
 // How far the journal was searched for runs whose end starts another job, and what became of each such end (ADR 0069).
 
-import type { RunStatus } from '../domain/run.ts';
-import type { Database, Transaction } from './database.ts';
-import { readSequence, setSequence } from './journal-rows.ts';
-import { prepareQuery } from './prepared-query.ts';
-import type { TriggerResultRow } from './schema.ts';
+import type { RunStatus } from '../../domain/run.ts';
+import type { Database, Transaction } from '../database.ts';
+import { readSequence, setSequence } from '../journal-rows.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import type { TriggerResultRow } from '../schema.ts';
 
 export type EndedJobRun = {
   readonly eventId: number;
@@ -29,6 +29,7 @@ export type TriggerStore = {
   readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedJobRun[]>;
   /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
   readonly add: (tx: Transaction, row: TriggerResultRow) => Promise<boolean>;
+  readonly remove: (tx: Transaction, key: Pick<TriggerResultRow, 'trigger_id' | 'key'>) => Promise<void>;
   /** Newest first; with the tenant `*`, those of every tenant. */
   readonly results: (triggerId: string, tenant: string, limit?: number) => Promise<readonly TriggerResultRow[]>;
   /** @returns how many were removed, at most `limit` */
@@ -66,6 +67,13 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
     },
 
     add,
+
+    async remove(tx, key) {
+      await tx.db
+        .deleteFrom('trigger_results')
+        .where((eb) => eb.and(key))
+        .execute();
+    },
 
     results(triggerId, tenant, limit = mostKept) {
       let query = read

@@ -1,0 +1,228 @@
+// Runs the script of a check as its job would run, but as no run: it waits in no queue, has no log, and leaves nothing
+// (ADR 0075).
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JsonValue } from '../../domain/job.ts';
+import { Problem } from '../../domain/problem.ts';
+import { noResources } from '../../domain/resources.ts';
+import type { AttemptEnd, AttemptProcess } from '../../exec/executor.ts';
+import { serveKvRequests } from '../../exec/kv/kv-requests.ts';
+import { createRedactor, type Redactor } from '../../exec/redact/redact.ts';
+import { followSpool } from '../../exec/spool/spool.ts';
+import { createSpoolLines } from '../../exec/spool/spool-lines.ts';
+import { createId } from '../../lib/ids.ts';
+import { ownTrace } from '../../store/run/span-ids.ts';
+import type { GroundedPlan } from '../plan/ground.ts';
+import { startOrResume } from '../run/attempt/attempt-start.ts';
+import { createErrorTail } from '../run/attempt/error-tail.ts';
+import { outcomeOf, readBack } from '../run/attempt/outcome.ts';
+import { readErrorLines } from '../run/failure/error-lines.ts';
+import { removeRunFolder } from '../run/run-folders.ts';
+import { answerKv } from '../run/run-kv.ts';
+import { planWithoutArguments } from './plan-without-arguments.ts';
+import type { CheckTriggerOfJob, TriggerParts } from './trigger-parts.ts';
+
+export type Check =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'found'; readonly result: JsonValue }
+  /** `why` is without a full stop. */
+  | { readonly kind: 'failed'; readonly why: string }
+  /** The signal was aborted. */
+  | { readonly kind: 'stopped' };
+
+/** The exit code of a check that has found nothing. */
+const nothingToDo = 75;
+/** No check is ended before this. */
+const leastMs = 10_000;
+/** A server that is told to stop has five seconds for everything. */
+const stoppingGraceMs = 1_000;
+const folderPrefix = 'check_';
+const at = { stepId: 'check', attempt: 1 };
+
+export async function runCheck(trigger: CheckTriggerOfJob, o: TriggerParts, signal: AbortSignal): Promise<Check> {
+  try {
+    const entry = o.catalog.find(trigger.jobId);
+    const plan = await planWithoutArguments(entry, o);
+    if (plan.denied) return { kind: 'failed', why: withoutStop(plan.denied.message) };
+    const { revision } = await o.snapshots.take(entry);
+    return await execute(trigger, { plan, revision }, o, signal);
+  } catch (error) {
+    if (error instanceof Problem) return { kind: 'failed', why: withoutStop(error.message) };
+    throw error;
+  }
+}
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
+}
+
+type Planned = { readonly plan: GroundedPlan; readonly revision: string };
+
+async function execute(
+  trigger: CheckTriggerOfJob,
+  planned: Planned,
+  o: TriggerParts,
+  signal: AbortSignal,
+): Promise<Check> {
+  const id = createId('check', o.clock.now());
+  const dir = join(o.execution.runsDir, id);
+  const redactor = createRedactor(planned.plan.secrets.values());
+  try {
+    const attempt = await launch(trigger, { id, dir, ...planned }, o);
+    if (!attempt) return { kind: 'stopped' };
+    return await attend(trigger, { id, dir, attempt, redactor, ...planned }, o, signal);
+  } finally {
+    await removeRunFolder(dir, o.log);
+  }
+}
+
+type Place = Planned & { readonly id: string; readonly dir: string };
+
+function launch(trigger: CheckTriggerOfJob, { id, dir, plan, revision }: Place, o: TriggerParts) {
+  const { profile, network, isSandboxed, runAs, resources, read, write, kv } = plan;
+  const security = { profile, isolation: plan.isolation };
+  return startOrResume(
+    {
+      run: { run_id: id, job_id: trigger.jobId, tenant: o.defaultTenant, args: {}, security, trace: ownTrace(id) },
+      plan: {
+        job: plan.entry.definition,
+        revision,
+        profile,
+        network,
+        isSandboxed,
+        runAs,
+        resources,
+        read,
+        write,
+        kv,
+        resolvedArgs: {},
+      },
+      at,
+      action: trigger.action,
+      variables: {},
+      secrets: plan.secrets,
+      workspaceDir: join(dir, 'workspace'),
+      attemptDir: join(dir, '1-1'),
+      mode: 'launch',
+      context: o.execution,
+      runLog: null,
+      withRetry: async (work) => work(),
+    },
+    () => false,
+  );
+}
+
+type Started = Place & { readonly attempt: AttemptProcess; readonly redactor: Redactor };
+
+/** Waits for its end, and ends it when its time is over or the server stops. */
+async function attend(trigger: CheckTriggerOfJob, started: Started, o: TriggerParts, signal: AbortSignal) {
+  const { attempt, redactor, dir, plan } = started;
+  const { cancel } = plan.entry.definition;
+  const output = followErrors(attempt, redactor);
+  const requests = serveKv(started, o, signal);
+  let interruption: 'timeout' | 'stopped' | undefined;
+  function interrupt(why: NonNullable<typeof interruption>, graceMs: number): void {
+    interruption ??= why;
+    void attempt.terminate({ signal: cancel.signal, graceMs });
+  }
+  const stop = (): void => interrupt('stopped', Math.min(cancel.graceMs, stoppingGraceMs));
+  const limitMs = Math.max(trigger.everyMs, leastMs);
+  const timer = setTimeout(() => interrupt('timeout', cancel.graceMs), limitMs);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const end = await attempt.ended;
+    const lines = await output.end();
+    if (interruption === 'stopped') return { kind: 'stopped' } as const;
+    if (interruption === 'timeout') return { kind: 'failed', why: `it took longer than ${limitMs / 1000} s` } as const;
+    return conclude(end, { attemptDir: join(dir, '1-1'), lines, redactor, plan, o });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+    requests.close();
+  }
+}
+
+function conclude(
+  end: AttemptEnd,
+  found: {
+    readonly attemptDir: string;
+    readonly lines: readonly string[];
+    readonly redactor: Redactor;
+    readonly plan: GroundedPlan;
+    readonly o: TriggerParts;
+  },
+): Check {
+  const { attemptDir, lines, redactor, plan, o } = found;
+  if (end.kind === 'exited' && end.code === nothingToDo) return { kind: 'nothing' };
+  if (end.kind === 'not-started' && end.cause) o.log.error({ err: end.cause }, 'a check could not be started');
+  const outcome = outcomeOf(end, readBack(attemptDir, redactor), {
+    interruption: undefined,
+    lines: readErrorLines(lines),
+    redactor,
+    resources: plan.resources ?? noResources,
+    termination: null,
+  });
+  if (outcome.status === 'success') return { kind: 'found', result: outcome.result?.value ?? null };
+  return { kind: 'failed', why: outcome.message ?? 'it gave no reason' };
+}
+
+/** Reads what the check prints, and keeps only its last errors. */
+function followErrors({ spoolPath }: AttemptProcess, redactor: Redactor) {
+  const errors = createErrorTail(redactor);
+  const lines = createSpoolLines(redactor);
+  const spool = followSpool({
+    path: spoolPath,
+    offset: 0,
+    onBytes(bytes, endOffset) {
+      errors.add(lines.push(bytes));
+      spool.discard(endOffset);
+    },
+  });
+  return {
+    /** Its last errors, oldest first. */
+    async end(): Promise<readonly string[]> {
+      await spool.drain();
+      errors.add(lines.flush());
+      spool.close();
+      return errors.lines();
+    },
+  };
+}
+
+function serveKv({ id, dir, plan, redactor }: Started, o: TriggerParts, signal: AbortSignal) {
+  const caller = {
+    plan,
+    redactor,
+    job: plan.entry.definition,
+    run: { run_id: id, tenant: o.defaultTenant },
+    context: { kv: o.kv },
+    log: o.log,
+    detaching: { signal },
+    withRetry: async <T>(work: () => T | Promise<T>): Promise<T> => work(),
+  };
+  return serveKvRequests({
+    attemptDir: join(dir, '1-1'),
+    answer: (request) => answerKv(caller, at, request),
+    onOverfull: () => undefined,
+    onError: (err) => o.log.error({ err }, 'requests of a check to the key-value store could not be answered'),
+  });
+}
+
+/** Names of the folders of checks that an earlier server has left. */
+export async function leftChecks(runsDir: string): Promise<string[]> {
+  const names = await readdir(runsDir).catch(() => []);
+  return names.filter((name) => name.startsWith(folderPrefix));
+}
+
+/** Ends the checks that an earlier server has left: nobody waits for what they find. */
+export async function endLeftChecks({ execution, log }: TriggerParts): Promise<void> {
+  const { runsDir, executor } = execution;
+  for (const name of await leftChecks(runsDir)) {
+    const dir = join(runsDir, name);
+    const attempt = executor.resume(join(dir, '1-1'));
+    await attempt?.terminate({ signal: 'KILL', graceMs: 0 });
+    await removeRunFolder(dir, log);
+  }
+}

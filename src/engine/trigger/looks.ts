@@ -1,0 +1,56 @@
+// Remembers when each trigger that follows files or has a check looked last, and what was wrong. As long as that is so,
+// it is also a result of the trigger, which `flwd doctor` reads.
+
+import type { LimitFunction } from 'p-limit';
+import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
+import type { Trigger, TriggerParts } from './trigger-parts.ts';
+
+export type Look = {
+  readonly atMs: number;
+  /** Why it starts nothing; null: nothing is wrong. */
+  readonly problem: string | null;
+};
+
+export type Looks = {
+  readonly of: (triggerId: string) => Look | undefined;
+  /** Logs when problems begin, and when the trigger works again. */
+  readonly add: (trigger: Trigger, problem: string | null) => Promise<void>;
+  /** The catalogue has the trigger no more. */
+  readonly forget: (triggerId: string) => Promise<void>;
+};
+
+export type LoopParts = TriggerParts & {
+  readonly looks: Looks;
+  /** Runs a check when few enough others run. */
+  readonly limit: LimitFunction;
+};
+
+export function createLooks({ store, clock, log, defaultTenant }: TriggerParts): Looks {
+  const last = new Map<string, Look>();
+
+  async function note(triggerId: string, problem: string | null): Promise<void> {
+    const key = { trigger_id: triggerId, key: triggerFailing };
+    const result = { result: 'refused', run_id: null, problem: triggerFailing, detail: problem } as const;
+    await store.db.transact(async (tx) => {
+      await store.triggers.remove(tx, key);
+      if (problem !== null) await store.triggers.add(tx, { ...key, ...result, tenant: defaultTenant, at: clock.now() });
+    });
+  }
+
+  return {
+    of: (triggerId) => last.get(triggerId),
+    async add({ id, jobId }, problem) {
+      const before = last.get(id);
+      last.set(id, { atMs: clock.now(), problem });
+      if (before?.problem === problem) return;
+      const told = { trigger_id: id, job_id: jobId };
+      if (problem !== null) log.warn(told, `a trigger starts nothing: ${problem}`);
+      else if (before) log.info(told, 'a trigger works again');
+      await note(id, problem);
+    },
+    async forget(triggerId) {
+      if (last.get(triggerId)?.problem != null) await note(triggerId, null);
+      last.delete(triggerId);
+    },
+  };
+}

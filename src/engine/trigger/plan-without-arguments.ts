@@ -1,0 +1,29 @@
+// Plans what a job gets whatever its arguments are: its profile, paths, user and limits, and the stored secrets of its
+// environment.
+
+import type { CatalogEntry } from '../../catalog/catalog.ts';
+import { type GroundedPlan, resolveEntry } from '../plan/ground.ts';
+import type { TriggerParts } from './trigger-parts.ts';
+
+const noArguments = { type: 'object', properties: {} };
+
+/** @throws Problem validation-error when a path that the job asks for does not exist */
+export function planWithoutArguments(
+  { definition, ...entry }: CatalogEntry,
+  { planContext, defaultTenant }: Pick<TriggerParts, 'planContext' | 'defaultTenant'>,
+): Promise<GroundedPlan> {
+  const env = Object.entries(definition.env).filter(
+    ([, value]) => typeof value === 'string' || !definition.secretArgs.includes(value.secret),
+  );
+  const job = {
+    ...definition,
+    argspec: noArguments,
+    secretArgs: [],
+    env: Object.fromEntries(env),
+    steps: [],
+    concurrency: null,
+    // A trigger sends no notification.
+    notify: [],
+  };
+  return resolveEntry({ ...entry, definition: job }, { job_id: definition.id, tenant: defaultTenant }, planContext);
+}

@@ -1,0 +1,150 @@
+// Which files were dealt with in the folders that triggers follow (ADR 0075). A stamp stands for one version of a file.
+
+import type { Database, Transaction } from '../database.ts';
+
+type WatchedFile = { readonly name: string; readonly stamp: string };
+
+export type WatchedFileStore = {
+  /** The files that were there when the folder was read last; undefined: it was never read. */
+  readonly present: (folderId: string) => Promise<ReadonlyMap<string, string> | undefined>;
+  /** The stamps of those of the names that are known, also of files that have gone since. */
+  readonly stamps: (folderId: string, names: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /** Notes that the folder was read. */
+  readonly look: (tx: Transaction, folderId: string, atMs: number) => Promise<void>;
+  /** Notes files as dealt with. @returns how many were not noted in this version yet */
+  readonly note: (tx: Transaction, folderId: string, files: readonly WatchedFile[]) => Promise<number>;
+  /** Files that had gone are there again, as they were. */
+  readonly noteBack: (tx: Transaction, folderId: string, names: readonly string[]) => Promise<void>;
+  readonly noteGone: (tx: Transaction, folderId: string, names: readonly string[], atMs: number) => Promise<void>;
+  /** Forgets files that have gone since before `beforeMs`. @returns how many, at most `limit` */
+  readonly removeGone: (beforeMs: number, limit: number) => Promise<number>;
+  /** Forgets folders that were not read since before `beforeMs`. @returns how many, at most `limit` */
+  readonly removeFolders: (beforeMs: number, limit: number) => Promise<number>;
+};
+
+/** Few enough for the variables of one statement. */
+const atOnce = 200;
+
+export function createWatchedFileStore({ read, transact }: Database): WatchedFileStore {
+  return {
+    async present(folderId) {
+      const folder = await read
+        .selectFrom('watched_folders')
+        .select('id')
+        .where('id', '=', folderId)
+        .executeTakeFirst();
+      if (!folder) return undefined;
+      const rows = await read
+        .selectFrom('watched_files')
+        .select(['name', 'stamp'])
+        .where('folder_id', '=', folderId)
+        .where('gone_at', 'is', null)
+        .execute();
+      return new Map(rows.map(({ name, stamp }) => [name, stamp]));
+    },
+
+    async stamps(folderId, names) {
+      const known = new Map<string, string>();
+      for (const some of inParts(names)) {
+        const rows = await read
+          .selectFrom('watched_files')
+          .select(['name', 'stamp'])
+          .where('folder_id', '=', folderId)
+          .where('name', 'in', some)
+          .execute();
+        for (const { name, stamp } of rows) known.set(name, stamp);
+      }
+      return known;
+    },
+
+    async look(tx, folderId, atMs) {
+      await tx.db
+        .insertInto('watched_folders')
+        .values({ id: folderId, looked_at: atMs })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ looked_at: atMs }))
+        .execute();
+    },
+
+    async note(tx, folderId, files) {
+      let added = 0;
+      for (const some of inParts(files)) {
+        const rows = await tx.db
+          .insertInto('watched_files')
+          .values(some.map(({ name, stamp }) => ({ folder_id: folderId, name, stamp, gone_at: null })))
+          .onConflict((conflict) =>
+            conflict
+              .columns(['folder_id', 'name'])
+              .doUpdateSet((eb) => ({ stamp: eb.ref('excluded.stamp'), gone_at: null }))
+              .whereRef('watched_files.stamp', '!=', 'excluded.stamp'),
+          )
+          .returning('name')
+          .execute();
+        added += rows.length;
+      }
+      return added;
+    },
+
+    noteBack: (tx, folderId, names) => setGone(tx, folderId, names, null),
+    noteGone: setGone,
+
+    removeGone: (beforeMs, limit) => removeGone({ read, transact }, beforeMs, limit),
+    removeFolders: (beforeMs, limit) => removeFolders({ read, transact }, beforeMs, limit),
+  };
+}
+
+type Access = Pick<Database, 'read' | 'transact'>;
+
+async function removeGone({ read, transact }: Access, beforeMs: number, limit: number): Promise<number> {
+  const old = await read
+    .selectFrom('watched_files')
+    .select(['folder_id', 'name'])
+    .where('gone_at', '<', beforeMs)
+    .limit(limit)
+    .execute();
+  if (old.length === 0) return 0;
+  await transact(async (tx) => {
+    for (const one of old)
+      await tx.db
+        .deleteFrom('watched_files')
+        .where((eb) => eb.and(one))
+        .where('gone_at', '<', beforeMs)
+        .execute();
+  });
+  return old.length;
+}
+
+async function removeFolders({ read, transact }: Access, beforeMs: number, limit: number): Promise<number> {
+  const old = await read
+    .selectFrom('watched_folders')
+    .select('id')
+    .where('looked_at', '<', beforeMs)
+    .limit(limit)
+    .execute();
+  if (old.length === 0) return 0;
+  const ids = old.map(({ id }) => id);
+  await transact(async (tx) => {
+    await tx.db.deleteFrom('watched_files').where('folder_id', 'in', ids).execute();
+    await tx.db.deleteFrom('watched_folders').where('id', 'in', ids).execute();
+  });
+  return old.length;
+}
+
+async function setGone(
+  tx: Transaction,
+  folderId: string,
+  names: readonly string[],
+  atMs: number | null,
+): Promise<void> {
+  for (const some of inParts(names)) {
+    await tx.db
+      .updateTable('watched_files')
+      .set({ gone_at: atMs })
+      .where('folder_id', '=', folderId)
+      .where('name', 'in', some)
+      .execute();
+  }
+}
+
+function* inParts<T>(all: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < all.length; at += atOnce) yield all.slice(at, at + atOnce);
+}
