@@ -145,7 +145,6 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       timezone,
       paused,
       late,
-      failingHeartbeats,
       failingTriggers,
       waiting,
       traces,
@@ -163,7 +162,8 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
       ...examinePauses(paused),
       ...examineLate(late),
-      ...examineHeartbeats(failingHeartbeats),
+      ...examineHeartbeats(found.failingHeartbeats),
+      ...examineBackfills(found.backfills),
       ...failingTriggers.map((why) => warn('triggers', why, 'run flwd triggers, which says which job')),
       ...examineWaiting(waiting),
       ...examineTraces(config, traces),
@@ -198,6 +198,13 @@ function examineHeartbeats(failing: number): HostCheck[] {
   if (failing === 0) return [];
   const what = failing === 1 ? 'the last call of 1 schedule failed' : `the last calls of ${failing} schedules failed`;
   return [warn('heartbeats', what, 'run flwd schedules, which says why')];
+}
+
+function examineBackfills({ underWay, failed }: Examination['backfills']): HostCheck[] {
+  if (underWay + failed === 0) return [];
+  const what = [...(underWay > 0 ? [`${underWay} under way`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  if (failed === 0) return [ok('backfills', what.join(', '))];
+  return [warn('backfills', what.join(', '), 'run flwd backfills, which says why, and start them again')];
 }
 
 function examineWaiting(waiting: Examination['waiting']): HostCheck[] {

@@ -66,6 +66,8 @@ export function starterWords({ trigger, created_by: by }: Pick<RunRow, 'trigger'
       return `${by} as a rerun`;
     case 'schedule':
       return 'a schedule';
+    case 'backfill':
+      return 'a backfill of a schedule';
     case 'webhook':
       return `a webhook (${by})`;
     case 'job_ended':

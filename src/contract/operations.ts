@@ -8,6 +8,7 @@ import type { ProblemSlug } from '../domain/problem.ts';
 import { listedStatuses, triggerTypes } from '../domain/run.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { auditOperations } from './audit-operations.ts';
+import { backfillOperations } from './backfill-operations.ts';
 import { channelOperations } from './channel-operations.ts';
 import { codeOperations } from './code-operations.ts';
 import { failureOperations } from './failure-operations.ts';
@@ -330,6 +331,7 @@ export const operations = {
   },
   ...sourceOperations,
   ...scheduleOperations,
+  ...backfillOperations,
   ...webhookOperations,
   ...channelOperations,
   ...triggerOperations,

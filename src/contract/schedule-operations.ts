@@ -81,7 +81,7 @@ const scheduleRequest = Type.Object(
   { $id: 'ScheduleRequest', additionalProperties: false },
 );
 
-const nextFire = Type.Object({
+export const nextFire = Type.Object({
   nominal_at: timestamp,
   local: Type.String({ description: 'The same time in the time zone of the schedule, with its UTC offset' }),
 });

@@ -14,6 +14,8 @@ export const auditActions = [
   'schedule.release',
   'schedule.pause',
   'schedule.resume',
+  'schedule.backfill',
+  'backfill.cancel',
   'webhook.create',
   'webhook.delete',
   'token.create',
@@ -39,7 +41,17 @@ export type AuditAction = (typeof auditActions)[number];
 export const auditResults = ['done', 'refused', 'failed'] as const;
 export type AuditResult = (typeof auditResults)[number];
 
-export const auditObjectKinds = ['run', 'schedule', 'webhook', 'token', 'secret', 'kv', 'channel', 'instance'] as const;
+export const auditObjectKinds = [
+  'run',
+  'schedule',
+  'backfill',
+  'webhook',
+  'token',
+  'secret',
+  'kv',
+  'channel',
+  'instance',
+] as const;
 export type AuditObjectKind = (typeof auditObjectKinds)[number];
 
 /** `id` is null when the object has no id or does not exist yet. */

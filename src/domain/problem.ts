@@ -58,6 +58,12 @@ export const problems = {
       'No schedule has that id. The id of a schedule in a config.yaml changes with its pattern, time zone and arguments.',
     fix: 'List the schedules to see their ids.',
   },
+  'backfill-not-found': {
+    status: 404,
+    title: 'Backfill Not Found',
+    cause: 'No backfill has that id, or it is older than the runs that are kept.',
+    fix: '`flwd backfills` lists the backfills.',
+  },
   'webhook-not-found': {
     status: 404,
     title: 'Webhook Not Found',

@@ -121,6 +121,7 @@ export const triggerTypes = [
   'console',
   'rerun',
   'schedule',
+  'backfill',
   'webhook',
   'job',
   'job_ended',

@@ -75,6 +75,42 @@ export function isCalendarName(text: string): boolean {
 /** Labels that flwd itself sets on the runs of a schedule. */
 export const scheduleLabels = ['schedule_id', 'nominal_at'] as const;
 
+/** The label of the runs of a backfill. */
+export const backfillLabel = 'backfill_id';
+
+/** `done`: its runs have ended. */
+export const backfillStatuses = ['running', 'done', 'failed', 'cancelled'] as const;
+
+/** Starts the runs that a schedule would have started between two times (ADR 0076). */
+export type Backfill = {
+  readonly id: string;
+  readonly scheduleId: string;
+  readonly jobId: string;
+  readonly tenant: string;
+  readonly fromMs: number;
+  /** Not included. */
+  readonly untilMs: number;
+  /** How many of its runs may be unfinished at a time. */
+  readonly atOnce: number;
+  readonly status: (typeof backfillStatuses)[number];
+  /** The nominal times in its span. */
+  readonly inSpan: number;
+  /** Times that have a run of the schedule, or of another backfill of it. */
+  readonly leftOut: number;
+  readonly started: number;
+  /** How many of its runs failed; null until it is done. */
+  readonly failedRuns: number | null;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  /** null: nothing limits its runs beyond what limits those of the schedule. */
+  readonly boundTo: Binding | null;
+  /** Who counts as having started its runs. */
+  readonly account: string;
+  readonly finishedAtMs: number | null;
+  /** Why it failed. */
+  readonly error: { readonly type: string; readonly detail: string } | null;
+};
+
 /** A run that a schedule has started. */
 export type ScheduleRun = {
   readonly runId: string;

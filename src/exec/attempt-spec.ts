@@ -18,7 +18,7 @@ export type AttemptSpec = {
   readonly snapshotDir: string;
   readonly job: JobDefinition;
   readonly action: Pick<CommandAction, 'command' | 'ulcProfile'>;
-  /** Variables that only this step gets: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…. */
+  /** Variables that only this step gets: FLWD_MATRIX_…, FLWD_ITEM, FLWD_STEP_…, FLWD_SCHEDULED_AT. */
   readonly variables: Readonly<Record<string, string>>;
   /** What the script passes on to what it calls. */
   readonly trace: TraceTexts;

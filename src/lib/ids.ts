@@ -16,7 +16,7 @@ const nextUlid = monotonicFactory(() => {
 });
 
 export function createId(
-  prefix: 'run' | 'artifact' | 'schedule' | 'webhook' | 'delivery' | 'notice' | 'token' | 'req' | 'check',
+  prefix: 'run' | 'artifact' | 'schedule' | 'backfill' | 'webhook' | 'delivery' | 'notice' | 'token' | 'req' | 'check',
   nowMs: number,
 ): string {
   return `${prefix}_${nextUlid(nowMs)}`;

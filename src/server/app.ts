@@ -40,7 +40,8 @@ import { createKvHandlers } from './handlers/kv.ts';
 import { createLogSearchHandlers } from './handlers/log-search.ts';
 import { createLogHandlers } from './handlers/logs.ts';
 import { createRunHandlers } from './handlers/runs.ts';
-import { createScheduleHandlers } from './handlers/schedules.ts';
+import { createBackfillHandlers } from './handlers/schedule/backfills.ts';
+import { createScheduleHandlers } from './handlers/schedule/schedules.ts';
 import { createSecretHandlers } from './handlers/secrets.ts';
 import { createSourceHandlers } from './handlers/sources.ts';
 import { callerOf } from './handlers/starting-runs.ts';
@@ -195,6 +196,7 @@ function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {
     tenantOf: {
       run: async (id) => (await store.runs.summary(id))?.tenant,
       schedule: async (id) => (await store.schedules.find(id))?.tenant,
+      backfill: async (id) => (await store.backfills.find(id))?.tenant,
       webhook: async (id) => (await store.webhooks.find(id))?.tenant,
       token: async (id) => (await store.tokens.find(id))?.tenant,
     },
@@ -339,18 +341,14 @@ function createHandlers(
     load,
     store,
   });
+  const { runsMs: runsKeptMs } = config.persistence.retention;
+  const ofSchedules = { schedules: engine.schedules, catalog, jobIdOf, starterOf, runsKeptMs, clock };
   const handlers: Handlers = {
     ...createJobHandlers({ catalog, runs, defaultProfile: config.security.defaultProfile, clock }),
     ...createJobFileHandlers({ catalog, runs, dirOf: snapshots.dirOf }),
     ...createSourceHandlers({ catalog, sources: config.sources }),
-    ...createScheduleHandlers({
-      schedules: engine.schedules,
-      catalog,
-      jobIdOf,
-      starterOf,
-      runsKeptMs: config.persistence.retention.runsMs,
-      clock,
-    }),
+    ...createScheduleHandlers(ofSchedules),
+    ...createBackfillHandlers(ofSchedules),
     ...createTriggerHandlers({ triggers: engine.triggers, store, jobIdOf }),
     ...createWebhookHandlers({ ...engine, store, jobIdOf, starterOf, ...config.server }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),

@@ -22,7 +22,8 @@ import { createRetentionStore, type RetentionStore } from './retention.ts';
 import { createOwnerStore, type OwnerStore } from './run/owners.ts';
 import { createRunStore, type RunStore } from './run/runs.ts';
 import { type StepStore, stepStore } from './run/step-moves.ts';
-import { createScheduleStore, type ScheduleStore } from './schedules.ts';
+import { type BackfillStore, createBackfillStore } from './schedule/backfills.ts';
+import { createScheduleStore, type ScheduleStore } from './schedule/schedules.ts';
 import { createSecretStore, type SecretStore } from './secrets.ts';
 import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.ts';
 import { createStatsStore, type StatsStore } from './stats/stats.ts';
@@ -43,6 +44,7 @@ export type Store = {
   readonly idempotency: IdempotencyStore;
   readonly logs: LogStore;
   readonly schedules: ScheduleStore;
+  readonly backfills: BackfillStore;
   readonly webhooks: WebhookStore;
   readonly failures: FailureStore;
   readonly late: LateStore;
@@ -104,6 +106,7 @@ export function createStore(o: StoreParts): Store {
     idempotency: createIdempotencyStore(db),
     logs,
     schedules: createScheduleStore(db),
+    backfills: createBackfillStore(db),
     webhooks: createWebhookStore(db),
     failures: createFailureStore(db),
     late: createLateStore(db),

@@ -8,6 +8,7 @@ import type { NotificationStatus, NotifyEvent } from '../domain/notification.ts'
 import type { FailureState } from '../domain/outcome/failure.ts';
 import type { LateKind } from '../domain/outcome/late.ts';
 import type { RunReason, RunStatus, StepKind, StepReason, StepStatus, Trigger } from '../domain/run.ts';
+import type { Backfill } from '../domain/schedule.ts';
 import type { TriggerResult } from '../domain/trigger/job-trigger.ts';
 import type { DeliveryResult, WebhookScheme } from '../domain/trigger/webhook.ts';
 
@@ -33,6 +34,7 @@ export type Schema = {
   instance: InstanceRow;
   schedule_states: ScheduleStateRow;
   heartbeats: HeartbeatRow;
+  backfills: BackfillRow;
   schedule_pauses: SchedulePauseRow;
   webhooks: WebhookRow;
   delivery_keys: DeliveryKeyRow;
@@ -310,6 +312,34 @@ export type HeartbeatRow = {
   called_at: number | null;
   failed_at: number | null;
   last_error: string | null;
+};
+
+/**
+ * `times` is JSON: the nominal times that were to get a run, empty once the backfill has ended. `cursor` is how many of
+ * them were dealt with. `bound_to` is JSON of Binding.
+ */
+export type BackfillRow = {
+  id: string;
+  schedule_id: string;
+  job_id: string;
+  tenant: string;
+  from_at: number;
+  until_at: number;
+  at_once: number;
+  status: Backfill['status'];
+  times: string;
+  cursor: number;
+  in_span: number;
+  left_out: number;
+  started: number;
+  failed_runs: number | null;
+  created_at: number;
+  created_by: string;
+  bound_to: string | null;
+  account: string;
+  finished_at: number | null;
+  problem: string | null;
+  detail: string | null;
 };
 
 /** All schedules of a tenant are paused; `*`: those of every tenant. */

@@ -17,6 +17,7 @@ const codes: Readonly<Record<ProblemSlug, number>> = {
   'run-not-found': 3,
   'source-not-found': 3,
   'schedule-not-found': 3,
+  'backfill-not-found': 3,
   'webhook-not-found': 3,
   'channel-not-found': 3,
   'trigger-not-found': 3,

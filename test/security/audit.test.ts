@@ -45,6 +45,9 @@ describe('an operation that changes something leaves an entry with the caller, t
   type Asked = { readonly method?: string; readonly path: string; readonly body?: unknown; readonly on?: Serving };
   const newSchedule = async (): Promise<string> =>
     idOf(await server.post('/schedules', { job_id: 'demo', cron: '0 3 * * *' }));
+  const lastWeek = { from: '2026-05-01T00:00:00Z', until: '2026-05-08T00:00:00Z' };
+  const newBackfill = async (): Promise<string> =>
+    idOf(await server.post(`/schedules/${await newSchedule()}/backfills`, lastWeek));
   const newWebhook = async (): Promise<string> => idOf(await server.post('/webhooks', { job_id: 'demo' }));
   const ended = async (): Promise<string> => {
     const run = await server.addRun();
@@ -77,6 +80,8 @@ describe('an operation that changes something leaves an entry with the caller, t
     pauseSchedules: () => ({ path: '/schedules/pause', body: { tenant: 'acme' } }),
     resumeSchedules: () => ({ path: '/schedules/resume', body: { tenant: 'acme' } }),
     runSchedule: async () => ({ path: `/schedules/${await newSchedule()}/run` }),
+    createBackfill: async () => ({ path: `/schedules/${await newSchedule()}/backfills`, body: lastWeek }),
+    cancelBackfill: async () => ({ path: `/backfills/${await newBackfill()}/cancel` }),
     createWebhook: () => ({ path: '/webhooks', body: { job_id: 'demo' } }),
     deleteWebhook: async () => ({ method: 'DELETE', path: `/webhooks/${await newWebhook()}` }),
     replayDelivery: async () => ({ path: `${await newDelivery()}/replay` }),

@@ -5,6 +5,7 @@ import { type Operation, operations } from '../../src/contract/operations.ts';
 import { jobScopes } from '../../src/domain/principal.ts';
 import { steps } from '../engine/step-jobs.ts';
 import { startServing, type TestToken } from '../server/serving.ts';
+import { aBackfill } from '../store/a-backfill.ts';
 import { framesUntil } from '../support/event-stream.ts';
 import { bash } from '../support/jobs.ts';
 import { type Attempt, type Case, cases } from './tenant-cases.ts';
@@ -96,11 +97,18 @@ async function fill(into: Record<string, string[]>, folder: string, [job, status
   await server.store.db.transact((tx) =>
     server.store.late.add(tx, { ...late, runId: null, scheduleId: schedule, detail }),
   );
+  const backfill = aBackfill({
+    id: `backfill_${folder.toUpperCase().padEnd(26, '0')}`,
+    jobId: `${folder}/${job}`,
+    scheduleId: schedule,
+  });
+  await server.store.db.transact((tx) => server.store.backfills.add(tx, backfill, 1));
   Object.assign(into, {
     run: [run.id, ran, waits],
     approval: [waits],
     artifact: [artifact],
     schedule: [schedule],
+    backfill: [backfill.id],
     webhook,
   });
 }
@@ -170,6 +178,8 @@ describe('what belongs to a job out of reach', () => {
       '/artifacts',
       '/schedules',
       '/schedules/fires?since=2026-12-31T00:00:00Z&until=2027-01-02T00:00:00Z',
+      '/backfills',
+      '/backfills?job_id=shortcut',
       '/webhooks',
       '/triggers',
       '/channels',

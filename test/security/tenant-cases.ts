@@ -7,6 +7,7 @@ export type Noun =
   | 'approval'
   | 'artifact'
   | 'schedule'
+  | 'backfill'
   | 'webhook'
   | 'token'
   | 'secret'
@@ -51,6 +52,7 @@ export type Case =
   | { readonly kind: 'shared' };
 
 const yearly = { job_id: 'quick', cron: '0 0 1 1 *' };
+const span = { from: '2025-06-01T00:00:00Z', until: '2026-06-01T00:00:00Z' };
 let made = 0;
 
 /** Sends the tenant in the body. */
@@ -219,6 +221,13 @@ export const cases: Readonly<Record<OperationId, readonly Case[]>> = {
   resumeSchedules: [makes('/schedules/resume', () => ({}), 200)],
   runSchedule: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/run', {}) }],
   listScheduleFires: [{ kind: 'own' }],
+  createBackfill: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/backfills', span) }],
+  previewBackfill: [{ kind: 'thing', noun: 'schedule', attempts: posts('/schedules/ID/backfills/preview', span) }],
+  listBackfills: [
+    { kind: 'list', noun: 'backfill', path: '/backfills', queries: () => ['job_id=quick', 'limit=1', 'tenant=acme'] },
+  ],
+  getBackfill: [{ kind: 'thing', noun: 'backfill', attempts: below('/backfills/ID') }],
+  cancelBackfill: [{ kind: 'thing', noun: 'backfill', attempts: below('/backfills/ID/cancel') }],
   listWebhooks: [
     { kind: 'list', noun: 'webhook', path: '/webhooks', queries: () => ['job_id=hooked', 'limit=1', 'tenant=acme'] },
   ],

@@ -6,6 +6,7 @@ import { createHub } from '../../src/engine/hub.ts';
 import { followJournal } from '../../src/server/streams/event-feed.ts';
 import { steps } from '../engine/step-jobs.ts';
 import { startServing, type TestToken } from '../server/serving.ts';
+import { aBackfill } from '../store/a-backfill.ts';
 import { framesUntil } from '../support/event-stream.ts';
 import { bash } from '../support/jobs.ts';
 import { type Attempt, type Case, cases, type Noun } from './tenant-cases.ts';
@@ -101,6 +102,9 @@ async function found(name: string): Promise<Tenant> {
   const response = await server.post('/schedules', { job_id: 'quick', cron: '0 0 1 1 *' }, token.headers);
   const { id: schedule }: { id: string } = JSON.parse(await response.text());
   const secret = `secret_${name.padEnd(26, '0')}`;
+  const backfill = `backfill_${name.padEnd(26, '0')}`;
+  const ended = aBackfill({ id: backfill, jobId: 'quick', tenant: name, scheduleId: schedule });
+  await server.store.db.transact((tx) => server.store.backfills.add(tx, ended, 1));
   await send('putSecret', { path: `/secrets/${secret}`, body: { value: `the value of ${name}` } }, token);
   const [key, namespace] = ['kv-key', 'namespace'].map((noun) => `${noun}_${name.padEnd(26, '0')}`);
   for (const path of [`/kv/shared/${key}`, `/kv/${namespace}/k`])
@@ -113,6 +117,7 @@ async function found(name: string): Promise<Tenant> {
       approval: [gated],
       artifact: [artifact, expired],
       schedule: [schedule],
+      backfill: [backfill],
       webhook: await webhooksOfDefault(),
       token: [spare.id],
       secret: [secret],

@@ -10,7 +10,8 @@ import type { CommitListener, Database } from '../../src/store/database.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
 import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
-import { createScheduleStore, type ScheduleStore } from '../../src/store/schedules.ts';
+import { type BackfillStore, createBackfillStore } from '../../src/store/schedule/backfills.ts';
+import { createScheduleStore, type ScheduleStore } from '../../src/store/schedule/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
 import { createTraceStore, type TraceStore } from '../../src/store/traces.ts';
 import { createTriggerStore, type TriggerStore } from '../../src/store/trigger/triggers.ts';
@@ -24,6 +25,7 @@ export type Opened = {
   readonly journal: Journal;
   readonly idempotency: IdempotencyStore;
   readonly schedules: ScheduleStore;
+  readonly backfills: BackfillStore;
   readonly audit: AuditStore;
   readonly webhooks: WebhookStore;
   readonly traces: TraceStore;
@@ -72,6 +74,7 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       journal: createJournal(database),
       idempotency: createIdempotencyStore(database),
       schedules: createScheduleStore(database),
+      backfills: createBackfillStore(database),
       webhooks: createWebhookStore(database),
       traces: createTraceStore(database),
       triggers: createTriggerStore(database),

@@ -120,6 +120,7 @@ describe('a database file of SQLite', () => {
       ['0035-late', '20bffe76ceb5d0b62b3b8c7b8765100c25bfd8801fa355e1b4a465f63ea91454'],
       ['0037-heartbeats', '7117b026668f0c4f69ab4ab83f381a37c0a19e209d389b23db1c89d01d52eaa9'],
       ['0039-watched-files', '7a513f868704d84f06f946d5c7e085d4b082ecae2ae8f203cc25e17f6d3e5534'],
+      ['0038-backfills', 'e7154f8d2f2b8601abb46d22cb6b5b228038ffb6608c861ee1db061e901f71be'],
     ]);
   });
 

@@ -10,6 +10,7 @@ import {
   instance,
   jobsDir,
   json,
+  limit,
   type Option,
   printing,
   quiet,
@@ -264,6 +265,40 @@ export const jobCommands = [
       ...instance,
     ],
     operands: 'SCHEDULE',
+  },
+  {
+    name: 'backfill',
+    about: 'start the runs that a schedule of a job would have started between two times, oldest first',
+    options: [
+      { name: 'schedule', value: 'SCHEDULE', about: 'the id or name of the schedule; not needed if the job has one' },
+      {
+        name: 'from',
+        value: 'TIME',
+        about: 'the first day or time: 2026-11-02, a time (RFC 3339), or how long ago, such as 7d',
+      },
+      {
+        name: 'until',
+        value: 'TIME',
+        about: 'the day or time at which to stop, which is not included itself; default: now',
+      },
+      { name: 'at-once', value: 'N', about: 'how many of the runs may wait or work at a time; default: 1' },
+      { name: 'dry-run', about: 'print the times that would get a run, and start nothing' },
+      ...printing,
+      ...instance,
+    ],
+    operands: 'JOB',
+    examples: ['flwd backfill reports/daily --from 2026-11-02 --until 2026-11-09 --dry-run'],
+  },
+  {
+    name: 'backfills',
+    about: 'list backfills, and how far they are',
+    options: [{ name: 'job', value: 'JOB', about: 'backfills of this job' }, limit, tenant, ...printing, ...instance],
+  },
+  {
+    name: 'backfills cancel',
+    about: 'cancel a backfill: it starts no more runs, and those that it has started go on',
+    options: [...printing, ...instance],
+    operands: 'BACKFILL',
   },
   {
     name: 'webhooks',

@@ -122,7 +122,7 @@ async function printRuns({ runs, total, total_exact: isExact }: AnswerOf<'listRu
   }
 }
 
-const startsByItself: ReadonlySet<string> = new Set(['schedule', 'job_ended', 'file', 'check']);
+const startsByItself: ReadonlySet<string> = new Set(['schedule', 'backfill', 'job_ended', 'file', 'check']);
 
 /** For a run that nobody started, its trigger says enough; `flwd runs RUN` shows the id of the schedule or trigger. */
 function byOf({ created_by: by, trigger: { type } }: RunSummary): string {

@@ -4,7 +4,7 @@ import { harmless } from '../words.ts';
 import type { Approval } from './waiting-approvals.ts';
 
 export function askerWords({ trigger, created_by: by }: Approval): string {
-  return trigger.type === 'schedule' ? 'a schedule' : harmless(by);
+  return trigger.type === 'schedule' || trigger.type === 'backfill' ? `a ${trigger.type}` : harmless(by);
 }
 
 /** "approved by mara: “looks right”" */

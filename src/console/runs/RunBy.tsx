@@ -25,6 +25,7 @@ const icons: Readonly<Record<string, LucideIcon>> = {
   mcp: Bot,
   rerun: RotateCcw,
   schedule: CalendarClock,
+  backfill: CalendarClock,
   webhook: Webhook,
   job_ended: Link2,
   file: FileInput,
@@ -48,5 +49,5 @@ export function RunBy({ run, isIcon = false }: { readonly run: RunRow; readonly 
 
 export function byName({ trigger, created_by: by }: RunRow): string {
   if (['job_ended', 'file', 'check'].includes(trigger.type)) return 'trigger';
-  return trigger.type === 'schedule' ? 'schedule' : harmless(by);
+  return trigger.type === 'schedule' || trigger.type === 'backfill' ? trigger.type : harmless(by);
 }

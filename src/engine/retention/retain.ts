@@ -21,6 +21,7 @@ import {
   removeAnswers,
   removeArtifacts,
   removeAudit,
+  removeBackfills,
   removeDeliveries,
   removeEvents,
   removeExpiredKv,
@@ -199,6 +200,7 @@ async function removeOld(
   await kind('deliveries', () => removeDeliveries(context, before(policy.runsMs)));
   await kind('failures', () => removeFailures(context, before(policy.runsMs)));
   await kind('late runs', () => removeLate(context, before(policy.runsMs)));
+  await kind('backfills', () => removeBackfills(context, before(policy.runsMs)));
   await kind('results of triggers', () => removeTriggerResults(context, before(policy.runsMs)));
   const forgotten = { goneMs: before(policy.eventsMs), foldersMs: before(policy.runsMs) };
   await kind('files of triggers', () => forgetWatchedFiles(context, forgotten));

@@ -160,6 +160,11 @@ export function removeLate(context: StepContext, beforeMs: number): Promise<void
   return untilFew(context, () => context.store.late.removeOld(beforeMs, stepRows));
 }
 
+/** Removes backfills that have ended. */
+export function removeBackfills(context: StepContext, beforeMs: number): Promise<void> {
+  return untilFew(context, () => context.store.backfills.removeOld(beforeMs, stepRows));
+}
+
 /** Forgets files that have gone, and folders that no trigger follows any more. */
 export async function forgetWatchedFiles(
   context: StepContext,

@@ -1,6 +1,6 @@
 // Which tenants' schedules are paused, by an operation or by flwd.yaml.
 
-import type { SchedulePause } from '../../store/schedules.ts';
+import type { SchedulePause } from '../../store/schedule/schedules.ts';
 
 export type Pauses = ReturnType<typeof createPauses>;
 

@@ -8,7 +8,7 @@ import type { Schedule } from '../../domain/schedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Transaction } from '../../store/database.ts';
 import type { Store } from '../../store/open.ts';
-import type { SchedulePause, StoredSchedule } from '../../store/schedules.ts';
+import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
 import { createPauses, type Pauses } from './schedule-pauses.ts';
 import { openStarts, type Starts, timesWithStarts } from './schedule-starts.ts';
 import { type Calendars, calendarRefusal, createTimesOf } from './schedule-times.ts';

@@ -19,10 +19,12 @@ import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.t
 import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
-import type { StoredSchedule } from '../../store/schedules.ts';
+import type { StoredSchedule } from '../../store/schedule/schedules.ts';
 import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
+import type { Hub } from '../hub.ts';
 import type { Created } from '../once.ts';
+import { type Backfills, createBackfills } from './backfills.ts';
 import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
@@ -100,6 +102,7 @@ export type Schedules = {
   readonly fires: (query: FiresQuery & { readonly jobId?: string | undefined }, reach: Reach) => Promise<Fires>;
   /** Starts a run now, as the schedule would. @throws Problem schedule-not-found, and like `createRun` */
   readonly run: (id: string, caller: Omit<Caller, 'trigger'>, idempotencyKey: string | undefined) => Promise<Created>;
+  readonly backfills: Backfills;
   /** Adds the errors of a body that has other errors. */
   readonly addErrors: (body: unknown, errors: ErrorList, reach: Reach) => void;
   /** Looks at the clock once. Resolves when what was due has been dealt with. */
@@ -115,14 +118,19 @@ const longestArgsChars = 65_536;
 const shownFires = 3;
 const ever = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
-type Parts = FireParts & RequestContext & { readonly defaultTenant: string; readonly arePaused: boolean };
+type Parts = FireParts &
+  RequestContext & {
+    readonly hub: Pick<Hub, 'onEvents'>;
+    readonly defaultTenant: string;
+    readonly arePaused: boolean;
+  };
 
 export function createSchedules(o: Parts): Schedules {
   const { catalog, clock } = o;
   const roster = createRoster(o);
   /** The roster changes in one piece of work at a time. */
   const serial = createSerial();
-  const ticks = createTicks(roster, serial, o);
+  const starts = createStarts(roster, serial, { ...o, onRoster });
   const view = async (schedule: Schedule): Promise<ScheduleView> => {
     const [lastRun] = await o.store.schedules.runs({ ...ever, scheduleId: schedule.id, most: 1 });
     const heartbeat = schedule.heartbeat === undefined ? undefined : await o.store.heartbeats.find(schedule.id);
@@ -192,12 +200,14 @@ export function createSchedules(o: Parts): Schedules {
     remove: (id, reach) => onRoster(() => roster.remove(findOwn(roster, id, reach).id)),
     addErrors: (body, errors, reach) => addScheduleErrors(body, reach, catalog, errors),
     ...createActs(roster, { ...o, onRoster, view }),
-    ...ticks,
+    ...starts,
   };
 }
 
+type OnRoster = <T>(work: () => T | Promise<T>) => Promise<T>;
+
 type ActParts = Parts & {
-  readonly onRoster: <T>(work: () => T | Promise<T>) => Promise<T>;
+  readonly onRoster: OnRoster;
   readonly view: (schedule: Schedule) => Promise<ScheduleView>;
 };
 
@@ -247,6 +257,27 @@ function createActs(
       const request = { job_id: jobId, args, tenant, labels: { ...labels, schedule_id: id } };
       const heartbeat = roster.tracking.denialOf(schedule) ? undefined : heartbeatOf(schedule);
       return o.createRun(request, { ...caller, trigger: 'schedule', heartbeat }, idempotencyKey);
+    },
+  };
+}
+
+/** What starts runs: the clock, and backfills. */
+function createStarts(
+  roster: Roster,
+  serial: Serial,
+  o: Parts & { readonly onRoster: OnRoster },
+): Pick<Schedules, 'backfills' | 'tick' | 'start' | 'close'> {
+  const ticks = createTicks(roster, serial, o);
+  const backfills = createBackfills({ ...o, roster, find: (id, reach) => find(roster, id, reach) });
+  return {
+    backfills: backfills.acts,
+    tick: () => ticks.tick(),
+    start() {
+      ticks.start();
+      backfills.start();
+    },
+    async close() {
+      await Promise.all([backfills.close(), ticks.close()]);
     },
   };
 }

@@ -1,7 +1,7 @@
 // Limits the times of a schedule to some days, or keeps it from firing on some days, in the schedule's time zone.
 
 import { offsetMs } from './clock-change.ts';
-import { type CronTimes, remembering, toLocalTimestamp } from './cron.ts';
+import { type CronTimes, parseCron, remembering, toLocalTimestamp } from './cron.ts';
 
 /** Dates such as `2026-12-24`. */
 export type Days = ReadonlySet<string>;
@@ -78,6 +78,13 @@ function outside(days: Days): (from: string) => string {
 
 function dayAfter(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) + dayMs).toISOString().slice(0, 10);
+}
+
+/** The first instant of a date. */
+export function startOfDay(date: string, timezone: string): number {
+  const midnights = parseCron('@midnight', timezone);
+  const earlyMs = startOf(date, timezone);
+  return ('next' in midnights ? midnights.next(earlyMs - 1) : null) ?? earlyMs;
 }
 
 /** An instant at the start of the day, or up to an hour before it if the clocks change that day. */

@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 32;
+export const freshVersion = 33;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -109,4 +109,8 @@ CREATE INDEX "heartbeats_by_due" on "heartbeats" ("next_at") where "next_at" is 
 CREATE TABLE "watched_folders" ("id" text not null primary key, "looked_at" bigint not null);
 CREATE TABLE "watched_files" ("folder_id" text not null, "name" text not null, "stamp" text not null, "gone_at" bigint, constraint "watched_files_key" primary key ("folder_id", "name"));
 CREATE INDEX "watched_files_by_age" on "watched_files" ("gone_at");
+CREATE TABLE "backfills" ("id" text not null primary key, "schedule_id" text not null, "job_id" text not null, "tenant" text not null, "from_at" bigint not null, "until_at" bigint not null, "at_once" integer not null, "status" text not null, "times" text not null, "cursor" integer not null, "in_span" integer not null, "left_out" integer not null, "started" integer not null, "failed_runs" integer, "created_at" bigint not null, "created_by" text not null, "bound_to" text, "account" text not null, "finished_at" bigint, "problem" text, "detail" text);
+CREATE INDEX "backfills_by_creation" on "backfills" ("created_at", "id");
+CREATE INDEX "backfills_by_end" on "backfills" ("finished_at");
+CREATE INDEX "backfills_under_way" on "backfills" ("created_at", "id") where "finished_at" is null;
 `;

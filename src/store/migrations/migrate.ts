@@ -36,6 +36,7 @@ import { limitedTokens } from './0033-limited-tokens.ts';
 import { late } from './0035-late.ts';
 import { madeWebhooks } from './0036-made-webhooks.ts';
 import { heartbeats } from './0037-heartbeats.ts';
+import { backfills } from './0038-backfills.ts';
 import { watchedFiles } from './0039-watched-files.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
@@ -73,6 +74,7 @@ export const migrations: readonly Migration[] = [
   late,
   heartbeats,
   watchedFiles,
+  backfills,
 ];
 
 /** @throws StartError when the database is from a newer flwd */

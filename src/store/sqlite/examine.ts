@@ -39,6 +39,8 @@ export type Examination = {
   readonly failingTriggers: readonly string[];
   /** The messages to channels that could not be sent and are tried again. */
   readonly waiting: readonly WaitingMessages[];
+  /** How many backfills are under way, and how many have failed and were not made again. */
+  readonly backfills: { readonly underWay: number; readonly failed: number };
   /** How the export of spans is; null when it never ran. */
   readonly traces: ExportState | null;
   /** null when the key-value store is empty. */
@@ -119,6 +121,7 @@ export async function examineStore(o: {
       failingHeartbeats: readFailingHeartbeats(connection),
       failingTriggers: readFailingTriggers(connection),
       waiting: await readWaitingMessages(connection),
+      backfills: readBackfills(connection),
       traces: readTraces(connection),
       kv: readKv(connection),
     };
@@ -170,6 +173,18 @@ function readFailingTriggers(connection: DatabaseSync): string[] {
   if (!hasTable(connection, 'trigger_results')) return [];
   const rows = connection.prepare('SELECT DISTINCT detail FROM trigger_results WHERE key = ? ORDER BY 1');
   return rows.all(triggerFailing).map(({ detail }) => String(detail));
+}
+
+function readBackfills(connection: DatabaseSync): Examination['backfills'] {
+  if (!hasTable(connection, 'backfills')) return { underWay: 0, failed: 0 };
+  const row = connection
+    .prepare(
+      `SELECT count(*) FILTER (WHERE finished_at IS NULL) AS open, count(problem) AS failed FROM backfills AS one
+       WHERE finished_at IS NULL OR NOT EXISTS (SELECT 1 FROM backfills AS later
+         WHERE later.schedule_id = one.schedule_id AND later.created_at > one.created_at)`,
+    )
+    .get();
+  return { underWay: Number(row?.open ?? 0), failed: Number(row?.failed ?? 0) };
 }
 
 function readOwners(connection: DatabaseSync): Examination['owners'] {

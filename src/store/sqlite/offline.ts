@@ -7,7 +7,7 @@ import type { MadeWebhook } from '../../domain/trigger/webhook.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { type AuditEntries, type AuditListQuery, readAudit } from '../audit/audit-list.ts';
 import { type AuditVerdict, verifyAudit } from '../audit/audit-verify.ts';
-import { createScheduleStore, type ScheduleStore } from '../schedules.ts';
+import { createScheduleStore, type ScheduleStore } from '../schedule/schedules.ts';
 import { createTokenStore, type TokenStore } from '../tokens.ts';
 import { allMade } from '../webhooks.ts';
 import { busyTimeoutMs, kyselyOver } from './sqlite.ts';

@@ -6,6 +6,7 @@ import { noResources } from '../../../domain/resources.ts';
 import type { Run, RunPlan } from '../../../domain/run.ts';
 import { toTraceTexts } from '../../../domain/trigger/trace.ts';
 import type { AttemptProcess, AttemptRequest, Executor } from '../../../exec/executor.ts';
+import { toTimestamp } from '../../../lib/clock.ts';
 import { lackOfRoom } from '../../../lib/files/disk-room.ts';
 import { traceOfAttempt } from '../../../store/run/span-ids.ts';
 import { unwritable } from '../../../store/storage-error.ts';
@@ -27,7 +28,9 @@ export type AttemptContext = {
 };
 
 export type AttemptStart = {
-  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security' | 'trace'>;
+  readonly run: Pick<Run, 'run_id' | 'job_id' | 'tenant' | 'args' | 'security' | 'trace'> &
+    // The check of a trigger is no run.
+    Partial<Pick<Run, 'trigger' | 'labels'>>;
   readonly plan: RunPlan;
   readonly at: { readonly stepId: string; readonly attempt: number };
   readonly action: CommandAction;
@@ -91,7 +94,7 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
     snapshotDir: context.snapshotDir(plan.revision),
     job: plan.job,
     action: o.action,
-    variables: o.variables,
+    variables: { ...o.variables, ...scheduledTime(run) },
     trace: toTraceTexts(traceOfAttempt(run, o.at)),
     args: withoutSecrets({ ...run.args, ...plan.resolvedArgs }, plan.job.secretArgs),
     secrets: o.secrets,
@@ -104,6 +107,14 @@ function toSpec(o: AttemptStart): Omit<AttemptRequest, 'masked'> {
     passthrough: context.passthrough(plan),
     resources: plan.resources ?? noResources,
   };
+}
+
+/** The time for which a run of a schedule or a backfill stands, or a rerun of it. Anybody may label other runs. */
+function scheduledTime({ trigger, labels }: AttemptStart['run']): Readonly<Record<string, string>> {
+  const at = labels?.nominal_at;
+  if (at === undefined || !['schedule', 'backfill', 'rerun'].includes(trigger?.type ?? '')) return {};
+  const atMs = Date.parse(at);
+  return Number.isNaN(atMs) || toTimestamp(atMs) !== at ? {} : { FLWD_SCHEDULED_AT: at };
 }
 
 /** Whether the job sees more of the host than in every secure sandbox. Only then is there something to mask. */

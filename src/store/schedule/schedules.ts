@@ -1,11 +1,11 @@
 // Schedules that were made through the API, and the state of every schedule. A nominal time is handled once: the state
 // holds the newest time that was handled, and goes back only when the clock was ahead (ADR 0011).
 
-import type { Fire, FireError, Schedule, ScheduleRun, ScheduleState } from '../domain/schedule.ts';
-import { toTimestamp } from '../lib/clock.ts';
-import type { Database, Transaction } from './database.ts';
-import { prepareQuery } from './prepared-query.ts';
-import type { ScheduleRow, ScheduleStateRow } from './schema.ts';
+import type { Fire, FireError, Schedule, ScheduleRun, ScheduleState } from '../../domain/schedule.ts';
+import { toTimestamp } from '../../lib/clock.ts';
+import type { Database, Transaction } from '../database.ts';
+import { prepareQuery } from '../prepared-query.ts';
+import type { ScheduleRow, ScheduleStateRow } from '../schema.ts';
 
 /** A schedule that was made through the API. */
 export type StoredSchedule = Schedule & {
@@ -55,6 +55,13 @@ export type ScheduleStore = {
    * handled, or the schedule no longer fires.
    */
   readonly fire: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
+  /**
+   * Records that a backfill adds a run for a nominal time, so that the schedule itself looks for this run before it
+   * starts one for the same time. False when the time has a run already.
+   */
+  readonly backfill: (tx: Transaction, id: string, fire: Fire) => Promise<boolean>;
+  /** The nominal times among these for which the schedule, or a backfill of it, has a run. */
+  readonly withRun: (id: string, nominalTimesMs: readonly number[]) => Promise<ReadonlySet<number>>;
   /** Records that no run starts for a nominal time, because of an error or because the time is skipped. */
   readonly settle: (tx: Transaction, id: string, nominalAtMs: number, error: FireError | null) => Promise<void>;
   /** For a clock that was ahead: the times after `toMs` count again. */
@@ -126,6 +133,10 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleS
       return (changed.fired_until ?? 0) < fire.nominalAtMs || !(await hasRun(tx, id, fire));
     },
 
+    backfill,
+
+    withRun: (id, times) => timesWithRun(read, id, times),
+
     rewind,
 
     async settle(tx, id, nominalAtMs, error) {
@@ -139,7 +150,9 @@ export function createScheduleStore({ read }: Pick<Database, 'read'>): ScheduleS
   };
 }
 
-/** Anybody may put these labels on a run, but only a schedule has runs with this trigger. */
+/** Anybody may put these labels on a run, but only schedules and backfills have runs with these triggers. */
+const ofSchedules = ['schedule', 'backfill'] as const;
+
 const selectRuns = prepareQuery((db, { scheduleId, sinceMs, untilMs, most }: ScheduleRunsQuery) =>
   db
     .selectFrom('run_labels as own')
@@ -153,7 +166,7 @@ const selectRuns = prepareQuery((db, { scheduleId, sinceMs, untilMs, most }: Sch
     .where('own.value', '=', scheduleId)
     .where('own.created_at', '>=', sinceMs)
     .where('own.created_at', '<', untilMs)
-    .where('runs.trigger', '=', 'schedule')
+    .where('runs.trigger', 'in', ofSchedules)
     .orderBy('own.created_at', 'desc')
     .limit(most),
 );
@@ -244,6 +257,46 @@ async function rewind(tx: Transaction, id: string, toMs: number): Promise<void> 
     .execute();
 }
 
+async function backfill(tx: Transaction, id: string, fire: Fire): Promise<boolean> {
+  if (await hasRun(tx, id, fire)) return false;
+  const { nominalAtMs, atMs } = fire;
+  await tx.db
+    .insertInto('schedule_states')
+    .values({ ...newState, schedule_id: id, since_at: atMs, idle_since_at: atMs, fired_until: nominalAtMs })
+    .onConflict((conflict) =>
+      conflict.column('schedule_id').doUpdateSet((eb) => ({
+        fired_until: eb
+          .case()
+          .when('schedule_states.fired_until', '>', nominalAtMs)
+          .then(eb.ref('schedule_states.fired_until'))
+          .else(nominalAtMs)
+          .end(),
+      })),
+    )
+    .execute();
+  return true;
+}
+
+async function timesWithRun(
+  read: Database['read'],
+  scheduleId: string,
+  times: readonly number[],
+): Promise<ReadonlySet<number>> {
+  if (times.length === 0) return new Set();
+  const rows = await read
+    .selectFrom('run_labels as nominal')
+    .innerJoin('run_labels as own', 'own.run_id', 'nominal.run_id')
+    .innerJoin('runs', 'runs.id', 'nominal.run_id')
+    .select('nominal.value')
+    .where('nominal.key', '=', 'nominal_at')
+    .where('nominal.value', 'in', times.map(toTimestamp))
+    .where('own.key', '=', 'schedule_id')
+    .where('own.value', '=', scheduleId)
+    .where('runs.trigger', 'in', ofSchedules)
+    .execute();
+  return new Set(rows.map(({ value }) => Date.parse(value)));
+}
+
 /** Whether another run was started for this nominal time. */
 async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId }: Fire): Promise<boolean> {
   const found = await tx.db
@@ -255,7 +308,7 @@ async function hasRun(tx: Transaction, scheduleId: string, { nominalAtMs, runId 
     .where('nominal.value', '=', toTimestamp(nominalAtMs))
     .where('own.key', '=', 'schedule_id')
     .where('own.value', '=', scheduleId)
-    .where('runs.trigger', '=', 'schedule')
+    .where('runs.trigger', 'in', ofSchedules)
     .where('runs.id', '!=', runId)
     .executeTakeFirst();
   return found !== undefined;

@@ -1,19 +1,19 @@
 // Schedules, their times and their runs as the API shows them.
 
 import { posix } from 'node:path';
-import { type Catalog, definitionOf } from '../../catalog/catalog.ts';
-import type { ScheduleTerms } from '../../domain/job.ts';
-import { holdsScope, type Principal } from '../../domain/principal.ts';
-import type { Schedule, ScheduleRun } from '../../domain/schedule.ts';
-import type { Fires } from '../../engine/schedule/schedule-fires.ts';
-import type { Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
-import { toTimestamp } from '../../lib/clock.ts';
-import type { ClockChange } from '../../lib/cron/clock-change.ts';
-import { toLocalTimestamp } from '../../lib/cron/cron.ts';
-import { scheduleWords } from '../../lib/cron/cron-words.ts';
-import { formatDuration } from '../../lib/units.ts';
-import { toTimestampOrNull } from '../../store/run/run-rows.ts';
-import { toDenial } from './denial.ts';
+import { type Catalog, definitionOf } from '../../../catalog/catalog.ts';
+import type { ScheduleTerms } from '../../../domain/job.ts';
+import { holdsScope, type Principal } from '../../../domain/principal.ts';
+import type { Schedule, ScheduleRun } from '../../../domain/schedule.ts';
+import type { Fires } from '../../../engine/schedule/schedule-fires.ts';
+import type { Schedules, ScheduleView } from '../../../engine/schedule/schedules.ts';
+import { toTimestamp } from '../../../lib/clock.ts';
+import type { ClockChange } from '../../../lib/cron/clock-change.ts';
+import { toLocalTimestamp } from '../../../lib/cron/cron.ts';
+import { scheduleWords } from '../../../lib/cron/cron-words.ts';
+import { formatDuration } from '../../../lib/units.ts';
+import { toTimestampOrNull } from '../../../store/run/run-rows.ts';
+import { toDenial } from '../denial.ts';
 
 type Span = { readonly sinceMs: number; readonly untilMs: number };
 

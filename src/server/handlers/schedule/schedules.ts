@@ -1,18 +1,18 @@
 // Schedules. Those of a config.yaml can only be read here; those made by the API can be changed too.
 
 import type { FastifyRequest } from 'fastify';
-import type { Catalog } from '../../catalog/catalog.ts';
-import type { QueryOf } from '../../contract/operations.ts';
-import { apiBase } from '../../contract/routes.ts';
-import { assertReached, type Principal } from '../../domain/principal.ts';
-import { type Problem, validationError } from '../../domain/problem.ts';
-import type { Caller } from '../../engine/create.ts';
-import type { PauseView, Schedules, ScheduleView } from '../../engine/schedule/schedules.ts';
-import { type Clock, parseTimestampUs } from '../../lib/clock.ts';
-import { createYielder } from '../../lib/yielder.ts';
-import type { Handlers } from '../exchange.ts';
-import { pageOf, toMs } from './query-values.ts';
-import { idempotencyKeyOf, sendCreated } from './starting-runs.ts';
+import type { Catalog } from '../../../catalog/catalog.ts';
+import type { QueryOf } from '../../../contract/operations.ts';
+import { apiBase } from '../../../contract/routes.ts';
+import { assertReached, type Principal } from '../../../domain/principal.ts';
+import { type Problem, validationError } from '../../../domain/problem.ts';
+import type { Caller } from '../../../engine/create.ts';
+import type { PauseView, Schedules, ScheduleView } from '../../../engine/schedule/schedules.ts';
+import { type Clock, parseTimestampUs } from '../../../lib/clock.ts';
+import { createYielder } from '../../../lib/yielder.ts';
+import type { Handlers } from '../../exchange.ts';
+import { pageOf, toMs } from '../query-values.ts';
+import { idempotencyKeyOf, sendCreated } from '../starting-runs.ts';
 
 const previewedFires = 10;
 /** Loaded with the first answer, because a server starts sooner without the library that puts patterns into words. */

@@ -1,0 +1,210 @@
+// Backfills: which runs of a schedule are to be added afterwards, and how far that is (ADR 0076).
+
+import type { Expression, SqlBool } from 'kysely';
+import { type Backfill, backfillLabel } from '../../domain/schedule.ts';
+import type { Database, Transaction } from '../database.ts';
+import { countRows } from '../query-parts.ts';
+import type { BackfillRow } from '../schema.ts';
+
+/** A backfill that has not ended. */
+export type OpenBackfill = Backfill & {
+  /** The nominal times that were to get a run, oldest first. */
+  readonly times: readonly number[];
+  /** How many of them were dealt with. */
+  readonly cursor: number;
+};
+
+type BackfillQuery = {
+  readonly tenant: string | undefined;
+  readonly jobIds: readonly string[] | undefined;
+  readonly after: { readonly createdAtMs: number; readonly id: string } | undefined;
+  readonly offset: number;
+  readonly limit: number;
+};
+
+type BackfillEnd = Pick<Backfill, 'failedRuns' | 'error'> & {
+  readonly status: 'done' | 'failed' | 'cancelled';
+  readonly atMs: number;
+};
+
+export type BackfillStore = {
+  /** False when the tenant has `most` backfills that have not ended. */
+  readonly add: (tx: Transaction, backfill: OpenBackfill, most: number) => Promise<boolean>;
+  readonly find: (id: string) => Promise<Backfill | undefined>;
+  /** Those that have not ended, oldest first. */
+  readonly open: () => Promise<readonly OpenBackfill[]>;
+  /** Newest first. `total` also counts those of other pages. */
+  readonly page: (query: BackfillQuery) => Promise<{ readonly backfills: readonly Backfill[]; readonly total: number }>;
+  /** The jobs that have backfills; undefined: in any tenant. */
+  readonly jobIds: (tenant: string | undefined) => Promise<readonly string[]>;
+  /**
+   * Deals with the time at the cursor. False when the backfill has ended, its cursor has moved, or all schedules of its
+   * tenant are paused.
+   */
+  readonly advance: (
+    tx: Transaction,
+    at: Pick<OpenBackfill, 'id' | 'cursor' | 'tenant'>,
+    how: 'started' | 'left-out',
+  ) => Promise<boolean>;
+  readonly unfinishedRuns: (id: string) => Promise<number>;
+  readonly failedRuns: (id: string) => Promise<number>;
+  /** False when it has ended already. */
+  readonly end: (tx: Transaction, id: string, end: BackfillEnd) => Promise<boolean>;
+  readonly removeOld: (beforeMs: number, limit: number) => Promise<number>;
+};
+
+export function createBackfillStore({ read, transact }: Database): BackfillStore {
+  const runsOf = (id: string) =>
+    read
+      .selectFrom('run_labels')
+      .innerJoin('runs', 'runs.id', 'run_labels.run_id')
+      .where('run_labels.key', '=', backfillLabel)
+      .where('run_labels.value', '=', id)
+      .where('runs.trigger', '=', 'backfill');
+  return {
+    async add(tx, backfill, most) {
+      const open = tx.db.selectFrom('backfills').where('finished_at', 'is', null);
+      if ((await countRows(open.where('tenant', '=', backfill.tenant))) >= most) return false;
+      await tx.db.insertInto('backfills').values(toRow(backfill)).execute();
+      return true;
+    },
+    async find(id) {
+      const row = await read.selectFrom('backfills').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toBackfill(row);
+    },
+    async open() {
+      const open = read.selectFrom('backfills').selectAll().where('finished_at', 'is', null);
+      return (await open.orderBy('created_at').orderBy('id').execute()).map(toOpen);
+    },
+    page: (query) => pageOf(read, query),
+    async jobIds(tenant) {
+      let query = read.selectFrom('backfills').select('job_id').distinct();
+      if (tenant !== undefined) query = query.where('tenant', '=', tenant);
+      return (await query.execute()).map(({ job_id: jobId }) => jobId);
+    },
+    advance,
+    unfinishedRuns: (id) => countRows(runsOf(id).where('runs.status', 'in', ['pending', 'running'])),
+    failedRuns: (id) => countRows(runsOf(id).where('runs.status', '=', 'failed')),
+    end,
+    async removeOld(beforeMs, limit) {
+      const old = await read
+        .selectFrom('backfills')
+        .select('id')
+        .where('finished_at', '<', beforeMs)
+        .limit(limit)
+        .execute();
+      if (old.length === 0) return 0;
+      const ids = old.map(({ id }) => id);
+      await transact(async ({ db }) => {
+        await db.deleteFrom('backfills').where('id', 'in', ids).execute();
+      });
+      return ids.length;
+    },
+  };
+}
+
+async function pageOf(read: Database['read'], { tenant, jobIds, after, offset, limit }: BackfillQuery) {
+  if (jobIds?.length === 0) return { backfills: [], total: 0 };
+  let matching = read.selectFrom('backfills');
+  if (tenant !== undefined) matching = matching.where('tenant', '=', tenant);
+  if (jobIds) matching = matching.where('job_id', 'in', jobIds);
+  let query = matching.selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').offset(offset).limit(limit);
+  if (after)
+    query = query.where(
+      (eb): Expression<SqlBool> => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(after.createdAtMs, after.id)),
+    );
+  return { backfills: (await query.execute()).map(toBackfill), total: await countRows(matching) };
+}
+
+async function advance(
+  tx: Transaction,
+  { id, cursor, tenant }: Pick<OpenBackfill, 'id' | 'cursor' | 'tenant'>,
+  how: 'started' | 'left-out',
+): Promise<boolean> {
+  const advanced = await tx.db
+    .updateTable('backfills')
+    .set((eb) => ({
+      cursor: cursor + 1,
+      ...(how === 'started' ? { started: eb('started', '+', 1) } : { left_out: eb('left_out', '+', 1) }),
+    }))
+    .where('id', '=', id)
+    .where('finished_at', 'is', null)
+    .where('cursor', '=', cursor)
+    .where((eb) =>
+      eb.not(eb.exists(eb.selectFrom('schedule_pauses').select('paused_at').where('tenant', 'in', ['*', tenant]))),
+    )
+    .returning('id')
+    .executeTakeFirst();
+  return advanced !== undefined;
+}
+
+async function end(tx: Transaction, id: string, { status, atMs, failedRuns, error }: BackfillEnd): Promise<boolean> {
+  const ended = await tx.db
+    .updateTable('backfills')
+    .set({
+      status,
+      finished_at: atMs,
+      failed_runs: failedRuns,
+      problem: error?.type ?? null,
+      detail: error?.detail ?? null,
+      times: '[]',
+    })
+    .where('id', '=', id)
+    .where('finished_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst();
+  return ended !== undefined;
+}
+
+function toRow(backfill: OpenBackfill): BackfillRow {
+  return {
+    id: backfill.id,
+    schedule_id: backfill.scheduleId,
+    job_id: backfill.jobId,
+    tenant: backfill.tenant,
+    from_at: backfill.fromMs,
+    until_at: backfill.untilMs,
+    at_once: backfill.atOnce,
+    status: backfill.status,
+    times: JSON.stringify(backfill.times),
+    cursor: backfill.cursor,
+    in_span: backfill.inSpan,
+    left_out: backfill.leftOut,
+    started: backfill.started,
+    failed_runs: backfill.failedRuns,
+    created_at: backfill.createdAtMs,
+    created_by: backfill.createdBy,
+    bound_to: backfill.boundTo && JSON.stringify(backfill.boundTo),
+    account: backfill.account,
+    finished_at: backfill.finishedAtMs,
+    problem: backfill.error?.type ?? null,
+    detail: backfill.error?.detail ?? null,
+  };
+}
+
+function toOpen(row: BackfillRow): OpenBackfill {
+  return { ...toBackfill(row), times: JSON.parse(row.times), cursor: row.cursor };
+}
+
+function toBackfill(row: BackfillRow): Backfill {
+  return {
+    id: row.id,
+    scheduleId: row.schedule_id,
+    jobId: row.job_id,
+    tenant: row.tenant,
+    fromMs: row.from_at,
+    untilMs: row.until_at,
+    atOnce: row.at_once,
+    status: row.status,
+    inSpan: row.in_span,
+    leftOut: row.left_out,
+    started: row.started,
+    failedRuns: row.failed_runs,
+    createdAtMs: row.created_at,
+    createdBy: row.created_by,
+    boundTo: row.bound_to === null ? null : JSON.parse(row.bound_to),
+    account: row.account,
+    finishedAtMs: row.finished_at,
+    error: row.problem === null ? null : { type: row.problem, detail: row.detail ?? '' },
+  };
+}

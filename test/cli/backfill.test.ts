@@ -1,0 +1,115 @@
+// flwd backfill and flwd backfills, and a server that is killed while a backfill is under way.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd, start } from './terminal.ts';
+
+const nightly = [{ cron: '30 2 * * *', timezone: 'Europe/Berlin' }];
+const jobs = {
+  'reports/daily': bash('true', { schedules: nightly }),
+  twice: bash('true', {
+    schedules: [
+      { cron: '0 1 * * *', timezone: 'UTC' },
+      { cron: '0 2 * * *', timezone: 'UTC' },
+    ],
+  }),
+  never: bash('true'),
+};
+const week = ['--from', '2026-10-24', '--until', '2026-10-27'];
+
+test('a dry run prints the times, and a backfill starts their runs', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  const served = await serve();
+  const dry = await flwd(dir, 'backfill', 'reports/daily', ...week, '--dry-run');
+  expect(dry).toMatchObject({
+    code: 0,
+    stdout: '2026-10-24T02:30:00+02:00\n2026-10-25T02:30:00+02:00\n2026-10-26T02:30:00+01:00\n',
+    stderr: expect.stringContaining('3 runs would start; nothing was started'),
+  });
+  expect(await flwd(dir, 'backfills')).toMatchObject({ code: 0, stderr: 'no backfills\n' });
+
+  const made = await flwd(dir, 'backfill', 'reports/daily', ...week, '--at-once', '2');
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^backfill_\w{26}\n$/) });
+  const id = made.stdout.trim();
+  expect(made.stderr).toContain('reports/daily gets 3 runs, 2 at a time, oldest first');
+  expect(made.stderr).toContain(`flwd runs --label backfill_id=${id}`);
+  const listed = async () => (await flwd(dir, 'backfills', '--job', 'reports/daily')).stdout;
+  await expect.poll(listed, { interval: 200 }).toMatch(/ done +3 of 3 +0 +0 +local/);
+  const runs = await flwd(dir, 'runs', '--trigger', 'backfill');
+  expect(runs.stdout.match(/ backfill\b/g)).toHaveLength(3);
+
+  const again = await flwd(dir, 'backfill', 'reports/daily', '--from', '2026-10-23', '--until', '2026-10-27');
+  expect(again.stderr).toContain('gets 1 run, 1 at a time, oldest first; 3 times have a run already');
+  const cancelled = await flwd(dir, 'backfills', 'cancel', again.stdout.trim());
+  expect(cancelled).toMatchObject({ code: 0, stdout: expect.stringMatching(/ (?:cancelled|done)\n$/) });
+  expect(await flwd(dir, 'backfills', 'cancel', 'backfill_x')).toMatchObject({ code: 3 });
+  await served.stop();
+});
+
+test('a job without a schedule, or with several, and a wrong time are explained', async () => {
+  const { dir, serve } = await createInstance(jobs);
+  await (await serve()).stop();
+  const refused = async (...words: readonly string[]) => {
+    const { code, stderr } = await flwd(dir, 'backfill', ...words);
+    return { code, stderr };
+  };
+  expect(await refused('reports/daily')).toMatchObject({ code: 2, stderr: expect.stringContaining('--from') });
+  expect(await refused('never', ...week)).toMatchObject({ code: 3, stderr: expect.stringContaining('no schedule') });
+  expect(await refused('twice', ...week)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/choose one of the 2 schedules of twice with --schedule; .*schedules --job twice/),
+  });
+  expect(await refused('twice', ...week, '--schedule', 'x')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('no schedule `x`'),
+  });
+  expect(await refused('reports/daily', '--from', 'soon')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--from soon'),
+  });
+  expect(await refused('reports/daily', '--from', '2026-10-24', '--until', '2999-01-01')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('must not be in the future'),
+  });
+  const waits = await flwd(dir, 'backfill', 'reports/daily', ...week);
+  expect(waits.stderr).toContain('No server is running');
+  const doctor = await flwd(dir, 'doctor');
+  expect(doctor.stdout + doctor.stderr).toMatch(/backfills +1 under way/);
+});
+
+test('each time gets exactly one run, however often the server is killed', async () => {
+  const terms = { schedules: [{ cron: '*/30 * * * *', timezone: 'UTC' }] };
+  const { dir } = await createInstance({ often: bash('true', terms) }, { scheduler: { global_concurrency: 4 } });
+  const serve = async () => {
+    const server = start(dir, ['serve']);
+    const [, url] = await server.prints(/listening on (\S+)/);
+    const json = async <T>(path: string): Promise<T> => JSON.parse(await (await fetch(`${url}/api/v1${path}`)).text());
+    return { ...server, json };
+  };
+  type Run = { readonly labels: Readonly<Record<string, string>> };
+  type Runs = { readonly runs: readonly Run[]; readonly total: number };
+  const span = ['--from', '2026-05-01T00:00:00Z', '--until', '2026-05-02T00:00:00Z'];
+  const first = await serve();
+  const id = (await flwd(dir, 'backfill', 'often', ...span, '--at-once', '3')).stdout.trim();
+  first.child.kill('SIGKILL');
+  await first.ended;
+  for (let round = 1; round <= 3; round += 1) {
+    const server = await serve();
+    const started = () => server.json<Runs>('/runs?job_id=often').then(({ total }) => total);
+    // It is killed while runs are added.
+    await expect.poll(started, { interval: 2 }).toBeGreaterThan(round * 10);
+    server.child.kill('SIGKILL');
+    await server.ended;
+  }
+  const server = await serve();
+  await expect
+    .poll(() => server.json(`/backfills/${id}`))
+    .toMatchObject({ status: 'done', in_span: 48, started: 48, left_out: 0, failed_runs: 0 });
+  const { runs, total } = await server.json<Runs>('/runs?job_id=often&trigger=backfill&limit=100');
+  expect(total).toBe(48);
+  const times = runs.map(({ labels }) => Date.parse(labels.nominal_at ?? '')).toReversed();
+  expect(times).toEqual(Array.from({ length: 48 }, (_, n) => Date.parse('2026-05-01T00:00:00Z') + n * 1_800_000));
+  server.child.kill('SIGTERM');
+  await server.ended;
+}, 300_000);
