@@ -58,10 +58,11 @@ import { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { createRateLimiter, type RateLimiter } from './limits/rate-limits.ts';
-import { addMcpRoute, type OpenMcp } from './mcp-route.ts';
+import { addMcpRoute, mcpPath, type OpenMcp } from './mcp-route.ts';
 import { createMetrics, type NotificationOutcomes } from './metrics/metrics.ts';
 import { apiUrlOf } from './other-paths.ts';
 import { addOtherRoutes } from './other-routes.ts';
+import { addResourceMetadata } from './resource-metadata.ts';
 import { addOperations } from './routes.ts';
 import type { ServerConfig } from './server-config.ts';
 import { createEventFrames } from './streams/event-frames.ts';
@@ -183,9 +184,12 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 function addMcp(
   app: FastifyInstance,
   { openMcp, config }: ServerParts,
-  o: Omit<Parameters<typeof addMcpRoute>[1], 'openMcp' | 'stallMs'>,
+  o: Omit<Parameters<typeof addMcpRoute>[1], 'openMcp' | 'stallMs' | 'identity'>,
 ): ReturnType<typeof addMcpRoute> | null {
-  return openMcp && addMcpRoute(app, { ...o, openMcp, stallMs: config.server.writeTimeoutMs });
+  const { auth, server } = config;
+  const identity = auth.jwt && { issuer: auth.jwt.issuer, publicUrl: server.publicUrl };
+  if (openMcp && identity) addResourceMetadata(app, mcpPath, { ...o, identity });
+  return openMcp && addMcpRoute(app, { ...o, openMcp, stallMs: server.writeTimeoutMs, identity });
 }
 
 function openAuditTrail({ store, engine, log }: ServerParts): AuditTrail {

@@ -12,6 +12,7 @@ import type { createBodyRoom } from './limits/body-room.ts';
 import { boundConnections, connectionLimit } from './limits/connections.ts';
 import type { Load } from './limits/pressure.ts';
 import { assertRoom } from './limits/shedding.ts';
+import { type Identity, metadataUrl } from './resource-metadata.ts';
 import { eventStream, type Streams } from './streams/streams.ts';
 
 type Mcp = {
@@ -27,7 +28,7 @@ type Mcp = {
 /** @param api the address of the API for lent credentials */
 export type OpenMcp = (api: { readonly url: string; readonly lend: LentCredentials['lend'] }) => Promise<Mcp>;
 
-const mcpPath = '/mcp';
+export const mcpPath = '/mcp';
 /** Each connection has both its ends in this process, and half of all descriptors is for others already. */
 const shareOfConnections = 1 / 8;
 
@@ -42,9 +43,11 @@ export function addMcpRoute(
     readonly takeBodyRoom: ReturnType<typeof createBodyRoom>;
     readonly streams: Pick<Streams, 'enter' | 'send'>;
     readonly stallMs: number;
+    /** Who gives clients their tokens; null: no identity provider. */
+    readonly identity: Identity | null;
   },
 ): () => Promise<void> {
-  const { streams } = o;
+  const { streams, identity } = o;
   const admit = o.admission.admit({ scope: 'jobs:read' });
   const opening = createOpening(() => open(app, o));
 
@@ -105,7 +108,7 @@ export function addMcpRoute(
       assertRoom(o.load);
       o.takeBodyRoom(request, reply);
     },
-    config: { operation: mcpPath },
+    config: { operation: mcpPath, metadataUrl: (request) => identity && metadataUrl(mcpPath, request, identity) },
     handler: answer,
   });
   return () => opening.close();

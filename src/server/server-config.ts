@@ -22,7 +22,7 @@ export type JwtConfig = {
 
 export type ServerConfig = {
   readonly instance: { readonly name: string; readonly defaultTenant: string };
-  readonly auth: { readonly mode: AuthMode; readonly isDev: boolean };
+  readonly auth: { readonly mode: AuthMode; readonly isDev: boolean; readonly jwt: JwtConfig | null };
   readonly server: {
     readonly bind: { readonly host: string; readonly port: number };
     /** The address at which people reach this server; null: flwd.yaml does not say it. */

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { discoverOAuthProtectedResourceMetadata } from '@modelcontextprotocol/client';
 import { afterAll, expect, test } from 'vitest';
 import { audienceName, createSigningKey, issuerName, keySetOf } from '../support/an-issuer.ts';
 import { bash } from '../support/jobs.ts';
@@ -49,6 +50,27 @@ test('an invalid or missing token is answered with 401', async () => {
     expect(await call('/jobs', token)).toMatchObject({ status: 401, challenge: 'Bearer error="invalid_token"' });
   }
   expect(server.stderr).not.toContain('error');
+});
+
+test('a client of /mcp learns where it gets its token', async () => {
+  const { origin } = new URL(server.url);
+  const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
+  for (const [headers, challenge] of [
+    [{}, `Bearer resource_metadata="${metadata}"`],
+    [{ authorization: 'Bearer a.b.c' }, `Bearer error="invalid_token", resource_metadata="${metadata}"`],
+  ] as const) {
+    const refused = await fetch(new URL('/mcp', origin), { method: 'POST', headers });
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, challenge]);
+  }
+  // As a client reads it.
+  expect(await discoverOAuthProtectedResourceMetadata(`${origin}/mcp`)).toEqual({
+    resource: `${origin}/mcp`,
+    authorization_servers: [issuerName],
+    bearer_methods_supported: ['header'],
+    scopes_supported: ['jobs:read', 'runs:write', 'artifacts:read'],
+    resource_name: 'flwd',
+  });
+  expect((await fetch(metadata)).headers.get('cache-control')).toBe('no-store');
 });
 
 test('a new key is accepted without a restart', async () => {

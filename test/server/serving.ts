@@ -178,7 +178,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const server = await createServer({
     config: {
       instance: { name: 'examples', defaultTenant: 'default' },
-      auth: { mode: o.authMode ?? 'auto', isDev: o.isDev ?? false },
+      auth: { mode: o.authMode ?? 'auto', isDev: o.isDev ?? false, jwt: null },
       server: {
         bind: { host: '127.0.0.1', port: 0 },
         readTimeoutMs: 10_000,

@@ -37,7 +37,12 @@ export function answerError(
   if (problem.slug === 'unauthenticated') {
     // RFC 6750, section 3.1
     const isGiven = request.raw.headers.authorization !== undefined;
-    reply.header('www-authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
+    const metadata = request.routeOptions.config.metadataUrl?.(request) ?? null;
+    const details = [
+      ...(isGiven ? ['error="invalid_token"'] : []),
+      ...(metadata === null ? [] : [`resource_metadata="${metadata}"`]),
+    ];
+    reply.header('www-authenticate', ['Bearer', details.join(', ')].join(' ').trimEnd());
   }
   // Sent as bytes, or Fastify would add a charset, which this media type does not have.
   return reply

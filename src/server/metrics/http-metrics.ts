@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The id of the operation, or the path of a route that is not an operation. */
     readonly operation?: string;
+    /** Where the metadata about the resource is that a 401 protects; null: nowhere. */
+    readonly metadataUrl?: (request: FastifyRequest) => string | null;
   }
 }
 
