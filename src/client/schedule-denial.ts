@@ -1,8 +1,6 @@
 // What a schedule that starts nothing lacks, in two words, for every interface.
 
-import { problemType } from '../domain/problem.ts';
-
-/** A calendar is all that a schedule itself can name wrongly. */
+/** A calendar is all that a schedule itself can name wrongly. Not by the table of problems: a browser would load it. */
 export function denialWords({ type }: { readonly type: string }): 'No calendar' | 'Not allowed' {
-  return type === problemType('job-invalid') ? 'No calendar' : 'Not allowed';
+  return type.endsWith('/job-invalid') ? 'No calendar' : 'Not allowed';
 }
