@@ -1,6 +1,7 @@
 // The page of schedules: the table, the week, one schedule with its acts, and the form.
 
 import { afterAll, expect } from 'vitest';
+import { invariant } from '../../src/domain/problem.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
@@ -202,6 +203,115 @@ testWith(headlessChromium)('a schedule is made by keyboard, with its next times,
   await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ total: 0 });
 });
 
+const yearly = { job_id: 'ops/plain', cron: '0 0 1 1 *', timezone: 'UTC' };
+
+/** A call as the notifier stores it, for a success of the schedule. */
+async function called(scheduleId: string, error: string | null, atMs: number): Promise<void> {
+  const { db, heartbeats } = server.store;
+  const success = {
+    scheduleId,
+    tenant: 'default',
+    to: 'https://watch.example',
+    runId: `run_${atMs}`,
+    successAtMs: atMs,
+  };
+  await db.transact((tx) => heartbeats.put(tx, success, atMs));
+  const stored = await heartbeats.find(scheduleId);
+  invariant(stored, 'it was just stored');
+  const nextAtMs = error === null ? null : atMs + 86_400_000;
+  await db.transact((tx) => heartbeats.settle(tx, stored, { atMs, error, nextAtMs }));
+}
+
+testWith(headlessChromium)('a schedule shows its heartbeat and, in red, why the last call failed', async () => {
+  const { id } = await make({ ...yearly, heartbeat: 'https://watch.example/ping/token-of-the-watch' });
+  const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { width: 1_440, clockMs: Date.now() });
+  const row = page.getByRole('row', { name: /ops\/plain/ });
+  const panel = page.getByRole('region', { name: 'Schedule of ops/plain' });
+  const heartbeat = panel.getByRole('region', { name: 'Heartbeat' });
+  await heartbeat.getByText('Each success calls https://watch.example.').waitFor();
+  await heartbeat.getByText('Not yet called.').waitFor();
+  await row.getByText('Not yet').waitFor();
+
+  await called(id, null, Date.parse('2026-01-05T07:08:00Z'));
+  await page.clock.runFor(20_000);
+  await heartbeat.getByText('Last called 5 Jan').waitFor();
+  await called(id, 'the answer was 500', Date.now());
+  await page.clock.runFor(20_000);
+  const failure = heartbeat.getByText(/^The call at \d\d:\d\d failed: the answer was 500\.$/);
+  await failure.waitFor();
+  await heartbeat.getByText(/^Next try: in /).waitFor();
+  const colours = `(() => {
+    const failure = document.evaluate("//p[contains(., 'the answer was 500')]", document, null, 9).singleNodeValue;
+    const probe = document.body.appendChild(document.createElement('i'));
+    probe.style.color = 'var(--failed)';
+    return [getComputedStyle(failure).color, getComputedStyle(probe).color];
+  })()`;
+  const [shown, red] = await page.evaluate<string[]>(colours);
+  expect(shown).toBe(red);
+  await row.getByTitle('the answer was 500').getByText('Failed').waitFor();
+  expect(await page.content()).not.toContain('token-of-the-watch');
+
+  await panel.getByRole('button', { name: 'Close' }).click();
+  await page.setViewportSize({ width: 1_800, height: 900 });
+  await row.getByText('the answer was 500').waitFor();
+  await row.getByText('https://watch.example').waitFor();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await row.getByText('the answer was 500').waitFor();
+  const others = page.getByRole('row', { name: /ops\/often/ });
+  await expect.poll(async () => (await row.boundingBox())?.height).toBe((await others.boundingBox())?.height);
+  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+
+  await called(id, null, Date.now());
+  await page.clock.runFor(20_000);
+  await row.getByText('Called').waitFor();
+  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
+
+testWith(headlessChromium)('the form sets, keeps, replaces and removes the heartbeat of a schedule', async () => {
+  const { id } = await make(yearly);
+  const page = await browser.open(`${server.url}/schedules?form=${id}`, { width: 1_440 });
+  const form = page.getByRole('dialog', { name: 'Edit the schedule' });
+  const choose = async (name: string) => {
+    await form.getByRole('combobox', { name: 'After each success' }).click();
+    await page.getByRole('option', { name }).click();
+  };
+  const save = form.getByRole('button', { name: 'Save' });
+  const saved = async (heartbeat: unknown) => {
+    await form
+      .getByText('Every year')
+      .or(form.getByText(/January/))
+      .first()
+      .waitFor();
+    await save.click();
+    await form.waitFor({ state: 'detached' });
+    expect(await read(`/schedules/${id}`)).toMatchObject({ heartbeat });
+  };
+  const again = () => page.goto(`${server.url}/schedules?form=${id}`);
+
+  await choose('Call an address');
+  await save.click();
+  await form.getByText('An address is needed.').waitFor();
+  await form.getByLabel('Address').fill('nowhere');
+  await form.getByText(/heartbeat must be an http or https URL/).waitFor();
+  await form.getByLabel('Address').fill('https://watch.example/ping/abc');
+  await saved({ origin: 'https://watch.example' });
+  await again();
+  await form.getByText('Call https://watch.example, as before').waitFor();
+  await form.getByLabel('Name').fill('Kept');
+  await saved({ origin: 'https://watch.example' });
+  await again();
+  await choose('Call the address in a stored secret');
+  await form.getByLabel('Secret').fill('not a name!');
+  await form.getByText(/^heartbeat /).waitFor();
+  await form.getByLabel('Secret').fill('backup-watch');
+  await saved({ origin: null, secret: 'backup-watch' });
+  await again();
+  await expect.poll(() => form.getByLabel('Secret').inputValue()).toBe('backup-watch');
+  await choose('Call nothing');
+  await saved(null);
+  await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
+
 testWith(headlessChromium)('a week shows single times of each day, and counts schedules that fire often', async () => {
   const made = await make({ job_id: 'ops/plain', cron: '0 12 * * *', name: 'Noon' });
   const page = await browser.open(`${server.url}/schedules?view=week`, { width: 1_440 });
@@ -240,10 +350,12 @@ testWith(headlessChromium)('what a caller may not do is absent', async () => {
 });
 
 testWith(headlessChromium)('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {
-  const { id } = await make({ job_id: 'ops/plain', cron: '0 12 * * *' });
+  const { id } = await make({ job_id: 'ops/plain', cron: '0 12 * * *', heartbeat: 'https://watch.example' });
+  await called(id, 'the answer was 500', Date.now());
   for (const theme of ['light', 'dark'] as const) {
     const page = await browser.open(`${server.url}/schedules?schedule=${id}`, { theme, width: 1_440 });
     await page.getByRole('region', { name: 'Settings' }).waitFor();
+    await page.getByRole('region', { name: 'Heartbeat' }).waitFor();
     expect(await accessibilityErrors(page)).toEqual([]);
     await page.goto(`${server.url}/schedules?view=week&schedule=${id}`);
     await page.getByRole('list', { name: /^Monday/ }).waitFor();

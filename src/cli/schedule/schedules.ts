@@ -1,5 +1,6 @@
 // `flwd schedules`: lists the schedules and when each one starts its next run.
 
+import { heartbeatState } from '../../client/heartbeat-words.ts';
 import { denialWords } from '../../client/schedule-denial.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { startWords } from '../../lib/cron/start-words.ts';
@@ -87,13 +88,12 @@ function lastOf({ last_run: last }: Schedule, output: Output) {
   return { text: `${last.status} ${output.time(last.created_at)}`, style: styles[last.status] };
 }
 
-/** How the last call went; a failure is over when a later call has worked. */
 function heartbeatOf({ heartbeat }: Schedule, output: Output) {
   if (heartbeat === null) return '-';
-  const { last_called_at: called, last_failed_at: failed, last_error: error } = heartbeat;
-  if (failed !== null && (called === null || Date.parse(called) < Date.parse(failed)))
-    return { text: `failed ${output.time(failed)}: ${error}`, style: 'bad' } as const;
-  return called === null ? 'not yet called' : { text: `called ${output.time(called)}`, style: 'good' as const };
+  const state = heartbeatState(heartbeat);
+  if (state.kind === 'none') return 'not yet called';
+  if (state.kind === 'called') return { text: `called ${output.time(state.at)}`, style: 'good' } as const;
+  return { text: `failed ${output.time(state.at)}: ${state.why}`, style: 'bad' } as const;
 }
 
 /** In the time zone of the schedule, which is in the column before. */

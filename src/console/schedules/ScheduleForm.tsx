@@ -15,9 +15,10 @@ import { ArgumentsForm } from '../start/ArgumentsForm.tsx';
 import { besideFields } from '../start/form-texts.ts';
 import { useTypedArguments } from '../start/typed-arguments.ts';
 import { ErrorNote, Shown, WithCode } from '../widgets/Notes.tsx';
+import { HeartbeatFields } from './HeartbeatField.tsx';
 import styles from './ScheduleForm.module.css';
 import type { Schedule } from './schedule-data.ts';
-import { errorAt, type Preview, type Terms, termsOf, toBody, usePreview } from './schedule-form.ts';
+import { errorAt, missingHeartbeat, type Preview, type Terms, termsOf, toBody, usePreview } from './schedule-form.ts';
 
 type Close = (savedId?: string) => void;
 
@@ -75,7 +76,7 @@ function OfJob(o: {
   const [isTried, setTried] = useState(false);
   const save = (): void => {
     setTried(true);
-    if (preview?.kind !== 'fires') return;
+    if (preview?.kind !== 'fires' || missingHeartbeat(terms.heartbeat) !== null) return;
     void act(async (client) => {
       const saved =
         schedule === null
@@ -96,7 +97,14 @@ function OfJob(o: {
     <Dialog title={o.title} close={() => o.close()} size="wide" acts={acts}>
       <div className={styles.form}>
         {o.chooseJob}
-        <TermFields terms={terms} change={change} preview={preview} isTried={isTried} />
+        <TermFields terms={terms} change={change} preview={preview} isTried={isTried}>
+          <HeartbeatFields
+            terms={terms.heartbeat}
+            change={(heartbeat) => change({ heartbeat })}
+            before={schedule?.heartbeat ?? null}
+            error={errorAt(preview, 'heartbeat') ?? (isTried ? missingHeartbeat(terms.heartbeat) : null)}
+          />
+        </TermFields>
         <Next preview={preview} />
         <section aria-label="Arguments" className={styles.arguments}>
           <h3>Arguments</h3>
@@ -184,6 +192,7 @@ function TermFields(o: {
   readonly change: (changes: Partial<Terms>) => void;
   readonly preview: Preview | null;
   readonly isTried: boolean;
+  readonly children: ReactNode;
 }): ReactNode {
   const { terms, change, preview } = o;
   const zones = useMemo(() => ['UTC', ...Intl.supportedValuesOf('timeZone')], []);
@@ -248,6 +257,7 @@ function TermFields(o: {
           <Input {...attributes} value={terms.name} onChange={(event) => change({ name: event.target.value })} />
         )}
       </Field>
+      {o.children}
     </div>
   );
 }

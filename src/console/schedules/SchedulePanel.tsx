@@ -13,6 +13,7 @@ import { useAnswer } from '../session/answers.tsx';
 import { useScopes } from '../session/scopes.ts';
 import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
+import { HeartbeatFacts } from './Heartbeat.tsx';
 import styles from './SchedulePanel.module.css';
 import { type ScheduleActs, useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
@@ -61,6 +62,12 @@ export function SchedulePanel(o: {
       )}
       <Next schedule={schedule} />
       <LastRuns schedule={schedule} />
+      {schedule.heartbeat !== null && (
+        <section className={styles.part} aria-label="Heartbeat">
+          <h3>Heartbeat</h3>
+          <HeartbeatFacts schedule={schedule} />
+        </section>
+      )}
       <Settings schedule={schedule} />
     </section>
   );

@@ -2,14 +2,17 @@
 
 import { ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
+import { heartbeatState } from '../../client/heartbeat-words.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { type Column, type Sort, Table } from '../design/table/Table.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { Pending } from '../design/text/Pending.tsx';
 import { SuccessRate } from '../design/text/SuccessRate.tsx';
+import { useWidth } from '../design/width.ts';
 import { isLoading } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { countOf } from '../words.ts';
+import { HeartbeatLine } from './Heartbeat.tsx';
 import { Last, Next, RowMenu } from './ScheduleCells.tsx';
 import { ActNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
@@ -19,6 +22,10 @@ import { sentenceIn } from './zone-time.ts';
 
 const hourMs = 3_600_000;
 const weekMs = 7 * 24 * hourMs;
+/** The height of a phone's row with a line for the heartbeat. */
+const threeLinesRem = 5;
+/** From these widths on, a line for the heartbeat has room beside the other columns. */
+const roomyPx = { withArguments: 1_700, without: 1_400 };
 
 export function SchedulesTable(o: {
   readonly all: readonly Schedule[];
@@ -35,10 +42,19 @@ export function SchedulesTable(o: {
   const { data: week } = fires;
   const isWeekLoading = isLoading(fires);
   const hasArguments = o.all.some((one) => argumentWords(one).length > 0);
+  const hasHeartbeats = o.all.some(({ heartbeat }) => heartbeat !== null);
+  const width = useWidth();
+  const isRoomy = o.chosen === null && width >= (hasArguments ? roomyPx.withArguments : roomyPx.without);
+  const isTight = o.chosen !== null || width < 1_280;
   const columns = useMemo(() => {
     const tally = week ? tallies(week) : isWeekLoading ? 'loading' : 'unknown';
-    return columnsOf(tally, zone, choose).filter(({ id }) => id !== 'arguments' || hasArguments);
-  }, [week, isWeekLoading, zone, choose, hasArguments]);
+    const left = [
+      ...(hasArguments ? [] : ['arguments']),
+      ...(hasHeartbeats ? [] : ['heartbeat']),
+      ...(hasHeartbeats && isTight ? ['success'] : []),
+    ];
+    return columnsOf(tally, zone, choose, isRoomy).filter(({ id }) => !left.includes(id));
+  }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isTight]);
   const acts = useScheduleActs(o.edit);
   const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} acts={acts.actsOf(schedule)} />;
   return (
@@ -49,6 +65,7 @@ export function SchedulesTable(o: {
         columns={[...columns, openColumn(menuOf, choose)]}
         keyOf={({ id }) => id}
         compact={(schedule) => <Compact schedule={schedule} zone={zone} choose={choose} menu={menuOf(schedule)} />}
+        compactRem={hasHeartbeats ? threeLinesRem : undefined}
         sort={sort}
         onSort={setSort}
         currentKey={o.chosen}
@@ -64,7 +81,12 @@ export function SchedulesTable(o: {
 
 type Tallies = ReadonlyMap<string, Tally> | 'loading' | 'unknown';
 
-function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): readonly Column<Schedule>[] {
+function columnsOf(
+  tally: Tallies,
+  zone: string,
+  choose: (id: string) => void,
+  isRoomy: boolean,
+): readonly Column<Schedule>[] {
   return [
     {
       id: 'schedule',
@@ -106,8 +128,23 @@ function columnsOf(tally: Tallies, zone: string, choose: (id: string) => void): 
       sortBy: (one) => one.last_run?.created_at ?? null,
       cell: (one) => <Last schedule={one} />,
     },
+    {
+      id: 'heartbeat',
+      head: 'Heartbeat',
+      width: isRoomy ? '230px' : '104px',
+      leavesBelowPx: 900,
+      sortBy: heartbeatOrder,
+      cell: (one) => <HeartbeatLine schedule={one} isNarrow={!isRoomy} />,
+    },
     successColumn(tally),
   ];
+}
+
+/** Those whose last call failed come first. */
+function heartbeatOrder({ heartbeat }: Schedule): string | null {
+  if (heartbeat === null) return null;
+  const state = heartbeatState(heartbeat);
+  return `${state.kind === 'failed' ? 0 : 1} ${state.kind === 'none' ? '' : state.at}`;
 }
 
 function successColumn(tally: Tallies): Column<Schedule> {
@@ -181,6 +218,11 @@ function Compact(o: {
         </span>
       ) : (
         <Next schedule={schedule} />
+      )}
+      {schedule.heartbeat !== null && (
+        <span className={styles.heartbeat}>
+          <HeartbeatLine schedule={schedule} />
+        </span>
       )}
       <span className={styles.menu}>{o.menu}</span>
     </div>

@@ -8,6 +8,13 @@ import type { ArgumentError } from '../../domain/filled-fields.ts';
 import { useClient } from '../session/session.tsx';
 import type { Schedule } from './schedule-data.ts';
 
+/** `kept`: the address that the server has, which nobody can read. */
+export type HeartbeatTerms = {
+  readonly kind: 'kept' | 'none' | 'address' | 'secret';
+  /** The address, or the name of the secret. */
+  readonly text: string;
+};
+
 export type Terms = {
   readonly jobId: string;
   readonly cron: string;
@@ -15,6 +22,7 @@ export type Terms = {
   readonly catchUp: Schedule['catch_up'];
   readonly jitter: string;
   readonly name: string;
+  readonly heartbeat: HeartbeatTerms;
 };
 
 export function termsOf(schedule: Schedule | null): Terms {
@@ -25,12 +33,18 @@ export function termsOf(schedule: Schedule | null): Terms {
     catchUp: schedule?.catch_up ?? 'none',
     jitter: schedule?.jitter ?? '0s',
     name: schedule?.name ?? '',
+    heartbeat: heartbeatTermsOf(schedule?.heartbeat ?? null),
   };
+}
+
+function heartbeatTermsOf(heartbeat: Schedule['heartbeat']): HeartbeatTerms {
+  if (heartbeat === null) return { kind: 'none', text: '' };
+  return heartbeat.secret === null ? { kind: 'kept', text: '' } : { kind: 'secret', text: heartbeat.secret };
 }
 
 /** A changed schedule keeps what the form does not show. */
 export function toBody(
-  { jobId, cron, timezone, catchUp, jitter, name }: Terms,
+  { jobId, cron, timezone, catchUp, jitter, name, heartbeat }: Terms,
   args: BodyOf<'createSchedule'>['args'],
   before: Schedule | null,
 ): BodyOf<'createSchedule'> {
@@ -42,10 +56,25 @@ export function toBody(
     jitter: jitter.trim() === '' ? '0s' : jitter.trim(),
     ...(name.trim() !== '' && { name: name.trim() }),
     ...(args && { args }),
+    ...toHeartbeat(heartbeat, before),
     ...(before && { labels: before.labels, enabled: before.enabled }),
     ...(before?.calendar && { calendar: [...before.calendar] }),
     ...(before && before.except.length > 0 && { except: [...before.except] }),
   };
+}
+
+/** Without the member, the server keeps what it has. A caller who may set no heartbeat may still make a schedule. */
+function toHeartbeat(terms: HeartbeatTerms, before: Schedule | null): Pick<BodyOf<'createSchedule'>, 'heartbeat'> {
+  const text = terms.text.trim();
+  if (terms.kind === 'none') return before?.heartbeat ? { heartbeat: null } : {};
+  if (text === '') return {};
+  return { heartbeat: terms.kind === 'secret' ? { secret: text } : text };
+}
+
+/** Says which text a chosen heartbeat lacks; the schedule cannot be saved without it. */
+export function missingHeartbeat({ kind, text }: HeartbeatTerms): string | null {
+  if (kind === 'none' || kind === 'kept' || text.trim() !== '') return null;
+  return kind === 'address' ? 'An address is needed.' : 'The name of a secret is needed.';
 }
 
 /** A date begins a single time; everything else is a pattern. */

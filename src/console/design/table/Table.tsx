@@ -40,7 +40,7 @@ type Props<Row> = {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
-  /** The row of a phone, of two lines. */
+  /** The row of a phone. */
   readonly compact: (row: Row) => ReactNode;
   readonly sort?: Sort | null;
   readonly onSort?: (sort: Sort) => void;
@@ -53,6 +53,8 @@ type Props<Row> = {
   readonly currentKey?: string | null;
   /** The height of a row, in rem; two lines need 3.125. */
   readonly rowRem?: number;
+  /** The height of a phone's row, in rem, if it is not of two lines. */
+  readonly compactRem?: number | undefined;
   /** How far from the top the head stays, in CSS: below what else is sticky. */
   readonly headTop?: string;
 };
@@ -71,7 +73,7 @@ export function Table<Row extends object>(o: Props<Row>): ReactNode {
   const { rows } = table.getRowModel();
   const shown = useMemo(() => o.columns.filter(({ leavesBelowPx = 0 }) => width >= leavesBelowPx), [o.columns, width]);
   const frame = useRef<HTMLTableElement>(null);
-  const rowPx = useRowPx(isNarrow ? compactRem : o.rowRem);
+  const rowPx = useRowPx(isNarrow ? (o.compactRem ?? compactRem) : o.rowRem);
   const virtual = useVirtualRows(frame, rows.length, rowPx);
   const items = virtual.getVirtualItems();
   const top = virtual.options.scrollMargin;

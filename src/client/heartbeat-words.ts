@@ -1,0 +1,23 @@
+// How the calls of a schedule's heartbeat went, for every interface.
+
+type Calls = {
+  readonly last_called_at: string | null;
+  readonly last_failed_at: string | null;
+  readonly last_error: string | null;
+};
+
+export type HeartbeatState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'called'; readonly at: string }
+  | { readonly kind: 'failed'; readonly at: string; readonly why: string };
+
+/** The last call. A failure is over when a later call has worked. */
+export function heartbeatState({
+  last_called_at: called,
+  last_failed_at: failed,
+  last_error: why,
+}: Calls): HeartbeatState {
+  if (failed !== null && (called === null || Date.parse(called) < Date.parse(failed)))
+    return { kind: 'failed', at: failed, why: why ?? '' };
+  return called === null ? { kind: 'none' } : { kind: 'called', at: called };
+}
