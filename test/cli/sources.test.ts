@@ -9,7 +9,7 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   const broken = { 'config.yaml': 'command: 3\n' };
   const sources = [
     { name: 'ours', path: './jobs/ours', mountPath: 'ours' },
-    { name: 'theirs', path: './jobs/theirs', mountPath: 'theirs' },
+    { name: 'theirs', path: './jobs/theirs', mountPath: 'theirs', trusted: false, secrets: ['token'], schedules: true },
   ];
   const jobs = { 'ours/a': bash('true'), 'ours/b': bash('true'), 'theirs/c': bash('true'), 'theirs/d': broken };
   const { dir, dataDir } = await createInstance(jobs, { sources });
@@ -19,16 +19,28 @@ test.each([false, true])('sources are listed with their jobs (with a server: %s)
   const { stdout, stderr, code } = await flwd(dir, 'sources');
   expect({ code, stderr }).toEqual({ code: 0, stderr: 'flwd jobs shows what is wrong with them\n' });
   expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
-    ['SOURCE', 'TYPE', 'WHERE', 'JOBS', 'BROKEN'],
-    ['ours', 'fs', join(dir, 'jobs/ours'), '2', '0'],
-    ['theirs', 'fs', join(dir, 'jobs/theirs'), '1', '1'],
+    ['SOURCE', 'TYPE', 'WHERE', 'JOBS', 'BROKEN', 'TRUSTED'],
+    ['ours', 'fs', join(dir, 'jobs/ours'), '2', '0', 'yes'],
+    ['theirs', 'fs', join(dir, 'jobs/theirs'), '1', '1', 'no; may use the secrets token; schedules'],
     [''],
   ]);
+  expect((await flwd(dir, 'sources', 'get', 'theirs')).stdout).toContain(
+    'trusted  no; may use the secrets token; schedules\n',
+  );
+  const use = { webhooks: false, notify: false, calls: 'own', triggers: 'own', kv: [] };
   const asJson = await flwd(dir, 'sources', '--json');
   expect(JSON.parse(asJson.stdout)).toEqual({
     sources: [
-      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), trusted: true, jobs: 2, invalid: 0 },
-      { name: 'theirs', type: 'fs', path: join(dir, 'jobs/theirs'), trusted: true, jobs: 1, invalid: 1 },
+      { name: 'ours', type: 'fs', path: join(dir, 'jobs/ours'), trusted: true, may_use: null, jobs: 2, invalid: 0 },
+      {
+        name: 'theirs',
+        type: 'fs',
+        path: join(dir, 'jobs/theirs'),
+        trusted: false,
+        may_use: { secrets: ['token'], schedules: true, ...use },
+        jobs: 1,
+        invalid: 1,
+      },
     ],
   });
   expect(existsSync(dataDir)).toBe(isServed);
@@ -63,7 +75,7 @@ test('one source is shown, and a mistyped name is answered with the nearest one'
   const { dir } = await createInstance({ a: bash('true') }, { sources: [{ name: 'ours', path: './jobs' }] });
   expect(await flwd(dir, 'sources', 'get', 'ours')).toMatchObject({
     code: 0,
-    stdout: `name    ours\ntype    fs\npath    ${join(dir, 'jobs')}\njobs    1\nbroken  0\n`,
+    stdout: `name     ours\ntype     fs\npath     ${join(dir, 'jobs')}\njobs     1\nbroken   0\ntrusted  yes\n`,
   });
   expect(await flwd(dir, 'sources', 'get', 'our')).toMatchObject({
     code: 3,

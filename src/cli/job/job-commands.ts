@@ -140,7 +140,7 @@ export const jobCommands = [
   },
   {
     name: 'sources',
-    about: 'list the sources of jobs, with the number of jobs and of broken jobs in each',
+    about: 'list the sources of jobs, with their numbers of jobs and of broken jobs, and what an untrusted one may use',
     options: [...printing, ...instance],
     instead: {
       add: 'name the folder under `sources` in flwd.yaml, and restart the server',

@@ -5,7 +5,7 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { createOutput } from '../terminal/output.ts';
-import { countedSources } from './sources.ts';
+import { countedSources, trustWords } from './sources.ts';
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
   const name = oneOperand(operands, 'flwd sources get SOURCE; flwd sources lists the sources');
@@ -28,8 +28,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
       path: source.path,
       jobs: source.jobs,
       broken: source.invalid,
+      trusted: trustWords(source),
     });
-    for (const [key, value] of rows) if (value !== undefined) output.text(`${key.padEnd(8)}${value}\n`);
+    for (const [key, value] of rows) if (value !== undefined) output.text(`${key.padEnd(9)}${value}\n`);
   }
   return exitCodes.done;
 }

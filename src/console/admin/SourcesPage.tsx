@@ -3,6 +3,7 @@
 import { RefreshCw } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
+import { useWords } from '../../client/source-use.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { type Column, Table } from '../design/table/Table.tsx';
@@ -72,31 +73,6 @@ export function SourcesPage(): ReactNode {
       </p>
     </>
   );
-}
-
-/** What the jobs of an untrusted source may use, besides their own runs. */
-function useWords({
-  secrets,
-  schedules,
-  webhooks,
-  notify,
-  calls,
-  triggers,
-  kv,
-}: NonNullable<Source['may_use']>): string {
-  const sources = typeof calls === 'string' ? '' : ` of ${calls.join(', ')}`;
-  const words = [
-    ...(secrets.length > 0 ? [`the secrets ${secrets.join(', ')}`] : []),
-    ...(schedules ? ['schedules'] : []),
-    ...(webhooks ? ['webhooks'] : []),
-    ...(notify ? ['notifications'] : []),
-    ...(triggers === 'own' || triggers.length === 0
-      ? []
-      : [`triggers after runs of ${triggers === 'all' ? 'all sources' : triggers.join(', ')}`]),
-    ...(calls === 'own' || calls.length === 0 ? [] : [`jobs${calls === 'all' ? ' of all sources' : sources}`]),
-    ...(kv.length > 0 ? [`the namespaces ${kv.join(', ')}`] : []),
-  ];
-  return words.length === 0 ? 'nothing else' : words.join('; ');
 }
 
 function columnsOf(o: { readonly maySync: boolean } & Pick<Acts, 'isBusy' | 'act'>): readonly Column<Source>[] {
