@@ -159,6 +159,7 @@ test('a folder that cannot be followed is named with the reason, and followed wh
     late: follows(late, {}, { permissions: { read: [folder] } }),
     blind: follows(denied, {}, { permissions: {} }),
     both: follows(folder, {}, { permissions: { read: [denied] } }),
+    missing: follows(folder, {}, { permissions: { read: [join(folder, 'nowhere')] } }),
   };
   const instance = await instanceFor(folder, jobs);
   mkdirSync(denied);
@@ -169,6 +170,11 @@ test('a folder that cannot be followed is named with the reason, and followed wh
     .poll(problemOf('blind'))
     .toBe(`the job cannot read '${denied}': add it to permissions.read of its config.yaml`);
   await expect.poll(problemOf('both')).toContain('is not below any folder in security.paths');
+  await expect
+    .poll(problemOf('missing'))
+    .toBe(
+      `the job asks for '${join(folder, 'nowhere')}' under permissions, but this host has no such file or folder: create it first`,
+    );
   const list = await flwd(instance.dir, 'triggers', '--job', 'late');
   expect(list.stdout).toMatch(/failing 20\S+ +the folder '.*' is not there/);
   mkdirSync(late);

@@ -3,8 +3,8 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { spanWords } from '../../client/took.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { formatDuration } from '../../lib/units.ts';
 import { type Column, Table } from '../design/table/Table.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
@@ -65,13 +65,13 @@ const columns: readonly Column<Trigger>[] = [
     leavesBelowPx: 1_180,
     cell: ({ if: condition }) => condition !== null && <code title={harmless(condition)}>{harmless(condition)}</code>,
   },
-  { id: 'last', head: 'Last result', width: '240px', cell: (trigger) => <Last of={trigger} /> },
+  { id: 'last', head: 'Last result', width: '40%', cell: (trigger) => <Last of={trigger} /> },
 ];
 
 /** When what it follows counts. */
 function whenOf({ on, files, check }: Trigger): string {
-  if (files) return `complete for ${spanWords(files.settle_ms)}`;
-  return check ? `every ${spanWords(check.every_ms)}` : on.join(', ');
+  if (files) return `unchanged for ${formatDuration(files.settle_ms)}`;
+  return check ? `every ${formatDuration(check.every_ms)}` : on.join(', ');
 }
 
 function Followed({ of: { job, job_exists: exists, files, check } }: { readonly of: Trigger }): ReactNode {

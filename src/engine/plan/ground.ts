@@ -201,7 +201,7 @@ async function isFolderOrFile(path: string): Promise<boolean> {
 function missingPath(wanted: WantedPath): ValidationError {
   const message =
     wanted.arg === null
-      ? `asks for '${wanted.shown}' under permissions, and there is no such file or folder on this host: create it first`
+      ? `the job asks for '${wanted.shown}' under permissions, but this host has no such file or folder: create it first`
       : `'${wanted.shown}' does not exist on this host`;
   return { pointer: pointerOf(wanted), message, keyword: 'path' };
 }

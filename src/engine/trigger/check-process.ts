@@ -20,7 +20,7 @@ import { outcomeOf, readBack } from '../run/attempt/outcome.ts';
 import { readErrorLines } from '../run/failure/error-lines.ts';
 import { removeRunFolder } from '../run/run-folders.ts';
 import { answerKv } from '../run/run-kv.ts';
-import { planWithoutArguments } from './plan-without-arguments.ts';
+import { planWithoutArguments, reasonOf } from './plan-without-arguments.ts';
 import type { CheckTriggerOfJob, TriggerParts } from './trigger-parts.ts';
 
 export type Check =
@@ -48,7 +48,7 @@ export async function runCheck(trigger: CheckTriggerOfJob, o: TriggerParts, sign
     const { revision } = await o.snapshots.take(entry);
     return await execute(trigger, { plan, revision }, o, signal);
   } catch (error) {
-    if (error instanceof Problem) return { kind: 'failed', why: withoutStop(error.message) };
+    if (error instanceof Problem) return { kind: 'failed', why: withoutStop(reasonOf(error)) };
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { errorCode } from '../../lib/error-code.ts';
 import { namesOthersHome, othersHome, withHome } from '../../lib/files/home-path.ts';
 import { whyUnreadable } from '../../lib/files/watched-file.ts';
 import type { GroundedPlan } from '../plan/ground.ts';
-import { planWithoutArguments } from './plan-without-arguments.ts';
+import { planWithoutArguments, reasonOf } from './plan-without-arguments.ts';
 import type { FilesTriggerOfJob, TriggerParts } from './trigger-parts.ts';
 
 export type FoundFile = {
@@ -35,13 +35,12 @@ export async function findFolder(
   if (namesOthersHome(folder)) return { problem: `\`files\`: '${folder}' ${othersHome}` };
   try {
     const entry = o.catalog.find(jobId);
+    const path = await realpath(resolve(entry.source.path, withHome(folder, homedir())));
     const plan = await planWithoutArguments(entry, o);
     if (plan.denied) return { problem: plan.denied.message };
-    const asked = resolve(entry.source.path, withHome(folder, homedir()));
-    const path = await realpath(asked);
     return isReadable(path, plan) ? { path } : { problem: notReadable(folder) };
   } catch (error) {
-    if (error instanceof Problem) return { problem: error.message };
+    if (error instanceof Problem) return { problem: reasonOf(error) };
     const why = whyUnreadable(error);
     if (why === undefined) throw error;
     return { problem: `the folder '${folder}' ${why}` };

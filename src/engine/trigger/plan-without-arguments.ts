@@ -1,7 +1,9 @@
 // Plans what a job gets whatever its arguments are: its profile, paths, user and limits, and the stored secrets of its
-// environment.
+// environment. Says in words why that is not possible.
 
+import { isObject } from '../../catalog/arguments/subschemas.ts';
 import type { CatalogEntry } from '../../catalog/catalog.ts';
+import type { Problem } from '../../domain/problem.ts';
 import { type GroundedPlan, resolveEntry } from '../plan/ground.ts';
 import type { TriggerParts } from './trigger-parts.ts';
 
@@ -26,4 +28,10 @@ export function planWithoutArguments(
     notify: [],
   };
   return resolveEntry({ ...entry, definition: job }, { job_id: definition.id, tenant: defaultTenant }, planContext);
+}
+
+/** Without the place in a request, since nobody has sent one. */
+export function reasonOf({ message, members: { errors } }: Problem): string {
+  const [first]: readonly unknown[] = Array.isArray(errors) ? errors : [];
+  return isObject(first) && typeof first.message === 'string' ? first.message : message;
 }
