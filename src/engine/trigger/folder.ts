@@ -26,6 +26,8 @@ export type FoundFile = {
 type Wrong = { readonly problem: string };
 
 const mostFiles = 10_000;
+/** One by one, each file would cost three times as much. */
+const lookedAtOnce = 64;
 
 /** With all links followed. */
 export async function findFolder(
@@ -72,7 +74,10 @@ export async function readFolder(
         return { problem: `the folder has more than ${mostFiles.toLocaleString('en')} files that fit '${match}'` };
     }
     const files: FoundFile[] = [];
-    for (const name of names) files.push(...(await examine(join(path, name), name)));
+    for (let at = 0; at < names.length; at += lookedAtOnce) {
+      const some = names.slice(at, at + lookedAtOnce);
+      files.push(...(await Promise.all(some.map((name) => examine(join(path, name), name)))).flat());
+    }
     return { files };
   } catch (error) {
     const why = whyUnreadable(error);
