@@ -40,7 +40,8 @@ const trigger = Type.Object(
         {
           description:
             'When the folder was read last, or the check ended last, since the start of the server. `problem` says ' +
-            'why it could not look or start what it found; null if the caller lacks `runs:read`.',
+            'why it could not look or start what it found; null if the caller lacks `runs:read`, or is of another ' +
+            'tenant than the default one.',
         },
       ),
     ),

@@ -353,7 +353,7 @@ function createHandlers(
     ...createSourceHandlers({ catalog, sources: config.sources }),
     ...createScheduleHandlers(ofSchedules),
     ...createBackfillHandlers(ofSchedules),
-    ...createTriggerHandlers({ triggers: engine.triggers, store, jobIdOf }),
+    ...createTriggerHandlers({ ...config.instance, triggers: engine.triggers, store, jobIdOf }),
     ...createWebhookHandlers({ ...engine, store, jobIdOf, starterOf, ...config.server }),
     ...createChannelHandlers({ channels, notifications: store.notifications }),
     ...createSecretHandlers({ engine, catalog, webhooks: store.webhooks, config }),

@@ -225,7 +225,13 @@ describe('errors have their place and say what is wrong', () => {
       '2:37: `triggers.0` follows the same files',
     ],
     ['command: ./run.sh\ntriggers: [{check: ./no.sh}]', "2:20: `./no.sh` is not in the job's directory"],
-    ['command: ./run.sh\ntriggers: [{check: ./run.sh, every: 1s}]', '2:37: `every` must be at least 5s'],
+    ['command: ./run.sh\ntriggers: [{check: ./run.sh, every: 30d}]', '2:37: `every` must be between 5s and 7d'],
+    ['command: ./run.sh\ntriggers: [{files: /srv, match: a/b}]', '2:33: `match` fits names, which have no `/`'],
+    [
+      'command: ./run.sh\ntriggers: [{files: /srv}, {files: /srv, settle: 1s, match: "*"}]',
+      '2:27: `triggers.0` follows the same files',
+    ],
+    ['command: ./run.sh\ntriggers: [{check: ./run.sh, every: 1s}]', '2:37: `every` must be between 5s and 7d'],
     [
       'command: ./run.sh\ntriggers: [{job: a, on: [ended]}]',
       '2:26: `triggers.0.on.0` must be one of "success", "failed", "cancelled"',

@@ -1,11 +1,11 @@
 // Triggers with a check, on a real server.
 
-import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { AnswerOf } from '../../src/contract/operations.ts';
 import type { RunAnswer } from '../support/answers.ts';
-import { bash, type JobConfig } from '../support/jobs.ts';
+import { bash, type JobConfig, writeJob } from '../support/jobs.ts';
 import { processesWith } from '../support/processes.ts';
 import { createInstance, type Instance } from './an-instance.ts';
 import { createFolder, flwd, flwdReading, start } from './terminal.ts';
@@ -99,7 +99,7 @@ test('a check that fails is told in its own words, once, without secrets, and wo
   const instance = await instanceWith(folder, jobs);
   expect((await flwdReading(instance.dir, 'hush-hush', 'secrets', 'set', 'key')).code).toBe(0);
   const server = start(instance.dir, ['serve']);
-  await server.prints(/a trigger starts nothing: the check failed: exited with code 3: no answer from \[redacted\]/);
+  await server.prints(/a trigger has a problem: the check failed: exited with code 3: no answer from \[redacted\]/);
   const list = await flwd(instance.dir, 'triggers');
   expect(list.stdout).toMatch(/failing 20\S+ +the check failed: exited with code 3: no answer from \[redacted\]/);
   expect((await flwd(instance.dir, 'doctor')).stdout).toMatch(
@@ -112,7 +112,7 @@ test('a check that fails is told in its own words, once, without secrets, and wo
   server.child.kill('SIGTERM');
   const seen = await server.ended;
   expect(seen.stdout + seen.stderr).not.toContain('hush-hush');
-  expect((seen.stdout + seen.stderr).match(/a trigger starts nothing/g)).toHaveLength(1);
+  expect((seen.stdout + seen.stderr).match(/a trigger has a problem/g)).toHaveLength(1);
 });
 
 test('a check that hangs is ended, also when the server stops or was killed', async () => {
@@ -160,6 +160,54 @@ PY`;
   await expect
     .poll(() => lookOf(server, 'closed'), { timeout: 20_000 })
     .toMatchObject({ problem: expect.stringContaining('ConnectionRefusedError') });
+});
+
+test('a check that waits for its turn holds up neither a change nor the end of the server', async () => {
+  const folder = createOpenFolder();
+  const hangs = withCheck(folder, 'sleep 1000', { triggers: [{ every: '1h' }] });
+  const instance = await instanceWith(folder, { a: hangs, b: hangs, c: hangs, d: hangs, e: hangs });
+  const server = await instance.serve();
+  const checks = () => readdirSync(join(instance.dataDir, 'runs')).length;
+  await expect.poll(checks).toBe(4);
+  const later = withCheck(folder, 'exit 75', { triggers: [{ every: '2h' }] });
+  for (const job of ['a', 'b', 'c', 'd', 'e']) await writeJob(join(instance.dir, 'jobs', job), later);
+  for (const job of ['a', 'b', 'c', 'd', 'e'])
+    await expect.poll(() => lookOf(server, job), { timeout: 30_000 }).toMatchObject({ problem: null });
+  await server.stop();
+});
+
+test('a start that is refused is a problem of the trigger, and no result each time', async () => {
+  const folder = createOpenFolder();
+  const jobs = { poll: withCheck(folder, 'true', { triggers: [{ args: { n: '"seven"' } }] }) };
+  const instance = await instanceWith(folder, jobs);
+  const server = await instance.serve();
+  const found = { problem: expect.stringContaining('the check found something, but no run starts: /args/n') };
+  await expect.poll(() => lookOf(server, 'poll')).toMatchObject(found);
+  const first = await lookOf(server, 'poll');
+  await expect.poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
+  const { id } = await triggerOf(server, 'poll');
+  const { results } = await server.json<{ results: object[] }>(`/triggers/${id}/results`);
+  expect(results).toMatchObject([{ problem: 'trigger-failing' }]);
+  expect((await flwd(instance.dir, 'triggers', 'results', id)).stdout).toMatch(/^refused \S+ +- +- /m);
+});
+
+test('the server starts although a left check cannot be ended, and forgets problems of triggers that are gone', async () => {
+  const folder = createOpenFolder();
+  const fails = withCheck(folder, 'exit 3');
+  const instance = await instanceWith(folder, { gone: fails, poll: withCheck(folder, 'exit 75') });
+  const first = await instance.serve();
+  await expect.poll(() => lookOf(first, 'gone')).toMatchObject({ problem: expect.stringContaining('code 3') });
+  await first.stop();
+  expect((await flwd(instance.dir, 'doctor')).stdout).toMatch(/warn +triggers/);
+  rmSync(join(instance.dir, 'jobs/gone'), { recursive: true });
+  mkdirSync(join(instance.dataDir, 'runs/check_01'), { recursive: true });
+  writeFileSync(join(instance.dataDir, 'runs/check_01/1-1'), 'no folder');
+  writeFileSync(join(instance.dataDir, 'runs/check_02'), 'no folder either');
+  const server = start(instance.dir, ['serve']);
+  await server.prints(/listening/);
+  await expect.poll(async () => (await flwd(instance.dir, 'doctor')).stdout).not.toMatch(/warn +triggers/);
+  server.child.kill('SIGTERM');
+  expect((await server.ended).code).toBe(0);
 });
 
 test('a job that cannot run has no check, and says why', async () => {

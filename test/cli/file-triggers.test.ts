@@ -232,6 +232,60 @@ test('while the queue is full, files wait', async () => {
   expect(await resultsOf(server, 'load')).toHaveLength(3);
 });
 
+test('a job gets no names from a folder that policy does not let it read, also with a granted argument', async () => {
+  const folder = join(createFolder(), 'in');
+  const secret = createFolder();
+  const granted = { argspec: file, permissions: { read: [{ arg: 'file' }] } };
+  const jobs = {
+    spy: bash(script, { ...granted, triggers: [{ files: secret, args: { file: `"${folder}"` } }] }),
+    load: bash(script, { ...granted, triggers: [{ files: folder, settle: '0s', args }] }),
+  };
+  const instance = await instanceFor(folder, jobs);
+  const server = await instance.serve();
+  await begun(server, 'load');
+  await expect
+    .poll(async () => (await triggerOf(server, 'spy')).last_look?.problem)
+    .toContain('is not below any folder in security.paths');
+  writeFileSync(join(folder, 'one'), '1');
+  await expect.poll(() => pathsOf(server, 'load')).toEqual([join(folder, 'one')]);
+});
+
+test('a name that is not UTF-8, or too long when decoded, keeps no other file from its run', async () => {
+  const folder = join(createFolder(), 'in');
+  const instance = await instanceFor(folder, { load: follows(folder) });
+  const server = await instance.serve();
+  await begun(server, 'load');
+  writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.alloc(120, 0xfc)]), 'x');
+  const path = join(folder, 'good');
+  writeFileSync(path, 'x');
+  await expect.poll(() => pathsOf(server, 'load')).toEqual([path]);
+  await expect
+    .poll(async () => (await triggerOf(server, 'load')).last_look?.problem)
+    .toBe('the names of 1 files are not UTF-8, so these files do not count');
+});
+
+test('a folder that goes away while its files are started loses none of them', async () => {
+  const folder = join(createFolder(), 'in');
+  const instance = await instanceFor(folder, { load: follows(folder) });
+  const server = await instance.serve();
+  await begun(server, 'load');
+  const wanted = Array.from({ length: 300 }, (_, n) => join(folder, `f${n}`));
+  const draft = `${folder}.draft`;
+  mkdirSync(draft);
+  for (const path of wanted) writeFileSync(path.replace(folder, draft), 'x');
+  renameSync(folder, `${folder}.old`);
+  renameSync(draft, folder);
+  const total = async () => (await server.json<{ total: number }>('/runs?job_id=load')).total;
+  await expect.poll(total, { interval: 5, timeout: 30_000 }).toBeGreaterThan(10);
+  renameSync(folder, draft);
+  await expect
+    .poll(async () => (await triggerOf(server, 'load')).last_look?.problem, { timeout: 60_000 })
+    .toMatch(/is not there|has no such file/);
+  renameSync(draft, folder);
+  await expect.poll(total, { interval: 200, timeout: 60_000 }).toBe(wanted.length);
+  expect(new Set(await pathsOf(server, 'load'))).toEqual(new Set(wanted));
+});
+
 test('ten thousand files are followed, and more are refused as a whole', { timeout: 120_000 }, async () => {
   const folder = join(createFolder(), 'in');
   const instance = await instanceFor(folder, { load: follows(folder) });

@@ -218,6 +218,25 @@ test('files and checks start nothing for an untrusted source that may not have s
     ]);
 });
 
+test('only callers of the default tenant learn what a check has printed', async () => {
+  const fails = bash('true', { triggers: [{ check: './check.sh', every: '5s' }] });
+  const jobs = { fails: { ...fails, 'check.sh': 'echo "customer 4711" >&2; exit 3' } };
+  await using own = await startServing({ executes: true, jobs });
+  const looks = async (headers = {}) =>
+    (await read<{ triggers: { last_look: object | null }[] }>('/triggers', own, headers)).triggers.map(
+      ({ last_look: look }) => look,
+    );
+  await expect.poll(looks).toMatchObject([{ problem: expect.stringContaining('customer 4711') }]);
+  for (const [tenant, sees] of [
+    ['default', true],
+    ['*', true],
+    ['other', false],
+  ] as const) {
+    const { headers } = await own.token({ tenant, scopes: ['jobs:read', 'runs:read'] });
+    expect((await looks(headers)).map((look) => look !== null)).toEqual([sees]);
+  }
+});
+
 test('a run counts that ends while its job cannot be used', async () => {
   const follows = bash('true', { triggers: [{ job: 'first' }] });
   const late = await startServing({ executes: true, jobs: { first: bash('sleep 2'), next: follows } });

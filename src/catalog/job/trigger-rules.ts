@@ -17,6 +17,7 @@ type JobArguments = Pick<JobDefinition, 'argspec'>;
 const defaultSettleMs = 5_000;
 const defaultEveryMs = 60_000;
 const shortestEveryMs = 5_000;
+const longestEveryMs = 7 * 86_400_000;
 
 /** The members that only one kind of trigger has. */
 const kindOfMember = { on: 'job', match: 'files', settle: 'files', every: 'check' } as const;
@@ -34,7 +35,8 @@ export function readTriggers(
   const errors = triggers.flatMap((raw, at) => {
     const found = checkTrigger(raw, job, place);
     const first = read.findIndex(({ id }) => id === read[at]?.id);
-    const same = triggers.findIndex(({ files, match }) => files === raw.files && match === raw.match);
+    const { match: pattern = '*' } = raw;
+    const same = triggers.findIndex(({ files, match = '*' }) => files === raw.files && match === pattern);
     if (first !== at) found.push(ruleError([], `this trigger is the same as \`triggers.${first}\``));
     // They would share what they remember of the files.
     else if (raw.files !== undefined && same !== at)
@@ -79,8 +81,10 @@ function checkTrigger(raw: RawTrigger, job: JobArguments | undefined, place: Job
   ];
   errors.push(...expressions.flatMap((one) => ('error' in one ? [one.error] : [])));
   if (check !== undefined) errors.push(...within(['check'], readCommand(check, undefined, place).errors));
-  if ((toMs(raw.every) ?? defaultEveryMs) < shortestEveryMs)
-    errors.push(ruleError(['every'], '`every` must be at least 5s'));
+  const everyMs = toMs(raw.every) ?? defaultEveryMs;
+  if (everyMs < shortestEveryMs || everyMs > longestEveryMs)
+    errors.push(ruleError(['every'], '`every` must be between 5s and 7d'));
+  if (raw.match?.includes('/')) errors.push(ruleError(['match'], '`match` fits names, which have no `/`'));
   return job ? [...errors, ...checkNames(args, job)] : errors;
 }
 

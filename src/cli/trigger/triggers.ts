@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { AnswerOf } from '../../contract/operations.ts';
+import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Options } from '../command.ts';
 import type { Call } from '../command-line.ts';
@@ -35,12 +36,7 @@ async function results(options: Options, operands: readonly string[], output: Ou
     else {
       await output.table(
         [{ name: 'RESULT' }, { name: 'AFTER', isFlexible: true }, { name: 'RUN' }, { name: 'WHY', isFlexible: true }],
-        list.results.map((one) => [
-          resultOf(one, output),
-          one.after_run ?? one.path ?? 'check',
-          one.run_id ?? '-',
-          one.detail ?? '',
-        ]),
+        list.results.map((one) => [resultOf(one, output), whatItWas(one), one.run_id ?? '-', one.detail ?? '']),
       );
     }
     return exitCodes.done;
@@ -68,6 +64,10 @@ async function printTriggers(triggers: readonly Trigger[], output: Output): Prom
       whyOf(trigger),
     ]),
   );
+}
+
+function whatItWas({ after_run: run, path, problem }: Result): string {
+  return run ?? path ?? (problem === triggerFailing ? '-' : 'check');
 }
 
 function whatItFollows({ job, files, check }: Trigger): string {

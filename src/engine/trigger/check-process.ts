@@ -33,8 +33,9 @@ export type Check =
 
 /** The exit code of a check that has found nothing. */
 const nothingToDo = 75;
-/** No check is ended before this. */
+/** A check may take as long as the time between two checks, within these limits. */
 const leastMs = 10_000;
+const mostMs = 300_000;
 /** A server that is told to stop has five seconds for everything. */
 const stoppingGraceMs = 1_000;
 const folderPrefix = 'check_';
@@ -127,7 +128,7 @@ async function attend(trigger: CheckTriggerOfJob, started: Started, o: TriggerPa
     void attempt.terminate({ signal: cancel.signal, graceMs });
   }
   const stop = (): void => interrupt('stopped', Math.min(cancel.graceMs, stoppingGraceMs));
-  const limitMs = Math.max(trigger.everyMs, leastMs);
+  const limitMs = Math.min(Math.max(trigger.everyMs, leastMs), mostMs);
   const timer = setTimeout(() => interrupt('timeout', cancel.graceMs), limitMs);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -212,17 +213,21 @@ function serveKv({ id, dir, plan, redactor }: Started, o: TriggerParts, signal: 
 
 /** Names of the folders of checks that an earlier server has left. */
 export async function leftChecks(runsDir: string): Promise<string[]> {
-  const names = await readdir(runsDir).catch(() => []);
-  return names.filter((name) => name.startsWith(folderPrefix));
+  const entries = await readdir(runsDir, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory() && entry.name.startsWith(folderPrefix)).map(({ name }) => name);
 }
 
-/** Ends the checks that an earlier server has left: nobody waits for what they find. */
+/** Ends the checks that an earlier server has left: nobody waits for what they find. Never rejects. */
 export async function endLeftChecks({ execution, log }: TriggerParts): Promise<void> {
   const { runsDir, executor } = execution;
   for (const name of await leftChecks(runsDir)) {
     const dir = join(runsDir, name);
-    const attempt = executor.resume(join(dir, '1-1'));
-    await attempt?.terminate({ signal: 'KILL', graceMs: 0 });
-    await removeRunFolder(dir, log);
+    try {
+      const attempt = executor.resume(join(dir, '1-1'));
+      await attempt?.terminate({ signal: 'KILL', graceMs: 0 });
+      await removeRunFolder(dir, log);
+    } catch (error) {
+      log.error({ err: error }, 'a check that an earlier server left could not be ended');
+    }
   }
 }

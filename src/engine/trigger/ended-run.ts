@@ -8,7 +8,7 @@ import type { Run } from '../../domain/run.ts';
 import { longestChain } from '../../domain/trigger/job-trigger.ts';
 import type { EndedJobRun } from '../../store/trigger/triggers.ts';
 import { isAgentApproval } from '../plan/agent-approval.ts';
-import { startRun } from './start-run.ts';
+import { noteRefusal, type Occasion, startRun } from './start-run.ts';
 import type { EndTriggerOfJob, Trigger, TriggerParts } from './trigger-parts.ts';
 
 /** @throws TryLater */
@@ -18,27 +18,25 @@ export async function dealWithEnd(trigger: EndTriggerOfJob, end: EndedJobRun, o:
   // It was removed meanwhile.
   if (!run || (await wasNotAllowed(run, o))) return;
   const shown: JsonObject = JSON.parse(JSON.stringify(run));
-  await startRun(
-    trigger,
-    {
-      key: run.run_id,
-      tenant: run.tenant,
-      type: 'job_ended',
-      told: { after_run: run.run_id },
-      admit({ source }) {
-        const refusal = triggerRefusal(trigger.jobId, source, { id: run.job_id, source: run.source.name });
-        if (refusal) throw refusal;
-      },
-      evaluate: (text) => evaluateForEndedRun(text, shown),
-      async cause() {
-        const chain = (await chainOf(run, o)) + 1;
-        if (chain > longestChain) throw await tooLong(trigger, run, o);
-        return { run_id: run.run_id, chain };
-      },
-      note: (tx) => o.store.triggers.moveCursor(tx, end.eventId),
+  const occasion: Occasion = {
+    key: run.run_id,
+    tenant: run.tenant,
+    type: 'job_ended',
+    logFields: { after_run: run.run_id },
+    admit({ source }) {
+      const refusal = triggerRefusal(trigger.jobId, source, { id: run.job_id, source: run.source.name });
+      if (refusal) throw refusal;
     },
-    o,
-  );
+    evaluate: (text) => evaluateForEndedRun(text, shown),
+    async cause() {
+      const chain = (await chainOf(run, o)) + 1;
+      if (chain > longestChain) throw await tooLong(trigger, run, o);
+      return { run_id: run.run_id, chain };
+    },
+    note: (tx) => o.store.triggers.moveCursor(tx, end.eventId),
+  };
+  const started = await startRun(trigger, occasion, o);
+  if (started.kind === 'refused') await noteRefusal(trigger, occasion, started.problem, o);
 }
 
 /** Nothing of the run has started: nobody allowed it (ADR 0067). */

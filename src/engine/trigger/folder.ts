@@ -1,10 +1,11 @@
 // Finds the folder that a trigger follows, and the files in it. The job must be able to read the folder, or its script
 // would fail for each file (ADR 0075).
 
+import { isUtf8 } from 'node:buffer';
 import { lstat, opendir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isShownToAll, rootOf } from '../../domain/policy.ts';
+import { checkPath, isShownToAll, rootOf } from '../../domain/policy.ts';
 import { Problem } from '../../domain/problem.ts';
 import { createArtifactGlob } from '../../exec/collect/artifact-glob.ts';
 import { errorCode } from '../../lib/error-code.ts';
@@ -23,67 +24,83 @@ export type FoundFile = {
   readonly stamp: string;
 };
 
-type Wrong = { readonly problem: string };
+export type FoundFolder = {
+  /** With all links followed; null: the folder cannot be followed. */
+  readonly path: string | null;
+  readonly files: readonly FoundFile[];
+  /** Why the folder cannot be followed, or some of its files; null: nothing is wrong. */
+  readonly problem: string | null;
+};
 
 const mostFiles = 10_000;
 /** One by one, each file would cost three times as much. */
 const lookedAtOnce = 64;
 
-/** With all links followed. */
-export async function findFolder(
-  { folder, jobId }: FilesTriggerOfJob,
-  o: TriggerParts,
-): Promise<{ readonly path: string } | Wrong> {
-  if (namesOthersHome(folder)) return { problem: `\`files\`: '${folder}' ${othersHome}` };
+/** The regular files directly in the folder whose names fit the pattern. */
+export async function lookInto({ folder, jobId, match }: FilesTriggerOfJob, o: TriggerParts): Promise<FoundFolder> {
+  if (namesOthersHome(folder)) return nothing(`\`files\`: '${folder}' ${othersHome}`);
   try {
     const entry = o.catalog.find(jobId);
     const path = await realpath(resolve(entry.source.path, withHome(folder, homedir())));
     const plan = await planWithoutArguments(entry, o);
-    if (plan.denied) return { problem: plan.denied.message };
-    return isReadable(path, plan) ? { path } : { problem: notReadable(folder) };
+    if (plan.denied) return nothing(plan.denied.message);
+    const refusal = whyUnreadableByJob({ path, folder }, plan, o);
+    if (refusal !== undefined) return nothing(refusal);
+    return await readFolder(path, match);
   } catch (error) {
-    if (error instanceof Problem) return { problem: reasonOf(error) };
+    if (error instanceof Problem) return nothing(reasonOf(error));
     const why = whyUnreadable(error);
     if (why === undefined) throw error;
-    return { problem: `the folder '${folder}' ${why}` };
+    return nothing(`the folder '${folder}' ${why}`);
   }
 }
 
-/** A path that an argument names is checked when the run starts. */
-function isReadable(path: string, { profile, read, write, entry }: GroundedPlan): boolean {
+function nothing(problem: string): FoundFolder {
+  return { path: null, files: [], problem };
+}
+
+/** A path that an argument grants may be any that policy allows. It is checked again when the run starts. */
+function whyUnreadableByJob(
+  { path, folder }: { readonly path: string; readonly folder: string },
+  { profile, read, write, entry, leave }: GroundedPlan,
+  { planContext: { host } }: TriggerParts,
+): string | undefined {
+  if (isShownToAll(profile, 'read', path) || rootOf(path, 'read', [...read, ...write]) !== undefined) return undefined;
   const { permissions } = entry.definition;
-  if ([...permissions.read, ...permissions.write].some((grant) => typeof grant !== 'string')) return true;
-  return isShownToAll(profile, 'read', path) || rootOf(path, 'read', [...read, ...write]) !== undefined;
+  if ([...permissions.read, ...permissions.write].every((grant) => typeof grant === 'string'))
+    return `the job cannot read '${folder}': add it to permissions.read of its config.yaml`;
+  try {
+    checkPath('read', path, folder, { ...leave, paths: host.paths, masked: host.masked() });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Problem) return error.message;
+    throw error;
+  }
 }
 
-function notReadable(folder: string): string {
-  return `the job cannot read '${folder}': add it to permissions.read of its config.yaml`;
-}
-
-/** The regular files directly in the folder whose names fit the pattern. */
-export async function readFolder(
-  path: string,
-  match: string,
-): Promise<{ readonly files: readonly FoundFile[] } | Wrong> {
+async function readFolder(path: string, match: string): Promise<FoundFolder> {
   const glob = createArtifactGlob(match);
   const names: string[] = [];
-  try {
-    for await (const { name } of await opendir(path)) {
-      if (glob.matches(name)) names.push(name);
-      if (names.length > mostFiles)
-        return { problem: `the folder has more than ${mostFiles.toLocaleString('en')} files that fit '${match}'` };
-    }
-    const files: FoundFile[] = [];
-    for (let at = 0; at < names.length; at += lookedAtOnce) {
-      const some = names.slice(at, at + lookedAtOnce);
-      files.push(...(await Promise.all(some.map((name) => examine(join(path, name), name)))).flat());
-    }
-    return { files };
-  } catch (error) {
-    const why = whyUnreadable(error);
-    if (why === undefined) throw error;
-    return { problem: `the folder ${why}` };
+  let unreadable = 0;
+  for await (const entry of await opendir(path, { encoding: 'latin1' })) {
+    const name = textOf(Buffer.from(entry.name, 'latin1'));
+    if (name === undefined) unreadable += 1;
+    else if (glob.matches(name)) names.push(name);
+    if (names.length > mostFiles)
+      return nothing(`the folder has more than ${mostFiles.toLocaleString('en')} files that fit '${match}'`);
   }
+  const files: FoundFile[] = [];
+  for (let at = 0; at < names.length; at += lookedAtOnce) {
+    const some = names.slice(at, at + lookedAtOnce);
+    files.push(...(await Promise.all(some.map((name) => examine(join(path, name), name)))).flat());
+  }
+  const problem = unreadable > 0 ? `the names of ${unreadable} files are not UTF-8, so these files do not count` : null;
+  return { path, files, problem };
+}
+
+/** undefined: the name is not UTF-8. */
+function textOf(name: Buffer): string | undefined {
+  return isUtf8(name) ? name.toString('utf8') : undefined;
 }
 
 async function examine(path: string, name: string): Promise<FoundFile[]> {
@@ -93,8 +110,13 @@ async function examine(path: string, name: string): Promise<FoundFile[]> {
     const { size, mtimeNs, mtimeMs } = stats;
     return [{ name, path, sizeBytes: Number(size), modifiedMs: Number(mtimeMs), stamp: `${mtimeNs}-${size}` }];
   } catch (error) {
-    // It has gone meanwhile.
-    if (errorCode(error) === 'ENOENT') return [];
+    // It has gone, or cannot be examined. That concerns no other file.
+    if (errorCode(error) !== undefined) return [];
     throw error;
   }
+}
+
+/** Whether the file is still there as it was found. */
+export async function isThere({ path, name, stamp }: FoundFile): Promise<boolean> {
+  return (await examine(path, name)).some((file) => file.stamp === stamp);
 }

@@ -47,7 +47,7 @@ export async function followEnds(o: TriggerParts, signal: AbortSignal): Promise<
 
 function report(error: unknown, { log }: TriggerParts, isFirst: boolean): void {
   if (error instanceof TryLater) {
-    if (isFirst) log.warn(error.told, `a trigger will try again to start its run: ${error.message}`);
+    if (isFirst) log.warn(error.logFields, `a trigger will try again to start its run: ${error.message}`);
     return;
   }
   // The store has already logged that it cannot write at present.

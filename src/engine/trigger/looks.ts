@@ -15,14 +15,16 @@ export type Looks = {
   readonly of: (triggerId: string) => Look | undefined;
   /** Logs when problems begin, and when the trigger works again. */
   readonly add: (trigger: Trigger, problem: string | null) => Promise<void>;
-  /** The catalogue has the trigger no more. */
-  readonly forget: (triggerId: string) => Promise<void>;
+  /** Forgets triggers that the catalogue has no more. */
+  readonly forgetOthers: (ids: ReadonlySet<string>) => Promise<void>;
 };
 
 export type LoopParts = TriggerParts & {
   readonly looks: Looks;
   /** Runs a check when few enough others run. */
-  readonly limit: LimitFunction;
+  readonly limitChecks: LimitFunction;
+  /** Reads a folder when few enough others are read: one that hangs holds a thread of the process. */
+  readonly limitReads: LimitFunction;
 };
 
 export function createLooks({ store, clock, log, defaultTenant }: TriggerParts): Looks {
@@ -41,16 +43,25 @@ export function createLooks({ store, clock, log, defaultTenant }: TriggerParts):
     of: (triggerId) => last.get(triggerId),
     async add({ id, jobId }, problem) {
       const before = last.get(id);
-      last.set(id, { atMs: clock.now(), problem });
-      if (before?.problem === problem) return;
-      const told = { trigger_id: id, job_id: jobId };
-      if (problem !== null) log.warn(told, `a trigger starts nothing: ${problem}`);
-      else if (before) log.info(told, 'a trigger works again');
+      const look = { atMs: clock.now(), problem };
+      // A text with a time or a number in it is another each time, and still the same problem.
+      if (before && (before.problem === null) === (problem === null)) {
+        last.set(id, look);
+        return;
+      }
+      const fields = { trigger_id: id, job_id: jobId };
+      if (problem !== null) log.warn(fields, `a trigger has a problem: ${problem}`);
+      else if (before) log.info(fields, 'a trigger works again');
       await note(id, problem);
+      last.set(id, look);
     },
-    async forget(triggerId) {
-      if (last.get(triggerId)?.problem != null) await note(triggerId, null);
-      last.delete(triggerId);
+    async forgetOthers(ids) {
+      const failing = await store.triggers.failing();
+      for (const id of [...failing, ...last.keys()]) {
+        if (ids.has(id)) continue;
+        await note(id, null);
+        last.delete(id);
+      }
     },
   };
 }

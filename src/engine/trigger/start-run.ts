@@ -17,8 +17,7 @@ export type Occasion = {
   readonly key: string;
   readonly tenant: string;
   readonly type: 'job_ended' | 'file' | 'check';
-  /** For the log. */
-  readonly told: Readonly<Record<string, string>>;
+  readonly logFields: Readonly<Record<string, string>>;
   /** Before an expression sees anything. @throws Problem why the trigger may not start the job */
   readonly admit: (entry: CatalogEntry) => void;
   /** @throws ExpressionError */
@@ -31,43 +30,54 @@ export type Occasion = {
 
 /** No run can be started at present. What it would be for stays to be dealt with. */
 export class TryLater extends Error {
-  readonly told: Readonly<Record<string, string>>;
-  constructor(problem: Problem, told: Readonly<Record<string, string>>) {
+  readonly logFields: Readonly<Record<string, string>>;
+  constructor(problem: Problem, logFields: Readonly<Record<string, string>>) {
     super(problem.message);
-    this.told = told;
+    this.logFields = logFields;
   }
 }
 
-/** Problems that may pass: a full queue, sources that are still being read. */
-const passing: ReadonlySet<string> = new Set(['queue-full', 'not-ready']);
+/** Problems that may pass: a full queue, a disk that cannot be written, sources that are still being read. */
+const passing: ReadonlySet<string> = new Set(['queue-full', 'not-ready', 'execution-error']);
 
-/**
- * `left out`: `if` says that no run starts, and nothing was noted. `known`: it was dealt with already.
- * @throws TryLater
- */
-export async function startRun(
-  trigger: Trigger,
-  occasion: Occasion,
-  o: TriggerParts,
-): Promise<'started' | 'refused' | 'left out' | 'known'> {
-  const told = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.told };
+type Started =
+  | { readonly kind: 'started' }
+  /** `if` says that no run starts. */
+  | { readonly kind: 'left out' }
+  /** It was dealt with already. */
+  | { readonly kind: 'known' }
+  | { readonly kind: 'refused'; readonly problem: Problem };
+
+/** Only a run that starts is noted. @throws TryLater */
+export async function startRun(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<Started> {
+  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
   try {
     const runId = await start(trigger, occasion, o);
-    if (runId === undefined) return 'left out';
-    o.log.info({ ...told, run_id: runId }, 'a trigger fired');
-    return 'started';
+    if (runId === undefined) return { kind: 'left out' };
+    o.log.info({ ...fields, run_id: runId }, 'a trigger fired');
+    return { kind: 'started' };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error.slug === 'idempotency-conflict') return 'known';
-    if (passing.has(error.slug)) throw new TryLater(error, told);
-    o.log.warn({ ...told, problem: error.slug }, `a trigger could not start its run: ${error.message}`);
-    const refused = { result: 'refused', run_id: null, problem: error.slug, detail: error.message } as const;
-    await o.store.db.transact(async (tx) => {
-      await o.store.triggers.add(tx, rowOf(trigger, occasion, refused, o));
-      await occasion.note(tx);
-    });
-    return 'refused';
+    if (error.slug === 'idempotency-conflict') return { kind: 'known' };
+    if (passing.has(error.slug)) throw new TryLater(error, fields);
+    return { kind: 'refused', problem: error };
   }
+}
+
+/** Notes that no run is started for it, now or later. */
+export async function noteRefusal(
+  trigger: Trigger,
+  occasion: Occasion,
+  problem: Problem,
+  { store, log, clock }: TriggerParts,
+): Promise<void> {
+  const fields = { trigger_id: trigger.id, job_id: trigger.jobId, ...occasion.logFields };
+  log.warn({ ...fields, problem: problem.slug }, `a trigger could not start its run: ${problem.message}`);
+  const refused = { result: 'refused', run_id: null, problem: problem.slug, detail: problem.message } as const;
+  await store.db.transact(async (tx) => {
+    await store.triggers.add(tx, rowOf(trigger, occasion, refused, clock.now()));
+    await occasion.note(tx);
+  });
 }
 
 async function start(trigger: Trigger, occasion: Occasion, o: TriggerParts): Promise<string | undefined> {
@@ -86,7 +96,7 @@ async function start(trigger: Trigger, occasion: Occasion, o: TriggerParts): Pro
   const request = { job_id: trigger.jobId, args, tenant };
   const { runId } = await o.createRun(request, caller, undefined, async (tx, newId) => {
     const started = { result: 'started', run_id: newId, problem: null, detail: null } as const;
-    if (!(await store.triggers.add(tx, rowOf(trigger, occasion, started, o))))
+    if (!(await store.triggers.add(tx, rowOf(trigger, occasion, started, o.clock.now()))))
       throw new Problem('idempotency-conflict', 'The trigger has dealt with this already.');
     await occasion.note(tx);
   });
@@ -97,7 +107,7 @@ function rowOf(
   { id }: Trigger,
   { key, tenant }: Occasion,
   result: Pick<TriggerResultRow, 'result' | 'run_id' | 'problem' | 'detail'>,
-  { clock }: TriggerParts,
+  at: number,
 ): TriggerResultRow {
-  return { ...result, trigger_id: id, key, tenant, at: clock.now() };
+  return { ...result, trigger_id: id, key, tenant, at };
 }

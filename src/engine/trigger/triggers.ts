@@ -3,6 +3,7 @@
 
 import { type Reach, reachesJob } from '../../domain/principal.ts';
 import { Problem } from '../../domain/problem.ts';
+import { atMost } from '../../lib/at-most.ts';
 import { endLeftChecks } from './check-process.ts';
 import { followEnds } from './job-ends.ts';
 import { createLooks, type Look } from './looks.ts';
@@ -21,6 +22,9 @@ export type Triggers = {
   readonly close: () => Promise<void>;
 };
 
+/** A server that is told to stop has five seconds for everything. */
+const closingMs = 2_500;
+
 export function createTriggers(o: TriggerParts): Triggers {
   const ending = new AbortController();
   const looks = createLooks(o);
@@ -35,14 +39,14 @@ export function createTriggers(o: TriggerParts): Triggers {
     lookOf: looks.of,
     start() {
       const { signal } = ending;
-      following ??= Promise.all([
-        followEnds(o, signal),
-        endLeftChecks(o).then(() => watchLoops({ ...o, looks }, signal)),
-      ]);
+      if (following) return;
+      following = Promise.all([followEnds(o, signal), watchLoops({ ...o, looks }, signal)]);
+      void endLeftChecks(o);
     },
     async close() {
       ending.abort();
-      await following;
+      // A folder that does not answer keeps its loop waiting, which starts no runs any more.
+      await atMost(closingMs, following);
     },
   };
 }

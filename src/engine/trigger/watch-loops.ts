@@ -10,36 +10,47 @@ import type { LoopParts } from './looks.ts';
 import { type Trigger, triggersIn } from './trigger-parts.ts';
 
 const checksAtOnce = 4;
-
+/** The process has four threads for all files. */
+const readsAtOnce = 2;
 /** After an error of flwd itself. */
 const restMs = 60_000;
+const storageRestMs = 5_000;
 
 type Loop = { readonly ending: AbortController; readonly ended: Promise<void> };
 
-/** Resolves when the signal is aborted and no loop is left. */
-export async function watchLoops(parts: Omit<LoopParts, 'limit'>, signal: AbortSignal): Promise<void> {
-  const o = { ...parts, limit: pLimit(checksAtOnce) };
+/** Resolves when the signal is aborted and no loop is left. Never rejects. */
+export async function watchLoops(
+  parts: Omit<LoopParts, 'limitChecks' | 'limitReads'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const o = { ...parts, limitChecks: pLimit(checksAtOnce), limitReads: pLimit(readsAtOnce) };
   const loops = new Map<string, Loop>();
   const wake = createWakeSignal(signal);
   const unsubscribe = o.catalog.onChange(wake.raise);
   wake.raise();
   while (!signal.aborted) {
     await wake.raised();
-    if (signal.aborted || !o.catalog.isReady) continue;
-    const wanted = new Map(triggersIn(o.catalog).flatMap((one) => (isWatched(one) ? [[one.id, one]] : [])));
-    const gone = [...loops].filter(([id]) => !wanted.has(id));
-    for (const [, { ending }] of gone) ending.abort();
-    // If a trigger has only changed, one loop has ended before the next begins.
-    await Promise.all(gone.map(([, { ended }]) => ended));
-    for (const [id] of gone) {
-      loops.delete(id);
-      await o.looks.forget(id);
+    try {
+      if (!signal.aborted && o.catalog.isReady) await adapt(loops, o, signal);
+    } catch (error) {
+      await rest(error, o, signal);
+      wake.raise();
     }
-    for (const [id, trigger] of wanted) if (!loops.has(id)) loops.set(id, begin(trigger, o));
   }
   unsubscribe();
-  for (const { ending } of loops.values()) ending.abort();
   await Promise.all([...loops.values()].map(({ ended }) => ended));
+}
+
+/** Ends the loops of triggers that are gone, and begins those of new ones. */
+async function adapt(loops: Map<string, Loop>, o: LoopParts, signal: AbortSignal): Promise<void> {
+  const wanted = new Map(triggersIn(o.catalog).flatMap((one) => (isWatched(one) ? [[one.id, one]] : [])));
+  const gone = [...loops].filter(([id]) => !wanted.has(id));
+  for (const [, { ending }] of gone) ending.abort();
+  // If a trigger has only changed, one loop has ended before the next begins.
+  await Promise.all(gone.map(([, { ended }]) => ended));
+  for (const [id] of gone) loops.delete(id);
+  for (const [id, trigger] of wanted) if (!loops.has(id)) loops.set(id, begin(trigger, o, signal));
+  await o.looks.forgetOthers(new Set(wanted.keys()));
 }
 
 type Watched = Extract<Trigger, { kind: 'files' | 'check' }>;
@@ -48,10 +59,9 @@ function isWatched(trigger: Trigger): trigger is Watched {
   return trigger.kind !== 'job' && trigger.denied === null;
 }
 
-function begin(trigger: Watched, o: LoopParts): Loop {
+function begin(trigger: Watched, o: LoopParts, stopping: AbortSignal): Loop {
   const ending = new AbortController();
-  const { signal } = ending;
-  return { ending, ended: follow(trigger, o, signal) };
+  return { ending, ended: follow(trigger, o, AbortSignal.any([ending.signal, stopping])) };
 }
 
 /** Begins again after an error. Never rejects. */
@@ -61,12 +71,16 @@ async function follow(trigger: Watched, o: LoopParts, signal: AbortSignal): Prom
       await (trigger.kind === 'files' ? followFiles(trigger, o, signal) : followCheck(trigger, o, signal));
     } catch (error) {
       if (signal.aborted) return;
-      // The store has already logged that it cannot write at present.
-      if (!isStorageError(error)) {
-        o.log.error({ trigger_id: trigger.id, err: error }, 'a trigger stopped with an error; this is tried again');
+      if (!isStorageError(error))
         await o.looks.add(trigger, 'flwd itself failed; the server log says why').catch(() => undefined);
-      }
-      await delay(restMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await rest(error, o, signal);
     }
   }
+}
+
+async function rest(error: unknown, { log }: LoopParts, signal: AbortSignal): Promise<void> {
+  // The store has already logged that it cannot write at present.
+  const isStorage = isStorageError(error);
+  if (!isStorage) log.error({ err: error }, 'the triggers stopped with an error; this is tried again');
+  await delay(isStorage ? storageRestMs : restMs, undefined, { signal, ref: false }).catch(() => undefined);
 }

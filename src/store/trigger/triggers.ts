@@ -1,6 +1,7 @@
 // How far the journal was searched for runs whose end starts another job, and what became of each such end (ADR 0069).
 
 import type { RunStatus } from '../../domain/run.ts';
+import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import type { Database, Transaction } from '../database.ts';
 import { readSequence, setSequence } from '../journal-rows.ts';
 import { prepareQuery } from '../prepared-query.ts';
@@ -29,6 +30,8 @@ export type TriggerStore = {
   readonly ended: (o: { readonly fromId: number; readonly toId: number }) => Promise<readonly EndedJobRun[]>;
   /** Removes the oldest results of the trigger if there are more than 100. False: this one is there already. */
   readonly add: (tx: Transaction, row: TriggerResultRow) => Promise<boolean>;
+  /** The triggers that start nothing at present. */
+  readonly failing: () => Promise<readonly string[]>;
   readonly remove: (tx: Transaction, key: Pick<TriggerResultRow, 'trigger_id' | 'key'>) => Promise<void>;
   /** Newest first; with the tenant `*`, those of every tenant. */
   readonly results: (triggerId: string, tenant: string, limit?: number) => Promise<readonly TriggerResultRow[]>;
@@ -67,6 +70,15 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
     },
 
     add,
+
+    async failing() {
+      const rows = await read
+        .selectFrom('trigger_results')
+        .select('trigger_id')
+        .where('key', '=', triggerFailing)
+        .execute();
+      return rows.map(({ trigger_id: id }) => id);
+    },
 
     async remove(tx, key) {
       await tx.db

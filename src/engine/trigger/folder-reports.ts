@@ -1,0 +1,31 @@
+// Listens to what the system reports of changes in a folder. Reports get lost, so they only say when to look.
+
+import { type FSWatcher, watch } from 'node:fs';
+
+/** `isWanted` says whether changes of the name count. */
+export function createReports(isWanted: (name: string) => boolean, onChange: () => void) {
+  let watcher: FSWatcher | undefined;
+  let heard: string | undefined;
+  function close(): void {
+    watcher?.close();
+    watcher = undefined;
+    heard = undefined;
+  }
+  return {
+    listenTo(path: string): void {
+      if (path === heard) return;
+      close();
+      try {
+        watcher = watch(path, { persistent: false }, (_, name) => {
+          if (name === null || isWanted(name)) onChange();
+        });
+        watcher.on('error', close);
+        heard = path;
+      } catch {
+        // The system has no more watches. The folder is still read every ten seconds.
+      }
+    },
+    /** The folder may be another one when it is there again. */
+    close,
+  };
+}
