@@ -47,6 +47,20 @@ async function untilKnown(snapshots: Snapshots, entry: CatalogEntry, dir: string
   await expect.poll(isCopiedAgain).toBe(false);
 }
 
+test('jobs with the same files that are copied at the same time all keep their copy', async () => {
+  const names = Array.from({ length: 8 }, (_, n) => `same${n}`);
+  const root = makeSource(Object.assign({}, ...names.map((name) => job(name))));
+  const dir = join(makeDirectory(), 'snapshots');
+  const catalog = await openCatalog([sourceAt(root, { watch: false })]);
+  for (let round = 0; round < 20; round += 1) {
+    for (const name of names) writeFileSync(join(root, name, 'extra.txt'), `round ${round}`);
+    const snapshots = createSnapshots({ dir, exclude: [] });
+    const taken = await Promise.all(names.map((name) => snapshots.take(catalog.find(name))));
+    expect(new Set(taken.map(({ revision }) => revision)).size).toBe(1);
+    expect(filesIn(taken[0]?.dir ?? '')).toContain('extra.txt');
+  }
+});
+
 async function problemOf(promise: Promise<unknown>): Promise<Problem> {
   const error = await promise.then(
     () => undefined,

@@ -169,7 +169,7 @@ test('a check that waits for its turn holds up neither a change nor the end of t
   const server = await instance.serve();
   const checks = () => readdirSync(join(instance.dataDir, 'runs')).length;
   await expect.poll(checks).toBe(4);
-  const later = withCheck(folder, 'exit 75', { triggers: [{ every: '2h' }] });
+  const later = withCheck(folder, 'exit 75');
   for (const job of ['a', 'b', 'c', 'd', 'e']) await writeJob(join(instance.dir, 'jobs', job), later);
   for (const job of ['a', 'b', 'c', 'd', 'e'])
     await expect.poll(() => lookOf(server, job), { timeout: 30_000 }).toMatchObject({ problem: null });

@@ -74,7 +74,7 @@ test('without a server it completes the jobs in the sources and creates no data 
     ['run|', ['backup/', 'db/only', 'nightly', 'report']],
     ['run|backup/', ['backup/daily', 'backup/weekly']],
     ['jobs|d', ['db/only']],
-    ['b', ['backup', 'backup/']],
+    ['b', ['backfill', 'backfills', 'backup', 'backup/']],
     ['db|', ['only']],
     ['runs|--job|re', ['report']],
     ['jobs|--prefix|', ['backup', 'db']],

@@ -1,6 +1,6 @@
 // Backfills: which times get a run, how many runs wait or work at once, and what ends or delays a backfill.
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { localPrincipal } from '../../src/domain/principal.ts';
 import { bash } from '../support/jobs.ts';
 import { dataFolder, type Opened, openEngine } from './an-engine.ts';
@@ -152,7 +152,8 @@ test.each([
 ])('it waits while %s', async (_, terms, limits, problem) => {
   const jobs = { slow: bash('sleep 8038', { ...terms, cancel: { grace: '0s' } }) };
   const opened = await openEngine(dataFolder(), { jobs, limits });
-  const own = await opened.create('slow');
+  // As long as the engine reads what an earlier one left, nothing starts at once.
+  const own = await vi.waitFor(() => opened.create('slow'), { timeout: 20_000 });
   const { id } = await backfill(opened, 'slow', '2026-05-01T00:00:00Z', '2026-05-02T00:00:00Z');
   const told = () => opened.log.filter((line) => line.backfill_id === id);
   await expect.poll(told).toContainEqual(expect.objectContaining({ problem }));

@@ -7,6 +7,7 @@ import { invariant } from '../../domain/problem.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { syncFolder } from '../../lib/files/sync-folder.ts';
+import { createSerial } from '../../lib/serial.ts';
 import { type CatalogEntry, placeOf } from '../catalog.ts';
 import { createIgnoreReader } from './ignore.ts';
 import { type IdentifiedJob, type JobFile, type JobState, readJobState, unusable } from './job-state.ts';
@@ -97,6 +98,9 @@ export function createSnapshots(o: {
   return { take, dirOf };
 }
 
+/** One at a time: another job with the same files may be copied at the same time, and must keep its copy. */
+const placing = createSerial();
+
 /** Returns undefined when the directory changed while it was copied. */
 async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobState): Promise<Snapshot | undefined> {
   await mkdir(snapshotsDir, { recursive: true });
@@ -106,16 +110,14 @@ async function copyInto(snapshotsDir: string, job: IdentifiedJob, state: JobStat
     const revision = await hashFiles(state.files, (file) => createCopy(draft, file));
     if (revision === undefined || (await readJobState(job)).signature !== state.signature) return undefined;
     const dir = join(snapshotsDir, revision);
-    if (!(await isComplete(dir, state.files))) {
+    await placing.run(async () => {
+      if (await isComplete(dir, state.files)) return;
       await rm(dir, { recursive: true, force: true });
       // Once a run is created it survives a power failure, so the files it will execute must be on the disk before.
       for (const folder of foldersOf(state.files)) await syncFolder(join(draft, folder));
-      // Another job with the same files may have been faster.
-      await rename(draft, dir).catch((error: unknown) => {
-        if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error;
-      });
+      await rename(draft, dir);
       await syncFolder(snapshotsDir);
-    }
+    });
     return { revision, dir };
   } catch (error) {
     if (errorCode(error) === 'EACCES') throw unusable(job, 'one of its files cannot be read');
