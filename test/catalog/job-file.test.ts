@@ -203,10 +203,7 @@ describe('errors have their place and say what is wrong', () => {
       'command: ./run.sh\nnotify: {channel: team, webhook: "https://example.org/"}',
       '2:10: `channel` and `webhook` must not be used together',
     ],
-    [
-      'command: ./run.sh\ntriggers: [{on: [success]}]',
-      '2:12: a trigger needs `job`, `files` or `check`: what it starts the job after',
-    ],
+    ['command: ./run.sh\ntriggers: [{on: [success]}]', '2:12: a trigger needs one of `job`, `files` and `check`'],
     [
       'command: ./run.sh\ntriggers: [{job: a, files: /srv}]',
       '2:21: `files` and `job` must not be used together: write two triggers',
@@ -226,7 +223,10 @@ describe('errors have their place and say what is wrong', () => {
     ],
     ['command: ./run.sh\ntriggers: [{check: ./no.sh}]', "2:20: `./no.sh` is not in the job's directory"],
     ['command: ./run.sh\ntriggers: [{check: ./run.sh, every: 30d}]', '2:37: `every` must be between 5s and 7d'],
-    ['command: ./run.sh\ntriggers: [{files: /srv, match: a/b}]', '2:33: `match` fits names, which have no `/`'],
+    [
+      'command: ./run.sh\ntriggers: [{files: /srv, match: a/b}]',
+      '2:33: `match` must not contain `/`: only files directly in the folder count',
+    ],
     [
       'command: ./run.sh\ntriggers: [{files: /srv}, {files: /srv, settle: 1s, match: "*"}]',
       '2:27: `triggers.0` follows the same files',

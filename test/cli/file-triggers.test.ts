@@ -261,7 +261,7 @@ test('a name that is not UTF-8, or too long when decoded, keeps no other file fr
   await expect.poll(() => pathsOf(server, 'load')).toEqual([path]);
   await expect
     .poll(async () => (await triggerOf(server, 'load')).last_look?.problem)
-    .toBe('the names of 1 files are not UTF-8, so these files do not count');
+    .toBe('files whose names are not UTF-8 do not count: there are 1');
 });
 
 test('a folder that goes away while its files are started loses none of them', async () => {

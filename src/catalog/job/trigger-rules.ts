@@ -84,15 +84,15 @@ function checkTrigger(raw: RawTrigger, job: JobArguments | undefined, place: Job
   const everyMs = toMs(raw.every) ?? defaultEveryMs;
   if (everyMs < shortestEveryMs || everyMs > longestEveryMs)
     errors.push(ruleError(['every'], '`every` must be between 5s and 7d'));
-  if (raw.match?.includes('/')) errors.push(ruleError(['match'], '`match` fits names, which have no `/`'));
+  if (raw.match?.includes('/'))
+    errors.push(ruleError(['match'], '`match` must not contain `/`: only files directly in the folder count'));
   return job ? [...errors, ...checkNames(args, job)] : errors;
 }
 
 /** A trigger follows one thing. */
 function checkKind(raw: RawTrigger): MemberError[] {
   const [kind, second] = triggerKinds.filter((one) => raw[one] !== undefined);
-  if (kind === undefined)
-    return [ruleError([], 'a trigger needs `job`, `files` or `check`: what it starts the job after')];
+  if (kind === undefined) return [ruleError([], 'a trigger needs one of `job`, `files` and `check`')];
   if (second !== undefined)
     return [ruleError([second], `\`${second}\` and \`${kind}\` must not be used together: write two triggers`, 'key')];
   const others = Object.entries(kindOfMember).filter(([member, owner]) => owner !== kind && member in raw);

@@ -57,7 +57,11 @@ export async function followFiles(trigger: FilesTriggerOfJob, o: LoopParts, sign
 /** A folder of another machine may never answer. Then it is not asked again, and the loop goes on. */
 function createReader(trigger: FilesTriggerOfJob, o: LoopParts, signal: AbortSignal) {
   let reading: Promise<FoundFolder | undefined> | undefined;
-  const hangs: FoundFolder = { path: null, files: [], problem: 'the folder, or another one, does not answer' };
+  const hangs: FoundFolder = {
+    path: null,
+    files: [],
+    problem: 'the folder does not answer, or flwd waits for another folder that does not',
+  };
   return async (): Promise<FoundFolder> => {
     reading ??= inTurn(o.limitReads, signal, () => lookInto(trigger, o));
     const late = delay(longestReadMs, hangs, { signal, ref: false }).catch(() => hangs);

@@ -94,7 +94,7 @@ async function readFolder(path: string, match: string): Promise<FoundFolder> {
     const some = names.slice(at, at + lookedAtOnce);
     files.push(...(await Promise.all(some.map((name) => examine(join(path, name), name)))).flat());
   }
-  const problem = unreadable > 0 ? `the names of ${unreadable} files are not UTF-8, so these files do not count` : null;
+  const problem = unreadable > 0 ? `files whose names are not UTF-8 do not count: there are ${unreadable}` : null;
   return { path, files, problem };
 }
 

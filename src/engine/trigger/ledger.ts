@@ -30,7 +30,7 @@ export function createLedger({ id, jobId, folder, match }: FilesTriggerOfJob, { 
     });
     log.info(
       { trigger_id: id, job_id: jobId, files: files.length },
-      'a trigger begins; files that are there do not count',
+      'a trigger follows a folder from now on; the files that are in it do not count',
     );
     notedAtMs = clock.now();
     known = new Map(files.map(({ name, stamp }) => [name, stamp]));

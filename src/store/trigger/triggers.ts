@@ -99,21 +99,18 @@ export function createTriggerStore({ read, transact }: Database): TriggerStore {
     },
 
     async removeResults(beforeMs, limit) {
-      const old = await read
+      const old = read
         .selectFrom('trigger_results')
         .select(['trigger_id', 'key'])
         .where('at', '<', beforeMs)
         .limit(limit)
-        .execute();
-      if (old.length === 0) return 0;
-      await transact(async (tx) => {
-        for (const one of old)
-          await tx.db
-            .deleteFrom('trigger_results')
-            .where((eb) => eb.and(one))
-            .execute();
-      });
-      return old.length;
+        .$asTuple('trigger_id', 'key');
+      const deleting = (tx: Transaction) =>
+        tx.db
+          .deleteFrom('trigger_results')
+          .where((eb) => eb(eb.refTuple('trigger_id', 'key'), 'in', old))
+          .executeTakeFirst();
+      return Number((await transact(deleting)).numDeletedRows);
     },
   };
 }

@@ -95,22 +95,18 @@ export function createWatchedFileStore({ read, transact }: Database): WatchedFil
 type Access = Pick<Database, 'read' | 'transact'>;
 
 async function removeGone({ read, transact }: Access, beforeMs: number, limit: number): Promise<number> {
-  const old = await read
+  const old = read
     .selectFrom('watched_files')
     .select(['folder_id', 'name'])
     .where('gone_at', '<', beforeMs)
     .limit(limit)
-    .execute();
-  if (old.length === 0) return 0;
-  await transact(async (tx) => {
-    for (const one of old)
-      await tx.db
-        .deleteFrom('watched_files')
-        .where((eb) => eb.and(one))
-        .where('gone_at', '<', beforeMs)
-        .execute();
-  });
-  return old.length;
+    .$asTuple('folder_id', 'name');
+  const deleting = (tx: Transaction) =>
+    tx.db
+      .deleteFrom('watched_files')
+      .where((eb) => eb(eb.refTuple('folder_id', 'name'), 'in', old))
+      .executeTakeFirst();
+  return Number((await transact(deleting)).numDeletedRows);
 }
 
 async function removeFolders({ read, transact }: Access, beforeMs: number, limit: number): Promise<number> {
