@@ -1,6 +1,6 @@
 // The page of schedules: the table, the week, one schedule with its acts, and the form.
 
-import { afterAll, expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
 import { invariant } from '../../src/domain/problem.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
@@ -22,6 +22,12 @@ const server = await startServing({
   },
 });
 afterAll(() => server.close());
+// What a test has made must not change what the next one finds, also if it failed.
+afterEach(async () => {
+  const { schedules } = await read<{ schedules: readonly { id: string; source: string }[] }>('/schedules');
+  for (const { id } of schedules.filter((each) => each.source === 'api'))
+    await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
+});
 const browser = aBrowser();
 
 type Made = { readonly id: string };
@@ -72,14 +78,18 @@ testWith(headlessChromium)('the menu of a row does what the panel offers, by key
   const row = page.getByRole('row', { name: /ops\/plain/ });
   const menu = row.getByRole('button', { name: 'Actions of ops/plain Weekly' });
   const items = page.getByRole('menuitem');
+  // The menu gets the focus after it is drawn.
+  const focused = items.first().and(page.locator(':focus'));
   await menu.press('Enter');
   await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Edit…']);
+  await focused.waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await row.getByText('Held').waitFor();
   await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ schedules: [{ held: true }] });
   await menu.press('Enter');
   await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Release', 'Edit…']);
+  await focused.waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
   await expect.poll(() => read('/runs?job_id=ops/plain')).toMatchObject({ runs: [{ labels: { schedule_id: id } }] });

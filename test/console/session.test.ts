@@ -120,10 +120,20 @@ testWith(headlessChromium)(
 
     const admin = await guarded.token();
     await guarded.fetch(`/tokens/${reader.id}`, { method: 'DELETE', headers: admin.headers });
+    // An answer that comes after the user has closed the dialog does not open it again.
+    const held = Promise.withResolvers<void>();
+    await page.route('**/api/v1/jobs', async (route) => {
+      await held.promise;
+      await route.continue();
+    });
     await page.reload();
     await asked.getByLabel('API token').press('Escape');
     await asked.waitFor({ state: 'detached' });
+    const late = page.waitForResponse('**/api/v1/jobs');
+    held.resolve();
+    expect((await late).status()).toBeOneOf([401, 429]);
     await page.getByRole('button', { name: 'Try again' }).waitFor();
+    expect(await asked.count()).toBe(0);
     expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0);
     expect(await page.getByRole('link', { name: /^(● )?server/ }).count()).toBe(0);
   },

@@ -1,6 +1,6 @@
 // The session: the client that calls the server, with the token of this tab if there is one.
 
-import { createContext, type ReactNode, useContext, useMemo, useState } from 'react';
+import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from 'react';
 import { ApiProblem, problemOf } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import { errorText } from '../../client/error-words.ts';
@@ -16,7 +16,7 @@ type Session = {
   readonly refusal: string | null;
   /** @returns why the token is refused; null: it is accepted */
   readonly signIn: (token: string) => Promise<string | null>;
-  /** Closes the sign-in dialog. The next request that needs a token opens it again. */
+  /** Closes the sign-in dialog. The next request that is sent and needs a token opens it again. */
   readonly dismissSignIn: () => void;
   /** How often a user has signed out. The next user does not see earlier answers and drafts. */
   readonly signOuts: number;
@@ -36,23 +36,28 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
   const [refusal, setRefusal] = useState<string | null>(null);
   const [refusedToken, setRefusedToken] = useState<string | null>(null);
   const [signOuts, setSignOuts] = useState(0);
-  const client = useMemo(
-    () =>
-      clientWith(token, async (url, init) => {
-        const response = await fetch(url, init);
-        noteServerTime(response.headers.get('date'));
-        if (response.status === 401) {
-          const { message } = await problemOf(response.clone());
-          // If the token has been replaced meanwhile, this answer does not concern the new one.
-          if (sessionStorage.getItem(storageKey) === token) {
-            setRefusal(message);
-            setRefusedToken(token);
-          }
+  const dismissals = useRef(0);
+  const client = useMemo(() => {
+    let refused: Response | undefined;
+    return clientWith(token, async (url, init) => {
+      const before = dismissals.current;
+      const answer = await fetch(url, init);
+      noteServerTime(answer.headers.get('date'));
+      // The server limits failed logins. Its answer to one too many would be taken for something that passes.
+      const response = answer.status === 429 && refused ? refused.clone() : answer;
+      if (response.status === 401) {
+        refused ??= response.clone();
+        const { message } = await problemOf(response.clone());
+        // If the token has been replaced meanwhile, this answer does not concern the new one.
+        if (sessionStorage.getItem(storageKey) === token) {
+          setRefusedToken(token);
+          // The user has already said no to what was asked for at the same time.
+          if (dismissals.current === before) setRefusal(message);
         }
-        return response;
-      }),
-    [token],
-  );
+      }
+      return response;
+    });
+  }, [token]);
   const session = useMemo(
     (): Session => ({
       client,
@@ -74,7 +79,10 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
         setRefusedToken(null);
         return null;
       },
-      dismissSignIn: () => setRefusal(null),
+      dismissSignIn() {
+        dismissals.current += 1;
+        setRefusal(null);
+      },
       signOut() {
         sessionStorage.removeItem(storageKey);
         forgetPerson();
