@@ -7,7 +7,7 @@ export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
   // Ignores NODE_ENV: React's development build checks and measures each render.
-  plugins: [withoutHttp2(), builtinsAsTheyAre(), asciiOnly()],
+  plugins: [requiredLate(), withoutUnusedBuiltins(), builtinsAsTheyAre(), asciiOnly()],
   define: { 'process.env.NODE_ENV': '"production"' },
   ssr: { noExternal: true, target: 'node' },
   build: {
@@ -47,6 +47,7 @@ type Graph = Rolldown.ChunkingContext;
  * - quick: what the fastest commands need, which ask no instance
  * - asking: what all commands need that ask an instance
  * - shared: what a server and other commands need
+ * - starting: what a server needs before it probes the host
  * - probing: what probes the host, which starts before the server's code is loaded
  * - sources: what only reads the jobs of a folder
  * - serving: what only a server needs
@@ -56,13 +57,14 @@ function parts() {
     part(
       'quick',
       (id, graph) => isAsking(id, graph) && isLoadedBy(['cli/version', 'cli/completion/complete'], id, graph),
-      6,
+      7,
     ),
-    part('asking', isAsking, 5),
-    part('shared', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && isShared(id, graph), 4),
+    part('asking', isAsking, 6),
+    part('shared', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph) && isShared(id, graph), 5),
+    part('starting', (id, graph) => isLoadedBy(['cli/admin/serve'], id, graph), 4),
     part('probing', (id, graph) => isLoadedBy(['host-probe'], id, graph), 3),
     part('sources', (id, graph) => isLoadedBy(['sources'], id, graph) && !isShared(id, graph), 2),
-    part('serving', (id, graph) => isLoadedBy(['cli/admin/serve', 'main'], id, graph), 1),
+    part('serving', (id, graph) => isLoadedBy(['main'], id, graph), 1),
   ];
 }
 
@@ -115,13 +117,34 @@ function builtinsAsTheyAre(): Plugin {
   };
 }
 
-/** Fastify loads HTTP/2 at each start, and flwd speaks HTTP/1 only: 4 ms of a start. */
-function withoutHttp2(): Plugin {
+/**
+ * A library that a source file loads with `require` is in the bundle too, and its code runs when it is first asked for.
+ * The bundler finds only calls of a `require` that nobody has defined.
+ */
+function requiredLate(): Plugin {
+  const definition =
+    /^import \{ createRequire \} from 'node:module';$|^const require = createRequire\(import\.meta\.url\);$/gm;
   return {
-    name: 'without-http2',
+    name: 'required-late',
     enforce: 'pre',
-    resolveId: (id) => (id === 'node:http2' ? '\0http2' : null),
-    load: (id) => (id === '\0http2' ? 'export default null;' : null),
+    transform: (code, id) =>
+      id.startsWith(join(import.meta.dirname, 'src/')) ? code.replaceAll(definition, '') : null,
+  };
+}
+
+/**
+ * Fastify loads HTTP/2 and HTTPS at each start: 9 ms. flwd speaks HTTP/1 only, and makes its HTTPS servers itself
+ * (src/server/tls.ts).
+ */
+function withoutUnusedBuiltins(): Plugin {
+  return {
+    name: 'without-unused-builtins',
+    enforce: 'pre',
+    resolveId(id, importer) {
+      const isHttpsOfFastify = id === 'node:https' && importer?.includes('/node_modules/fastify/');
+      return id === 'node:http2' || isHttpsOfFastify ? '\0unused' : null;
+    },
+    load: (id) => (id === '\0unused' ? 'export default null;' : null),
   };
 }
 

@@ -14,14 +14,18 @@ type Import = { readonly specifier: string; readonly isDynamic: boolean };
 type Rule = { readonly folders: readonly string[]; readonly packages: readonly string[]; readonly node: boolean };
 
 const table: Readonly<Record<string, Rule>> = {
-  lib: { folders: [], packages: ['croner', 'cronstrue', 'ical.js', 'lru-cache', 'pino', 'ulid', 'yaml'], node: true },
+  lib: {
+    folders: [],
+    packages: ['croner', 'cronstrue', 'ical.js', 'js-yaml', 'lru-cache', 'pino', 're2js', 'ulid', 'yaml'],
+    node: true,
+  },
   instance: { folders: ['lib'], packages: [], node: true },
   domain: { folders: ['lib'], packages: [], node: false },
   contract: { folders: ['domain', 'lib'], packages: ['typebox'], node: false },
   config: { folders: ['domain', 'lib'], packages: ['yaml'], node: true },
   catalog: {
     folders: ['domain', 'lib'],
-    packages: ['js-yaml', 'yaml', 'ajv', 'ajv-formats', 'lru-cache', 're2js', 'typebox', '@marcbachmann/cel-js'],
+    packages: ['yaml', 'ajv', 'ajv-formats', 'lru-cache', 're2js', 'typebox', '@marcbachmann/cel-js'],
     node: true,
   },
   store: { folders: ['domain', 'lib'], packages: ['kysely', 'lru-cache', 'p-limit', 'pg'], node: true },

@@ -1,7 +1,8 @@
 // Puts the HTTP server together: Fastify, the checks that every request passes, the operations, and start and stop.
 
-import { lookup } from 'node:dns/promises';
+import { lookup } from 'node:dns';
 import type { RequestListener } from 'node:http';
+import { promisify } from 'node:util';
 import { type FastifyInstance, type FastifyRequest, fastify, type RouteOptions } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshots } from '../catalog/source/snapshot.ts';
@@ -303,7 +304,7 @@ function createApp(
 
 /** If `localhost` has two addresses, Fastify opens a second server for the other one, which our listeners never see. */
 async function addressOfLocalhost(): Promise<string> {
-  const { address } = await lookup('localhost', { order: 'ipv4first' });
+  const { address } = await promisify(lookup)('localhost', { order: 'ipv4first' });
   return address;
 }
 

@@ -27,11 +27,11 @@ export function addOtherRoutes(
 ): void {
   const { admit, admitAnyone } = o.admission;
   const admitPublic = admit({ scope: 'public' });
-  let openApi: string | undefined;
   const start = startPage(o.version);
-  const docs = docsPage(o.version);
+  const docs = once(() => docsPage(o.version));
+  const openApi = once(() => JSON.stringify(createOpenApi(o.version)));
   const open = new Map<string, (reply: FastifyReply) => FastifyReply>([
-    ['/docs', (reply) => sendPage(reply, docs)],
+    ['/docs', (reply) => sendPage(reply, docs())],
     [
       '/healthz',
       (reply) => {
@@ -61,10 +61,9 @@ export function addOtherRoutes(
     async (_, reply) => reply.type(expositionType).send(await o.metrics.text()),
   );
   const openApiPath = `${apiBase}/openapi.json`;
-  app.get(openApiPath, { onRequest: admitPublic, config: { operation: openApiPath } }, (_, reply) => {
-    openApi ??= JSON.stringify(createOpenApi(o.version));
-    return reply.type('application/json; charset=utf-8').send(openApi);
-  });
+  app.get(openApiPath, { onRequest: admitPublic, config: { operation: openApiPath } }, (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(openApi()),
+  );
 
   async function refuse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const path = pathOf(request);
@@ -97,6 +96,15 @@ export function addOtherRoutes(
 /** Whether a person opened an unknown address in a browser. The console then says so, with a link back. */
 function isForPerson({ method, headers, url }: FastifyRequest): boolean {
   return method === 'GET' && !url.startsWith('/api/') && (headers.accept ?? '').startsWith('text/html');
+}
+
+/** Texts that few people ask for are made when the first one does. */
+function once(make: () => string): () => string {
+  let made: string | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function sendPage(reply: FastifyReply, html: string): FastifyReply {

@@ -4,9 +4,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { Server, ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../lib/clock.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { stampOf, whyUnreadable } from '../lib/files/watched-file.ts';
@@ -59,7 +59,8 @@ export function openTlsCertificate(
 
   return {
     createServer(options, handler) {
-      const server = createServer({ ...options, ...pair.context }, handler);
+      // Most servers have no certificate, and loading Node's TLS takes 5 ms.
+      const server = process.getBuiltinModule('node:https').createServer({ ...options, ...pair.context }, handler);
       // Runs before Node's own listener, which chooses the certificate for this connection.
       server.prependListener('connection', look);
       tellPlainHttp(server);
@@ -126,7 +127,7 @@ function readPair({ certFile, keyFile }: TlsConfig): Pair {
   }
   const context = { cert, key, minVersion: 'TLSv1.2' } as const;
   try {
-    createSecureContext(context);
+    process.getBuiltinModule('node:tls').createSecureContext(context);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartError(`\`server.tls.cert_file\`: ${certFile} cannot be used: ${reason}; create a new certificate`);

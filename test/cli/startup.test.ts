@@ -54,6 +54,23 @@ test('starting a server does not load fetch, which no request needs', async () =
   expect(stdout).not.toContain('NativeModule internal/deps/undici/undici');
 });
 
+test('a start does not load the libraries that only some jobs and some spellings of flwd.yaml need', async () => {
+  const dir = createFolder();
+  const loadedWith = async (settings: string): Promise<string> => {
+    writeFileSync(join(dir, 'flwd.yaml'), settings);
+    const [main, load] = ['main', 'config/load'].map((name) => new URL(`../../src/${name}.ts`, import.meta.url).href);
+    const script = `await import('${main}');
+      (await import('${load}')).loadConfig({}, { HOME: '${dir}' }, '${dir}');
+      console.log(Object.keys(process.getBuiltinModule('module').createRequire('${main}').cache).join('\\n'));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    return stdout;
+  };
+  const plain = await loadedWith('server: { bind: "127.0.0.1:0" }\n');
+  expect(plain).toContain('/fastify/');
+  expect(plain).not.toMatch(/node_modules\/(?:yaml|re2js|@marcbachmann)\//);
+  expect(await loadedWith('server: &it { bind: "127.0.0.1:0" }\n')).toContain('/node_modules/yaml/');
+});
+
 test('flwd jobs takes at most ten times as long as Node, and six times with a server', {
   retry: 1,
 }, async () => {

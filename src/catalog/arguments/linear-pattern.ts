@@ -1,6 +1,7 @@
 // Regular expressions that match in linear time (RE2). No pattern can stall the server, whatever its author wrote.
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { re2 } from '../../lib/re2.ts';
 
 export type LinearPattern = {
   readonly test: (text: string) => boolean;
@@ -10,13 +11,13 @@ export type LinearPattern = {
 
 /** @throws Error whose message says what RE2 does not support */
 export function compilePattern(pattern: string): LinearPattern {
-  const compiled = compile(RE2JS.translateRegExp(pattern));
+  const compiled = compile(re2().RE2JS.translateRegExp(pattern));
   return { test: (text) => compiled.test(text), size: compiled.programSize() };
 }
 
 function compile(translated: string): RE2JS {
   try {
-    return RE2JS.compile(translated);
+    return re2().RE2JS.compile(translated);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new Error(message.replace(/^error parsing regexp: /, ''), { cause: error });
@@ -25,6 +26,7 @@ function compile(translated: string): RE2JS {
 
 /** `*` and `?` do not match a slash, `**` does. */
 export function compileGlob(glob: string): LinearPattern {
+  const { RE2JS } = re2();
   const source = glob.replace(/\*\*\/|\*\*|\*|\?|[^*?]+/g, (part) => {
     if (part === '**/') return '(?:.*/)?';
     if (part === '**') return '.*';

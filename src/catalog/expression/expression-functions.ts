@@ -1,9 +1,10 @@
 // The functions and operators of expressions. CEL functions whose cost grows faster than their input have bounded
 // versions under another name. The parser puts that name into the expression before it is checked.
 
-import { Environment } from '@marcbachmann/cel-js';
+import type { Environment } from '@marcbachmann/cel-js';
 import { LRUCache } from 'lru-cache';
 import { compilePattern, type LinearPattern } from '../arguments/linear-pattern.ts';
+import { cel } from './cel.ts';
 import { ExpressionError } from './expression-error.ts';
 
 /** V8 searches a text at up to 10^10 comparisons a second, and nothing can stop a search. This limit means 20 ms. */
@@ -44,7 +45,7 @@ export function environment(): Environment {
 }
 
 const createEnvironment = (): Environment =>
-  new Environment({
+  new (cel().Environment)({
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 500, maxDepth: 50, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 },
   })

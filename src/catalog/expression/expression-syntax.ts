@@ -2,9 +2,10 @@
 // the form of an expression keep the values small that it can build.
 
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
-import { ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
 import { nearest } from '../../lib/nearest.ts';
+import { re2 } from '../../lib/re2.ts';
 import { printable } from '../job/job-id.ts';
+import { cel } from './cel.ts';
 import { ExpressionError } from './expression-error.ts';
 import {
   boundedName,
@@ -96,6 +97,7 @@ export function describe(error: unknown): string {
   if (error instanceof RangeError) return 'it needs more memory or nesting than an expression may use';
   if (!(error instanceof Error)) return String(error);
   const summary = 'summary' in error && typeof error.summary === 'string' ? error.summary : error.message;
+  const { ParseError, TypeError: TypeFault } = cel();
   const isOfText = error instanceof ParseError || error instanceof TypeFault;
   if (!isOfText) return inWords(summary);
   const words = summary.replace(/\b[A-Z]{3,}\b/g, (word) => tokens[word] ?? word);
@@ -166,6 +168,8 @@ function survey(ast: ASTNode, known: readonly Root[]): { references: References;
     const [name, receiver, args] = call;
     assertKnown('function', name, methods);
     isCostly = true;
+    // Loaded here, because the time of an evaluation is limited.
+    if (name === 'matches') re2();
     visit(receiver, variables);
     if (comprehensions.has(name)) loops += 1;
     if (loops > comprehensionLimit) {

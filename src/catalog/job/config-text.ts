@@ -1,26 +1,13 @@
 // Parses the text of a config.yaml into a JSON value, and finds the place of each of its parts. Hostile text can use
 // only bounded time and memory, and other work can go on until the text is composed.
 
-import {
-  type Alias,
-  Composer,
-  type CST,
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  Lexer,
-  Parser,
-  parseDocument,
-  visit,
-} from 'yaml';
+import type { Alias, CST, Document } from 'yaml';
 import type { JsonValue } from '../../domain/job.ts';
+import { readSimpleYaml } from '../../lib/yaml/simple-yaml.ts';
+import { yaml } from '../../lib/yaml/yaml.ts';
 import { isTooDeep, nestingLimit, tooDeep } from '../../lib/yaml/yaml-nesting.ts';
 import { firstAtEachPlace, yamlWords } from '../../lib/yaml/yaml-words.ts';
 import type { Yielder } from '../../lib/yielder.ts';
-import { readSimpleYaml } from './simple-yaml.ts';
 
 /** Longer texts are read in slices. */
 const simpleLimit = 16 * 1024;
@@ -51,7 +38,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
     return {
       value: simple,
       placeOf(path, spot) {
-        document ??= parseDocument(text, { uniqueKeys: false });
+        document ??= yaml().parseDocument(text, { uniqueKeys: false });
         return placeOf(text, { document, targetOf: targetsIn(document) }, path, spot);
       },
     };
@@ -61,7 +48,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
   if ('message' in tokens) return [errorAt(tokens.offset, tokens.message)];
 
   // The library's own check for duplicate keys compares every pair: 63 s for 256 KiB of keys.
-  const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' });
+  const composer = new (yaml().Composer)({ uniqueKeys: false, logLevel: 'silent' });
   const [document, second] = composer.compose(tokens, true, text.length);
   if (!document) return [errorAt(0, 'is empty')];
   if (second) return [errorAt(second.range[0], 'there is more than one document')];
@@ -83,6 +70,7 @@ export async function parseConfigText(text: string, maybeYield: Yielder): Promis
 }
 
 async function tokenize(text: string, maybeYield: Yielder): Promise<CST.Token[] | { offset: number; message: string }> {
+  const { Lexer, Parser } = yaml();
   const tokens: CST.Token[] = [];
   const parser = new Parser();
   let lexemes = 0;
@@ -129,7 +117,7 @@ function targetsIn(document: Document.Parsed): TargetOf {
   let anchors: Map<string, { readonly offset: number; readonly node: unknown }[]> | undefined;
   const collect = () => {
     const found: NonNullable<typeof anchors> = new Map();
-    visit(document, {
+    yaml().visit(document, {
       Value(_key, node) {
         if (node.anchor === undefined) return;
         const others = found.get(node.anchor) ?? [];
@@ -148,6 +136,7 @@ function targetsIn(document: Document.Parsed): TargetOf {
 
 /** Finds duplicate keys, and aliases without an anchor. */
 function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: number; message: string }[] {
+  const { isAlias, isMap, isNode, isSeq } = yaml();
   const misused: { offset: number; message: string }[] = [];
   const open: unknown[] = [document.contents];
   while (open.length > 0 && misused.length < syntaxErrorLimit) {
@@ -174,7 +163,7 @@ function findMisused(document: Document.Parsed, targetOf: TargetOf): { offset: n
 
 /** The key as toJS() names it. */
 function keyOf(key: unknown): string {
-  if (!isScalar(key)) return String(key);
+  if (!yaml().isScalar(key)) return String(key);
   if (key.value === null) return '';
   return typeof key.value === 'string' ? key.value : JSON.stringify(key.value);
 }
@@ -199,6 +188,7 @@ function whatIsNotJson(root: unknown): { path: readonly string[]; message: strin
 }
 
 function placeOf(text: string, { document, targetOf }: Composed, path: readonly string[], spot: Spot): Place {
+  const { isAlias, isMap, isNode, isSeq } = yaml();
   let node: unknown = document.contents;
   let offset = 0;
   const steps = spot === 'missing' ? path.slice(0, -1) : path;

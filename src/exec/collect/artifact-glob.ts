@@ -1,7 +1,8 @@
 // Decides which files of a workspace a pattern matches. Patterns become RE2 expressions. Node's own path.matchesGlob
 // backtracks: seven stars against a name of 200 letters keep it busy for more than 20 s.
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { re2 } from '../../lib/re2.ts';
 
 export type ArtifactGlob = {
   /** `path` is relative to the workspace. */
@@ -42,6 +43,7 @@ function isHidden(path: string): boolean {
 
 /** A text that is not a valid pattern, such as `a[z-a]` or `{a`, is taken literally. */
 function compile(glob: string, tail: string): RE2JS {
+  const { RE2JS } = re2();
   try {
     return RE2JS.compile(toExpression(glob) + tail, RE2JS.DOTALL);
   } catch {
@@ -52,6 +54,7 @@ function compile(glob: string, tail: string): RE2JS {
 const partPattern = /\*\*\/|\*+|\?|\[[!^]?\]?[^\]/]*\]|\\.|[{},]|[^*?[\\{},]+|[[\\]/gsu;
 
 function toExpression(glob: string): string {
+  const { RE2JS } = re2();
   let openBraces = 0;
   return glob.replaceAll(partPattern, (part, at: number) => {
     const isWholeName = at === 0 || glob[at - 1] === '/';

@@ -1,7 +1,8 @@
 // Limits how deep YAML may be nested. The library recurses when it composes a document, and V8 ends the process when it
 // compiles a RegExp with a nearly full stack: 5,000 brackets are enough. So the depth is checked before.
 
-import { Lexer, Parser } from 'yaml';
+import type { Parser } from 'yaml';
+import { yaml } from './yaml.ts';
 
 export const nestingLimit = 64;
 export const tooDeep = `is nested over ${nestingLimit} levels deep`;
@@ -17,6 +18,7 @@ export function findTooDeep(text: string): number | undefined {
   // Each level needs one of these characters. Counting them first saves lexing the text, which takes as long as reading
   // it.
   if ((text.match(/[[{:?-]/g)?.length ?? 0) <= nestingLimit) return undefined;
+  const { Lexer, Parser } = yaml();
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {
     Array.from(parser.next(lexeme));

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
-import { readSimpleYaml } from '../../src/catalog/job/simple-yaml.ts';
+import { readSimpleYaml } from '../../src/lib/yaml/simple-yaml.ts';
 
 /** How many texts were read at all. A reader that leaves every text to `yaml` would pass any comparison. */
 let accepted = 0;
