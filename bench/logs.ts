@@ -4,8 +4,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BareSandbox, bareSandbox } from './floor.ts';
-import { cpuMs, createRun, getRun, type Instance, residentBytes, startInstance, waitForJobs } from './instance.ts';
-import { atLeast, atMost, type Figure, median, nowMs } from './measure.ts';
+import { createRun, getRun, type Instance, residentBytes, startInstance, waitForJobs } from './instance.ts';
+import { atMost, type Figure, median, nowMs } from './measure.ts';
 
 const lineCount = 2_000_000;
 const repetitions = 3;
@@ -53,7 +53,6 @@ export async function logFigures(bin: string): Promise<Figure[]> {
         floor: of('rawBytes') / 1e6,
       }),
       ...(await pages(instance.url, last.runId)),
-      await searchOfAll(instance),
     ];
   } finally {
     bare.remove();
@@ -144,24 +143,6 @@ async function pages(url: string, runId: string): Promise<Figure[]> {
     atMost('2,000,000 lines: a page in the middle', 'ms', middle, { goal: 40, gate: 150 }),
     atMost('2,000,000 lines: search to the last line', 'ms', searchMs, { goal: 1_000, gate: 2_000 }),
   ];
-}
-
-/** For a text that no log has: how much log the server searches in a second of its CPU. */
-async function searchOfAll({ url, pid }: Instance): Promise<Figure> {
-  type Found = { next_cursor: string | null; searched: { bytes: number } };
-  const rates: number[] = [];
-  for (let i = 0; i < repetitions; i++) {
-    const before = cpuMs(pid);
-    let bytes = 0;
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const query = `q=no%20such%20line${cursor && `&cursor=${cursor}`}`;
-      const found = (await (await fetch(`${url}/api/v1/logs?${query}`)).json()) as Found;
-      bytes += found.searched.bytes;
-      cursor = found.next_cursor;
-    }
-    rates.push(bytes / 1e6 / ((cpuMs(pid) - before) / 1000));
-  }
-  return atLeast('all logs searched, in a second of CPU', 'MB/s', rates, { goal: 500 });
 }
 
 function keptBytes(dir: string, runId: string): number {

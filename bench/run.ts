@@ -17,6 +17,7 @@ import { recoveryFigures } from './recovery.ts';
 import { redactionFigures } from './redaction.ts';
 import { machine, toHead, toRow, writeTable } from './report.ts';
 import { runFigures } from './runs.ts';
+import { searchingFigures } from './searching.ts';
 import { startUpFigures } from './start-up.ts';
 import { stepFigures } from './steps.ts';
 
@@ -26,6 +27,7 @@ const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   runs: runFigures,
   logs: logFigures,
   reading: readingFigures,
+  searching: searchingFigures,
   followers: followerFigures,
   http: httpFigures,
   lists: listFigures,

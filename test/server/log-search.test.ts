@@ -1,6 +1,6 @@
 // GET /logs: which lines of which runs are found, in which order, and how a search goes on.
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, assert, asyncProperty, constantFrom, string } from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -188,6 +188,19 @@ test('a segment that cannot be read is counted, and the others are searched', as
   const { hits, searched } = await search(server, { q: 'words' });
   expect(hits.map(({ message }) => message)).toEqual(['kept words']);
   expect(searched.unreadable).toBe(1);
+});
+
+test('lines that are damaged are found as such, whatever the text', async () => {
+  await using server = await startServing();
+  const run = await started(server, {}, 'lost words');
+  await run.print('kept words');
+  const folder = join(server.root, 'data/logs', run.id.slice(-2));
+  const [name = ''] = readdirSync(folder).filter((file) => file.startsWith(run.id));
+  const bytes = readFileSync(join(folder, name));
+  bytes.write('LOST', bytes.indexOf('lost'));
+  writeFileSync(join(folder, name), bytes);
+  const { hits } = await search(server, { q: 'absent' });
+  expect(hits.map(({ message }) => message)).toEqual([expect.stringContaining('line 1 of this log cannot be read')]);
 });
 
 test('a server stops while a search is under way', async () => {

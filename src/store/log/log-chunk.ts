@@ -116,6 +116,11 @@ export function readChunk(file: Buffer, start: number): Chunk {
   };
 }
 
+/** False for a stand-in. */
+export function hasStepId(file: Buffer, start: number): boolean {
+  return file.readUInt16LE(start + 2) > 0;
+}
+
 export function chunkEnd(file: Buffer, start: number): number {
   return start + file.readUInt32LE(start + 8);
 }

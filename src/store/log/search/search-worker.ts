@@ -3,10 +3,11 @@
 import { parentPort } from 'node:worker_threads';
 import { errorCode } from '../../../lib/error-code.ts';
 import { createSerial } from '../../../lib/serial.ts';
-import { readChunk } from '../log-chunk.ts';
+import { hasStepId, readChunk } from '../log-chunk.ts';
 import { toLines } from '../log-render.ts';
 import { createSelection } from '../log-search.ts';
-import { DamagedSegment, freeSegment, type LoadedSegment, loadSegment } from '../log-segment.ts';
+import { DamagedSegment, freeSegment, type LoadedSegment, loadSegment, readOnThisThread } from '../log-segment.ts';
+import { createTextCheck } from '../log-text.ts';
 import type { FoundLine, SearchedSegment, SearchFound, SearchTask } from './search-task.ts';
 
 const mostChars = 1000;
@@ -25,20 +26,22 @@ parentPort?.on('message', ({ id, task }: { readonly id: number; readonly task: S
 });
 
 async function search({ dir, filter, segments, most }: SearchTask): Promise<SearchFound> {
-  const loading = segments.map((one) => load(dir, one));
+  const mayHold = createCheck(filter.text);
   const found = { lines: [] as FoundLine[], segments: 0, bytes: 0, unreadable: 0 };
-  for (const [at, { beforeSeq }] of segments.entries()) {
-    const content = await loading[at];
+  for (const [at, segment] of segments.entries()) {
+    if (found.lines.length === most) break;
+    const content = await load(dir, segment);
     if (content === 'unreadable') found.unreadable += 1;
     if (typeof content !== 'object') continue;
-    if (found.lines.length < most) {
-      found.segments += 1;
-      found.bytes += content.file.length;
-      const lines = linesOf(content, { ...filter, ...(beforeSeq !== undefined && { beforeSeq }) });
-      for (const line of lines) {
-        if (found.lines.length === most) break;
-        found.lines.push({ at, ...line });
-      }
+    found.segments += 1;
+    found.bytes += content.file.length;
+    const { beforeSeq } = segment;
+    const lines = mayHold(content)
+      ? linesOf(content, { ...filter, ...(beforeSeq !== undefined && { beforeSeq }) })
+      : [];
+    for (const line of lines) {
+      if (found.lines.length === most) break;
+      found.lines.push({ at, ...line });
     }
     freeSegment(content);
   }
@@ -51,13 +54,21 @@ async function load(
   { runId, segment }: SearchedSegment,
 ): Promise<LoadedSegment | 'unreadable' | undefined> {
   try {
-    return await loadSegment(dir, runId, segment);
+    return await loadSegment(dir, runId, segment, readOnThisThread);
   } catch (error) {
     if (error instanceof DamagedSegment) return 'unreadable';
     if (errorCode(error) !== 'ENOENT') throw error;
     // It was compressed meanwhile, or removed.
     return segment.encoding === 'raw' ? load(dir, { runId, segment: { ...segment, encoding: 'zstd' } }) : undefined;
   }
+}
+
+/** Rules out most segments at once: a script that prints slowly gets a chunk for each line. Stand-ins are found. */
+function createCheck(text: string | undefined): (content: LoadedSegment) => boolean {
+  if (!text) return () => true;
+  const mayHold = createTextCheck(text);
+  return ({ file, chunkStarts }) =>
+    mayHold(file, 0, file.length) || chunkStarts.some((start) => !hasStepId(file, start));
 }
 
 /** Last line first. */
