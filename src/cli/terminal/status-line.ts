@@ -1,9 +1,9 @@
 // One line at the bottom of a terminal that shows progress. Other output scrolls by above it.
 
-import stringWidth from 'string-width';
 import { mayColour } from './output.ts';
 import { fit } from './table-text.ts';
 import { forTerminal } from './terminal-text.ts';
+import { textWidth } from './text-width.ts';
 
 export type StatusLine = {
   /** False: nobody sees the text. */
@@ -26,7 +26,7 @@ export function createStatusLine(isWanted: boolean): StatusLine {
   const draw = (): void => {
     if (!isShown || text === '') return;
     const width = (terminal.columns || 80) - 1;
-    terminal.write(stringWidth(text) > width ? fit(text, width) : text);
+    terminal.write(textWidth(text) > width ? fit(text, width) : text);
   };
   return {
     isShown,

@@ -1,6 +1,6 @@
 // Lays out text in columns by the width that a terminal shows it with.
 
-import stringWidth from 'string-width';
+import { textWidth } from './text-width.ts';
 
 export type Style = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
 export type Column = {
@@ -21,7 +21,7 @@ export function tableText(
   o: { readonly width: number; readonly paint: (style: Style, text: string) => string },
 ): string {
   const widths = columns.map(({ name }, at) =>
-    Math.max(name.length, ...cells.map((row) => stringWidth(row[at]?.text ?? ''))),
+    Math.max(name.length, ...cells.map((row) => textWidth(row[at]?.text ?? ''))),
   );
   let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - o.width;
   for (const [at, column] of [...columns.entries()].toReversed()) {
@@ -35,7 +35,7 @@ export function tableText(
       .map(({ text, style }, at) => {
         const width = widths[at] ?? 0;
         const cut = fit(text, width);
-        const space = ' '.repeat(Math.max(0, width - stringWidth(cut)));
+        const space = ' '.repeat(Math.max(0, width - textWidth(cut)));
         const shown = style ? o.paint(style, cut) : cut;
         if (columns[at]?.isRight) return space + shown;
         return at === row.length - 1 ? shown : shown + space;
@@ -48,11 +48,11 @@ export function tableText(
 
 /** Cuts the text to this width and marks the cut with `…`. */
 export function fit(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+  if (textWidth(text) <= width) return text;
   let kept = '';
   let taken = 1;
   for (const character of text) {
-    taken += stringWidth(character);
+    taken += textWidth(character);
     if (taken > width) break;
     kept += character;
   }

@@ -1,0 +1,15 @@
+// How many columns of a terminal a text takes. Nearly all texts need no library for that, and loading string-width
+// takes longer than a short command does: V8 compiles its expressions for all emoji.
+
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+/** Each of these characters takes one column. */
+const plain = /^[ -~…✓✗–·]*$/;
+
+export function textWidth(text: string): number {
+  if (plain.test(text)) return text.length;
+  const { default: stringWidth }: typeof import('string-width') = require('string-width');
+  return stringWidth(text);
+}
