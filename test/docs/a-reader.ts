@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
+import { bin } from '../cli/terminal.ts';
 import { type Block, blocksOf, root } from './pages.ts';
 
 type Terminal = {
@@ -34,11 +35,11 @@ export async function follow(
   const { home, start } = await createHome(o.folders ?? []);
   if (o.isInstalled) {
     mkdirSync(join(home, '.local/bin'), { recursive: true });
-    symlinkSync(join(root, 'bin/flwd.js'), join(home, '.local/bin/flwd'));
+    symlinkSync(bin, join(home, '.local/bin/flwd'));
   }
   const checkout = join(home, 'flwd');
   mkdirSync(checkout);
-  symlinkSync(join(root, 'bin'), join(checkout, 'bin'));
+  symlinkSync(dirname(bin), join(checkout, 'bin'));
   let folder = checkout;
   const terminals: Terminal[] = [];
   const printed = () => terminals.map((each) => each.printed()).join('\n');
@@ -150,7 +151,7 @@ function writePrograms(home: string): string {
   const write = (name: string, script: string) =>
     writeFileSync(join(folder, name), `#!/bin/bash\nset -eu\n${script}\n`, { mode: 0o755 });
   write('sudo', '[ "$*" = "apt-get install bubblewrap npm" ]');
-  write('npx', `[ "$1" = flwd ]; shift; exec node '${root}/bin/flwd.js' "$@"`);
+  write('npx', `[ "$1" = flwd ]; shift; exec node '${bin}' "$@"`);
   write(
     'npm',
     `self=$(dirname "$0"); PATH=\${PATH#"$self":}; cd '${root}'
