@@ -7,7 +7,7 @@ export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
   // Ignores NODE_ENV: React's development build checks and measures each render.
-  plugins: [requiredLate(), withoutUnusedBuiltins(), builtinsAsTheyAre(), asciiOnly()],
+  plugins: [requiredLate(), withoutUnusedBuiltins(), withoutSecondAjv(), builtinsAsTheyAre(), asciiOnly()],
   define: { 'process.env.NODE_ENV': '"production"' },
   ssr: { noExternal: true, target: 'node' },
   build: {
@@ -145,6 +145,23 @@ function withoutUnusedBuiltins(): Plugin {
       return id === 'node:http2' || isHttpsOfFastify ? '\0unused' : null;
     },
     load: (id) => (id === '\0unused' ? 'export default null;' : null),
+  };
+}
+
+/**
+ * The MCP SDK brings an Ajv of its own, to check what people answer to a question of a tool. flwd's tools ask nothing,
+ * and the server has an Ajv: 267 kB of code.
+ */
+function withoutSecondAjv(): Plugin {
+  const shims = '\0mcp-shims';
+  return {
+    name: 'without-second-ajv',
+    enforce: 'pre',
+    resolveId: (id) => (id === '@modelcontextprotocol/server/_shims' ? shims : null),
+    load: (id) =>
+      id === shims
+        ? "import process from 'node:process';\nexport { process };\nexport class DefaultJsonSchemaValidator {}"
+        : null,
   };
 }
 

@@ -8,6 +8,7 @@ import { followerFigures } from './followers.ts';
 import { httpFigures } from './http.ts';
 import { listFigures } from './lists.ts';
 import { logFigures } from './logs.ts';
+import { mcpFigures } from './mcp.ts';
 import type { Figure } from './measure.ts';
 import { memoryFigures, soakFigures } from './memory.ts';
 import { overviewFigures } from './overview.ts';
@@ -39,6 +40,7 @@ const parts: Record<string, (bin: string) => Promise<Figure[]>> = {
   console: consoleFigures,
   overview: overviewFigures,
   memory: memoryFigures,
+  mcp: mcpFigures,
   soak: soakFigures,
 };
 

@@ -52,7 +52,11 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['string-width', 'yaml'],
     node: true,
   },
-  mcp: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['@modelcontextprotocol/server'], node: true },
+  mcp: {
+    folders: ['client', 'contract', 'domain', 'lib'],
+    packages: ['@modelcontextprotocol/server', 'ajv'],
+    node: true,
+  },
   tui: { folders: ['client', 'contract', 'domain', 'lib'], packages: ['ink', 'react', 'string-width'], node: true },
   console: {
     folders: ['client', 'contract', 'domain', 'lib'],
