@@ -41,6 +41,7 @@ import { createChannelView } from './notify/channel-view.ts';
 import { assertChannels, createChannels } from './notify/channels.ts';
 import { createMessages } from './notify/message.ts';
 import { answerMs, startNotifier } from './notify/notifier.ts';
+import { createReach } from './notify/reach.ts';
 import { openSigner } from './notify/signing.ts';
 import { assertGuarded } from './server/admission/exposure.ts';
 import { openJwtVerifier } from './server/admission/open-jwt-verifier.ts';
@@ -349,7 +350,9 @@ async function openServer(
   const { channels, messages } = openChannels(config, parts);
   const late = { catalog: parts.catalog, rules: config.notify.rules, onSeen: engine.late.onSeen };
   const tenantSecret = (tenant: string, name: string) => engine.secrets.valueOf(tenant, name);
-  const notifying = { store, hub, channels, messages, signer, late, tenantSecret, clock, log };
+  const untrusted = config.sources.filter(({ trusted }) => !trusted).map(({ mountPath }) => mountPath);
+  const reachOf = createReach(untrusted, config.notify.allow);
+  const notifying = { store, hub, channels, messages, signer, late, tenantSecret, reachOf, clock, log };
   const notifier = ephemeral?.trial ? undefined : startNotifier(notifying);
   onStop(() => notifier?.close());
   const channelView = createChannelView({ channels, messages, signer, clock, timeoutMs: answerMs });

@@ -410,6 +410,7 @@ test('variables that override flwd.yaml, after FLWD_; <NAME> is SECURE, PERMISSI
     'MCP_JOB_TOOLS',
     'MCP_UNTRUSTED',
     'MCP_WAIT',
+    'NOTIFY_ALLOW',
     'NOTIFY_SIGNING_KEY_FILE',
     'NOTIFY_SMTP_FROM',
     'NOTIFY_SMTP_URL',

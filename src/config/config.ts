@@ -67,7 +67,7 @@ export function toConfig(settings: Settings, o: { readonly isDev: boolean }) {
         weights: get('scheduler.queue.weights'),
       },
     },
-    notify: { signingKeyFile: get('notify.signing_key_file'), ...toNotify(settings) },
+    notify: { signingKeyFile: get('notify.signing_key_file'), allow: get('notify.allow'), ...toNotify(settings) },
     aliases: itemsAt(settings, 'aliases').map((at) => ({
       from: get('aliases[].from', at),
       to: get('aliases[].to', at),

@@ -14,6 +14,7 @@ import {
   choice,
   duration,
   flag,
+  hostOrRange,
   integer,
   type Kind,
   lifetime,
@@ -458,6 +459,11 @@ export const keys = {
     ({ dataDir }) => join(dataDir, 'notify.key'),
     '`notify.key` in the data dir',
     'The keys that sign notifications, one `whsec_…` per line. Created at the first start',
+  ),
+  'notify.allow': key(
+    listOf(hostOrRange),
+    [],
+    'Hosts, addresses and ranges that jobs of untrusted sources may notify although they lead to the server itself, to its link or to the metadata of its cloud',
   ),
 
   'notify.smtp.url': optional(

@@ -201,6 +201,16 @@ const range = (raw: unknown): raw is string => {
   return family !== 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= (family === 4 ? 32 : 128)));
 };
 
+// A name that ends in a number would be an address.
+const hostName = /^(?=.{1,253}$)(?!.*\.\d+$)[\w-]{1,63}(?:\.[\w-]{1,63})*$/;
+
+export const hostOrRange: Kind<string> = {
+  name: 'host, address or range',
+  expected: 'the name of a host, an address or a range such as `192.168.0.0/16`',
+  read: (raw) => (typeof raw === 'string' && (range(raw) || hostName.test(raw)) ? raw : undefined),
+  fromText: asIs,
+};
+
 export const trustedProxies: Kind<boolean | readonly string[]> = {
   name: 'true, false or list of address',
   expected: '`true`, `false` or a list of addresses and ranges such as `[10.0.0.7, 192.168.0.0/16]`',

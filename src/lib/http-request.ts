@@ -1,11 +1,23 @@
 // One request to another service: it follows no redirect, and reads only the status and Retry-After of the answer.
 
+import { lookup } from 'node:dns';
+import type { IncomingMessage } from 'node:http';
+import { isIP, type LookupFunction } from 'node:net';
 import { errorCode } from './error-code.ts';
 
 type HttpAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfterMs: number | null }
-  /** `error` describes it without the address. */
-  | { readonly kind: 'unreachable'; readonly error: string; readonly hasTimedOut: boolean };
+  | {
+      readonly kind: 'unreachable';
+      /** Describes it without the address. */
+      readonly error: string;
+      readonly hasTimedOut: boolean;
+      /** `mayReach` does not allow it. */
+      readonly isForbidden: boolean;
+    };
+
+/** Whether a request to `host` may connect to `address`, to which the host's name leads. */
+export type MayReach = (host: string, address: string) => boolean;
 
 /** @throws only the reason of `signal`, once it is aborted */
 export async function sendRequest(o: {
@@ -13,33 +25,61 @@ export async function sendRequest(o: {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer> | null;
+  /** By default, every address. */
+  readonly mayReach?: MayReach | undefined;
   readonly nowMs: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }): Promise<HttpAnswer> {
-  const { url, method, headers, body, signal } = o;
+  const { signal } = o;
   const timeout = AbortSignal.timeout(o.timeoutMs);
-  let response: Response;
+  let response: IncomingMessage;
   try {
-    response = await fetch(url, {
-      method,
-      headers,
-      body,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, timeout]),
-    });
+    response = await responseTo(o, AbortSignal.any([signal, timeout]));
   } catch (error) {
     signal.throwIfAborted();
-    if (!timeout.aborted) return { kind: 'unreachable', error: unreachable(error), hasTimedOut: false };
-    return { kind: 'unreachable', error: `no answer within ${o.timeoutMs / 1000} s`, hasTimedOut: true };
+    const hasTimedOut = timeout.aborted;
+    const words = hasTimedOut ? `no answer within ${o.timeoutMs / 1000} s` : unreachable(error);
+    return { kind: 'unreachable', error: words, hasTimedOut, isForbidden: error instanceof ForbiddenAddress };
   }
   // The body of the answer is of no use, and may be of any length.
-  await response.body?.cancel().catch(() => undefined);
-  const retryAfterMs = parseRetryAfterMs(response.headers.get('retry-after'), o.nowMs);
-  return { kind: 'answered', status: response.status, retryAfterMs };
+  response.destroy();
+  const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'] ?? null, o.nowMs);
+  return { kind: 'answered', status: response.statusCode ?? 0, retryAfterMs };
 }
 
-/** Whether a header can have this value. The error of `fetch` would repeat the value. */
+class ForbiddenAddress extends Error {}
+
+function responseTo(
+  { url, method, headers, body, mayReach }: Parameters<typeof sendRequest>[0],
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const { protocol, hostname } = new URL(url);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  // A connection that another request has left open was not checked.
+  const guarded = mayReach && { agent: false, autoSelectFamily: true, lookup: checkedLookup(mayReach) };
+  return new Promise((resolve, reject) => {
+    // Nothing looks up an address.
+    if (mayReach && isIP(host) !== 0 && !mayReach(host, host)) throw new ForbiddenAddress();
+    const { request } = process.getBuiltinModule(protocol === 'https:' ? 'node:https' : 'node:http');
+    const sent = request(url, { method, headers, signal, ...guarded }, resolve);
+    sent.on('error', reject);
+    sent.end(body ?? undefined);
+  });
+}
+
+/** The connection goes to the addresses that were checked, so that the name cannot lead elsewhere in between. */
+function checkedLookup(mayReach: MayReach): LookupFunction {
+  return (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, found) => {
+      if (error) callback(error, []);
+      else if (found.every(({ address }) => mayReach(host, address))) callback(null, found);
+      else callback(new ForbiddenAddress(), []);
+    });
+  };
+}
+
+/** Whether a header can have this value. */
 export function isHeaderValue(text: string): boolean {
   return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text);
 }
@@ -58,8 +98,7 @@ function parseRetryAfterMs(value: string | null, nowMs: number): number | null {
   return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }
 
-/** Only the code of the cause: its message may contain the address. */
+/** Only the code: the message may contain the address. */
 function unreachable(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return `it cannot be reached (${errorCode(cause) ?? 'no connection'})`;
+  return `it cannot be reached (${errorCode(error) ?? 'no connection'})`;
 }

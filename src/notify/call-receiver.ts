@@ -2,7 +2,7 @@
 
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
-import { answerWords, sendRequest } from '../lib/http-request.ts';
+import { answerWords, type MayReach, sendRequest } from '../lib/http-request.ts';
 import type { ChannelRequest } from './channel/request.ts';
 import type { Signer } from './signing.ts';
 
@@ -24,6 +24,8 @@ export type Attempt =
 export async function callReceiver(o: {
   readonly id: string;
   readonly request: ChannelRequest;
+  /** By default, every address. */
+  readonly mayReach?: MayReach | undefined;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly timeoutMs: number;
@@ -40,15 +42,24 @@ export async function callReceiver(o: {
       ...(isSigned && o.signer.headers({ id, body: body ?? '', atMs: clock.now() })),
     },
     body,
+    mayReach: o.mayReach,
     nowMs: clock.now(),
     timeoutMs: o.timeoutMs,
     signal,
   });
-  if (answer.kind === 'unreachable') return { ...failedAttempt(answer.error), hasTimedOut: answer.hasTimedOut };
+  if (answer.kind === 'unreachable') {
+    const { error, hasTimedOut, isForbidden } = answer;
+    if (isForbidden) return { ...failedAttempt(forbidden), isFinal: true };
+    return { ...failedAttempt(error), hasTimedOut };
+  }
   const { status, retryAfterMs } = answer;
   if (status >= 200 && status < 300) return { isDelivered: true };
   return { ...failedAttempt(answerWords(status)), isFinal: status === 410, retryAfterMs };
 }
+
+const forbidden =
+  'it leads to the server itself, to its link or to the metadata of its cloud: ' +
+  'jobs of an untrusted source may call it only if `notify.allow` lists it';
 
 /** It is tried again. */
 export function failedAttempt(error: string) {

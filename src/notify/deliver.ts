@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { invariant } from '../domain/problem.ts';
+import type { MayReach } from '../lib/http-request.ts';
 import type { Logger } from '../lib/logger.ts';
 import { retryShortage } from '../lib/shortage.ts';
 import { createWakeSignal } from '../lib/wake-signal.ts';
@@ -17,6 +18,7 @@ import type { Channels } from './channels.ts';
 import { startWhenDue } from './due-calls.ts';
 import type { DueClock } from './due-clock.ts';
 import { happenedAt, type Messages, noRunOf, type Report } from './message.ts';
+import type { ReachOf } from './reach.ts';
 import { send } from './send.ts';
 import type { Signer } from './signing.ts';
 
@@ -37,6 +39,7 @@ type Parts = {
   readonly store: Pick<Store, 'db' | 'notifications' | 'runs'>;
   readonly channels: Channels;
   readonly messages: Messages;
+  readonly reachOf: ReachOf;
   readonly signer: Signer;
   readonly clock: DueClock;
   readonly log: Logger;
@@ -123,11 +126,16 @@ async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSig
   const id = reports[0]?.notification.id ?? '';
   try {
     const request = await requestFor(reports, o);
-    return await send({ id, request, signer, clock, timeoutMs, signal });
+    return await send({ id, request, mayReach: reachFor(reports, o), signer, clock, timeoutMs, signal });
   } catch (error) {
     if (error instanceof ChannelError) return { ...failedAttempt(error.message), isFinal: error.isFinal };
     throw error;
   }
+}
+
+/** Only the operator names the address of a channel. */
+function reachFor([first]: readonly Report[], { reachOf }: Parts): MayReach | undefined {
+  return first?.notification.channel === null ? reachOf(first.run.job_id) : undefined;
 }
 
 /** All of a digest get the same time for the next attempt, so that they stay together. */

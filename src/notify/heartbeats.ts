@@ -14,6 +14,7 @@ import { type Attempt, callReceiver, failedAttempt } from './call-receiver.ts';
 import { ChannelError } from './channel/request.ts';
 import { startWhenDue } from './due-calls.ts';
 import type { DueClock } from './due-clock.ts';
+import type { ReachOf } from './reach.ts';
 import type { Signer } from './signing.ts';
 import { openAddress } from './stored-text.ts';
 
@@ -27,6 +28,7 @@ type Parts = {
   readonly store: Pick<Store, 'db' | 'heartbeats' | 'runs'>;
   /** @throws Problem secret-unavailable */
   readonly tenantSecret: TenantSecret;
+  readonly reachOf: ReachOf;
   readonly signer: Signer;
   readonly clock: DueClock;
   readonly log: Logger;
@@ -81,12 +83,18 @@ export function startHeartbeats(
   return { wake: wake.raise, ended: run() };
 }
 
-async function attemptFor({ scheduleId: id, tenant, to }: Heartbeat, o: Parts, signal: AbortSignal): Promise<Attempt> {
+async function attemptFor(
+  { scheduleId: id, tenant, to, runId }: Heartbeat,
+  o: Parts,
+  signal: AbortSignal,
+): Promise<Attempt> {
   try {
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
     // The services that watch for heartbeats know a job by its address, and all of them take a GET.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
-    return await callReceiver({ ...o, id, request, signal });
+    const jobId = (await o.store.runs.summary(runId))?.job_id;
+    const mayReach = jobId === undefined ? undefined : o.reachOf(jobId);
+    return await callReceiver({ ...o, id, request, mayReach, signal });
   } catch (error) {
     if (error instanceof ChannelError) return failedAttempt(error.message);
     throw error;

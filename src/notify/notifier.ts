@@ -11,6 +11,7 @@ import { type Outcome, startDelivery } from './deliver.ts';
 import { createDueClock } from './due-clock.ts';
 import { startHeartbeats, type TenantSecret } from './heartbeats.ts';
 import type { Messages } from './message.ts';
+import type { ReachOf } from './reach.ts';
 import type { Signer } from './signing.ts';
 
 export type Notifier = {
@@ -31,6 +32,7 @@ export function startNotifier(o: {
   readonly signer: Signer;
   readonly late: LateNotices;
   readonly tenantSecret: TenantSecret;
+  readonly reachOf: ReachOf;
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly timeoutMs?: number;

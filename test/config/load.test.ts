@@ -79,7 +79,7 @@ describe('without a flwd.yaml', () => {
         queue: { maxDepth: null, defaultWeight: 1, weights: {} },
         timezone: null,
       },
-      notify: { signingKeyFile: join(dataDir, 'notify.key'), channels: [], rules: [], smtp: null },
+      notify: { signingKeyFile: join(dataDir, 'notify.key'), allow: [], channels: [], rules: [], smtp: null },
       aliases: [],
       remotes: {},
       logging: { level: 'info', format: 'text', output: 'stderr', fields: {} },

@@ -21,6 +21,12 @@ test('docs/README.md lists every page of docs', () => {
   expect(own.filter((page) => page !== 'docs/README.md' && !listed(page))).toEqual([]);
 });
 
+test('docs/why.md answers a question with each decision', () => {
+  const index = read('docs/why.md');
+  const decisions = pages.filter((page) => page.startsWith('docs/adr/'));
+  expect(decisions.filter((page) => !index.includes(`](${page.slice('docs/'.length)})`))).toEqual([]);
+});
+
 /** As the usual forges make them. */
 function anchorsOf(page: string): string[] {
   return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>

@@ -12,6 +12,7 @@ import type { RunMove } from '../../src/domain/run.ts';
 import { createChannels } from '../../src/notify/channels.ts';
 import { createMessages } from '../../src/notify/message.ts';
 import { type Notifier, startNotifier } from '../../src/notify/notifier.ts';
+import type { ReachOf } from '../../src/notify/reach.ts';
 import { openSigner } from '../../src/notify/signing.ts';
 import type { NewLate } from '../../src/store/late.ts';
 import type { Store } from '../../src/store/open.ts';
@@ -61,6 +62,8 @@ type NotifierOptions = {
   readonly publicUrl?: string;
   /** The rules of flwd.yaml, for what is late. */
   readonly rules?: readonly ChannelRule[];
+  /** By default, requests may reach every address. */
+  readonly reachOf?: ReachOf;
   /** The time at which it starts. */
   readonly nowMs?: number;
 };
@@ -87,8 +90,18 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
   };
   const late = { catalog, rules, onSeen };
   const secretOf = (_tenant: string, name: string): Promise<string> => secretIn(secrets, name);
-  const parts = { store, hub, channels, messages, signer, late, tenantSecret: secretOf, clock, log };
-  const notifier = startNotifier({ ...parts, random: () => 0.5, ...more });
+  const parts = {
+    store,
+    hub,
+    channels,
+    messages,
+    signer,
+    late,
+    tenantSecret: secretOf,
+    clock,
+    log,
+  };
+  const notifier = startNotifier({ ...parts, reachOf: () => undefined, random: () => 0.5, ...more });
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {

@@ -58,7 +58,7 @@ function inFolder(config: Config, dir: string): Config {
     },
     // A run that waits for a sub-run occupies no slot.
     scheduler: { ...config.scheduler, globalConcurrency: cores, jobConcurrency: null },
-    notify: { signingKeyFile: join(dir, 'notify.key'), channels: [], rules: [], smtp: null },
+    notify: { signingKeyFile: join(dir, 'notify.key'), allow: [], channels: [], rules: [], smtp: null },
   };
 }
 

@@ -2,7 +2,8 @@
 // never the server's own user, whatever the proxy says (ADR 0015).
 
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { createAddressList } from '../../lib/address-list.ts';
 
 export type Proxies = {
   readonly isTrusted: (address: string | undefined) => boolean;
@@ -18,22 +19,9 @@ const mostHops = 32;
 /** @param trust true to trust every peer, or a list of addresses and CIDR ranges */
 export function createProxies(trust: boolean | readonly string[]): Proxies {
   if (trust === false) return { isTrusted: () => false, tidy: () => undefined };
-  return { isTrusted: trust === true ? () => true : toTest(trust), tidy };
-}
-
-function toTest(ranges: readonly string[]): Proxies['isTrusted'] {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/');
-    const family = familyOf(address);
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => address !== undefined && isIP(address) !== 0 && list.check(address, familyOf(address));
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  if (trust === true) return { isTrusted: () => true, tidy };
+  const isListed = createAddressList(trust);
+  return { isTrusted: (address) => address !== undefined && isListed(address), tidy };
 }
 
 function tidy({ headers }: IncomingMessage): void {
