@@ -82,13 +82,21 @@ function toOptions({ host, port, isSecure, user }: SmtpServer, timeoutMs: number
 
 /** Only codes: the words of a server may repeat an address or a user. */
 function wordsOf(error: unknown): string {
-  const { responseCode, code, cause }: { responseCode?: unknown; code?: unknown; cause?: unknown } = Object(error);
+  const { responseCode, code, originalCode }: Readonly<Record<string, unknown>> = Object(error);
   if (code === 'EAUTH') return `the mail server refused the user and the password (${answerOf(responseCode)})`;
-  if (code === 'ETLS') return 'the mail server does not encrypt the connection, or its certificate is not trusted';
+  if (code === 'ETLS') return 'the mail server does not encrypt the connection';
   if (typeof responseCode === 'number') return `the mail server answered ${responseCode}`;
-  return `the mail server cannot be reached (${errorCode(cause) ?? errorCode(error) ?? 'it closed the connection'})`;
+  // nodemailer puts its own code in front of the one of the system or of TLS.
+  const reason = typeof originalCode === 'string' ? originalCode : (errorCode(error) ?? 'it closed the connection');
+  if (isAboutCertificate(reason)) return `the certificate of the mail server is not trusted (${reason})`;
+  return `the mail server cannot be reached (${reason})`;
 }
 
 function answerOf(responseCode: unknown): string {
   return typeof responseCode === 'number' ? String(responseCode) : 'it takes neither';
+}
+
+/** For example `DEPTH_ZERO_SELF_SIGNED_CERT` and `UNABLE_TO_VERIFY_LEAF_SIGNATURE`. */
+function isAboutCertificate(code: string): boolean {
+  return /CERT|^UNABLE_TO_VERIFY/.test(code);
 }

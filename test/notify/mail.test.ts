@@ -1,6 +1,8 @@
 // Mail to a real mail server: what it contains, and what an error says.
 
-import { expect, test, vi } from 'vitest';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createCertificate } from '../support/a-certificate.ts';
 import { startMailServer } from '../support/mail-server.ts';
 import { aChannel } from './a-channel.ts';
 import { dataFolder, type Opened, openNotifier } from './a-notifier.ts';
@@ -148,7 +150,7 @@ test('a digest that was refused for one address stays one mail to that address',
 test.each([
   ['ftp://T0KEN.example.org', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
   ['smtp://a:%E0%A4%A@T0KEN', '`notify.smtp.url` is not a URL such as smtps://user:password@mail.example.org'],
-  ['smtp://127.0.0.1:9', 'the mail server cannot be reached'],
+  ['smtp://127.0.0.1:9', 'the mail server cannot be reached (ECONNREFUSED)'],
 ])('the error for %s', async (url, error) => {
   const opened = await openMail('', { smtp: `${url}\n` });
   const runId = await opened.end(rule, 'fail');
@@ -159,13 +161,33 @@ test.each([
 
 // To Linux, 0.0.0.0 is this machine; to flwd, it is no loopback address.
 test('a password is not sent to a server that offers no encryption', async () => {
-  const server = await startMailServer();
+  const server = await startMailServer({ password: 'T0KEN' });
+  const opened = await openMail('', { smtp: `smtp://flwd:T0KEN@0.0.0.0:${server.port}` });
+  const runId = await opened.end(rule, 'fail');
+  expect(await errorOf(opened, runId)).toBe('the mail server does not encrypt the connection');
+  expect([server.received, server.passwords]).toEqual([[], []]);
+});
+
+test('mail and password go over STARTTLS, once the certificate is trusted', async () => {
+  const certificate = createCertificate('mail', 'IP:0.0.0.0');
+  const server = await startMailServer({ certificate, password: 'T0KEN' });
   const opened = await openMail('', { smtp: `smtp://flwd:T0KEN@0.0.0.0:${server.port}` });
   const runId = await opened.end(rule, 'fail');
   expect(await errorOf(opened, runId)).toBe(
-    'the mail server does not encrypt the connection, or its certificate is not trusted',
+    'the certificate of the mail server is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)',
   );
-  expect(server.received).toEqual([]);
+  expect([server.received, server.passwords]).toEqual([[], []]);
+
+  const trusted = getCACertificates();
+  onTestFinished(() => setDefaultCACertificates(trusted));
+  setDefaultCACertificates([...trusted, certificate.cert]);
+  opened.time.nowMs += 5_000;
+  await vi.waitFor(
+    async () => expect(await opened.store.notifications.list(runId)).toMatchObject([{ status: 'delivered' }]),
+    { timeout: 20_000 },
+  );
+  expect(server.received).toMatchObject([{ to, isEncrypted: true, user: 'flwd' }]);
+  expect(server.received[0]?.body).toContain('https://flwd.example.org/runs/');
 });
 
 test('a mail server that does not answer holds up neither the other channels nor the end of the server', async () => {

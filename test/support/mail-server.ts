@@ -18,23 +18,32 @@ type ReceivedMail = {
 export type MailServer = {
   readonly port: number;
   readonly received: readonly ReceivedMail[];
+  /** The passwords that clients sent, also wrong ones. */
+  readonly passwords: readonly string[];
   /** With a text, every recipient is refused with 550 and the text. */
   refusal: string | null;
   /** The recipient that is refused with 450. */
   greylisted: string | null;
 };
 
-/** Takes the user `flwd` with this password. Without a certificate it offers neither TLS nor a login. */
+/**
+ * Takes the user `flwd` with this password. With a certificate it speaks TLS from the start, or offers STARTTLS.
+ * Without one it takes the password unencrypted.
+ */
 export async function startMailServer(
   o: { readonly certificate?: Certificate; readonly isSecure?: boolean; readonly password?: string } = {},
 ): Promise<MailServer> {
   const { certificate, isSecure = false, password } = o;
   const received: ReceivedMail[] = [];
+  const passwords: string[] = [];
   const server = new SMTPServer({
-    ...(certificate ? { ...certificate, secure: isSecure } : { disabledCommands: ['STARTTLS', 'AUTH'] }),
+    ...(certificate && { ...certificate, secure: isSecure }),
+    disabledCommands: [...(certificate ? [] : ['STARTTLS']), ...(password === undefined ? ['AUTH'] : [])],
+    allowInsecureAuth: certificate === undefined,
     authOptional: password === undefined,
     logger: false,
     onAuth({ username, password: given }, _session, done) {
+      passwords.push(given ?? '');
       if (username === 'flwd' && given === password) done(null, { user: username });
       else done(new Error(`no: ${username} ${given}`));
     },
@@ -66,7 +75,7 @@ export async function startMailServer(
   onTestFinished(() => new Promise<void>((resolve) => server.close(resolve)));
   const address = server.server.address();
   const port = typeof address === 'object' && address ? address.port : 0;
-  const mailServer: MailServer = { port, received, refusal: null, greylisted: null };
+  const mailServer: MailServer = { port, received, passwords, refusal: null, greylisted: null };
   return mailServer;
 }
 
