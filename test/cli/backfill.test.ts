@@ -39,6 +39,11 @@ test('a dry run prints the times, and a backfill starts their runs', async () =>
   const runs = await flwd(dir, 'runs', '--trigger', 'backfill');
   expect(runs.stdout.match(/ backfill\b/g)).toHaveLength(3);
 
+  expect(await flwd(dir, 'backfill', 'reports/daily', ...week)).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: 'reports/daily has no times to start in this span; 3 times have a run already; nothing was started\n',
+  });
   const again = await flwd(dir, 'backfill', 'reports/daily', '--from', '2026-10-23', '--until', '2026-10-27');
   expect(again.stderr).toContain('gets 1 run, 1 at a time, oldest first; 3 times have a run already');
   const cancelled = await flwd(dir, 'backfills', 'cancel', again.stdout.trim());

@@ -36,6 +36,10 @@ export async function run(options: Options, operands: readonly string[]): Promis
       output.say(`${runs(preview.times.length)} would start${leftOut(preview)}; nothing was started`);
       return exitCodes.done;
     }
+    if (preview.times.length === 0 && !output.isJson) {
+      output.say(`${job.id} has no times to start in this span${leftOut(preview)}; nothing was started`);
+      return exitCodes.done;
+    }
     const made = await client.call('createBackfill', { path, body: { ...span, at_once: atOnce } });
     if (output.isJson) output.json(made);
     else output.text(`${made.id}\n`);
