@@ -232,7 +232,7 @@ let known: Set<string> | undefined;
 function readSources(): Sources {
   const root = join(import.meta.dirname, '..');
   const paths = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
-    /\.tsx?$/.test(path),
+    /\.(?:tsx?|css)$/.test(path),
   );
   return new Map(paths.map((path) => [`src/${path}`, readFileSync(join(root, 'src', path), 'utf8')]));
 }

@@ -7,10 +7,10 @@ import { gridOf, instanceName } from '../../src/console/graph/instance-grid.ts';
 import { runSentence } from '../../src/console/run/run-sentence.ts';
 import { timesOf } from '../../src/console/run/run-times.ts';
 import { idWords, revisionWords } from '../../src/console/run/run-words.ts';
-import { barsOf } from '../../src/console/run/step-bars.ts';
-import { rowsOf } from '../../src/console/run/step-rows.ts';
-import { stepCountWords, stepNote } from '../../src/console/run/step-words.ts';
-import { axisOf, cutWords } from '../../src/console/run/time-axis.ts';
+import { barsOf } from '../../src/console/run/steps/step-bars.ts';
+import { rowsOf } from '../../src/console/run/steps/step-rows.ts';
+import { stepCountWords, stepNote } from '../../src/console/run/steps/step-words.ts';
+import { axisOf, cutWords } from '../../src/console/run/steps/time-axis.ts';
 import type { Run, Step } from '../../src/console/words.ts';
 
 const at = (seconds: number): string => new Date(seconds * 1_000).toISOString();

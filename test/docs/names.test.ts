@@ -16,6 +16,7 @@ const run = commands.find(({ name }) => name === 'run');
 const exampleArguments = ['who', 'times', 'source', 'target', 'keep', 'keep.days', 'host'];
 const byLength = commands.toSorted((a, b) => b.name.length - a.name.length);
 const sections = new Set(keyPaths.map((path) => path.split(/[.[]/, 1)[0]));
+const variableSections = [...new Set([...variables.keys()].map((name) => name.replace(/_.*/, '')))].join('|');
 const jobKeys = new Set(Object.keys(configSchema.properties));
 /** They look like keys of flwd.yaml: fields of a run, and actions of the audit log. */
 const namesake = new Set<string>([
@@ -37,7 +38,7 @@ describe.each(pages)('%s', (page) => {
   });
 
   test('variables that override them', () => {
-    const names = [...read(page).matchAll(/\bFLWD_((?:INSTANCE|SERVER|AUTH|SECURITY|PERSISTENCE|LOGGING)_[A-Z_]+)/g)];
+    const names = [...read(page).matchAll(new RegExp(`\\bFLWD_((?:${variableSections})_[A-Z_]+)`, 'g'))];
     expect(names.map(([, name = '']) => name).filter((name) => !variables.has(name))).toEqual([]);
   });
 

@@ -15,7 +15,7 @@ import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { revisionWords, valueWords } from '../run/run-words.ts';
-import { stepTime } from '../run/step-words.ts';
+import { stepTime } from '../run/steps/step-words.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
 import { Empty, ErrorNote, Loading } from '../widgets/Notes.tsx';

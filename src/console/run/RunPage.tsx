@@ -29,7 +29,7 @@ import { AgainstLastSuccess, Granted, LeftBehind } from './RunSide.tsx';
 import { RunSummary } from './RunSummary.tsx';
 import { timesOf } from './run-times.ts';
 import { idWords } from './run-words.ts';
-import { StepsCard } from './StepsCard.tsx';
+import { StepsCard } from './steps/StepsCard.tsx';
 
 export function RunPage({ runId }: { readonly runId: string }): ReactNode {
   const refresh = useRefresh();

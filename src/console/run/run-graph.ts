@@ -6,7 +6,7 @@ import type { GraphCell } from '../graph/InstanceGrid.tsx';
 import { gridOf, instanceName } from '../graph/instance-grid.ts';
 import type { GraphStep } from '../graph/StepGraph.tsx';
 import type { Run, Step } from '../words.ts';
-import { instancesWords, stepNote } from './step-words.ts';
+import { instancesWords, stepNote } from './steps/step-words.ts';
 
 export function graphOf(
   run: Run,

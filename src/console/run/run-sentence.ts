@@ -5,7 +5,7 @@ import { secondsWords, spanWords, tookMs } from '../../client/took.ts';
 import { isFinished } from '../../domain/run.ts';
 import { instanceName } from '../graph/instance-grid.ts';
 import { errorWords, type Run, reasonWords, type Step } from '../words.ts';
-import { listWords } from './step-words.ts';
+import { listWords } from './steps/step-words.ts';
 
 export type RunSentence = {
   /** In the colour of the status. */

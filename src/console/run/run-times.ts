@@ -2,8 +2,8 @@
 
 import { workMs } from '../../client/took.ts';
 import type { Run, Step } from '../words.ts';
-import { barsOf, isWork, type StepBars } from './step-bars.ts';
-import { type Axis, axisOf } from './time-axis.ts';
+import { barsOf, isWork, type StepBars } from './steps/step-bars.ts';
+import { type Axis, axisOf } from './steps/time-axis.ts';
 
 export type RunTimes = {
   readonly bars: StepBars;

@@ -1,9 +1,9 @@
 // When each step of a run waited, and when it ran: a bar for each attempt.
 
-import { isKept } from '../../client/shown-steps.ts';
-import { spanWords } from '../../client/took.ts';
-import type { StepStatus } from '../../domain/run.ts';
-import { type Run, type Step, statusLooks } from '../words.ts';
+import { isKept } from '../../../client/shown-steps.ts';
+import { spanWords } from '../../../client/took.ts';
+import type { StepStatus } from '../../../domain/run.ts';
+import { type Run, type Step, statusLooks } from '../../words.ts';
 import type { Span } from './time-axis.ts';
 
 type TimedRun = Pick<Run, 'rerun_of' | 'created_at' | 'started_at' | 'finished_at'> & {

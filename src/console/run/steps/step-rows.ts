@@ -1,8 +1,8 @@
 // The rows of the list of steps: which are shown, and which are folded. Instances are folded into their step. The list
 // opens by itself on what failed, asks or is chosen.
 
-import type { StepStatus } from '../../domain/run.ts';
-import type { Step } from '../words.ts';
+import type { StepStatus } from '../../../domain/run.ts';
+import type { Step } from '../../words.ts';
 import { statusVerbs } from './step-words.ts';
 
 export type StepRow = {

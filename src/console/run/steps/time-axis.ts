@@ -1,7 +1,7 @@
 // The time axis of a run's steps. Time in which a step worked is true to scale. Time in which all only waited, such as
 // for an approval, is drawn short.
 
-import { spanWords } from '../../client/took.ts';
+import { spanWords } from '../../../client/took.ts';
 
 export type Span = { readonly fromMs: number; readonly toMs: number };
 

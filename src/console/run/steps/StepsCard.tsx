@@ -1,22 +1,22 @@
 // The steps of a run: over time, or as a graph. Choosing a step shows its log, and is in the URL.
 
 import { type ReactNode, useState } from 'react';
-import { useKept } from '../browser.ts';
-import { Segmented } from '../design/controls/Segmented.tsx';
-import { Card } from '../design/text/Card.tsx';
-import { narrowPx, useWidth } from '../design/width.ts';
-import type { LogPlace, RunPlace } from '../log/run-place.ts';
-import { onDemand } from '../shell/on-demand.tsx';
-import type { Run } from '../words.ts';
-import { graphOf } from './run-graph.ts';
-import type { RunTimes } from './run-times.ts';
+import { useKept } from '../../browser.ts';
+import { Segmented } from '../../design/controls/Segmented.tsx';
+import { Card } from '../../design/text/Card.tsx';
+import { narrowPx, useWidth } from '../../design/width.ts';
+import type { LogPlace, RunPlace } from '../../log/run-place.ts';
+import { onDemand } from '../../shell/on-demand.tsx';
+import type { Run } from '../../words.ts';
+import { graphOf } from '../run-graph.ts';
+import type { RunTimes } from '../run-times.ts';
 import { StepRows, Ticks } from './StepRows.tsx';
 import styles from './StepsCard.module.css';
 import type { Folds } from './step-rows.ts';
 import { stepCountWords } from './step-words.ts';
 import { cutWords } from './time-axis.ts';
 
-const StepGraph = onDemand('the graph', async () => (await import('../graph/StepGraph.tsx')).StepGraph);
+const StepGraph = onDemand('the graph', async () => (await import('../../graph/StepGraph.tsx')).StepGraph);
 
 /** Longer lists fold what is fine, as phones do. */
 const mostRows = 14;

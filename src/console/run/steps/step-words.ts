@@ -1,9 +1,9 @@
 // What to say about a step beside its name, in a few words.
 
-import { isKept, keptWords } from '../../client/shown-steps.ts';
-import { tookWords } from '../../client/took.ts';
-import type { StepStatus } from '../../domain/run.ts';
-import { errorWords, localTime, type Run, reasonWords, type Step } from '../words.ts';
+import { isKept, keptWords } from '../../../client/shown-steps.ts';
+import { tookWords } from '../../../client/took.ts';
+import type { StepStatus } from '../../../domain/run.ts';
+import { errorWords, localTime, type Run, reasonWords, type Step } from '../../words.ts';
 
 export const statusVerbs: Readonly<Record<StepStatus, string>> = {
   pending: 'not started',
