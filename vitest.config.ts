@@ -21,7 +21,7 @@ const notOverPostgres =
 const overPostgres = [
   'test/engine/*.test.ts',
   onPostgres,
-  'test/store/{artifacts,audit,backfills,commits,crash,idempotency,job-times,journal,kv,last-runs,log-damage,logs*,run-*,runs,schedules,stats,traces,triggers,watched-files,webhooks}.test.ts',
+  'test/store/{artifacts,audit,backfills,commits,crash,failures,heartbeats,idempotency,job-times,journal,kv,last-runs,late,log-damage,logs*,notifications,run-*,runs,schedules,stats,traces,triggers,watched-files,webhooks}.test.ts',
 ];
 
 const ofTheConsole = 'test/console/**/*.test.ts';

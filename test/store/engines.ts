@@ -7,8 +7,12 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { type AuditStore, createAuditStore } from '../../src/store/audit/audit.ts';
 import type { CommitListener, Database } from '../../src/store/database.ts';
+import { createFailureStore, type FailureStore } from '../../src/store/failures.ts';
+import { createHeartbeatStore, type HeartbeatStore } from '../../src/store/heartbeats.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
 import { createJournal, type Journal } from '../../src/store/journal.ts';
+import { createLateStore, type LateStore } from '../../src/store/late.ts';
+import { createNotificationStore, type NotificationStore } from '../../src/store/notifications.ts';
 import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { type BackfillStore, createBackfillStore } from '../../src/store/schedule/backfills.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedule/schedules.ts';
@@ -31,6 +35,10 @@ export type Opened = {
   readonly traces: TraceStore;
   readonly triggers: TriggerStore;
   readonly watchedFiles: WatchedFileStore;
+  readonly failures: FailureStore;
+  readonly notifications: NotificationStore;
+  readonly heartbeats: HeartbeatStore;
+  readonly late: LateStore;
   /** The announced entries: one list for each commit that wrote to the journal. */
   readonly commits: (readonly JournalEntry[])[];
 };
@@ -79,6 +87,10 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       traces: createTraceStore(database),
       triggers: createTriggerStore(database),
       watchedFiles: createWatchedFileStore(database),
+      failures: createFailureStore(database),
+      notifications: createNotificationStore(database),
+      heartbeats: createHeartbeatStore(database),
+      late: createLateStore(database),
       audit: createAuditStore(database),
       commits,
     };
