@@ -8,6 +8,7 @@ import { absentTools, testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
 import { errorsInBothThemes, accessibilityErrors as errorsOf } from './accessibility-errors.ts';
+import { pagesWithout, tabsWithout } from './console-pages.ts';
 
 const server = await startServing({
   executes: true,
@@ -43,7 +44,11 @@ const server = await startServing({
         ],
       }),
       'a.sh': '#!/usr/bin/env bash\nseq 100\n',
-      'b.sh': '#!/usr/bin/env bash\nexit 3\n',
+      'b.sh': `#!/usr/bin/env bash\necho "cannot read ${'/srv/media'.repeat(20)}" >&2\nexit 3\n`,
+    },
+    'demo/all': { 'config.yaml': JSON.stringify({ steps: [{ id: 'both', job: 'demo/steps' }] }) },
+    'demo/gate': {
+      'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text: 'Shall it go on?' } }] }),
     },
     'demo/broken': { 'config.yaml': 'command: [' },
   },
@@ -51,55 +56,116 @@ const server = await startServing({
 afterAll(() => server.close());
 const browser = aBrowser();
 
-const ask = { 'config.yaml': JSON.stringify({ steps: [{ id: 'gate', approval: { text: 'Shall it go on?' } }] }) };
-
-async function ran(jobId: string): Promise<string> {
-  const answer = await server.post('/runs', { job_id: jobId, async: false });
-  return JSON.parse(await answer.text()).run_id;
+async function read<T>(answer: Promise<Response>): Promise<T> {
+  return JSON.parse(await (await answer).text());
 }
 
-const [report, steps] =
-  absentTools(headlessChromium).length === 0 ? await Promise.all([ran('demo/report'), ran('demo/steps')]) : ['', ''];
+async function ran(jobId: string, args: object = {}): Promise<string> {
+  const run = await read<{ run_id: string }>(server.post('/runs', { job_id: jobId, args, async: false }));
+  return run.run_id;
+}
 
-/** @returns by how many pixels a page is wider than its window */
-async function overflow(page: Page): Promise<number> {
-  return page.evaluate('document.documentElement.scrollWidth - innerWidth');
+/** Two runs of a job, one that failed, the one that started it, and one that waits for an approval. */
+async function fill(): Promise<Record<'report' | 'other' | 'steps' | 'all' | 'waiting', string>> {
+  const [report, other, all] = await Promise.all([
+    ran('demo/report'),
+    ran('demo/report', { disk: 'sdb', loud: true, token: 'hush' }),
+    ran('demo/all'),
+  ]);
+  const { runs } = await read<{ runs: { run_id: string }[] }>(server.fetch('/runs?job_id=demo/steps'));
+  const { run_id: waiting } = await read<{ run_id: string }>(server.post('/runs', { job_id: 'demo/gate' }));
+  await server.token({ name: 'ci-helper', scopes: ['jobs:read', 'runs:write'] });
+  for (const [path, value] of [
+    ['/secrets/deploy-key', 'hush'],
+    ['/kv/demo/last', 'MTI='],
+  ] as const)
+    await server.fetch(path, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ value }),
+    });
+  return { report, other, steps: runs[0]?.run_id ?? '', all, waiting };
+}
+
+const empty = { report: '', other: '', steps: '', all: '', waiting: '' };
+const { report, other, steps, all, waiting } = absentTools(headlessChromium).length === 0 ? await fill() : empty;
+
+/**
+ * Finds what a window cuts off at its right edge: elements that reach over it, apart from those in an area that scrolls
+ * across and words that end in an ellipsis.
+ */
+const cutOff = `[...document.querySelectorAll('main *')].filter((element) => {
+  if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+  let areWords = true;
+  for (let around = element; around; around = around.parentElement) {
+    const { overflowX, textOverflow, clipPath, display } = getComputedStyle(around);
+    if (['auto', 'scroll'].includes(overflowX) || clipPath !== 'none') return false;
+    if (areWords && textOverflow === 'ellipsis') return false;
+    areWords &&= display === 'inline';
+  }
+  return true;
+}).map(({ outerHTML }) => outerHTML.slice(0, 160))`;
+
+/** @returns how a page is wider than its window */
+async function overflow(page: Page): Promise<string[]> {
+  const pixels = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  const cut = await page.evaluate<string[]>(cutOff);
+  return [
+    ...(pixels > 0 ? [`is ${pixels} pixels too wide`] : []),
+    ...cut.slice(0, 3).map((html) => `cuts off ${html}`),
+  ];
 }
 
 const pages = [
-  ['/', 'Nothing waits for an answer.'],
+  ['/', 'Shall it go on?'],
   ['/jobs', 'demo/report'],
   ['/jobs/demo/report', 'Starts at once'],
   ['/jobs/demo/report?tab=runs', 'Open in Runs'],
+  ['/jobs/demo/steps?tab=graph', 'second'],
+  ['/jobs/demo/report?tab=code&file=run.sh', 'flwd_log'],
   ['/jobs/demo/report?tab=schedules', 'in its config.yaml'],
   ['/jobs/demo/report?tab=statistics', 'Every day'],
   ['/jobs/demo/broken', 'config.yaml:'],
-  ['/runs', '2 runs'],
+  ['/runs', '4 runs'],
   ['/runs?q=status%3Alost', 'There is no status'],
   [`/runs/${report}`, 'careful'],
   [`/runs/${report}?tab=result`, 'used'],
   [`/runs/${report}?tab=artifacts`, 'a.txt'],
   [`/runs/${report}?tab=details`, 'Isolation'],
   [`/runs/${report}?tab=events`, 'run.finished'],
-  [`/runs/${steps}`, 'No output.'],
-  ['/admin/audit', 'run.create'],
+  [`/runs/${all}?tab=sub-runs`, 'demo/steps'],
+  [`/runs/${steps}`, 'cannot read'],
+  [`/runs/${steps}/log`, 'cannot read'],
+  [`/runs/${waiting}`, 'Shall it go on?'],
+  [`/compare?a=${report}&b=${other}`, 'sdb'],
+  ['/schedules', 'Every day'],
+  ['/schedules?view=week', 'Mon'],
+  ['/approvals', 'Approve'],
+  ['/failures', 'cannot read'],
+  ['/logs?q=careful', '2 lines'],
+  ['/admin/sources', 'local-fs'],
   ['/admin/webhooks', 'no delivery yet'],
   ['/admin/triggers', 'nothing yet'],
   ['/admin/channels', 'nothing sent yet'],
-  ['/admin/doctor', 'seccomp'],
+  ['/admin/tokens', 'ci-helper'],
+  ['/admin/secrets', 'deploy-key'],
+  ['/admin/values', 'never expires'],
+  ['/admin/audit', 'run.create'],
   ['/admin/storage', 'Kept for'],
+  ['/admin/doctor', 'seccomp'],
   ['/admin/instance', 'Up for'],
 ] as const;
 
 testWith(headlessChromium)('every page passes WCAG AA in both themes, and fits a phone', async () => {
+  const paths = pages.map(([path]) => path);
+  expect([...pagesWithout(paths), ...tabsWithout(paths)]).toEqual([]);
   const page = await browser.open(`${server.url}/jobs`);
   const errors: string[] = [];
   for (const [path, text] of pages) {
     await page.setViewportSize({ width: 360, height: 740 });
     await page.goto(server.url + path);
-    await page.getByText(text).first().waitFor();
-    const pixels = await overflow(page);
-    if (pixels > 0) errors.push(`${path} is ${pixels} pixels too wide`);
+    await expect.poll(() => page.getByText(text).first().isVisible(), { message: path }).toBe(true);
+    errors.push(...(await overflow(page)).map((error) => `${path} ${error}`));
     await page.setViewportSize({ width: 1200, height: 900 });
     errors.push(...(await errorsInBothThemes(page)).map((error) => `${path} ${error}`));
   }
@@ -131,9 +197,7 @@ describe('in both themes', () => {
   });
 
   testWith(headlessChromium)('an approval and the confirmation of a cancel pass WCAG AA', async () => {
-    await using asking = await startServing({ executes: true, jobs: { ask } });
-    const { run_id: waiting } = JSON.parse(await (await asking.post('/runs', { job_id: 'ask' })).text());
-    const page = await browser.open(`${asking.url}/runs/${waiting}`);
+    const page = await browser.open(`${server.url}/runs/${waiting}`);
     await page.getByRole('region', { name: 'Approval of gate' }).waitFor();
     expect(await errorsInBothThemes(page)).toEqual([]);
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
@@ -156,7 +220,9 @@ testWith(headlessChromium)('everything can be reached by keyboard', async () => 
   const page = await browser.open(`${server.url}/jobs`);
   await page.getByRole('link', { name: 'demo/report' }).waitFor();
   await page.keyboard.press('j');
-  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('demo/broken');
+  await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('demo/all');
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
   await page.keyboard.press('j');
   await page.keyboard.press('j');
   await page.keyboard.press('k');
@@ -166,7 +232,7 @@ testWith(headlessChromium)('everything can be reached by keyboard', async () => 
   await page.keyboard.press('r');
   await page.getByRole('heading', { name: 'Runs' }).waitFor();
   await page.keyboard.press('/');
-  await page.keyboard.type('job:demo/steps');
+  await page.keyboard.type('job:demo/gate');
   await page.getByText('1 run', { exact: true }).waitFor();
   // The first closes the completions, the second leaves the field.
   await page.keyboard.press('Escape');

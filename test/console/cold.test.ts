@@ -3,12 +3,13 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoServer, startDemoServer } from '../support/demo-server.ts';
 import { expectWithin, msOf } from '../support/goes.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { absentTools, testWith } from '../support/host.ts';
 import { aBrowser } from './a-browser.ts';
+import { pagesWithout } from './console-pages.ts';
 import { demoPages, openDemoPage } from './demo-pages.ts';
 
 /** A second on an idle machine (`npm run bench -- console`); this one may be busy. */
@@ -21,6 +22,10 @@ beforeAll(async () => {
   server = await startDemoServer(mkdtempSync(join(tmpdir(), 'flwd-cold-')), { days: 3 });
 });
 afterAll(() => server?.stop());
+
+test('no page of the console is forgotten here', () => {
+  expect(pagesWithout(demoPages.map(([path]) => path))).toEqual([]);
+});
 
 testWith(headlessChromium).each(demoPages)('%s can be used soon', async (...demoPage) => {
   if (!server) throw new Error('the server was not started');

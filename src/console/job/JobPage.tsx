@@ -32,15 +32,13 @@ import styles from './JobPage.module.css';
 import { JobRuns, LastRuns } from './JobRuns.tsx';
 import { JobSchedules, useSchedules } from './JobSchedules.tsx';
 import { JobStatistics } from './JobStatistics.tsx';
+import { type JobTab, jobTabs } from './job-tabs.ts';
 import { useJobTimes, usualWorkMs } from './job-times.ts';
 
 const JobGraph = onDemand('the graph', async () => (await import('./JobGraph.tsx')).JobGraph);
 const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
 
 type Job = AnswerOf<'getJob'>;
-
-const tabs = ['run', 'runs', 'graph', 'code', 'schedules', 'statistics'] as const;
-type TabId = (typeof tabs)[number];
 
 const runsShown = 8;
 
@@ -74,9 +72,9 @@ function decodedId(path: string): string {
   }
 }
 
-function useTab(): TabId {
+function useTab(): JobTab {
   const asked = new URLSearchParams(useSearch()).get('tab');
-  return tabs.find((tab) => tab === asked) ?? 'run';
+  return jobTabs.find((tab) => tab === asked) ?? 'run';
 }
 
 function Header({ jobId, job }: { readonly jobId: string; readonly job: Job | undefined }): ReactNode {
@@ -210,7 +208,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
   useRunEvents({ jobId: job.id }, { change: () => refresh({ queryKey: ['runs of a job', job.id] }) });
   const runs = useLastRuns(job.id);
   const schedules = useSchedules(job.id);
-  const all: readonly Tab<TabId>[] = [
+  const all: readonly Tab<JobTab>[] = [
     { value: 'run', label: 'Run' },
     { value: 'runs', label: 'Runs', count: runs.data?.total },
     ...(job.steps.length > 0 ? [{ value: 'graph' as const, label: 'Graph' }] : []),

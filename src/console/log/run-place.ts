@@ -15,7 +15,7 @@ export type LogPlace = {
   readonly find: string;
 };
 
-const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'details'] as const;
+export const runTabs = ['log', 'result', 'artifacts', 'sub-runs', 'events', 'details'] as const;
 type RunTab = (typeof runTabs)[number];
 
 /** In the URL it selects all steps of a run that would otherwise open at its failed step. */

@@ -53,7 +53,7 @@ export function Strip({
     <div ref={box} className={styles.strip} style={{ height: axisPx + lanes * lanePx + 4 }}>
       {x.ticks(Math.max(2, Math.floor(width / tickPx))).map((tick) => (
         <span key={tick.getTime()} className={styles.tick} style={{ left: x(tick) }} aria-hidden="true">
-          {Math.abs(x(tick) - x(nowMs)) > labelPx && tickWords(tick)}
+          {Math.abs(x(tick) - x(nowMs)) > labelPx && wordsWithin(width - x(tick), tick)}
         </span>
       ))}
       <span className={styles.past} style={{ width: Math.max(0, x(nowMs)) }} aria-hidden="true" />
@@ -79,8 +79,10 @@ export function Strip({
   );
 }
 
-function tickWords(tick: Date): string {
-  return tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime());
+/** @returns null if the strip ends before the words would */
+function wordsWithin(px: number, tick: Date): string | null {
+  const words = tick.getHours() === 0 ? dayWords(tick) : localTime(tick.toISOString(), tick.getTime());
+  return words.length * charPx <= px ? words : null;
 }
 
 function nameOf(item: StripItem): string {
