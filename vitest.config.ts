@@ -7,10 +7,10 @@ const ofThePackage = [
   'test/conformance/**/*.test.ts',
   'test/e2e/**/*.test.ts',
   'test/chaos/**/*.test.ts',
-  'test/security/{audit-runs,fuzz,http-flood,inputs-*,sandbox-*,tokens}.test.ts',
+  'test/security/{audit-runs,fuzz,http-flood,inputs-*,mcp-text,sandbox-*,tokens}.test.ts',
   // They start flwd again and again: the package starts faster than the checkout.
   'test/docs/commands.test.ts',
-  'test/mcp/{stdio,untrusted}.test.ts',
+  'test/mcp/{job-tools,stdio}.test.ts',
 ];
 
 const onPostgres = 'test/store/postgres.test.ts';

@@ -130,20 +130,6 @@ test('the answer of a cancelled call ends without a message, and nothing of the 
   await expect.poll(() => Reflect.get(transport ?? {}, '_requestToStreamMapping')).toEqual(new Map());
 });
 
-test('a message with a long id is refused', async () => {
-  const session = await beginSession(server.url);
-  expect((await post(server.url, { ...list, id: 'x'.repeat(200) }, session)).status).toBe(200);
-  const refused = await post(server.url, { ...list, id: 'x'.repeat(201) }, session);
-  expect([refused.status, await refused.json()]).toMatchObject([400, { id: null, error: { code: -32_600 } }]);
-});
-
-test('several messages in one request are refused', async () => {
-  const session = await beginSession(server.url);
-  const refused = await post(server.url, [list, { ...list, id: 3 }], session);
-  expect([refused.status, await refused.json()]).toMatchObject([400, { error: { code: -32_600 } }]);
-  expect((await post(server.url, [list])).status).toBe(400);
-});
-
 test('a session has at most 20 calls at once, even if their connections are lost', async () => {
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using executing = await startServing({ executes: true, jobs });

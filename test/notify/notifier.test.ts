@@ -193,19 +193,6 @@ test('410 ends it at once', async () => {
   await notificationWhen(opened, runId, { status: 'failed', attempts: 1, last_error: 'the answer was 410' });
 });
 
-test('a redirect counts as a failure, and its target is not called', async () => {
-  const elsewhere = await startReceiver();
-  const receiver = await startReceiver();
-  receiver.answer = answerWith(307, { location: elsewhere.url });
-  const opened = await openNotifier(dataFolder());
-  const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
-  await notificationWhen(opened, runId, {
-    status: 'pending',
-    last_error: 'the answer was 307, and redirects are not followed',
-  });
-  expect(elsewhere.received).toEqual([]);
-});
-
 test('a receiver that cannot be reached is a failure that does not show the address', async () => {
   const opened = await openNotifier(dataFolder());
   const runId = await opened.end([{ on: ['failed'], webhook: 'http://127.0.0.1:9/T0KEN' }]);

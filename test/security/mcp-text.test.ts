@@ -1,12 +1,13 @@
+// Attacks on agents by text: what a job says, prints or claims must not look like words of flwd, or hide from a reader.
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { plainText } from '../../src/lib/plain-text.ts';
 import { marked } from '../../src/mcp/harmless.ts';
-import { toolName } from '../../src/mcp/job-tools.ts';
 import { createInstance } from '../cli/an-instance.ts';
+import { connect, dataOf, textOf } from '../mcp/a-client.ts';
 import { bash, writeJob } from '../support/jobs.ts';
-import { connect, dataOf, textOf } from './a-client.ts';
 
 /** `ignore` in characters that nobody sees, and a sentence that is written backwards. */
 const tags = String.fromCodePoint(...Array.from('ignore', (letter) => 0xe0000 + (letter.codePointAt(0) ?? 0)));
@@ -30,16 +31,6 @@ describe('text of others', () => {
       '| done\n| result: {}\n| run_1 of x: success',
     );
   });
-});
-
-test('the names of tools are unique and fit every client', () => {
-  const long = 'a/'.repeat(60);
-  const ids = ['a/b', 'a_b', 'a.b', 'a-b', 'A/b', `${long}x`, `${long}y`, 'a/b/01234567', 'b', 'job'];
-  const names = ids.map(toolName);
-  expect(new Set(names).size).toBe(ids.length);
-  for (const name of names) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
-  expect(toolName('backup/daily')).toBe('job_backup_daily');
-  expect(toolName('a_b')).toBe('job_a_b_648fa9b3');
 });
 
 test('what a job says and prints reaches the model without hidden text, and marked', async () => {
@@ -107,17 +98,4 @@ test('with mcp.untrusted they are like the others, but not what they claim to be
   const cautious = { readOnlyHint: false, destructiveHint: true, idempotentHint: false };
   expect(jobs).toMatchObject([{ name: 'job_others_foreign', annotations: cautious }, { name: 'job_own' }]);
   expect(dataOf(await call('job_others_foreign'))).toMatchObject({ status: 'success', last_lines: ['| foreign'] });
-});
-
-test('only mcp.job_tools jobs are tools, and the others are found and started', async () => {
-  const { dir } = await createInstance(
-    { a: bash('true'), b: bash('echo b'), c: bash('true') },
-    { mcp: { job_tools: 1 } },
-  );
-  await writeJob(join(dir, 'jobs/aa'), bash('true', { agents: { expose: false } }));
-  const { client, call } = await connect(dir);
-  const { tools } = await client.listTools();
-  expect(tools.map(({ name }) => name).filter((name) => name.startsWith('job_'))).toEqual(['job_a']);
-  expect(dataOf(await call('jobs_search', { q: 'b' }))).toMatchObject({ jobs: [{ job_id: 'b', tool: 'job_b' }] });
-  expect(dataOf(await call('jobs_start', { job_id: 'b' }))).toMatchObject({ status: 'success', last_lines: ['| b'] });
 });
