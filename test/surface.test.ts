@@ -530,5 +530,6 @@ test('migrations: name, and the hash of their statements; a released one is neve
     '0037-heartbeats 7117b026668f0c4f',
     '0039-watched-files 7a513f868704d84f',
     '0038-backfills e7154f8d2f2b8601',
+    '0040-first-revisions ca5ac14946bd4773',
   ]);
 });

@@ -120,6 +120,11 @@ export function jobPath(jobId: string): string {
   return `/jobs/${jobId.split('/').map(encodeURIComponent).join('/')}`;
 }
 
+/** The files of a job as they were at a revision. */
+export function codePath(jobId: string, revision: string): string {
+  return `${jobPath(jobId)}?${new URLSearchParams({ tab: 'code', revision }).toString()}`;
+}
+
 export function runPath(runId: string): string {
   return `/runs/${encodeURIComponent(runId)}`;
 }

@@ -6,8 +6,7 @@ import { lateKinds } from '../domain/outcome/late.ts';
 import { routes } from './routes.ts';
 import { closed, cursor, json, limit, literals, nullable, oneOf, text, timeOrNull, timestamp } from './schema-parts.ts';
 
-const occurrence = (which: string) =>
-  Type.Object({ run_id: Type.String(), at: timestamp }, { description: `The ${which} run that failed this way` });
+const occurrence = { run_id: Type.String(), at: timestamp };
 
 const failureList = Type.Object(
   {
@@ -22,8 +21,18 @@ const failureList = Type.Object(
         sample: Type.String({ description: 'The message of the last failure' }),
         state: literals(failureStates),
         count: Type.Integer({ description: 'How many runs failed this way' }),
-        first_run: occurrence('first'),
-        last_run: occurrence('last'),
+        first_run: Type.Object(
+          {
+            ...occurrence,
+            revision: nullable(
+              Type.String({
+                description: "The revision of the job's files; null: flwd did not record it at that time",
+              }),
+            ),
+          },
+          { description: 'The first run that failed this way' },
+        ),
+        last_run: Type.Object(occurrence, { description: 'The last run that failed this way' }),
       }),
       { description: 'The last failure first' },
     ),

@@ -7,6 +7,7 @@ import { parseCursor, toCursor } from './cursor.ts';
 import type { Database } from './database.ts';
 import { fingerprintOf } from './failure-fingerprint.ts';
 import { prepareQuery } from './prepared-query.ts';
+import type { RunDetails } from './run/run-rows.ts';
 import type { FailureRow, Schema } from './schema.ts';
 
 export type FailureQuery = {
@@ -130,6 +131,17 @@ const fixFailures = prepareQuery((db, { tenant, jobId }: { tenant: string; jobId
     ),
 );
 
+const selectDetails = prepareQuery((db, { id }: { id: string }) =>
+  db.selectFrom('runs').select('details').where('id', '=', id),
+);
+
+async function revisionOf(db: Kysely<Schema>, id: string): Promise<string | null> {
+  const [row] = await selectDetails(db, { id });
+  if (!row) return null;
+  const { source }: Pick<RunDetails, 'source'> = JSON.parse(row.details);
+  return source.revision;
+}
+
 /** Counts a failed run to its group. A success of the job fixes its failures. */
 export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void> {
   const { tenant, job_id: jobId, status } = run;
@@ -144,6 +156,7 @@ export async function countFailure(db: Kysely<Schema>, run: Ended): Promise<void
     sample: message.slice(0, mostSampleChars).toWellFormed(),
     first_run: run.id,
     first_at: run.finished_at,
+    first_revision: await revisionOf(db, run.id),
     last_run: run.id,
     last_at: run.finished_at,
   });
@@ -165,6 +178,7 @@ function toFailure(row: FailureRow): Failure {
     count: row.count,
     firstRunId: row.first_run,
     firstAtMs: row.first_at,
+    firstRevision: row.first_revision,
     lastRunId: row.last_run,
     lastAtMs: row.last_at,
   };

@@ -438,6 +438,8 @@ export type FailureRow = {
   count: number;
   first_run: string;
   first_at: number;
+  /** null: of an earlier version of flwd, which did not record it. */
+  first_revision: string | null;
   last_run: string;
   last_at: number;
 };

@@ -26,7 +26,9 @@ test('failures are listed with their count until the job succeeds', async () => 
     expect.stringMatching(/^exited with code 3: row \d+ is broken/),
   ]);
   expect(rest).toEqual([['']]);
-  expect((await flwd(dir, 'runs', row?.[5] ?? '')).stdout).toMatch(/^happened +2 times since 20\S+Z$/m);
+  expect((await flwd(dir, 'runs', row?.[5] ?? '')).stdout).toMatch(
+    /^happened +2 times since 20\S+Z, first at revision [0-9a-f]{12}$/m,
+  );
 
   await flwd(dir, 'load', '--ok');
   expect(await flwd(dir, 'failures')).toEqual({

@@ -40,6 +40,7 @@ test('failures are listed by what the program said, until the job succeeds', asy
   expect(await Promise.all((await links.all()).map((link) => link.getAttribute('href')))).toEqual([
     '/jobs/etl/load',
     `/runs/${first}`,
+    expect.stringMatching(/^\/jobs\/etl\/load\?tab=code&revision=/),
     `/runs/${last}`,
   ]);
 

@@ -40,7 +40,7 @@ test('runs that failed in the same words are one failure, from open to fixed to 
   expect(list[0]).toMatchObject({
     tenant: 'default',
     reason: 'exit',
-    first_run: { run_id: first, at: expect.stringMatching(/Z$/) },
+    first_run: { run_id: first, at: expect.stringMatching(/Z$/), revision: '0123456789abcdef' },
     last_run: { run_id: third },
   });
   expect(next).toBeNull();

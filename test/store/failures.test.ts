@@ -44,11 +44,14 @@ describe.each(engines)('failures on $engine', ({ open }) => {
     ]);
 
     await ended('succeed', 5, '');
-    const back = await ended('fail', 6, 'no such table');
+    const source = { name: 'local-fs', type: 'fs' as const, revision: 'sha256:def' };
+    const back = await ended('fail', 6, 'no such table', { source });
+    await ended('fail', 7, 'no such file', { source });
     expect((await store.failures.list({ limit: 10 })).failures).toMatchObject([
+      { sample: 'no such file', firstRevision: 'sha256:def' },
       { state: 'regressed', count: 2, firstRunId: other, firstAtMs: nowMs + 180_000, lastRunId: back },
       { jobId: 'shop/release', state: 'open' },
-      { state: 'fixed', count: 2, lastAtMs: nowMs + 120_000 },
+      { state: 'fixed', count: 2, lastAtMs: nowMs + 120_000, firstRevision: 'sha256:abc' },
     ]);
   });
 

@@ -16,6 +16,9 @@ import { createOutput, type Output } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
 import { findRunId } from './named-run.ts';
 
+/** Enough to tell revisions apart; the JSON has all of it. */
+const mostRevisionChars = 12;
+
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
 type Failure = AnswerOf<'listFailures'>['failures'][number];
@@ -152,6 +155,13 @@ async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, statu
   return late.find(({ run_id: id }) => id === runId)?.detail;
 }
 
+/** Nothing for a failure that happened once. */
+function happenedWords({ count, first_run: { at, revision } }: Failure, output: Output): string {
+  if (count === 1) return '';
+  const first = revision === null ? '' : `, first at revision ${revision.slice(0, mostRevisionChars)}`;
+  return `${count} times since ${output.time(at)}${first}`;
+}
+
 export async function describeRun(
   run: Run,
   output: Output,
@@ -160,14 +170,11 @@ export async function describeRun(
   const { message, hint } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
-    ['job', `${run.job_id} at ${run.source.revision.slice(0, 12)} of ${run.source.name}`],
+    ['job', `${run.job_id} at ${run.source.revision.slice(0, mostRevisionChars)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', message ?? ''],
     ['hint', hint ?? ''],
-    [
-      'happened',
-      failure && failure.count > 1 ? `${failure.count} times since ${output.time(failure.first_run.at)}` : '',
-    ],
+    ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],
     ['waiting', run.waiting ?? ''],
     ['exit code', run.exit_code === null ? '' : String(run.exit_code)],

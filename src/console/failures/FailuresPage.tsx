@@ -11,10 +11,11 @@ import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
+import { revisionWords } from '../run/run-words.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import { countOf, countWords, errorWords, harmless, jobPath, runPath } from '../words.ts';
+import { codePath, countOf, countWords, errorWords, harmless, jobPath, runPath } from '../words.ts';
 import styles from './FailuresPage.module.css';
 
 type List = AnswerOf<'listFailures'>;
@@ -102,11 +103,7 @@ const columns: readonly Column<Failure>[] = [
     head: 'Since',
     width: '120px',
     leavesBelowPx: 900,
-    cell: ({ first_run: { run_id: runId, at } }) => (
-      <Link href={runPath(runId)}>
-        <Age at={at} />
-      </Link>
-    ),
+    cell: (failure) => <Since of={failure} />,
   },
   {
     id: 'last',
@@ -119,6 +116,23 @@ const columns: readonly Column<Failure>[] = [
     ),
   },
 ];
+
+/** The first run, and the job's files as they were then. */
+function Since({ of: { job_id: jobId, first_run: first } }: { readonly of: Failure }): ReactNode {
+  const { run_id: runId, at, revision } = first;
+  return (
+    <span className={styles.since}>
+      <Link href={runPath(runId)}>
+        <Age at={at} />
+      </Link>
+      {revision !== null && (
+        <Link href={codePath(jobId, revision)} className={styles.revision} title={revision}>
+          {revisionWords(revision)}
+        </Link>
+      )}
+    </span>
+  );
+}
 
 /** The program's own words. */
 function Sample({ of: { sample } }: { readonly of: Failure }): ReactNode {

@@ -17,6 +17,8 @@ export type Failure = {
   readonly count: number;
   readonly firstRunId: string;
   readonly firstAtMs: number;
+  /** The job's files at the first run. null: an earlier version of flwd did not record it. */
+  readonly firstRevision: string | null;
   readonly lastRunId: string;
   readonly lastAtMs: number;
 };

@@ -50,7 +50,11 @@ export function createFailureHandlers(o: {
           sample: failure.sample,
           state: failure.state,
           count: failure.count,
-          first_run: { run_id: failure.firstRunId, at: toTimestamp(failure.firstAtMs) },
+          first_run: {
+            run_id: failure.firstRunId,
+            at: toTimestamp(failure.firstAtMs),
+            revision: failure.firstRevision,
+          },
           last_run: { run_id: failure.lastRunId, at: toTimestamp(failure.lastAtMs) },
         })),
         next_cursor: page.nextCursor,

@@ -1,7 +1,7 @@
 // The schema of SQLite as all migrations leave it. `npm run docs` makes this file (build-schema.ts).
 
 /** How many migrations it contains. */
-export const freshVersion = 33;
+export const freshVersion = 34;
 export const freshSchema = `
 CREATE TABLE "runs" ("id" text not null primary key, "job_id" text not null, "tenant" text not null, "source" text not null, "status" text not null, "reason" text, "waiting" text, "created_at" bigint not null, "started_at" bigint, "finished_at" bigint, "exit_code" integer, "attempt" integer not null, "priority" integer not null, "version" integer not null, "queue_ms" bigint, "trigger" text not null, "created_by" text not null, "worker" text, "cancel_requested_at" bigint, "labels" text not null, "progress" text, "error" text, "termination" text, "details" text not null, "args" text not null, "result" text, "deadline_at" bigint, "concurrency_key" text, "concurrency_limit" integer, "left_behind" text, "owner" text, "epoch" integer default 0 not null);
 CREATE INDEX "runs_by_age" on "runs" ("created_at", "id");
@@ -85,7 +85,7 @@ CREATE UNIQUE INDEX "deliveries_by_body" on "deliveries" ("webhook_id", "body_ha
 CREATE TABLE "schedule_pauses" ("tenant" text not null primary key, "paused_at" bigint not null, "paused_by" text not null);
 CREATE TABLE "failing_jobs" ("tenant" text not null, "job_id" text not null, "run_id" text not null references "runs" ("id") on delete cascade, "failures" integer not null, "told" text not null, constraint "failing_jobs_key" primary key ("tenant", "job_id"));
 CREATE INDEX "failing_jobs_by_run" on "failing_jobs" ("run_id");
-CREATE TABLE "failures" ("tenant" text not null, "job_id" text not null, "fingerprint" text not null, "reason" text not null, "sample" text not null, "state" text not null, "count" bigint not null, "first_run" text not null, "first_at" bigint not null, "last_run" text not null, "last_at" bigint not null, constraint "failures_key" primary key ("tenant", "job_id", "fingerprint"));
+CREATE TABLE "failures" ("tenant" text not null, "job_id" text not null, "fingerprint" text not null, "reason" text not null, "sample" text not null, "state" text not null, "count" bigint not null, "first_run" text not null, "first_at" bigint not null, "last_run" text not null, "last_at" bigint not null, "first_revision" text, constraint "failures_key" primary key ("tenant", "job_id", "fingerprint"));
 CREATE INDEX "failures_unfixed" on "failures" ("tenant", "job_id") where "state" <> 'fixed';
 CREATE INDEX "failures_by_age" on "failures" ("last_at", "last_run");
 CREATE TABLE "trigger_results" ("trigger_id" text not null, "key" text not null, "tenant" text not null, "at" bigint not null, "result" text not null, "run_id" text, "problem" text, "detail" text, constraint "trigger_results_key" primary key ("trigger_id", "key"));

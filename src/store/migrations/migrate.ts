@@ -38,6 +38,7 @@ import { madeWebhooks } from './0036-made-webhooks.ts';
 import { heartbeats } from './0037-heartbeats.ts';
 import { backfills } from './0038-backfills.ts';
 import { watchedFiles } from './0039-watched-files.ts';
+import { firstRevisions } from './0040-first-revisions.ts';
 import type { ColumnTypes, Migration } from './migration.ts';
 
 /** In order. The version of a database is the number of migrations it has. */
@@ -75,6 +76,7 @@ export const migrations: readonly Migration[] = [
   heartbeats,
   watchedFiles,
   backfills,
+  firstRevisions,
 ];
 
 /** @throws StartError when the database is from a newer flwd */
