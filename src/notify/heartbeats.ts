@@ -25,7 +25,7 @@ const longestMs = 86_400_000;
 const againMs = 1_000;
 
 type Parts = {
-  readonly store: Pick<Store, 'db' | 'heartbeats' | 'runs'>;
+  readonly store: Pick<Store, 'db' | 'heartbeats'>;
   /** @throws Problem secret-unavailable */
   readonly tenantSecret: TenantSecret;
   readonly reachOf: ReachOf;
@@ -83,17 +83,13 @@ export function startHeartbeats(
   return { wake: wake.raise, ended: run() };
 }
 
-async function attemptFor(
-  { scheduleId: id, tenant, to, runId }: Heartbeat,
-  o: Parts,
-  signal: AbortSignal,
-): Promise<Attempt> {
+async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): Promise<Attempt> {
+  const { scheduleId: id, tenant, to } = heartbeat;
   try {
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
     // The services that watch for heartbeats know a job by its address, and all of them take a GET.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
-    const jobId = (await o.store.runs.summary(runId))?.job_id;
-    const mayReach = jobId === undefined ? undefined : o.reachOf(jobId);
+    const mayReach = o.reachOf(await o.store.heartbeats.jobId(heartbeat));
     return await callReceiver({ ...o, id, request, mayReach, signal });
   } catch (error) {
     if (error instanceof ChannelError) return failedAttempt(error.message);
@@ -103,12 +99,12 @@ async function attemptFor(
 
 /** Logs when the calls of a schedule begin to fail, work again, or end. The stored row knows what was said before. */
 async function tell(heartbeat: Heartbeat, settled: Called, { store, log }: Parts): Promise<void> {
-  const { scheduleId, to, runId, attempts, lastCall, lastFailure } = heartbeat;
+  const { scheduleId, to, attempts, lastCall, lastFailure } = heartbeat;
   const { error, nextAtMs } = settled;
   const wasFailing = (lastFailure?.atMs ?? 0) > (lastCall?.atMs ?? 0);
   const isKnown = error === null ? !wasFailing : wasFailing && (nextAtMs !== null || attempts === 0);
   if (isKnown) return;
-  const jobId = (await store.runs.summary(runId))?.job_id;
+  const jobId = await store.heartbeats.jobId(heartbeat);
   const origin = typeof to === 'string' ? new URL(to).origin : undefined;
   const subject = { schedule_id: scheduleId, job_id: jobId, origin };
   if (error === null) return log.info(subject, 'a heartbeat can be called again');

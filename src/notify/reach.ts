@@ -30,8 +30,8 @@ const forbiddenRanges = [
 
 const isForbidden = createAddressList(forbiddenRanges);
 
-/** For the id of a job; undefined: its requests may reach every address. */
-export type ReachOf = (jobId: string) => MayReach | undefined;
+/** For the id of a job, or an unknown job; undefined: its requests may reach every address. */
+export type ReachOf = (jobId: string | undefined) => MayReach | undefined;
 
 /**
  * @param mountPaths of the untrusted sources
@@ -43,7 +43,9 @@ export function createReach(mountPaths: readonly string[], allow: readonly strin
   const hosts = new Set(allow.map((one) => one.toLowerCase()));
   const mayReach: MayReach = (host, address) =>
     hosts.has(host.toLowerCase()) || isAllowed(address) || !(isForbidden(address) || isOwn(address));
-  return (jobId) => (mountPaths.some((path) => jobId === path || jobId.startsWith(`${path}/`)) ? mayReach : undefined);
+  const isUntrusted = (jobId: string | undefined) =>
+    mountPaths.some((path) => jobId === undefined || jobId === path || jobId.startsWith(`${path}/`));
+  return (jobId) => (isUntrusted(jobId) ? mayReach : undefined);
 }
 
 function isOwn(address: string): boolean {

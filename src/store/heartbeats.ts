@@ -22,6 +22,8 @@ export type HeartbeatStore = {
   readonly put: (tx: Transaction, heartbeat: NewHeartbeat, nowMs: number) => Promise<void>;
   /** Those that have waited longest come first. Leaves out the schedules `busy`. */
   readonly due: (nowMs: number, busy: readonly string[], limit: number) => Promise<readonly Heartbeat[]>;
+  /** The job of its schedule; undefined: neither the schedule nor the run exists any more. */
+  readonly jobId: (heartbeat: Pick<Heartbeat, 'scheduleId' | 'runId'>) => Promise<string | undefined>;
   /** When the next call after `nowMs` is due; null when nothing waits. */
   readonly nextDueAtMs: (nowMs: number) => Promise<number | null>;
   /** Records how a call ended. If the schedule has succeeded again meanwhile, the next call stays due. */
@@ -50,6 +52,11 @@ export function createHeartbeatStore({ read }: Database): HeartbeatStore {
       let query = select().where('next_at', '<=', nowMs).orderBy('next_at').limit(limit);
       if (busy.length > 0) query = query.where('schedule_id', 'not in', busy);
       return (await query.execute()).map(toHeartbeat);
+    },
+    async jobId({ scheduleId, runId }) {
+      const ofRun = read.selectFrom('runs').select('job_id').where('id', '=', runId);
+      const query = read.selectFrom('schedules').select('job_id').where('id', '=', scheduleId).unionAll(ofRun);
+      return (await query.executeTakeFirst())?.job_id;
     },
     async nextDueAtMs(nowMs) {
       const row = await read

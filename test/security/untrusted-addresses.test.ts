@@ -50,6 +50,11 @@ test.for([
   expect(mayReach('example.org', address)).toBe(false);
 });
 
+test('a job that is no longer known is bound, if there is an untrusted source', () => {
+  expect(createReach(['ext'], [])(undefined)?.('example.org', '127.0.0.1')).toBe(false);
+  expect(createReach([], [])(undefined)).toBeUndefined();
+});
+
 test('addresses of the server itself are not called, and other addresses are', () => {
   const own = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
   expect(own).not.toEqual([]);
