@@ -515,7 +515,8 @@ export const keys = {
   ),
   'notify.rules[].repeat': optional(
     duration('1m', '365d'),
-    'Report the failures of a job at most once in this time, until it succeeds; the next one then as still failing',
+    'Report the same failure of a job at most once in this time, until it succeeds; the next one then as still ' +
+      'failing. Another failure of the job is reported at once',
     { defaultText: 'report every failure' },
   ),
   'notify.rules[].digest': optional(

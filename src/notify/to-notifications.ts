@@ -63,7 +63,7 @@ function keyOf({ tenant, jobId }: Pick<FailingJob, 'tenant' | 'jobId'>): string 
 type Facts = {
   /** The failures in a row before this run. */
   readonly before: number;
-  /** When each receiver last heard of a failure of the job. Changes. */
+  /** When each receiver last heard of each failure of the job. Changes. */
   readonly told: Record<string, number>;
   /** By channel: when its open digest is sent. Changes. */
   readonly digests: Map<string, number>;
@@ -71,12 +71,12 @@ type Facts = {
 };
 
 function toNotifications(run: ReportedRun, facts: Facts): NewNotification[] {
-  const { runId, eventId, stepId, status } = run;
+  const { runId, eventId, stepId, status, fingerprint } = run;
   const { before, nowMs } = facts;
   const failures = status === 'failed' ? before + 1 : before;
   return run.notify.flatMap((rule, n): NewNotification[] => {
     if (rule.heartbeat) return [];
-    const event = withoutRepeats(rule, eventOf(rule, status, before), facts);
+    const event = withoutRepeats(rule, eventOf(rule, status, before), { ...facts, fingerprint });
     if (!event) return [];
     const { channel = null, webhook = null } = rule;
     const row = { id: createId('notice', nowMs), runId, eventId, n, event, stepId, failures, channel, webhook };
@@ -89,18 +89,31 @@ function eventOf(rule: NotifyRule, status: ReportedRun['status'], before: number
   return status === 'pending' || status === 'running' ? undefined : eventAtEnd(rule, status, before);
 }
 
-/** With `repeat`, a failure is told once in that time, and then again as still failing. */
+/** A job whose every failure reads differently sends no more messages than this in the time of `repeat`. */
+const mostFailuresTold = 5;
+
+/**
+ * With `repeat`, each failure is told once in that time, and then again as still failing. Another failure of the job,
+ * with another fingerprint, is told at once.
+ */
 function withoutRepeats(
   rule: NotifyRule,
   event: NotifyEvent | undefined,
-  { told, nowMs }: Facts,
+  { told, nowMs, fingerprint }: Pick<Facts, 'told' | 'nowMs'> & Pick<ReportedRun, 'fingerprint'>,
 ): NotifyEvent | undefined {
   const { repeatMs } = rule;
   if (repeatMs === undefined || (event !== 'failed' && event !== 'still_failing')) return event;
-  const receiver = receiverOf(rule);
-  const lastMs = told[receiver];
+  const receiver = `${receiverOf(rule)} `;
+  const key = `${receiver}${fingerprint}`;
+  const lastMs = told[key];
   if (isTooSoon(lastMs, repeatMs, nowMs)) return undefined;
-  told[receiver] = nowMs;
+  const others = Object.entries(told)
+    .filter(([one]) => one !== key && one.startsWith(receiver))
+    .toSorted(([, a], [, b]) => b - a);
+  const oldest = others[mostFailuresTold - 1];
+  if (isTooSoon(oldest?.[1], repeatMs, nowMs)) return undefined;
+  for (const [one] of others.slice(mostFailuresTold - 1)) delete told[one];
+  told[key] = nowMs;
   return lastMs === undefined ? event : 'still_failing';
 }
 

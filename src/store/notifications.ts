@@ -7,6 +7,8 @@ import type { Reach } from '../domain/principal.ts';
 import type { RunStatus } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import type { Database, Transaction } from './database.ts';
+import { fingerprintOf } from './failure-fingerprint.ts';
+import { failureOf } from './failures.ts';
 import { readSequence, setSequence } from './journal-rows.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { countRows } from './query-parts.ts';
@@ -25,6 +27,8 @@ export type ReportedRun = {
   /** The step that waits. */
   readonly stepId: string | null;
   readonly notify: readonly NotifyRule[];
+  /** Recognises its failure; null: it has not failed. */
+  readonly fingerprint: string | null;
 };
 
 /** How often a job has failed in a row. */
@@ -34,7 +38,7 @@ export type FailingJob = {
   /** The last of its failed runs. */
   readonly runId: string;
   readonly failures: number;
-  /** When each channel, or origin of a webhook, last heard of a failure. */
+  /** When each channel, or origin of a webhook, last heard of each failure: by both, with a space between. */
   readonly told: Readonly<Record<string, number>>;
 };
 
@@ -169,9 +173,10 @@ export function createNotificationStore({ read }: Database): NotificationStore {
     async reported({ fromId, toId }) {
       const rows = await selectReported(read, { fromId, toId });
       return rows.map(({ id, run_id, job_id, tenant, data, at, notify }) => {
-        const { status, step_id = null } = JSON.parse(data ?? '{}');
+        const { status, step_id = null, reason, message } = JSON.parse(data ?? '{}');
+        const fingerprint = status === 'failed' ? fingerprintOf(failureOf({ reason, message })) : null;
         const run = { eventId: id, atMs: at, runId: run_id, jobId: job_id, tenant };
-        return { ...run, status, stepId: step_id, notify: JSON.parse(notify ?? '[]') };
+        return { ...run, status, fingerprint, stepId: step_id, notify: JSON.parse(notify ?? '[]') };
       });
     },
 

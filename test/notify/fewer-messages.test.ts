@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { eventAtEnd, type NotifyEvent } from '../../src/domain/notification.ts';
 import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts';
 import { aChannel } from './a-channel.ts';
-import { dataFolder, openNotifier, startMs } from './a-notifier.ts';
+import { dataFolder, type Opened, openNotifier, startMs } from './a-notifier.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -60,6 +60,51 @@ test('repeat: a failing job is reported once in that time, then as still failing
   await when(() => expect(events().at(-1)).toBe('fixed'));
   await second.end(rule, 'fail');
   await when(() => expect(events().slice(3)).toEqual(['fixed', 'failed']));
+});
+
+test('repeat: another failure of the job is reported at once, and no more than five of them in that time', async () => {
+  const receiver = await startReceiver();
+  const dir = dataFolder();
+  const channels = [aChannel({ type: 'webhook', url: receiver.url })];
+  const rule = [{ on: ['failed', 'fixed'], channel: 'team', repeatMs: 24 * hourMs }] as const;
+  const told = () => bodiesOf(receiver).map(({ data }) => [data.event, data.message.reason]);
+  const failing = async (opened: Opened, message: string): Promise<void> => {
+    await opened.end(rule, 'fail', { change: { error: { message } } });
+  };
+  const first = await openNotifier(dir, { channels });
+  await failing(first, 'no answer from 10.0.0.7');
+  await when(() => expect(first.notifier.outcomes.delivered).toBe(1));
+  await first.close();
+
+  const second = await openNotifier(dir, { channels, nowMs: startMs + hourMs });
+  await failing(second, 'no answer from 10.0.0.8');
+  await failing(second, 'disk full');
+  await when(() =>
+    expect(told()).toEqual([
+      ['failed', 'No answer from 10.0.0.7.'],
+      ['failed', '3rd failure in a row. Disk full.'],
+    ]),
+  );
+  for (const word of ['one', 'two', 'three', 'four', 'five']) await failing(second, `cannot read ${word}`);
+  await failing(second, 'disk full');
+  await second.end(rule, 'succeed');
+  const last = ['fixed', 'It succeeded in 1.5s, after 9 failures in a row.'];
+  await when(() => expect(told()).toContainEqual(last));
+  await when(() => expect(told()).toHaveLength(6));
+  // Messages to a channel may pass each other.
+  expect(told()).toEqual(
+    expect.arrayContaining([
+      ['failed', '4th failure in a row. Cannot read one.'],
+      ['failed', '5th failure in a row. Cannot read two.'],
+      ['failed', '6th failure in a row. Cannot read three.'],
+    ]),
+  );
+
+  await failing(second, 'disk full');
+  await when(() => expect(told()).toHaveLength(7));
+  second.time.nowMs += 24 * hourMs;
+  await failing(second, 'disk full');
+  await when(() => expect(told().at(-1)).toEqual(['still_failing', '2nd failure in a row. Disk full.']));
 });
 
 const digest = [{ on: ['failed', 'fixed'], channel: 'team', digestMs: 10 * minuteMs }] as const;

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fingerprintOf } from '../../src/store/failure-fingerprint.ts';
 import type { DueNotification, NewNotification } from '../../src/store/notifications.ts';
 import type { NewRun } from '../../src/store/run/runs.ts';
 import { aRun } from './a-run.ts';
@@ -48,10 +49,15 @@ describe.each(engines)('notifications on $engine', ({ open }) => {
     await store.database.transact(async (tx) => {
       await store.runs.add(tx, run);
       await moveRun(tx, store.runs, run.id, 'claim', { atMs: nowMs });
-      await moveRun(tx, store.runs, run.id, 'fail', { atMs: nowMs + 1, reason: 'exit' });
+      await moveRun(tx, store.runs, run.id, 'fail', {
+        atMs: nowMs + 1,
+        reason: 'exit',
+        error: { message: 'disk full' },
+      });
     });
     const toId = await store.journal.latestId();
-    const about = { jobId: run.jobId, tenant: 'default', status: 'failed', stepId: null, notify };
+    const fingerprint = fingerprintOf({ reason: 'exit', message: 'disk full' });
+    const about = { jobId: run.jobId, tenant: 'default', status: 'failed', fingerprint, stepId: null, notify };
     expect(await store.notifications.reported({ fromId: 1, toId })).toMatchObject([{ runId: run.id, ...about }]);
     expect(await store.notifications.cursor()).toBe(1);
     await store.database.transact((tx) => store.notifications.moveCursor(tx, toId + 1));
