@@ -3,6 +3,7 @@
 // `npm run screenshots DIR` writes every page at three widths in both themes, to look at them, and `npm run screenshots
 // DIR run job-code` only these. The recording needs ffmpeg.
 
+import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,8 +16,14 @@ import { record } from './recording.ts';
 const images = join(import.meta.dirname, 'images');
 
 type Theme = 'light' | 'dark';
-/** `text` appears when the page has its content. */
-type Shot = { readonly name: string; readonly path: string; readonly text: string | RegExp };
+type Shot = {
+  readonly name: string;
+  readonly path: string;
+  /** A button to press once it is there. */
+  readonly press?: string;
+  /** Appears when the page has its content. */
+  readonly text: string | RegExp;
+};
 
 const heights = { 1440: 900, 1024: 768, 390: 844 } as const;
 type Width = keyof typeof heights;
@@ -46,7 +53,18 @@ function pagesWith({
     { name: 'schedules', path: '/schedules', text: 'Every day' },
     { name: 'schedules-week', path: '/schedules?view=week', text: /Mon/ },
     { name: 'approvals', path: '/approvals', text: 'Approve' },
+    { name: 'failures', path: '/failures', text: 'AssertionError' },
+    { name: 'logs', path: '/logs?q=error', text: 'that is all' },
     { name: 'admin-sources', path: '/admin/sources', text: 'shop-jobs' },
+    { name: 'admin-webhooks', path: '/admin/webhooks', text: 'refused' },
+    {
+      name: 'admin-deliveries',
+      path: '/admin/webhooks',
+      press: 'Deliveries of shop/feature-flags/flags',
+      text: 'checkout-v2',
+    },
+    { name: 'admin-triggers', path: '/admin/triggers', text: 'ops/certificates' },
+    { name: 'admin-channels', path: '/admin/channels', text: 'ops-slack' },
     { name: 'admin-secrets', path: '/admin/secrets', text: 'deploy-key' },
     { name: 'admin-values', path: '/admin/values', text: 'last-export' },
     { name: 'admin-doctor', path: '/admin/doctor', text: 'bubblewrap' },
@@ -68,12 +86,16 @@ const shown: readonly (readonly [name: string, page: string, width: Width, theme
   ['run-phone', 'run', 390, 'dark'],
   ['schedules', 'schedules-week', 1440, 'light'],
   ['approvals', 'approvals', 1440, 'light'],
+  ['failures', 'failures', 1440, 'light'],
+  ['logs', 'logs', 1440, 'light'],
+  ['deliveries', 'admin-deliveries', 1440, 'light'],
 ];
 
 async function takeShot(browser: Browser, shot: Shot, width: Width, theme: Theme, file: string): Promise<void> {
   const viewport = { width, height: heights[width] };
   const page = await browser.newPage({ viewport, colorScheme: theme, reducedMotion: 'reduce', hasTouch: width < 700 });
   await page.goto(base + shot.path);
+  if (shot.press !== undefined) await page.getByRole('button', { name: shot.press }).click();
   await settled(page, shot);
   await page.screenshot({ path: file });
   await page.close();
@@ -90,16 +112,51 @@ async function settled(page: Page, { name, text }: Shot): Promise<void> {
   await page.evaluate('document.fonts.ready');
 }
 
-async function send(method: string, path: string, body: object): Promise<void> {
+async function send<T>(method: string, path: string, body: object): Promise<T> {
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${base}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  return JSON.parse(text);
+}
+
+const pushSecret = 'the value of docs-push';
+
+/** What other services have sent: pushes and a ping of a repository, and a webhook that somebody has made. */
+async function addDeliveries(): Promise<void> {
+  for (const event of ['push', 'ping', 'push']) {
+    const body = JSON.stringify({ ref: 'refs/heads/main', after: '9f31c2e4', at: performance.now() });
+    const proof = `sha256=${createHmac('sha256', pushSecret).update(body).digest('hex')}`;
+    await deliver('/hooks/build/docs-site/push', body, { 'x-github-event': event, 'x-hub-signature-256': proof });
+  }
+  const { hook } = await send<{ hook: string }>('POST', '/webhooks', {
+    job_id: 'shop/feature-flags',
+    name: 'flags',
+    args: { flag: 'body.flag', on: 'body.percent' },
+  });
+  for (const percent of [25, 50, 120]) await deliver(hook, JSON.stringify({ flag: 'checkout-v2', percent }));
+}
+
+/** The server may refuse it: that is in the list of deliveries, too. */
+async function deliver(path: string, body: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+  const answer = await fetch(base + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
+  await answer.arrayBuffer();
 }
 
 /** What an administrator of the shop has set. */
 async function addSettings(): Promise<void> {
-  for (const name of ['deploy-key', 'crm-token', 'slack-webhook', 'pg-password'])
-    await send('PUT', `/secrets/${name}`, { value: `the value of ${name}` });
+  const secrets = {
+    'deploy-key': 'the value of deploy-key',
+    'crm-token': 'the value of crm-token',
+    'pg-password': 'the value of pg-password',
+    'slack-ops': 'https://hooks.slack.example.org/services/T024',
+    'docs-push': pushSecret,
+  };
+  for (const [name, value] of Object.entries(secrets)) await send('PUT', `/secrets/${name}`, { value });
   for (const [key, value] of [
     ['data/last-export', '2026-11-27T22:00:00Z'],
     ['data/cursor', '4182771'],
@@ -123,6 +180,7 @@ const base = server.url;
 const browser = await launchChromium();
 try {
   await addSettings();
+  await addDeliveries();
   const pages = pagesWith({
     failed: await lastRun('job_id=shop%2Frelease&status=failed'),
     successful: await lastRun('job_id=shop%2Frelease&status=success'),

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCatalog } from '../../src/catalog/catalog.ts';
+import { errorWords } from '../../src/console/words.ts';
 import type { JobDefinition, JsonObject, StepDefinition } from '../../src/domain/job.ts';
 import type { RunError, Trigger } from '../../src/domain/run.ts';
 import {
@@ -210,11 +211,17 @@ function planRun(
     waitedMs: draw() < 0.85 ? 8 + Math.floor(20 * draw()) : Math.floor(4_000 * draw() ** 2),
     tookMs: Math.max(200, Math.floor(usualMs * (hasFailed ? 0.3 + 0.5 * draw() : 1))),
     end: hasFailed ? 'fail' : draw() < 0.004 || (jobId === 'deploy/rollback' && draw() < 0.3) ? 'cancel' : 'succeed',
-    error: pick(errors, draw) ?? { message: 'The command ended with exit code 1.' },
+    error: exited(pick(errors, draw)),
     createdBy,
     trigger: triggerOf[createdBy] ?? 'schedule',
     args: pick(args, draw) ?? {},
   };
+}
+
+/** As the engine says it. */
+function exited(printed: RunError | undefined): RunError {
+  const message = 'exited with code 1';
+  return printed ? { ...printed, message: `${message}: ${printed.message}` } : { message };
 }
 
 type Logged = { readonly runId: string; readonly jobId: string; readonly endedAtMs: number } & (
@@ -253,7 +260,7 @@ async function addRun(tx: Transaction, writer: Writer, plan: PlannedRun): Promis
   await apply(endedAtMs, [], { kind: 'end', move: plan.end, change: { ...end, error } });
   const ended = { runId: id, jobId: job.id, endedAtMs };
   return plan.end === 'fail'
-    ? { ...ended, hasFailed: true, stepId: failedStep, message: plan.error.message }
+    ? { ...ended, hasFailed: true, stepId: failedStep, message: errorWords(plan.error.message) }
     : { ...ended, hasFailed: false };
 }
 

@@ -9,7 +9,7 @@ export type DemoHistory = {
   readonly tookMs: number;
   /** The share of its runs that fail. */
   readonly fails?: number;
-  /** With these errors, in turn. */
+  /** With these errors, which the program prints. */
   readonly errors?: readonly { readonly message: string; readonly hint?: string }[];
   /** From so many hours ago on, it fails with the first error nine times in ten. */
   readonly failsForHours?: number;
@@ -31,9 +31,10 @@ function quick(title: string, config: Config, history: DemoHistory | null): Demo
 }
 
 const cron = (pattern: string): Config => ({ schedules: [{ cron: pattern, timezone: 'Europe/Berlin' }] });
-/** A push starts the job. Nobody has stored the secret. */
+/** A push or a release to production starts the job. */
 const pushes: Config = {
   webhooks: [{ name: 'push', scheme: 'github', secret: 'docs-push', if: 'event == "push"' }],
+  triggers: [{ job: 'shop/release', if: 'run.args.env == "production"' }],
 };
 const afterCertificates: Config = { triggers: [{ job: 'ops/certificates', on: ['cancelled'] }] };
 const people = ['mara.lindt', 'jon.weber'] as const;
@@ -46,7 +47,7 @@ const timeout = {
   hint: 'The database did not answer. Check that 10.4.1.17:5432 can be reached from this host.',
 };
 const cuda = { message: 'CUDA out of memory. Tried to allocate 2.31 GiB' };
-const xcode = { message: 'exit code 65: Xcode 17.1 license has not been agreed to' };
+const xcode = { message: 'Xcode 17.1 license has not been agreed to' };
 const disk = {
   message: 'tar: /srv/media: Cannot open: No such file or directory',
   hint: 'The job was not granted /srv/media. Add it to permissions.read, and allow it under security.paths.',
@@ -252,7 +253,7 @@ export const demoJobs: Readonly<Record<string, DemoJob>> = {
       everyMin: 180,
       tookMs: 5.3 * min,
       fails: 0.05,
-      errors: [{ message: 'exit code 1: manifest unknown' }],
+      errors: [{ message: 'manifest unknown' }],
       by: ['ci-helper'],
       args: [{ ref: 'main@9f31c2e', push: true }],
     },

@@ -61,6 +61,7 @@ export function WebhooksPage(): ReactNode {
                   <WebhookActs webhook={webhook} ask={setAsked} mayWrite={mayWrite} mayRead={mayRead} />
                   <span className={`${styles.wholeLine} ${styles.inLine}`}>
                     <span className={styles.cut}>{webhook.name}</span>
+                    {webhook.scheme === 'token' && <Unsigned />}
                     <Last of={webhook} />
                   </span>
                 </div>
@@ -101,7 +102,7 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       id: 'scheme',
       head: 'Signed by',
       width: '110px',
-      cell: ({ scheme }) => (scheme === 'token' ? <Chip look="late">not signed</Chip> : scheme),
+      cell: ({ scheme }) => (scheme === 'token' ? <Unsigned /> : scheme),
     },
     {
       id: 'hook',
@@ -118,6 +119,10 @@ function columnsOf(rights: Rights): readonly Column<Webhook>[] {
       cell: (webhook) => <WebhookActs webhook={webhook} {...rights} />,
     },
   ];
+}
+
+function Unsigned(): ReactNode {
+  return <Chip look="late">not signed</Chip>;
 }
 
 /** An address with a token is shown only when the webhook is made. */
