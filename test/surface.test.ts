@@ -322,7 +322,7 @@ test('commands of flwd, with their options', () => {
     'takeover --dry-run --yes --undo --json --quiet --config --data-dir --jobs',
     'runs --job --status --since --until --label --not-label --by --trigger --top-level --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'stats --range --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
-    'logs --follow --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
+    'logs --follow --all --after --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'failures --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'late --job --all --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',

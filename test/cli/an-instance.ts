@@ -25,17 +25,19 @@ type Served = {
   readonly finished: (runId: string) => Promise<RunAnswer>;
   /** Sends SIGTERM and expects the exit code 0. */
   readonly stop: () => Promise<void>;
+  /** Sends SIGKILL, and waits for the end. */
+  readonly kill: () => Promise<void>;
 };
 
 export async function createInstance(
   jobs: Readonly<Record<string, JobFiles>>,
-  sections: Readonly<Record<string, unknown>> = {},
+  sections: Readonly<Record<string, unknown>> & { readonly server?: Readonly<Record<string, unknown>> } = {},
   dir: string = createFolder(),
 ): Promise<Instance> {
   const dataDir = join(dir, 'data');
   for (const [folder, files] of Object.entries(jobs)) await writeJob(join(dir, 'jobs', folder), files);
   mkdirSync(join(dir, 'jobs'), { recursive: true });
-  const config = { ...sections, instance: { data_dir: dataDir }, server: { bind: '127.0.0.1:0' } };
+  const config = { ...sections, instance: { data_dir: dataDir }, server: { ...sections.server, bind: '127.0.0.1:0' } };
   writeFileSync(join(dir, 'flwd.yaml'), JSON.stringify(config));
   // Jobs go on without their server.
   onTestFinished(() => killProcessesWith(dataDir));
@@ -79,6 +81,10 @@ async function serve(dir: string, jobIds: readonly string[]): Promise<Served> {
     async stop() {
       child.kill('SIGTERM');
       expect((await ended).code).toBe(0);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
     },
   };
 }

@@ -95,8 +95,24 @@ describe('a line of a job with steps', () => {
       ofOutput(output, 'run.output').map(({ data }) => data),
     );
     const about = { run_id: runId, job_id: 'staged', tenant: 'default', timestamp: expect.stringMatching(/Z$/) };
-    expect(output[1]?.data).toEqual({ ...about, step_id: 'build', level: 'info', message: 'build 1' });
-    expect(output.at(-1)?.data).toEqual({ ...about, step_id: 'ship', level: 'error', message: 'ship fell' });
+    expect(output[1]?.data).toEqual({
+      ...about,
+      seq: 1,
+      step_id: 'build',
+      attempt: 1,
+      stream: 'stdout',
+      level: 'info',
+      message: 'build 1',
+    });
+    expect(output.at(-1)?.data).toEqual({
+      ...about,
+      seq: 8,
+      step_id: 'ship',
+      attempt: 1,
+      stream: 'stderr',
+      level: 'error',
+      message: 'ship fell',
+    });
     expect(await allFramesOf(await stream(`?run_id=${runId}`))).toEqual(live);
     expect(await allFramesOf(await server.fetch(`/runs/${runId}/events`))).toEqual(live);
     const lines = await server.fetch(`/runs/${runId}/events`, { headers: { accept: 'application/x-ndjson' } });
@@ -323,5 +339,5 @@ test('a quiet stream sends a comment every 15 s', async () => {
     if (/^:/m.test(text)) break;
   }
   stop.abort();
-  expect(text).toMatch(/^retry: 3000\n\n:[^\n]*\n\n$/);
+  expect(text).toMatch(/^retry: 3000\n\nid: \d+\n\n:[^\n]*\n\n$/);
 });

@@ -37,7 +37,15 @@ describe('the events of one run', () => {
     expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b));
     const about = { run_id: finished.id, job_id: 'demo', tenant: 'default', timestamp: expect.any(String) };
     expect(frames[1]?.data).toEqual({ ...about, status: 'running', attempt: 1, waited_ms: expect.any(Number) });
-    expect(frames[3]?.data).toEqual({ ...about, step_id: 'step_01', level: 'info', message: 'one' });
+    expect(frames[3]?.data).toEqual({
+      ...about,
+      seq: 1,
+      step_id: 'step_01',
+      attempt: 1,
+      stream: 'stdout',
+      level: 'info',
+      message: 'one',
+    });
     expect(frames.at(-1)?.data).toMatchObject({ ...about, status: 'success' });
   });
 

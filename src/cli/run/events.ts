@@ -4,10 +4,10 @@ import type { Frame } from '../../client/resuming-stream.ts';
 import { type EventType, eventTypes } from '../../domain/event.ts';
 import type { Options } from '../command.ts';
 import { hint } from '../command-line.ts';
-import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
+import { type ExitCode, Refusal } from '../exit-code.ts';
 import { withSession } from '../session/session.ts';
-import { onInterrupt, onReaderGone } from '../session/stop-signal.ts';
-import { createOutput, mayColour, type Output } from '../terminal/output.ts';
+import { untilStopped } from '../session/stop-signal.ts';
+import { createOutput, mayColour, type Output, outputTaken } from '../terminal/output.ts';
 import { forTerminal } from '../terminal/terminal-text.ts';
 import { breakWords } from './log-lines.ts';
 import { findRunId } from './named-run.ts';
@@ -29,29 +29,18 @@ export async function run(options: Options): Promise<ExitCode> {
     if (runId !== undefined) session.attend(runId);
     else if (session.isEphemeral())
       output.say(`no server is running on ${session.where}: only what other commands do will appear here`);
-    const leaving = new AbortController();
-    let isInterrupted = false;
-    const releases = [
-      onInterrupt(() => {
-        isInterrupted = true;
-        leaving.abort();
-      }),
-      onReaderGone(() => leaving.abort()),
-    ];
-    try {
+    return untilStopped(async (signal) => {
       const frames = session.client.stream('streamRunEvents', {
         query,
-        signal: leaving.signal,
+        signal,
         onBreak: (error) => output.warn(breakWords(error)),
       });
       for await (const { id, event, data } of frames) {
         if (output.isJson) output.json({ id: Number(id), event, ...data });
         else output.text(`${toLine(event, data, output)}\n`);
+        await outputTaken(signal);
       }
-    } finally {
-      for (const release of releases) release();
-    }
-    return isInterrupted ? exitCodes.interrupted : exitCodes.done;
+    });
   });
 }
 

@@ -3,11 +3,10 @@
 import type { Client } from '../../client/client.ts';
 import type { QueryOf } from '../../contract/operations.ts';
 import { type LogLevel, logLevels } from '../../domain/log-line.ts';
-import { mayColour, type Output } from '../terminal/output.ts';
+import { mayColour, type Output, outputTaken } from '../terminal/output.ts';
 import { forTerminal } from '../terminal/terminal-text.ts';
-import type { StepLabels } from './step-labels.ts';
 
-type PrintedLine = {
+export type PrintedLine = {
   readonly timestamp: string;
   readonly level: LogLevel;
   readonly message: string;
@@ -21,22 +20,23 @@ type PrintedLine = {
 export type LinePrinter = (line: PrintedLine) => void | Promise<void>;
 
 /**
- * @param o.labels of the steps, which the lines then show; null: they do not
+ * @param o.labelOf what is shown before a line, such as its step; null: nothing
  * @param o.to one stream for all lines, or `same` for the stream that the script wrote each line to
  */
-export function createLinePrinter(
+export function createLinePrinter<Line extends PrintedLine>(
   output: Output,
   o: {
-    readonly labels: StepLabels | null;
+    readonly labelOf: ((line: Line) => string) | null;
     readonly showsTime: boolean;
     readonly to: 'stdout' | 'stderr' | 'same';
   },
-): (line: PrintedLine) => void {
-  return ({ timestamp, level, message, step_id: step, stream, recovered, fields }) => {
+): (line: Line) => void {
+  return (line) => {
+    const { timestamp, level, message, stream, recovered, fields } = line;
     const to = process[o.to === 'same' ? stream : o.to];
     const isForPeople = to.isTTY;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
-    const of = o.labels ? `${output.paint('faint', `${o.labels.of(step)} |`)} ` : '';
+    const of = o.labelOf ? `${output.paint('faint', `${o.labelOf(line)} |`)} ` : '';
     const members = fields && Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     const text = isForPeople ? forTerminal(message, mayColour()) : message;
     const rest = isForPeople ? output.paint('faint', forTerminal(members, false)) : members;
@@ -64,7 +64,10 @@ export async function followLog(
     ...(o.signal && { signal: o.signal }),
     ...(o.onBreak && { onBreak: o.onBreak }),
   });
-  for await (const { event, data } of frames) if (event === 'log') await o.print(toLine(data));
+  for await (const { event, data } of frames) {
+    if (event === 'log') await o.print(toLine(data));
+    await outputTaken(o.signal);
+  }
 }
 
 /** Printed when a stream breaks; the client then reconnects until it succeeds. */
@@ -72,7 +75,8 @@ export function breakWords(error: Error): string {
   return `${error.message} Trying again until it answers.`;
 }
 
-function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
+/** The line of a `log` or `run.output` event. */
+export function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
   const { fields } = data;
   return {
     timestamp: String(data.timestamp),

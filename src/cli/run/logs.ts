@@ -3,11 +3,11 @@
 import type { QueryOf } from '../../contract/operations.ts';
 import { logLevels } from '../../domain/log-line.ts';
 import type { Options } from '../command.ts';
-import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { oneOperand, readChoice, readCount } from '../option-values.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { onReaderGone } from '../session/stop-signal.ts';
-import { createOutput } from '../terminal/output.ts';
+import { createOutput, outputTaken } from '../terminal/output.ts';
 import { breakWords, createLinePrinter, followLog, type LinePrinter } from './log-lines.ts';
 import { findRunId } from './named-run.ts';
 import { createStepLabels } from './step-labels.ts';
@@ -16,6 +16,8 @@ import { nameSubRuns, subRunOf } from './sub-runs.ts';
 const pageLines = 10_000;
 
 export async function run(options: Options, operands: readonly string[]): Promise<ExitCode> {
+  if (options.has('all')) return (await import('./logs-of-all.ts')).run(options, operands);
+  if (options.has('after')) throw new Refusal('--after is for the lines of all runs: use it with --all');
   const word = oneOperand(operands, 'flwd logs RUN; flwd runs lists the runs');
   const output = createOutput(options);
   const asked = queryOf(options);
@@ -31,7 +33,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
     session.attend(namedId);
     const labels = of.steps.length > 1 && !options.has('step') ? createStepLabels(client, runId) : null;
     const printLine = createLinePrinter(output, {
-      labels,
+      labelOf: labels && (({ step_id: ofLine }) => labels.of(ofLine)),
       showsTime: options.has('timestamps'),
       // The log is this command's data, including what the script wrote to its standard error.
       to: 'stdout',
@@ -96,6 +98,7 @@ async function printAll(
       // Waiting for each of a million lines would take a sixth longer.
       if (printing) await printing;
     }
+    await outputTaken(signal);
     if (page.logs_expired) return { isExpired: true };
     if (signal.aborted || page.next_cursor === null || query.tail !== undefined) return { isExpired: false };
     cursor = page.next_cursor;

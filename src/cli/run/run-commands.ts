@@ -74,9 +74,16 @@ export const runCommands = [
   },
   {
     name: 'logs',
-    about: 'print the log of a run; the script’s stdout and stderr both go to standard output',
+    about:
+      'print the log of a run, or follow those of all runs; the script’s stdout and stderr both go to standard output',
     options: [
       { name: 'follow', short: 'f', about: 'keep printing new lines until the run ends' },
+      { name: 'all', about: 'with --follow: print the lines of all runs as they are written, until Ctrl-C' },
+      {
+        name: 'after',
+        value: 'ID',
+        about: 'with --all: continue after the line that has this `id` in the output of --json',
+      },
       { name: 'tail', value: 'N', about: 'only the last N lines' },
       {
         name: 'level',
@@ -94,8 +101,12 @@ export const runCommands = [
       ...printing,
       ...instance,
     ],
-    operands: 'RUN',
-    examples: ['flwd logs run_01KJ… --follow', 'flwd logs run_01KJ… --level error --tail 20'],
+    operands: '[RUN]',
+    examples: [
+      'flwd logs run_01KJ… --follow',
+      'flwd logs run_01KJ… --level error --tail 20',
+      'flwd logs --all --follow --json',
+    ],
   },
   {
     name: 'search',

@@ -58,7 +58,7 @@ export async function watchRun(
     },
   );
   const print = createLinePrinter(output, {
-    labels: steps.length > 0 ? labels : null,
+    labelOf: steps.length > 0 ? ({ step_id: stepId }) => labels.of(stepId) : null,
     showsTime: false,
     to: output.isJson ? 'stderr' : 'same',
   });

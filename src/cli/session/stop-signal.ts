@@ -2,7 +2,7 @@
 // away.
 
 import { systemClock } from '../../lib/clock.ts';
-import { exitCodes } from '../exit-code.ts';
+import { type ExitCode, exitCodes } from '../exit-code.ts';
 
 /** One Ctrl-C can arrive twice: the terminal sends it to every process, and npm forwards it once more. */
 const echoMs = 250;
@@ -70,4 +70,23 @@ export function keepInterrupts(): Interrupts {
 export function onReaderGone(act: () => void): () => void {
   process.stdout.on('error', act);
   return () => void process.stdout.off('error', act);
+}
+
+/** Works until the work is done, SIGTERM or SIGINT asks to stop, or nobody reads standard output any more. */
+export async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<ExitCode> {
+  const leaving = new AbortController();
+  let isInterrupted = false;
+  const releases = [
+    onInterrupt(() => {
+      isInterrupted = true;
+      leaving.abort();
+    }),
+    onReaderGone(() => leaving.abort()),
+  ];
+  try {
+    await work(leaving.signal);
+  } finally {
+    for (const release of releases) release();
+  }
+  return isInterrupted ? exitCodes.interrupted : exitCodes.done;
 }

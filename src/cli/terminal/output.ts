@@ -1,6 +1,7 @@
 // Prints for a command: data on standard output, everything else on standard error. At a terminal the text is meant for
 // people; in a pipe it has a form that scripts can rely on.
 
+import { once } from 'node:events';
 import { styleText } from 'node:util';
 import { awayWords } from '../../client/took.ts';
 import type { Options } from '../command.ts';
@@ -86,6 +87,18 @@ export function createOutput(options: Options): Output {
     },
     paint,
   };
+}
+
+/**
+ * Waits for a slow reader of standard output: Node keeps in memory what the reader has not taken. Ends early if the
+ * reader is gone or the signal is aborted.
+ */
+export function outputTaken(signal?: AbortSignal): Promise<void> | undefined {
+  if (!process.stdout.writableNeedDrain || signal?.aborted) return undefined;
+  return once(process.stdout, 'drain', signal ? { signal } : {}).then(
+    () => undefined,
+    () => undefined,
+  );
 }
 
 /** Follows https://no-color.org. */

@@ -101,6 +101,8 @@ async function assertKept({ hub, journal }: Parts, afterId: number): Promise<voi
 
 async function sendEvents(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
   const { runId, hasFinished } = selection;
+  // Without an id, a client whose connection breaks before the first event would miss what happens until it is back.
+  if (runId === undefined) await write(`id: ${selection.afterId}\n\n`, 0);
   for await (const { entries, isCaughtUp } of followJournal(o, selection, signal)) {
     for (const entry of entries) {
       if (signal.aborted) return;

@@ -44,9 +44,9 @@ export function createEventFrames(logs: LogStore): EventFrames {
     }
     const types = eventsOfLine[entry.type];
     const lines = await logs.lines(entry.runId, entry.firstSeq, entry.lineCount);
-    return lines.flatMap(({ seq, timestamp, level, message, step_id }) => {
-      const firstId = entry.id + (seq - entry.firstSeq) * types.length;
-      const data = { ...about, timestamp, level, message, step_id };
+    return lines.flatMap((line) => {
+      const firstId = entry.id + (line.seq - entry.firstSeq) * types.length;
+      const data = { ...about, ...line };
       return types.map((type, at) => ({ id: firstId + at, type, data }));
     });
   }
