@@ -187,6 +187,16 @@ test('an expression over a large body ends in time, and a disabled job stays off
   expect((await send('off/gh', body)).status).toBeGreaterThanOrEqual(400);
 });
 
+test('a body of more than 1 MiB is refused, and one of nearly 1 MiB is taken', async () => {
+  const filled = (size: number) => JSON.stringify({ text: randomUUID(), filler: 'x'.repeat(size) });
+  expect((await send('deploy/gh', filled(2 ** 20 - 500))).status).toBe(202);
+  const refused = await send('deploy/gh', filled(2 ** 20));
+  expect([refused.status, await refused.json()]).toMatchObject([
+    413,
+    { type: expect.stringContaining('body-too-large') },
+  ]);
+});
+
 test('a delivery id cannot be used for another webhook, and a recorded body not under a new id', async () => {
   const body = fresh();
   const headers = { 'x-github-delivery': randomUUID() };

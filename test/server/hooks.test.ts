@@ -249,12 +249,6 @@ describe('a push of GitHub', () => {
     expect(await sendAs(pushed(), { 'content-type': 'application/xml' })).toMatchObject(type);
     expect(await sendAs(pushed(), { 'content-encoding': 'gzip' })).toMatchObject(type);
   });
-
-  test('of more than 1 MiB is refused, and one of nearly 1 MiB is taken', async () => {
-    const filled = (size: number) => pushed({ filler: 'x'.repeat(size) });
-    expect((await push(filled(2 ** 20 - 500))).status).toBe(202);
-    expect(await read(await push(filled(2 ** 20)))).toMatchObject({ status: 413, slug: 'body-too-large' });
-  });
 });
 
 describe('the schemes of other services', () => {
