@@ -64,6 +64,9 @@ function responseTo(
     const { request } = process.getBuiltinModule(protocol === 'https:' ? 'node:https' : 'node:http');
     const sent = request(url, { method, headers, signal, ...guarded }, resolve);
     sent.on('error', reject);
+    sent.on('upgrade', (_response, socket) => socket.destroy());
+    // Comes last, also where nothing else does: after an answer that changes the protocol, Node ends in silence.
+    sent.on('close', () => reject(new Error('the connection was closed')));
     sent.end(body ?? undefined);
   });
 }

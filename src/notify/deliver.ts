@@ -126,16 +126,19 @@ async function attemptFor(reports: readonly Report[], o: Parts, signal: AbortSig
   const id = reports[0]?.notification.id ?? '';
   try {
     const request = await requestFor(reports, o);
-    return await send({ id, request, mayReach: reachFor(reports, o), signer, clock, timeoutMs, signal });
+    const mayReach = await reachFor(reports, o);
+    return await send({ id, request, mayReach, signer, clock, timeoutMs, signal });
   } catch (error) {
     if (error instanceof ChannelError) return { ...failedAttempt(error.message), isFinal: error.isFinal };
     throw error;
   }
 }
 
-/** Only the operator names the address of a channel. */
-function reachFor([first]: readonly Report[], { reachOf }: Parts): MayReach | undefined {
-  return first?.notification.channel === null ? reachOf(first.run.job_id) : undefined;
+async function reachFor([first]: readonly Report[], { reachOf, store }: Parts): Promise<MayReach | undefined> {
+  // Only the operator names the address of a channel.
+  if (!first || first.notification.channel !== null) return undefined;
+  const { runId } = first.notification;
+  return reachOf(first.run.job_id, runId !== null && (await store.runs.wasUntrusted(runId)));
 }
 
 /** All of a digest get the same time for the next attempt, so that they stay together. */

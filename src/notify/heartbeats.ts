@@ -25,7 +25,7 @@ const longestMs = 86_400_000;
 const againMs = 1_000;
 
 type Parts = {
-  readonly store: Pick<Store, 'db' | 'heartbeats'>;
+  readonly store: Pick<Store, 'db' | 'heartbeats' | 'runs'>;
   /** @throws Problem secret-unavailable */
   readonly tenantSecret: TenantSecret;
   readonly reachOf: ReachOf;
@@ -89,7 +89,8 @@ async function attemptFor(heartbeat: Heartbeat, o: Parts, signal: AbortSignal): 
     const url = await openAddress(to, (name) => o.tenantSecret(tenant, name));
     // The services that watch for heartbeats know a job by its address, and all of them take a GET.
     const request = { method: 'GET', url, headers: {}, body: null, isSigned: false };
-    const mayReach = o.reachOf(await o.store.heartbeats.jobId(heartbeat));
+    const { heartbeats, runs } = o.store;
+    const mayReach = o.reachOf(await heartbeats.jobId(heartbeat), await runs.wasUntrusted(heartbeat.runId));
     return await callReceiver({ ...o, id, request, mayReach, signal });
   } catch (error) {
     if (error instanceof ChannelError) return failedAttempt(error.message);

@@ -17,21 +17,26 @@ const forbiddenRanges = [
   '224.0.0.0/4',
   '255.255.255.255',
   'ff00::/8',
-  // The metadata of Amazon, Google, Alibaba, Azure and Oracle.
-  'fd00:ec2::254',
+  // The metadata of Amazon, Google, Oracle, Scaleway, Alibaba, Azure and Oracle again.
+  'fd00:ec2::/32',
   'fd20:ce::254',
+  'fd00:c1::a9fe:a9fe',
+  'fd00:42::42',
   '100.100.100.200',
   '168.63.129.16',
   '192.0.0.192',
-  // The first two IPv4 ranges, translated.
-  '64:ff9b::7f00:0/104',
-  '64:ff9b::a9fe:0/112',
+  // Translated to IPv4 by a gateway of the own network.
+  '64:ff9b:1::/48',
 ];
 
 const isForbidden = createAddressList(forbiddenRanges);
+const isTranslated = createAddressList(['64:ff9b::/96']);
 
-/** For the id of a job, or an unknown job; undefined: its requests may reach every address. */
-export type ReachOf = (jobId: string | undefined) => MayReach | undefined;
+/**
+ * For a job, or one that is no longer known; undefined: its requests may reach every address. `wasUntrusted` says
+ * whether its source was untrusted when the run was created: the source may have been removed since.
+ */
+export type ReachOf = (jobId: string | undefined, wasUntrusted: boolean) => MayReach | undefined;
 
 /**
  * @param mountPaths of the untrusted sources
@@ -41,11 +46,24 @@ export function createReach(mountPaths: readonly string[], allow: readonly strin
   const ranges = allow.filter((one) => isIP(one.split('/')[0] ?? '') !== 0);
   const isAllowed = createAddressList(ranges);
   const hosts = new Set(allow.map((one) => one.toLowerCase()));
-  const mayReach: MayReach = (host, address) =>
-    hosts.has(host.toLowerCase()) || isAllowed(address) || !(isForbidden(address) || isOwn(address));
-  const isUntrusted = (jobId: string | undefined) =>
-    mountPaths.some((path) => jobId === undefined || jobId === path || jobId.startsWith(`${path}/`));
-  return (jobId) => (isUntrusted(jobId) ? mayReach : undefined);
+  const mayReach: MayReach = (host, address) => {
+    const meant = translated(address) ?? address;
+    return hosts.has(host.toLowerCase()) || isAllowed(address) || !(isForbidden(meant) || isOwn(meant));
+  };
+  const isInside = (jobId: string) => mountPaths.some((path) => jobId === path || jobId.startsWith(`${path}/`));
+  return (jobId, wasUntrusted) => (wasUntrusted || jobId === undefined || isInside(jobId) ? mayReach : undefined);
+}
+
+/** The IPv4 address to which a NAT64 gateway translates this one (RFC 6052). */
+function translated(address: string): string | undefined {
+  if (!isTranslated(address)) return undefined;
+  const [, high = '0', low = '0'] =
+    /([0-9a-f]{0,4}):([0-9a-f]{0,4})$/.exec(new URL(`http://[${address}]`).hostname.slice(1, -1)) ?? [];
+  const bytes = [high, low].flatMap((group) => {
+    const value = Number.parseInt(group || '0', 16);
+    return [value >> 8, value & 255];
+  });
+  return bytes.join('.');
 }
 
 function isOwn(address: string): boolean {

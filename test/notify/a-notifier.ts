@@ -43,6 +43,8 @@ type EndOptions = {
   readonly run?: Partial<NewRun>;
   readonly change?: Partial<RunChange>;
   readonly title?: string;
+  /** The source of its job was untrusted when it was created. */
+  readonly isUntrusted?: boolean;
   /** The lines of its log. */
   readonly lines?: readonly string[];
 };
@@ -118,9 +120,10 @@ export async function openNotifier(dir: string, o: NotifierOptions = {}): Promis
       await store.db.transact((tx) => store.late.add(tx, one));
       seen();
     },
-    async end(notify, move = 'fail', { run = {}, change = {}, title, lines = [] } = {}) {
+    async end(notify, move = 'fail', { run = {}, change = {}, title, isUntrusted, lines = [] } = {}) {
       const added = aRun({ createdAtMs: time.nowMs, ...run });
-      const plan = { ...added.plan, job: { ...added.plan.job, notify, ...(title !== undefined && { title }) } };
+      const job = { ...added.plan.job, notify, ...(title !== undefined && { title }) };
+      const plan = { ...added.plan, job, ...(isUntrusted && { untrustedSource: { name: 'ext', trusted: false } }) };
       await store.db.transact(async (tx) => {
         await store.runs.add(tx, { ...added, plan });
         await moveRun(tx, store.runs, added.id, 'claim', { atMs: time.nowMs });

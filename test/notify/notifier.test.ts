@@ -354,3 +354,13 @@ test('a notification is removed with its run', async () => {
   expect(await opened.store.notifications.list(runId)).toEqual([]);
   expect(await opened.store.notifications.pendingCount()).toBe(0);
 });
+
+test('an answer that changes the protocol ends the call, and the notifier can be closed', async () => {
+  const receiver = await startReceiver();
+  receiver.answer = ({ socket }) => socket?.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  const opened = await openNotifier(dataFolder());
+  const runId = await opened.end([{ on: ['failed'], webhook: receiver.url }]);
+  const last_error = 'it cannot be reached (no connection)';
+  await notificationWhen(opened, runId, { status: 'pending', attempts: 1, last_error });
+  await opened.close();
+});

@@ -11,7 +11,7 @@ import { answerWith, type Receiver, startReceiver } from '../support/receiver.ts
 const mayReach = reachWith();
 
 function reachWith(allow: readonly string[] = []) {
-  const reach = createReach(['ext'], allow)('ext/calls');
+  const reach = createReach(['ext'], allow)('ext/calls', false);
   if (!reach) throw new Error('jobs of the source are not bound');
   return reach;
 }
@@ -35,6 +35,9 @@ test.for([
   '::7f00:1',
   '64:ff9b::127.0.0.1',
   '64:ff9b::169.254.169.254',
+  '64:ff9b::100.100.100.200',
+  '64:ff9b::',
+  '64:ff9b:1::7f00:1',
   '169.254.169.254',
   'fe80::1',
   'fe80::1%eth0',
@@ -42,6 +45,9 @@ test.for([
   '255.255.255.255',
   'ff02::1',
   'fd00:ec2::254',
+  'fd00:ec2::23',
+  'fd00:c1::a9fe:a9fe',
+  'fd00:42::42',
   'fd20:ce::254',
   '100.100.100.200',
   '168.63.129.16',
@@ -50,16 +56,19 @@ test.for([
   expect(mayReach('example.org', address)).toBe(false);
 });
 
-test('a job that is no longer known is bound, if there is an untrusted source', () => {
-  expect(createReach(['ext'], [])(undefined)?.('example.org', '127.0.0.1')).toBe(false);
-  expect(createReach([], [])(undefined)).toBeUndefined();
+test('a job that is no longer known is bound, and a job whose source has been removed', () => {
+  const reach = createReach([], []);
+  expect(reach(undefined, false)?.('example.org', '127.0.0.1')).toBe(false);
+  expect(reach('gone/calls', true)?.('example.org', '127.0.0.1')).toBe(false);
+  expect(reach('calls', false)).toBeUndefined();
 });
 
 test('addresses of the server itself are not called, and other addresses are', () => {
   const own = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
   expect(own).not.toEqual([]);
   for (const address of own) expect(mayReach('example.org', address)).toBe(false);
-  for (const address of ['192.0.2.7', '10.255.1.2', '2001:db8::7']) expect(mayReach('example.org', address)).toBe(true);
+  for (const address of ['192.0.2.7', '10.255.1.2', '2001:db8::7', '64:ff9b::192.0.2.7'])
+    expect(mayReach('example.org', address)).toBe(true);
 });
 
 describe('a receiver of the server’s own machine', () => {
@@ -111,33 +120,39 @@ describe('a receiver of the server’s own machine', () => {
   });
 });
 
-test('a notification and a heartbeat end at once with what the operator can do, and others are sent', async () => {
-  const receiver = await startReceiver();
-  const reachOf = createReach(['ext'], []);
-  const { end, store, log } = await openNotifier(dataFolder(), { reachOf });
-  const webhook = `${receiver.url}/secret-path`;
-  const rules = [
-    { on: ['success'], webhook },
-    { on: ['success'], heartbeat: { scheduleId: 'schedule_1', to: webhook } },
-  ] as const;
-  const untrusted = await end(rules, 'succeed', { run: { jobId: 'ext/calls' } });
-  const last_error = expect.stringMatching(/^it leads to the server itself.* only if `notify\.allow` lists it$/);
-  await vi.waitFor(
-    async () => {
-      const ended = [{ status: 'failed', attempts: 1, last_error, next_attempt_at: null }];
-      expect(await store.notifications.list(untrusted)).toMatchObject(ended);
-      const called = { nextAtMs: null, lastFailure: { error: last_error } };
-      expect(await store.heartbeats.find('schedule_1')).toMatchObject(called);
-    },
-    { interval: 20, timeout: 20_000 },
-  );
-  expect(receiver.received).toEqual([]);
-  expect(JSON.stringify(log)).not.toContain('secret-path');
+test.for([
+  ['is there', ['ext'], 'ext/calls', false],
+  ['has been removed', [], 'ext/calls', true],
+] as const)(
+  'if the source %s, a notification and a heartbeat end at once with what the operator can do',
+  async ([, mountPaths, jobId, isUntrusted]) => {
+    const receiver = await startReceiver();
+    const reachOf = createReach(mountPaths, []);
+    const { end, store, log } = await openNotifier(dataFolder(), { reachOf });
+    const webhook = `${receiver.url}/secret-path`;
+    const rules = [
+      { on: ['success'], webhook },
+      { on: ['success'], heartbeat: { scheduleId: 'schedule_1', to: webhook } },
+    ] as const;
+    const untrusted = await end(rules, 'succeed', { run: { jobId }, isUntrusted });
+    const last_error = expect.stringMatching(/^it leads to the server itself.* only if `notify\.allow` lists it$/);
+    await vi.waitFor(
+      async () => {
+        const ended = [{ status: 'failed', attempts: 1, last_error, next_attempt_at: null }];
+        expect(await store.notifications.list(untrusted)).toMatchObject(ended);
+        const called = { nextAtMs: null, lastFailure: { error: last_error } };
+        expect(await store.heartbeats.find('schedule_1')).toMatchObject(called);
+      },
+      { interval: 20, timeout: 20_000 },
+    );
+    expect(receiver.received).toEqual([]);
+    expect(JSON.stringify(log)).not.toContain('secret-path');
 
-  // A job whose id only begins with the same letters belongs to another source.
-  const trusted = await end([{ on: ['success'], webhook }], 'succeed', { run: { jobId: 'extra/calls' } });
-  await vi.waitFor(
-    async () => expect(await store.notifications.list(trusted)).toMatchObject([{ status: 'delivered' }]),
-    { interval: 20, timeout: 20_000 },
-  );
-});
+    // A job whose id only begins with the same letters belongs to another source.
+    const trusted = await end([{ on: ['success'], webhook }], 'succeed', { run: { jobId: 'extra/calls' } });
+    await vi.waitFor(
+      async () => expect(await store.notifications.list(trusted)).toMatchObject([{ status: 'delivered' }]),
+      { interval: 20, timeout: 20_000 },
+    );
+  },
+);

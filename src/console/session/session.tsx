@@ -45,6 +45,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       noteServerTime(answer.headers.get('date'));
       // The server limits failed logins. Its answer to one too many would be taken for something that passes.
       const response = answer.status === 429 && refused ? refused.clone() : answer;
+      if (answer.ok) refused = undefined;
       if (response.status === 401) {
         refused ??= response.clone();
         const { message } = await problemOf(response.clone());

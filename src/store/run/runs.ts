@@ -127,6 +127,8 @@ export type RunStore = {
   readonly generation: Database['generation'];
   /** The title of the run's job when it was created. */
   readonly titleOf: (id: string) => Promise<string | null>;
+  /** Whether the source of its job was untrusted when the run was created. */
+  readonly wasUntrusted: (id: string) => Promise<boolean>;
   readonly execution: (id: string) => Promise<StoredRun | undefined>;
   /** Like `execution`, but without the plan: it works even if the plan is unreadable. */
   readonly remains: (id: string) => Promise<Pick<StoredRun, 'run' | 'attempts' | 'owner' | 'epoch'> | undefined>;
@@ -224,6 +226,9 @@ export function createRunStore(database: Database): RunStore {
     generation: database.generation,
 
     titleOf: async (id) => (await selectPlan(read, { id })).map(({ plan }) => readPlan(plan).job.title)[0] ?? null,
+
+    wasUntrusted: async (id) =>
+      (await selectPlan(read, { id })).some(({ plan }) => readPlan(plan).untrustedSource !== undefined),
 
     async execution(id) {
       const [stored] = await selectPlan(read, { id });
