@@ -29,6 +29,28 @@ const whole = [
   'run.finished',
 ];
 
+test('a client that wants other events learns now and then how far the stream is', async () => {
+  const run = await server.addRun();
+  await run.move('claim');
+  const answer = await stream('?types=run.cancelling');
+  let text = '';
+  const reading = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const read = (async () => {
+    for (let part = await reading?.read(); part && !part.done; part = await reading?.read()) text += part.value;
+  })();
+  const ids = async () => {
+    await run.print('of another kind');
+    return [...text.matchAll(/^id: (\d+)\n\n/gm)].map(([, id]) => Number(id));
+  };
+  await expect.poll(async () => (await ids()).length, { interval: 250 }).toBe(2);
+  const [first = 0, second = 0] = await ids();
+  expect(second).toBeGreaterThan(first);
+  expect(text).not.toContain('event:');
+  await reading?.cancel();
+  await read;
+  expect((await stream(`?last_event_id=${second}`)).status).toBe(200);
+});
+
 describe('the events of one run', () => {
   test('are sent from the first to run.finished, and the stream ends', async () => {
     const frames = await allFramesOf(await stream(`?run_id=${finished.id}`));

@@ -29,6 +29,7 @@ type Selection = {
 };
 
 const jsonLines = 'application/x-ndjson';
+const quietMs = 10_000;
 
 type Parts = {
   readonly runs: RunReading;
@@ -101,14 +102,23 @@ async function assertKept({ hub, journal }: Parts, afterId: number): Promise<voi
 
 async function sendEvents(o: Parts, selection: Selection, { signal, write }: Outlet): Promise<void> {
   const { runId, hasFinished } = selection;
+  let toldAtMs = performance.now();
+  const tellId = async (id: number): Promise<void> => {
+    await write(`id: ${id}\n\n`, 0);
+    toldAtMs = performance.now();
+  };
   // Without an id, a client whose connection breaks before the first event would miss what happens until it is back.
-  if (runId === undefined) await write(`id: ${selection.afterId}\n\n`, 0);
-  for await (const { entries, isCaughtUp } of followJournal(o, selection, signal)) {
+  if (runId === undefined) await tellId(selection.afterId);
+  for await (const { entries, reachedId, isCaughtUp } of followJournal(o, selection, signal)) {
+    // The id of a client that wants few events would be out of the journal one day.
+    const isQuiet = runId === undefined && performance.now() - toldAtMs > quietMs;
+    if (isQuiet && !entries.some((entry) => isWanted(entry, selection))) await tellId(reachedId);
     for (const entry of entries) {
       if (signal.aborted) return;
       if (isWanted(entry, selection)) {
         const { bytes, count } = await o.frames.sse(entry, selection);
         await write(bytes, count);
+        toldAtMs = performance.now();
       }
       if (runId !== undefined && entry.type === 'run.finished') return;
     }

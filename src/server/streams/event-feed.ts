@@ -10,6 +10,8 @@ import type { Journal } from '../../store/journal.ts';
 
 export type FeedPart = {
   readonly entries: readonly JournalEntry[];
+  /** Every matching entry up to this id is in this part or in an earlier one. */
+  readonly reachedId: number;
   /** There are no further entries at the moment. */
   readonly isCaughtUp: boolean;
 };
@@ -41,8 +43,8 @@ export async function* followJournal(
       const isCaughtUp = recent !== undefined || found.length < pageEntries;
       const last = found.at(-1);
       const reached = last ? lastIdOf(last) : afterId;
-      yield { entries: found.filter(isIn), isCaughtUp };
       afterId = isCaughtUp ? Math.max(reached, latestId) : reached;
+      yield { entries: found.filter(isIn), reachedId: afterId, isCaughtUp };
       if (isCaughtUp) await wake.raised();
     }
   } finally {
