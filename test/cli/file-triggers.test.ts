@@ -33,6 +33,13 @@ const follows = (folder: string, trigger: object = {}, config: object = {}, runs
     ...config,
   });
 
+/** A file that is written in place may be seen before it has its text, which is another version. */
+function put(folder: string, name: string, text = name): void {
+  const path = join(folder, '..', name);
+  writeFileSync(path, text);
+  renameSync(path, join(folder, name));
+}
+
 async function triggerOf(server: Served, job: string): Promise<Triggers[number]> {
   const { triggers } = await server.json<{ triggers: Triggers }>(`/triggers?job_id=${job}`);
   if (!triggers[0]) throw new Error(`${job} has no trigger`);
@@ -60,7 +67,7 @@ test('each file that comes or changes starts one run, and one that was there bef
   symlinkSync('/etc/passwd', join(folder, 'link.csv'));
   writeFileSync(join(folder, '.hidden.csv'), 'x');
   const path = join(folder, 'a b;$(id).csv');
-  writeFileSync(path, '12345');
+  put(folder, 'a b;$(id).csv', '12345');
   await expect.poll(() => pathsOf(server, 'load')).toEqual([path]);
   const [run] = await runsOf(server, 'load');
   const { id } = await triggerOf(server, 'load');
@@ -224,7 +231,7 @@ test('while the queue is full, files wait', async () => {
   await begun(server, 'load');
   const go = join(folder, '.go');
   await server.start('blocks', { file: go });
-  for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, name), name);
+  for (const name of ['a', 'b', 'c']) put(folder, name);
   await expect.poll(async () => (await triggerOf(server, 'load')).last_look?.problem).toContain('This is tried again.');
   writeFileSync(go, '');
   await expect
@@ -247,7 +254,7 @@ test('a job gets no names from a folder that policy does not let it read, also w
   await expect
     .poll(async () => (await triggerOf(server, 'spy')).last_look?.problem)
     .toContain('is not below any folder in security.paths');
-  writeFileSync(join(folder, 'one'), '1');
+  put(folder, 'one');
   await expect.poll(() => pathsOf(server, 'load')).toEqual([join(folder, 'one')]);
 });
 
