@@ -157,6 +157,12 @@ const selectSteps = prepareQuery((db, { id }: { id: string }) =>
 const selectPlan = prepareQuery((db, { id }: { id: string }) =>
   db.selectFrom('run_plans').select(['plan', 'sealed']).where('run_id', '=', id),
 );
+
+async function planOf(db: Kysely<Schema>, id: string): Promise<RunPlan | undefined> {
+  const [stored] = await selectPlan(db, { id });
+  return stored && readPlan(stored.plan);
+}
+
 const countByStatus = prepareQuery((db, { status }: { status: RunStatus }) =>
   db
     .selectFrom('runs')
@@ -225,10 +231,8 @@ export function createRunStore(database: Database): RunStore {
     recentWork: (of) => recentWork(read, of),
     generation: database.generation,
 
-    titleOf: async (id) => (await selectPlan(read, { id })).map(({ plan }) => readPlan(plan).job.title)[0] ?? null,
-
-    wasUntrusted: async (id) =>
-      (await selectPlan(read, { id })).some(({ plan }) => readPlan(plan).untrustedSource !== undefined),
+    titleOf: async (id) => (await planOf(read, id))?.job.title ?? null,
+    wasUntrusted: async (id) => (await planOf(read, id))?.untrustedSource !== undefined,
 
     async execution(id) {
       const [stored] = await selectPlan(read, { id });
