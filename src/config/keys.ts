@@ -463,7 +463,7 @@ export const keys = {
   'notify.allow': key(
     listOf(hostOrRange),
     [],
-    'Hosts, addresses and ranges that jobs of untrusted sources may notify although they lead to the server itself, to its link or to the metadata of its cloud',
+    'Hosts, addresses and ranges that jobs of untrusted sources may notify although they lead to the server itself, to a link-local address or to the metadata of its cloud',
   ),
 
   'notify.smtp.url': optional(

@@ -65,7 +65,7 @@ function responseTo(
     const sent = request(url, { method, headers, signal, ...guarded }, resolve);
     sent.on('error', reject);
     sent.on('upgrade', (_response, socket) => socket.destroy());
-    // Comes last, also where nothing else does: after an answer that changes the protocol, Node ends in silence.
+    // If the answer changes the protocol, Node emits no error, only this.
     sent.on('close', () => reject(new Error('the connection was closed')));
     sent.end(body ?? undefined);
   });

@@ -58,7 +58,7 @@ export async function callReceiver(o: {
 }
 
 const forbidden =
-  'it leads to the server itself, to its link or to the metadata of its cloud: ' +
+  'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
   'jobs of an untrusted source may call it only if `notify.allow` lists it';
 
 /** It is tried again. */

@@ -33,7 +33,7 @@ const follows = (folder: string, trigger: object = {}, config: object = {}, runs
     ...config,
   });
 
-/** A file that is written in place may be seen before it has its text, which is another version. */
+/** A trigger may see a file before its text is written, and count the text as another version. */
 function put(folder: string, name: string, text = name): void {
   const path = join(folder, '..', name);
   writeFileSync(path, text);

@@ -43,7 +43,7 @@ export function SessionProvider({ children }: { readonly children: ReactNode }):
       const before = dismissals.current;
       const answer = await fetch(url, init);
       noteServerTime(answer.headers.get('date'));
-      // The server limits failed logins. Its answer to one too many would be taken for something that passes.
+      // After too many failed logins the server answers 429, which the page would take for a passing error.
       const response = answer.status === 429 && refused ? refused.clone() : answer;
       if (answer.ok) refused = undefined;
       if (response.status === 401) {

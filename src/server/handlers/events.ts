@@ -110,7 +110,7 @@ async function sendEvents(o: Parts, selection: Selection, { signal, write }: Out
   // Without an id, a client whose connection breaks before the first event would miss what happens until it is back.
   if (runId === undefined) await tellId(selection.afterId);
   for await (const { entries, reachedId, isCaughtUp } of followJournal(o, selection, signal)) {
-    // The id of a client that wants few events would be out of the journal one day.
+    // A client that gets few events would keep an old id, and could not resume once retention has removed it.
     const isQuiet = runId === undefined && performance.now() - toldAtMs > quietMs;
     if (isQuiet && !entries.some((entry) => isWanted(entry, selection))) await tellId(reachedId);
     for (const entry of entries) {
