@@ -171,8 +171,26 @@ const schedule = Type.Object(
   { $id: 'Schedule' },
 );
 
+const pauseInForce = Type.Object({
+  tenant: Type.String({ description: '`*` means the schedules of every tenant' }),
+  by_operator: Type.Boolean({ description: 'Whether it is `scheduler.schedules_paused` in `flwd.yaml`' }),
+  by: nullable(
+    Type.String({ description: 'Who paused them; null if `flwd.yaml` does, or if the caller may not know' }),
+  ),
+  since: timeOrNull('null if `flwd.yaml` pauses them'),
+  may_resume: Type.Boolean({ description: 'Whether the caller may end this pause' }),
+});
+
 const scheduleList = Type.Object(
-  { schedules: Type.Array(schedule), total: Type.Integer(), next_cursor: nullable(Type.String()) },
+  {
+    schedules: Type.Array(schedule),
+    total: Type.Integer(),
+    next_cursor: nullable(Type.String()),
+    pauses: Type.Array(pauseInForce, { description: 'What pauses all schedules of a tenant that the caller sees' }),
+    may_pause: Type.Boolean({
+      description: 'Whether the caller may pause all schedules of its tenant, and has not done so',
+    }),
+  },
   { $id: 'ScheduleList' },
 );
 

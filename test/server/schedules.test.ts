@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
-import { startServing } from './serving.ts';
+import { startServing, type TestTokenOptions } from './serving.ts';
 
 type Fire = { readonly nominal_at: string; readonly local: string };
 type Schedule = {
@@ -14,7 +14,13 @@ type Schedule = {
   readonly next_fires: readonly Fire[];
   readonly updated_at: string;
 };
-type List = { readonly schedules: readonly Schedule[]; readonly total: number; readonly next_cursor: string | null };
+type List = {
+  readonly schedules: readonly Schedule[];
+  readonly total: number;
+  readonly next_cursor: string | null;
+  readonly pauses: readonly unknown[];
+  readonly may_pause: boolean;
+};
 
 const args = [
   { name: 'target', required: true },
@@ -344,6 +350,35 @@ describe('single times, days and pauses', () => {
     expect(await checks()).toMatchObject({ status: 'degraded', checks: { schedules: { status: 'degraded', detail } } });
     expect(await (await server.post('/schedules/resume', {})).json()).toMatchObject({ paused: false });
     expect((await list()).schedules.some(({ next_fires: fires }) => fires.length > 0)).toBe(true);
+  });
+
+  test('the list says what pauses the schedules, and to whom it is known who did', async () => {
+    const pausesFor = async (o: TestTokenOptions) => {
+      const { headers } = await server.token(o);
+      const { pauses, may_pause }: List = JSON.parse(await (await server.fetch('/schedules', { headers })).text());
+      return { pauses, may_pause };
+    };
+    const writer = { scopes: ['jobs:read', 'schedules:write'] } as const;
+    expect(await pausesFor(writer)).toEqual({ pauses: [], may_pause: true });
+    expect(await pausesFor({ scopes: ['jobs:read'] })).toEqual({ pauses: [], may_pause: false });
+    expect(await pausesFor({ ...writer, only: ['plain'] })).toEqual({ pauses: [], may_pause: false });
+
+    const mara = await server.token({ ...writer, tenant: 'default', name: 'mara' });
+    await server.post('/schedules/pause', {}, mara.headers);
+    await server.post('/schedules/pause', {});
+    const since = expect.stringMatching(/^20/);
+    const ofOne = { tenant: 'default', by_operator: false, by: 'mara', since, may_resume: true };
+    const ofAll = { tenant: '*', by_operator: false, by: 'local', since, may_resume: true };
+    expect(await list()).toMatchObject({ pauses: [ofOne, ofAll], may_pause: false });
+    const hidden = { ...ofAll, by: null, may_resume: false };
+    expect(await pausesFor({ ...writer, tenant: 'default' })).toEqual({ pauses: [ofOne, hidden], may_pause: false });
+    expect(await pausesFor({ ...writer, tenant: 'beta' })).toEqual({ pauses: [hidden], may_pause: true });
+    for (const body of [{ tenant: 'default' }, {}]) await server.post('/schedules/resume', body);
+    expect(await list()).toMatchObject({ pauses: [], may_pause: true });
+
+    await using operated = await startServing({ arePaused: true });
+    const ofFile = { tenant: '*', by_operator: true, by: null, since: null, may_resume: false };
+    expect(await (await operated.fetch('/schedules')).json()).toMatchObject({ pauses: [ofFile] });
   });
 });
 

@@ -55,6 +55,8 @@ export type ServingOptions = {
   /** Whether runs are executed. By default the test moves them itself. */
   readonly executes?: boolean;
   readonly clock?: Clock;
+  /** flwd.yaml pauses all schedules. */
+  readonly arePaused?: boolean;
   /** How long objects are kept; forever by default. */
   readonly retention?: Partial<RetentionPolicy>;
   /** The current time for retention. */
@@ -87,7 +89,7 @@ export type Serving = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-type TestTokenOptions = {
+export type TestTokenOptions = {
   /** `admin` by default. */
   readonly scopes?: readonly Scope[];
   /** `default` by default. */
@@ -160,6 +162,7 @@ export async function startServing(o: ServingOptions = {}): Promise<Serving> {
   const forkServer = openForkServer(join(dataDir, 'pipes'));
   const engine = createEngine({
     ...engineOptions(dataDir, { snapshots, forkServer, capabilities: await probeHost() }),
+    arePaused: o.arePaused ?? false,
     store,
     catalog,
     hub,

@@ -1,6 +1,6 @@
 // The schedules: a table or a week of what ran, was missed and comes, and beside it the schedule that was chosen.
 
-import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight, Pause } from 'lucide-react';
+import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useTitle } from '../browser.ts';
@@ -14,6 +14,7 @@ import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
 import { Empty, Shown } from '../widgets/Notes.tsx';
 import { countWords, dayWords, timeZone } from '../words.ts';
+import { PauseAll, Pauses, usePausing } from './Pauses.tsx';
 import { ScheduleForm } from './ScheduleForm.tsx';
 import { SchedulePanel } from './SchedulePanel.tsx';
 import styles from './SchedulesPage.module.css';
@@ -35,11 +36,15 @@ export function SchedulesPage(): ReactNode {
   const schedules = useSchedules();
   const all = schedules.data?.schedules ?? [];
   const late = useLate();
+  const pausing = usePausing();
   const isNarrow = useWidth() < narrowPx;
   const [filter, setFilter] = useState('');
   const zone = <Zone all={all} view={view} />;
   const search = view === 'table' && all.length > 0 && (
     <SearchField label="Filter the schedules" placeholder="Filter" value={filter} onChange={setFilter} />
+  );
+  const pauseAll = schedules.data && (
+    <PauseAll of={schedules.data} acts={pausing} size={isNarrow ? 'small' : 'normal'} />
   );
   const weekChoice = view === 'week' && <WeekChoice monday={monday} go={(week) => go({ week })} />;
   return (
@@ -49,41 +54,34 @@ export function SchedulesPage(): ReactNode {
         count={schedules.data && countWords(schedules.data.total)}
         after={
           <>
-            <Segmented
-              label="View"
-              size="small"
-              choices={[
-                { value: 'table', label: 'Table' },
-                { value: 'week', label: 'Week' },
-              ]}
-              value={view}
-              onChange={(next) => go({ view: next })}
-            />
+            <Segmented label="View" size="small" choices={views} value={view} onChange={(next) => go({ view: next })} />
             {!isNarrow && weekChoice}
             {!isNarrow && search && <span className={styles.search}>{search}</span>}
           </>
         }
       >
-        {all.some(({ paused }) => paused) && (
-          <span className={styles.late} title="flwd schedules resume --all resumes them, unless flwd.yaml pauses them">
-            <Pause size={14} strokeWidth={2.2} aria-hidden="true" /> All paused
-          </span>
-        )}
         {late > 0 && (
           <span className={styles.late}>
             <AlarmClock size={14} strokeWidth={2.2} aria-hidden="true" /> {late} late
           </span>
         )}
         {!isNarrow && zone}
+        {!isNarrow && pauseAll}
         {may('schedules:write') && (
           <Button look="primary" icon={CalendarPlus} onClick={() => go({ form: 'new' })}>
             New schedule
           </Button>
         )}
       </PageHeader>
+      {schedules.data && <Pauses of={schedules.data} acts={pausing} />}
       {isNarrow && weekChoice}
       {isNarrow && search && <div className={styles.search}>{search}</div>}
-      {isNarrow && zone}
+      {isNarrow && (
+        <div className={styles.below}>
+          {zone}
+          {pauseAll}
+        </div>
+      )}
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
@@ -121,6 +119,10 @@ function Zone({ all, view }: { readonly all: readonly Schedule[]; readonly view:
 }
 
 type View = 'table' | 'week';
+const views = [
+  { value: 'table', label: 'Table' },
+  { value: 'week', label: 'Week' },
+] as const;
 
 /** Everything that is chosen on the page is in its URL. */
 function usePlace() {

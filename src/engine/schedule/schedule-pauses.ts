@@ -10,6 +10,7 @@ export function createPauses(byOperator: boolean) {
   return {
     byOperator,
     of: (tenant: string) => pauses.get(tenant),
+    all: (): ReadonlyMap<string, SchedulePause> => pauses,
     /** Whether all schedules of the tenant are paused, its own or every tenant's. */
     isPaused: (tenant: string): boolean => byOperator || pauses.has('*') || pauses.has(tenant),
     set(tenant: string, pause: SchedulePause | null): void {

@@ -10,6 +10,7 @@ import {
   type Principal,
   type Reach,
   reaches,
+  reachesTenant,
   tenantFor,
 } from '../../domain/principal.ts';
 import { Problem, validationError } from '../../domain/problem.ts';
@@ -19,7 +20,7 @@ import { type ClockChange, nextClockChange } from '../../lib/cron/clock-change.t
 import { createId } from '../../lib/ids.ts';
 import { createSerial, type Serial } from '../../lib/serial.ts';
 import { createYielder } from '../../lib/yielder.ts';
-import type { StoredSchedule } from '../../store/schedule/schedules.ts';
+import type { SchedulePause, StoredSchedule } from '../../store/schedule/schedules.ts';
 import { limitsOf } from '../bindings.ts';
 import type { Caller } from '../create.ts';
 import type { Hub } from '../hub.ts';
@@ -29,6 +30,7 @@ import { cursorOf } from './schedule-due.ts';
 import { type FireParts, heartbeatOf } from './schedule-fire.ts';
 import { type Fires, type FiresQuery, findFires } from './schedule-fires.ts';
 import { holdSchedule, releaseSchedule } from './schedule-hold.ts';
+import type { Pauses } from './schedule-pauses.ts';
 import {
   addScheduleErrors,
   type RequestContext,
@@ -65,6 +67,16 @@ export type PauseView = {
   readonly byOperator: boolean;
 };
 
+/** What pauses all schedules of a tenant. */
+type PauseInForce = {
+  /** `*` is every tenant. */
+  readonly tenant: string;
+  /** undefined: flwd.yaml pauses them. */
+  readonly made: SchedulePause | undefined;
+  /** Whether the principal sees who made it, and may end it. */
+  readonly isReached: boolean;
+};
+
 type SchedulePreview = {
   readonly fires: readonly number[];
   readonly terms: ScheduleTerms;
@@ -94,6 +106,8 @@ export type Schedules = {
   readonly pause: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
   /** From now on, the times of these schedules count again. */
   readonly resume: (tenant: string | undefined, principal: Principal) => Promise<PauseView>;
+  /** What pauses schedules that the principal sees. @throws Problem not-ready */
+  readonly pauses: (principal: Principal) => Promise<readonly PauseInForce[]>;
   /** Whether all schedules of the tenant are paused; undefined while that is not known. */
   readonly arePaused: (tenant: string) => boolean | undefined;
   /** Why all schedules of the instance are paused; null: they are not. */
@@ -215,7 +229,7 @@ type ActParts = Parts & {
 function createActs(
   roster: Roster,
   { onRoster, view, ...o }: ActParts,
-): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'arePaused' | 'complaint'> {
+): Pick<Schedules, 'hold' | 'release' | 'fires' | 'run' | 'pause' | 'resume' | 'pauses' | 'arePaused' | 'complaint'> {
   const setPaused = (asked: string | undefined, principal: Principal, isPaused: boolean) =>
     onRoster(async (): Promise<PauseView> => {
       assertReached(principal, asked);
@@ -227,6 +241,7 @@ function createActs(
   return {
     pause: (tenant, principal) => setPaused(tenant, principal, true),
     resume: (tenant, principal) => setPaused(tenant, principal, false),
+    pauses: (principal) => onRoster(() => pausesFor(principal, roster.pauses)),
     arePaused: (tenant) => (roster.isReady ? roster.pauses.isPaused(tenant) : undefined),
     complaint() {
       if (roster.pauses.byOperator) return 'scheduler.schedules_paused in flwd.yaml pauses all schedules';
@@ -259,6 +274,16 @@ function createActs(
       return o.createRun(request, { ...caller, trigger: 'schedule', heartbeat }, idempotencyKey);
     },
   };
+}
+
+/** A caller of one tenant or of some jobs is concerned by a pause of more, but does not learn who made it. */
+function pausesFor(principal: Principal, { all, byOperator }: Pauses): readonly PauseInForce[] {
+  const mayReach = (tenant: string): boolean => reachesTenant(principal, tenant) && !principal.jobs;
+  const made = [...all()].filter(([tenant]) => tenant === '*' || reachesTenant(principal, tenant));
+  return [
+    ...(byOperator ? [{ tenant: '*', made: undefined, isReached: false }] : []),
+    ...made.map(([tenant, pause]) => ({ tenant, made: pause, isReached: mayReach(tenant) })),
+  ];
 }
 
 /** What starts runs: the clock, and backfills. */

@@ -49,13 +49,15 @@ export function Dialog({
   );
 }
 
-/** Asks for confirmation of an act that cannot be undone. */
+/** Asks for confirmation of an act that stops something, or cannot be undone. */
 export function Confirm(o: {
   readonly title: string;
   /** What the act does. */
   readonly text: ReactNode;
   readonly yes: string;
   readonly no: string;
+  /** `primary` for an act that starts something. */
+  readonly look?: 'danger-filled' | 'primary';
   readonly confirm: () => void;
   readonly close: () => void;
 }): ReactNode {
@@ -67,7 +69,7 @@ export function Confirm(o: {
         <>
           <Button onClick={o.close}>{o.no}</Button>
           <Button
-            look="danger-filled"
+            look={o.look ?? 'danger-filled'}
             onClick={() => {
               o.close();
               o.confirm();

@@ -4,12 +4,13 @@ import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../../../catalog/catalog.ts';
 import type { QueryOf } from '../../../contract/operations.ts';
 import { apiBase } from '../../../contract/routes.ts';
-import { assertReached, type Principal } from '../../../domain/principal.ts';
+import { assertReached, holdsScope, type Principal } from '../../../domain/principal.ts';
 import { type Problem, validationError } from '../../../domain/problem.ts';
 import type { Caller } from '../../../engine/create.ts';
 import type { PauseView, Schedules, ScheduleView } from '../../../engine/schedule/schedules.ts';
 import { type Clock, parseTimestampUs } from '../../../lib/clock.ts';
 import { createYielder } from '../../../lib/yielder.ts';
+import { toTimestampOrNull } from '../../../store/run/run-rows.ts';
 import type { Handlers } from '../../exchange.ts';
 import { pageOf, toMs } from '../query-values.ts';
 import { idempotencyKeyOf, sendCreated } from '../starting-runs.ts';
@@ -58,7 +59,7 @@ export function createScheduleHandlers(o: {
         listed.push(await toAnswer(view, request.principal));
         await maybeYield();
       }
-      return { schedules: listed, total, next_cursor: nextCursor };
+      return { schedules: listed, total, next_cursor: nextCursor, ...(await pausesOf(request.principal, schedules)) };
     },
 
     async createSchedule({ request, reply, body }) {
@@ -110,6 +111,21 @@ export function createScheduleHandlers(o: {
       const afterMs = afterUs === undefined ? undefined : Math.floor(afterUs / 1000);
       return toAnswer(await schedules.release(path.schedule_id, afterMs, request.principal), request.principal);
     },
+  };
+}
+
+async function pausesOf(principal: Principal, schedules: Schedules) {
+  const pauses = await schedules.pauses(principal);
+  const mayWrite = holdsScope(principal, 'schedules:write');
+  return {
+    pauses: pauses.map(({ tenant, made, isReached }) => ({
+      tenant,
+      by_operator: made === undefined,
+      by: (isReached && made?.by) || null,
+      since: toTimestampOrNull(made?.atMs ?? null),
+      may_resume: isReached && mayWrite,
+    })),
+    may_pause: mayWrite && !principal.jobs && !pauses.some(({ tenant, made }) => made && tenant === principal.tenant),
   };
 }
 

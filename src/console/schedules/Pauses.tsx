@@ -1,0 +1,153 @@
+// Pauses all schedules, and says what pauses them, above the page.
+
+import { Pause, Play } from 'lucide-react';
+import { type ComponentProps, type ReactNode, useEffect, useRef, useState } from 'react';
+import type { AnswerOf } from '../../contract/operations.ts';
+import { Button } from '../design/controls/Button.tsx';
+import { Confirm } from '../design/controls/Dialog.tsx';
+import { Time } from '../design/text/Time.tsx';
+import { useActs } from '../session/acts.ts';
+import { useRefresh } from '../session/answers.tsx';
+import { ErrorNote } from '../widgets/Notes.tsx';
+import { countOf, harmless } from '../words.ts';
+import styles from './Pauses.module.css';
+
+type List = AnswerOf<'listSchedules'>;
+type PauseInForce = List['pauses'][number];
+
+export function usePausing() {
+  const refresh = useRefresh();
+  const { act, error } = useActs(() => {
+    for (const key of ['schedules', 'fires', 'backfills', 'health']) refresh({ queryKey: [key] });
+  });
+  /** The button of the act goes, and the focus with it: the next one takes it. */
+  const takesFocus = useRef(false);
+  const change: typeof act = (ask) => {
+    takesFocus.current = true;
+    return act(ask);
+  };
+  return {
+    error,
+    takesFocus,
+    pause: () => void change((client) => client.call('pauseSchedules', { body: {} })),
+    /** The pause of every tenant is the one of a request without a tenant. */
+    resume: (tenant: string) =>
+      void change((client) => client.call('resumeSchedules', { body: tenant === '*' ? {} : { tenant } })),
+  };
+}
+
+type Pausing = ReturnType<typeof usePausing>;
+
+/** Only for those who may pause all schedules, while nobody has. */
+export function PauseAll(o: {
+  readonly of: List;
+  readonly acts: Pausing;
+  readonly size: 'small' | 'normal';
+}): ReactNode {
+  const { of, acts } = o;
+  const [isAsking, setAsking] = useState(false);
+  if (!of.may_pause || of.total === 0 || of.pauses.some(({ tenant }) => tenant === '*')) return null;
+  return (
+    <>
+      <ActButton acts={acts} size={o.size} icon={Pause} onClick={() => setAsking(true)}>
+        Pause all
+      </ActButton>
+      {isAsking && (
+        <Confirm
+          title="Pause all schedules?"
+          text={`${schedulesWords(of.total)} no runs until they are resumed. Times that pass meanwhile are not caught up. Runs that have started go on, and triggers and webhooks still start runs.`}
+          yes="Pause all schedules"
+          no="Keep them on"
+          confirm={acts.pause}
+          close={() => setAsking(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function schedulesWords(total: number): string {
+  return total === 1 ? 'The schedule starts' : `The ${countOf(total, 'schedule')} start`;
+}
+
+/** What pauses all schedules, above the page. */
+export function Pauses({ of, acts }: { readonly of: List; readonly acts: Pausing }): ReactNode {
+  return (
+    <>
+      {of.pauses.length > 0 && (
+        <section aria-label="Paused schedules" className={styles.pauses}>
+          {of.pauses.map((one) => (
+            <InForce key={`${one.tenant} ${one.by_operator}`} pause={one} of={of} acts={acts} />
+          ))}
+        </section>
+      )}
+      {acts.error !== null && (
+        <div className={styles.error}>
+          <ErrorNote text={acts.error} />
+        </div>
+      )}
+    </>
+  );
+}
+
+function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly acts: Pausing }): ReactNode {
+  const { pause, acts } = o;
+  const [isAsking, setAsking] = useState(false);
+  const which = pause.tenant === '*' ? 'All schedules' : `All schedules of ${harmless(pause.tenant)}`;
+  const held = o.of.schedules.filter((one) => one.held && (pause.tenant === '*' || one.tenant === pause.tenant)).length;
+  return (
+    <div className={styles.pause}>
+      <Pause size={14} strokeWidth={2.2} aria-hidden="true" />
+      <p>
+        <strong>{which} are paused</strong>
+        {pause.by !== null && ` by ${harmless(pause.by)}`}
+        {pause.since !== null && (
+          <>
+            {' '}
+            since <Time at={pause.since} />
+          </>
+        )}
+        {pause.by_operator && (
+          <>
+            {' '}
+            by <code>scheduler.schedules_paused</code> in flwd.yaml
+          </>
+        )}
+        . They start no runs.
+        {pause.by_operator && ' To resume them, remove the key and restart the server.'}
+      </p>
+      {pause.may_resume && (
+        <ActButton acts={acts} size="small" icon={Play} onClick={() => setAsking(true)}>
+          Resume all
+        </ActButton>
+      )}
+      {isAsking && (
+        <Confirm
+          title={`Resume ${which.toLowerCase()}?`}
+          text={`They start their jobs again from their next times on. Times that have passed are not caught up.${heldWords(held)}`}
+          yes="Resume them"
+          no="Keep them paused"
+          look="primary"
+          confirm={() => acts.resume(pause.tenant)}
+          close={() => setAsking(false)}
+        />
+      )}
+    </div>
+  );
+}
+
+function heldWords(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ' 1 schedule stays held.' : ` ${count} schedules stay held.`;
+}
+
+/** Takes the focus that the button of the last act has left, once this one appears. */
+function ActButton({ acts, ...rest }: { readonly acts: Pausing } & ComponentProps<typeof Button>): ReactNode {
+  const button = useRef<HTMLButtonElement>(null);
+  const { takesFocus } = acts;
+  useEffect(() => {
+    if (takesFocus.current && document.activeElement === document.body) button.current?.focus();
+    takesFocus.current = false;
+  }, [takesFocus]);
+  return <Button ref={button} {...rest} />;
+}
