@@ -195,7 +195,7 @@ async function startParts(
   host.forkServer.start();
   engine.start(ephemeral?.runs);
   if (!ephemeral) retention.start();
-  openTraceExport(start, { ...storage, engine });
+  openExports(start, { ...storage, engine });
   const reserving = giveBack ? undefined : keepReserve(dataDir);
   onStop(() => reserving);
   // Commands wait for the announcement. Before the jobs are read, the server would refuse them.
@@ -379,19 +379,20 @@ async function openServer(
   return { listen: server.listen, retention };
 }
 
-/** Loads the code that sends spans only if there is a collector. */
-function openTraceExport(
+/** Loads the code that sends spans and log lines only if there is a collector. */
+function openExports(
   { config, ephemeral, log, onStop }: Start,
   { store, hub, engine }: Pick<Storage, 'store' | 'hub'> & { readonly engine: Engine },
 ): void {
   const { collector, instance } = config;
   if (!collector || ephemeral?.trial) return;
   const beginsAt = hub.latestId + 1;
-  const exporting = import('./telemetry/export-traces.ts').then(({ startTraceExport }) =>
-    startTraceExport({
+  const exporting = import('./telemetry/start-exports.ts').then(({ startExports }) =>
+    startExports({
       store,
       hub,
       collector,
+      signals: collector.signals,
       secretOf: (name) => engine.secrets.valueOf(instance.defaultTenant, name),
       clock,
       log,

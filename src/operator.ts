@@ -37,6 +37,7 @@ import { withCatalog } from './sources.ts';
 import type { AuditVerdict } from './store/audit/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup/backup.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
+import type { Signal } from './store/exports.ts';
 import { openStore } from './store/open.ts';
 import { type Examination, examineStore } from './store/sqlite/examine.ts';
 import {
@@ -51,7 +52,6 @@ import {
 } from './store/sqlite/offline.ts';
 import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
-import type { ExportState } from './store/traces.ts';
 
 /** Lists the names in the database. Creates no database and does not take the data dir. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
@@ -147,7 +147,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       late,
       failingTriggers,
       waiting,
-      traces,
+      exports,
       kv,
     } = found;
     const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
@@ -166,7 +166,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       ...examineBackfills(found.backfills),
       ...failingTriggers.map((why) => warn('triggers', why, 'run flwd triggers, which says which job')),
       ...examineWaiting(waiting),
-      ...examineTraces(config, traces),
+      ...examineExports(config, exports),
       ...(kv ? [examineKv(kv)] : []),
     ];
   } catch (error) {
@@ -215,19 +215,27 @@ function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
   });
 }
 
-function examineTraces(config: Config, state: ExportState | null): HostCheck[] {
+const exportNames: Readonly<Record<Signal, { readonly name: string; readonly dropped: string }>> = {
+  traces: { name: 'traces', dropped: 'spans of runs that ended more than a day ago' },
+  logs: { name: 'sent logs', dropped: 'lines that were printed more than a day ago' },
+};
+
+function examineExports(config: Config, states: Examination['exports']): HostCheck[] {
   const { collector } = config;
-  // `checkCollector` has a line of this name that says which secret is missing.
+  // `checkCollector` says which secret is missing.
   if (!collector || checkCollector(config).length > 0) return [];
-  const name = 'traces';
   const { origin } = new URL(collector.endpoint);
-  if (state === null) return [ok(name, `to ${origin}; no server has started with it yet`)];
-  const { sentAtMs, failedAtMs, error } = state;
-  const last = sentAtMs === null ? 'no span was sent yet' : `last sent at ${toTimestamp(sentAtMs)}`;
-  if (error === null) return [ok(name, `to ${origin}; ${last}`)];
-  const at = failedAtMs === null ? '' : ` at ${toTimestamp(failedAtMs)}`;
-  const cure = 'check the collector and telemetry.otlp; spans of runs that ended more than a day ago are dropped';
-  return [warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, cure)];
+  return collector.signals.map((signal) => {
+    const { name, dropped } = exportNames[signal];
+    const state = states[signal];
+    if (state === null) return ok(name, `to ${origin}; no server has started with it yet`);
+    const { sentAtMs, failedAtMs, error } = state;
+    const last = sentAtMs === null ? 'nothing was sent yet' : `last sent at ${toTimestamp(sentAtMs)}`;
+    if (error === null) return ok(name, `to ${origin}; ${last}`);
+    const at = failedAtMs === null ? '' : ` at ${toTimestamp(failedAtMs)}`;
+    const cure = `check the collector and telemetry.otlp; ${dropped} are dropped`;
+    return warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, cure);
+  });
 }
 
 /** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */
@@ -349,7 +357,7 @@ function checkCollector({ collector, persistence, instance }: Config): HostCheck
   const missing = [...new Set(named)].filter((one) => !stored.includes(one));
   if (missing.length === 0) return [];
   const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
-  return [warn('traces', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
+  return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
 }
 
 async function checkCalendars(calendars: Config['scheduler']['calendars']): Promise<HostCheck[]> {

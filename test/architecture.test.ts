@@ -38,7 +38,7 @@ const table: Readonly<Record<string, Rule>> = {
   },
   telemetry: {
     folders: ['domain', 'store', 'engine', 'lib'],
-    packages: ['@opentelemetry/api', '@opentelemetry/otlp-transformer', '@opentelemetry/resources'],
+    packages: ['@opentelemetry/api', '@opentelemetry/otlp-transformer', '@opentelemetry/resources', 'lru-cache'],
     node: true,
   },
   server: {

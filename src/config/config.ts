@@ -98,8 +98,9 @@ function itemsAt(settings: Settings, list: string): readonly (number | string)[]
 function toCollector(settings: Settings) {
   const get = reader(settings);
   const endpoint = get('telemetry.otlp.endpoint');
-  if (endpoint === null || !get('telemetry.otlp.traces')) return null;
-  return { endpoint, headers: get('telemetry.otlp.headers') };
+  const signals = (['traces', 'logs'] as const).filter((signal) => get(`telemetry.otlp.${signal}`));
+  if (endpoint === null || signals.length === 0) return null;
+  return { endpoint, headers: get('telemetry.otlp.headers'), signals };
 }
 
 function toServer(settings: Settings) {

@@ -552,12 +552,17 @@ export const keys = {
 
   'telemetry.otlp.endpoint': optional(
     url,
-    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added',
+    'A collector that gets the spans of runs that have ended, by OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added, or `/v1/logs`',
   ),
   'telemetry.otlp.headers': key(mapOf(storedText), {}, 'Headers of the requests to it, such as `authorization`', {
     isSecret: true,
   }),
-  'telemetry.otlp.traces': key(flag, true, 'Send spans; `false` keeps the endpoint and sends nothing'),
+  'telemetry.otlp.traces': key(flag, true, 'Send spans'),
+  'telemetry.otlp.logs': key(
+    flag,
+    false,
+    'Send the lines of all logs: the readers of the collector can then read what scripts print',
+  ),
 
   'extensions.enabled': key(
     listOf(choice(...extensions, ...extensionsWithoutEffect)),

@@ -9,6 +9,7 @@ import { type ArtifactStore, createArtifactStore } from './blobs/artifacts.ts';
 import { createBlobStore } from './blobs/blobs.ts';
 import { createLeftovers, type Leftovers } from './blobs/leftovers.ts';
 import type { CommitListener, Database } from './database.ts';
+import { createExportStore, type ExportStore } from './exports.ts';
 import { createFailureStore, type FailureStore } from './failures.ts';
 import { createHeartbeatStore, type HeartbeatStore } from './heartbeats.ts';
 import { createIdempotencyStore, type IdempotencyStore } from './idempotency.ts';
@@ -29,7 +30,6 @@ import { openSqliteDatabase, type SqliteSpace } from './sqlite/sqlite-database.t
 import { createStatsStore, type StatsStore } from './stats/stats.ts';
 import { createStorageMeter, type StorageSize } from './storage-size.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
-import { createTraceStore, type TraceStore } from './traces.ts';
 import { createTriggerStore, type TriggerStore } from './trigger/triggers.ts';
 import { createWatchedFileStore, type WatchedFileStore } from './trigger/watched-files.ts';
 import { createWebhookStore, type WebhookStore } from './webhooks.ts';
@@ -51,7 +51,7 @@ export type Store = {
   readonly heartbeats: HeartbeatStore;
   readonly triggers: TriggerStore;
   readonly watchedFiles: WatchedFileStore;
-  readonly traces: TraceStore;
+  readonly exports: ExportStore;
   readonly instance: InstanceStore;
   readonly notifications: NotificationStore;
   readonly secrets: SecretStore;
@@ -113,7 +113,7 @@ export function createStore(o: StoreParts): Store {
     heartbeats: createHeartbeatStore(db),
     triggers: createTriggerStore(db),
     watchedFiles: createWatchedFileStore(db),
-    traces: createTraceStore(db),
+    exports: createExportStore(db),
     instance: createInstanceStore(db),
     notifications: createNotificationStore(db),
     secrets: createSecretStore(db),

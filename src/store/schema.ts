@@ -271,8 +271,8 @@ export type LogSegmentRow = {
   encoding: string;
 };
 
-/** `timezone`: an IANA name. `boot`: JSON of SeenBoot. `traces`: JSON of ExportState. */
-type InstanceRow = { name: 'timezone' | 'boot' | 'traces'; value: string };
+/** `timezone`: an IANA name. `boot`: JSON of SeenBoot. `traces`, `logs`: JSON of ExportState. */
+type InstanceRow = { name: 'timezone' | 'boot' | 'traces' | 'logs'; value: string };
 
 export type ScheduleRow = {
   id: string;

@@ -3,25 +3,15 @@
 
 import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import type { TracedAttempt, TracedRun } from '../store/exports.ts';
 import { attemptSpanId, queueSpanId, runSpanId, stepSpanId } from '../store/run/span-ids.ts';
-import type { TracedAttempt, TracedRun } from '../store/traces.ts';
+import type { Origin } from './origin.ts';
 
 export type Span = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
 type Attributes = Span['attributes'];
 
-/** @param instance the name of the instance */
-export function createToSpans(
-  instance: string,
-  version: string,
-): (run: TracedRun, attempts: readonly TracedAttempt[]) => readonly Span[] {
-  const resource = resourceFromAttributes({
-    'service.name': 'flwd',
-    'service.version': version,
-    'service.instance.id': instance,
-  });
-  const fixed = { resource, instrumentationScope: { name: 'flwd', version } };
-  return (run, attempts) => spansOf(run, attempts).map((span) => ({ ...span, ...fixed }));
+export function toSpans(run: TracedRun, attempts: readonly TracedAttempt[], origin: Origin): readonly Span[] {
+  return spansOf(run, attempts).map((span) => ({ ...span, ...origin }));
 }
 
 type Bare = Omit<Span, 'resource' | 'instrumentationScope'>;

@@ -4,7 +4,7 @@ import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { startCollector } from '../telemetry/a-collector.ts';
 import { createInstance } from './an-instance.ts';
-import { start } from './terminal.ts';
+import { flwdReading, start } from './terminal.ts';
 
 const test = testWith('bwrap');
 
@@ -50,6 +50,29 @@ test('a kill between the end of a run and its export loses no span, and doctor s
   expect(`${shown.stdout}${doctor.stdout}`).not.toContain('4711');
 });
 
+test('with `logs`, the collector gets what scripts print, redacted, with the span of the attempt', async () => {
+  const collector = await startCollector();
+  const telemetry = { otlp: { endpoint: collector.url, logs: true } };
+  const job = bash('echo "hello $TRACEPARENT"\necho "the key is $KEY" >&2', { env: { KEY: { secret: 'key' } } });
+  const instance = await createInstance({ hello: job }, { telemetry });
+  expect((await flwdReading(instance.dir, 'a-key-of-the-test', 'secrets', 'set', 'key')).code).toBe(0);
+  const server = await instance.serve();
+  const { run_id: id } = await server.run('hello');
+  await expect.poll(() => collector.lines.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => collector.seen.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
+  await server.stop();
+  const attempt = collector.seen.find(({ name }) => name === 'attempt 1');
+  const span = { traceId: attempt?.traceId, spanId: attempt?.spanId };
+  const lines = collector.lines.toSorted((a, b) => a.severity - b.severity);
+  expect(lines).toMatchObject([
+    { ...span, severity: 9, text: `hello 00-${span.traceId}-${span.spanId}-01`, attributes: { 'flwd.run_id': id } },
+    { ...span, severity: 17, text: 'the key is [redacted]', attributes: { 'log.iostream': 'stderr' } },
+  ]);
+  expect(collector.bytes()).not.toContain('a-key-of-the-test');
+  const doctor = await start(instance.dir, ['doctor']).ended;
+  expect(doctor.stdout).toMatch(new RegExp(`ok +sent logs +to ${collector.url}; last sent at 20`));
+});
+
 test('the older name of the endpoint counts too, and a missing secret of a header is named', async () => {
   const telemetry = {
     otlp_endpoint: 'http://127.0.0.1:4318',
@@ -70,8 +93,8 @@ test('doctor says in one line that a secret of a header is missing, and how to s
   await server.run('hello');
   await server.stop();
   const doctor = await start(instance.dir, ['doctor']).ended;
-  expect(doctor.stdout.match(/^\w+ +(traces|collector) .*\n +→ .*$/gm)).toEqual([
-    expect.stringMatching(/^warn +traces .*these secrets are not stored: otlp\n +→ flwd secrets set otlp$/),
+  expect(doctor.stdout.match(/^\w+ +(traces|sent logs|collector) .*\n +→ .*$/gm)).toEqual([
+    expect.stringMatching(/^warn +collector .*these secrets are not stored: otlp\n +→ flwd secrets set otlp$/),
   ]);
 });
 
@@ -79,7 +102,7 @@ test.each([
   [{ endpoint: 'http://me:secret-4711@127.0.0.1:4318' }, 'send these in a header'],
   [{ endpoint: 'grpc://127.0.0.1:4317' }, 'telemetry.otlp.endpoint'],
   [{ headers: { 'a b': 'c' } }, 'cannot be the name of a header'],
-  [{ logs: true }, 'unknown key `logs`'],
+  [{ metrics: true }, 'unknown key `metrics`'],
 ])('%j is refused', async (otlp, words) => {
   const { dir } = await createInstance({}, { telemetry: { otlp } });
   const checked = await start(dir, ['config', 'validate']).ended;

@@ -7,6 +7,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { type AuditStore, createAuditStore } from '../../src/store/audit/audit.ts';
 import type { CommitListener, Database } from '../../src/store/database.ts';
+import { createExportStore, type ExportStore } from '../../src/store/exports.ts';
 import { createFailureStore, type FailureStore } from '../../src/store/failures.ts';
 import { createHeartbeatStore, type HeartbeatStore } from '../../src/store/heartbeats.ts';
 import { createIdempotencyStore, type IdempotencyStore } from '../../src/store/idempotency.ts';
@@ -17,7 +18,6 @@ import { createRunStore, type RunStore } from '../../src/store/run/runs.ts';
 import { type BackfillStore, createBackfillStore } from '../../src/store/schedule/backfills.ts';
 import { createScheduleStore, type ScheduleStore } from '../../src/store/schedule/schedules.ts';
 import { openSqliteDatabase } from '../../src/store/sqlite/sqlite-database.ts';
-import { createTraceStore, type TraceStore } from '../../src/store/traces.ts';
 import { createTriggerStore, type TriggerStore } from '../../src/store/trigger/triggers.ts';
 import { createWatchedFileStore, type WatchedFileStore } from '../../src/store/trigger/watched-files.ts';
 import { createWebhookStore, type WebhookStore } from '../../src/store/webhooks.ts';
@@ -32,7 +32,7 @@ export type Opened = {
   readonly backfills: BackfillStore;
   readonly audit: AuditStore;
   readonly webhooks: WebhookStore;
-  readonly traces: TraceStore;
+  readonly exports: ExportStore;
   readonly triggers: TriggerStore;
   readonly watchedFiles: WatchedFileStore;
   readonly failures: FailureStore;
@@ -84,7 +84,7 @@ function opening(open: (dir: string, parts: DatabaseParts) => Promise<Database>)
       schedules: createScheduleStore(database),
       backfills: createBackfillStore(database),
       webhooks: createWebhookStore(database),
-      traces: createTraceStore(database),
+      exports: createExportStore(database),
       triggers: createTriggerStore(database),
       watchedFiles: createWatchedFileStore(database),
       failures: createFailureStore(database),

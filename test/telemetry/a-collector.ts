@@ -1,5 +1,5 @@
-// A collector of spans: takes OTLP over HTTP as the standard writes it, and reads protobuf without any of flwd's code
-// (https://github.com/open-telemetry/opentelemetry-proto).
+// A collector of spans and log lines: takes OTLP over HTTP as the standard writes it, and reads protobuf without any of
+// flwd's code (https://github.com/open-telemetry/opentelemetry-proto).
 
 import { createServer, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -19,11 +19,22 @@ type SeenSpan = {
   readonly status: { readonly code: number; readonly message: string };
 };
 
+type SeenLine = {
+  readonly atUs: number;
+  readonly severity: number;
+  readonly level: string;
+  readonly text: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+};
+
 export type CollectorOfTest = {
   readonly url: string;
   readonly requests: { readonly path: string; readonly headers: Readonly<Record<string, unknown>> }[];
   /** Everything that was sent, whatever the answer. */
   readonly seen: SeenSpan[];
+  readonly lines: SeenLine[];
   /** The bytes that were sent. */
   readonly bytes: () => string;
   readonly resources: Readonly<Record<string, unknown>>[];
@@ -38,8 +49,9 @@ export async function startCollector(port = 0): Promise<CollectorOfTest> {
     void buffer(request).then((body) => {
       bodies.push(body);
       collector.requests.push({ path: request.url ?? '', headers: request.headers });
-      const { spans, resources } = readExport(body);
-      collector.seen.push(...spans);
+      const { records, resources } = readExport(body);
+      if (request.url?.endsWith('/v1/logs')) collector.lines.push(...records.map(readLine));
+      else collector.seen.push(...records.map(readSpan));
       collector.resources.push(...resources);
       collector.answer(response);
     });
@@ -50,6 +62,7 @@ export async function startCollector(port = 0): Promise<CollectorOfTest> {
     url: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
     requests: [],
     seen: [],
+    lines: [],
     resources: [],
     bytes: () => Buffer.concat(bodies).toString('latin1'),
     answer: (response) => response.end(),
@@ -105,23 +118,35 @@ const text = (message: Buffer, wanted: number): string => all(message, wanted)[0
 const hex = (message: Buffer, wanted: number): string => all(message, wanted)[0]?.toString('hex') ?? '';
 
 function attributes(pairs: readonly Buffer[]): Record<string, unknown> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [value = Buffer.alloc(0)] = all(pair, 2);
-      const [first] = fields(value);
-      return [text(pair, 1), Buffer.isBuffer(first?.value) ? first.value.toString() : Number(first?.value)];
-    }),
-  );
+  return Object.fromEntries(pairs.map((pair) => [text(pair, 1), anyValue(all(pair, 2)[0] ?? Buffer.alloc(0))]));
 }
 
-function readExport(body: Buffer): { spans: SeenSpan[]; resources: Record<string, unknown>[] } {
+/** Texts, numbers, booleans and objects. */
+function anyValue(message: Buffer): unknown {
+  const [first] = fields(message);
+  if (!first) return null;
+  if (!Buffer.isBuffer(first.value)) return first.number === 2 ? first.value === 1n : Number(first.value);
+  return first.number === 6 ? attributes(all(first.value, 1)) : first.value.toString();
+}
+
+/** Spans or log lines: OTLP nests both in the same way. */
+function readExport(body: Buffer): { records: Buffer[]; resources: Record<string, unknown>[] } {
   const groups = all(body, 1);
   return {
     resources: groups.map((group) => attributes(all(all(group, 1)[0] ?? Buffer.alloc(0), 1))),
-    spans: groups
-      .flatMap((group) => all(group, 2))
-      .flatMap((scope) => all(scope, 2))
-      .map(readSpan),
+    records: groups.flatMap((group) => all(group, 2)).flatMap((scope) => all(scope, 2)),
+  };
+}
+
+function readLine(record: Buffer): SeenLine {
+  return {
+    atUs: number(record, 1) / 1e3,
+    severity: number(record, 2),
+    level: text(record, 3),
+    text: String(anyValue(all(record, 5)[0] ?? Buffer.alloc(0))),
+    attributes: attributes(all(record, 6)),
+    traceId: hex(record, 9),
+    spanId: hex(record, 10),
   };
 }
 

@@ -1,15 +1,17 @@
-// An export of spans over a real store in this process. It can be stopped and opened again on its folder.
+// Exports to a collector over a real store in this process. They can be stopped and opened again on their folder.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import type { OutputType } from '../../src/domain/event.ts';
 import type { RunMove } from '../../src/domain/run.ts';
+import type { Signal } from '../../src/store/exports.ts';
 import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
-import { startTraceExport, type TraceExport } from '../../src/telemetry/export-traces.ts';
-import type { Collector } from '../../src/telemetry/send-spans.ts';
+import type { Collector } from '../../src/telemetry/send.ts';
+import { startExports } from '../../src/telemetry/start-exports.ts';
 import { aRun } from '../store/a-run.ts';
 import { moveRun } from '../store/moves.ts';
 import { openWithHub } from '../store/open-with-hub.ts';
@@ -24,11 +26,17 @@ export type Opened = {
   readonly time: { nowMs: number };
   /** Adds a run that waits a second, ends 1.5 s later, and is in the journal before this returns. */
   readonly end: (move?: RunMove, run?: Partial<NewRun>, change?: Partial<RunChange>) => Promise<string>;
+  /**
+   * Appends to the log of a run, as the server does: the lines are stored, and then announced.
+   */
+  readonly print: (runId: string, text: string, o?: Partial<Printed>) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
+type Printed = { readonly type: OutputType; readonly stepId: string; readonly attempt: number };
+
 export function dataFolder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'flwd-traces-'));
+  const dir = mkdtempSync(join(tmpdir(), 'flwd-exports-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
@@ -36,7 +44,15 @@ export function dataFolder(): string {
 export async function openExport(
   dir: string,
   collector: Partial<Collector> & Pick<Collector, 'endpoint'>,
-  { secrets = {}, timeoutMs = 10_000 }: { readonly secrets?: Record<string, string>; readonly timeoutMs?: number } = {},
+  {
+    secrets = {},
+    timeoutMs = 10_000,
+    signals = ['traces'],
+  }: {
+    readonly secrets?: Record<string, string>;
+    readonly timeoutMs?: number;
+    readonly signals?: readonly Signal[];
+  } = {},
 ): Promise<Opened> {
   const time = { nowMs: startMs };
   const began = performance.now();
@@ -44,10 +60,11 @@ export async function openExport(
   const lines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
   const { store, hub } = await openWithHub(dir, { clock, log });
-  const traces: TraceExport = startTraceExport({
+  const exports = startExports({
     store,
     hub,
     collector: { headers: {}, ...collector },
+    signals,
     secretOf: (name) => secretIn(secrets, name),
     clock,
     log,
@@ -58,7 +75,7 @@ export async function openExport(
   });
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
-    await traces.close();
+    await exports.close();
     await store.close();
   }
   const opened: Opened = {
@@ -76,6 +93,15 @@ export async function openExport(
         moveRun(tx, store.runs, added.id, move, { atMs: startedAtMs + 1_500, ...change }),
       );
       return added.id;
+    },
+    async print(runId, text, { type = 'run.output', stepId = 'step_01', attempt = 1 } = {}) {
+      const writer = await store.logs.openWriter({ runId, epoch: 1, maxSizeBytes: 1e9 });
+      const bytes = Buffer.from(text);
+      const spoolEnd = writer.spoolOffset({ stepId, attempt }) + bytes.length;
+      const { firstSeq, count } = writer.append({ stepId, attempt, bytes, spoolEnd });
+      await writer.close();
+      const about = { runId, jobId: 'backup/daily', tenant: 'default' };
+      await store.db.transact(async (tx) => tx.emit({ type, ...about, firstSeq, lineCount: count }));
     },
     close: () => (closing ??= close()),
   };

@@ -99,12 +99,12 @@ test('while the collector is down nothing is lost, and the log says so once', as
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const first = await end();
   await expect
-    .poll(async () => (await store.traces.state())?.error, polling)
+    .poll(async () => (await store.exports.state('traces'))?.error, polling)
     .toBe('it cannot be reached (ECONNREFUSED)');
   const second = await end();
   const again = await startCollector(Number(port));
   await expect.poll(() => runIds(again), polling).toEqual([first, second]);
-  await expect.poll(async () => (await store.traces.state())?.error, polling).toBeNull();
+  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBeNull();
   expect(messages()).toEqual(['spans cannot be sent; this is tried again for a day', 'spans are sent again']);
 });
 
@@ -126,7 +126,7 @@ test.each([
   expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(atLeastMs);
   const [one, other] = runSpans(collector);
   expect(other).toEqual(one);
-  await expect.poll(async () => (await store.traces.state())?.error, polling).toBeNull();
+  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBeNull();
 });
 
 test('a slow collector gets the spans again, and the answer that comes too late counts for nothing', async () => {
@@ -175,7 +175,7 @@ test('spans that the collector refuses are dropped, and the log says so once', a
   const { end, messages, store } = await openExport(dataFolder(), { endpoint: collector.url });
   const [first, second] = [await end(), await end()];
   await expect.poll(() => runIds(collector), polling).toEqual([first, second]);
-  await expect.poll(async () => (await store.traces.state())?.error, polling).toBe('the answer was 422');
+  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBe('the answer was 422');
   const third = await end();
   await expect.poll(() => runIds(collector), polling).toEqual([first, second, third]);
   expect(messages()).toEqual(['the collector refused spans, which are dropped: see its log']);
@@ -213,7 +213,7 @@ test('after a restart the export goes on where it was, and begins with its first
   const two = await openExport(dir, { endpoint: collector.url });
   await expect.poll(() => runIds(collector), polling).toEqual([first]);
   expect(runSpans(collector)[0]).toEqual(before);
-  await expect.poll(async () => (await two.store.traces.state())?.error, polling).toBeNull();
+  await expect.poll(async () => (await two.store.exports.state('traces'))?.error, polling).toBeNull();
   await two.close();
   const three = await openExport(dir, { endpoint: collector.url });
   const last = await three.end();
@@ -226,11 +226,11 @@ test('headers may be stored secrets, also of a secret that is stored later', asy
   const headers = { authorization: { secret: 'otlp' }, 'x-team': 'ops' };
   const { end, store } = await openExport(dataFolder(), { endpoint: collector.url, headers }, { secrets });
   const id = await end();
-  await expect.poll(async () => (await store.traces.state())?.error, polling).toContain('is not stored');
+  await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toContain('is not stored');
   secrets.otlp = 'Bearer an-otlp-token\n';
   await expect.poll(() => runIds(collector), polling).toEqual([id]);
   expect(collector.requests).toMatchObject([{ headers: { authorization: 'Bearer an-otlp-token', 'x-team': 'ops' } }]);
-  expect(JSON.stringify(await store.traces.state())).not.toContain('an-otlp-token');
+  expect(JSON.stringify(await store.exports.state('traces'))).not.toContain('an-otlp-token');
 });
 
 test('many runs are sent in several requests, each once', async () => {

@@ -10,10 +10,10 @@ import { errorCode } from '../../lib/error-code.ts';
 import { shardOf } from '../../lib/ids.ts';
 import { isUnreadable } from '../../lib/shortage.ts';
 import { type RestoredDamage, restoredDamageFile, sumOf } from '../backup/backup-files.ts';
+import type { ExportState, Signal } from '../exports.ts';
 import { removalMs } from '../log/log-damage.ts';
 import { segmentPath } from '../log/log-segment.ts';
 import { readWaiting, type WaitingMessages } from '../notifications.ts';
-import type { ExportState } from '../traces.ts';
 import { connectOffline, hasTable } from './offline.ts';
 import { kyselyOver } from './sqlite.ts';
 
@@ -41,8 +41,8 @@ export type Examination = {
   readonly waiting: readonly WaitingMessages[];
   /** How many backfills are under way, and how many have failed and were not made again. */
   readonly backfills: { readonly underWay: number; readonly failed: number };
-  /** How the export of spans is; null when it never ran. */
-  readonly traces: ExportState | null;
+  /** How the exports to a collector are; null when one never ran. */
+  readonly exports: Readonly<Record<Signal, ExportState | null>>;
   /** null when the key-value store is empty. */
   readonly kv: {
     readonly keys: number;
@@ -122,7 +122,7 @@ export async function examineStore(o: {
       failingTriggers: readFailingTriggers(connection),
       waiting: await readWaitingMessages(connection),
       backfills: readBackfills(connection),
-      traces: readTraces(connection),
+      exports: { traces: readExport(connection, 'traces'), logs: readExport(connection, 'logs') },
       kv: readKv(connection),
     };
   } finally {
@@ -135,12 +135,12 @@ async function readWaitingMessages(connection: DatabaseSync): Promise<WaitingMes
   return hasTable(connection, 'failing_jobs') ? readWaiting(kyselyOver(connection), { tenant: '*' }) : [];
 }
 
-function readTraces(connection: DatabaseSync): ExportState | null {
-  const stored = readFact(connection, 'traces');
+function readExport(connection: DatabaseSync, signal: Signal): ExportState | null {
+  const stored = readFact(connection, signal);
   return stored === null ? null : JSON.parse(stored);
 }
 
-function readFact(connection: DatabaseSync, name: 'timezone' | 'traces'): string | null {
+function readFact(connection: DatabaseSync, name: 'timezone' | Signal): string | null {
   if (!hasTable(connection, 'instance')) return null;
   const row = connection.prepare('SELECT value FROM instance WHERE name = ?').get(name);
   return row === undefined ? null : String(row.value);

@@ -6,12 +6,12 @@ import { aRun } from './a-run.ts';
 import { engines, nowMs, type Opened } from './engines.ts';
 import { moveRun } from './moves.ts';
 
-describe.each(engines)('what spans are made of on $engine', ({ open }) => {
+describe.each(engines)('what a collector gets on $engine', ({ open }) => {
   let dir: string;
   let store: Opened;
 
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'flwd-traces-'));
+    dir = await mkdtemp(join(tmpdir(), 'flwd-exports-'));
     store = await open(dir);
   });
   afterEach(async () => {
@@ -35,7 +35,7 @@ describe.each(engines)('what spans are made of on $engine', ({ open }) => {
     const [waiting, first, second] = [await add(), await add(), await add()];
     await end(second);
     await end(first);
-    const ended = await store.traces.ended(all);
+    const ended = await store.exports.ended(all);
     expect(ended.map(({ runId }) => runId)).toEqual([second, first]);
     expect(ended.map(({ runId }) => runId)).not.toContain(waiting);
     expect(ended[0]).toMatchObject({
@@ -46,11 +46,11 @@ describe.each(engines)('what spans are made of on $engine', ({ open }) => {
       finishedAtMs: nowMs + 20,
       before: null,
     });
-    expect(await store.traces.attempts(second)).toMatchObject([
+    expect(await store.exports.attempts(second)).toMatchObject([
       { stepId: 'step_01', attempt: 1, kind: 'command', status: 'failed', finishedAtMs: nowMs + 20 },
     ]);
     const fromId = (ended[0]?.eventId ?? 0) + 1;
-    expect(await store.traces.ended({ ...all, fromId })).toMatchObject([{ runId: first }]);
+    expect(await store.exports.ended({ ...all, fromId })).toMatchObject([{ runId: first }]);
   });
 
   test('a run names the one before it while that is there', async () => {
@@ -59,17 +59,32 @@ describe.each(engines)('what spans are made of on $engine', ({ open }) => {
     await end(rerun);
     const traceParent = { trace_id: 'a'.repeat(32), parent_id: 'b'.repeat(16), sampled: true, state: null };
     await end(await add({ rerunOf: 'run_gone', traceParent }));
-    expect(await store.traces.ended(all)).toMatchObject([
+    expect(await store.exports.ended(all)).toMatchObject([
       { before: { runId: first, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) } },
       { before: null, trace: traceParent },
     ]);
   });
 
-  test('how far the export is replaces what was stored', async () => {
-    expect(await store.traces.state()).toBeUndefined();
+  test('how far an export is replaces what was stored, for each of them alone', async () => {
+    expect(await store.exports.state('traces')).toBeUndefined();
     const state = { nextId: 7, sentAtMs: null, failedAtMs: nowMs, error: 'the answer was 503' };
-    await store.database.transact((tx) => store.traces.setState(tx, state));
-    await store.database.transact((tx) => store.traces.setState(tx, { ...state, nextId: 8, error: null }));
-    expect(await store.traces.state()).toEqual({ ...state, nextId: 8, error: null });
+    await store.database.transact((tx) => store.exports.setState(tx, 'traces', state));
+    await store.database.transact((tx) => store.exports.setState(tx, 'logs', { ...state, nextId: 9 }));
+    await store.database.transact((tx) => store.exports.setState(tx, 'traces', { ...state, nextId: 8, error: null }));
+    expect(await store.exports.state('traces')).toEqual({ ...state, nextId: 8, error: null });
+    expect(await store.exports.state('logs')).toEqual({ ...state, nextId: 9 });
+  });
+
+  test('a run has the trace of its caller, or its own', async () => {
+    const traceParent = { trace_id: 'a'.repeat(32), parent_id: 'b'.repeat(16), sampled: false, state: null };
+    const [own, given] = [await add(), await add({ traceParent })];
+    const found = await store.exports.traceIds([own, given, 'run_gone']);
+    expect([...found]).toEqual(
+      expect.arrayContaining([
+        [own, expect.stringMatching(/^[0-9a-f]{32}$/)],
+        [given, traceParent.trace_id],
+      ]),
+    );
+    expect(found.size).toBe(2);
   });
 });

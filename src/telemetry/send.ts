@@ -1,16 +1,15 @@
-// Sends spans to a collector, by OTLP over HTTP with protobuf.
+// Sends what a collector gets, by OTLP over HTTP with protobuf.
 
-import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { StoredText } from '../domain/notification.ts';
 import { Problem } from '../domain/problem.ts';
 import { openStoredText, type SecretOf } from '../engine/secrets/stored-text.ts';
 import { answerWords, isHeaderValue, sendRequest } from '../lib/http-request.ts';
 import { withoutEndSlash } from '../lib/http-url.ts';
-import type { Span } from './to-spans.ts';
+import type { Signal } from '../store/exports.ts';
 
 export type Sent =
   | { readonly kind: 'taken' }
-  /** The same spans would be refused again. `mayHalve`: fewer of them may be taken. */
+  /** The same items would be refused again. `mayHalve`: fewer of them may be taken. */
   | { readonly kind: 'refused'; readonly error: string; readonly mayHalve: boolean }
   | { readonly kind: 'later'; readonly error: string; readonly retryAfterMs: number };
 
@@ -19,15 +18,19 @@ export type Collector = {
   readonly headers: Readonly<Record<string, StoredText>>;
 };
 
-/** These mean that the collector, or what flwd.yaml says of it, is wrong at present, and not the spans. */
+/** These mean that the collector, or what flwd.yaml says of it, is wrong at present, and not the items. */
 const passing = [401, 403, 404, 407, 408, 425, 429];
-/** One span, or the size of the request, may be the reason. */
+/** One item, or the size of the request, may be the reason. */
 const halved = [400, 413];
 
-/** @throws only the reason of `signal`, once it is aborted */
-export async function sendSpans(
-  spans: readonly Span[],
+/**
+ * @param body a request as OTLP writes it; undefined if OpenTelemetry's serializer could not write it
+ * @throws only the reason of `signal`, once it is aborted
+ */
+export async function sendToCollector(
+  body: Uint8Array | undefined,
   o: {
+    readonly kind: Signal;
     readonly collector: Collector;
     readonly secretOf: SecretOf;
     readonly userAgent: string;
@@ -37,6 +40,7 @@ export async function sendSpans(
   },
 ): Promise<Sent> {
   const { collector, nowMs, timeoutMs, signal } = o;
+  if (!body) return { kind: 'refused', error: 'the request could not be written', mayHalve: false };
   const headers: Record<string, string> = {};
   for (const [name, text] of Object.entries(collector.headers)) {
     const value = await openHeader(text, o.secretOf);
@@ -44,10 +48,8 @@ export async function sendSpans(
     if (!isHeaderValue(value)) return later(`\`${name}\` is not a text for a header`);
     headers[name] = value;
   }
-  const body = ProtobufTraceSerializer.serializeRequest([...spans]);
-  if (!body) return { kind: 'refused', error: 'the spans could not be written', mayHalve: false };
   const answer = await sendRequest({
-    url: tracesUrl(collector.endpoint),
+    url: addressOf(collector.endpoint, o.kind),
     method: 'POST',
     headers: { 'user-agent': o.userAgent, ...headers, 'content-type': 'application/x-protobuf' },
     body: new Uint8Array(body),
@@ -64,10 +66,10 @@ export async function sendSpans(
   return { kind: 'refused', error, mayHalve: halved.includes(status) };
 }
 
-/** The standard adds the path to the address of a collector. */
-function tracesUrl(endpoint: string): string {
+/** The standard adds the path to the address of a collector. People also write the whole address for spans. */
+function addressOf(endpoint: string, kind: Signal): string {
   const url = new URL(endpoint);
-  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${withoutEndSlash(url.pathname)}/v1/traces`;
+  url.pathname = `${withoutEndSlash(url.pathname).replace(/\/v1\/traces$/, '')}/v1/${kind}`;
   return url.href;
 }
 

@@ -1,4 +1,4 @@
-// How far the journal was searched for runs whose spans are sent, and what these spans are made of (ADR 0072).
+// How far the journal was searched for what a collector gets, and what spans are made of (ADR 0072, ADR 0081).
 
 import type { RunStatus, StepKind, StepStatus, Trigger } from '../domain/run.ts';
 import type { Trace } from '../domain/trigger/trace.ts';
@@ -6,7 +6,10 @@ import type { Database, Transaction } from './database.ts';
 import { prepareQuery } from './prepared-query.ts';
 import { type RunDetails, traceOfRow } from './run/run-rows.ts';
 
-/** How far the export is. `error` is null once spans were taken again. */
+/** What a collector gets: the spans of runs, or the lines of their logs. OTLP has an address for each. */
+export type Signal = 'traces' | 'logs';
+
+/** How far an export is. `error` is null once the collector has taken something again. */
 export type ExportState = {
   readonly nextId: number;
   readonly sentAtMs: number | null;
@@ -44,12 +47,14 @@ export type TracedAttempt = {
   readonly exitCode: number | null;
 };
 
-export type TraceStore = {
+export type ExportStore = {
   /** undefined: nothing was ever exported. */
-  readonly state: () => Promise<ExportState | undefined>;
-  readonly setState: (tx: Transaction, state: ExportState) => Promise<void>;
+  readonly state: (signal: Signal) => Promise<ExportState | undefined>;
+  readonly setState: (tx: Transaction, signal: Signal, state: ExportState) => Promise<void>;
   /** Runs that have ended, in the order of the journal; at most a hundred. Removed runs are missing. */
   readonly ended: (range: { readonly fromId: number; readonly toId: number }) => Promise<readonly TracedRun[]>;
+  /** By run. Removed runs are missing. */
+  readonly traceIds: (runIds: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** By step and attempt. */
   readonly attempts: (runId: string) => Promise<readonly TracedAttempt[]>;
 };
@@ -92,24 +97,25 @@ const selectAttempts = prepareQuery((db, { runId }: { runId: string }) =>
     .orderBy('attempt'),
 );
 
-export function createTraceStore({ read }: Database): TraceStore {
-  async function traceIdsOf(runIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+export function createExportStore({ read }: Database): ExportStore {
+  async function traceIds(runIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (runIds.length === 0) return new Map();
     const rows = await read.selectFrom('runs').select(['id', 'details']).where('id', 'in', runIds).execute();
     return new Map(rows.map((row) => [row.id, traceOfRow(row.id, JSON.parse(row.details)).trace_id]));
   }
 
   return {
-    async state() {
-      const row = await read.selectFrom('instance').select('value').where('name', '=', 'traces').executeTakeFirst();
+    traceIds,
+    async state(signal) {
+      const row = await read.selectFrom('instance').select('value').where('name', '=', signal).executeTakeFirst();
       return row && JSON.parse(row.value);
     },
 
-    async setState({ db }, state) {
+    async setState({ db }, signal, state) {
       const value = JSON.stringify(state);
       await db
         .insertInto('instance')
-        .values({ name: 'traces', value })
+        .values({ name: signal, value })
         .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
         .execute();
     },
@@ -121,10 +127,10 @@ export function createTraceStore({ read }: Database): TraceStore {
         const details: RunDetails = JSON.parse(row.details);
         return { row, details };
       });
-      const traceIds = await traceIdsOf(found.flatMap(({ details }) => runBefore(details) ?? []));
+      const ofOthers = await traceIds(found.flatMap(({ details }) => runBefore(details) ?? []));
       return found.map(({ row, details }): TracedRun => {
         const before = runBefore(details);
-        const traceId = before === null ? undefined : traceIds.get(before);
+        const traceId = before === null ? undefined : ofOthers.get(before);
         return {
           eventId: row.event_id,
           runId: row.id,

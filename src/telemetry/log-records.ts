@@ -1,0 +1,176 @@
+// Finds the lines of logs to send: those of all runs, in the order in which they were stored (ADR 0081).
+
+import { SeverityNumber, TraceFlags } from '@opentelemetry/api';
+import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
+import { LRUCache } from 'lru-cache';
+import { eventsOfLine, isOutput, type JournalEntry, type NewOutput } from '../domain/event.ts';
+import type { LogLevel, LogLine } from '../domain/log-line.ts';
+import { lastIdOf } from '../engine/hub.ts';
+import { createYielder } from '../lib/yielder.ts';
+import type { ExportStore } from '../store/exports.ts';
+import type { Journal } from '../store/journal.ts';
+import type { LogStore } from '../store/log/logs.ts';
+import { attemptSpanId } from '../store/run/span-ids.ts';
+import type { Origin } from './origin.ts';
+import type { Part, Source } from './source.ts';
+
+type LogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
+type OutputEntry = JournalEntry & NewOutput;
+/** A line, the entry that announced it, and the id of the event after it. */
+type FoundLine = { readonly line: LogLine; readonly entry: OutputEntry; readonly nextId: number };
+
+const linesAtOnce = 500;
+const charsAtOnce = 2 ** 20;
+const pageEntries = 500;
+/** Enough for the runs that print at the same time. A run's lines take a few hundred KiB. */
+const runsAhead = 8;
+
+const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
+  trace: SeverityNumber.TRACE,
+  debug: SeverityNumber.DEBUG,
+  info: SeverityNumber.INFO,
+  warn: SeverityNumber.WARN,
+  error: SeverityNumber.ERROR,
+  fatal: SeverityNumber.FATAL,
+};
+
+type SourceParts = {
+  readonly journal: Pick<Journal, 'read'>;
+  readonly logs: Pick<LogStore, 'next'>;
+  readonly exports: Pick<ExportStore, 'traceIds'>;
+  readonly origin: Origin;
+};
+
+export function createLogSource(o: SourceParts): Source<LogRecord> {
+  return {
+    kind: 'logs',
+    says: {
+      later: 'log lines cannot be sent; this is tried again for a day',
+      again: 'log lines are sent again',
+      refused: 'the collector refused log lines, which are dropped: see its log',
+      tooOld: 'log lines that were printed more than a day ago are dropped',
+      failed: 'log lines could not be sent; this is tried again',
+    },
+    isNews: isOutput,
+    read: (range) => readParts(range, o),
+    serialize: (records) => ProtobufLogsSerializer.serializeRequest(records),
+  };
+}
+
+async function* readParts(
+  { fromId, toId, sinceMs }: { readonly fromId: number; readonly toId: number; readonly sinceMs: number },
+  o: SourceParts,
+): AsyncGenerator<Part<LogRecord>, void> {
+  const linesOf = createLineReader(o.logs);
+  const maybeYield = createYielder();
+  let found: FoundLine[] = [];
+  let [chars, dropped] = [0, 0];
+
+  async function take(nextId: number): Promise<Part<LogRecord>> {
+    const part = { items: await toRecords(found, o), nextId, dropped };
+    found = [];
+    [chars, dropped] = [0, 0];
+    return part;
+  }
+
+  for await (const entry of entriesOf(o.journal, { fromId, toId })) {
+    if (!isOutput(entry)) continue;
+    if (entry.atMs < sinceMs) {
+      dropped += entry.lineCount;
+      continue;
+    }
+    for await (const one of linesOf(entry, fromId)) {
+      found.push(one);
+      chars += one.line.message.length + JSON.stringify(one.line.fields ?? '').length;
+      await maybeYield();
+      if (found.length >= linesAtOnce || chars >= charsAtOnce) yield await take(one.nextId);
+    }
+  }
+  yield await take(toId + 1);
+}
+
+/** The first entry may begin before `fromId`. */
+async function* entriesOf(
+  journal: Pick<Journal, 'read'>,
+  { fromId, toId }: { readonly fromId: number; readonly toId: number },
+): AsyncGenerator<JournalEntry, void> {
+  for (let afterId = fromId - 1; afterId < toId; ) {
+    const page = await journal.read({ afterId, limit: pageEntries });
+    yield* page.filter(({ id }) => id <= toId);
+    const last = page.at(-1);
+    if (!last || page.length < pageEntries) return;
+    afterId = lastIdOf(last);
+  }
+}
+
+/**
+ * The lines of an entry with ids from `fromId` on. Logs are read in batches, which often have the lines of the run's
+ * next entries as well: a script that prints slowly has an entry for each line.
+ */
+function createLineReader(logs: Pick<LogStore, 'next'>) {
+  const ahead = new LRUCache<string, readonly LogLine[]>({ max: runsAhead });
+
+  async function linesFrom(runId: string, seq: number): Promise<readonly LogLine[]> {
+    const known = ahead.get(runId)?.filter((line) => line.seq >= seq);
+    if (known?.[0]?.seq === seq) return known;
+    const lines = (await logs.next(runId, seq - 1))?.lines() ?? [];
+    ahead.set(runId, lines);
+    return lines;
+  }
+
+  return async function* linesOf(entry: OutputEntry, fromId: number): AsyncGenerator<FoundLine, void> {
+    const idsOfLine = eventsOfLine[entry.type].length;
+    const endSeq = entry.firstSeq + entry.lineCount;
+    const skipped = Math.max(0, Math.ceil((fromId - entry.id) / idsOfLine));
+    for (let seq = entry.firstSeq + skipped; seq < endSeq; ) {
+      const lines = (await linesFrom(entry.runId, seq)).filter((line) => line.seq < endSeq);
+      // Retention has removed the log.
+      if (lines.length === 0) return;
+      for (const line of lines) {
+        seq = line.seq + 1;
+        yield { line, entry, nextId: entry.id + (seq - entry.firstSeq) * idsOfLine };
+      }
+    }
+  };
+}
+
+async function toRecords(found: readonly FoundLine[], { exports, origin }: SourceParts): Promise<LogRecord[]> {
+  const traceIds = await exports.traceIds([...new Set(found.map(({ entry }) => entry.runId))]);
+  /** Most lines have the attempt of the line before them, and a hash takes a fifth of the time of a line. */
+  const spanIds = new Map<string, string>();
+  return found.flatMap(({ line, entry }) => {
+    const traceId = traceIds.get(entry.runId);
+    // Retention has removed the run.
+    if (traceId === undefined) return [];
+    const { runId, jobId, tenant } = entry;
+    const attempt = `${runId} ${line.step_id} ${line.attempt}`;
+    const spanId = spanIds.get(attempt) ?? attemptSpanId(runId, line.step_id, line.attempt);
+    spanIds.set(attempt, spanId);
+    const time = toTime(line.timestamp);
+    return {
+      hrTime: time,
+      hrTimeObserved: time,
+      severityNumber: severities[line.level],
+      severityText: line.level,
+      body: line.message,
+      spanContext: { traceId, spanId, traceFlags: TraceFlags.SAMPLED },
+      attributes: {
+        'flwd.run_id': runId,
+        'flwd.job_id': jobId,
+        'flwd.tenant': tenant,
+        'flwd.step_id': line.step_id,
+        'flwd.attempt': line.attempt,
+        'log.iostream': line.stream,
+        ...(line.recovered && { 'flwd.recovered': true }),
+        ...(line.fields && { 'flwd.fields': line.fields }),
+      },
+      droppedAttributesCount: 0,
+      ...origin,
+    };
+  });
+}
+
+/** RFC 3339 with microseconds, as seconds and nanoseconds. */
+function toTime(timestamp: string): LogRecord['hrTime'] {
+  return [Math.floor(Date.parse(timestamp) / 1000), Number(timestamp.slice(20, 26)) * 1000];
+}

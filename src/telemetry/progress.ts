@@ -1,0 +1,86 @@
+// Where an export's search of the journal continues, and how its last requests went.
+
+import type { ExportState } from '../store/exports.ts';
+import type { Sent } from './send.ts';
+import type { ExportOptions, Source } from './source.ts';
+
+const savedEveryMs = 10_000;
+
+export type Progress = {
+  readonly open: () => Promise<number>;
+  readonly move: (nextId: number) => Promise<void>;
+  /** @param count of runs or lines that are too old */
+  readonly drop: (count: number) => void;
+  readonly note: (sent: Sent) => Promise<void>;
+  readonly save: () => Promise<void>;
+};
+
+export function createProgress(
+  { kind, says }: Pick<Source<unknown>, 'kind' | 'says'>,
+  { store, clock, log, collector, beginsAt }: ExportOptions,
+): Progress {
+  const { origin } = new URL(collector.endpoint);
+  const told = { isDropping: false, isRefused: false };
+  let state: ExportState | undefined;
+  let isSaved = false;
+  let savedAtMs = clock.monotonicMs();
+
+  async function save(): Promise<void> {
+    const now = state;
+    if (!now || isSaved) return;
+    isSaved = true;
+    savedAtMs = clock.monotonicMs();
+    await store.db
+      .transact((tx) => store.exports.setState(tx, kind, now))
+      .catch((error: unknown) => {
+        isSaved = false;
+        throw error;
+      });
+  }
+
+  async function change(part: Partial<ExportState>): Promise<void> {
+    const before = state;
+    if (!before) return;
+    state = { ...before, ...part };
+    isSaved = false;
+    const isNews = state.error !== before.error;
+    if (isNews || clock.monotonicMs() - savedAtMs >= savedEveryMs) await save();
+  }
+
+  return {
+    save,
+    async open() {
+      if (!state) {
+        const stored = await store.exports.state(kind);
+        state = stored ?? { nextId: beginsAt, sentAtMs: null, failedAtMs: null, error: null };
+        isSaved = stored !== undefined;
+        // Without it, a crash would make the next start begin later.
+        await save();
+      }
+      return state.nextId;
+    },
+    move: (nextId) => change({ nextId }),
+    drop(count) {
+      if (count === 0 || told.isDropping) return;
+      told.isDropping = true;
+      log.warn({ origin, dropped: count }, says.tooOld);
+    },
+    async note(sent) {
+      if (sent.kind === 'taken') {
+        if (state?.error) log.info({ origin }, says.again);
+        told.isDropping = false;
+        told.isRefused = false;
+        await change({ sentAtMs: clock.now(), error: null });
+        return;
+      }
+      const { kind: outcome, error } = sent;
+      if (outcome === 'refused' && !told.isRefused) {
+        told.isRefused = true;
+        log.warn({ origin, error }, says.refused);
+      } else if (outcome === 'later' && !state?.error) {
+        log.warn({ origin, error }, says.later);
+      }
+      await change({ failedAtMs: clock.now(), error });
+    },
+  };
+}

@@ -1,0 +1,46 @@
+// What an export sends, and what it needs for that.
+
+import type { JournalEntry } from '../domain/event.ts';
+import type { Hub } from '../engine/hub.ts';
+import type { SecretOf } from '../engine/secrets/stored-text.ts';
+import type { SteadyClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Signal } from '../store/exports.ts';
+import type { Store } from '../store/open.ts';
+import type { Collector } from './send.ts';
+
+/** What a collector gets in one request, and where the search of the journal continues once it has it. */
+export type Part<Item> = {
+  readonly items: readonly Item[];
+  readonly nextId: number;
+  /** How many runs or lines before `nextId` are too old to be sent. */
+  readonly dropped: number;
+};
+
+/** Finds the spans or the lines that the journal brings. */
+export type Source<Item> = {
+  readonly kind: Signal;
+  /** What the server's log says when something happens to the items. */
+  readonly says: Readonly<Record<'later' | 'again' | 'refused' | 'tooOld' | 'failed', string>>;
+  readonly isNews: (entry: JournalEntry) => boolean;
+  /** In the order of the journal. What happened before `sinceMs` is dropped. */
+  readonly read: (range: {
+    readonly fromId: number;
+    readonly toId: number;
+    readonly sinceMs: number;
+  }) => AsyncIterable<Part<Item>>;
+  readonly serialize: (items: Item[]) => Uint8Array | undefined;
+};
+
+export type ExportOptions = {
+  readonly store: Pick<Store, 'db' | 'exports'>;
+  readonly hub: Pick<Hub, 'latestId' | 'onEvents'>;
+  readonly collector: Collector;
+  readonly secretOf: SecretOf;
+  readonly clock: SteadyClock;
+  readonly log: Logger;
+  readonly version: string;
+  /** The first event that counts if nothing was ever exported. */
+  readonly beginsAt: number;
+  readonly timeoutMs?: number;
+};
