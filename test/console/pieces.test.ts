@@ -8,7 +8,7 @@ import { groupFailures } from '../../src/console/overview/failure-groups.ts';
 import { shortLists } from '../../src/console/run/run-words.ts';
 import { readRunQuery, withFilters } from '../../src/console/runs/run-query.ts';
 import { type RunRows, withEvent, withNewest, withOlder, withUnderWayEvent } from '../../src/console/runs/run-rows.ts';
-import { timeIn } from '../../src/console/schedules/zone-time.ts';
+import { instantIn, timeIn } from '../../src/console/schedules/zone-time.ts';
 import {
   dayAndTime,
   harmless,
@@ -153,6 +153,18 @@ describe('a time by the clocks of a schedule', () => {
     expect(there('2026-10-01T16:00:00Z')).toBe('2 Oct');
     expect(there('2027-01-01T03:00:00Z')).toBe('1 Jan 2027');
     expect(timeIn('No/Zone', '2026-10-01T12:00:00Z', now)).toBe('1 Oct');
+  });
+});
+
+describe('an instant by the clocks of a schedule', () => {
+  test('is the first of two, before a gap if there is no such time, and null for other text', () => {
+    const there = (wall: string) => instantIn('Europe/Berlin', wall);
+    expect(there('2026-11-02T00:00')).toBe('2026-11-01T23:00:00.000Z');
+    expect(there('2026-10-25T02:30')).toBe('2026-10-25T00:30:00.000Z');
+    expect(there('2026-03-29T02:30')).toBe('2026-03-29T00:30:00.000Z');
+    expect(there('2026-03-29T03:00')).toBe('2026-03-29T01:00:00.000Z');
+    expect(instantIn('Pacific/Kiritimati', '2026-11-02T00:00')).toBe('2026-11-01T10:00:00.000Z');
+    expect(there('')).toBeNull();
   });
 });
 

@@ -81,14 +81,14 @@ testWith(headlessChromium)('the menu of a row does what the panel offers, by key
   // The menu gets the focus after it is drawn.
   const focused = items.first().and(page.locator(':focus'));
   await menu.press('Enter');
-  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Edit…']);
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Backfill…', 'Edit…']);
   await focused.waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await row.getByText('Held').waitFor();
   await expect.poll(() => read('/schedules?job_id=ops/plain')).toMatchObject({ schedules: [{ held: true }] });
   await menu.press('Enter');
-  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Release', 'Edit…']);
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Release', 'Backfill…', 'Edit…']);
   await focused.waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('status').getByRole('link', { name: 'open it' }).waitFor();
@@ -108,7 +108,7 @@ testWith(headlessChromium)('the menu of a row does what the panel offers, by key
 
   // The server allows no change of a schedule that a config.yaml defines.
   await page.getByRole('button', { name: 'Actions of backup/nightly' }).click();
-  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold']);
+  await expect.poll(() => items.allTextContents()).toEqual(['Run now', 'Hold', 'Backfill…']);
   await server.fetch(`/schedules/${id}`, { method: 'DELETE' });
 });
 
@@ -356,7 +356,9 @@ testWith(headlessChromium)('what a caller may not do is absent', async () => {
   await page.getByRole('button', { name: /^backup\/nightly/ }).click();
   const panel = page.getByRole('region', { name: 'Schedule of backup/nightly' });
   await panel.getByText('Callers with the scope schedules:write may hold and change it.').waitFor();
-  expect(await page.getByRole('button', { name: /New schedule|Run now|Hold|^Actions of/ }).count()).toBe(0);
+  expect(
+    await page.getByRole('button', { name: /New schedule|Pause all|Run now|Hold|Backfill|^Actions of/ }).count(),
+  ).toBe(0);
 });
 
 testWith(headlessChromium)('the table, the week, a schedule and the form pass WCAG AA in both themes', async () => {

@@ -33,7 +33,7 @@ export function useSchedules(jobId: string): Answer<Schedules> {
 export function JobSchedules({ job }: { readonly job: AnswerOf<'getJob'> }): ReactNode {
   const schedules = useSchedules(job.id);
   const [, navigate] = useLocation();
-  const acts = useScheduleActs((id) => navigate(`/schedules?form=${encodeURIComponent(id)}`));
+  const acts = useScheduleActs((form, id) => navigate(`/schedules?${form}=${encodeURIComponent(id)}`));
   return (
     <Card title="Schedules" count={schedules.data?.total} isFlush end={<Link href="/schedules">All schedules</Link>}>
       {!job.enabled && <p className={styles.note}>The job is disabled, so its schedules do not start it.</p>}

@@ -4,6 +4,7 @@ import { Pause, Trash2, X } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import { denialWords } from '../../client/schedule-denial.ts';
+import { ScheduleBackfills } from '../backfills/Backfills.tsx';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
 import { JobName } from '../design/text/JobName.tsx';
@@ -15,7 +16,7 @@ import { ErrorNote, Shown } from '../widgets/Notes.tsx';
 import { harmless, isOwnZone, jobPath, runPath } from '../words.ts';
 import { HeartbeatFacts } from './Heartbeat.tsx';
 import styles from './SchedulePanel.module.css';
-import { type ScheduleActs, useScheduleActs } from './schedule-acts.ts';
+import { type OpenForm, type ScheduleActs, useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, sentenceWords } from './schedule-data.ts';
 import { ZoneTime } from './ZoneTime.tsx';
 
@@ -23,7 +24,7 @@ const shownRuns = 8;
 
 export function SchedulePanel(o: {
   readonly schedule: Schedule;
-  readonly edit: (id: string) => void;
+  readonly open: OpenForm;
   readonly close: () => void;
   /** The dialog has the title and closes itself. */
   readonly isInDialog: boolean;
@@ -61,6 +62,7 @@ export function SchedulePanel(o: {
         </div>
       )}
       <Next schedule={schedule} />
+      <ScheduleBackfills schedule={schedule} />
       <LastRuns schedule={schedule} />
       {schedule.heartbeat !== null && (
         <section className={styles.part} aria-label="Heartbeat">
@@ -83,16 +85,16 @@ function whyOff({ enabled, paused, denied }: Schedule): string {
 
 function PanelActs({
   schedule,
-  edit,
+  open,
   close,
 }: {
   readonly schedule: Schedule;
-  readonly edit: (id: string) => void;
+  readonly open: OpenForm;
   readonly close: () => void;
 }): ReactNode {
   const mayWrite = useScopes()('schedules:write');
   const [isAsking, setAsking] = useState(false);
-  const acts = useScheduleActs(edit);
+  const acts = useScheduleActs(open);
   const path = { schedule_id: schedule.id };
   const remove = () => acts.act((client) => client.request('deleteSchedule', { path })).then(close);
   return (

@@ -3,6 +3,7 @@
 import { AlarmClock, CalendarPlus, ChevronLeft, ChevronRight } from 'lucide-react';
 import { type ReactNode, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { OpenBackfills } from '../backfills/Backfills.tsx';
 import { useTitle } from '../browser.ts';
 import { Button, IconButton } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
@@ -12,6 +13,7 @@ import { PageHeader } from '../design/text/PageHeader.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useNow } from '../session/clock.ts';
 import { useScopes } from '../session/scopes.ts';
+import { onDemand } from '../shell/on-demand.tsx';
 import { Empty, Shown } from '../widgets/Notes.tsx';
 import { countWords, dayWords, timeZone } from '../words.ts';
 import { PauseAll, Pauses, usePausing } from './Pauses.tsx';
@@ -20,9 +22,12 @@ import { SchedulePanel } from './SchedulePanel.tsx';
 import styles from './SchedulesPage.module.css';
 import { SchedulesTable } from './SchedulesTable.tsx';
 import { SchedulesWeek } from './SchedulesWeek.tsx';
+import type { OpenForm } from './schedule-acts.ts';
 import { argumentWords, type Schedule, useFires, useSchedules } from './schedule-data.ts';
 import { addDays, mondayOf } from './week-layout.ts';
 import { isZone, zoneOfAll } from './zone-time.ts';
+
+const BackfillForm = onDemand('the form', async () => (await import('../backfills/BackfillForm.tsx')).BackfillForm);
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -32,7 +37,7 @@ const panelPx = 1_000;
 export function SchedulesPage(): ReactNode {
   useTitle('Schedules');
   const may = useScopes();
-  const { view, monday, chosen, form, go } = usePlace();
+  const { view, monday, chosen, form, backfill, go } = usePlace();
   const schedules = useSchedules();
   const all = schedules.data?.schedules ?? [];
   const late = useLate();
@@ -82,6 +87,7 @@ export function SchedulesPage(): ReactNode {
           {pauseAll}
         </div>
       )}
+      <OpenBackfills choose={(id) => go({ schedule: id })} />
       <Shown of={schedules} what="schedules">
         {() => (
           <Content
@@ -91,10 +97,11 @@ export function SchedulesPage(): ReactNode {
             monday={monday}
             chosen={chosen}
             choose={(id) => go({ schedule: id })}
-            edit={(id) => go({ form: id })}
+            open={(kind, id) => go({ [kind]: id })}
           />
         )}
       </Shown>
+      <Backfill schedule={all.find(({ id }) => id === backfill)} close={() => go({ backfill: null })} />
       {form !== null && (form === 'new' || all.some(({ id }) => id === form)) && (
         <ScheduleForm
           key={form}
@@ -104,6 +111,10 @@ export function SchedulesPage(): ReactNode {
       )}
     </>
   );
+}
+
+function Backfill(o: { readonly schedule: Schedule | undefined; readonly close: () => void }): ReactNode {
+  return o.schedule && <BackfillForm key={o.schedule.id} schedule={o.schedule} close={o.close} />;
 }
 
 /** A week is drawn by the browser's clock; the times of a table agree with the words of the schedules. */
@@ -135,6 +146,7 @@ function usePlace() {
     monday: mondayOf(week === null || Number.isNaN(Date.parse(week)) ? new Date() : new Date(`${week}T12:00:00`)),
     chosen: search.get('schedule'),
     form: search.get('form'),
+    backfill: search.get('backfill'),
     go: (changes: Readonly<Record<string, string | null>>): void => {
       for (const [name, value] of Object.entries(changes)) {
         if (value === null || (name === 'view' && value === 'table')) search.delete(name);
@@ -188,7 +200,7 @@ function Content(o: {
   readonly monday: Date;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;
-  readonly edit: (id: string) => void;
+  readonly open: OpenForm;
 }): ReactNode {
   const isWide = useWidth() >= panelPx;
   const chosen = useMemo(() => o.all.find(({ id }) => id === o.chosen) ?? null, [o.all, o.chosen]);
@@ -207,13 +219,13 @@ function Content(o: {
     o.choose(null);
   };
   const panel = chosen && (
-    <SchedulePanel key={chosen.id} schedule={chosen} edit={o.edit} close={close} isInDialog={!isWide} />
+    <SchedulePanel key={chosen.id} schedule={chosen} open={o.open} close={close} isInDialog={!isWide} />
   );
   return (
     <div className={styles.content} data-panel={(panel !== null && isWide) || undefined} data-view={o.view}>
       {o.view === 'table' ? (
         shown.length > 0 ? (
-          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} edit={o.edit} />
+          <SchedulesTable all={shown} zone={zoneOfAll(o.all)} chosen={o.chosen} choose={o.choose} open={o.open} />
         ) : (
           <Empty>No schedule matches “{o.filter}”.</Empty>
         )

@@ -16,7 +16,7 @@ import { HeartbeatLine } from './Heartbeat.tsx';
 import { Last, Next, RowMenu } from './ScheduleCells.tsx';
 import { ActNotes } from './SchedulePanel.tsx';
 import styles from './SchedulesTable.module.css';
-import { useScheduleActs } from './schedule-acts.ts';
+import { type OpenForm, useScheduleActs } from './schedule-acts.ts';
 import { argumentWords, isOn, type Schedule, type Tally, tallies, useFires } from './schedule-data.ts';
 import { sentenceIn } from './zone-time.ts';
 
@@ -33,7 +33,7 @@ export function SchedulesTable(o: {
   readonly zone: string;
   readonly chosen: string | null;
   readonly choose: (id: string | null) => void;
-  readonly edit: (id: string) => void;
+  readonly open: OpenForm;
 }): ReactNode {
   const [sort, setSort] = useState<Sort>({ column: 'next', isDescending: false });
   const hour = Math.floor(useNow(hourMs / 60) / hourMs) * hourMs;
@@ -55,7 +55,7 @@ export function SchedulesTable(o: {
     ];
     return columnsOf(tally, zone, choose, isRoomy).filter(({ id }) => !left.includes(id));
   }, [week, isWeekLoading, zone, choose, hasArguments, hasHeartbeats, isRoomy, isTight]);
-  const acts = useScheduleActs(o.edit);
+  const acts = useScheduleActs(o.open);
   const menuOf = (schedule: Schedule): ReactNode => <RowMenu schedule={schedule} acts={acts.actsOf(schedule)} />;
   return (
     <div>

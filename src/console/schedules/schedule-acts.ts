@@ -1,6 +1,6 @@
 // What a caller can do with a schedule. Its panel and the menu of its row offer the same.
 
-import { CalendarCheck, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
+import { CalendarCheck, History, type LucideIcon, Pause, Play, SquarePen } from 'lucide-react';
 import { useState } from 'react';
 import { type Acts, useActs } from '../session/acts.ts';
 import { useRefresh } from '../session/answers.tsx';
@@ -22,7 +22,10 @@ export type ScheduleActs = Acts & {
   readonly startedId: string | null;
 };
 
-export function useScheduleActs(edit: (id: string) => void): ScheduleActs {
+/** Opens the form that changes a schedule, or the one that backfills it. */
+export type OpenForm = (form: 'form' | 'backfill', id: string) => void;
+
+export function useScheduleActs(open: OpenForm): ScheduleActs {
   const may = useScopes();
   const refresh = useRefresh();
   const withKey = useRequestKeys();
@@ -43,15 +46,22 @@ export function useScheduleActs(edit: (id: string) => void): ScheduleActs {
     const release = changing(acts, 'Release', CalendarCheck, (client) =>
       client.call('releaseSchedule', { path, body: {} }),
     );
-    const change = { label: 'Edit…', icon: SquarePen, isDisabled: false, act: () => edit(schedule.id) };
+    const change = { label: 'Edit…', icon: SquarePen, isDisabled: false, act: () => open('form', schedule.id) };
+    const repeat = { label: 'Backfill…', icon: History, isDisabled: false, act: () => open('backfill', schedule.id) };
     const mayWrite = may('schedules:write') === true;
     return [
       ...(may('runs:write') ? [run] : []),
       ...(mayWrite ? [schedule.held ? release : hold] : []),
+      ...(mayWrite && may('runs:write') && hasPastTimes(schedule) ? [repeat] : []),
       ...(mayWrite && schedule.source === 'api' ? [change] : []),
     ];
   };
   return { ...acts, actsOf, startedId };
+}
+
+/** A single time and the starts of a server or a host are not repeated. */
+function hasPastTimes({ cron }: Schedule): boolean {
+  return cron !== null && !['@reboot', '@boot'].includes(cron);
 }
 
 function changing(acts: Acts, label: string, icon: LucideIcon, change: Parameters<Acts['act']>[0]): ScheduleAct {

@@ -44,6 +44,25 @@ export function timeIn(zone: string, timestamp: string, nowMs: number): string {
   return (at.getUTCFullYear() === now.getUTCFullYear() ? dayOfYear : dayOfAnyYear).format(at);
 }
 
+/** The zone itself, or the browser's if the browser does not know it. */
+export function knownZone(zone: string): string {
+  return clockOf(zone) ? zone : timeZone;
+}
+
+/**
+ * When the clocks of a zone show a time such as `2026-11-02T00:00`: the first time that they do, or shortly before the
+ * clocks skip it. null: the text is no time.
+ */
+export function instantIn(zone: string, wall: string): string | null {
+  const wallMs = Date.parse(`${wall}Z`);
+  const clock = clockOf(knownZone(zone));
+  if (Number.isNaN(wallMs) || !clock) return null;
+  const wallAt = (atMs: number): number => wallOf(clock, new Date(atMs)).getTime();
+  const tries = [wallMs - dayMs, wallMs + dayMs].map((nearMs) => wallMs - (wallAt(nearMs) - nearMs));
+  const exact = tries.filter((atMs) => wallAt(atMs) === wallMs);
+  return new Date(Math.min(...(exact.length > 0 ? exact : tries))).toISOString();
+}
+
 const utc = { timeZone: 'UTC' } as const;
 const weekday = new Intl.DateTimeFormat('en-GB', { ...utc, weekday: 'short' });
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { ...utc, day: 'numeric', month: 'short' });

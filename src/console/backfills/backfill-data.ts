@@ -1,0 +1,75 @@
+// What the console knows of backfills: which are under way, and what one would start.
+
+import { useEffect, useState } from 'react';
+import { errorText } from '../../client/error-words.ts';
+import { errorsOf } from '../../client/outlook.ts';
+import type { AnswerOf, BodyOf } from '../../contract/operations.ts';
+import type { ArgumentError } from '../../domain/filled-fields.ts';
+import { type Answer, useAnswer } from '../session/answers.tsx';
+import { useScopes } from '../session/scopes.ts';
+import { useClient } from '../session/session.tsx';
+
+export type Backfill = AnswerOf<'getBackfill'>;
+
+const busyMs = 2_000;
+const idleMs = 15_000;
+/** A tenant has at most 20 under way. */
+const mostRead = 200;
+
+/** The newest backfills. No event reports one that has made progress. */
+export function useBackfills(): Answer<readonly Backfill[]> {
+  const may = useScopes();
+  return useAnswer(
+    ['backfills'],
+    async (client, signal) => (await client.call('listBackfills', { query: { limit: mostRead }, signal })).backfills,
+    {
+      enabled: may('runs:read') === true,
+      refetchInterval: ({ state: { data } }) => (data?.some(isOpen) ? busyMs : idleMs),
+    },
+  );
+}
+
+export function isOpen({ status }: Backfill): boolean {
+  return status === 'running';
+}
+
+/** How many runs it starts from its first time to its last. */
+export function runsOf({ in_span: inSpan, left_out: leftOut }: Backfill): number {
+  return inSpan - leftOut;
+}
+
+export type Preview =
+  | { readonly kind: 'times'; readonly preview: AnswerOf<'previewBackfill'> }
+  | { readonly kind: 'errors'; readonly errors: readonly ArgumentError[] }
+  | { readonly kind: 'none'; readonly why: string };
+
+const settleMs = 200;
+
+/** Asks the server when typing pauses. The last answer stays until the next one. null: nothing was asked so far. */
+export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> | null): Preview | null {
+  const client = useClient();
+  const [preview, setPreview] = useState<Preview | null>(null);
+  const key = span && JSON.stringify(span);
+  // `key` stands for `span`
+  useEffect(() => {
+    if (span === null) {
+      setPreview(null);
+      return undefined;
+    }
+    const ending = new AbortController();
+    const { signal } = ending;
+    const timer = setTimeout(() => {
+      client.call('previewBackfill', { path: { schedule_id: scheduleId }, body: span, signal }).then(
+        (answer) => setPreview({ kind: 'times', preview: answer }),
+        (error: unknown) => {
+          if (!signal.aborted) setPreview(errorsOf(error) ?? { kind: 'none', why: errorText(error) });
+        },
+      );
+    }, settleMs);
+    return () => {
+      clearTimeout(timer);
+      ending.abort();
+    };
+  }, [client, scheduleId, key]);
+  return preview;
+}

@@ -1,0 +1,145 @@
+// Backfills on the page of schedules: the form, what would start, the progress and a cancel.
+
+import type { Page } from 'playwright-core';
+import { afterAll, expect } from 'vitest';
+import { startServing } from '../server/serving.ts';
+import { headlessChromium } from '../support/headless-chromium.ts';
+import { testWith } from '../support/host.ts';
+import { bash } from '../support/jobs.ts';
+import { aBrowser } from './a-browser.ts';
+import { errorsInBothThemes } from './accessibility-errors.ts';
+
+const daily = { cron: '30 2 * * *', timezone: 'Europe/Berlin' };
+const server = await startServing({
+  executes: true,
+  jobs: {
+    'ops/nightly': bash('true', { schedules: [daily] }),
+    'ops/often': bash('true', { schedules: [{ cron: '* * * * *' }] }),
+    'ops/start': bash('true', { schedules: [{ cron: '@reboot' }] }),
+    'ops/waits': bash('sleep 300', { schedules: [daily] }),
+  },
+});
+afterAll(() => server.close());
+const browser = aBrowser();
+
+type List = { readonly backfills: readonly { readonly id: string }[] };
+const read = async <T>(path: string): Promise<T> => JSON.parse(await (await server.fetch(path)).text());
+const fits = async (page: Page) => page.evaluate('document.documentElement.scrollWidth - innerWidth');
+
+async function openForm(page: Page, job: string) {
+  await page.getByRole('button', { name: `Actions of ${job}` }).press('Enter');
+  await page.getByRole('menuitem', { name: 'Backfill…' }).press('Enter');
+  const form = page.getByRole('dialog', { name: `Backfill ${job}` });
+  await form.getByText('The number of runs appears here.').waitFor();
+  return { form, outcome: form.getByRole('region', { name: 'What would start' }) };
+}
+
+testWith(headlessChromium)(
+  'a backfill says which runs it starts in the zone of the schedule, by keyboard',
+  async () => {
+    const page = await browser.open(`${server.url}/schedules`, { width: 1_440, timezone: 'America/New_York' });
+    const { form, outcome } = await openForm(page, 'ops/nightly');
+    const start = form.getByRole('button', { name: 'Start the runs' });
+    await start.press('Enter');
+    await form.getByText('A time is needed.').waitFor();
+    await form.getByLabel('From').fill('2026-03-28T02:30');
+    await form.getByLabel('Until').fill('2026-03-30T02:30');
+    await outcome.getByRole('heading', { name: '2 runs would start' }).waitFor();
+    const times = outcome.getByRole('listitem');
+    expect(await times.filter({ visible: true }).count()).toBe(0);
+    await outcome.getByText('The 2 times').focus();
+    await page.keyboard.press('Space');
+    // The clocks go from 02:00 to 03:00 in this night.
+    await expect.poll(() => times.allTextContents()).toEqual(['Sat 28 Mar 2026, 02:30', 'Sun 29 Mar 2026, 03:00']);
+    expect(await errorsInBothThemes(page)).toEqual([]);
+    expect(await read<List>('/backfills')).toMatchObject({ backfills: [] });
+
+    await form.getByRole('button', { name: 'Start 2 runs' }).press('Enter');
+    await form.waitFor({ state: 'detached' });
+    await expect
+      .poll(() => read<List>('/backfills'))
+      .toMatchObject({
+        backfills: [
+          { from: '2026-03-28T01:30:00.000Z', until: '2026-03-30T00:30:00.000Z', started: 2, status: 'done' },
+        ],
+      });
+    await page.getByRole('button', { name: 'Show the schedule of ops/nightly' }).press('Enter');
+    const panel = page.getByRole('region', { name: 'Backfills' });
+    await panel.getByText('28 Mar 02:30 – 30 Mar 02:30').waitFor();
+    await panel.getByRole('link', { name: '2 runs' }).press('Enter');
+    await page.getByText('2 runs', { exact: true }).waitFor();
+  },
+);
+
+testWith(headlessChromium)('what the server refuses stands at its field, and nothing starts', async () => {
+  const page = await browser.open(`${server.url}/schedules`, { width: 390, height: 844, timezone: 'UTC' });
+  const { form } = await openForm(page, 'ops/often');
+  await form.getByLabel('From').fill('2026-03-02T00:00');
+  await form.getByLabel('Until').fill('2026-03-01T00:00');
+  await form.getByText('From must be before until').waitFor();
+  await form.getByLabel('Until').fill('2026-03-03T00:00');
+  await form.getByText('From is too early: 1440 times come before until, and 1000 are allowed at once').waitFor();
+  await form.getByLabel('From').fill('2026-03-02T23:00');
+  await form.getByLabel('Runs at a time').fill('0');
+  await form.getByText('A whole number from 1 to 100 is needed.').waitFor();
+  await form.getByRole('button', { name: 'Start 60 runs' }).click();
+  expect(await fits(page)).toBeLessThanOrEqual(0);
+  await page.keyboard.press('Escape');
+  await form.waitFor({ state: 'detached' });
+  expect(await read<List>('/backfills?job_id=ops/often')).toMatchObject({ backfills: [] });
+  // A start of the server is no time that can be repeated.
+  await page.getByRole('button', { name: 'Actions of ops/start' }).click();
+  await page.getByRole('menuitem', { name: 'Run now' }).waitFor();
+  expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);
+});
+
+testWith(headlessChromium)(
+  'a backfill under way shows its progress above the schedules, and is cancelled there',
+  async () => {
+    const { schedules } = await read<{ schedules: readonly { id: string }[] }>('/schedules?job_id=ops/waits');
+    const span = { from: '2026-03-01T00:00:00Z', until: '2026-03-11T00:00:00Z' };
+    const page = await browser.open(`${server.url}/schedules`, { width: 1_440 });
+    await page.getByRole('row', { name: /ops\/waits/ }).waitFor();
+    const list = page.getByRole('region', { name: 'Backfills' });
+    expect(await list.count()).toBe(0);
+    await server.post(`/schedules/${schedules[0]?.id}/backfills`, { ...span, at_once: 3 });
+    await page.reload();
+    await list.getByRole('link', { name: '3 of 10 runs started' }).waitFor();
+    expect(await list.getByRole('progressbar').getAttribute('value')).toBe('3');
+    expect(await errorsInBothThemes(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await fits(page)).toBeLessThanOrEqual(0);
+    await server.post('/schedules/pause', {});
+    await list.getByRole('link', { name: 'Paused, 3 of 10 runs started' }).waitFor();
+    await server.post('/schedules/resume', {});
+
+    const cancel = list.getByRole('button', { name: 'Cancel the backfill of ops/waits' });
+    await cancel.press('Enter');
+    const asked = page.getByRole('dialog', { name: 'Cancel this backfill?' });
+    await asked.getByText('The 3 runs that it has started go on.').waitFor();
+    await asked.getByRole('button', { name: 'Cancel the backfill' }).press('Enter');
+    await list.waitFor({ state: 'detached' });
+    expect(await read<List>('/backfills?job_id=ops/waits')).toMatchObject({ backfills: [{ status: 'cancelled' }] });
+    await page.setViewportSize({ width: 1_440, height: 900 });
+    await page.goto(`${server.url}/schedules?schedule=${schedules[0]?.id}`);
+    await list.getByText('Cancelled, 3 of 10 runs started').waitFor();
+  },
+);
+
+testWith(headlessChromium)('who may not backfill sees progress alone, and no button', async () => {
+  const { schedules } = await read<{ schedules: readonly { id: string }[] }>('/schedules?job_id=ops/waits');
+  await server.post('/schedules/pause', {});
+  await server.post(`/schedules/${schedules[0]?.id}/backfills`, { from: '2026-02-01T00:00:00Z' });
+  const { credential } = await server.token({ scopes: ['jobs:read', 'runs:write'] });
+  const page = await browser.open(server.url);
+  await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);
+  await page.goto(`${server.url}/schedules`);
+  await page
+    .getByRole('region', { name: 'Backfills' })
+    .getByText(/^Paused, 0 of/)
+    .waitFor();
+  await page.getByRole('button', { name: 'Actions of ops/nightly' }).click();
+  await page.getByRole('menuitem', { name: 'Run now' }).waitFor();
+  expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: /^Cancel the backfill/ }).count()).toBe(0);
+});
