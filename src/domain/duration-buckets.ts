@@ -8,15 +8,13 @@ export function bucketOf(ms: number): number {
   return ms < 1 ? 0 : Math.floor(Math.log(ms) / Math.log(growth)) + 1;
 }
 
-/** How many durations are in each bucket. */
-export type Buckets = ReadonlyMap<number, number>;
+/** How many durations are in each bucket, by its number. */
+export type Buckets = number[];
 
 /** @returns milliseconds; null without any duration */
-export function quantileOf(buckets: Buckets, share: number): number | null {
-  const sorted = [...buckets].toSorted(([a], [b]) => a - b);
-  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
-  let rest = Math.ceil(total * share);
-  for (const [bucket, count] of sorted) {
+export function quantileOf(buckets: Readonly<Buckets>, share: number): number | null {
+  let rest = Math.ceil(buckets.reduce((sum, count) => sum + count, 0) * share);
+  for (const [bucket, count = 0] of buckets.entries()) {
     rest -= count;
     if (rest <= 0) return bucket === 0 ? 0 : Math.round(growth ** (bucket - 0.5));
   }

@@ -79,7 +79,6 @@ export type StatsReading = (
 ) => {
   readonly counts: (window: StatsWindow) => ReturnType<StatsStore['counts']>;
   readonly times: (window: StatsWindow) => ReturnType<StatsStore['times']>;
-  readonly wholeTimes: (window: StatsWindow) => ReturnType<StatsStore['wholeTimes']>;
   readonly groups: (by: Parameters<StatsStore['groups']>[0], window: StatsWindow) => ReturnType<StatsStore['groups']>;
   readonly jobs: (o: Omit<Parameters<StatsStore['jobs']>[0], 'tenant'>) => ReturnType<StatsStore['jobs']>;
 };
@@ -112,10 +111,6 @@ function createStatsReading({ stats }: Pick<Store, 'stats'>, limitTo: LimitTo): 
       async times(window) {
         const of = await limited;
         return of ? stats.times(of, window) : { whole: noTimes, spans: [] };
-      },
-      async wholeTimes(window) {
-        const of = await limited;
-        return of ? stats.wholeTimes(of, window) : noTimes;
       },
       async groups(by, window) {
         const of = await limited;

@@ -92,6 +92,8 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     expect(await runsOf({ namespace: 'shop' })).toBe(2);
     expect(await runsOf({ jobId: 'shop/deploy/web' })).toBe(1);
     expect(await runsOf({ jobId: 'shop/deploy/web', tenant: 'acme' })).toBe(0);
+    expect(await runsOf({ jobId: 'shop/deploy/web', namespace: 'shop' })).toBe(1);
+    expect(await runsOf({ jobId: 'report', namespace: 'shop' })).toBe(0);
     const byTenant = await stats.groups('tenant', {}, lastDay);
     expect(byTenant.map(({ of, success }) => [of, success])).toEqual([
       ['acme', 1],
@@ -99,6 +101,10 @@ describe.each(engines)('the statistics on $engine', ({ open }) => {
     ]);
     const byJob = await stats.groups('job_id', { tenant: 'default' }, lastDay);
     expect(byJob.map(({ of }) => of)).toEqual(['shop/deploy/web', 'shop/release', 'shopping/list']);
+    expect(await stats.groups('job_id', { namespace: 'shop', jobId: 'report' }, lastDay)).toEqual([]);
+    expect(await stats.groups('job_id', { jobId: 'report' }, lastDay)).toEqual([
+      { of: 'report', success: 1, failed: 0, cancelled: 0 },
+    ]);
   });
 
   test('count a job and its namespace also when retention has removed all of its runs', async () => {

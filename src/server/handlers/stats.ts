@@ -97,7 +97,7 @@ async function statsOf({ stats, clock }: Parts, query: QueryOf<'getStats'>, reac
   const countsBefore = await of.counts(before);
   const timesWindow = widened(window, timesSpan);
   const times = await of.times(timesWindow);
-  const timesBefore = await of.wholeTimes(widened(before, timesSpan));
+  const timesBefore = await of.times(widened(before, timesSpan));
   const lastBeforeMs = before.toMs - spanMs[before.span];
   const partial = countsBefore.map((span) => (span.at === lastBeforeMs ? scaled(span, share) : span));
   const countsAt = new Map(counts.map((span) => [span.at, span]));
@@ -106,7 +106,7 @@ async function statsOf({ stats, clock }: Parts, query: QueryOf<'getStats'>, reac
     ...asTimes(window),
     span: window.span,
     totals: figures(sum(counts), times.whole),
-    before: { ...asTimes(before), ...figures(sum(partial), timesBefore) },
+    before: { ...asTimes(before), ...figures(sum(partial), timesBefore.whole) },
     runs: spansOf(window).map((at) => ({ at: toTimestamp(at), ...counted(countsAt.get(at)) })),
     times_span: timesSpan,
     times: spansOf(timesWindow).map((at) => ({ at: toTimestamp(at), ...timed(timesAt.get(at)) })),
