@@ -166,6 +166,7 @@ async function examineStored(config: Config): Promise<HostCheck[]> {
       ...examineBackfills(found.backfills),
       ...failingTriggers.map((why) => warn('triggers', why, 'run flwd triggers, which says which job')),
       ...examineWaiting(waiting),
+      ...examineRefusedCalls(found.refusedCalls),
       ...examineExports(config, exports),
       ...(kv ? [examineKv(kv)] : []),
     ];
@@ -213,6 +214,17 @@ function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
     const cure = `check the receiver, then run flwd notify test ${channel}`;
     return warn('notifications', `${channel}: ${words}`, cure);
   });
+}
+
+const mostShown = 5;
+
+function examineRefusedCalls(refused: Examination['refusedCalls']): HostCheck[] {
+  if (refused.length === 0) return [];
+  const more = refused.length - mostShown;
+  const shown = refused.slice(0, mostShown).map(({ jobId, origin }) => `${origin} for ${jobId}`);
+  const which = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+  const what = `not called, because a job of an untrusted source may not reach the address: ${which}`;
+  return [warn('notifications', what, 'if the job may call it, add its host to notify.allow in flwd.yaml')];
 }
 
 const exportNames: Readonly<Record<Signal, { readonly name: string; readonly dropped: string }>> = {

@@ -146,6 +146,11 @@ function first(on: readonly NotifyEvent[], wanted: readonly NotifyEvent[]): Noti
   return wanted.find((event) => on.includes(event));
 }
 
+/** Why the server did not call the address that a job of an untrusted source names (ADR 0077). */
+export const forbiddenWords =
+  'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
+  'jobs of an untrusted source may call it only if `notify.allow` lists it';
+
 /** Says why messages wait. The times are written as the reader wants them. */
 export function waitingWords(o: {
   readonly messages: number;

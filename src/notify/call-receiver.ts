@@ -1,5 +1,6 @@
 // One attempt to deliver a notification by HTTP.
 
+import { forbiddenWords } from '../domain/notification.ts';
 import { packageVersion } from '../instance/version.ts';
 import type { Clock } from '../lib/clock.ts';
 import { answerWords, type MayReach, sendRequest } from '../lib/http-request.ts';
@@ -49,17 +50,13 @@ export async function callReceiver(o: {
   });
   if (answer.kind === 'unreachable') {
     const { error, hasTimedOut, isForbidden } = answer;
-    if (isForbidden) return { ...failedAttempt(forbidden), isFinal: true };
+    if (isForbidden) return { ...failedAttempt(forbiddenWords), isFinal: true };
     return { ...failedAttempt(error), hasTimedOut };
   }
   const { status, retryAfterMs } = answer;
   if (status >= 200 && status < 300) return { isDelivered: true };
   return { ...failedAttempt(answerWords(status)), isFinal: status === 410, retryAfterMs };
 }
-
-const forbidden =
-  'it leads to the server itself, to a link-local address or to the metadata of its cloud: ' +
-  'jobs of an untrusted source may call it only if `notify.allow` lists it';
 
 /** It is tried again. */
 export function failedAttempt(error: string) {

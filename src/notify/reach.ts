@@ -1,7 +1,7 @@
 // Which addresses a request may reach whose address a job of an untrusted source names: not the server's own, those of
 // its link, and those where clouds give out credentials (ADR 0077).
 
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { createAddressList } from '../lib/address-list.ts';
 import type { MayReach } from '../lib/http-request.ts';
@@ -29,8 +29,7 @@ const forbiddenRanges = [
   '64:ff9b:1::/48',
 ];
 
-const isForbidden = createAddressList(forbiddenRanges);
-const isTranslated = createAddressList(['64:ff9b::/96']);
+const isForbidden = createAddressList(forbiddenRanges.flatMap(withTranslated));
 
 /**
  * For a job, or one that is no longer known; undefined: its requests may reach every address. `wasUntrusted` says
@@ -46,27 +45,19 @@ export function createReach(mountPaths: readonly string[], allow: readonly strin
   const ranges = allow.filter((one) => isIP(one.split('/')[0] ?? '') !== 0);
   const isAllowed = createAddressList(ranges);
   const hosts = new Set(allow.map((one) => one.toLowerCase()));
-  const mayReach: MayReach = (host, address) => {
-    const meant = translated(address) ?? address;
-    return hosts.has(host.toLowerCase()) || isAllowed(address) || !(isForbidden(meant) || isOwn(meant));
-  };
+  const mayReach: MayReach = (host, address) =>
+    hosts.has(host.toLowerCase()) || isAllowed(address) || !(isForbidden(address) || isOwn(address));
   const isInside = (jobId: string) => mountPaths.some((path) => jobId === path || jobId.startsWith(`${path}/`));
   return (jobId, wasUntrusted) => (wasUntrusted || jobId === undefined || isInside(jobId) ? mayReach : undefined);
 }
 
-/** The IPv4 address to which a NAT64 gateway translates this one (RFC 6052). */
-function translated(address: string): string | undefined {
-  if (!isTranslated(address)) return undefined;
-  const [, high = '0', low = '0'] =
-    /([0-9a-f]{0,4}):([0-9a-f]{0,4})$/.exec(new URL(`http://[${address}]`).hostname.slice(1, -1)) ?? [];
-  const bytes = [high, low].flatMap((group) => {
-    const value = Number.parseInt(group || '0', 16);
-    return [value >> 8, value & 255];
-  });
-  return bytes.join('.');
+/** A range of IPv4 has a second one, which a NAT64 gateway translates to it (RFC 6052). */
+function withTranslated(range: string): string[] {
+  const [address = '', prefix = '32'] = range.split('/');
+  return isIPv4(address) ? [range, `64:ff9b::${address}/${96 + Number(prefix)}`] : [range];
 }
 
 function isOwn(address: string): boolean {
   const own = Object.values(networkInterfaces()).flatMap((all = []) => all.map((one) => one.address));
-  return createAddressList(own)(address);
+  return createAddressList(own.flatMap(withTranslated))(address);
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { forbiddenWords } from '../../domain/notification.ts';
 import { triggerFailing } from '../../domain/trigger/job-trigger.ts';
 import { errorCode } from '../../lib/error-code.ts';
 import { shardOf } from '../../lib/ids.ts';
@@ -39,6 +40,8 @@ export type Examination = {
   readonly failingTriggers: readonly string[];
   /** The messages to channels that could not be sent and are tried again. */
   readonly waiting: readonly WaitingMessages[];
+  /** The addresses that the server refused to call the last time that a job of an untrusted source named them. */
+  readonly refusedCalls: readonly { readonly jobId: string; readonly origin: string }[];
   /** How many backfills are under way, and how many have failed and were not made again. */
   readonly backfills: { readonly underWay: number; readonly failed: number };
   /** How the exports to a collector are; null when one never ran. */
@@ -55,6 +58,8 @@ const mostCheckedBytes = 512 * 2 ** 20;
 /** How many log files and how many artifacts to check, newest first. */
 const mostFiles = 5_000;
 const mostDamaged = 5;
+/** How many notifications to look at, newest first. */
+const mostNotifications = 5_000;
 
 /** undefined when there is no database yet. @throws SQLite's error when the database cannot be opened */
 export async function examineStore(o: {
@@ -121,6 +126,7 @@ export async function examineStore(o: {
       failingHeartbeats: readFailingHeartbeats(connection),
       failingTriggers: readFailingTriggers(connection),
       waiting: await readWaitingMessages(connection),
+      refusedCalls: readRefusedCalls(connection),
       backfills: readBackfills(connection),
       exports: { traces: readExport(connection, 'traces'), logs: readExport(connection, 'logs') },
       kv: readKv(connection),
@@ -133,6 +139,21 @@ export async function examineStore(o: {
 async function readWaitingMessages(connection: DatabaseSync): Promise<WaitingMessages[]> {
   // Notifications have had channels since there is this table.
   return hasTable(connection, 'failing_jobs') ? readWaiting(kyselyOver(connection), { tenant: '*' }) : [];
+}
+
+/** The newest notification of each job and origin decides: SQLite takes the other columns from the row with `max`. */
+function readRefusedCalls(connection: DatabaseSync): Examination['refusedCalls'] {
+  if (!hasTable(connection, 'late')) return [];
+  return connection
+    .prepare(
+      `SELECT job_id, origin FROM (
+         SELECT coalesce(runs.job_id, newest.late ->> 'jobId') AS job_id, origin, last_error, max(newest.id)
+         FROM (SELECT * FROM notices ORDER BY id DESC LIMIT ?) AS newest LEFT JOIN runs ON runs.id = run_id
+         WHERE channel IS NULL AND newest.finished_at IS NOT NULL GROUP BY 1, 2)
+       WHERE last_error = ? ORDER BY 1, 2`,
+    )
+    .all(mostNotifications, forbiddenWords)
+    .map(({ job_id: jobId, origin }) => ({ jobId: String(jobId), origin: String(origin) }));
 }
 
 function readExport(connection: DatabaseSync, signal: Signal): ExportState | null {
