@@ -75,6 +75,7 @@ const table: Readonly<Record<string, Rule>> = {
       'react',
       'react-dom',
       'wouter',
+      'yaml',
     ],
     node: false,
   },

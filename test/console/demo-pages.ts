@@ -23,6 +23,7 @@ export const demoPages: readonly DemoPage[] = [
   ['/jobs/shop/release?tab=runs', '', (page) => page.getByRole('table').getByRole('link')],
   ['/jobs/shop/release?tab=graph', '', (page) => page.getByRole('list', { name: /Graph/ }).getByRole('listitem')],
   ['/jobs/shop/release?tab=code', '', (page) => page.getByRole('navigation', { name: 'Files' }).getByRole('link')],
+  ['/jobs/shop/release?tab=tests', '', (page) => page.getByText('This job has no tests.')],
   ['/jobs/shop/release?tab=schedules', '', (page) => page.getByRole('tabpanel')],
   ['/jobs/shop/release?tab=statistics', '', (page) => page.getByText('Slowest steps')],
   ['/schedules', 'Schedules', (page) => page.getByRole('table').getByRole('button')],

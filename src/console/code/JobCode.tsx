@@ -2,16 +2,14 @@
 
 import { Download } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
-import { ApiProblem } from '../../client/api-problem.ts';
 import { saveAnswer } from '../browser.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Select } from '../design/controls/Select.tsx';
 import { Chip } from '../design/text/Chip.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
-import { failureOf } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
-import { Empty, Shown } from '../widgets/Notes.tsx';
+import { Shown } from '../widgets/Notes.tsx';
 import { harmless, localTime, sizeWords } from '../words.ts';
 import styles from './Code.module.css';
 import { CodeLines } from './CodeLines.tsx';
@@ -26,21 +24,15 @@ import {
   useJobFiles,
   useTexts,
 } from './job-files.ts';
+import { ShownFiles } from './ShownFiles.tsx';
 
 export function JobCode({ jobId }: { readonly jobId: string }): ReactNode {
   const at = useCodePlace();
   const answer = useJobFiles(jobId, at.place.revision);
-  const failure = failureOf(answer);
-  if (failure instanceof ApiProblem && failure.status === 403)
-    return (
-      <Empty>
-        The files of a job are shown to callers with the scope <code>code:read</code>. Your token does not have it.
-      </Empty>
-    );
   return (
-    <Shown of={answer} what="the files">
+    <ShownFiles of={answer} what="files">
       {(files) => <Code jobId={jobId} files={files} at={at} />}
-    </Shown>
+    </ShownFiles>
   );
 }
 

@@ -37,6 +37,7 @@ import { useJobTimes, usualWorkMs } from './job-times.ts';
 
 const JobGraph = onDemand('the graph', async () => (await import('./JobGraph.tsx')).JobGraph);
 const JobCode = onDemand('the files', async () => (await import('../code/JobCode.tsx')).JobCode);
+const JobTests = onDemand('the tests', async () => (await import('./JobTests.tsx')).JobTests);
 
 type Job = AnswerOf<'getJob'>;
 
@@ -213,6 +214,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
     { value: 'runs', label: 'Runs', count: runs.data?.total },
     ...(job.steps.length > 0 ? [{ value: 'graph' as const, label: 'Graph' }] : []),
     { value: 'code', label: 'Code' },
+    { value: 'tests', label: 'Tests' },
     { value: 'schedules', label: 'Schedules', count: schedules.data?.total },
     { value: 'statistics', label: 'Statistics' },
   ];
@@ -229,6 +231,7 @@ function JobBody({ job }: { readonly job: Job }): ReactNode {
         {tab === 'runs' && <JobRuns jobId={job.id} />}
         {tab === 'graph' && <GraphTab job={job} />}
         {tab === 'code' && <JobCode jobId={job.id} />}
+        {tab === 'tests' && <JobTests jobId={job.id} />}
         {tab === 'schedules' && <JobSchedules job={job} />}
         {tab === 'statistics' && <JobStatistics jobId={job.id} />}
       </PageBody>
