@@ -161,6 +161,29 @@ test('with a server it completes runs, tokens and secrets, and still completes r
   await settledIndex(dir);
 });
 
+test('it completes the backfills that have not ended, with a server and without one', async () => {
+  const daily = bash('sleep 60', { schedules: [{ cron: '30 2 * * *', timezone: 'UTC' }] });
+  const { dir, serve } = await createInstance({ daily });
+  const served = await serve();
+  expect((await flwd(dir, 'schedules', 'pause', '--all')).code).toBe(0);
+  const backfill = async (from: string) => {
+    const made = await flwd(dir, 'backfill', 'daily', '--from', from, '--until', '2026-10-27', '--at-once', '1');
+    expect(made.code).toBe(0);
+    return made.stdout.trim();
+  };
+  const id = await backfill('2026-10-24');
+  await index(dir);
+  expect(await tab(dir, 'backfills', 'cancel', '')).toEqual([{ value: id, about: 'daily' }]);
+
+  expect((await flwd(dir, 'backfills', 'cancel', id)).code).toBe(0);
+  const other = await backfill('2026-10-23');
+  await served.stop();
+  await makeOld(dir);
+  await tab(dir, 'backfills', 'cancel', '');
+  await expect.poll(() => tab(dir, 'backfills', 'cancel', '')).toEqual([{ value: other, about: 'daily' }]);
+  await settledIndex(dir);
+});
+
 test('for a remote it completes what the remote has, kept apart from the local instance', async () => {
   const { serve } = await createJobs();
   const served = await serve();
@@ -180,7 +203,8 @@ test('a server that was too busy to answer is asked again soon', async () => {
   let isBusy = true;
   const report = { id: 'report', aliases: [], title: null, description: '', source: 'local', tags: [] };
   const server = createServer((_request, response) => {
-    const answer = { jobs: [report], runs: [], schedules: [], tokens: [], secrets: [], args: { type: 'object' } };
+    const none = { runs: [], schedules: [], backfills: [], tokens: [], secrets: [] };
+    const answer = { jobs: [report], ...none, args: { type: 'object' } };
     if (isBusy) setTimeout(() => response.writeHead(503).end(), 1_000);
     else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   });

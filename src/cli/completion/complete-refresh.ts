@@ -101,12 +101,16 @@ async function findServed(
   earlier: Index | undefined,
   wanted: string,
 ): Promise<Found> {
-  const [{ jobs }, { runs }, schedules, tokens, secrets] = await Promise.all([
+  const [{ jobs }, { runs }, schedules, backfills, tokens, secrets] = await Promise.all([
     client.call('listJobs', { query: {} }),
     // The token may lack the scopes for some of these.
     client.call('listRuns', { query: { limit: mostRuns } }).catch(() => ({ runs: [] })),
     client.call('listSchedules', { query: {} }).then(
       ({ schedules }) => schedules,
+      () => [],
+    ),
+    client.call('listBackfills', { query: {} }).then(
+      ({ backfills }) => backfills,
       () => [],
     ),
     client.call('listTokens', { query: {} }).then(
@@ -138,6 +142,10 @@ async function findServed(
       ...namesOfJobs(jobs),
       runs: runs.map((run): Named => [run.run_id, `${run.status}  ${run.job_id}`]),
       schedules: schedules.map((schedule): Named => [schedule.id, schedule.job_id]),
+      // Only these can be cancelled.
+      backfills: backfills
+        .filter((backfill) => backfill.finished_at === null)
+        .map((backfill): Named => [backfill.id, backfill.job_id]),
       tokens: tokens.map((token): Named => [token.id, token.name]),
       secrets: secrets.map((secret): Named => [secret.name, secret.tenant]),
       remotes: remotesOf(selection),
@@ -195,7 +203,7 @@ function shorten(text: string | null): string {
 }
 
 function asBefore(earlier: Index | undefined): Found {
-  const none = { runs: [], schedules: [], tokens: [], secrets: [], remotes: [], sources: [], tags: [] };
+  const none = { runs: [], schedules: [], backfills: [], tokens: [], secrets: [], remotes: [], sources: [], tags: [] };
   const jobs = earlier?.jobs.map((job) => ({ id: job[0], about: job[1], fields: earlier.fieldsOf(job) ?? [] }));
   return { jobs: jobs ?? [], names: earlier?.names ?? none };
 }

@@ -276,6 +276,7 @@ function named(placeholder: string, of: string, current: string, known: Known): 
   if (of === 'source') return list(known.namesOf('sources'));
   if (of === 'tag') return list(known.namesOf('tags'));
   if (of === 'schedule') return list(known.namesOf('schedules'));
+  if (placeholder === 'BACKFILL') return list(known.namesOf('backfills'));
   if (of === 'tokens' || of === 'secrets' || of === 'schedules') return list(known.namesOf(of));
   return nothing;
 }

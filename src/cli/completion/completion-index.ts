@@ -50,7 +50,7 @@ export type Knowledge = {
   readonly names: Names;
 };
 
-const nameKinds = ['runs', 'schedules', 'tokens', 'secrets', 'remotes', 'sources', 'tags'] as const;
+const nameKinds = ['runs', 'schedules', 'backfills', 'tokens', 'secrets', 'remotes', 'sources', 'tags'] as const;
 
 type Header = {
   readonly identity: string;

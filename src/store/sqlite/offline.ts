@@ -138,13 +138,15 @@ export type StoredNames = {
   /** Newest first. */
   readonly runs: readonly Name[];
   readonly schedules: readonly Name[];
+  /** Those that have not ended. */
+  readonly backfills: readonly Name[];
   readonly tokens: readonly Name[];
   readonly secrets: readonly Name[];
 };
 
 /** Empty lists when there is no database. @throws Error when it is from another version of flwd */
 export async function listNames(dbPath: string, mostRuns: number): Promise<StoredNames> {
-  if (!existsSync(dbPath)) return { runs: [], schedules: [], tokens: [], secrets: [] };
+  if (!existsSync(dbPath)) return { runs: [], schedules: [], backfills: [], tokens: [], secrets: [] };
   const connection = connectOffline(dbPath);
   try {
     connection.exec('BEGIN');
@@ -157,11 +159,14 @@ export async function listNames(dbPath: string, mostRuns: number): Promise<Store
       .limit(mostRuns)
       .execute();
     const schedules = await db.selectFrom('schedules').select(['id', 'job_id']).execute();
+    const open = db.selectFrom('backfills').where('finished_at', 'is', null);
+    const backfills = await open.select(['id', 'job_id']).execute();
     const tokens = await db.selectFrom('tokens').select(['id', 'name']).execute();
     const secrets = await db.selectFrom('secrets').select(['name', 'tenant']).execute();
     return {
       runs: runs.map(({ id, status, job_id: jobId }) => [id, `${status}  ${jobId}`]),
       schedules: schedules.map(({ id, job_id: jobId }) => [id, jobId]),
+      backfills: backfills.map(({ id, job_id: jobId }) => [id, jobId]),
       tokens: tokens.map(({ id, name }) => [id, name]),
       secrets: secrets.map(({ name, tenant }) => [name, tenant]),
     };
