@@ -80,6 +80,37 @@ describe('while the disk is full', () => {
     expect(lines.lines.map(({ message }) => Number(message))).toEqual(Array.from({ length: 20_000 }, (_, n) => n + 1));
   });
 
+  test('a run that waits for the disk says so, until it goes on', async () => {
+    const logs = dataFolder({ sizeMiB: 1 });
+    const opened = await openEngine(dataFolder(), { blobsDir: logs, jobs: { counts: bash('seq 20000') } });
+    const free = fillDisk(logs);
+    const runId = await opened.create('counts');
+    const shown = async () => (await opened.store.runs.get(runId))?.waiting;
+    await expect.poll(shown).toBe('the disk is full; the run goes on when that is over');
+    expect(await opened.store.runs.summary(runId)).toMatchObject({ status: 'running', waiting: await shown() });
+
+    free();
+    expect(await opened.finished(runId)).toMatchObject({ status: 'success', waiting: null });
+    const entries = await opened.store.journal.read({ afterId: 0, runId, limit: 100 });
+    const told = entries.flatMap((entry) => (entry.type === 'run.waiting' ? [entry.data] : []));
+    expect(told).toEqual([
+      { status: 'running', message: expect.stringContaining('the disk is full') },
+      { status: 'running' },
+    ]);
+  });
+
+  test('a run that fills the disk with its own output ends, with all that the script could print', async () => {
+    const root = dataFolder({ sizeMiB: 32 });
+    const floods = bash('set -o pipefail; for n in {1..99}; do head -c 1000000 /dev/urandom | base64 || exit 7; done');
+    const opened = await openEngine(root, { jobs: { floods } });
+    const runId = await opened.create('floods');
+    await expect.poll(() => opened.log.map(({ msg }) => msg), { timeout: 20_000 }).toContain(waiting);
+    expect(await opened.finished(runId)).toMatchObject({ status: 'failed', reason: 'exit' });
+    const { lines } = await opened.store.logs.page(runId, { limit: 200_000 });
+    expect(lines.length).toBeGreaterThan(20_000);
+    expect(lines.every(({ message, stream }) => stream === 'stderr' || message.length <= 76)).toBe(true);
+  });
+
   test('the end of a log over its limit, held back until the log closes, is stored once there is room', async () => {
     const logs = dataFolder({ sizeMiB: 1 });
     const chatty = bash('seq 100000; echo ready; until [[ -e go ]]; do sleep 0.02; done; rm go', {

@@ -54,7 +54,8 @@ export function createRunProgress(
     const step = stepOf(data);
     const label = o.labels.of(step);
     if (event === 'run.started') workingSinceMs = Date.now();
-    if (event === 'run.waiting') waiting = typeof data.message === 'string' ? data.message : null;
+    if (event === 'run.started' || event === 'run.waiting')
+      waiting = typeof data.message === 'string' ? data.message : null;
     if (event === 'run.cancelling') isCancelling = true;
     if (event === 'run.progress') progress = progressOf(data);
     if (event === 'step.started') running.set(step, label);
@@ -79,7 +80,7 @@ export function createRunProgress(
       const sign = o.output.paint('busy', frames[turn++ % frames.length] ?? '');
       const state = isCancelling
         ? 'is being cancelled'
-        : workingSinceMs !== undefined
+        : workingSinceMs !== undefined && waiting === null
           ? 'runs'
           : `waits${waiting ? `: ${waiting}` : ''}`;
       const time = secondsWords(Date.now() - startedMs - waitedMs);

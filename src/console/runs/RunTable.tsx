@@ -103,6 +103,7 @@ function What({ run }: { readonly run: RunRow }): ReactNode {
     return <Words text={run.waiting === null ? 'Waits in the queue' : `Waits: ${run.waiting}`} />;
   if (run.status === 'failed')
     return <Message text={run.error ? errorWords(run.error.message) : reasonWords(run.reason)} />;
+  if (run.status === 'running' && run.waiting !== null) return <Words text={`Waits: ${run.waiting}`} />;
   if (run.status === 'running' && run.progress) {
     return <Words text={`${Math.round(run.progress.percent)} % – ${run.progress.message}`} />;
   }

@@ -7,7 +7,7 @@ import { createRedactor } from '../../exec/redact/redact.ts';
 import { steadyFrom } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { createSerial } from '../../lib/serial.ts';
-import { retryShortage } from '../../lib/shortage.ts';
+import { retryShortage, shortageIn } from '../../lib/shortage.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { Transaction } from '../../store/database.ts';
 import { isStorageError } from '../../store/storage-error.ts';
@@ -50,7 +50,9 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   /** Aborted when this process stops driving the run and leaves the rest to the next one. */
   const detaching = new AbortController();
   const { promise: finished, resolve: markFinished } = Promise.withResolvers<void>();
-  const { withRetry, waitsForDisk } = createDiskRetry(detaching.signal, log);
+  const { withRetry, waitsForDisk } = createDiskRetry(detaching.signal, log, (waiting) =>
+    store.db.transact((tx) => store.runs.setWaiting(tx, run.run_id, waiting, progress.epoch)),
+  );
   const progress: Progress = {
     phase: 'waiting',
     deadlineAtMs: source.deadlineAtMs,
@@ -96,22 +98,39 @@ export function createDrivenRun(source: ControllerSource, context: ControllerCon
   });
 }
 
-/** A full disk decides nothing about a run: the run waits until there is room. */
-function createDiskRetry(signal: AbortSignal, log: Logger) {
+/** A full disk decides nothing about a run: the run waits until there is room, and says so. */
+function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting: string | null) => Promise<void>) {
   let waits = 0;
+  let waiting: string | null = null;
+  const writes = createSerial();
+
+  /** The database may be on the same disk. Its WAL often has room for a few more bytes; otherwise this waits, too. */
+  function tell(words: string | null): void {
+    waiting = words;
+    const write = (): Promise<void> => setWaiting(waiting);
+    writes
+      .run(() => retryShortage(write, { isPassing: isStorageError, signal }))
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.error({ err: error }, 'why a run waits could not be stored');
+      });
+  }
 
   /** Repeats the work while the disk refuses it. Throws once the run is detached. */
-  async function withRetry<T>(work: () => T | Promise<T>): Promise<T> {
+  async function withRetry<T>(work: () => T | Promise<T>, onFirstWait?: () => void): Promise<T> {
     let hasWaited = false;
     const onWait = (error: unknown): void => {
       hasWaited = true;
       waits += 1;
       log.warn({ err: error }, 'a run waits for the disk');
+      onFirstWait?.();
+      if (waits === 1)
+        tell(`${shortageIn(error) ?? 'the data dir cannot be written'}; the run goes on when that is over`);
     };
     try {
       return await retryShortage(work, { isPassing: isStorageError, signal, onWait });
     } finally {
       if (hasWaited) waits -= 1;
+      if (hasWaited && waits === 0) tell(null);
     }
   }
 

@@ -17,7 +17,7 @@ export type SpoolFollower = {
   /** No `onBytes` begins after this. */
   close(): void;
   /** Everything below this offset is stored elsewhere, so its disk blocks may be freed. */
-  discard(endOffset: number): void;
+  discard(endOffset: number, isDiskFull?: boolean): void;
 };
 
 /** Reading continues at another place, because the file was truncated or has a hole. */
@@ -200,21 +200,28 @@ const freedBatchBytes = 64 * 1024 * 1024;
 const blockBytes = 4096;
 
 /**
- * Returns a function that frees the blocks below an offset once there are 64 MiB of them. It works in the background.
+ * Returns a function that frees the blocks below an offset once there are 64 MiB of them, or at once on a full disk. It
+ * works in the background.
  * If the file system or util-linux does not support it, the spool keeps its size until the run is over.
  */
-function createPuncher(path: string): (endOffset: number) => void {
+function createPuncher(path: string): SpoolFollower['discard'] {
   let freedBytes = 0;
   let isBusy = false;
-  return (endOffset) => {
+  /** What a full disk asked for meanwhile. */
+  let urgentEnd: number | undefined;
+  return function discard(endOffset, isDiskFull = false) {
     const length = Math.floor((endOffset - freedBytes) / blockBytes) * blockBytes;
-    if (isBusy || length < freedBatchBytes) return;
+    if (isBusy && isDiskFull) urgentEnd = endOffset;
+    if (isBusy || length < (isDiskFull ? blockBytes : freedBatchBytes)) return;
     isBusy = true;
     const range = ['--offset', String(freedBytes), '--length', String(length)];
     execFile('fallocate', ['--punch-hole', '--keep-size', ...range, path], (error) => {
       freedBytes += length;
       // After one failure it would always fail.
       isBusy = error !== null;
+      if (urgentEnd === undefined || isBusy) return;
+      discard(urgentEnd, true);
+      urgentEnd = undefined;
     });
   };
 }

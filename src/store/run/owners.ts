@@ -68,6 +68,7 @@ const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'>
     .set((eb) => ({
       owner: values.owner,
       worker: values.worker,
+      waiting: null,
       epoch: eb('epoch', '+', 1),
       version: eb('version', '+', 1),
     }))

@@ -196,12 +196,14 @@ export async function requestCancel(tx: Transaction, id: string, atMs: number): 
   return true;
 }
 
-export async function setWaiting(tx: Transaction, id: string, waiting: string | null): Promise<void> {
+/** @param epoch of a running run, which its owner drives; undefined for a pending one */
+export async function setWaiting(tx: Transaction, id: string, waiting: string | null, epoch?: number): Promise<void> {
   const run = await tx.db
     .updateTable('runs')
     .set((eb) => ({ waiting, version: eb('version', '+', 1) }))
     .where('id', '=', id)
-    .where('status', '=', 'pending')
+    .where('status', '=', epoch === undefined ? 'pending' : 'running')
+    .where((eb) => isOfEpoch(eb, epoch ?? null))
     .where('waiting', 'is distinct from', waiting)
     .returning(['job_id', 'tenant', 'status'])
     .executeTakeFirst();

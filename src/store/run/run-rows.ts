@@ -78,7 +78,7 @@ function toListed(row: SummaryColumns, approvals: readonly ApprovalStep[]): Omit
     tenant: row.tenant,
     status: row.status,
     reason: row.reason,
-    waiting: row.status === 'running' ? approvalWords(asking) : row.waiting,
+    waiting: asking.length > 0 ? approvalWords(asking) : row.waiting,
     waiting_approval: asking.map(toOpenApproval),
     approval_ms: unionMs(approvals.flatMap(toAnswered)),
     created_at: toTimestamp(row.created_at),

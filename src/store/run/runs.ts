@@ -87,7 +87,7 @@ export type RunStore = {
   readonly apply: (tx: Transaction, about: About, batch: RunBatch, seal: SealOutputs) => Promise<void>;
   /** False when it was requested before, or when the run has ended. */
   readonly requestCancel: (tx: Transaction, id: string, atMs: number) => Promise<boolean>;
-  readonly setWaiting: (tx: Transaction, id: string, waiting: string | null) => Promise<void>;
+  readonly setWaiting: typeof setWaiting;
   readonly isHeld: (tx: Transaction, id: string, epoch: number) => Promise<boolean>;
   readonly setProgress: (tx: Transaction, id: string, progress: Progress, epoch: number) => Promise<void>;
   readonly get: (id: string) => Promise<Run | undefined>;

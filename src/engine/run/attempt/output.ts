@@ -24,6 +24,18 @@ export function createOutput(o: Destination) {
   /** The script printed everything below this offset while no server read it. */
   let recoveredEnd = 0;
   const leaps: SpoolJump[] = [];
+  let isDraining = false;
+  /** Set while the disk refuses output. */
+  let makeRoom: (() => void) | undefined;
+
+  /**
+   * A script that fills the disk leaves a spool that holds the room for the rest of its log. The script would take room
+   * that is freed before its end.
+   */
+  function onFull(log: LogWriter): void {
+    makeRoom = () => spool?.discard(log.spoolOffset(o.at), true);
+    if (isDraining) makeRoom();
+  }
 
   /** Reads on from the current offset. */
   function read(): SpoolFollower {
@@ -38,7 +50,8 @@ export function createOutput(o: Destination) {
         for (const jump of leaps.splice(0)) await sink.leap(log, jump, spoolEnd);
         const isRecovered = spoolEnd < recoveredEnd;
         spoolEnd = endOffset;
-        await sink.add(log, bytes, { spoolEnd, isRecovered });
+        await sink.add(log, bytes, { spoolEnd, isRecovered, onFull: () => onFull(log) });
+        makeRoom = undefined;
         spool?.discard(log.spoolOffset(o.at));
         await log.ready();
       },
@@ -58,6 +71,8 @@ export function createOutput(o: Destination) {
     },
     /** Resolves when everything in the spool is in the log. */
     async drain(): Promise<void> {
+      isDraining = true;
+      makeRoom?.();
       await o.withRetry(async () => {
         spool ??= read();
         try {
@@ -79,18 +94,25 @@ export function createOutput(o: Destination) {
   };
 }
 
-/** Where the bytes that are appended end in the spool, and whether they were printed while no server read it. */
-type Place = { readonly spoolEnd: number; readonly isRecovered: boolean };
+type Place = {
+  /** Where the bytes that are appended end in the spool. */
+  readonly spoolEnd: number;
+  /** Whether they were printed while no server read it. */
+  readonly isRecovered: boolean;
+  /** Called when the disk refuses them. */
+  readonly onFull?: () => void;
+};
 
 /** Redacts what was read, appends it to the log and announces it. */
 function createSink({ at, runLog, redactor, withRetry }: Destination) {
   const lines = createSpoolLines(redactor);
   const errors = createErrorTail(redactor);
 
-  async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered }: Place): Promise<void> {
+  async function append(log: LogWriter, bytes: Buffer, { spoolEnd, isRecovered, onFull }: Place): Promise<void> {
     const { heldBytes, aheadBytes } = lines;
     const settledEnd = Math.max(0, spoolEnd - heldBytes);
-    const appended = await withRetry(() => log.append({ ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered }));
+    const printed = { ...at, bytes, spoolEnd: settledEnd, aheadBytes, isRecovered };
+    const appended = await withRetry(() => log.append(printed), onFull);
     errors.add(bytes);
     announce(runLog, appended);
   }
