@@ -19,7 +19,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { jobOfLine } from '../../src/cli/import/crontab-job.ts';
 import { readTable } from '../../src/cli/import/crontab-table.ts';
 import { readTimes } from '../../src/cli/import/crontab-times.ts';
-import { draftJob, securityLines } from '../../src/cli/import/job-draft.ts';
+import { draftJob, needsOfJob, securityLines } from '../../src/cli/import/job-draft.ts';
 import { parseCron } from '../../src/lib/cron/cron.ts';
 import { writeFiles } from './a-job-folder.ts';
 import { createFolder, flwd, flwdReading } from './terminal.ts';
@@ -98,7 +98,14 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   ).map((line) => {
     const job = jobOfLine(line, { ...table, homeOf: () => home });
     if (job.kind !== 'job') throw new Error(job.reason);
-    const draft = draftJob(job, { folder: 'x', runAs: undefined, storedName: () => 'x', jobId: (name) => name });
+    const draft = draftJob(job, {
+      folder: 'x',
+      runAs: undefined,
+      storedName: () => 'x',
+      jobId: (name) => name,
+      needs: needsOfJob(job),
+      notes: [],
+    });
     if ('problem' in draft) throw new Error(draft.problem);
     return draft;
   });
@@ -112,7 +119,8 @@ test('a line is proposed what its script uses, and never its whole home', () => 
   ]);
   expect(drafts[0]?.files[0]?.text).toContain(`\nenv:\n  HOME: ${home}\n`);
   expect(drafts[0]?.notes).toEqual([
-    'the sandbox does not show /var/lock/m.lock: `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file',
+    'flock became `concurrency: {limit: 1, on_conflict: reject}`: a run that begins during another is rejected',
+    'the sandbox does not show /var/lock/m.lock: remove the lock, which `concurrency` replaces',
     `create ${home}/new.log before the first run`,
   ]);
 });

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { hostNeedOf } from '../../domain/host-needs.ts';
 import { isInSandbox, type Place, plainText } from '../init/place.ts';
 import { runs, shellUses } from '../init/shell-uses.ts';
-import { noUses, type Uses } from '../init/uses.ts';
+import { type Lock, noUses, type Uses } from '../init/uses.ts';
 import { isTooWide } from '../init/wishes.ts';
 
 export type CommandNeeds = {
@@ -16,13 +16,15 @@ export type CommandNeeds = {
   readonly network: string | undefined;
   /** A script that it calls finds files through `~` or `$HOME`. */
   readonly isHomeUsed: boolean;
+  /** It or a script that it calls takes a lock, so that no two runs of it work at once. */
+  readonly lock: Lock | undefined;
   readonly notes: readonly string[];
 };
 
 const mostScriptBytes = 2 ** 20;
 
 export function needsOfCommand(script: string, home: string | null): CommandNeeds {
-  const { files, network } = usesOf(script, home);
+  const { files, network, ...own } = usesOf(script, home);
   const called = files
     .filter(({ by }) => by === runs)
     .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, home) }));
@@ -32,6 +34,7 @@ export function needsOfCommand(script: string, home: string | null): CommandNeed
     ...new Set(written.filter(({ path }) => !isLockFolder.test(path)).map((place) => granted(place, home))),
   ];
   const read = [...pathsOf('read', files), ...pathsOf('read', ofScripts).filter(statOf)];
+  const lock = own.lock ?? called.find(({ uses }) => uses.lock !== undefined)?.uses.lock;
   const networkOfScript = called.find(({ uses }) => uses.network !== undefined);
   return {
     read: [...new Set(read)].filter((path) => !write.includes(path) && !isOnlyTheWay(path, home, read)),
@@ -40,9 +43,10 @@ export function needsOfCommand(script: string, home: string | null): CommandNeed
       networkWord(network) ??
       networkOfScript?.uses.network?.replace(/^line (\d+):/, `line $1 of ${networkOfScript.path}:`),
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
+    lock,
     notes: [
-      ...notesOf(script),
-      ...written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => noteOfLock(path)),
+      ...notesOf(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
+      ...written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => noteOfHidden(path, lock)),
       ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
   };
@@ -51,8 +55,23 @@ export function needsOfCommand(script: string, home: string | null): CommandNeed
 /** The sandbox has none of them. */
 const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
 
-function noteOfLock(path: string): string {
-  return `the sandbox does not show ${path}: \`concurrency: { limit: 1, on_conflict: reject }\` replaces a lock file`;
+function noteOfHidden(path: string, lock: Lock | undefined): string {
+  const instead =
+    lock === undefined
+      ? '`concurrency: { limit: 1, on_conflict: reject }` replaces a lock file'
+      : 'remove the lock, which `concurrency` replaces';
+  return `the sandbox does not show ${path}: ${instead}`;
+}
+
+/** What became of a lock. */
+export function noteOfLock({ onConflict, waits, file }: Lock): string {
+  const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until that one has ended';
+  const limit = waits === undefined ? '' : `; \`timeouts: {queue: ${waits}s}\` lets it give up as flock did`;
+  const grant =
+    file === undefined || isInSandbox(file) || isLockFolder.test(file)
+      ? ''
+      : `; without flock, it need not write ${file}`;
+  return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins during another ${meanwhile}${limit}${grant}`;
 }
 
 function notesOf(script: string): string[] {
@@ -98,6 +117,7 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
     write,
     network: all.find((one) => one.network !== undefined)?.network,
     isHomeUsed: all.some((one) => one.isHomeUsed),
+    lock: all.find((one) => one.lock !== undefined)?.lock,
     notes: [...new Set(all.flatMap((one) => one.notes))],
   };
 }

@@ -117,7 +117,6 @@ function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: s
       : log !== undefined
         ? [`flwd keeps what it prints: without >> ${log} 2>&1 in command.sh it need not write there`]
         : []),
-    ...(/(?:^|[\s/])flock\s/.test(command) ? ['`concurrency: { limit: 1, on_conflict: reject }` replaces flock'] : []),
   ];
 }
 

@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { NewFile } from '../init/job-folder.ts';
 import { printable } from '../terminal/output.ts';
-import { type CommandNeeds, foldersOf, mergeNeeds, needsOfCommand } from './command-needs.ts';
+import { type CommandNeeds, foldersOf, mergeNeeds, needsOfCommand, noteOfLock } from './command-needs.ts';
 import { commandsOf, type FoundCommand, type FoundJob } from './found-job.ts';
 import { type ImportRecord, recordFile, recordOf } from './record.ts';
 import {
@@ -57,6 +57,9 @@ const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
 
 type Plan = {
+  readonly needs: CommandNeeds;
+  /** Notes besides those of the job and its needs. */
+  readonly notes: readonly string[];
   /** The job's folder below the target, from which names of stored secrets are made. */
   readonly folder: string;
   readonly runAs: RunAs;
@@ -66,10 +69,19 @@ type Plan = {
   readonly jobId: (name: string) => string;
 };
 
+export function needsOfJob(job: FoundJob): CommandNeeds {
+  return mergeNeeds(
+    commandsOf(job)
+      .filter(({ isShell }) => isShell)
+      .map(({ text }) => needsOfCommand(text, job.home)),
+  );
+}
+
 export function draftJob(
-  job: FoundJob,
-  { folder, runAs, storedName, jobId }: Plan,
+  found: FoundJob,
+  { folder, runAs, storedName, jobId, needs, notes: others }: Plan,
 ): Draft | { readonly problem: string } {
+  const job = withLock(found, needs, others);
   const names = createSecretNames(job.arguments.map(({ name }) => name));
   const notes = [...job.notes];
   const env = environmentOf(job, { names, notes, storedName });
@@ -80,11 +92,6 @@ export function draftJob(
     if ('problem' in script) return script;
     scripts.set(command, script);
   }
-  const needs = mergeNeeds(
-    commandsOf(job)
-      .filter(({ isShell }) => isShell)
-      .map(({ text }) => needsOfCommand(text, job.home)),
-  );
   const own = job.arguments.flatMap(({ name, secretVariable }) =>
     secretVariable === undefined ? [] : [{ argument: name, variable: secretVariable }],
   );
@@ -116,6 +123,16 @@ export function draftJob(
     secrets,
     notes: [...notes, ...needs.notes, ...(record.not_carried_over !== null && job.user === 'root' ? [neverRoot] : [])],
     ...lines,
+  };
+}
+
+/** The other scheduler's own limit counts more than a lock in its command. */
+function withLock(job: FoundJob, { lock }: CommandNeeds, others: readonly string[]): FoundJob {
+  if (lock === undefined || job.settings.concurrency !== undefined) return { ...job, notes: [...job.notes, ...others] };
+  return {
+    ...job,
+    settings: { ...job.settings, concurrency: { limit: 1, on_conflict: lock.onConflict } },
+    notes: [...job.notes, noteOfLock(lock), ...others],
   };
 }
 

@@ -8,8 +8,9 @@ import { asOwner, type Owner, otherOwner } from '../../lib/files/as-owner.ts';
 import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import type { CommandNeeds } from './command-needs.ts';
 import { type Found, type FoundJob, type FoundNothing, jobsStartedBy } from './found-job.ts';
-import { type Draft, draftJob, type RunAs } from './job-draft.ts';
+import { type Draft, draftJob, needsOfJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
 import { withoutSecrets } from './secret-text.ts';
 
@@ -79,6 +80,7 @@ async function writeFrom(
   const storedName = createStoredNames();
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
+  const needsOf = new Map(found.flatMap((one) => (one.kind === 'job' ? [[one, needsOfJob(one)] as const] : [])));
   const drafted = found.map((one, at): Drafted => {
     if (one.kind === 'nothing') return { kind: 'nothing', found: one, reason: one.reason };
     const key = keyFor(one);
@@ -86,7 +88,9 @@ async function writeFrom(
     if (before !== undefined) return { kind: 'known', found: one, dir: before };
     const dir = folders.get(one) ?? target;
     const folder = relative(target, dir);
-    const draft = draftJob(one, { folder, runAs: place.runAs(one.user), storedName, jobId });
+    const needs = needsOf.get(one) ?? needsOfJob(one);
+    const notes = sharedLockNotes(one, needsOf, folders);
+    const draft = draftJob(one, { folder, runAs: place.runAs(one.user), storedName, jobId, needs, notes });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
     // The same line twice is one job.
     known.set(key, dir);
@@ -115,6 +119,25 @@ function isJob(one: Found, name: string): one is FoundJob {
 
 function keyFor({ origin }: Found): string {
   return keyOf({ ...origin, text: withoutSecrets(origin.text) });
+}
+
+/** No limit of flwd holds for more than one job, and a lock does. */
+function sharedLockNotes(
+  job: FoundJob,
+  needsOf: ReadonlyMap<FoundJob, CommandNeeds>,
+  folders: ReadonlyMap<Found | undefined, string>,
+): string[] {
+  const file = needsOf.get(job)?.lock?.file;
+  const others = [...needsOf].flatMap(([other, { lock }]) =>
+    file !== undefined && lock?.file === file && keyFor(other) !== keyFor(job)
+      ? [shownPath(folders.get(other) ?? '')]
+      : [],
+  );
+  if (others.length === 0) return [];
+  return [
+    `${others.join(' and ')} ${others.length === 1 ? 'takes' : 'take'} the same lock, and \`concurrency\` limits each job ` +
+      'alone: if they must not run at once, make them steps of one job',
+  ];
 }
 
 /** Each job's folder: a new one, or that of an earlier import. */

@@ -1,10 +1,17 @@
 // Splits the text of a shell script into its commands, without running it. What it does not understand becomes a
 // command that means nothing.
 
+type Redirect = {
+  readonly isWrite: boolean;
+  readonly word: string;
+  /** `9` in `9> lock`; empty if the number is not written. */
+  readonly descriptor: string;
+};
+
 export type ShellCommand = {
   /** As written, with quotes. */
   readonly words: readonly string[];
-  readonly redirects: readonly { readonly isWrite: boolean; readonly word: string }[];
+  readonly redirects: readonly Redirect[];
   readonly line: number;
   /** Inside of `$(…)`: its changes, such as another folder, end there. */
   readonly isNested: boolean;
@@ -21,9 +28,9 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
   if (depth > 8) return [];
   const commands: ShellCommand[] = [];
   let words: string[] = [];
-  let redirects: { isWrite: boolean; word: string }[] = [];
+  let redirects: Redirect[] = [];
   let line = firstLine;
-  let redirect: Token['kind'] | undefined;
+  let redirect: Token | undefined;
   for (const token of [
     ...withoutPatterns(tokensOf(text, firstLine)),
     { kind: 'end' as const, text: '', line: firstLine },
@@ -35,10 +42,12 @@ export function commandsOf(text: string, firstLine = 1, depth = 0): ShellCommand
       for (const inner of substitutionsOf(token.text)) commands.push(...commandsOf(inner, token.line, depth + 1));
       if (words.length + redirects.length === 0) line = token.line;
       if (redirect === undefined) words.push(token.text);
-      else if (redirect !== 'ignore' && !/^(?:\d+-?|-)$/.test(token.text))
-        redirects.push({ isWrite: redirect === 'write', word: token.text });
+      else if (redirect.kind !== 'ignore' && !/^(?:\d+-?|-)$/.test(token.text)) {
+        const descriptor = /^\d*/.exec(redirect.text)?.[0] ?? '';
+        redirects.push({ isWrite: redirect.kind === 'write', word: token.text, descriptor });
+      }
       redirect = undefined;
-    } else redirect = token.kind;
+    } else redirect = token;
   }
   return commands;
 }

@@ -111,7 +111,6 @@ export function filesOf(program: string, operands: readonly string[]): OperandUs
   if (own) return own(operands);
   const valued = valuesOf(program, operands);
   const words = operands.filter((word, at) => !valued.taken.has(at) && !word.startsWith('-'));
-  if (program === 'flock') return words.slice(0, 1).map((word) => certain('write', word, true));
   if (packs.test(program) && operands.some((word) => /^-[a-zA-Z\d]*[clt]|^--(?:stdout|to-stdout|list|test)/.test(word)))
     return words.map((word) => certain('read', word));
   if (writeAll.test(program))

@@ -6,11 +6,12 @@ import { type HostNeed, hostNeedOf } from '../../domain/host-needs.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
 import { codeOf, topLevel } from './bash-script.ts';
+import { readFlock } from './flock.ts';
 import { argumentText, homeText, placeOf, type Roots, scriptText, unknownText, workspaceFile } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
-import type { FileUse, Note, Uses } from './uses.ts';
+import type { FileUse, Lock, Note, Uses } from './uses.ts';
 
 type Walk = {
   readonly roots: Roots;
@@ -27,7 +28,12 @@ type Walk = {
   readonly here: Map<string, number>;
   readonly notes: Map<string, Note>;
   network: string | undefined;
-  lock: Uses['lock'];
+  /** With marks; its file may be the number of a descriptor. */
+  lock: (Lock & { readonly file: string }) | undefined;
+  /** The files that the shell opens under a number. */
+  readonly descriptors: Map<string, string>;
+  /** How many commands such as `flock` and `sh -c` are around the command. */
+  depth: number;
 };
 
 export function shellUses(text: string, all: readonly ScriptArgument[], roots: Roots): Uses {
@@ -61,6 +67,8 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     notes: new Map(),
     network: undefined,
     lock: undefined,
+    descriptors: new Map(),
+    depth: 0,
   };
   for (const command of commandsOf(lines.map((line) => line.text).join('\n'))) visit(walk, command);
   for (const [name, { text: value, line }] of walk.constants) note(walk, 'read', value, { line, by: name });
@@ -69,7 +77,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     network: walk.network,
     left: [...walk.left],
     here: [...walk.here].map(([name, line]) => ({ name, line })),
-    lock: walk.lock,
+    lock: walk.lock && { ...walk.lock, file: lockFileOf(walk, walk.lock.file) },
     notes: [...walk.notes.values()],
   };
 }
@@ -86,14 +94,17 @@ function visit(walk: Walk, command: ShellCommand): void {
       'sudo',
       'a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',
     );
-  for (const { isWrite, word } of redirects)
-    note(walk, isWrite ? 'write' : 'read', expanded(walk, word, line), {
-      line,
-      by: isWrite ? '>' : '<',
-      isNewFile: isWrite,
-    });
+  for (const { isWrite, word, descriptor } of redirects) {
+    const file = expanded(walk, word, line);
+    if (descriptor !== '') walk.descriptors.set(descriptor, file);
+    note(walk, isWrite ? 'write' : 'read', file, { line, by: isWrite ? '>' : '<', isNewFile: isWrite });
+  }
   if (program === 'for') loopOver(walk, words, line);
-  if (program === 'flock') lockBy(walk, words, line);
+  if (program === 'flock') {
+    lockBy(walk, words.slice(1), line);
+    return;
+  }
+  if (shells.test(program)) visitScript(walk, words.slice(1), line);
   const need = hostNeedOf(program);
   if (need !== undefined && need !== 'another user')
     said(beyondFiles[need], `${program} ${beyondFiles[need]}`, 'disabled');
@@ -212,8 +223,45 @@ function loopOver(walk: Walk, words: readonly string[], line: number): void {
   if (!walk.arguments.has(name)) walk.variables.set(name, items[0] ?? unknownText);
 }
 
+/** @param words after `flock` */
 function lockBy(walk: Walk, words: readonly string[], line: number): void {
-  walk.lock ??= { line, onConflict: words.some((word) => /^-[a-z]*n|^--nonblock/.test(word)) ? 'reject' : 'queue' };
+  const { lock, onConflict, waits, command } = readFlock(words);
+  const file = inFolder(walk, expanded(walk, lock, line), 'write');
+  note(walk, 'write', file, { line, by: 'flock', isNewFile: true });
+  if (onConflict !== undefined) walk.lock ??= { line, onConflict, waits, file };
+  if (command[0] === '-c' || command[0] === '--command') visitScript(walk, command, line);
+  else visitInside(walk, [{ words: command, redirects: [], line, isNested: false }]);
+}
+
+const mostDepth = 8;
+
+/** The commands of a shell of their own: they leave the folder of this one as it is. */
+function visitInside(walk: Walk, commands: readonly ShellCommand[]): void {
+  if (walk.depth === mostDepth) return;
+  const { folder } = walk;
+  walk.depth += 1;
+  for (const command of commands) visit(walk, command);
+  walk.depth -= 1;
+  walk.folder = folder;
+}
+
+function lockFileOf({ descriptors, roots }: Walk, written: string): string | undefined {
+  const place = placeOf(descriptors.get(written) ?? written, roots);
+  return place?.isWhole === true && place.arg === undefined ? place.path : undefined;
+}
+
+const shells = /^(?:ba|da|z|k)?sh$/;
+
+/** `-c 'cd /srv && make'`, or a file. @param words after the name of the shell */
+function visitScript(walk: Walk, words: readonly string[], line: number): void {
+  const at = words.findIndex((word) => !word.startsWith('-'));
+  const written = words[at];
+  if (written === undefined) return;
+  const script = expanded(walk, written, line);
+  if (words.slice(0, at).some((word) => /^-(?:[a-z]*c|-command)$/.test(word)))
+    visitInside(walk, commandsOf(script, line));
+  else if (isNamedPath(walk, inFolder(walk, script, 'read')))
+    note(walk, 'read', inFolder(walk, script, 'read'), { line, by: runs });
 }
 
 const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';

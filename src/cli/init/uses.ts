@@ -29,6 +29,15 @@ export function notesIn(profile: SecurityProfile, notes: readonly Note[]): strin
     .map(({ text }) => text);
 }
 
+export type Lock = {
+  readonly onConflict: 'reject' | 'queue';
+  readonly line: number;
+  /** The path of the lock file; undefined if the text does not say it. */
+  readonly file: string | undefined;
+  /** Seconds after which it no longer waits, as written. */
+  readonly waits: string | undefined;
+};
+
 export type Uses = {
   readonly files: readonly FileUse[];
   /** `line 12: rsync`; undefined if the script seems not to use the network. */
@@ -38,7 +47,7 @@ export type Uses = {
   /** Files that it reads in the folder in which it starts. */
   readonly here: readonly { readonly name: string; readonly line: number }[];
   /** What the script does while another run of it goes on, if it takes a lock. */
-  readonly lock: { readonly onConflict: 'reject' | 'queue'; readonly line: number } | undefined;
+  readonly lock: Lock | undefined;
   readonly notes: readonly Note[];
 };
 
