@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // Tests that need preparation are separate projects: those of the package need it packed and installed, those of the
@@ -12,6 +13,24 @@ const ofThePackage = [
   'test/docs/commands.test.ts',
   'test/mcp/{job-tools,stdio}.test.ts',
 ];
+
+/**
+ * For projects whose files share processes, which load the sources once. What a test replaces is put back for the next
+ * one. Hooks belong into test files: those of a file that several tests import run for the first of them only.
+ */
+const shared = { isolate: false, unstubEnvs: true, restoreMocks: true };
+/**
+ * Tests of the checkout that have a process each: they look at its descriptors and children, replace a module of Node,
+ * or count what V8 does.
+ */
+const alone = [
+  'test/exec/**/*.test.ts',
+  'test/domain/step-graph-cost.test.ts',
+  'test/engine/collect.test.ts',
+  'test/store/unreadable-files.test.ts',
+];
+/** Programs that a test starts from the checkout keep what they compile. */
+const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/flwd') };
 
 const onPostgres = 'test/store/postgres.test.ts';
 /** Tests of the engine that have no database, or are about SQLite's file. */
@@ -35,8 +54,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000, interval: 25 } },
-    // Many tests wait for another process or for a time, so that two leave cores idle.
-    maxWorkers: 3,
+    // Many tests wait for another process or for a time, so that as many workers as cores leave them idle.
+    maxWorkers: 4,
     reporters: [
       'default',
       './test/support/every-statement.ts',
@@ -48,20 +67,28 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...ofThePackage, ofTheConsole, onPostgres, ofReleases],
+          exclude: [...alone, ...ofThePackage, ofTheConsole, onPostgres, ofReleases],
+          env,
+          ...shared,
         },
       },
+      { extends: true, test: { name: 'alone', include: alone, env } },
       {
         extends: true,
         test: {
           name: 'postgres',
           include: overPostgres,
           exclude: [notOverPostgres],
+          env,
+          ...shared,
           globalSetup: ['test/support/postgres.ts'],
           setupFiles: ['test/store/over-postgres.ts'],
         },
       },
-      { extends: true, test: { name: 'console', include: [ofTheConsole], globalSetup: ['test/console/built.ts'] } },
+      {
+        extends: true,
+        test: { name: 'console', include: [ofTheConsole], globalSetup: ['test/console/built.ts'], ...shared },
+      },
       { extends: true, test: { name: 'package', include: ofThePackage, globalSetup: ['test/support/pack.ts'] } },
     ],
   },

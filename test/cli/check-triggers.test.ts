@@ -39,6 +39,9 @@ async function instanceWith(folder: string, jobs: Parameters<typeof createInstan
   return createInstance(jobs, { security: { paths: [folder], profiles: { secure } } });
 }
 
+/** A trigger checks every 5 s, and each look at it takes the server away from it. */
+const poll: typeof expect.poll = (read, o) => expect.poll(read, { interval: 100, ...o });
+
 async function triggerOf(server: Served, job: string): Promise<Trigger> {
   const { triggers } = await server.json<{ triggers: Trigger[] }>(`/triggers?job_id=${job}`);
   if (!triggers[0]) throw new Error(`${job} has no trigger`);
@@ -64,14 +67,14 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   const works = `while [ -e ${folder}/found ]; do sleep 0.1; done`;
   const instance = await instanceWith(folder, { poll: withCheck(folder, check, { triggers: [trigger] }, works) });
   const server = await instance.serve();
-  await expect.poll(() => lookOf(server, 'poll')).toMatchObject({ problem: null });
+  await poll(() => lookOf(server, 'poll')).toMatchObject({ problem: null });
   const first = await lookOf(server, 'poll');
-  await expect.poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
+  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
   expect(await totalOf(server, 'poll')).toBe(0);
   expect(readdirSync(join(instance.dataDir, 'runs'))).toEqual([]);
 
   writeFileSync(join(folder, 'found'), '');
-  await expect.poll(() => totalOf(server, 'poll'), { timeout: 20_000 }).toBe(1);
+  await poll(() => totalOf(server, 'poll'), { timeout: 20_000 }).toBe(1);
   const { id } = await triggerOf(server, 'poll');
   const run = await lastRunOf(server, 'poll');
   expect(run).toMatchObject({
@@ -84,11 +87,11 @@ test('a check that finds nothing leaves no run, and one that finds something sta
   expect(list.stdout).toMatch(/\.\/check\.sh, every 5s +poll +started/);
   // While the run works, there is no check: it would find the same again.
   const during = await lookOf(server, 'poll');
-  await expect.poll(() => Date.now() - Date.parse(String(during?.at)), { timeout: 20_000 }).toBeGreaterThan(6_500);
+  await poll(() => Date.now() - Date.parse(String(during?.at)), { timeout: 20_000 }).toBeGreaterThan(6_500);
   expect(await lookOf(server, 'poll')).toEqual(during);
   rmSync(join(folder, 'found'));
   await server.finished(String(run?.run_id));
-  await expect.poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(during);
+  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(during);
   expect(await totalOf(server, 'poll')).toBe(1);
 });
 
@@ -122,18 +125,18 @@ test('a check that hangs is ended, also when the server stops or was killed', as
   const instance = await instanceWith(folder, { poll: withCheck(folder, check) });
   const first = start(instance.dir, ['serve']);
   await first.prints(/listening/);
-  await expect.poll(() => processesWith(mark).length).toBeGreaterThan(0);
+  await poll(() => processesWith(mark).length).toBeGreaterThan(0);
   first.child.kill('SIGKILL');
   await first.ended;
   expect(processesWith(mark).length).toBeGreaterThan(0);
   const left = new Set(processesWith(mark).map(({ pid }) => pid));
 
   const server = await instance.serve();
-  await expect.poll(() => processesWith(mark).filter(({ pid }) => left.has(pid))).toEqual([]);
-  await expect
-    .poll(() => lookOf(server, 'poll'), { timeout: 30_000 })
-    .toMatchObject({ problem: 'the check failed: it took longer than 10 s' });
-  await expect.poll(() => processesWith(mark).length).toBeGreaterThan(0);
+  await poll(() => processesWith(mark).filter(({ pid }) => left.has(pid))).toEqual([]);
+  await poll(() => lookOf(server, 'poll'), { timeout: 30_000 }).toMatchObject({
+    problem: 'the check failed: it took longer than 10 s',
+  });
+  await poll(() => processesWith(mark).length).toBeGreaterThan(0);
   await server.stop();
   expect(processesWith(mark)).toEqual([]);
   expect(readdirSync(join(instance.dataDir, 'runs'))).toEqual([]);
@@ -155,11 +158,11 @@ PY`;
   const instance = await instanceWith(folder, { open, closed });
   const server = await instance.serve();
   writeFileSync(join(folder, 'port'), new URL(server.url).port);
-  await expect.poll(() => totalOf(server, 'open'), { timeout: 20_000 }).toBe(1);
+  await poll(() => totalOf(server, 'open'), { timeout: 20_000 }).toBe(1);
   expect((await lastRunOf(server, 'open'))?.args).toEqual({ n: 401 });
-  await expect
-    .poll(() => lookOf(server, 'closed'), { timeout: 20_000 })
-    .toMatchObject({ problem: expect.stringContaining('ConnectionRefusedError') });
+  await poll(() => lookOf(server, 'closed'), { timeout: 20_000 }).toMatchObject({
+    problem: expect.stringContaining('ConnectionRefusedError'),
+  });
 });
 
 test('a check that waits for its turn holds up neither a change nor the end of the server', async () => {
@@ -168,11 +171,11 @@ test('a check that waits for its turn holds up neither a change nor the end of t
   const instance = await instanceWith(folder, { a: hangs, b: hangs, c: hangs, d: hangs, e: hangs });
   const server = await instance.serve();
   const checks = () => readdirSync(join(instance.dataDir, 'runs')).length;
-  await expect.poll(checks).toBe(4);
+  await poll(checks).toBe(4);
   const later = withCheck(folder, 'exit 75');
   for (const job of ['a', 'b', 'c', 'd', 'e']) await writeJob(join(instance.dir, 'jobs', job), later);
   for (const job of ['a', 'b', 'c', 'd', 'e'])
-    await expect.poll(() => lookOf(server, job), { timeout: 30_000 }).toMatchObject({ problem: null });
+    await poll(() => lookOf(server, job), { timeout: 30_000 }).toMatchObject({ problem: null });
   await server.stop();
 });
 
@@ -182,9 +185,9 @@ test('a start that is refused is a problem of the trigger, and no result each ti
   const instance = await instanceWith(folder, jobs);
   const server = await instance.serve();
   const found = { problem: expect.stringContaining('the check found something, but no run starts: /args/n') };
-  await expect.poll(() => lookOf(server, 'poll')).toMatchObject(found);
+  await poll(() => lookOf(server, 'poll')).toMatchObject(found);
   const first = await lookOf(server, 'poll');
-  await expect.poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
+  await poll(() => lookOf(server, 'poll'), { timeout: 20_000 }).not.toEqual(first);
   const { id } = await triggerOf(server, 'poll');
   const { results } = await server.json<{ results: object[] }>(`/triggers/${id}/results`);
   expect(results).toMatchObject([{ problem: 'trigger-failing' }]);
@@ -196,7 +199,7 @@ test('the server starts although a left check cannot be ended, and forgets probl
   const fails = withCheck(folder, 'exit 3');
   const instance = await instanceWith(folder, { gone: fails, poll: withCheck(folder, 'exit 75') });
   const first = await instance.serve();
-  await expect.poll(() => lookOf(first, 'gone')).toMatchObject({ problem: expect.stringContaining('code 3') });
+  await poll(() => lookOf(first, 'gone')).toMatchObject({ problem: expect.stringContaining('code 3') });
   await first.stop();
   expect((await flwd(instance.dir, 'doctor')).stdout).toMatch(/warn +triggers/);
   rmSync(join(instance.dir, 'jobs/gone'), { recursive: true });
@@ -205,7 +208,7 @@ test('the server starts although a left check cannot be ended, and forgets probl
   writeFileSync(join(instance.dataDir, 'runs/check_02'), 'no folder either');
   const server = start(instance.dir, ['serve']);
   await server.prints(/listening/);
-  await expect.poll(async () => (await flwd(instance.dir, 'doctor')).stdout).not.toMatch(/warn +triggers/);
+  await poll(async () => (await flwd(instance.dir, 'doctor')).stdout).not.toMatch(/warn +triggers/);
   server.child.kill('SIGTERM');
   expect((await server.ended).code).toBe(0);
 });
@@ -215,6 +218,6 @@ test('a job that cannot run has no check, and says why', async () => {
   const jobs = { poll: withCheck(folder, 'exit 75', { env: { KEY: { secret: 'missing' } } }) };
   const instance = await instanceWith(folder, jobs);
   const server = await instance.serve();
-  await expect.poll(() => lookOf(server, 'poll')).toMatchObject({ problem: expect.stringContaining('missing') });
+  await poll(() => lookOf(server, 'poll')).toMatchObject({ problem: expect.stringContaining('missing') });
   expect(await totalOf(server, 'poll')).toBe(0);
 });

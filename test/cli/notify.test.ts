@@ -60,7 +60,9 @@ testWith('bwrap')('messages that wait are shown by notify and doctor until they 
     new RegExp(`^warn +notifications +team: ${why}\n +→ check the receiver, then run flwd notify test team$`, 'm'),
   );
   receiver.answer = answerWith(200);
-  await expect.poll(async () => (await flwd(dir, 'notify')).stdout).toMatch(/^team +discord +\S+ +delivered \S+ *$/m);
+  await expect
+    .poll(async () => (await flwd(dir, 'notify')).stdout, { interval: 500 })
+    .toMatch(/^team +discord +\S+ +delivered \S+ *$/m);
   expect((await flwd(dir, 'doctor')).stdout).not.toContain('notifications');
 });
 

@@ -6,7 +6,7 @@ import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';
 import { bash } from '../support/jobs.ts';
 import { aBrowser } from './a-browser.ts';
-import { accessibilityErrors, errorsInBothThemes } from './accessibility-errors.ts';
+import { accessibilityErrors } from './accessibility-errors.ts';
 
 const server = await startServing({
   jobs: {
@@ -250,29 +250,3 @@ testWith(headlessChromium)(
     expect((await answered).status()).toBe(200);
   },
 );
-
-testWith(headlessChromium)('every page of Admin passes WCAG AA in both themes, and fits a phone', async () => {
-  await put('/secrets/shown', 'some value');
-  await put('/kv/demo/shown', '');
-  await server.token({ scopes: ['jobs:read'] });
-  const pages = [
-    ['sources', 'local-fs'],
-    ['tokens', 'jobs:read'],
-    ['secrets', 'shown'],
-    ['values', 'shown'],
-    ['audit', 'secret.set'],
-    ['storage', 'Kept for'],
-    ['doctor', 'seccomp'],
-    ['instance', 'Profile disabled'],
-  ] as const;
-  const page = await browser.open(`${server.url}/admin`);
-  for (const [path, text] of pages) {
-    await page.setViewportSize({ width: 390, height: 844 });
-    await page.goto(`${server.url}/admin/${path}`);
-    await page.getByRole('main').getByText(text).first().waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), path).toBeLessThanOrEqual(0);
-    await page.setViewportSize({ width: 1_440, height: 900 });
-    await page.getByRole('main').getByText(text).first().waitFor();
-    expect(await errorsInBothThemes(page), path).toEqual([]);
-  }
-});

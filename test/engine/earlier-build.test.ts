@@ -1,6 +1,6 @@
 // A database from when a job was one command, with running, waiting and finished runs in it.
 
-import { renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -66,6 +66,8 @@ test('its running run ends with its processes, its waiting run starts, and its f
   await opened.close();
   const data = join(root, 'data');
   renameSync(join(data, 'runs', running, '1-1'), join(data, 'runs', running, '1'));
+  // The first engine is in this process and still looks after the run. Without a folder it would end its processes.
+  mkdirSync(join(data, 'runs', running, '1-1'));
   await lowerDatabase(join(data, 'flwd.db'));
   const file = new DatabaseSync(join(data, 'flwd.db'));
   expect(file.prepare('SELECT status FROM steps WHERE run_id = ?').all(running)).toEqual([{ status: 'running' }]);

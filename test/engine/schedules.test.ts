@@ -118,14 +118,14 @@ test('a clock that was put forward and back again silences no schedule, and the 
     jobs: { often: scheduled({ cron: '* * * * *' }) },
   });
   await at('2026-06-01T00:01:01Z');
-  await at('2026-06-01T02:02:01Z');
+  await at('2026-06-01T00:32:01Z');
   await at('2026-06-01T00:02:01Z');
   await walk('2026-06-01T00:04:10Z', 10_000);
   const minutes = ['00:01', '00:02', '00:03', '00:04'].map((time) => `2026-06-01T${time}Z`);
-  expect(await fires('often')).toEqual([...minutes, '2026-06-01T02:02Z']);
+  expect(await fires('often')).toEqual([...minutes, '2026-06-01T00:32Z']);
   expect(log.map(({ msg }) => msg)).toContain('the clock was set back; times that have fired do not fire again');
-  await walk('2026-06-01T02:03:10Z', 25_000);
-  expect(await fires('often')).toHaveLength(minutes.length + 117 + 2);
+  await walk('2026-06-01T00:33:10Z', 25_000);
+  expect(await fires('often')).toHaveLength(minutes.length + 27 + 2);
 });
 
 test('jitter delays the start, not the nominal time', async () => {

@@ -71,9 +71,9 @@ test('reading the log needs the scope audit:read', async () => {
   expect((await server.fetch('/audit', { method: 'DELETE' })).status).toBe(405);
 });
 
-test('searching 200,000 entries as JSON lines takes one pass, with one page in memory at a time', async () => {
+test('searching 120,000 entries as JSON lines takes one pass, with one page in memory at a time', async () => {
   await using large = await startServing();
-  const rows = 200_000;
+  const rows = 120_000;
   for (let first = 1; first <= rows; first += 10_000) {
     await large.store.db.transact(async (tx) => {
       for (let n = first; n < first + 10_000; n++)
@@ -90,9 +90,9 @@ test('searching 200,000 entries as JSON lines takes one pass, with one page in m
     mostBytes = Math.max(mostBytes, process.memoryUsage().heapUsed - before);
   }
   expect(lineCount).toBe(rows);
-  // The whole answer has 100 MB of text, and the entries take several times that in memory.
+  // The whole answer has 60 MB of text, and the entries take several times that in memory.
   expect(mostBytes).toBeLessThan(150 * 2 ** 20);
-  expect(process.cpuUsage(startedAt).user).toBeLessThan(25_000_000);
+  expect(process.cpuUsage(startedAt).user).toBeLessThan(15_000_000);
   const deep = await large.fetch(`/audit?q=late&limit=2&offset=${rows - 2}`);
   expect(await deep.json()).toMatchObject({ entries: [{ id: 2 }, { id: 1 }], total: rows, next_cursor: null });
 }, 180_000);

@@ -197,7 +197,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
     await record({ actor: 'rare' });
     await record(...Array.from({ length: 12_000 }, (): Partial<NewAuditEntry> => ({ action: 'run.create' })));
     await record({ actor: 'rare' });
-    await record(...Array.from({ length: 12_000 }, (): Partial<NewAuditEntry> => ({ action: 'run.create' })));
+    await record({ action: 'run.create' });
     const page = await opened.audit.list({ actor: 'rare', limit: 1 });
     expect(page).toMatchObject({ total: 2, entries: [{ id: 12_002 }], nextCursor: '12002' });
     expect(await opened.audit.list({ actor: 'rare', limit: 1, cursor: '12002' })).toMatchObject({
@@ -208,7 +208,7 @@ describe.each(engines)('the audit log on $engine', ({ open }) => {
       total: 2,
       entries: [{ id: 1 }],
     });
-    expect(await opened.audit.list({ actor: 'local', sinceMs: nowMs, limit: 1 })).toMatchObject({ total: 24_000 });
+    expect(await opened.audit.list({ actor: 'local', sinceMs: nowMs, limit: 1 })).toMatchObject({ total: 12_001 });
   });
 
   describe('retention', () => {

@@ -445,13 +445,13 @@ describe.each(engines)('the list of runs on $engine', ({ open }) => {
   test('free text finds runs far down the list, and counts them all', async () => {
     const needle = await add({ args: { target: 'needle' } });
     await store.database.transact(async (tx) => {
-      for (let n = 1; n <= 2_500; n++) await store.runs.add(tx, aRun({ createdAtMs: nowMs + n }));
+      for (let n = 1; n <= 800; n++) await store.runs.add(tx, aRun({ createdAtMs: nowMs + n }));
     });
     const second = await add({ args: { target: 'needle' }, createdAtMs: nowMs + 5_000 });
 
     expect(await idsOf({ q: 'needle' })).toEqual([second, needle]);
     const page = await store.runs.list({ limit: 1, q: 'mnt' });
-    expect(page.total).toBe(2_500);
+    expect(page.total).toBe(800);
     const next = await store.runs.list({ limit: 1, q: 'needle', cursor: page.nextCursor ?? '' });
     expect(next.runs.map((run) => run.run_id)).toEqual([needle]);
     expect(next.total).toBe(2);

@@ -33,7 +33,14 @@ export async function openTerminal(
 ): Promise<Terminal> {
   const { columns = 100, rows = 30 } = o;
   const dir = mkdtempSync(join(tmpdir(), 'flwd-tui-'));
-  const env = { PATH: process.env.PATH ?? '', HOME: dir, LANG: 'C.UTF-8', TERM: 'xterm-256color', ...o.env };
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: dir,
+    LANG: 'C.UTF-8',
+    TERM: 'xterm-256color',
+    ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
+    ...o.env,
+  };
   const tmux = async (...words: readonly string[]): Promise<string> => {
     const { stdout } = await run('tmux', ['-u', '-S', join(dir, 'socket'), '-f', '/dev/null', ...words], { env });
     return stdout;
