@@ -99,6 +99,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
     const job = jobOfLine(line, { ...table, homeOf: () => home });
     if (job.kind !== 'job') throw new Error(job.reason);
     const draft = draftJob(job, {
+      title: job.name,
       folder: 'x',
       runAs: undefined,
       storedName: () => 'x',

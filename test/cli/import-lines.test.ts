@@ -1,7 +1,7 @@
 // `flwd import crontab`: what a line does besides its command, such as a lock, becomes part of the job.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { writeFiles } from './a-job-folder.ts';
@@ -93,4 +93,65 @@ test('the command under flock, sh -c and sh FILE lacks what it lacks alone', asy
   const lacks = { write: ['/srv'], network: `line 2 of ${dir}/bin/backup.sh: curl` };
   expect(found.slice(0, 5).map((one) => one.lacks)).toMatchObject([lacks, lacks, lacks, lacks, lacks]);
   expect(found.slice(0, 5).every((one) => one.lacks.read.includes(`${dir}/bin/backup.sh`))).toBe(true);
+});
+
+test('a script found by PATH lacks what it lacks under its own path, and mail is told to be a notification', async () => {
+  const dir = createHome();
+  writeFiles(dir, {
+    'bin/backup.sh': '#!/bin/sh\npg_dump "$1" > /srv/x\n',
+    'tools/report': `#!/bin/sh\ncat ${dir}/data\n`,
+    data: '',
+  });
+  const [byPath, byHome, byOwn, byVariable] = await imported(
+    dir,
+    `MAILTO=ada@example.org`,
+    `1 1 * * * ${dir}/bin/backup.sh shop`,
+    `PATH=/usr/bin:${dir}/bin:/bin`,
+    "2 1 * * * backup.sh shop && mail -s 'back up' ada@example.org < /dev/null",
+    `3 1 * * * PATH=${dir}/tools:$PATH report`,
+    `HOME=${dir}`,
+    'PATH=~/bin:/usr/bin:/bin',
+    '4 1 * * * backup.sh shop',
+  ).then(([own, path, variable, home]) => [path, home, own, variable]);
+  expect(byOwn?.lacks).toEqual({
+    read: [`${dir}/bin/backup.sh`],
+    write: ['/srv'],
+    network: `line 2 of ${dir}/bin/backup.sh: pg_dump`,
+  });
+  expect(byPath?.lacks).toEqual(byOwn?.lacks);
+  expect(byHome?.lacks).toEqual(byOwn?.lacks);
+  expect(byVariable?.lacks.read).toEqual([`${dir}/tools/report`, `${dir}/data`]);
+  const mailed =
+    'cron mails what it prints to ada@example.org; flwd keeps it, and `notify` with the channel `{type: mail, to: ' +
+    '[ada@example.org]}` mails when a run fails (docs/guides/notifications.md)';
+  const sent = 'mail cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)';
+  const isOfMail = (note: string): boolean => note.includes('mail');
+  expect(byOwn?.notes.filter(isOfMail)).toEqual([mailed]);
+  expect(byPath?.notes.filter(isOfMail)).toEqual([mailed, sent]);
+  expect(byHome?.notes).toContain(`~ in PATH became ${dir}, because most shells do not expand it there`);
+  expect(readFileSync(join(byHome?.folder ?? '', 'command.sh'), 'utf8')).toContain(`PATH=${dir}/bin:/usr/bin:/bin;`);
+});
+
+test('a job is named after the word that says what its line does, and no two have one name', async () => {
+  const names = [
+    ['sleep 30 && ~/bin/warm-cache.py', 'warm-cache'],
+    ['cd ~/proj && npm run nightly', 'nightly'],
+    ["bash -c 'set -e; /srv/bin/rotate.sh'", 'rotate'],
+    ['source ~/.bashrc; . /etc/env; export A=1 B=2; KEEP=3 /srv/backup.sh', 'backup'],
+    ['[ -x /usr/bin/certbot ] && perl -e "sleep int(rand(9))" && certbot -q renew', 'certbot'],
+    ["nice -n 19 ionice -c 3 flock -w 5 /tmp/l -c 'python3 -m app.jobs.clean'", 'app.jobs.clean'],
+    ['make -C ~/proj -j 4 A=1 images', 'images'],
+    ['cd /srv && docker compose -f a.yml run --rm -e A=b sync-mail', 'sync-mail'],
+    ['if test -e /x; then timeout 5m env A=1 php -f /srv/tick.php; fi', 'tick'],
+    ['tar czf /srv/$(date +%F).tgz /srv/www', 'tar'],
+    ['sleep 8', 'sleep'],
+    ['A=1', 'cron'],
+    ['/srv/other/backup.sh', 'backup-2'],
+  ];
+  const found = await imported(
+    createHome(),
+    ...names.map(([line = ''], at) => `${at} 1 * * * ${line.replaceAll('%', '\\%')}`),
+  );
+  expect(found.map((one) => configOf(one).name)).toEqual(names.map(([, name]) => name));
+  expect(found.map(({ folder }) => basename(folder))).toEqual(names.map(([, name]) => name));
 });

@@ -54,7 +54,7 @@ test('each script becomes a job, and the report says what is left out, what is n
     `  to do: line 27 writes into ${home} itself, which no job in a sandbox may do: let the script write into a folder below it, or use --profile disabled`,
     '  to do: line 23 asks a question: a run answers it with --answer or skips it with --yes; to ask a person while the run waits, use a step with an approval',
     '  to do: --certs lists paths, and permissions take no list: add the folder around them under read',
-    '  to do: line 6: mail hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
+    '  to do: line 6: mail hands mail to this machine, which a sandbox hides: notify in config.yaml mails that a run failed, with a channel for mail',
     '  needs a permission: network  line 4: curl',
     '  to do: line 7: ssh finds no keys in a sandbox: docs/guides/ssh-keys.md gives the job one of its own',
     '  to do: line 9: a job cannot become another user with sudo: give the user of the server the right, or let run_as name the user, and remove sudo',

@@ -23,11 +23,15 @@ export type CommandNeeds = {
 
 const mostScriptBytes = 2 ** 20;
 
-export function needsOfCommand(script: string, home: string | null): CommandNeeds {
-  const { files, network, ...own } = usesOf(script, home);
+/** What surrounds a command. Without a home, paths in it are unknown. */
+type Surroundings = { readonly home: string | null; readonly path: string | undefined };
+
+export function needsOfCommand(script: string, around: Surroundings): CommandNeeds {
+  const { home } = around;
+  const { files, network, programs, ...own } = usesOf(script, around);
   const called = files
     .filter(({ by }) => by === runs)
-    .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, home) }));
+    .map(({ place }) => ({ path: place.path, uses: usesOfFile(place.path, around) }));
   const ofScripts = called.flatMap(({ uses }) => uses.files);
   const written = placesOf('write', [...files, ...ofScripts]);
   const write = [
@@ -45,7 +49,8 @@ export function needsOfCommand(script: string, home: string | null): CommandNeed
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
     lock,
     notes: [
-      ...notesOf(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
+      ...notesOf([...programs, ...called.flatMap(({ uses }) => uses.programs)]),
+      ...noteOfTmp(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
       ...written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => noteOfHidden(path, lock)),
       ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
@@ -74,19 +79,25 @@ export function noteOfLock({ onConflict, waits, file }: Lock): string {
   return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins during another ${meanwhile}${limit}${grant}`;
 }
 
-function notesOf(script: string): string[] {
+function notesOf(programs: readonly string[]): string[] {
   const notes: string[] = [];
-  const text = script.replaceAll(/^\s*#.*$/gm, '');
-  const needs = new Set([...text.matchAll(/(?:^|[\s;&|(/])([\w-]+)(?=\s)/gm)].map(([, name = '']) => hostNeedOf(name)));
+  const needs = new Set(programs.map(hostNeedOf));
   if (needs.has('another user'))
     notes.push(
       'no program in a job can become another user, as with sudo or su: `run_as` sets the user of the whole job',
     );
-  if (needs.has('services') || needs.has('containers') || /(?:^|[\s;&|(/])crontab\s/.test(text))
+  if (needs.has('services') || needs.has('containers') || needs.has('schedules'))
     notes.push('it seems to control services of the host, such as systemd or Docker: no sandbox lets a job reach them');
-  if (/(?:^|[\s"'=<>])\/tmp(?:\/|\s|$)/.test(text))
-    notes.push('each run has a /tmp of its own, which is empty at its start and deleted at its end');
+  const mailer = programs.find((name) => hostNeedOf(name) === 'mail');
+  if (mailer !== undefined)
+    notes.push(`${mailer} cannot send mail from a sandbox: a notification replaces it (docs/guides/notifications.md)`);
   return notes;
+}
+
+function noteOfTmp(script: string): string[] {
+  return /(?:^|[\s"'=<>])\/tmp(?:\/|\s|$)/.test(script.replaceAll(/^\s*#.*$/gm, ''))
+    ? ['each run has a /tmp of its own, which is empty at its start and deleted at its end']
+    : [];
 }
 
 /** A line that starts in the home folder needs the files there that it names, and not the whole folder. */
@@ -94,9 +105,8 @@ function isOnlyTheWay(path: string, home: string | null, read: readonly string[]
   return path === home && read.some((other) => other.startsWith(`${home}/`));
 }
 
-/** @param home null: unknown, so that paths in it are unknown, too */
-function usesOf(script: string, home: string | null): Uses {
-  const uses = shellUses(plainText(script), [], { home: home ?? '/' });
+function usesOf(script: string, { home, path }: Surroundings): Uses {
+  const uses = shellUses(plainText(script), [], { home: home ?? '/', path });
   return { ...uses, files: uses.files.filter(({ place }) => home !== null || !place.isOfHome) };
 }
 
@@ -137,12 +147,12 @@ export function foldersOf({ read, write }: CommandNeeds, home: string | null): s
 }
 
 /** What a script on this machine uses, if it can be read and is a shell script. */
-function usesOfFile(path: string, home: string | null): Uses {
+function usesOfFile(path: string, around: Surroundings): Uses {
   try {
     const stat = statSync(path);
     if (!stat.isFile() || stat.size > mostScriptBytes) return noUses;
     const text = readFileSync(path, 'utf8');
-    return /^#!.*\b(?:ba|da|z|k)?sh\b/.test(text) || /\.(?:ba)?sh$/.test(path) ? usesOf(text, home) : noUses;
+    return /^#!.*\b(?:ba|da|z|k)?sh\b/.test(text) || /\.(?:ba)?sh$/.test(path) ? usesOf(text, around) : noUses;
   } catch {
     return noUses;
   }

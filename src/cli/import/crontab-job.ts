@@ -1,9 +1,10 @@
 // Turns a line of a crontab into a job: the same command for the same shell, with the variables that it had under cron.
 
-import { basename, isAbsolute } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { parseCron, shortestGapMs } from '../../lib/cron/cron.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import { isTimezone } from '../../lib/timezone.ts';
+import { nameOf } from './command-name.ts';
 import type { TableLine } from './crontab-table.ts';
 import { readTimes } from './crontab-times.ts';
 import type { Found, Origin } from './found-job.ts';
@@ -42,7 +43,7 @@ export function jobOfLine(line: TableLine, table: Table): Found {
   if (input !== null && holdsSecret(input)) return nothing('what follows the % seems to contain a password');
   const user = line.user ?? table.user;
   const home = environment.HOME ?? table.homeOf(user);
-  const notes = notesOf(line, times.cron);
+  const notes = notesOf(line, times.cron, home);
   const delay = delayOf(environment.RANDOM_DELAY, times.cron, timezone);
   if (delay.note !== undefined) notes.push(delay.note);
   const isShell = /\/(?:ba|da|z|k|mk|a)?sh$/.test(shell);
@@ -64,7 +65,10 @@ export function jobOfLine(line: TableLine, table: Table): Found {
 }
 
 function variablesOf({ environment, command }: Entry, o: { readonly user: string; readonly home: string | null }) {
-  const own = Object.entries(environment).filter(([name]) => !ofCron.test(name));
+  const path = pathOf({ environment }, o.home);
+  const own = Object.entries({ ...environment, ...(path !== undefined && { PATH: path }) }).filter(
+    ([name]) => !ofCron.test(name),
+  );
   const usesHome = /(?:^|[\s"'=:(;&|<>])~(?:[/\s]|$)|\$\{?HOME\b/.test(command) || environment.HOME !== undefined;
   const named = /\$\{?(LOGNAME|USER)\b/.exec(command)?.[1];
   return {
@@ -101,11 +105,24 @@ function startsSomewhere(command: string): boolean {
   return [...command.matchAll(relative)].some(({ index }) => quoting[index] === 'plain');
 }
 
-function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: string): string[] {
+/** With the home of the user in place of `~`. */
+function pathOf({ environment: { PATH: path } }: Pick<Entry, 'environment'>, home: string | null): string | undefined {
+  return home === null ? path : path?.replaceAll(/(?<=^|:)~(?=[/:]|$)/g, () => home);
+}
+
+function notesOf({ environment, command, times, endsWithReturn }: Entry, cron: string, home: string | null): string[] {
   const { MAILTO: mailTo = '', CRON_TZ: zone } = environment;
   const [, log] = />>?\s*(\/\S+|\S*\w\S*)\s+2>&1\s*$/.exec(command) ?? [];
   return [
-    ...(mailTo === '' ? [] : [`cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` calls a webhook`]),
+    ...(mailTo === ''
+      ? []
+      : [
+          `cron mails what it prints to ${mailTo}; flwd keeps it, and \`notify\` with the channel ` +
+            `\`{type: mail, to: [${mailTo}]}\` mails when a run fails (docs/guides/notifications.md)`,
+        ]),
+    ...(pathOf({ environment }, home) === environment.PATH
+      ? []
+      : [`~ in PATH became ${home}, because most shells do not expand it there`]),
     ...(zone === undefined ? [] : [`CRON_TZ=${zone} is kept; Debian's cron ignores it and uses the zone of the host`]),
     ...(cron === '@boot'
       ? ['cron starts it once a boot, and so does @boot; in flwd, @reboot is each start of the server']
@@ -130,21 +147,4 @@ function delayOf(written: string | undefined, cron: string, timezone: string) {
       note: `RANDOM_DELAY=${written} is not carried over: \`jitter\` must be shorter than the time between two starts`,
     };
   return minutes === 0 ? {} : { jitter: `${minutes}m` };
-}
-
-const wrappers =
-  /^(?:\[|\]|test|-\S*|!|\{|\}|then|if|do|exec|env|nice|ionice|chronic|nohup|setsid|stdbuf|sudo|time|command|(?:ba|da|z|k)?sh|python[\d.]*|perl|ruby|node|php[\d.]*|\d+[smhd]?|true|\w+=.*)$/;
-
-/** `cd /srv && KEEP=14 python3 bin/backup.py --x` is called `backup`. */
-function nameOf(command: string): string {
-  const words = command.split(/[\s;&|()]+/).map((word) => word.replaceAll(/["']/g, ''));
-  for (let at = 0; at < words.length; at++) {
-    const name = basename(words[at] ?? '');
-    if (['cd', 'flock', 'timeout', 'pushd', 'umask'].includes(name)) {
-      while (words[at + 1]?.startsWith('-')) at += 1;
-      at += 1;
-    } else if (/^-[xefdrs]$/.test(words[at] ?? '') && /^(?:\[|test)$/.test(words[at - 1] ?? '')) at += 1;
-    else if (name !== '' && !wrappers.test(name)) return name.replace(/\.\w{1,4}$/, '') || name;
-  }
-  return 'cron';
 }

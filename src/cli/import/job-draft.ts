@@ -57,6 +57,8 @@ const mostOriginCharacters = 500;
 const mostScriptCharacters = 2 ** 20;
 
 type Plan = {
+  /** What people call the job, as no other job is called. */
+  readonly title: string;
   readonly needs: CommandNeeds;
   /** Notes besides those of the job and its needs. */
   readonly notes: readonly string[];
@@ -73,15 +75,15 @@ export function needsOfJob(job: FoundJob): CommandNeeds {
   return mergeNeeds(
     commandsOf(job)
       .filter(({ isShell }) => isShell)
-      .map(({ text }) => needsOfCommand(text, job.home)),
+      .map(({ text }) => needsOfCommand(text, { home: job.home, path: job.environment.PATH })),
   );
 }
 
 export function draftJob(
   found: FoundJob,
-  { folder, runAs, storedName, jobId, needs, notes: others }: Plan,
+  { title, folder, runAs, storedName, jobId, needs, notes: others }: Plan,
 ): Draft | { readonly problem: string } {
-  const job = withLock(found, needs, others);
+  const job = withLock({ ...found, name: title }, needs, others);
   const names = createSecretNames(job.arguments.map(({ name }) => name));
   const notes = [...job.notes];
   const env = environmentOf(job, { names, notes, storedName });

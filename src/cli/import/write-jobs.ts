@@ -90,7 +90,9 @@ async function writeFrom(
     const folder = relative(target, dir);
     const needs = needsOf.get(one) ?? needsOfJob(one);
     const notes = sharedLockNotes(one, needsOf, folders);
-    const draft = draftJob(one, { folder, runAs: place.runAs(one.user), storedName, jobId, needs, notes });
+    const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
+    const runAs = place.runAs(one.user);
+    const draft = draftJob(one, { title, folder, runAs, storedName, jobId, needs, notes });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
     // The same line twice is one job.
     known.set(key, dir);
@@ -213,13 +215,18 @@ function moveInto(from: string, dir: string): boolean {
   }
 }
 
-/** A folder that is new or empty, named after the job. A name with slashes gives folders in folders. */
-function freeFolder(name: string, target: string, taken: ReadonlySet<string>): string {
+/** A name with slashes gives folders in folders. */
+function wantedFolder(name: string): string {
   const segments = name
     .split('/')
     .map(segmentOf)
     .filter((segment) => segment !== '');
-  const wanted = segments.length === 0 ? 'job' : segments.join('/');
+  return segments.length === 0 ? 'job' : segments.join('/');
+}
+
+/** A folder that is new or empty, named after the job. */
+function freeFolder(name: string, target: string, taken: ReadonlySet<string>): string {
+  const wanted = wantedFolder(name);
   let folder = wanted;
   for (let n = 2; taken.has(folder) || !isFree(join(target, folder)); n++) folder = `${wanted}-${n}`;
   return folder;

@@ -35,7 +35,12 @@ export type Place = {
 };
 
 /** Absolute paths. Without `script`, its folder is not known. */
-export type Roots = { readonly home: string; readonly script?: string | undefined };
+export type Roots = {
+  readonly home: string;
+  readonly script?: string | undefined;
+  /** PATH, if the script gets one that is not the host's. */
+  readonly path?: string | undefined;
+};
 
 export function ofArgument(arg: string): Place {
   return { arg, path: '', isWhole: true, isOfHome: false, isOfScript: false };

@@ -1,13 +1,22 @@
 // Finds what a shell script uses from its commands: which of their words are files that they read or write.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type HostNeed, hostNeedOf } from '../../domain/host-needs.ts';
 import type { SecurityProfile } from '../../domain/job.ts';
 import { isSecretName } from '../../lib/secret-name.ts';
 import { codeOf, topLevel } from './bash-script.ts';
 import { readFlock } from './flock.ts';
-import { argumentText, homeText, placeOf, type Roots, scriptText, unknownText, workspaceFile } from './place.ts';
+import {
+  argumentText,
+  homeText,
+  isInSandbox,
+  placeOf,
+  type Roots,
+  scriptText,
+  unknownText,
+  workspaceFile,
+} from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
@@ -27,6 +36,7 @@ type Walk = {
   readonly left: Set<string>;
   readonly here: Map<string, number>;
   readonly notes: Map<string, Note>;
+  readonly programs: Set<string>;
   network: string | undefined;
   /** With marks; its file may be the number of a descriptor. */
   lock: (Lock & { readonly file: string }) | undefined;
@@ -58,13 +68,14 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     ]),
     pathArguments: new Set(all.filter(({ schema }) => schema.format === 'path').map(({ name }) => name)),
     outsideLines: new Set(topLevel(lines).map(({ number }) => number)),
-    variables: new Map(),
+    variables: new Map(roots.path === undefined ? [] : [['PATH', roots.path]]),
     constants: new Map(),
     folder: undefined,
     files: [],
     left: new Set(),
     here: new Map(),
     notes: new Map(),
+    programs: new Set(),
     network: undefined,
     lock: undefined,
     descriptors: new Map(),
@@ -79,6 +90,7 @@ export function shellUses(text: string, all: readonly ScriptArgument[], roots: R
     here: [...walk.here].map(([name, line]) => ({ name, line })),
     lock: walk.lock && { ...walk.lock, file: lockFileOf(walk, walk.lock.file) },
     notes: [...walk.notes.values()],
+    programs: [...walk.programs],
   };
 }
 
@@ -89,6 +101,7 @@ function visit(walk: Walk, command: ShellCommand): void {
   const said = (key: string, text: string, fineIn?: SecurityProfile) => {
     if (!walk.notes.has(key)) walk.notes.set(key, { text: `line ${line}: ${text}`, ...(fineIn && { fineIn }) });
   };
+  walk.programs.add(isSudo ? 'sudo' : program);
   if (isSudo)
     said(
       'sudo',
@@ -109,7 +122,7 @@ function visit(walk: Walk, command: ShellCommand): void {
   if (need !== undefined && need !== 'another user')
     said(beyondFiles[need], `${program} ${beyondFiles[need]}`, 'disabled');
   const written = words[0] === undefined ? '' : expanded(walk, words[0], line);
-  const called = written.includes('/') ? inFolder(walk, written, 'read') : written;
+  const called = written.includes('/') ? inFolder(walk, written, 'read') : fileOnPath(walk, written);
   if (isNamedPath(walk, called)) note(walk, 'read', called, { line, by: runs });
   const operands = words.slice(1).map((word) => expanded(walk, word, line));
   if (walk.network === undefined && isOfNetwork(program, operands)) {
@@ -130,12 +143,24 @@ function visit(walk: Walk, command: ShellCommand): void {
     walk.folder = operands[0] === undefined ? undefined : inFolder(walk, operands[0], 'read');
 }
 
+/** A program that the shell finds in a folder of PATH which a sandbox does not show; otherwise the name. */
+function fileOnPath({ variables, roots }: Walk, name: string): string {
+  if (!/^[\w.+-]+$/.test(name)) return name;
+  for (const folder of variables.get('PATH')?.split(':') ?? []) {
+    const path = `${folder.replace(/^~(?=\/|$)/, homeText)}/${name}`;
+    const place = placeOf(path, roots);
+    if (place?.isWhole !== true || statSync(place.path, { throwIfNoEntry: false })?.isFile() !== true) continue;
+    return isInSandbox(place.path) ? name : path;
+  }
+  return name;
+}
+
 /** How a use says that the script runs the file. */
 export const runs = 'runs it';
 
 const keywords = /^(?:if|then|elif|else|do|while|until|!|\{|\}|time|fi|done|esac|case|in|function)$/;
 
-function withoutKeywords(words: readonly string[]): readonly string[] {
+export function withoutKeywords(words: readonly string[]): readonly string[] {
   const from = words.findIndex((word) => !keywords.test(word));
   return from < 0 ? [] : words.slice(from);
 }
@@ -250,7 +275,7 @@ function lockFileOf({ descriptors, roots }: Walk, written: string): string | und
   return place?.isWhole === true && place.arg === undefined ? place.path : undefined;
 }
 
-const shells = /^(?:ba|da|z|k)?sh$/;
+export const shells = /^(?:ba|da|z|k)?sh$/;
 
 /** `-c 'cd /srv && make'`, or a file. @param words after the name of the shell */
 function visitScript(walk: Walk, words: readonly string[], line: number): void {
@@ -272,5 +297,5 @@ const beyondFiles: Readonly<Record<Exclude<HostNeed, 'another user'>, string>> =
   services: serviceWords,
   containers: serviceWords,
   'rights of root': 'needs the rights of root, which a job in a sandbox never has',
-  mail: 'hands mail to this machine, which a sandbox hides: notify in config.yaml tells a webhook that a run failed',
+  mail: 'hands mail to this machine, which a sandbox hides: notify in config.yaml mails that a run failed, with a channel for mail',
 };

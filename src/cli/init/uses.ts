@@ -49,6 +49,16 @@ export type Uses = {
   /** What the script does while another run of it goes on, if it takes a lock. */
   readonly lock: Lock | undefined;
   readonly notes: readonly Note[];
+  /** The names of the programs that a shell script calls. */
+  readonly programs: readonly string[];
 };
 
-export const noUses: Uses = { files: [], network: undefined, left: [], here: [], lock: undefined, notes: [] };
+export const noUses: Uses = {
+  files: [],
+  network: undefined,
+  left: [],
+  here: [],
+  lock: undefined,
+  notes: [],
+  programs: [],
+};

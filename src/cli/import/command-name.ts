@@ -1,0 +1,97 @@
+// Names a job after the part of a shell command that says what it does.
+
+import { basename } from 'node:path';
+import { readFlock } from '../init/flock.ts';
+import { commandsOf, expand } from '../init/shell-commands.ts';
+import { withoutWrappers } from '../init/shell-programs.ts';
+import { shells, withoutKeywords } from '../init/shell-uses.ts';
+
+type Candidate = {
+  readonly name: string;
+  /** False: it prepares what the line is about, as `cd` and `sleep` do. */
+  readonly says: boolean;
+};
+
+const preparing =
+  /^(?:cd|pushd|popd|sleep|set|source|\.|export|unset|eval|test|\[|\[\[|true|false|:|umask|ulimit|echo|printf|date|logger|trap|exit|read|wait|mkdir|for|su|runuser)$/;
+const interpreters = /^(?:python[\d.]*|perl|ruby|node|php[\d.]*)$/;
+const makers = /^(?:g?make|just|rake|task)$/;
+const packageManagers = /^(?:npm|pnpm|yarn|bun)$/;
+const mostDepth = 8;
+
+/** `cd /srv && KEEP=14 python3 bin/backup.py` is called `backup`, and `cd ~/proj && npm run nightly` `nightly`. */
+export function nameOf(command: string): string {
+  const all = candidatesIn(command, 0);
+  return (all.find(({ says }) => says) ?? all[0])?.name ?? 'cron';
+}
+
+function candidatesIn(text: string, depth: number): Candidate[] {
+  if (depth > mostDepth) return [];
+  return commandsOf(text)
+    .filter(({ isNested }) => !isNested)
+    .flatMap(({ words }) => candidatesOf(words.map(plain), depth));
+}
+
+function plain(word: string): string {
+  return expand(word, { textOf: (name) => name, home: '~', script: '', unknown: '' });
+}
+
+function candidatesOf(written: readonly string[], depth: number): Candidate[] {
+  if (depth > mostDepth) return [];
+  const own = withoutKeywords(written);
+  const from = own.findIndex((word) => !/^\w+=/.test(word));
+  const [path = '', ...operands] = withoutWrappers(from < 0 ? [] : own.slice(from)).words;
+  const program = basename(path);
+  if (program === '') return [];
+  const named = (name: string | undefined): Candidate[] => [
+    name === undefined || name === '' ? { name: withoutEnding(program), says: false } : { name, says: true },
+  ];
+  if (program === 'flock') {
+    const { command } = readFlock(operands);
+    return command[0] === '-c' ? candidatesIn(command[1] ?? '', depth + 1) : candidatesOf(command, depth + 1);
+  }
+  const script = shells.test(program) || program === 'su' || program === 'runuser' ? scriptIn(operands) : undefined;
+  if (script !== undefined) return candidatesIn(script, depth + 1);
+  if (shells.test(program)) return named(fileIn(operands));
+  if (preparing.test(program)) return named(undefined);
+  if (interpreters.test(program)) {
+    const module = operands[0] === '-m' ? operands[1] : undefined;
+    return named(module ?? (operands.some((word) => /^-[cer]$/.test(word)) ? undefined : fileIn(operands)));
+  }
+  if (packageManagers.test(program)) return [{ name: after(/^run(?:-script)?$/, operands) ?? program, says: true }];
+  if (makers.test(program)) return [{ name: targetIn(operands) ?? program, says: true }];
+  if (/^(?:docker|podman)(?:-compose)?$/.test(program) && `${program} ${operands.join(' ')}`.includes('compose'))
+    return [{ name: after(/^(?:run|exec)$/, operands) ?? program, says: true }];
+  return named(withoutEnding(program));
+}
+
+/** What follows `-c`. */
+function scriptIn(operands: readonly string[]): string | undefined {
+  const at = operands.findIndex((word) => /^-[a-z]*c$/.test(word));
+  return at < 0 ? undefined : operands[at + 1];
+}
+
+function fileIn(operands: readonly string[]): string | undefined {
+  const file = operands.find((word) => !word.startsWith('-'));
+  return file === undefined ? undefined : withoutEnding(basename(file));
+}
+
+/** `nightly` in `--prefix web run nightly`, and in `compose run --rm -e A=b nightly`. */
+function after(verb: RegExp, operands: readonly string[]): string | undefined {
+  const from = operands.findIndex((word) => verb.test(word));
+  if (from < 0) return undefined;
+  let at = from + 1;
+  while (operands[at]?.startsWith('-'))
+    at += /^(?:-[evwup]|--(?:env|volume|workdir|user|name|entrypoint))$/.test(operands[at] ?? '') ? 2 : 1;
+  return operands[at]?.replaceAll('/', '-');
+}
+
+function targetIn(operands: readonly string[]): string | undefined {
+  return operands
+    .find((word, at) => !/^-|=/.test(word) && !/^-[Cfj]$/.test(operands[at - 1] ?? ''))
+    ?.replaceAll('/', '-');
+}
+
+function withoutEnding(name: string): string {
+  return name.replace(/\.\w{1,4}$/, '') || name;
+}
