@@ -155,3 +155,34 @@ test('a job is named after the word that says what its line does, and no two hav
   expect(found.map((one) => configOf(one).name)).toEqual(names.map(([, name]) => name));
   expect(found.map(({ folder }) => basename(folder))).toEqual(names.map(([, name]) => name));
 });
+
+test('a line that changed since names the job that its new job may replace', async () => {
+  const dir = createHome();
+  const lines = [
+    '5 1 * * * clean-logs --days 7',
+    '0 2 * * * old-report',
+    '0 3 * * * a',
+    '0 3 * * * b',
+    '9 9 * * * same',
+  ];
+  const taken = '0 4 * * * taken --one';
+  writeFiles(dir, { 'my.cron': [...lines, taken, ''].join('\n') });
+  expect((await flwd(dir, 'import', 'crontab', 'my.cron')).stdout).not.toContain('replace');
+  const changed = [
+    '5 4 * * * clean-logs --days 9',
+    '0 2 * * * new-report',
+    '0 3 * * * c',
+    '9 9 * * * same',
+    '9 9 * * * d',
+  ];
+  writeFiles(dir, { 'my.cron': [...changed, `#flwd:taken# ${taken}`, '0 4 * * * taken --two', ''].join('\n') });
+  const again = await flwd(dir, 'import', 'crontab', 'my.cron');
+  expect(again.stdout.split('\n').filter((line) => line.includes('replace'))).toEqual([
+    '  note:             jobs/clean-logs was imported from what is gone now: 5 1 * * * clean-logs --days 7. If this ' +
+      'replaces it, copy what you changed there and delete jobs/clean-logs, so that nobody releases both',
+    '  note:             jobs/old-report was imported from what is gone now: 0 2 * * * old-report. If this replaces it, ' +
+      'copy what you changed there and delete jobs/old-report, so that nobody releases both',
+  ]);
+  expect(again.stderr).toContain('2 of them may replace jobs of an earlier import: see their notes\n');
+  expect(readFileSync(join(dir, 'jobs/clean-logs-2/config.yaml'), 'utf8')).toContain('# Note: jobs/clean-logs was ');
+});

@@ -9,8 +9,11 @@ import { hostTimezone } from '../../lib/timezone.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import { takenLines } from '../takeover/cron-table.ts';
 import { jobOfLine, type Table } from './crontab-job.ts';
 import { readTable } from './crontab-table.ts';
+import { standardInput } from './earlier-forms.ts';
+import type { Origin } from './found-job.ts';
 import { readHostUsers } from './host-users.ts';
 import { importJobs } from './import-jobs.ts';
 
@@ -33,13 +36,16 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const table: Table = { place, user, timezone, homeOf: (name) => users.get(name)?.home ?? null };
     return readTable(text, { hasUser }).map((line) => jobOfLine(line, table));
   });
-  return importJobs(found, options);
+  const kept = sources.flatMap(({ text, place }) =>
+    takenLines(text).map((one): Origin => ({ kind: 'crontab', place, line: one.line, text: one.text.trim() })),
+  );
+  return importJobs(found, options, kept);
 }
 
 function readOne(file: string | undefined, isSystem: boolean): Source {
   const user = userInfo().username;
   if (file === undefined) return { text: readCrontab(user), place: placeOfUser(user), user, hasUser: false };
-  if (file === '-') return { text: readBounded(0, 'standard input'), place: 'standard input', user, hasUser: isSystem };
+  if (file === '-') return { text: readBounded(0, standardInput), place: standardInput, user, hasUser: isSystem };
   const path = realPath(file);
   const text = readBounded(path, file);
   // The crontabs of other users, as root sees them.

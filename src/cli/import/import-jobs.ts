@@ -8,14 +8,18 @@ import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes, Refusal } from '../exit-code.ts';
 import { loadConfiguration } from '../session/configuration.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
-import type { Found } from './found-job.ts';
+import type { Found, Origin } from './found-job.ts';
 import { readHostUsers } from './host-users.ts';
 import type { RunAs } from './job-draft.ts';
 import { printReport } from './report.ts';
 import { type Imported, shownPath, writeJobs } from './write-jobs.ts';
 
-/** @throws Refusal */
-export async function importJobs(found: readonly Found[], options: Options): Promise<ExitCode> {
+/** @param kept lines that a takeover has commented out. @throws Refusal */
+export async function importJobs(
+  found: readonly Found[],
+  options: Options,
+  kept: readonly Origin[] = [],
+): Promise<ExitCode> {
   const output = createOutput(options);
   const { config } = loadConfiguration(options);
   const target = targetOf(options, config);
@@ -23,6 +27,7 @@ export async function importJobs(found: readonly Found[], options: Options): Pro
   const results = await writeJobs(found, {
     target,
     roots,
+    kept,
     runAs: runAsOf(config, target),
     idOf: (dir) => idOf(dir, target, options),
   });
@@ -84,6 +89,11 @@ function sayOutcome(results: readonly Imported[], output: Output): void {
     ...(left > 0 ? [`${left} not imported`] : []),
   ];
   output.say(parts.join(', '));
+  const replacing = results.filter((one) => one.kind === 'written' && one.earlier !== undefined).length;
+  if (replacing > 0)
+    output.say(
+      `${replacing} of them may replace ${replacing === 1 ? 'a job' : 'jobs'} of an earlier import: see ${replacing === 1 ? 'its note' : 'their notes'}`,
+    );
   if (written > 0) output.say('Their schedules are held: nothing starts before you release them.');
 }
 

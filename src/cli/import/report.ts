@@ -82,9 +82,10 @@ function toJson(result: Imported) {
   if (result.kind === 'nothing') return { ...origin, state: 'not-imported', reason: result.reason };
   const job = { ...origin, state: result.kind === 'known' ? 'already-imported' : 'imported', folder: result.dir };
   if (result.kind === 'known') return job;
-  const { draft, found } = result;
+  const { draft, found, earlier = null } = result;
   return {
     ...job,
+    may_replace: earlier,
     user: found.user,
     not_carried_over: draft.record.not_carried_over,
     schedules: draft.record.schedules,

@@ -9,13 +9,21 @@ import { exclusively } from '../../lib/files/exclusively.ts';
 import { exitCodes, Refusal } from '../exit-code.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { CommandNeeds } from './command-needs.ts';
-import { type Found, type FoundJob, type FoundNothing, jobsStartedBy } from './found-job.ts';
+import { earlierForms, earlierNote } from './earlier-forms.ts';
+import { type Found, type FoundJob, type FoundNothing, jobsStartedBy, type Origin } from './found-job.ts';
 import { type Draft, draftJob, needsOfJob, type RunAs } from './job-draft.ts';
 import { keyOf, readRecords } from './record.ts';
 import { withoutSecrets } from './secret-text.ts';
 
 export type Imported =
-  | { readonly kind: 'written'; readonly found: FoundJob; readonly dir: string; readonly draft: Draft }
+  | {
+      readonly kind: 'written';
+      readonly found: FoundJob;
+      readonly dir: string;
+      readonly draft: Draft;
+      /** The folder of the job that it may replace. */
+      readonly earlier: string | undefined;
+    }
   | { readonly kind: 'known'; readonly found: FoundJob; readonly dir: string }
   | { readonly kind: 'nothing'; readonly found: Pick<FoundNothing, 'origin'>; readonly reason: string };
 
@@ -24,6 +32,8 @@ type Place = {
   readonly target: string;
   /** The folders in which earlier imports may have written jobs. */
   readonly roots: readonly string[];
+  /** Lines that are still there as comments, because flwd took them over. */
+  readonly kept: readonly Origin[];
   readonly runAs: (user: string | null) => RunAs;
   /** The id that a job in this folder has. */
   readonly idOf: (dir: string) => string;
@@ -76,7 +86,10 @@ async function writeFrom(
   place: Place & { readonly owner: Owner | undefined },
 ): Promise<Imported[]> {
   const { target, owner } = place;
-  const known = new Map(place.roots.flatMap(readRecords).map(({ dir, record }) => [keyOf(record), dir]));
+  const recorded = place.roots.flatMap(readRecords);
+  const known = new Map(recorded.map(({ dir, record }) => [keyOf(record), dir]));
+  const kept = place.kept.map((origin) => keyFor({ origin }));
+  const earlier = earlierForms(found, recorded, { keyOf: keyFor, folderOf: wantedFolder, kept });
   const storedName = createStoredNames();
   const folders = foldersFor(found, target, known);
   const jobId = (name: string): string => place.idOf(folders.get(found.find((one) => isJob(one, name))) ?? target);
@@ -84,12 +97,16 @@ async function writeFrom(
   const drafted = found.map((one, at): Drafted => {
     if (one.kind === 'nothing') return { kind: 'nothing', found: one, reason: one.reason };
     const key = keyFor(one);
-    const before = known.get(key);
-    if (before !== undefined) return { kind: 'known', found: one, dir: before };
+    const knownDir = known.get(key);
+    if (knownDir !== undefined) return { kind: 'known', found: one, dir: knownDir };
     const dir = folders.get(one) ?? target;
     const folder = relative(target, dir);
     const needs = needsOf.get(one) ?? needsOfJob(one);
-    const notes = sharedLockNotes(one, needsOf, folders);
+    const before = earlier.get(one);
+    const notes = [
+      ...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]),
+      ...sharedLockNotes(one, needsOf, folders),
+    ];
     const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
     const runAs = place.runAs(one.user);
     const draft = draftJob(one, { title, folder, runAs, storedName, jobId, needs, notes });
@@ -110,7 +127,7 @@ async function writeFrom(
     if (one.kind !== 'drafted') return one;
     const { found: job, dir, draft } = one;
     return asOwner(owner, () => moveInto(join(stage, `job-${at}`), dir))
-      ? { kind: 'written', found: job, dir, draft }
+      ? { kind: 'written', found: job, dir, draft, earlier: earlier.get(job)?.dir }
       : { kind: 'nothing', found: job, reason: `${dir} was created by somebody else just now: import again` };
   });
 }
@@ -119,7 +136,7 @@ function isJob(one: Found, name: string): one is FoundJob {
   return one.kind === 'job' && one.name === name;
 }
 
-function keyFor({ origin }: Found): string {
+function keyFor({ origin }: Pick<Found, 'origin'>): string {
   return keyOf({ ...origin, text: withoutSecrets(origin.text) });
 }
 

@@ -11,7 +11,7 @@ import { configurationIfAny, type From, foundArguments } from './from-script.ts'
 import { locate, writeJob } from './job-folder.ts';
 import { longNameOfScript, placeOfScript, sourceFolder, titleOf } from './job-name.ts';
 import { createLines, type Needs, needsJson, needsOf, securityLines, unaskedLines } from './needs.ts';
-import { jobOfScript, type ScriptJob } from './script-job.ts';
+import { isOfTargets, jobOfScript, type ScriptJob, targetsByHand } from './script-job.ts';
 
 type Made = { readonly path: string; readonly script: string; readonly job: ScriptJob; readonly needs: Needs };
 type LeftOut = { readonly file: string; readonly reason: string };
@@ -114,7 +114,8 @@ function reasonAgainst(path: string): string | undefined {
   if (!stat?.isFile()) return 'not a file';
   if ((stat.mode & 0o111) !== 0) return undefined;
   try {
-    return beginsWithInterpreter(path) ? undefined : 'not executable, and has no #! line';
+    if (beginsWithInterpreter(path)) return undefined;
+    return isOfTargets(path) ? targetsByHand : 'not executable, and has no #! line';
   } catch (error) {
     return `cannot be read: ${fileTrouble(error)}`;
   }

@@ -103,6 +103,13 @@ function withFormat(argument: ScriptArgument, { files }: Uses): ScriptArgument {
   return isPlain && isOpened ? { ...argument, schema: { ...schema, format: 'path' } } : argument;
 }
 
+export const targetsByHand = 'write a job for each target by hand, as docs/guides/existing-scripts.md shows';
+
+/** flwd does not read the targets of such a file. */
+export function isOfTargets(path: string): boolean {
+  return /^(?:(?:GNU)?[Mm]akefile|package\.json)$/.test(basename(path));
+}
+
 function readScript(path: string): Script {
   const file = basename(path);
   try {
@@ -116,6 +123,7 @@ function readScript(path: string): Script {
     const script = { file, text, mode: stat.mode & 0o777, language: languageOf(file, text) };
     const canStart = script.language !== 'other' || (text.startsWith('#!') && (stat.mode & 0o111) !== 0);
     if (canStart) return script;
+    if (isOfTargets(path)) throw new Refusal(`${path}: ${targetsByHand}`);
     throw new Refusal(
       `${path}: cannot tell its language: give it a known extension, or add a #! line and make it executable with chmod +x`,
     );

@@ -1,0 +1,75 @@
+// Finds jobs of an earlier import whose line, timer or file has changed since. The changed one becomes another job, and
+// nobody should start both.
+
+import { basename } from 'node:path';
+import type { Found, FoundJob } from './found-job.ts';
+import { originLines } from './job-draft.ts';
+import { type ImportRecord, keyOf, type Recorded } from './record.ts';
+
+/** As the place of what is read there. */
+export const standardInput = 'standard input';
+
+type Named = {
+  readonly keyOf: (one: Found) => string;
+  /** Keys of lines that are still there as comments, because flwd took them over. */
+  readonly kept: readonly string[];
+  /** What its folder is called, if nothing else has this name. */
+  readonly folderOf: (name: string) => string;
+};
+
+/**
+ * For each new job the job that was made from its earlier form: of the same place, gone from there now, and with the
+ * same name, or alone with the same times.
+ */
+export function earlierForms(
+  found: readonly Found[],
+  recorded: readonly Recorded[],
+  { kept, ...names }: Named,
+): Map<FoundJob, Recorded> {
+  const known = new Set(recorded.map(({ record }) => keyOf(record)));
+  const present = new Set([...found.map(names.keyOf), ...kept]);
+  const fresh = found.filter((one): one is FoundJob => one.kind === 'job' && !known.has(names.keyOf(one)));
+  const gone = new Set(recorded.filter(({ record }) => !present.has(keyOf(record))));
+  const earlier = new Map<FoundJob, Recorded>();
+  const pair = (job: FoundJob, one: Recorded | undefined): void => {
+    if (one === undefined) return;
+    earlier.set(job, one);
+    gone.delete(one);
+  };
+  for (const job of fresh) {
+    const folder = basename(names.folderOf(job.name));
+    const isNamed = ({ dir }: Recorded): boolean =>
+      basename(dir) === folder || basename(dir).replace(/-\d+$/, '') === folder;
+    const named = [...gone].filter((one) => isOfPlace(one, job) && isNamed(one));
+    pair(job, named.find((one) => hasTimesOf(one, job)) ?? named[0]);
+  }
+  // Standard input is another table each time.
+  const left = fresh.filter((one) => !earlier.has(one) && one.origin.place !== standardInput);
+  for (const job of left) {
+    const timed = [...gone].filter((one) => isOfPlace(one, job) && hasTimesOf(one, job));
+    const rivals = left.filter((other) => other !== job && timed.some((one) => hasTimesOf(one, other)));
+    if (timed.length === 1 && rivals.length === 0) pair(job, timed[0]);
+  }
+  return earlier;
+}
+
+function isOfPlace({ record }: Recorded, { origin }: FoundJob): boolean {
+  return record.kind === origin.kind && record.place === origin.place;
+}
+
+function hasTimesOf({ record }: Recorded, { schedules }: FoundJob): boolean {
+  return schedules.length > 0 && timesOf(record.schedules) === timesOf(schedules);
+}
+
+function timesOf(schedules: ImportRecord['schedules']): string {
+  return JSON.stringify(schedules.map(({ cron, timezone }) => [cron, timezone]));
+}
+
+/** @param folder of the earlier job, as the user would type it */
+export function earlierNote({ record }: Recorded, folder: string): string {
+  const [first = ''] = originLines(record.text);
+  return (
+    `${folder} was imported from what is gone now: ${first}. If this replaces it, copy what you changed there and delete ` +
+    `${folder}, so that nobody releases both`
+  );
+}
