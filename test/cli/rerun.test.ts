@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { script, steps } from '../engine/step-jobs.ts';
 import type { RunAnswer } from '../support/answers.ts';
@@ -87,6 +89,21 @@ test('rerun --detach prints only the id of the new run', async () => {
   const { stdout, code } = await flwd(instance.dir, 'rerun', id, '-d', '--latest');
   expect({ stdout, code }).toEqual({ stdout: expect.stringMatching(/^run_\w+\n$/), code: 0 });
   expect(await server.finished(stdout.trim())).toMatchObject({ status: 'success', rerun_of: id });
+});
+
+test('a rerun after a change of the job says that it uses the old version', async () => {
+  const { dir, serve } = await createInstance({ broken: bash('exit 3') });
+  const server = await serve();
+  const { run_id: id } = await server.run('broken');
+  writeFileSync(join(dir, 'jobs/broken/run.sh'), '#!/usr/bin/env bash\ntrue\n');
+  const changed = 'the job has changed since that run: this one uses the old version, and --latest the new one\n';
+  const revisionNow = async () => (await server.json<{ revision: string }>('/jobs/broken')).revision;
+  const before = await revisionNow();
+  await expect.poll(revisionNow).not.toBe(before);
+  const old = await flwd(dir, 'rerun', id);
+  expect(old).toMatchObject({ code: 1, stderr: expect.stringContaining(changed) });
+  const latest = await flwd(dir, 'rerun', id, '--latest');
+  expect(latest).toMatchObject({ code: 0, stderr: expect.not.stringContaining(changed) });
 });
 
 test('an impossible rerun says why, also by its exit code', async () => {

@@ -131,3 +131,12 @@ testWith(headlessChromium)('an empty instance says what makes a job', async () =
   const page = await browser.open(empty.url);
   await page.getByText('flwd init jobs/hello').waitFor();
 });
+
+testWith(headlessChromium)('says that only schedules which run often start runs in the next 24 hours', async () => {
+  const schedules = [{ cron: '*/5 * * * *' }, { cron: '@hourly' }];
+  await using often = await startServing({ jobs: { often: bash('true', { schedules }) } });
+  const page = await browser.open(often.url);
+  const card = cardOf(page, 'Next 24 hours');
+  await card.getByText('2 that run hourly or more often', { exact: true }).waitFor();
+  await card.getByText('Only schedules that run hourly or more often start runs in this time.').waitFor();
+});

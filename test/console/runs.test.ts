@@ -1,5 +1,7 @@
 // Runs in the browser: the page of a run with its log, and the list of runs.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect } from 'vitest';
 import { startServing } from '../server/serving.ts';
@@ -60,6 +62,7 @@ flwd_result '"All is *well*."'`,
       cancel: { grace: '20s' },
     }),
     'demo/held': bash('sleep 600'),
+    'demo/fails': bash('exit 3'),
     'demo/feed': bash('curl -sS https://example.org/feed'),
     'demo/leaves': bash('echo x > ~/dump.sql'),
     'demo/ask': {
@@ -216,6 +219,28 @@ describe('a run', () => {
     await page.getByRole('menuitem', { name: 'Run again from a step…' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'test' }).click();
     await expect.poll(() => page.url()).not.toBe(again);
+  });
+
+  testWith(headlessChromium)('of a job that has changed since offers the newest version first', async () => {
+    const runId = await started('demo/fails');
+    const page = await browser.open(`${server.url}/runs/${runId}`);
+    await page.getByRole('button', { name: 'Run again', exact: true }).waitFor();
+    const script = join(server.root, 'jobs/demo/fails/run.sh');
+    writeFileSync(script, '#!/usr/bin/env bash\necho "works now"\n');
+    await page.reload();
+    await page.getByRole('button', { name: 'Run newest version' }).waitFor();
+    await page.getByRole('button', { name: 'Other ways to run it again' }).click();
+    await page.getByRole('menuitem', { name: 'Run again as it was' }).click();
+    await expect.poll(() => page.url()).not.toContain(runId);
+    await page
+      .getByText(/^Failed/)
+      .first()
+      .waitFor();
+    const asItWas = page.url();
+    await page.getByRole('button', { name: 'Run newest version' }).click();
+    await expect.poll(() => page.url()).not.toBe(asItWas);
+    await page.getByText(/Succeeded in/).waitFor();
+    await log(page).getByText('works now').waitFor();
   });
 
   testWith(headlessChromium)('is watched live and cancelled', async () => {

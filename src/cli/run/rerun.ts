@@ -1,5 +1,6 @@
 // `flwd rerun RUN`: starts a run again, from its beginning or from a step, as a new run.
 
+import type { Client } from '../../client/client.ts';
 import { isKept } from '../../client/shown-steps.ts';
 import type { BodyOf } from '../../contract/operations.ts';
 import type { JsonObject } from '../../domain/job.ts';
@@ -8,7 +9,7 @@ import type { ExitCode } from '../exit-code.ts';
 import { oneOperand } from '../option-values.ts';
 import { withSession } from '../session/session.ts';
 import { keepInterrupts } from '../session/stop-signal.ts';
-import { createOutput } from '../terminal/output.ts';
+import { createOutput, type Output } from '../terminal/output.ts';
 import { findRunId } from './named-run.ts';
 import { readBase } from './run-request.ts';
 import { detach, startHeaders, watchToItsEnd } from './started-run.ts';
@@ -28,6 +29,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
         headers,
       });
       session.attend(id);
+      if (body.revision === undefined) await noteChange(client, id, output);
       return id;
     };
     if (options.has('detach')) return detach(session, await create(), output);
@@ -37,6 +39,14 @@ export async function run(options: Options, operands: readonly string[]): Promis
     const toRun = steps.length > 1 ? steps.filter((step) => !isKept(run, step)).map(({ step_id: id }) => id) : [];
     return watchToItsEnd(session, { runId, jobId, steps: toRun, interrupts }, output);
   });
+}
+
+/** A fixed job is often run again to see that it works now. */
+async function noteChange(client: Client, runId: string, output: Output): Promise<void> {
+  const { job_id, source } = await client.call('getRun', { path: { run_id: runId } });
+  const job = await client.call('getJob', { path: { job_id } }).catch(() => null);
+  if (job && job.revision !== source.revision)
+    output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
 }
 
 /** @throws Refusal */

@@ -32,11 +32,10 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
   const late = fires.filter(isLate).length;
   const missed = fires.filter(({ state }) => state === 'missed').length;
   const schedules = new Set(fires.map(({ schedule_id: id }) => id)).size;
-  const often = frequent.length === 0 ? '' : `, and ${countWords(frequent.length)} that run hourly or more often`;
   return (
     <Card
       title={title}
-      count={`${countWords(schedules)} ${schedules === 1 ? 'schedule' : 'schedules'}${often}`}
+      count={schedulesWords(schedules, frequent.length)}
       end={
         <>
           {late > 0 && (
@@ -52,7 +51,11 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
       }
     >
       {fires.length === 0 ? (
-        <p className={styles.nothing}>No schedule starts a run in this time.</p>
+        <p className={styles.nothing}>
+          {frequent.length === 0
+            ? 'No schedule starts a run in this time.'
+            : 'Only schedules that run hourly or more often start runs in this time.'}
+        </p>
       ) : (
         <Strip
           label="Schedules of the next 24 hours"
@@ -64,6 +67,15 @@ export function NextDay({ nowMs }: { readonly nowMs: number }): ReactNode {
       )}
     </Card>
   );
+}
+
+/** @param frequent how many run hourly or more often */
+function schedulesWords(others: number, frequent: number): string {
+  const often =
+    frequent === 1 ? '1 that runs hourly or more often' : `${countWords(frequent)} that run hourly or more often`;
+  const words = `${countWords(others)} ${others === 1 ? 'schedule' : 'schedules'}`;
+  if (frequent === 0) return words;
+  return others === 0 ? often : `${words}, and ${often}`;
 }
 
 /** Whether it should have started and has not. */

@@ -9,6 +9,7 @@ import { Button, ButtonGroup, ButtonLink, IconButton } from '../design/controls/
 import { Confirm, Dialog } from '../design/controls/Dialog.tsx';
 import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
+import { useJob } from '../jobs/catalogue.ts';
 import type { Acts } from '../session/acts.ts';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
@@ -81,10 +82,11 @@ function EndedActs({
   const once = useRequestKeys();
   const [isChoosing, setChoosing] = useState(false);
   const isNarrow = useWidth() < narrowPx;
+  const isChanged = useIsChanged(run);
   const path = { run_id: run.run_id };
-  const again = (from: RerunFrom): void =>
+  const again = (from: RerunFrom, revision?: 'latest'): void =>
     void act(async (client) => {
-      const body = { from };
+      const body = { from, ...(revision && { revision }) };
       const { run_id: runId } = await once(JSON.stringify({ path, body }), (headers) =>
         client.call('rerunRun', { path, body, headers }),
       );
@@ -93,6 +95,7 @@ function EndedActs({
   const hasSteps = run.steps.length > 1;
   const canRetry = run.status === 'failed' && hasSteps;
   const others: MenuEntry[] = [
+    ...(isChanged ? [{ label: 'Run again as it was', icon: RotateCcw, act: () => again('start') }] : []),
     {
       label: 'Run again with changes',
       icon: SquarePen,
@@ -109,9 +112,9 @@ function EndedActs({
           look={canRetry ? 'outlined' : 'primary'}
           icon={RotateCcw}
           disabled={isBusy}
-          onClick={() => again('start')}
+          onClick={() => again('start', isChanged ? 'latest' : undefined)}
         >
-          Run again
+          {isChanged ? 'Run newest version' : 'Run again'}
         </Button>
         <Menu
           trigger={
@@ -143,6 +146,12 @@ function EndedActs({
       )}
     </>
   );
+}
+
+/** Whether the job has another version by now. */
+function useIsChanged(run: Run): boolean {
+  const current = useJob(run.job_id).data?.read?.value.revision;
+  return current !== undefined && current !== run.source.revision;
 }
 
 /** Phones have it in the menu. */
