@@ -68,6 +68,9 @@ describe('many jobs', () => {
     await rowOf('a/nightly')
       .getByRole('link', { name: /^Failed/ })
       .waitFor();
+    const bars = rowOf('a/nightly').getByText('1 failed').locator('..');
+    await bars.locator('svg').hover({ position: { x: 2, y: 8 } });
+    await expect.poll(() => bars.getAttribute('title')).toMatch(/^Failed, /);
     // The page reads everything again once its event stream is open. The request that shows this run is that one or a
     // later one.
     const warm = await server.addRun({ jobId: 'a/nightly' });

@@ -70,10 +70,18 @@ const after: readonly Column<JobRow>[] = [
     cell: (row) => <Next row={row} />,
     sortBy: ({ next }) => (next === null ? null : Date.parse(next.at)),
   },
-  { id: 'run', head: 'Run', isHeadUnseen: true, width: '98px', isNumber: true, cell: (row) => <RunCell row={row} /> },
 ];
 
-export function jobColumns(added: readonly OwnColumn[]): readonly Column<JobRow>[] {
+const run: Column<JobRow> = {
+  id: 'run',
+  head: 'Run',
+  isHeadUnseen: true,
+  width: '98px',
+  isNumber: true,
+  cell: (row) => <RunCell row={row} />,
+};
+
+export function jobColumns(added: readonly OwnColumn[], mayStart: boolean): readonly Column<JobRow>[] {
   const own = added.map(
     ({ id, head, textOf }): Column<JobRow> => ({
       id,
@@ -83,5 +91,5 @@ export function jobColumns(added: readonly OwnColumn[]): readonly Column<JobRow>
       sortBy: ({ job }) => (job ? textOf(job) : null),
     }),
   );
-  return [...before, ...own, ...after];
+  return [...before, ...own, ...after, ...(mayStart ? [run] : [])];
 }

@@ -28,60 +28,75 @@ export function RunBars({
   const shown = runs.slice(0, most).toReversed();
   if (shown.length === 0) return null;
   const longest = Math.max(1, ...shown.map((run) => run.duration_ms ?? 0));
-  const onClick = (event: MouseEvent<SVGSVGElement>): void => {
+  const runAt = (event: MouseEvent<SVGSVGElement>): BarRun | undefined => {
     const left = event.currentTarget.getBoundingClientRect().left;
-    const run = shown[Math.floor((event.clientX - left) / (barPx + gapPx))];
+    return shown[Math.floor((event.clientX - left) / (barPx + gapPx))];
+  };
+  const onClick = (event: MouseEvent<SVGSVGElement>): void => {
+    const run = runAt(event);
     if (run) navigate(runPath(run.run_id));
   };
+  // One tooltip for all bars, and one path for all of a status: a long list that scrolls draws hundreds of them.
+  const onMouseMove = (event: MouseEvent<SVGSVGElement>): void => {
+    const run = runAt(event);
+    if (run && event.currentTarget.parentElement) event.currentTarget.parentElement.title = wordsOf(run);
+  };
+  const statuses = [...new Set(shown.map(({ status }) => status))];
   return (
-    <>
+    <span>
       <svg
         width={most * (barPx + gapPx) - gapPx}
         height={heightPx + footPx}
         className={styles.bars}
         aria-hidden="true"
         onClick={onClick}
+        onMouseMove={onMouseMove}
       >
-        {shown.map((run, index) => (
-          <Bar key={run.run_id} run={run} x={index * (barPx + gapPx)} longestMs={longest} />
+        {statuses.map((status) => (
+          <path
+            key={status}
+            className={styles.bar}
+            data-status={status}
+            d={shown
+              .map((run, at) => (run.status === status ? barOf(run, at * (barPx + gapPx), longest) : ''))
+              .join('')}
+            {...(status === 'waiting_approval' && { fill: hatched })}
+          />
         ))}
+        {statuses.includes('failed') && (
+          <path
+            className={styles.foot}
+            d={shown.map(({ status }, at) => (status === 'failed' ? footOf(at * (barPx + gapPx)) : '')).join('')}
+          />
+        )}
       </svg>
       <span className="unseen">{summaryOf(shown)}</span>
-    </>
+    </span>
   );
 }
 
-function Bar({
-  run,
-  x,
-  longestMs,
-}: {
-  readonly run: BarRun;
-  readonly x: number;
-  readonly longestMs: number;
-}): ReactNode {
+function wordsOf({ status, duration_ms: ms }: BarRun): string {
+  return `${looks[status].word}${ms === null ? '' : `, ${spanWords(ms)}`}`;
+}
+
+/** A rectangle with rounded corners. Its line is one pixel, so it lies on the middle of pixels. */
+function barOf(run: BarRun, x: number, longestMs: number): string {
   const share = Math.sqrt((run.duration_ms ?? 0) / longestMs);
   const isOpen = run.status === 'running' || run.status === 'waiting_approval';
-  const height = run.status === 'pending' ? 1 : isOpen ? openPx : Math.max(4, Math.round(share * heightPx));
-  const y = heightPx - height;
-  const took = run.duration_ms === null ? '' : `, ${spanWords(run.duration_ms)}`;
+  const full = run.status === 'pending' ? 1 : isOpen ? openPx : Math.max(4, Math.round(share * heightPx));
+  const [width, height] = [barPx - 1, Math.max(1, full - 1)];
+  const r = Math.min(1, height / 2);
+  const [across, up] = [width - 2 * r, height - 2 * r];
+  const corner = (dx: number, dy: number): string => `a${r},${r} 0 0 1 ${dx},${dy}`;
   return (
-    <g data-status={run.status}>
-      <title>{`${looks[run.status].word}${took}`}</title>
-      {/* The whole column can be pointed at. */}
-      <rect x={x} width={barPx + gapPx} height={heightPx + footPx} fill="transparent" stroke="none" />
-      <rect
-        className={styles.bar}
-        x={x + 0.5}
-        y={y + 0.5}
-        width={barPx - 1}
-        height={Math.max(1, height - 1)}
-        rx="1"
-        {...(run.status === 'waiting_approval' && { fill: hatched })}
-      />
-      {run.status === 'failed' && <rect className={styles.bar} x={x} y={heightPx + 1} width={barPx} height="1.5" />}
-    </g>
+    `M${x + 0.5 + r},${heightPx - full + 0.5}h${across}${corner(r, r)}v${up}${corner(-r, r)}` +
+    `h${-across}${corner(-r, -r)}v${-up}${corner(r, -r)}z`
   );
+}
+
+/** The stroke below the base line, for those who do not see colours. */
+function footOf(x: number): string {
+  return `M${x},${heightPx + 1}h${barPx}v1.5h${-barPx}z`;
 }
 
 function summaryOf(runs: readonly BarRun[]): string {
