@@ -10,7 +10,7 @@ import { fail, type HostCheck, ok, warn } from './domain/host-check.ts';
 import { kvLimits } from './domain/kv.ts';
 import { type Channel, secretsIn, secretsOfChannel, waitingWords } from './domain/notification.ts';
 import type { Schedule } from './domain/schedule.ts';
-import { checkSchedules } from './engine/schedule/schedule-check.ts';
+import { checkSchedules, schedulesToStart } from './engine/schedule/schedule-check.ts';
 import { schedulesOf } from './engine/schedule/schedule-roster.ts';
 import { openKeyring } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
@@ -22,7 +22,7 @@ import { runsAlive } from './exec/proc/live-attempts.ts';
 import { startHostProbe } from './host-probe.ts';
 import { withLentRoom } from './instance/disk-reserve.ts';
 import { readOwnerId } from './instance/owner-id.ts';
-import { acquireOwnership } from './instance/owner-lock.ts';
+import { acquireOwnership, isServed } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock, toTimestamp } from './lib/clock.ts';
@@ -43,8 +43,11 @@ import { type Examination, examineStore } from './store/sqlite/examine.ts';
 import {
   type AuditFile,
   countSecrets,
+  countUnfinishedRuns,
+  type LastServer,
   listNames,
   openAuditFile,
+  readLastServer,
   type StoredNames,
   storedSecrets,
   storedWebhooks,
@@ -85,10 +88,14 @@ export async function examineHost(
 async function examineStarters(config: Config): Promise<HostCheck[]> {
   try {
     return await withLentRoom(config.instance.dataDir, () =>
-      withCatalog(config, async (catalog) => [
-        ...(await examineSchedules(config, catalog)),
-        ...(await examineWebhooks(config, catalog)),
-      ]),
+      withCatalog(config, async (catalog) => {
+        const schedules = await examineSchedules(config, catalog);
+        return [
+          ...(await examineServer(config, { catalog, schedules: schedules.live })),
+          ...schedules.checks,
+          ...(await examineWebhooks(config, catalog)),
+        ];
+      }),
     );
   } catch (error) {
     // `examineStored` says that the database is damaged, or that there is no room to read it.
@@ -97,17 +104,59 @@ async function examineStarters(config: Config): Promise<HostCheck[]> {
   }
 }
 
-async function examineSchedules(config: Config, catalog: Catalog): Promise<HostCheck[]> {
+/** Without a server, schedules and triggers start nothing, and nobody is told. */
+async function examineServer(
+  config: Config,
+  { catalog, schedules }: { readonly catalog: Catalog; readonly schedules: number },
+): Promise<HostCheck[]> {
+  const { dbPath } = config.persistence;
+  if (!existsSync(dbPath) || (await isServed(config.instance.dataDir))) return [];
+  const triggers = catalog
+    .entries()
+    .reduce((sum, { definition }) => sum + (definition.enabled ? definition.triggers.length : 0), 0);
+  const waiting = [
+    ...countOf(schedules, 'schedule'),
+    ...countOf(triggers, 'trigger'),
+    ...countOf(countUnfinishedRuns(dbPath), 'unfinished run'),
+  ];
+  if (waiting.length === 0) return [];
+  const detail = `${noServerWords(readLastServer(dbPath))}; ${waiting.join(', ')} wait for one`;
+  return [warn('server', detail, 'start it, with flwd serve or as a service; its log may say why it ended')];
+}
+
+function countOf(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`];
+}
+
+function noServerWords(last: LastServer | null): string {
+  if (last === null) return 'no server is running';
+  const at = toTimestamp(last.atMs);
+  return last.hasStopped
+    ? `no server is running since ${at}`
+    : `no server is running; the last one did not stop in order, and was last seen at work at ${at}`;
+}
+
+/** Says that there is no server, and since when. */
+export function whyNothingIsChecked({ persistence }: Config): string {
+  return noServerWords(readLastServer(persistence.dbPath));
+}
+
+async function examineSchedules(
+  config: Config,
+  catalog: Catalog,
+): Promise<{ readonly checks: readonly HostCheck[]; readonly live: number }> {
   const { defaultTenant } = config.instance;
   const calendars = new Map(Object.keys(config.scheduler.calendars).map((name) => [name, new Set<string>()]));
-  const checks = await withMakers(config.persistence.dbPath, async ({ tokens, schedules }) => {
+  const found = await withMakers(config.persistence.dbPath, async ({ tokens, schedules }) => {
     const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
     // Nothing here depends on the zone of a schedule.
     const all = [...schedulesOf(catalog, { defaultTenant, timezone: 'UTC' }), ...stored];
     const isHeld = ({ id, held }: Schedule): boolean => states.get(id)?.held ?? held;
-    return checkSchedules(all, { store: { tokens }, catalog, clock: systemClock, calendars, isHeld });
+    const live = schedulesToStart(all, { clock: systemClock, isHeld });
+    const parts = { store: { tokens }, catalog, clock: systemClock, calendars };
+    return { checks: await checkSchedules(live, parts), live: live.length };
   });
-  return checks ?? [];
+  return found ?? { checks: [], live: 0 };
 }
 
 async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCheck[]> {

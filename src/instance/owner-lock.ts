@@ -259,6 +259,12 @@ export async function findOwner(dataDir: string): Promise<OwnerInfo | null> {
   return (await askOwner(dataDir, '')).owner;
 }
 
+/** Whether a server has the data dir, and not only a command. A busy one that does not answer counts. */
+export async function isServed(dataDir: string): Promise<boolean> {
+  const { isThere, owner } = await askOwner(dataDir, '');
+  return isThere && owner?.isEphemeral !== true;
+}
+
 /**
  * False when it has ended. Then its address may belong to someone else by now. A busy owner that does not answer is
  * still the owner.

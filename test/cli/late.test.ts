@@ -61,3 +61,43 @@ test('late runs and missed times are listed until they are over, and doctor coun
   expect((await flwd(dir, 'doctor')).stdout).toMatch(/^warn {2}expected runs {2,}1 missed by a schedule$/m);
   await server.stop();
 });
+
+test('without a server, late and doctor say since when nothing starts or is checked, and what waits for one', async () => {
+  const instance = await createInstance({
+    backup: {
+      ...bash('true', {
+        schedules: [{ cron: '0 3 * * *' }],
+        triggers: [{ job: 'slow' }],
+        expect: { every: '24h' },
+      }),
+    },
+    slow: bash('sleep 600'),
+  });
+  const { dir } = instance;
+  const server = await instance.serve();
+  const runId = await server.start('slow');
+  await expect.poll(async () => (await server.json<{ status: string }>(`/runs/${runId}`)).status).toBe('running');
+  expect((await flwd(dir, 'doctor')).stdout).not.toMatch(/^warn {2}server /m);
+  await server.kill();
+
+  const killed = 'no server is running; the last one did not stop in order, and was last seen at work at 20\\S+Z';
+  expect((await flwd(dir, 'doctor')).stdout).toMatch(
+    new RegExp(
+      `^warn {2}server {2,}${killed}; 1 schedule, 1 trigger, 1 unfinished run wait for one\n +→ start it, with flwd serve`,
+      'm',
+    ),
+  );
+  const checked = 'nothing starts or is checked until you run `flwd serve`\n';
+  const late = await flwd(dir, 'late');
+  expect(late).toMatchObject({ code: 0, stdout: '' });
+  expect(late.stderr).toMatch(new RegExp(`^${killed}: ${checked}nothing was noticed as late; --all shows`));
+  const json = await flwd(dir, 'late', '--json');
+  expect(json.stderr).toMatch(new RegExp(`^${killed}: ${checked}$`));
+  expect(JSON.parse(json.stdout)).toMatchObject({ late: [] });
+
+  await (await instance.serve()).stop();
+  const stopped = await flwd(dir, 'late', '--all');
+  expect(stopped.stderr).toMatch(
+    new RegExp(`^no server is running since 20\\S+Z: ${checked}nothing was noticed as late\n$`),
+  );
+});

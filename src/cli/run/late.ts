@@ -4,7 +4,8 @@ import type { AnswerOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { readCount } from '../option-values.ts';
-import { withSession } from '../session/session.ts';
+import { loadConfiguration } from '../session/configuration.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 
 type List = AnswerOf<'listLate'>;
@@ -22,16 +23,32 @@ export async function run(options: Options): Promise<ExitCode> {
     ...(job !== undefined && { job_id: job }),
     ...(tenant !== undefined && { tenant }),
   };
-  return withSession(options, async ({ client }) => {
-    const list = await client.call('listLate', { query });
+  return withSession(options, async (session) => {
+    const list = await session.client.call('listLate', { query });
+    const isChecked = !session.isEphemeral();
+    if (!isChecked) await warnNoServer(options, session, output);
     if (output.isJson) output.json(list);
-    else await printLate(list, output, hasAll);
+    else await printLate(list, output, { hasAll, isChecked });
     return exitCodes.done;
   });
 }
 
-async function printLate({ late }: List, output: Output, hasAll: boolean): Promise<void> {
-  if (late.length === 0) return output.say(hasAll ? 'nothing was late' : 'nothing is late; --all shows what is over');
+/** Only a server notices what is late, so an empty list means nothing without one. */
+async function warnNoServer(options: Options, { command }: Session, output: Output): Promise<void> {
+  const { whyNothingIsChecked } = await import('../../operator.ts');
+  const why = whyNothingIsChecked(loadConfiguration(options).config);
+  output.warn(`${why}: nothing starts or is checked until you run \`${command('serve')}\``);
+}
+
+async function printLate(
+  { late }: List,
+  output: Output,
+  { hasAll, isChecked }: { readonly hasAll: boolean; readonly isChecked: boolean },
+): Promise<void> {
+  if (late.length === 0) {
+    const none = !isChecked ? 'nothing was noticed as late' : hasAll ? 'nothing was late' : 'nothing is late';
+    return output.say(hasAll ? none : `${none}; --all shows what is over`);
+  }
   await output.table(
     [{ name: 'JOB', isFlexible: true }, { name: 'SINCE' }, { name: 'OVER' }, { name: 'WHY', isFlexible: true }],
     late.map((one) => [

@@ -4,23 +4,27 @@
 import { type Complaint, complain, type HostCheck } from '../../domain/host-check.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Schedule } from '../../domain/schedule.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { limitsOf } from '../bindings.ts';
 import { type Calendars, unknownCalendars } from './schedule-times.ts';
 
-type Parts = Parameters<typeof limitsOf>[1] & {
-  readonly calendars: Calendars;
-  /** Whether the schedule is held; a held one is meant to start nothing. */
-  readonly isHeld: (schedule: Schedule) => boolean;
-};
+type Parts = Parameters<typeof limitsOf>[1] & { readonly calendars: Calendars };
 
 export async function checkSchedules(schedules: readonly Schedule[], o: Parts): Promise<HostCheck[]> {
   const complaints: Complaint[] = [];
-  for (const schedule of schedules) {
-    const { cron, atMs } = schedule;
-    const isOver = cron === null && (atMs ?? 0) <= o.clock.now();
-    if (schedule.enabled && !isOver && !o.isHeld(schedule)) complaints.push(...(await complaintsAbout(schedule, o)));
-  }
+  for (const schedule of schedules) complaints.push(...(await complaintsAbout(schedule, o)));
   return complain('schedules', complaints);
+}
+
+/** The schedules that are meant to start a run. A held one is not. */
+export function schedulesToStart(
+  schedules: readonly Schedule[],
+  o: { readonly clock: Clock; readonly isHeld: (schedule: Schedule) => boolean },
+): Schedule[] {
+  return schedules.filter((schedule) => {
+    const isOver = schedule.cron === null && (schedule.atMs ?? 0) <= o.clock.now();
+    return schedule.enabled && !isOver && !o.isHeld(schedule);
+  });
 }
 
 async function complaintsAbout(schedule: Schedule, o: Parts): Promise<Complaint[]> {

@@ -52,6 +52,37 @@ export function countSecrets(dbPath: string): number {
   }
 }
 
+/** Runs that wait or run. @throws SQLite's error when the database cannot be read */
+export function countUnfinishedRuns(dbPath: string): number {
+  const connection = connectOffline(dbPath);
+  try {
+    const row = connection.prepare("SELECT count(*) AS count FROM runs WHERE status IN ('pending', 'running')").get();
+    return Number(row?.count ?? 0);
+  } finally {
+    connection.close();
+  }
+}
+
+/** When a server was last seen at work, and whether it stopped then. */
+export type LastServer = { readonly atMs: number; readonly hasStopped: boolean };
+
+/** Looks at starts and stops of servers, and at starts of schedules: commands alone make none of them. */
+export function readLastServer(dbPath: string): LastServer | null {
+  if (!existsSync(dbPath)) return null;
+  const connection = connectOffline(dbPath);
+  try {
+    if (!hasTable(connection, 'audit') || !hasTable(connection, 'schedule_states')) return null;
+    const last = connection
+      .prepare("SELECT at, action FROM audit WHERE action IN ('server.start', 'server.stop') ORDER BY id DESC LIMIT 1")
+      .get();
+    const fired = connection.prepare("SELECT max(last_fire ->> '$.atMs') AS at FROM schedule_states").get();
+    const atMs = Math.max(Number(last?.at ?? 0), Number(fired?.at ?? 0));
+    return atMs === 0 ? null : { atMs, hasStopped: last?.action === 'server.stop' && Number(last.at) === atMs };
+  } finally {
+    connection.close();
+  }
+}
+
 /** The names of a tenant's secrets; empty when there is no database, or one from before secrets existed. */
 export function storedSecrets(dbPath: string, tenant: string): readonly string[] {
   if (!existsSync(dbPath)) return [];
