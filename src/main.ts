@@ -1,7 +1,7 @@
 // Puts the parts of a server together, starts them and stops them. Only this file, operator.ts and sources.ts name
 // concrete implementations.
 
-import { mkdir, realpath } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import { createEngine, type Engine } from './engine/engine.ts';
 import { createHub, type Hub } from './engine/hub.ts';
 import { recordStart } from './engine/lifetime.ts';
 import { createRetention, type Retention } from './engine/retention/retain.ts';
-import { openKeyring } from './engine/secrets/keyring.ts';
+import { openKeyring, openKeyWords } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened } from './engine/secrets/unopened-secrets.ts';
 import { leftChecks } from './engine/trigger/check-process.ts';
@@ -35,6 +35,7 @@ import { acquireOwnership, type OwnerInfo, type Ownership } from './instance/own
 import { packageVersion } from './instance/version.ts';
 import { systemClock as clock } from './lib/clock.ts';
 import { readCalendars } from './lib/cron/calendars.ts';
+import { isOpenToAll } from './lib/files/file-owner.ts';
 import { createLogger, type Logger } from './lib/logger.ts';
 import { localTimezone } from './lib/timezone.ts';
 import { createChannelView } from './notify/channel-view.ts';
@@ -219,6 +220,8 @@ async function openStorage({ config, ephemeral, log, onStop }: Start, hasJwt: bo
   hub = createHub(await store.journal.latestId());
 
   const keyring = openKeyring(secretKeyFile, secretKey, await store.secrets.count());
+  if (keyring.origin === 'file' && isOpenToAll(await stat(secretKeyFile)) && !ephemeral)
+    log.warn(`${openKeyWords}: chmod 600 ${secretKeyFile}`);
   const sealer = createSealer(keyring);
   const unopened = await countUnopened(store, sealer);
   if (unopened.secrets > 0 || unopened.runs > 0)

@@ -1,7 +1,8 @@
 // What an operator does with the files of a data dir, without its server: one function per command. If a server has the
 // data dir, commands ask the server instead.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from './catalog/catalog.ts';
 import { type Config, foldersOf } from './config/config.ts';
@@ -12,21 +13,23 @@ import { type Channel, secretsIn, secretsOfChannel, waitingWords } from './domai
 import type { Schedule } from './domain/schedule.ts';
 import { checkSchedules, schedulesToStart } from './engine/schedule/schedule-check.ts';
 import { schedulesOf } from './engine/schedule/schedule-roster.ts';
-import { openKeyring } from './engine/secrets/keyring.ts';
+import { openKeyring, openKeyWords } from './engine/secrets/keyring.ts';
 import { createSealer } from './engine/secrets/seal.ts';
 import { countUnopened, type Unopened } from './engine/secrets/unopened-secrets.ts';
 import { ofMade, webhooksOfJobs, withPrincipal } from './engine/webhook/find-webhook.ts';
 import { checkWebhooks } from './engine/webhook/webhook-check.ts';
-import { checkDataDir } from './exec/host/host-checks.ts';
 import { runsAlive } from './exec/proc/live-attempts.ts';
 import { startHostProbe } from './host-probe.ts';
+import { assertUsable, findDenied, isForeign } from './instance/data-dir.ts';
 import { withLentRoom } from './instance/disk-reserve.ts';
 import { readOwnerId } from './instance/owner-id.ts';
-import { acquireOwnership, isServed } from './instance/owner-lock.ts';
+import { acquireOwnership, isServed, lockFile } from './instance/owner-lock.ts';
 import { isTakeoverUnfinished } from './instance/takeover-folder.ts';
 import { packageVersion } from './instance/version.ts';
 import { systemClock, toTimestamp } from './lib/clock.ts';
 import { readCalendar } from './lib/cron/calendars.ts';
+import { findLackOfRoom } from './lib/files/disk-room.ts';
+import { isOpenToAll, showMode } from './lib/files/file-owner.ts';
 import { createLogger } from './lib/logger.ts';
 import { StartError } from './lib/start-error.ts';
 import { localTimezone } from './lib/timezone.ts';
@@ -53,7 +56,7 @@ import {
   storedWebhooks,
   withMakers,
 } from './store/sqlite/offline.ts';
-import { damageIn, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
+import { damageIn, findUnwritable, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 
 /** Lists the names in the database. Creates no database and does not take the data dir. */
@@ -64,15 +67,17 @@ export async function readNames({ persistence }: Config, mostRuns: number): Prom
 /** Examines the host and the stored data. Works with and without a running server, and changes nothing. */
 export async function examineHost(
   config: Config,
-): Promise<{ checks: HostCheck[]; canRunDefault: boolean; isDamaged: boolean }> {
+): Promise<{ checks: HostCheck[]; canRunDefault: boolean; canServe: boolean }> {
   const probe = startHostProbe(config);
-  const stored = await examineStored(config);
+  const own = [
+    await checkDataDir(config.instance.dataDir),
+    ...(await examineFiles(config)),
+    ...(await examineStored(config)),
+  ];
   const now = new Date(systemClock.now()).toISOString();
   const checks = [
     ...(await probe.checks()),
-    await checkDataDir(config.instance.dataDir),
-    ...(await examineFiles(config)),
-    ...stored,
+    ...own,
     ...(await examineStarters(config)),
     ...takeoverChecks(config),
     ...(config.scheduler.schedulesPaused
@@ -80,12 +85,45 @@ export async function examineHost(
       : []),
     ok('clock', `${now} UTC; schedules and tokens use it`),
   ];
-  const isDamaged = stored.some(({ status }) => status === 'fail');
-  return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, isDamaged };
+  const canServe = own.every(({ status }) => status !== 'fail');
+  return { checks, canRunDefault: (await probe.capabilities)[config.security.defaultProfile].available, canServe };
+}
+
+const leastFreeBytes = 2 ** 30;
+
+/** Whether a server can use the data dir as it is. */
+async function checkDataDir(dataDir: string): Promise<HostCheck> {
+  const name = 'data dir';
+  if (!existsSync(dataDir) && !findDenied(dataDir, dataDir))
+    return ok(name, `${dataDir} does not exist yet; the first start creates it`);
+  const refusal = await findRefusal(dataDir);
+  if (refusal) return failureOf(name, refusal);
+  const { mode, uid } = await stat(dataDir);
+  const { bavail, bsize } = await statfs(dataDir);
+  const freeBytes = bavail * bsize;
+  const state = `${dataDir}, mode ${(mode & 0o777).toString(8)}, ${formatSize(freeBytes)} free`;
+  if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
+  if (uid !== process.geteuid?.())
+    return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
+  const found = findLackOfRoom(dataDir);
+  if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
+  if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');
+  return ok(name, state);
+}
+
+/** Why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
+async function findRefusal(dataDir: string): Promise<unknown> {
+  if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;
+  return assertUsable(dataDir, lockFile).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
 
 /** Reads the jobs and the database as they are now. */
 async function examineStarters(config: Config): Promise<HostCheck[]> {
+  // SQLite would create the files beside the database with the same mode, which has to be fixed first.
+  if (findUnwritable(config.persistence.dbPath)) return [];
   try {
     return await withLentRoom(config.instance.dataDir, () =>
       withCatalog(config, async (catalog) => {
@@ -98,7 +136,7 @@ async function examineStarters(config: Config): Promise<HostCheck[]> {
       }),
     );
   } catch (error) {
-    // `examineStored` says that the database is damaged, or that there is no room to read it.
+    // `examineStored` says that the database is damaged or may not be read, or that there is no room to read it.
     if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
     throw error;
   }
@@ -110,7 +148,8 @@ async function examineServer(
   { catalog, schedules }: { readonly catalog: Catalog; readonly schedules: number },
 ): Promise<HostCheck[]> {
   const { dbPath } = config.persistence;
-  if (!existsSync(dbPath) || (await isServed(config.instance.dataDir))) return [];
+  const { dataDir } = config.instance;
+  if (!existsSync(dbPath) || (await findRefusal(dataDir)) || (await isServed(dataDir))) return [];
   const triggers = catalog
     .entries()
     .reduce((sum, { definition }) => sum + (definition.enabled ? definition.triggers.length : 0), 0);
@@ -182,6 +221,8 @@ const restoreWords = 'stop the server and restore a backup (flwd restore)';
 /** Checks whether the stored data can be read. */
 async function examineStored(config: Config): Promise<HostCheck[]> {
   const places = placesOf(config);
+  const denied = findUnwritable(places.dbPath);
+  if (denied) return [fail('database', denied.detail, denied.fix)];
   try {
     const found = await withLentRoom(places.dataDir, () => examineStore(places));
     if (!found) return [];
@@ -380,7 +421,11 @@ function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistenc
     );
   try {
     const { keys, origin } = openKeyring(secretKeyFile, secretKey);
-    return ok(name, `${origin === 'file' ? secretKeyFile : 'FLWD_SECRET_KEY'}, keys: ${keys.length}`);
+    if (origin !== 'file') return ok(name, `FLWD_SECRET_KEY, keys: ${keys.length}`);
+    const state = `${secretKeyFile}, keys: ${keys.length}`;
+    const stats = statSync(secretKeyFile);
+    if (!isOpenToAll(stats)) return ok(name, state);
+    return warn(name, `${state}: ${openKeyWords} (mode ${showMode(stats)})`, `chmod 600 ${secretKeyFile}`);
   } catch (error) {
     return failureOf(name, error);
   }
@@ -401,8 +446,7 @@ async function checkChannels(
   }
   const secretsFor = (channel: Channel) => secretsOfChannel(channel, smtp);
   const named = channels.flatMap(secretsFor);
-  const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
-  const missing = [...new Set(named)].filter((one) => !stored.includes(one));
+  const missing = missingSecrets(named, { persistence, instance });
   if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
   const using = channels.filter((channel) => secretsFor(channel).some((one) => missing.includes(one)));
   return warn(
@@ -412,10 +456,19 @@ async function checkChannels(
   );
 }
 
+/** Empty when the database may not be read: `examineStored` says why. */
+function missingSecrets(
+  named: readonly string[],
+  { persistence: { dbPath }, instance }: Pick<Config, 'persistence' | 'instance'>,
+): string[] {
+  if (named.length === 0 || findUnwritable(dbPath)) return [];
+  const stored = storedSecrets(dbPath, instance.defaultTenant);
+  return [...new Set(named)].filter((one) => !stored.includes(one));
+}
+
 function checkCollector({ collector, persistence, instance }: Config): HostCheck[] {
   const named = secretsIn(Object.values(collector?.headers ?? {}));
-  const stored = named.length === 0 ? [] : storedSecrets(persistence.dbPath, instance.defaultTenant);
-  const missing = [...new Set(named)].filter((one) => !stored.includes(one));
+  const missing = missingSecrets(named, { persistence, instance });
   if (missing.length === 0) return [];
   const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
   return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];

@@ -1,7 +1,7 @@
 // Makes sure that only its owner can enter the data dir. If others can read it, flwd closes it with a warning, or
 // refuses it if closing it could break something else. If others could have written to it, flwd refuses it as well.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
@@ -16,22 +16,59 @@ import { StartError } from '../lib/start-error.ts';
 export async function openDataDir(dataDir: string, ownFile: string, warn: (message: string) => void): Promise<void> {
   try {
     await createFolder(dataDir);
-    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    const stats = await assertUsable(dataDir, ownFile);
+    if ((stats.mode & 0o077) === 0) return;
+    await chmod(dataDir, 0o700);
+    warn(`the data dir ${dataDir} was open to other users (mode ${showMode(stats)}); its mode is 700 now`);
+  } catch (error) {
+    throw explained(error, dataDir);
+  }
+}
+
+/** Changes nothing. @throws StartError where openDataDir refuses the folder, also when it does not exist */
+export async function assertUsable(dataDir: string, ownFile: string): Promise<Stats> {
+  try {
     const stats = await stat(dataDir);
+    if (!stats.isDirectory()) throw unusable(dataDir, 'it is not a folder');
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     // Only root gets this far in another user's folder, and would leave files there that the owner's server cannot
     // read.
     if (isAnothers(stats)) throw unusable(dataDir, foreign(stats.uid));
-    if ((stats.mode & 0o077) === 0) return;
+    if ((stats.mode & 0o077) === 0) return stats;
     const names = await readdir(dataDir);
     if (names.length > 0 && !names.includes(ownFile)) {
       throw unusable(dataDir, 'it is open to other users and holds files that are not flwd’s');
     }
     if (names.length > 0 && isWritableByOthers(stats)) throw unusable(dataDir, open(stats));
-    await chmod(dataDir, 0o700);
-    warn(`the data dir ${dataDir} was open to other users (mode ${showMode(stats)}); its mode is 700 now`);
+    return stats;
   } catch (error) {
-    const code = errorCode(error);
-    throw code ? unusable(dataDir, reasons[code] ?? code) : error;
+    throw explained(error, dataDir);
+  }
+}
+
+function explained(error: unknown, dataDir: string): unknown {
+  const code = errorCode(error);
+  if (code === 'EACCES') return unusable(dataDir, whyDenied(dataDir));
+  return code !== undefined ? unusable(dataDir, reasons[code] ?? code) : error;
+}
+
+/** A StartError if this user may not look for `file` in the data dir; undefined if it can. */
+export function findDenied(dataDir: string, file: string): StartError | undefined {
+  try {
+    statSync(file);
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return unusable(dataDir, whyDenied(dataDir));
+  }
+  return undefined;
+}
+
+function whyDenied(dataDir: string): string {
+  try {
+    const stats = statSync(dataDir);
+    if (stats.uid !== process.geteuid?.()) return foreign(stats.uid);
+    return `its mode is ${showMode(stats)}, so its owner, who runs flwd, may not use it (chmod 700 it)`;
+  } catch {
+    return 'this user may not enter a folder above it';
   }
 }
 
@@ -77,7 +114,6 @@ export function unusable(dataDir: string, reason: string): StartError {
 }
 
 const reasons: Record<string, string> = {
-  EACCES: 'no permission',
   EPERM: 'it belongs to another user',
   EEXIST: 'it is not a folder',
   ENOENT: 'no folder can be created there',

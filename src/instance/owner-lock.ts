@@ -46,7 +46,7 @@ export class DataDirOwned extends Error {
   }
 }
 
-const lockFile = 'flwd.lock';
+export const lockFile = 'flwd.lock';
 const socketFile = 'flwd.sock';
 /** sun_path holds 108 bytes including its NUL on Linux, 104 on macOS (unix(7), unix(4)). */
 const maxSocketPathBytes = 103;

@@ -1,6 +1,6 @@
 // `flwd doctor`: says what this host can enforce, how to fix what it cannot, and whether stored data can be read. Exits
-// with 0 if the host can enforce the default profile and no data is damaged. Needs no server, and does not disturb a
-// running one.
+// with 0 if the host can enforce the default profile, a server can use the files of the instance, and no data is
+// damaged. Needs no server, and does not disturb a running one.
 
 import type { HostCheck } from '../../domain/host-check.ts';
 import type { Options } from '../command.ts';
@@ -11,7 +11,7 @@ export async function run(options: Options): Promise<ExitCode> {
   const { config, warnings } = loadConfiguration(options);
   for (const warning of warnings) process.stderr.write(`flwd: ${warning}\n`);
   const { examineHost } = await import('../../operator.ts');
-  const { checks, canRunDefault, isDamaged } = await examineHost(config);
+  const { checks, canRunDefault, canServe } = await examineHost(config);
   const { defaultProfile } = config.security;
   if (options.has('json'))
     process.stdout.write(
@@ -19,7 +19,7 @@ export async function run(options: Options): Promise<ExitCode> {
     );
   else process.stdout.write(`${table(checks)}\n${verdict(defaultProfile, canRunDefault)}\n${failures(checks)}`);
   if (!canRunDefault) return exitCodes.wrongUse;
-  return isDamaged ? exitCodes.runFailed : exitCodes.done;
+  return canServe ? exitCodes.done : exitCodes.runFailed;
 }
 
 function table(checks: readonly HostCheck[]): string {

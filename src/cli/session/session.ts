@@ -6,6 +6,7 @@ import { ApiProblem } from '../../client/api-problem.ts';
 import { type Client, createClient, type Fetch } from '../../client/client.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { findDenied } from '../../instance/data-dir.ts';
 import { findOwner } from '../../instance/owner-lock.ts';
 import { isTakeoverUnfinished } from '../../instance/takeover-folder.ts';
 import { isLoopback } from '../../lib/loopback.ts';
@@ -91,6 +92,8 @@ export function hasInstance({ persistence }: Config): boolean {
 /** @throws Refusal */
 export function assertInstance(config: Config): void {
   if (hasInstance(config)) return;
+  const denied = findDenied(config.instance.dataDir, config.persistence.dbPath);
+  if (denied) throw denied;
   const what = `there is no flwd instance in ${config.instance.dataDir} yet`;
   const how = 'flwd serve or a first flwd run creates one; --data-dir names another folder';
   throw new Refusal(`${what}: ${how}`, exitCodes.notFound);

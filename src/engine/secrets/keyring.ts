@@ -27,6 +27,7 @@ export type Keyring = {
 type Secrets = { readonly keys: readonly Buffer[]; readonly fingerprintKey: Buffer | undefined };
 
 const keyBytes = 32;
+export const openKeyWords = 'other users can read the key of the secrets';
 
 /**
  * `given` are the keys from the environment; the file is then neither created nor read. If there are `storedSecrets`, a

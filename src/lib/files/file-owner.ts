@@ -14,6 +14,11 @@ export function isWritableByOthers({ uid, gid, mode }: Owned): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== uid);
 }
 
+/** Whether every user of the host can read or write the file, as far as its folder lets them. */
+export function isOpenToAll({ mode }: Pick<Owned, 'mode'>): boolean {
+  return (mode & 0o006) !== 0;
+}
+
 export function showMode({ mode }: Pick<Owned, 'mode'>): string {
   return (mode & 0o777).toString(8).padStart(3, '0');
 }

@@ -2,10 +2,12 @@
 // continues to write to a file that was moved or removed, and nobody would find the data again.
 
 import { spawnSync } from 'node:child_process';
-import { statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, type Stats, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../../domain/problem.ts';
+import { errorCode } from '../../lib/error-code.ts';
 import { lackOfRoom } from '../../lib/files/disk-room.ts';
+import { showMode } from '../../lib/files/file-owner.ts';
 import { StartError } from '../../lib/start-error.ts';
 import { DatabaseFailure } from '../database.ts';
 
@@ -30,16 +32,53 @@ export function watchDatabaseFiles(path: string): () => void {
 }
 
 function fileId(path: string): string | undefined {
+  const stats = statOrNothing(path);
+  return stats && `${stats.dev}:${stats.ino}`;
+}
+
+function statOrNothing(path: string): Stats | undefined {
   try {
-    const { dev, ino } = statSync(path);
-    return `${dev}:${ino}`;
+    return statSync(path);
   } catch {
     return undefined;
   }
 }
 
 /** Primary codes of https://sqlite.org/rescode.html */
-const codes = { error: 1, busy: 5, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
+const codes = { error: 1, busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 };
+
+type Unwritable = { readonly detail: string; readonly fix: string };
+
+/** Which of the database's files this user cannot read and write, and how to fix that; undefined if there is none. */
+export function findUnwritable(path: string): Unwritable | undefined {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    try {
+      accessSync(file, constants.R_OK | constants.W_OK);
+    } catch (error) {
+      const code = errorCode(error) ?? '';
+      const found = unwritable(file, code);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+function unwritable(file: string, code: string): Unwritable | undefined {
+  const what = `the database file ${file} cannot be written`;
+  if (code === 'EROFS')
+    return { detail: `${what}: the file system is read-only`, fix: 'mount it for writing, or choose another data dir' };
+  if (code !== 'EACCES' && code !== 'EPERM') return undefined;
+  const stats = statOrNothing(file);
+  if (stats && stats.uid !== process.geteuid?.())
+    return {
+      detail: `${what}: it belongs to another user, uid ${stats.uid}`,
+      fix: 'run flwd as the owner of the data dir, and chown the file to that user',
+    };
+  if (!stats) return { detail: `${what}: its folder may not be entered`, fix: 'run flwd as the owner of the data dir' };
+  return { detail: `${what}: its mode is ${showMode(stats)}`, fix: `chmod 600 ${file}` };
+}
+
+const permissionCodes = ['EACCES', 'EPERM', 'EROFS'];
 
 /**
  * Explains an error of SQLite to the operator who opens the database at `path`. The message may name the path.
@@ -47,6 +86,10 @@ const codes = { error: 1, busy: 5, ioerr: 10, corrupt: 11, full: 13, cantOpen: 1
  */
 export function explainOpening(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
+  const isDenied =
+    code === codes.readonly || code === codes.cantOpen || permissionCodes.includes(errorCode(error) ?? '');
+  const denied = isDenied ? findUnwritable(path) : undefined;
+  if (denied) return new StartError(`${denied.detail}; ${denied.fix}`);
   if (!(error instanceof Error) || code === undefined) return error;
   if (code === codes.busy) {
     const fix = 'end that program, or wait until it is done, and try again';

@@ -1,0 +1,94 @@
+// Files of an instance that this user may not use, as after a `cp` by root or a wrong chmod.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createInstance } from './an-instance.ts';
+import { bin, flwd as flwdHere, observe, type Seen, start } from './terminal.ts';
+
+const isRoot = process.getuid?.() === 0;
+const user = isRoot ? 65_534 : (process.getuid?.() ?? 0);
+
+/** Root may do everything, so the test is another user then. */
+function flwd(dir: string, ...words: readonly string[]): Promise<Seen> {
+  const asUser = isRoot ? ['setpriv', '--reuid', String(user), '--regid', String(user), '--clear-groups'] : [];
+  const [program = '', ...args] = [...asUser, process.execPath, bin, ...words];
+  const child = spawn(program, args, {
+    cwd: dir,
+    env: { PATH: process.env.PATH, HOME: dir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return observe(child).ended;
+}
+
+async function stoppedInstance() {
+  const instance = await createInstance({});
+  await (await instance.serve()).stop();
+  if (isRoot) spawnSync('chown', ['-R', `${user}:${user}`, instance.dir]);
+  return instance;
+}
+
+test('a file of the database that may not be written is named with a fix, by every command', async () => {
+  const { dir, dataDir } = await stoppedInstance();
+  const database = join(dataDir, 'flwd.db');
+  chmodSync(database, 0o400);
+  const what = `the database file ${database} cannot be written`;
+  const refusal = { code: 2, stdout: '', stderr: `${what}: its mode is 400; chmod 600 ${database}\n` };
+  expect(await flwd(dir, 'runs')).toEqual(refusal);
+  expect(await flwd(dir, 'serve')).toEqual(refusal);
+  const doctor = await flwd(dir, 'doctor');
+  expect(doctor).toMatchObject({ code: 1, stderr: '' });
+  expect(doctor.stdout).toMatch(
+    /^fail {2}database {2,}\S.* cannot be written: its mode is 400\n +→ chmod 600 \S+flwd\.db$/m,
+  );
+
+  // Doctor has not made the files beside the database, whose mode would be wrong as well.
+  chmodSync(database, 0o600);
+  expect(await flwd(dir, 'runs')).toMatchObject({ code: 0 });
+  if (!isRoot) return;
+  chownSync(database, 0, 0);
+  const fix = 'run flwd as the owner of the data dir, and chown the file to that user';
+  expect(await flwd(dir, 'runs')).toEqual({
+    ...refusal,
+    stderr: `${what}: it belongs to another user, uid 0; ${fix}\n`,
+  });
+});
+
+test('doctor fails where serve refuses the data dir, in the same words', async () => {
+  const { dir, dataDir } = await stoppedInstance();
+  const cannot = `the data dir ${dataDir} cannot be used: `;
+  for (const [mode, why] of [
+    [
+      0o777,
+      'other users can write to it (mode 777), so what is there may not be flwd’s (look through it, then chmod 700 it)',
+    ],
+    [0o500, 'its mode is 500, so its owner, who runs flwd, may not use it (chmod 700 it)'],
+    [0o000, 'its mode is 000, so its owner, who runs flwd, may not use it (chmod 700 it)'],
+  ] as const) {
+    chmodSync(dataDir, mode);
+    const fix = 'fix that, or choose another (--data-dir)';
+    const refusal = { code: 2, stdout: '', stderr: `${cannot}${why}; ${fix}\n` };
+    expect(await flwd(dir, mode === 0o000 ? 'runs' : 'serve')).toEqual(refusal);
+    const doctor = await flwd(dir, 'doctor');
+    expect(doctor).toMatchObject({ code: 1, stderr: '' });
+    expect(doctor.stdout.replaceAll(/ +/g, ' ')).toContain(`fail data dir ${cannot}${why}\n → ${fix}\n`);
+  }
+  chmodSync(dataDir, 0o700);
+});
+
+test('a key of the secrets that all users can read is a warning of doctor and serve', async () => {
+  const instance = await createInstance({});
+  await (await instance.serve()).stop();
+  const key = join(instance.dataDir, 'secret.key');
+  expect(statSync(key).mode & 0o777).toBe(0o600);
+  chmodSync(key, 0o644);
+  const doctor = await flwdHere(instance.dir, 'doctor');
+  expect(doctor.stdout).toMatch(
+    /^warn {2}secret key .*: other users can read the key of the secrets \(mode 644\)\n +→ chmod 600 \S+secret\.key$/m,
+  );
+  const { child, ended, prints } = start(instance.dir, ['serve']);
+  await prints(/other users can read the key of the secrets: chmod 600 \S+secret\.key/);
+  child.kill('SIGTERM');
+  await ended;
+});
