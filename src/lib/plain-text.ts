@@ -16,6 +16,11 @@ export function oneLine(text: string, mostChars: number): string {
   return cutText(plainText(text).replaceAll(/\s+/g, ' ').trim(), mostChars);
 }
 
+/** A line of a log, with its indentation and the gaps between its columns. */
+export function logLine(text: string, mostChars: number): string {
+  return cutText(plainText(text).replaceAll('\n', ' ').trimEnd(), mostChars);
+}
+
 export function cutText(text: string, mostChars: number): string {
   return text.length > mostChars ? `${text.slice(0, mostChars - 1).toWellFormed()}…` : text;
 }

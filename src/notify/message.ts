@@ -5,7 +5,7 @@ import { invariant } from '../domain/problem.ts';
 import type { Run } from '../domain/run.ts';
 import { toTimestamp } from '../lib/clock.ts';
 import { withoutEndSlash } from '../lib/http-url.ts';
-import { oneLine, plainText } from '../lib/plain-text.ts';
+import { logLine, oneLine, plainText } from '../lib/plain-text.ts';
 import { shellWord } from '../lib/shell-word.ts';
 import { formatDuration } from '../lib/units.ts';
 import type { DueNotification, LateNotice } from '../store/notifications.ts';
@@ -116,7 +116,7 @@ export function createMessages(o: {
     async of(report) {
       if (report.notification.runId === null) return aboutOf(report);
       const { lines } = await store.logs.page(report.run.run_id, { tail: mostLines, limit: mostLines });
-      const texts = lines.map(({ message }) => oneLine(message, mostLineChars)).filter((line) => line !== '');
+      const texts = lines.map(({ message }) => logLine(message, mostLineChars)).filter((line) => line !== '');
       return { ...(await aboutOf(report)), lines: texts };
     },
     async digest(reports) {

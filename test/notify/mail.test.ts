@@ -9,7 +9,10 @@ test('a failure is one mail to all addresses, with the reason, the log and a lin
   const server = await startMailServer();
   const opened = await openMail(`smtp://127.0.0.1:${server.port}`);
   const change = { error: { message: 'exit code 3' } };
-  const runId = await opened.end(rule, 'fail', { lines: ['connecting', '.', 'From here it failed'], change });
+  const runId = await opened.end(rule, 'fail', {
+    lines: ['connecting', '.', '    raise  Error', '', 'From here it failed'],
+    change,
+  });
   await vi.waitFor(() => expect(server.received).toHaveLength(1), { timeout: 20_000 });
   const [mail] = server.received;
   expect(mail).toMatchObject({ from: 'flwd@example.org', to });
@@ -23,7 +26,7 @@ test('a failure is one mail to all addresses, with the reason, the log and a lin
   const [notification] = await opened.store.notifications.list(runId);
   expect(headers['message-id']).toBe(`<${notification?.id}@example.org>`);
   expect(mail?.body.trimEnd().replaceAll('\r\n', '\n')).toBe(
-    `Exit code 3.\n\nconnecting\n.\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
+    `Exit code 3.\n\nconnecting\n.\n    raise  Error\nFrom here it failed\n\nhttps://flwd.example.org/runs/${runId}`,
   );
 });
 
