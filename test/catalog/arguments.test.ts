@@ -60,7 +60,7 @@ describe('arguments', () => {
       '/args/keep must be an integer, not a string',
       '/args/mode must be one of "full", "incremental"',
       '/args/options/levle unknown member `levle`: did you mean `level`?',
-      '/args/options/a~1b~0c unknown member `a/b~c`',
+      '/args/options/a~1b~0c unknown member `a/b~c`: only `level` is known here',
     ]);
   });
 

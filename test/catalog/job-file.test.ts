@@ -195,6 +195,10 @@ describe('errors have their place and say what is wrong', () => {
     ['command: ./run.sh\nnmae: x', '2:1: unknown key `nmae`: did you mean `name`?'],
     ['command: ./run.sh\ntimeouts:\n  rum: 1h', '3:3: unknown key `rum`: did you mean `run`?'],
     ['command: ./run.sh\nqqqqqqq: x', '2:1: unknown key `qqqqqqq`'],
+    [
+      'command: ./run.sh\nretry: {max: 2}',
+      '2:9: unknown key `max`: known here are `limit`, `backoff`, `delay`, `max_delay`, `on`',
+    ],
     ['command: ./run.sh\nversion: 1.10', '2:10: `version` must be a string: put it in quotes'],
     ['command: ./run.sh\ntags: x', '2:7: `tags` must be a list, not a string'],
     ['command: ./run.sh\ntags: [a,\n  a]', '2:1: `tags` must not contain the same item twice'],

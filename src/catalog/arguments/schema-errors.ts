@@ -126,14 +126,24 @@ function messageOf(
   }
 }
 
+/** A longer list does not help. */
+const mostNamed = 12;
+
 /**
- * For example "unknown key `timeut`: did you mean `timeout`?" `hint` explains names that other tools use and that
+ * For example "unknown key `timeut`: did you mean `timeout`?", or the names that exist if none is similar and they are
+ * few. `hint` explains names that other tools use and that
  * resemble no name here.
  */
 export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {
   if (typeof hint === 'string') return `unknown ${noun} \`${shorten(name)}\`: ${hint}`;
   const near = nearest(name, known);
-  return `unknown ${noun} \`${shorten(name)}\`${near === undefined ? '' : `: did you mean \`${near}\`?`}`;
+  return `unknown ${noun} \`${shorten(name)}\`${near === undefined ? namesOf(known) : `: did you mean \`${near}\`?`}`;
+}
+
+function namesOf(known: readonly string[]): string {
+  if (known.length === 0 || known.length > mostNamed) return '';
+  const names = known.map((name) => `\`${shorten(name)}\``);
+  return names.length === 1 ? `: only ${names[0]} is known here` : `: known here are ${names.join(', ')}`;
 }
 
 const kinds: Readonly<Record<string, string>> = {
