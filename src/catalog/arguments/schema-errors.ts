@@ -130,8 +130,8 @@ function messageOf(
 const mostNamed = 12;
 
 /**
- * For example "unknown key `timeut`: did you mean `timeout`?", or the names that exist if none is similar and they are
- * few. `hint` explains names that other tools use and that
+ * For example "unknown key `timeut`: did you mean `timeout`?", or the names that exist, if they are few and not one is
+ * similar. `hint` explains names that other tools use and that
  * resemble no name here.
  */
 export function unknownMember(noun: string, name: string, known: readonly string[], hint?: unknown): string {

@@ -46,8 +46,8 @@ async function printLate(
   { hasAll, isChecked }: { readonly hasAll: boolean; readonly isChecked: boolean },
 ): Promise<void> {
   if (late.length === 0) {
-    const none = !isChecked ? 'nothing was noticed as late' : hasAll ? 'nothing was late' : 'nothing is late';
-    return output.say(hasAll ? none : `${none}; --all shows what is over`);
+    const words = !isChecked ? 'nothing was noticed as late' : hasAll ? 'nothing was late' : 'nothing is late';
+    return output.say(hasAll ? words : `${words}; --all shows what is over`);
   }
   await output.table(
     [{ name: 'JOB', isFlexible: true }, { name: 'SINCE' }, { name: 'OVER' }, { name: 'WHY', isFlexible: true }],

@@ -49,7 +49,7 @@ const codes = { error: 1, busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13
 
 type Unwritable = { readonly detail: string; readonly fix: string };
 
-/** Which of the database's files this user cannot read and write, and how to fix that; undefined if there is none. */
+/** Which of the database's files this user cannot read and write, and how to fix that; undefined if it can. */
 export function findUnwritable(path: string): Unwritable | undefined {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     try {
