@@ -204,8 +204,12 @@ async function reasonOf(
     return `The step ${stepId} waits for an approval${open?.question ? `: ${open.question}` : '.'}`;
   }
   const why = plainText(run.error?.message ?? 'the run failed').replace(/[.\s]+$/, '');
-  // Behind the words of a program, it would read as one of them.
-  const again = failures > 1 ? `${ordinal(failures)} failure in a row. ` : '';
+  // Behind the words of a program, these would read as one of them.
+  const counts = [
+    ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
+    ...(run.attempt > 1 ? [`${run.attempt} attempts`] : []),
+  ];
+  const again = counts.length > 0 ? `${counts.join(', ')}. ` : '';
   return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
 }
 

@@ -12,6 +12,7 @@ export type PrintedLine = {
   readonly message: string;
   readonly step_id: string;
   readonly stream: 'stdout' | 'stderr';
+  readonly attempt: number;
   /** Printed while no server was running: the time is when it was read. */
   readonly recovered?: true;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
@@ -29,11 +30,25 @@ export function createLinePrinter<Line extends PrintedLine>(
     readonly labelOf: ((line: Line) => string) | null;
     readonly showsTime: boolean;
     readonly to: 'stdout' | 'stderr' | 'same';
+    /** Says where the lines of a second or later attempt begin. Only for the lines of one run. */
+    readonly separatesAttempts?: boolean;
   },
 ): (line: Line) => void {
+  const attempts = new Map<string, number>();
+
+  /** On standard error, so that a pipe gets the lines alone, and only where the two are read together. */
+  function separate(line: Line, to: NodeJS.WriteStream): void {
+    const { step_id: stepId, attempt } = line;
+    if (attempt === (attempts.get(stepId) ?? 1)) return;
+    attempts.set(stepId, attempt);
+    if (Boolean(to.isTTY) !== Boolean(process.stderr.isTTY)) return;
+    output.say(output.paint('faint', `── ${o.labelOf ? `${o.labelOf(line)}: ` : ''}attempt ${attempt} ──`));
+  }
+
   return (line) => {
     const { timestamp, level, message, stream, recovered, fields } = line;
     const to = process[o.to === 'same' ? stream : o.to];
+    if (o.separatesAttempts) separate(line, to);
     const isForPeople = to.isTTY;
     const time = o.showsTime ? `${output.paint('faint', recovered ? `~${timestamp}` : timestamp)} ` : '';
     const of = o.labelOf ? `${output.paint('faint', `${o.labelOf(line)} |`)} ` : '';
@@ -84,6 +99,7 @@ export function toLine(data: Readonly<Record<string, unknown>>): PrintedLine {
     message: String(data.message),
     step_id: String(data.step_id),
     stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
+    attempt: Number(data.attempt ?? 1),
     ...(data.recovered === true && { recovered: true as const }),
     ...(typeof fields === 'object' && fields !== null && { fields: { ...fields } }),
   };

@@ -37,6 +37,7 @@ export async function run(options: Options, operands: readonly string[]): Promis
       showsTime: options.has('timestamps'),
       // The log is this command's data, including what the script wrote to its standard error.
       to: 'stdout',
+      separatesAttempts: true,
     });
     const print: LinePrinter = output.isJson
       ? output.json

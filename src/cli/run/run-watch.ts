@@ -61,6 +61,7 @@ export async function watchRun(
     labelOf: steps.length > 0 ? ({ step_id: stepId }) => labels.of(stepId) : null,
     showsTime: false,
     to: output.isJson ? 'stderr' : 'same',
+    separatesAttempts: true,
   });
   const leaving = new AbortController();
   let count = 0;

@@ -162,6 +162,11 @@ function happenedWords({ count, first_run: { at, revision } }: Failure, output: 
   return `${count} times since ${output.time(at)}${first}`;
 }
 
+/** Each step of a run with steps says its own. */
+function triesOf({ attempt, steps }: Run): string {
+  return attempt > 1 && steps.length < 2 ? ` (after ${attempt} attempts)` : '';
+}
+
 export async function describeRun(
   run: Run,
   output: Output,
@@ -172,7 +177,7 @@ export async function describeRun(
     ['run', run.run_id],
     ['job', `${run.job_id} at ${run.source.revision.slice(0, mostRevisionChars)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
-    ['error', message ?? ''],
+    ['error', message === undefined ? '' : `${message}${triesOf(run)}`],
     ['hint', hint ?? ''],
     ['happened', failure ? happenedWords(failure, output) : ''],
     ['late', late === undefined ? '' : { text: late, style: 'bad' }],

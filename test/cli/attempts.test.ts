@@ -1,0 +1,26 @@
+// What the command line says of a job without steps that was retried.
+
+import { expect, test } from 'vitest';
+import { bash } from '../support/jobs.ts';
+import { createInstance } from './an-instance.ts';
+import { flwd } from './terminal.ts';
+
+test('the attempts of a run are counted beside its reason, and a line separates their output outside of the data', async () => {
+  const { dir, serve } = await createInstance({
+    flaky: bash('echo out; echo err >&2; exit 3', { retry: { limit: 2, delay: '1s' } }),
+  });
+  const server = await serve();
+  const ran = await flwd(dir, 'run', 'flaky');
+  expect(ran).toMatchObject({ code: 1, stdout: 'out\nout\nout\n' });
+  const separated = /^err\n── attempt 2 ──\nerr\n── attempt 3 ──\nerr\n/;
+  expect(ran.stderr).toMatch(separated);
+
+  const { runs } = await server.json<{ runs: { run_id: string }[] }>('/runs');
+  const runId = String(runs[0]?.run_id);
+  const logs = await flwd(dir, 'logs', runId);
+  expect(logs.stdout.split('\n').toSorted().join(' ')).toBe(' err err err out out out');
+  expect(logs.stderr).toBe('── attempt 2 ──\n── attempt 3 ──\n');
+  expect((await flwd(dir, 'logs', runId, '--json')).stderr).toBe('');
+  expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^error .*exit.* 3.* \(after 3 attempts\)$/m);
+  await server.stop();
+});
