@@ -207,7 +207,7 @@ async function reasonOf(
   // Behind the words of a program, these would read as one of them.
   const counts = [
     ...(failures > 1 ? [`${ordinal(failures)} failure in a row`] : []),
-    ...(run.attempt > 1 ? [`${run.attempt} attempts`] : []),
+    ...(run.attempt > 1 && run.steps.length < 2 ? [`${run.attempt} attempts`] : []),
   ];
   const again = counts.length > 0 ? `${counts.join(', ')}. ` : '';
   return `${again}${why.charAt(0).toUpperCase()}${why.slice(1)}.`;

@@ -2,13 +2,18 @@
 
 import { expect, test } from 'vitest';
 import { bash } from '../support/jobs.ts';
+import { startReceiver } from '../support/receiver.ts';
 import { createInstance } from './an-instance.ts';
 import { flwd } from './terminal.ts';
 
 test('the attempts of a run are counted beside its reason, and a line separates their output outside of the data', async () => {
-  const { dir, serve } = await createInstance({
-    flaky: bash('echo out; echo err >&2; exit 3', { retry: { limit: 2, delay: '1s' } }),
-  });
+  const receiver = await startReceiver();
+  const channels = { team: { type: 'ntfy', url: `${receiver.url}/topic` } };
+  const notify = [{ on: ['failed'], channel: 'team' }];
+  const { dir, serve } = await createInstance(
+    { flaky: bash('echo out; echo err >&2; exit 3', { retry: { limit: 2, delay: '1s' }, notify }) },
+    { notify: { channels } },
+  );
   const server = await serve();
   const ran = await flwd(dir, 'run', 'flaky');
   expect(ran).toMatchObject({ code: 1, stdout: 'out\nout\nout\n' });
@@ -22,5 +27,9 @@ test('the attempts of a run are counted beside its reason, and a line separates 
   expect(logs.stderr).toBe('── attempt 2 ──\n── attempt 3 ──\n');
   expect((await flwd(dir, 'logs', runId, '--json')).stderr).toBe('');
   expect((await flwd(dir, 'runs', runId)).stdout).toMatch(/^error .*exit.* 3.* \(after 3 attempts\)$/m);
+  await expect.poll(() => receiver.received).toHaveLength(1);
+  expect(JSON.parse(String(receiver.received[0]?.body))).toMatchObject({
+    message: expect.stringMatching(/^3 attempts\. .*exit.* 3/i),
+  });
   await server.stop();
 });
