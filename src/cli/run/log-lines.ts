@@ -41,7 +41,7 @@ export function createLinePrinter<Line extends PrintedLine>(
     const { step_id: stepId, attempt } = line;
     if (attempt === (attempts.get(stepId) ?? 1)) return;
     attempts.set(stepId, attempt);
-    if (Boolean(to.isTTY) !== Boolean(process.stderr.isTTY)) return;
+    if (to.isTTY !== process.stderr.isTTY) return;
     output.say(output.paint('faint', `── ${o.labelOf ? `${o.labelOf(line)}: ` : ''}attempt ${attempt} ──`));
   }
 
