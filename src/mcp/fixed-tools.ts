@@ -1,6 +1,7 @@
 // The tools for all jobs and runs. Jobs that the agent may not see do not exist for them.
 
 import type { CallToolResult, Tool } from '@modelcontextprotocol/server';
+import type { ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { QueryOf } from '../contract/operations.ts';
 import type { Scope } from '../domain/principal.ts';
@@ -245,8 +246,16 @@ export async function callFixedTool(name: string, { given, ...o }: Use): Promise
   // Compiles the schema of this tool only, and once: to compile all of them at the start takes a tenth of a second.
   const check = ajv.compile(tool.tool.inputSchema);
   if (!check(given))
-    return { ...plain(`The arguments of ${name} are not valid: ${ajv.errorsText(check.errors)}`), isError: true };
+    return { ...plain(`The arguments of ${name} are not valid: ${errorWords(check.errors ?? [])}`), isError: true };
   return tool.use({ ...o, given });
+}
+
+function errorWords(errors: readonly ErrorObject[]): string {
+  const words = errors.map(({ instancePath, keyword, message, params }) => {
+    if (keyword === 'additionalProperties') return `there is no argument '${params.additionalProperty}'`;
+    return `${instancePath.slice(1)} ${message}`.trim();
+  });
+  return words.join('; ');
 }
 
 async function searchJobs({ instance, given }: Use): Promise<CallToolResult> {

@@ -49,7 +49,7 @@ export async function startAndWait(
   const runId = await started;
   instance.attend(runId);
   try {
-    await waitFor(instance, call, { runId, waitMs });
+    await waitFor(instance, call, { runId, waitMs, isAskingEnough: true });
     if (!signal.aborted) return await answerRun(instance, runId);
   } catch (error) {
     if (!(error instanceof ApiProblem || error instanceof ServerUnreachable)) throw error;
@@ -92,7 +92,16 @@ async function cancel({ client }: Instance, runId: string): Promise<void> {
 async function waitFor(
   { client }: Instance,
   { request }: Call,
-  { runId, waitMs }: { readonly runId: string; readonly waitMs: number },
+  {
+    runId,
+    waitMs,
+    isAskingEnough = false,
+  }: {
+    readonly runId: string;
+    readonly waitMs: number;
+    /** Also returns when a step waits for a person: the agent should tell the person at once. */
+    readonly isAskingEnough?: boolean;
+  },
 ): Promise<void> {
   if (waitMs === 0 || request.signal.aborted) return;
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
@@ -100,7 +109,10 @@ async function waitFor(
   const heartbeat = setInterval(() => progress.tell(), heartbeatMs);
   try {
     const events = client.stream('getRunEvents', { path: { run_id: runId }, query: { types }, signal });
-    for await (const { event, data } of events) progress.take(event, data);
+    for await (const { event, data } of events) {
+      progress.take(event, data);
+      if (isAskingEnough && event === 'step.waiting_approval') return;
+    }
   } finally {
     clearInterval(heartbeat);
   }

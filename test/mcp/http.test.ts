@@ -58,19 +58,25 @@ describe.each(generations)('a client of %s over HTTP', (generation) => {
     expect(textOf(refused)).toContain("The job 'waits' does not exist");
   });
 
-  test('hears that a person must allow the run', async () => {
+  test('hears at once that a person must allow the run', async () => {
     const { client } = await connectHttp(server.url, { generation });
     const { tools } = await client.listTools();
     expect(tools.find(({ name }) => name === 'job_asked')?.description).toContain('A person must allow each run');
-    const args = { job_id: 'asked', wait_s: 0, idempotency_key: `asked-${generation}` };
-    const started = await client.callTool({ name: 'jobs_start', arguments: args });
+    const started = await client.callTool({ name: 'job_asked', arguments: {} });
     const { run_id: runId } = dataOf<RunAnswer>(started);
-    await expect
-      .poll(async () => textOf(await client.callTool({ name: 'runs_get', arguments: { run_id: runId } })))
-      .toContain(`flwd approve ${runId} agent_approval`);
+    expect(textOf(started)).toContain(`flwd approve ${runId} agent_approval`);
     const decision = { step_id: 'agent_approval', decision: 'approve' };
     expect((await server.post(`/runs/${runId}/approvals`, decision)).status).toBe(200);
     expect(textOf(await client.callTool({ name: 'runs_wait', arguments: { run_id: runId } }))).toContain('success');
+  });
+
+  test('is told which argument a tool does not have, and what is wrong with another', async () => {
+    const { client } = await connectHttp(server.url, { generation });
+    const answer = await client.callTool({ name: 'jobs_search', arguments: { query: 'x', limit: 'many' } });
+    expect(answer).toMatchObject({ isError: true });
+    expect(textOf(answer)).toBe(
+      "The arguments of jobs_search are not valid: there is no argument 'query'; limit must be integer",
+    );
   });
 
   test('starts a run in the trace that the call names', async () => {

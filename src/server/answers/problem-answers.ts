@@ -163,7 +163,7 @@ function toProblem(error: unknown): Problem | undefined {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem(
         'body-too-large',
-        'The body is larger than server.body_limit, or than the 1 MiB that a webhook takes.',
+        'The body is larger than server.body_limit allows; a webhook takes at most 1 MiB.',
       );
     case 'FST_ERR_BAD_URL':
       return new Problem('malformed-request', 'The path is not well-formed percent-encoded UTF-8.');
