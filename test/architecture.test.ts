@@ -46,6 +46,11 @@ const table: Readonly<Record<string, Rule>> = {
     packages: ['fastify', 'ajv', 'jose', 'lru-cache', 'prom-client', 'range-parser'],
     node: true,
   },
+  doctor: {
+    folders: ['domain', 'catalog', 'config', 'store', 'engine', 'notify', 'server', 'instance', 'lib'],
+    packages: [],
+    node: true,
+  },
   client: { folders: ['domain', 'contract', 'lib'], packages: ['eventsource-parser'], node: false },
   cli: {
     folders: ['client', 'contract', 'domain', 'instance', 'lib', 'config'],

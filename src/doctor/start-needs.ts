@@ -1,0 +1,185 @@
+// What a server needs to start: its data dir, and the files of the operator. Changes nothing.
+
+import { existsSync, statSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
+import type { Config } from '../config/config.ts';
+import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
+import { type Channel, secretsIn, secretsOfChannel } from '../domain/notification.ts';
+import { openKeyring, openKeyWords } from '../engine/secrets/keyring.ts';
+import { assertUsable, findDenied, isForeign } from '../instance/data-dir.ts';
+import { lockFile } from '../instance/owner-lock.ts';
+import { systemClock } from '../lib/clock.ts';
+import { readCalendar } from '../lib/cron/calendars.ts';
+import { findLackOfRoom } from '../lib/files/disk-room.ts';
+import { isOpenToAll, showMode } from '../lib/files/file-owner.ts';
+import { createLogger } from '../lib/logger.ts';
+import { StartError } from '../lib/start-error.ts';
+import { formatSize } from '../lib/units.ts';
+import { openJwtVerifier } from '../server/admission/open-jwt-verifier.ts';
+import { openTlsCertificate } from '../server/tls.ts';
+import { countSecrets, storedSecrets } from '../store/sqlite/offline.ts';
+import { findUnwritable } from '../store/sqlite/sqlite-files.ts';
+
+/** The operator's files that a server needs to start. Creates none of them. */
+export async function examineFiles(config: Config): Promise<HostCheck[]> {
+  const { server, auth, persistence, instance, notify } = config;
+  const parts = {
+    clock: systemClock,
+    log: createLogger({ format: 'json', level: 'silent' }),
+    defaultTenant: instance.defaultTenant,
+  };
+  const { tls } = server;
+  const { jwt } = auth;
+  return [
+    checkSecretKey(persistence),
+    ...(notify.channels.length > 0 ? [await checkChannels(notify, { persistence, instance })] : []),
+    ...checkCollector(config),
+    ...(await checkCalendars(config.scheduler.calendars)),
+    ...(tls ? [await checkFile('TLS certificate', tls.certFile, () => openTlsCertificate(tls, parts))] : []),
+    ...(jwt && 'file' in jwt.keys
+      ? [await checkFile('keys of JWTs', jwt.keys.file, () => openJwtVerifier(jwt, parts))]
+      : []),
+  ];
+}
+
+function checkSecretKey({ secretKeyFile, secretKey, dbPath }: Config['persistence']): HostCheck {
+  const name = 'secret key';
+  const isMissing = secretKey === null && !existsSync(secretKeyFile);
+  let secrets = 0;
+  try {
+    if (isMissing) secrets = countSecrets(dbPath);
+  } catch {
+    return fail(
+      name,
+      `${secretKeyFile} does not exist, and the database cannot be read`,
+      'run flwd as the owner of both',
+    );
+  }
+  if (isMissing && secrets === 0) return ok(name, `${secretKeyFile} does not exist yet; the first start creates it`);
+  if (isMissing)
+    return fail(
+      name,
+      `${secretKeyFile} does not exist, but the database holds secrets encrypted with it (${secrets}); no server can start`,
+      'restore the file, or set FLWD_SECRET_KEY; if the key is lost, write a new key to the file and set the secrets again',
+    );
+  try {
+    const { keys, origin } = openKeyring(secretKeyFile, secretKey);
+    if (origin !== 'file') return ok(name, `FLWD_SECRET_KEY, keys: ${keys.length}`);
+    const state = `${secretKeyFile}, keys: ${keys.length}`;
+    const stats = statSync(secretKeyFile);
+    if (!isOpenToAll(stats)) return ok(name, state);
+    return warn(name, `${state}: ${openKeyWords} (mode ${showMode(stats)})`, `chmod 600 ${secretKeyFile}`);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+/** A secret may be stored while the server runs, so one that is missing keeps no server from starting. */
+async function checkChannels(
+  { channels, smtp }: Config['notify'],
+  { persistence, instance }: Pick<Config, 'persistence' | 'instance'>,
+): Promise<HostCheck> {
+  const name = 'channels';
+  // Expressions take longer to load than everything else that an operator's command needs.
+  const { assertChannels } = await import('../notify/channels.ts');
+  try {
+    assertChannels(channels);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+  const secretsFor = (channel: Channel) => secretsOfChannel(channel, smtp);
+  const named = channels.flatMap(secretsFor);
+  const missing = missingSecrets(named, { persistence, instance });
+  if (missing.length === 0) return ok(name, channels.map((channel) => channel.name).join(', '));
+  const using = channels.filter((channel) => secretsFor(channel).some((one) => missing.includes(one)));
+  return warn(
+    name,
+    `${using.map((channel) => channel.name).join(', ')} cannot send: these secrets are not stored: ${missing.join(', ')}`,
+    missing.map((one) => `flwd secrets set ${one}`).join(', '),
+  );
+}
+
+/** Empty when the database may not be read: `examineStored` says why. */
+function missingSecrets(
+  named: readonly string[],
+  { persistence: { dbPath }, instance }: Pick<Config, 'persistence' | 'instance'>,
+): string[] {
+  if (named.length === 0 || findUnwritable(dbPath)) return [];
+  const stored = storedSecrets(dbPath, instance.defaultTenant);
+  return [...new Set(named)].filter((one) => !stored.includes(one));
+}
+
+export function checkCollector({ collector, persistence, instance }: Config): HostCheck[] {
+  const named = secretsIn(Object.values(collector?.headers ?? {}));
+  const missing = missingSecrets(named, { persistence, instance });
+  if (missing.length === 0) return [];
+  const detail = `telemetry.otlp.headers cannot be sent: these secrets are not stored: ${missing.join(', ')}`;
+  return [warn('collector', detail, missing.map((one) => `flwd secrets set ${one}`).join(', '))];
+}
+
+async function checkCalendars(calendars: Config['scheduler']['calendars']): Promise<HostCheck[]> {
+  const name = 'calendars';
+  const nowMs = systemClock.now();
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  const bad: HostCheck[] = [];
+  for (const [calendar, days] of Object.entries(calendars)) {
+    try {
+      const read = await readCalendar(calendar, days, nowMs);
+      if ([...read].some((day) => day >= today)) continue;
+      const detail = `${calendar} has no days from now on, so \`except: ${calendar}\` leaves out no day`;
+      const place = 'file' in days ? days.file : `scheduler.calendars.${calendar}`;
+      bad.push(warn(name, detail, `put the days to come into ${place}, and restart the server`));
+    } catch (error) {
+      bad.push(failureOf(name, error));
+    }
+  }
+  const names = Object.keys(calendars);
+  return bad.length > 0 || names.length === 0 ? bad : [ok(name, names.join(', '))];
+}
+
+async function checkFile(name: string, path: string, open: () => unknown): Promise<HostCheck> {
+  try {
+    await open();
+    return ok(name, path);
+  } catch (error) {
+    return failureOf(name, error);
+  }
+}
+
+/** Splits the error of a start into what is wrong and how to fix it. */
+function failureOf(name: string, error: unknown): HostCheck {
+  if (!(error instanceof StartError)) throw error;
+  const [detail = '', ...fix] = error.message.split('; ');
+  return fail(name, detail, fix.join('; ') || null);
+}
+
+const leastFreeBytes = 2 ** 30;
+
+/** Whether a server can use the data dir as it is. */
+export async function checkDataDir(dataDir: string): Promise<HostCheck> {
+  const name = 'data dir';
+  if (!existsSync(dataDir) && !findDenied(dataDir, dataDir))
+    return ok(name, `${dataDir} does not exist yet; the first start creates it`);
+  const refusal = await findRefusal(dataDir);
+  if (refusal) return failureOf(name, refusal);
+  const { mode, uid } = await stat(dataDir);
+  const { bavail, bsize } = await statfs(dataDir);
+  const freeBytes = bavail * bsize;
+  const state = `${dataDir}, mode ${(mode & 0o777).toString(8)}, ${formatSize(freeBytes)} free`;
+  if ((mode & 0o077) !== 0) return warn(name, `${state}: other users can open it`, `chmod 700 ${dataDir}`);
+  if (uid !== process.geteuid?.())
+    return warn(name, `${state}: it belongs to another user (uid ${uid})`, 'run flwd as its owner');
+  const found = findLackOfRoom(dataDir);
+  if (found) return fail(name, `${state}: ${found.lack}, so no run starts`, found.fix);
+  if (freeBytes < leastFreeBytes) return warn(name, `${state}: little room`, 'run flwd gc, or add disk space');
+  return ok(name, state);
+}
+
+/** Why a server would refuse the data dir. Root may look at the data dir of the user that runs the server. */
+export async function findRefusal(dataDir: string): Promise<unknown> {
+  if (process.geteuid?.() === 0 && (await isForeign(dataDir))) return undefined;
+  return assertUsable(dataDir, lockFile).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}

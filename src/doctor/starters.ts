@@ -1,0 +1,97 @@
+// What starts runs: the server, schedules and webhooks. Says what keeps them from starting any.
+
+import { existsSync } from 'node:fs';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Config } from '../config/config.ts';
+import { type HostCheck, warn } from '../domain/host-check.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import { checkSchedules, schedulesToStart } from '../engine/schedule/schedule-check.ts';
+import { schedulesOf } from '../engine/schedule/schedule-roster.ts';
+import { ofMade, webhooksOfJobs, withPrincipal } from '../engine/webhook/find-webhook.ts';
+import { checkWebhooks } from '../engine/webhook/webhook-check.ts';
+import { isServed } from '../instance/owner-lock.ts';
+import { systemClock, toTimestamp } from '../lib/clock.ts';
+import {
+  countUnfinishedRuns,
+  type LastServer,
+  readLastServer,
+  storedWebhooks,
+  withMakers,
+} from '../store/sqlite/offline.ts';
+import { findRefusal } from './start-needs.ts';
+
+/** Deliveries that were refused longer ago are over. */
+const seenWithinMs = 86_400_000;
+
+/** Reads the jobs and the database as they are now. */
+export async function examineStarters(config: Config, catalog: Catalog): Promise<HostCheck[]> {
+  const schedules = await examineSchedules(config, catalog);
+  return [
+    ...(await examineServer(config, { catalog, schedules: schedules.live })),
+    ...schedules.checks,
+    ...(await examineWebhooks(config, catalog)),
+  ];
+}
+
+/** Without a server, schedules and triggers start nothing, and nobody is told. */
+async function examineServer(
+  config: Config,
+  { catalog, schedules }: { readonly catalog: Catalog; readonly schedules: number },
+): Promise<HostCheck[]> {
+  const { dbPath } = config.persistence;
+  const { dataDir } = config.instance;
+  if (!existsSync(dbPath) || (await findRefusal(dataDir)) || (await isServed(dataDir))) return [];
+  const triggers = catalog
+    .entries()
+    .reduce((sum, { definition }) => sum + (definition.enabled ? definition.triggers.length : 0), 0);
+  const waiting = [
+    ...countOf(schedules, 'schedule'),
+    ...countOf(triggers, 'trigger'),
+    ...countOf(countUnfinishedRuns(dbPath), 'unfinished run'),
+  ];
+  if (waiting.length === 0) return [];
+  const detail = `${noServerWords(readLastServer(dbPath))}; ${waiting.join(', ')} wait for one`;
+  return [warn('server', detail, 'start it, with flwd serve or as a service; its log may say why it ended')];
+}
+
+function countOf(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`];
+}
+
+export function noServerWords(last: LastServer | null): string {
+  if (last === null) return 'no server is running';
+  const at = toTimestamp(last.atMs);
+  return last.hasStopped
+    ? `no server is running since ${at}`
+    : `no server is running; the last one did not stop in order, and was last seen at work at ${at}`;
+}
+
+async function examineSchedules(
+  config: Config,
+  catalog: Catalog,
+): Promise<{ readonly checks: readonly HostCheck[]; readonly live: number }> {
+  const { defaultTenant } = config.instance;
+  const calendars = new Map(Object.keys(config.scheduler.calendars).map((name) => [name, new Set<string>()]));
+  const found = await withMakers(config.persistence.dbPath, async ({ tokens, schedules }) => {
+    const [stored, states] = await Promise.all([schedules.all(), schedules.states()]);
+    // Nothing here depends on the zone of a schedule.
+    const all = [...schedulesOf(catalog, { defaultTenant, timezone: 'UTC' }), ...stored];
+    const isHeld = ({ id, held }: Schedule): boolean => states.get(id)?.held ?? held;
+    const live = schedulesToStart(all, { clock: systemClock, isHeld });
+    const parts = { store: { tokens }, catalog, clock: systemClock, calendars };
+    return { checks: await checkSchedules(live, parts), live: live.length };
+  });
+  return found ?? { checks: [], live: 0 };
+}
+
+async function examineWebhooks(config: Config, catalog: Catalog): Promise<HostCheck[]> {
+  const { dbPath } = config.persistence;
+  const stored = await storedWebhooks(dbPath, systemClock.now() - seenWithinMs);
+  const o = { catalog, defaultTenant: config.instance.defaultTenant };
+  const made = stored.made.map((one) => ofMade(one, o));
+  const seen = await withMakers(dbPath, ({ tokens }) => {
+    const parts = { ...o, store: { tokens }, clock: systemClock };
+    return Promise.all(made.map(async (one) => (await withPrincipal(one, parts)).webhook));
+  });
+  return checkWebhooks([...webhooksOfJobs(o), ...(seen ?? made)], stored);
+}

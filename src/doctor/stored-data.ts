@@ -1,0 +1,174 @@
+import type { Config } from '../config/config.ts';
+import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
+import { kvLimits } from '../domain/kv.ts';
+import { waitingWords } from '../domain/notification.ts';
+import { withLentRoom } from '../instance/disk-reserve.ts';
+import { readOwnerId } from '../instance/owner-id.ts';
+import { toTimestamp } from '../lib/clock.ts';
+import { localTimezone } from '../lib/timezone.ts';
+import { formatSize } from '../lib/units.ts';
+import type { Places } from '../store/backup/backup.ts';
+import type { Signal } from '../store/exports.ts';
+import { type Examination, examineStore } from '../store/sqlite/examine.ts';
+import { damageIn, findUnwritable, toDatabaseFailure } from '../store/sqlite/sqlite-files.ts';
+import { storageProblem } from '../store/storage-error.ts';
+import { checkCollector } from './start-needs.ts';
+
+const restoreWords = 'stop the server and restore a backup (flwd restore)';
+
+/** Checks whether the stored data can be read. */
+export async function examineStored(config: Config, places: Places): Promise<HostCheck[]> {
+  const denied = findUnwritable(places.dbPath);
+  if (denied) return [fail('database', denied.detail, denied.fix)];
+  try {
+    const found = await withLentRoom(places.dataDir, () => examineStore(places));
+    if (!found) return [];
+    const {
+      database,
+      isPartial,
+      files,
+      damaged,
+      owners,
+      timezone,
+      paused,
+      late,
+      failingTriggers,
+      waiting,
+      exports,
+      kv,
+    } = found;
+    const size = isPartial ? 'its schema can be read; it is too large for a quick check' : 'quick check passed';
+    return [
+      database === null
+        ? ok('database', size)
+        : fail('database', `${places.dbPath} is damaged: ${database}`, restoreWords),
+      damaged.length === 0
+        ? ok('stored files', `logs and artifacts checked: ${files}; flwd backup reads all of them`)
+        : fail('stored files', damaged.join(', '), 'restore a backup (flwd restore) that has them'),
+      examineOwners(owners, readOwnerId(places.dataDir)),
+      examineTimezone(timezone ?? 'UTC', config.scheduler.timezone),
+      ...examinePauses(paused),
+      ...examineLate(late),
+      ...examineHeartbeats(found.failingHeartbeats),
+      ...examineBackfills(found.backfills),
+      ...failingTriggers.map((why) => warn('triggers', why, 'run flwd triggers, which says which job')),
+      ...examineWaiting(waiting),
+      ...examineRefusedCalls(found.refusedCalls),
+      ...examineExports(config, exports),
+      ...(kv ? [examineKv(kv)] : []),
+    ];
+  } catch (error) {
+    const words = damageIn(error);
+    if (words !== undefined) return [fail('database', `${places.dbPath} is damaged: ${words}`, restoreWords)];
+    const shortage = storageProblem(toDatabaseFailure(error));
+    if (!shortage) throw error;
+    return [warn('database', `${places.dbPath} cannot be read at present`, 'free space, or run flwd gc')];
+  }
+}
+
+/** A pause that somebody forgot looks like schedules that do not work. */
+function examinePauses(paused: Examination['paused']): HostCheck[] {
+  if (paused.length === 0) return [];
+  const which = paused.includes('*') ? 'all schedules are paused' : `paused: the schedules of ${paused.join(', ')}`;
+  return [warn('schedules', which, 'run flwd schedules resume --all, for each tenant that is named with --tenant')];
+}
+
+function examineLate({ late, missed }: Examination['late']): HostCheck[] {
+  const found = [
+    ...(late > 0 ? [`${late} late`] : []),
+    ...(missed > 0 ? [`${missed} missed by ${missed === 1 ? 'a schedule' : 'schedules'}`] : []),
+  ];
+  if (found.length === 0) return [];
+  return [warn('expected runs', found.join(', '), 'run flwd late, which says which jobs, and why')];
+}
+
+function examineHeartbeats(failing: number): HostCheck[] {
+  if (failing === 0) return [];
+  const what = failing === 1 ? 'the last call of 1 schedule failed' : `the last calls of ${failing} schedules failed`;
+  return [warn('heartbeats', what, 'run flwd schedules, which says why')];
+}
+
+function examineBackfills({ underWay, failed }: Examination['backfills']): HostCheck[] {
+  if (underWay + failed === 0) return [];
+  const what = [...(underWay > 0 ? [`${underWay} under way`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  if (failed === 0) return [ok('backfills', what.join(', '))];
+  return [warn('backfills', what.join(', '), 'run flwd backfills, which says why, and start them again')];
+}
+
+function examineWaiting(waiting: Examination['waiting']): HostCheck[] {
+  return waiting.map(({ channel, sinceMs, nextAtMs, ...one }) => {
+    const words = waitingWords({ ...one, since: toTimestamp(sinceMs), next: toTimestamp(nextAtMs) });
+    const cure = `check the receiver, then run flwd notify test ${channel}`;
+    return warn('notifications', `${channel}: ${words}`, cure);
+  });
+}
+
+const mostShown = 5;
+
+function examineRefusedCalls(refused: Examination['refusedCalls']): HostCheck[] {
+  if (refused.length === 0) return [];
+  const more = refused.length - mostShown;
+  const shown = refused.slice(0, mostShown).map(({ jobId, origin }) => `${origin} for ${jobId}`);
+  const which = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+  const what = `not called, because a job of an untrusted source may not reach the address: ${which}`;
+  return [warn('notifications', what, 'if the job may call it, add its host to notify.allow in flwd.yaml')];
+}
+
+const exportNames: Readonly<Record<Signal, { readonly name: string; readonly dropped: string }>> = {
+  traces: { name: 'traces', dropped: 'spans of runs that ended more than a day ago' },
+  logs: { name: 'sent logs', dropped: 'lines that were printed more than a day ago' },
+};
+
+function examineExports(config: Config, states: Examination['exports']): HostCheck[] {
+  const { collector } = config;
+  // `checkCollector` says which secret is missing.
+  if (!collector || checkCollector(config).length > 0) return [];
+  const { origin } = new URL(collector.endpoint);
+  return collector.signals.map((signal) => {
+    const { name, dropped } = exportNames[signal];
+    const state = states[signal];
+    if (state === null) return ok(name, `to ${origin}; no server has started with it yet`);
+    const { sentAtMs, failedAtMs, error } = state;
+    const last = sentAtMs === null ? 'nothing was sent yet' : `last sent at ${toTimestamp(sentAtMs)}`;
+    if (error === null) return ok(name, `to ${origin}; ${last}`);
+    const at = failedAtMs === null ? '' : ` at ${toTimestamp(failedAtMs)}`;
+    const cure = `check the collector and telemetry.otlp; ${dropped} are dropped`;
+    return warn(name, `to ${origin}; ${last}; the last request failed${at}: ${error}`, cure);
+  });
+}
+
+/** An instance keeps the zone in which it was made; one from before it had a zone keeps UTC. */
+function examineTimezone(kept: string, set: string | null): HostCheck {
+  const name = 'time zone';
+  const host = localTimezone();
+  if (set !== null) return ok(name, `${set} (scheduler.timezone) for schedules without a time zone`);
+  if (kept === host) return ok(name, `${kept} for schedules without a time zone`);
+  const detail = `${kept} for schedules without a time zone, because the instance began with it; the host is in ${host}`;
+  return warn(name, detail, `set scheduler.timezone to ${host}, or to ${kept} if that is meant`);
+}
+
+const nearlyFull = 0.9;
+
+/** The owners of the running runs. Another server may share the database (ADR 0039). */
+function examineOwners(owners: Examination['owners'], ownId: string | undefined): HostCheck {
+  const others = owners.filter(({ owner, host }) => owner !== ownId && host !== null);
+  const hosts = [...new Set(others.map(({ host }) => host))].join(', ');
+  const ofOthers = others.length === 0 ? '' : `, ${countRuns(others)} of other servers (${hosts})`;
+  const own = countRuns(owners) - countRuns(others);
+  return ok('owner', `${ownId ?? 'the next start creates an id'}; running runs: ${own} for this data dir${ofOthers}`);
+}
+
+/** Says in time that jobs will soon be unable to store more. */
+function examineKv({ keys, largest }: NonNullable<Examination['kv']>): HostCheck {
+  const { namespaceBytes, keys: mostKeys } = kvLimits;
+  const detail =
+    `${keys} of ${mostKeys} keys; the largest namespace, ${largest.namespace}, ` +
+    `has ${formatSize(largest.bytes)} of ${formatSize(namespaceBytes)}`;
+  const isNearlyFull = keys > mostKeys * nearlyFull || largest.bytes > namespaceBytes * nearlyFull;
+  const cure = 'delete keys that are no longer needed (flwd kv list), or have jobs store them with --ttl';
+  return isNearlyFull ? warn('key-value store', detail, cure) : ok('key-value store', detail);
+}
+
+function countRuns(owners: Examination['owners']): number {
+  return owners.reduce((sum, { runs }) => sum + runs, 0);
+}
