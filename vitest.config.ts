@@ -40,7 +40,7 @@ const notOverPostgres =
 const overPostgres = [
   'test/engine/*.test.ts',
   onPostgres,
-  'test/store/{artifacts,audit,backfills,commits,crash,failures,heartbeats,idempotency,job-times,journal,kv,last-runs,late,log-damage,logs*,notifications,run-*,runs,schedules,stats,traces,triggers,watched-files,webhooks}.test.ts',
+  'test/store/{artifacts,audit,backfills,commits,crash,exports,failures,heartbeats,idempotency,job-times,journal,kv,last-runs,late,log-damage,logs*,notifications,run-*,runs,schedules,stats,triggers,watched-files,webhooks}.test.ts',
 ];
 
 const ofTheConsole = 'test/console/**/*.test.ts';
