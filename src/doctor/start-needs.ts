@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { fail, type HostCheck, ok, warn } from '../domain/host-check.ts';
 import { type Channel, secretsIn, secretsOfChannel } from '../domain/notification.ts';
 import { openKeyring, openKeyWords } from '../engine/secrets/keyring.ts';
-import { assertUsable, findDenied, isForeign } from '../instance/data-dir.ts';
+import { assertUsable, findDenied, findUncreatable, isForeign } from '../instance/data-dir.ts';
 import { lockFile } from '../instance/owner-lock.ts';
 import { systemClock } from '../lib/clock.ts';
 import { readCalendar } from '../lib/cron/calendars.ts';
@@ -158,10 +158,10 @@ const leastFreeBytes = 2 ** 30;
 /** Whether a server can use the data dir as it is. */
 export async function checkDataDir(dataDir: string): Promise<HostCheck> {
   const name = 'data dir';
-  if (!existsSync(dataDir) && !findDenied(dataDir, dataDir))
-    return ok(name, `${dataDir} does not exist yet; the first start creates it`);
-  const refusal = await findRefusal(dataDir);
+  const isMissing = !existsSync(dataDir) && !findDenied(dataDir, dataDir);
+  const refusal = isMissing ? await findUncreatable(dataDir) : await findRefusal(dataDir);
   if (refusal) return failureOf(name, refusal);
+  if (isMissing) return ok(name, `${dataDir} does not exist yet; the first start creates it`);
   const { mode, uid } = await stat(dataDir);
   const { bavail, bsize } = await statfs(dataDir);
   const freeBytes = bavail * bsize;

@@ -67,9 +67,27 @@ function whyDenied(dataDir: string): string {
     const stats = statSync(dataDir);
     if (stats.uid !== process.geteuid?.()) return foreign(stats.uid);
     return `its mode is ${showMode(stats)}, so its owner, who runs flwd, may not use it (chmod 700 it)`;
-  } catch {
-    return 'this user may not enter a folder above it';
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') return 'this user may not enter a folder above it';
+    return `this user may not create a folder in ${nearestFolder(dataDir)}`;
   }
+}
+
+/** Changes nothing. A StartError if no start could create the data dir, which does not exist. */
+export async function findUncreatable(dataDir: string): Promise<unknown> {
+  try {
+    // The slash makes a file an error.
+    await access(`${nearestFolder(dataDir)}/`, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return explained(error, dataDir);
+  }
+  return undefined;
+}
+
+/** The folder in which the first new one would be created. */
+function nearestFolder(path: string): string {
+  const folder = dirname(path);
+  return existsSync(folder) ? folder : nearestFolder(folder);
 }
 
 /** Node's own `recursive` never returns in `/proc`, where a folder exists but cannot hold new ones (Node 24.21). */

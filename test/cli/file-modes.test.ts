@@ -1,7 +1,7 @@
 // Files of an instance that this user may not use, as after a `cp` by root or a wrong chmod.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createInstance } from './an-instance.ts';
@@ -75,6 +75,27 @@ test('doctor fails where serve refuses the data dir, in the same words', async (
     expect(doctor.stdout.replaceAll(/ +/g, ' ')).toContain(`fail data dir ${cannot}${why}\n → ${fix}\n`);
   }
   chmodSync(dataDir, 0o700);
+});
+
+test('doctor fails where serve cannot create the data dir, in the same words', async () => {
+  const { dir } = await stoppedInstance();
+  const closed = join(dir, 'closed');
+  mkdirSync(closed, { mode: 0o555 });
+  writeFileSync(join(dir, 'file'), '');
+  for (const [place, why] of [
+    ['closed/data', `this user may not create a folder in ${closed}`],
+    ['closed/new/data', `this user may not create a folder in ${closed}`],
+    ['file/data', 'a part of the path is not a folder'],
+  ] as const) {
+    const dataDir = join(dir, place);
+    const fix = 'fix that, or choose another (--data-dir)';
+    const cannot = `the data dir ${dataDir} cannot be used: ${why}`;
+    const refusal = { code: 2, stdout: '', stderr: `${cannot}; ${fix}\n` };
+    expect(await flwd(dir, 'serve', '--data-dir', dataDir)).toEqual(refusal);
+    const doctor = await flwd(dir, 'doctor', '--data-dir', dataDir);
+    expect(doctor).toMatchObject({ code: 1, stderr: '' });
+    expect(doctor.stdout.replaceAll(/ +/g, ' ')).toContain(`fail data dir ${cannot}\n → ${fix}\n`);
+  }
 });
 
 test('a key of the secrets that all users can read is a warning of doctor and serve', async () => {
