@@ -88,11 +88,14 @@ test('the command under flock, sh -c and sh FILE lacks what it lacks alone', asy
     `3 1 * * * flock /tmp/b -c 'cd ${dir} && bin/backup.sh'`,
     `4 1 * * * bash -c 'set -e; ${dir}/bin/backup.sh'`,
     `5 1 * * * sh ${dir}/bin/backup.sh`,
-    `6 1 * * * ${'flock /tmp/c '.repeat(700)} date`,
+    `6 1 * * * bash -eo pipefail -O nullglob -c 'cd ${dir}; bin/backup.sh'`,
+    `7 1 * * * bash +o posix -- ${dir}/bin/backup.sh -c x`,
+    `8 1 * * * ${'flock /tmp/c '.repeat(700)} date`,
   );
   const lacks = { write: ['/srv'], network: `line 2 of ${dir}/bin/backup.sh: curl` };
-  expect(found.slice(0, 5).map((one) => one.lacks)).toMatchObject([lacks, lacks, lacks, lacks, lacks]);
-  expect(found.slice(0, 5).every((one) => one.lacks.read.includes(`${dir}/bin/backup.sh`))).toBe(true);
+  const calling = found.slice(0, 7);
+  expect(calling.map((one) => one.lacks)).toMatchObject(calling.map(() => lacks));
+  expect(calling.every((one) => one.lacks.read.includes(`${dir}/bin/backup.sh`))).toBe(true);
 });
 
 test('a script found by PATH lacks what it lacks under its own path, and mail is told to be a notification', async () => {
@@ -147,6 +150,9 @@ test('a job is named after the word that says what its line does, and no two hav
     ['sleep 8', 'sleep'],
     ['A=1', 'cron'],
     ['/srv/other/backup.sh', 'backup-2'],
+    ['sh /srv/tidy.sh -c foo', 'tidy'],
+    ["bash -eo pipefail -c '/srv/bin/prune.sh | cat'", 'prune'],
+    ["su ada -c '/srv/bin/fetch.sh'", 'fetch'],
   ];
   const found = await imported(
     createHome(),

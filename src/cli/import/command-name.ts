@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import { readFlock } from '../init/flock.ts';
+import { readShell } from '../init/shell-call.ts';
 import { commandsOf, expand } from '../init/shell-commands.ts';
 import { withoutWrappers } from '../init/shell-programs.ts';
 import { shells, withoutKeywords } from '../init/shell-uses.ts';
@@ -50,9 +51,12 @@ function candidatesOf(written: readonly string[], depth: number): Candidate[] {
     const { command } = readFlock(operands);
     return command[0] === '-c' ? candidatesIn(command[1] ?? '', depth + 1) : candidatesOf(command, depth + 1);
   }
-  const script = shells.test(program) || program === 'su' || program === 'runuser' ? scriptIn(operands) : undefined;
+  if (shells.test(program)) {
+    const { script, file } = readShell(operands);
+    return script === undefined ? named(file && withoutEnding(basename(file))) : candidatesIn(script, depth + 1);
+  }
+  const script = program === 'su' || program === 'runuser' ? scriptOfSu(operands) : undefined;
   if (script !== undefined) return candidatesIn(script, depth + 1);
-  if (shells.test(program)) return named(fileIn(operands));
   if (preparing.test(program)) return named(undefined);
   if (interpreters.test(program)) {
     const module = operands[0] === '-m' ? operands[1] : undefined;
@@ -65,8 +69,8 @@ function candidatesOf(written: readonly string[], depth: number): Candidate[] {
   return named(withoutEnding(program));
 }
 
-/** What follows `-c`. */
-function scriptIn(operands: readonly string[]): string | undefined {
+/** What follows `-c`, which may itself follow the user. */
+function scriptOfSu(operands: readonly string[]): string | undefined {
   const at = operands.findIndex((word) => /^-[a-z]*c$/.test(word));
   return at < 0 ? undefined : operands[at + 1];
 }

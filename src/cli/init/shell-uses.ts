@@ -18,6 +18,7 @@ import {
   workspaceFile,
 } from './place.ts';
 import type { ScriptArgument } from './script-arguments.ts';
+import { readShell } from './shell-call.ts';
 import { commandsOf, expand, type ShellCommand } from './shell-commands.ts';
 import { filesOf, isOfNetwork, withoutWrappers } from './shell-programs.ts';
 import type { FileUse, Lock, Note, Uses } from './uses.ts';
@@ -254,7 +255,7 @@ function lockBy(walk: Walk, words: readonly string[], line: number): void {
   const file = inFolder(walk, expanded(walk, lock, line), 'write');
   note(walk, 'write', file, { line, by: 'flock', isNewFile: true });
   if (onConflict !== undefined) walk.lock ??= { line, onConflict, waits, file };
-  if (command[0] === '-c' || command[0] === '--command') visitScript(walk, command, line);
+  if (command[0] === '-c' || command[0] === '--command') visitScript(walk, ['-c', ...command.slice(1)], line);
   else visitInside(walk, [{ words: command, redirects: [], line, isNested: false }]);
 }
 
@@ -277,16 +278,13 @@ function lockFileOf({ descriptors, roots }: Walk, written: string): string | und
 
 export const shells = /^(?:ba|da|z|k)?sh$/;
 
-/** `-c 'cd /srv && make'`, or a file. @param words after the name of the shell */
+/** @param words after the name of the shell */
 function visitScript(walk: Walk, words: readonly string[], line: number): void {
-  const at = words.findIndex((word) => !word.startsWith('-'));
-  const written = words[at];
-  if (written === undefined) return;
-  const script = expanded(walk, written, line);
-  if (words.slice(0, at).some((word) => /^-(?:[a-z]*c|-command)$/.test(word)))
-    visitInside(walk, commandsOf(script, line));
-  else if (isNamedPath(walk, inFolder(walk, script, 'read')))
-    note(walk, 'read', inFolder(walk, script, 'read'), { line, by: runs });
+  const { script, file } = readShell(words);
+  if (script !== undefined) visitInside(walk, commandsOf(expanded(walk, script, line), line));
+  if (file === undefined) return;
+  const path = inFolder(walk, expanded(walk, file, line), 'read');
+  if (isNamedPath(walk, path)) note(walk, 'read', path, { line, by: runs });
 }
 
 const serviceWords = 'talks to a service of the host, which a sandbox hides: only the profile disabled shows it';

@@ -1,0 +1,28 @@
+// Reads the words of a shell's own command line: which script it runs.
+
+export type ShellCall = {
+  /** After `-c`, as written. */
+  readonly script: string | undefined;
+  /** As written; undefined with a script, or if the shell reads standard input. */
+  readonly file: string | undefined;
+};
+
+/** `-eo pipefail -c 'cd /srv && make'`, or a file and its arguments. @param words after the name of the shell */
+export function readShell(words: readonly string[]): ShellCall {
+  let at = 0;
+  let letters = '';
+  for (; /^(?:-|\+.)/.test(words[at] ?? ''); at++) {
+    const word = words[at] ?? '';
+    if (word === '-' || word === '--') {
+      at += 1;
+      break;
+    }
+    if (/^--(?:rcfile|init-file)$/.test(word)) at += 1;
+    if (word.startsWith('--')) continue;
+    if (word.startsWith('-')) letters += word.slice(1);
+    // Each o and O takes a word of its own, such as `pipefail`.
+    at += word.match(/o/gi)?.length ?? 0;
+  }
+  if (letters.includes('c')) return { script: words[at], file: undefined };
+  return { script: undefined, file: letters.includes('s') ? undefined : words[at] };
+}
