@@ -105,6 +105,7 @@ test('a line is proposed what its script uses, and never its whole home', () => 
       storedName: () => 'x',
       jobId: (name) => name,
       needs: needsOfJob(job),
+      isLockShared: false,
       notes: [],
     });
     if ('problem' in draft) throw new Error(draft.problem);

@@ -78,6 +78,25 @@ test('jobs with the same lock are told of each other', async () => {
   ]);
 });
 
+test('a lock that another job takes as well is not told to be replaced', async () => {
+  const found = await imported(
+    createHome(),
+    '1 * * * * (flock 9; sync) 9>/var/lock/z',
+    '2 * * * * (flock 9; date) 9>/var/lock/z',
+    '3 * * * * flock /srv/x.lock sync',
+    '4 * * * * flock /srv/x.lock date',
+  );
+  const became = 'flock became `concurrency: {limit: 1, on_conflict: queue}`: a run that begins during another waits';
+  const shared = expect.stringContaining('takes the same lock');
+  const until = `${became} until that one has ended`;
+  const ofHidden = [until, shared, 'the sandbox does not show /var/lock/z'];
+  expect(found.slice(0, 2).map(({ notes }) => notes)).toEqual([ofHidden, ofHidden]);
+  expect(found.slice(2).map(({ notes }) => notes.slice(0, 2))).toEqual([
+    [until, shared],
+    [until, shared],
+  ]);
+});
+
 test('the command under flock, sh -c and sh FILE lacks what it lacks alone', async () => {
   const dir = createHome();
   writeFiles(dir, { 'bin/backup.sh': '#!/bin/sh\ncurl -fsS https://example.org > /srv/x\n' });

@@ -18,6 +18,8 @@ export type CommandNeeds = {
   readonly isHomeUsed: boolean;
   /** It or a script that it calls takes a lock, so that no two runs of it work at once. */
   readonly lock: Lock | undefined;
+  /** What it writes among the locks of the host. */
+  readonly hidden: readonly string[];
   readonly notes: readonly string[];
 };
 
@@ -48,10 +50,10 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
       networkOfScript?.uses.network?.replace(/^line (\d+):/, `line $1 of ${networkOfScript.path}:`),
     isHomeUsed: ofScripts.some(({ place }) => place.isOfHome),
     lock,
+    hidden: written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => path),
     notes: [
       ...notesOf([...programs, ...called.flatMap(({ uses }) => uses.programs)]),
       ...noteOfTmp(lock?.file === undefined ? script : script.replaceAll(lock.file, '')),
-      ...written.filter(({ path }) => isLockFolder.test(path)).map(({ path }) => noteOfHidden(path, lock)),
       ...write.filter((path) => !statOf(path)).map((path) => `create ${path} before the first run`),
     ],
   };
@@ -60,20 +62,21 @@ export function needsOfCommand(script: string, around: Surroundings): CommandNee
 /** The sandbox has none of them. */
 const isLockFolder = /^(?:\/var)?\/(?:run|lock)(?:\/|$)/;
 
-function noteOfHidden(path: string, lock: Lock | undefined): string {
+/** @param isShared another job takes the lock, which `concurrency` does not replace then */
+export function notesOfHidden({ hidden, lock }: CommandNeeds, isShared: boolean): string[] {
   const instead =
     lock === undefined
-      ? '`concurrency: { limit: 1, on_conflict: reject }` replaces a lock file'
-      : 'remove the lock, which `concurrency` replaces';
-  return `the sandbox does not show ${path}: ${instead}`;
+      ? ': `concurrency: { limit: 1, on_conflict: reject }` replaces a lock file'
+      : ': remove the lock, which `concurrency` replaces';
+  return hidden.map((path) => `the sandbox does not show ${path}${isShared ? '' : instead}`);
 }
 
-/** What became of a lock. */
-export function noteOfLock({ onConflict, waits, file }: Lock): string {
+/** What became of a lock. @param isShared another job takes it, too */
+export function noteOfLock({ onConflict, waits, file }: Lock, isShared: boolean): string {
   const meanwhile = onConflict === 'reject' ? 'is rejected' : 'waits until that one has ended';
   const limit = waits === undefined ? '' : `; \`timeouts: {queue: ${waits}s}\` lets it give up as flock did`;
   const grant =
-    file === undefined || isInSandbox(file) || isLockFolder.test(file)
+    isShared || file === undefined || isInSandbox(file) || isLockFolder.test(file)
       ? ''
       : `; without flock, it need not write ${file}`;
   return `flock became \`concurrency: {limit: 1, on_conflict: ${onConflict}}\`: a run that begins during another ${meanwhile}${limit}${grant}`;
@@ -128,6 +131,7 @@ export function mergeNeeds(all: readonly CommandNeeds[]): CommandNeeds {
     network: all.find((one) => one.network !== undefined)?.network,
     isHomeUsed: all.some((one) => one.isHomeUsed),
     lock: all.find((one) => one.lock !== undefined)?.lock,
+    hidden: [...new Set(all.flatMap((one) => one.hidden))],
     notes: [...new Set(all.flatMap((one) => one.notes))],
   };
 }

@@ -5,7 +5,14 @@ import { stringify } from 'yaml';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { NewFile } from '../init/job-folder.ts';
 import { printable } from '../terminal/output.ts';
-import { type CommandNeeds, foldersOf, mergeNeeds, needsOfCommand, noteOfLock } from './command-needs.ts';
+import {
+  type CommandNeeds,
+  foldersOf,
+  mergeNeeds,
+  needsOfCommand,
+  noteOfLock,
+  notesOfHidden,
+} from './command-needs.ts';
 import { commandsOf, type FoundCommand, type FoundJob } from './found-job.ts';
 import { type ImportRecord, recordFile, recordOf } from './record.ts';
 import {
@@ -60,6 +67,8 @@ type Plan = {
   /** What people call the job, as no other job is called. */
   readonly title: string;
   readonly needs: CommandNeeds;
+  /** Another job takes its lock, too. */
+  readonly isLockShared: boolean;
   /** Notes besides those of the job and its needs. */
   readonly notes: readonly string[];
   /** The job's folder below the target, from which names of stored secrets are made. */
@@ -81,9 +90,9 @@ export function needsOfJob(job: FoundJob): CommandNeeds {
 
 export function draftJob(
   found: FoundJob,
-  { title, folder, runAs, storedName, jobId, needs, notes: others }: Plan,
+  { title, folder, runAs, storedName, jobId, needs, isLockShared, notes: others }: Plan,
 ): Draft | { readonly problem: string } {
-  const job = withLock({ ...found, name: title }, needs, others);
+  const job = withLock({ ...found, name: title }, needs, { isLockShared, others });
   const names = createSecretNames(job.arguments.map(({ name }) => name));
   const notes = [...job.notes];
   const env = environmentOf(job, { names, notes, storedName });
@@ -123,18 +132,27 @@ export function draftJob(
     record,
     needs,
     secrets,
-    notes: [...notes, ...needs.notes, ...(record.not_carried_over !== null && job.user === 'root' ? [neverRoot] : [])],
+    notes: [
+      ...notes,
+      ...notesOfHidden(needs, isLockShared),
+      ...needs.notes,
+      ...(record.not_carried_over !== null && job.user === 'root' ? [neverRoot] : []),
+    ],
     ...lines,
   };
 }
 
 /** The other scheduler's own limit counts more than a lock in its command. */
-function withLock(job: FoundJob, { lock }: CommandNeeds, others: readonly string[]): FoundJob {
+function withLock(
+  job: FoundJob,
+  { lock }: CommandNeeds,
+  { isLockShared, others }: { readonly isLockShared: boolean; readonly others: readonly string[] },
+): FoundJob {
   if (lock === undefined || job.settings.concurrency !== undefined) return { ...job, notes: [...job.notes, ...others] };
   return {
     ...job,
     settings: { ...job.settings, concurrency: { limit: 1, on_conflict: lock.onConflict } },
-    notes: [...job.notes, noteOfLock(lock), ...others],
+    notes: [...job.notes, noteOfLock(lock, isLockShared), ...others],
   };
 }
 

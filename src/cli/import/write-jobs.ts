@@ -103,13 +103,20 @@ async function writeFrom(
     const folder = relative(target, dir);
     const needs = needsOf.get(one) ?? needsOfJob(one);
     const before = earlier.get(one);
-    const notes = [
-      ...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]),
-      ...sharedLockNotes(one, needsOf, folders),
-    ];
+    const lockNotes = sharedLockNotes(one, needsOf, folders);
+    const notes = [...(before === undefined ? [] : [earlierNote(before, shownPath(before.dir))]), ...lockNotes];
     const title = `${one.name}${folder.slice(wantedFolder(one.name).length)}`;
     const runAs = place.runAs(one.user);
-    const draft = draftJob(one, { title, folder, runAs, storedName, jobId, needs, notes });
+    const draft = draftJob(one, {
+      title,
+      folder,
+      runAs,
+      storedName,
+      jobId,
+      needs,
+      isLockShared: lockNotes.length > 0,
+      notes,
+    });
     if ('problem' in draft) return { kind: 'nothing', found: one, reason: draft.problem };
     // The same line twice is one job.
     known.set(key, dir);
