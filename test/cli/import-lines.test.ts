@@ -170,6 +170,10 @@ test('a job is named after the word that says what its line does, and no two hav
     ['A=1', 'cron'],
     ['/srv/other/backup.sh', 'backup-2'],
     ['sh /srv/tidy.sh -c foo', 'tidy'],
+    ['python3 -W ignore /srv/app.py -c x', 'app'],
+    ['php -d memory_limit=1G -f /srv/feed.php', 'feed'],
+    ['/usr/bin/env -u A python3 -u -m foo.bar', 'foo.bar'],
+    ['/usr/bin/nice -n 5 node --require ./hook.js /srv/mailer.js', 'mailer'],
     ["bash -eo pipefail -c '/srv/bin/prune.sh | cat'", 'prune'],
     ["su ada -c '/srv/bin/fetch.sh'", 'fetch'],
   ];

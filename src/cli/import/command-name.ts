@@ -13,9 +13,28 @@ type Candidate = {
   readonly says: boolean;
 };
 
+type Interpreter = {
+  readonly names: RegExp;
+  /** Options that code follows. */
+  readonly code: RegExp;
+  readonly module?: RegExp;
+  /** Options whose value is the next word. */
+  readonly valued: RegExp;
+};
+
 const preparing =
   /^(?:cd|pushd|popd|sleep|set|source|\.|export|unset|eval|test|\[|\[\[|true|false|:|umask|ulimit|echo|printf|date|logger|trap|exit|read|wait|mkdir|for|su|runuser)$/;
-const interpreters = /^(?:python[\d.]*|perl|ruby|node|php[\d.]*)$/;
+const interpreters: readonly Interpreter[] = [
+  { names: /^python[\d.]*$/, code: /^-[a-zA-Z]*c$/, module: /^-[a-zA-Z]*m$/, valued: /^-[a-zA-Z]*[WX]$/ },
+  { names: /^perl$/, code: /^-[a-z\d]*[eE]$/, valued: /^-I$/ },
+  { names: /^ruby$/, code: /^-[a-z\d]*e$/, valued: /^-[CEIr]$/ },
+  {
+    names: /^node$/,
+    code: /^(?:-p?e|-p|--eval|--print)$/,
+    valued: /^(?:-[Cr]|--(?:conditions|env-file|import|require))$/,
+  },
+  { names: /^php[\d.]*$/, code: /^-[BERr]$/, valued: /^-[cdz]$/ },
+];
 const makers = /^(?:g?make|just|rake|task)$/;
 const packageManagers = /^(?:npm|pnpm|yarn|bun)$/;
 const mostDepth = 8;
@@ -58,10 +77,8 @@ function candidatesOf(written: readonly string[], depth: number): Candidate[] {
   const script = program === 'su' || program === 'runuser' ? scriptOfSu(operands) : undefined;
   if (script !== undefined) return candidatesIn(script, depth + 1);
   if (preparing.test(program)) return named(undefined);
-  if (interpreters.test(program)) {
-    const module = operands[0] === '-m' ? operands[1] : undefined;
-    return named(module ?? (operands.some((word) => /^-[cer]$/.test(word)) ? undefined : fileIn(operands)));
-  }
+  const interpreter = interpreters.find(({ names }) => names.test(program));
+  if (interpreter) return named(programOf(interpreter, operands));
   if (packageManagers.test(program)) return [{ name: after(/^run(?:-script)?$/, operands) ?? program, says: true }];
   if (makers.test(program)) return [{ name: targetIn(operands) ?? program, says: true }];
   if (/^(?:docker|podman)(?:-compose)?$/.test(program) && `${program} ${operands.join(' ')}`.includes('compose'))
@@ -75,9 +92,17 @@ function scriptOfSu(operands: readonly string[]): string | undefined {
   return at < 0 ? undefined : operands[at + 1];
 }
 
-function fileIn(operands: readonly string[]): string | undefined {
-  const file = operands.find((word) => !word.startsWith('-'));
-  return file === undefined ? undefined : withoutEnding(basename(file));
+/** The module, or the file without its ending; undefined for code, or if nothing is named. */
+function programOf({ code, module, valued }: Interpreter, operands: readonly string[]): string | undefined {
+  let at = 0;
+  for (; operands[at]?.startsWith('-'); at++) {
+    const option = operands[at] ?? '';
+    if (code.test(option)) return undefined;
+    if (module?.test(option)) return operands[at + 1];
+    if (valued.test(option)) at += 1;
+  }
+  const file = operands[at];
+  return file && withoutEnding(basename(file));
 }
 
 /** `nightly` in `--prefix web run nightly`, and in `compose run --rm -e A=b nightly`. */

@@ -11,15 +11,16 @@ export type OperandUse = {
 
 const wrappers = /^(?:sudo|doas|nice|ionice|nohup|timeout|env|command|builtin|exec|chronic|stdbuf|setsid|xargs|time)$/;
 
-/** `sudo nice -n 5 rsync …` runs rsync. */
+/** `sudo /usr/bin/nice -n 5 rsync …` runs rsync. */
 export function withoutWrappers(words: readonly string[]): {
   readonly words: readonly string[];
   readonly isSudo: boolean;
 } {
   let at = 0;
   let isSudo = false;
-  while (wrappers.test(words[at] ?? '')) {
-    const wrapper = words[at];
+  for (;;) {
+    const wrapper = words[at]?.replace(/^(?:\/usr)?\/bin\//, '') ?? '';
+    if (!wrappers.test(wrapper)) break;
     isSudo ||= wrapper === 'sudo' || wrapper === 'doas';
     at += 1;
     while (words[at]?.startsWith('-')) at += takesValue(wrapper, words[at] ?? '') ? 2 : 1;
@@ -29,10 +30,11 @@ export function withoutWrappers(words: readonly string[]): {
   return { words: words.slice(at), isSudo };
 }
 
-function takesValue(wrapper: string | undefined, option: string): boolean {
+function takesValue(wrapper: string, option: string): boolean {
   if (wrapper === 'sudo' || wrapper === 'doas') return /^-[ugCDhpRrTtU]$/.test(option);
   if (wrapper === 'xargs') return /^-[IndELPs]$/.test(option);
-  return /^(?:nice|ionice|timeout|stdbuf)$/.test(wrapper ?? '') && /^-[nckspioe]$/.test(option);
+  if (wrapper === 'env') return /^-[uC]$/.test(option);
+  return /^(?:nice|ionice|timeout|stdbuf)$/.test(wrapper) && /^-[nckspioe]$/.test(option);
 }
 
 const online =
