@@ -93,6 +93,61 @@ testWith(headlessChromium)('what the server refuses stands at its field, and not
   expect(await page.getByRole('menuitem', { name: 'Backfill…' }).count()).toBe(0);
 });
 
+testWith(headlessChromium)('a year typed key by key leaves the form as it is', async () => {
+  const page = await browser.open(`${server.url}/schedules`, { timezone: 'UTC' });
+  const { form, outcome } = await openForm(page, 'ops/nightly');
+  const from = form.getByLabel('From');
+  await form.getByLabel('Until').fill('2026-03-03T00:00');
+  await from.fill('2025-03-01T00:00');
+  await from.focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  for (const [key, year] of [
+    ['2', '0002'],
+    ['0', '0020'],
+    ['2', '0202'],
+  ] as const) {
+    await page.keyboard.press(key);
+    await expect.poll(() => from.inputValue()).toBe(`${year}-03-01T00:00`);
+  }
+  await form.getByRole('button', { name: 'Start the runs' }).click();
+  await form.getByText('A year from 1900 to 9998 is needed.').waitFor();
+  await from.focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.type('2026');
+  await outcome.getByRole('heading', { name: '2 runs would start' }).waitFor();
+});
+
+testWith(headlessChromium)('a backfill starts only the runs that its button counts', async () => {
+  const page = await browser.open(`${server.url}/schedules`, { timezone: 'UTC' });
+  const { form, outcome } = await openForm(page, 'ops/nightly');
+  const until = form.getByLabel('Until');
+  await form.getByLabel('From').fill('2026-03-01T00:00');
+  await until.fill('2026-03-03T00:00');
+  await form.getByRole('button', { name: 'Start 2 runs' }).waitFor();
+  const answered = Promise.withResolvers<void>();
+  await page.route('**/backfills/preview', async (route) => {
+    await answered.promise;
+    await route.continue();
+  });
+  await until.fill('2026-03-05T00:00');
+  const start = form.getByRole('button', { name: 'Start the runs' });
+  await start.and(form.locator(':disabled')).waitFor();
+  answered.resolve();
+  await form.getByRole('button', { name: 'Start 4 runs' }).and(form.locator(':enabled')).waitFor();
+
+  const { schedules } = await read<{ schedules: readonly { id: string }[] }>('/schedules?job_id=ops/nightly');
+  const span = { from: '2026-04-01T00:00:00Z', until: '2026-04-02T00:00:00Z' };
+  await server.post(`/schedules/${schedules[0]?.id}/backfills`, span);
+  const made = { backfills: [{ from: '2026-04-01T00:00:00.000Z', started: 1, status: 'done' }] };
+  await expect.poll(() => read<List>('/backfills?job_id=ops/nightly&limit=1')).toMatchObject(made);
+  await until.fill('2026-04-02T00:00');
+  await form.getByLabel('From').fill('2026-04-01T00:00');
+  await outcome.getByRole('heading', { name: 'No run would start' }).waitFor();
+  await start.and(form.locator(':disabled')).waitFor();
+});
+
 testWith(headlessChromium)(
   'a backfill under way shows its progress above the schedules, and is cancelled there',
   async () => {

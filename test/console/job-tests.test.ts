@@ -66,7 +66,7 @@ testWith(headlessChromium)('a job without tests, with a broken file, or without 
   await page.getByText('This job has no tests.').waitFor();
   for (const job of ['broken', 'bomb']) {
     await page.goto(`${server.url}/jobs/demo/${job}?tab=tests`);
-    await page.getByText('The file is no list of tests.').waitFor();
+    await page.getByText('The file is not a list of tests.').waitFor();
   }
   const { credential } = await server.token({ scopes: ['jobs:read', 'runs:read'] });
   await page.evaluate(`sessionStorage.setItem('flwd.token', ${JSON.stringify(credential)})`);

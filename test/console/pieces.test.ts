@@ -166,6 +166,14 @@ describe('an instant by the clocks of a schedule', () => {
     expect(instantIn('Pacific/Kiritimati', '2026-11-02T00:00')).toBe('2026-11-01T10:00:00.000Z');
     expect(there('')).toBeNull();
   });
+
+  test('is null while the year is being typed', () => {
+    const there = (wall: string) => instantIn('Europe/Berlin', wall);
+    const years = ['0001', '0020', '0202', '0999', '1899', '12026'];
+    for (const year of years) expect(there(`${year}-11-02T00:00`)).toBeNull();
+    expect(there('9998-12-31T23:59')).toBe('9998-12-31T22:59:00.000Z');
+    expect(there('1900-01-01T00:00')).toBe('1899-12-31T23:00:00.000Z');
+  });
 });
 
 describe('rows of runs', () => {

@@ -6,7 +6,7 @@ import { Button } from '../design/controls/Button.tsx';
 import { Dialog } from '../design/controls/Dialog.tsx';
 import { Field, Input } from '../design/controls/Input.tsx';
 import { type Schedule, sentenceWords } from '../schedules/schedule-data.ts';
-import { instantIn, knownZone } from '../schedules/zone-time.ts';
+import { firstYear, instantIn, knownZone, lastYear } from '../schedules/zone-time.ts';
 import { useActs } from '../session/acts.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote, Scrolls, WithCode } from '../widgets/Notes.tsx';
@@ -28,8 +28,8 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
     for (const key of ['backfills', 'schedules', 'fires']) refresh({ queryKey: [key] });
   });
   const span = spanOf(zone, from, until);
-  const preview = usePreview(schedule.id, span);
-  const count = preview?.kind === 'times' ? preview.preview.times.length : 0;
+  const { preview, isCurrent } = usePreview(schedule.id, span);
+  const count = isCurrent && preview?.kind === 'times' ? preview.preview.times.length : 0;
   const atOnceError = isCount(atOnce) ? null : `A whole number from 1 to ${mostAtOnce} is needed.`;
   const start = (): void => {
     setTried(true);
@@ -43,12 +43,11 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
   const acts = (
     <>
       <Button onClick={o.close}>Cancel</Button>
-      <Button look="primary" disabled={isBusy} onClick={start}>
+      <Button look="primary" disabled={isBusy || (span !== null && count === 0)} onClick={start}>
         {count > 0 ? `Start ${countOf(count, 'run')}` : 'Start the runs'}
       </Button>
     </>
   );
-  const needsFrom = isTried && from === '' ? 'A time is needed.' : null;
   return (
     <Dialog title={`Backfill ${harmless(schedule.job_id)}`} close={o.close} size="wide" acts={acts}>
       <div className={styles.form}>
@@ -62,14 +61,14 @@ export function BackfillForm(o: { readonly schedule: Schedule; readonly close: (
             hint={`In ${zone}`}
             isRequired
             value={from}
-            error={needsFrom ?? errorAt(preview, 'From')}
+            error={(isTried ? lackOf(zone, from) : null) ?? errorAt(preview, 'From')}
             change={setFrom}
           />
           <TimeField
             label="Until"
             hint={`In ${zone}, not included. Empty: now`}
             value={until}
-            error={errorAt(preview, 'Until')}
+            error={(isTried && until !== '' ? lackOf(zone, until) : null) ?? errorAt(preview, 'Until')}
             change={setUntil}
           />
           <Field label="Runs at a time" hint="How many of them may wait or work at once" error={atOnceError}>
@@ -97,6 +96,12 @@ function spanOf(zone: string, from: string, until: string): { readonly from: str
   const [first, last] = [instantIn(zone, from), until === '' ? undefined : instantIn(zone, until)];
   if (first === null || last === null) return null;
   return { from: first, ...(last !== undefined && { until: last }) };
+}
+
+/** What a field needs to be a time, or null. */
+function lackOf(zone: string, wall: string): string | null {
+  if (wall === '') return 'A time is needed.';
+  return instantIn(zone, wall) === null ? `A year from ${firstYear} to ${lastYear} is needed.` : null;
 }
 
 function isCount(text: string): boolean {

@@ -45,24 +45,31 @@ export type Preview =
 
 const settleMs = 200;
 
-/** Asks the server when typing pauses. The last answer stays until the next one. null: nothing was asked so far. */
-export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> | null): Preview | null {
+type Previewed = {
+  /** null: nothing was asked so far. */
+  readonly preview: Preview | null;
+  /** false: it is about an earlier span. */
+  readonly isCurrent: boolean;
+};
+
+/** Asks the server when typing pauses. The last answer stays until the next one. */
+export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> | null): Previewed {
   const client = useClient();
-  const [preview, setPreview] = useState<Preview | null>(null);
+  const [last, setLast] = useState<{ readonly key: string; readonly preview: Preview } | null>(null);
   const key = span && JSON.stringify(span);
   // `key` stands for `span`
   useEffect(() => {
-    if (span === null) {
-      setPreview(null);
+    if (span === null || key === null) {
+      setLast(null);
       return undefined;
     }
     const ending = new AbortController();
     const { signal } = ending;
     const timer = setTimeout(() => {
       client.call('previewBackfill', { path: { schedule_id: scheduleId }, body: span, signal }).then(
-        (answer) => setPreview({ kind: 'times', preview: answer }),
+        (answer) => setLast({ key, preview: { kind: 'times', preview: answer } }),
         (error: unknown) => {
-          if (!signal.aborted) setPreview(errorsOf(error) ?? { kind: 'none', why: errorText(error) });
+          if (!signal.aborted) setLast({ key, preview: errorsOf(error) ?? { kind: 'none', why: errorText(error) } });
         },
       );
     }, settleMs);
@@ -71,5 +78,5 @@ export function usePreview(scheduleId: string, span: BodyOf<'previewBackfill'> |
       ending.abort();
     };
   }, [client, scheduleId, key]);
-  return preview;
+  return { preview: last?.preview ?? null, isCurrent: last !== null && last.key === key };
 }

@@ -56,12 +56,12 @@ function OfText(o: { readonly jobId: string; readonly text: string | null; reado
       <HowToRun jobId={jobId} />
       {tests === null && (
         <p className={styles.note}>
-          The file is no list of tests. <code>flwd test {harmless(jobId)}</code> says where it is wrong.
+          The file is not a list of tests. <code>flwd test {harmless(jobId)}</code> says where it is wrong.
         </p>
       )}
       <ul aria-label="Tests">
-        {tests?.map((test) => (
-          <Test key={test.line} test={test} href={`${code}&line=${test.line}`} />
+        {tests?.map((test, index) => (
+          <Test key={index} test={test} href={`${code}&line=${test.line}`} />
         ))}
       </ul>
     </Card>
@@ -72,7 +72,7 @@ function HowToRun({ jobId }: { readonly jobId: string }): ReactNode {
   const command = `flwd test ${shellWord(jobId)}`;
   return (
     <p className={styles.note}>
-      Run them with <code>{harmless(command)}</code> <CopyButton label="Copy the command" text={command} /> They run in
+      Run them with <code>{harmless(command)}</code>. <CopyButton label="Copy the command" text={command} /> They run in
       the sandbox of that machine, on an instance of their own, so their results are not shown here.
     </p>
   );

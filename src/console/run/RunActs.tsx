@@ -11,6 +11,7 @@ import { Menu, type MenuEntry } from '../design/controls/Menu.tsx';
 import { narrowPx, useWidth } from '../design/width.ts';
 import { useJob } from '../jobs/catalogue.ts';
 import type { Acts } from '../session/acts.ts';
+import { isLoading } from '../session/answers.tsx';
 import { useRequestKeys } from '../session/request-keys.ts';
 import { useScopes } from '../session/scopes.ts';
 import { jobPath, type Run, runPath } from '../words.ts';
@@ -82,7 +83,7 @@ function EndedActs({
   const once = useRequestKeys();
   const [isChoosing, setChoosing] = useState(false);
   const isNarrow = useWidth() < narrowPx;
-  const isChanged = useIsChanged(run);
+  const { isChanged, isUnknown } = useNewest(run);
   const path = { run_id: run.run_id };
   const again = (from: RerunFrom, revision?: 'latest'): void =>
     void act(async (client) => {
@@ -111,7 +112,7 @@ function EndedActs({
         <Button
           look={canRetry ? 'outlined' : 'primary'}
           icon={RotateCcw}
-          disabled={isBusy}
+          disabled={isBusy || isUnknown}
           onClick={() => again('start', isChanged ? 'latest' : undefined)}
         >
           {isChanged ? 'Run newest version' : 'Run again'}
@@ -148,10 +149,11 @@ function EndedActs({
   );
 }
 
-/** Whether the job has another version by now. */
-function useIsChanged(run: Run): boolean {
-  const current = useJob(run.job_id).data?.read?.value.revision;
-  return current !== undefined && current !== run.source.revision;
+/** Whether the job has another version by now. It is unknown until the job has been read, or cannot be. */
+function useNewest(run: Run): { readonly isChanged: boolean; readonly isUnknown: boolean } {
+  const job = useJob(run.job_id);
+  const newest = job.data?.read?.value.revision;
+  return { isChanged: newest !== undefined && newest !== run.source.revision, isUnknown: isLoading(job) };
 }
 
 /** Phones have it in the menu. */

@@ -5,6 +5,8 @@ import { isOwnZone, localTime, timeZone } from '../words.ts';
 type Worded = { readonly sentence: string; readonly timezone: string };
 
 const dayMs = 86_400_000;
+/** `clockOf` writes such years, and the days beside them, with four digits. */
+export const [firstYear, lastYear] = [1900, 9998] as const;
 
 /** The zone that all schedules share, otherwise the browser's. */
 export function zoneOfAll(all: readonly Worded[]): string {
@@ -51,12 +53,13 @@ export function knownZone(zone: string): string {
 
 /**
  * When the clocks of a zone show a time such as `2026-11-02T00:00`: the first time that they do, or shortly before the
- * clocks skip it. null: the text is no time.
+ * clocks skip it. null: the text is no time, or its year has not been typed to its end, as in `0202-11-02T00:00`.
  */
 export function instantIn(zone: string, wall: string): string | null {
   const wallMs = Date.parse(`${wall}Z`);
   const clock = clockOf(knownZone(zone));
-  if (Number.isNaN(wallMs) || !clock) return null;
+  const year = new Date(wallMs).getUTCFullYear();
+  if (Number.isNaN(year) || year < firstYear || year > lastYear || !clock) return null;
   const wallAt = (atMs: number): number => wallOf(clock, new Date(atMs)).getTime();
   const tries = [wallMs - dayMs, wallMs + dayMs].map((nearMs) => wallMs - (wallAt(nearMs) - nearMs));
   const exact = tries.filter((atMs) => wallAt(atMs) === wallMs);

@@ -39,7 +39,7 @@ export function RunBars({
   // One tooltip for all bars, and one path for all of a status: a long list that scrolls draws hundreds of them.
   const onMouseMove = (event: MouseEvent<SVGSVGElement>): void => {
     const run = runAt(event);
-    if (run && event.currentTarget.parentElement) event.currentTarget.parentElement.title = wordsOf(run);
+    if (event.currentTarget.parentElement) event.currentTarget.parentElement.title = run ? wordsOf(run) : '';
   };
   const statuses = [...new Set(shown.map(({ status }) => status))];
   return (
