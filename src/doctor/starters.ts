@@ -62,7 +62,7 @@ export function noServerWords(last: LastServer | null): string {
   if (last === null) return 'no server is running';
   const at = toTimestamp(last.atMs);
   return last.hasStopped
-    ? `no server is running since ${at}`
+    ? `no server has been running since ${at}`
     : `no server is running; the last one did not stop in order, and was last seen at work at ${at}`;
 }
 

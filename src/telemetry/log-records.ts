@@ -22,8 +22,9 @@ type FoundLine = { readonly line: LogLine; readonly entry: OutputEntry; readonly
 const linesAtOnce = 500;
 const charsAtOnce = 2 ** 20;
 const pageEntries = 500;
-/** Enough for the runs that print at the same time. A run's lines take a few hundred KiB. */
-const runsAhead = 8;
+const lineObjectChars = 200;
+/** Of lines that were read ahead. A run has a few hundred KiB of them. */
+const mostCharsAhead = 8 * 2 ** 20;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
   trace: SeverityNumber.TRACE,
@@ -108,14 +109,17 @@ async function* entriesOf(
  * next entries as well: a script that prints slowly has an entry for each line.
  */
 function createLineReader(logs: Pick<LogStore, 'next'>) {
-  const ahead = new LRUCache<string, readonly LogLine[]>({ max: runsAhead });
+  const ahead = new LRUCache<string, readonly LogLine[]>({ maxSize: mostCharsAhead });
 
-  async function linesFrom(runId: string, seq: number): Promise<readonly LogLine[]> {
-    const known = ahead.get(runId)?.filter((line) => line.seq >= seq);
-    if (known?.[0]?.seq === seq) return known;
+  /** The lines `seq` and after it, up to `endSeq`. They have their numbers in order. */
+  async function linesFrom(runId: string, seq: number, endSeq: number): Promise<readonly LogLine[]> {
+    const known = ahead.get(runId);
+    const at = seq - (known?.[0]?.seq ?? seq + 1);
+    if (known?.[at]?.seq === seq) return known.slice(at, at + endSeq - seq);
     const lines = (await logs.next(runId, seq - 1))?.lines() ?? [];
-    ahead.set(runId, lines);
-    return lines;
+    const size = lines.reduce((chars, { message }) => chars + message.length + lineObjectChars, 1);
+    ahead.set(runId, lines, { size });
+    return lines.slice(0, endSeq - seq);
   }
 
   return async function* linesOf(entry: OutputEntry, fromId: number): AsyncGenerator<FoundLine, void> {
@@ -123,7 +127,7 @@ function createLineReader(logs: Pick<LogStore, 'next'>) {
     const endSeq = entry.firstSeq + entry.lineCount;
     const skipped = Math.max(0, Math.ceil((fromId - entry.id) / idsOfLine));
     for (let seq = entry.firstSeq + skipped; seq < endSeq; ) {
-      const lines = (await linesFrom(entry.runId, seq)).filter((line) => line.seq < endSeq);
+      const lines = await linesFrom(entry.runId, seq, endSeq);
       // Retention has removed the log.
       if (lines.length === 0) return;
       for (const line of lines) {

@@ -66,10 +66,10 @@ export async function sendToCollector(
   return { kind: 'refused', error, mayHalve: halved.includes(status) };
 }
 
-/** The standard adds the path to the address of a collector. People also write the whole address for spans. */
+/** The standard adds the path to the address of a collector. People also write the whole address of one of them. */
 function addressOf(endpoint: string, kind: Signal): string {
   const url = new URL(endpoint);
-  url.pathname = `${withoutEndSlash(url.pathname).replace(/\/v1\/traces$/, '')}/v1/${kind}`;
+  url.pathname = `${withoutEndSlash(url.pathname).replace(/\/v1\/(?:traces|logs)$/, '')}/v1/${kind}`;
   return url.href;
 }
 

@@ -98,6 +98,6 @@ test('without a server, late and doctor say since when nothing starts or is chec
   await (await instance.serve()).stop();
   const stopped = await flwd(dir, 'late', '--all');
   expect(stopped.stderr).toMatch(
-    new RegExp(`^no server is running since 20\\S+Z: ${checked}nothing was noticed as late\n$`),
+    new RegExp(`^no server has been running since 20\\S+Z: ${checked}nothing was noticed as late\n$`),
   );
 });

@@ -158,6 +158,7 @@ function writePrograms(home: string): string {
     case "$*" in
       ci) exec npm ci --dry-run --no-audit --no-fund ;;
       start) FLWD_INSTANCE_DATA_DIR="$HOME/examples" exec npm start ;;
+      'run build:console') exec node --eval 'process.exit(require("./package.json").scripts["build:console"] ? 0 : 1)' ;;
       test) exec node --eval 'process.exit(require("./package.json").scripts.test === "vitest run" ? 0 : 1)' ;;
       *) exit 1 ;;
     esac`,

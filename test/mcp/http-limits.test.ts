@@ -1,6 +1,7 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type Serving, startServing, type TestToken } from '../server/serving.ts';
+import type { RunAnswer } from '../support/answers.ts';
 import { bash } from '../support/jobs.ts';
 import { connectHttp } from './a-client.ts';
 import { beginSession, callTool, initialize, list, post } from './a-wire.ts';
@@ -134,9 +135,9 @@ test('a session has at most 20 calls at once, even if their connections are lost
   const jobs = { waits: bash('while true; do sleep 0.1; done') };
   await using executing = await startServing({ executes: true, jobs });
   const [one, other] = [await beginSession(executing.url), await beginSession(executing.url)];
-  const run = await executing.addRun();
-  await run.move('claim');
-  const wait = callTool('runs_wait', { run_id: run.id, wait_s: 3_600 });
+  const started = await executing.post('/runs', { job_id: 'waits' });
+  const { run_id }: RunAnswer = JSON.parse(await started.text());
+  const wait = callTool('runs_wait', { run_id, wait_s: 3_600 });
   for (let n = 0; n < 20; n++) {
     const leaving = new AbortController();
     const answer = await fetch(new URL('/mcp', executing.url), {
@@ -150,7 +151,7 @@ test('a session has at most 20 calls at once, even if their connections are lost
   }
   expect(await (await post(executing.url, { ...list, id: 99 }, one)).text()).toContain('This session has 20 calls');
   expect(await (await post(executing.url, list, other)).text()).toContain('"tools"');
-  await run.finish();
+  await executing.post(`/runs/${run_id}/cancel?force=true`, '');
   await expect.poll(async () => (await post(executing.url, list, one)).text()).toContain('"tools"');
 });
 

@@ -36,7 +36,7 @@ export function createLinePrinter<Line extends PrintedLine>(
 ): (line: Line) => void {
   const attempts = new Map<string, number>();
 
-  /** On standard error, so that a pipe gets the lines alone, and only where the two are read together. */
+  /** On standard error, so that a pipe gets the lines alone. Not on a terminal that does not show the lines. */
   function separate(line: Line, to: NodeJS.WriteStream): void {
     const { step_id: stepId, attempt } = line;
     if (attempt === (attempts.get(stepId) ?? 1)) return;

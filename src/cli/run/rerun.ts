@@ -43,9 +43,9 @@ export async function run(options: Options, operands: readonly string[]): Promis
 
 /** A fixed job is often run again to see that it works now. */
 async function noteChange(client: Client, runId: string, output: Output): Promise<void> {
-  const { job_id, source } = await client.call('getRun', { path: { run_id: runId } });
-  const job = await client.call('getJob', { path: { job_id } }).catch(() => null);
-  if (job && job.revision !== source.revision)
+  const run = await client.call('getRun', { path: { run_id: runId } }).catch(() => null);
+  const job = run && (await client.call('getJob', { path: { job_id: run.job_id } }).catch(() => null));
+  if (job && job.revision !== run.source.revision)
     output.say('the job has changed since that run: this one uses the old version, and --latest the new one');
 }
 

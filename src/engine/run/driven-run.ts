@@ -123,8 +123,7 @@ function createDiskRetry(signal: AbortSignal, log: Logger, setWaiting: (waiting:
       waits += 1;
       log.warn({ err: error }, 'a run waits for the disk');
       onFirstWait?.();
-      if (waits === 1)
-        tell(`${shortageIn(error) ?? 'the data dir cannot be written'}; the run goes on when that is over`);
+      tell(`${shortageIn(error) ?? 'the data dir cannot be written'}; the run goes on when that is over`);
     };
     try {
       return await retryShortage(work, { isPassing: isStorageError, signal, onWait });

@@ -4,7 +4,7 @@ import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database, Transaction } from '../database.ts';
 import { prepareQuery } from '../prepared-query.ts';
 import type { OwnerRow, Schema } from '../schema.ts';
-import type { RunClaim } from './run-moves.ts';
+import { type RunClaim, setWaiting } from './run-moves.ts';
 import { resumeSteps } from './step-moves.ts';
 
 export type OwnerStore = {
@@ -68,7 +68,6 @@ const updateTaken = prepareQuery((db, values: Pick<RunClaim, 'owner' | 'worker'>
     .set((eb) => ({
       owner: values.owner,
       worker: values.worker,
-      waiting: null,
       epoch: eb('epoch', '+', 1),
       version: eb('version', '+', 1),
     }))
@@ -88,5 +87,7 @@ export async function takeRun(
   const [run] = await updateTaken(tx.db, { id, ...by });
   if (!run) return false;
   await resumeSteps(tx, id, by.worker);
+  // The process before may have waited for the disk.
+  await setWaiting(tx, id, null, by.epoch + 1);
   return true;
 }

@@ -83,12 +83,7 @@ export function createStatsStore(database: Database): StatsStore {
       const whole = newTally();
       const spans = new Map<number, Tally>();
       for await (const part of partsOf(window)) {
-        const rows = await inWindow(read, 'run_times', filter, part)
-          .select(['at', 'measure', durations.as('durations')])
-          // In the order of the key, so that SQLite need not sort.
-          .groupBy(['job_id', 'at', 'measure'])
-          .execute();
-        for (const { at, measure, durations } of rows) {
+        for (const { at, measure, durations } of await timesIn(read, filter, part)) {
           const ofSpan = spans.get(at) ?? newTally();
           spans.set(at, ofSpan);
           count(durations, ofSpan[measure], whole[measure]);
@@ -139,15 +134,37 @@ function inWindow(
   filter: StatsFilter,
   { span, fromMs, toMs }: StatsWindow,
 ) {
-  const { jobId, namespace, jobIds, tenant } = filter;
   const rows: SelectQueryBuilder<Schema, 'run_stats' | 'run_times', object> = db.selectFrom(table);
-  const ofAll = jobIds === undefined ? ofAllJobs : undefined;
-  const ofJob = namespace === undefined ? (jobId ?? ofAll) : undefined;
+  const ofJob = countersOf(filter);
   return rows
-    .where((eb) => eb.and(given({ span, job_id: ofJob, tenant })))
+    .where((eb) => eb.and(given({ span, job_id: ofJob, tenant: filter.tenant })))
     .where('at', '>=', fromMs)
     .where('at', '<', toMs)
     .$if(ofJob === undefined, (query) => query.where('job_id', 'in', jobsOf(db, filter)));
+}
+
+/** The job, or all jobs together, whose counters answer; undefined: those of several jobs do. */
+function countersOf({ jobId, namespace, jobIds }: StatsFilter): string | undefined {
+  const ofAll = jobIds === undefined ? ofAllJobs : undefined;
+  return namespace === undefined ? (jobId ?? ofAll) : undefined;
+}
+
+/** The durations of each span and measure. SQLite adds up those of several jobs: a text for each job would be many. */
+function timesIn(db: Kysely<Schema>, filter: StatsFilter, part: StatsWindow) {
+  const rows = inWindow(db, 'run_times', filter, part);
+  if (countersOf(filter) !== undefined) {
+    // In the order of the key, so that SQLite need not sort.
+    const texts = rows.select(['at', 'measure', durations.as('durations')]).groupBy(['job_id', 'at', 'measure']);
+    return texts.execute();
+  }
+  const sums = rows
+    .select((eb) => ['at', 'measure', 'bucket', eb.fn.sum<number | string>('count').as('count')])
+    .groupBy(['at', 'measure', 'bucket']);
+  return db
+    .selectFrom(sums.as('sums'))
+    .select(['at', 'measure', durations.as('durations')])
+    .groupBy(['at', 'measure'])
+    .execute();
 }
 
 /** The index of the counters begins with the job, so queries name each job. */
