@@ -118,7 +118,7 @@ beforeAll(async () => {
   reporter = await server.token({ scopes: jobScopes, only: ['reports/**', 'tag:agent'] });
   await fill(hidden, 'vault', ['open', 'failed']);
   await fill(own, 'reports', ['daily', 'success']);
-}, 60_000);
+});
 
 describe('what belongs to a job out of reach', () => {
   test.each(ofKind('thing'))('%s: is answered as if it did not exist', async (id, { noun, attempts, status = 404 }) => {

@@ -59,4 +59,4 @@ test('a database that another program has locked says so, and what to do', async
     'message',
     `the database ${path} is locked by another program, such as sqlite3 or a backup; end that program, or wait until it is done, and try again`,
   );
-}, 30_000);
+});

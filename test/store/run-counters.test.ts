@@ -126,7 +126,7 @@ describe.each(engines)('the counters of runs on $engine', ({ engine, open }) => 
       }),
       { numRuns: engine === 'SQLite' ? 5 : 1 },
     );
-  }, 60_000);
+  });
 });
 
 type Operation = typeof operations extends fc.Arbitrary<readonly (infer One)[]> ? One : never;
