@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import type { OutputType } from '../../src/domain/event.ts';
 import type { RunMove } from '../../src/domain/run.ts';
 import type { Signal } from '../../src/store/exports.ts';
+import type { LogWriter } from '../../src/store/log/logs.ts';
 import type { Store } from '../../src/store/open.ts';
 import type { NewRun, RunChange } from '../../src/store/run/runs.ts';
 import type { Collector } from '../../src/telemetry/send.ts';
@@ -33,7 +34,13 @@ export type Opened = {
   readonly close: () => Promise<void>;
 };
 
-type Printed = { readonly type: OutputType; readonly stepId: string; readonly attempt: number };
+type Printed = {
+  readonly type: OutputType;
+  readonly stepId: string;
+  readonly attempt: number;
+  /** The run goes on to print. */
+  readonly goesOn: boolean;
+};
 
 export function dataFolder(): string {
   const dir = mkdtempSync(join(tmpdir(), 'flwd-exports-'));
@@ -73,6 +80,7 @@ export async function openExport(
     beginsAt: hub.latestId + 1,
     timeoutMs,
   });
+  const writers = new Map<string, LogWriter>();
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     await exports.close();
@@ -94,12 +102,13 @@ export async function openExport(
       );
       return added.id;
     },
-    async print(runId, text, { type = 'run.output', stepId = 'step_01', attempt = 1 } = {}) {
-      const writer = await store.logs.openWriter({ runId, epoch: 1, maxSizeBytes: 1e9 });
+    async print(runId, text, { type = 'run.output', stepId = 'step_01', attempt = 1, goesOn = false } = {}) {
+      const writer = writers.get(runId) ?? (await store.logs.openWriter({ runId, epoch: 1, maxSizeBytes: 1e9 }));
+      writers.set(runId, writer);
       const bytes = Buffer.from(text);
       const spoolEnd = writer.spoolOffset({ stepId, attempt }) + bytes.length;
       const { firstSeq, count } = writer.append({ stepId, attempt, bytes, spoolEnd });
-      await writer.close();
+      if (!goesOn && writers.delete(runId)) await writer.close();
       const about = { runId, jobId: 'backup/daily', tenant: 'default' };
       await store.db.transact(async (tx) => tx.emit({ type, ...about, firstSeq, lineCount: count }));
     },

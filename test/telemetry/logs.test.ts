@@ -152,3 +152,24 @@ test('a collector that refuses spans gets the lines all the same', async () => {
   await expect.poll(async () => (await store.exports.state('traces'))?.error, polling).toBe('the answer was 503');
   expect((await store.exports.state('logs'))?.error).toBeNull();
 });
+
+test('lines that many runs print in turn are read once each, not once for each line', async () => {
+  const collector = await startCollector();
+  collector.answer = (response) => response.writeHead(503).end();
+  const { end, print, store } = await openExport(dataFolder(), { endpoint: collector.url }, { signals });
+  const ids: string[] = [];
+  for (let n = 0; n < 12; n++) ids.push(await end());
+  for (const line of numbered(1, 10)) for (const id of ids) await print(id, `${line}\n`, { goesOn: true });
+  const { next } = store.logs;
+  let read = 0;
+  Object.assign(store.logs, {
+    next(...given: Parameters<typeof next>) {
+      read += 1;
+      return next(...given);
+    },
+  });
+  collector.lines.length = 0;
+  collector.answer = (response) => response.end();
+  await expect.poll(() => collector.lines.length, polling).toBe(120);
+  expect(read).toBeLessThanOrEqual(2 * ids.length);
+});
