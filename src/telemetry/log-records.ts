@@ -23,7 +23,7 @@ const linesAtOnce = 500;
 const charsAtOnce = 2 ** 20;
 const pageEntries = 500;
 const lineObjectChars = 200;
-/** Of lines that were read ahead. A run has a few hundred KiB of them. */
+/** The size of all lines that were read ahead. A run has a few hundred KiB of them. */
 const mostCharsAhead = 8 * 2 ** 20;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
