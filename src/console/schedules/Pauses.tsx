@@ -5,12 +5,13 @@ import { type ComponentProps, type ReactNode, useEffect, useRef, useState } from
 import type { AnswerOf } from '../../contract/operations.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { Confirm } from '../design/controls/Dialog.tsx';
-import { Time } from '../design/text/Time.tsx';
 import { useActs } from '../session/acts.ts';
 import { useRefresh } from '../session/answers.tsx';
 import { ErrorNote } from '../widgets/Notes.tsx';
 import { countOf, harmless } from '../words.ts';
 import styles from './Pauses.module.css';
+import { ZoneTime } from './ZoneTime.tsx';
+import { zoneOfAll } from './zone-time.ts';
 
 type List = AnswerOf<'listSchedules'>;
 type PauseInForce = List['pauses'][number];
@@ -104,7 +105,7 @@ function InForce(o: { readonly pause: PauseInForce; readonly of: List; readonly 
         {pause.since !== null && (
           <>
             {' '}
-            since <Time at={pause.since} />
+            since <ZoneTime at={pause.since} zone={zoneOfAll(o.of.schedules)} isNamed />
           </>
         )}
         {pause.by_operator && (
