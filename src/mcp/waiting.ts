@@ -139,7 +139,8 @@ function createProgress({ _meta: meta, notify }: Call['request']) {
       const { message: words, step_id: step } = data;
       if (event === 'run.finished') return;
       if (event === 'run.progress') percent = Math.min(100, Math.max(0, Number(data.percent) || 0));
-      const isGoingOn = event === 'run.waiting' && data.status === 'running' && words === undefined;
+      // A running run that waited says without words that it goes on.
+      const isGoingOn = event === 'run.waiting' && data.status === 'running';
       const plain = isGoingOn ? 'goes on' : (said[event] ?? event);
       const about = typeof words === 'string' && words !== '' ? words : plain;
       message = oneLine(typeof step === 'string' && step !== '' ? `${step}: ${about}` : about, mostMessageChars);
