@@ -221,6 +221,38 @@ describe('input and variables', () => {
     expect(hintOf({ lines: ["KeyError: 'PGHOST'"] })).toBeUndefined();
   });
 
+  test.each([
+    ['FLWD_OUTPUT_DIR', 'use $FLWD_ARTIFACTS_DIR, the folder for files to keep'],
+    ['FLWD_OUTPUT', 'use $FLWD_OUTPUT_FILE, the file for outputs'],
+    ['FLWD_RESULT', 'use $FLWD_RESULT_FILE, the file for the result'],
+    ['FLWD_SECRET_DIR', 'use $FLWD_SECRETS_DIR, the folder with the secrets'],
+    ['FLWD_RUN', 'use $FLWD_RUN_ID, the id of the run'],
+    ['FLWD_JOB', 'use $FLWD_JOB_DIR, the folder of the job, or $FLWD_JOB_ID, the id of the job'],
+    ['FLWD_COLOUR_OF_MY_HOUSE', 'docs/jobs.md lists those that a script gets'],
+  ])('%s, which flwd does not set, is told which one it does', (name, hint) => {
+    for (const line of [`/job/run.sh: line 2: ${name}: unbound variable`, `/job/run: 3: ${name}: parameter not set`])
+      expect(hintOf({ lines: [line] })).toBe(`flwd sets no variable ${name}: ${hint}`);
+    expect(hintOf({ lines: ['    os.environ[name]', `KeyError: '${name}'`] })).toContain(hint);
+  });
+
+  test('a variable that only some runs have', () => {
+    const hint = (name: string) => hintOf({ lines: [`run.sh: line 2: ${name}: unbound variable`] });
+    expect(hint('FLWD_SCHEDULED_AT')).toContain('write ${FLWD_SCHEDULED_AT:-}');
+    expect(hint('FLWD_STEP_TEST_TAG')).toContain('`needs`');
+    expect(hint('FLWD_ARG_TARGET')).toContain('write ${FLWD_ARG_TARGET:-}');
+    expect(hint('FLWD_ARG_TARGETS')).toBe('the job has no argument for FLWD_ARG_TARGETS: use $FLWD_ARG_TARGET');
+    expect(hint('FLWD_ARG_PGPASSWORD')).toContain('"$FLWD_SECRETS_DIR/pgpassword"');
+  });
+
+  test('a path that begins with a variable that is not set', () => {
+    expect(hintOf({ lines: ["Error: ENOENT: no such file or directory, open 'undefined/x'"] })).toContain(
+      'undefined/x begins with a variable that is not set',
+    );
+    expect(hintOf({ lines: ['run: 2: cannot create /x: Read-only file system'] })).toContain(
+      'the job may not write to /x, only to its workspace and `/tmp`: if a variable in the path was empty',
+    );
+  });
+
   test('limits of the run', () => {
     const plan = { resources: { ...noResources, memoryBytes: 2 ** 26, pids: 20 } };
     expect(hintOf({ lines: ['MemoryError'], plan })).toMatch(/^the run may use 64MiB of memory: /);
@@ -233,10 +265,23 @@ describe('input and variables', () => {
     expect(hintOf({ lines: [killed] })).toBeUndefined();
   });
 
-  test('line ends of Windows', () => {
-    expect(hintOf({ lines: [String.raw`/job/run.sh: line 2: $'ls\r': command not found`], exitCode: 127 })).toContain(
-      'dos2unix',
-    );
+  test.each([
+    [String.raw`/job/run.sh: line 2: $'ls\r': command not found`, 127],
+    [String.raw`/job/run.sh: line 2: set: pipefail\r: invalid option name`, 2],
+    [String.raw`/job/run: 3: foo\r: not found`, 127],
+    [String.raw`/usr/bin/env: ‘perl\r’: No such file or directory`, 127],
+    ['bash: ./tool: /bin/bash^M: bad interpreter: No such file or directory', 126],
+    ['/job/run.sh: line 2: /job/tool: cannot execute: required file not found', 127],
+    ['/job/run: 2: set: Illegal option -', 2],
+    ['/job/run.sh: line 5: syntax error: unexpected end of file', 2],
+  ])('line ends of Windows: %s', (line, exitCode) => {
+    expect(hintOf({ lines: [line], exitCode })).toMatch(/line ends of Windows.*dos2unix/);
+  });
+
+  test('a first line that ends as in Windows', () => {
+    const message =
+      './tool cannot be started: it does not exist in the sandbox, or the program that its first line names does not';
+    expect(hintOf({ reason: 'start_failed', message })).toMatch(/^if the file exists.*dos2unix/);
   });
 
   test('ssh without its files', () => {

@@ -212,6 +212,7 @@ test('the reason why a script failed is its last line of stderr, as a terminal s
   const [red, plain] = [String.raw`\e[31;1m`, String.raw`\e[0m`];
   const jobs = {
     coloured: bash(String.raw`printf '${red}ERROR:${plain} disk quota exceeded\n' >&2; exit 3`),
+    windows: bash(String.raw`printf 'run.sh: line 2: set: pipefail\r: invalid option name\r\n' >&2; exit 3`),
     overwritten: bash(String.raw`printf 'sent 1%%\rsent 99%%\rno space left\r\n' >&2; exit 3`),
     split: bash(String.raw`printf 'refused %.8s\e[0m%s\n' "$KEY" "$(printf %s "$KEY" | tail -c +9)" >&2; exit 3`, {
       argspec,
@@ -223,6 +224,9 @@ test('the reason why a script failed is its last line of stderr, as a terminal s
     (await finished(await create(job, args))).error?.message;
   expect(await why('coloured')).toBe('exited with code 3: ERROR: disk quota exceeded');
   expect(await why('overwritten')).toBe('exited with code 3: no space left');
+  expect(await why('windows')).toBe(
+    String.raw`exited with code 3: run.sh: line 2: set: pipefail\r: invalid option name`,
+  );
   expect(await why('split', { key: 'correct-horse-battery' })).toBe('exited with code 3: refused [redacted]');
 });
 

@@ -49,8 +49,18 @@ const rules: readonly LineRule[] = [
   ...networkRules,
   ...variableRules,
   {
-    says: /\$'[^']*\\r'|\^M: bad interpreter/,
-    hint: () => 'the script has the line ends of Windows: save it with those of Unix, for example with `dos2unix`',
+    // `-\r` is an option without a letter to dash.
+    says: /\\r['’:]|\^M: bad interpreter|\bIllegal option -$/,
+    hint: () => `the script has the line ends of Windows: ${saveForUnix}`,
+  },
+  {
+    says: /: cannot execute: required file not found$/,
+    hint: () => firstLine,
+  },
+  {
+    says: /^syntax error: (?:unexpected end of file|end of file unexpected)/i,
+    hint: () =>
+      `a block or a quote of the script is not closed, or it has the line ends of Windows: then ${saveForUnix}`,
   },
   {
     says: /^(?:\s*\d+ )?Killed\b/,
@@ -94,6 +104,11 @@ const rules: readonly LineRule[] = [
   },
 ];
 
+const saveForUnix = 'save it with those of Unix, for example with `dos2unix`';
+const firstLine =
+  'the job sees no program at the path that the first line of the file names. If that path is right, the file has ' +
+  `the line ends of Windows: ${saveForUnix}`;
+
 /** `read` in bash, from the script's own standard input. */
 function isRead(command: string): boolean {
   return /^read\b/.test(command) && !/<|\s-u/.test(command);
@@ -112,5 +127,6 @@ function hintForSignal({ message }: FailedAttempt): string | undefined {
 
 function hintForStart({ message }: FailedAttempt): string | undefined {
   if (message.endsWith('is not executable')) return 'make the file executable with `chmod +x`';
+  if (message.endsWith('the program that its first line names does not')) return `if the file exists, ${firstLine}`;
   return undefined;
 }

@@ -60,6 +60,9 @@ function isWrittenTo(path: string, { lines }: FailedAttempt): boolean {
 }
 
 function hintForWorkspace(path: string, failed: FailedAttempt): string | undefined {
+  // JavaScript and Python put these words into a path for a variable that is not set.
+  if (/^(?:undefined|None)\//.test(path))
+    return `${path} begins with a variable that is not set: variables of flwd are named like $FLWD_ARTIFACTS_DIR, and others come from \`env\` in config.yaml`;
   if (/^(?:~|\/workspace)\/\.\w/.test(path)) {
     return (
       '`~` is the run’s workspace, not the home of a user: allow the file with `permissions: {read: […]}` and name it ' +
@@ -74,15 +77,21 @@ function hintForWorkspace(path: string, failed: FailedAttempt): string | undefin
 function hintForReadOnly(path: string | undefined, failed: FailedAttempt): string | undefined {
   const { plan, isolation } = failed;
   if (isolation.filesystem === 'host') return undefined;
-  const only = 'the job may write only to its workspace and `/tmp`';
-  if (path === undefined) return `${only}: allow more with \`permissions: {write: […]}\`; ${operator}`;
+  if (path === undefined)
+    return `the job may write only to its workspace and \`/tmp\`: allow more with ${permission('write', undefined)}; ${operator}`;
   const kind = kindOfPath(path, plan);
   if (kind === 'job')
     return 'a job cannot change its own folder: let it write to its workspace, which is `$FLWD_WORKSPACE`';
   if (kind === 'granted-to-read')
     return `the job may only read there: move the path from \`read\` to \`write\` under \`permissions\``;
   if (kind === 'granted' || kind === 'workspace') return undefined;
-  return `${only}: allow more with ${permission('write', writtenFolder(path, failed))}; ${operator}`;
+  const folder = writtenFolder(path, failed);
+  const isInRoot = folder === undefined && folderOf(`${path}/x`) === undefined;
+  return (
+    `the job may not write to ${path}, only to its workspace and \`/tmp\`: ` +
+    (isInRoot ? 'if a variable in the path was empty, correct it, or ' : '') +
+    `allow it with ${permission('write', folder)}; ${operator}`
+  );
 }
 
 function hintForDenied(path: string | undefined, { exitCode, isolation }: FailedAttempt): string | undefined {
