@@ -51,7 +51,7 @@ const table: Readonly<Record<string, Rule>> = {
     packages: [],
     node: true,
   },
-  client: { folders: ['domain', 'contract', 'lib'], packages: ['eventsource-parser'], node: false },
+  client: { folders: ['domain', 'contract', 'lib'], packages: ['diff', 'eventsource-parser'], node: false },
   cli: {
     folders: ['client', 'contract', 'domain', 'instance', 'lib', 'config'],
     packages: ['string-width', 'yaml'],
@@ -73,7 +73,6 @@ const table: Readonly<Record<string, Rule>> = {
       '@tanstack/react-virtual',
       'd3-scale',
       'd3-shape',
-      'diff',
       'highlight.js',
       'lowlight',
       'lucide-react',

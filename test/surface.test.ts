@@ -321,6 +321,7 @@ test('commands of flwd, with their options', () => {
     'import dagu --to --json --quiet --config --jobs',
     'takeover --dry-run --yes --undo --json --quiet --config --data-dir --jobs',
     'runs --job --status --since --until --label --not-label --by --trigger --top-level --search --limit --id --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
+    'compare --json --quiet --verbose --remote --config --data-dir --jobs',
     'stats --range --job --tenant --json --quiet --verbose --remote --config --data-dir --jobs',
     'logs --follow --all --after --tail --level --step --search --timestamps --json --quiet --verbose --remote --config --data-dir --jobs',
     'search --job --status --level --since --until --limit --tenant --json --quiet --verbose --remote --config --data-dir --jobs',

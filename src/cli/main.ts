@@ -22,6 +22,7 @@ const verbs: Readonly<Record<CommandName, () => Promise<Verb>>> = {
   'import dagu': () => import('./import/import-others.ts'),
   takeover: () => import('./takeover/takeover.ts'),
   runs: () => import('./run/runs.ts'),
+  compare: () => import('./run/compare.ts'),
   stats: () => import('./run/stats.ts'),
   logs: () => import('./run/logs.ts'),
   search: () => import('./run/search.ts'),

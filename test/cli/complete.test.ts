@@ -149,6 +149,8 @@ test('with a server it completes runs, tokens and secrets, and still completes r
   const [run] = await tab(dir, 'cancel', '');
   expect(run?.about).toMatch(/^(pending|running) {2}backup\/weekly$/);
   expect(await values(dir, 'cancel', runId, '')).toEqual([runId]);
+  expect(await values(dir, 'compare', runId, '')).toEqual([runId]);
+  expect(await values(dir, 'compare', runId, runId, '')).toEqual([]);
   const [token] = await tab(dir, 'tokens', 'revoke', '');
   expect(token?.about).toBe('ci');
   expect(await values(dir, 'backup', 'daily', '--k')).toEqual(['--keep.days']);

@@ -15,19 +15,20 @@ test('failures are listed with their count until the job succeeds', async () => 
   await flwd(dir, 'load');
   const { stdout } = await flwd(dir, 'failures');
   const [head, row, ...rest] = stdout.split('\n').map((line) => line.split(/ {2,}/));
-  expect(head).toEqual(['JOB', 'TIMES', 'STATE', 'SINCE', 'LAST', 'LAST RUN', 'WHY']);
+  expect(head).toEqual(['JOB', 'TIMES', 'STATE', 'SINCE', 'AT REVISION', 'LAST', 'LAST RUN', 'WHY']);
   expect(row).toEqual([
     'load',
     '2',
     'open',
     expect.stringMatching(/^20\S+Z$/),
+    expect.stringMatching(/^[0-9a-f]{7}$/),
     expect.stringMatching(/^20\S+Z$/),
     expect.stringMatching(/^run_/),
     expect.stringMatching(/^exited with code 3: row \d+ is broken/),
   ]);
   expect(rest).toEqual([['']]);
-  expect((await flwd(dir, 'runs', row?.[5] ?? '')).stdout).toMatch(
-    /^happened +2 times since 20\S+Z, first at revision [0-9a-f]{12}$/m,
+  expect((await flwd(dir, 'runs', row?.[6] ?? '')).stdout).toMatch(
+    /^happened +2 times since 20\S+Z, first at revision [0-9a-f]{7}$/m,
   );
 
   await flwd(dir, 'load', '--ok');

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type DiffRow, fileDiff } from '../../src/console/code/file-diff.ts';
+import { type DiffRow, fileDiff } from '../../src/client/file-diff.ts';
 import { startServing } from '../server/serving.ts';
 import { headlessChromium } from '../support/headless-chromium.ts';
 import { testWith } from '../support/host.ts';

@@ -2,11 +2,12 @@
 // said.
 
 import { describe, expect, test } from 'vitest';
+import { revisionWords } from '../../src/client/revision-words.ts';
 import { curveThrough, layOut } from '../../src/console/graph/graph-layout.ts';
 import { gridOf, instanceName } from '../../src/console/graph/instance-grid.ts';
 import { runSentence } from '../../src/console/run/run-sentence.ts';
 import { timesOf } from '../../src/console/run/run-times.ts';
-import { idWords, revisionWords } from '../../src/console/run/run-words.ts';
+import { idWords } from '../../src/console/run/run-words.ts';
 import { barsOf } from '../../src/console/run/steps/step-bars.ts';
 import { rowsOf } from '../../src/console/run/steps/step-rows.ts';
 import { stepCountWords, stepNote } from '../../src/console/run/steps/step-words.ts';

@@ -221,7 +221,8 @@ function fieldFlags(fields: readonly KnownField[], given: ReadonlySet<string>, o
 
 function operandsOf(command: Command, operands: readonly string[], current: string, known: Known): Found {
   const [placeholder = ''] = /[A-Z]+/.exec(command.operands ?? '') ?? [];
-  const mayFollow = command.operands?.includes('…') && !command.isJobCall;
+  const count = command.operands?.split(placeholder).length ?? 0;
+  const mayFollow = (command.operands?.includes('…') || operands.length < count - 1) && !command.isJobCall;
   if (placeholder === 'JOB') {
     const base = operands.map((word) => `${word}/`).join('');
     return list(segments(known.jobs, base, current));

@@ -1,5 +1,6 @@
 // `flwd failures`: lists what makes jobs fail, with how often and since when.
 
+import { revisionWords } from '../../client/revision-words.ts';
 import type { AnswerOf, QueryOf } from '../../contract/operations.ts';
 import type { Options } from '../command.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
@@ -41,6 +42,7 @@ async function printFailures({ failures, next_cursor: next }: List, output: Outp
       { name: 'TIMES', isRight: true },
       { name: 'STATE' },
       { name: 'SINCE' },
+      { name: 'AT REVISION' },
       { name: 'LAST' },
       { name: 'LAST RUN' },
       { name: 'WHY', isFlexible: true },
@@ -50,6 +52,7 @@ async function printFailures({ failures, next_cursor: next }: List, output: Outp
       String(failure.count),
       { text: failure.state, style: failure.state === 'fixed' ? 'good' : 'bad' },
       output.time(failure.first_run.at),
+      failure.first_run.revision === null ? '-' : revisionWords(failure.first_run.revision),
       output.time(failure.last_run.at),
       failure.last_run.run_id,
       failure.sample,

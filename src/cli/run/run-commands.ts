@@ -56,6 +56,13 @@ export const runCommands = [
     examples: ['flwd runs --status failed --since 2d', 'flwd runs run_01KJ…', 'flwd runs --job backup/daily --json'],
   },
   {
+    name: 'compare',
+    about: 'show how a run differs from another one, or from the last success of its job before',
+    options: [...printing, ...instance],
+    operands: 'RUN [RUN]',
+    examples: ['flwd compare backup/daily', 'flwd compare run_01KJ…', 'flwd compare run_01KJ… run_01KK… --json'],
+  },
+  {
     name: 'stats',
     about: 'show how many runs ended and how, how long they took, and which jobs failed or are slower than usual',
     options: [

@@ -1,5 +1,6 @@
 // `flwd runs`: lists runs, newest first, or shows one.
 
+import { revisionWords } from '../../client/revision-words.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { inGroups, isKept, keptWords } from '../../client/shown-steps.ts';
 import { stepLabel } from '../../client/step-label.ts';
@@ -15,9 +16,6 @@ import { type Session, withSession } from '../session/session.ts';
 import { createOutput, type Output } from '../terminal/output.ts';
 import type { Style } from '../terminal/table-text.ts';
 import { findRunId } from './named-run.ts';
-
-/** Enough to tell revisions apart; the JSON has all of it. */
-const mostRevisionChars = 12;
 
 type RunSummary = AnswerOf<'listRuns'>['runs'][number];
 type Run = AnswerOf<'getRun'>;
@@ -158,7 +156,7 @@ async function lateOf({ client }: Session, { run_id: runId, job_id: jobId, statu
 /** Nothing for a failure that happened once. */
 function happenedWords({ count, first_run: { at, revision } }: Failure, output: Output): string {
   if (count === 1) return '';
-  const first = revision === null ? '' : `, first at revision ${revision.slice(0, mostRevisionChars)}`;
+  const first = revision === null ? '' : `, first at revision ${revisionWords(revision)}`;
   return `${count} times since ${output.time(at)}${first}`;
 }
 
@@ -175,7 +173,7 @@ export async function describeRun(
   const { message, hint } = run.error ?? {};
   output.fields([
     ['run', run.run_id],
-    ['job', `${run.job_id} at ${run.source.revision.slice(0, mostRevisionChars)} of ${run.source.name}`],
+    ['job', `${run.job_id} at ${revisionWords(run.source.revision)} of ${run.source.name}`],
     ['status', { text: `${run.status}${run.reason ? ` (${run.reason})` : ''}`, style: statusStyle(run.status) }],
     ['error', message === undefined ? '' : `${message}${triesOf(run)}`],
     ['hint', hint ?? ''],

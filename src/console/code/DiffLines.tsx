@@ -1,11 +1,11 @@
 // What differs between two versions of a file. A line that was removed or added has a sign, not only a colour.
 
 import { type ReactNode, useMemo } from 'react';
+import { type DiffRow, fileDiff } from '../../client/file-diff.ts';
+import type { JobFile } from '../../client/job-changes.ts';
 import { countWords } from '../words.ts';
 import styles from './Code.module.css';
-import { type DiffRow, fileDiff } from './file-diff.ts';
 import { codeText } from './highlight.ts';
-import type { JobFile } from './job-files.ts';
 
 const signs = { same: ' ', added: '+', removed: '−' } as const;
 const words = { same: '', added: 'added: ', removed: 'removed: ' } as const;

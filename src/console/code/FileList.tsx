@@ -2,9 +2,9 @@
 
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
+import type { Change } from '../../client/job-changes.ts';
 import { harmless } from '../words.ts';
 import styles from './Code.module.css';
-import type { Change } from './job-files.ts';
 
 const signs: Readonly<Record<Change, string>> = { added: '+', removed: '−', changed: '±' };
 

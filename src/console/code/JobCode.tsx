@@ -2,6 +2,7 @@
 
 import { Download } from 'lucide-react';
 import { type ReactNode, useMemo } from 'react';
+import { changesOf, type JobFile as File, type JobFiles as Files } from '../../client/job-changes.ts';
 import { saveAnswer } from '../browser.ts';
 import { IconButton } from '../design/controls/Button.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
@@ -16,14 +17,7 @@ import { CodeLines } from './CodeLines.tsx';
 import { type CodeAddress, type CodePlace, useCodePlace } from './code-place.ts';
 import { DiffLines } from './DiffLines.tsx';
 import { FileList } from './FileList.tsx';
-import {
-  changesOf,
-  type JobFile as File,
-  type JobFiles as Files,
-  useJobFile,
-  useJobFiles,
-  useTexts,
-} from './job-files.ts';
+import { useJobFile, useJobFiles, useTexts } from './job-files.ts';
 import { ShownFiles } from './ShownFiles.tsx';
 
 export function JobCode({ jobId }: { readonly jobId: string }): ReactNode {

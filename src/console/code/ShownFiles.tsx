@@ -2,9 +2,9 @@
 
 import type { ReactNode } from 'react';
 import { ApiProblem } from '../../client/api-problem.ts';
+import type { JobFiles } from '../../client/job-changes.ts';
 import { type Answer, failureOf } from '../session/answers.tsx';
 import { Empty, Shown } from '../widgets/Notes.tsx';
-import type { JobFiles } from './job-files.ts';
 
 export function ShownFiles(o: {
   readonly of: Answer<JobFiles>;

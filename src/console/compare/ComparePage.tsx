@@ -4,7 +4,15 @@
 import { ArrowLeftRight } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
-import { spanWords, tookMs, workMs } from '../../client/took.ts';
+import { findLogDifference, type Line, type LogDifference } from '../../client/log-difference.ts';
+import {
+  comparedArguments,
+  comparedFacts,
+  comparedSteps,
+  type Difference,
+  differs,
+} from '../../client/run-differences.ts';
+import { tookMs } from '../../client/took.ts';
 import { useTitle } from '../browser.ts';
 import { Button } from '../design/controls/Button.tsx';
 import { HeadRow } from '../design/table/HeadRow.tsx';
@@ -14,7 +22,7 @@ import { JobName } from '../design/text/JobName.tsx';
 import { PageBody, PageHeader } from '../design/text/PageHeader.tsx';
 import { StatusText } from '../design/text/Status.tsx';
 import { Time } from '../design/text/Time.tsx';
-import { revisionWords, valueWords } from '../run/run-words.ts';
+import { valueWords } from '../run/run-words.ts';
 import { stepTime } from '../run/steps/step-words.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { useNow } from '../session/clock.ts';
@@ -32,15 +40,6 @@ import {
 } from '../words.ts';
 import styles from './ComparePage.module.css';
 import { comparePath } from './compare-path.ts';
-import { findLogDifference, type Line, type LogDifference } from './log-difference.ts';
-import {
-  type ComparedStep,
-  comparedArguments,
-  comparedLabels,
-  comparedSteps,
-  type Difference,
-  differs,
-} from './run-differences.ts';
 
 export function ComparePage(): ReactNode {
   useTitle('Compare');
@@ -81,7 +80,7 @@ function Compared({ ids }: { readonly ids: readonly [string, string] }): ReactNo
     <>
       <Heads runs={[a, b]} />
       <Card title="Facts" isFlush>
-        <Rows label="Facts" heads={['Fact', 'First run', 'Second run']} rows={factsOf(a, b)} />
+        <Rows label="Facts" heads={['Fact', 'First run', 'Second run']} rows={comparedFacts(a, b, statusWords)} />
       </Card>
       <Card title="Arguments" count={countOf(comparedArguments(a, b))} isFlush>
         <Rows label="Arguments" heads={['Argument', 'First run', 'Second run']} rows={comparedArguments(a, b)} isMono />
@@ -111,25 +110,6 @@ function Heads({ runs }: { readonly runs: readonly [Run, Run] }): ReactNode {
       ))}
     </div>
   );
-}
-
-function workWords(run: Run): string | null {
-  const ms = workMs(run);
-  return ms === null ? null : spanWords(ms);
-}
-
-function factsOf(a: Run, b: Run): readonly Difference[] {
-  const fact = (name: string, of: (run: Run) => string | null): Difference => ({ name, a: of(a), b: of(b) });
-  return [
-    fact('Job', (run) => run.job_id),
-    fact('Revision', (run) => revisionWords(run.source.revision)),
-    fact('Source', (run) => run.source.name),
-    fact('Status', statusWords),
-    fact('Worked', workWords),
-    fact('By', (run) => run.created_by),
-    fact('Profile', (run) => run.security.profile),
-    ...comparedLabels(a, b).map((label) => ({ ...label, name: `Label ${label.name}` })),
-  ];
 }
 
 function statusWords({ status, reason }: Run): string {
@@ -171,21 +151,8 @@ function Rows(o: {
   );
 }
 
-/** A step is slower when it took over a third longer, and over a second. */
-const slowerShare = 1.35;
-const slowerMs = 1_000;
-
-function isSlower({ a, b }: ComparedStep): boolean {
-  const [tookA, tookB] = [a && tookMs(a), b && tookMs(b)];
-  return tookA !== null && tookB !== null && tookB > tookA * slowerShare && tookB - tookA > slowerMs;
-}
-
 function Steps({ a, b }: { readonly a: Run; readonly b: Run }): ReactNode {
-  const steps = comparedSteps(a, b).map((step) => ({
-    ...step,
-    isOther: step.a?.status !== step.b?.status,
-    isSlower: isSlower(step),
-  }));
+  const steps = comparedSteps(a, b);
   const differing = steps.filter((step) => step.isOther || step.isSlower).length;
   return (
     <Card

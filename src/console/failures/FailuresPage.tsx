@@ -3,6 +3,7 @@
 import { CircleCheck } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
+import { revisionWords } from '../../client/revision-words.ts';
 import type { AnswerOf } from '../../contract/operations.ts';
 import { useTitle } from '../browser.ts';
 import { Segmented } from '../design/controls/Segmented.tsx';
@@ -11,7 +12,6 @@ import { Chip } from '../design/text/Chip.tsx';
 import { JobName } from '../design/text/JobName.tsx';
 import { PageHeader } from '../design/text/PageHeader.tsx';
 import { Age } from '../design/text/Time.tsx';
-import { revisionWords } from '../run/run-words.ts';
 import { useAnswer, useRefresh } from '../session/answers.tsx';
 import { useRunEvents } from '../session/streams.ts';
 import { Empty, Shown } from '../widgets/Notes.tsx';

@@ -3,8 +3,9 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { Link } from 'wouter';
+import type { JobFiles } from '../../client/job-changes.ts';
 import { shellWord } from '../../lib/shell-word.ts';
-import { type JobFiles, useJobFile, useJobFiles } from '../code/job-files.ts';
+import { useJobFile, useJobFiles } from '../code/job-files.ts';
 import { ShownFiles } from '../code/ShownFiles.tsx';
 import { CopyButton } from '../design/controls/CopyButton.tsx';
 import { Card } from '../design/text/Card.tsx';

@@ -3,19 +3,20 @@
 import { Fragment, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { grantText } from '../../client/grant-text.ts';
+import { findLogDifference } from '../../client/log-difference.ts';
+import { revisionWords } from '../../client/revision-words.ts';
+import { differingArguments } from '../../client/run-differences.ts';
 import { spanWords, workMs } from '../../client/took.ts';
 import { leftBehindWords } from '../../domain/outcome/left-behind.ts';
 import { isFinished } from '../../domain/run.ts';
 import { comparePath } from '../compare/compare-path.ts';
-import { findLogDifference } from '../compare/log-difference.ts';
-import { differingArguments } from '../compare/run-differences.ts';
 import { Card } from '../design/text/Card.tsx';
 import { Time } from '../design/text/Time.tsx';
 import { stepName } from '../graph/instance-grid.ts';
 import { failureText, useAnswer } from '../session/answers.tsx';
 import { countWords, harmless, type Run, runPath, sizeWords } from '../words.ts';
 import styles from './RunSide.module.css';
-import { revisionWords, shortLists, shortWords } from './run-words.ts';
+import { shortLists, shortWords } from './run-words.ts';
 
 export function AgainstLastSuccess({ run, last }: { readonly run: Run; readonly last: Run }): ReactNode {
   const changed = differingArguments(last, run);

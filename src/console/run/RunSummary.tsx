@@ -4,10 +4,11 @@
 import { GitBranch, GitCommitHorizontal, type LucideIcon, RotateCcw, Tag, Timer } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
+import { revisionWords } from '../../client/revision-words.ts';
+import { differingArguments } from '../../client/run-differences.ts';
 import { outlookOf } from '../../client/run-outlook.ts';
 import { secondsWords, spanWords } from '../../client/took.ts';
 import { showValue } from '../../domain/argument-fields.ts';
-import { differingArguments } from '../compare/run-differences.ts';
 import { Chip } from '../design/text/Chip.tsx';
 import { StatusIcon } from '../design/text/Status.tsx';
 import { triggerIcon } from '../runs/RunBy.tsx';
@@ -17,7 +18,7 @@ import { useUsualMs } from './last-success.ts';
 import styles from './RunSummary.module.css';
 import { runSentence } from './run-sentence.ts';
 import type { RunTimes } from './run-times.ts';
-import { revisionWords, shortWords } from './run-words.ts';
+import { shortWords } from './run-words.ts';
 
 export function RunSummary(o: {
   readonly run: Run;

@@ -1,22 +1,14 @@
 // What a run is compared with: the last success of its job before it, in its own tenant, and the job's usual duration.
 
+import { lastSuccessBefore } from '../../client/last-success.ts';
 import { useAnswer } from '../session/answers.tsx';
 import type { Run } from '../words.ts';
 
 /** null: the job has not succeeded before; undefined: not known yet. */
 export function useLastSuccess(run: Run): Run | null | undefined {
-  const { data } = useAnswer(
-    ['last success', run.run_id],
-    async (client, signal) => {
-      const { runs } = await client.call('listRuns', {
-        query: { job_id: run.job_id, tenant: run.tenant, status: 'success', until: run.created_at, limit: 1 },
-        signal,
-      });
-      const [last] = runs;
-      return last ? client.call('getRun', { path: { run_id: last.run_id }, signal }) : null;
-    },
-    { staleTime: Number.POSITIVE_INFINITY },
-  );
+  const { data } = useAnswer(['last success', run.run_id], (client, signal) => lastSuccessBefore(client, run, signal), {
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   return data;
 }
 

@@ -1,10 +1,10 @@
 // Finds the first line in which the logs of two runs differ. Steps that run at the same time mix their lines, so each
 // step is compared by itself, in the order of the steps. Times and ids of runs differ always, so they do not count.
 
-import type { Client } from '../../client/client.ts';
-import type { AnswerOf } from '../../contract/operations.ts';
-import type { Run } from '../words.ts';
+import type { AnswerOf } from '../contract/operations.ts';
+import type { Client } from './client.ts';
 
+type Run = AnswerOf<'getRun'>;
 type Page = AnswerOf<'getRunLogs'>;
 export type Line = Page['logs'][number];
 
@@ -18,7 +18,7 @@ export type LogDifference =
 const pageLines = 1_000;
 const mostLines = 20_000;
 
-export async function findLogDifference(client: Client, a: Run, b: Run, signal: AbortSignal): Promise<LogDifference> {
+export async function findLogDifference(client: Client, a: Run, b: Run, signal?: AbortSignal): Promise<LogDifference> {
   const stepIds = b.steps.filter(({ kind }) => kind === 'command').map(({ step_id: id }) => id);
   let lines = 0;
   for (const stepId of stepIds) {
@@ -26,7 +26,7 @@ export async function findLogDifference(client: Client, a: Run, b: Run, signal: 
       client.call('getRunLogs', {
         path: { run_id: run.run_id },
         query: { step_id: stepId, limit: pageLines, ...(cursor !== null && { cursor }) },
-        signal,
+        ...(signal && { signal }),
       });
     let cursorA: string | null = null;
     let cursorB: string | null = null;

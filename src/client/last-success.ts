@@ -1,0 +1,17 @@
+// Finds the run with which a run is compared: the last success of its job before it.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import type { Client } from './client.ts';
+
+type Run = AnswerOf<'getRun'>;
+
+/** null: no run of the job has succeeded before this one was created. */
+export async function lastSuccessBefore(client: Client, run: Run, signal?: AbortSignal): Promise<Run | null> {
+  const given = signal && { signal };
+  const { runs } = await client.call('listRuns', {
+    query: { job_id: run.job_id, tenant: run.tenant, status: 'success', until: run.created_at, limit: 1 },
+    ...given,
+  });
+  const [last] = runs;
+  return last ? client.call('getRun', { path: { run_id: last.run_id }, ...given }) : null;
+}

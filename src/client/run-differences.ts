@@ -1,0 +1,87 @@
+// How two runs differ: their arguments, their facts and the times of their steps.
+
+import type { AnswerOf } from '../contract/operations.ts';
+import { revisionWords } from './revision-words.ts';
+import { spanWords, tookMs, workMs } from './took.ts';
+
+type Run = AnswerOf<'getRun'>;
+type Step = Run['steps'][number];
+
+/** null: this run has no such value. */
+export type Difference = { readonly name: string; readonly a: string | null; readonly b: string | null };
+
+/** Every argument of either run, in the order of the second one. */
+export function comparedArguments(a: Run, b: Run): readonly Difference[] {
+  return compared(a.args, b.args);
+}
+
+/** Only the arguments that differ. */
+export function differingArguments(a: Run, b: Run): readonly Difference[] {
+  return comparedArguments(a, b).filter(differs);
+}
+
+export function differs({ a, b }: Difference): boolean {
+  return a !== b;
+}
+
+/** @param statusWords how the status is shown, with the reason */
+export function comparedFacts(a: Run, b: Run, statusWords: (run: Run) => string): readonly Difference[] {
+  const fact = (name: string, of: (run: Run) => string | null): Difference => ({ name, a: of(a), b: of(b) });
+  return [
+    fact('Job', (run) => run.job_id),
+    fact('Revision', (run) => revisionWords(run.source.revision)),
+    fact('Source', (run) => run.source.name),
+    fact('Status', statusWords),
+    fact('Worked', workedWords),
+    fact('By', (run) => run.created_by),
+    fact('Profile', (run) => run.security.profile),
+    ...compared(a.labels, b.labels).map((label) => ({ ...label, name: `Label ${label.name}` })),
+  ];
+}
+
+function workedWords(run: Run): string | null {
+  const ms = workMs(run);
+  return ms === null ? null : spanWords(ms);
+}
+
+function compared(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): readonly Difference[] {
+  const names = new Set([...Object.keys(b), ...Object.keys(a)]);
+  return [...names].map((name) => ({ name, a: valueText(a, name), b: valueText(b, name) }));
+}
+
+function valueText(values: Readonly<Record<string, unknown>>, name: string): string | null {
+  const value = Object.hasOwn(values, name) ? values[name] : undefined;
+  if (value === undefined) return null;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+export type ComparedStep = {
+  readonly stepId: string;
+  readonly a: Step | null;
+  readonly b: Step | null;
+  /** It ended otherwise. */
+  readonly isOther: boolean;
+  readonly isSlower: boolean;
+};
+
+/** The steps of either run. Instances of a matrix follow their step. */
+export function comparedSteps(a: Run, b: Run): readonly ComparedStep[] {
+  const ids = new Set([...b.steps, ...a.steps].map((step) => step.step_id));
+  return [...ids].map((stepId) => {
+    const [was, is] = [stepOf(a, stepId), stepOf(b, stepId)];
+    return { stepId, a: was, b: is, isOther: was?.status !== is?.status, isSlower: isSlower(was, is) };
+  });
+}
+
+function stepOf({ steps }: Run, stepId: string): Step | null {
+  return steps.find((step) => step.step_id === stepId) ?? null;
+}
+
+/** A step is slower when it took over a third longer, and over a second. */
+const slowerShare = 1.35;
+const slowerMs = 1_000;
+
+function isSlower(was: Step | null, is: Step | null): boolean {
+  const [before, now] = [was && tookMs(was), is && tookMs(is)];
+  return before !== null && now !== null && now > before * slowerShare && now - before > slowerMs;
+}
