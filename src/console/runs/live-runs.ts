@@ -14,7 +14,7 @@ import { type RunPage, type RunRows, withEvent, withNewest, withOlder } from './
 export type RunQuery = ReturnType<typeof readRunQuery>['query'];
 
 const pageRows = 100;
-const olderPageRows = 500;
+const olderPageRows = 200;
 /** How many rows are read again after events were missed. Rows below them are read when the user scrolls there. */
 const mostReread = 2_500;
 /** `since:2d` moves with the clock. */

@@ -63,7 +63,7 @@ const features = tableFeatures({
   rowSortingFeature,
   sortedRowModel: createSortedRowModel(),
 });
-const overscan = 12;
+const overscan = 6;
 const compactRem = 3.25;
 
 export function Table<Row extends object>(o: Props<Row>): ReactNode {
@@ -286,10 +286,17 @@ function Gap({ px, span }: { readonly px: number; readonly span: number }): Reac
 function useVirtualRows(frame: { readonly current: HTMLTableElement | null }, count: number, rowPx: number) {
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
-    const at = frame.current?.tBodies[0]?.getBoundingClientRect().top;
-    // Content above the table may have changed its height.
-    if (at !== undefined) setTop(at + scrollY);
-  }, [frame, count]);
+    const measure = (): void => {
+      const at = frame.current?.tBodies[0]?.getBoundingClientRect().top;
+      if (at !== undefined) setTop(at + scrollY);
+    };
+    measure();
+    // Content above the table may change its height. An observer is called when the layout is known; an effect that
+    // measures makes the browser compute it once more.
+    const watch = new ResizeObserver(measure);
+    watch.observe(document.body);
+    return () => watch.disconnect();
+  }, [frame]);
   return useWindowVirtualizer({
     count,
     estimateSize: () => rowPx,
