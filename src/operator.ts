@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, foldersOf } from './config/config.ts';
 import { checkDataDir, examineFiles } from './doctor/start-needs.ts';
-import { examineStarters, noServerWords } from './doctor/starters.ts';
+import { examineStarters } from './doctor/starters.ts';
 import { examineStored } from './doctor/stored-data.ts';
 import { ownEntry } from './domain/audit.ts';
 import { type HostCheck, ok, warn } from './domain/host-check.ts';
@@ -26,11 +26,12 @@ import type { AuditVerdict } from './store/audit/audit-verify.ts';
 import { type BackupRequest, type BackupSummary, createBackup, type Places } from './store/backup/backup.ts';
 import { type RestoreRequest, type RestoreSummary, restoreBackup } from './store/backup/restore.ts';
 import { openStore } from './store/open.ts';
-import { type AuditFile, listNames, openAuditFile, readLastServer, type StoredNames } from './store/sqlite/offline.ts';
+import { type AuditFile, listNames, openAuditFile, type StoredNames } from './store/sqlite/offline.ts';
 import { damageIn, findUnwritable, toDatabaseFailure } from './store/sqlite/sqlite-files.ts';
 import { storageProblem } from './store/storage-error.ts';
 
 export { examineFiles } from './doctor/start-needs.ts';
+export { whyNothingIsChecked } from './doctor/starters.ts';
 
 /** Lists the names in the database. Creates no database and does not take the data dir. */
 export async function readNames({ persistence }: Config, mostRuns: number): Promise<StoredNames> {
@@ -74,11 +75,6 @@ async function examineJobs(config: Config): Promise<HostCheck[]> {
     if (damageIn(error) !== undefined || storageProblem(toDatabaseFailure(error))) return [];
     throw error;
   }
-}
-
-/** Says that there is no server, and since when. */
-export function whyNothingIsChecked({ persistence }: Config): string {
-  return noServerWords(readLastServer(persistence.dbPath));
 }
 
 function takeoverChecks({ instance: { dataDir } }: Config): HostCheck[] {

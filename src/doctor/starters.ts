@@ -9,15 +9,9 @@ import { checkSchedules, schedulesToStart } from '../engine/schedule/schedule-ch
 import { schedulesOf } from '../engine/schedule/schedule-roster.ts';
 import { ofMade, webhooksOfJobs, withPrincipal } from '../engine/webhook/find-webhook.ts';
 import { checkWebhooks } from '../engine/webhook/webhook-check.ts';
-import { isServed } from '../instance/owner-lock.ts';
+import { isServed, lastSignAtMs } from '../instance/owner-lock.ts';
 import { systemClock, toTimestamp } from '../lib/clock.ts';
-import {
-  countUnfinishedRuns,
-  type LastServer,
-  readLastServer,
-  storedWebhooks,
-  withMakers,
-} from '../store/sqlite/offline.ts';
+import { countUnfinishedRuns, readLastServer, storedWebhooks, withMakers } from '../store/sqlite/offline.ts';
 import { findRefusal } from './start-needs.ts';
 
 /** Deliveries that were refused longer ago are over. */
@@ -50,7 +44,7 @@ async function examineServer(
     ...countOf(countUnfinishedRuns(dbPath), 'unfinished run'),
   ];
   if (waiting.length === 0) return [];
-  const detail = `${noServerWords(readLastServer(dbPath))}; ${waiting.join(', ')} wait for one`;
+  const detail = `${whyNothingIsChecked(config)}; ${waiting.join(', ')} wait for one`;
   return [warn('server', detail, 'start it, with flwd serve or as a service; its log may say why it ended')];
 }
 
@@ -58,12 +52,13 @@ function countOf(count: number, what: string): string[] {
   return count === 0 ? [] : [`${count} ${what}${count === 1 ? '' : 's'}`];
 }
 
-export function noServerWords(last: LastServer | null): string {
+/** Says that there is no server, and since when. */
+export function whyNothingIsChecked({ instance: { dataDir }, persistence: { dbPath } }: Config): string {
+  const last = readLastServer(dbPath);
   if (last === null) return 'no server is running';
-  const at = toTimestamp(last.atMs);
-  return last.hasStopped
-    ? `no server has been running since ${at}`
-    : `no server is running; the last one did not stop in order, and was last seen at work at ${at}`;
+  if (last.hasStopped) return `no server has been running since ${toTimestamp(last.atMs)}`;
+  const seenAtMs = Math.max(last.atMs, lastSignAtMs(dataDir) ?? 0);
+  return `no server is running; the last one did not stop in order, and was last seen at work at ${toTimestamp(seenAtMs)}`;
 }
 
 async function examineSchedules(

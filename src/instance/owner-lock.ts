@@ -1,11 +1,12 @@
 // Makes sure that a data dir has one owner: the process that holds the kernel's lock on `flwd.lock`. The lock ends with
 // the process, however that ends. All others learn who the owner is through the socket `flwd.sock` beside it.
 
-import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync, statSync, utimes } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../lib/clock.ts';
 import { assertAskable, isForeign, openDataDir, unusable } from './data-dir.ts';
 
 export type OwnerInfo = {
@@ -56,6 +57,8 @@ const lockWaitMs = 200;
 const sqliteBusy = 5;
 /** How often an owner checks that its two files are still in place. */
 const lookMs = 1_000;
+/** How often a server leaves a sign of life. */
+const signMs = 60_000;
 
 export type OwnerEvents = {
   readonly warn: (message: string) => void;
@@ -103,16 +106,32 @@ export async function acquireOwnership(
       }),
     };
     const kept = keepOwnership(dataDir, { answering, lock, socket: await answerAskers(dataDir, answering) });
+    const signing = isEphemeral ? undefined : setInterval(() => leaveSign(dataDir), signMs).unref();
     return {
       announce(next) {
         address = next;
       },
-      ...kept,
+      release() {
+        clearInterval(signing);
+        return kept.release();
+      },
     };
   } catch (error) {
     lock.close();
     throw error;
   }
+}
+
+/** Without opening the lock, which would drop it. */
+function leaveSign(dataDir: string): void {
+  const now = systemClock.now() / 1_000;
+  // What is wrong with the folder is noticed by who uses it.
+  utimes(join(dataDir, lockFile), now, now, () => {});
+}
+
+/** When a server last left a sign of life, to the minute; undefined if no process has ever owned the data dir. */
+export function lastSignAtMs(dataDir: string): number | undefined {
+  return statSync(join(dataDir, lockFile), { throwIfNoEntry: false })?.mtimeMs;
 }
 
 function isWithoutLock(dataDir: string): boolean {

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { acquireOwnership, askToAttend, askToYield, findOwner, isStillOwner } from '../../src/instance/owner-lock.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  acquireOwnership,
+  askToAttend,
+  askToYield,
+  findOwner,
+  isStillOwner,
+  lastSignAtMs,
+} from '../../src/instance/owner-lock.ts';
 import { stateOf } from '../support/processes.ts';
 
 const program = join(import.meta.dirname, 'programs/own.ts');
@@ -47,6 +54,26 @@ describe('the owner of a data dir', () => {
     const owner = contend(dataDir, '');
     await owner.said;
     expect(await contend().said).toBe(`refused {"pid":${owner.child.pid},"url":null}`);
+  });
+
+  test('a server leaves a sign of life each minute, and a command leaves none', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      for (const isEphemeral of [false, true]) {
+        const ownership = await acquireOwnership(dataDir, { isEphemeral, warn: console.error });
+        const long = new Date('2026-01-01T00:00:00Z');
+        await utimes(join(dataDir, 'flwd.lock'), long, long);
+        vi.advanceTimersByTime(59_000);
+        expect(lastSignAtMs(dataDir)).toBe(long.getTime());
+        vi.advanceTimersByTime(1_000);
+        if (isEphemeral) expect(lastSignAtMs(dataDir)).toBe(long.getTime());
+        else await expect.poll(() => lastSignAtMs(dataDir)).toBeGreaterThan(Date.now() - 60_000);
+        await ownership.release();
+      }
+      expect(await contend().said).toBe('owned');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('an owner that is about to end receives nothing more, except the runs that others wait for', async () => {

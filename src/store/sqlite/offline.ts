@@ -63,21 +63,18 @@ export function countUnfinishedRuns(dbPath: string): number {
   }
 }
 
-/** When a server was last seen at work, and whether it stopped then. */
+/** The last start or stop of a server. Commands alone make no such entry. */
 export type LastServer = { readonly atMs: number; readonly hasStopped: boolean };
 
-/** Looks at starts and stops of servers, and at starts of schedules: commands alone make none of them. */
 export function readLastServer(dbPath: string): LastServer | null {
   if (!existsSync(dbPath)) return null;
   const connection = connectOffline(dbPath);
   try {
-    if (!hasTable(connection, 'audit') || !hasTable(connection, 'schedule_states')) return null;
+    if (!hasTable(connection, 'audit')) return null;
     const last = connection
       .prepare("SELECT at, action FROM audit WHERE action IN ('server.start', 'server.stop') ORDER BY id DESC LIMIT 1")
       .get();
-    const fired = connection.prepare("SELECT max(last_fire ->> '$.atMs') AS at FROM schedule_states").get();
-    const atMs = Math.max(Number(last?.at ?? 0), Number(fired?.at ?? 0));
-    return atMs === 0 ? null : { atMs, hasStopped: last?.action === 'server.stop' && Number(last.at) === atMs };
+    return last ? { atMs: Number(last.at), hasStopped: last.action === 'server.stop' } : null;
   } finally {
     connection.close();
   }
