@@ -53,7 +53,7 @@ attend() {
     # Opened for reading and writing the pipe never ends. Its end would let bwrap continue if `guard` were killed.
     exec 9< <(guard) && exec 9<>/proc/self/fd/9 || exit
   fi
-  enter | { ((has_tmp == 0)) || hold_tmp; mark_stderr; } <&7
+  enter | { ((has_tmp == 0)) || hold_tmp; mark_stderr <&7; }
   printf '{"exit":%s}\n' "${PIPESTATUS[0]}" >&3
   [[ $held == '' ]] || show_tmp
 }
@@ -62,6 +62,7 @@ attend() {
 # may end the processes in them. When the host itself runs out of memory, the kernel ends a script and not the server.
 enter() {
   local procs
+  ((has_tmp == 0)) || echo "$BASHPID"
   echo 1000 >/proc/self/oom_score_adj
   if [[ -e $attempt_dir/cgroups ]]; then
     while IFS= read -r procs; do
@@ -79,16 +80,22 @@ enter() {
 }
 
 # Opens the sandbox's own /tmp before the script starts. It exists as long as it is open, so that the server can see
-# what was left there. If it cannot be opened, the script starts anyway.
+# what was left there. If it cannot be opened, the script starts anyway: soon where the kernel shows no sandbox to this
+# user, and after some seconds where bwrap is that slow.
+# fd 0: the pid of bwrap
 hold_tmp() {
-  local status child= tries pause=0.002
-  for ((tries = 0; tries < 200; tries++)); do
+  local pid status child= tries shut=0 pause=0.002
+  IFS= read -r pid || return
+  for ((tries = 0; tries < 10000 && shut < 200; tries++)); do
     # Nothing is ever written to it: `read` serves as a sleep without another process.
     read -rt "$pause" -u 10
     pause=0.0005
     if [[ $child == '' ]]; then
       IFS= read -rd '' status <"$attempt_dir/status"
-      [[ $status =~ '"child-pid": '([0-9]+) ]] || continue
+      if [[ ! $status =~ '"child-pid": '([0-9]+) ]]; then
+        [[ -d /proc/$pid ]] || break
+        continue
+      fi
       child=${BASH_REMATCH[1]}
     fi
     # Only a complete sandbox has this file.
@@ -97,6 +104,7 @@ hold_tmp() {
       break
     fi
     [[ -d /proc/$child ]] || break
+    [[ -e /proc/$child/root ]] || ((++shut))
   done
   ((is_guarded)) || printf . >&9
 }

@@ -3,10 +3,11 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { findLeftFiles, joinLeftFiles } from '../../src/exec/collect/left-behind.ts';
+import { readTmpLeft } from '../../src/exec/collect/tmp-left.ts';
 import { testWithDisk } from '../support/small-disk.ts';
-import { temporaryFolder } from './sample.ts';
+import { run, temporaryFolder } from './sample.ts';
 
 /** Folders of a run, and folders of the host beside them with the same names. */
 function makeFolders(dir: string, host: string): void {
@@ -60,6 +61,16 @@ testWithDisk('nor in a /tmp whose sandbox has ended, which has no place on the h
     names: ['c/d/deep'],
     more: false,
   });
+});
+
+test('files in /tmp are found however long bwrap takes to start', async () => {
+  const bin = temporaryFolder();
+  writeFileSync(join(bin, 'bwrap'), '#!/bin/sh\nsleep 2\nexec /usr/bin/bwrap "$@"\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:${process.env.PATH}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { end, spec } = await run('echo 1 > /tmp/left');
+  expect(end).toEqual({ kind: 'exited', code: 0 });
+  expect(readTmpLeft(spec.attemptDir)).toEqual({ count: 1, bytes: 2, names: ['/tmp/left'], more: false });
 });
 
 test('counting stops at the limit, over the workspace and several /tmp', () => {
