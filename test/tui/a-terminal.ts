@@ -1,6 +1,7 @@
 // A terminal for tests: a shell in tmux. Tests read its screen and press its keys.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,8 +42,9 @@ export async function openTerminal(
     ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
     ...o.env,
   };
+  const options = ['-u', '-S', join(dir, 'socket'), '-f', '/dev/null'];
   const tmux = async (...words: readonly string[]): Promise<string> => {
-    const { stdout } = await run('tmux', ['-u', '-S', join(dir, 'socket'), '-f', '/dev/null', ...words], { env });
+    const { stdout } = await run('tmux', [...options, ...words], { env });
     return stdout;
   };
   const rc = join(dir, 'rc');
@@ -54,9 +56,10 @@ export async function openTerminal(
     rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   await tmux('new-session', '-d', ...size, `exec bash --noprofile --rcfile ${rc}`);
+  const ask = attach(options, env);
 
   async function screen({ colours = false } = {}): Promise<string> {
-    const text = await tmux('capture-pane', '-p', ...(colours ? ['-e'] : []));
+    const text = await ask(`capture-pane -p${colours ? ' -e' : ''}`);
     return text.replaceAll(/ +$/gm, '').trimEnd();
   }
   async function sees(pattern: RegExp | string): Promise<string> {
@@ -81,6 +84,37 @@ export async function openTerminal(
       return Number(readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim());
     },
     state: async (format) => (await tmux('display-message', '-p', format)).trim(),
+  };
+}
+
+const answered = /^%begin (\d+ \d+) 1\n([\s\S]*?)^%(?:end|error) \1 1\n/m;
+
+/**
+ * A client of tmux that answers commands until the session ends: tests look at a screen again and again, and a process
+ * for each look costs more than what they test. Each answer is between two lines that tmux adds.
+ */
+function attach(options: readonly string[], env: NodeJS.ProcessEnv): (command: string) => Promise<string> {
+  const client = spawn('tmux', [...options, '-C', 'attach-session', '-f', 'ignore-size,no-output'], {
+    env,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const waiting: ((answer: string) => void)[] = [];
+  const ended = once(client, 'close').then(() => Promise.reject(new Error('the terminal has ended')));
+  ended.catch(() => undefined);
+  // The session may end before a command reaches it.
+  client.stdin.on('error', () => undefined);
+  let printed = '';
+  client.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    printed += chunk;
+    // The last number is 1 for commands that this client has sent.
+    for (let found = answered.exec(printed); found; found = answered.exec(printed)) {
+      printed = printed.slice(found.index + found[0].length);
+      waiting.shift()?.(found[2] ?? '');
+    }
+  });
+  return (command) => {
+    client.stdin.write(`${command}\n`);
+    return Promise.race([new Promise<string>((resolve) => void waiting.push(resolve)), ended]);
   };
 }
 
