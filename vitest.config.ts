@@ -54,8 +54,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000, interval: 25 } },
-    // Many tests wait for another process or for a time, so that as many workers as cores leave them idle.
-    maxWorkers: 4,
+    // Many tests wait for another process or for a time: with three workers, two cores were idle a third of the time.
+    maxWorkers: 6,
     reporters: [
       'default',
       './test/support/every-statement.ts',
